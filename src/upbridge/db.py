@@ -1,0 +1,146 @@
+"""The database: where it is, how to reach it, and its schema's version."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from upbridge.embedded import EmbeddedPostgres
+from upbridge.errors import NotReady
+from upbridge.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: How long a statement of ours may take before Postgres ends it: nothing here needs longer, and a stuck one
+#: would hold a lock that a webhook waits for.
+STATEMENT_TIMEOUT = "60s"
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database: an engine for our queries, an address for the job library's own pool."""
+
+    engine: AsyncEngine
+    conninfo: str
+    embedded: EmbeddedPostgres | None
+
+
+def package_file(name: str) -> Path:
+    """A file or folder that ships with the service: beside the code in a wheel, at the top of a checkout."""
+    here = Path(__file__).parent
+    inside = here / name
+    return inside if inside.exists() else here.parent.parent / name
+
+
+def sqlalchemy_url(conninfo: str) -> str:
+    """The address as SQLAlchemy spells it, with psycopg as the driver."""
+    url = make_url(conninfo)
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+@asynccontextmanager
+async def open_database(
+    settings: Settings, *, pool_size: int = 10, watch: bool = False
+) -> AsyncIterator[Database]:
+    """The configured database, or the embedded one, started if need be; closed and let go at the end.
+
+    With *watch* a task revives the embedded server whenever it dies. Raises `NotReady` if it cannot start.
+    """
+    embedded: EmbeddedPostgres | None = None
+    if settings.database_url is not None:
+        conninfo = settings.database_url.get_secret_value()
+    else:
+        embedded = EmbeddedPostgres(settings.data_dir)
+        conninfo = await asyncio.to_thread(embedded.start)
+    engine = create_async_engine(
+        sqlalchemy_url(conninfo),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"},
+    )
+    watcher = asyncio.create_task(_watch(embedded)) if embedded is not None and watch else None
+    try:
+        yield Database(engine=engine, conninfo=conninfo, embedded=embedded)
+    finally:
+        if watcher is not None:
+            watcher.cancel()
+        await engine.dispose()
+        if embedded is not None:
+            await asyncio.to_thread(embedded.close)
+
+
+async def _watch(embedded: EmbeddedPostgres) -> None:
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        if not await asyncio.to_thread(embedded.running):
+            log.warning("embedded_postgres_died")
+            try:
+                await asyncio.to_thread(embedded.revive)
+            except NotReady as error:
+                log.error("embedded_postgres_stays_down", error=str(error))  # noqa: TRY400
+            else:
+                log.info("embedded_postgres_revived")
+
+
+# --- schema -------------------------------------------------------------------------------------------------
+
+
+def alembic_config(conninfo: str) -> Config:
+    """Alembic's configuration for this database, inside and outside a checkout."""
+    config = Config(package_file("alembic.ini"))
+    config.set_main_option("script_location", str(package_file("migrations")))
+    config.attributes["url"] = sqlalchemy_url(conninfo)
+    return config
+
+
+def migrate(conninfo: str) -> str:
+    """Bring the schema to head and return that revision. Idempotent; processes that start together take turns.
+
+    Blocking: call it from a thread. Raises `NotReady` if the database cannot be reached.
+    """
+    try:
+        command.upgrade(alembic_config(conninfo), "head")
+    except OperationalError as error:
+        raise NotReady(f"the database cannot be reached: {error.orig}") from error
+    return head_revision(conninfo)
+
+
+def head_revision(conninfo: str) -> str:
+    """The revision that this code wants."""
+    head = ScriptDirectory.from_config(alembic_config(conninfo)).get_current_head()
+    assert head is not None, "a release has at least one revision"
+    return head
+
+
+def current_revision(conninfo: str) -> str | None:
+    """The revision that the database has; None if it was never migrated. Blocking."""
+    engine = create_engine(sqlalchemy_url(conninfo))
+    try:
+        with engine.connect() as connection:
+            return _revision(connection)
+    except OperationalError as error:
+        raise NotReady(f"the database cannot be reached: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def revision_of(engine: AsyncEngine) -> str | None:
+    """The revision that the database has, over an open engine."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(_revision)

@@ -1,0 +1,16 @@
+"""Time as an argument: whoever needs the moment is given a clock."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+Clock: TypeAlias = Callable[[], datetime]
+
+#: The zone of every Upgates time that says no offset, and of Upgates' days.
+PRAGUE = ZoneInfo("Europe/Prague")
+
+
+def utc_now() -> datetime:
+    """The moment, in UTC: the clock of the running service."""
+    return datetime.now(UTC)

@@ -1,0 +1,190 @@
+"""The service's settings: read once at start from `UPBRIDGE_*` and `.env`, checked, then passed in.
+
+A wrong or missing value ends the start with one line per variable (`BadSettings`), never with a traceback.
+`docs/settings.md` has a line for each field; a test compares the two.
+"""
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from upbridge.errors import BadSettings
+
+PREFIX = "UPBRIDGE_"
+DEFAULT_PORT = 8000
+
+#: An example for each variable that has a shape to get wrong; shown beside the complaint.
+EXAMPLES: Mapping[str, str] = {
+    "database_url": "postgresql://upbridge:secret@localhost:5432/upbridge",
+    "public_url": "https://upbridge.example.com",
+    "encryption_keys": "the output of: openssl rand -base64 32 | tr '+/' '-_'",
+    "signature_token": "the Signature Token from Marketplace / Add-on development",
+    "signature_key_url": "https://files.upgates.com/addons/signature/api.signature.pub.key",
+    "signature_max_age": "900",
+    "upgates_hosts": "*.upgates.com",
+    "upp_url": "https://svc.upp.ai",
+    "uphance_url": "https://api.uphance.com",
+    "frame_ancestors": "https://*.upgates.com",
+    "allow_insecure": "0",
+    "coalesce_seconds": "10",
+    "stock_poll_seconds": "900",
+    "reconcile_hours": "24",
+    "log_format": "json",
+    "data_dir": "./var",
+    "metrics_token": "a long random string",
+    "support_email": "support@example.com",
+    "support_phone": "+420 123 456 789",
+}
+
+
+def _split(value: Any) -> Any:
+    """Comma separated text becomes a tuple; pydantic says no to anything else."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether *host* names this machine itself."""
+    return host in {"localhost", "127.0.0.1", "::1"} or bool(host and host.endswith(".localhost"))
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; `docs/settings.md` explains each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    database_url: SecretStr | None = None
+    data_dir: Path = Path("./var")
+    public_url: str | None = None
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    signature_token: SecretStr | None = None
+    signature_key_url: str = "https://files.upgates.com/addons/signature/api.signature.pub.key"
+    signature_max_age: int = Field(default=900, ge=1)
+    upgates_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.upgates.com",)
+    upp_url: str = "https://svc.upp.ai"
+    uphance_url: str = "https://api.uphance.com"
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = ("https://*.upgates.com",)
+    allow_insecure: bool = False
+    coalesce_seconds: float = Field(default=10, ge=0)
+    stock_poll_seconds: float = Field(default=900, gt=0)
+    reconcile_hours: float = Field(default=24, gt=0)
+    metrics_token: SecretStr | None = None
+    support_email: str | None = None
+    support_phone: str | None = None
+    log_format: Literal["console", "json"] | None = None
+
+    @field_validator("encryption_keys", "upgates_hosts", "frame_ancestors", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        return _split(value)
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _fernet_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for position, key in enumerate(keys, start=1):
+            try:
+                Fernet(key.get_secret_value())
+            except ValueError:
+                raise ValueError(f"key {position} is not url-safe base64 of 32 bytes") from None
+        return keys
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and urlsplit(url.get_secret_value()).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("only postgresql:// is supported")
+        return url
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _frame_sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        for source in sources:
+            if any(character in source for character in "; \t\r\n"):
+                raise ValueError(f"{source!r} is not one CSP source")
+        return sources
+
+    @model_validator(mode="after")
+    def _together(self) -> "Settings":
+        if self.database_url is not None and not self.encryption_keys:
+            raise ValueError("encryption_keys: required with UPBRIDGE_DATABASE_URL")
+        if self.database_url is not None and self.public_url is None:
+            raise ValueError("public_url: required with UPBRIDGE_DATABASE_URL")
+        for name in ("public_url", "signature_key_url", "upp_url", "uphance_url"):
+            url = getattr(self, name)
+            if url is not None:
+                self._check_url(name, url)
+        return self
+
+    def _check_url(self, name: str, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"{name}: not an absolute http(s) address")
+        if parts.username or parts.password:
+            raise ValueError(f"{name}: must not hold credentials")
+        if parts.scheme == "http" and not self.allow_insecure:
+            raise ValueError(f"{name}: must be https (UPBRIDGE_ALLOW_INSECURE=1 is for sandbox and tests)")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the service brings its own Postgres."""
+        return self.database_url is None
+
+    def public_origin(self, port: int = DEFAULT_PORT) -> str:
+        """The origin that Upgates and browsers reach, without a slash at the end."""
+        return (self.public_url or f"http://localhost:{port}").rstrip("/")
+
+    def keys(self) -> tuple[str, ...]:
+        """The encryption keys, newest first; with an embedded database made once under `data_dir`."""
+        if self.encryption_keys:
+            return tuple(key.get_secret_value() for key in self.encryption_keys)
+        return (_development_key(self.data_dir / "encryption.key"),)
+
+
+def _development_key(path: Path) -> str:
+    """Read the key at *path*, or make it; whoever comes second reads what the first one made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    fresh.touch(mode=0o600)
+    try:
+        fresh.write_text(Fernet.generate_key().decode())
+        with contextlib.suppress(FileExistsError):  # made by another process, or by an earlier start
+            os.link(fresh, path)
+    finally:
+        fresh.unlink()
+    return path.read_text().strip()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process; raises `BadSettings` with one line per wrong variable."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise BadSettings("\n".join(sorted({_complaint(item) for item in error.errors()}))) from None
+
+
+def _complaint(item: Any) -> str:
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["loc"]:
+        name = str(item["loc"][0])
+    else:
+        name, _, message = message.partition(": ")
+    example = EXAMPLES.get(name.lower())
+    line = f"{PREFIX}{name.upper().removeprefix(PREFIX)}: {message}"
+    return f"{line} (example: {example})" if example else line
+
+
+def log_format(settings: Settings) -> Literal["console", "json"]:
+    """How to write logs: for a person on a terminal, for a machine elsewhere."""
+    return settings.log_format or ("console" if sys.stderr.isatty() else "json")
