@@ -151,6 +151,7 @@ def upgrade() -> None:
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("parent", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), server_default=sa.text("nextval('change_seq')"), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
@@ -165,6 +166,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("shop_id", "target", "kind", "key", name=op.f("documents_pkey")),
     )
+    op.create_index("documents_parent_idx", "documents", ["shop_id", "target", "parent"], unique=False)
     op.create_index(
         "documents_shop_id_target_state_due_at_idx",
         "documents",
@@ -323,6 +325,7 @@ def downgrade() -> None:
     op.drop_index("failed_logins_at_idx", table_name="failed_logins")
     op.drop_table("failed_logins")
     op.drop_index("documents_shop_id_target_state_due_at_idx", table_name="documents")
+    op.drop_index("documents_parent_idx", table_name="documents")
     op.drop_table("documents")
     op.drop_index("deliveries_shop_id_received_at_idx", table_name="deliveries")
     op.drop_index("deliveries_received_at_idx", table_name="deliveries")

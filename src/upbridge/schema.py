@@ -192,6 +192,7 @@ documents = Table(
     Column("target", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("key", Text, primary_key=True),
+    Column("parent", Text, nullable=False),
     Column("seq", BigInteger, nullable=False, server_default=change_seq.next_value()),
     Column("body", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
@@ -201,6 +202,7 @@ documents = Table(
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     _at("since", nullable=False, now=True),
     _at("due_at", nullable=False, now=True),
+    Index("documents_parent_idx", "shop_id", "target", "parent"),
     Index("documents_shop_id_target_state_due_at_idx", "shop_id", "target", "state", "due_at"),
 )
 

@@ -1,0 +1,186 @@
+"""The words between the engine (`sync`) and the systems: what is to be sent, and what came of it.
+
+    entity ──wants()──► Draft …    what this target should hold now for this entity; anything else is withdrawn
+    Document ──push()─► Outcome    what came of sending it; the engine settles it in the database
+
+`wants` and `retire` are pure. `push` talks to the network and is never called inside a transaction.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+from upbridge.kit.text import fingerprint
+from upbridge.schema import ShopId
+from upbridge.shops.rules import Rules
+from upbridge.systems.trade import Facts, Order, Product
+
+Entity: TypeAlias = Product | Order
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that a person has to cure. *key* names the cause (`problem.<key>` in the catalogues)."""
+
+    key: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a target should hold under (kind, key). *parent* groups what came from one entity."""
+
+    kind: str
+    key: str
+    parent: str
+    body: bytes
+    only_if_known: bool = False
+    """Send only if something was delivered under this key before (e.g. a deactivated product)."""
+    hash: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not self.hash:
+            object.__setattr__(self, "hash", fingerprint(self.body))
+
+
+@dataclass(frozen=True, slots=True)
+class Unmappable:
+    """This entity, or this part of it, cannot be mapped; the rest goes on."""
+
+    kind: str
+    key: str
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What we know about a thing over there (a row of `links`)."""
+
+    kind: str
+    key: str
+    parent: str | None = None
+    remote_id: str | None = None
+    state: str = "delivered"
+    hash: bytes | None = None
+    sent: bytes | None = None
+    high_water: int | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row of the outbox, opened for sending."""
+
+    kind: str
+    key: str
+    parent: str
+    seq: int
+    body: bytes
+    hash: bytes
+    attempts: int
+    link: Link | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """They have it. *keep* is stored as the link's `sent` copy (no personal data there, please)."""
+
+    remote_id: str | None = None
+    keep: bytes | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Passing trouble: try later, counted as an attempt. *until*: when they said to come back."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Waits, without costing a call, for a mapping or a person; released when a setting or the catalogue
+    changes. The problem is shown and closes by itself when the document is delivered."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Nothing is to be sent after all; the document goes, the link stays as it is."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Delivered | Again | Parked | Dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A shop's connection to a target, as a target needs it. No secrets: those come from `Vault`."""
+
+    shop_id: ShopId
+    shop_key: str
+    system: str
+    account: str
+    prefix: str
+    connected_at: datetime
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shopfront:
+    """What mapping may look at: the shop's rules, its facts, and the connection."""
+
+    rules: Rules
+    facts: Facts
+    connection: Connection
+    now: datetime
+
+
+class Links(Protocol):
+    """The links of one shop and target, for targets whose creation is not idempotent. Commits at once."""
+
+    async def get(self, kind: str, key: str) -> Link | None: ...
+
+    async def save(self, link: Link) -> None: ...
+
+    async def high_water(self, kind: str) -> int | None:
+        """The highest `high_water` or numeric `remote_id` known among links of *kind*."""
+
+
+class Vault(Protocol):
+    """A connection's secrets, sealed at rest."""
+
+    async def secret(self) -> Mapping[str, str]:
+        """What was stored when the connection was made (Upp: client_id, client_secret); {} if nothing."""
+
+    async def tokens(self) -> Mapping[str, Any] | None:
+        """The tokens last saved, or None."""
+
+    async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None: ...
+
+    async def save_facts(self, facts: Mapping[str, Any]) -> None:
+        """Replace the connection's facts (organisation, channels, seasons…), which are no secret."""
+
+
+class Target(Protocol):
+    """A system that receives. Copy the folder of one to add another."""
+
+    system: str
+
+    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+        """All that this target should hold for *entity* now."""
+
+    def retire(self, kind: str, sent: bytes) -> bytes | None:
+        """The body that takes back what was *sent* (the thing was deleted), or None if nothing can be said."""
+
+    def push(
+        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+    ) -> AsyncIterator[list[tuple[Document, Outcome]]]:
+        """Send; yields outcomes as soon as they are known, so that each is settled before the next call.
+
+        Raises `LoginRefused` (stop the connection), `Throttled` (later) or `Unreachable`.
+        """
