@@ -1,0 +1,85 @@
+"""The whole simulated outside: shops at Upgates, tenants at Upp.ai, organisations at Uphance, and what was noticed."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from upbridge.sandbox.faults import Faults
+from upbridge.sandbox.ledger import Ledger
+from upbridge.sandbox.randomness import Dice
+from upbridge.sandbox.shop import Shop
+from upbridge.sandbox.signing import Signer
+from upbridge.sandbox.uphance.company import Uphance
+from upbridge.sandbox.upp.tenant import Tenant
+
+SYSTEMS = ("upgates", "upp", "uphance", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the simulated systems listen."""
+
+    admin: str
+    upgates: str
+    upp: str
+    uphance: str
+    key: str
+
+    def as_json(self) -> dict[str, str]:
+        """The addresses; the sandbox prints them as one line when it is up."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that the simulated systems know. One process, one loop: no locks."""
+
+    signature_token: str
+    addon_url: str | None
+    seed: int = 1
+    clock_factor: float = 1.0
+    shift: timedelta = timedelta()
+    shops: dict[str, Shop] = field(default_factory=dict)
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    uphance: Uphance = field(default_factory=Uphance)
+    faults: dict[str, Faults] = field(default_factory=lambda: {name: Faults() for name in SYSTEMS})
+    signer: Signer = field(default_factory=Signer)
+    wrong_logins: dict[str, list[datetime]] = field(default_factory=dict)
+    addresses: Addresses | None = None
+    dice: Dice = field(init=False)
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dice = Dice(self.seed)
+        self.ledger = Ledger(self.now)
+        self.uphance.clock = self.now
+
+    def now(self) -> datetime:
+        """The sandbox's moment; the control API can push it forward."""
+        return datetime.now(UTC) + self.shift
+
+    def wait(self, published_seconds: float) -> float:
+        """How long a published delay lasts here: 5 minutes are 3 seconds at a factor of 100."""
+        return published_seconds / self.clock_factor
+
+    def shop_of_user(self, user: str) -> Shop | None:
+        """The shop that an API user belongs to, present or past."""
+        return next((shop for shop in self.shops.values() if shop.knows(user)), None)
+
+    def shop_of_token(self, token: str) -> Shop | None:
+        """The shop with this add-on token."""
+        return next((shop for shop in self.shops.values() if shop.token == token), None)
+
+    def state(self) -> dict[str, Any]:
+        """A small picture of everything, for the control API."""
+        return {
+            "time": self.now().isoformat(),
+            "addon_url": self.addon_url,
+            "clock_factor": self.clock_factor,
+            "addresses": self.addresses.as_json() if self.addresses else None,
+            "shops": [shop.as_json() for shop in self.shops.values()],
+            "tenants": [tenant.as_json() for tenant in self.tenants.values()],
+            "uphance": self.uphance.as_json(),
+            "violations": len(self.ledger.violations),
+            "faults": {name: faults.as_json() for name, faults in self.faults.items()},
+        }

@@ -1,0 +1,133 @@
+"""What every test may use: a real Postgres, a fresh migrated database per test, a shop."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from upbridge import schema
+from upbridge.db import Database, migrate, sqlalchemy_url
+from upbridge.embedded import EmbeddedPostgres
+from upbridge.kit.sealed import Sealer
+from upbridge.schema import ShopId
+
+#: A moment on a Tuesday morning; tests that need the time take this one.
+NOON = datetime(2026, 11, 24, 11, 0, 0, tzinfo=UTC)
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+MakeShop = Callable[..., Awaitable[ShopId]]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a throw-away Postgres; `TEST_DATABASE_URL` names another one to use."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    home = Path(tempfile.mkdtemp(prefix="upbridge-tests-"))
+    server = EmbeddedPostgres(home)
+    address = server.start()
+    with psycopg.connect(address, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    yield address
+    server.close()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _named(address: str, name: str) -> str:
+    return psycopg.conninfo.make_conninfo(address, dbname=name)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The name of a migrated, empty database to copy."""
+    name = f"template_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    migrate(url_of(postgres, name))
+    return name
+
+
+def url_of(address: str, name: str) -> str:
+    """The libpq URL of the database *name* on the server at *address*."""
+    parts = psycopg.conninfo.conninfo_to_dict(address)
+    host = str(parts.get("host", "localhost"))
+    user = str(parts.get("user", "postgres"))
+    port = parts.get("port")
+    password = f":{parts['password']}" if parts.get("password") else ""
+    if host.startswith("/"):
+        return f"postgresql://{user}{password}@/{name}?host={host}" + (f"&port={port}" if port else "")
+    return f"postgresql://{user}{password}@{host}" + (f":{port}" if port else "") + f"/{name}"
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str) -> Iterator[str]:
+    """The address of a fresh migrated database; dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    yield url_of(postgres, name)
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A fresh migrated database, open."""
+    engine = create_async_engine(sqlalchemy_url(database_url), pool_size=10, max_overflow=50)
+    yield Database(engine=engine, conninfo=database_url, embedded=None)
+    await engine.dispose()
+
+
+@pytest.fixture
+def engine(database: Database) -> AsyncEngine:
+    """The engine of the fresh database."""
+    return database.engine
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    """Seals with a key that only tests use."""
+    return Sealer([KEY])
+
+
+@pytest.fixture
+def make_shop(engine: AsyncEngine, sealer: Sealer) -> MakeShop:
+    """Insert a shop with sane defaults; keyword arguments override columns."""
+
+    async def make(**overrides: Any) -> ShopId:
+        number = uuid4()
+        values = {
+            "id": number,
+            "key": f"shop-{number.hex[:8]}",
+            "token": f"token-{number.hex}",
+            "state": "active",
+            "api_url": "https://shop.admin.s1.upgates.com/api/v2",
+            "api_user": "12345678",
+            "api_key": sealer.seal("api-key"),
+            "installed_at": NOON,
+            **overrides,
+        }
+        async with engine.begin() as connection:
+            await connection.execute(insert(schema.shops).values(values))
+        return ShopId(values["id"])
+
+    return make
+
+
+if sys.platform == "win32":  # psycopg's async mode needs a selector loop there
+    asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())  # type: ignore[attr-defined,unused-ignore]
