@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("changes_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "source", "kind", "key", name=op.f("changes_pkey")),
     )
+    op.create_index("changes_shop_id_source_due_at_idx", "changes", ["shop_id", "source", "due_at"], unique=False)
     op.create_index(
         "changes_shop_id_source_priority_idx", "changes", ["shop_id", "source", "priority", "seq"], unique=False
     )
@@ -195,12 +196,25 @@ def upgrade() -> None:
         sa.Column("stock", sa.Numeric(), nullable=True),
         sa.Column("stock_own", sa.Boolean(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("listed", sa.Boolean(), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("items_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "key", name=op.f("items_pkey")),
     )
     op.create_index("items_shop_id_code_idx", "items", ["shop_id", sa.literal_column("lower(code)")], unique=False)
     op.create_index("items_shop_id_product_id_idx", "items", ["shop_id", "product_id"], unique=False)
+    op.create_table(
+        "lanes",
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("lanes_shop_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("shop_id", "lane", name=op.f("lanes_pkey")),
+    )
     op.create_table(
         "leases",
         sa.Column("shop_id", sa.Uuid(), nullable=False),
@@ -234,10 +248,12 @@ def upgrade() -> None:
         "problems",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("shop_id", sa.Uuid(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("entity", sa.Text(), nullable=False),
+        sa.Column("parent", sa.Text(), nullable=False),
         sa.Column(
             "params",
             postgresql.JSONB(astext_type=sa.Text()),
@@ -251,6 +267,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("problems_pkey")),
     )
     op.create_index("problems_once_idx", "problems", ["shop_id", "target", "kind", "entity", "key"], unique=True)
+    op.create_index("problems_parent_idx", "problems", ["shop_id", "target", "parent"], unique=False)
     op.create_table(
         "runs",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -263,6 +280,8 @@ def upgrade() -> None:
         sa.Column("pages", sa.Integer(), nullable=True),
         sa.Column("done", sa.Integer(), server_default="0", nullable=False),
         sa.Column("found", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("rounds", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("shrunk", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("runs_shop_id_fkey"), ondelete="CASCADE"),
@@ -314,11 +333,13 @@ def downgrade() -> None:
     op.drop_table("sessions")
     op.drop_index("runs_shop_id_kind_purpose_idx", table_name="runs")
     op.drop_table("runs")
+    op.drop_index("problems_parent_idx", table_name="problems")
     op.drop_index("problems_once_idx", table_name="problems")
     op.drop_table("problems")
     op.drop_index("links_parent_idx", table_name="links")
     op.drop_table("links")
     op.drop_table("leases")
+    op.drop_table("lanes")
     op.drop_index("items_shop_id_product_id_idx", table_name="items")
     op.drop_index("items_shop_id_code_idx", table_name="items")
     op.drop_table("items")
@@ -333,6 +354,7 @@ def downgrade() -> None:
     op.drop_index("connections_system_account_idx", table_name="connections")
     op.drop_table("connections")
     op.drop_index("changes_shop_id_source_priority_idx", table_name="changes")
+    op.drop_index("changes_shop_id_source_due_at_idx", table_name="changes")
     op.drop_table("changes")
     op.drop_table("calls")
     op.drop_table("budgets")

@@ -107,15 +107,18 @@ problems = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     _shop(primary_key=False),
+    Column("stage", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("entity", Text, nullable=False),
+    Column("parent", Text, nullable=False),
     Column("params", JSONB, nullable=False, server_default=_EMPTY),
     Column("message", Text, nullable=False),
     _at("since", nullable=False, now=True),
     _at("dismissed_at"),
     Index("problems_once_idx", "shop_id", "target", "kind", "entity", "key", unique=True),
+    Index("problems_parent_idx", "shop_id", "target", "parent"),
 )
 
 #: One-use tickets (60 s) and the sessions that they open; only digests are kept. Pruned when expired.
@@ -182,6 +185,7 @@ changes = Table(
     _at("hinted_at", nullable=False, now=True),
     _at("due_at", nullable=False, now=True),
     Index("changes_shop_id_source_priority_idx", "shop_id", "source", "priority", "seq"),
+    Index("changes_shop_id_source_due_at_idx", "shop_id", "source", "due_at"),
 )
 
 #: What has to be delivered: the newest body per target and key, sealed. A row goes when it was delivered.
@@ -239,9 +243,24 @@ runs = Table(
     Column("pages", Integer),
     Column("done", Integer, nullable=False, server_default="0"),
     Column("found", Integer, nullable=False, server_default="0"),
+    Column("rounds", SmallInteger, nullable=False, server_default="1"),
+    Column("shrunk", Boolean, nullable=False, server_default=text("false")),
     _at("started_at", nullable=False, now=True),
     _at("finished_at"),
     Index("runs_shop_id_kind_purpose_idx", "shop_id", "kind", "purpose", "id"),
+)
+
+#: A lane of work that has to wait: no budget, no answer, refused. A row goes when the lane works again.
+lanes = Table(
+    "lanes",
+    metadata,
+    _shop(),
+    Column("lane", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("failures", SmallInteger, nullable=False, server_default="1"),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    _at("since", nullable=False, now=True),
+    _at("until", nullable=False),
 )
 
 #: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant.
@@ -257,6 +276,7 @@ items = Table(
     Column("stock", Numeric),
     Column("stock_own", Boolean, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("listed", Boolean, nullable=False),
     _at("read_at", nullable=False, now=True),
     Index("items_shop_id_product_id_idx", "shop_id", "product_id"),
     Index("items_shop_id_code_idx", "shop_id", text("lower(code)")),
