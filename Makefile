@@ -1,0 +1,91 @@
+# Every command of this project; `make help` lists them. The first run brings what it needs into the checkout
+# (.uv, .venv); later runs start at once and need no network until a lock file changes.
+
+PYTHON ?= python3
+CHROMIUM ?= chromium
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+# Each tool is called by its path: nothing here depends on what is installed beside the checkout.
+UV := .uv/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+unexport VIRTUAL_ENV
+
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.PHONY: help setup demo play test check fix wheel lock clean chromium
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## install everything into .venv, from the lock files, every download checked by its hash
+
+demo: .venv/.ready ## a shop's whole day against simulated systems, compared to the last piece; exit 0 if all is there
+	@$(BIN)/upbridge demo
+
+play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C ends it
+	@$(BIN)/upbridge play
+
+test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.ready ## format, lint, types, schema against models, translations, documents
+	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted; try: make fix'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m tests.project.check
+
+fix: .venv/.ready ## format, and cure what the linter can cure by itself
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+wheel: .venv/.ready ## build the package into dist/
+	@rm -rf dist
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
+	@ls dist/*.whl
+
+lock: .uv/.ready ## resolve pyproject.toml again (ARGS=--upgrade for newer versions)
+	@$(COMPILE) $(ARGS) pyproject.toml -o requirements.lock
+	@$(COMPILE) $(ARGS) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) $(ARGS) --group bootstrap -o bootstrap.lock
+
+clean: ## remove what was built or measured; var/ (data) and .venv stay
+	@rm -rf dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find src tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what the targets stand on --------------------------------------------------------------------------------
+
+# pip's --target needs neither the venv module (a package of its own on Debian) nor a writable system.
+.uv/.ready: bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Upbridge needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	@$(PYTHON) -m pip --version > /dev/null 2>&1 \
+		|| { echo 'pip is missing; on Debian and Ubuntu: apt install python3-pip'; exit 1; }
+	@echo 'Bringing the installer (uv) into .uv …'
+	@rm -rf .uv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .uv \
+		--require-hashes --only-binary :all: --requirement bootstrap.lock
+	@touch $@
+
+.venv/.ready: .uv/.ready requirements-dev.lock pyproject.toml
+	@echo 'Installing into .venv …'
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Browser tests fail where there is no browser, so bring one where that is possible, else say how.
+chromium:
+	@command -v $(CHROMIUM) > /dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2> /dev/null; then as='sudo -n'; else as=no; fi; \
+	if [ "$$as" = no ] || ! command -v apt-get > /dev/null; then \
+		echo 'The browser tests need Chromium; on Debian: sudo apt install chromium'; exit 1; fi; \
+	echo 'Installing Chromium for the browser tests …'; \
+	$$as apt-get update -qq; \
+	DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends chromium > /dev/null
