@@ -233,7 +233,7 @@ class Shops:
         await self._set(shop_id, **{column: now})
 
     async def change_rules(self, shop_id: ShopId, texts: Mapping[str, str]) -> tuple[Rules, Rules]:
-        """Change settings as typed; returns the rules before and after. Raises `BadRequest` and changes nothing."""
+        """Change settings as typed; returns the rules before and after. `BadRequest` changes nothing."""
         async with self._engine.begin() as connection:
             row = (
                 await connection.execute(

@@ -163,7 +163,7 @@ async def take(
 
 
 async def done(connection: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change]) -> set[int]:
-    """Remove *changes* whose `seq` did not move; returns the seqs that went. Locks in key order, as `hint` does."""
+    """Remove *changes* whose `seq` did not move; returns those seqs. Locks in key order, as `hint` does."""
     if not changes:
         return set()
     rows = await connection.execute(
@@ -197,7 +197,8 @@ async def postpone(
         text(
             """
             UPDATE changes c SET attempts = c.attempts + 1, due_at = :until
-            FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[])) AS t (kind, key, seq)
+            FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[]))
+              AS t (kind, key, seq)
             WHERE c.shop_id = :shop_id AND c.source = :source AND t.kind = c.kind AND t.key = c.key
             """
         ),

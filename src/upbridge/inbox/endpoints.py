@@ -1,0 +1,92 @@
+"""The webhook addresses: check the token, read the hints, store, answer. Nothing else happens here (R36)."""
+
+import time
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+
+from upbridge.errors import NotFound, Refused, TooLarge, UpbridgeError
+from upbridge.inbox.addresses import WebhookAddresses
+from upbridge.inbox.reading import MAX_BYTES, Hints, known_event, read_upgates, read_uphance
+from upbridge.inbox.service import Inbox
+from upbridge.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
+
+log = structlog.get_logger(__name__)
+router = APIRouter()
+
+UPHANCE_EVENT = "any"
+
+
+def _inbox(request: Request) -> Inbox:
+    inbox: Inbox = request.app.state.inbox
+    return inbox
+
+
+def _addresses(request: Request) -> WebhookAddresses:
+    addresses: WebhookAddresses = request.app.state.addresses
+    return addresses
+
+
+InboxDep = Annotated[Inbox, Depends(_inbox)]
+AddressesDep = Annotated[WebhookAddresses, Depends(_addresses)]
+
+
+@router.post("/webhooks/upgates/{event}/{token}", status_code=204)
+async def upgates(event: str, token: str, request: Request, inbox: InboxDep, addresses: AddressesDep) -> Response:
+    """A delivery from Upgates: 204 once it is committed."""
+    return await _receive(request, inbox, addresses, source="upgates", event=event, token=token)
+
+
+@router.post("/webhooks/uphance/{token}", status_code=204)
+async def uphance(token: str, request: Request, inbox: InboxDep, addresses: AddressesDep) -> Response:
+    """A delivery from Uphance: 204 once it is committed."""
+    return await _receive(request, inbox, addresses, source="uphance", event=UPHANCE_EVENT, token=token)
+
+
+async def _receive(
+    request: Request, inbox: Inbox, addresses: WebhookAddresses, *, source: str, event: str, token: str
+) -> Response:
+    started = time.perf_counter()
+    outcome = "stored"
+    hints: Hints | None = None
+    shop_id = addresses.shop(token, source, event)
+    try:
+        if shop_id is None or (source == "upgates" and not known_event(event)):
+            raise NotFound("no shop listens at this address")
+        body = await read_body(request, limit=MAX_BYTES)
+        hints = read_upgates(event, body) if source == "upgates" else read_uphance(body)
+        await inbox.store(shop_id, source=source, event=event, body=body, hints=hints)
+    except UpbridgeError as error:
+        outcome = error.code if isinstance(error, Refused) else "not_stored"
+        raise
+    finally:
+        seconds = time.perf_counter() - started
+        WEBHOOK_DELIVERIES.labels(source=source, outcome=outcome).inc()
+        WEBHOOK_SECONDS.observe(seconds)
+        log.info(
+            "webhook_received",
+            source=source,
+            event_name=event if shop_id is not None else None,
+            shop_id=str(shop_id) if shop_id is not None else None,
+            outcome=outcome,
+            records=hints.records if hints is not None else None,
+            unreadable=hints.unreadable if hints is not None else None,
+            ms=round(seconds * 1000, 1),
+        )
+    return Response(status_code=204)
+
+
+async def read_body(request: Request, *, limit: int) -> bytes:
+    """The body, given up as soon as it grows beyond *limit* bytes (`TooLarge`)."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"more than {limit} bytes")
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"more than {limit} bytes")
+        parts.append(part)
+    return b"".join(parts)
