@@ -1,0 +1,244 @@
+"""How Upgates writes values down, and what it can be forgiven: the fields that every wire model is made of.
+
+PHP speaks here: ids come as numbers or as text, booleans as 0/1, moments as an object of three fields, an
+empty object as `[]`, an array with gaps as an object. An absent, null, empty or blank value is None. What
+cannot be understood is refused with the name of the field; the value itself is never repeated, because it may
+be personal.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Annotated, Any, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from upbridge.errors import UpbridgeError
+from upbridge.kit.clock import PRAGUE
+
+CENT = Decimal("0.01")
+_LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -12
+_LARGEST_WHOLE = 2**63
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_ZONES = {"CET": "Europe/Prague", "CEST": "Europe/Prague", "Z": "UTC", "GMT": "UTC"}
+
+Raw: TypeAlias = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Unreadable(UpbridgeError):
+    """One entity of an answer lacks something without which it cannot be understood."""
+
+    status = 502
+    code = "unreadable"
+    merchant = "error.remote"
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+        """Which entity: an order number, a product id, or `?` where even that is missing."""
+        self.reason = reason
+        """Which field and what is wrong with it; never the value."""
+
+
+class Wire(BaseModel):
+    """An object of the API: unknown fields are accepted, any field may be null."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def text(value: Any) -> str | None:
+    """Text as written, or None if there is none; numbers become text. No character that cannot be stored."""
+    if isinstance(value, bool):
+        if value:
+            raise ValueError("is not text")
+        return None  # PHP's false: there is none
+    if isinstance(value, int | float | Decimal):
+        return f"{value}"
+    if value is None or isinstance(value, list | dict):
+        if value:
+            raise ValueError("is not text")
+        return None
+    if not isinstance(value, str):
+        raise ValueError("is not text")  # noqa: TRY004 - pydantic collects ValueErrors
+    clean = value if value.isascii() else value.encode("utf-8", "replace").decode()
+    clean = clean.replace("\0", "")
+    return clean if clean.strip() else None
+
+
+def amount(value: Any) -> Decimal | None:
+    """An exact number, from a JSON number or its text."""
+    if isinstance(value, bool):
+        raise ValueError("is not a number")  # noqa: TRY004 - pydantic collects ValueErrors
+    if isinstance(value, float):
+        value = repr(value)
+    written = value if isinstance(value, int | Decimal) else text(value)
+    if written is None:
+        return None
+    try:
+        number = Decimal(written)
+    except InvalidOperation:
+        raise ValueError("is not a number") from None
+    if not number.is_finite() or (
+        number and not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT
+    ):  # products of two such numbers still fit the decimal context
+        raise ValueError("is not a number of a sensible size")
+    return number
+
+
+def rate(value: Any) -> Decimal | None:
+    """A VAT rate in percent."""
+    percent = amount(value)
+    if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - percent
+        raise ValueError("is not a rate in percent")
+    return percent
+
+
+def whole(value: Any) -> int | None:
+    """A whole number such as an id; `"41"` and `41.0` will do."""
+    written = text(value) if not isinstance(value, bool) else "?"
+    if written is None:
+        return None
+    try:
+        number = Decimal(written)
+    except InvalidOperation:
+        raise ValueError("is not a whole number") from None
+    if not number.is_finite() or abs(number) >= _LARGEST_WHOLE or number != number.to_integral_value():
+        raise ValueError("is not a whole number")
+    return int(number)
+
+
+def flag(value: Any) -> bool | None:
+    """A boolean: true, false, 1, 0, or one of these as text."""
+    if isinstance(value, bool):
+        return value
+    written = text(value)
+    if written is None:
+        return None
+    answer = _FLAGS.get(written.strip().lower())
+    if answer is None:
+        raise ValueError("is neither true nor false")
+    return answer
+
+
+def moment(value: Any) -> datetime | None:
+    """A moment in UTC from ISO 8601 or PHP's `{date, timezone_type, timezone}`; no offset means Europe/Prague."""
+    zone: Any = None
+    if isinstance(value, Mapping) and value:
+        zone = value.get("timezone")
+        value = value.get("date")
+    written = text(value)
+    if written is None or written.startswith("0000-00-00"):
+        return None
+    try:
+        parsed = datetime.fromisoformat(written.strip())
+        if parsed.tzinfo is None:
+            parsed = _in_zone(parsed, text(zone))
+        return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is not a moment") from None
+
+
+def _in_zone(naive: datetime, zone: str | None) -> datetime:
+    if zone is None:
+        return naive.replace(tzinfo=PRAGUE)
+    if zone[0] in "+-":  # timezone_type 1
+        return datetime.fromisoformat(f"{naive.isoformat()}{zone}")
+    try:
+        return naive.replace(tzinfo=ZoneInfo(_ZONES.get(zone.upper(), zone)))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is in an unknown zone") from None
+
+
+def items(value: Any) -> Any:
+    """An array without its nulls; PHP writes one with gaps, or with keys of its own, as an object."""
+    if not value:
+        return ()
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return [item for item in value if item is not None] if isinstance(value, list | tuple) else value
+
+
+def thing(value: Any) -> Any:
+    """An object, or None for null and for PHP's empty `[]`."""
+    return value or None
+
+
+Words: TypeAlias = Annotated[str | None, BeforeValidator(text)]
+Amount: TypeAlias = Annotated[Decimal | None, BeforeValidator(amount)]
+Rate: TypeAlias = Annotated[Decimal | None, BeforeValidator(rate)]
+Whole: TypeAlias = Annotated[int | None, BeforeValidator(whole)]
+Flag: TypeAlias = Annotated[bool | None, BeforeValidator(flag)]
+Moment: TypeAlias = Annotated[datetime | None, BeforeValidator(moment)]
+Many: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(items)]
+One: TypeAlias = Annotated[T | None, BeforeValidator(thing)]
+
+Model = TypeVar("Model", bound=Wire)
+
+
+def read(model: type[Model], raw: Any, key: str) -> Model:
+    """*raw* as *model*; raises `Unreadable` with the first field that makes no sense."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = path(*first["loc"])
+        said = str(first["msg"]).removeprefix("Value error, ")
+        raise Unreadable(key, f"{where} {said}".strip()) from None
+
+
+def required(value: T | None, key: str, *where: str | int) -> T:
+    """*value*, which the entity cannot do without; raises `Unreadable` with its place if it is None."""
+    if value is None:
+        raise Unreadable(key, f"{path(*where)} is missing")
+    return value
+
+
+def path(*where: str | int) -> str:
+    """A place in a document as people write it: `products[2].quantity`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return "".join(parts).removeprefix(".")
+
+
+def key_of(raw: Any, *names: str) -> str:
+    """By what to call an entity in a complaint about it: the first of *names* that it has, else `?`."""
+    if isinstance(raw, Mapping):
+        for name in names:
+            value = raw.get(name)
+            if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+                return str(value)
+    return "?"
+
+
+def parse_list(raw_items: Any, parse: Callable[[Raw], T]) -> tuple[list[T], list[Unreadable]]:
+    """Parse each item on its own: one that cannot be read is put aside and never stops its batch.
+
+    *raw_items* is an array of the answer; null counts as an empty one.
+    """
+    good: list[T] = []
+    bad: list[Unreadable] = []
+    listed = items(raw_items)
+    if not isinstance(listed, list | tuple):
+        return good, [Unreadable("?", "the list is not an array")]
+    for raw in listed:
+        try:
+            good.append(parse(raw))
+        except Unreadable as error:
+            bad.append(error)
+    return good, bad
+
+
+def cents(value: Decimal, places: Decimal = CENT) -> Decimal:
+    """*value* rounded half up (away from zero), as PHP's round() does; two decimals unless told."""
+    return value.quantize(places, ROUND_HALF_UP)
+
+
+def net(gross: Decimal, vat: Decimal) -> Decimal:
+    """*gross* without VAT of *vat* percent, not rounded."""
+    return gross / (1 + vat / 100)
+
+
+def gross(net_amount: Decimal, vat: Decimal) -> Decimal:
+    """*net_amount* with VAT of *vat* percent, not rounded."""
+    return net_amount * (1 + vat / 100)

@@ -1,0 +1,374 @@
+"""Orders as GET /orders lists them, read into the words of the trade.
+
+Upgates API v2, "Objednávky". The explicit amounts with and without VAT came on 8 and 9 April 2025; older answers
+have only `price` and `price_per_unit`, which are one or the other by `prices_with_vat_yn`. What is absent is
+computed from the VAT rate.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Literal
+
+from upbridge.kit.clock import PRAGUE
+from upbridge.systems.trade import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
+from upbridge.systems.upgates.fields import (
+    Amount,
+    Flag,
+    Many,
+    Moment,
+    One,
+    Rate,
+    Raw,
+    Unreadable,
+    Whole,
+    Wire,
+    Words,
+    cents,
+    gross,
+    key_of,
+    net,
+    path,
+    read,
+    required,
+)
+
+_FINE = Decimal("0.0001")
+_ZERO = Decimal(0)
+_FREE = {LineType.GIFT, LineType.DISCOUNT, LineType.SET_PART}
+
+
+class _Priced(Wire):
+    price: Amount = None
+    price_with_vat: Amount = None
+    price_without_vat: Amount = None
+    vat: Rate = None
+
+
+class _ConfigurationValue(Wire):
+    value: Words = None
+
+
+class _Configuration(Wire):
+    name: Words = None
+    values: Many[_ConfigurationValue] = ()
+
+
+class _Line(_Priced):
+    product_id: Whole = None
+    option_set_id: Whole = None
+    type: Words = None
+    uuid: Words = None
+    parent_uuid: Words = None
+    code: Words = None
+    ean: Words = None
+    title: Words = None
+    quantity: Amount = None
+    price_per_unit: Amount = None
+    price_per_unit_with_vat: Amount = None
+    price_per_unit_without_vat: Amount = None
+    recycling_fee: Amount = None
+    configurations: Many[_Configuration] = ()
+
+
+class _Discounts(Wire):
+    code: Words = None
+    discounts: Many[_Priced] = ()
+
+
+class _Charge(_Priced):
+    id: Whole = None
+    code: Words = None
+    name: Words = None
+    affiliate_id: Words = None
+    affiliate_name: Words = None
+    packeta_carrier_id: Words = None
+
+
+class _Customer(Wire):
+    email: Words = None
+    phone: Words = None
+    code: Words = None
+    customer_id: Whole = None
+    firstname_invoice: Words = None
+    surname_invoice: Words = None
+    street_invoice: Words = None
+    city_invoice: Words = None
+    state_invoice: Words = None
+    zip_invoice: Words = None
+    country_id_invoice: Words = None
+    postal_yn: Flag = None
+    firstname_postal: Words = None
+    surname_postal: Words = None
+    street_postal: Words = None
+    city_postal: Words = None
+    state_postal: Words = None
+    zip_postal: Words = None
+    country_id_postal: Words = None
+    company_postal: Words = None
+    company_yn: Flag = None
+    company: Words = None
+    ico: Words = None
+    dic: Words = None
+    customer_note: Words = None
+
+
+class _Order(Wire):
+    order_number: Words = None
+    order_id: Whole = None
+    uuid: Words = None
+    external_order_number: Words = None
+    language_id: Words = None
+    currency_id: Words = None
+    prices_with_vat_yn: Flag = None
+    status_id: Whole = None
+    paid_date: Moment = None
+    tracking_code: Words = None
+    internal_note: Words = None
+    statistics_yn: Flag = None
+    last_update_time: Moment = None
+    creation_time: Moment = None
+    variable_symbol: Words = None
+    order_total: Amount = None
+    order_total_before_round: Amount = None
+    order_total_rest: Amount = None
+    origin: Words = None
+    admin_url: Words = None
+    customer: One[_Customer] = None
+    products: Many[_Line] = ()
+    discount_voucher: One[_Discounts] = None
+    quantity_discount: One[_Discounts] = None
+    loyalty_points: One[_Discounts] = None
+    shipment: One[_Charge] = None
+    payment: One[_Charge] = None
+
+
+def parse_order(raw: Raw) -> Order:
+    """One order of GET /orders; raises `Unreadable`.
+
+    Required: `order_number`, `currency_id`, `creation_time`, `order_total`, and at each line a quantity and, if
+    it is a product or a set, some price. Absent `prices_with_vat_yn` and `statistics_yn` count as true, an
+    absent `origin` as `frontend`, an absent VAT rate as 0, an absent line `type` as `product`.
+
+    Doubts: the sign of the discounts' amounts is not stated, so they are taken as positive; whether a voucher
+    of type `price` can come without its `discounts` per VAT level is not said, such a one is left out and shows
+    in the sum of the order. `rounding` is always total less total before rounding, whatever sign
+    `order_total_rest` has.
+    """
+    key = key_of(raw, "order_number", "order_id", "uuid")
+    wire = read(_Order, raw, key)
+    with_vat = wire.prices_with_vat_yn is not False
+    total = required(wire.order_total, key, "order_total")
+    before = wire.order_total_before_round
+    if before is None:
+        before = total - (wire.order_total_rest or _ZERO)
+    return Order(
+        order_number=required(wire.order_number, key, "order_number"),
+        order_id=wire.order_id,
+        uuid=wire.uuid,
+        external_order_number=wire.external_order_number,
+        language=wire.language_id,
+        currency=required(wire.currency_id, key, "currency_id").strip().upper(),
+        status_id=wire.status_id,
+        paid_on=wire.paid_date.astimezone(PRAGUE).date().isoformat() if wire.paid_date else None,
+        created_at=required(wire.creation_time, key, "creation_time"),
+        updated_at=wire.last_update_time,
+        origin=_origin(wire.origin),
+        in_statistics=wire.statistics_yn is not False,
+        total=total,
+        total_before_round=before,
+        rounding=total - before,
+        variable_symbol=wire.variable_symbol,
+        internal_note=wire.internal_note,
+        admin_url=wire.admin_url,
+        tracking_code=wire.tracking_code,
+        shopper=_shopper(wire.customer) if wire.customer else None,
+        lines=tuple(_line(line, key, place, with_vat=with_vat) for place, line in enumerate(wire.products)),
+        discounts=tuple(_discounts(wire, with_vat=with_vat)),
+        shipping=_charge(wire.shipment, with_vat=with_vat),
+        payment=_charge(wire.payment, with_vat=with_vat),
+    )
+
+
+def _origin(written: str | None) -> str:
+    """The origin as we spell it: the documents write `cash-register` with an en dash."""
+    if written is None:
+        return "frontend"
+    return written.strip().lower().translate({0x2010: "-", 0x2011: "-", 0x2013: "-", 0x2014: "-", ord("_"): "-"})
+
+
+def _money(
+    given: Decimal | None,
+    given_net: Decimal | None,
+    stored: Decimal | None,
+    vat: Decimal,
+    *,
+    with_vat: bool,
+    places: Decimal,
+) -> Money | None:
+    """The amount both ways; what is absent is computed and rounded to *places*. None if nothing is given."""
+    if given is None and given_net is None:
+        if stored is None:
+            return None
+        given, given_net = (stored, None) if with_vat else (None, stored)
+    if given is None:
+        assert given_net is not None
+        given = cents(gross(given_net, vat), places)
+    if given_net is None:
+        given_net = cents(net(given, vat), places)
+    return Money(with_vat=given, without_vat=given_net, vat=vat)
+
+
+def _total(wire: _Priced, *, with_vat: bool) -> Money | None:
+    return _money(
+        wire.price_with_vat,
+        wire.price_without_vat,
+        wire.price,
+        wire.vat or _ZERO,
+        with_vat=with_vat,
+        places=Decimal("0.01"),
+    )
+
+
+def _line(wire: _Line, key: str, place: int, *, with_vat: bool) -> OrderLine:
+    kind = _kind(wire.type, key, place)
+    quantity = wire.quantity
+    if quantity is None:
+        quantity = Decimal(1) if kind is LineType.DISCOUNT else required(None, key, "products", place, "quantity")
+    unit, total = _unit_and_total(wire, quantity, with_vat=with_vat)
+    if unit is None or total is None:
+        if kind not in _FREE:
+            raise Unreadable(key, f"{path('products', place, 'price')} is missing")
+        unit = total = Money(with_vat=_ZERO, without_vat=_ZERO, vat=wire.vat or _ZERO)
+    return OrderLine(
+        type=kind,
+        uuid=wire.uuid,
+        parent_uuid=wire.parent_uuid,
+        product_id=wire.product_id,
+        variant_id=wire.option_set_id,
+        code=wire.code,
+        ean=wire.ean.strip() if wire.ean else None,
+        title=wire.title,
+        quantity=quantity,
+        unit=unit,
+        total=total,
+        recycling_fee=wire.recycling_fee,
+        configuration=_configured(wire.configurations),
+    )
+
+
+def _kind(written: str | None, key: str, place: int) -> LineType:
+    """The line's type; orders from before 22 April 2024 have none."""
+    try:
+        return LineType.PRODUCT if written is None else LineType(written.strip().lower())
+    except ValueError:
+        raise Unreadable(key, f"{path('products', place, 'type')} is none that is known") from None
+
+
+def _unit_and_total(wire: _Line, quantity: Decimal, *, with_vat: bool) -> tuple[Money | None, Money | None]:
+    """Both prices of a line; the one that is absent comes from the other. The unit keeps four decimals."""
+    vat = wire.vat or _ZERO
+    unit = _money(
+        wire.price_per_unit_with_vat,
+        wire.price_per_unit_without_vat,
+        wire.price_per_unit,
+        vat,
+        with_vat=with_vat,
+        places=_FINE,
+    )
+    total = _total(wire, with_vat=with_vat)
+    if total is None and unit is not None:
+        total = Money(
+            with_vat=cents(unit.with_vat * quantity), without_vat=cents(unit.without_vat * quantity), vat=vat
+        )
+    if unit is None and total is not None and quantity:
+        unit = Money(
+            with_vat=cents(total.with_vat / quantity, _FINE),
+            without_vat=cents(total.without_vat / quantity, _FINE),
+            vat=vat,
+        )
+    return unit, total
+
+
+def _configured(configurations: tuple[_Configuration, ...]) -> str | None:
+    """What the shopper chose, as one line of text; its price is already in the line's."""
+    chosen = [
+        f"{entry.name}: {values}" if entry.name else values
+        for entry in configurations
+        if (values := ", ".join(value.value for value in entry.values if value.value))
+    ]
+    return "; ".join(chosen) or None
+
+
+def _discounts(wire: _Order, *, with_vat: bool) -> Iterator[Discount]:
+    sources: tuple[tuple[Literal["voucher", "quantity", "loyalty"], _Discounts | None], ...] = (
+        ("voucher", wire.discount_voucher),
+        ("quantity", wire.quantity_discount),
+        ("loyalty", wire.loyalty_points),
+    )
+    for kind, source in sources:
+        for entry in source.discounts if source else ():
+            money = _total(entry, with_vat=with_vat)
+            if source is None or money is None or not (money.with_vat or money.without_vat):
+                continue
+            amount = Money(with_vat=abs(money.with_vat), without_vat=abs(money.without_vat), vat=money.vat)
+            yield Discount(kind=kind, code=source.code, amount=amount)
+
+
+def _charge(wire: _Charge | None, *, with_vat: bool) -> Charge | None:
+    """Shipping or payment; none if the object is empty, free if it has no price."""
+    if wire is None or all(value is None for value in wire.__dict__.values()):
+        return None
+    free = Money(with_vat=_ZERO, without_vat=_ZERO, vat=wire.vat or _ZERO)
+    return Charge(
+        name=wire.name,
+        code=wire.code,
+        amount=_total(wire, with_vat=with_vat) or free,
+        branch_id=wire.affiliate_id,
+        branch_name=wire.affiliate_name,
+        carrier_id=wire.packeta_carrier_id,
+    )
+
+
+def _shopper(wire: _Customer) -> Shopper | None:
+    """Who ordered, or None where every field is empty (an order without a customer)."""
+    if not any(wire.__dict__.values()):
+        return None
+    company = wire.company if wire.company_yn else None
+    billing = Address(
+        first_name=wire.firstname_invoice,
+        last_name=wire.surname_invoice,
+        company=company,
+        street=wire.street_invoice,
+        city=wire.city_invoice,
+        state=wire.state_invoice,
+        postcode=wire.zip_invoice,
+        country=_country(wire.country_id_invoice),
+    )
+    shipping = Address(
+        first_name=wire.firstname_postal,
+        last_name=wire.surname_postal,
+        company=wire.company_postal,
+        street=wire.street_postal,
+        city=wire.city_postal,
+        state=wire.state_postal,
+        postcode=wire.zip_postal,
+        country=_country(wire.country_id_postal),
+    )
+    return Shopper(
+        customer_id=wire.customer_id,
+        code=wire.code,
+        email=wire.email.strip() if wire.email else None,
+        phone=wire.phone,
+        company=company,
+        company_number=wire.ico,
+        vat_number=wire.dic,
+        note=wire.customer_note,
+        billing=billing,
+        shipping=shipping if wire.postal_yn else None,
+    )
+
+
+def _country(written: str | None) -> str | None:
+    """`cz` as `CZ`; a country that is not given by its code stays as it is."""
+    stripped = written.strip() if written else ""
+    return (stripped.upper() if len(stripped) == 2 else stripped) or None  # noqa: PLR2004 - ISO 3166-1 alpha-2

@@ -1,0 +1,366 @@
+"""Products as GET /products lists them, read into the words of the trade with inheritance resolved.
+
+Upgates API v2, "Produkty": a null on a variant means the product's value. That holds for stock, flags and
+prices (per language and price list), but not for codes and EANs: an inherited one would be the same for all
+variants and prove nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator
+
+from upbridge.systems.trade import Price, Product, Text, Variant
+from upbridge.systems.upgates.fields import (
+    Amount,
+    Flag,
+    Many,
+    Moment,
+    Rate,
+    Raw,
+    Unreadable,
+    Whole,
+    Wire,
+    Words,
+    cents,
+    gross,
+    key_of,
+    net,
+    read,
+    required,
+)
+
+
+class _Description(Wire):
+    language: Words = None
+    title: Words = None
+    short_description: Words = None
+    long_description: Words = None
+    url: Words = None
+
+
+class _Listed(Wire):
+    """One price list's entry. The two final prices are in the answers of 2024 and in the blueprint of 2025, but
+    the OpenAPI of 2026 does not list them."""
+
+    name: Words = None
+    price_original: Amount = None
+    product_discount: Amount = None
+    product_discount_real: Amount = None
+    price_sale: Amount = None
+    price_with_vat: Amount = None
+    price_without_vat: Amount = None
+
+    @property
+    def own(self) -> bool:
+        """Whether a price is stated here, rather than inherited."""
+        stated = (self.price_with_vat, self.price_without_vat, self.price_original, self.price_sale)
+        return any(price is not None for price in stated)
+
+
+class _Prices(Wire):
+    language: Words = None
+    currency: Words = None
+    pricelists: Many[_Listed] = ()
+    price_purchase: Amount = None
+    vat: Rate = None
+
+
+class _Image(Wire):
+    url: Words = None
+    main_yn: Flag = None
+    position: Amount = None
+
+
+class _Category(Wire):
+    name: Words = None
+    main_yn: Flag = None
+
+
+def _address(value: Any) -> Any:
+    return value.get("url") if isinstance(value, Mapping) else value
+
+
+class _Variant(Wire):
+    variant_id: Whole = None
+    code: Words = None
+    ean: Words = None
+    active_yn: Flag = None
+    can_add_to_basket_yn: Flag = None
+    stock: Amount = None
+    image: Annotated[Words, BeforeValidator(_address)] = None
+    images: Many[_Image] = ()
+    prices: Many[_Prices] = ()
+
+
+class _Product(Wire):
+    product_id: Whole = None
+    code: Words = None
+    ean: Words = None
+    active_yn: Flag = None
+    archived_yn: Flag = None
+    can_add_to_basket_yn: Flag = None
+    action_currently_yn: Flag = None
+    set_yn: Flag = None
+    descriptions: Many[_Description] = ()
+    manufacturer: Words = None
+    stock: Amount = None
+    limit_orders: Words = None
+    weight: Amount = None
+    images: Many[_Image] = ()
+    categories: Many[_Category] = ()
+    prices: Many[_Prices] = ()
+    variants_exists_yn: Flag = None
+    variants: Many[_Variant] = ()
+    last_update_time: Moment = None
+
+
+_Entries: TypeAlias = dict[tuple[str, str], tuple[_Listed, _Prices]]
+
+
+def parse_product(raw: Raw, *, prices_with_vat: bool = True) -> Product:
+    """One product of GET /products, inheritance resolved; raises `Unreadable`.
+
+    Required: `product_id`, every variant's `variant_id`, a language at every price and text, and the variants
+    themselves where `variants_exists_yn` says that there are some. `weight` is in grams. `active_yn` and
+    `can_add_to_basket_yn` count as true where nothing is said, `archived_yn` as false. A text's description is
+    the long one (HTML), else the short one.
+
+    *prices_with_vat* (GET /config: which way the shop stores prices) is needed only for a price list entry that
+    lacks both final prices: those are then computed from `price_sale`, else from `price_original` less
+    `product_discount_real`, else less `product_discount`. Doubt: the discounts of manufacturer and category
+    are in `product_discount_real` alone, so without it the computed price may be too high.
+    """
+    key = key_of(raw, "product_id", "code")
+    wire = read(_Product, raw, key)
+    product_id = required(wire.product_id, key, "product_id")
+    if wire.variants_exists_yn and not wire.variants:
+        raise Unreadable(key, "variants is empty although variants_exists_yn is true")
+    return Product(
+        product_id=product_id,
+        code=wire.code,
+        active=_active(wire),
+        is_set=wire.set_yn is True,
+        texts=tuple(_texts(wire, key)),
+        manufacturer=wire.manufacturer,
+        category=next((entry.name for entry in wire.categories if entry.main_yn), None),
+        backorder=_backorder(wire),
+        weight=None if wire.weight is None else int(cents(wire.weight, Decimal(1))),
+        variants=tuple(_variants(wire, product_id, key, with_vat=prices_with_vat)),
+        updated_at=wire.last_update_time,
+    )
+
+
+def _active(wire: _Product) -> bool:
+    return wire.active_yn is not False and wire.archived_yn is not True
+
+
+def _texts(wire: _Product, key: str) -> Iterator[Text]:
+    for place, entry in enumerate(wire.descriptions):
+        yield Text(
+            language=required(entry.language, key, "descriptions", place, "language"),
+            title=entry.title,
+            url=entry.url,
+            description=entry.long_description or entry.short_description,
+        )
+
+
+def _backorder(wire: _Product) -> bool | None:
+    """Whether it can be ordered at stock 0, or None where the shop's own setting decides.
+
+    Doubt: `limit_orders` ("omezení objednání": 0 off, 1 on, sale only while on sale) is presumed to limit
+    orders to what is in stock; the vendor does not say so.
+    """
+    match wire.limit_orders:
+        case None:
+            return None
+        case "sale":
+            return wire.action_currently_yn is not True
+        case limited:
+            return limited == "0"
+
+
+def _variants(wire: _Product, product_id: int, key: str, *, with_vat: bool) -> Iterator[Variant]:
+    sellable = wire.can_add_to_basket_yn is not False
+    listed = _entries(wire.prices, key, "prices")
+    prices = tuple(_priced(listed, {}, wire.prices, (), with_vat=with_vat))
+    picture = _picture(wire.images)
+    if not wire.variants:
+        yield Variant(
+            id=f"p-{product_id}",
+            product_id=product_id,
+            variant_id=None,
+            code=wire.code,
+            ean=_ean(wire.ean),
+            stock=wire.stock,
+            stock_own=wire.stock is not None,
+            active=_active(wire) and sellable,
+            image=picture,
+            prices=prices,
+        )
+    for place, own in enumerate(wire.variants):
+        variant_id = required(own.variant_id, key, "variants", place, "variant_id")
+        priced = prices
+        if own.prices:
+            overrides = _entries(own.prices, key, "variants", place, "prices")
+            priced = tuple(_priced(listed, overrides, wire.prices, own.prices, with_vat=with_vat))
+        yield Variant(
+            id=f"v-{variant_id}",
+            product_id=product_id,
+            variant_id=variant_id,
+            code=own.code,
+            ean=_ean(own.ean),
+            stock=wire.stock if own.stock is None else own.stock,
+            stock_own=own.stock is not None,
+            active=_active(wire)
+            and own.active_yn is not False
+            and (sellable if own.can_add_to_basket_yn is None else own.can_add_to_basket_yn),
+            image=own.image or _picture(own.images) or picture,
+            prices=priced,
+        )
+
+
+def _ean(written: str | None) -> str | None:
+    return written.strip() if written else None
+
+
+def _picture(images: Iterable[_Image]) -> str | None:
+    """The main image, else the first by position."""
+    shown = [image for image in images if image.url]
+    first = min(
+        shown,
+        key=lambda image: (not image.main_yn, image.position is None, image.position or Decimal(0)),
+        default=None,
+    )
+    return first.url if first else None
+
+
+def _entries(rows: Iterable[_Prices], key: str, *where: str | int) -> _Entries:
+    """Price list entries by language and list; a list without a name is the default one."""
+    found: _Entries = {}
+    for place, row in enumerate(rows):
+        language = required(row.language, key, *where, place, "language")
+        for entry in row.pricelists:
+            found.setdefault((language, entry.name or ""), (entry, row))
+    return found
+
+
+def _priced(
+    product: _Entries, variant: _Entries, rows: Iterable[_Prices], own_rows: Iterable[_Prices], *, with_vat: bool
+) -> Iterator[Price]:
+    """The prices that hold: the variant's own where it states one, else the product's."""
+    inherited = {row.language: row for row in reversed(tuple(rows))}
+    overriding = {row.language: row for row in reversed(tuple(own_rows))}
+    for place in {**product, **variant}:
+        language, pricelist = place
+        entry, row = variant.get(place) or product[place]
+        if not entry.own and place in product:
+            entry, row = product[place]
+        nearest = [found for found in (overriding.get(language), inherited.get(language)) if found]
+        vat = (
+            row.vat if row.vat is not None else next((near.vat for near in nearest if near.vat is not None), None)
+        )
+        final, final_net = _final(entry, vat, stored_with_vat=with_vat)
+        purchase = next((near.price_purchase for near in nearest if near.price_purchase is not None), None)
+        if final is None and final_net is None and purchase is None:
+            continue
+        currency = next((near.currency for near in nearest if near.currency), None)
+        yield Price(
+            language=language,
+            currency=currency.upper() if currency else None,
+            pricelist=pricelist,
+            with_vat=final,
+            without_vat=final_net,
+            sale=entry.price_sale,
+            purchase=purchase,
+            vat=vat,
+        )
+
+
+def _final(entry: _Listed, vat: Decimal | None, *, stored_with_vat: bool) -> tuple[Decimal | None, Decimal | None]:
+    """The final price with and without VAT; what is absent is computed where that is possible."""
+    final, final_net = entry.price_with_vat, entry.price_without_vat
+    if final is None and final_net is None:
+        stored = entry.price_sale
+        if stored is None and entry.price_original is not None:
+            discount = (
+                entry.product_discount if entry.product_discount_real is None else entry.product_discount_real
+            )
+            stored = entry.price_original * (1 - (discount or Decimal(0)) / 100)
+        if stored is None:
+            return None, None
+        final, final_net = (cents(stored), None) if stored_with_vat else (None, cents(stored))
+    if vat is not None and final is None and final_net is not None:
+        final = cents(gross(final_net, vat))
+    if vat is not None and final_net is None and final is not None:
+        final_net = cents(net(final, vat))
+    return final, final_net
+
+
+class _Named(Wire):
+    language: Words = None
+    name: Words = None
+    value: Words = None
+
+
+class _Value(Wire):
+    descriptions: Many[_Named] = ()
+
+
+class _Parameter(Wire):
+    descriptions: Many[_Named] = ()
+    values: Many[_Value] = ()
+
+
+class _Worn(Wire):
+    variant_id: Whole = None
+    parameters_new: Many[_Parameter] = ()
+
+
+class _Parameters(Wire):
+    product_id: Whole = None
+    variants: Many[_Worn] = ()
+
+
+Parameters: TypeAlias = dict[int, tuple[tuple[str, str], ...]]
+
+
+def parse_parameters(raw: Raw, *, language: str | None) -> Parameters:
+    """Name and value of each variant's parameters by `variant_id`, from one product of GET /products/parameters.
+
+    In *language*, else in the first that there is; several values of one parameter are joined by ", ". Raises
+    `Unreadable`.
+    """
+    key = key_of(raw, "product_id", "code")
+    wire = read(_Parameters, raw, key)
+    required(wire.product_id, key, "product_id")
+    found: Parameters = {}
+    for place, worn in enumerate(wire.variants):
+        pairs = []
+        for parameter in worn.parameters_new:
+            name = _said([(entry.language, entry.name) for entry in parameter.descriptions], language)
+            values = [
+                _said([(entry.language, entry.value) for entry in value.descriptions], language)
+                for value in parameter.values
+            ]
+            if name and any(values):
+                pairs.append((name, ", ".join(value for value in values if value)))
+        found[required(worn.variant_id, key, "variants", place, "variant_id")] = tuple(pairs)
+    return found
+
+
+def _said(words: list[tuple[str | None, str | None]], language: str | None) -> str | None:
+    spoken = [(tongue, word) for tongue, word in words if word]
+    return next((word for tongue, word in spoken if tongue == language), spoken[0][1] if spoken else None)
+
+
+def with_parameters(product: Product, parameters: Mapping[int, tuple[tuple[str, str], ...]]) -> Product:
+    """*product* with the parameters of its variants filled in, where *parameters* has them."""
+    variants = tuple(
+        variant.model_copy(update={"parameters": parameters[variant.variant_id]})
+        if variant.variant_id is not None and variant.variant_id in parameters
+        else variant
+        for variant in product.variants
+    )
+    return product.model_copy(update={"variants": variants})
