@@ -1,0 +1,84 @@
+"""Who ordered, as a customer of Uphance. Pure; the rules are section 15.2 of the Uphance reference."""
+
+from dataclasses import dataclass
+
+from upbridge.shops.rules import Rules
+from upbridge.systems.delivery import Connection, Trouble
+from upbridge.systems.trade import Address, Order, Shopper
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The one customer that stands for all shoppers (mode `collective:<id>`)."""
+
+    customer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The one contact of a customer: buyer, bill and goods receiver."""
+
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address and what it is the default for."""
+
+    address: Address
+    shipping: bool
+    billing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A shopper's own customer record; `wire.customer_body` spells it."""
+
+    reference: str
+    name: str
+    vat_number: str | None
+    notes: str | None
+    person: Person
+    places: tuple[Place, ...]
+
+
+def map_customer(order: Order, rules: Rules, connection: Connection) -> Customer | House | Trouble:
+    """The customer that *order* belongs to.
+
+    In the mode `per_shopper` that is a record of its own, found again by `reference`; an order that names
+    neither an account nor an e-mail is held: `order.no_customer`.
+    """
+    mode, _, house = str(rules.get("uphance.customer_mode")).partition(":")
+    if mode == "collective":
+        return House(int(house))
+    shopper = order.shopper
+    reference = customer_reference(connection.shop_key, shopper) if shopper else None
+    if shopper is None or reference is None:
+        return Trouble("order.no_customer")
+    return Customer(
+        reference=reference,
+        name=shopper.name or (shopper.email or "").strip() or reference,
+        vat_number=shopper.vat_number,
+        notes=f"IČO {shopper.company_number}" if shopper.company_number else None,
+        person=Person(shopper.billing.first_name, shopper.billing.last_name, shopper.email, shopper.phone),
+        places=_places(shopper),
+    )
+
+
+def customer_reference(shop_key: str, shopper: Shopper) -> str | None:
+    """`UPG-<shop key>-<customer id, else the e-mail in lower case>`; None if there is neither."""
+    email = (shopper.email or "").strip().lower()
+    key = str(shopper.customer_id) if shopper.customer_id is not None else email
+    return f"UPG-{shop_key}-{key}" if key else None
+
+
+def _places(shopper: Shopper) -> tuple[Place, ...]:
+    if shopper.shipping is None:
+        return (Place(shopper.billing, shipping=True, billing=True),)
+    return (
+        Place(shopper.billing, shipping=False, billing=True),
+        Place(shopper.shipping, shipping=True, billing=False),
+    )

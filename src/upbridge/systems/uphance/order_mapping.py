@@ -1,0 +1,224 @@
+"""An order of the shop as a draft sales order of Uphance, or the reason why it has to wait. Pure.
+
+The rules are section 15.1 of the Uphance reference. An order is sent whole or not at all, and never when the
+sum of what would be sent differs from what the shop charged (the parity gate).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from upbridge.kit.clock import PRAGUE
+from upbridge.shops.rules import Rules
+from upbridge.systems.delivery import Connection, Trouble
+from upbridge.systems.trade import Address, Charge, LineType, Order, OrderLine, Shopper
+from upbridge.systems.uphance.matching import Miss, Sku
+from upbridge.systems.uphance.money import amount_of, hellers, unit_prices
+from upbridge.systems.uphance.parity import Parity, parity
+from upbridge.systems.uphance.pricing import Position, Priced, price
+
+Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss]
+
+
+@dataclass(frozen=True, slots=True)
+class SalesLine:
+    """So many pieces of one SKU at one price (two decimals; with or without VAT as the order says)."""
+
+    sku_id: int
+    product_id: int
+    variation_id: int | None
+    season_id: int | None
+    unit_price: Decimal
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class SalesOrder:
+    """A sales order as Uphance understands one; `wire.sales_order_body` spells it."""
+
+    purchase_order_ref: str
+    channel_id: int
+    season_id: int
+    lines: tuple[SalesLine, ...]
+    shipping_cost: Decimal
+    notes: str
+    internal_notes: str
+    shipping_instructions: str
+    start_ship_date: date
+    warehouse: str | None
+    payment_term: str | None
+
+    @property
+    def total(self) -> Decimal:
+        """Everything together, exact."""
+        return sum((line.unit_price * line.quantity for line in self.lines), self.shipping_cost)
+
+    def delivered_to(self, shopper: Shopper) -> "SalesOrder":
+        """The same order with the shopper's delivery address in its shipping instructions: for customers over
+        there whose record has another address, or stands for everybody (open question 3 of the reference)."""
+        address = address_text(shopper.shipping or shopper.billing, phone=shopper.phone, email=shopper.email)
+        instructions = "\n".join(text for text in (self.shipping_instructions, address) if text)
+        return replace(self, shipping_instructions=instructions)
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The order cannot be judged before the shop's catalogue has been read; no person is needed."""
+
+    reason: str
+
+
+def order_reference(shop_key: str, order_number: str) -> str:
+    """The `purchase_order_ref` by which an order is found again (contract section 4)."""
+    return f"UPG-{shop_key}-{order_number}"
+
+
+def map_order(
+    order: Order, resolve: Resolve, rules: Rules, connection: Connection
+) -> SalesOrder | Trouble | NotYet:
+    """*order* as a sales order, or why it has to wait.
+
+    Troubles: `order.totals_differ` (with the arithmetic), `order.unknown_sku`, `order.ambiguous_sku` (with
+    the codes), `order.manual_line` (with the titles), `order.quantity`, `order.no_channel`, `order.no_season`.
+    """
+    with_tax = rules.yes("uphance.prices_with_tax")
+    channel = channel_for(order, rules, connection)
+    if isinstance(channel, Trouble):
+        return channel
+    sums = parity(order)
+    priced = price(order, sums.reading, with_tax=with_tax)
+    if (trouble := _refused(sums, priced)) is not None:
+        return trouble
+    skus = _matched(priced.positions, resolve)
+    if not isinstance(skus, list):
+        return skus
+    season = rules.number("uphance.season") or next((sku.season_id for sku in skus if sku.season_id), None)
+    if season is None:
+        return Trouble("order.no_season")
+    sales_order = SalesOrder(
+        purchase_order_ref=order_reference(connection.shop_key, order.order_number),
+        channel_id=channel,
+        season_id=season,
+        lines=tuple(
+            line for position, sku in zip(priced.positions, skus, strict=True) for line in _lines(position, sku)
+        ),
+        shipping_cost=amount_of(priced.charges),
+        notes=_notes(order),
+        internal_notes=_internal_notes(order),
+        shipping_instructions=_shipping_instructions(order.shipping),
+        # The day on which it was ordered, in the shop's zone; no cancel date is ever set.
+        start_ship_date=order.created_at.astimezone(PRAGUE).date(),
+        warehouse=rules.text("uphance.warehouse"),
+        payment_term=rules.text("uphance.payment_term"),
+    )
+    sent, charged = hellers(sales_order.total), sums.figure(with_tax=with_tax)
+    if sent != charged:
+        return Trouble("order.totals_differ", sums.arithmetic(sent=sent, charged=charged))
+    return sales_order
+
+
+def channel_for(order: Order, rules: Rules, connection: Connection) -> int | Trouble:
+    """The channel of an order's language and currency: the chosen one, else the only one with the currency.
+
+    A channel of another currency is never taken, and nothing is converted: `order.no_channel`.
+    """
+    channels: Sequence[Mapping[str, Any]] = connection.facts.get("channels") or ()
+    fitting = [channel["id"] for channel in channels if channel.get("currency") == order.currency]
+    chosen = (rules.get("uphance.channels") or {}).get(f"{order.language}/{order.currency}")
+    if chosen is not None:
+        fitting = [channel for channel in fitting if channel == chosen]
+    if len(fitting) == 1:
+        return int(fitting[0])
+    return Trouble("order.no_channel", {"currency": order.currency, "language": order.language or "—"})
+
+
+def _refused(sums: Parity, priced: Priced) -> Trouble | None:
+    """What makes an order unfit before any SKU is looked at."""
+    # A set's own quantity is not delivered, its parts are; a discount's is no goods.
+    odd = [one.line for one in priced.positions if one.line.quantity <= 0 or one.line.quantity % 1]
+    if odd:
+        lines = ", ".join(f"{_name(line)}: {line.quantity.normalize():f}" for line in odd)
+        return Trouble("order.quantity", {"lines": lines})
+    manual = [one.line for one in priced.positions if _manual(one.line)]
+    if manual:
+        return Trouble("order.manual_line", {"lines": ", ".join(_name(line) for line in manual)})
+    if not sums.adds_up:
+        return Trouble("order.totals_differ", sums.arithmetic())
+    below_zero = sum(one.value for one in priced.positions if one.value < 0)
+    if priced.left_over or below_zero or not priced.positions:
+        return Trouble("order.totals_differ", sums.arithmetic(left_over=priced.left_over, below_zero=below_zero))
+    return None
+
+
+def _manual(line: OrderLine) -> bool:
+    """Typed in by hand in the administration: there is nothing to find its goods by."""
+    return line.product_id is None and not (line.code or "").strip() and not (line.ean or "").strip()
+
+
+def _matched(positions: Sequence[Position], resolve: Resolve) -> list[Sku] | Trouble | NotYet:
+    found = [(position.line, resolve(position.line)) for position in positions]
+    for miss, key in ((Miss.UNKNOWN, "order.unknown_sku"), (Miss.AMBIGUOUS, "order.ambiguous_sku")):
+        lost = dict.fromkeys(_name(line) for line, match in found if match is miss)
+        if lost:
+            return Trouble(key, {"codes": ", ".join(lost)})
+    if any(match is Miss.NOT_READ for _, match in found):
+        return NotYet("the shop's catalogue has not been read for a variant that only its EAN identifies")
+    return [match for _, match in found if isinstance(match, Sku)]
+
+
+def _lines(position: Position, sku: Sku) -> list[SalesLine]:
+    """At most two lines, whose sum is the position's value to the last hundredth."""
+    return [
+        SalesLine(sku.sku_id, sku.product_id, sku.variation_id, sku.season_id, amount_of(unit_price), pieces)
+        for unit_price, pieces in unit_prices(position.value, int(position.line.quantity))
+    ]
+
+
+def _name(line: OrderLine) -> str:
+    return line.code or line.ean or line.title or f"product {line.product_id}"
+
+
+def _notes(order: Order) -> str:
+    """What the shopper wrote, and what the goods were to be like."""
+    note = (order.shopper.note or "").strip() if order.shopper else ""
+    made = [
+        f"{_name(line)}: {line.configuration.strip()}"
+        for line in order.lines
+        if line.configuration and line.configuration.strip()
+    ]
+    return "\n".join(text for text in (note, *made) if text)
+
+
+def _internal_notes(order: Order) -> str:
+    """What staff may want to look up; one fact a line. The rounding has no home of its own in Uphance."""
+    facts = (
+        ("Upgates order", " ".join(text for text in (order.order_number, order.admin_url) if text)),
+        ("Variable symbol", order.variable_symbol),
+        ("External number", order.external_order_number),
+        ("Paid", order.paid_on),
+        ("Payment", order.payment.name if order.payment else None),
+        ("Rounding", str(amount_of(hellers(order.rounding))) if hellers(order.rounding) else None),
+        ("Discount codes", ", ".join(discount.code for discount in order.discounts if discount.code)),
+        ("Sets", ", ".join(_name(line) for line in order.lines if line.type is LineType.SET)),
+        ("Note", (order.internal_note or "").strip()),
+    )
+    return "\n".join(f"{name}: {value}" for name, value in facts if value)
+
+
+def _shipping_instructions(shipping: Charge | None) -> str:
+    """`name / pick-up point id, name (carrier id)`: the warehouse needs it for pick-up points."""
+    if shipping is None:
+        return ""
+    point = ", ".join(text for text in (shipping.branch_id, shipping.branch_name) if text)
+    text = " / ".join(part for part in (shipping.name, point) if part)
+    return f"{text} (carrier {shipping.carrier_id})" if shipping.carrier_id else text
+
+
+def address_text(address: Address, *, phone: str | None = None, email: str | None = None) -> str:
+    """An address and its contacts as one line of a note."""
+    name = " ".join(text for text in (address.first_name, address.last_name) if text)
+    town = " ".join(text for text in (address.postcode, address.city) if text)
+    parts = (name, address.company, address.street, town, address.state, address.country, phone, email)
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,322 @@
+"""How Uphance writes things down, read tolerantly, and how we guess that it wants them written.
+
+Reading (Uphance help: Orders API, Product API, Customer API, Inventory API, Introduction): numbers come as
+strings, single objects bare or wrapped, `season_id` as an int or a list, "none" as null or as "". Writing: the
+bodies of POST /sales_orders and POST /customers were never published; each stands in one function here, so that
+one place is corrected when somebody has tried it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
+
+from upbridge.systems.uphance.customer_mapping import Customer, Place
+from upbridge.systems.uphance.matching import Sku
+from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+# --- single values ------------------------------------------------------------------------------------------
+
+
+def number(value: Any) -> Decimal | None:
+    """A number, however it is written ("54.0", 54, 54.0); None for null, "" and what is no number."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        parsed = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return parsed if parsed.is_finite() else None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, however it is written; None if it is none."""
+    parsed = number(value)
+    return int(parsed) if parsed is not None and parsed == parsed.to_integral_value() else None
+
+
+def words(value: Any) -> str | None:
+    """Text without blanks around it; numbers become text; None for null and ""."""
+    if value is None or isinstance(value, (bool, dict, list)):
+        return None
+    return str(value).strip() or None
+
+
+def moment(value: Any) -> datetime | None:
+    """A moment in UTC; one without an offset is taken for UTC; None if it is none."""
+    text = words(value)
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def one_season(value: Any) -> int | None:
+    """A product's season: an integer in the article, a list in practice; of several, the last named."""
+    return next((whole(item) for item in reversed(value)), None) if isinstance(value, list) else whole(value)
+
+
+def items(payload: Any, name: str) -> list[Json] | None:
+    """The list *name* of an answer; None if there is no such list. Entries that are no objects are left out."""
+    rows = payload if isinstance(payload, list) else payload.get(name) if isinstance(payload, dict) else None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
+
+
+def single(payload: Any, name: str) -> Json | None:
+    """The one object of an answer: wrapped under *name* or its plural, in a list of one, or bare."""
+    if not isinstance(payload, dict):
+        return None
+    for key in (name, f"{name}s"):
+        inner = payload.get(key)
+        if isinstance(inner, dict):
+            return inner
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            return inner[0]
+    return payload if "id" in payload else None
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Where in a paged list an answer stands; all None if the list is not paged."""
+
+    next_page: int | None = None
+    total_pages: int | None = None
+    total_count: int | None = None
+
+
+def meta(payload: Any) -> Meta:
+    """The paging of an answer (Introduction, Paging)."""
+    found = payload.get("meta") if isinstance(payload, dict) else None
+    if not isinstance(found, dict):
+        return Meta()
+    return Meta(whole(found.get("next_page")), whole(found.get("total_pages")), whole(found.get("total_count")))
+
+
+def organisations_in(payload: Any) -> Iterator[int]:
+    """Every `organisation_id` that an answer carries, on itself, on its one object or on its list's objects."""
+    layers = [payload, *(payload.values() if isinstance(payload, dict) else ())]
+    for layer in layers:
+        for row in layer if isinstance(layer, list) else (layer,):
+            found = whole(row.get("organisation_id")) if isinstance(row, dict) else None
+            if found is not None:
+                yield found
+
+
+# --- what is read -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOrder:
+    """A sales order as far as we look at it."""
+
+    id: int
+    order_number: str | None
+    reference: str | None
+    status: str | None
+    fulfillment_status: str | None
+
+
+def remote_order(row: Json | None) -> RemoteOrder | None:
+    """A sales order; None if it has no id. `order_number` is kept as text: both types were seen."""
+    number_ = whole(row.get("id")) if row else None
+    if row is None or number_ is None:
+        return None
+    return RemoteOrder(
+        id=number_,
+        order_number=words(row.get("order_number")),
+        reference=words(row.get("purchase_order_ref")),
+        status=words(row.get("status")),
+        fulfillment_status=words(row.get("fulfillment_status")),
+    )
+
+
+def skus_of(product: Json) -> Iterator[Sku]:
+    """Every SKU of a product: product -> `variations[]` (a colour each) -> `skus[]` (a size each)."""
+    product_id = whole(product.get("id"))
+    if product_id is None:
+        return
+    for variation in items(product, "variations") or ():
+        for row in items(variation, "skus") or ():
+            sku_id = whole(row.get("id"))
+            if sku_id is None:
+                continue
+            labels = (product.get("name"), variation.get("color") or row.get("color"), row.get("size"))
+            yield Sku(
+                sku_id=sku_id,
+                product_id=product_id,
+                variation_id=whole(variation.get("id")),
+                season_id=one_season(product.get("season_id")),
+                sku_number=words(row.get("sku_number")),
+                ean=words(row.get("ean")),
+                name=" / ".join(text for text in map(words, labels) if text) or None,
+                in_stock=whole(row.get("in_stock")),
+                available=whole(row.get("available_to_sell")),
+                available_from_stock=whole(row.get("available_to_sell_from_stock")),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PickTicket:
+    """A shipment, or what is to become one. `pieces` are (sku_id, quantity)."""
+
+    id: int
+    order_id: int | None
+    order_number: str | None
+    status: str | None
+    shipped: bool
+    tracking_number: str | None
+    carrier: str | None
+    shipment_number: str | None
+    date: str | None
+    updated_at: datetime | None
+    pieces: tuple[tuple[int, int], ...]
+
+
+def pick_ticket(row: Json | None) -> PickTicket | None:
+    """A pick ticket; None if it has no id.
+
+    `sale_id` and `order_id` both name the sales order; `order_id` is missing on a deleted ticket. Only the
+    literal `shipped` was ever seen for a shipment.
+    """
+    number_ = whole(row.get("id")) if row else None
+    if row is None or number_ is None:
+        return None
+    status = words(row.get("status"))
+    return PickTicket(
+        id=number_,
+        order_id=whole(row.get("sale_id")) or whole(row.get("order_id")),
+        order_number=words(row.get("order_number")),
+        status=status,
+        shipped=status == "shipped",
+        tracking_number=words(row.get("tracking_number")),
+        carrier=words(row.get("carrier")),
+        shipment_number=words(row.get("shipment_number")),
+        date=words(row.get("date")),
+        updated_at=moment(row.get("updated_at")),
+        pieces=tuple(
+            (sku_id, quantity)
+            for line in items(row, "line_items") or ()
+            for piece in items(line, "line_quantities") or ()
+            if (sku_id := whole(piece.get("sku_id"))) is not None
+            and (quantity := whole(piece.get("quantity"))) is not None
+            and quantity
+        ),
+    )
+
+
+# --- what is written: UNVERIFIED ----------------------------------------------------------------------------
+
+
+def sales_order_body(order: SalesOrder, *, company_id: int, idempotency_key: str) -> dict[str, Any]:
+    """The body of POST /sales_orders.
+
+    UNVERIFIED: the vendor's article says that orders can be created, not how. The names are those of the
+    answer, the wrapper is that of POST /stock_operations, and `idempotency_key` is documented only there (if
+    it is ignored here, nothing is lost). Not known: whether `unit_price`, `shipping_cost`, `start_ship_date`,
+    `warehouse_name` and `payment_term_name` may be set at all. A line is one product in one colour at one
+    price; its sizes are in `line_quantities`.
+    """
+    body: dict[str, Any] = {
+        "company_id": company_id,
+        "channel_id": order.channel_id,
+        "season_id": order.season_id,
+        "purchase_order_ref": order.purchase_order_ref,
+        "notes": order.notes,
+        "internal_notes": order.internal_notes,
+        "shipping_instructions": order.shipping_instructions,
+        "shipping_cost": str(order.shipping_cost),
+        "start_ship_date": order.start_ship_date.isoformat(),
+        "line_items": [_line_item(lines) for lines in _grouped(order.lines)],
+    }
+    if order.warehouse is not None:
+        name = "warehouse_id" if order.warehouse.isdigit() else "warehouse_name"
+        body[name] = int(order.warehouse) if order.warehouse.isdigit() else order.warehouse
+    if order.payment_term is not None:
+        body["payment_term_name"] = order.payment_term
+    return {"sales_order": body, "idempotency_key": idempotency_key}
+
+
+def customer_body(customer: Customer, *, channel_id: int, idempotency_key: str) -> dict[str, Any]:
+    """The body of POST /customers.
+
+    UNVERIFIED: the vendor's article says that customers can be created, not how. The names are those of the
+    answer, the wrapper is that of POST /stock_operations. Not known: whether people and addresses may be sent
+    in the same call.
+    """
+    person = customer.person
+    first = next((place for place in customer.places if place.billing), customer.places[0])
+    body: dict[str, Any] = {
+        "name": customer.name,
+        "reference": customer.reference,
+        "company_type": "customer",
+        "customer_type": "wholesale",
+        "channel_id": channel_id,
+        "country": first.address.country,
+        "city": first.address.city,
+        "vat_number": customer.vat_number,
+        "notes": customer.notes,
+        "people": [
+            {
+                "first_name": person.first_name,
+                "last_name": person.last_name,
+                "email": person.email,
+                "phone_1": person.phone,
+                "buyer": True,
+                "shipping": True,
+                "billing": True,
+            }
+        ],
+        "addresses": [_address(place) for place in customer.places],
+    }
+    return {"customer": body, "idempotency_key": idempotency_key}
+
+
+def _address(place: Place) -> dict[str, Any]:
+    address = place.address
+    return {
+        "line_1": address.street,
+        "line_2": address.company,
+        "city": address.city,
+        "state": address.state,
+        "country": address.country,
+        "postcode": address.postcode,
+        "default_for_shipping": place.shipping,
+        "default_for_billing": place.billing,
+    }
+
+
+def _grouped(lines: tuple[SalesLine, ...]) -> list[list[SalesLine]]:
+    """Lines of one product, colour and price together; the same SKU twice stays two lines (section 15.7)."""
+    groups: list[list[SalesLine]] = []
+    for line in lines:
+        for group in groups:
+            first = group[0]
+            same = (first.product_id, first.variation_id, first.unit_price) == (
+                line.product_id,
+                line.variation_id,
+                line.unit_price,
+            )
+            if same and all(other.sku_id != line.sku_id for other in group):
+                group.append(line)
+                break
+        else:
+            groups.append([line])
+    return groups
+
+
+def _line_item(lines: list[SalesLine]) -> dict[str, Any]:
+    first = lines[0]
+    return {
+        "product_id": first.product_id,
+        "variation_id": first.variation_id,
+        "unit_price": str(first.unit_price),
+        "percentage_discount": "0.0",
+        "line_quantities": [{"sku_id": line.sku_id, "quantity": line.quantity} for line in lines],
+    }
