@@ -47,8 +47,7 @@ fix: .venv/.ready ## format, and cure what the linter can cure by itself
 
 wheel: .venv/.ready ## build the package into dist/
 	@rm -rf dist
-	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
-	@ls dist/*.whl
+	@$(BIN)/hatchling build --target wheel --directory dist
 
 lock: .uv/.ready ## resolve pyproject.toml again (ARGS=--upgrade for newer versions)
 	@$(COMPILE) $(ARGS) pyproject.toml -o requirements.lock
