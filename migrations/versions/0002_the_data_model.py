@@ -73,9 +73,14 @@ def upgrade() -> None:
         sa.Column("hour_used", sa.Integer(), server_default="0", nullable=False),
         sa.Column("day_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("day_used", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("unseen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("calls_today", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("made", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("seen_made", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("lost", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("closed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("learned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("succeeded_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("budgets_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", name=op.f("budgets_pkey")),
     )
@@ -180,7 +185,7 @@ def upgrade() -> None:
         sa.Column("shop_id", sa.Uuid(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
-            ["shop_id"], ["shops.id"], name=op.f("failed_logins_shop_id_fkey"), ondelete="CASCADE"
+            ["shop_id"], ["shops.id"], name=op.f("failed_logins_shop_id_fkey"), ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("failed_logins_pkey")),
     )
@@ -220,10 +225,12 @@ def upgrade() -> None:
         sa.Column("shop_id", sa.Uuid(), nullable=False),
         sa.Column("slot", sa.SmallInteger(), nullable=False),
         sa.Column("holder", sa.Uuid(), nullable=False),
+        sa.Column("first", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("leases_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "slot", name=op.f("leases_pkey")),
     )
+    op.create_index("leases_one_first_idx", "leases", ["first"], unique=True, postgresql_where=sa.text("first"))
     op.create_table(
         "links",
         sa.Column("shop_id", sa.Uuid(), nullable=False),
@@ -338,6 +345,7 @@ def downgrade() -> None:
     op.drop_table("problems")
     op.drop_index("links_parent_idx", table_name="links")
     op.drop_table("links")
+    op.drop_index("leases_one_first_idx", table_name="leases", postgresql_where=sa.text("first"))
     op.drop_table("leases")
     op.drop_table("lanes")
     op.drop_index("items_shop_id_product_id_idx", table_name="items")

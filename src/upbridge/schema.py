@@ -304,7 +304,9 @@ skus = Table(
 
 # --- budget -------------------------------------------------------------------------------------------------
 
-#: What a shop's API still allows: one row per shop, written before each call.
+#: What a shop's API still allows: one row per shop, written before each call. `hour_used` and `day_used` are what
+#: the server said last, `unseen` our own calls that no answer of its has counted yet. `made` numbers the calls,
+#: `seen_made` is that number when the server was last believed, `lost` counts the calls that nobody answered.
 budgets = Table(
     "budgets",
     metadata,
@@ -315,19 +317,26 @@ budgets = Table(
     Column("hour_used", Integer, nullable=False, server_default="0"),
     _at("day_at", nullable=False),
     Column("day_used", Integer, nullable=False, server_default="0"),
+    Column("unseen", Integer, nullable=False, server_default="0"),
     Column("calls_today", Integer, nullable=False, server_default="0"),
+    Column("made", BigInteger, nullable=False, server_default="0"),
+    Column("seen_made", BigInteger, nullable=False, server_default="0"),
+    Column("lost", BigInteger, nullable=False, server_default="0"),
     _at("closed_until"),
     _at("learned_at"),
+    _at("succeeded_at"),
 )
 
-#: Calls in flight. A lease of a dead process expires.
+#: Calls in flight. A lease of a dead process expires. Of the shops whose login is not proved, one calls at a time.
 leases = Table(
     "leases",
     metadata,
     _shop(),
     Column("slot", SmallInteger, primary_key=True),
     Column("holder", Uuid, nullable=False),
+    Column("first", Boolean, nullable=False, server_default=text("false")),
     _at("expires_at", nullable=False),
+    Index("leases_one_first_idx", "first", unique=True, postgresql_where=text("first")),
 )
 
 #: Calls made, per hour, access and purpose: for gauge, forecast and declaration. Pruned after 35 days.
@@ -341,12 +350,13 @@ calls = Table(
     Column("count", Integer, nullable=False, server_default="0"),
 )
 
-#: Failed logins of the last hour over all shops: Upgates locks our address at five (R56). Pruned after a day.
+#: Failed logins over all shops: Upgates locks our address at five in an hour (R56), also when the shop is erased
+#: meanwhile. Pruned after a day.
 failed_logins = Table(
     "failed_logins",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    _shop(primary_key=False),
+    Column("shop_id", Uuid, ForeignKey("shops.id", ondelete="SET NULL")),
     _at("at", nullable=False, now=True),
     Index("failed_logins_at_idx", "at"),
 )
