@@ -59,7 +59,13 @@ class Webhook:
 
     def as_json(self, *, short: bool = False) -> Json:
         """The subscription as the API shows it; `last_success_call_status` is typed as a time there by mistake."""
-        head = {"id": self.id, "active_yn": self.active_yn, "name": self.name, "url": self.url, "event": self.event}
+        head = {
+            "id": self.id,
+            "active_yn": self.active_yn,
+            "name": self.name,
+            "url": self.url,
+            "event": self.event,
+        }
         if short:
             return head
         return {
@@ -114,7 +120,13 @@ class Tariff:
 
 
 #: tariff -> calls an hour, calls a day on top; a package adds 25 an hour and 400 a day
-TARIFFS = {"bronze": (10, 100), "silver": (15, 300), "gold": (50, 600), "platinum": (100, 1500), "exclusive": (100, 1500)}
+TARIFFS = {
+    "bronze": (10, 100),
+    "silver": (15, 300),
+    "gold": (50, 600),
+    "platinum": (100, 1500),
+    "exclusive": (100, 1500),
+}
 PACKAGE = (25, 400)
 
 

@@ -53,7 +53,7 @@ class Tailor:
             *names, price, vat = words.ACCESSORIES[index % len(words.ACCESSORIES)]
             sizes: tuple[str, ...] = ()
         else:
-            *names, sizes, price, vat = words.GARMENTS[index % len(words.GARMENTS)]  # type: ignore[assignment]
+            *names, sizes, price, vat = words.GARMENTS[index % len(words.GARMENTS)]
         base = Decimal(int(price) + 10 * rng.randrange(0, 40)) + rng.choice((Decimal(0), Decimal("0.9")))
         purchase = None if rng.random() < 0.15 else Decimal(int(base) * rng.randrange(35, 60)) / 100
         sale = rng.random() < 0.08
@@ -98,7 +98,13 @@ class Tailor:
             "images": self._images(product_id, index),
             "stocks": [],
             "categories": [
-                {"category_id": category[0], "code": category[1], "main_yn": True, "position": 1, "name": category[2]},
+                {
+                    "category_id": category[0],
+                    "code": category[1],
+                    "main_yn": True,
+                    "position": 1,
+                    "name": category[2],
+                },
                 {"category_id": 110, "code": "K00001", "main_yn": False, "position": 2, "name": "Oblečení"},
             ],
             "groups": [],
@@ -165,7 +171,7 @@ class Tailor:
             return 2.5
         return self.rng.randrange(0, 120)
 
-    def _variants(  # noqa: PLR0913
+    def _variants(
         self, product: Json, index: int, sizes: tuple[str, ...], base: Decimal, vat: int, goods: Goods
     ) -> list[Json]:
         rng = self.rng
@@ -176,12 +182,16 @@ class Tailor:
         for place, (colour, size) in enumerate(combinations):
             variant_id = self.next_variant
             self.next_variant += 1
-            code = f"{product['code'] or 'NOCODE-' + str(product['product_id'])}-{colour[3]}-{size.replace('/', '')}"
+            code = (
+                f"{product['code'] or 'NOCODE-' + str(product['product_id'])}-{colour[3]}-{size.replace('/', '')}"
+            )
             dearer = base + 50 if size in ("XL", "44") else base
             if index % 6 == 1:
                 prices = price_rows(dearer, vat=vat, purchase=None, sale=bool(product["action_currently_yn"]))
             elif index % 6 == 2:
-                prices = _without_prices(price_rows(dearer, vat=vat, purchase=None, sale=False, languages=("sk", "en")))
+                prices = _without_prices(
+                    price_rows(dearer, vat=vat, purchase=None, sale=False, languages=("sk", "en"))
+                )
             else:
                 prices = []
             image = f"https://satnik.s24.cdn-upgates.com/v/{variant_id}.jpg" if rng.random() < 0.4 else None

@@ -131,7 +131,9 @@ class Clerk:
         ]
         customer["customer_note"] = "Prosím zabalit jako dárek." if number_ % 15 == 0 else ""
         paid = status in (PAID, SENT)
-        origin = "frontend" if fresh else rng.choices(("frontend", "admin", "api", "cash–register"), (92, 4, 2, 2))[0]  # noqa: RUF001
+        origin = (
+            "frontend" if fresh else rng.choices(("frontend", "admin", "api", "cash–register"), (92, 4, 2, 2))[0]
+        )
         return {
             "order_number": f"26{number_:06d}",
             "order_id": number_,
@@ -203,7 +205,9 @@ class Clerk:
             "invoice_info": "",
             "parameters": [],
             "configurations": [],
-            "categories": [{"category_id": row["category_id"], "code": row["code"]} for row in product["categories"]],
+            "categories": [
+                {"category_id": row["category_id"], "code": row["code"]} for row in product["categories"]
+            ],
             "image_url": None,
         }
         _price_line(line, price_of(product, variant, language) or Decimal(0), quantity)
@@ -260,13 +264,17 @@ class Clerk:
         total = sum(goods.values(), Decimal(0))
         if number_ % 9 == 2:
             order["discount_voucher"] = {"code": f"JARO{number_}", "amount": 10, "type": "percent"}
-            order["discount_voucher"]["discounts"] = _spread(goods, {vat: value / 10 for vat, value in goods.items()})
+            order["discount_voucher"]["discounts"] = _spread(
+                goods, {vat: value / 10 for vat, value in goods.items()}
+            )
         elif number_ % 9 == 6 and total > 2 * small:
             order["discount_voucher"] = {"code": f"STO{number_}", "amount": int(small), "type": "price"}
             order["discount_voucher"]["discounts"] = _spread(goods, _share(goods, small))
         if number_ % 16 == 7:
             order["quantity_discount"] = {"amount": 5, "type": "percent"}
-            order["quantity_discount"]["discounts"] = _spread(goods, {vat: value / 20 for vat, value in goods.items()})
+            order["quantity_discount"]["discounts"] = _spread(
+                goods, {vat: value / 20 for vat, value in goods.items()}
+            )
         if number_ % 22 == 9 and total > 2 * small:
             order["loyalty_points"] = {"one_point_for": 1, "amount": int(small / 2)}
             order["loyalty_points"]["discounts"] = _spread(goods, _share(goods, small / 2))

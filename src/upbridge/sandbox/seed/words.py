@@ -43,9 +43,27 @@ COLOURS: tuple[tuple[str, str, str, str], ...] = (
     ("půlnočně modrá", "polnočná modrá", "midnight", "MID"),
 )
 MAKERS = ("Přádelna Úpa", "Tkalcovna Morava", "Nit & Syn", "Dílna Severka")
-CATEGORIES = ((111, "K00002", "Dámské"), (112, "K00003", "Pánské"), (113, "K00004", "Děti"), (114, None, "Doplňky"))
+CATEGORIES = (
+    (111, "K00002", "Dámské"),
+    (112, "K00003", "Pánské"),
+    (113, "K00004", "Děti"),
+    (114, None, "Doplňky"),
+)
 
-FIRST_NAMES = ("Jan", "Eva", "Petr", "Jana", "Tomáš", "Lucie", "Martin", "Hana", "Jiří", "Žofie", "Ondřej", "Klára")
+FIRST_NAMES = (
+    "Jan",
+    "Eva",
+    "Petr",
+    "Jana",
+    "Tomáš",
+    "Lucie",
+    "Martin",
+    "Hana",
+    "Jiří",
+    "Žofie",
+    "Ondřej",
+    "Klára",
+)
 SURNAMES = (
     "Novák", "Svobodová", "Dvořák", "Černá", "Procházka", "Kučerová", "Veselý", "Horáková", "Němec", "Marková",
     "Pokorný", "Králová", "Růžička", "Benešová", "Fiala", "Sedláčková", "Doležal", "Zemanová", "Kolář", "Vaňková",

@@ -1,0 +1,1 @@
+"""The simulated Upp.ai: token, products, orders, cost per acquisition. https://upp.ai/client-onboarding/"""
