@@ -282,7 +282,8 @@ def _address(place: Place) -> dict[str, Any]:
     address = place.address
     return {
         "line_1": address.street,
-        "line_2": address.company,
+        # The bill's company is the customer's own name.
+        "line_2": None if place.billing else address.company,
         "city": address.city,
         "state": address.state,
         "country": address.country,

@@ -1,0 +1,249 @@
+"""The calls to Uphance, with the login and the organisation behind them.
+
+Two things make this API unusual (Introduction; sections 2 and 3 of the reference). The organisation is state on
+the server: it is chosen by a call, and every later call means it. And nothing that creates is idempotent: an
+answer that leaves open whether a POST took effect is `Unreachable`, and the caller looks before it repeats.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+import structlog
+
+from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.kit.clock import Clock
+from upbridge.systems.delivery import Vault
+from upbridge.systems.uphance.exchange import Exchange, NotSent, TokenRefused
+from upbridge.systems.uphance.tokens import Tokens, read_tokens
+from upbridge.systems.uphance.wire import Json, items, meta, organisations_in, single, whole, words
+
+__all__ = ["NotSent", "Organisation", "UphanceClient", "WrongOrganisation", "login"]
+
+log = structlog.get_logger(__name__)
+
+#: A read that is told to wait no longer than this waits and goes on, so that a long list can be finished.
+_PATIENCE = timedelta(seconds=60)
+_WAITS = 3
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class WrongOrganisation(LoginRefused):
+    """Uphance answers for another organisation than the one that was connected."""
+
+    code = "wrong_organisation"
+    merchant = "error.wrong_organisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A company that the user of a login may work for."""
+
+    id: int
+    name: str
+
+
+async def login(
+    http: httpx.AsyncClient, base_url: str, clock: Clock, *, email: str, password: str
+) -> tuple[Tokens, list[Organisation]]:
+    """Log in once, to connect; the password is neither kept nor repeated anywhere.
+
+    Returns the tokens to store (`Tokens.stored()`, `Tokens.renew_at`) and the organisations to choose from.
+    Raises `LoginRefused`, `Throttled` or `Unreachable`.
+    """
+    body = {"email": email, "password": password, "grant_type": "password"}
+    exchange = Exchange(http, base_url, clock)
+    tokens = await _granted(exchange, body)
+    payload = await exchange.call("GET", "/organisations", token=tokens.access)
+    found = [
+        Organisation(number, words(row.get("name")) or str(number))
+        for row in _listed(payload, "organisations")
+        if (number := whole(row.get("id"))) is not None
+    ]
+    return tokens, found
+
+
+class UphanceClient:
+    """One connection's calls, strictly one after another; make one for each piece of work.
+
+    Every method raises `LoginRefused` (connect again; `WrongOrganisation` stops the connection likewise),
+    `Throttled` (and until when), `Unreachable` (whether it happened is not known; `NotSent`: it did not) or
+    `Rejected` (with what the server said and `answered`, the status).
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        base_url: str,
+        vault: Vault,
+        clock: Clock,
+        organisation: int | None,
+        *,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._exchange = Exchange(http, base_url, clock)
+        self._vault = vault
+        self._clock = clock
+        self._organisation = organisation
+        self._sleep = sleep
+        self._turn = asyncio.Lock()
+        self._tokens: Tokens | None = None
+        self._chosen_for: str | None = None
+
+    async def get(self, path: str, **query: str | int) -> Any:
+        """GET *path*; waits out a short "too many requests" instead of raising it."""
+        for _ in range(_WAITS):
+            try:
+                return await self._call("GET", path, query=query)
+            except Throttled as throttled:
+                pause = throttled.until - self._clock()
+                if pause > _PATIENCE:
+                    raise
+                await self._sleep(max(pause.total_seconds(), 1.0))
+        return await self._call("GET", path, query=query)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """POST *body* to *path*, once. After `Unreachable` (but `NotSent`) look before repeating."""
+        return await self._call("POST", path, body=body)
+
+    async def pages(self, path: str, name: str, **query: str | int) -> AsyncIterator[list[Json]]:
+        """The list *name* page by page, in turn as the vendor asks.
+
+        After the last page the number of different objects must have reached `total_count`, else `Unreachable`:
+        a short read must never look like a complete one. A list without `meta` is not paged.
+        """
+        page, seen, total = 1, set[Any](), None
+        while True:
+            payload = await self.get(path, **query, **({"page": page} if page > 1 else {}))
+            rows, where = _listed(payload, name), meta(payload)
+            seen.update(whole(row.get("id")) for row in rows)
+            total = where.total_count
+            yield rows
+            if where.next_page is None:
+                break
+            if where.next_page <= page:
+                raise Unreachable(f"the pages of {path} do not end")
+            page = where.next_page
+        if total is not None and len(seen) < total:
+            raise Unreachable(f"{path} ended after {len(seen)} of {total}")
+
+    async def one(self, path: str, name: str) -> Json | None:
+        """The single object at *path*, bare or wrapped; None if there is none (404)."""
+        try:
+            payload = await self.get(path)
+        except Rejected as rejected:
+            if rejected.answered == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        found = single(payload, name)
+        if found is None:
+            raise Unreachable(f"the answer of {path} is no {name}")
+        return found
+
+    async def revoke(self) -> None:
+        """Give up our own token, at a disconnection. Never `revoke_all`: that would log out the merchant's other
+        integrations. A token that is dead already is no error."""
+        tokens = await self._kept()
+        try:
+            await self._exchange.call(
+                "POST", "/oauth/revoke_tokens", token=tokens.access, body={"tokens": [tokens.access]}
+            )
+        except LoginRefused:
+            log.info("uphance_token_was_dead")
+
+    # --- login and organisation -------------------------------------------------------------------------------
+
+    async def _call(
+        self, method: str, path: str, *, query: Mapping[str, str | int] | None = None, body: Any = None
+    ) -> Any:
+        async with self._turn:
+            token = await self._token()
+            try:
+                payload = await self._chosen(token, method, path, query=query, body=body)
+            except TokenRefused:  # 401: nothing was done, so one repeat with a new token is safe
+                token = await self._token(refused=token)
+                payload = await self._chosen(token, method, path, query=query, body=body)
+        self._check(payload)
+        return payload
+
+    async def _chosen(self, token: str, method: str, path: str, *, query: Any, body: Any) -> Any:
+        """One call for our organisation.
+
+        It is chosen for every token at its first use by this client, stored ones too: whoever saved the token
+        may have died before choosing.
+        """
+        if self._organisation is None:
+            raise WrongOrganisation("no Uphance organisation was chosen")
+        if self._chosen_for != token:
+            await self._choose(token, self._organisation)
+            self._chosen_for = token
+        return await self._exchange.call(method, path, token=token, query=query, body=body)
+
+    async def _choose(self, token: str, organisation: int) -> None:
+        body = {"organizationId": organisation}
+        try:
+            payload = await self._exchange.call("POST", "/organisations/set_current_org", token=token, body=body)
+        except Rejected as rejected:
+            raise WrongOrganisation(
+                f"Uphance did not choose organisation {organisation}: {rejected}"
+            ) from rejected
+        status = words(payload.get("Status")) if isinstance(payload, dict) else None
+        if status is not None and status.lower() != "updated":
+            raise WrongOrganisation(f"Uphance did not choose organisation {organisation}")
+
+    async def _token(self, *, refused: str | None = None) -> str:
+        """A token that is not due for renewal and is not the one that was *refused*."""
+        tokens = self._tokens or await self._kept()
+        if refused == tokens.access or tokens.renew_at <= self._clock():
+            tokens = await self._renewed(tokens, refused=refused)
+        self._tokens = tokens
+        return tokens.access
+
+    async def _kept(self) -> Tokens:
+        stored = await self._vault.tokens()
+        if not stored:
+            raise LoginRefused("no tokens of Uphance are stored")
+        return Tokens.kept(stored)
+
+    async def _renewed(self, old: Tokens, *, refused: str | None) -> Tokens:
+        current = await self._kept()  # another process may have renewed them
+        if current.access not in (old.access, refused) and current.renew_at > self._clock():
+            return current
+        if current.refresh is None:
+            if refused is None:  # as it was before refresh tokens existed: it works until it does not
+                return current
+            raise LoginRefused("the token of Uphance has ended and cannot be renewed")
+        body = {"grant_type": "refresh_token", "refresh_token": current.refresh}
+        tokens = await _granted(self._exchange, body, refresh=current.refresh)
+        await self._vault.save_tokens(tokens.stored(), renew_at=tokens.renew_at)
+        return tokens
+
+    def _check(self, payload: Any) -> None:
+        others = {number for number in organisations_in(payload) if number != self._organisation}
+        if others:
+            raise WrongOrganisation(
+                f"Uphance answered for organisation {min(others)} instead of {self._organisation}"
+            )
+
+
+async def _granted(exchange: Exchange, body: Mapping[str, str], *, refresh: str | None = None) -> Tokens:
+    try:
+        payload = await exchange.call("POST", "/oauth/token", body=body)
+    except Rejected as rejected:
+        # RFC 6749 section 5.2 answers a refused grant with 400; the status Uphance uses is not published.
+        if rejected.answered in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+            raise LoginRefused("Uphance refused the login") from None
+        raise Rejected("Uphance refused the login", status=rejected.answered) from None
+    return read_tokens(payload, now=exchange.clock(), refresh=refresh)
+
+
+def _listed(payload: Any, name: str) -> list[Json]:
+    rows = items(payload, name)
+    if rows is None:
+        raise Unreachable(f"the answer has no list of {name}")
+    return rows

@@ -1,0 +1,111 @@
+"""What is read from Uphance besides the catalogue: the connection's facts, our own orders, pick tickets."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from upbridge.errors import Rejected
+from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.order_mapping import order_reference
+from upbridge.systems.uphance.wire import (
+    Json,
+    PickTicket,
+    RemoteOrder,
+    items,
+    pick_ticket,
+    remote_order,
+    whole,
+    words,
+)
+
+log = structlog.get_logger(__name__)
+
+
+async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str, Any]:
+    """The facts of a connection: what the settings are chosen from, and nothing secret.
+
+    `organisation` {id, name}; `channels` [{id, name, currency}], one currency each; `seasons` [{id, name}].
+    """
+    rows = items(await client.get("/organisations"), "organisations") or []
+    names = {whole(row.get("id")): words(row.get("name")) for row in rows}
+    return {
+        "organisation": {"id": organisation, "name": names.get(organisation) or str(organisation)},
+        "channels": [channel for row in await _all(client, "channels") if (channel := _channel(row))],
+        "seasons": [
+            {"id": number, "name": words(row.get("name")) or str(number)}
+            for row in await _all(client, "seasons")
+            if (number := whole(row.get("id"))) is not None
+        ],
+    }
+
+
+async def existing_orders(client: UphanceClient, shop_key: str) -> dict[str, RemoteOrder]:
+    """The sales orders over there that are ours, by the shop's order number: for linking them again.
+
+    Reads all sales orders (100 a call). Of two with the same reference the older one counts. A number may
+    belong to a shop whose key merely begins like ours (`shop` and `shop-2`): take only numbers of your own.
+    """
+    prefix = order_reference(shop_key, "")
+    found: dict[str, RemoteOrder] = {}
+    async for page in client.pages("/sales_orders", "sales_orders"):
+        for order in map(remote_order, page):
+            if order is None or order.reference is None or not order.reference.startswith(prefix):
+                continue
+            number = order.reference.removeprefix(prefix)
+            if number and (number not in found or order.id < found[number].id):
+                found[number] = order
+    return found
+
+
+async def pick_tickets(
+    client: UphanceClient,
+    *,
+    since_id: int | None = None,
+    since_created_at: datetime | None = None,
+    order_id: int | None = None,
+) -> AsyncIterator[list[PickTicket]]:
+    """Pick tickets page by page (Inventory API, pick tickets: `since_id`, `since_created_at`, `by_order_id`).
+
+    There is no "updated since": a ticket that was read before it was shipped has to be read again, by its order
+    or by `read_pick_ticket` after a webhook.
+    """
+    query: dict[str, str | int] = {}
+    if since_id is not None:
+        query["since_id"] = since_id
+    if since_created_at is not None:
+        query["since_created_at"] = since_created_at.isoformat()
+    if order_id is not None:
+        query["by_order_id"] = order_id
+    async for page in client.pages("/pick_tickets", "pick_tickets", **query):
+        yield [ticket for ticket in map(pick_ticket, page) if ticket is not None]
+
+
+async def read_pick_ticket(client: UphanceClient, ticket_id: int) -> PickTicket | None:
+    """One pick ticket as it is now; None if it was deleted meanwhile."""
+    return pick_ticket(await client.one(f"/pick_tickets/{ticket_id}", "pick_ticket"))
+
+
+async def read_order(client: UphanceClient, order_id: int) -> RemoteOrder | None:
+    """One sales order as it is now (draft or confirmed, shipped or not); None if there is none."""
+    return remote_order(await client.one(f"/sales_orders/{order_id}", "sales_order"))
+
+
+async def _all(client: UphanceClient, name: str) -> list[Json]:
+    """A short list. Neither /channels nor /seasons is documented, only used in practice: an Uphance that does
+    not know one leaves it empty, and the settings ask for numbers instead."""
+    try:
+        return [row async for page in client.pages(f"/{name}", name) for row in page]
+    except Rejected as rejected:
+        log.warning("uphance_list_missing", name=name, status=rejected.answered)
+        return []
+
+
+def _channel(row: Json) -> dict[str, Any] | None:
+    number = whole(row.get("channel_ID") or row.get("channel_id") or row.get("id"))
+    currency = words(row.get("currency"))
+    if number is None or currency is None:
+        return None
+    name = words(row.get("channel_name") or row.get("name")) or str(number)
+    return {"id": number, "name": name, "currency": currency.upper()}
