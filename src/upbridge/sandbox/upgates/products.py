@@ -20,7 +20,9 @@ CARRIED_OUT = frozenset(
     ["code", "stock", "stock_increment", "active_yn", "archived_yn", "can_add_to_basket_yn", "ean", "weight", "variants"]
 )
 _COLOUR, _SIZE = 2, 3
-_COMPLETE_ONLY = frozenset(["descriptions", "images", "categories", "prices", "vats", "metas", "action_currently_yn"])
+_COMPLETE_ONLY = frozenset(
+    ["descriptions", "images", "categories", "prices", "vats", "metas", "rating", "action_currently_yn"]
+)
 
 
 class Products:
