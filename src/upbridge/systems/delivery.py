@@ -6,7 +6,7 @@
 `wants` and `retire` are pure. `push` talks to the network and is never called inside a transaction.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
@@ -179,7 +179,7 @@ class Target(Protocol):
 
     def push(
         self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
-    ) -> AsyncIterator[list[tuple[Document, Outcome]]]:
+    ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
         """Send; yields outcomes as soon as they are known, so that each is settled before the next call.
 
         Raises `LoginRefused` (stop the connection), `Throttled` (later) or `Unreachable`.

@@ -1,0 +1,44 @@
+"""Which way things flow: one row per (source, kind, target). A third system adds rows here and a folder."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from upbridge.sync.changes import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Entities of *kind* that change at *source* make documents for *target*."""
+
+    source: str
+    kind: str
+    target: str
+
+
+FLOWS: tuple[Flow, ...] = (
+    Flow("upgates", "product", "upp"),
+    Flow("upgates", "order", "upp"),
+    Flow("upgates", "product", "uphance"),
+    Flow("upgates", "order", "uphance"),
+)
+
+#: The entity that a change of this kind brings.
+ENTITY: dict[Kind, str] = {
+    Kind.ORDER: "order",
+    Kind.ORDERS_PAGE: "order",
+    Kind.PRODUCT: "product",
+    Kind.VARIANT: "product",
+    Kind.PRODUCTS_PAGE: "product",
+    Kind.COUNT: "product",
+}
+
+#: The kind of change that reads one page of a list of such entities.
+PAGES: dict[str, Kind] = {"order": Kind.ORDERS_PAGE, "product": Kind.PRODUCTS_PAGE}
+
+
+def wanted(kind: Kind, connected: Collection[str], *, source: str = "upgates") -> bool:
+    """Whether any connected target wants what a change of *kind* brings; changes about the shop itself always."""
+    entity = ENTITY.get(kind)
+    return entity is None or any(
+        flow.target in connected for flow in FLOWS if flow.source == source and flow.kind == entity
+    )

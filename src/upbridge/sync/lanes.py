@@ -1,0 +1,149 @@
+"""A lane is the work of one shop with one system in one direction: `pull:upgates`, `push:upp`, …
+
+A lane that cannot go on (no budget, no answer, refused) is blocked until a moment, for purposes from *priority*
+on: when only the import has run out of budget, orders still pass.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.schema import ShopId
+
+EVERYTHING = 100
+"""Below this are all priorities."""
+SOURCES = ("upgates", "uphance")
+
+_FIRST_PAUSE = timedelta(seconds=2)
+_LONGEST_PAUSE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One lane of one shop."""
+
+    shop_id: ShopId
+    name: str
+
+    @property
+    def system(self) -> str:
+        """The system at the other end."""
+        return self.name.partition(":")[2]
+
+    @property
+    def direction(self) -> str:
+        """`pull` or `push`."""
+        return self.name.partition(":")[0]
+
+    def __str__(self) -> str:
+        return f"{self.shop_id}:{self.name}"
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to leave a system alone after so many failures in a row: 2 s, doubled each time, at most 15 min."""
+    return min(_FIRST_PAUSE * float(2 ** min(failures - 1, 12)), _LONGEST_PAUSE)
+
+
+async def open_below(connection: AsyncConnection, lane: Lane, *, now: datetime) -> int:
+    """Purposes more urgent than this may pass: `EVERYTHING`, or less while the lane is blocked."""
+    priority = await connection.scalar(
+        text("SELECT priority FROM lanes WHERE shop_id = :shop_id AND lane = :lane AND until > :now"),
+        {"shop_id": lane.shop_id, "lane": lane.name, "now": now},
+    )
+    return EVERYTHING if priority is None else int(priority)
+
+
+async def block(
+    engine: AsyncEngine,
+    lane: Lane,
+    *,
+    reason: str,
+    now: datetime,
+    until: datetime | None = None,
+    priority: int = 0,
+) -> datetime:
+    """Block purposes from *priority* on until *until*, or for longer after each failure; returns until when."""
+    async with engine.begin() as connection:
+        failures = await connection.scalar(
+            text(
+                """
+                INSERT INTO lanes (shop_id, lane, reason, priority, since, until)
+                VALUES (:shop_id, :lane, :reason, :priority, :now, :now)
+                ON CONFLICT (shop_id, lane) DO UPDATE SET
+                  reason = excluded.reason, priority = excluded.priority,
+                  failures = LEAST(lanes.failures + 1, 1000)
+                RETURNING failures
+                """
+            ),
+            {"shop_id": lane.shop_id, "lane": lane.name, "reason": reason, "priority": priority, "now": now},
+        )
+        moment = until if until is not None else now + pause_after(int(failures or 1))
+        await connection.execute(
+            text("UPDATE lanes SET until = :until WHERE shop_id = :shop_id AND lane = :lane"),
+            {"shop_id": lane.shop_id, "lane": lane.name, "until": moment},
+        )
+    return moment
+
+
+async def unblock(connection: AsyncConnection, lane: Lane) -> None:
+    """The lane works (again)."""
+    await connection.execute(
+        text("DELETE FROM lanes WHERE shop_id = :shop_id AND lane = :lane"),
+        {"shop_id": lane.shop_id, "lane": lane.name},
+    )
+
+
+async def due(engine: AsyncEngine, *, now: datetime, only: ShopId | None = None) -> Sequence[Lane]:
+    """Lanes that have something to do now and are not blocked. One index probe per shop and lane."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            _DUE, {"now": now, "sources": list(SOURCES), "everything": EVERYTHING, "only": only}
+        )
+        return [Lane(ShopId(row.shop_id), row.lane) for row in rows]
+
+
+async def blocked(engine: AsyncEngine, shop_id: ShopId | None = None, *, now: datetime) -> list[dict[str, Any]]:
+    """Blocked lanes with reason and until when, for people."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text(
+                """
+                SELECT s.key AS shop, l.lane, l.reason, l.failures, l.priority, l.since, l.until
+                FROM lanes l JOIN shops s ON s.id = l.shop_id
+                WHERE l.until > :now AND (CAST(:only AS uuid) IS NULL OR l.shop_id = :only) ORDER BY l.until
+                """
+            ),
+            {"now": now, "only": shop_id},
+        )
+        return [dict(row) for row in rows.mappings()]
+
+
+_DUE = text(
+    """
+    SELECT s.id AS shop_id, 'pull:' || source AS lane
+    FROM shops s
+    CROSS JOIN unnest(CAST(:sources AS text[])) AS source
+    LEFT JOIN lanes l ON l.shop_id = s.id AND l.lane = 'pull:' || source AND l.until > :now
+    WHERE (CAST(:only AS uuid) IS NULL OR s.id = :only)
+      AND (
+        s.state = 'active' AND EXISTS (
+          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = source AND c.due_at <= :now
+            AND c.priority < COALESCE(l.priority, :everything))
+        OR s.state IN ('suspended', 'uninstalling') AND source = 'upgates' AND l.lane IS NULL AND EXISTS (
+          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = source AND c.kind = 'probe'
+            AND c.due_at <= :now)
+      )
+    UNION ALL
+    SELECT c.shop_id, 'push:' || c.system
+    FROM connections c JOIN shops s ON s.id = c.shop_id AND s.state = 'active'
+    LEFT JOIN lanes l ON l.shop_id = c.shop_id AND l.lane = 'push:' || c.system AND l.until > :now
+    WHERE c.state = 'connected' AND l.lane IS NULL AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
+      AND EXISTS (
+        SELECT FROM documents d WHERE d.shop_id = c.shop_id AND d.target = c.system
+          AND d.state IN ('waiting', 'sending') AND d.due_at <= :now)
+    """
+)

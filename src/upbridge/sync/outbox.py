@@ -1,0 +1,375 @@
+"""Documents and links in the database: what is to be delivered, and what has been."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.kit.sealed import Sealer
+from upbridge.schema import ShopId
+from upbridge.systems.delivery import Delivered, Document, Draft, Link
+
+SENDING = "sending"
+WAITING = "waiting"
+PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A document that is there already, unopened."""
+
+    kind: str
+    key: str
+    parent: str
+    hash: bytes
+    state: str
+
+
+def _link(row: RowMapping) -> Link:
+    return Link(
+        kind=row["kind"],
+        key=row["key"],
+        parent=row["parent"],
+        remote_id=row["remote_id"],
+        state=row["state"],
+        hash=row["hash"],
+        sent=row["sent"],
+        high_water=row["high_water"],
+        note=row["note"],
+    )
+
+
+_LINK_COLUMNS = "kind, key, parent, remote_id, state, hash, sent, high_water, note"
+
+
+async def links_of(
+    connection: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
+) -> dict[tuple[str, str], Link]:
+    """The links that belong to *parents*, by kind and key."""
+    rows = await connection.execute(
+        text(
+            f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608
+            " WHERE shop_id = :shop_id AND target = :target AND parent = ANY(:parents)"
+        ),
+        {"shop_id": shop_id, "target": target, "parents": list(parents)},
+    )
+    return {(row["kind"], row["key"]): _link(row) for row in rows.mappings()}
+
+
+async def queued(
+    connection: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
+) -> dict[tuple[str, str], Queued]:
+    """The documents that belong to *parents*, locked until the transaction ends, by kind and key."""
+    rows = await connection.execute(
+        text(
+            """
+            SELECT kind, key, parent, hash, state FROM documents
+            WHERE shop_id = :shop_id AND target = :target AND parent = ANY(:parents)
+            ORDER BY kind, key FOR UPDATE
+            """
+        ),
+        {"shop_id": shop_id, "target": target, "parents": list(parents)},
+    )
+    return {(row.kind, row.key): Queued(row.kind, row.key, row.parent, row.hash, row.state) for row in rows}
+
+
+async def put(
+    connection: AsyncConnection,
+    sealer: Sealer,
+    shop_id: ShopId,
+    target: str,
+    drafts: Sequence[Draft],
+    *,
+    priority: int,
+    now: datetime,
+) -> None:
+    """Queue *drafts*: the latest body wins, one that says the same changes nothing (a parked one stays parked)."""
+    if not drafts:
+        return
+    ordered = [draft for _, draft in sorted({(draft.kind, draft.key): draft for draft in drafts}.items())]
+    await connection.execute(
+        text(
+            """
+            INSERT INTO documents (shop_id, target, kind, key, parent, body, hash, priority, since, due_at)
+            SELECT :shop_id, :target, kind, key, parent, body, hash, :priority, :now, :now
+            FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:parents AS text[]),
+                        CAST(:bodies AS bytea[]), CAST(:hashes AS bytea[])) AS t (kind, key, parent, body, hash)
+            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
+              parent = excluded.parent, body = excluded.body, hash = excluded.hash, seq = nextval('change_seq'),
+              state = CASE WHEN documents.state = 'sending' THEN 'sending' ELSE 'waiting' END,
+              reason = NULL, attempts = 0, due_at = excluded.due_at,
+              priority = LEAST(documents.priority, excluded.priority)
+            WHERE documents.hash <> excluded.hash
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "priority": priority,
+            "now": now,
+            "kinds": [draft.kind for draft in ordered],
+            "keys": [draft.key for draft in ordered],
+            "parents": [draft.parent for draft in ordered],
+            "bodies": [sealer.seal(draft.body) for draft in ordered],
+            "hashes": [draft.hash for draft in ordered],
+        },
+    )
+
+
+async def withdraw(
+    connection: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
+) -> None:
+    """Delete documents, by kind and key, that are not on their way."""
+    pairs = sorted(documents)
+    if not pairs:
+        return
+    await connection.execute(
+        text(
+            """
+            DELETE FROM documents d USING unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
+            WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+              AND d.state <> 'sending'
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "kinds": [kind for kind, _ in pairs],
+            "keys": [k for _, k in pairs],
+        },
+    )
+
+
+async def take(
+    connection: AsyncConnection, sealer: Sealer, shop_id: ShopId, target: str, *, limit: int, now: datetime
+) -> list[Document]:
+    """Mark the most urgent due documents as on their way and open them.
+
+    Documents left as `sending` by a worker that died are taken too: only one push of a lane runs at a time.
+    """
+    rows = await connection.execute(
+        text(
+            """
+            WITH next AS (
+              SELECT kind, key FROM documents
+              WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending') AND due_at <= :now
+              ORDER BY priority, seq LIMIT :limit FOR UPDATE
+            ), taken AS (
+              UPDATE documents d SET state = 'sending' FROM next n
+              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = n.kind AND d.key = n.key
+              RETURNING d.*
+            )
+            SELECT t.kind, t.key, t.parent, t.seq, t.body, t.hash, t.attempts, t.priority,
+              l.kind AS link, l.parent AS link_parent, l.remote_id, l.state AS link_state, l.hash AS link_hash,
+              l.sent, l.high_water, l.note
+            FROM taken t LEFT JOIN links l
+              ON l.shop_id = :shop_id AND l.target = :target AND l.kind = t.kind AND l.key = t.key
+            ORDER BY t.priority, t.seq
+            """
+        ),
+        {"shop_id": shop_id, "target": target, "limit": limit, "now": now},
+    )
+    return [
+        Document(
+            kind=row["kind"],
+            key=row["key"],
+            parent=row["parent"],
+            seq=row["seq"],
+            body=sealer.open(row["body"]),
+            hash=row["hash"],
+            attempts=row["attempts"],
+            link=None
+            if row["link"] is None
+            else Link(
+                kind=row["kind"],
+                key=row["key"],
+                parent=row["link_parent"],
+                remote_id=row["remote_id"],
+                state=row["link_state"],
+                hash=row["link_hash"],
+                sent=row["sent"],
+                high_water=row["high_water"],
+                note=row["note"],
+            ),
+        )
+        for row in rows.mappings()
+    ]
+
+
+async def link(
+    connection: AsyncConnection, shop_id: ShopId, target: str, delivered: Sequence[tuple[Document, Delivered]]
+) -> None:
+    """Remember what they have now."""
+    ordered = sorted(delivered, key=lambda pair: (pair[0].kind, pair[0].key))
+    if not ordered:
+        return
+    await connection.execute(
+        text(
+            """
+            INSERT INTO links (shop_id, target, kind, key, parent, hash, remote_id, sent, note, updated_at)
+            SELECT :shop_id, :target, t.kind, t.key, t.parent, t.hash, t.remote_id, t.sent,
+                   CAST(t.note AS jsonb), now()
+            FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:parents AS text[]),
+                        CAST(:hashes AS bytea[]), CAST(:remote_ids AS text[]), CAST(:sents AS bytea[]),
+                        CAST(:notes AS text[])) AS t (kind, key, parent, hash, remote_id, sent, note)
+            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
+              parent = excluded.parent, hash = excluded.hash, sent = excluded.sent, note = excluded.note,
+              remote_id = COALESCE(excluded.remote_id, links.remote_id), state = 'delivered', high_water = NULL,
+              updated_at = now()
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "kinds": [document.kind for document, _ in ordered],
+            "keys": [document.key for document, _ in ordered],
+            "parents": [document.parent for document, _ in ordered],
+            "hashes": [document.hash for document, _ in ordered],
+            "remote_ids": [outcome.remote_id for _, outcome in ordered],
+            "sents": [outcome.keep for _, outcome in ordered],
+            "notes": [json.dumps(dict(outcome.note)) for _, outcome in ordered],
+        },
+    )
+
+
+async def remove(connection: AsyncConnection, shop_id: ShopId, target: str, documents: Sequence[Document]) -> None:
+    """Take *documents* off the outbox; where a newer body has come meanwhile, that one waits to be sent."""
+    if not documents:
+        return
+    await connection.execute(
+        text(
+            """
+            WITH settled AS (
+              SELECT * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:seqs AS bigint[]))
+                AS t (kind, key, seq)
+            ), newer AS (
+              UPDATE documents d SET state = 'waiting' FROM settled t
+              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+                AND d.seq <> t.seq
+            )
+            DELETE FROM documents d USING settled t
+            WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+              AND d.seq = t.seq
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "kinds": [document.kind for document in documents],
+            "keys": [document.key for document in documents],
+            "seqs": [document.seq for document in documents],
+        },
+    )
+
+
+async def release(
+    connection: AsyncConnection, shop_id: ShopId, target: str, *, keys: Sequence[tuple[str, str]] | None = None
+) -> int:
+    """Let parked documents try again (a setting or the catalogue changed); returns how many."""
+    pairs = None if keys is None else list(keys)
+    result = await connection.execute(
+        text(
+            """
+            UPDATE documents d SET state = 'waiting', reason = NULL, attempts = 0, due_at = now()
+            WHERE d.shop_id = :shop_id AND d.target = :target AND d.state = 'parked'
+              AND (:all OR EXISTS (
+                SELECT FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
+                WHERE t.kind = d.kind AND t.key = d.key))
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "all": pairs is None,
+            "kinds": [kind for kind, _ in pairs or ()],
+            "keys": [key for _, key in pairs or ()],
+        },
+    )
+    return int(result.rowcount)
+
+
+async def give_back(connection: AsyncConnection, shop_id: ShopId, target: str) -> None:
+    """Documents that were taken and never settled wait again."""
+    await connection.execute(
+        text(
+            "UPDATE documents SET state = 'waiting' WHERE shop_id = :shop_id AND target = :target"
+            " AND state = 'sending'"
+        ),
+        {"shop_id": shop_id, "target": target},
+    )
+
+
+class StoredLinks:
+    """The links of one shop and target (`delivery.Links`). Each call is one short transaction."""
+
+    def __init__(self, engine: AsyncEngine, shop_id: ShopId, target: str) -> None:
+        self._engine = engine
+        self._where = {"shop_id": shop_id, "target": target}
+
+    async def get(self, kind: str, key: str) -> Link | None:
+        """The link, or None."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(
+                text(
+                    f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608
+                    " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
+                ),
+                {**self._where, "kind": kind, "key": key},
+            )
+            row = rows.mappings().first()
+        return None if row is None else _link(row)
+
+    async def save(self, link: Link) -> None:
+        """Insert or replace the link."""
+        async with self._engine.begin() as connection:
+            await save_link(connection, self._where["shop_id"], self._where["target"], link)
+
+    async def high_water(self, kind: str) -> int | None:
+        """The highest id over there that is known among links of *kind*."""
+        async with self._engine.connect() as connection:
+            value = await connection.scalar(
+                text(
+                    """
+                    SELECT GREATEST(max(high_water),
+                      max(CASE WHEN remote_id ~ '^[0-9]{1,18}$' THEN CAST(remote_id AS bigint) END))
+                    FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind
+                    """
+                ),
+                {**self._where, "kind": kind},
+            )
+        return None if value is None else int(value)
+
+
+async def save_link(connection: AsyncConnection, shop_id: Any, target: Any, link: Link) -> None:
+    """Insert or replace a link, in the caller's transaction."""
+    await connection.execute(
+        text(
+            """
+            INSERT INTO links
+              (shop_id, target, kind, key, parent, remote_id, state, hash, sent, high_water, note, updated_at)
+            VALUES (:shop_id, :target, :kind, :key, :parent, :remote_id, :state, :hash, :sent, :high_water,
+                    CAST(:note AS jsonb), now())
+            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
+              parent = COALESCE(excluded.parent, links.parent), remote_id = excluded.remote_id,
+              state = excluded.state, hash = excluded.hash, sent = excluded.sent,
+              high_water = excluded.high_water, note = excluded.note, updated_at = now()
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "kind": link.kind,
+            "key": link.key,
+            "parent": link.parent,
+            "remote_id": link.remote_id,
+            "state": link.state,
+            "hash": link.hash,
+            "sent": link.sent,
+            "high_water": link.high_water,
+            "note": json.dumps(dict(link.note)),
+        },
+    )

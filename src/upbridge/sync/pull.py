@@ -1,0 +1,178 @@
+"""The first half of every flow: take changes, read the current state, settle it into documents.
+
+Works in bites: a bite ends after `BITE_SECONDS`, says whether something is left, and is taken up again later,
+so that one shop's import never keeps another shop's orders waiting. No transaction is open during a call.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from upbridge.budget.windows import Purpose
+from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.shops.problems import NewProblem, Stage, raise_problems
+from upbridge.shops.shop import BY_UPGATES, Shop, ShopState
+from upbridge.sync import changes, lanes
+from upbridge.sync.changes import Change, Kind, Origin
+from upbridge.sync.flows import ENTITY, wanted
+from upbridge.sync.lanes import Lane
+from upbridge.sync.readers import READERS
+from upbridge.sync.service import Service
+
+log = structlog.get_logger(__name__)
+
+BITE_SECONDS = 10.0
+BATCH = 300
+"""Changes that are looked at together: three calls in flight, a hundred entities each."""
+MAX_ATTEMPTS = 6
+PROBE_PAUSE = timedelta(hours=1)
+_RETRY_PAUSE = timedelta(minutes=1)
+
+
+async def pull(service: Service, lane: Lane) -> bool:
+    """Work one bite of *lane*; returns whether something is left that could be done now."""
+    deadline = time.monotonic() + BITE_SECONDS
+    while time.monotonic() < deadline:
+        shop = await service.shops.get(lane.shop_id)
+        async with service.engine.begin() as connection:
+            now = service.clock()
+            below = await lanes.open_below(connection, lane, now=now)
+            batch = await changes.take(connection, shop.id, lane.system, below=below, limit=BATCH, now=now)
+        batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
+        if not batch:
+            return False
+        if not await _work(service, lane, shop, batch):
+            return False
+    return True
+
+
+async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+    """Read and settle *batch*; returns whether the lane can go on."""
+    connected = await service.connected(shop)
+    useless = [change for change in batch if not wanted(change.kind, connected)]
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, lane.system, useless)
+    useful = [change for change in batch if wanted(change.kind, connected)]
+    if shop.facts is None and any(change.kind in ENTITY for change in useful):
+        # Nothing can be mapped before languages, price lists and statuses are known.
+        async with service.engine.begin() as connection:
+            await changes.hint(
+                connection,
+                shop.id,
+                lane.system,
+                Kind.FACTS,
+                ["facts"],
+                origin=Origin.LIFECYCLE,
+                due_at=service.clock(),
+            )
+        return True
+    results = await asyncio.gather(
+        *(_read(service, lane, shop, chunk) for chunk in _chunks(useful)), return_exceptions=True
+    )
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if not failures:
+        if useful:
+            async with service.engine.begin() as connection:
+                await lanes.unblock(connection, lane)
+        return True
+    failures.sort(key=_gravity)
+    for failure in failures[1:]:
+        log.info("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
+    await _stop(service, lane, shop, failures[0], priority=min(int(change.purpose) for change in useful))
+    return False
+
+
+def _chunks(batch: Sequence[Change]) -> list[list[Change]]:
+    """One list per call: as many as one call can ask for, of one kind, at most three calls."""
+    result: list[list[Change]] = []
+    for kind in dict.fromkeys(change.kind for change in batch):
+        same = [change for change in batch if change.kind is kind]
+        size = READERS[kind].batch
+        result += [same[start : start + size] for start in range(0, len(same), size)]
+    return result[:3]
+
+
+async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+    """Read one chunk; a refusal halves it until the bad one is alone and counted."""
+    try:
+        await READERS[chunk[0].kind].read(service, shop, chunk)
+    except Rejected as error:
+        if len(chunk) > 1:
+            middle = len(chunk) // 2
+            await _read(service, lane, shop, chunk[:middle])
+            await _read(service, lane, shop, chunk[middle:])
+        else:
+            await _refused(service, lane, shop, chunk[0], error)
+
+
+async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, error: Rejected) -> None:
+    """Upgates refuses to tell about this one: try a few times, then it is a problem and no change any more."""
+    log.warning("pull_refused", shop_id=str(shop.id), kind=change.kind, key=change.key, error=str(error))
+    async with service.engine.begin() as connection:
+        if change.attempts + 1 < MAX_ATTEMPTS:
+            until = service.clock() + _RETRY_PAUSE * 2**change.attempts
+            await changes.postpone(connection, shop.id, lane.system, [change], until=until)
+            return
+        await changes.done(connection, shop.id, lane.system, [change])
+        await raise_problems(
+            connection,
+            shop.id,
+            [
+                NewProblem(
+                    stage=Stage.READ,
+                    key="read.refused",
+                    target=lane.system,
+                    kind=change.kind,
+                    entity=change.key,
+                    parent=change.key,
+                    params={"said": str(error)},
+                )
+            ],
+        )
+
+
+def _gravity(error: BaseException) -> int:
+    """The gravest first: what we cannot name, then what stops the shop, then what only waits."""
+    for rank, kind in enumerate((LoginRefused, Throttled, Unreachable), start=1):
+        if isinstance(error, kind):
+            return rank
+    return 0
+
+
+async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, *, priority: int) -> None:
+    """Block the lane as the failure asks for; what nobody expects is raised."""
+    now = service.clock()
+    match error:
+        case LoginRefused() if lane.system == "upgates":
+            await refused_by_upgates(service, shop)
+        case LoginRefused():
+            await service.connections.break_off(shop.id, lane.system, str(error))
+        case Throttled():
+            await lanes.block(
+                service.engine, lane, reason=str(error), now=now, until=error.until, priority=max(priority, 0)
+            )
+        case Unreachable():
+            await lanes.block(service.engine, lane, reason=str(error), now=now)
+        case _:
+            raise error
+    log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+
+
+async def refused_by_upgates(service: Service, shop: Shop) -> None:
+    """401 or 403: suspended or uninstalled, we cannot know. Keep everything, ask once an hour (R56)."""
+    now = service.clock()
+    await service.shops.move(shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_UPGATES)
+    async with service.engine.begin() as connection:
+        await changes.hint(
+            connection,
+            shop.id,
+            "upgates",
+            Kind.PROBE,
+            ["probe"],
+            origin=Origin.SCHEDULE,
+            due_at=now + PROBE_PAUSE,
+            purpose=Purpose.LIFECYCLE,
+        )

@@ -1,0 +1,190 @@
+"""The second half of every flow: take documents, send them, settle each outcome before the next call."""
+
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import datetime
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.errors import LoginRefused, Throttled, Unreachable
+from upbridge.shops.problems import NewProblem, Stage, close_entity, raise_problems
+from upbridge.shops.shop import Shop, ShopState
+from upbridge.sync import lanes, outbox
+from upbridge.sync.lanes import Lane
+from upbridge.sync.service import Service
+from upbridge.systems.delivery import Again, Delivered, Document, Dropped, Outcome, Parked, Trouble
+
+log = structlog.get_logger(__name__)
+
+BITE_SECONDS = 10.0
+BATCH = 1_000
+MAX_ATTEMPTS = 10
+"""Passing trouble with one and the same document, several hours of it: a person should look."""
+
+
+async def push(service: Service, lane: Lane) -> bool:
+    """Work one bite of *lane*; returns whether something is left that could be done now."""
+    deadline = time.monotonic() + BITE_SECONDS
+    while time.monotonic() < deadline:
+        shop = await service.shops.get(lane.shop_id)
+        row = (await service.connected(shop)).get(lane.system)
+        if shop.state is not ShopState.ACTIVE or row is None:
+            return False
+        async with service.engine.begin() as connection:
+            now = service.clock()
+            documents = await outbox.take(connection, service.sealer, shop.id, lane.system, limit=BATCH, now=now)
+        if not documents:
+            return False
+        target = service.targets[lane.system]
+        sending = target.push(
+            documents,
+            service.front(shop, row),
+            service.connections.vault(shop.id, lane.system),
+            outbox.StoredLinks(service.engine, shop.id, lane.system),
+        )
+        try:
+            async with aclosing(sending):
+                async for outcomes in sending:
+                    await _settle(service, lane, outcomes)
+                    if time.monotonic() > deadline:
+                        break  # others wait too; what was not sent waits again
+        except (LoginRefused, Throttled, Unreachable) as error:
+            await _stop(service, lane, shop, error)
+            return False
+        finally:
+            await _give_back(service, lane)
+        async with service.engine.begin() as connection:
+            await lanes.unblock(connection, lane)
+    return True
+
+
+async def _give_back(service: Service, lane: Lane) -> None:
+    async with service.engine.begin() as connection:
+        await outbox.give_back(connection, lane.shop_id, lane.system)
+
+
+async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
+    now = service.clock()
+    match error:
+        case LoginRefused():
+            await service.connections.break_off(shop.id, lane.system, str(error))
+            async with service.engine.begin() as connection:
+                await raise_problems(
+                    connection,
+                    shop.id,
+                    [
+                        NewProblem(
+                            stage=Stage.PUSH,
+                            key="connection.refused",
+                            target=lane.system,
+                            kind="connection",
+                            entity=lane.system,
+                            parent=lane.system,
+                            params={"said": str(error)},
+                        )
+                    ],
+                )
+        case Throttled():
+            await lanes.block(service.engine, lane, reason=str(error), now=now, until=error.until)
+        case Unreachable():
+            await lanes.block(service.engine, lane, reason=str(error), now=now)
+    log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+
+
+async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
+    """Write down what came of each document, in one transaction."""
+    delivered = [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)]
+    gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
+    async with service.engine.begin() as connection:
+        await outbox.link(connection, lane.shop_id, lane.system, delivered)
+        await outbox.remove(connection, lane.shop_id, lane.system, gone)
+        await _close(connection, lane, gone)
+        for document, outcome in outcomes:
+            match outcome:
+                case Parked(trouble):
+                    await _park(connection, lane, document, trouble)
+                case Again(reason, until):
+                    await _later(service, connection, lane, document, reason, until)
+                case Dropped(reason):
+                    log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
+                case Delivered():
+                    pass
+
+
+async def _later(
+    service: Service,
+    connection: AsyncConnection,
+    lane: Lane,
+    document: Document,
+    reason: str,
+    until: datetime | None,
+) -> None:
+    if document.attempts + 1 >= MAX_ATTEMPTS:
+        await _park(connection, lane, document, Trouble("push.gave_up", {"said": reason}))
+        return
+    moment = until or service.clock() + lanes.pause_after(document.attempts + 1)
+    await _move(connection, lane, document, state=outbox.WAITING, reason=reason, due_at=moment)
+
+
+async def _park(connection: AsyncConnection, lane: Lane, document: Document, trouble: Trouble) -> None:
+    await _close(connection, lane, [document])
+    await raise_problems(
+        connection,
+        lane.shop_id,
+        [
+            NewProblem(
+                stage=Stage.PUSH,
+                key=trouble.key,
+                target=lane.system,
+                kind=document.kind,
+                entity=document.key,
+                parent=document.parent,
+                params=trouble.params,
+            )
+        ],
+    )
+    await _move(connection, lane, document, state=outbox.PARKED, reason=trouble.key, due_at=None)
+
+
+async def _move(
+    connection: AsyncConnection, lane: Lane, document: Document, *, state: str, reason: str, due_at: object
+) -> None:
+    """Change the document's row, unless a newer body has come meanwhile: that one waits to be sent."""
+    await connection.execute(
+        text(
+            """
+            UPDATE documents SET
+              state = CASE WHEN seq = :seq THEN :state ELSE 'waiting' END,
+              reason = CASE WHEN seq = :seq THEN :reason END,
+              attempts = CASE WHEN seq = :seq THEN attempts + 1 ELSE 0 END,
+              due_at = CASE WHEN seq = :seq THEN COALESCE(CAST(:due_at AS timestamptz), due_at) ELSE due_at END
+            WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key
+            """
+        ),
+        {**_place(lane, document), "state": state, "reason": reason, "due_at": due_at},
+    )
+
+
+async def _close(connection: AsyncConnection, lane: Lane, documents: Sequence[Document]) -> None:
+    for kind in {document.kind for document in documents}:
+        await close_entity(
+            connection,
+            lane.shop_id,
+            stage=Stage.PUSH,
+            target=lane.system,
+            kind=kind,
+            entities=[document.key for document in documents if document.kind == kind],
+        )
+
+
+def _place(lane: Lane, document: Document) -> dict[str, object]:
+    return {
+        "shop_id": lane.shop_id,
+        "target": lane.system,
+        "kind": document.kind,
+        "key": document.key,
+        "seq": document.seq,
+    }

@@ -1,0 +1,318 @@
+"""How each kind of change is read: one function per kind, one table that names them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.budget.windows import Purpose
+from upbridge.errors import LoginRefused
+from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.sync import changes, outbox
+from upbridge.sync.changes import Change, Kind, Origin
+from upbridge.sync.runs import (
+    Run,
+    RunPurpose,
+    RunState,
+    count_page,
+    finish_if_complete,
+    get_run,
+    read_page_key,
+    start_run,
+)
+from upbridge.sync.service import Service
+from upbridge.sync.settle import BadEntity, Read, settle
+from upbridge.systems.delivery import Shopfront, Target
+from upbridge.systems.trade import Order, Product
+from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
+from upbridge.systems.upgates.subscriptions import reconcile_webhooks
+from upbridge.systems.uphance.catalogue import read_catalogue
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "upgates"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a kind of change is read, and how many of it one call can ask for."""
+
+    read: Callable[[Service, Shop, list[Change]], Awaitable[None]]
+    batch: int
+
+
+# --- products and orders by key -----------------------------------------------------------------------------
+
+
+async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    client = await service.upgates(shop)
+    numbers = [change.key for change in chunk]
+    page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
+    await _settle(service, shop, chunk, _read_of("order", page, asked=numbers))
+
+
+async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    client = await service.upgates(shop)
+    ids = [change.key for change in chunk]
+    page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=chunk[0].purpose)
+    await _settle(service, shop, chunk, _read_of("product", page, asked=ids))
+
+
+async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
+    async with service.engine.begin() as connection:
+        rows = await connection.execute(
+            text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND key = ANY(:keys)"),
+            {"shop_id": shop.id, "keys": [f"v-{change.key}" for change in chunk]},
+        )
+        await changes.hint(
+            connection,
+            shop.id,
+            SOURCE,
+            Kind.PRODUCT,
+            [str(row.product_id) for row in rows],
+            origin=Origin.WEBHOOK,
+            due_at=service.clock(),
+        )
+        await changes.done(connection, shop.id, SOURCE, chunk)
+
+
+def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> Read:
+    """What was answered; what was asked for and is in no way there is confirmed to be deleted (G6)."""
+    broken = [BadEntity(bad.key, bad.reason) for bad in page.broken]
+    known = {entity.key for entity in page.items} | {bad.key for bad in broken}
+    # An entity so broken that it does not say which one it is could be any of those that seem to be missing.
+    anonymous = any(bad.key not in set(asked) for bad in broken) if asked else False
+    missing = [] if anonymous else [key for key in asked if key not in known]
+    return Read(kind=kind, entities=list(page.items), broken=broken, missing=missing)
+
+
+async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: Read) -> None:
+    """Settle what was read and take the changes off the list, in one transaction."""
+    feeds = await _feeds(service, shop)
+    async with service.engine.begin() as connection:
+        news = await settle(
+            connection, service.sealer, shop.id, read, feeds, priority=min(int(change.purpose) for change in chunk)
+        )
+        await changes.done(connection, shop.id, SOURCE, chunk)
+    await _wake(service, shop, feeds, news)
+
+
+Feeds = list[tuple[Target, Shopfront]]
+
+
+async def _feeds(service: Service, shop: Shop) -> Feeds:
+    connected = await service.connected(shop)
+    return [(service.targets[system], service.front(shop, row)) for system, row in connected.items()]
+
+
+async def _wake(service: Service, shop: Shop, feeds: Feeds, news: set[str]) -> None:
+    if news:
+        for target, _front in feeds:
+            await service.wake(shop.id, f"push:{target.system}")
+
+
+# --- runs: page by page -------------------------------------------------------------------------------------
+
+
+async def _orders_page(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    await _page(service, shop, chunk[0])
+
+
+async def _products_page(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    await _page(service, shop, chunk[0])
+
+
+async def _page(service: Service, shop: Shop, change: Change) -> None:
+    """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
+    run_id, number = read_page_key(change.key)
+    async with service.engine.begin() as connection:
+        run = await get_run(connection, run_id)
+        if run is None or run.state is not RunState.RUNNING:
+            await changes.done(connection, shop.id, SOURCE, [change])
+            return
+    page = await _ask_page(await service.upgates(shop), run, number, change)
+    read = _read_of(run.kind, page)
+    feeds = await _feeds(service, shop)
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        news = await settle(connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose))
+        await changes.done(connection, shop.id, SOURCE, [change])
+        await count_page(
+            connection,
+            run,
+            items=len(page.items) + len(page.broken),
+            pages=page.pages,
+            total=page.total,
+            found=len(news - await _announced(connection, shop, read.kind, news)),
+            now=now,
+        )
+        if await finish_if_complete(connection, run, now=now):
+            await _after(connection, shop, run, service)
+    await _wake(service, shop, feeds, news)
+
+
+async def _ask_page(client: UpgatesClient, run: Run, number: int, change: Change) -> Page[Order] | Page[Product]:
+    safety_net = run.purpose is RunPurpose.SAFETY_NET
+    if run.kind == "order":
+        order_filter = OrderFilter(updated_from=run.since) if safety_net else OrderFilter(created_from=run.since)
+        return await client.orders_page(number, order_filter, purpose=change.purpose)
+    # The first import asks only for what is on sale; the safety net also wants what has just left the shop.
+    product_filter = (
+        ProductFilter(updated_from=run.since) if safety_net else ProductFilter(active=True, archived=False)
+    )
+    return await client.products_page(number, product_filter, purpose=change.purpose)
+
+
+async def _announced(connection: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
+    """Those of *keys* that a hint has announced and that still wait to be read."""
+    rows = await connection.execute(
+        text(
+            "SELECT key FROM changes WHERE shop_id = :shop_id AND source = :source AND kind = :kind"
+            " AND key = ANY(:keys)"
+        ),
+        {"shop_id": shop.id, "source": SOURCE, "kind": kind, "keys": sorted(keys)},
+    )
+    return {row.key for row in rows}
+
+
+async def _after(connection: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+    """What follows when a run has ended."""
+    log.info(
+        "run_finished",
+        shop_id=str(shop.id),
+        kind=run.kind,
+        purpose=run.purpose,
+        done=run.done,
+        found=run.found,
+    )
+    match run.purpose, run.kind:
+        case RunPurpose.SAFETY_NET, "product":
+            # A deleted product has no time of its last change: only a count can miss it.
+            await changes.hint(
+                connection,
+                shop.id,
+                SOURCE,
+                Kind.COUNT,
+                ["count"],
+                origin=Origin.SAFETY_NET,
+                due_at=service.clock(),
+            )
+        case RunPurpose.SWEEP, "product":
+            await _ask_about_unseen(connection, shop, run, service)
+
+
+async def _ask_about_unseen(connection: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+    """Products of ours that a complete reading did not show: the API is asked for each before anything is done."""
+    rows = await connection.execute(
+        text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND listed AND read_at < :started"),
+        {"shop_id": shop.id, "started": run.started_at},
+    )
+    await changes.hint(
+        connection,
+        shop.id,
+        SOURCE,
+        Kind.PRODUCT,
+        [str(row.product_id) for row in rows],
+        origin=Origin.SAFETY_NET,
+        due_at=service.clock(),
+        purpose=Purpose.SAFETY,
+    )
+
+
+async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Compare the number of products on sale with ours; read the whole list only if it differs."""
+    client = await service.upgates(shop)
+    page = await client.products_page(
+        1, ProductFilter(active=True, archived=False, variants=False), purpose=chunk[0].purpose, size=1
+    )
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        ours = await connection.scalar(
+            text("SELECT count(DISTINCT product_id) FROM items WHERE shop_id = :shop_id AND listed"),
+            {"shop_id": shop.id},
+        )
+        await changes.done(connection, shop.id, SOURCE, chunk)
+        if ours != page.total:
+            log.info("product_counts_differ", shop_id=str(shop.id), ours=ours, theirs=page.total)
+            await start_run(connection, shop.id, "product", RunPurpose.SWEEP, since=None, now=now)
+
+
+# --- the shop itself ----------------------------------------------------------------------------------------
+
+
+async def _facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    client = await service.upgates(shop)
+    facts = await client.facts(purpose=chunk[0].purpose)
+    await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=service.clock())
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, SOURCE, chunk)
+        for system in await service.connected(shop):
+            await outbox.release(connection, shop.id, system)  # a new status or language may be what was missing
+
+
+async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    client = await service.upgates(shop)
+    await reconcile_webhooks(
+        client,
+        url_for=lambda event: service.webhook_url(shop.id, SOURCE, event),
+        name="Upbridge",
+        purpose=chunk[0].purpose,
+    )
+    await service.shops.mark(shop.id, "subscribed_at", now=service.clock())
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, SOURCE, chunk)
+
+
+async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """The one call that says what a silent shop is: gone (401), suspended, or back."""
+    await service.shops.mark(shop.id, "probed_at", now=service.clock())
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, SOURCE, chunk)
+    try:
+        client = await service.upgates(shop)
+        await client.status(purpose=chunk[0].purpose)
+    except LoginRefused as error:
+        log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
+        if shop.state is ShopState.UNINSTALLING:
+            await service.shops.move(shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING])
+        return
+    log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
+    if shop.state is ShopState.UNINSTALLING:
+        log.warning("uninstall_was_a_replay", shop_id=str(shop.id))
+    if shop.state is not ShopState.SUSPENDED or shop.reason != BY_OPERATOR:
+        await service.shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.UNINSTALLING, ShopState.SUSPENDED])
+
+
+# --- Uphance ------------------------------------------------------------------------------------------------
+
+
+async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Read the organisation's SKUs; orders that waited for one of them try again."""
+    row = (await service.connections.of(shop.id))["uphance"]
+    changed = await read_catalogue(service.engine, service.uphance(shop, row), shop.id, now=service.clock())
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, "uphance", chunk)
+        await connection.execute(
+            text("UPDATE connections SET polled_at = :now WHERE shop_id = :shop_id AND system = 'uphance'"),
+            {"now": service.clock(), "shop_id": shop.id},
+        )
+        released = await outbox.release(connection, shop.id, "uphance") if changed else 0
+    if released:
+        await service.wake(shop.id, "push:uphance")
+
+
+READERS: Mapping[Kind, Reader] = {
+    Kind.ORDER: Reader(_orders, 100),
+    Kind.PRODUCT: Reader(_products, 100),
+    Kind.VARIANT: Reader(_variants, 1000),
+    Kind.ORDERS_PAGE: Reader(_orders_page, 1),
+    Kind.PRODUCTS_PAGE: Reader(_products_page, 1),
+    Kind.COUNT: Reader(_count, 1),
+    Kind.FACTS: Reader(_facts, 1),
+    Kind.WEBHOOKS: Reader(_webhooks, 1),
+    Kind.PROBE: Reader(_probe, 1),
+    Kind.CATALOGUE: Reader(_catalogue, 1),
+}

@@ -1,0 +1,120 @@
+"""What the background side works with: one object, made once, handed to every loop."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.budget.ledger import Ledger
+from upbridge.errors import LoginRefused
+from upbridge.kit.clock import Clock
+from upbridge.kit.sealed import Sealer
+from upbridge.schema import ShopId
+from upbridge.settings import Settings
+from upbridge.shops.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.shops.problems import Problems
+from upbridge.shops.repository import Shops
+from upbridge.shops.shop import Shop
+from upbridge.systems.delivery import Connection, Shopfront, Target
+from upbridge.systems.trade import Facts
+from upbridge.systems.upgates.client import Account, UpgatesClient
+from upbridge.systems.upgates.hosts import HostPolicy
+from upbridge.systems.uphance.client import UphanceClient
+
+WebhookUrl = Callable[[ShopId, str, str], str]
+"""(shop, source, event) to the address that the event is to be sent to."""
+
+
+async def _nobody(_shop_id: ShopId, _lane: str) -> None:
+    """Nobody listens: the sweep will find the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The collaborators of `sync`."""
+
+    settings: Settings
+    engine: AsyncEngine
+    sealer: Sealer
+    clock: Clock
+    http: httpx.AsyncClient
+    ledger: Ledger
+    targets: Mapping[str, Target]
+    webhook_url: WebhookUrl
+    wake: Callable[[ShopId, str], Awaitable[None]] = field(default=_nobody)
+    """Say that a lane has work; a lost call costs a moment, the sweep sees everything."""
+
+    @property
+    def shops(self) -> Shops:
+        """The shops."""
+        return Shops(self.engine, self.sealer)
+
+    @property
+    def connections(self) -> Connections:
+        """The connections of shops to targets."""
+        return Connections(self.engine, self.sealer)
+
+    @property
+    def problems(self) -> Problems:
+        """What people have to cure."""
+        return Problems(self.engine)
+
+    async def upgates(self, shop: Shop) -> UpgatesClient:
+        """A client for the shop's API; raises `LoginRefused` if its credentials were destroyed."""
+        credentials = await self.shops.credentials(shop.id)
+        if credentials is None:
+            raise LoginRefused("the shop has no credentials any more")
+
+        async def moved(api_url: str) -> None:
+            await self.shops.set_api_url(shop.id, api_url)
+
+        return UpgatesClient(
+            http=self.http,
+            ledger=self.ledger,
+            account=Account(
+                shop_id=shop.id,
+                api_url=credentials.api_url,
+                api_user=credentials.api_user,
+                api_key=credentials.api_key,
+            ),
+            clock=self.clock,
+            policy=HostPolicy(self.settings.upgates_hosts, allow_insecure=self.settings.allow_insecure),
+            on_moved=moved,
+        )
+
+    def uphance(self, shop: Shop, row: ConnectionRow) -> UphanceClient:
+        """A client for the shop's Uphance organisation."""
+        return UphanceClient(
+            http=self.http,
+            base_url=self.settings.uphance_url,
+            vault=self.connections.vault(shop.id, "uphance"),
+            clock=self.clock,
+            organisation=row.facts.get("organisation_id"),
+        )
+
+    async def connected(self, shop: Shop) -> dict[str, ConnectionRow]:
+        """The shop's working connections whose system we know how to feed."""
+        rows = await self.connections.of(shop.id)
+        return {
+            system: row
+            for system, row in rows.items()
+            if row.state is ConnectionState.CONNECTED and system in self.targets
+        }
+
+    def front(self, shop: Shop, row: ConnectionRow) -> Shopfront:
+        """What mapping may look at."""
+        return Shopfront(
+            rules=shop.rules,
+            facts=Facts.model_validate(shop.facts or {}),
+            connection=Connection(
+                shop_id=shop.id,
+                shop_key=shop.key,
+                system=row.system,
+                account=row.account,
+                prefix=row.prefix,
+                connected_at=row.connected_at,
+                facts=row.facts,
+            ),
+            now=self.clock(),
+        )

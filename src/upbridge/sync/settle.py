@@ -1,0 +1,220 @@
+"""One transaction that turns what was read into documents: the middle of change -> document -> link.
+
+For each connected target the mapping says all that the target should hold for an entity. That is compared with
+what was last delivered (links) and what is on its way (documents): what differs is queued, what agrees costs
+nothing, what is no longer said is taken back. Fetch once, feed all.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.kit.sealed import Sealer
+from upbridge.schema import ShopId
+from upbridge.shops.problems import NewProblem, Stage, close_cured, raise_problems
+from upbridge.sync import outbox
+from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Unmappable
+from upbridge.systems.trade import Product
+
+SOURCE = "upgates"
+
+
+@dataclass(frozen=True, slots=True)
+class BadEntity:
+    """An entity that could not be read: which one and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one batch brought. *missing* were asked for by key and are confirmed to be gone."""
+
+    kind: str
+    entities: Sequence[Entity]
+    broken: Sequence[BadEntity] = ()
+    missing: Sequence[str] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """Every entity that the batch says something about."""
+        return [*(entity.key for entity in self.entities), *self.missing]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one target's outbox needs for a batch."""
+
+    put: list[Draft] = field(default_factory=list)
+    withdraw: set[tuple[str, str]] = field(default_factory=set)
+    problems: list[NewProblem] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+
+
+async def settle(
+    connection: AsyncConnection,
+    sealer: Sealer,
+    shop_id: ShopId,
+    read: Read,
+    targets: Iterable[tuple[Target, Shopfront]],
+    *,
+    priority: int,
+) -> set[str]:
+    """Queue what *read* means for each of *targets*; returns the keys of entities that were news to any."""
+    news: set[str] = set()
+    if read.kind == "product":
+        await _remember_items(connection, shop_id, read)
+    await _report_unreadable(connection, shop_id, read)
+    for target, front in targets:
+        parents = read.keys
+        links = await outbox.links_of(connection, shop_id, target.system, parents=parents)
+        waiting = await outbox.queued(connection, shop_id, target.system, parents=parents)
+        plan = _plan(target, front, read, links, waiting)
+        await outbox.put(connection, sealer, shop_id, target.system, plan.put, priority=priority, now=front.now)
+        await outbox.withdraw(connection, shop_id, target.system, plan.withdraw)
+        await close_cured(
+            connection,
+            shop_id,
+            stages=[Stage.MAP],
+            target=target.system,
+            parents=parents,
+            still=plan.problems,
+        )
+        await raise_problems(connection, shop_id, plan.problems)
+        news |= plan.changed
+    return news
+
+
+def _plan(
+    target: Target,
+    front: Shopfront,
+    read: Read,
+    links: dict[tuple[str, str], Link],
+    waiting: dict[tuple[str, str], outbox.Queued],
+) -> _Plan:
+    """Compare what *target* should hold with what it has and what is on its way. Pure."""
+    plan = _Plan()
+    said: set[tuple[str, str]] = set()
+    for entity in read.entities:
+        for wanted in target.wants(entity, front):
+            if isinstance(wanted, Unmappable):
+                plan.problems.append(_problem(target, entity.key, wanted))
+                continue
+            said.add((wanted.kind, wanted.key))
+            _want(plan, wanted, links.get((wanted.kind, wanted.key)), waiting.get((wanted.kind, wanted.key)))
+    for place, link in links.items():
+        if place not in said and link.hash is not None:
+            said |= _retire(plan, target, link, waiting.get(place))
+    plan.withdraw |= {place for place in waiting if place not in said}
+    return plan
+
+
+def _want(plan: _Plan, draft: Draft, link: Link | None, waiting: outbox.Queued | None) -> None:
+    place = (draft.kind, draft.key)
+    on_its_way = waiting is not None and waiting.state == outbox.SENDING
+    if link is None and draft.only_if_known and not on_its_way:
+        plan.withdraw.add(place)
+    elif link is not None and link.hash == draft.hash and not on_its_way:
+        plan.withdraw.add(place)  # they have exactly this; what waited is out of date
+    else:
+        plan.put.append(draft)
+        if waiting is None or waiting.hash != draft.hash:
+            plan.changed.add(draft.parent)
+
+
+def _retire(plan: _Plan, target: Target, link: Link, waiting: outbox.Queued | None) -> set[tuple[str, str]]:
+    body = target.retire(link.kind, link.sent) if link.sent is not None else None
+    if body is None:
+        return set()
+    draft = Draft(kind=link.kind, key=link.key, parent=link.parent or link.key, body=body)
+    _want(plan, draft, link, waiting)
+    return {(link.kind, link.key)}
+
+
+def _problem(target: Target, parent: str, wanted: Unmappable) -> NewProblem:
+    return NewProblem(
+        stage=Stage.MAP,
+        key=wanted.trouble.key,
+        target=target.system,
+        kind=wanted.kind,
+        entity=wanted.key,
+        parent=parent,
+        params=wanted.trouble.params,
+    )
+
+
+async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read: Read) -> None:
+    problems = [
+        NewProblem(
+            stage=Stage.READ,
+            key=f"{read.kind}.unreadable",
+            target=SOURCE,
+            kind=read.kind,
+            entity=bad.key,
+            parent=bad.key,
+            params={"reason": bad.reason},
+        )
+        for bad in read.broken
+    ]
+    await close_cured(
+        connection,
+        shop_id,
+        stages=[Stage.READ],
+        target=SOURCE,
+        parents=[*read.keys, *(bad.key for bad in read.broken)],
+        still=problems,
+    )
+    await raise_problems(connection, shop_id, problems)
+
+
+async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Read) -> None:
+    """Keep the catalogue copy: one row per sellable variant, none for what is gone."""
+    products = [entity for entity in read.entities if isinstance(entity, Product)]
+    pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
+    variants = [pair for _, pair in sorted(pairs.items())]
+    await connection.execute(
+        text(
+            """
+            DELETE FROM items WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[]))
+              AND NOT key = ANY(CAST(:keys AS text[]))
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "products": [int(key) for key in read.keys if key.isdigit()],
+            "keys": [variant.id for _, variant in variants],
+        },
+    )
+    if not variants:
+        return
+    await connection.execute(
+        text(
+            """
+            INSERT INTO items
+              (shop_id, key, product_id, code, ean, title, stock, stock_own, active, listed, read_at)
+            SELECT :shop_id, t.*, now()
+            FROM unnest(CAST(:keys AS text[]), CAST(:products AS bigint[]), CAST(:codes AS text[]),
+              CAST(:eans AS text[]), CAST(:titles AS text[]), CAST(:stocks AS numeric[]),
+              CAST(:own AS boolean[]), CAST(:active AS boolean[]), CAST(:listed AS boolean[])) AS t
+            ON CONFLICT (shop_id, key) DO UPDATE SET
+              product_id = excluded.product_id, code = excluded.code, ean = excluded.ean,
+              title = excluded.title, stock = excluded.stock, stock_own = excluded.stock_own,
+              active = excluded.active, listed = excluded.listed, read_at = excluded.read_at
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "keys": [variant.id for _, variant in variants],
+            "products": [variant.product_id for _, variant in variants],
+            "codes": [variant.code for _, variant in variants],
+            "eans": [variant.ean for _, variant in variants],
+            "titles": [text_.title if (text_ := product.text(None)) else None for product, _ in variants],
+            "stocks": [variant.stock for _, variant in variants],
+            "own": [variant.stock_own for _, variant in variants],
+            "active": [variant.active for _, variant in variants],
+            "listed": [product.active for product, _ in variants],
+        },
+    )
