@@ -1,0 +1,311 @@
+"""What Upp.ai should hold for a product or an order. Pure.
+
+    Product ──wants_product()──► one draft per sellable variant
+    Order ────wants_order()────► one draft, or none
+
+Names and shapes are those of Upp's "Developer guide" (client onboarding), which fixes only `externalProductId`
+and the order's fields; every other product property is free-form, and the names of the guide's own example are
+used. No personal data: neither function looks at `Order.shopper`.
+
+Vendor doubts, and what is assumed: a price has VAT and is the final one; an order item's price is per piece with
+VAT; totals include shipping, payment, discounts and rounding; an item's `sku` is matched with the product's `sku`;
+an update replaces the whole document, so everything is sent each time. A cancelled order cannot be taken back
+(nothing is published for it), so one that was delivered stays as it is.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from upbridge.kit.text import canonical
+from upbridge.systems.delivery import Draft, Shopfront, Trouble, Unmappable
+from upbridge.systems.trade import LineType, Order, OrderLine, Price, Product, Variant
+
+PRODUCT = "product"
+ORDER = "order"
+
+#: How far the sum of an order's parts may lie from its total and still count as the same.
+TOLERANCE = Decimal("0.05")
+
+_CENT = Decimal("0.01")
+_CANCELED = "Canceled"
+_CHANNELS = {"frontend": "web", "admin": "admin", "api": "api", "cash-register": "pos"}
+
+
+def sku_of(source: str, *, own_id: str | None, code: str | None, ean: str | None) -> str | None:
+    """The SKU by which Upp knows a variant, the same for the product and for an order's line.
+
+    *source* is the setting `upp.sku_from` (`code`, `ean`, `id`), *own_id* the `externalProductId`, which stands in
+    for a missing code or EAN. A line that was typed in by hand has no id: its code, if there is one, must do.
+    None: nothing identifies it. Doubt: whether an order line's EAN can be an inherited one is not published; if it
+    is, such a line and its variant get different SKUs under `ean`.
+    """
+    chosen = {"code": code, "ean": ean}.get(source)
+    return _words(chosen) or own_id or _words(code)
+
+
+# --- products -----------------------------------------------------------------------------------------------
+
+
+def wants_product(product: Product, front: Shopfront) -> Iterator[Draft | Unmappable]:
+    """One draft per variant that can be bought; the others only to take back what Upp already has.
+
+    A variant that is inactive, has lost its price, or has an SKU that an older variant of this product has too
+    (Upp ignores case) is a draft with stock 0, `active` false and `only_if_known`. The last two are also reported:
+    `product.no_price` and `product.sku_twice`. An `Unmappable` may so stand beside a draft of the same key.
+    Nothing is wanted while `upp.send` is off (`push` then drops what the engine withdraws).
+    """
+    if not front.rules.yes("upp.send"):
+        return
+    taken: dict[str, str] = {}
+    # The oldest keeps its SKU: the order in which a shop lists its variants can change, their ids cannot.
+    for variant in sorted(product.variants, key=lambda one: one.variant_id or 0):
+        price = _price(variant, front)
+        sku = _variant_sku(variant, front)
+        offered = product.active and variant.active
+        trouble: Trouble | None = None
+        if offered and price is None:
+            trouble = Trouble("product.no_price", {"title": _title(product, variant, front), "sku": sku})
+        elif offered and taken.setdefault(sku.casefold(), variant.id) != variant.id:
+            trouble = Trouble("product.sku_twice", {"sku": sku, "other": taken[sku.casefold()]})
+        if trouble is not None:
+            yield Unmappable(PRODUCT, variant.id, trouble)
+        sellable = offered and trouble is None
+        yield Draft(
+            kind=PRODUCT,
+            key=variant.id,
+            parent=product.key,
+            body=canonical(_product_body(product, variant, price, front, active=sellable)),
+            only_if_known=not sellable,
+        )
+
+
+def _product_body(
+    product: Product, variant: Variant, price: Price | None, front: Shopfront, *, active: bool
+) -> dict[str, Any]:
+    text = product.text(_language(front))
+    stock = variant.stock if active else Decimal(0)
+    body = {
+        "externalProductId": _foreign_id(variant.id, front),
+        "sku": _variant_sku(variant, front),
+        "groupId": _foreign_id(product.key, front),
+        "title": _title(product, variant, front),
+        "imageUrl": _absolute(variant.image),
+        "stock": None if stock is None else max(stock, Decimal(0)),
+        "active": active,
+        "backorder": product.backorder,
+        "ean": _words(variant.ean),
+        "brand": _words(product.manufacturer),
+        "url": text and _words(text.url),
+        "category": _words(product.category),
+    }
+    if price is not None:
+        currency = price.currency or front.facts.currencies.get(price.language)
+        body |= {
+            "price": price.with_vat,
+            "salePrice": price.sale,
+            "priceCurrency": currency,
+            "costOfGoods": price.purchase,
+            "currency": currency,
+        }
+    # What is not known is left out: a cost of 0 would mean a margin of 100 %.
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _price(variant: Variant, front: Shopfront) -> Price | None:
+    """The price in the chosen language and price list, if it says an amount with VAT.
+
+    Where neither a setting nor the shop says which language or list, any will do.
+    """
+    language = _language(front)
+    pricelist = front.rules.text("upp.pricelist") or front.facts.default_pricelist
+    for price in variant.prices:
+        if (
+            price.with_vat is not None
+            and language in (None, price.language)
+            and pricelist in (None, price.pricelist)
+        ):
+            return price
+    return None
+
+
+def _language(front: Shopfront) -> str | None:
+    return front.rules.text("upp.language") or front.facts.default_language
+
+
+def _title(product: Product, variant: Variant, front: Shopfront) -> str | None:
+    """The product's title in the chosen language; `upp.variant_titles` adds the parameter values."""
+    text = product.text(_language(front))
+    title = text.title if text else None
+    values = ", ".join(value for _, value in variant.parameters if value)
+    if title and values and front.rules.yes("upp.variant_titles"):
+        return f"{title} \N{EN DASH} {values}"
+    return title
+
+
+def _variant_sku(variant: Variant, front: Shopfront) -> str:
+    own_id = _foreign_id(variant.id, front)
+    return _sku(front, own_id=own_id, code=variant.code, ean=variant.ean) or own_id
+
+
+def _absolute(address: str | None) -> str | None:
+    """*address* as an absolute https address, or None: Upp fetches it from elsewhere."""
+    if address is None:
+        return None
+    if address.startswith("//"):
+        return f"https:{address}"
+    return address if address.startswith("https://") else None
+
+
+# --- orders -------------------------------------------------------------------------------------------------
+
+
+def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
+    """The order as Upp should know it, or nothing: cancelled, not in the statistics, of another origin than
+    `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
+
+    An order from before the first import's reach (`upp.order_days` before the connection) goes only if it is
+    known. Parts that do not add up to the total are reported as `order.totals` beside the draft; net is then the
+    gross amount in the proportion of the parts.
+    """
+    rules = front.rules
+    if (
+        not rules.yes("upp.send")
+        or not order.in_statistics
+        or order.origin not in rules.get("upp.origins")
+        or front.facts.status_types.get(order.status_id or 0) == _CANCELED
+    ):
+        return
+    net, difference = net_amount(order, vat_payer=front.facts.vat_payer)
+    if difference:
+        said = {"total": str(order.total_before_round), "difference": str(difference)}
+        yield Unmappable(ORDER, order.key, Trouble("order.totals", said))
+    earliest = front.connection.connected_at - timedelta(days=rules.number("upp.order_days") or 0)
+    yield Draft(
+        kind=ORDER,
+        key=order.key,
+        parent=order.key,
+        body=canonical(
+            {
+                "externalOrderId": _foreign_id(order.order_number, front),
+                "orderSubmittedOn": order.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "currency": order.currency,
+                "netOrderAmount": net,
+                "grossOrderAmount": order.total,
+                "sourceChannel": _CHANNELS.get(order.origin, order.origin),
+                "items": list(_items(order, front)),
+            }
+        ),
+        only_if_known=order.created_at < earliest,
+    )
+
+
+def net_amount(order: Order, *, vat_payer: bool) -> tuple[Decimal, Decimal]:
+    """The total without VAT to two decimals, and by how much the parts miss the total with VAT (0: they do not).
+
+    Upgates gives no net total, and does not say whether a set or its parts carry the money (API v2, Orders): the
+    first reading whose sum with VAT is `total_before_round` (±0.05) is taken. Rounding is only in gross. Who pays
+    no VAT has net = gross.
+    """
+    if not vat_payer:
+        return order.total, Decimal(0)
+    readings = [_sums(order, lines) for lines in _readings(order.lines)]
+    for with_vat, without_vat in readings:
+        if abs(with_vat - order.total_before_round) <= TOLERANCE:
+            return without_vat.quantize(_CENT, ROUND_HALF_UP), Decimal(0)
+    with_vat, without_vat = readings[0]
+    net = order.total * without_vat / with_vat if with_vat else order.total
+    return net.quantize(_CENT, ROUND_HALF_UP), with_vat - order.total_before_round
+
+
+def _readings(lines: Sequence[OrderLine]) -> Iterator[list[OrderLine]]:
+    """The lines that carry the money: each set, or its parts where it says 0; then all; then parts before sets."""
+    paid = {line.uuid for line in lines if line.type is LineType.SET and line.total.with_vat}
+    parted = {line.parent_uuid for line in lines if line.type is LineType.SET_PART and line.total.with_vat}
+    yield [line for line in lines if line.type is not LineType.SET_PART or line.parent_uuid not in paid]
+    yield list(lines)
+    yield [line for line in lines if line.type is not LineType.SET or line.uuid not in parted]
+
+
+def _sums(order: Order, lines: Iterable[OrderLine]) -> tuple[Decimal, Decimal]:
+    """What *lines*, shipping, payment and discounts come to, with and without VAT."""
+    with_vat = without_vat = Decimal(0)
+    for line in lines:
+        if line.type is LineType.DISCOUNT:  # takes off, whichever sign the shop gives it
+            with_vat -= abs(line.total.with_vat)
+            without_vat -= abs(line.total.without_vat)
+        else:
+            with_vat += line.total.with_vat
+            without_vat += line.total.without_vat
+    for charge in order.charges():
+        with_vat += charge.amount.with_vat
+        without_vat += charge.amount.without_vat
+    for discount in order.discounts:
+        with_vat -= discount.amount.with_vat
+        without_vat -= discount.amount.without_vat
+    return with_vat, without_vat
+
+
+def _items(order: Order, front: Shopfront) -> Iterator[dict[str, Any]]:
+    """The order's items: products, sets and gifts (which cost 0) with a positive quantity and an identity."""
+    for line in order.lines:
+        if line.type in (LineType.SET_PART, LineType.DISCOUNT) or line.quantity <= 0:
+            continue
+        sku = _sku(front, own_id=_line_id(line, front), code=line.code, ean=line.ean)
+        if sku is not None:
+            yield {
+                "sku": sku,
+                "name": _words(line.title) or sku,
+                "quantity": line.quantity,
+                "price": _item_price(line, order.lines),
+            }
+
+
+def _item_price(line: OrderLine, lines: Sequence[OrderLine]) -> Decimal:
+    """The price of one piece with VAT. A set that says 0 costs what its parts cost."""
+    if line.type is LineType.GIFT:
+        return Decimal(0)
+    if line.type is not LineType.SET or line.unit.with_vat or line.uuid is None:
+        return line.unit.with_vat
+    parts = [part for part in lines if part.type is LineType.SET_PART and part.parent_uuid == line.uuid]
+    total = sum((part.total.with_vat for part in parts), Decimal(0))
+    return (total / line.quantity).quantize(_CENT, ROUND_HALF_UP)
+
+
+def _line_id(line: OrderLine, front: Shopfront) -> str | None:
+    if line.variant_id is not None:
+        return _foreign_id(f"v-{line.variant_id}", front)
+    return None if line.product_id is None else _foreign_id(f"p-{line.product_id}", front)
+
+
+# --- taking back --------------------------------------------------------------------------------------------
+
+
+def retire(kind: str, sent: bytes) -> bytes | None:
+    """A product as last *sent*, but with stock 0 and inactive; None if that is what was sent. Orders stay.
+
+    Upp publishes no way to delete anything; a product without stock is as close as it gets.
+    """
+    if kind != PRODUCT:
+        return None
+    body = canonical({**json.loads(sent), "stock": 0, "active": False})
+    return None if body == sent else body
+
+
+# --- helpers ------------------------------------------------------------------------------------------------
+
+
+def _sku(front: Shopfront, *, own_id: str | None, code: str | None, ean: str | None) -> str | None:
+    return sku_of(front.rules.text("upp.sku_from") or "code", own_id=own_id, code=code, ean=ean)
+
+
+def _foreign_id(own: str, front: Shopfront) -> str:
+    """An id as Upp knows it: with the shop's prefix where several shops share one Upp client."""
+    return f"{front.connection.prefix}{own}"
+
+
+def _words(text: str | None) -> str | None:
+    """*text*, or None if it says nothing."""
+    return text if text and text.strip() else None

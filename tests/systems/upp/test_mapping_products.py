@@ -1,0 +1,305 @@
+"""Products as Upp should hold them."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.systems.upp.making import (
+    drafts,
+    make_document,
+    make_front,
+    make_order,
+    make_price,
+    make_product,
+    make_variant,
+    troubles,
+)
+from upbridge.systems.delivery import Shopfront
+from upbridge.systems.trade import Product, Text
+from upbridge.systems.upp.mapping import retire, sku_of, wants_order, wants_product
+
+FRONT = make_front()
+
+
+def body_of(product: Product, front: Shopfront = FRONT) -> dict[str, Any]:
+    (draft,) = drafts(wants_product(product, front))
+    body: dict[str, Any] = json.loads(draft.body)
+    return body
+
+
+class TestAnExample:
+    def test_a_variant_is_sent_in_full(self) -> None:
+        product = make_product(make_variant(prices=(make_price(sale=Decimal("890.90")),)), backorder=True)
+
+        (draft,) = drafts(wants_product(product, FRONT))
+
+        assert (draft.kind, draft.key, draft.parent, draft.only_if_known) == ("product", "v-4711", "12", False)
+        assert draft.body.decode() == (
+            '{"active":true,"backorder":true,"brand":"Šicí dílna","category":"Oblečení","costOfGoods":400.5,'
+            '"currency":"CZK","ean":"0012345678905","externalProductId":"v-4711","groupId":"12",'
+            '"imageUrl":"https://cdn.example.com/1.jpg","price":990,"priceCurrency":"CZK","salePrice":890.9,'
+            '"sku":"AB-4711","stock":12,"title":"Košile","url":"https://shop.example.cz/p/kosile"}'
+        )
+
+    def test_what_is_not_known_is_left_out_rather_than_sent_as_zero(self) -> None:
+        variant = make_variant(
+            None, code=None, ean=None, stock=None, image=None, prices=(make_price(purchase=None, currency=None),)
+        )
+        product = make_product(variant, texts=(), manufacturer="", category=None)
+
+        assert body_of(product) == {
+            "active": True,
+            "currency": "CZK",
+            "externalProductId": "p-12",
+            "groupId": "12",
+            "price": 990,
+            "priceCurrency": "CZK",
+            "sku": "p-12",
+        }
+
+    def test_the_prefix_stands_before_every_id_and_before_nothing_else(self) -> None:
+        front = make_front(prefix="shop-2-")
+        product = make_product(make_variant(), make_variant(4712, code=None))
+
+        first, second = drafts(wants_product(product, front))
+
+        assert (first.key, second.key) == ("v-4711", "v-4712")
+        bodies = [json.loads(one.body) for one in (first, second)]
+        assert [one["externalProductId"] for one in bodies] == ["shop-2-v-4711", "shop-2-v-4712"]
+        assert [one["groupId"] for one in bodies] == ["shop-2-12"] * 2
+        assert [one["sku"] for one in bodies] == ["AB-4711", "shop-2-v-4712"]
+
+
+class TestPrices:
+    PRICES = (
+        make_price(pricelist="VIP", with_vat=Decimal(700)),
+        make_price(language="sk", currency="EUR", with_vat=Decimal("41.30")),
+        make_price(),
+    )
+
+    @pytest.mark.parametrize(
+        ("rules", "price", "currency"),
+        [
+            pytest.param({}, 990, "CZK", id="the shop's defaults"),
+            pytest.param({"upp_language": "sk"}, 41.3, "EUR", id="another language"),
+            pytest.param({"upp_pricelist": "VIP"}, 700, "CZK", id="another list"),
+        ],
+    )
+    def test_the_chosen_language_and_list_say_the_price(
+        self, rules: dict[str, Any], price: float, currency: str
+    ) -> None:
+        body = body_of(make_product(make_variant(prices=self.PRICES)), make_front(**rules))
+
+        assert (body["price"], body["currency"], body["priceCurrency"]) == (price, currency, currency)
+
+    @pytest.mark.parametrize(
+        "prices",
+        [
+            pytest.param((), id="no price at all"),
+            pytest.param((make_price(with_vat=None),), id="a price without an amount"),
+            pytest.param((make_price(language="sk"),), id="another language's"),
+            pytest.param((make_price(pricelist="VIP"),), id="another list's"),
+        ],
+    )
+    def test_no_price_is_a_problem_and_takes_back_what_was_sent(self, prices: Any) -> None:
+        wanted = list(wants_product(make_product(make_variant(prices=prices)), FRONT))
+
+        (trouble,) = troubles(wanted)
+        assert (trouble.kind, trouble.key, trouble.trouble.key) == ("product", "v-4711", "product.no_price")
+        assert trouble.trouble.params == {"title": "Košile", "sku": "AB-4711"}
+        (draft,) = drafts(wanted)
+        body = json.loads(draft.body)
+        assert draft.only_if_known
+        assert (body["stock"], body["active"]) == (0, False)
+        assert "price" not in body
+
+    def test_a_variant_without_a_price_does_not_stop_the_others(self) -> None:
+        wanted = list(wants_product(make_product(make_variant(prices=()), make_variant(4712)), FRONT))
+
+        assert [one.key for one in drafts(wanted) if not one.only_if_known] == ["v-4712"]
+
+    def test_the_shop_that_has_not_said_its_defaults_gets_any_price(self) -> None:
+        front = make_front()
+        facts = front.facts.model_copy(update={"default_language": None, "default_pricelist": None})
+        bare = Shopfront(front.rules, facts, front.connection, front.now)
+
+        assert body_of(make_product(), bare)["price"] == 990
+
+
+class TestWhatCannotBeBought:
+    @pytest.mark.parametrize(
+        "product",
+        [
+            pytest.param(make_product(active=False), id="the product is inactive or archived"),
+            pytest.param(make_product(make_variant(active=False)), id="the variant is"),
+        ],
+    )
+    def test_it_goes_only_where_it_is_known_with_stock_zero(self, product: Product) -> None:
+        (draft,) = wants_product(product, FRONT)
+
+        assert getattr(draft, "only_if_known", None) is True
+        assert body_of(product).items() >= {"stock": 0, "active": False, "price": 990}.items()
+
+    def test_an_inactive_variant_without_a_price_is_nobodys_problem(self) -> None:
+        assert not troubles(wants_product(make_product(make_variant(active=False, prices=())), FRONT))
+
+    def test_its_stock_moving_changes_nothing(self) -> None:
+        few, many = (
+            drafts(wants_product(make_product(make_variant(active=False, stock=Decimal(pieces))), FRONT))[0]
+            for pieces in (1, 50)
+        )
+
+        assert few.hash == many.hash
+
+    def test_nothing_is_wanted_while_sending_is_off(self) -> None:
+        assert not list(wants_product(make_product(), make_front(upp_send=False)))
+
+
+class TestStock:
+    @pytest.mark.parametrize(
+        ("stock", "sent"),
+        [
+            pytest.param("12", "12", id="whole"),
+            pytest.param("2.500", "2.5", id="a fraction"),
+            pytest.param("-3", "0", id="below zero"),
+            pytest.param("1E+2", "100", id="an odd spelling"),
+        ],
+    )
+    def test_it_is_a_number_and_never_below_zero(self, stock: str, sent: str) -> None:
+        (draft,) = drafts(wants_product(make_product(make_variant(stock=Decimal(stock))), FRONT))
+
+        assert f'"stock":{sent},' in draft.body.decode()
+
+
+class TestSku:
+    @pytest.mark.parametrize(
+        ("source", "own_id", "code", "ean", "sku"),
+        [
+            pytest.param("code", "v-1", "AB", "859", "AB", id="code"),
+            pytest.param("ean", "v-1", "AB", "0859", "0859", id="ean keeps its zeros"),
+            pytest.param("id", "v-1", "AB", "859", "v-1", id="id"),
+            pytest.param("code", "v-1", None, "859", "v-1", id="no code"),
+            pytest.param("code", "v-1", " ", "859", "v-1", id="a blank code"),
+            pytest.param("ean", "v-1", "AB", None, "v-1", id="no ean"),
+            pytest.param("ean", None, "AB", None, "AB", id="typed in by hand, with a code"),
+            pytest.param("code", None, None, "859", None, id="typed in by hand, without"),
+        ],
+    )
+    def test_one_rule_for_products_and_lines(
+        self, source: str, own_id: str | None, code: str | None, ean: str | None, sku: str | None
+    ) -> None:
+        assert sku_of(source, own_id=own_id, code=code, ean=ean) == sku
+
+    def test_of_two_codes_that_differ_only_in_case_the_older_variant_keeps_it(self) -> None:
+        product = make_product(make_variant(20, code="ab-1"), make_variant(3, code="AB-1"))
+
+        wanted = list(wants_product(product, FRONT))
+
+        (trouble,) = troubles(wanted)
+        assert (trouble.key, trouble.trouble.key) == ("v-20", "product.sku_twice")
+        assert trouble.trouble.params == {"sku": "ab-1", "other": "v-3"}
+        assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": False, "v-20": True}
+
+    def test_an_inactive_variant_takes_no_code_away(self) -> None:
+        product = make_product(make_variant(3, code="AB-1", active=False), make_variant(20, code="AB-1"))
+
+        wanted = list(wants_product(product, FRONT))
+
+        assert not troubles(wanted)
+        assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": True, "v-20": False}
+
+
+class TestWords:
+    def test_another_language_says_title_and_address(self) -> None:
+        body = body_of(make_product(make_variant(prices=TestPrices.PRICES)), make_front(upp_language="sk"))
+
+        assert (body["title"], body["url"]) == ("Košeľa", "https://shop.example.sk/p/kosela")
+
+    def test_where_the_language_has_no_title_the_first_that_has_one_speaks(self) -> None:
+        texts = (Text(language="cs"), Text(language="sk", title="Košeľa"))
+
+        assert body_of(make_product(texts=texts))["title"] == "Košeľa"
+
+    def test_parameter_values_stand_in_the_title_where_the_shop_wants_them(self) -> None:
+        body = body_of(make_product(), make_front(upp_variant_titles=True))
+
+        assert body["title"] == "Košile \N{EN DASH} červená, M"
+
+    @pytest.mark.parametrize(
+        ("image", "sent"),
+        [
+            pytest.param("https://a.example/1.jpg", "https://a.example/1.jpg", id="https"),
+            pytest.param("//a.example/1.jpg", "https://a.example/1.jpg", id="without a scheme"),
+            pytest.param("/1.jpg", None, id="relative"),
+        ],
+    )
+    def test_an_image_has_an_absolute_address(self, image: str, sent: str | None) -> None:
+        assert body_of(make_product(make_variant(image=image))).get("imageUrl") == sent
+
+
+class TestTakingBack:
+    def test_a_product_goes_as_last_sent_but_empty(self) -> None:
+        (draft,) = drafts(wants_product(make_product(), FRONT))
+
+        taken_back = retire("product", draft.body)
+
+        assert taken_back is not None
+        assert json.loads(taken_back) == {**json.loads(draft.body), "stock": 0, "active": False}
+
+    def test_what_was_taken_back_is_not_taken_back_again(self) -> None:
+        (draft,) = drafts(wants_product(make_product(active=False), FRONT))
+
+        assert retire("product", draft.body) is None
+
+    def test_an_order_stays(self) -> None:
+
+        (draft,) = drafts(wants_order(make_order(), FRONT))
+
+        assert retire("order", draft.body) is None
+
+
+_AMOUNTS = st.decimals(min_value=0, max_value=10**7, places=2)
+_VARIANTS = st.builds(
+    lambda number, code, stock, amount, active: make_variant(
+        number,
+        code=code,
+        stock=stock,
+        active=active,
+        prices=() if amount is None else (make_price(with_vat=amount, sale=amount),),
+    ),
+    number=st.integers(1, 50),
+    code=st.none() | st.sampled_from(["a", "A", "b", "ß", "SS", " "]) | st.text(max_size=5),
+    stock=st.none() | st.decimals(min_value=-100, max_value=10**6, places=3),
+    amount=st.none() | _AMOUNTS,
+    active=st.booleans(),
+)
+
+
+@given(st.lists(_VARIANTS, min_size=1, max_size=8, unique_by=lambda one: one.id))
+def test_any_product_maps_the_same_twice_and_offers_each_sku_once(variants: Any) -> None:
+    product = make_product(*variants)
+
+    once, shuffled = (
+        list(wants_product(one, FRONT)) for one in (product, make_product(*reversed(product.variants)))
+    )
+
+    assert once == shuffled
+    assert {one.key for one in drafts(once)} == {one.id for one in variants}
+    offered = [json.loads(one.body) for one in drafts(once) if not one.only_if_known]
+    assert len({one["sku"].casefold() for one in offered}) == len(offered)
+    for draft in drafts(once):
+        taken_back = retire("product", draft.body)
+        if taken_back is not None:
+            assert retire("product", taken_back) is None
+        assert make_document(draft).hash == draft.hash
+
+
+@given(_AMOUNTS)
+def test_an_amount_is_exact_to_the_hellers_digit(amount: Decimal) -> None:
+    (draft,) = drafts(wants_product(make_product(make_variant(prices=(make_price(with_vat=amount),))), FRONT))
+
+    assert json.loads(draft.body, parse_float=Decimal, parse_int=Decimal)["price"] == amount
