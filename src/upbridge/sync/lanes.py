@@ -4,7 +4,8 @@ A lane that cannot go on (no budget, no answer, refused) is blocked until a mome
 on: when only the import has run out of budget, orders still pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +42,27 @@ class Lane:
 
     def __str__(self) -> str:
         return f"{self.shop_id}:{self.name}"
+
+
+@asynccontextmanager
+async def exclusive(engine: AsyncEngine, lane: Lane) -> AsyncIterator[AsyncConnection | None]:
+    """Be the only one in the world who works on this shop and system; yields None if somebody else is.
+
+    The lock belongs to a database session, so a worker that hangs keeps it and one that dies loses it: no clock
+    decides. What must not be done twice is written through the yielded connection (each statement commits by
+    itself): if the session is gone, so is the right to go on, and the write fails.
+    """
+    async with engine.connect() as plain:
+        connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        name = {"name": f"{lane.shop_id}:{lane.system}"}
+        mine = await connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), name)
+        if not mine:
+            yield None
+            return
+        try:
+            yield connection
+        finally:
+            await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
 
 
 def pause_after(failures: int) -> timedelta:

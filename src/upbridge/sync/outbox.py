@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
@@ -304,43 +304,40 @@ async def give_back(connection: AsyncConnection, shop_id: ShopId, target: str) -
 
 
 class StoredLinks:
-    """The links of one shop and target (`delivery.Links`). Each call is one short transaction."""
+    """The links of one shop and target (`delivery.Links`), through the session that holds the lane."""
 
-    def __init__(self, engine: AsyncEngine, shop_id: ShopId, target: str) -> None:
-        self._engine = engine
+    def __init__(self, guard: AsyncConnection, shop_id: ShopId, target: str) -> None:
+        self._guard = guard
         self._where = {"shop_id": shop_id, "target": target}
 
     async def get(self, kind: str, key: str) -> Link | None:
         """The link, or None."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
-                text(
-                    f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608
-                    " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
-                ),
-                {**self._where, "kind": kind, "key": key},
-            )
-            row = rows.mappings().first()
+        rows = await self._guard.execute(
+            text(
+                f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608
+                " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
+            ),
+            {**self._where, "kind": kind, "key": key},
+        )
+        row = rows.mappings().first()
         return None if row is None else _link(row)
 
     async def save(self, link: Link) -> None:
-        """Insert or replace the link."""
-        async with self._engine.begin() as connection:
-            await save_link(connection, self._where["shop_id"], self._where["target"], link)
+        """Insert or replace the link; committed when this returns."""
+        await save_link(self._guard, self._where["shop_id"], self._where["target"], link)
 
     async def high_water(self, kind: str) -> int | None:
         """The highest id over there that is known among links of *kind*."""
-        async with self._engine.connect() as connection:
-            value = await connection.scalar(
-                text(
-                    """
-                    SELECT GREATEST(max(high_water),
-                      max(CASE WHEN remote_id ~ '^[0-9]{1,18}$' THEN CAST(remote_id AS bigint) END))
-                    FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind
-                    """
-                ),
-                {**self._where, "kind": kind},
-            )
+        value = await self._guard.scalar(
+            text(
+                """
+                SELECT GREATEST(max(high_water),
+                  max(CASE WHEN remote_id ~ '^[0-9]{1,18}$' THEN CAST(remote_id AS bigint) END))
+                FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind
+                """
+            ),
+            {**self._where, "kind": kind},
+        )
         return None if value is None else int(value)
 
 

@@ -25,8 +25,11 @@ MAX_ATTEMPTS = 10
 """Passing trouble with one and the same document, several hours of it: a person should look."""
 
 
-async def push(service: Service, lane: Lane) -> bool:
-    """Work one bite of *lane*; returns whether something is left that could be done now."""
+async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
+    """Work one bite of *lane*; returns whether something is left that could be done now.
+
+    *guard* is the session that holds the lane (`lanes.exclusive`).
+    """
     deadline = time.monotonic() + BITE_SECONDS
     while time.monotonic() < deadline:
         shop = await service.shops.get(lane.shop_id)
@@ -43,7 +46,7 @@ async def push(service: Service, lane: Lane) -> bool:
             documents,
             service.front(shop, row),
             service.connections.vault(shop.id, lane.system),
-            outbox.StoredLinks(service.engine, shop.id, lane.system),
+            outbox.StoredLinks(guard, shop.id, lane.system),
         )
         try:
             async with aclosing(sending):
@@ -107,7 +110,8 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
                 case Parked(trouble):
                     await _park(connection, lane, document, trouble)
                 case Again(reason, until):
-                    await _later(service, connection, lane, document, reason, until)
+                    moment = until or service.clock() + lanes.pause_after(document.attempts + 1)
+                    await _later(connection, lane, document, reason=reason, until=moment)
                 case Dropped(reason):
                     log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
                 case Delivered():
@@ -115,18 +119,12 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
 
 
 async def _later(
-    service: Service,
-    connection: AsyncConnection,
-    lane: Lane,
-    document: Document,
-    reason: str,
-    until: datetime | None,
+    connection: AsyncConnection, lane: Lane, document: Document, *, reason: str, until: datetime
 ) -> None:
     if document.attempts + 1 >= MAX_ATTEMPTS:
         await _park(connection, lane, document, Trouble("push.gave_up", {"said": reason}))
-        return
-    moment = until or service.clock() + lanes.pause_after(document.attempts + 1)
-    await _move(connection, lane, document, state=outbox.WAITING, reason=reason, due_at=moment)
+    else:
+        await _move(connection, lane, document, state=outbox.WAITING, reason=reason, due_at=until)
 
 
 async def _park(connection: AsyncConnection, lane: Lane, document: Document, trouble: Trouble) -> None:

@@ -1,0 +1,193 @@
+"""The background: a job says only "work on lane X of shop Y". Truth is in `changes` and `documents`.
+
+Three small loops run beside the job library's worker, each with a `*_once` that tests can call: the sweep makes
+jobs for whatever is due (so a lost wake-up costs a second), the rescue frees jobs of dead workers, the schedule
+does what the clock asks for.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import DeleteJobCondition
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.care.retention import prune
+from upbridge.errors import NotFound, UpbridgeError
+from upbridge.schema import ShopId
+from upbridge.sync import lanes, schedule
+from upbridge.sync.lanes import Lane
+from upbridge.sync.pull import pull
+from upbridge.sync.push import push
+from upbridge.sync.service import Service
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 1.0
+RESCUE_SECONDS = 5.0
+SCHEDULE_SECONDS = 10.0
+PRUNE_SECONDS = 600.0
+HEARTBEAT_SECONDS = 2.0
+STALLED_SECONDS = 15.0
+"""A worker that has been silent for so long is dead; its jobs are given to others."""
+STUCK_SECONDS = 1800
+"""No bite takes so long: a job that does lost its end in a database failure."""
+_RESTART_PAUSE = 1.0
+
+Wake = Callable[[ShopId, str], Awaitable[None]]
+
+
+def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
+    """The job library's app on our database; open it before use."""
+    return App(
+        connector=PsycopgConnector(
+            conninfo=conninfo,
+            min_size=1,
+            max_size=pool_size,
+            kwargs={"options": "-c statement_timeout=60s -c timezone=UTC", "application_name": "upbridge-jobs"},
+        )
+    )
+
+
+def waker(app: App) -> Wake:
+    """How to say that a lane has work."""
+
+    async def wake(shop_id: ShopId, name: str) -> None:
+        lane = Lane(shop_id, name)
+        with contextlib.suppress(AlreadyEnqueued):  # somebody said so before
+            await app.configure_task(
+                "work", queueing_lock=str(lane), lock=f"{lane.shop_id}:{lane.system}"
+            ).defer_async(shop_id=str(lane.shop_id), lane=lane.name)
+
+    return wake
+
+
+def register(app: App, service: Service) -> None:
+    """Teach *app* the one task that there is."""
+
+    @app.task(name="work", pass_context=False)
+    async def work(shop_id: str, lane: str) -> None:
+        await work_on(service, Lane(ShopId(UUID(shop_id)), lane))
+
+
+async def work_on(service: Service, lane: Lane) -> None:
+    """One bite of a lane; if something is left, the lane puts itself back at the end of the queue."""
+    with structlog.contextvars.bound_contextvars(shop_id=str(lane.shop_id), lane=lane.name):
+        try:
+            async with lanes.exclusive(service.engine, lane) as guard:
+                if guard is None:
+                    return  # somebody else is at it; the sweep comes back to what he leaves
+                more = await (pull(service, lane) if lane.direction == "pull" else push(service, lane, guard))
+        except NotFound:
+            log.info("shop_is_gone")
+            return
+        except Exception as error:
+            # The edge of the worker: whatever nobody foresaw must not stop the other shops, nor spin.
+            log.exception("bite_failed", error=type(error).__name__)
+            reason = str(error) if isinstance(error, UpbridgeError) else f"unexpected: {type(error).__name__}"
+            await lanes.block(service.engine, lane, reason=reason, now=service.clock())
+            return
+        if more:
+            await service.wake(lane.shop_id, lane.name)
+
+
+async def sweep_once(service: Service) -> int:
+    """Make a job for every lane that has something to do and no job; returns how many."""
+    due = await lanes.due(service.engine, now=service.clock())
+    if not due:
+        return 0
+    async with service.engine.connect() as connection:
+        rows = await connection.execute(
+            text("SELECT queueing_lock FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
+        )
+        busy = {row.queueing_lock for row in rows}
+    idle = [lane for lane in due if str(lane) not in busy]
+    for lane in idle:
+        await service.wake(lane.shop_id, lane.name)
+    return len(idle)
+
+
+async def rescue_once(app: App, engine: AsyncEngine) -> int:
+    """Give the jobs of dead workers, and jobs whose end was lost, back to the queue; returns how many."""
+    stalled = {
+        job.id: job
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+        if job.id is not None
+    }
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text(
+                """
+                SELECT j.id FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
+                WHERE j.status = 'doing' AND e.type = 'started' GROUP BY j.id
+                HAVING max(e.at) < now() - make_interval(secs => :seconds)
+                """
+            ),
+            {"seconds": STUCK_SECONDS},
+        )
+        ids = {int(row.id) for row in rows} | stalled.keys()
+    for job_id in ids:
+        # Finished, not retried: a retry could collide with a job that waits already, and the sweep makes one.
+        async with engine.begin() as connection:
+            await connection.execute(
+                text("DELETE FROM procrastinate_jobs WHERE id = :id AND status = 'doing'"), {"id": job_id}
+            )
+        log.warning("job_rescued", job_id=job_id)
+    return len(ids)
+
+
+async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyncio.Event) -> None:
+    """Work until *stop* is set. Comes back by itself after the database was away."""
+    loops = [
+        asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
+        asyncio.create_task(_repeat("rescue", RESCUE_SECONDS, lambda: rescue_once(app, service.engine))),
+        asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: schedule.run_once(service))),
+        asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: prune(service.engine, now=service.clock()))),
+    ]
+    try:
+        while not stop.is_set():
+            worker = asyncio.create_task(
+                app.run_worker_async(
+                    concurrency=concurrency,
+                    delete_jobs=DeleteJobCondition.ALWAYS,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=SWEEP_SECONDS,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=STALLED_SECONDS,
+                    shutdown_graceful_timeout=15.0,
+                )
+            )
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if stop.is_set():
+                worker.cancel()
+            try:
+                await worker
+            except asyncio.CancelledError:
+                break
+            except (ConnectorException, DBAPIError, OSError) as error:
+                log.warning("worker_restarts", reason=type(error).__name__)
+            if not stop.is_set():
+                await asyncio.sleep(_RESTART_PAUSE)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]]) -> None:
+    """Call *once* every so many seconds; a database that is away is no reason to end."""
+    while True:
+        try:
+            await once()
+        except (DBAPIError, ConnectorException, OSError, UpbridgeError) as error:
+            log.warning("loop_failed", loop=name, reason=type(error).__name__)
+        await asyncio.sleep(seconds)

@@ -1,0 +1,185 @@
+"""Connect a shop to a target: test first, then store sealed, then let the first import begin by itself."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.errors import BadRequest, Conflict
+from upbridge.shops.connections import ConnectionRow
+from upbridge.shops.problems import Stage, close_entity
+from upbridge.shops.rules import RULES, Rules
+from upbridge.shops.shop import Shop, ShopState
+from upbridge.sync import lanes, outbox
+from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.sync.lanes import Lane
+from upbridge.sync.runs import RunPurpose, start_run
+from upbridge.sync.service import Service
+from upbridge.systems.uphance.client import UphanceClient, login
+from upbridge.systems.uphance.push import connect_facts
+from upbridge.systems.upp.client import UppClient
+
+log = structlog.get_logger(__name__)
+
+
+async def connect_upp(service: Service, shop: Shop, *, client_id: str, client_secret: str) -> ConnectionRow:
+    """Connect Upp.ai; raises `LoginRefused` (nothing stored) if the credentials do not work."""
+    _may_connect(shop)
+    client = UppClient(service.http, service.settings.upp_url, service.clock)
+    await client.test_login(client_id, client_secret)
+    return await _store(
+        service,
+        shop,
+        "upp",
+        account=client_id,
+        secret={"client_id": client_id, "client_secret": client_secret},
+        tokens=None,
+        facts={},
+    )
+
+
+async def connect_uphance(
+    service: Service, shop: Shop, *, email: str, password: str, organisation: int | None
+) -> ConnectionRow:
+    """Connect Uphance: log in once, choose the organisation, keep the tokens and never the password.
+
+    Raises `LoginRefused` (nothing stored), or `BadRequest` naming the organisations if one has to be chosen.
+    """
+    _may_connect(shop)
+    tokens, organisations = await login(
+        service.http, service.settings.uphance_url, service.clock, email=email, password=password
+    )
+    names = {found.id: found.name for found in organisations}
+    if organisation is None and len(names) == 1:
+        organisation = next(iter(names))
+    if organisation not in names:
+        offered = ", ".join(f"{number} ({name})" for number, name in names.items()) or "none"
+        raise BadRequest(f"choose an organisation of this login: {offered}")
+    facts = {"organisation_id": organisation, "organisation": names[organisation], "email": email}
+    row = await _store(
+        service, shop, "uphance", account=str(organisation), secret=None, tokens=tokens, facts=facts
+    )
+    client: UphanceClient = service.uphance(shop, row)
+    known = await connect_facts(client)
+    await service.connections.vault(shop.id, "uphance").save_facts({**facts, **known})
+    return (await service.connections.of(shop.id))["uphance"]
+
+
+def _may_connect(shop: Shop) -> None:
+    if shop.state not in (ShopState.ACTIVE, ShopState.SUSPENDED):
+        raise Conflict("the shop has deactivated the add-on")
+
+
+async def _store(
+    service: Service,
+    shop: Shop,
+    system: str,
+    *,
+    account: str,
+    secret: Mapping[str, str] | None,
+    tokens: Any,
+    facts: Mapping[str, Any],
+) -> ConnectionRow:
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        row, fresh = await service.connections.connect(
+            connection,
+            shop.id,
+            system,
+            account=account,
+            secret=secret,
+            tokens=None if tokens is None else tokens.stored(),
+            renew_at=None if tokens is None else tokens.renew_at,
+            facts=facts,
+            shop_key=shop.key,
+            now=now,
+        )
+        await lanes.unblock(connection, Lane(shop.id, f"push:{system}"))
+        await lanes.unblock(connection, Lane(shop.id, f"pull:{system}"))
+        await outbox.release(connection, shop.id, system)
+        await close_entity(
+            connection, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system]
+        )
+        if system == "uphance":
+            await hint(
+                connection,
+                shop.id,
+                "uphance",
+                Kind.CATALOGUE,
+                ["catalogue"],
+                origin=Origin.LIFECYCLE,
+                due_at=now,
+            )
+        if fresh:
+            await start_imports(connection, service, shop, {system: row})
+    log.info("connected", shop_id=str(shop.id), system=system, fresh=fresh)
+    return row
+
+
+async def start_imports(
+    connection: AsyncConnection,
+    service: Service,
+    shop: Shop,
+    rows: Mapping[str, ConnectionRow],
+    *,
+    kinds: tuple[str, ...] = ("product", "order"),
+) -> list[int]:
+    """Start (or join) the first import of *kinds* for the targets in *rows*; returns the runs.
+
+    How far back orders are read is what the targets want: Upp.ai `upp.order_days` before it was connected,
+    Uphance from `uphance.orders_from` on, which by default is the moment of connecting, i.e. no history.
+    """
+    now = service.clock()
+    runs = []
+    if "product" in kinds:
+        runs.append(await start_run(connection, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
+    since = orders_since(shop.rules, rows)
+    if "order" in kinds and since is not None:
+        runs.append(await start_run(connection, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
+    return runs
+
+
+def orders_since(rules: Rules, rows: Mapping[str, ConnectionRow]) -> Any:
+    """From when on orders have to be read for the targets in *rows*; None if none wants any history."""
+    wanted = []
+    if "upp" in rows and rules.yes("upp.send"):
+        wanted.append(rows["upp"].connected_at - timedelta(days=rules.number("upp.order_days") or 0))
+    chosen = rules.moment("uphance.orders_from")
+    if "uphance" in rows and rules.yes("uphance.send_orders") and chosen is not None:
+        wanted.append(chosen)
+    return min(wanted, default=None)
+
+
+async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -> Rules:
+    """Change settings as typed; what that makes sendable is sent, what waited for it is released.
+
+    Raises `BadRequest` with a line for each wrong one, and then changes nothing.
+    """
+    before, after = await service.shops.change_rules(shop.id, texts)
+    changed = [key for key in RULES if before.get(key) != after.get(key)]
+    affected = {RULES[key].affects for key in changed}
+    kinds = tuple({kind for key in changed for kind in RULES[key].kinds})
+    if "budget" in affected:
+        await service.ledger.set_tariff(
+            shop.id, after.text("budget.tariff"), packages=after.number("budget.packages") or 0
+        )
+    fresh = await service.shops.get(shop.id)
+    rows = await service.connections.of(shop.id)
+    async with service.engine.begin() as connection:
+        for system in affected & rows.keys():
+            await outbox.release(connection, shop.id, system)
+        reread = {RULES[key].affects for key in changed if RULES[key].kinds} & rows.keys()
+        if reread and kinds:
+            # A run under way was read with the old settings: end it, so that a new one begins at page 1.
+            await connection.execute(
+                text(
+                    "UPDATE runs SET state = 'done', finished_at = :now WHERE shop_id = :shop_id"
+                    " AND purpose = 'import' AND state = 'running' AND kind = ANY(:kinds)"
+                ),
+                {"now": service.clock(), "shop_id": shop.id, "kinds": list(kinds)},
+            )
+            await start_imports(connection, service, fresh, rows, kinds=kinds)
+    return after
