@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from upbridge.kit.clock import PRAGUE
-from upbridge.systems.trade import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
+from upbridge.systems.trade import Charge, Discount, LineType, Money, Order, OrderLine
 from upbridge.systems.upgates.fields import (
     Amount,
     Flag,
@@ -31,6 +31,7 @@ from upbridge.systems.upgates.fields import (
     read,
     required,
 )
+from upbridge.systems.upgates.shoppers import Customer, shopper
 
 _FINE = Decimal("0.0001")
 _ZERO = Decimal(0)
@@ -84,34 +85,6 @@ class _Charge(_Priced):
     packeta_carrier_id: Words = None
 
 
-class _Customer(Wire):
-    email: Words = None
-    phone: Words = None
-    code: Words = None
-    customer_id: Whole = None
-    firstname_invoice: Words = None
-    surname_invoice: Words = None
-    street_invoice: Words = None
-    city_invoice: Words = None
-    state_invoice: Words = None
-    zip_invoice: Words = None
-    country_id_invoice: Words = None
-    postal_yn: Flag = None
-    firstname_postal: Words = None
-    surname_postal: Words = None
-    street_postal: Words = None
-    city_postal: Words = None
-    state_postal: Words = None
-    zip_postal: Words = None
-    country_id_postal: Words = None
-    company_postal: Words = None
-    company_yn: Flag = None
-    company: Words = None
-    ico: Words = None
-    dic: Words = None
-    customer_note: Words = None
-
-
 class _Order(Wire):
     order_number: Words = None
     order_id: Whole = None
@@ -133,7 +106,7 @@ class _Order(Wire):
     order_total_rest: Amount = None
     origin: Words = None
     admin_url: Words = None
-    customer: One[_Customer] = None
+    customer: One[Customer] = None
     products: Many[_Line] = ()
     discount_voucher: One[_Discounts] = None
     quantity_discount: One[_Discounts] = None
@@ -181,7 +154,7 @@ def parse_order(raw: Raw) -> Order:
         internal_note=wire.internal_note,
         admin_url=wire.admin_url,
         tracking_code=wire.tracking_code,
-        shopper=_shopper(wire.customer) if wire.customer else None,
+        shopper=shopper(wire.customer) if wire.customer else None,
         lines=tuple(_line(line, key, place, with_vat=with_vat) for place, line in enumerate(wire.products)),
         discounts=tuple(_discounts(wire, with_vat=with_vat)),
         shipping=_charge(wire.shipment, with_vat=with_vat),
@@ -327,48 +300,3 @@ def _charge(wire: _Charge | None, *, with_vat: bool) -> Charge | None:
         branch_name=wire.affiliate_name,
         carrier_id=wire.packeta_carrier_id,
     )
-
-
-def _shopper(wire: _Customer) -> Shopper | None:
-    """Who ordered, or None where every field is empty (an order without a customer)."""
-    if not any(wire.__dict__.values()):
-        return None
-    company = wire.company if wire.company_yn else None
-    billing = Address(
-        first_name=wire.firstname_invoice,
-        last_name=wire.surname_invoice,
-        company=company,
-        street=wire.street_invoice,
-        city=wire.city_invoice,
-        state=wire.state_invoice,
-        postcode=wire.zip_invoice,
-        country=_country(wire.country_id_invoice),
-    )
-    shipping = Address(
-        first_name=wire.firstname_postal,
-        last_name=wire.surname_postal,
-        company=wire.company_postal,
-        street=wire.street_postal,
-        city=wire.city_postal,
-        state=wire.state_postal,
-        postcode=wire.zip_postal,
-        country=_country(wire.country_id_postal),
-    )
-    return Shopper(
-        customer_id=wire.customer_id,
-        code=wire.code,
-        email=wire.email.strip() if wire.email else None,
-        phone=wire.phone,
-        company=company,
-        company_number=wire.ico,
-        vat_number=wire.dic,
-        note=wire.customer_note,
-        billing=billing,
-        shipping=shipping if wire.postal_yn else None,
-    )
-
-
-def _country(written: str | None) -> str | None:
-    """`cz` as `CZ`; a country that is not given by its code stays as it is."""
-    stripped = written.strip() if written else ""
-    return (stripped.upper() if len(stripped) == 2 else stripped) or None  # noqa: PLR2004 - ISO 3166-1 alpha-2

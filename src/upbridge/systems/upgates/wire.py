@@ -18,7 +18,8 @@ from upbridge.systems.upgates.facts import (
 )
 from upbridge.systems.upgates.fields import Unreadable, parse_list
 from upbridge.systems.upgates.orders import parse_order
-from upbridge.systems.upgates.products import Parameters, parse_parameters, parse_product, with_parameters
+from upbridge.systems.upgates.parameters import Parameters, parse_parameters, with_parameters
+from upbridge.systems.upgates.products import parse_product
 
 __all__ = [
     "Parameters",

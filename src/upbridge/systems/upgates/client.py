@@ -1,0 +1,417 @@
+"""A shop's API as functions: what the rest of the service may ask of Upgates and tell it.
+
+Lists are read page by page and as many entities per call as the server allows (R53). What cannot be read of one
+entity is put aside in `Page.broken` and stops nothing else.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import httpx
+
+from upbridge.budget.windows import Purpose
+from upbridge.errors import Rejected, Unreachable
+from upbridge.kit.clock import Clock
+from upbridge.systems.trade import Facts, Order, Product
+from upbridge.systems.upgates import accesses
+from upbridge.systems.upgates.accesses import Access
+from upbridge.systems.upgates.calls import Account, Calls, Json, Ledger, Param, TooMany
+from upbridge.systems.upgates.fields import Many, Model, Raw, Unreadable, Wire, read, whole
+from upbridge.systems.upgates.hosts import HostPolicy
+from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent
+from upbridge.systems.upgates.wire import (
+    Parameters,
+    build_facts,
+    parse_list,
+    parse_order,
+    parse_parameters,
+    parse_product,
+    parse_status,
+)
+from upbridge.systems.upgates.writing import (
+    BATCH,
+    ItemResult,
+    OrderChange,
+    StockItem,
+    history_body,
+    history_result,
+    orders_body,
+    orders_results,
+    stock_body,
+    stock_results,
+)
+
+__all__ = ["Account", "ItemResult", "OrderChange", "OrderFilter", "Page", "ProductFilter", "UpgatesClient"]
+
+PAGE_SIZE = 100
+#: Ids in one address are this long at most, together: servers refuse long addresses.
+_LONGEST_LIST = 4000
+
+T = TypeVar("T")
+W = TypeVar("W")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list, or all that was asked for by ids (then it is the only one)."""
+
+    items: list[T]
+    broken: list[Unreadable]
+    """Entities that could not be read, each with its key and the reason."""
+    page: int
+    pages: int
+    total: int
+    """How many entities the whole list has, as the server counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFilter:
+    """Which products are listed; None asks for all."""
+
+    updated_from: datetime | None = None
+    active: bool | None = None
+    archived: bool | None = None
+
+    def params(self) -> dict[str, Param]:
+        """As the API wants it."""
+        return {
+            "last_update_time_from": self.updated_from,
+            "active_yn": self.active,
+            "archived_yn": self.archived,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders are listed; None asks for all. Oldest first: by change if `updated_from`, else by creation."""
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    updated_from: datetime | None = None
+
+    def params(self) -> dict[str, Param]:
+        """As the API wants it."""
+        return {
+            "creation_time_from": self.created_from,
+            "creation_time_to": self.created_to,
+            "last_update_time_from": self.updated_from,
+            "order_by": "creation_time" if self.updated_from is None else "last_update_time",
+            "order_dir": "asc",
+        }
+
+
+class _Webhooks(Wire):
+    webhooks: Many[Webhook] = ()
+
+
+class _Events(Wire):
+    events: Many[WebhookEvent] = ()
+
+
+class _Created(Wire):
+    webhook: Webhook | None = None
+
+
+class UpgatesClient:
+    """The API of one shop. Every method raises what `Calls` raises.
+
+    *prices_with_vat* (GET /config) is needed only where a product's final prices are absent, see `parse_product`.
+    """
+
+    def __init__(
+        self,
+        *,
+        http: httpx.AsyncClient,
+        ledger: Ledger,
+        account: Account,
+        clock: Clock,
+        policy: HostPolicy,
+        on_moved: Callable[[str], Awaitable[None]],
+        prices_with_vat: bool = True,
+    ) -> None:
+        self._calls = Calls(
+            http=http, ledger=ledger, account=account, clock=clock, policy=policy, on_moved=on_moved
+        )
+        self._parse_product = partial(parse_product, prices_with_vat=prices_with_vat)
+
+    # --- the shop ---------------------------------------------------------------------------------------------
+
+    async def status(self, *, purpose: Purpose = Purpose.LIFECYCLE) -> Mapping[str, str]:
+        """What our API user may do: endpoint to `deny`, `readonly` or `all`. Needs no right itself."""
+        rights: Mapping[str, str] = _sound(
+            parse_status, await self._calls.call(accesses.GET_STATUS, purpose=purpose)
+        )["rights"]
+        return rights
+
+    async def facts(self, purpose: Purpose = Purpose.LIFECYCLE, *, known: Facts | None = None) -> Facts:
+        """What rarely changes about the shop; six calls at most (R52).
+
+        The rights come first, and what they deny is not asked for: those facts keep their defaults. With *known*,
+        the facts from before, the owner is taken from there: no webhook announces a change of it.
+        """
+        status = await self._calls.call(accesses.GET_STATUS, purpose=purpose)
+        rights: Mapping[str, str] = _sound(parse_status, status)["rights"]
+        answers: dict[str, Json | None] = {"status": status}
+        for name, access in (
+            ("owner", accesses.GET_OWNER),
+            ("languages", accesses.GET_LANGUAGES),
+            ("pricelists", accesses.GET_PRICELISTS),
+            ("config", accesses.GET_CONFIG),
+            ("order_statuses", accesses.GET_ORDER_STATUSES),
+        ):
+            denied = access.service is not None and rights.get(access.service) == "deny"
+            if not denied and not (access is accesses.GET_OWNER and known is not None):
+                answers[name] = await self._calls.call(access, purpose=purpose)
+        facts = _sound(lambda raw: build_facts(**raw), answers)
+        if known is None:
+            return facts
+        owner = {name: getattr(known, name) for name in ("company", "company_number", "country", "email")}
+        return facts.model_copy(update=owner)
+
+    # --- products ---------------------------------------------------------------------------------------------
+
+    async def products_page(
+        self, page: int, *, filters: ProductFilter | None = None, purpose: Purpose
+    ) -> Page[Product]:
+        """One page of products, 100 of them where the server lets the caller choose."""
+        params = (filters or ProductFilter()).params()
+        return await self._product_list(accesses.GET_PRODUCTS, self._parse_product, params, page, purpose)
+
+    async def products_by_ids(self, ids: Iterable[int], *, purpose: Purpose) -> Page[Product]:
+        """The products with these *ids*, complete; those that are missing do not exist any more."""
+        return await self._by_ids(accesses.GET_PRODUCTS, self._parse_product, ids, purpose)
+
+    async def product_parameters(
+        self, ids: Iterable[int], *, language: str | None = None, purpose: Purpose
+    ) -> Page[Parameters]:
+        """The parameters of the variants of the products with these *ids*, one mapping per product."""
+        parse = partial(parse_parameters, language=language)
+        return await self._by_ids(accesses.GET_PRODUCT_PARAMETERS, parse, ids, purpose)
+
+    async def _by_ids(
+        self, access: Access, parse: Callable[[Raw], T], ids: Iterable[int], purpose: Purpose
+    ) -> Page[T]:
+        async def one_page(chunk: Sequence[str], page: int) -> Page[T]:
+            return await self._product_list(access, parse, {"product_ids": chunk}, page, purpose)
+
+        return await _complete(one_page, [str(number) for number in ids], access)
+
+    async def _product_list(
+        self, access: Access, parse: Callable[[Raw], T], params: Mapping[str, Param], page: int, purpose: Purpose
+    ) -> Page[T]:
+        asked = {**params, "page": page, "current_page_items": PAGE_SIZE}
+        return _page(await self._calls.call(access, purpose=purpose, params=asked), "products", parse, page)
+
+    # --- orders -----------------------------------------------------------------------------------------------
+
+    async def orders_page(self, page: int, *, filters: OrderFilter | None = None, purpose: Purpose) -> Page[Order]:
+        """One page of up to 100 orders, oldest first."""
+        params = {**(filters or OrderFilter()).params(), "page": page}
+        answer = await self._calls.call(accesses.GET_ORDERS, purpose=purpose, params=params)
+        return _page(answer, "orders", parse_order, page)
+
+    async def orders_by_numbers(self, numbers: Iterable[str], *, purpose: Purpose) -> Page[Order]:
+        """The orders with these *numbers*, complete; those that are missing do not exist any more.
+
+        A number that holds a semicolon, which separates numbers in a list, is asked for alone.
+        """
+
+        async def one_page(chunk: Sequence[str], page: int) -> Page[Order]:
+            params: dict[str, Param] = {"order_numbers": chunk, "page": page}
+            answer = await self._calls.call(accesses.GET_ORDERS, purpose=purpose, params=params)
+            return _page(answer, "orders", parse_order, page)
+
+        wanted = list(dict.fromkeys(numbers))
+        listed = await _complete(one_page, [number for number in wanted if ";" not in number], accesses.GET_ORDERS)
+        for number in (number for number in wanted if ";" in number):
+            try:
+                answer = await self._calls.call(accesses.GET_ORDER, purpose=purpose, path={"order_number": number})
+            except Rejected as error:
+                if error.answered != httpx.codes.NOT_FOUND:
+                    raise
+                continue
+            alone = _page(answer, "orders", parse_order, 1)
+            listed = Page(
+                listed.items + alone.items, listed.broken + alone.broken, 1, 1, listed.total + alone.total
+            )
+        return listed
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    async def put_stock(
+        self,
+        *,
+        variants: Sequence[tuple[str, Decimal]] = (),
+        products: Sequence[tuple[str, Decimal]] = (),
+        purpose: Purpose = Purpose.STOCK,
+    ) -> list[ItemResult]:
+        """Write absolute stock by code, 100 items at most together; one result per item, variants first.
+
+        Answered by 413, the items are sent in halves. Raises ValueError for more than 100.
+        """
+        asked = [StockItem("variant", code, quantity) for code, quantity in variants]
+        asked += [StockItem("product", code, quantity) for code, quantity in products]
+
+        async def put(part: Sequence[StockItem]) -> list[ItemResult]:
+            answer = await self._calls.call(accesses.PUT_PRODUCTS, purpose=purpose, body=stock_body(part))
+            return _sound(partial(stock_results, part), answer)
+
+        return await _halving(put, asked)
+
+    async def put_orders(
+        self, changes: Sequence[OrderChange], *, notify: bool, purpose: Purpose = Purpose.ORDERS
+    ) -> list[ItemResult]:
+        """Change up to 100 orders; *notify* lets Upgates tell the shoppers by e-mail and SMS. One result each.
+
+        Answered by 413, the orders are sent in halves. Raises ValueError for more than 100.
+        """
+
+        async def put(part: Sequence[OrderChange]) -> list[ItemResult]:
+            body = orders_body(part, notify=notify)
+            answer = await self._calls.call(accesses.PUT_ORDERS, purpose=purpose, body=body)
+            return _sound(partial(orders_results, part), answer)
+
+        return await _halving(put, changes)
+
+    async def add_history(
+        self, order_number: str, entries: Sequence[tuple[str, str]], *, purpose: Purpose = Purpose.ORDERS
+    ) -> ItemResult:
+        """Note *entries* (name, value) in an order's history. Not idempotent: a repeat adds them again."""
+        answer = await self._calls.call(
+            accesses.POST_ORDER_HISTORY,
+            purpose=purpose,
+            path={"order_number": order_number},
+            body=history_body(entries),
+        )
+        return _sound(partial(history_result, order_number), answer)
+
+    # --- webhooks ---------------------------------------------------------------------------------------------
+
+    async def webhooks(self, *, purpose: Purpose = Purpose.LIFECYCLE) -> list[Webhook]:
+        """The webhooks of our API user."""
+        answer = await self._calls.call(accesses.GET_WEBHOOKS, purpose=purpose)
+        return list(_model(_Webhooks, answer).webhooks)
+
+    async def webhook_events(self, *, purpose: Purpose = Purpose.LIFECYCLE) -> list[WebhookEvent]:
+        """The events that there are, and whether we may subscribe to them."""
+        answer = await self._calls.call(accesses.GET_WEBHOOK_EVENTS, purpose=purpose)
+        return list(_model(_Events, answer).events)
+
+    async def create_webhook(
+        self, *, event: str, url: str, name: str, purpose: Purpose = Purpose.LIFECYCLE
+    ) -> Webhook:
+        """Create an active webhook. Raises `Rejected` if the answer shows none."""
+        body: dict[str, Any] = {"name": name, "url": url, "event": event, "active_yn": True}
+        answer = await self._calls.call(accesses.POST_WEBHOOKS, purpose=purpose, body=body)
+        created = _model(_Created, answer).webhook
+        if created is None or created.id is None:
+            raise Rejected(f"{accesses.POST_WEBHOOKS.name}: the answer shows no webhook", status=httpx.codes.OK)
+        return created
+
+    async def activate_webhook(self, webhook_id: int, *, purpose: Purpose = Purpose.LIFECYCLE) -> None:
+        """Switch a webhook of ours on again."""
+        body = {"id": webhook_id, "active_yn": True}
+        await self._calls.call(accesses.PUT_WEBHOOKS, purpose=purpose, body=body)
+
+    async def delete_webhooks(self, ids: Iterable[int], *, purpose: Purpose = Purpose.LIFECYCLE) -> None:
+        """Delete webhooks of ours; one that is gone already is no error.
+
+        One call each: both descriptions of the API agree on that form only.
+        """
+        for webhook_id in ids:
+            try:
+                await self._calls.call(accesses.DELETE_WEBHOOK, purpose=purpose, path={"id": webhook_id})
+            except Rejected as error:
+                if error.answered != httpx.codes.NOT_FOUND:
+                    raise
+
+
+def _sound(parse: Callable[[W], T], raw: W) -> T:
+    """*raw* parsed as a whole; an answer that makes no sense is none (`Unreachable`)."""
+    try:
+        return parse(raw)
+    except Unreadable as error:
+        raise Unreachable(f"the answer makes no sense: {error}") from error
+
+
+def _model(model: type[Model], raw: Json) -> Model:
+    return _sound(lambda answer: read(model, answer, "answer"), raw)
+
+
+def _page(raw: Json, name: str, parse: Callable[[Raw], T], page: int) -> Page[T]:
+    """The page in an answer. Without `number_of_pages` there is one more as long as something comes."""
+    if not isinstance(raw.get(name), list | dict):
+        raise Unreachable(f"the answer has no {name}")
+    good, bad = parse_list(raw[name], parse)
+    try:
+        pages, total = whole(raw.get("number_of_pages")), whole(raw.get("number_of_items"))
+    except ValueError as error:
+        raise Unreachable("the answer's page numbers make no sense") from error
+    found = len(good) + len(bad)
+    if pages is None:
+        pages = page + 1 if found else page
+    return Page(good, bad, page, pages, found if total is None else total)
+
+
+async def _complete(
+    one_page: Callable[[Sequence[str], int], Awaitable[Page[T]]], ids: Sequence[str], access: Access
+) -> Page[T]:
+    """All entities with these *ids*, whatever page size the server has.
+
+    What is missing from the result will count as deleted, so a list that changed while its pages were read
+    is no answer (`Unreachable`).
+    """
+    items: list[T] = []
+    broken: list[Unreadable] = []
+    total = 0
+    for chunk in _chunks(dict.fromkeys(ids)):
+        page = 1
+        first = answer = await one_page(chunk, page)
+        count = len(answer.items) + len(answer.broken)
+        items += answer.items
+        broken += answer.broken
+        while page < answer.pages and page < len(chunk):
+            page += 1
+            answer = await one_page(chunk, page)
+            count += len(answer.items) + len(answer.broken)
+            items += answer.items
+            broken += answer.broken
+            if answer.total != first.total:
+                raise Unreachable(f"{access.name}: the list changed while it was read")
+        if count < first.total:
+            raise Unreachable(f"{access.name}: {count} came of {first.total}")
+        total += first.total
+    return Page(items, broken, 1, 1, total)
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """*ids* in lists that fit one page and one address."""
+    chunk: list[str] = []
+    length = 0
+    for one in ids:
+        if chunk and (len(chunk) == PAGE_SIZE or length + len(one) + 1 > _LONGEST_LIST):
+            yield chunk
+            chunk, length = [], 0
+        chunk.append(one)
+        length += len(one) + 1
+    if chunk:
+        yield chunk
+
+
+async def _halving(put: Callable[[Sequence[W]], Awaitable[list[T]]], asked: Sequence[W]) -> list[T]:
+    """Send *asked* at once, or in halves where that is too many for the server (413)."""
+    if len(asked) > BATCH:
+        raise ValueError(f"at most {BATCH} items")
+    if not asked:
+        return []
+    try:
+        return await put(asked)
+    except TooMany:
+        if len(asked) == 1:
+            raise
+    middle = len(asked) // 2
+    return await _halving(put, asked[:middle]) + await _halving(put, asked[middle:])

@@ -1,0 +1,120 @@
+"""Which webhooks we want, which we have, and what is to be done about the difference (R35, R42, R45).
+
+A webhook belongs to the API user that created it and dies silently when that user's rights change; Upgates has
+no other sign of it than `active_yn` in the list. So the list is compared after an install, after a change of
+version and daily.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from upbridge.systems.upgates.fields import Flag, Whole, Wire, Words
+
+#: The part of our addresses from which on they differ; before it stands our public origin.
+MARK = "/webhooks/upgates/"
+#: Sections whose webhooks only say that the facts are to be read again.
+FACT_SECTIONS = frozenset({"orderstatuses", "languages", "pricelists"})
+_SECTIONS = frozenset({"orders", "products"}) | FACT_SECTIONS
+_ACTIONS = frozenset({"create", "update", "delete"})
+
+
+class WebhookEvent(Wire):
+    """An event of GET /webhooks/events; `allowed_yn` says whether our API user may subscribe to it."""
+
+    name: Words = None
+    allowed_yn: Flag = None
+
+
+class Webhook(Wire):
+    """A webhook of GET /webhooks. Its url is a secret: it is the only thing that authenticates a delivery."""
+
+    id: Whole = None
+    active_yn: Flag = None
+    event: Words = None
+    url: Words = None
+
+    def __repr__(self) -> str:
+        return f"Webhook(id={self.id}, active_yn={self.active_yn}, event={self.event!r})"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What makes the webhooks right: events to create, ids to activate, ids to delete."""
+
+    create: tuple[str, ...] = ()
+    activate: tuple[int, ...] = ()
+    delete: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.create or self.activate or self.delete)
+
+
+def wanted(name: str) -> bool:
+    """Whether we listen to the event *name* (any case: the vendor's pages differ)."""
+    section, _, action = name.lower().partition(".")
+    return section in _SECTIONS and action in _ACTIONS
+
+
+def plan(
+    events: Iterable[WebhookEvent], existing: Iterable[Webhook], *, ours: str, url_for: Callable[[str], str]
+) -> Actions:
+    """What is to be done so that each wanted and allowed event has exactly one active webhook. Pure.
+
+    *ours* is the beginning of all our addresses; webhooks that lead elsewhere are left alone. Of ours, one is
+    right if its event is wanted and its url is `url_for(event)`; the others (old token, old event, doubled)
+    are deleted. An event whose `allowed_yn` is false is not created and one that exists is left as it is: it
+    works again when the right comes back. An `allowed_yn` that is missing counts as allowed. Where *events* has
+    none that we want, something is wrong with the list, and nothing is done.
+    """
+    named = [event for event in events if event.name and wanted(event.name)]
+    if not named:
+        return Actions()
+    allowed = {event.name: url_for(event.name) for event in named if event.name and event.allowed_yn is not False}
+    names = {name.lower(): name for event in named if (name := event.name)}
+    served: set[str] = set()
+    activate: list[int] = []
+    delete: list[int] = []
+    # active ones first, so that of two equal ones the inactive one goes
+    for hook in sorted(existing, key=lambda hook: (hook.active_yn is False, hook.id or 0)):
+        if hook.id is None or not (hook.url or "").startswith(ours):
+            continue
+        name = names.get((hook.event or "").lower())
+        if name is None or name in served or hook.url != url_for(name):
+            delete.append(hook.id)
+            continue
+        served.add(name)
+        if hook.active_yn is False and name in allowed:
+            activate.append(hook.id)
+    create = tuple(name for name in allowed if name not in served)
+    return Actions(create=create, activate=tuple(activate), delete=tuple(delete))
+
+
+class _Client(Protocol):
+    async def webhooks(self) -> list[Webhook]: ...
+
+    async def webhook_events(self) -> list[WebhookEvent]: ...
+
+    async def create_webhook(self, *, event: str, url: str, name: str) -> object: ...
+
+    async def activate_webhook(self, webhook_id: int) -> None: ...
+
+    async def delete_webhooks(self, ids: Iterable[int]) -> None: ...
+
+
+async def reconcile_webhooks(client: _Client, url_for: Callable[[str], str], name: str) -> Actions:
+    """List, compare and repair; returns what was done. New ones are made before old ones go: nothing is missed.
+
+    *url_for* gives the secret address of an event, *name* is what the shop's staff read in their list. Raises what
+    the client raises; called again it goes on where it stopped.
+    """
+    ours = url_for("Orders.create").partition(MARK)[0] + MARK
+    actions = plan(await client.webhook_events(), await client.webhooks(), ours=ours, url_for=url_for)
+    for event in actions.create:
+        await client.create_webhook(event=event, url=url_for(event), name=name)
+    for webhook_id in actions.activate:
+        await client.activate_webhook(webhook_id)
+    await client.delete_webhooks(actions.delete)
+    return actions
