@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.schema import ShopId
 from upbridge.systems.trade import OrderLine
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.matching import Sku, SkuBook, plain_ean, spelled
+from upbridge.systems.uphance.matching import Sku, SkuBook, plain_ean
 from upbridge.systems.uphance.wire import skus_of
 
 _CHUNK = 2000
@@ -22,8 +22,8 @@ _COLUMNS = (
     "sku_id, product_id, variation_id, season_id, sku_number, ean, name, in_stock, available, available_from_stock"
 )
 _TYPES = (
-    "sku_id bigint, product_id bigint, variation_id bigint, season_id bigint, sku_number text, ean text, name text,"
-    " in_stock integer, available integer, available_from_stock integer"
+    "sku_id bigint, product_id bigint, variation_id bigint, season_id bigint, sku_number text, ean text,"
+    " name text, in_stock integer, available integer, available_from_stock integer"
 )
 _IDENTITY = ("product_id", "variation_id", "season_id", "sku_number", "ean")
 
@@ -72,11 +72,12 @@ class Catalogue:
     async def book(self, shop_id: ShopId, lines: Iterable[OrderLine]) -> SkuBook:
         """The SKUs that *lines* may mean, doubled ones included, in one query, and the variants' own EANs."""
         wanted = list(lines)
-        codes = sorted({code for line in wanted if (code := spelled(line.code)) is not None})
+        # As written and in lower case: what the database's locale lowers beyond ASCII is not ours to say.
+        written = {line.code.strip() for line in wanted if line.code}
+        codes = sorted(written | {code.lower() for code in written})
         eans = sorted({ean for line in wanted if (ean := plain_ean(line.ean)) is not None})
         variants = sorted({line.variant_id for line in wanted if line.variant_id is not None and line.ean})
         async with self._engine.connect() as connection:
-            # The database lowers both sides, whatever its locale makes of letters beyond ASCII.
             rows = await connection.execute(
                 text(
                     f"""
@@ -140,7 +141,8 @@ class Catalogue:
             written = await connection.execute(
                 text(
                     f"""
-                    INSERT INTO skus (shop_id, {_COLUMNS}, read_at) SELECT :shop_id, {_COLUMNS}, now() FROM fresh_skus
+                    INSERT INTO skus (shop_id, {_COLUMNS}, read_at)
+                    SELECT :shop_id, {_COLUMNS}, now() FROM fresh_skus
                     ON CONFLICT (shop_id, sku_id) DO UPDATE
                       SET {", ".join(f"{name} = excluded.{name}" for name in columns)}, read_at = excluded.read_at
                       WHERE ({", ".join(f"skus.{name}" for name in columns)})

@@ -18,11 +18,9 @@ import structlog
 from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.kit.clock import Clock
 from upbridge.systems.delivery import Vault
-from upbridge.systems.uphance.exchange import Exchange, NotSent, TokenRefused
+from upbridge.systems.uphance.exchange import Exchange, TokenRefused
 from upbridge.systems.uphance.tokens import Tokens, read_tokens
 from upbridge.systems.uphance.wire import Json, items, meta, organisations_in, single, whole, words
-
-__all__ = ["NotSent", "Organisation", "UphanceClient", "WrongOrganisation", "login"]
 
 log = structlog.get_logger(__name__)
 

@@ -30,6 +30,10 @@ class NotSent(Unreachable):
     """The other system could not be reached at all: nothing happened there."""
 
 
+class Failed(Unreachable):
+    """The other system itself failed, and has ended with it."""
+
+
 class TokenRefused(LoginRefused):
     """Uphance refused the token."""
 
@@ -106,6 +110,10 @@ class Exchange:
                 raise LoginRefused(text)
             case Action.WAIT:
                 raise Throttled(text, until=verdict.until or self.clock() + _PAUSE)
+            case Action.RETRY if response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+                # Their application's own answer, which it gives for invalid input too ("error code 500" in the
+                # articles on payment terms); 502 to 504 come from what stands before it and say nothing.
+                raise Failed(f"{text} {said}".strip())
             case Action.RETRY:
                 raise Unreachable(f"{text} {said}".strip())
             case _:

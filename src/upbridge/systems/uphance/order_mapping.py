@@ -68,6 +68,7 @@ class NotYet:
     """The order cannot be judged before the shop's catalogue has been read; no person is needed."""
 
     reason: str
+    names: str
 
 
 def order_reference(shop_key: str, order_number: str) -> str:
@@ -163,8 +164,10 @@ def _matched(positions: Sequence[Position], resolve: Resolve) -> list[Sku] | Tro
         lost = dict.fromkeys(_name(line) for line, match in found if match is miss)
         if lost:
             return Trouble(key, {"codes": ", ".join(lost)})
-    if any(match is Miss.NOT_READ for _, match in found):
-        return NotYet("the shop's catalogue has not been read for a variant that only its EAN identifies")
+    unread = dict.fromkeys(_name(line) for line, match in found if match is Miss.NOT_READ)
+    if unread:
+        names = ", ".join(unread)
+        return NotYet(f"the shop's catalogue was not read yet for {names}, which only an EAN identifies", names)
     return [match for _, match in found if isinstance(match, Sku)]
 
 
