@@ -122,6 +122,12 @@ class TestPrices:
 
         assert [one.key for one in drafts(wanted) if not one.only_if_known] == ["v-4712"]
 
+    def test_a_list_without_a_name_is_the_default_one(self) -> None:
+        variant = make_variant(prices=(make_price(pricelist=""),))
+
+        assert body_of(make_product(variant))["price"] == 990
+        assert troubles(wants_product(make_product(variant), make_front(upp_pricelist="VIP")))
+
     def test_the_shop_that_has_not_said_its_defaults_gets_any_price(self) -> None:
         front = make_front()
         facts = front.facts.model_copy(update={"default_language": None, "default_pricelist": None})

@@ -160,7 +160,7 @@ async def test_refused_products_do_not_keep_the_orders_back() -> None:
     [
         pytest.param(httpx.Response(401), LoginRefused, id="the login is refused"),
         pytest.param(httpx.Response(429), Throttled, id="too many requests"),
-        pytest.param(httpx.Response(500), Unreachable, id="their trouble"),
+        pytest.param(httpx.Response(503), Unreachable, id="their trouble"),
         pytest.param(httpx.ReadTimeout("slow"), Unreachable, id="no answer"),
     ],
 )
@@ -177,6 +177,47 @@ async def test_what_concerns_the_connection_is_raised_after_the_outcomes_so_far(
             await anext(outcomes)
 
     assert settled == [f"product-{number}" for number in range(1000)]
+
+
+class TestAServerThatStumbles:
+    """Answers 500: it may be ill, or choke on one item."""
+
+    @staticmethod
+    def choking(*bad: str) -> PickyUpp:
+        return PickyUpp(lambda batch: httpx.Response(500 if set(bad) & set(batch) else 202))
+
+    @pytest.mark.parametrize("place", [0, 617, 999])
+    async def test_one_item_that_it_chokes_on_comes_again_and_the_rest_goes(self, place: int) -> None:
+        bad = f"product-{place}"
+
+        outcomes, _ = await push(self.choking(bad), documents("product", 1000) + documents("order", 3))
+
+        assert isinstance(outcomes[bad], Again)
+        assert len(outcomes) == 1003
+        assert sum(isinstance(outcome, Delivered) for outcome in outcomes.values()) == 1002
+
+    async def test_orders_do_not_wait_for_a_product_that_it_chokes_on(self) -> None:
+        outcomes, _ = await push(self.choking("product-0"), documents("product", 1) + documents("order", 1))
+
+        assert [type(outcomes[key]) for key in ("order-0", "product-0")] == [Delivered, Again]
+
+    @pytest.mark.parametrize("count", [1, 2, 1000])
+    async def test_while_it_only_stumbles_the_connection_waits_and_no_item_is_blamed(self, count: int) -> None:
+        waiting = documents("order", count)
+        upp = self.choking(*(document.key for document in waiting))
+
+        with pytest.raises(Unreachable):
+            await push(upp, waiting)
+
+        assert len(upp.calls) <= 13
+
+    async def test_one_stumble_costs_one_halving(self) -> None:
+        upp = Upp(httpx.Response(500))
+
+        outcomes, _ = await push(upp, documents("product", 10))
+
+        assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
+        assert len(upp.calls) == 3
 
 
 async def test_switched_off_everything_is_dropped_without_a_call() -> None:

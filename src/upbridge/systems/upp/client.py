@@ -48,6 +48,10 @@ _READ, _KEEP = 65_536, 2048
 _ABOUT_ITEMS = frozenset({400, 409, 413, 422})
 
 
+class Stumbled(Unreachable):
+    """They answered 500: their trouble, or an item that they choke on."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
@@ -59,8 +63,8 @@ class UppClient:
     """Speaks to Upp for any number of shops; what is one shop's comes from its `Vault`.
 
     Every method raises `LoginRefused` (credentials do not work), `Throttled` (and until when), `Unreachable` (no
-    usable answer: repeat later) or, where items are sent, `Rejected` with what the server said about them (at most
-    2 kB) and `answered`, the status.
+    usable answer: repeat later; `Stumbled` if it was a 500) or, where items are sent, `Rejected` with what the
+    server said about them (at most 2 kB) and `answered`, the status.
     """
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, clock: Clock) -> None:
@@ -188,19 +192,24 @@ class UppClient:
         now = self._clock()
         verdict = judge(answer.status, answer.headers, now=now)
         said = f"Upp.ai {path}: {answer.status} {verdict.reason}"
+        about_items = secrets is not None and answer.status in _ABOUT_ITEMS
+        error: RemoteError | None
         match verdict.action:
             case Action.ACCEPT:
-                return None
+                error = None
             case Action.LOGIN:
-                return LoginRefused(said)
+                error = LoginRefused(said)
             case Action.WAIT:
-                return Throttled(said, until=verdict.until or now + _PAUSE)
+                error = Throttled(said, until=verdict.until or now + _PAUSE)
             case Action.RETRY if verdict.until is not None:
-                return Throttled(said, until=verdict.until)
-            case Action.REFUSE | Action.SPLIT if secrets is not None and answer.status in _ABOUT_ITEMS:
-                return Rejected(_clean(answer.body, secrets) or said, status=answer.status)
+                error = Throttled(said, until=verdict.until)
+            case Action.RETRY if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                error = Stumbled(said)
+            case Action.REFUSE | Action.SPLIT if about_items:
+                error = Rejected(_clean(answer.body, secrets or ()) or said, status=answer.status)
             case _:
-                return Unreachable(said)
+                error = Unreachable(said)
+        return error
 
 
 def _read_token(body: bytes) -> tuple[str, float]:

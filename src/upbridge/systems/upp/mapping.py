@@ -117,15 +117,16 @@ def _product_body(
 def _price(variant: Variant, front: Shopfront) -> Price | None:
     """The price in the chosen language and price list, if it says an amount with VAT.
 
-    Where neither a setting nor the shop says which language or list, any will do.
+    A list without a name is the default one. Where neither a setting nor the shop says which language or list, any
+    will do.
     """
-    language = _language(front)
-    pricelist = front.rules.text("upp.pricelist") or front.facts.default_pricelist
+    language, default = _language(front), front.facts.default_pricelist
+    pricelist = front.rules.text("upp.pricelist") or default
     for price in variant.prices:
         if (
             price.with_vat is not None
             and language in (None, price.language)
-            and pricelist in (None, price.pricelist)
+            and pricelist in (None, price.pricelist or default)
         ):
             return price
     return None

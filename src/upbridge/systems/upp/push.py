@@ -4,11 +4,14 @@
                                               ▲     │
                                               └─────┴─ refused: halves, until the bad item is found and parked
 
-Upp says nothing about single items, so a refused batch is halved. An accepted batch is "delivered" in the sense
-that they accepted it: 202 promises no more.
+Upp says nothing about single items, so a refused batch is halved. So is one that is answered with 500, for an item
+that they choke on must not stop the others; while they only stumble, the whole connection waits. An accepted batch
+is "delivered" in the sense that they accepted it: 202 promises no more.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from json import loads
 from typing import TypeAlias
@@ -31,14 +34,17 @@ from upbridge.systems.delivery import (
 )
 from upbridge.systems.trade import Order
 from upbridge.systems.upp import mapping
-from upbridge.systems.upp.client import BATCH, UppClient
+from upbridge.systems.upp.client import BATCH, Stumbled, UppClient
 
 Settled: TypeAlias = list[tuple[Document, Outcome]]
+_Batch: TypeAlias = Sequence[Document]
 _Send: TypeAlias = Callable[[Vault, Sequence[bytes]], Awaitable[None]]
 
 #: After so many refused items and none accepted, the refusal is hardly about the items: the rest waits for later
 #: instead of being tried one by one.
 _ENOUGH = 10
+#: To find one item among a thousand takes eleven halvings; a server that stumbles more often in a row is ill.
+_STUMBLES = 12
 
 
 class UppTarget:
@@ -61,7 +67,7 @@ class UppTarget:
 
     async def push(
         self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
-    ) -> AsyncIterator[Settled]:
+    ) -> AsyncGenerator[Settled, None]:
         """Send *documents*, products before the orders that name them; outcomes follow each call.
 
         A refused item is `Parked` with `upp.rejected` and the vendor's words. While `upp.send` is off everything
@@ -77,41 +83,94 @@ class UppTarget:
         strange = {document.kind for document in documents} - calls.keys()
         if strange:
             raise ValueError(f"Upp.ai takes no {', '.join(sorted(strange))}")
-        for kind, send in calls.items():
-            chosen = [document for document in documents if document.kind == kind]
-            async for settled in _deliver(chosen, send, vault):
+        batches = [
+            batch
+            for kind in calls
+            for batch in _pieces([document for document in documents if document.kind == kind], BATCH)
+        ]
+        async with aclosing(_deliver(_Round(batches), calls, vault)) as steps:
+            async for settled in steps:
                 yield settled
 
 
-async def _deliver(documents: Sequence[Document], send: _Send, vault: Vault) -> AsyncIterator[Settled]:
-    """Send *documents* of one kind in order, as large batches as they take."""
-    waiting = list(_pieces(documents, BATCH))[::-1]  # a stack: the next batch is the last
-    accepted, refused = False, 0
-    while waiting:
-        batch = waiting.pop()
+async def _deliver(batches: "_Round", calls: Mapping[str, _Send], vault: Vault) -> AsyncGenerator[Settled, None]:
+    """Send what *batches* hands out until nothing waits."""
+    while batches.waiting:
+        batch = batches.waiting.pop()
         try:
-            await send(vault, [document.body for document in batch])
+            await calls[batch[0].kind](vault, [document.body for document in batch])
         except Rejected as refusal:
-            if len(batch) > 1:
-                half = (len(batch) + 1) // 2
-                waiting += list(_pieces(batch, half))[::-1]
-                if refusal.answered == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # the next ones would be, too
-                    waiting = [piece for one in waiting for piece in list(_pieces(one, half))[::-1]]
-                continue
-            refused += 1
-            yield [(batch[0], Parked(Trouble("upp.rejected", {"said": str(refusal)})))]
-            if refused >= _ENOUGH and not accepted and waiting:
-                again = Again(f"Upp.ai refuses everything: {refusal}")
-                yield [(document, again) for one in reversed(waiting) for document in one]
-                return
+            settled = batches.refused(batch, refusal)
+        except Stumbled as stumble:
+            settled = batches.stumbled(batch, stumble)
         else:
-            accepted = True
-            yield [(document, _delivered(document)) for document in batch]
+            settled = batches.accepted(batch)
+        if settled:
+            yield settled
+    if batches.choked:
+        yield batches.rest()
 
 
-def _pieces(documents: Sequence[Document], size: int) -> Iterator[Sequence[Document]]:
-    for start in range(0, len(documents), size):
-        yield documents[start : start + size]
+class _Round:
+    """What still waits in one round of sending, and what each answer means for it. No I/O."""
+
+    def __init__(self, batches: Sequence[_Batch]) -> None:
+        self.waiting = list(batches)[::-1]
+        """A stack of batches, each of one kind; the next one is on top."""
+        self.choked: list[Document] = []
+        """Answered with 500 one by one."""
+        self._accepted: set[str] = set()
+        self._refused: Counter[str] = Counter()
+        self._stumbles = 0
+        self._stumble: Stumbled | None = None
+
+    def accepted(self, batch: _Batch) -> Settled:
+        """They took *batch*."""
+        self._accepted.add(batch[0].kind)
+        self._stumbles = 0
+        return [(document, _delivered(document)) for document in batch]
+
+    def refused(self, batch: _Batch, refusal: Rejected) -> Settled:
+        """Something in *batch* is wrong: its halves are next; a single item is parked."""
+        if len(batch) > 1:
+            self._halve(batch)
+            if refusal.answered == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # the next ones would be, too
+                size = len(self.waiting[-1])
+                self.waiting = [piece for one in self.waiting for piece in reversed(_pieces(one, size))]
+            return []
+        kind = batch[0].kind
+        settled: Settled = [(batch[0], Parked(Trouble("upp.rejected", {"said": str(refusal)})))]
+        self._refused[kind] += 1
+        if self._refused[kind] >= _ENOUGH and kind not in self._accepted:
+            again = Again(f"Upp.ai refuses everything: {refusal}")
+            settled += [(document, again) for one in self.waiting for document in one if document.kind == kind]
+            self.waiting = [one for one in self.waiting if one[0].kind != kind]
+        return settled
+
+    def stumbled(self, batch: _Batch, stumble: Stumbled) -> Settled:
+        """They may choke on something in *batch*: its halves are next. Raises *stumble* if they are ill."""
+        self._stumble = stumble
+        self._stumbles += 1
+        if self._stumbles > _STUMBLES:
+            raise stumble
+        if len(batch) > 1:
+            self._halve(batch)
+        else:
+            self.choked += batch
+        return []
+
+    def rest(self) -> Settled:
+        """The items that they choked on come again; if nothing else was accepted, raises: nobody is to blame."""
+        if self._stumble is not None and not self._accepted:
+            raise self._stumble
+        return [(document, Again("Upp.ai answers 500 to this one")) for document in self.choked]
+
+    def _halve(self, batch: _Batch) -> None:
+        self.waiting += reversed(_pieces(batch, (len(batch) + 1) // 2))
+
+
+def _pieces(documents: _Batch, size: int) -> list[_Batch]:
+    return [documents[start : start + size] for start in range(0, len(documents), size)]
 
 
 def _delivered(document: Document) -> Delivered:

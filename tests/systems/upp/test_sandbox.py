@@ -1,0 +1,195 @@
+"""The whole room against the simulated Upp.ai, with a simulated shop's goods and orders; and real captures."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from tests.systems.upp.making import MemoryVault, drafts, make_document, make_front, money
+from upbridge.errors import LoginRefused, Throttled, Unreachable
+from upbridge.kit.clock import utc_now
+from upbridge.sandbox.seed.plan import SECRET, Plan, open_shop
+from upbridge.sandbox.shop import Shop
+from upbridge.sandbox.upp.api import upp_api
+from upbridge.sandbox.upp.tenant import Tenant
+from upbridge.sandbox.world import World
+from upbridge.systems.delivery import Delivered, Document, Entity, Links, Parked, Shopfront
+from upbridge.systems.trade import Facts
+from upbridge.systems.upgates import wire
+from upbridge.systems.upp.client import UppClient
+from upbridge.systems.upp.mapping import wants_order
+from upbridge.systems.upp.push import UppTarget
+
+CAPTURED = Path(__file__).resolve().parents[4] / "shared" / "reference" / "captured"
+NO_LINKS = cast("Links", None)
+
+
+@pytest.fixture
+def world() -> World:
+    return World(signature_token="sig", addon_url=None)
+
+
+@pytest.fixture
+def shop(world: World) -> Shop:
+    return open_shop(world, Plan(name="demo", products=120, orders=120))
+
+
+@pytest.fixture
+def tenant(world: World, shop: Shop) -> Tenant:
+    return world.tenants["upp-demo"]
+
+
+def a_vault(secret: str = SECRET) -> MemoryVault:
+    return MemoryVault({"client_id": "upp-demo", "client_secret": secret})
+
+
+class Wire(httpx.ASGITransport):
+    """The way to the sandbox; loses the first answer from the path *lose*."""
+
+    def __init__(self, world: World, lose: str) -> None:
+        super().__init__(app=cast("Any", upp_api(world)))
+        self.lose = lose
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        if request.url.path == self.lose:
+            self.lose = ""
+            raise httpx.ReadTimeout("the answer is lost")
+        return response
+
+
+@asynccontextmanager
+async def target_of(world: World, *, lose: str = "") -> AsyncIterator[UppTarget]:
+    transport = Wire(world, lose)
+    async with httpx.AsyncClient(transport=transport) as http:
+        yield UppTarget(UppClient(http, "http://upp.test", utc_now))
+
+
+def a_front() -> Shopfront:
+    facts = Facts(
+        default_language="cs",
+        currencies={"cs": "CZK", "sk": "EUR", "en": "EUR"},
+        default_pricelist="Výchozí",
+        status_types={7: "Canceled"},
+    )
+    plain = make_front(connected_at=utc_now())
+    return Shopfront(plain.rules, facts, plain.connection, plain.now)
+
+
+def everything(target: UppTarget, shop: Shop, front: Shopfront) -> list[Document]:
+    products = [wire.parse_product(raw) for raw in _read(list(shop.goods.products.values()))]
+    orders = [wire.parse_order(raw) for raw in _read(list(shop.orders.values()))]
+    entities: list[Entity] = [*products, *orders]
+    wanted = [draft for entity in entities for draft in drafts(target.wants(entity, front))]
+    return [make_document(draft, seq) for seq, draft in enumerate(wanted) if not draft.only_if_known]
+
+
+def _read(raw: Any) -> Any:
+    return wire.loads(json.dumps(raw).encode())
+
+
+async def push(target: UppTarget, waiting: list[Document], front: Shopfront, vault: MemoryVault) -> dict[str, Any]:
+    steps = [step async for step in target.push(waiting, front, vault, NO_LINKS)]
+    return {document.key: outcome for step in steps for document, outcome in step}
+
+
+async def test_a_whole_shop_arrives_as_sent_and_breaks_no_rule(world: World, shop: Shop, tenant: Tenant) -> None:
+    front, vault = a_front(), a_vault()
+    async with target_of(world) as target:
+        waiting = everything(target, shop, front)
+        outcomes = await push(target, waiting, front, vault)
+
+    assert len(outcomes) == len(waiting) > 300
+    assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
+    assert world.ledger.violations == []
+    there = {**tenant.products, **tenant.orders}
+    assert there == {outcomes[one.key].remote_id: json.loads(one.body) for one in waiting}
+
+
+async def test_refused_items_are_parked_and_all_others_arrive(world: World, shop: Shop, tenant: Tenant) -> None:
+    front, vault = a_front(), a_vault()
+    async with target_of(world) as target:
+        waiting = everything(target, shop, front)
+        bad = [waiting[7].key, waiting[100].key, waiting[-1].key]
+        world.faults["upp"].refuse = bad
+        outcomes = await push(target, waiting, front, vault)
+
+    assert sorted(key for key, outcome in outcomes.items() if isinstance(outcome, Parked)) == sorted(bad)
+    assert len(tenant.products) + len(tenant.orders) == len(waiting) - len(bad)
+    assert f"validation failed for {bad[0]}" in outcomes[bad[0]].trouble.params["said"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "error"),
+    [
+        pytest.param({"busy_next": 1}, Throttled, id="too many requests"),
+        pytest.param({"error_next": 1, "error_status": 503}, Unreachable, id="closed"),
+    ],
+)
+async def test_what_was_not_taken_is_sent_again(
+    world: World, shop: Shop, tenant: Tenant, faults: dict[str, Any], error: type[Exception]
+) -> None:
+    front, vault = a_front(), a_vault()
+    async with target_of(world) as target:
+        waiting = everything(target, shop, front)
+        world.faults["upp"].set({**faults, "match": "/orders"})
+        with pytest.raises(error):
+            await push(target, waiting, front, vault)
+        assert not tenant.orders
+        outcomes = await push(target, waiting, front, vault)
+
+    assert len(outcomes) == len(tenant.products) + len(tenant.orders) == len(waiting)
+
+
+async def test_an_answer_that_is_lost_costs_a_repeat_and_doubles_nothing(
+    world: World, shop: Shop, tenant: Tenant
+) -> None:
+    front, vault = a_front(), a_vault()
+    async with target_of(world, lose="/orders/bulk") as target:
+        waiting = everything(target, shop, front)
+        with pytest.raises(Unreachable):
+            await push(target, waiting, front, vault)
+        assert tenant.orders
+        await push(target, waiting, front, vault)
+
+    assert set(tenant.sent_orders.values()) == {2}
+    assert len(tenant.products) + len(tenant.orders) == len(waiting)
+
+
+async def test_a_token_that_died_early_is_renewed_in_mid_sending(world: World, shop: Shop, tenant: Tenant) -> None:
+    front, vault = a_front(), a_vault()
+    async with target_of(world) as target:
+        waiting = everything(target, shop, front)
+        await push(target, waiting[:1], front, vault)
+        tenant.tokens.clear()
+        outcomes = await push(target, waiting, front, vault)
+
+    assert len(outcomes) == len(waiting)
+
+
+async def test_a_wrong_secret_is_refused(world: World, shop: Shop) -> None:
+    front = a_front()
+    async with target_of(world) as target:
+        waiting = everything(target, shop, front)
+        with pytest.raises(LoginRefused):
+            await push(target, waiting, front, a_vault("wrong"))
+
+
+@pytest.mark.skipif(not CAPTURED.exists(), reason="the captures are not beside the project")
+def test_real_orders_map_and_add_up() -> None:
+    captured = wire.loads((CAPTURED / "orders-2024-02.json").read_bytes())
+    orders = [wire.parse_order(raw) for raw in captured["orders"]]
+    front = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
+
+    for order in orders:
+        wanted = list(wants_order(order, front))
+        (draft,) = drafts(wanted)
+        body = json.loads(draft.body)
+        assert len(wanted) == 1, "the parts of a real order add up"
+        assert 0 < body["netOrderAmount"] < body["grossOrderAmount"]
+        assert Decimal(str(body["netOrderAmount"])) >= money(order.total, 21).without_vat - 1
