@@ -225,7 +225,7 @@ class TestNet:
 
         (trouble,) = troubles(wanted)
         assert (trouble.kind, trouble.key) == ("order", "26000123")
-        assert trouble.trouble.key == "order.totals"
+        assert trouble.trouble.key == "order.net_estimated"
         assert trouble.trouble.params == {"total": "1100", "difference": "-100"}
         assert json.loads(drafts(wanted)[0].body)["netOrderAmount"] == 909.1  # 1100 x 826.45 / 1000
 

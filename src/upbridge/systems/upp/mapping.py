@@ -168,7 +168,7 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
     `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
 
     An order from before the first import's reach (`upp.order_days` before the connection) goes only if it is
-    known. Parts that do not add up to the total are reported as `order.totals` beside the draft; net is then the
+    known. Parts that do not add up to the total are reported as `order.net_estimated` beside the draft; net is then the
     gross amount in the proportion of the parts.
     """
     rules = front.rules
@@ -182,7 +182,7 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
     net, difference = net_amount(order, vat_payer=front.facts.vat_payer)
     if difference:
         said = {"total": str(order.total_before_round), "difference": str(difference)}
-        yield Unmappable(ORDER, order.key, Trouble("order.totals", said))
+        yield Unmappable(ORDER, order.key, Trouble("order.net_estimated", said))
     earliest = front.connection.connected_at - timedelta(days=rules.number("upp.order_days") or 0)
     yield Draft(
         kind=ORDER,
