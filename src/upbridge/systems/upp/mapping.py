@@ -168,8 +168,8 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
     `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
 
     An order from before the first import's reach (`upp.order_days` before the connection) goes only if it is
-    known. Parts that do not add up to the total are reported as `order.net_estimated` beside the draft; net is then the
-    gross amount in the proportion of the parts.
+    known. Parts that do not add up to the total are reported as `order.net_estimated` beside the draft; net is
+    then the gross amount in the proportion of the parts.
     """
     rules = front.rules
     if (
