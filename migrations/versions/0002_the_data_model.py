@@ -20,6 +20,15 @@ depends_on = None
 def upgrade() -> None:
     op.execute(sa.schema.CreateSequence(sa.Sequence("change_seq")))
     op.create_table(
+        "samples",
+        sa.Column("process", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("process", "name", "labels", name=op.f("samples_pkey")),
+    )
+    op.create_table(
         "secrets",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
@@ -230,7 +239,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("leases_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "slot", name=op.f("leases_pkey")),
     )
-    op.create_index("leases_one_first_idx", "leases", ["first"], unique=True, postgresql_where=sa.text("first"))
     op.create_table(
         "links",
         sa.Column("shop_id", sa.Uuid(), nullable=False),
@@ -345,7 +353,6 @@ def downgrade() -> None:
     op.drop_table("problems")
     op.drop_index("links_parent_idx", table_name="links")
     op.drop_table("links")
-    op.drop_index("leases_one_first_idx", table_name="leases", postgresql_where=sa.text("first"))
     op.drop_table("leases")
     op.drop_table("lanes")
     op.drop_index("items_shop_id_product_id_idx", table_name="items")
@@ -370,4 +377,5 @@ def downgrade() -> None:
     op.drop_table("signatures")
     op.drop_table("shops")
     op.drop_table("secrets")
+    op.drop_table("samples")
     op.execute(sa.schema.DropSequence(sa.Sequence("change_seq")))

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -336,7 +337,6 @@ leases = Table(
     Column("holder", Uuid, nullable=False),
     Column("first", Boolean, nullable=False, server_default=text("false")),
     _at("expires_at", nullable=False),
-    Index("leases_one_first_idx", "first", unique=True, postgresql_where=text("first")),
 )
 
 #: Calls made, per hour, access and purpose: for gauge, forecast and declaration. Pruned after 35 days.
@@ -359,4 +359,17 @@ failed_logins = Table(
     Column("shop_id", Uuid, ForeignKey("shops.id", ondelete="SET NULL")),
     _at("at", nullable=False, now=True),
     Index("failed_logins_at_idx", "at"),
+)
+
+# --- telemetry ----------------------------------------------------------------------------------------------
+
+#: The counters of each process, so that one scrape sees them all. Rows of ended processes become one row.
+samples = Table(
+    "samples",
+    metadata,
+    Column("process", Uuid, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("value", Double, nullable=False),
+    _at("at", nullable=False, now=True),
 )

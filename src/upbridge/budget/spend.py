@@ -1,6 +1,6 @@
 """Spending one call, in one statement: `budget/windows.py` in SQL.
 
-The statement takes the shop's row (callers of one shop queue here, for the length of a short transaction), rolls the
+The statement takes the row (callers of one shop queue here, for the length of a short transaction), rolls the
 windows that have ended, sees what is left for the purpose, and counts the call. No row comes back where the call
 may not be made. Committed before the call, the count survives whatever happens to the caller.
 """

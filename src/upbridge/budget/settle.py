@@ -1,0 +1,113 @@
+"""Settling a call: what the server's answer, or its silence, changes in the books.
+
+Everything here happens with the shop's row locked, and gives the slot back in the same transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row, delete, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.budget import row as rows
+from upbridge.budget.reading import closed_until, learn, read
+from upbridge.budget.windows import hour_start
+from upbridge.schema import ShopId, budgets, failed_logins, leases
+
+log = structlog.get_logger(__name__)
+
+_LOGIN_FAILED = (401, 403)
+_TOO_MANY = 429
+_OK = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What is remembered of a call while it is under way."""
+
+    shop_id: ShopId
+    holder: UUID
+    number: int
+    """The how manieth call of this shop it is."""
+    lost: int
+    """How many calls of the shop had ended uncounted when it began."""
+    hour_at: datetime
+    spent_at: datetime
+
+
+async def answered(
+    connection: AsyncConnection, ticket: Ticket, status: int, headers: Mapping[str, str], now: datetime
+) -> None:
+    """Take over what an answer says: count, limits, closing, login."""
+    row = await rows.find(connection, ticket.shop_id, lock=True)
+    if row is None:  # erased while the call was under way
+        return
+    reading = read(headers, now=now)
+    before = rows.state_of(row).at(now)
+    learned = learn(
+        before,
+        reading,
+        same_hour=ticket.hour_at == before.hour_at,
+        overlapped=ticket.number <= row.seen_made,
+        in_flight=await _in_flight(connection, ticket, now),
+        lost=row.lost - ticket.lost,
+        now=now,
+    )
+    changes = rows.columns(learned.state)
+    if learned.newest:
+        changes["seen_made"] = row.made
+    if not learned.counted:
+        changes["lost"] = row.lost + 1
+    if reading.hour is not None and reading.day is not None:
+        changes["learned_at"] = now
+    if status == _TOO_MANY:
+        fresh = row.learned_at is not None and hour_start(row.learned_at) == before.hour_at
+        until = closed_until(learned.state, reading, learned=fresh, now=now)
+        changes["closed_until"] = max(until, row.closed_until or until)
+        log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
+    changes["succeeded_at"] = await _login(connection, ticket, status, row, now)
+    await connection.execute(update(budgets).where(budgets.c.shop_id == ticket.shop_id).values(changes))
+    await _give_back(connection, ticket.shop_id, ticket.holder)
+
+
+async def unanswered(connection: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
+    """The call ended and nobody knows whether the server counted it: we do, until an answer knows better."""
+    lost = update(budgets).where(budgets.c.shop_id == shop_id).values(lost=budgets.c.lost + 1)
+    await connection.execute(lost)
+    await _give_back(connection, shop_id, holder)
+
+
+async def _login(
+    connection: AsyncConnection, ticket: Ticket, status: int, row: Row[Any], now: datetime
+) -> datetime | None:
+    """Record what *status* says about the login; returns when the shop's login last succeeded."""
+    if status in _LOGIN_FAILED:
+        await connection.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
+        log.warning("login_refused", shop_id=str(ticket.shop_id), status=status)
+        return None
+    before: datetime | None = row.succeeded_at
+    if status not in _OK:
+        return before
+    # An answer that was under way while another call was refused proves nothing about now.
+    refused = select(literal(1)).where(
+        failed_logins.c.shop_id == ticket.shop_id, failed_logins.c.at > ticket.spent_at
+    )
+    return before if await connection.scalar(refused.limit(1)) else now
+
+
+async def _in_flight(connection: AsyncConnection, ticket: Ticket, now: datetime) -> int:
+    others = select(func.count()).where(
+        leases.c.shop_id == ticket.shop_id,
+        leases.c.holder != ticket.holder,
+        leases.c.expires_at > now,
+    )
+    return (await connection.scalar(others)) or 0
+
+
+async def _give_back(connection: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
+    # Always after the shop's row was locked: whoever takes a slot locks in the same order.
+    await connection.execute(delete(leases).where(leases.c.shop_id == shop_id, leases.c.holder == holder))
