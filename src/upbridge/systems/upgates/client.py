@@ -4,12 +4,10 @@ Lists are read page by page and as many entities per call as the server allows (
 entity is put aside in `Page.broken` and stops nothing else.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -20,13 +18,13 @@ from upbridge.systems.trade import Facts, Order, Product
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.calls import Account, Calls, Json, Ledger, Param, TooMany
-from upbridge.systems.upgates.fields import Many, Model, Raw, Unreadable, Wire, read, whole
+from upbridge.systems.upgates.fields import Many, Model, Raw, Unreadable, Wire, read
 from upbridge.systems.upgates.hosts import HostPolicy
+from upbridge.systems.upgates.listing import PAGE_SIZE, OrderFilter, Page, ProductFilter, complete, page_of
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent
 from upbridge.systems.upgates.wire import (
     Parameters,
     build_facts,
-    parse_list,
     parse_order,
     parse_parameters,
     parse_product,
@@ -47,61 +45,8 @@ from upbridge.systems.upgates.writing import (
 
 __all__ = ["Account", "ItemResult", "OrderChange", "OrderFilter", "Page", "ProductFilter", "UpgatesClient"]
 
-PAGE_SIZE = 100
-#: Ids in one address are this long at most, together: servers refuse long addresses.
-_LONGEST_LIST = 4000
-
 T = TypeVar("T")
 W = TypeVar("W")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list, or all that was asked for by ids (then it is the only one)."""
-
-    items: list[T]
-    broken: list[Unreadable]
-    """Entities that could not be read, each with its key and the reason."""
-    page: int
-    pages: int
-    total: int
-    """How many entities the whole list has, as the server counts them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFilter:
-    """Which products are listed; None asks for all."""
-
-    updated_from: datetime | None = None
-    active: bool | None = None
-    archived: bool | None = None
-
-    def params(self) -> dict[str, Param]:
-        """As the API wants it."""
-        return {
-            "last_update_time_from": self.updated_from,
-            "active_yn": self.active,
-            "archived_yn": self.archived,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
-    """Which orders are listed; None asks for all. Oldest first: by change if `updated_from`, else by creation."""
-
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    updated_from: datetime | None = None
-
-    def params(self) -> dict[str, Param]:
-        """As the API wants it."""
-        return {
-            "creation_time_from": self.created_from,
-            "creation_time_to": self.created_to,
-            "last_update_time_from": self.updated_from,
-            "order_by": "creation_time" if self.updated_from is None else "last_update_time",
-            "order_dir": "asc",
-        }
 
 
 class _Webhooks(Wire):
@@ -198,13 +143,13 @@ class UpgatesClient:
         async def one_page(chunk: Sequence[str], page: int) -> Page[T]:
             return await self._product_list(access, parse, {"product_ids": chunk}, page, purpose)
 
-        return await _complete(one_page, [str(number) for number in ids], access)
+        return await complete(one_page, [str(number) for number in ids], access)
 
     async def _product_list(
         self, access: Access, parse: Callable[[Raw], T], params: Mapping[str, Param], page: int, purpose: Purpose
     ) -> Page[T]:
         asked = {**params, "page": page, "current_page_items": PAGE_SIZE}
-        return _page(await self._calls.call(access, purpose=purpose, params=asked), "products", parse, page)
+        return page_of(await self._calls.call(access, purpose=purpose, params=asked), "products", parse, page)
 
     # --- orders -----------------------------------------------------------------------------------------------
 
@@ -212,7 +157,7 @@ class UpgatesClient:
         """One page of up to 100 orders, oldest first."""
         params = {**(filters or OrderFilter()).params(), "page": page}
         answer = await self._calls.call(accesses.GET_ORDERS, purpose=purpose, params=params)
-        return _page(answer, "orders", parse_order, page)
+        return page_of(answer, "orders", parse_order, page)
 
     async def orders_by_numbers(self, numbers: Iterable[str], *, purpose: Purpose) -> Page[Order]:
         """The orders with these *numbers*, complete; those that are missing do not exist any more.
@@ -223,10 +168,10 @@ class UpgatesClient:
         async def one_page(chunk: Sequence[str], page: int) -> Page[Order]:
             params: dict[str, Param] = {"order_numbers": chunk, "page": page}
             answer = await self._calls.call(accesses.GET_ORDERS, purpose=purpose, params=params)
-            return _page(answer, "orders", parse_order, page)
+            return page_of(answer, "orders", parse_order, page)
 
         wanted = list(dict.fromkeys(numbers))
-        listed = await _complete(one_page, [number for number in wanted if ";" not in number], accesses.GET_ORDERS)
+        listed = await complete(one_page, [number for number in wanted if ";" not in number], accesses.GET_ORDERS)
         for number in (number for number in wanted if ";" in number):
             try:
                 answer = await self._calls.call(accesses.GET_ORDER, purpose=purpose, path={"order_number": number})
@@ -234,7 +179,7 @@ class UpgatesClient:
                 if error.answered != httpx.codes.NOT_FOUND:
                     raise
                 continue
-            alone = _page(answer, "orders", parse_order, 1)
+            alone = page_of(answer, "orders", parse_order, 1)
             listed = Page(
                 listed.items + alone.items, listed.broken + alone.broken, 1, 1, listed.total + alone.total
             )
@@ -340,66 +285,6 @@ def _sound(parse: Callable[[W], T], raw: W) -> T:
 
 def _model(model: type[Model], raw: Json) -> Model:
     return _sound(lambda answer: read(model, answer, "answer"), raw)
-
-
-def _page(raw: Json, name: str, parse: Callable[[Raw], T], page: int) -> Page[T]:
-    """The page in an answer. Without `number_of_pages` there is one more as long as something comes."""
-    if not isinstance(raw.get(name), list | dict):
-        raise Unreachable(f"the answer has no {name}")
-    good, bad = parse_list(raw[name], parse)
-    try:
-        pages, total = whole(raw.get("number_of_pages")), whole(raw.get("number_of_items"))
-    except ValueError as error:
-        raise Unreachable("the answer's page numbers make no sense") from error
-    found = len(good) + len(bad)
-    if pages is None:
-        pages = page + 1 if found else page
-    return Page(good, bad, page, pages, found if total is None else total)
-
-
-async def _complete(
-    one_page: Callable[[Sequence[str], int], Awaitable[Page[T]]], ids: Sequence[str], access: Access
-) -> Page[T]:
-    """All entities with these *ids*, whatever page size the server has.
-
-    What is missing from the result will count as deleted, so a list that changed while its pages were read
-    is no answer (`Unreachable`).
-    """
-    items: list[T] = []
-    broken: list[Unreadable] = []
-    total = 0
-    for chunk in _chunks(dict.fromkeys(ids)):
-        page = 1
-        first = answer = await one_page(chunk, page)
-        count = len(answer.items) + len(answer.broken)
-        items += answer.items
-        broken += answer.broken
-        while page < answer.pages and page < len(chunk):
-            page += 1
-            answer = await one_page(chunk, page)
-            count += len(answer.items) + len(answer.broken)
-            items += answer.items
-            broken += answer.broken
-            if answer.total != first.total:
-                raise Unreachable(f"{access.name}: the list changed while it was read")
-        if count < first.total:
-            raise Unreachable(f"{access.name}: {count} came of {first.total}")
-        total += first.total
-    return Page(items, broken, 1, 1, total)
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    """*ids* in lists that fit one page and one address."""
-    chunk: list[str] = []
-    length = 0
-    for one in ids:
-        if chunk and (len(chunk) == PAGE_SIZE or length + len(one) + 1 > _LONGEST_LIST):
-            yield chunk
-            chunk, length = [], 0
-        chunk.append(one)
-        length += len(one) + 1
-    if chunk:
-        yield chunk
 
 
 async def _halving(put: Callable[[Sequence[W]], Awaitable[list[T]]], asked: Sequence[W]) -> list[T]:
