@@ -31,9 +31,16 @@ from upbridge.texts import Texts
 log = structlog.get_logger(__name__)
 
 STORE_SECONDS = 2.5
+_LANE = "pull:upgates"
 
 #: Makes the address that the admin will frame: for this shop, in this language, once, within a minute.
 OpenDoor: TypeAlias = Callable[[ShopId, str], Awaitable[str]]
+#: Says that a lane of the shop has work. Raises nothing; a lost call costs a moment, the sweep sees everything.
+Wake: TypeAlias = Callable[[ShopId, str], Awaitable[None]]
+
+
+async def _nobody(_shop_id: ShopId, _lane: str) -> None:
+    """Nobody listens: the sweep will find the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class LifecycleService:
     signature_token: str = field(repr=False)
     max_age: int
     policy: HostPolicy
+    wake: Wake = _nobody
 
     @classmethod
     def of(
@@ -71,6 +79,7 @@ class LifecycleService:
         keys: SignatureKeys,
         open_door: OpenDoor,
         clock: Clock,
+        wake: Wake = _nobody,
     ) -> "LifecycleService":
         """The service as the settings want it."""
         token = settings.signature_token
@@ -82,7 +91,8 @@ class LifecycleService:
             clock=clock,
             signature_token=token.get_secret_value() if token else "",
             max_age=settings.signature_max_age,
-            policy=HostPolicy(settings.upgates_hosts, settings.allow_insecure),
+            policy=HostPolicy(settings.upgates_hosts, allow_insecure=settings.allow_insecure),
+            wake=wake,
         )
 
     # --- the four calls -------------------------------------------------------------------------------------
@@ -190,9 +200,13 @@ class LifecycleService:
 
     async def _install(self, call: SignedCall, texts: Texts) -> Answer:
         try:
-            async with _in_time(), self.engine.begin() as connection:
-                shop, arrival = await self._admit(connection, call, version=call.version, language=texts.language)
-                await self._read_again(connection, shop)
+            async with _in_time():
+                async with self.engine.begin() as connection:
+                    shop, arrival = await self._admit(
+                        connection, call, version=call.version, language=texts.language
+                    )
+                    await self._read_again(connection, shop)
+                await self.wake(shop.id, _LANE)
         except BadRequest as error:
             return _foreign(call, error, texts)
         log.info("shop_installed", shop_id=str(shop.id), arrival=arrival)
@@ -241,11 +255,12 @@ class LifecycleService:
                 )
         if seen is not None or older:
             log.warning("uninstall_may_be_a_replay", shop_id=str(shop.id), seen_on=seen, older=older)
-            return
-        # an operator's suspension outlives a deactivation that turns out to be a replay
-        reason = shop.reason if shop.state is ShopState.SUSPENDED else None
-        if await self.shops.move(shop.id, to=ShopState.UNINSTALLING, among=LISTENING, reason=reason):
-            log.info("shop_uninstalling", shop_id=str(shop.id))
+        else:
+            # an operator's suspension outlives a deactivation that turns out to be a replay
+            reason = shop.reason if shop.state is ShopState.SUSPENDED else None
+            if await self.shops.move(shop.id, to=ShopState.UNINSTALLING, among=LISTENING, reason=reason):
+                log.info("shop_uninstalling", shop_id=str(shop.id))
+        await self.wake(shop.id, _LANE)
 
     async def _version(self, call: SignedCall, texts: Texts) -> Answer:
         shop = await self._known(call)
@@ -264,6 +279,7 @@ class LifecycleService:
             return _foreign(call, error, texts)
         if version != shop.version:
             await self.shops.set_version(shop.id, version)
+        await self.wake(shop.id, _LANE)
         log.info("version_changed", shop_id=str(shop.id), version=version)
         return Answer()
 

@@ -1,0 +1,195 @@
+"""What the pages show, read from the tables and ready to be put into words. Nothing here changes anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.schema import ShopId
+from upbridge.shops.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.shops.repository import Shops
+from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
+
+#: The systems that a shop can be connected to, as their makers spell them.
+SYSTEMS: Mapping[str, str] = {"upp": "Upp.ai", "uphance": "Uphance"}
+#: What the first import reads, in this order.
+KINDS = ("product", "order")
+SHOWN_PROBLEMS = 20
+
+
+class StepState(StrEnum):
+    """A step of the way to a working add-on (R23)."""
+
+    DONE = "done"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: *name* is the last part of its key in the catalogue."""
+
+    name: str
+    state: StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """How far the first import of one kind is; *run* is None until it starts."""
+
+    kind: str
+    run: Run | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything was read."""
+        return self.run is not None and self.run.state is RunState.DONE
+
+    @property
+    def total(self) -> int:
+        """The number of things, 1 as long as nobody knows (so that a bar can be drawn)."""
+        return max((self.run.total if self.run else None) or 1, 1)
+
+    @property
+    def done(self) -> int:
+        """How many were read, never more than `total`: a list may shrink under the run."""
+        return self.total if self.finished else min(self.run.done if self.run else 0, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: *changes* to be read from the shop, *documents* to be sent and *parked* ones, per target."""
+
+    changes: int
+    documents: Mapping[str, int]
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProblem:
+    """A problem as a page shows it: *key* and *params* make the sentence, *message* stands in where none is."""
+
+    id: int
+    key: str
+    params: Mapping[str, Any]
+    kind: str
+    entity: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StartView:
+    """Everything on the start page."""
+
+    shop: Shop
+    connections: Mapping[str, ConnectionRow]
+    imports: tuple[Import, ...]
+    backlog: Backlog
+    problems: tuple[OpenProblem, ...]
+    problem_count: int
+
+    @property
+    def state(self) -> str:
+        """The last part of the state's key in the catalogue."""
+        if self.shop.state is ShopState.SUSPENDED and self.shop.reason == BY_OPERATOR:
+            return "suspended_operator"
+        return str(self.shop.state)
+
+    @property
+    def company(self) -> str | None:
+        """Who the shop belongs to, once Upgates has told (R25)."""
+        company = (self.shop.facts or {}).get("company")
+        return str(company) if company else None
+
+    @property
+    def connected(self) -> tuple[str, ...]:
+        """The systems whose connection works."""
+        return tuple(name for name, row in self.connections.items() if row.state is ConnectionState.CONNECTED)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way from activation to running, each step done or waiting."""
+        imported = all(one.finished for one in self.imports)
+        reached = {
+            "activated": self.shop.state is ShopState.ACTIVE,
+            "paired": self.shop.facts is not None,
+            "upp": "upp" in self.connected,
+            "uphance": "uphance" in self.connected,
+            "imported": imported,
+            "running": self.shop.state is ShopState.ACTIVE and imported and bool(self.connected),
+        }
+        return tuple(Step(name, StepState.DONE if done else StepState.WAITING) for name, done in reached.items())
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing on the page will move by itself for now."""
+        return (
+            not self.backlog.changes
+            and not any(self.backlog.documents.values())
+            and not any(one.run is not None and not one.finished for one in self.imports)
+        )
+
+
+class Views:
+    """Reads what a page shows. Every query takes the shop."""
+
+    def __init__(self, engine: AsyncEngine, shops: Shops, connections: Connections) -> None:
+        self._engine = engine
+        self._shops = shops
+        self._connections = connections
+
+    async def start(self, shop_id: ShopId) -> StartView:
+        """The start page of one shop; raises `NotFound` if it was erased."""
+        runs = await latest_runs(self._engine, shop_id, RunPurpose.IMPORT)
+        problems, problem_count = await self._newest_problems(shop_id)
+        return StartView(
+            shop=await self._shops.get(shop_id),
+            connections=await self._connections.of(shop_id),
+            imports=tuple(Import(kind, runs.get(kind)) for kind in KINDS),
+            backlog=await self._backlog(shop_id),
+            problems=problems,
+            problem_count=problem_count,
+        )
+
+    async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
+        """The newest open problems, and how many there are."""
+        async with self._engine.connect() as connection:
+            number = await connection.scalar(
+                text("SELECT count(*) FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL"),
+                {"shop_id": shop_id},
+            )
+            rows = await connection.execute(
+                text(
+                    "SELECT id, key, params, kind, entity, message, since FROM problems"
+                    " WHERE shop_id = :shop_id AND dismissed_at IS NULL ORDER BY id DESC LIMIT :limit"
+                ),
+                {"shop_id": shop_id, "limit": SHOWN_PROBLEMS},
+            )
+            return tuple(OpenProblem(**row) for row in rows.mappings()), int(number or 0)
+
+    async def _backlog(self, shop_id: ShopId) -> Backlog:
+        async with self._engine.connect() as connection:
+            changes = await connection.scalar(
+                text("SELECT count(*) FROM changes WHERE shop_id = :shop_id AND kind <> 'probe'"),
+                {"shop_id": shop_id},
+            )
+            rows = await connection.execute(
+                text(
+                    "SELECT target, state = 'parked' AS parked, count(*) AS number FROM documents"
+                    " WHERE shop_id = :shop_id GROUP BY 1, 2"
+                ),
+                {"shop_id": shop_id},
+            )
+            counted = [(row.target, row.parked, row.number) for row in rows]
+        documents = dict.fromkeys(SYSTEMS, 0)
+        documents.update({target: number for target, parked, number in counted if not parked})
+        return Backlog(
+            changes=int(changes or 0),
+            documents=documents,
+            parked=sum(number for _, parked, number in counted if parked),
+        )

@@ -1,0 +1,62 @@
+"""View models in words: what a page says in one language, and the parts of it that move by themselves."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from upbridge.pages.views import SYSTEMS, Import, OpenProblem, StartView
+from upbridge.texts import Texts
+
+
+def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
+    """The moving parts of the start page: texts and bars by the id of their element.
+
+    The page is made from this and the polling endpoint answers with it, so that both always say the same.
+    """
+    words = {"state": texts.get(f"ui.state.{view.state}"), "updated": texts.get("ui.updated", at=now)}
+    bars = {}
+    for one in view.imports:
+        words[f"import-{one.kind}"] = import_words(one, texts)
+        bars[f"bar-{one.kind}"] = {"value": one.done, "max": one.total}
+    for step in view.steps:
+        words[f"step-{step.name}"] = texts.get(f"ui.step_state.{step.state}")
+    words |= backlog_words(view, texts)
+    return {"texts": words, "bars": bars, "settled": view.settled}
+
+
+def import_words(one: Import, texts: Texts) -> str:
+    """How far one import is, in a sentence."""
+    if one.run is None:
+        return texts.get("ui.import.not_started")
+    if one.finished:
+        return texts.get("ui.import.done", done=one.run.total or 0)
+    if one.run.total is None:
+        return texts.get("ui.import.counting")
+    return texts.get("ui.import.running", done=one.done, total=one.total)
+
+
+def backlog_words(view: StartView, texts: Texts) -> Mapping[str, str]:
+    """What waits, a sentence per row."""
+    nothing = texts.get("ui.waiting.nothing")
+    backlog = view.backlog
+    words = {
+        "waiting-changes": nothing,
+        "waiting-parked": nothing,
+        **{f"waiting-{name}": nothing for name in SYSTEMS},
+    }
+    if backlog.changes:
+        words["waiting-changes"] = texts.get("ui.waiting.changes", count=backlog.changes)
+    if backlog.parked:
+        words["waiting-parked"] = texts.get("ui.waiting.parked", count=backlog.parked)
+    for target in SYSTEMS:
+        if backlog.documents[target]:
+            words[f"waiting-{target}"] = texts.get("ui.waiting.documents", count=backlog.documents[target])
+    return words
+
+
+def problem_words(problem: OpenProblem, texts: Texts) -> str:
+    """Cause and cure in the reader's language; the operator's line where the catalogue has no sentence."""
+    key = f"problem.{problem.key}"
+    if not texts.has(key):
+        return problem.message
+    return texts.get(key, **{name: value for name, value in problem.params.items() if name != "count"})
