@@ -103,5 +103,3 @@ async def api(box: Sandbox, addon: Addon) -> AsyncIterator[Caller]:
     body = addon.received("/addon/install")[-1]
     async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
         yield Caller(box, client, body["apiUser"], body["apiKey"])
-
-

@@ -262,17 +262,18 @@ def _double_some(goods: Goods) -> None:
 
 
 def _bundle_some(goods: Goods) -> None:
-    """Some accessories are sets of two other products."""
+    """Some accessories are sets of two others that Uphance knows (it has no sets itself)."""
     products = list(goods.products.values())
     single = [item for item in products if not item["variants"] and item["code"] and item["active_yn"]]
-    for product in single[3::25]:
-        parts = [item for item in single if not item["set_yn"] and item is not product and item["ean"]][:2]
-        if len(parts) < 2:  # noqa: PLR2004
+    heads, parts = single[3::25], [item for item in single if item["ean"] and item["product_id"] % 25]
+    for place, product in enumerate(heads):
+        chosen = [part for part in parts[2 * place :] if part not in heads][:2]
+        if len(chosen) < 2:  # noqa: PLR2004
             return
         product.update(set_yn=True, ean=None)
-        for part in parts:
+        for part in chosen:
             part["in_set_yn"] = True
-        goods.sets[product["product_id"]] = [part["product_id"] for part in parts]
+        goods.sets[product["product_id"]] = [part["product_id"] for part in chosen]
 
 
 def price_of(product: Json, variant: Json | None, language: str, pricelist: str = "Výchozí") -> Decimal | None:

@@ -8,11 +8,46 @@ from typing import Any, TypeAlias
 Tree: TypeAlias = "dict[str, Any] | list[Any] | None"
 
 _PRODUCT_FILTERS = frozenset(
-    ["codes", "product_id", "product_ids", "variant_codes", "last_update_time_from", "active_yn", "archived_yn", "can_add_to_basket_yn", "exclude_from_search_yn", "in_stock_yn", "language", "languages", "variants_yn", "page", "current_page_items"]
+    [
+        "codes",
+        "product_id",
+        "product_ids",
+        "variant_codes",
+        "last_update_time_from",
+        "active_yn",
+        "archived_yn",
+        "can_add_to_basket_yn",
+        "exclude_from_search_yn",
+        "in_stock_yn",
+        "language",
+        "languages",
+        "variants_yn",
+        "page",
+        "current_page_items",
+    ]
 )
 PARAMETERS: dict[str, frozenset[str]] = {
     "GET /orders": frozenset(
-        ["order_numbers", "creation_time_from", "creation_time_to", "last_update_time_from", "paid_yn", "delivered_yn", "status", "status_id", "status_ids", "language", "email", "phone", "external_order_number", "payment_type", "shipment_type", "page", "order_by", "order_dir"]
+        [
+            "order_numbers",
+            "creation_time_from",
+            "creation_time_to",
+            "last_update_time_from",
+            "paid_yn",
+            "delivered_yn",
+            "status",
+            "status_id",
+            "status_ids",
+            "language",
+            "email",
+            "phone",
+            "external_order_number",
+            "payment_type",
+            "shipment_type",
+            "page",
+            "order_by",
+            "order_dir",
+        ]
     ),
     "GET /products": _PRODUCT_FILTERS | {"pricelist"},
     "GET /products/parameters": _PRODUCT_FILTERS,

@@ -16,7 +16,19 @@ from upbridge.sandbox.world import World
 NAME_LENGTH, VALUE_LENGTH = 50, 500
 #: what an order's PUT carries out here; the rest is published but not simulated
 CARRIED_OUT = frozenset(
-    ["order_number", "external_order_number", "status", "status_id", "paid_date", "delivered_date", "tracking_code", "resolved_yn", "internal_note", "statistics_yn", "variable_symbol"]
+    [
+        "order_number",
+        "external_order_number",
+        "status",
+        "status_id",
+        "paid_date",
+        "delivered_date",
+        "tracking_code",
+        "resolved_yn",
+        "internal_note",
+        "statistics_yn",
+        "variable_symbol",
+    ]
 )
 
 

@@ -17,7 +17,17 @@ from upbridge.sandbox.world import World
 
 #: what a product's or variant's PUT carries out here; the rest is published but not simulated
 CARRIED_OUT = frozenset(
-    ["code", "stock", "stock_increment", "active_yn", "archived_yn", "can_add_to_basket_yn", "ean", "weight", "variants"]
+    [
+        "code",
+        "stock",
+        "stock_increment",
+        "active_yn",
+        "archived_yn",
+        "can_add_to_basket_yn",
+        "ean",
+        "weight",
+        "variants",
+    ]
 )
 _COLOUR, _SIZE = 2, 3
 _COMPLETE_ONLY = frozenset(

@@ -30,7 +30,16 @@ class Settings:
             "email": "obchod@satnik-demo.cz",
             "phone": "+420 600111222",
             **dict.fromkeys(
-                ["firstname", "surname", "bank_account_holder", "bank_account", "bank_symbol", "bank_specific_symbol", "iban", "swift"]
+                [
+                    "firstname",
+                    "surname",
+                    "bank_account_holder",
+                    "bank_account",
+                    "bank_symbol",
+                    "bank_specific_symbol",
+                    "iban",
+                    "swift",
+                ]
             ),
         }
         return answer({"owner": [owner]})

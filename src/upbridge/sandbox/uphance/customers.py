@@ -7,11 +7,49 @@ from upbridge.sandbox.uphance.company import Organisation, Uphance
 from upbridge.sandbox.uphance.sales import NotAcceptable, UnknownField
 
 FIELDS = frozenset(
-    ["name", "company_type", "customer_type", "country", "city", "vat_number", "channel_id", "currency", "notes", "reference", "people", "addresses"]
+    [
+        "name",
+        "company_type",
+        "customer_type",
+        "country",
+        "city",
+        "vat_number",
+        "channel_id",
+        "currency",
+        "notes",
+        "reference",
+        "people",
+        "addresses",
+    ]
 )
-PERSON = frozenset(["id", "first_name", "last_name", "position", "phone_1", "phone_2", "email", "notes", "buyer", "shipping", "billing"])
+PERSON = frozenset(
+    [
+        "id",
+        "first_name",
+        "last_name",
+        "position",
+        "phone_1",
+        "phone_2",
+        "email",
+        "notes",
+        "buyer",
+        "shipping",
+        "billing",
+    ]
+)
 ADDRESS = frozenset(
-    ["id", "line_1", "line_2", "line_3", "city", "state", "country", "postcode", "default_for_shipping", "default_for_billing"]
+    [
+        "id",
+        "line_1",
+        "line_2",
+        "line_3",
+        "city",
+        "state",
+        "country",
+        "postcode",
+        "default_for_shipping",
+        "default_for_billing",
+    ]
 )
 
 

@@ -12,7 +12,21 @@ from upbridge.sandbox.door import Json
 from upbridge.sandbox.uphance.company import Organisation, Uphance
 
 ORDER_FIELDS = frozenset(
-    ["company_id", "channel_id", "season_id", "warehouse_id", "warehouse_name", "purchase_order_ref", "notes", "internal_notes", "shipping_cost", "shipping_instructions", "start_ship_date", "payment_term_name", "line_items"]
+    [
+        "company_id",
+        "channel_id",
+        "season_id",
+        "warehouse_id",
+        "warehouse_name",
+        "purchase_order_ref",
+        "notes",
+        "internal_notes",
+        "shipping_cost",
+        "shipping_instructions",
+        "start_ship_date",
+        "payment_term_name",
+        "line_items",
+    ]
 )
 LINE_FIELDS = frozenset(
     ["product_id", "variation_id", "unit_price", "original_price", "percentage_discount", "line_quantities"]

@@ -1,0 +1,167 @@
+"""What Upp.ai should hold of a product or an order, from Upgates' JSON alone.
+
+Default settings: the shop's default language and price list, SKU from the code, prices with VAT, front-end orders.
+"""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+Json: TypeAlias = dict[str, Any]
+
+LANGUAGE, PRICELIST = "cs", "Výchozí"
+CENT = Decimal("0.01")
+TOLERANCE = Decimal("0.05")
+CANCELED = 5
+PRAGUE = ZoneInfo("Europe/Prague")
+CHANNELS = {"frontend": "web", "admin": "admin", "api": "api"}
+
+
+def product_documents(product: Json) -> dict[str, Json | None]:
+    """The documents of *product* by their id; None where it is not for sale or has no price."""
+    return {
+        f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}": _document(product, variant)
+        for variant in product["variants"] or [None]
+    }
+
+
+def product_ids(product: Json) -> list[str]:
+    """The ids under which *product* may be known."""
+    return [f"v-{variant['variant_id']}" for variant in product["variants"]] or [f"p-{product['product_id']}"]
+
+
+def for_sale(product: Json, variant: Json | None) -> bool:
+    """Active, not archived, addable to the basket; a variant of an inactive product is not on the web either."""
+    shown = product["active_yn"] and not product["archived_yn"] and _inherited(product, variant, "active_yn")
+    return bool(shown and _inherited(product, variant, "can_add_to_basket_yn"))
+
+
+def price(product: Json, variant: Json | None) -> tuple[Json, Json] | None:
+    """The price row and its price list entry that count, or None."""
+    for source in (variant, product):
+        for row in source["prices"] if source else ():
+            for entry in row["pricelists"]:
+                chosen = row["language"] == LANGUAGE and entry["name"] == PRICELIST
+                if chosen and entry["price_with_vat"] is not None:
+                    return row, entry
+    return None
+
+
+def has_problem(product: Json) -> bool:
+    """For sale, but without a price: cannot be sent."""
+    return any(
+        for_sale(product, variant) and price(product, variant) is None for variant in product["variants"] or [None]
+    )
+
+
+def _document(product: Json, variant: Json | None) -> Json | None:
+    found = price(product, variant)
+    if not for_sale(product, variant) or found is None:
+        return None
+    row, entry = found
+    key = f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}"
+    text: Json = next((item for item in product["descriptions"] if item["language"] == LANGUAGE), {})
+    stock = _inherited(product, variant, "stock")
+    document: Json = {
+        "externalProductId": key,
+        "sku": (variant or product)["code"] or key,
+        "title": text.get("title"),
+        "groupId": str(product["product_id"]),
+        "imageUrl": _image(product, variant),
+        "stock": None if stock is None else max(0, stock),
+        "price": entry["price_with_vat"],
+        "costOfGoods": _cost(product, variant),
+        "currency": row["currency"],
+        "priceCurrency": row["currency"],
+        "ean": (variant or product)["ean"],
+        "brand": product["manufacturer"],
+        "url": text.get("url"),
+        "category": next((item["name"] for item in product["categories"] if item["main_yn"]), None),
+        "active": True,
+        "salePrice": entry["price_sale"],
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _inherited(product: Json, variant: Json | None, name: str) -> Any:
+    own = variant[name] if variant else None
+    return product[name] if own is None else own
+
+
+def _cost(product: Json, variant: Json | None) -> Any:
+    for source in (variant, product):
+        for row in source["prices"] if source else ():
+            if row["language"] == LANGUAGE and row["price_purchase"] is not None:
+                return row["price_purchase"]
+    return None
+
+
+def _image(product: Json, variant: Json | None) -> str | None:
+    if variant and variant["image"]:
+        return str(variant["image"])
+    images = sorted(product["images"], key=lambda image: (not image["main_yn"], image["position"]))
+    return str(images[0]["url"]) if images else None
+
+
+# -- orders --------------------------------------------------------------------------------------------------------
+
+
+def order_wanted(order: Json) -> bool:
+    """Placed by a shopper, counted in the statistics, not cancelled."""
+    return bool(order["origin"] == "frontend" and order["statistics_yn"] and order["status_id"] != CANCELED)
+
+
+def sums(order: Json) -> tuple[Decimal, Decimal]:
+    """What the order's parts add up to, with and without VAT."""
+    total, net = Decimal(0), Decimal(0)
+    for part in [*order["products"], order["shipment"], order["payment"]]:
+        total += _exact(part["price_with_vat"])
+        net += _exact(part["price_without_vat"])
+    for name in ("discount_voucher", "quantity_discount", "loyalty_points"):
+        for discount in (order[name] or {}).get("discounts", ()):
+            total -= abs(_exact(discount["price_with_vat"]))
+            net -= abs(_exact(discount["price_without_vat"]))
+    return total, net
+
+
+def adds_up(order: Json) -> bool:
+    """Whether the parts are the whole."""
+    return abs(sums(order)[0] - _exact(order["order_total_before_round"])) <= TOLERANCE
+
+
+def order_document(order: Json) -> Json:
+    """The document of *order*."""
+    total, net = sums(order)
+    gross = _exact(order["order_total"])
+    if not adds_up(order):
+        net = gross * net / total if total else gross
+    moment = datetime.fromisoformat(order["creation_time"]).astimezone(UTC)
+    return {
+        "externalOrderId": order["order_number"],
+        "orderSubmittedOn": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "currency": order["currency_id"],
+        "netOrderAmount": float(net.quantize(CENT, ROUND_HALF_UP)),
+        "grossOrderAmount": float(gross),
+        "sourceChannel": CHANNELS.get(order["origin"], "pos"),
+        "items": [item for line in order["products"] if (item := _item(line, order)) is not None],
+    }
+
+
+def _item(line: Json, order: Json) -> Json | None:
+    sku = line["code"]
+    if not sku and line["option_set_id"]:
+        sku = f"v-{line['option_set_id']}"
+    if not sku and line["product_id"]:
+        sku = f"p-{line['product_id']}"
+    if line["type"] in ("discount", "set_part") or not sku or line["quantity"] <= 0:
+        return None
+    unit = _exact(line["price_per_unit_with_vat"])
+    if line["type"] == "set" and not unit:
+        parts = [part for part in order["products"] if part["parent_uuid"] == line["uuid"]]
+        unit = sum((_exact(part["price_with_vat"]) for part in parts), Decimal(0)) / _exact(line["quantity"])
+    return {"sku": sku, "name": line["title"] or sku, "quantity": line["quantity"], "price": float(unit)}
+
+
+def _exact(value: Any) -> Decimal:
+    return Decimal(str(value))
