@@ -1,0 +1,85 @@
+import pytest
+
+from upbridge.systems.trade import Facts
+from upbridge.systems.upgates.wire import Unreadable, build_facts, loads, parse_status
+
+OWNER = {
+    "owner": [
+        {"company": "Cizí s.r.o.", "language_id": "sk"},
+        {
+            "company": "Šatník s.r.o.",
+            "company_number": 12345679,
+            "country_id": "cz",
+            "language_id": "cs",
+            "email": None,
+        },
+    ]
+}
+LANGUAGES = {
+    "languages": [
+        {"language_id": "sk", "active_yn": "1", "default_yn": "0", "currency_id": "eur"},
+        {"language_id": "cs", "active_yn": True, "default_yn": 1, "currency_id": "CZK"},
+        {"language_id": "de", "active_yn": 0, "default_yn": False, "currency_id": "EUR"},
+    ]
+}
+PRICELISTS = {
+    "pricelists": [{"id": 2, "name": "VIP", "default_yn": "0"}, {"id": 1, "name": "Výchozí", "default_yn": "1"}]
+}
+CONFIG = {"config": {"prices_with_vat_yn": 0, "vat_payer_yn": True}}
+STATUSES = {
+    "order_statuses": [
+        {"id": "1", "type": "Received", "descriptions": [{"language_id": "cs", "name": "Přijatá"}]},
+        {"id": 9, "type": None, "descriptions": None},
+    ]
+}
+STATUS = {
+    "services": [
+        {"service": "Objednávky", "url": "https://shop.admin.s1.upgates.com/api/v2/orders/", "privilege": "all"},
+        {"service": "products", "url": None, "privilege": "readonly"},
+        {"service": "owner", "url": "https://shop.admin.s1.upgates.com/api/v2/owner", "privilege": "deny"},
+    ]
+}
+
+
+def test_all_six_answers_make_the_facts() -> None:
+    facts = build_facts(
+        owner=OWNER,
+        languages=LANGUAGES,
+        pricelists=PRICELISTS,
+        config=CONFIG,
+        order_statuses=STATUSES,
+        status=STATUS,
+    )
+
+    assert (facts.company, facts.company_number, facts.country) == ("Šatník s.r.o.", "12345679", "CZ")
+    assert (facts.default_language, facts.currencies) == ("cs", {"sk": "EUR", "cs": "CZK"})
+    assert (facts.pricelists, facts.default_pricelist) == (("VIP", "Výchozí"), "Výchozí")
+    assert (facts.prices_with_vat, facts.vat_payer) == (False, True)
+    assert (facts.status_types, facts.status_names[1]) == ({1: "Received"}, {"cs": "Přijatá"})
+    assert facts.statuses_of("Received") == (1,)
+
+
+def test_rights_are_known_by_their_endpoint() -> None:
+    assert parse_status(STATUS)["rights"] == {"orders": "all", "products": "readonly", "owner": "deny"}
+
+
+def test_what_could_not_be_read_keeps_its_default() -> None:
+    assert build_facts() == Facts()
+    assert build_facts(owner={"owner": None}, languages={}, config={"config": []}) == Facts()
+
+
+def test_facts_survive_their_journey_through_json() -> None:
+    facts = build_facts(order_statuses=STATUSES, languages=LANGUAGES)
+
+    assert Facts.model_validate(loads(facts.model_dump_json().encode())) == facts
+
+
+def test_nonsense_says_which_answer() -> None:
+    with pytest.raises(Unreadable, match=r"languages: languages\[0\].active_yn is neither true nor false"):
+        build_facts(languages={"languages": [{"language_id": "cs", "active_yn": "perhaps"}]})
+
+
+@pytest.mark.parametrize("body", [b'{"a": NaN}', b"[1,", b"\xff\xfe\xff", b""])
+def test_what_is_not_json_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        loads(body)

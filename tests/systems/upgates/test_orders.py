@@ -1,0 +1,233 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.systems.upgates.making import captured, raw_line, raw_order
+from upbridge.systems.trade import LineType, Money
+from upbridge.systems.upgates.wire import Unreadable, parse_list, parse_order
+
+NEW_FIELDS = ("price_per_unit_with_vat", "price_per_unit_without_vat", "price_with_vat", "price_without_vat")
+
+
+def old_line(**overrides: Any) -> dict[str, Any]:
+    """A line from before April 2025: no explicit amounts, no type."""
+    line = raw_line(**overrides)
+    return {name: value for name, value in line.items() if name not in (*NEW_FIELDS, "type")}
+
+
+def money(with_vat: str, without_vat: str, vat: int = 21) -> Money:
+    return Money(with_vat=Decimal(with_vat), without_vat=Decimal(without_vat), vat=Decimal(vat))
+
+
+class TestOrder:
+    def test_its_own_words_and_numbers(self) -> None:
+        order = parse_order(raw_order(status_id="1", paid_date="2026-11-20", variable_symbol=123))
+
+        assert (order.key, order.order_id, order.currency, order.status_id) == ("OBJ-1", 11, "CZK", 1)
+        assert order.created_at == datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+        assert (order.paid_on, order.variable_symbol) == ("2026-11-20", "123")
+
+    @pytest.mark.parametrize("field", ["order_number", "currency_id", "creation_time", "order_total"])
+    def test_some_fields_are_required(self, field: str) -> None:
+        with pytest.raises(Unreadable, match=f"{field} is missing"):
+            parse_order(raw_order(**{field: None}))
+
+    def test_everything_else_may_be_null(self) -> None:
+        required = ("order_number", "currency_id", "creation_time", "order_total")
+        raw = {name: value if name in required else None for name, value in raw_order().items()}
+
+        order = parse_order(raw)
+
+        assert (order.origin, order.in_statistics, order.shopper, order.lines) == ("frontend", True, None, ())
+
+    def test_a_complaint_holds_no_personal_data(self) -> None:
+        customer = {**raw_order()["customer"], "customer_id": "jana@example.cz"}
+
+        with pytest.raises(Unreadable) as complaint:
+            parse_order(raw_order(customer=customer))
+
+        assert str(complaint.value) == "OBJ-1: customer.customer_id is not a whole number"
+
+    @pytest.mark.parametrize("written", ["cash\u2013register", "cash-register", "Cash_Register"])
+    def test_the_cash_register_in_every_spelling(self, written: str) -> None:
+        assert parse_order(raw_order(origin=written)).origin == "cash-register"
+
+    def test_an_order_may_be_left_out_of_statistics(self) -> None:
+        assert not parse_order(raw_order(statistics_yn=0)).in_statistics
+
+    def test_rounding_is_total_less_total_before_whatever_sign_the_rest_has(self) -> None:
+        order = parse_order(raw_order(order_total=331, order_total_before_round=331.2, order_total_rest=0.2))
+
+        assert (order.total_before_round, order.rounding) == (Decimal("331.2"), Decimal("-0.2"))
+
+    def test_without_a_total_before_rounding_there_was_none(self) -> None:
+        order = parse_order(raw_order(order_total_before_round=None, order_total_rest=None))
+
+        assert (order.total_before_round, order.rounding) == (Decimal(331), Decimal(0))
+
+    def test_php_may_write_an_empty_object_as_an_array(self) -> None:
+        order = parse_order(raw_order(discount_voucher=[], shipment=[], customer=[]))
+
+        assert (order.discounts, order.shipping, order.shopper) == ((), None, None)
+
+
+class TestLines:
+    def test_explicit_amounts_are_taken_as_they_are(self) -> None:
+        (line,) = parse_order(raw_order()).lines
+
+        assert line.type is LineType.PRODUCT
+        assert (line.unit, line.total) == (money("121", "100"), money("242", "200"))
+
+    def test_prices_with_vat_are_split_by_the_rate(self) -> None:
+        (line,) = parse_order(raw_order(products=[old_line(price_per_unit=68, price=204, quantity=3)])).lines
+
+        assert (line.unit, line.total) == (money("68", "56.1983"), money("204", "168.60"))
+
+    def test_prices_without_vat_are_raised_by_the_rate(self) -> None:
+        raw = raw_order(prices_with_vat_yn=0, products=[old_line(price_per_unit=100, price=200)])
+        (line,) = parse_order(raw).lines
+
+        assert (line.unit, line.total) == (money("121.0000", "100"), money("242.00", "200"))
+
+    def test_a_total_that_is_absent_comes_from_the_unit(self) -> None:
+        (line,) = parse_order(raw_order(products=[old_line(price=None, price_per_unit=121)])).lines
+
+        assert line.total == money("242.00", "200.00")
+
+    def test_a_unit_that_is_absent_comes_from_the_total(self) -> None:
+        (line,) = parse_order(raw_order(products=[old_line(price=100, price_per_unit=None, quantity=3)])).lines
+
+        assert line.unit == money("33.3333", "27.5467")
+
+    @pytest.mark.parametrize("kind", ["gift", "discount", "set_part"])
+    def test_what_may_be_free_is_free_without_a_price(self, kind: str) -> None:
+        (line,) = parse_order(raw_order(products=[{"type": kind, "quantity": 1, "title": "x"}])).lines
+
+        assert line.total.with_vat == 0
+
+    def test_a_product_without_a_price_cannot_be_read(self) -> None:
+        with pytest.raises(Unreadable, match=r"products\[0\].price is missing"):
+            parse_order(raw_order(products=[{"type": "product", "quantity": 1}]))
+
+    def test_a_quantity_is_required(self) -> None:
+        with pytest.raises(Unreadable, match=r"products\[1\].quantity is missing"):
+            parse_order(raw_order(products=[raw_line(), raw_line(quantity=None)]))
+
+    def test_a_type_that_nobody_knows_cannot_be_read(self) -> None:
+        with pytest.raises(Unreadable, match=r"products\[0\].type"):
+            parse_order(raw_order(products=[raw_line(type="subscription")]))
+
+    def test_a_configuration_is_one_line_of_text(self) -> None:
+        chosen = [
+            {"name": "Věnování", "values": [{"value": "Janě"}]},
+            {"name": "Balení", "values": [{"value": "krabice"}, {"value": "mašle", "price": 5}]},
+            {"name": "Prázdné", "values": []},
+        ]
+        (line,) = parse_order(raw_order(products=[raw_line(configurations=chosen)])).lines
+
+        assert line.configuration == "Věnování: Janě; Balení: krabice, mašle"
+
+    @given(
+        stored=st.decimals("0.01", "99999", places=2),
+        vat=st.sampled_from([0, 5, 10, 12, 15, 19, 20, 21, 23, 25]),
+        with_vat=st.booleans(),
+    )
+    def test_what_is_computed_agrees_with_the_rate_to_half_a_cent(
+        self, stored: Decimal, vat: int, with_vat: bool
+    ) -> None:
+        raw = raw_order(prices_with_vat_yn=with_vat, products=[old_line(price=stored, vat=vat, quantity=1)])
+        total = parse_order(raw).lines[0].total
+
+        assert (total.with_vat if with_vat else total.without_vat) == stored
+        assert abs(total.without_vat * (100 + vat) / 100 - total.with_vat) <= Decimal("0.005") * (100 + vat) / 100
+
+
+class TestDiscountsAndCharges:
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_a_discount_is_positive_whatever_its_sign(self, sign: int) -> None:
+        voucher = {
+            "code": "SLEVA",
+            "discounts": [
+                {"price": sign * 10, "price_with_vat": sign * 12.1, "price_without_vat": sign * 10, "vat": 21},
+                {"price": 0, "price_with_vat": 0, "price_without_vat": 0, "vat": 12},
+            ],
+        }
+        (discount,) = parse_order(raw_order(discount_voucher=voucher)).discounts
+
+        assert (discount.kind, discount.code, discount.amount) == ("voucher", "SLEVA", money("12.1", "10"))
+
+    def test_all_three_kinds_are_read(self) -> None:
+        each = {"discounts": [{"price": 121, "vat": 21}]}
+        order = parse_order(raw_order(discount_voucher=each, quantity_discount=each, loyalty_points=each))
+
+        assert [discount.kind for discount in order.discounts] == ["voucher", "quantity", "loyalty"]
+        assert order.discounts[0].amount == money("121", "100.00")
+
+    def test_shipping_of_2024_is_computed(self) -> None:
+        shipping = parse_order(raw_order(shipment={"name": "WEDO", "price": 89, "vat": 21})).shipping
+
+        assert shipping is not None
+        assert shipping.amount == money("89", "73.55")
+
+    def test_a_pick_up_point_is_kept(self) -> None:
+        shipment = {
+            "name": "Z",
+            "price": 0,
+            "affiliate_id": 77,
+            "affiliate_name": "Box",
+            "packeta_carrier_id": 106,
+        }
+        shipping = parse_order(raw_order(shipment=shipment)).shipping
+
+        assert shipping is not None
+        assert (shipping.branch_id, shipping.branch_name, shipping.carrier_id) == ("77", "Box", "106")
+
+    def test_a_charge_of_nothing_but_nulls_is_none(self) -> None:
+        assert parse_order(raw_order(payment={"id": None, "name": None, "price": None})).payment is None
+
+
+class TestShopper:
+    def test_a_company_counts_only_if_it_is_said_to_be_one(self) -> None:
+        person = parse_order(raw_order()).shopper
+        firm = parse_order(raw_order(customer={**raw_order()["customer"], "company_yn": "1"})).shopper
+
+        assert person is not None
+        assert firm is not None
+        assert (person.company, person.name) == (None, "Jana Nová")
+        assert (firm.company, firm.billing.company) == ("Zbytek s.r.o.", "Zbytek s.r.o.")
+
+    def test_a_delivery_address_counts_only_if_it_is_said_to_be_one(self) -> None:
+        customer = {**raw_order()["customer"], "city_postal": "Brno", "country_id_postal": "sk"}
+        same = parse_order(raw_order(customer=customer)).shopper
+        other = parse_order(raw_order(customer={**customer, "postal_yn": 1})).shopper
+
+        assert same is not None
+        assert same.shipping is None
+        assert other is not None
+        assert other.shipping is not None
+        assert (other.shipping.city, other.shipping.country) == ("Brno", "SK")
+
+    def test_countries_are_upper_case(self) -> None:
+        shopper = parse_order(raw_order()).shopper
+
+        assert shopper is not None
+        assert shopper.billing.country == "CZ"
+
+    def test_nobody_is_none(self) -> None:
+        assert parse_order(raw_order(customer={"email": None, "postal_yn": False})).shopper is None
+
+
+def test_every_recorded_order_can_be_read_and_adds_up() -> None:
+    good, bad = parse_list(captured("orders-2024-02.json")["orders"], parse_order)
+
+    assert bad == []
+    assert [order.order_number for order in good] == ["9000011", "9000021", "9000031"]
+    for order in good:
+        parts = [line.total for line in order.lines] + [charge.amount for charge in order.charges()]
+        assert sum(part.with_vat for part in parts) == order.total
+    assert good[0].shopper is not None
+    assert good[0].shopper.billing.country == "CZ"

@@ -1,0 +1,139 @@
+from typing import Any
+
+import pytest
+
+from upbridge.systems.upgates.subscriptions import Actions, Webhook, WebhookEvent, plan, reconcile_webhooks, wanted
+
+OURS = "https://upbridge.example.com/webhooks/upgates/"
+ALL = [
+    f"{section}.{action}"
+    for section in ("Orders", "Products", "OrderStatuses", "Languages", "Pricelists")
+    for action in ("create", "update", "delete")
+]
+
+
+def url_for(event: str) -> str:
+    return f"{OURS}{event}/token-{event}"
+
+
+def events(*names: str, allowed: Any = True) -> list[WebhookEvent]:
+    return [WebhookEvent.model_validate({"name": name, "allowed_yn": allowed}) for name in names]
+
+
+def hook(number: int, event: str, url: str | None = None, active: Any = True) -> Webhook:
+    raw = {"id": number, "event": event, "url": url or url_for(event), "active_yn": active}
+    return Webhook.model_validate(raw)
+
+
+def planned(listed: list[WebhookEvent], existing: list[Webhook]) -> Actions:
+    return plan(listed, existing, ours=OURS, url_for=url_for)
+
+
+class TestWanted:
+    @pytest.mark.parametrize("name", [*ALL, "orders.UPDATE"])
+    def test_what_we_carry_and_what_renews_the_facts(self, name: str) -> None:
+        assert wanted(name)
+
+    @pytest.mark.parametrize("name", ["Customers.update", "Orders.archive", "Orders", "", "Invoices.create"])
+    def test_nothing_else(self, name: str) -> None:
+        assert not wanted(name)
+
+
+class TestPlan:
+    def test_a_new_shop_gets_one_of_each(self) -> None:
+        assert planned(events(*ALL, "Customers.create"), []) == Actions(create=tuple(ALL))
+
+    def test_what_is_right_stays(self) -> None:
+        assert not planned(events(*ALL), [hook(number, name) for number, name in enumerate(ALL)])
+
+    def test_names_are_taken_from_the_server_and_compared_without_case(self) -> None:
+        assert planned(events("orders.Update"), []).create == ("orders.Update",)
+        assert not planned(events("Orders.Update"), [hook(1, "orders.update", url=url_for("Orders.Update"))])
+
+    def test_what_is_not_allowed_is_not_created(self) -> None:
+        assert planned(events("Orders.update", allowed="0"), []) == Actions()
+
+    def test_one_that_lost_its_right_waits_for_it(self) -> None:
+        assert planned(events("Orders.update", allowed=False), [hook(1, "Orders.update", active=0)]) == Actions()
+
+    def test_a_dead_one_is_restored(self) -> None:
+        assert planned(events("Orders.update"), [hook(1, "Orders.update", active="0")]) == Actions(activate=(1,))
+
+    def test_strangers_are_left_alone(self) -> None:
+        stranger = hook(1, "Orders.update", url="https://elsewhere.example.com/webhooks/upgates/x")
+
+        assert planned(events("Orders.update"), [stranger]) == Actions(create=("Orders.update",))
+
+    def test_one_with_an_old_token_is_replaced(self) -> None:
+        old = hook(1, "Orders.update", url=f"{OURS}Orders.update/old")
+
+        assert planned(events("Orders.update"), [old]) == Actions(create=("Orders.update",), delete=(1,))
+
+    def test_one_for_an_event_that_we_do_not_want_goes(self) -> None:
+        old = hook(1, "Customers.update")
+
+        assert planned(events("Orders.update", "Customers.update"), [old, hook(2, "Orders.update")]) == Actions(
+            delete=(1,)
+        )
+
+    def test_of_two_the_inactive_one_goes(self) -> None:
+        both = [hook(1, "Orders.update", active=False), hook(2, "Orders.update")]
+
+        assert planned(events("Orders.update"), both) == Actions(delete=(1,))
+
+    def test_an_empty_list_of_events_deletes_nothing(self) -> None:
+        assert planned([], [hook(1, "Orders.update")]) == Actions()
+
+    def test_doing_it_once_is_enough(self) -> None:
+        old = [hook(1, "Orders.update", url=f"{OURS}Orders.update/old"), hook(2, "Products.update", active=False)]
+        actions = planned(events(*ALL), old)
+
+        after = [hook(100 + number, name) for number, name in enumerate(actions.create)]
+        after += [hook(number, "Products.update") for number in actions.activate]
+
+        assert not planned(events(*ALL), after)
+
+
+def test_the_address_of_a_webhook_is_not_shown() -> None:
+    assert "token" not in repr(hook(1, "Orders.update"))
+    assert "token" not in str([hook(1, "Orders.update")])
+
+
+class _Client:
+    """Remembers what was asked of it."""
+
+    def __init__(self, listed: list[WebhookEvent], existing: list[Webhook]) -> None:
+        self.listed = listed
+        self.existing = existing
+        self.did: list[Any] = []
+
+    async def webhooks(self) -> list[Webhook]:
+        return self.existing
+
+    async def webhook_events(self) -> list[WebhookEvent]:
+        return self.listed
+
+    async def create_webhook(self, *, event: str, url: str, name: str) -> None:
+        self.did.append(("create", event, url, name))
+
+    async def activate_webhook(self, webhook_id: int) -> None:
+        self.did.append(("activate", webhook_id))
+
+    async def delete_webhooks(self, ids: Any) -> None:
+        self.did += [("delete", number) for number in ids]
+
+
+async def test_reconciling_does_what_is_planned_and_deletes_last() -> None:
+    client = _Client(
+        events("Orders.create", "Orders.update"),
+        [hook(1, "Orders.update", active=False), hook(2, "Orders.create", url=f"{OURS}Orders.create/old")],
+    )
+
+    actions = await reconcile_webhooks(client, url_for, "Upbridge")
+
+    assert actions == Actions(create=("Orders.create",), activate=(1,), delete=(2,))
+    assert client.did == [
+        ("create", "Orders.create", url_for("Orders.create"), "Upbridge"),
+        ("activate", 1),
+        ("delete", 2),
+    ]
