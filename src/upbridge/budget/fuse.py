@@ -3,14 +3,16 @@
 Upgates locks an address that failed to log in five times within an hour, and all shops share ours. So:
 
     failures of the last hour   a shop whose login succeeded within the hour   any other shop
-    0 or 1                      calls, without waiting for anybody             one such call at a time, over all
+    0                           calls, without waiting for anybody             one such call at a time, over all
+    1                           calls; fewer at once if it must be             one such call at a time, over all
     2 or 3                      calls, at most 4 - failures in flight          waits
     4                           waits                                          waits
 
 A call in flight counts as a failure to come wherever that matters, and turns into one, or into nothing, in the
-transaction that ends it. Doubts: a shop in good standing may lose its access while three of its calls are under
-way; that makes three failures at once, and two such shops within the same second would make six. A call that
-nobody answers is no failed login here: Upgates judges the login first, so what hangs has passed it or never came.
+transaction that ends it. So a shop in good standing may lose its access with three calls under way while strangers
+fail as well, and it stays at four. Doubts: two such shops within the same second make six; nothing but one call at
+a time for all would prevent that. A call that nobody answers is no failed login here: Upgates judges the login
+first, so what hangs has passed it or never came.
 """
 
 from dataclasses import dataclass
@@ -49,8 +51,14 @@ class Standing:
 
     failures: tuple[datetime, ...]
     succeeded_at: datetime | None
+    first: bool = False
+    """A first call is under way."""
+    own: int = 0
+    """Calls of this shop under way, the first one aside."""
+    busiest: int = 0
+    """The same of the shop that has most."""
     in_flight: int = 0
-    first_in_flight: bool = False
+    """Calls of all shops under way."""
 
     def good(self, now: datetime) -> bool:
         """Whether this shop's login succeeded within the last hour."""
@@ -64,25 +72,26 @@ def judge(standing: Standing, now: datetime) -> Pass | datetime:
     if failures >= bound:
         return standing.failures[bound - 1] + WINDOW
     if not good:
-        return Pass.BUSY if standing.first_in_flight else Pass.FIRST
-    if failures >= CAREFUL and failures + standing.in_flight >= BLOWN:
-        return Pass.BUSY
-    return Pass.FREE
+        fits = not standing.first and failures + 1 + standing.busiest <= BLOWN
+        return Pass.FIRST if fits else Pass.BUSY
+    at_risk = standing.in_flight if failures >= CAREFUL else standing.own + standing.first
+    return Pass.FREE if failures + at_risk + 1 <= BLOWN else Pass.BUSY
 
 
 async def admit(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | datetime:
     """Judge a call of this shop; a pass holds until the transaction that asked has put its lease or gone back.
 
-    With no more than one failure, a shop in good standing takes no lock and waits for nobody.
+    Where no login failed, a shop in good standing takes no lock and waits for nobody.
     """
     moment = {"shop": shop_id, "now": now, "since": now - WINDOW, "most": BLOWN}
     row = (await connection.execute(_QUICK, moment)).one()
     standing = Standing(tuple(row.failures), row.succeeded_at)
-    if standing.good(now) and len(standing.failures) < CAREFUL:
+    if standing.good(now) and not standing.failures:
         return Pass.FREE
     await connection.execute(_LOCK, {"turn": _TURN})
     row = (await connection.execute(_CAREFUL, moment)).one()
-    return judge(Standing(tuple(row.failures), row.succeeded_at, row.in_flight, row.first_in_flight), now)
+    standing = Standing(tuple(row.failures), row.succeeded_at, row.first, row.own, row.busiest, row.in_flight)
+    return judge(standing, now)
 
 
 _MOMENTS = tuple(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since"))
@@ -97,8 +106,15 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:turn)")
 #: One snapshot: a call that fails between two statements would be seen neither in flight nor failed. A first call
 #: whose process died stops being one when its lease has expired.
 _CAREFUL = text("""
+    WITH busy AS (
+        SELECT shop_id, count(*) AS calls, count(*) FILTER (WHERE first) AS first
+        FROM leases WHERE expires_at > :now GROUP BY shop_id
+    )
     SELECT ARRAY(SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC LIMIT :most) AS failures,
            (SELECT succeeded_at FROM budgets WHERE shop_id = :shop) AS succeeded_at,
-           (SELECT count(*) FROM leases WHERE expires_at > :now) AS in_flight,
-           EXISTS (SELECT FROM leases WHERE first AND expires_at > :now) AS first_in_flight
+           coalesce(sum(first), 0)::int > 0 AS first,
+           coalesce(sum(calls - first) FILTER (WHERE shop_id = :shop), 0)::int AS own,
+           coalesce(max(calls - first), 0)::int AS busiest,
+           coalesce(sum(calls), 0)::int AS in_flight
+    FROM busy
 """).bindparams(*_MOMENTS)
