@@ -8,6 +8,7 @@ does what the clock asks for.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from upbridge.sync.lanes import Lane
 from upbridge.sync.pull import pull
 from upbridge.sync.push import push
 from upbridge.sync.service import Service
+from upbridge.telemetry.gauges import retire
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,7 @@ SWEEP_SECONDS = 1.0
 RESCUE_SECONDS = 5.0
 SCHEDULE_SECONDS = 10.0
 PRUNE_SECONDS = 600.0
+METRICS_SECONDS = 5.0
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 15.0
 """A worker that has been silent for so long is dead; its jobs are given to others."""
@@ -149,7 +152,7 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
         asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
         asyncio.create_task(_repeat("rescue", RESCUE_SECONDS, lambda: rescue_once(app, service.engine))),
         asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: schedule.run_once(service))),
-        asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: prune(service.engine, now=service.clock()))),
+        asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
     ]
     try:
         while not stop.is_set():
@@ -181,6 +184,12 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def _clean(service: Service) -> None:
+    now = service.clock()
+    await prune(service.engine, now=now)
+    await retire(service.engine, before=now - timedelta(hours=1))
 
 
 async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]]) -> None:

@@ -1,7 +1,8 @@
 """Connect a shop to a target: test first, then store sealed, then let the first import begin by itself."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,7 +20,8 @@ from upbridge.sync.lanes import Lane
 from upbridge.sync.runs import RunPurpose, start_run
 from upbridge.sync.service import Service
 from upbridge.systems.uphance.client import UphanceClient, login
-from upbridge.systems.uphance.push import connect_facts
+from upbridge.systems.uphance.pull import connect_facts, existing_orders
+from upbridge.systems.uphance.wire import RemoteOrder
 from upbridge.systems.upp.client import UppClient
 
 log = structlog.get_logger(__name__)
@@ -36,7 +38,7 @@ async def connect_upp(service: Service, shop: Shop, *, client_id: str, client_se
         "upp",
         account=client_id,
         secret={"client_id": client_id, "client_secret": client_secret},
-        tokens=None,
+        vault=None,
         facts={},
     )
 
@@ -55,17 +57,36 @@ async def connect_uphance(
     names = {found.id: found.name for found in organisations}
     if organisation is None and len(names) == 1:
         organisation = next(iter(names))
-    if organisation not in names:
+    if organisation is None or organisation not in names:
         offered = ", ".join(f"{number} ({name})" for number, name in names.items()) or "none"
         raise BadRequest(f"choose an organisation of this login: {offered}")
-    facts = {"organisation_id": organisation, "organisation": names[organisation], "email": email}
-    row = await _store(
-        service, shop, "uphance", account=str(organisation), secret=None, tokens=tokens, facts=facts
+    fresh = _Fresh(tokens.stored(), tokens.renew_at)
+    client = UphanceClient(service.http, service.settings.uphance_url, fresh, service.clock, organisation)
+    facts = await connect_facts(client, organisation=organisation)
+    orders = await existing_orders(client, shop.key)
+    return await _store(
+        service, shop, "uphance", account=str(organisation), secret=None, vault=fresh, facts=facts, orders=orders
     )
-    client: UphanceClient = service.uphance(shop, row)
-    known = await connect_facts(client)
-    await service.connections.vault(shop.id, "uphance").save_facts({**facts, **known})
-    return (await service.connections.of(shop.id))["uphance"]
+
+
+@dataclass(slots=True)
+class _Fresh:
+    """The vault of a connection that is being tested: nothing is stored before everything worked."""
+
+    kept: Mapping[str, Any]
+    renew_at: datetime
+
+    async def secret(self) -> Mapping[str, str]:
+        return {}
+
+    async def tokens(self) -> Mapping[str, Any] | None:
+        return self.kept
+
+    async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
+        self.kept, self.renew_at = tokens, renew_at
+
+    async def save_facts(self, facts: Mapping[str, Any]) -> None:
+        raise NotImplementedError(f"{len(facts)} facts are stored with the connection")
 
 
 def _may_connect(shop: Shop) -> None:
@@ -80,8 +101,9 @@ async def _store(
     *,
     account: str,
     secret: Mapping[str, str] | None,
-    tokens: Any,
+    vault: _Fresh | None,
     facts: Mapping[str, Any],
+    orders: Mapping[str, RemoteOrder] | None = None,
 ) -> ConnectionRow:
     now = service.clock()
     async with service.engine.begin() as connection:
@@ -91,8 +113,8 @@ async def _store(
             system,
             account=account,
             secret=secret,
-            tokens=None if tokens is None else tokens.stored(),
-            renew_at=None if tokens is None else tokens.renew_at,
+            tokens=None if vault is None else vault.kept,
+            renew_at=None if vault is None else vault.renew_at,
             facts=facts,
             shop_key=shop.key,
             now=now,
@@ -103,6 +125,8 @@ async def _store(
         await close_entity(
             connection, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system]
         )
+        for number, order in (orders or {}).items():
+            await _recognise(connection, shop, number, order)
         if system == "uphance":
             await hint(
                 connection,
@@ -117,6 +141,24 @@ async def _store(
             await start_imports(connection, service, shop, {system: row})
     log.info("connected", shop_id=str(shop.id), system=system, fresh=fresh)
     return row
+
+
+async def _recognise(connection: AsyncConnection, shop: Shop, number: str, order: RemoteOrder) -> None:
+    """An order that is there already with our reference (a return, a restored database) is not sent again.
+
+    Its link has no hash, because what was sent is not known any more; the next reading of the order takes the
+    shop's state of then for it (`settle`).
+    """
+    await connection.execute(
+        text(
+            """
+            INSERT INTO links (shop_id, target, kind, key, parent, remote_id, state, note)
+            VALUES (:shop_id, 'uphance', 'order', :number, :number, :remote_id, 'delivered', '{}')
+            ON CONFLICT (shop_id, target, kind, key) DO NOTHING
+            """
+        ),
+        {"shop_id": shop.id, "number": number, "remote_id": str(order.id)},
+    )
 
 
 async def start_imports(
@@ -163,9 +205,7 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
     affected = {RULES[key].affects for key in changed}
     kinds = tuple({kind for key in changed for kind in RULES[key].kinds})
     if "budget" in affected:
-        await service.ledger.set_tariff(
-            shop.id, after.text("budget.tariff"), packages=after.number("budget.packages") or 0
-        )
+        await service.ledger.set_tariff(shop.id, after.text("budget.tariff"), after.number("budget.packages") or 0)
     fresh = await service.shops.get(shop.id)
     rows = await service.connections.of(shop.id)
     async with service.engine.begin() as connection:

@@ -120,6 +120,18 @@ async def put(
     )
 
 
+async def adopt(connection: AsyncConnection, shop_id: ShopId, target: str, drafts: Sequence[Draft]) -> None:
+    """Take *drafts* for what was delivered, where a link does not know what was."""
+    for draft in drafts:
+        await connection.execute(
+            text(
+                "UPDATE links SET hash = :hash WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
+                " AND key = :key AND hash IS NULL"
+            ),
+            {"shop_id": shop_id, "target": target, "kind": draft.kind, "key": draft.key, "hash": draft.hash},
+        )
+
+
 async def withdraw(
     connection: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
 ) -> None:

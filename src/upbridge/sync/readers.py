@@ -25,10 +25,10 @@ from upbridge.sync.runs import (
 from upbridge.sync.service import Service
 from upbridge.sync.settle import BadEntity, Read, settle
 from upbridge.systems.delivery import Shopfront, Target
-from upbridge.systems.trade import Order, Product
+from upbridge.systems.trade import Facts, Order, Product
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
-from upbridge.systems.uphance.catalogue import read_catalogue
+from upbridge.systems.uphance.catalogue import Catalogue
 
 log = structlog.get_logger(__name__)
 
@@ -158,12 +158,12 @@ async def _ask_page(client: UpgatesClient, run: Run, number: int, change: Change
     safety_net = run.purpose is RunPurpose.SAFETY_NET
     if run.kind == "order":
         order_filter = OrderFilter(updated_from=run.since) if safety_net else OrderFilter(created_from=run.since)
-        return await client.orders_page(number, order_filter, purpose=change.purpose)
+        return await client.orders_page(number, filters=order_filter, purpose=change.purpose)
     # The first import asks only for what is on sale; the safety net also wants what has just left the shop.
     product_filter = (
         ProductFilter(updated_from=run.since) if safety_net else ProductFilter(active=True, archived=False)
     )
-    return await client.products_page(number, product_filter, purpose=change.purpose)
+    return await client.products_page(number, filters=product_filter, purpose=change.purpose)
 
 
 async def _announced(connection: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
@@ -226,7 +226,7 @@ async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Compare the number of products on sale with ours; read the whole list only if it differs."""
     client = await service.upgates(shop)
     page = await client.products_page(
-        1, ProductFilter(active=True, archived=False, variants=False), purpose=chunk[0].purpose, size=1
+        1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
     )
     now = service.clock()
     async with service.engine.begin() as connection:
@@ -245,7 +245,9 @@ async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 async def _facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     client = await service.upgates(shop)
-    facts = await client.facts(purpose=chunk[0].purpose)
+    # A webhook tells of languages, price lists and statuses, never of the owner: that is kept then.
+    known = Facts.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
+    facts = await client.facts(chunk[0].purpose, known=known)
     await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=service.clock())
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
@@ -255,11 +257,15 @@ async def _facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
     client = await service.upgates(shop)
-    await reconcile_webhooks(
-        client,
-        url_for=lambda event: service.webhook_url(shop.id, SOURCE, event),
-        name="Upbridge",
-        purpose=chunk[0].purpose,
+    done = await reconcile_webhooks(
+        client, url_for=lambda event: service.webhook_url(shop.id, SOURCE, event), name="Upbridge"
+    )
+    log.info(
+        "webhooks_compared",
+        shop_id=str(shop.id),
+        created=len(done.create),
+        activated=len(done.activate),
+        deleted=len(done.delete),
     )
     await service.shops.mark(shop.id, "subscribed_at", now=service.clock())
     async with service.engine.begin() as connection:
@@ -292,14 +298,14 @@ async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
 async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Read the organisation's SKUs; orders that waited for one of them try again."""
     row = (await service.connections.of(shop.id))["uphance"]
-    changed = await read_catalogue(service.engine, service.uphance(shop, row), shop.id, now=service.clock())
+    refreshed = await Catalogue(service.engine).refresh(shop.id, service.uphance(shop, row))
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, "uphance", chunk)
         await connection.execute(
             text("UPDATE connections SET polled_at = :now WHERE shop_id = :shop_id AND system = 'uphance'"),
             {"now": service.clock(), "shop_id": shop.id},
         )
-        released = await outbox.release(connection, shop.id, "uphance") if changed else 0
+        released = await outbox.release(connection, shop.id, "uphance") if refreshed.matching_changed else 0
     if released:
         await service.wake(shop.id, "push:uphance")
 

@@ -8,13 +8,12 @@ Things may move to an earlier page while a run goes on, if something was deleted
 run goes round once more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.budget.windows import Purpose
@@ -78,7 +77,7 @@ _COLUMNS = (
 )
 
 
-def _run(row: Mapping[str, Any]) -> Run:
+def _run(row: RowMapping) -> Run:
     return Run(
         **{
             **row,

@@ -90,7 +90,7 @@ class Service:
             base_url=self.settings.uphance_url,
             vault=self.connections.vault(shop.id, "uphance"),
             clock=self.clock,
-            organisation=row.facts.get("organisation_id"),
+            organisation=int(row.account),
         )
 
     async def connected(self, shop: Shop) -> dict[str, ConnectionRow]:

@@ -50,6 +50,7 @@ class _Plan:
 
     put: list[Draft] = field(default_factory=list)
     withdraw: set[tuple[str, str]] = field(default_factory=set)
+    adopt: list[Draft] = field(default_factory=list)
     problems: list[NewProblem] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
 
@@ -74,6 +75,7 @@ async def settle(
         waiting = await outbox.queued(connection, shop_id, target.system, parents=parents)
         plan = _plan(target, front, read, links, waiting)
         await outbox.put(connection, sealer, shop_id, target.system, plan.put, priority=priority, now=front.now)
+        await outbox.adopt(connection, shop_id, target.system, plan.adopt)
         await outbox.withdraw(connection, shop_id, target.system, plan.withdraw)
         await close_cured(
             connection,
@@ -117,6 +119,8 @@ def _want(plan: _Plan, draft: Draft, link: Link | None, waiting: outbox.Queued |
     on_its_way = waiting is not None and waiting.state == outbox.SENDING
     if link is None and draft.only_if_known and not on_its_way:
         plan.withdraw.add(place)
+    elif link is not None and link.state == "delivered" and link.hash is None:
+        plan.adopt.append(draft)  # recognised over there when the shop was connected
     elif link is not None and link.hash == draft.hash and not on_its_way:
         plan.withdraw.add(place)  # they have exactly this; what waited is out of date
     else:

@@ -8,7 +8,7 @@ Products are matched, not created. One order after another: each is settled befo
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -110,7 +110,7 @@ class UphanceTarget:
 
     async def push(
         self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
-    ) -> AsyncIterator[list[tuple[Document, Outcome]]]:
+    ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
         """Send one after another; yields each outcome before the next call is made.
 
         What waits for a person is `Parked` without a call. Raises `LoginRefused` (`WrongOrganisation` is one),

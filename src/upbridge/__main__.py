@@ -1,0 +1,5 @@
+"""`python -m upbridge`."""
+
+from upbridge.cli import main
+
+main()

@@ -1,0 +1,160 @@
+"""The web side, assembled: nothing is decided here, nothing happens on import."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from upbridge import __version__, health
+from upbridge.db import Database, open_database
+from upbridge.errors import NotReady, UpbridgeError
+from upbridge.inbox import endpoints as inbox_endpoints
+from upbridge.inbox.addresses import load_addresses
+from upbridge.inbox.service import Inbox, inbox_engine
+from upbridge.kit.clock import Clock, utc_now
+from upbridge.kit.sealed import Sealer
+from upbridge.lifecycle import endpoints as lifecycle_endpoints
+from upbridge.lifecycle.keys import SignatureKeys
+from upbridge.lifecycle.service import LifecycleService
+from upbridge.pages import endpoints as pages_endpoints
+from upbridge.pages.service import Pages
+from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
+from upbridge.shops.connections import Connections
+from upbridge.shops.repository import Shops
+from upbridge.telemetry.logging import configure_logging
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 1.0
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAULT_PORT) -> FastAPI:
+    """The web application; opens the database when it starts and lets go of it when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            database = await stack.enter_async_context(open_database(settings, watch=True))
+            http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
+            await assemble(app, settings, database, http, clock=clock, port=port)
+            stack.push_async_callback(app.state.inbox_engine.dispose)
+            loading = asyncio.create_task(_load_addresses(app, database, Sealer(settings.keys())))
+            stack.callback(loading.cancel)
+            yield
+
+    app = FastAPI(
+        title="Upbridge",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.include_router(health.router)
+    app.include_router(lifecycle_endpoints.router)
+    app.include_router(inbox_endpoints.router)
+    app.include_router(pages_endpoints.router)
+    app.add_exception_handler(UpbridgeError, _expected)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+async def assemble(
+    app: FastAPI,
+    settings: Settings,
+    database: Database,
+    http: httpx.AsyncClient,
+    *,
+    clock: Clock,
+    port: int = DEFAULT_PORT,
+) -> None:
+    """Put what the endpoints need on `app.state`."""
+    sealer = Sealer(settings.keys())
+    shops = Shops(database.engine, sealer)
+    app.state.settings = settings
+    app.state.database = database
+    app.state.clock = clock
+    app.state.addresses = None
+    app.state.inbox_engine = inbox_engine(database.conninfo)
+    app.state.inbox = Inbox(app.state.inbox_engine, clock, coalesce_seconds=settings.coalesce_seconds)
+    app.state.pages = Pages.of(
+        settings,
+        engine=database.engine,
+        shops=shops,
+        connections=Connections(database.engine, sealer),
+        clock=clock,
+        origin=settings.public_origin(port),
+    )
+    app.state.lifecycle = LifecycleService.of(
+        settings,
+        engine=database.engine,
+        shops=shops,
+        keys=SignatureKeys(http, settings.signature_key_url, clock),
+        open_door=app.state.pages.open_door,
+        clock=clock,
+    )
+
+
+async def _load_addresses(app: FastAPI, database: Database, sealer: Sealer) -> None:
+    """The webhook key lies in the database: until that answers, webhooks are asked to come again."""
+    while True:
+        try:
+            app.state.addresses = await load_addresses(database.engine, sealer)
+        except (DBAPIError, OSError) as error:
+            log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+def factory() -> FastAPI:
+    """For the web server's worker processes: settings from the environment."""
+    settings = load_settings()
+    configure_logging(log_format(settings))
+    return create_app(settings)
+
+
+# --- errors -------------------------------------------------------------------------------------------------
+
+
+def _answer(status: int, code: str, detail: str) -> JSONResponse:
+    return JSONResponse({"error": code, "detail": detail}, status_code=status)
+
+
+async def _expected(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, UpbridgeError)
+    if isinstance(error, NotReady):
+        log.warning("not_ready", reason=str(error))
+        return _answer(error.status, error.code, (NotReady.__doc__ or "").strip())
+    return _answer(error.status, error.code, str(error))
+
+
+async def _malformed(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = ", ".join(sorted({".".join(str(part) for part in item["loc"]) for item in error.errors()}))
+    return _answer(400, "bad_request", f"wrong or missing: {fields}")
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(error.status_code, "http", str(error.detail))
+
+
+async def _database(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("database_failed", error=type(error).__name__)
+    return _answer(503, NotReady.code, (NotReady.__doc__ or "").strip())
+
+
+async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    log.error("request_failed", error=type(error).__name__, exc_info=error)
+    return _answer(500, "internal", "something unexpected happened; it was logged")

@@ -1,0 +1,79 @@
+"""The background side, assembled: the service object that workers and commands share."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from procrastinate import App
+
+from upbridge.budget.ledger import Ledger
+from upbridge.db import Database, open_database
+from upbridge.inbox.addresses import WebhookAddresses, load_addresses
+from upbridge.inbox.endpoints import UPHANCE_EVENT
+from upbridge.jobs import create_jobs, waker
+from upbridge.kit.clock import Clock, utc_now
+from upbridge.kit.sealed import Sealer
+from upbridge.schema import ShopId
+from upbridge.settings import DEFAULT_PORT, Settings
+from upbridge.sync.service import Service
+from upbridge.systems.uphance.push import UphanceTarget
+from upbridge.systems.upp.client import UppClient
+from upbridge.systems.upp.push import UppTarget
+
+USER_AGENT = "Upbridge (+https://github.com/upbridge/upbridge)"
+
+
+def webhook_url(origin: str, addresses: WebhookAddresses, shop_id: ShopId, source: str, event: str) -> str:
+    """The secret address at which *source* reaches us for one shop and event."""
+    token = addresses.token(shop_id, source, event)
+    place = f"{source}/{token}" if event == UPHANCE_EVENT else f"{source}/{event}/{token}"
+    return f"{origin}/webhooks/{place}"
+
+
+async def create_service(
+    settings: Settings,
+    database: Database,
+    http: httpx.AsyncClient,
+    jobs: App,
+    *,
+    clock: Clock = utc_now,
+    port: int = DEFAULT_PORT,
+) -> Service:
+    """The collaborators of `sync`, wired. *jobs* has to be open."""
+    sealer = Sealer(settings.keys())
+    addresses = await load_addresses(database.engine, sealer)
+    origin = settings.public_origin(port)
+    return Service(
+        settings=settings,
+        engine=database.engine,
+        sealer=sealer,
+        clock=clock,
+        http=http,
+        ledger=Ledger(database.engine, clock),
+        targets={
+            "upp": UppTarget(UppClient(http, settings.upp_url, clock)),
+            "uphance": UphanceTarget(
+                http=http, base_url=settings.uphance_url, clock=clock, engine=database.engine
+            ),
+        },
+        webhook_url=lambda shop_id, source, event: webhook_url(origin, addresses, shop_id, source, event),
+        wake=waker(jobs),
+    )
+
+
+@asynccontextmanager
+async def running_service(
+    settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int = DEFAULT_PORT
+) -> AsyncIterator[tuple[Service, App, Database]]:
+    """The service with everything open that it needs; closed again at the end."""
+    async with (
+        open_database(settings, pool_size=pool_size, watch=watch) as database,
+        httpx.AsyncClient(
+            follow_redirects=False,
+            headers={"User-Agent": USER_AGENT},
+            limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
+        ) as http,
+    ):
+        jobs = create_jobs(database.conninfo)
+        async with jobs.open_async():
+            yield await create_service(settings, database, http, jobs, port=port), jobs, database

@@ -1,0 +1,56 @@
+"""The program `upbridge`: what operators type. Data goes to standard output, logs and errors to standard error.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or wrong settings. `--json` prints one JSON document whose shape is
+written in docs/cli.md.
+"""
+
+import sys
+
+import typer
+
+from upbridge import __version__
+from upbridge.cli import people, run, shops, tools
+from upbridge.cli.common import console_error
+from upbridge.errors import BadSettings, UpbridgeError
+
+app = typer.Typer(
+    name="upbridge",
+    help="Upbridge: products and orders of Upgates e-shops to Upp.ai and Uphance, stock and shipments back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    *, version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True)
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+run.register(app)
+tools.register(app)
+app.add_typer(shops.app, name="shops")
+app.add_typer(people.problems_app, name="problems")
+app.add_typer(people.changes_app, name="changes")
+app.add_typer(people.outbox_app, name="outbox")
+app.add_typer(tools.cpa_app, name="cpa")
+app.add_typer(tools.keys_app, name="keys")
+
+
+def main() -> None:
+    """Run the program; an expected failure is one line, never a traceback."""
+    try:
+        app()
+    except BadSettings as error:
+        for line in str(error).splitlines():
+            console_error(line)
+        sys.exit(2)
+    except UpbridgeError as error:
+        console_error(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)

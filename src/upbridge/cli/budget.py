@@ -1,0 +1,93 @@
+"""How a budget and a plan look on a terminal and as JSON."""
+
+from typing import Any
+
+from upbridge.budget.forecast import Delay, Plan
+from upbridge.budget.outlook import Outlook
+from upbridge.budget.windows import CAP_PER_DAY, Purpose
+
+
+def outlook_json(outlook: Outlook) -> dict[str, Any]:
+    """A budget as `shops budget --json` prints it."""
+    return {
+        "limits": None if outlook.limits is None else {"hour": outlook.limits.hour, "day": outlook.limits.day},
+        "cap": None if outlook.limits is not None else CAP_PER_DAY,
+        "learned_at": outlook.learned_at,
+        "hour_remaining": outlook.hour_remaining,
+        "day_remaining": outlook.day_remaining,
+        "calls_today": outlook.calls_today,
+        "closed_until": outlook.closed_until,
+        "next_24_hours": outlook.next_24_hours,
+        "hours": [{"at": hour.at, "calls": hour.calls, "pool": hour.pool} for hour in outlook.hours],
+        "calls_by_purpose": _by_purpose(outlook.calls_by_purpose),
+    }
+
+
+def outlook_lines(outlook: Outlook) -> list[str]:
+    """A budget for people."""
+    if outlook.limits is None:
+        lines = [f"limits          none known; our own cap is {CAP_PER_DAY:,} calls a day"]
+    else:
+        source = "from the server's headers" if outlook.learned_at else "from the chosen tariff"
+        lines = [f"limits          {outlook.limits.hour} an hour, then {outlook.limits.day} a day ({source})"]
+    lines += [
+        f"left            {outlook.hour_remaining} this hour, {outlook.day_remaining} in the day's pool",
+        f"made today      {outlook.calls_today}",
+        f"next 24 hours   {outlook.next_24_hours}",
+    ]
+    if outlook.closed_until is not None:
+        lines.append(f"closed until    {outlook.closed_until.astimezone():%Y-%m-%d %H:%M:%S}")
+    used = ", ".join(f"{name} {count}" for name, count in _by_purpose(outlook.calls_by_purpose).items() if count)
+    lines.append(f"last 24 hours   {used or 'no calls'}")
+    return lines
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A simulated day as `plan --json` prints it; delays in seconds."""
+    return {
+        "limits": None if plan.limits is None else {"hour": plan.limits.hour, "day": plan.limits.day},
+        "calls": _by_purpose(plan.calls),
+        "calls_total": plan.calls_total,
+        "order_delay": _delay(plan.orders),
+        "product_delay": _delay(plan.products),
+        "packages_to_buy": plan.packages_to_buy,
+        "import_calls": plan.import_calls,
+        "import_seconds": plan.import_time.total_seconds(),
+    }
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """A simulated day for people."""
+    limits = "no tariff" if plan.limits is None else f"{plan.limits.hour} an hour, {plan.limits.day} a day"
+    match plan.packages_to_buy:
+        case None:
+            advice = "no number of packages brings 95 % of the orders below five minutes"
+        case 0:
+            advice = "none needed"
+        case number:
+            advice = f"buy {number} more, then 95 % of the orders take less than five minutes"
+    calls = ", ".join(f"{name} {count}" for name, count in _by_purpose(plan.calls).items() if count)
+    return [
+        f"limits          {limits}",
+        f"calls a day     {plan.calls_total} ({calls})",
+        f"orders wait     {_words(plan.orders)}",
+        f"products wait   {_words(plan.products)}",
+        f"first import    {plan.import_calls} calls, {plan.import_time}",
+        f"packages        {advice}",
+    ]
+
+
+def _by_purpose(calls: Any) -> dict[str, int]:
+    return {purpose.name.lower(): calls.get(purpose, 0) for purpose in Purpose}
+
+
+def _delay(delay: Delay) -> dict[str, float]:
+    return {
+        "median": delay.median.total_seconds(),
+        "p95": delay.p95.total_seconds(),
+        "max": delay.longest.total_seconds(),
+    }
+
+
+def _words(delay: Delay) -> str:
+    return f"median {delay.median}, p95 {delay.p95}, max {delay.longest}"

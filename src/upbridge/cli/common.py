@@ -1,0 +1,115 @@
+"""What the commands share: opening the service, printing for people and for machines."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from upbridge.background import running_service
+from upbridge.db import current_revision, head_revision
+from upbridge.errors import NotReady
+from upbridge.settings import load_settings, log_format
+from upbridge.sync.service import Service
+from upbridge.telemetry.logging import configure_logging
+
+T = TypeVar("T")
+
+#: Tables and progress for people. Logs go elsewhere, so a pipe sees nothing but the data.
+out = Console(soft_wrap=True)
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+ShopName = Annotated[str, typer.Argument(metavar="SHOP", help="Our id, the Upgates token, or the shop's key.")]
+
+
+def console_error(message: str) -> None:
+    """One line that says what went wrong."""
+    sys.stderr.write(f"error: {message}\n")
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Service]:
+    """The service, over a database whose schema is at head. Raises `NotReady` with what to do."""
+    settings = load_settings()
+    configure_logging(log_format(settings), level=30)
+    async with running_service(settings, pool_size=3) as (service, _jobs, _database):
+        yield service
+
+
+async def need_schema(conninfo: str) -> None:
+    """Raise `NotReady` unless the schema is the one that this code wants."""
+    current = await asyncio.to_thread(current_revision, conninfo)
+    head = head_revision(conninfo)
+    if current != head:
+        raise NotReady(f"the schema is at {current or 'nothing'}, not at {head}: run `upbridge migrate` first")
+
+
+def with_service(work: Callable[[Service], Awaitable[T]]) -> T:
+    """Run *work* with an open service."""
+
+    async def body() -> T:
+        async with opened() as service:
+            return await work(service)
+
+    return run_async(body())
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to the end."""
+    return asyncio.run(coroutine)
+
+
+def plain(value: Any) -> Any:
+    """*value* as JSON has it."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str], empty: str) -> None:
+    """A table for people; *empty* is said where there is nothing."""
+    if not rows:
+        out.print(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(row.get(column)) for column in columns))
+    out.print(table)
+
+
+def cell(value: Any) -> str:
+    """One value of a table."""
+    match value:
+        case None:
+            return "-"
+        case datetime():
+            return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return ", ".join(cell(item) for item in value) or "-"
+        case _:
+            return str(value)

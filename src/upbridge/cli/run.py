@@ -1,0 +1,186 @@
+"""The commands that run something: up, serve, worker, migrate, sandbox, demo, play."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from upbridge.app import create_app
+from upbridge.background import running_service
+from upbridge.cli.common import out, run_async
+from upbridge.db import migrate, open_database
+from upbridge.jobs import run_worker
+from upbridge.settings import DEFAULT_PORT, PREFIX, Settings, load_settings, log_format
+from upbridge.telemetry.logging import configure_logging
+
+log = structlog.get_logger(__name__)
+
+Host = Annotated[str, typer.Option(help="Address to listen at.")]
+Port = Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)]
+Concurrency = Annotated[int, typer.Option(help="Lanes that are worked on at once.", min=1, max=64)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(up)
+    app.command()(serve)
+    app.command()(worker)
+    app.command(name="migrate")(migrate_command)
+    app.command()(sandbox)
+    app.command()(demo)
+    app.command()(play)
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logging(log_format(settings))
+    return settings
+
+
+async def _migrated(settings: Settings) -> str:
+    async with open_database(settings, pool_size=1) as database:
+        return await asyncio.to_thread(migrate, database.conninfo)
+
+
+def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurrency = 4) -> None:
+    """Web and worker in one go; migrates first; brings its own Postgres where none is configured."""
+    settings = _settings()
+    run_async(_migrated(settings))
+    # A process of its own for the worker: mapping a big page must never keep a webhook waiting.
+    environment = {**os.environ}
+    if settings.public_url is None:
+        environment[f"{PREFIX}PUBLIC_URL"] = settings.public_origin(port)
+        environment.setdefault(f"{PREFIX}ALLOW_INSECURE", "1" if settings.allow_insecure else "0")
+    command = [sys.executable, "-m", "upbridge", "worker", "--concurrency", str(concurrency), "--port", str(port)]
+    child = subprocess.Popen(command)  # noqa: S603
+    try:
+        _serve(settings, host=host, port=port, workers=1, watched=child)
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=20)
+        if child.poll() is None:
+            child.kill()
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
+) -> None:
+    """The web side only."""
+    settings = _settings()
+    if settings.embedded:
+        run_async(_migrated(settings))
+    _serve(settings, host=host, port=port, workers=workers)
+
+
+def _serve(
+    settings: Settings, *, host: str, port: int, workers: int, watched: subprocess.Popen[bytes] | None = None
+) -> None:
+    common = {
+        "host": host,
+        "port": port,
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "proxy_headers": True,
+        "timeout_graceful_shutdown": 10,
+    }
+    if workers > 1:
+        uvicorn.run("upbridge.app:factory", factory=True, workers=workers, **common)  # type: ignore[arg-type]
+        return
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, port=port), **common))  # type: ignore[arg-type]
+
+    async def run() -> None:
+        watcher = asyncio.create_task(_end_with(watched, server)) if watched is not None else None
+        await server.serve()
+        if watched is not None and watched.poll() is None:
+            watched.send_signal(signal.SIGTERM)
+        if watcher is not None:
+            await watcher
+
+    run_async(run())
+    if not server.started:
+        raise typer.Exit(1)
+
+
+async def _end_with(child: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+    """A worker that ended ends the whole, so that whoever supervises us starts it all again."""
+    await asyncio.to_thread(child.wait)
+    if not server.should_exit:
+        log.error("worker_ended", exit_code=child.returncode)
+        server.should_exit = True
+
+
+def worker(concurrency: Concurrency = 4, port: Port = DEFAULT_PORT) -> None:
+    """The background side only; any number of them share one Postgres.
+
+    --port: where the web side listens; only used to name it where UPBRIDGE_PUBLIC_URL is not set.
+    """
+    settings = _settings()
+    if settings.embedded:
+        run_async(_migrated(settings))
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with running_service(settings, pool_size=concurrency * 3 + 4, watch=True, port=port) as (
+            service,
+            jobs,
+            _database,
+        ):
+            log.info("worker_started", concurrency=concurrency)
+            await run_worker(jobs, service, concurrency=concurrency, stop=stop)
+            log.info("worker_stopped")
+
+    run_async(work())
+
+
+def migrate_command() -> None:
+    """Bring the database's schema to head (own tables and the job library's); harmless to repeat."""
+    settings = _settings()
+    started = time.monotonic()
+    revision = run_async(_migrated(settings))
+    out.print(f"schema at {revision} ({time.monotonic() - started:.1f} s)")
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(help="First of five ports.", min=1, max=65531)] = 8900,
+    host: Host = "127.0.0.1",
+    addon_url: Annotated[str, typer.Option(help="Where the add-on listens.")] = f"http://localhost:{DEFAULT_PORT}",
+) -> None:
+    """The simulated Upgates (with admin), Upp.ai and Uphance, for development."""
+    from upbridge.sandbox.serve import run_sandbox  # noqa: PLC0415 - a development tool costs a start nothing
+
+    settings = load_settings()
+    token = settings.signature_token.get_secret_value() if settings.signature_token else "sandbox-signature-token"
+    run_sandbox(port=port, host=host, addon_url=addon_url, signature_token=token)
+
+
+def demo(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
+) -> None:
+    """Activate a simulated shop, import it, change it for a day, and compare every copy with its origin."""
+    from upbridge.demo import run_demo  # noqa: PLC0415
+
+    raise typer.Exit(run_demo(json=json))
+
+
+def play() -> None:
+    """Like demo, but stays up for a person: prints the address of the simulated Upgates admin."""
+    from upbridge.demo import run_play  # noqa: PLC0415
+
+    raise typer.Exit(run_play())

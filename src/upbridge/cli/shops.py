@@ -1,0 +1,411 @@
+"""`upbridge shops …`: the shops, their connections, settings, budget, imports."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
+
+from upbridge.care.erasure import erase_shop
+from upbridge.cli.budget import outlook_json, outlook_lines
+from upbridge.cli.common import Json, ShopName, err, out, plain, print_json, print_rows, with_service
+from upbridge.errors import BadRequest, Conflict
+from upbridge.inbox.endpoints import UPHANCE_EVENT
+from upbridge.shops.connections import ConnectionRow
+from upbridge.shops.rules import RULES, Rules, as_text
+from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.sync.connect import change_rules, connect_uphance, connect_upp, start_imports
+from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
+from upbridge.sync.schedule import cast_net
+from upbridge.sync.service import Service
+
+app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
+_PLURAL = {"product": "products", "order": "orders"}
+_POLL_SECONDS = 0.5
+
+Wait = Annotated[bool, typer.Option("--wait", help="Wait, with a progress bar, until it has ended.")]
+
+
+# --- looking ------------------------------------------------------------------------------------------------
+
+
+@app.command("list")
+def list_shops(*, json: Json = False) -> None:
+    """Every shop, with its state and connections."""
+
+    async def work(service: Service) -> list[dict[str, Any]]:
+        return [_line(shop, await service.connections.of(shop.id)) for shop in await service.shops.all()]
+
+    rows = with_service(work)
+    if json:
+        print_json(rows)
+        return
+    people = [
+        {**row, "connections": [f"{one['system']} ({one['state']})" for one in row["connections"]]} for row in rows
+    ]
+    print_rows(
+        people,
+        columns=("key", "name", "state", "version", "connections", "installed_at", "id"),
+        empty="No shop has activated the add-on yet.",
+    )
+
+
+@app.command()
+def show(shop: ShopName, *, json: Json = False) -> None:
+    """One shop: connections, settings, imports, what waits."""
+
+    async def work(service: Service) -> dict[str, Any]:
+        return await describe(service, await service.shops.find(shop))
+
+    value = with_service(work)
+    if json:
+        print_json(value)
+        return
+    for name in ("key", "name", "state", "reason", "token", "api_url", "version", "installed_at", "waiting"):
+        out.print(f"{name:14} {plain(value[name])}")
+    out.print(f"{'uphance hook':14} {value['uphance_webhook_url']}")
+    for one in value["connections"]:
+        out.print(f"{one['system']:14} {one['state']} ({one['account']}) since {plain(one['connected_at'])}")
+    for kind, run in value["imports"].items():
+        out.print(f"{'import':14} {kind}: {run['done']} of {run['total']}, {run['state']}")
+
+
+def _line(shop: Shop, rows: Mapping[str, ConnectionRow]) -> dict[str, Any]:
+    return {
+        "id": shop.id,
+        "key": shop.key,
+        "token": shop.token,
+        "name": shop.name,
+        "state": str(shop.state),
+        "reason": shop.reason,
+        "api_url": shop.api_url,
+        "version": shop.version,
+        "installed_at": shop.installed_at,
+        "connections": [
+            {
+                "system": row.system,
+                "state": str(row.state),
+                "reason": row.reason,
+                "account": row.account,
+                "prefix": row.prefix,
+                "connected_at": row.connected_at,
+            }
+            for row in rows.values()
+        ],
+    }
+
+
+async def describe(service: Service, shop: Shop) -> dict[str, Any]:
+    """A shop as `shops show --json` prints it."""
+    runs = await latest_runs(service.engine, shop.id, RunPurpose.IMPORT)
+    return {
+        **_line(shop, await service.connections.of(shop.id)),
+        "settings": settings_json(shop.rules),
+        "imports": {_PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
+        "waiting": await waiting(service, shop),
+        "parked": await parked(service, shop),
+        "uphance_webhook_url": service.webhook_url(shop.id, "uphance", UPHANCE_EVENT),
+    }
+
+
+def _import(run: Run) -> dict[str, Any]:
+    return {
+        "total": run.total,
+        "done": run.done,
+        "state": str(run.state),
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+
+
+def settings_json(rules: Rules) -> dict[str, Any]:
+    """Settings for machines: true, false and numbers as such, lists and mappings as they would be typed."""
+    return {
+        key: value if isinstance(value := rules.get(key), bool | int) else as_text(value) or None for key in RULES
+    }
+
+
+async def waiting(service: Service, shop: Shop) -> int:
+    """Changes that wait to be read and documents that wait to be delivered; parked ones wait for a person."""
+    return await _count(
+        service,
+        shop,
+        """
+        SELECT (SELECT count(*) FROM changes WHERE shop_id = :id)
+             + (SELECT count(*) FROM documents WHERE shop_id = :id AND state <> 'parked')
+        """,
+    )
+
+
+async def parked(service: Service, shop: Shop) -> int:
+    """Documents that wait for a mapping or a person."""
+    return await _count(service, shop, "SELECT count(*) FROM documents WHERE shop_id = :id AND state = 'parked'")
+
+
+async def _count(service: Service, shop: Shop, query: str) -> int:
+    async with service.engine.connect() as connection:
+        return int(await connection.scalar(text(query), {"id": shop.id}) or 0)
+
+
+# --- connections --------------------------------------------------------------------------------------------
+
+
+@app.command()
+def connect(
+    shop: ShopName,
+    system: Annotated[str, typer.Argument(metavar="upp|uphance")],
+    client_id: Annotated[str | None, typer.Option(help="Upp.ai: the client id of the tenant.")] = None,
+    email: Annotated[str | None, typer.Option(help="Uphance: the user's e-mail.")] = None,
+    organisation: Annotated[int | None, typer.Option(help="Uphance: id of the organisation.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Connect Upp.ai or Uphance. The secret or password is read from standard input; the login is tested before
+    anything is stored. The first import begins by itself.
+    """
+    if system == "upp":
+        if not client_id:
+            raise typer.BadParameter("--client-id is needed", param_hint="--client-id")
+    elif system == "uphance":
+        if not email:
+            raise typer.BadParameter("--email is needed", param_hint="--email")
+    else:
+        raise typer.BadParameter("upp or uphance", param_hint="SYSTEM")
+    secret = _secret("client secret" if system == "upp" else "password")
+
+    async def work(service: Service) -> ConnectionRow:
+        found = await service.shops.find(shop)
+        if system == "upp":
+            return await connect_upp(service, found, client_id=client_id or "", client_secret=secret)
+        return await connect_uphance(service, found, email=email or "", password=secret, organisation=organisation)
+
+    row = with_service(work)
+    if json:
+        print_json({"system": row.system, "state": str(row.state), "account": row.account, "prefix": row.prefix})
+        return
+    out.print(f"{row.system} is connected ({row.account}); the first import has begun.")
+    if row.prefix:
+        out.print(f"Another shop feeds this tenant already: all ids of this shop begin with {row.prefix!r} there.")
+
+
+@app.command()
+def disconnect(shop: ShopName, system: Annotated[str, typer.Argument(metavar="upp|uphance")]) -> None:
+    """Forget a connection and what waits for it; links stay, so that a return doubles nothing."""
+
+    async def work(service: Service) -> None:
+        found = await service.shops.find(shop)
+        if system not in await service.connections.of(found.id):
+            raise Conflict(f"{found.key} is not connected to {system}")
+        await service.connections.disconnect(found.id, system)
+
+    with_service(work)
+    out.print(f"{system} is disconnected.")
+
+
+def _secret(name: str) -> str:
+    if sys.stdin.isatty():
+        err.print(f"{name}: ", end="")
+        import getpass  # noqa: PLC0415 - only where a person types
+
+        value = getpass.getpass("")
+    else:
+        value = sys.stdin.readline()
+    value = value.rstrip("\r\n")
+    if not value:
+        raise BadRequest(f"no {name} came on standard input")
+    return value
+
+
+# --- settings and budget ------------------------------------------------------------------------------------
+
+
+@app.command()
+def settings(
+    shop: ShopName,
+    changes: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Print the shop's settings, or change them; `KEY=` goes back to the default."""
+    texts: dict[str, str] = {}
+    for change in changes or []:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{change!r} is not KEY=VALUE")
+        texts[key.strip()] = value
+
+    async def work(service: Service) -> Rules:
+        found = await service.shops.find(shop)
+        return await change_rules(service, found, texts) if texts else found.rules
+
+    rules = with_service(work)
+    if json:
+        print_json(settings_json(rules))
+        return
+    rows = [
+        {"setting": key, "value": value, "": "" if key in rules.chosen else "default"}
+        for key, value in rules.as_text().items()
+        if not texts or key in texts
+    ]
+    print_rows(rows, columns=("setting", "value", ""), empty="")
+
+
+@app.command()
+def budget(shop: ShopName, *, json: Json = False) -> None:
+    """Limits of the shop's API, what is left, what the next hours hold, who used it."""
+
+    async def work(service: Service) -> Any:
+        found = await service.shops.find(shop)
+        return await service.ledger.outlook(found.id)
+
+    outlook = with_service(work)
+    if json:
+        print_json(outlook_json(outlook))
+        return
+    for line in outlook_lines(outlook):
+        out.print(line)
+
+
+# --- imports ------------------------------------------------------------------------------------------------
+
+
+@app.command("import")
+def import_command(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None:
+    """Start (or resume) the first import again; returns at once unless --wait."""
+
+    async def work(service: Service) -> dict[str, Any]:
+        found = await service.shops.find(shop)
+        rows = await service.connected(found)
+        if not rows:
+            raise Conflict(f"{found.key} is not connected to anything: `upbridge shops connect` first")
+        async with service.engine.begin() as connection:
+            await start_imports(connection, service, found, rows)
+        if wait:
+            await _wait(service, found, RunPurpose.IMPORT, "importing")
+        return await describe(service, found)
+
+    _report(with_service(work), json=json)
+
+
+@app.command()
+def reconcile(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None:
+    """Run the safety net now: find and repair what no webhook announced."""
+
+    async def work(service: Service) -> dict[str, Any]:
+        found = await service.shops.find(shop)
+        async with service.engine.begin() as connection:
+            await cast_net(connection, found.id, now=service.clock())
+        if wait:
+            await _wait(service, found, RunPurpose.SAFETY_NET, "comparing")
+        nets = await latest_runs(service.engine, found.id, RunPurpose.SAFETY_NET)
+        return {
+            **await describe(service, found),
+            "found": {_PLURAL[kind]: run.found for kind, run in nets.items()},
+        }
+
+    _report(with_service(work), json=json)
+
+
+def _report(value: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(value)
+        return
+    for kind, run in value["imports"].items():
+        out.print(f"{kind}: {run['done']} of {run['total'] if run['total'] is not None else '?'}, {run['state']}")
+    for kind, number in value.get("found", {}).items():
+        out.print(f"{kind}: {number} changes that no webhook had announced")
+    out.print(f"waiting: {value['waiting']}, parked: {value['parked']}")
+
+
+async def _wait(service: Service, shop: Shop, purpose: RunPurpose, verb: str) -> None:
+    """Show progress until the runs have ended and everything is delivered or parked."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=not err.is_terminal,
+    ) as progress:
+        bars: dict[str, Any] = {}
+        quiet_since: float | None = None
+        while True:
+            runs = await latest_runs(service.engine, shop.id, purpose)
+            for kind, run in runs.items():
+                bar = bars.setdefault(kind, progress.add_task(f"{verb} {_PLURAL[kind]}", total=None))
+                progress.update(bar, total=run.total, completed=run.done)
+            left = await waiting(service, shop)
+            bar = bars.setdefault("waiting", progress.add_task("still waiting", total=None))
+            progress.update(bar, total=None, completed=left)
+            # Between a change and its documents there is no gap, but a run that ends may start another one.
+            if left == 0 and all(run.state is RunState.DONE for run in runs.values()):
+                quiet_since = quiet_since or time.monotonic()
+                if time.monotonic() - quiet_since >= _POLL_SECONDS:
+                    return
+            else:
+                quiet_since = None
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+# --- states -------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def suspend(shop: ShopName) -> None:
+    """Stop everything for a shop until `resume`; webhooks are still stored."""
+    _change(shop, _suspend, "is suspended")
+
+
+@app.command()
+def resume(shop: ShopName) -> None:
+    """Go on with a suspended shop."""
+    _change(shop, _resume, "goes on")
+
+
+async def _suspend(service: Service, shop: Shop) -> bool:
+    return await service.shops.move(
+        shop.id,
+        to=ShopState.SUSPENDED,
+        among=[ShopState.ACTIVE, ShopState.SUSPENDED],
+        reason=BY_OPERATOR,
+    )
+
+
+async def _resume(service: Service, shop: Shop) -> bool:
+    return await service.shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED])
+
+
+def _change(name: str, change: Callable[[Service, Shop], Awaitable[bool]], done: str) -> None:
+    async def work(service: Service) -> Shop:
+        shop = await service.shops.find(name)
+        if not await change(service, shop):
+            raise Conflict(f"{shop.key} is {shop.state}: nothing to do")
+        return shop
+
+    out.print(f"{with_service(work).key} {done}.")
+
+
+@app.command()
+def erase(
+    shop: ShopName,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a shop and everything that we know about it. There is no way back."""
+
+    async def find(service: Service) -> Shop:
+        return await service.shops.find(shop)
+
+    found = with_service(find)
+    if not yes:
+        typer.confirm(f"Erase {found.key} ({found.name}) with all its settings and links?", abort=True)
+
+    async def work(service: Service) -> Mapping[str, int]:
+        return await erase_shop(service.engine, found.id)
+
+    counts = with_service(work)
+    out.print(f"{found.key} is erased: " + ", ".join(f"{number} {table}" for table, number in counts.items()))
