@@ -1,0 +1,1 @@
+"""The life cycle room: signature, keys, the four calls."""
