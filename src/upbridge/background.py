@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 
 import httpx
 from procrastinate import App
+from sqlalchemy.exc import DBAPIError
 
 from upbridge.budget.ledger import Ledger
-from upbridge.db import Database, open_database
+from upbridge.db import Database, head_revision, open_database, revision_of
+from upbridge.errors import NotReady
 from upbridge.inbox.addresses import WebhookAddresses, load_addresses
 from upbridge.inbox.endpoints import UPHANCE_EVENT
 from upbridge.jobs import create_jobs, waker
@@ -74,6 +76,18 @@ async def running_service(
             limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
         ) as http,
     ):
+        await _need_schema(database)
         jobs = create_jobs(database.conninfo)
         async with jobs.open_async():
             yield await create_service(settings, database, http, jobs, port=port), jobs, database
+
+
+async def _need_schema(database: Database) -> None:
+    """Raise `NotReady`, with what to do, unless the schema is the one that this code wants."""
+    try:
+        current = await revision_of(database.engine)
+    except (DBAPIError, OSError) as error:
+        raise NotReady(f"the database does not answer ({type(error).__name__})") from error
+    head = head_revision(database.conninfo)
+    if current != head:
+        raise NotReady(f"the schema is at {current or 'nothing'}, not at {head}: run `upbridge migrate` first")

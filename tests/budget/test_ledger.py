@@ -1,6 +1,8 @@
 """The ledger on a real Postgres: counted before the call, in at most three slots, corrected by the server."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -225,6 +227,35 @@ async def test_the_slot_of_a_killed_caller_comes_back_when_its_lease_expires(
     clock.now = NOON + LEASE
     await one_call(ledger, shop)
     assert await left(ledger, shop) == (6, 100), "what was spent stays spent"
+
+
+KILLED = """
+import asyncio, os, signal, sys, uuid
+from datetime import datetime
+from sqlalchemy.ext.asyncio import create_async_engine
+from upbridge.budget.ledger import Ledger
+from upbridge.budget.windows import Purpose
+
+async def main(url, shop, now):
+    ledger = Ledger(create_async_engine(url), lambda: datetime.fromisoformat(now))
+    async with ledger.call(uuid.UUID(shop), access="GET /orders", purpose=Purpose.ORDERS):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_what_was_spent_survives_kill_9_between_spend_and_call(
+    database_url: str, ledger: Ledger, shop: ShopId
+) -> None:
+    await ledger.set_tariff(shop, "bronze")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, sqlalchemy_url(database_url), str(shop), NOON.isoformat()
+    )
+    assert await process.wait() == -signal.SIGKILL
+    assert await left(ledger, shop) == (9, 100)
+    assert (await ledger.outlook(shop)).calls_by_purpose[Purpose.ORDERS] == 1
+    assert await sql(ledger, "SELECT count(*) FROM leases") == 1
 
 
 # --- races --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ and deterministically: the same numbers give the same plan.
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 from upbridge.budget.outlook import Outlook, look
@@ -22,7 +22,7 @@ PAGE = 100
 GOAL = timedelta(minutes=5)
 
 #: An ordinary Tuesday; days of 23 and 25 hours are not worth a plan of their own.
-_MIDNIGHT = datetime(2026, 11, 24, tzinfo=PRAGUE)
+_MIDNIGHT = datetime(2026, 11, 24, tzinfo=PRAGUE).astimezone(UTC)
 _DAY = timedelta(days=1)
 #: How busy an e-shop is, hour by hour: little at night, most in the evening.
 _SHOPPERS = (2, 1, 1, 1, 1, 2, 3, 5, 6, 7, 7, 7, 6, 6, 6, 6, 6, 6, 7, 8, 9, 8, 6, 4)
@@ -108,7 +108,7 @@ def finish_time(
 
     Raises `ValueError` if the limits allow no call at all.
     """
-    state, moment, pace = outlook.state, now, timedelta(seconds=seconds_per_call)
+    state, moment, pace = outlook.state, now.astimezone(UTC), timedelta(seconds=seconds_per_call)
     if state.limits is not None and not state.limits.total:
         raise ValueError("the limits allow no call")
     urgent = sum(count for other, count in outlook.calls_by_purpose.items() if other < purpose)
@@ -191,9 +191,11 @@ def _simulate(
     queues = {purpose: _Queue(demand[purpose]) for purpose in sorted(demand)}
     calls = dict.fromkeys(Purpose, 0)
     moment = timedelta(0)
-    while any(queue.next is not None for queue in queues.values()) and moment < 2 * _DAY:
-        oldest = min(queue.next for queue in queues.values() if queue.next is not None)
-        moment = _next_batch(oldest, moment, coalesce)
+    while moment < 2 * _DAY:
+        coming = [at for queue in queues.values() if (at := queue.next()) is not None]
+        if not coming:
+            break
+        moment = _next_batch(min(coming), moment, coalesce)
         now = _MIDNIGHT + moment
         state = state.at(now)
         for purpose, queue in queues.items():
@@ -203,6 +205,8 @@ def _simulate(
                 state = state.spend(made)
                 calls[purpose] += made
                 queue.serve(min(due, made * PAGE), moment)
+            elif due:
+                queue.refused_until = state.free_at(purpose, now) - _MIDNIGHT
     for queue in queues.values():
         queue.serve(queue.waiting, moment)
     return calls, {purpose: queue.waited for purpose, queue in queues.items()}
@@ -214,20 +218,23 @@ class _Queue:
 
     moments: Sequence[timedelta]
     waited: list[timedelta] = field(default_factory=list)
+    refused_until: timedelta = timedelta(0)
 
     @property
     def waiting(self) -> int:
         return len(self.moments) - len(self.waited)
 
-    @property
     def next(self) -> timedelta | None:
-        return self.moments[len(self.waited)] if self.waiting else None
+        """When the next one can be served, gathering aside; None if there is none."""
+        return max(self.moments[len(self.waited)], self.refused_until) if self.waiting else None
 
     def due(self, moment: timedelta) -> int:
+        """How many are to be served now."""
         served = len(self.waited)
-        return bisect_right(self.moments, moment, lo=served) - served
+        return 0 if moment < self.refused_until else bisect_right(self.moments, moment, lo=served) - served
 
     def serve(self, count: int, moment: timedelta) -> None:
+        """Serve the *count* oldest."""
         served = len(self.waited)
         self.waited += [max(moment - came, timedelta(0)) for came in self.moments[served : served + count]]
 

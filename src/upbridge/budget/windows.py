@@ -137,9 +137,9 @@ class State:
 
     def at(self, now: datetime) -> "State":
         """This budget at *now*: windows that ended meanwhile are new. A clock that lags behind opens nothing."""
-        hour, day = max(self.hour_at, hour_start(now)), max(self.day_at, day_start(now))
-        if hour == self.hour_at:
+        if now < self.hour_at + HOUR:
             return self
+        hour, day = hour_start(now), max(self.day_at, day_start(now))
         same_day = day == self.day_at
         return replace(
             self,

@@ -14,8 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from upbridge.background import running_service
-from upbridge.db import current_revision, head_revision
-from upbridge.errors import NotReady
 from upbridge.settings import load_settings, log_format
 from upbridge.sync.service import Service
 from upbridge.telemetry.logging import configure_logging
@@ -42,14 +40,6 @@ async def opened() -> AsyncIterator[Service]:
     configure_logging(log_format(settings), level=30)
     async with running_service(settings, pool_size=3) as (service, _jobs, _database):
         yield service
-
-
-async def need_schema(conninfo: str) -> None:
-    """Raise `NotReady` unless the schema is the one that this code wants."""
-    current = await asyncio.to_thread(current_revision, conninfo)
-    head = head_revision(conninfo)
-    if current != head:
-        raise NotReady(f"the schema is at {current or 'nothing'}, not at {head}: run `upbridge migrate` first")
 
 
 def with_service(work: Callable[[Service], Awaitable[T]]) -> T:

@@ -20,6 +20,7 @@ import psutil
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 MEGABYTE = 1024 * 1024
+KEY_PATH = "/addons/signature/api.signature.pub.key"
 
 
 class Failed(Exception):
@@ -46,20 +47,28 @@ class House:
         return f"http://127.0.0.1:{self.web_port}"
 
     def start_sandbox(self, *, port: int, products: int, orders: int, clock_factor: float) -> None:
-        """Start the simulated systems and learn their addresses."""
+        """Start the simulated systems on five ports from *port*; `wait_for_sandbox` says when they listen."""
         self.directory.mkdir(parents=True, exist_ok=True)
         arguments = [
             *("--port", str(port), "--addon-url", self.web, "--signature-token", self.signature_token),
             *("--products", str(products), "--orders", str(orders), "--clock-factor", str(clock_factor)),
         ]
         command = [sys.executable, "-m", "upbridge.sandbox", *arguments]
-        process = self._spawn("sandbox", command, dict(os.environ), stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        self._spawn("sandbox", command, dict(os.environ), stdout=subprocess.PIPE)
+        names = ("admin", "upgates", "upp", "uphance", "key")
+        self.addresses = {name: f"http://127.0.0.1:{port + place}" for place, name in enumerate(names)}
+        self.addresses["key"] += KEY_PATH
+        self.environment = self._environment()
+
+    def wait_for_sandbox(self) -> None:
+        """Until the simulated systems have said where they listen; that is where we think they do."""
+        stdout = self.processes["sandbox"].stdout
+        assert stdout is not None
+        line = stdout.readline()
         if not line:
             raise Failed(self._ended("sandbox"))
-        self.addresses = json.loads(line)
-        self.environment = self._environment()
+        if json.loads(line) != self.addresses:
+            raise Failed("the simulated systems listen elsewhere than asked for")
 
     def _environment(self) -> dict[str, str]:
         """The settings of the add-on, and nothing of an add-on that this shell may be set up for."""
@@ -229,8 +238,8 @@ def free_port(wanted: int = 0) -> int:
 
 
 def free_range(wanted: int, count: int = 5) -> int:
-    """*wanted* if *count* ports from there are free, else 0: any free ones."""
-    for port in range(wanted, wanted + count):
-        if free_port(port) != port:
-            return 0
-    return wanted
+    """*wanted* if *count* ports from there are free, else the first of as many free ones further up."""
+    for first in range(wanted, 60_000, count):
+        if all(free_port(port) == port for port in range(first, first + count)):
+            return first
+    raise Failed("no five ports in a row are free")

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from upbridge.demo.processes import Failed, House, free_port, free_range, house
 from upbridge.demo.report import Report
 from upbridge.demo.upp_rules import Json
 
+PORT = 8900
 CLOCK_FACTOR = 100.0
 BURST = 20
 IMPORT_SECONDS = 120.0
@@ -72,10 +74,7 @@ def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_p
     try:
         with house(directory, free_port(web_port)) as running:
             console.print("starting …")
-            running.start_sandbox(
-                port=free_range(port), products=products, orders=orders, clock_factor=CLOCK_FACTOR
-            )
-            _start_addon(running)
+            _start(running, port=port, products=products, orders=orders)
             _tell(running, console)
             told: set[str] = set()
             while True:
@@ -93,10 +92,12 @@ def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_p
         return 0
 
 
-def _start_addon(running: House) -> None:
-    running.run("migrate")
+def _start(running: House, *, port: int, products: int, orders: int) -> None:
+    """All processes at once; whichever of them comes first brings the database's schema to head."""
+    running.start_sandbox(port=free_range(port), products=products, orders=orders, clock_factor=CLOCK_FACTOR)
     running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
-    running.start("worker", "worker")
+    running.start("worker", "worker", "--port", str(running.web_port))
+    running.wait_for_sandbox()
     running.wait_ready()
 
 
@@ -136,9 +137,8 @@ class _Demo:
     def run(self, products: int, orders: int) -> None:
         """All steps; what they find goes into the report."""
         with self._step("start"):
-            self.house.start_sandbox(port=0, products=products, orders=orders, clock_factor=CLOCK_FACTOR)
             self.house.watch_memory()
-            _start_addon(self.house)
+            _start(self.house, port=PORT, products=products, orders=orders)
         with self._step("activate and connect"):
             self._activate()
             self._connect()
@@ -168,7 +168,6 @@ class _Demo:
         answer = self.outside.call("POST", f"/shops/{SHOP}/activate")
         if not answer["activated"]:
             raise Failed(f"the activation failed: {answer}")
-        self.key = self._show()["key"]
 
     def _show(self) -> Json:
         found = self.house.run("shops", "show", self.token, "--json")
@@ -177,16 +176,25 @@ class _Demo:
         return found
 
     def _connect(self) -> None:
+        """Both counterparts at once, Uphance with a setting before it, so that old orders go too."""
         credentials = self.outside.shop()["credentials"]
         upp, uphance = credentials["upp"], credentials["uphance"]
         early = (self.activated_at - timedelta(days=60)).isoformat(timespec="seconds")
-        self.house.run("shops", "settings", self.token, f"uphance.orders_from={early}")
-        self.house.run("shops", "connect", self.token, "upp", "--client-id", upp["client_id"], stdin=upp["secret"])
-        self.house.run(
-            *("shops", "connect", self.token, "uphance", "--email", uphance["email"]),
-            *("--organisation", str(uphance["organisation"])),
-            stdin=uphance["password"],
-        )
+
+        def connect_uphance() -> None:
+            self.house.run("shops", "settings", self.token, f"uphance.orders_from={early}")
+            self.house.run(
+                *("shops", "connect", self.token, "uphance", "--email", uphance["email"]),
+                *("--organisation", str(uphance["organisation"])),
+                stdin=uphance["password"],
+            )
+
+        with ThreadPoolExecutor(2) as pool:
+            second = pool.submit(connect_uphance)
+            self.house.run(
+                "shops", "connect", self.token, "upp", "--client-id", upp["client_id"], stdin=upp["secret"]
+            )
+            second.result()
 
     def _first_import(self) -> None:
         expected = self._expected(self.outside.origin())
@@ -202,7 +210,8 @@ class _Demo:
                         self.report.seconds[name] = round(time.monotonic() - started, 2)
 
             self._until_quiet(IMPORT_SECONDS, watch, arrived=lambda: len(expected) <= self._finished(expected))
-        imports = self._show().get("imports", {})
+        shown = self._show()
+        self.key, imports = shown["key"], shown.get("imports", {})
         rows = imports.values() if isinstance(imports, dict) else imports
         unfinished = [row for row in rows if isinstance(row, dict) and row.get("state") not in ("done", None)]
         if unfinished:

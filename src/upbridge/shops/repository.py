@@ -48,14 +48,8 @@ class Installation:
 
 def _shop(row: RowMapping) -> Shop:
     values = dict(row)
-    return Shop(
-        **{
-            **values,
-            "id": ShopId(values["id"]),
-            "state": ShopState(values["state"]),
-            "rules": Rules(values.pop("settings")),
-        }
-    )
+    rules = Rules(values.pop("settings"))
+    return Shop(**{**values, "id": ShopId(values["id"]), "state": ShopState(values["state"]), "rules": rules})
 
 
 class Shops:
