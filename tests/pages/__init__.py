@@ -1,0 +1,1 @@
+"""The pages room: sessions, headers, views, endpoints."""

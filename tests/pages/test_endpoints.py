@@ -1,0 +1,375 @@
+"""The pages as a browser in the admin's frame sees them."""
+
+import html
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.pages.conftest import ORIGIN, Enter, Watch
+from upbridge import schema
+from upbridge.pages.service import Pages, preferred
+from upbridge.schema import ShopId
+from upbridge.texts import LANGUAGES, Texts
+
+COMPANY = 'Móda & "Styl" <s.r.o.>'
+
+
+async def put(engine: AsyncEngine, table: str, *rows: dict[str, Any]) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(insert(schema.metadata.tables[table]), list(rows))
+
+
+def run(shop_id: ShopId, kind: str, **more: Any) -> dict[str, Any]:
+    values = {"state": "running", "total": None, "pages": None, "done": 0}
+    return {"shop_id": shop_id, "kind": kind, "purpose": "import", **values, **more}
+
+
+def document(shop_id: ShopId, target: str, key: str, state: str = "waiting") -> dict[str, Any]:
+    return {
+        "shop_id": shop_id,
+        "target": target,
+        "kind": "order",
+        "key": key,
+        "parent": key,
+        "body": b"",
+        "hash": b"",
+        "state": state,
+        "priority": 1,
+    }
+
+
+class TestEntering:
+    async def test_a_ticket_leads_to_the_start_page_without_any_cookie(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        page = await browser.get(await enter(await make_shop()))
+
+        assert page.status_code == 200
+        assert not browser.cookies
+        assert "set-cookie" not in page.headers
+
+    async def test_the_address_is_of_the_public_origin(self, pages: Pages, make_shop: MakeShop) -> None:
+        assert (await pages.open_door(await make_shop(), "cs")).startswith(f"{ORIGIN}/ui/open/")
+
+    async def test_a_used_ticket_says_how_to_go_on_in_the_visitor_s_language(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
+    ) -> None:
+        address = await pages.open_door(await make_shop(), "sk")
+        await browser.get(address)
+
+        page = await browser.get(address, headers={"Accept-Language": "en"})
+
+        assert page.status_code == 410
+        assert Texts("sk").get("ui.ended.how") in page.text
+
+    async def test_an_expired_ticket_says_how_to_go_on(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages, watch: Watch
+    ) -> None:
+        address = await pages.open_door(await make_shop(), "cs")
+        watch.wait(seconds=61)
+
+        page = await browser.get(address)
+
+        assert page.status_code == 410
+        assert Texts("cs").get("ui.ended.how") in page.text
+
+    async def test_looking_without_opening_does_not_use_a_ticket_up(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
+    ) -> None:
+        address = await pages.open_door(await make_shop(), "cs")
+
+        assert (await browser.head(address)).status_code == 405
+        assert (await browser.get(address)).status_code == 303
+
+    @pytest.mark.parametrize("path", ["/ui/open/{}", "/ui/s/{}/", "/ui/s/{}", "/ui/s/{}/progress"])
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            pytest.param("nobody", id="unknown"),
+            pytest.param("x" * 5000, id="endless"),
+            pytest.param("%00", id="a zero byte"),
+            pytest.param("%ff%fe", id="not UTF-8"),
+            pytest.param("ž", id="not ASCII"),
+            pytest.param("..%2f..", id="dots"),
+        ],
+    )
+    async def test_a_secret_that_is_none_is_answered_by_4xx(
+        self, browser: httpx.AsyncClient, path: str, secret: str
+    ) -> None:
+        page = await browser.get(path.format(secret))
+
+        assert page.status_code in {404, 410}
+
+    async def test_an_expired_session_says_how_to_go_on_and_its_polling_ends(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, watch: Watch
+    ) -> None:
+        address = await enter(await make_shop(), "sk")
+        watch.wait(minutes=31)
+
+        page, poll = await browser.get(address), await browser.get(f"{address}progress")
+
+        assert page.status_code == poll.status_code == 410
+        assert Texts("sk").get("ui.ended.how") in page.text
+        assert set(poll.json()) == {"error", "detail"}
+
+    async def test_the_session_of_an_erased_shop_has_ended(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        address = await enter(await make_shop())
+        async with engine.begin() as connection:
+            await connection.execute(schema.shops.delete())
+
+        assert (await browser.get(address)).status_code == 410
+
+
+class TestTheStartPage:
+    async def test_shows_the_shop_the_company_and_the_support_with_everything_escaped(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        shop_id = await make_shop(key="moda", facts={"company": COMPANY})
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert "Móda &amp; &#34;Styl&#34; &lt;s.r.o.&gt;" in page
+        assert COMPANY not in page
+        assert "<code>moda</code>" in page
+        assert "mailto:support@upbridge.example" in page
+        assert "tel:+420123456789" in page
+        assert "Thank you for activating" in page
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    async def test_speaks_the_language_of_the_opening(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, language: str
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop(), language))).text
+
+        assert f'<html lang="{language}">' in page
+        assert Texts(language).get("ui.steps.heading") in page
+        assert not re.search(r"\bui\.[a-z_]+", page), "a key without a text"
+
+    @pytest.mark.parametrize(
+        ("columns", "state"),
+        [
+            ({"state": "active"}, "active"),
+            ({"state": "suspended", "reason": "refused"}, "suspended"),
+            ({"state": "suspended", "reason": "operator"}, "suspended_operator"),
+            ({"state": "uninstalling"}, "uninstalling"),
+            ({"state": "uninstalled"}, "uninstalled"),
+        ],
+    )
+    async def test_says_the_state_of_the_shop(
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        columns: dict[str, Any],
+        state: str,
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop(**columns)))).text
+
+        assert Texts("en").get(f"ui.state.{state}") in html.unescape(page)
+
+    async def test_shows_how_far_the_first_import_is(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await put(engine, "runs", run(shop_id, "product", total=1200, done=300))
+        await put(engine, "runs", run(shop_id, "order", total=1400, done=1400, state="done"))
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert 'id="bar-product" value="300" max="1200"' in page
+        assert "300 of 1,200 read" in page
+        assert "Done, 1,400 read" in page
+
+    async def test_a_bar_never_passes_its_end(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await put(engine, "runs", run(shop_id, "product", total=10, done=12))
+        await put(engine, "runs", run(shop_id, "order", total=0, done=0, state="done"))
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert 'id="bar-product" value="10" max="10"' in page
+        assert 'id="bar-order" value="1" max="1"' in page
+
+    async def test_shows_what_waits_of_this_shop_alone(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+        for owner, number in ((shop_id, 1), (other, 5)):
+            for key in map(str, range(number)):
+                change = {"source": "upgates", "kind": "order", "key": key, "origin": "webhook", "priority": 1}
+                await put(engine, "changes", {"shop_id": owner, **change})
+                await put(engine, "documents", document(owner, "upp", key))
+                await put(engine, "documents", document(owner, "uphance", key, "parked"))
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert 'id="waiting-changes">1 change<' in page
+        assert 'id="waiting-upp">1 record<' in page
+        assert 'id="waiting-uphance">Nothing<' in page
+        assert 'id="waiting-parked">1 record, see the problems<' in page
+
+    async def test_shows_the_newest_problems_in_words_and_how_many_there_are(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await put(
+            engine,
+            "problems",
+            *(
+                {
+                    "shop_id": shop_id,
+                    "stage": "map",
+                    "key": "nobody.knows.this",
+                    "target": "upp",
+                    "kind": "order",
+                    "entity": f"2026-{number:03}",
+                    "parent": f"2026-{number:03}",
+                    "params": {"name": "<b>"},
+                    "message": f"words for the operator {number} <script>",
+                    "since": NOON,
+                }
+                for number in range(23)
+            ),
+        )
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert "23 open problems" in page
+        assert "words for the operator 22 &lt;script&gt;" in page
+        assert page.count("words for the operator") == 20
+        assert page.index("2026-022") < page.index("2026-003")
+
+    async def test_shows_the_connections_and_the_steps_that_are_done(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop(facts={"company": "Móda"})
+        row = {"shop_id": shop_id, "account": "a", "connected_at": NOON}
+        await put(engine, "connections", {**row, "system": "upp", "state": "connected"})
+        await put(engine, "connections", {**row, "system": "uphance", "state": "broken"})
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        done = re.findall(r'id="step-(\w+)">Done<', page)
+        assert done == ["activated", "paired", "upp"]
+        assert "Connected since" in page
+        assert "The login stopped working" in page
+
+    async def test_holds_nothing_inline_and_asks_no_other_origin(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop()))).text
+
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", page)
+        assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page)
+
+    async def test_two_shops_never_see_each_other(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        first, second = await make_shop(key="first"), await make_shop(key="second")
+        one, other = await enter(first), await enter(second)
+
+        assert "<code>first</code>" in (await browser.get(one)).text
+        assert "<code>second</code>" in (await browser.get(other)).text
+
+
+class TestProgress:
+    async def test_says_the_same_as_the_page(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        address = await enter(shop_id, "cs")
+        await put(engine, "runs", run(shop_id, "product", total=1200, done=300))
+
+        answer = (await browser.get(f"{address}progress")).json()
+        page = (await browser.get(address)).text
+
+        assert answer["bars"]["bar-product"] == {"value": 300, "max": 1200}
+        assert answer["settled"] is False
+        for element, words in answer["texts"].items():
+            assert re.search(rf'id="{element}">{re.escape(words)}<', page), element
+
+    async def test_settles_when_nothing_moves(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        address = await enter(await make_shop())
+
+        assert (await browser.get(f"{address}progress")).json()["settled"] is True
+
+
+class TestHeaders:
+    async def test_every_page_is_protected(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages
+    ) -> None:
+        address = await enter(await make_shop())
+        ticket = await pages.open_door(await make_shop(), "cs")
+
+        for path in (address, f"{address}progress", ticket, ticket, "/ui/s/nobody/", "/ui/", "/ui/nothing/here"):
+            headers = (await browser.get(path)).headers
+            assert "frame-ancestors https://*.upgates.com" in headers["content-security-policy"], path
+            assert headers["referrer-policy"] == "no-referrer", path
+            assert headers["x-content-type-options"] == "nosniff", path
+            assert headers["cache-control"] == "no-store", path
+
+    async def test_static_files_may_be_kept_for_ever_under_their_hash(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop()))).text
+        addresses = re.findall(r'(?:src|href)="(/ui/static/[^"]+)"', page)
+
+        assert len(addresses) == 2
+        for address in addresses:
+            response = await browser.get(address)
+            assert response.status_code == 200
+            assert "immutable" in response.headers["cache-control"]
+            assert response.headers["content-type"].split(";")[0] in {"text/css", "text/javascript"}
+            again = await browser.get(address, headers={"If-None-Match": response.headers["etag"]})
+            assert again.status_code == 304
+
+    async def test_static_files_without_the_right_hash_are_asked_for_again(
+        self, browser: httpx.AsyncClient
+    ) -> None:
+        assert (await browser.get("/ui/static/pages.css?v=old")).headers["cache-control"] == "no-cache"
+
+    @pytest.mark.parametrize("name", ["nothing.css", "..%2fbase.html", "%2e%2e", "base.html"])
+    async def test_nothing_but_static_files_is_served_as_such(self, browser: httpx.AsyncClient, name: str) -> None:
+        assert (await browser.get(f"/ui/static/{name}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("cs-CZ,cs;q=0.9,en;q=0.8", "cs"),
+        ("de,sk;q=0.5,en;q=0.9", "en"),
+        ("sk;q=x,cs;q=0", "en"),
+        ("SK", "sk"),
+        (";;;,,,q=", "en"),
+    ],
+)
+def test_a_browser_s_wish_is_heard(header: str, language: str) -> None:
+    assert preferred(header) == language
+
+
+async def test_a_page_is_no_slower_for_a_big_shop(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    """Not a benchmark: it fails when a page reads rows that it only counts."""
+    shop_id = await make_shop()
+    await put(engine, "documents", *(document(shop_id, "upp", str(number)) for number in range(5000)))
+    address = await enter(shop_id)
+    await browser.get(address)
+
+    response = await browser.get(address)
+
+    assert "5,000 records" in response.text
+    assert response.elapsed < timedelta(seconds=0.5)
