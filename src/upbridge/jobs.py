@@ -148,6 +148,7 @@ async def rescue_once(app: App, engine: AsyncEngine) -> int:
 
 async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyncio.Event) -> None:
     """Work until *stop* is set. Comes back by itself after the database was away."""
+    register(app, service)
     loops = [
         asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
         asyncio.create_task(_repeat("rescue", RESCUE_SECONDS, lambda: rescue_once(app, service.engine))),

@@ -3,6 +3,7 @@
 import contextlib
 import json as json_
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -44,6 +46,7 @@ def run_demo(
     if keep and directory.exists():
         shutil.rmtree(directory)
     report, good = Report(), False
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with house(directory, free_port()) as running, httpx.Client(trust_env=False, timeout=60) as client:
             _Demo(running, client, console, report, changes).run(products, orders)
@@ -71,6 +74,7 @@ def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_p
     console = Console()
     directory = Path("var/play").resolve()
     shutil.rmtree(directory, ignore_errors=True)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with house(directory, free_port(web_port)) as running:
             console.print("starting …")
@@ -90,6 +94,11 @@ def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_p
     except KeyboardInterrupt:
         console.print("stopped")
         return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends us as Ctrl-C does: the children first."""
+    raise KeyboardInterrupt
 
 
 def _start(running: House, *, port: int, products: int, orders: int) -> None:

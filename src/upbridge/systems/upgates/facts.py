@@ -1,7 +1,6 @@
 """What rarely changes about a shop, put together from six small answers (R52)."""
 
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from upbridge.systems.trade import Facts
 from upbridge.systems.upgates.fields import Flag, Many, One, Raw, Whole, Wire, Words, read
@@ -139,7 +138,7 @@ def parse_status(raw: Raw) -> Piece:
     """
     rights: dict[str, str] = {}
     for row in read(_Services, raw, "status").services:
-        endpoint = urlsplit(row.url).path.rstrip("/").rpartition("/")[2] if row.url else row.service
+        endpoint = row.url.partition("?")[0].rstrip("/").rpartition("/")[2] if row.url else row.service
         if endpoint and row.privilege:
             rights[endpoint.lower()] = row.privilege.lower()
     return {"rights": rights}

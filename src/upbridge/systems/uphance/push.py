@@ -7,6 +7,7 @@
 Products are matched, not created. One order after another: each is settled before the next call.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ from upbridge.systems.delivery import (
 )
 from upbridge.systems.trade import Order
 from upbridge.systems.uphance.catalogue import Catalogue
-from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.content import canceled, differences, mark, trace
 from upbridge.systems.uphance.creation import (
     CUSTOMERS,
@@ -73,16 +74,25 @@ class UphanceTarget:
 
     system = "uphance"
 
-    def __init__(self, http: httpx.AsyncClient, base_url: str, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        base_url: str,
+        engine: AsyncEngine,
+        clock: Clock,
+        *,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self._http = http
         self._base = base_url
         self._catalogue = Catalogue(engine)
         self._clock = clock
+        self._sleep = sleep
 
     def client(self, connection: Connection, vault: Vault) -> UphanceClient:
         """A client for one piece of work on *connection*, bound to its organisation."""
         chosen = (connection.facts.get("organisation") or {}).get("id") or connection.account
-        return UphanceClient(self._http, self._base, vault, self._clock, whole(chosen))
+        return UphanceClient(self._http, self._base, vault, self._clock, whole(chosen), sleep=self._sleep)
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         """The sales order of an order; nothing of a product (products are matched only).
