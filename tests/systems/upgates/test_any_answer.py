@@ -1,0 +1,110 @@
+"""Whatever Upgates answers: an entity is read or refused with a reason, and what was read can be stored."""
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.systems.upgates.making import raw_line, raw_order, raw_prices, raw_product, raw_variant
+from tests.systems.upgates.test_facts import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
+from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, plan
+from upbridge.systems.upgates.wire import build_facts, loads, parse_list, parse_order, parse_product
+
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+    | st.sampled_from(["1e400", "-1", "NaN", "9" * 40, "\ud800", "a\0b", "2024-13-01", "0000-00-00", -100, 1e308]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+DISCOUNTS = {"code": "S", "discounts": [{"price": 1, "price_with_vat": 1, "price_without_vat": 1, "vat": 21}]}
+PRODUCT = raw_product(variants=[raw_variant(prices=[raw_prices()]), raw_variant(variant_id=5002, stock=3)])
+ORDER = raw_order(
+    products=[
+        raw_line(),
+        raw_line(type="gift"),
+        raw_line(configurations=[{"name": "n", "values": [{"value": "v"}]}]),
+    ],
+    discount_voucher=DISCOUNTS,
+    loyalty_points=DISCOUNTS,
+)
+FACTS = {
+    "owner": OWNER,
+    "languages": LANGUAGES,
+    "pricelists": PRICELISTS,
+    "config": CONFIG,
+    "order_statuses": STATUSES,
+    "status": STATUS,
+}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path to everything inside *value*."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, part in inside for found in [(*path, key), *places(part, (*path, key))]]
+
+
+def replaced(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
+    """A copy of *value* with *junk* at *path*, as it comes out of the JSON of an answer."""
+    changed = copy.deepcopy(value)
+    target = changed
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = junk
+    return loads(json.dumps(changed).encode())
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(places(PRODUCT)), JUNK)
+def test_a_product_with_anything_anywhere(path: tuple[Any, ...], junk: Any) -> None:
+    good, bad = parse_list([replaced(PRODUCT, path, junk)], parse_product)
+
+    assert len(good) + len(bad) == 1
+    for product in good:
+        assert product.model_dump_json().encode()
+        assert "\\u0000" not in product.model_dump_json()
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(places(ORDER)), JUNK)
+def test_an_order_with_anything_anywhere(path: tuple[Any, ...], junk: Any) -> None:
+    good, bad = parse_list([replaced(ORDER, path, junk)], parse_order)
+
+    assert len(good) + len(bad) == 1
+    for order in good:
+        assert order.model_dump_json().encode()
+        assert "\\u0000" not in order.model_dump_json()
+
+
+@given(JUNK)
+def test_a_list_of_anything(junk: Any) -> None:
+    parse_list(junk, parse_product)
+    parse_list([junk, junk], parse_order)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(places(FACTS)), JUNK)
+def test_facts_with_anything_anywhere(path: tuple[Any, ...], junk: Any) -> None:
+    raw = replaced(FACTS, path, junk)
+    if not all(isinstance(answer, dict) for answer in raw.values()):
+        return  # the client takes JSON objects only
+    good, bad = parse_list([raw], lambda answers: build_facts(**answers))
+
+    assert len(good) + len(bad) == 1
+    for facts in good:
+        assert facts.model_dump_json().encode()
+
+
+@given(st.lists(st.fixed_dictionaries({"id": st.integers(), "event": st.text(), "url": st.text()})))
+def test_webhooks_of_anything_are_left_alone(rows: list[Any]) -> None:
+    hooks = [Webhook.model_validate(row) for row in rows if abs(row["id"]) < 2**62]
+    events = [WebhookEvent(name="Orders.update")]
+
+    actions = plan(events, hooks, ours="https://a/webhooks/upgates/", url_for=lambda event: f"https://a/{event}")
+
+    assert actions.delete == ()
