@@ -1,0 +1,223 @@
+"""A tiny Uphance in memory, at the transport: it applies writes and can lose its answers."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from upbridge.systems.delivery import Link
+from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.tokens import Tokens
+
+Hook = Callable[[httpx.Request], httpx.Response | Exception | None]
+BASE = "https://uphance.test"
+Row = dict[str, Any]
+
+
+@dataclass
+class FakeClock:
+    """A clock that a test moves."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **amount: float) -> None:
+        self.now += timedelta(**amount)
+
+
+@dataclass
+class FakeVault:
+    """A connection's secrets, in the open."""
+
+    kept: Mapping[str, Any] | None = None
+    renew_at: datetime | None = None
+    facts: Mapping[str, Any] | None = None
+
+    async def secret(self) -> Mapping[str, str]:
+        return {}
+
+    async def tokens(self) -> Mapping[str, Any] | None:
+        return self.kept
+
+    async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
+        self.kept, self.renew_at = tokens, renew_at
+
+    async def save_facts(self, facts: Mapping[str, Any]) -> None:
+        self.facts = facts
+
+
+@dataclass
+class FakeLinks:
+    """Links in memory; `history` has every state that was saved."""
+
+    rows: dict[tuple[str, str], Link] = field(default_factory=dict)
+    history: list[tuple[str, str]] = field(default_factory=list)
+
+    async def get(self, kind: str, key: str) -> Link | None:
+        return self.rows.get((kind, key))
+
+    async def save(self, link: Link) -> None:
+        self.rows[link.kind, link.key] = link
+        self.history.append((link.kind, link.state))
+
+    async def high_water(self, kind: str) -> int | None:
+        found = [link for (row_kind, _), link in self.rows.items() if row_kind == kind]
+        numbers = [link.high_water for link in found if link.high_water is not None]
+        numbers += [int(link.remote_id) for link in found if link.remote_id is not None]
+        return max(numbers, default=None)
+
+
+@dataclass
+class FakeUphance:
+    """The server: `before` may break a request unapplied, `after` may lose the answer of an applied one."""
+
+    clock: FakeClock
+    organisation: int = 5
+    page: int = 100
+    honours_since_id: bool = True
+    life: int = 604_800
+    rotates: bool = True
+    before: Hook = lambda _: None
+    after: Hook = lambda _: None
+    orders: list[Row] = field(default_factory=list)
+    customers: list[Row] = field(default_factory=list)
+    products: list[Row] = field(default_factory=list)
+    tickets: list[Row] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
+    chosen: dict[str, int] = field(default_factory=dict)
+    alive: dict[str, str] = field(default_factory=lambda: {"token-0": "refresh-0"})
+    dead: set[str] = field(default_factory=set)
+    next_id: int = 1000
+    late: list[tuple[datetime, httpx.Request]] = field(default_factory=list)
+    """Requests that nobody waits for any more, and when they will be applied after all."""
+
+    def http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.handle))
+
+    def vault(self) -> FakeVault:
+        tokens = Tokens("token-0", "refresh-0", self.clock() + timedelta(days=5))
+        return FakeVault(tokens.stored(), tokens.renew_at)
+
+    def client(self, vault: FakeVault | None = None, organisation: int | None = 5) -> UphanceClient:
+        return UphanceClient(self.http(), BASE, vault or self.vault(), self.clock, organisation, sleep=self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        """Nobody really waits: the clock moves."""
+        self.clock.forward(seconds=seconds)
+
+    def made(self, path: str) -> int:
+        """How many requests went to "METHOD /path"."""
+        return sum(call == path for call in self.calls)
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        self.calls.append(f"{request.method} {request.url.path}")
+        self.bodies.append(json.loads(request.content) if request.content else None)
+        for due in [one for one in self.late if one[0] <= self.clock()]:
+            self.late.remove(due)
+            self.answer(due[1])
+        for hook in (self.before, None, self.after):
+            if hook is None:
+                answer = self.answer(request)
+                continue
+            broken = hook(request)
+            if isinstance(broken, Exception):
+                raise broken
+            if broken is not None:
+                return broken
+        return answer
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path, body = request.url.path, json.loads(request.content) if request.content else {}
+        if path == "/oauth/token":
+            return self.grant(body)
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token not in self.alive:
+            return httpx.Response(401, json={"error": "unauthorized"})
+        if (special := self.outside(f"{request.method} {path}", token, body)) is not None:
+            return special
+        if token not in self.chosen:
+            return httpx.Response(403, json={"error": "no organisation"})
+        return self.inside(request, body)
+
+    def outside(self, call: str, token: str, body: Any) -> httpx.Response | None:
+        """What needs no organisation."""
+        match call:
+            case "POST /oauth/revoke_tokens":
+                self.dead.update(body.get("tokens") or [token])
+                return httpx.Response(200, json={})
+            case "GET /organisations":
+                return httpx.Response(200, json={"organisations": [{"id": 5, "name": "Hemline Ltd"}]})
+            case "POST /organisations/set_current_org":
+                self.chosen[token] = body["organizationId"]
+                return httpx.Response(201, json={"Status": "Updated"})
+        return None
+
+    def inside(self, request: httpx.Request, body: Any) -> httpx.Response:
+        path = request.url.path
+        lists = {"/sales_orders": self.orders, "/products": self.products, "/pick_tickets": self.tickets}
+        short: dict[str, list[Row]] = {
+            "/channels": [{"channel_ID": 3, "channel_name": "Web CZ", "currency": "CZK"}],
+            "/seasons": [{"id": 9, "name": "AW26"}],
+        }
+        if request.method == "POST":
+            if path == "/customers":
+                return self.create(self.customers, body["customer"], "customer")
+            row = {**body["sales_order"], "order_number": f"S{self.next_id}", "status": "draft"}
+            return self.create(self.orders, {**row, "organisation_id": self.organisation})
+        if path in short:
+            return httpx.Response(200, json={path[1:]: short[path]})
+        if path == "/customers":
+            return self.listed(request, "customers", self.customers, filtered=False)
+        if path in lists:
+            return self.listed(request, path[1:], lists[path])
+        return httpx.Response(404, json={"error": "not found"})
+
+    def create(self, rows: list[Row], row: dict[str, Any], wrapped: str | None = None) -> httpx.Response:
+        made = {**row, "id": self.next_id}
+        self.next_id += 1
+        rows.append(made)
+        return httpx.Response(201, json={wrapped: made} if wrapped else made)
+
+    def listed(
+        self, request: httpx.Request, name: str, rows: list[Row], *, filtered: bool = True
+    ) -> httpx.Response:
+        since = request.url.params.get("since_id")
+        if since is not None and filtered and self.honours_since_id:
+            rows = [row for row in rows if row["id"] > int(since)]
+        number, pages = int(request.url.params.get("page", 1)), max(1, -(-len(rows) // self.page))
+        meta = {
+            "current_page": number,
+            "next_page": number + 1 if number < pages else None,
+            "total_pages": pages,
+            "total_count": len(rows),
+        }
+        return httpx.Response(200, json={name: rows[(number - 1) * self.page : number * self.page], "meta": meta})
+
+    def grant(self, body: Mapping[str, Any]) -> httpx.Response:
+        if body["grant_type"] == "password":
+            if body["password"] != "right":
+                return httpx.Response(401, json={"error": "invalid_grant", "echo": body["password"]})
+        else:
+            old = next((token for token, refresh in self.alive.items() if refresh == body["refresh_token"]), None)
+            if old is None:
+                return httpx.Response(400, json={"error": "invalid_grant"})
+            if self.rotates:
+                del self.alive[old]
+        token = f"token-{len(self.calls)}"
+        self.alive[token] = f"refresh-{len(self.calls)}"
+        return httpx.Response(
+            200,
+            json={
+                "access_token": token,
+                "token_type": "Bearer",
+                "expires_in": self.life,
+                "refresh_token": self.alive[token],
+                "created_at": int(self.clock().timestamp()),
+            },
+        )

@@ -1,0 +1,162 @@
+"""The copy of Uphance's SKUs: whole or not at all, and found again by code and EAN."""
+
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from tests.systems.uphance.builders import NOON, line
+from tests.systems.uphance.fake import FakeClock, FakeUphance
+from upbridge import schema
+from upbridge.errors import Unreachable
+from upbridge.systems.uphance.catalogue import Catalogue, Refreshed
+from upbridge.systems.uphance.matching import Miss, Sku
+from upbridge.systems.uphance.pull import connect_facts, existing_orders, pick_tickets
+
+
+def product(number: int, *skus: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": f"Thing {number}",
+        "season_id": 9,
+        "variations": [{"id": number + 1, "color": "Red", "skus": list(skus)}],
+    }
+
+
+def row(number: int, code: str | None = None, ean: str | None = None, stock: int = 1) -> dict[str, Any]:
+    return {"id": number, "size": "S", "sku_number": code, "ean": ean, "in_stock": stock}
+
+
+@pytest.fixture
+def uphance() -> FakeUphance:
+    uphance = FakeUphance(FakeClock(NOON), page=2)
+    uphance.products = [product(10 * number, row(number, f"A{number}", f"00{number}")) for number in range(1, 6)]
+    return uphance
+
+
+@pytest.fixture
+def catalogue(engine: AsyncEngine) -> Catalogue:
+    return Catalogue(engine)
+
+
+async def test_all_pages_become_the_copy(uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop) -> None:
+    shop = await make_shop()
+
+    assert await catalogue.refresh(shop, uphance.client()) == Refreshed(5, changed=True, matching_changed=True)
+    assert [level.sku_id async for portion in catalogue.stock(shop) for level in portion] == [1, 2, 3, 4, 5]
+
+
+async def test_the_same_again_changes_nothing_and_stock_alone_matches_nobody_anew(
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop
+) -> None:
+    shop = await make_shop()
+    await catalogue.refresh(shop, uphance.client())
+
+    same = await catalogue.refresh(shop, uphance.client())
+    uphance.products[0]["variations"][0]["skus"][0]["in_stock"] = 7
+    stock = await catalogue.refresh(shop, uphance.client())
+    uphance.products[0]["variations"][0]["skus"][0]["ean"] = "77"
+    ean = await catalogue.refresh(shop, uphance.client())
+
+    assert same == Refreshed(5, changed=False, matching_changed=False)
+    assert stock == Refreshed(5, changed=True, matching_changed=False)
+    assert ean == Refreshed(5, changed=True, matching_changed=True)
+    levels = [level async for portion in catalogue.stock(shop) for level in portion]
+    assert (levels[0].in_stock, levels[0].ean) == (7, "77")
+
+
+async def test_what_is_gone_over_there_goes_here_and_other_shops_keep_theirs(
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop
+) -> None:
+    shop, other = await make_shop(), await make_shop()
+    for one in (shop, other):
+        await catalogue.refresh(one, uphance.client())
+    del uphance.products[1:]
+
+    assert await catalogue.refresh(shop, uphance.client()) == Refreshed(1, changed=True, matching_changed=True)
+    assert [level.sku_id async for portion in catalogue.stock(shop) for level in portion] == [1]
+    assert len([level async for portion in catalogue.stock(other) for level in portion]) == 5
+
+
+async def test_a_read_that_breaks_off_changes_nothing(
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop
+) -> None:
+    shop = await make_shop()
+    await catalogue.refresh(shop, uphance.client())
+    del uphance.products[1:3]
+    uphance.before = lambda request: httpx.ReadTimeout("slow") if request.url.params.get("page") == "2" else None
+
+    with pytest.raises(Unreachable):
+        await catalogue.refresh(shop, uphance.client())
+
+    assert len([level async for portion in catalogue.stock(shop) for level in portion]) == 5
+
+
+async def test_a_batch_of_lines_is_looked_up_at_once(
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+) -> None:
+    shop = await make_shop()
+    uphance.products.append(product(900, row(90, "ČEPICE", "0123"), row(91, "x", "0123"), row(92, "a5")))
+    await catalogue.refresh(shop, uphance.client())
+    owned = {"v-50": "004", "v-51": None}
+    async with engine.begin() as connection:
+        for key, ean in owned.items():
+            flags = {"stock_own": False, "active": True, "listed": True}
+            values = {"shop_id": shop, "key": key, "ean": ean, "product_id": 1, **flags}
+            await connection.execute(insert(schema.items).values(values))
+    lines = {
+        "by code": line(" a1 "),
+        "by code beyond ASCII": line("ČEPICE"),
+        "by ean": line("NO", ean="002"),
+        "by the variant's own ean": line(None, ean="004", variant_id=50),
+        "by an inherited ean": line(None, ean="004", variant_id=51),
+        "by an ean of a variant not read": line(None, ean="004", variant_id=52),
+        "doubled ean": line(None, ean="0123"),
+        "doubled code": line("A5"),
+        "ean without its zeros": line(None, ean="2"),
+        "nothing": line(None),
+    }
+
+    book = await catalogue.book(shop, lines.values())
+
+    found = {name: book.match(one) for name, one in lines.items()}
+    assert {name: match.sku_id if isinstance(match, Sku) else match for name, match in found.items()} == {
+        "by code": 1,
+        "by code beyond ASCII": 90,
+        "by ean": 2,
+        "by the variant's own ean": 4,
+        "by an inherited ean": Miss.UNKNOWN,
+        "by an ean of a variant not read": Miss.NOT_READ,
+        "doubled ean": Miss.AMBIGUOUS,
+        "doubled code": Miss.AMBIGUOUS,
+        "ean without its zeros": Miss.UNKNOWN,
+        "nothing": Miss.UNKNOWN,
+    }
+
+
+async def test_the_facts_of_a_connection_are_what_settings_are_chosen_from(uphance: FakeUphance) -> None:
+    assert await connect_facts(uphance.client(), organisation=5) == {
+        "organisation": {"id": 5, "name": "Hemline Ltd"},
+        "channels": [{"id": 3, "name": "Web CZ", "currency": "CZK"}],
+        "seasons": [{"id": 9, "name": "AW26"}],
+    }
+
+
+async def test_our_own_orders_are_recognised_by_their_reference(uphance: FakeUphance) -> None:
+    references = ["UPG-shop-1", None, "UPG-other-1", "PO 7", "UPG-shop-2", "UPG-shop-1", "UPG-shop-"]
+    uphance.orders = [{"id": place, "purchase_order_ref": text} for place, text in enumerate(references, start=1)]
+
+    found = await existing_orders(uphance.client(), "shop")
+
+    assert {number: remote.id for number, remote in found.items()} == {"1": 1, "2": 5}
+
+
+async def test_pick_tickets_are_read_from_an_id_on(uphance: FakeUphance) -> None:
+    uphance.tickets = [{"id": number, "sale_id": 1} for number in range(1, 6)]
+
+    found = [ticket.id async for page in pick_tickets(uphance.client(), since_id=3) for ticket in page]
+
+    assert found == [4, 5]

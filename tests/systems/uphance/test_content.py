@@ -1,0 +1,77 @@
+"""What counts as a change of an order, and how it is told."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.systems.uphance.builders import EVA, HOME, NOON, OFFICE, SHOP_FACTS, charge, line, order, voucher
+from upbridge.kit.text import canonical
+from upbridge.systems.uphance.content import canceled, differences, mark, trace
+
+CHANGES: dict[str, Any] = {
+    "delivery": {"shopper": EVA.model_copy(update={"shipping": OFFICE})},
+    "billing": {"shopper": EVA.model_copy(update={"billing": OFFICE})},
+    "buyer": {"shopper": EVA.model_copy(update={"phone": "1"})},
+    "note": {"shopper": EVA.model_copy(update={"note": "Prosím"})},
+    "internal_note": {"internal_note": "Pozor"},
+    "shipping": {"shipping": charge(0, branch_id="9")},
+    "payment": {"payment": charge(0)},
+    "discounts": {"discounts": [voucher(0)]},
+    "currency": {"currency": "EUR"},
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"updated_at": NOON + timedelta(1)},
+        {"tracking_code": "X"},
+        {"status_id": 4},
+        {"paid_on": "2026-11-25"},
+        {"external_order_number": "S1"},
+        {"in_statistics": False},
+        {"admin_url": "https://elsewhere"},
+        {"total": Decimal("100.00")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_would_not_be_sent_is_no_change(change: dict[str, Any]) -> None:
+    assert mark(order(**change), canceled=False) == mark(order(), canceled=False)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_would_be_sent_is_a_change_and_is_named(name: str) -> None:
+    changed = order(**CHANGES[name])
+
+    assert mark(changed, canceled=False) != mark(order(), canceled=False)
+    assert [text.split(":")[0] for text in differences(trace(order()), trace(changed))] == [name]
+
+
+def test_changed_goods_are_told_piece_by_piece() -> None:
+    before = order(line("A1", 10, 2), line("A2", 5), line("A3", 1))
+    after = order(line("A1", 10, 3), line("A4", 5), line("A3", 1))
+
+    told = differences(trace(before), trace(after))
+
+    assert told == ["A1: 2x 20 → 3x 30", "A2: 1x 5 → —", "A4: — → 1x 5", "total: 26 → 36"]
+
+
+def test_cancelling_is_a_change_and_its_types_are_known() -> None:
+    assert mark(order(), canceled=True) != mark(order(), canceled=False)
+    assert canceled(order(status_id=3), SHOP_FACTS)
+    assert not canceled(order(status_id=None), SHOP_FACTS)
+
+
+def test_what_is_kept_about_a_sent_order_names_nobody() -> None:
+    one = order(
+        shopper=EVA.model_copy(update={"note": "volejte Evě", "shipping": OFFICE}),
+        shipping=charge(0, branch_name="Praha, Lidická"),
+        internal_note="Nováková volala",
+    )
+
+    kept = canonical(trace(one)).decode()
+
+    personal = ["Eva", "Nov", "Dlouh", "Krátk", "example.com", "600000000", "Lidick", HOME.postcode or ""]
+    assert [word for word in personal if word in kept] == []

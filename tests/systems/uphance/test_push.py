@@ -1,0 +1,377 @@
+"""The target: what it wants, and what comes of sending, row by row of the table of situations."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from tests.systems.uphance.builders import EVA, NOON, OFFICE, front, line, order
+from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
+from upbridge import schema
+from upbridge.errors import Unreachable
+from upbridge.schema import ShopId
+from upbridge.systems.delivery import (
+    Again,
+    Delivered,
+    Document,
+    Draft,
+    Dropped,
+    Link,
+    Outcome,
+    Parked,
+    Shopfront,
+)
+from upbridge.systems.trade import Order
+from upbridge.systems.uphance.client import WrongOrganisation
+from upbridge.systems.uphance.push import UphanceTarget
+
+
+class World:
+    """A shop, its Uphance, and an engine as small as can be."""
+
+    def __init__(self, engine: AsyncEngine, shop_id: ShopId) -> None:
+        self.clock = FakeClock(NOON)
+        self.uphance = FakeUphance(self.clock)
+        self.links = FakeLinks()
+        self.shop_id = shop_id
+        self.vault = self.uphance.vault()
+        self.target = UphanceTarget(self.uphance.http(), BASE, engine, self.clock, sleep=self.uphance.sleep)
+        self.rules: dict[str, Any] = {}
+
+    @property
+    def front(self) -> Shopfront:
+        return front(self.rules, shop_id=self.shop_id)
+
+    def document(self, draft: Draft, attempts: int = 0) -> Document:
+        link = self.links.rows.get((draft.kind, draft.key))
+        return Document(draft.kind, draft.key, draft.parent, 1, draft.body, draft.hash, attempts, link)
+
+    def draft(self, one: Order) -> Draft:
+        [draft] = self.target.wants(one, self.front)
+        assert isinstance(draft, Draft)
+        return draft
+
+    async def deliver(self, *orders: Order, attempts: int = 0) -> list[Outcome]:
+        return await self.push(*(self.document(self.draft(one), attempts) for one in orders))
+
+    async def push(self, *documents: Document) -> list[Outcome]:
+        """Push and settle as the engine does."""
+        outcomes: list[Outcome] = []
+        async for settled in self.target.push(documents, self.front, self.vault, self.links):
+            for document, outcome in settled:
+                outcomes.append(outcome)
+                if isinstance(outcome, Delivered):
+                    link = Link(document.kind, document.key, document.parent, outcome.remote_id)
+                    kept = replace(link, hash=document.hash, sent=outcome.keep, note=outcome.note)
+                    self.links.rows[document.kind, document.key] = kept
+        return outcomes
+
+    async def deliver_one(self, one: Order, attempts: int = 0) -> Outcome:
+        [outcome] = await self.deliver(one, attempts=attempts)
+        return outcome
+
+    def held(self, outcome: Outcome) -> tuple[str, Mapping[str, Any]]:
+        assert isinstance(outcome, Parked), outcome
+        return outcome.trouble.key, outcome.trouble.params
+
+
+@pytest.fixture
+async def world(engine: AsyncEngine, make_shop: MakeShop) -> World:
+    shop_id = await make_shop()
+    async with engine.begin() as connection:
+        for number in range(1, 4):
+            values = {"sku_id": number, "product_id": 100, "variation_id": 200, "season_id": 9}
+            await connection.execute(
+                insert(schema.skus).values(shop_id=shop_id, sku_number=f"A{number}", **values)
+            )
+    return World(engine, shop_id)
+
+
+def lose(path: str, times: int = 1) -> Any:
+    """Lose the answers to the next *times* POSTs to *path*."""
+    left = [None] * times
+
+    def hook(request: httpx.Request) -> Exception | None:
+        if request.method == "POST" and request.url.path == path and left:
+            left.pop()
+            return httpx.ReadTimeout("lost")
+        return None
+
+    return hook
+
+
+class TestWants:
+    def wanted(self, one: Order, rules: dict[str, Any] | None = None) -> bool:
+        target = UphanceTarget(httpx.AsyncClient(), BASE, None, FakeClock(NOON))  # type: ignore[arg-type]
+        [draft] = target.wants(one, front(rules))
+        assert isinstance(draft, Draft)
+        return not draft.only_if_known
+
+    @pytest.mark.parametrize(
+        ("status", "sent"), [(1, True), (2, True), (3, False), (4, False), (5, False), (None, False)]
+    )
+    def test_received_and_paid_orders_are_sent(self, status: int | None, sent: bool) -> None:
+        assert self.wanted(order(status_id=status)) is sent
+
+    def test_chosen_statuses_replace_those_but_a_cancelled_one_never_creates(self) -> None:
+        rules = {"uphance.order_statuses": [4, 3]}
+
+        assert self.wanted(order(status_id=4), rules)
+        assert not self.wanted(order(status_id=1), rules)
+        assert not self.wanted(order(status_id=3), rules)
+
+    def test_orders_from_before_the_connection_are_not_sent(self) -> None:
+        assert not self.wanted(order(created_at=datetime(2026, 10, 31, tzinfo=UTC)))
+
+    def test_the_first_day_can_be_chosen(self) -> None:
+        rules = {"uphance.orders_from": "2026-11-24T12:00:00+00:00"}
+
+        assert not self.wanted(order(), rules)
+        assert self.wanted(order(created_at=NOON + timedelta(hours=1)), rules)
+
+    def test_sending_can_be_switched_off(self) -> None:
+        assert not self.wanted(order(), {"uphance.send_orders": False})
+
+
+class TestSending:
+    async def test_customer_and_order_are_created_in_this_order(self, world: World) -> None:
+        outcome = await world.deliver_one(order(line("A1", 121, 2)))
+
+        assert outcome == Delivered(
+            remote_id="1001",
+            keep=outcome.keep if isinstance(outcome, Delivered) else None,
+            note={"order_number": "S1001", "status": "draft"},
+        )
+        [made] = world.uphance.orders
+        assert (made["company_id"], made["purchase_order_ref"]) == (1000, "UPG-shop-26000001")
+        assert world.uphance.customers[0]["reference"] == "UPG-shop-77"
+
+    async def test_state_and_mark_are_saved_before_the_post(self, world: World) -> None:
+        seen: list[Any] = []
+        world.uphance.before = lambda request: (
+            seen.append(dict(world.links.rows))
+            if request.method == "POST" and "sales" in request.url.path
+            else None
+        )
+        world.uphance.orders = [{"id": 17}]
+
+        await world.deliver_one(order())
+
+        link = seen[0]["order", "26000001"]
+        assert (link.state, link.high_water, link.hash) == ("sending", 17, None)
+
+    async def test_a_shopper_is_created_once_for_several_orders(self, world: World) -> None:
+        await world.deliver(order(), order(order_number="2"), order(order_number="3"))
+
+        assert len(world.uphance.customers) == 1
+        assert len(world.uphance.orders) == 3
+
+    async def test_an_order_to_another_address_than_the_customers_carries_its_own(self, world: World) -> None:
+        moved = EVA.model_copy(update={"shipping": OFFICE})
+
+        await world.deliver(order(), order(order_number="2", shopper=moved), order(order_number="3"))
+
+        told = ["Krátká 2" in row["shipping_instructions"] for row in world.uphance.orders]
+        assert told == [False, True, False]
+
+    async def test_in_the_collective_mode_no_customer_is_made_and_the_order_says_who(self, world: World) -> None:
+        world.rules["uphance.customer_mode"] = "collective:4711"
+
+        await world.deliver_one(order())
+
+        [made] = world.uphance.orders
+        assert world.uphance.customers == []
+        assert made["company_id"] == 4711
+        assert "Dlouhá 1" in made["shipping_instructions"]
+
+    async def test_what_waits_for_a_person_costs_no_call(self, world: World) -> None:
+        outcomes = await world.deliver(
+            order(line("NO")), order(shopper=None, order_number="2"), order(currency="USD", order_number="3")
+        )
+
+        assert [world.held(outcome)[0] for outcome in outcomes] == [
+            "order.unknown_sku",
+            "order.no_customer",
+            "order.no_channel",
+        ]
+        assert world.uphance.calls == []
+
+    async def test_a_refused_order_is_parked_with_their_words_until_released(self, world: World) -> None:
+        answers = [httpx.Response(422, json={"error": {"message": "season is closed"}})]
+        world.uphance.before = lambda request: (
+            answers.pop() if answers and request.url.path == "/sales_orders" and request.method == "POST" else None
+        )
+
+        key, params = world.held(await world.deliver_one(order()))
+        again = await world.deliver_one(order())
+
+        assert key == "order.refused"
+        assert "season is closed" in params["message"]
+        assert isinstance(again, Delivered)
+        assert len(world.uphance.orders) == 1
+
+    async def test_another_organisation_is_never_written_to(self, world: World) -> None:
+        world.uphance.orders = [{"id": 1, "organisation_id": 6}]
+
+        with pytest.raises(WrongOrganisation):
+            await world.deliver_one(order())
+
+        assert world.uphance.made("POST /sales_orders") == 0
+
+    async def test_an_order_cancelled_before_it_was_sent_is_dropped(self, world: World) -> None:
+        assert isinstance(await world.deliver_one(order(status_id=3)), Dropped)
+        assert world.uphance.calls == []
+
+
+class TestAfterSending:
+    async def test_a_change_is_a_task_with_the_differences_and_no_call(self, world: World) -> None:
+        await world.deliver_one(order(line("A1", 10, 1)))
+        before = len(world.uphance.calls)
+
+        key, params = world.held(await world.deliver_one(order(line("A1", 10, 2))))
+
+        assert key == "order.changed_after_sending"
+        assert params == {
+            "number": "26000001",
+            "uphance_order": "S1001",
+            "differences": "A1: 1x 10 → 2x 20; total: 10 → 20",
+        }
+        assert len(world.uphance.calls) == before
+
+    async def test_a_cancelled_order_is_to_be_cancelled_by_staff(self, world: World) -> None:
+        await world.deliver_one(order())
+
+        assert world.held(await world.deliver_one(order(status_id=3)))[0] == "order.cancel_in_uphance"
+
+    async def test_an_order_that_is_gone_from_the_shop_too(self, world: World) -> None:
+        outcome = await world.deliver_one(order())
+        assert isinstance(outcome, Delivered)
+        assert outcome.keep is not None
+        body = world.target.retire("order", outcome.keep)
+        assert body is not None
+
+        [held] = await world.push(world.document(Draft("order", "26000001", "26000001", body)))
+
+        assert world.held(held)[0] == "order.cancel_in_uphance"
+
+
+class TestDoubt:
+    async def test_a_lost_answer_is_looked_up_at_once(self, world: World) -> None:
+        world.uphance.after = lose("/sales_orders")
+
+        outcome = await world.deliver_one(order())
+
+        assert isinstance(outcome, Delivered)
+        assert world.uphance.made("POST /sales_orders") == 1
+
+    async def test_a_crash_after_the_post_is_looked_up_at_the_next_start(self, world: World) -> None:
+        world.uphance.after = lose("/sales_orders")
+        world.uphance.before = lambda request: (
+            httpx.ConnectError("down") if "since_id" in request.url.params else None
+        )
+        with pytest.raises(Unreachable):
+            await world.deliver_one(order())
+        world.uphance.before = lambda _: None
+
+        outcome = await world.deliver_one(order())
+
+        assert isinstance(outcome, Delivered)
+        assert world.uphance.made("POST /sales_orders") == 1
+
+    async def test_an_ignored_filter_fools_nobody(self, world: World) -> None:
+        world.uphance.honours_since_id, world.uphance.page = False, 2
+        world.uphance.orders = [{"id": number, "purchase_order_ref": "PO"} for number in range(1, 8)]
+        world.uphance.after = lose("/sales_orders")
+
+        outcome = await world.deliver_one(order())
+
+        assert isinstance(outcome, Delivered)
+        assert outcome.remote_id == str(world.uphance.orders[-1]["id"])
+
+    async def test_what_is_not_there_is_sent_once_more_when_it_cannot_be_on_its_way(self, world: World) -> None:
+        world.uphance.before = lose("/sales_orders")
+
+        first = await world.deliver_one(order())
+        too_early = await world.deliver_one(order())
+        world.clock.forward(seconds=31)
+        later = await world.deliver_one(order())
+
+        for outcome in (first, too_early):
+            assert isinstance(outcome, Again)
+            assert outcome.until == NOON + timedelta(seconds=30)
+        assert isinstance(later, Delivered)
+        assert world.uphance.made("POST /sales_orders") == 2
+        assert len(world.uphance.orders) == 1
+
+    async def test_their_own_failure_is_no_doubt_and_after_several_a_person_looks(self, world: World) -> None:
+        world.uphance.before = lambda request: (
+            httpx.Response(500, json={"error": "payment term"})
+            if request.method == "POST" and request.url.path == "/sales_orders"
+            else None
+        )
+
+        first = await world.deliver_one(order())
+        last = await world.deliver_one(order(), attempts=5)
+
+        assert isinstance(first, Again)
+        assert world.held(last)[0] == "order.refused"
+        assert world.links.rows["order", "26000001"].state == "unsent"
+
+    async def test_a_change_between_two_attempts_is_a_change_after_sending(self, world: World) -> None:
+        world.uphance.after = lose("/sales_orders")
+        world.uphance.before = lambda request: (
+            httpx.ConnectError("down") if "since_id" in request.url.params else None
+        )
+        with pytest.raises(Unreachable):
+            await world.deliver_one(order(line("A1", 10)))
+        world.uphance.before = lambda _: None
+
+        key, params = world.held(await world.deliver_one(order(line("A1", 10, 2))))
+
+        assert key == "order.changed_after_sending"
+        assert params["differences"].startswith("A1: 1x 10 → 2x 20")
+        assert world.links.rows["order", "26000001"].remote_id == "1001"
+        assert len(world.uphance.orders) == 1
+
+    async def test_an_order_cancelled_while_in_doubt_is_looked_up_first(self, world: World) -> None:
+        world.uphance.after = lose("/sales_orders")
+        world.uphance.before = lambda request: (
+            httpx.ConnectError("down") if "since_id" in request.url.params else None
+        )
+        with pytest.raises(Unreachable):
+            await world.deliver_one(order())
+        world.uphance.before = lambda _: None
+
+        assert world.held(await world.deliver_one(order(status_id=3)))[0] == "order.cancel_in_uphance"
+
+    async def test_a_customer_whose_answer_was_lost_is_found_by_reference(self, world: World) -> None:
+        world.uphance.after = lose("/customers")
+
+        outcome = await world.deliver_one(order())
+
+        assert isinstance(outcome, Delivered)
+        assert len(world.uphance.customers) == 1
+
+    async def test_one_order_in_doubt_does_not_hold_up_the_others(self, world: World) -> None:
+        world.uphance.before = lose("/sales_orders")
+
+        first, second = await world.deliver(order(), order(order_number="2"))
+
+        assert isinstance(first, Again)
+        assert isinstance(second, Delivered)
+
+
+async def test_nothing_of_a_shopper_is_kept_in_links(world: World) -> None:
+    world.uphance.after = lose("/sales_orders")
+
+    await world.deliver_one(order())
+
+    kept = json.dumps([str(link) for link in world.links.rows.values()])
+    assert [word for word in ("Eva", "Dlouh", "example.com", "6000") if word in kept.replace("26000001", "")] == []
