@@ -1,8 +1,8 @@
 """The whole thing at work, on one machine: `upbridge demo` proves it, `upbridge play` lets a person try it.
 
-Separate processes (the simulated systems, web, worker, embedded Postgres), real HTTP, real signatures. What arrives
-is compared with its origin by rules written a second time here, from the vendors' pages: nothing of this package
-imports the add-on's own code, so that each can prove the other wrong.
+Separate processes (the simulated systems, web, worker, embedded Postgres), real HTTP, real signatures. What
+arrives is compared with its origin by rules written a second time here, from the vendors' pages: nothing of
+this package imports the add-on's own code, so that each can prove the other wrong.
 """
 
 from upbridge.demo.story import run_demo, run_play

@@ -9,7 +9,8 @@ from typing import Any
 from upbridge.demo.upp_rules import Json
 
 PAGE = 100
-#: read once after the activation, written to cache: owner, languages, price lists, config, statuses, rights, webhooks
+#: read once after the activation, written to cache: owner, languages, price lists, config, statuses, rights,
+#: webhooks
 FACTS = 8
 
 
@@ -43,7 +44,9 @@ def least_calls(
     changed: tuple[int, int],
     window: float,
 ) -> Bound:
-    """The lower bound: setting up, both imports, one call per hundred announced things and window, the safety net."""
+    """The lower bound: setting up, both imports, one call per hundred announced things and window, the
+    safety net.
+    """
     operations: Counter[str] = Counter(call["operation"] for call in calls)
     writes = sum(
         math.ceil(call["items"] / PAGE) for call in calls if call["operation"].startswith("PUT /api/v2/o")

@@ -77,34 +77,43 @@ def upp_products(origin: Origin, copies: dict[str, Json], problems: Problems) ->
     verdict = Verdict("products → Upp.ai", copies=len(copies))
     expected: dict[str, Json | None] = {}
     names: dict[str, set[str]] = {}
+    for product in origin.deleted_products:
+        expected.update(dict.fromkeys(upp_rules.product_ids(product)))
     for product in origin.products:
-        for key, document in upp_rules.product_documents(product).items():
-            expected[key] = document
-            names[key] = _product_names(product)
+        documents = upp_rules.product_documents(product)
+        expected.update(documents)
+        names.update(dict.fromkeys(documents, _product_names(product)))
         if upp_rules.has_problem(product):
             verdict.parked += 1
             if not problems.about(_product_names(product)):
                 verdict.add(SILENT, str(product["product_id"]), "has no price and nobody was told")
-    for product in origin.deleted_products:
-        expected.update(dict.fromkeys(upp_rules.product_ids(product)))
-    verdict.origins = sum(document is not None for document in expected.values())
     skus = Counter(str(document["sku"]).lower() for document in expected.values() if document)
     for key, document in expected.items():
-        copy = copies.get(key)
         if document is None:
-            if copy is not None and not (copy.get("stock") == 0 and copy.get("active") is False):
-                verdict.add(UNWANTED, key, "is not for sale, but stands there as if it were")
-        elif copy is None:
-            twin = skus[str(document["sku"]).lower()] > 1
-            if not (twin and problems.about(names[key] | {key, str(document["sku"])})):
-                verdict.add(LOST, key, str(document["sku"]))
-        elif wrong := _difference(document, copy):
-            twin = skus[str(document["sku"]).lower()] > 1 and copy.get("active") is False
-            if not twin:
-                verdict.add(DIFFERENT, key, wrong)
+            _compare_retired(verdict, key, copies.get(key))
+            continue
+        verdict.origins += 1
+        twin = skus[str(document["sku"]).lower()] > 1
+        told = twin and problems.about(names[key] | {key, str(document["sku"])})
+        _compare_product(verdict, key, document, copies.get(key), told=told)
     for key in copies.keys() - expected.keys():
         verdict.add(UNWANTED, key, "the shop has no such thing")
     return verdict
+
+
+def _compare_retired(verdict: Verdict, key: str, copy: Json | None) -> None:
+    """What is not for sale is not there, or with stock 0 and not active."""
+    if copy is not None and not (copy.get("stock") == 0 and copy.get("active") is False):
+        verdict.add(UNWANTED, key, "is not for sale, but stands there as if it were")
+
+
+def _compare_product(verdict: Verdict, key: str, document: Json, copy: Json | None, *, told: bool) -> None:
+    """*told*: its SKU is another's too, and staff know; then only one of the two is sent."""
+    if copy is None:
+        if not told:
+            verdict.add(LOST, key, str(document["sku"]))
+    elif (wrong := _difference(document, copy)) and not (told and copy.get("active") is False):
+        verdict.add(DIFFERENT, key, wrong)
 
 
 def upp_orders(origin: Origin, copies: dict[str, Json]) -> Verdict:
@@ -144,7 +153,9 @@ def uphance_orders(
             verdict.add(DOUBLED, number, f"{len(drafts)} drafts")
         elif isinstance(wanted, uphance_rules.Draft):
             verdict.origins += 1
-            _compare_draft(verdict, number, wanted, drafts, versions, catalogue, told=told)
+            wrong = _wrong_draft(wanted, drafts, versions, catalogue, told=told)
+            if wrong:
+                verdict.add(wrong[0], number, wrong[1])
         elif isinstance(wanted, uphance_rules.Parked) and not drafts:
             verdict.parked += 1
             if not told:
@@ -156,20 +167,21 @@ def uphance_orders(
     return verdict
 
 
-def _compare_draft(
-    verdict: Verdict,
-    number: str,
+def _wrong_draft(
     wanted: uphance_rules.Draft,
     drafts: list[Json],
     versions: list[Json],
     catalogue: uphance_rules.Catalogue,
     *,
     told: bool,
-) -> None:
+) -> tuple[str, str] | None:
+    """What is wrong with the draft of an order that should have one. *told*: staff know that it has changed."""
     if not drafts:
-        verdict.add(LOST, number)
-    elif uphance_rules.as_sent(drafts[0]) != wanted and not (told and _like_any(drafts[0], versions, catalogue)):
-        verdict.add(DIFFERENT, number, f"{uphance_rules.as_sent(drafts[0])} is not {wanted}")
+        return LOST, ""
+    sent = uphance_rules.as_sent(drafts[0])
+    if sent == wanted or (told and _like_any(drafts[0], versions, catalogue)):
+        return None
+    return DIFFERENT, f"{sent} is not {wanted}"
 
 
 def _like_any(draft: Json, versions: list[Json], catalogue: uphance_rules.Catalogue) -> bool:

@@ -36,7 +36,7 @@ class Report:
         for verdict in self.verdicts:
             for kind in (LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT):
                 if count := verdict.count(kind):
-                    found.append(f"{verdict.flow}: {count} {kind}")
+                    found += [f"{verdict.flow}: {count} {kind}"]
         if self.late:
             found.append(f"{len(self.late)} announced changes had not arrived before the safety net ran")
         if self.violations:

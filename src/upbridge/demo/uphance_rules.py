@@ -1,7 +1,7 @@
 """What Uphance should hold of an order, from Upgates' JSON and Uphance's own catalogue alone.
 
-Per-shopper customers, channels by currency, orders received or paid. Exactness is checked where it matters: pieces per
-SKU, the value of the goods, shipping. How lines are split is the sender's business.
+Per-shopper customers, channels by currency, orders received or paid. Exactness is checked where it matters:
+pieces per SKU, the value of the goods, shipping. How lines are split is the sender's business.
 """
 
 from collections import Counter

@@ -104,7 +104,7 @@ def _image(product: Json, variant: Json | None) -> str | None:
     return str(images[0]["url"]) if images else None
 
 
-# -- orders --------------------------------------------------------------------------------------------------------
+# -- orders ----------------------------------------------------------------------------------------
 
 
 def order_wanted(order: Json) -> bool:

@@ -1,7 +1,7 @@
 """The simulated outside world: Upgates with its administration, Upp.ai, Uphance and the signature key.
 
-As strict as the published rules; everything that they forbid is kept in a list of violations. It shares no code with
-the client side, so that each can prove the other wrong. docs/sandbox.md is the manual.
+As strict as the published rules; everything that they forbid is kept in a list of violations. It shares no code
+with the client side, so that each can prove the other wrong. docs/sandbox.md is the manual.
 """
 
 from upbridge.sandbox.seed.plan import Plan

@@ -10,7 +10,9 @@ from upbridge.sandbox.pages import Pages
 
 
 def admin_app(machinery: Machinery, control: Control) -> ASGIApp:
-    """`/control/...` is JSON, everything else is pages. Has no faults of its own and is not counted as a vendor."""
+    """`/control/...` is JSON, everything else is pages. Has no faults of its own and is not counted as a
+    vendor.
+    """
     world, pages = machinery.world, Pages(machinery)
 
     async def handle(call: Call) -> Response:

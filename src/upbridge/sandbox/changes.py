@@ -112,7 +112,7 @@ class Changes:
 
     def many(self, shop: Shop, count: int, seed: int) -> dict[str, int]:
         """*count* changes of a busy day; the same for the same seed and state. Returns how many of each kind."""
-        rng, done = random.Random(f"{seed}"), dict[str, int]()
+        rng, done = random.Random(f"{seed}"), dict[str, int]()  # noqa: S311 - chance that repeats
         for _ in range(count):
             kind = rng.choices(tuple(_MIX), tuple(_MIX.values()))[0]
             done_kind = getattr(self, f"_random_{kind}")(shop, rng) or kind

@@ -63,6 +63,7 @@ class Call:
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
+FIRST_REDIRECT = 300
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
 
@@ -166,7 +167,7 @@ class Door:
         except Exception as error:
             raise RuntimeError(f"the sandbox failed at {call.line}") from error
         writes = call.method != "GET" and "/oauth/" not in call.path
-        if writes and response.status_code < 300 and faults.strikes("lost_answer", call.path, rng):
+        if writes and response.status_code < FIRST_REDIRECT and faults.strikes("lost_answer", call.path, rng):
             return None
         return response
 
@@ -197,5 +198,5 @@ async def _cut(send: Send) -> None:
         raise ConnectionAbortedError("the sandbox cuts this connection")
     transport.abort()
     # The server learns of it in the next turn of the loop; without that it would try to send a 500.
-    while not getattr(cycle, "disconnected", True):
+    while not getattr(cycle, "disconnected", True):  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0)

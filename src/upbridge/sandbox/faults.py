@@ -38,7 +38,7 @@ class Faults:
             if wanted is float and isinstance(value, int):
                 value = float(value)  # noqa: PLW2901
             if not isinstance(value, wanted) or isinstance(value, bool):
-                raise ValueError(f"{name} is a {wanted.__name__}")
+                raise ValueError(f"{name} is a {wanted.__name__}")  # noqa: TRY004 - bad input, as the rest
             setattr(self, name, value)
 
     def clear(self) -> None:

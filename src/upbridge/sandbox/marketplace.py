@@ -37,8 +37,8 @@ class Marketplace:
     async def activate(self, shop: Shop, *, version: int | None = None, overrides: Json | None = None) -> Json:
         """Install the add-on with fresh credentials, or install it again over an active one (R14).
 
-        The activation fails unless the answer is 200 with a valid body within five seconds; then, and where the add-on
-        says `error`, the new credentials are deleted and an earlier activation stays as it was.
+        The activation fails unless the answer is 200 with a valid body within five seconds; then, and where the
+        add-on says `error`, the new credentials are deleted and an earlier activation stays as it was.
         """
         assert self.world.addresses is not None
         previous, access = shop.access, shop.new_access()
@@ -60,7 +60,7 @@ class Marketplace:
             "current_admin_language": shop.language,
             "time": moment(self.world.now()),
         }
-        result = await self._call(shop, "install", body, INSTALL, INSTALL_SECONDS, overrides)
+        result = await self._call(shop, "install", body, INSTALL, seconds=INSTALL_SECONDS, overrides=overrides)
         good, answer = result["status"] == 200, result["answer"]  # noqa: PLR2004
         valid = good and isinstance(answer, dict) and answer.get("error") in (True, False, 0, 1)
         if result["timed_out"]:
@@ -93,7 +93,7 @@ class Marketplace:
             "version": shop.version,
             "time": moment(self.world.now()),
         }
-        result = await self._call(shop, "open", body, SHORT, OTHER_SECONDS, overrides)
+        result = await self._call(shop, "open", body, SHORT, overrides=overrides)
         answer = result["answer"]
         valid = (
             result["status"] == 200  # noqa: PLR2004
@@ -117,7 +117,7 @@ class Marketplace:
             result: Json = {"status": 0, "answer": None, "seconds": 0.0, "timed_out": False}
         else:
             body = {"token": shop.token, "version": shop.version, "time": moment(now)}
-            result = await self._call(shop, "uninstall", body, SHORT, OTHER_SECONDS, overrides)
+            result = await self._call(shop, "uninstall", body, SHORT, overrides=overrides)
         if former is not None:
             former.forgiven_until = self.world.now() + timedelta(seconds=1)
         return result
@@ -136,7 +136,7 @@ class Marketplace:
             url = f"{self.world.addresses.upgates}{shop.prefix}/api/v2"
             body.update(apiUser=access.user, apiKey=access.key, apiUrl=url)
             names = INSTALL
-        return await self._call(shop, "version", body, names, OTHER_SECONDS, None)
+        return await self._call(shop, "version", body, names)
 
     def change_rights(self, shop: Shop, rights: dict[str, str]) -> None:
         """Change the API user's rights: its webhooks are deactivated by that (add-on documentation, webhooks)."""
@@ -145,7 +145,14 @@ class Marketplace:
             hook.active_yn = False
 
     async def _call(
-        self, shop: Shop, endpoint: str, body: Json, names: tuple[str, ...], seconds: float, overrides: Json | None
+        self,
+        shop: Shop,
+        endpoint: str,
+        body: Json,
+        names: tuple[str, ...],
+        *,
+        seconds: float = OTHER_SECONDS,
+        overrides: Json | None = None,
     ) -> Json:
         """One signed call. *overrides* replace values after signing, `sign` ones before."""
         if self.world.addon_url is None:

@@ -13,5 +13,5 @@ class Dice:
     def of(self, purpose: str) -> random.Random:
         """The stream of *purpose*."""
         if purpose not in self._streams:
-            self._streams[purpose] = random.Random(f"{self.seed}/{purpose}")
+            self._streams[purpose] = random.Random(f"{self.seed}/{purpose}")  # noqa: S311
         return self._streams[purpose]

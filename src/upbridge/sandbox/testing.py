@@ -108,7 +108,9 @@ async def running_sandbox(
     plan: Plan | None = None,
     port: int = 0,
 ) -> AsyncIterator[Sandbox]:
-    """The sandbox for asynchronous tests; it has a thread and a loop of its own, so that nobody waits for anybody."""
+    """The sandbox for asynchronous tests; it has a thread and a loop of its own, so that nobody waits
+    for anybody.
+    """
     manager = sandbox_thread(
         addon_url=addon_url,
         signature_token=signature_token,

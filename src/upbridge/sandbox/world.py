@@ -1,4 +1,6 @@
-"""The whole simulated outside: shops at Upgates, tenants at Upp.ai, organisations at Uphance, and what was noticed."""
+"""The whole simulated outside: shops at Upgates, tenants at Upp.ai, organisations at Uphance, and what
+was noticed.
+"""
 
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta

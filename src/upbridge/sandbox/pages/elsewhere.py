@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from upbridge.sandbox.door import Call
 from upbridge.sandbox.pages.frame import Frame
-from upbridge.sandbox.pages.html import ROWS, Html, table
+from upbridge.sandbox.pages.html import ROWS, Html, do, entry, form, hidden, table
 from upbridge.sandbox.uphance.tickets import make_ticket, ship
 
 
@@ -59,8 +59,9 @@ class ElsewherePages(Frame):
                     f"{item['grand_total']} {item['currency']}",
                     f"{item['status']}, {item['fulfillment_status']}",
                     Html(
-                        f'<form method=post class=row><input type=hidden name=order value="{item["id"]}">'
-                        '<input class=short name=tracking placeholder="tracking"><button class=quiet name=do value=ship>Ship</button></form>'
+                        form(
+                            hidden("order", item["id"]), entry("tracking", "", hint="tracking"), do("ship", "Ship")
+                        )
                         if item["fulfillment_status"] != "shipped"
                         else ""
                     ),
@@ -82,35 +83,38 @@ class ElsewherePages(Frame):
                     f"{colour}, {sku['size']}",
                     sku["sku_number"],
                     Html(
-                        f'<form method=post class=row><input type=hidden name=sku value="{sku["id"]}">'
-                        f'<input type=number name=stock value="{sku["in_stock"]}"><button class=quiet name=do value=stock>Set</button></form>'
+                        form(
+                            hidden("sku", sku["id"]),
+                            entry("stock", sku["in_stock"], kind="number"),
+                            do("stock", "Set"),
+                        )
                     ),
                 )
                 for name, colour, sku in skus[:ROWS]
             ),
         )
-        url = escape(organisation.webhook_url or "", quote=True)
-        hook = f'<form method=post class=row><input name=url size=60 value="{url}" placeholder="webhook URL from the add-on"><button name=do value=hook>Save webhook</button></form>'
+        url = entry("url", organisation.webhook_url or "", hint="webhook URL from the add-on", size=60)
+        hook = form(url, do("hook", "Save webhook", ""))
         body = f"<section>{hook}</section><h2>{len(organisation.orders)} sales orders, the newest first</h2>"
         body += f"<section>{orders}</section><h2>Stock</h2><section>{stock}</section>"
         return self.page(f"Uphance: {organisation.name}", body)
 
     async def work_in_uphance(self, call: Call) -> Response:
         """A form of the Uphance page."""
-        organisation, form = self.world.uphance.organisations[int(call.params["org"])], call.form()
+        organisation, sent = self.world.uphance.organisations[int(call.params["org"])], call.form()
         hooks = self.m.uphance_hooks
-        if form.get("do") == "hook":
-            organisation.webhook_url = form["url"] or None
-        elif form.get("do") == "ship":
-            order = organisation.orders[int(form["order"])]
+        if sent.get("do") == "hook":
+            organisation.webhook_url = sent["url"] or None
+        elif sent.get("do") == "ship":
+            order = organisation.orders[int(sent["order"])]
             ticket = make_ticket(order, organisation, self.world.uphance)
-            ship(ticket, organisation, self.world.uphance, form.get("tracking") or None, "dhl")
+            ship(ticket, organisation, self.world.uphance, sent.get("tracking") or None, "dhl")
             hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
-        elif form.get("do") == "stock":
-            found = organisation.sku(int(form["sku"]))
+        elif sent.get("do") == "stock":
+            found = organisation.sku(int(sent["sku"]))
             if found is not None:
                 counts = ("in_stock", "available_to_sell", "available_to_sell_from_stock")
-                found[2].update(dict.fromkeys(counts, int(form["stock"])))
+                found[2].update(dict.fromkeys(counts, int(sent["stock"])))
                 hooks.send(organisation, "product_update", "product", found[0])
         return RedirectResponse(f"/uphance/{organisation.id}", 303)
 
@@ -125,12 +129,10 @@ class ElsewherePages(Frame):
             ),
         ):
             inputs = "".join(
-                f'<label>{escape(key)} <input class=short name="{key}" value="{escape(json.dumps(value), quote=True)}"></label>'
-                for key, value in values.items()
+                f"<label>{escape(key)} {entry(key, json.dumps(value))}</label>" for key, value in values.items()
             )
-            sections.append(
-                f'<section><form method=post class=row><b>{escape(title)}</b><input type=hidden name=system value="{escape(name, quote=True)}">{inputs}<button>Set</button></form></section>'
-            )
+            switches = form(f"<b>{escape(title)}</b>", hidden("system", name), inputs, "<button>Set</button>")
+            sections.append(f"<section>{switches}</section>")
         body = (
             "".join(sections)
             + '<form method=post><button class=quiet name=system value="">Everything works again</button></form>'
@@ -139,15 +141,15 @@ class ElsewherePages(Frame):
 
     async def change_faults(self, call: Call) -> Response:
         """A form of the faults page."""
-        form = call.form()
-        name = form.pop("system")
+        sent = call.form()
+        name = sent.pop("system")
         if not name:
             for faults in self.world.faults.values():
                 faults.clear()
             for shop in self.world.shops.values():
                 shop.webhook_faults.clear()
         else:
-            values = {key: json.loads(value) for key, value in form.items()}
+            values = {key: json.loads(value) for key, value in sent.items()}
             if name.startswith("shop:"):
                 self.world.shops[name.removeprefix("shop:")].webhook_faults.set(values)
             else:

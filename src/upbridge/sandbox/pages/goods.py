@@ -6,7 +6,22 @@ from starlette.responses import RedirectResponse, Response
 
 from upbridge.sandbox.door import Call, Json
 from upbridge.sandbox.pages.frame import Frame
-from upbridge.sandbox.pages.html import Html, link, number_or_none, paged, pill, post, pretty, select, table
+from upbridge.sandbox.pages.html import (
+    Html,
+    button,
+    do,
+    entry,
+    form,
+    hidden,
+    link,
+    number_or_none,
+    paged,
+    pill,
+    post,
+    pretty,
+    select,
+    table,
+)
 from upbridge.sandbox.seed.catalogue import price_of
 from upbridge.sandbox.seed.orders import STATUSES
 from upbridge.sandbox.seed.words import COLOURS
@@ -22,7 +37,7 @@ class GoodsPages(Frame):
         wanted = (call.last("q") or "").lower()
         rows = [item for item in shop.goods.products.values() if wanted in _searchable(item)]
         shown, pager = paged(call, rows, f"/shops/{shop.name}/products", wanted)
-        table = table(
+        listed = table(
             ("product", "code", "#price CZK", "#stock", "#variants", "state", ""),
             (
                 (
@@ -37,9 +52,12 @@ class GoodsPages(Frame):
                 for item in shown
             ),
         )
-        search = f'<form class=row><input name=q value="{escape(wanted, quote=True)}" placeholder="title or code"><button class=quiet>Find</button></form>'
-        many = "<form method=post class=row><input type=number name=count value=20 min=1 max=2000><button name=do value=many>Random changes</button><button class=quiet name=do value=new>New product</button></form>"
-        body = f"<section><div class=row>{search}{many}</div>{table}{pager}</section>"
+        search = form(
+            entry("q", wanted, hint="title or code", size=24), "<button class=quiet>Find</button>", method="get"
+        )
+        count = entry("count", 20, kind="number")
+        many = form(count, do("many", "Random changes", ""), do("new", "New product"))
+        body = f"<section><div class=row>{search}{many}</div>{listed}{pager}</section>"
         return self.page(f"{shop.project_name}: products", self.tabs(shop) + body)
 
     async def product(self, call: Call) -> Response:
@@ -71,33 +89,33 @@ class GoodsPages(Frame):
 
     async def change_product(self, call: Call) -> Response:
         """A form of the product pages."""
-        shop, form, changes = self.world.shops[call.params["shop"]], call.form(), self.m.changes
+        shop, sent, changes = self.world.shops[call.params["shop"]], call.form(), self.m.changes
         back = f"/shops/{shop.name}/products"
-        do = form.get("do")
-        if do == "many":
-            changes.many(shop, int(form["count"]), self.world.dice.of("admin").randrange(10**6))
-        elif do == "new":
+        pressed = sent.get("do")
+        if pressed == "many":
+            changes.many(shop, int(sent["count"]), self.world.dice.of("admin").randrange(10**6))
+        elif pressed == "new":
             back += f"/{changes.create_product(shop)['product_id']}"
         else:
             product = shop.goods.products[int(call.params["id"])]
-            if do == "delete":
+            if pressed == "delete":
                 changes.delete_product(shop, product)
                 return RedirectResponse(back, 303)
             back += f"/{product['product_id']}"
-            if do == "variant":
-                variant = next(row for row in product["variants"] if str(row["variant_id"]) == form["variant"])
-                changes.edit_product(shop, product, variant, {"stock": number_or_none(form.get("stock"))})
-            elif do == "save":
-                self._save_product(shop, product, form)
+            if pressed == "variant":
+                variant = next(row for row in product["variants"] if str(row["variant_id"]) == sent["variant"])
+                changes.edit_product(shop, product, variant, {"stock": number_or_none(sent.get("stock"))})
+            elif pressed == "save":
+                self._save_product(shop, product, sent)
         return RedirectResponse(back, 303)
 
-    def _save_product(self, shop: Shop, product: Json, form: dict[str, str]) -> None:
+    def _save_product(self, shop: Shop, product: Json, sent: dict[str, str]) -> None:
         changes = self.m.changes
-        if form.get("title") != product["descriptions"][0]["title"]:
-            changes.rename_product(shop, product, "cs", form["title"])
-        if int(form.get("percent") or 0):
-            changes.price_product(shop, product, int(form["percent"]))
-        values = {"stock": number_or_none(form.get("stock")), "active_yn": "active" in form}
+        if sent.get("title") != product["descriptions"][0]["title"]:
+            changes.rename_product(shop, product, "cs", sent["title"])
+        if int(sent.get("percent") or 0):
+            changes.price_product(shop, product, int(sent["percent"]))
+        values = {"stock": number_or_none(sent.get("stock")), "active_yn": "active" in sent}
         if any(product[name] != value for name, value in values.items()):
             changes.edit_product(shop, product, None, values)
 
@@ -107,7 +125,7 @@ class GoodsPages(Frame):
         rows = list(reversed(shop.orders.values()))
         shown, pager = paged(call, rows, f"/shops/{shop.name}/orders", "")
         names = [(str(status), czech) for status, _, _, czech, *_ in STATUSES]
-        table = table(
+        listed = table(
             ("order", "placed", "customer", "#total", "status", "tracking", ""),
             (
                 (
@@ -116,45 +134,52 @@ class GoodsPages(Frame):
                     f"{order['customer']['firstname_invoice']} {order['customer']['surname_invoice']}",
                     f"{order['order_total']} {order['currency_id']}",
                     Html(
-                        f'<form method=post class=row><input type=hidden name=order value="{order["order_number"]}">'
-                        f"{select('status', names, str(order['status_id']))}"
-                        "<button class=quiet name=do value=status>Set</button></form>"
+                        form(
+                            hidden("order", order["order_number"]),
+                            select("status", names, str(order["status_id"])),
+                            do("status", "Set"),
+                        )
                     ),
                     order["tracking_code"] or "",
                     Html(
-                        f'<form method=post><input type=hidden name=order value="{order["order_number"]}">'
-                        "<button class=quiet name=do value=more>+1 piece</button> "
-                        "<button class=bad name=do value=delete>Delete</button></form>"
+                        form(
+                            hidden("order", order["order_number"]),
+                            do("more", "+1 piece"),
+                            do("delete", "Delete", "bad"),
+                        )
                     ),
                 )
                 for order in shown
             ),
         )
-        new = "<form method=post><button name=do value=new>New order</button></form>"
-        body = f"<section>{new}{table}{pager}</section>"
+        new = button("new", "New order", "")
+        body = f"<section>{new}{listed}{pager}</section>"
         return self.page(f"{shop.project_name}: orders", self.tabs(shop) + body)
 
     async def change_order(self, call: Call) -> Response:
         """A form of the orders page."""
-        shop, form, changes = self.world.shops[call.params["shop"]], call.form(), self.m.changes
-        if form.get("do") == "new":
+        shop, sent, changes = self.world.shops[call.params["shop"]], call.form(), self.m.changes
+        if sent.get("do") == "new":
             changes.create_order(shop)
         else:
-            order = shop.orders[form["order"]]
-            if form.get("do") == "delete":
+            order = shop.orders[sent["order"]]
+            if sent.get("do") == "delete":
                 changes.delete_order(shop, order)
-            elif form.get("do") == "more":
+            elif sent.get("do") == "more":
                 changes.edit_order_line(shop, order, int(order["products"][0]["quantity"]) + 1)
-            elif form.get("do") == "status":
-                changes.edit_order(shop, order, {"status_id": int(form["status"])})
+            elif sent.get("do") == "status":
+                changes.edit_order(shop, order, {"status_id": int(sent["status"])})
         return RedirectResponse(f"/shops/{shop.name}/orders", 303)
 
 
 def _stock_form(variant: Json) -> Html:
     stock = "" if variant["stock"] is None else variant["stock"]
     return Html(
-        f'<form method=post class=row><input type=hidden name=do value=variant><input type=hidden name=variant value="{variant["variant_id"]}">'
-        f'<input type=number step=any name=stock value="{stock}" placeholder="inherited"><button class=quiet>Set</button></form>'
+        form(
+            hidden("variant", variant["variant_id"]),
+            entry("stock", stock, kind="number", hint="inherited"),
+            do("variant", "Set"),
+        )
     )
 
 

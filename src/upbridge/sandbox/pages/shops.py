@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from upbridge.sandbox.door import Call
 from upbridge.sandbox.marketplace import NoAddon
 from upbridge.sandbox.pages.frame import Frame
-from upbridge.sandbox.pages.html import ROWS, button, link, pill, select, table
+from upbridge.sandbox.pages.html import ROWS, button, do, form, link, pill, select, table
 from upbridge.sandbox.upgates.announcements import timings
 
 
@@ -68,11 +68,12 @@ class ShopPages(Frame):
         state = pill("active", "ok") if shop.active else pill("not active")
         body = f"<section><div class=row><b>Upbridge</b> {state} <span class=dim>version {shop.version}</span>"
         body += "".join(buttons)
-        body += f"<form method=post class=row><label>language {language}</label><button class=quiet name=do value=language>Set</button></form></div>"
+        body += form(f"<label>language {language}</label>", do("language", "Set")) + "</div>"
         if shop.log:
             last = shop.log[-1]
             body += f"<p class=dim>Last call: {escape(str(last['call']))}, answer {last['status']}"
-            body += f" after {last['seconds']} s <code>{escape(json.dumps(last['answer'], ensure_ascii=False))}</code></p>"
+            said = escape(json.dumps(last["answer"], ensure_ascii=False))
+            body += f" after {last['seconds']} s <code>{said}</code></p>"
         body += "</section>"
         if shop.frame:
             url = escape(shop.frame["url"], quote=True)
@@ -85,19 +86,19 @@ class ShopPages(Frame):
 
     async def act(self, call: Call) -> Response:
         """A button of the shop's page."""
-        shop, form = self.world.shops[call.params["shop"]], call.form()
-        do = form.get("do")
+        shop, sent = self.world.shops[call.params["shop"]], call.form()
+        pressed = sent.get("do")
         try:
-            if do == "activate":
+            if pressed == "activate":
                 await self.m.marketplace.activate(shop)
-            elif do == "open":
+            elif pressed == "open":
                 await self.m.marketplace.open(shop)
-            elif do == "deactivate":
+            elif pressed == "deactivate":
                 await self.m.marketplace.deactivate(shop)
-            elif do == "version":
+            elif pressed == "version":
                 await self.m.marketplace.change_version(shop, shop.version + 1)
-            elif do == "language":
-                shop.language = form["language"]
+            elif pressed == "language":
+                shop.language = sent["language"]
         except NoAddon:
             raise ValueError("the sandbox was started without the add-on's address") from None
         return RedirectResponse(f"/shops/{shop.name}", 303)
@@ -131,6 +132,7 @@ class ShopPages(Frame):
                 for item in list(reversed(shop.deliveries))[:ROWS]
             ),
         )
-        body = f"<section>p50 {took['p50']} s, p99 {took['p99']} s, longest {took['max']} s; the limit is 1 s.</section>"
+        body = f"<section>p50 {took['p50']} s, p99 {took['p99']} s, longest {took['max']} s;"
+        body += " the limit is 1 s.</section>"
         body += f"<h2>Subscriptions</h2><section>{hooks}</section><h2>Deliveries</h2><section>{rows}</section>"
         return self.page(f"{shop.project_name}: webhooks", self.tabs(shop) + body)

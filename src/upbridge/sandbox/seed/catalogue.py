@@ -1,8 +1,9 @@
 """Products and variants of a made-up clothes shop, with everything that a real catalogue gets wrong.
 
-Among them: variants that inherit by null, products and variants without a code, doubled codes and EANs, one product
-without a price, inactive and archived ones, stock that is null, negative or fractional, 0/1 for booleans.
+Among them: variants that inherit by null, products and variants without a code, doubled codes and EANs, one
+product without a price, inactive and archived ones, stock that is null, negative or fractional, 0/1 for booleans.
 """
+# ruff: noqa: PLR2004 - every so-manieth thing is special; the numbers mean nothing else
 
 import random
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ class Tailor:
             "admin_url": f"{self.host}/products/main/default/{product_id}",
         }
         if not accessory:
-            product["variants"] = self._variants(product, index, sizes, base, vat, goods)
+            product["variants"] = self._variants(product, index, sizes=sizes, base=base, vat=vat, goods=goods)
             product["variants_stock"] = sum(item["stock"] or 0 for item in product["variants"])
         if index == NO_PRICE_AT:
             product["prices"] = []
@@ -172,7 +173,7 @@ class Tailor:
         return self.rng.randrange(0, 120)
 
     def _variants(
-        self, product: Json, index: int, sizes: tuple[str, ...], base: Decimal, vat: int, goods: Goods
+        self, product: Json, index: int, *, sizes: tuple[str, ...], base: Decimal, vat: int, goods: Goods
     ) -> list[Json]:
         rng = self.rng
         count = (2, 3, 3, 4, 4, 4, 5, 6)[index % 8] if index % 19 else 1
@@ -268,7 +269,7 @@ def _bundle_some(goods: Goods) -> None:
     heads, parts = single[3::25], [item for item in single if item["ean"] and item["product_id"] % 25]
     for place, product in enumerate(heads):
         chosen = [part for part in parts[2 * place :] if part not in heads][:2]
-        if len(chosen) < 2:  # noqa: PLR2004
+        if len(chosen) < 2:
             return
         product.update(set_yn=True, ean=None)
         for part in chosen:

@@ -88,7 +88,8 @@ _PARAMETERS = [
 ]
 _LABELS = [_names("label_id name active_currently_yn active_yn active_from active_to")]
 _VARIANT = _names(
-    "code code_supplier active_yn main_yn ean stock stock_increment stock_position availability_id availability weight"
+    "code code_supplier active_yn main_yn ean stock stock_increment stock_position availability_id"
+    " availability weight"
     " can_add_to_basket_yn",
     image=_names("file_id url"),
     images=_IMAGES,
@@ -100,7 +101,8 @@ _VARIANT = _names(
 )
 _PRODUCT = _names(
     "code code_supplier active_yn archived_yn replacement_product_code ean stock stock_increment stock_position"
-    " limit_orders availability_id availability manufacturer_id manufacturer weight shipment_group can_add_to_basket_yn"
+    " limit_orders availability_id availability manufacturer_id manufacturer weight shipment_group"
+    " can_add_to_basket_yn"
     " adult_yn add_images_into_variants_yn vats",
     descriptions=[
         _names("language active_yn title short_description long_description seo_title seo_description seo_url")
@@ -125,13 +127,16 @@ _ORDER = _names(
     dimensions=_names("width length height"),
     customer=_names(
         "email phone firstname_invoice surname_invoice street_invoice city_invoice state_invoice zip_invoice"
-        " country_id_invoice postal_yn firstname_postal surname_postal street_postal city_postal state_postal zip_postal"
-        " country_id_postal company_postal company_yn company ico dic vat_payer_yn pricelist_name pricelist_percent"
+        " country_id_invoice postal_yn firstname_postal surname_postal street_postal city_postal"
+        " state_postal zip_postal"
+        " country_id_postal company_postal company_yn company ico dic vat_payer_yn pricelist_name"
+        " pricelist_percent"
         " customer_note"
     ),
     products=[
         _names(
-            "code code_supplier ean title quantity unit price_per_unit vat buy_price recycling_fee weight invoice_info",
+            "code code_supplier ean title quantity unit price_per_unit vat buy_price recycling_fee"
+            " weight invoice_info",
             parameters=[_names("name value")],
         )
     ],

@@ -58,7 +58,7 @@ class Gate:
         self.world.ledger.violation("upgates", rule, call.line, detail or call.shop)
         return _error(status, rule, headers)
 
-    def _login(self, call: Call) -> Shop | Response:
+    def _login(self, call: Call) -> Shop | Response:  # noqa: PLR0911 - one return per published status
         now = self.world.now()
         wrong = self.world.wrong_logins.setdefault(call.client, [])
         wrong[:] = [at for at in wrong if now - at < timedelta(hours=1)]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -112,7 +113,7 @@ class Products:
             tests.append(lambda product: datetime.fromisoformat(product["last_update_time"]) >= since)
         for name in ("active_yn", "archived_yn", "can_add_to_basket_yn", "exclude_from_search_yn"):
             if (asked := filters.yes(name)) is not None:
-                tests.append(lambda product, name=name, asked=asked: bool(product[name]) == asked)  # type: ignore[misc]
+                tests += [partial(_is, name, asked)]
         if (in_stock := filters.yes("in_stock_yn")) is not None:
             tests.append(lambda product: ((product["stock"] or product["variants_stock"] or 0) > 0) == in_stock)
         return [product for product in shop.goods.products.values() if all(test(product) for test in tests)]
@@ -190,6 +191,10 @@ class Products:
                 values[name] = value
         if any(target.get(name) != value for name, value in values.items()):
             self.changes.edit_product(shop, product, variant, values)
+
+
+def _is(name: str, asked: bool, product: Json) -> bool:  # noqa: FBT001 - a filter's value
+    return bool(product[name]) == asked
 
 
 class _Codes:

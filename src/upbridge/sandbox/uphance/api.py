@@ -22,7 +22,7 @@ class UphanceApi:
         self.world = world
         self.uphance = world.uphance
 
-    # -- who calls -------------------------------------------------------------------------------------------------
+    # -- who calls ---------------------------------------------------------------------------------
 
     async def token(self, call: Call) -> Response:
         """POST /oauth/token: password grant and refresh grant, a JSON body."""
@@ -129,7 +129,7 @@ class UphanceApi:
 
         return handle
 
-    # -- what it reads ---------------------------------------------------------------------------------------------
+    # -- what it reads -----------------------------------------------------------------------------
 
     async def channels(self, _call: Call, organisation: Organisation) -> Response:
         """GET /channels: not paged, and `channel_ID` with a capital ID."""
@@ -171,7 +171,9 @@ class UphanceApi:
         return self._single(call, "customer", organisation.customers)
 
     async def orders(self, call: Call, organisation: Organisation) -> Response:
-        """GET /sales_orders: since_id and by_order_number filter; anything else is ignored and returns everything."""
+        """GET /sales_orders: since_id and by_order_number filter; anything else is ignored and returns
+        everything.
+        """
         items = list(organisation.orders.values())
         if (since := call.last("since_id")) is not None and since.isdigit():
             items = [item for item in items if item["id"] > int(since)]
@@ -205,7 +207,7 @@ class UphanceApi:
         """GET /pick_tickets/{id}."""
         return self._single(call, "pick_ticket", organisation.tickets)
 
-    # -- what it writes --------------------------------------------------------------------------------------------
+    # -- what it writes ----------------------------------------------------------------------------
 
     async def create_order(self, call: Call, organisation: Organisation) -> Response:
         """POST /sales_orders: creates a draft every time; the idempotency key is ignored."""
@@ -292,7 +294,7 @@ class UphanceApi:
         organisation.products[made["id"]] = made
         return answer({"product": made}, 201)
 
-    # -- helpers ---------------------------------------------------------------------------------------------------
+    # -- helpers -----------------------------------------------------------------------------------
 
     def _page(self, call: Call, key: str, items: list[Json]) -> Response:
         asked = call.last("page") or "1"

@@ -62,7 +62,7 @@ class Upp:
             if wrong := _wrong_product(item):
                 refusal = self._bad(call, wrong)
         if refusal is None:
-            refusal = self._refused(call, items, "externalProductId")
+            refusal = self._refused(items, "externalProductId")
         if refusal is not None:
             return refusal
         tenant.take_products(items)
@@ -91,7 +91,7 @@ class Upp:
             if wrong := _wrong_order(item):
                 refusal = self._bad(call, wrong)
         if refusal is None:
-            refusal = self._refused(call, items, "externalOrderId")
+            refusal = self._refused(items, "externalOrderId")
         if refusal is not None:
             return refusal
         self._personal(call)
@@ -156,7 +156,7 @@ class Upp:
                 self._violation(call, "doubled-in-batch", f"{name} {count} times")
         return None
 
-    def _refused(self, call: Call, items: list[Json], key: str) -> Response | None:
+    def _refused(self, items: list[Json], key: str) -> Response | None:
         """400 for the whole batch where the control API said that an item is refused."""
         refuse = self.world.faults["upp"].refuse
         bad = [item[key] for item in items if item[key] in refuse]
@@ -215,11 +215,14 @@ def _wrong_order(item: Any) -> str:
     lines = item.get("items")
     if not isinstance(lines, list):
         return "items is an array"
-    for line in lines:
-        if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in ("sku", "name")):
-            return "an item has sku and name"
-        if not all(_number(line.get(name)) for name in ("quantity", "price")):
-            return "quantity and price are numbers"
+    return next((wrong for line in lines if (wrong := _wrong_line(line))), "")
+
+
+def _wrong_line(line: Any) -> str:
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in ("sku", "name")):
+        return "an item has sku and name"
+    if not all(_number(line.get(name)) for name in ("quantity", "price")):
+        return "quantity and price are numbers"
     return ""
 
 
