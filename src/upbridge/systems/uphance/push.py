@@ -9,10 +9,9 @@ Products are matched, not created. One order after another: each is settled befo
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -168,9 +167,10 @@ class _Work:
         params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
         if order is None or canceled(order, self.front.facts):
             return Parked(Trouble("order.cancel_in_uphance", params))
-        before: Mapping[str, Any] = json.loads(link.sent) if link.sent else {}
-        lines = differences(before, trace(order))
-        return Parked(Trouble("order.changed_after_sending", {**params, "differences": "; ".join(lines)}))
+        # An order that was recognised over there (a restored database) has no copy to compare with.
+        lines = differences(json.loads(link.sent), trace(order)) if link.sent else []
+        told = "; ".join(lines) or "—"
+        return Parked(Trouble("order.changed_after_sending", {**params, "differences": told}))
 
     async def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
         """A former attempt had succeeded. If the order has changed since, that is a change after sending."""

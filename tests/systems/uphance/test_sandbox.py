@@ -1,0 +1,213 @@
+"""The whole room against the simulated Uphance, with a simulated shop's goods and orders."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, cast
+
+import httpx
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
+from upbridge import schema
+from upbridge.errors import Throttled, Unreachable
+from upbridge.kit.clock import utc_now
+from upbridge.sandbox.seed.plan import PASSWORD, Plan, open_shop
+from upbridge.sandbox.shop import Shop
+from upbridge.sandbox.uphance.api import uphance_api
+from upbridge.sandbox.uphance.company import Organisation
+from upbridge.sandbox.world import World
+from upbridge.schema import ShopId
+from upbridge.shops.rules import Rules
+from upbridge.systems.delivery import Connection, Delivered, Document, Draft, Link, Outcome, Parked, Shopfront
+from upbridge.systems.trade import Facts, Order
+from upbridge.systems.upgates import wire
+from upbridge.systems.uphance.catalogue import Catalogue
+from upbridge.systems.uphance.client import UphanceClient, login
+from upbridge.systems.uphance.pull import connect_facts, existing_orders
+from upbridge.systems.uphance.push import UphanceTarget
+
+BASE = "http://uphance.test"
+#: What each way in which the simulated shop breaks an order is called here.
+TROUBLES = {
+    "totals": "order.totals_differ",
+    "unknown_sku": "order.unknown_sku",
+    "manual_line": "order.manual_line",
+    "fractional": "order.quantity",
+    "no_channel": "order.no_channel",
+}
+
+
+@pytest.fixture
+def world() -> World:
+    return World(signature_token="sig", addon_url=None)
+
+
+@pytest.fixture
+def shop(world: World) -> Shop:
+    return open_shop(world, Plan(name="demo", products=150, orders=120))
+
+
+@pytest.fixture
+def organisation(world: World, shop: Shop) -> Organisation:
+    return world.uphance.organisations[501]
+
+
+class Cable(httpx.ASGITransport):
+    """The way to the sandbox; a cut is what it would be on a real network."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except ConnectionAbortedError as cut:
+            raise httpx.ReadError("cut") from cut
+
+
+@asynccontextmanager
+async def wired(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    transport = Cable(app=cast("Any", uphance_api(world)))
+    async with httpx.AsyncClient(transport=transport) as http:
+        yield http
+
+
+class Room:
+    """A connected shop: logged in, catalogue read, the engine as small as can be."""
+
+    def __init__(self, http: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId) -> None:
+        self.http, self.engine, self.shop_id = http, engine, shop_id
+        self.vault, self.links = FakeVault(), FakeLinks()
+        self.clock = FakeClock(utc_now())
+        self.target = UphanceTarget(http, BASE, engine, self.clock)
+        self.front: Shopfront
+
+    async def connect(self, shop: Shop) -> None:
+        tokens, organisations = await login(self.http, BASE, utc_now, email="demo@uphance.test", password=PASSWORD)
+        assert [one.id for one in organisations] == [501, 502]
+        await self.vault.save_tokens(tokens.stored(), renew_at=tokens.renew_at)
+        client = self.client()
+        facts = await connect_facts(client, organisation=501)
+        await Catalogue(self.engine).refresh(self.shop_id, client)
+        await self.remember(shop)
+        connection = Connection(self.shop_id, "demo", "uphance", "501", "", utc_now(), facts)
+        rules = Rules({"uphance.orders_from": "2020-01-01T00:00:00+00:00"})
+        kinds = {1: "Received", 2: "PaymentSuccessful", 4: "Sent", 5: "Canceled"}
+        self.front = Shopfront(rules, Facts(status_types=kinds), connection, utc_now())
+
+    def client(self) -> UphanceClient:
+        return UphanceClient(self.http, BASE, self.vault, utc_now, 501)
+
+    async def remember(self, shop: Shop) -> None:
+        """The shop's variants with their own EANs, as the engine keeps them."""
+        products = [wire.parse_product(_read(raw)) for raw in shop.goods.products.values()]
+        rows = [
+            {
+                "shop_id": self.shop_id,
+                "key": variant.id,
+                "product_id": variant.product_id,
+                "ean": variant.ean,
+                "stock_own": variant.stock_own,
+                "active": variant.active,
+                "listed": product.active,
+            }
+            for product in products
+            for variant in product.variants
+        ]
+        async with self.engine.begin() as connection:
+            await connection.execute(insert(schema.items), rows)
+
+    def documents(self, orders: list[Order]) -> list[Document]:
+        found = []
+        for order in orders:
+            [draft] = self.target.wants(order, self.front)
+            assert isinstance(draft, Draft)
+            if not draft.only_if_known:
+                link = self.links.rows.get(("order", draft.key))
+                found.append(Document("order", draft.key, draft.key, 1, draft.body, draft.hash, 0, link))
+        return found
+
+    async def push(self, orders: list[Order]) -> dict[str, Outcome]:
+        outcomes: dict[str, Outcome] = {}
+        async for settled in self.target.push(self.documents(orders), self.front, self.vault, self.links):
+            for document, outcome in settled:
+                outcomes[document.key] = outcome
+                if isinstance(outcome, Delivered):
+                    self.links.rows["order", document.key] = Link(
+                        "order", document.key, remote_id=outcome.remote_id
+                    )
+        return outcomes
+
+
+def _read(raw: Any) -> Any:
+    return wire.loads(json.dumps(raw).encode())
+
+
+def orders_of(shop: Shop) -> list[Order]:
+    return [wire.parse_order(_read(raw)) for raw in shop.orders.values()]
+
+
+def charged(raw: Any) -> Decimal:
+    """What an order comes to without VAT, from the shop's own JSON."""
+    rows = [*raw["products"], raw["shipment"], raw["payment"]]
+    total = sum((Decimal(str(row["price_without_vat"])) for row in rows), Decimal(0))
+    for name in ("discount_voucher", "quantity_discount", "loyalty_points"):
+        for row in (raw[name] or {}).get("discounts", ()):
+            total -= Decimal(str(row["price_without_vat"]))
+    return total
+
+
+async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
+    world: World, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
+) -> None:
+    async with wired(world) as http:
+        room = Room(http, engine, await make_shop())
+        await room.connect(shop)
+        outcomes = await room.push(orders_of(shop))
+        recognised = await existing_orders(room.client(), "demo")
+
+    parked = {key: one.trouble.key for key, one in outcomes.items() if isinstance(one, Parked)}
+    assert parked == {key: TROUBLES[reason] for key, reason in shop.broken.items()}
+    there = {
+        order["purchase_order_ref"].removeprefix("UPG-demo-"): order for order in organisation.orders.values()
+    }
+    assert there.keys() == outcomes.keys() - parked.keys() == recognised.keys()
+    assert {key: Decimal(order["subtotal"]) for key, order in there.items()} == {
+        key: charged(shop.orders[key]) for key in there
+    }
+    references = [customer["reference"] for customer in organisation.customers.values()]
+    assert len(references) == len(set(references))
+    assert world.uphance.organisations[502].orders == {}
+    assert world.ledger.violations == []
+
+
+async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
+    world: World, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
+) -> None:
+    faults = world.faults["uphance"]
+    async with wired(world) as http:
+        room = Room(http, engine, await make_shop())
+        await room.connect(shop)
+        orders = [order for order in orders_of(shop) if order.order_number not in shop.broken][:25]
+        wanted = {document.key for document in room.documents(orders)}
+        for _ in range(60):
+            room.clock.forward(seconds=31)
+            faults.set({"error_share": 0.05, "cut_share": 0.05, "lost_answer_share": 0.1, "match": "/"})
+            waiting = [one for one in orders if one.order_number in wanted and not _delivered(room, one)]
+            if not waiting:
+                break
+            try:
+                await room.push(waiting)
+            except (Unreachable, Throttled):
+                continue
+
+    references = sorted(order["purchase_order_ref"] for order in organisation.orders.values())
+    assert references == sorted(f"UPG-demo-{key}" for key in wanted)
+    assert "doubled-order" not in [violation.rule for violation in world.ledger.violations]
+
+
+def _delivered(room: Room, order: Order) -> bool:
+    link = room.links.rows.get(("order", order.order_number))
+    return link is not None and link.state == "delivered"
