@@ -1,8 +1,8 @@
 """Upgates' public key: loaded from its official address, kept in memory for ten minutes, never stored (R6).
 
-Upgates recommends to load it for every request, since keys may change, and wants an answer within five seconds even
-if its file server hangs: the two pull apart. Ten minutes of memory, and a fresh look after a signature that does not
-fit, follow a change of the key as well; that we depart from the letter is known.
+Upgates recommends to load it for every request, since keys may change, and wants an answer within five seconds
+even if its file server hangs: the two pull apart. Ten minutes of memory, and a fresh look after a signature that
+does not fit, follow a change of the key as well; that we depart from the letter is known.
 """
 
 import asyncio
