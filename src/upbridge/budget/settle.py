@@ -6,11 +6,10 @@ Everything here happens with the shop's row locked, and gives the slot back in t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, delete, func, insert, literal, select, update
+from sqlalchemy import Delete, Select, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.budget import row as rows
@@ -46,6 +45,7 @@ async def answered(
     row = await rows.find(connection, ticket.shop_id, lock=True)
     if row is None:  # erased while the call was under way
         return
+    beside = (await connection.execute(_beside(ticket, now))).one()
     reading = read(headers, now=now)
     before = rows.state_of(row).at(now)
     learned = learn(
@@ -53,7 +53,7 @@ async def answered(
         reading,
         same_hour=ticket.hour_at == before.hour_at,
         overlapped=ticket.number <= row.seen_made,
-        in_flight=await _in_flight(connection, ticket, now),
+        in_flight=beside.in_flight,
         lost=row.lost - ticket.lost,
         now=now,
     )
@@ -69,45 +69,37 @@ async def answered(
         until = closed_until(learned.state, reading, learned=fresh, now=now)
         changes["closed_until"] = max(until, row.closed_until or until)
         log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
-    changes["succeeded_at"] = await _login(connection, ticket, status, row, now)
-    await connection.execute(update(budgets).where(budgets.c.shop_id == ticket.shop_id).values(changes))
-    await _give_back(connection, ticket.shop_id, ticket.holder)
+    if status in _LOGIN_FAILED:
+        changes["succeeded_at"] = None
+        await connection.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
+        log.warning("login_refused", shop_id=str(ticket.shop_id), status=status)
+    elif status in _OK and not beside.refused:
+        changes["succeeded_at"] = now
+    slot_back = _slot_back(ticket.shop_id, ticket.holder).cte("slot_back")
+    this = update(budgets).where(budgets.c.shop_id == ticket.shop_id)
+    await connection.execute(this.values(changes).add_cte(slot_back))
 
 
 async def unanswered(connection: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
     """The call ended and nobody knows whether the server counted it: we do, until an answer knows better."""
     lost = update(budgets).where(budgets.c.shop_id == shop_id).values(lost=budgets.c.lost + 1)
-    await connection.execute(lost)
-    await _give_back(connection, shop_id, holder)
+    await connection.execute(lost)  # first, as whoever takes a slot does: locks are taken in one order
+    await connection.execute(_slot_back(shop_id, holder))
 
 
-async def _login(
-    connection: AsyncConnection, ticket: Ticket, status: int, row: Row[Any], now: datetime
-) -> datetime | None:
-    """Record what *status* says about the login; returns when the shop's login last succeeded."""
-    if status in _LOGIN_FAILED:
-        await connection.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
-        log.warning("login_refused", shop_id=str(ticket.shop_id), status=status)
-        return None
-    before: datetime | None = row.succeeded_at
-    if status not in _OK:
-        return before
-    # An answer that was under way while another call was refused proves nothing about now.
-    refused = select(literal(1)).where(
-        failed_logins.c.shop_id == ticket.shop_id, failed_logins.c.at > ticket.spent_at
-    )
-    return before if await connection.scalar(refused.limit(1)) else now
+def _beside(ticket: Ticket, now: datetime) -> Select[tuple[int, bool]]:
+    """What went on beside this call: others of the shop under way, and whether one of them was refused.
 
-
-async def _in_flight(connection: AsyncConnection, ticket: Ticket, now: datetime) -> int:
-    others = select(func.count()).where(
+    An answer that was under way while another call was refused proves nothing about the login now.
+    """
+    in_flight = select(func.count()).where(
         leases.c.shop_id == ticket.shop_id,
         leases.c.holder != ticket.holder,
         leases.c.expires_at > now,
     )
-    return (await connection.scalar(others)) or 0
+    refused = exists().where(failed_logins.c.shop_id == ticket.shop_id, failed_logins.c.at > ticket.spent_at)
+    return select(in_flight.scalar_subquery().label("in_flight"), refused.label("refused"))
 
 
-async def _give_back(connection: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
-    # Always after the shop's row was locked: whoever takes a slot locks in the same order.
-    await connection.execute(delete(leases).where(leases.c.shop_id == shop_id, leases.c.holder == holder))
+def _slot_back(shop_id: ShopId, holder: UUID) -> Delete:
+    return delete(leases).where(leases.c.shop_id == shop_id, leases.c.holder == holder)
