@@ -17,9 +17,10 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from upbridge import schema
-from upbridge.db import Database, migrate, sqlalchemy_url
+from upbridge.db import Database, sqlalchemy_url
 from upbridge.embedded import EmbeddedPostgres
 from upbridge.kit.sealed import Sealer
+from upbridge.migrating import migrate
 from upbridge.schema import ShopId
 
 #: A moment on a Tuesday morning; tests that need the time take this one.

@@ -8,14 +8,13 @@ from procrastinate import App
 from sqlalchemy.exc import DBAPIError
 
 from upbridge.budget.ledger import Ledger
-from upbridge.db import Database, head_revision, open_database, revision_of
+from upbridge.db import Database, open_database, revision_of
 from upbridge.errors import NotReady
-from upbridge.inbox.addresses import WebhookAddresses, load_addresses
-from upbridge.inbox.endpoints import UPHANCE_EVENT
+from upbridge.inbox.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
 from upbridge.jobs import create_jobs, waker
 from upbridge.kit.clock import Clock, utc_now
 from upbridge.kit.sealed import Sealer
-from upbridge.schema import ShopId
+from upbridge.schema import HEAD, ShopId
 from upbridge.settings import DEFAULT_PORT, Settings
 from upbridge.sync.service import Service
 from upbridge.systems.uphance.push import UphanceTarget
@@ -88,6 +87,5 @@ async def _need_schema(database: Database) -> None:
         current = await revision_of(database.engine)
     except (DBAPIError, OSError) as error:
         raise NotReady(f"the database does not answer ({type(error).__name__})") from error
-    head = head_revision(database.conninfo)
-    if current != head:
-        raise NotReady(f"the schema is at {current or 'nothing'}, not at {head}: run `upbridge migrate` first")
+    if current != HEAD:
+        raise NotReady(f"the schema is at {current or 'nothing'}, not at {HEAD}: run `upbridge migrate` first")

@@ -1,4 +1,4 @@
-"""The database: where it is, how to reach it, and its schema's version."""
+"""The database: where it is, how to reach it, which version of the schema it has."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from upbridge.embedded import EmbeddedPostgres
@@ -94,53 +89,10 @@ async def _watch(embedded: EmbeddedPostgres) -> None:
                 log.info("embedded_postgres_revived")
 
 
-# --- schema -------------------------------------------------------------------------------------------------
-
-
-def alembic_config(conninfo: str) -> Config:
-    """Alembic's configuration for this database, inside and outside a checkout."""
-    config = Config(package_file("alembic.ini"))
-    config.set_main_option("script_location", str(package_file("migrations")))
-    config.attributes["url"] = sqlalchemy_url(conninfo)
-    return config
-
-
-def migrate(conninfo: str) -> str:
-    """Bring the schema to head and return that revision. Idempotent; processes that start together take turns.
-
-    Blocking: call it from a thread. Raises `NotReady` if the database cannot be reached.
-    """
-    try:
-        command.upgrade(alembic_config(conninfo), "head")
-    except OperationalError as error:
-        raise NotReady(f"the database cannot be reached: {error.orig}") from error
-    return head_revision(conninfo)
-
-
-def head_revision(conninfo: str) -> str:
-    """The revision that this code wants."""
-    head = ScriptDirectory.from_config(alembic_config(conninfo)).get_current_head()
-    assert head is not None, "a release has at least one revision"
-    return head
-
-
-def current_revision(conninfo: str) -> str | None:
-    """The revision that the database has; None if it was never migrated. Blocking."""
-    engine = create_engine(sqlalchemy_url(conninfo))
-    try:
-        with engine.connect() as connection:
-            return _revision(connection)
-    except OperationalError as error:
-        raise NotReady(f"the database cannot be reached: {error.orig}") from error
-    finally:
-        engine.dispose()
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
 async def revision_of(engine: AsyncEngine) -> str | None:
-    """The revision that the database has, over an open engine."""
+    """The revision that the database has; None if it was never migrated."""
     async with engine.connect() as connection:
-        return await connection.run_sync(_revision)
+        if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return None
+        revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision

@@ -8,8 +8,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from sqlalchemy.exc import DBAPIError
 
 from upbridge import __version__
-from upbridge.db import Database, head_revision, revision_of
+from upbridge.db import Database, revision_of
 from upbridge.errors import NotFound
+from upbridge.schema import HEAD
 from upbridge.settings import Settings
 from upbridge.telemetry.gauges import render
 
@@ -39,7 +40,7 @@ async def ready(request: Request) -> Response:
         current = await revision_of(database.engine)
     except (DBAPIError, OSError) as error:
         return JSONResponse({"status": "no database", "reason": type(error).__name__}, status_code=503)
-    if current != head_revision(database.conninfo):
+    if current != HEAD:
         return JSONResponse({"status": "schema is not at head", "revision": current}, status_code=503)
     if request.app.state.addresses is None:
         return JSONResponse({"status": "starting"}, status_code=503)

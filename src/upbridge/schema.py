@@ -32,6 +32,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 ShopId = NewType("ShopId", UUID)
 
+#: The newest revision in migrations/versions: what this code wants the database to have.
+HEAD = "0002"
+
 metadata = MetaData(
     naming_convention={
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",

@@ -1,6 +1,7 @@
 """The schema: reachable from nothing, repeatable, safe to race for, and what the code says."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import psycopg
@@ -10,7 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop, url_of
-from upbridge.db import alembic_config, current_revision, head_revision, migrate
+from upbridge.db import revision_of
+from upbridge.migrating import alembic_config, head_revision, migrate
+from upbridge.schema import HEAD
 
 
 @pytest.fixture
@@ -21,19 +24,43 @@ def empty_url(postgres: str, tmp_path: Path) -> str:
     return url_of(postgres, name)
 
 
+def revision(url: str) -> str | None:
+    """The revision that the database has, asked without our code."""
+    with psycopg.connect(url) as connection:
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
-    assert current_revision(empty_url) is None
+    assert revision(empty_url) is None
 
     first = migrate(empty_url)
     second = migrate(empty_url)
 
-    assert first == second == head_revision(empty_url) == current_revision(empty_url)
+    assert first == second == HEAD == revision(empty_url)
+
+
+def test_the_code_wants_the_newest_revision(empty_url: str) -> None:
+    assert head_revision(empty_url) == HEAD
+
+
+async def test_the_revision_can_be_asked_over_an_open_engine(engine: AsyncEngine) -> None:
+    assert await revision_of(engine) == HEAD
 
 
 async def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None:
-    revisions = await asyncio.gather(*(asyncio.to_thread(migrate, empty_url) for _ in range(1)))
+    code = "import sys; from upbridge.migrating import migrate; migrate(sys.argv[1])"
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", code, empty_url, stderr=asyncio.subprocess.PIPE)
+        for _ in range(3)
+    ]
 
-    assert set(revisions) == {head_revision(empty_url)}
+    ended = [await process.communicate() for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0, 0], ended
+    assert revision(empty_url) == HEAD
 
 
 def test_the_migrations_make_the_tables_that_the_code_declares(database_url: str) -> None:
@@ -45,8 +72,8 @@ def test_the_migrations_can_be_taken_back(empty_url: str) -> None:
 
     command.downgrade(alembic_config(empty_url), "base")
 
-    assert current_revision(empty_url) is None
-    assert migrate(empty_url) == head_revision(empty_url)
+    assert revision(empty_url) is None
+    assert migrate(empty_url) == HEAD
 
 
 async def test_a_shop_can_be_stored(engine: AsyncEngine, make_shop: MakeShop) -> None:

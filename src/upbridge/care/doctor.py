@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from upbridge.db import Database, current_revision, head_revision, open_database
+from upbridge.db import Database, open_database, revision_of
 from upbridge.errors import NotReady
 from upbridge.kit.clock import Clock, utc_now
+from upbridge.schema import HEAD
 from upbridge.settings import Settings
 
 _SECONDS = 5.0
@@ -84,12 +85,11 @@ async def _database(database: Database) -> list[Finding]:
     findings = [
         Finding("database", "bad" if old else "ok", f"Postgres {version}, {kind}{', 15 is needed' if old else ''}")
     ]
-    current = await asyncio.to_thread(current_revision, database.conninfo)
-    head = head_revision(database.conninfo)
-    if current == head:
-        findings.append(Finding("schema", "ok", f"at {head}"))
+    current = await revision_of(database.engine)
+    if current == HEAD:
+        findings.append(Finding("schema", "ok", f"at {HEAD}"))
     else:
-        findings.append(Finding("schema", "bad", f"at {current or 'nothing'}, not {head}: run `upbridge migrate`"))
+        findings.append(Finding("schema", "bad", f"at {current or 'nothing'}, not {HEAD}: run `upbridge migrate`"))
     return findings
 
 

@@ -1,4 +1,7 @@
-"""The commands that run something: up, serve, worker, migrate, sandbox, demo, play."""
+"""The commands that run something: up, serve, worker, migrate, sandbox, demo, play.
+
+What only one of them needs is imported there: a command that lists shops must not wait for a web server.
+"""
 
 import asyncio
 import contextlib
@@ -7,19 +10,20 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
-import uvicorn
 
-from upbridge.app import create_app
 from upbridge.background import running_service
 from upbridge.cli.common import out, run_async
-from upbridge.db import migrate, open_database
+from upbridge.db import open_database
 from upbridge.jobs import run_worker
 from upbridge.settings import DEFAULT_PORT, PREFIX, Settings, load_settings, log_format
 from upbridge.telemetry.logging import configure_logging
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +50,8 @@ def _settings() -> Settings:
 
 
 async def _migrated(settings: Settings) -> str:
+    from upbridge.migrating import migrate  # noqa: PLC0415
+
     async with open_database(settings, pool_size=1) as database:
         return await asyncio.to_thread(migrate, database.conninfo)
 
@@ -87,6 +93,10 @@ def serve(
 def _serve(
     settings: Settings, *, host: str, port: int, workers: int, watched: subprocess.Popen[bytes] | None = None
 ) -> None:
+    import uvicorn  # noqa: PLC0415
+
+    from upbridge.app import create_app  # noqa: PLC0415
+
     common = {
         "host": host,
         "port": port,
@@ -114,7 +124,7 @@ def _serve(
         raise typer.Exit(1)
 
 
-async def _end_with(child: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+async def _end_with(child: subprocess.Popen[bytes], server: "uvicorn.Server") -> None:
     """A worker that ended ends the whole, so that whoever supervises us starts it all again."""
     await asyncio.to_thread(child.wait)
     if not server.should_exit:

@@ -14,7 +14,7 @@ from upbridge.care.erasure import erase_shop
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, err, out, plain, print_json, print_rows, with_service
 from upbridge.errors import BadRequest, Conflict
-from upbridge.inbox.endpoints import UPHANCE_EVENT
+from upbridge.inbox.addresses import UPHANCE_EVENT
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.rules import RULES, Rules, as_text
 from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState

@@ -17,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.kit.sealed import Sealer, mac
 from upbridge.schema import ShopId
 
+#: Uphance has one address for all events.
+UPHANCE_EVENT = "any"
+
 _NAME = "webhook addresses"
 _ID_BYTES = 16
 _MAC_BYTES = 20

@@ -7,15 +7,13 @@ import structlog
 from fastapi import APIRouter, Depends, Request, Response
 
 from upbridge.errors import NotFound, Refused, TooLarge, UpbridgeError
-from upbridge.inbox.addresses import WebhookAddresses
+from upbridge.inbox.addresses import UPHANCE_EVENT, WebhookAddresses
 from upbridge.inbox.reading import MAX_BYTES, Hints, known_event, read_upgates, read_uphance
 from upbridge.inbox.service import Inbox
 from upbridge.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
-
-UPHANCE_EVENT = "any"
 
 
 def _inbox(request: Request) -> Inbox:
