@@ -229,6 +229,13 @@ class TestSending:
         assert isinstance(await world.deliver_one(order(status_id=3)), Dropped)
         assert world.uphance.calls == []
 
+    async def test_what_the_rules_do_not_send_any_more_is_dropped(self, world: World) -> None:
+        document = world.document(world.draft(order()))
+        world.rules["uphance.send_orders"] = False
+
+        assert isinstance((await world.push(document))[0], Dropped)
+        assert world.uphance.calls == []
+
 
 class TestAfterSending:
     async def test_a_change_is_a_task_with_the_differences_and_no_call(self, world: World) -> None:

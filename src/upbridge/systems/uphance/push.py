@@ -160,6 +160,8 @@ class _Work:
             return await self._found(document, former, order)
         if order is None or canceled(order, self.front.facts):
             return Dropped("cancelled before it was sent")
+        if not _sends(order, self.front):  # a rule has changed since, or an attempt was refused and then this
+            return Dropped("the shop's rules do not send it any more")
         return await self._send(document, order, reference)
 
     def _changed(self, link: Link, order: Order | None) -> Outcome:
@@ -192,8 +194,6 @@ class _Work:
 
     async def _send(self, document: Document, order: Order, reference: str) -> Outcome:
         rules, connection = self.front.rules, self.front.connection
-        if not rules.yes("uphance.send_orders"):
-            return Dropped("uphance.send_orders is off")
         sales_order = map_order(order, self.book.match, rules, connection)
         customer = map_customer(order, rules, connection)
         for trouble in (sales_order, customer):
