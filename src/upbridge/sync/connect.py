@@ -138,7 +138,12 @@ async def _store(
                 due_at=now,
             )
         if fresh:
-            await start_imports(connection, service, shop, {system: row})
+            # Uphance only matches products: a catalogue that was read for another target will do.
+            known = system == "uphance" and await connection.scalar(
+                text("SELECT EXISTS (SELECT FROM runs WHERE shop_id = :id AND kind = 'product')"), {"id": shop.id}
+            )
+            kinds = ("order",) if known else ("product", "order")
+            await start_imports(connection, service, shop, {system: row}, kinds=kinds)
     log.info("connected", shop_id=str(shop.id), system=system, fresh=fresh)
     return row
 

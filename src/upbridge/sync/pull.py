@@ -30,6 +30,8 @@ BATCH = 300
 MAX_ATTEMPTS = 6
 PROBE_PAUSE = timedelta(hours=1)
 _RETRY_PAUSE = timedelta(minutes=1)
+_ABOUT_ITEMS = frozenset({400, 413, 422})
+"""Refusals that can be about one of the things asked for; any other is about the whole call."""
 
 
 async def pull(service: Service, lane: Lane) -> bool:
@@ -100,6 +102,8 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
     try:
         await READERS[chunk[0].kind].read(service, shop, chunk)
     except Rejected as error:
+        if error.answered not in _ABOUT_ITEMS:
+            raise Unreachable(f"Upgates does not answer as published: {error}") from error
         if len(chunk) > 1:
             middle = len(chunk) // 2
             await _read(service, lane, shop, chunk[:middle])

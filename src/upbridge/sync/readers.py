@@ -279,6 +279,7 @@ async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
         await changes.done(connection, shop.id, SOURCE, chunk)
     try:
         client = await service.upgates(shop)
+        await service.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
         await client.status(purpose=chunk[0].purpose)
     except LoginRefused as error:
         log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))

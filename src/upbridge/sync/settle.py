@@ -105,13 +105,19 @@ def _plan(
             if isinstance(wanted, Unmappable):
                 plan.problems.append(_problem(target, entity.key, wanted))
                 continue
-            said.add((wanted.kind, wanted.key))
-            _want(plan, wanted, links.get((wanted.kind, wanted.key)), waiting.get((wanted.kind, wanted.key)))
+            place = (wanted.kind, wanted.key)
+            said.add(place)
+            _want(plan, wanted, _known(links.get(place)), waiting.get(place))
     for place, link in links.items():
         if place not in said and link.hash is not None:
             said |= _retire(plan, target, link, waiting.get(place))
     plan.withdraw |= {place for place in waiting if place not in said}
     return plan
+
+
+def _known(link: Link | None) -> Link | None:
+    """*link*, unless it only remembers an attempt that certainly created nothing."""
+    return None if link is not None and link.state == "unsent" else link
 
 
 def _want(plan: _Plan, draft: Draft, link: Link | None, waiting: outbox.Queued | None) -> None:
