@@ -1,0 +1,181 @@
+"""Are the texts complete? The same keys, placeholders and plural forms in every language, and a text for every
+key that the code or a template names.
+"""
+
+import ast
+import re
+import string
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from babel.messages import Catalog
+from babel.messages.pofile import read_po
+
+from tests.project.arrows import SRC, modules
+from upbridge.db import package_file
+from upbridge.texts import LANGUAGES, catalogue_path
+
+_IN_TEMPLATE = re.compile(r"\b(?:t|texts\.get)\(\s*(['\"])(?P<key>[a-z0-9_.]+)\1(?P<open>\s*~)?")
+_CAUSE = re.compile(r"[a-z]+\.[a-z_]+")
+
+
+@dataclass(slots=True)
+class Used:
+    """The keys that the product names, each with the place, and the parameters that come with it where that is
+    plain to see. Keys that are put together at run time begin or end with *affixes*."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    params: dict[str, list[set[str]]] = field(default_factory=lambda: defaultdict(list))
+    affixes: set[tuple[str, str]] = field(default_factory=set)
+
+
+def complaints() -> list[str]:
+    """One line for each text that is missing, incomplete, different or dead."""
+    catalogues = {language: load(language) for language in LANGUAGES}
+    used = used_keys()
+    return [*differences(catalogues), *missing(catalogues["en"], used), *dead(catalogues["en"], used)]
+
+
+def load(language: str) -> Catalog:
+    """The catalogue of *language*; raises if it is not one."""
+    with catalogue_path(language).open("rb") as file:
+        return read_po(file, locale=language, abort_invalid=True)
+
+
+def texts_of(catalogue: Catalog) -> dict[str, tuple[str, ...]]:
+    """Each key with its text, or with all its plural forms."""
+    texts = {}
+    for message in catalogue:
+        if message.id:
+            key = message.id if isinstance(message.id, str) else message.id[0]
+            texts[key] = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+    return texts
+
+
+def differences(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
+    """Where the languages do not say the same."""
+    texts = {language: texts_of(catalogue) for language, catalogue in catalogues.items()}
+    every = set().union(*texts.values())
+    for language, mine in texts.items():
+        forms = catalogues[language].num_plurals
+        yield from (f"{language}: {key} is missing" for key in sorted(every - mine.keys()))
+        for key, variants in sorted(mine.items()):
+            if not all(variant.strip() for variant in variants):
+                yield f"{language}: {key} is empty"
+            if len(variants) not in {1, forms}:
+                yield f"{language}: {key} has {len(variants)} plural forms instead of {forms}"
+            wanted = placeholders(texts["en"].get(key, variants))
+            if placeholders(variants) != wanted:
+                yield f"{language}: {key} has the placeholders {placeholders(variants)} instead of {wanted}"
+        yield from (f"{language}: {message.id} is fuzzy" for message in catalogues[language] if _fuzzy(message))
+
+
+def _fuzzy(message: object) -> bool:
+    return bool(getattr(message, "id", "")) and "fuzzy" in getattr(message, "flags", ())
+
+
+def placeholders(variants: tuple[str, ...]) -> list[str]:
+    """The names in braces, of all forms together."""
+    formatter = string.Formatter()
+    return sorted({name for text in variants for _, name, _, _ in formatter.parse(text) if name is not None})
+
+
+def missing(catalogue: Catalog, used: Used) -> Iterator[str]:
+    """Keys without a text, and texts that want a parameter which does not come."""
+    texts = texts_of(catalogue)
+    for key, place in sorted(used.keys.items()):
+        if key not in texts:
+            yield f"{key} has no text ({place})"
+            continue
+        for given in used.params.get(key, ()):
+            yield from (
+                f"{key} wants {{{name}}}, which {place} does not give"
+                for name in placeholders(texts[key])
+                if name not in given
+            )
+
+
+def dead(catalogue: Catalog, used: Used) -> Iterator[str]:
+    """Texts that nothing names."""
+    for key in sorted(texts_of(catalogue)):
+        built = any(key.startswith(start) and key.endswith(end) for start, end in used.affixes)
+        if key not in used.keys and not built:
+            yield f"{key} has a text, but nothing uses it"
+
+
+def used_keys() -> Used:
+    """Every key that the code and the templates name."""
+    used = Used()
+    for module, source in modules(SRC):
+        for node in ast.walk(ast.parse(source)):
+            _collect(node, module, used)
+    for path in sorted(package_file("templates").rglob("*")):
+        if path.suffix in {".html", ".txt", ".jinja"}:
+            for match in _IN_TEMPLATE.finditer(path.read_text()):
+                if match["open"]:  # t('state.' ~ shop.state)
+                    used.affixes.add((match["key"], ""))
+                else:
+                    used.keys.setdefault(match["key"], path.name)
+    return used
+
+
+def _collect(node: ast.AST, module: str, used: Used) -> None:
+    match node:
+        case ast.Call(func=ast.Name(id="Trouble"), args=[key, *params]):
+            params += [keyword.value for keyword in node.keywords if keyword.arg == "params"]
+            _problem(key, params[0] if params else ast.Dict([], []), module, used)
+        case ast.Call(func=ast.Name(id="NewProblem"), keywords=keywords):
+            given = {keyword.arg: keyword.value for keyword in keywords}
+            _problem(given["key"], given["params"], module, used)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() if _chooses_trouble(node):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str) and _CAUSE.fullmatch(part.value):
+                    used.keys.setdefault(f"problem.{part.value}", module)
+        case ast.Assign(targets=[ast.Name(id="merchant")], value=ast.Constant(value=str(key))):
+            used.keys.setdefault(key, module)
+        case ast.AnnAssign(target=ast.Name(id="merchant"), value=ast.Constant(value=str(key))):
+            used.keys.setdefault(key, module)
+        case ast.Call(func=ast.Attribute(value=receiver, attr="get"), args=[key, *_]) if _are_texts(receiver):
+            _key("", key, module, used)
+
+
+def _problem(cause: ast.expr, params: ast.expr, module: str, used: Used) -> None:
+    key = _key("problem.", cause, module, used)
+    if key is not None and isinstance(params, ast.Dict) and None not in params.keys:
+        used.params[key].append({str(name.value) for name in params.keys if isinstance(name, ast.Constant)})
+
+
+def _key(start: str, value: ast.expr, module: str, used: Used) -> str | None:
+    """Note the key that *value* spells; an f-string spells only how it begins and ends."""
+    match value:
+        case ast.Constant(value=str(text)):
+            used.keys.setdefault(start + text, module)
+            return start + text
+        case ast.JoinedStr(values=parts):
+            first, last = (
+                str(part.value) if isinstance(part, ast.Constant) else "" for part in (parts[0], parts[-1])
+            )
+            used.affixes.add((start + first, last))
+    return None
+
+
+def _chooses_trouble(function: ast.AST) -> bool:
+    """Whether a cause is a variable there: its values then stand in the same function."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Trouble"
+        and isinstance(node.args[0], ast.Name)
+        for node in ast.walk(function)
+    )
+
+
+def _are_texts(receiver: ast.expr) -> bool:
+    """`texts.get(…)`, `self.texts.get(…)`, `Texts(language).get(…)`."""
+    match receiver:
+        case ast.Call(func=ast.Name(id="Texts")):
+            return True
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.lstrip("_") == "texts"
+    return False

@@ -1,0 +1,99 @@
+"""The image and the compose file, read as text: images cannot be built on every machine that runs the tests."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.project import documents
+from tests.project.documents import TOP
+from upbridge.settings import Settings
+
+DOCKERFILE = (TOP / "Dockerfile").read_text()
+SERVICES: dict[str, dict[str, Any]] = documents.compose()["services"]
+OURS = [name for name, service in SERVICES.items() if "build" in service]
+
+
+def _json_of(instruction: str) -> list[str]:
+    """The words of the last *instruction* in the Dockerfile."""
+    words: list[str] = json.loads(re.findall(rf"^\s*{instruction} (\[.*\])$", DOCKERFILE, re.MULTILINE)[-1])
+    return words
+
+
+class TestImage:
+    def test_it_does_not_run_as_root(self) -> None:
+        last_stage = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
+
+        assert re.search(r"^USER (?!root)\w+$", last_stage, re.MULTILINE)
+
+    def test_every_download_is_checked_by_its_hash(self) -> None:
+        installs = re.findall(r"(?:pip install|pip sync) [^&\n]*", DOCKERFILE)
+
+        assert len(installs) == 3
+        assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
+
+    def test_its_health_is_readiness(self) -> None:
+        assert re.search(r"^HEALTHCHECK .*\\\n\s+CMD .*http://127\.0\.0\.1:8000/readyz", DOCKERFILE, re.MULTILINE)
+
+    def test_it_starts_a_command_of_the_program(self) -> None:
+        program, *words = [*_json_of("ENTRYPOINT"), *_json_of("CMD")]
+
+        assert program == "upbridge"
+        assert documents.command_complaint(words) is None
+
+    def test_what_it_copies_is_not_ignored_and_is_there(self) -> None:
+        sources = {
+            name
+            for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)
+            for name in line.split()[:-1]
+        }
+        allowed = {line[1:] for line in (TOP / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+
+        assert sources == allowed
+        assert all((TOP / name).exists() for name in sources)
+
+
+class TestCompose:
+    def test_it_has_database_migration_web_worker_and_tls(self) -> None:
+        assert SERVICES.keys() == {"postgres", "migrate", "web", "worker", "caddy"}
+        assert OURS == ["migrate", "web", "worker"]
+
+    @pytest.mark.parametrize("name", OURS)
+    def test_its_commands_exist(self, name: str) -> None:
+        assert documents.command_complaint(SERVICES[name]["command"]) is None
+
+    @pytest.mark.parametrize("name", ["web", "worker"])
+    def test_nothing_works_before_the_schema_is_at_head(self, name: str) -> None:
+        assert SERVICES[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+        assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+        assert SERVICES["migrate"]["restart"] == "no"
+
+    def test_only_caddy_is_reachable_from_outside(self) -> None:
+        assert [name for name, service in SERVICES.items() if "ports" in service] == ["caddy"]
+        assert "reverse_proxy web:8000" in (TOP / "Caddyfile").read_text()
+
+    def test_the_database_and_the_certificates_outlive_their_containers(self) -> None:
+        used = {
+            volume.partition(":")[0]
+            for service in SERVICES.values()
+            for volume in service.get("volumes", ())
+            if not volume.startswith("./")
+        }
+
+        assert used == documents.compose()["volumes"].keys()
+
+    def test_the_example_names_everything_that_has_to_be_filled_in(self) -> None:
+        wanted = set(re.findall(r"\$\{(\w+):\?", (TOP / "docker-compose.yml").read_text()))
+        example = dict(re.findall(r"^(\w+)=(.*)$", (TOP / ".env.example").read_text(), re.MULTILINE))
+
+        assert wanted <= example.keys()
+        assert {"UPBRIDGE_ENCRYPTION_KEYS", "UPBRIDGE_SIGNATURE_TOKEN"} <= example.keys()
+
+    def test_the_example_shows_defaults_behind_a_hash(self) -> None:
+        shown = dict(re.findall(r"^#(UPBRIDGE_\w+)=(.+)$", (TOP / ".env.example").read_text(), re.MULTILINE))
+
+        assert {name: f"`{value}`" for name, value in shown.items()} == {
+            name: documents.spelled(Settings.model_fields[name.removeprefix("UPBRIDGE_").lower()].default)
+            for name in shown
+        }
