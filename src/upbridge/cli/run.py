@@ -66,6 +66,7 @@ def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurr
         environment[f"{PREFIX}PUBLIC_URL"] = settings.public_origin(port)
         environment.setdefault(f"{PREFIX}ALLOW_INSECURE", "1" if settings.allow_insecure else "0")
     command = [sys.executable, "-m", "upbridge", "worker", "--concurrency", str(concurrency), "--port", str(port)]
+    command += ["--parent", str(os.getpid())]
     child = subprocess.Popen(command)  # noqa: S603
     try:
         _serve(settings, host=host, port=port, workers=1, watched=child)
@@ -109,6 +110,9 @@ def _serve(
     if workers > 1:
         uvicorn.run("upbridge.app:factory", factory=True, workers=workers, **common)  # type: ignore[arg-type]
         return
+    # The server passes the signal on when it has stopped; here it has done its work by then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     server = uvicorn.Server(uvicorn.Config(create_app(settings, port=port), **common))  # type: ignore[arg-type]
 
     async def run() -> None:
@@ -132,7 +136,11 @@ async def _end_with(child: subprocess.Popen[bytes], server: "uvicorn.Server") ->
         server.should_exit = True
 
 
-def worker(concurrency: Concurrency = 4, port: Port = DEFAULT_PORT) -> None:
+def worker(
+    concurrency: Concurrency = 4,
+    port: Port = DEFAULT_PORT,
+    parent: Annotated[int | None, typer.Option(hidden=True, help="End when this process is no more.")] = None,
+) -> None:
     """The background side only; any number of them share one Postgres.
 
     --port: where the web side listens; only used to name it where UPBRIDGE_PUBLIC_URL is not set.
@@ -152,10 +160,20 @@ def worker(concurrency: Concurrency = 4, port: Port = DEFAULT_PORT) -> None:
             _database,
         ):
             log.info("worker_started", concurrency=concurrency)
+            orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
             await run_worker(jobs, service, concurrency=concurrency, stop=stop)
+            if orphaned is not None:
+                orphaned.cancel()
             log.info("worker_stopped")
 
     run_async(work())
+
+
+async def _stop_without(parent: int, stop: asyncio.Event) -> None:
+    """A worker that `up` started does not outlive it, whatever became of it."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - the system gives no event for this
+        await asyncio.sleep(1)
+    stop.set()
 
 
 def migrate_command() -> None:

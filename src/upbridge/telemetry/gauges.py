@@ -103,10 +103,17 @@ def _counted(sums: Mapping[tuple[str, str], float]) -> Iterator[Metric]:
             continue
         total = Metric(family.name, family.documentation, family.type)
         names = {sample.name for sample in family.samples} | {f"{family.name}{end}" for end in _ENDS[family.type]}
-        for (name, labels), value in sorted(sums.items()):
-            if name in names:
-                total.add_sample(name, json.loads(labels), value)
+        samples = [(name, json.loads(labels), value) for (name, labels), value in sums.items() if name in names]
+        for name, labels, value in sorted(samples, key=_order):
+            total.add_sample(name, labels, value)
         yield total
+
+
+def _order(sample: tuple[str, dict[str, str], float]) -> tuple[object, ...]:
+    """Series together, buckets in the order of their limits."""
+    name, labels, _value = sample
+    rest = sorted((key, value) for key, value in labels.items() if key != "le")
+    return name, rest, float(labels.get("le", "0"))
 
 
 _ENDS: Mapping[str, tuple[str, ...]] = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
