@@ -73,4 +73,4 @@ class Upgates:
     def version(self, token: str = "shop-1", *, at: datetime = NOON, **more: Any) -> dict[str, Any]:
         """A change of version, signed like an activation if it carries credentials."""
         body = {"token": token, "version": 2, "time": at.isoformat(), **more}
-        return self.sign(body, LONG if "apiKey" in more else SHORT)
+        return self.sign(body, LONG if set(LONG) <= body.keys() else SHORT)

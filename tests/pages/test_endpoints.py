@@ -17,6 +17,7 @@ from upbridge.pages.service import Pages, preferred
 from upbridge.schema import ShopId
 from upbridge.texts import LANGUAGES, Texts
 
+EN = Texts("en")
 COMPANY = 'Móda & "Styl" <s.r.o.>'
 
 
@@ -141,7 +142,7 @@ class TestTheStartPage:
         assert "<code>moda</code>" in page
         assert "mailto:support@upbridge.example" in page
         assert "tel:+420123456789" in page
-        assert "Thank you for activating" in page
+        assert EN.get("ui.thanks") in page
 
     @pytest.mark.parametrize("language", LANGUAGES)
     async def test_speaks_the_language_of_the_opening(
@@ -173,7 +174,7 @@ class TestTheStartPage:
     ) -> None:
         page = (await browser.get(await enter(await make_shop(**columns)))).text
 
-        assert Texts("en").get(f"ui.state.{state}") in html.unescape(page)
+        assert EN.get(f"ui.state.{state}") in html.unescape(page)
 
     async def test_shows_how_far_the_first_import_is(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
@@ -185,8 +186,8 @@ class TestTheStartPage:
         page = (await browser.get(await enter(shop_id))).text
 
         assert 'id="bar-product" value="300" max="1200"' in page
-        assert "300 of 1,200 read" in page
-        assert "Done, 1,400 read" in page
+        assert EN.get("ui.import.running", done=300, total=1200) in page
+        assert EN.get("ui.import.done", done=1400) in page
 
     async def test_a_bar_never_passes_its_end(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
@@ -213,10 +214,13 @@ class TestTheStartPage:
 
         page = (await browser.get(await enter(shop_id))).text
 
-        assert 'id="waiting-changes">1 change<' in page
-        assert 'id="waiting-upp">1 record<' in page
-        assert 'id="waiting-uphance">Nothing<' in page
-        assert 'id="waiting-parked">1 record, see the problems<' in page
+        for row, key in (
+            ("changes", "changes"),
+            ("upp", "documents"),
+            ("uphance", "nothing"),
+            ("parked", "parked"),
+        ):
+            assert f'id="waiting-{row}">{EN.get(f"ui.waiting.{key}", count=1)}<' in page
 
     async def test_shows_the_newest_problems_in_words_and_how_many_there_are(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
@@ -244,7 +248,7 @@ class TestTheStartPage:
 
         page = (await browser.get(await enter(shop_id))).text
 
-        assert "23 open problems" in page
+        assert EN.get("ui.problems.count", count=23) in page
         assert "words for the operator 22 &lt;script&gt;" in page
         assert page.count("words for the operator") == 20
         assert page.index("2026-022") < page.index("2026-003")
@@ -259,10 +263,10 @@ class TestTheStartPage:
 
         page = (await browser.get(await enter(shop_id))).text
 
-        done = re.findall(r'id="step-(\w+)">Done<', page)
+        done = re.findall(rf'id="step-(\w+)">{EN.get("ui.step_state.done")}<', page)
         assert done == ["activated", "paired", "upp"]
-        assert "Connected since" in page
-        assert "The login stopped working" in page
+        assert EN.get("ui.connection.connected", since=NOON) in page
+        assert EN.get("ui.connection.broken") in page
 
     async def test_holds_nothing_inline_and_asks_no_other_origin(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
@@ -297,6 +301,15 @@ class TestProgress:
         assert answer["settled"] is False
         for element, words in answer["texts"].items():
             assert re.search(rf'id="{element}">{re.escape(words)}<', page), element
+
+    async def test_is_answered_to_a_sandboxed_frame_too(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        address = await enter(await make_shop())
+
+        for path in (f"{address}progress", "/ui/s/nobody/progress"):
+            response = await browser.get(path, headers={"Origin": "null"})
+            assert response.headers["access-control-allow-origin"] == "*"
 
     async def test_settles_when_nothing_moves(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
@@ -363,7 +376,7 @@ def test_a_browser_s_wish_is_heard(header: str, language: str) -> None:
 async def test_a_page_is_no_slower_for_a_big_shop(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
-    """Not a benchmark: it fails when a page reads rows that it only counts."""
+    """Not a benchmark: it fails when a page reads the rows that it only counts."""
     shop_id = await make_shop()
     await put(engine, "documents", *(document(shop_id, "upp", str(number)) for number in range(5000)))
     address = await enter(shop_id)
@@ -371,5 +384,5 @@ async def test_a_page_is_no_slower_for_a_big_shop(
 
     response = await browser.get(address)
 
-    assert "5,000 records" in response.text
+    assert EN.get("ui.waiting.documents", count=5000) in response.text
     assert response.elapsed < timedelta(seconds=0.5)

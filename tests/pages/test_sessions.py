@@ -1,7 +1,6 @@
 """Tickets and sessions: once, briefly, for one shop, and nothing usable at rest."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -9,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
 from tests.pages.conftest import Watch
-from upbridge.pages.sessions import Ended, Entrance, Sessions, Visitor, prune
+from upbridge.pages.sessions import Ended, Entrance, Sessions, Visitor
 
 
 @pytest.fixture
@@ -112,15 +111,3 @@ async def test_the_entrance_s_repr_does_not_show_the_session(sessions: Sessions,
 
     assert isinstance(entry, Entrance)
     assert entry.session not in repr(entry)
-
-
-async def test_what_ended_a_day_ago_is_forgotten(
-    sessions: Sessions, make_shop: MakeShop, engine: AsyncEngine, watch: Watch
-) -> None:
-    ticket = await sessions.issue(await make_shop(), "cs")
-
-    async with engine.begin() as connection:
-        assert await prune(connection, now=watch.now + timedelta(hours=24)) == 0
-        assert await prune(connection, now=watch.now + timedelta(hours=25)) == 1
-
-    assert await sessions.redeem(ticket) == Ended(None)

@@ -1,11 +1,11 @@
 """The signatures that were accepted: how a replay is noticed (R8)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.lifecycle.signature import MAX_AHEAD, Endpoint, SignedCall
+from upbridge.lifecycle.signature import Endpoint, SignedCall
 
 
 async def remember(connection: AsyncConnection, call: SignedCall, *, now: datetime) -> Endpoint | None:
@@ -26,12 +26,3 @@ async def remember(connection: AsyncConnection, call: SignedCall, *, now: dateti
         text("SELECT endpoint FROM signatures WHERE digest = :digest"), {"digest": call.digest}
     )
     return Endpoint(seen.scalar_one())
-
-
-async def prune(connection: AsyncConnection, *, now: datetime, max_age: int) -> int:
-    """Forget signatures whose `time` cannot be accepted any more; returns how many went."""
-    gone = await connection.execute(
-        text("DELETE FROM signatures WHERE seen_at < :limit"),
-        {"limit": now - MAX_AHEAD - timedelta(seconds=max_age)},
-    )
-    return gone.rowcount

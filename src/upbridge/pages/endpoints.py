@@ -21,6 +21,9 @@ from upbridge.pages.words import live, problem_words
 from upbridge.texts import Texts
 
 _LONGEST_SECRET = 100
+#: Should the admin sandbox our frame, its origin is `null` and its own polling is a cross-origin request. Nothing
+#: is given away: there are no cookies, and whoever asks has to know the address, which is the secret.
+_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 
 
 class _PageRoute(APIRoute):
@@ -101,8 +104,9 @@ async def progress(session: str, pages: PagesHere) -> JSONResponse:
     visitor = Ended(None) if _impossible(session) else await pages.sessions.enter(session, active=False)
     view = None if isinstance(visitor, Ended) else await _view(pages, visitor)
     if view is None or isinstance(visitor, Ended):
-        return JSONResponse({"error": "gone", "detail": "the session has ended"}, HTTPStatus.GONE)
-    return JSONResponse(live(view, Texts(visitor.language), now=pages.clock()))
+        gone = {"error": "gone", "detail": "the session has ended"}
+        return JSONResponse(gone, HTTPStatus.GONE, headers=_ANY_ORIGIN)
+    return JSONResponse(live(view, Texts(visitor.language), now=pages.clock()), headers=_ANY_ORIGIN)
 
 
 @router.get("/{rest:path}")

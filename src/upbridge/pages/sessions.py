@@ -20,8 +20,6 @@ from upbridge.schema import ShopId
 
 TICKET_LIFE = timedelta(seconds=60)
 SESSION_IDLE = timedelta(minutes=30)
-#: How long an ended ticket or session is remembered, to say in the right language how to go on.
-REMEMBER = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +91,6 @@ class Sessions:
                 {"digest": digest(session), "now": now, "until": now + SESSION_IDLE, "active": active},
             )
             return await _ended(connection, session) if visitor is None else visitor
-
-
-async def prune(connection: AsyncConnection, *, now: datetime) -> int:
-    """Forget what ended a day ago; returns how many rows went."""
-    gone = await connection.execute(
-        text("DELETE FROM sessions WHERE expires_at < :limit"), {"limit": now - REMEMBER}
-    )
-    return gone.rowcount
 
 
 async def _store(
