@@ -1,4 +1,7 @@
-"""How many calls of the Upgates API the day needs at least: pages and batches, nothing twice."""
+"""How many calls of the Upgates API the day needs at least: pages and batches, nothing twice.
+
+Every connection starts a first import of its own, so each of them counts the pages once.
+"""
 
 import math
 from collections import Counter
@@ -39,7 +42,7 @@ def least_calls(
     *,
     products: int,
     orders: int,
-    targets_of_orders: int,
+    targets: int,
     lost_deletes: bool,
     changed: tuple[int, int],
     window: float,
@@ -54,8 +57,8 @@ def least_calls(
     parts = {
         "facts": FACTS,
         "subscriptions": operations["POST /api/v2/webhooks"],
-        "products, first import": pages(products),
-        "orders, first import": pages(orders) * targets_of_orders,
+        "products, first import": pages(products) * targets,
+        "orders, first import": pages(orders) * targets,
         "announced products": _batches(deliveries, "Products", window),
         "announced orders": _batches(deliveries, "Orders", window),
         "safety net": 1 + sum(max(1, pages(count)) for count in changed),

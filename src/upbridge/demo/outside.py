@@ -58,3 +58,14 @@ class Outside:
             "orders → Upp.ai": tenant["orders"],
             "orders → Uphance": company["orders"],
         }
+
+    def writes(self) -> int:
+        """How many successful writes Upp.ai and Uphance have seen."""
+        calls = self.call("GET", "/calls")
+        return sum(
+            count
+            for system in ("upp", "uphance")
+            for operation, statuses in calls.get(system, {"operations": {}})["operations"].items()
+            for count in statuses.values()
+            if operation.startswith("P")
+        )
