@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from tests.conftest import NOON
@@ -72,6 +73,7 @@ def test_a_key_that_cannot_be_read_is_named() -> None:
     assert "cannot be read" in told(UPGATES.install(), key_pem=b"rubbish")
 
 
+@how(deadline=None)
 @given(
     call=st.dictionaries(
         st.sampled_from([*LONG, "signature_v2"]), st.none() | st.integers() | st.text() | st.just("\ud800")

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from tests.conftest import NOON
@@ -28,6 +29,10 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
+
+
+#: Signing takes its time on a busy machine.
+slow = how(deadline=None)
 
 
 def check(
@@ -87,6 +92,7 @@ class TestAccepts:
 
         assert check(call, Endpoint.OPEN).time == NOON
 
+    @slow
     @given(token=words, user=words, key=words)
     def test_any_values_that_the_separator_cannot_confuse(self, token: str, user: str, key: str) -> None:
         call = check(UPGATES.install(token, apiUser=user, apiKey=key), Endpoint.INSTALL)
@@ -217,12 +223,14 @@ class TestRefuses:
                 max_age=900,
             )
 
+    @slow
     @given(call=st.dictionaries(st.sampled_from([*LONG, "signature_v2", "signature", "version"]), json_values))
     def test_whatever_was_not_signed(self, call: dict[str, Any]) -> None:
         for endpoint in Endpoint:
             with pytest.raises(BadSignature):
                 check(call, endpoint)
 
+    @slow
     @given(seed=st.integers(0, 2**32))
     def test_a_signature_with_any_bit_turned(self, seed: int) -> None:
         call = UPGATES.open()
@@ -235,12 +243,14 @@ class TestRefuses:
 
 
 class TestTheWindow:
+    @slow
     @given(seconds=st.integers(-900, 86_400))
     def test_is_open_from_max_age_ago_to_a_day_ahead(self, seconds: int) -> None:
         at = NOON + timedelta(seconds=seconds)
 
         assert check(UPGATES.open(at=at), Endpoint.OPEN).time == at
 
+    @slow
     @given(seconds=st.integers(-(10**9), -901) | st.integers(86_401, 10**9))
     def test_is_closed_elsewhere(self, seconds: int) -> None:
         with pytest.raises(BadSignature, match="too far"):

@@ -1,8 +1,6 @@
-"""What pages say about themselves, and how their paths are logged."""
+"""What pages say about themselves."""
 
-import pytest
-
-from upbridge.pages.headers import masked_path, page_headers
+from upbridge.pages.headers import page_headers
 
 
 def test_nothing_inline_and_no_other_origin_may_be_loaded() -> None:
@@ -19,18 +17,3 @@ def test_without_a_setting_nobody_may_frame() -> None:
 
 def test_no_header_forbids_framing_outright() -> None:
     assert "X-Frame-Options" not in page_headers(["https://*.upgates.com"])
-
-
-@pytest.mark.parametrize(
-    ("path", "logged"),
-    [
-        ("/ui/open/abc", "/ui/open/…"),
-        ("/ui/s/abc/", "/ui/s/…/"),
-        ("/ui/s/abc/progress", "/ui/s/…/progress"),
-        ("/ui/s/abc", "/ui/s/…"),
-        ("/ui/static/pages.css", "/ui/static/pages.css"),
-        ("/addon/open", "/addon/open"),
-    ],
-)
-def test_a_logged_path_holds_no_ticket_and_no_session(path: str, logged: str) -> None:
-    assert masked_path(path) == logged

@@ -1,7 +1,7 @@
 """GET /ui/…: what the shop's staff see inside the admin (contract, section 3).
 
-What the pages need is `app.state.pages`, a `Pages`. No cookie is set or read: the session travels in the path, and
-`headers.masked_path` is how such a path may be logged.
+What the pages need is `app.state.pages`, a `Pages`. No cookie is set or read: the session travels in the path, so
+nothing may ever log a path (there is no access log).
 """
 
 from collections.abc import Callable, Coroutine

@@ -1,11 +1,8 @@
 """What every page says about itself: who may frame it, what it may load, that nobody keeps or forwards it."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
-
-_SECRET_SEGMENT = re.compile(r"(?<=^/ui/s/)[^/]+|(?<=^/ui/open/)[^/]+")
 
 
 def page_headers(frame_ancestors: Sequence[str]) -> dict[str, str]:
@@ -37,8 +34,3 @@ def protect(response: Response, headers: Mapping[str, str]) -> Response:
     for name, value in headers.items():
         response.headers.setdefault(name, value)
     return response
-
-
-def masked_path(path: str) -> str:
-    """*path* as it may be logged: without the ticket or the session that it carries."""
-    return _SECRET_SEGMENT.sub("…", path)
