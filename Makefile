@@ -15,6 +15,8 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 unexport VIRTUAL_ENV
+# Compiling every module at every start would make each command seconds slower.
+unexport PYTHONDONTWRITEBYTECODE
 
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -75,7 +77,7 @@ clean: ## remove what was built or measured; var/ (data) and .venv stay
 .venv/.ready: .uv/.ready requirements-dev.lock pyproject.toml
 	@echo 'Installing into .venv …'
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

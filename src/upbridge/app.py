@@ -45,6 +45,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
             await assemble(app, settings, database, http, clock=clock, port=port)
             stack.push_async_callback(app.state.inbox_engine.dispose)
+            stack.push_async_callback(app.state.lifecycle.keys.close)
             loading = asyncio.create_task(_load_addresses(app, database, Sealer(settings.keys())))
             stack.callback(loading.cancel)
             yield

@@ -15,7 +15,7 @@ from upbridge.jobs import create_jobs, waker
 from upbridge.kit.clock import Clock, utc_now
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import HEAD, ShopId
-from upbridge.settings import DEFAULT_PORT, Settings
+from upbridge.settings import Settings
 from upbridge.sync.service import Service
 from upbridge.systems.uphance.push import UphanceTarget
 from upbridge.systems.upp.client import UppClient
@@ -38,7 +38,7 @@ async def create_service(
     jobs: App,
     *,
     clock: Clock = utc_now,
-    port: int = DEFAULT_PORT,
+    port: int | None = None,
 ) -> Service:
     """The collaborators of `sync`, wired. *jobs* has to be open."""
     sealer = Sealer(settings.keys())
@@ -64,7 +64,7 @@ async def create_service(
 
 @asynccontextmanager
 async def running_service(
-    settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int = DEFAULT_PORT
+    settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int | None = None
 ) -> AsyncIterator[tuple[Service, App, Database]]:
     """The service with everything open that it needs; closed again at the end."""
     async with (

@@ -141,9 +141,26 @@ class Settings(BaseSettings):
         """Whether the service brings its own Postgres."""
         return self.database_url is None
 
-    def public_origin(self, port: int = DEFAULT_PORT) -> str:
-        """The origin that Upgates and browsers reach, without a slash at the end."""
-        return (self.public_url or f"http://localhost:{port}").rstrip("/")
+    def public_origin(self, port: int | None = None) -> str:
+        """The origin that Upgates and browsers reach, without a slash at the end.
+
+        Where none is set: this machine at *port*, or at the port where the web side last listened, so that every
+        process of a development machine says the same (`remember_port`).
+        """
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        return f"http://localhost:{port or self._remembered_port()}"
+
+    def remember_port(self, port: int) -> None:
+        """Tell other processes with this data directory where the web side listens."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        (self.data_dir / "port").write_text(str(port))
+
+    def _remembered_port(self) -> int:
+        try:
+            return int((self.data_dir / "port").read_text())
+        except (FileNotFoundError, ValueError):
+            return DEFAULT_PORT
 
     def keys(self) -> tuple[str, ...]:
         """The encryption keys, newest first; with an embedded database made once under `data_dir`."""

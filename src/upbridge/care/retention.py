@@ -10,7 +10,7 @@ _LIMIT = 5_000
 #: (table, condition on :before, kept for). Rows go in small bites, so that no lock is held for long.
 RULES: tuple[tuple[str, str, timedelta], ...] = (
     ("deliveries", "received_at < :before", timedelta(days=7)),
-    ("sessions", "expires_at < :before", timedelta()),
+    ("sessions", "expires_at < :before", timedelta(days=1)),
     ("signatures", "seen_at < :before", timedelta(days=3)),
     ("failed_logins", "at < :before", timedelta(days=1)),
     ("calls", "hour < :before", timedelta(days=35)),

@@ -19,7 +19,7 @@ from upbridge.background import running_service
 from upbridge.cli.common import out, run_async
 from upbridge.db import open_database
 from upbridge.jobs import run_worker
-from upbridge.settings import DEFAULT_PORT, PREFIX, Settings, load_settings, log_format
+from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.telemetry.logging import configure_logging
 
 if TYPE_CHECKING:
@@ -59,12 +59,10 @@ async def _migrated(settings: Settings) -> str:
 def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurrency = 4) -> None:
     """Web and worker in one go; migrates first; brings its own Postgres where none is configured."""
     settings = _settings()
+    if settings.embedded:
+        settings.remember_port(port)
     run_async(_migrated(settings))
     # A process of its own for the worker: mapping a big page must never keep a webhook waiting.
-    environment = {**os.environ}
-    if settings.public_url is None:
-        environment[f"{PREFIX}PUBLIC_URL"] = settings.public_origin(port)
-        environment.setdefault(f"{PREFIX}ALLOW_INSECURE", "1" if settings.allow_insecure else "0")
     command = [sys.executable, "-m", "upbridge", "worker", "--concurrency", str(concurrency), "--port", str(port)]
     command += ["--parent", str(os.getpid())]
     child = subprocess.Popen(command)  # noqa: S603
@@ -87,6 +85,7 @@ def serve(
     """The web side only."""
     settings = _settings()
     if settings.embedded:
+        settings.remember_port(port)
         run_async(_migrated(settings))
     _serve(settings, host=host, port=port, workers=workers)
 
@@ -138,12 +137,12 @@ async def _end_with(child: subprocess.Popen[bytes], server: "uvicorn.Server") ->
 
 def worker(
     concurrency: Concurrency = 4,
-    port: Port = DEFAULT_PORT,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Where the web side listens.")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True, help="End when this process is no more.")] = None,
 ) -> None:
     """The background side only; any number of them share one Postgres.
 
-    --port: where the web side listens; only used to name it where UPBRIDGE_PUBLIC_URL is not set.
+    --port names the web side where UPBRIDGE_PUBLIC_URL is not set; by default where it last listened.
     """
     settings = _settings()
     if settings.embedded:

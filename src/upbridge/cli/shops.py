@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from upbridge.care.erasure import erase_shop
 from upbridge.cli.budget import outlook_json, outlook_lines
-from upbridge.cli.common import Json, ShopName, err, out, plain, print_json, print_rows, with_service
+from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
 from upbridge.errors import BadRequest, Conflict
 from upbridge.inbox.addresses import UPHANCE_EVENT
 from upbridge.shops.connections import ConnectionRow
@@ -66,10 +66,11 @@ def show(shop: ShopName, *, json: Json = False) -> None:
         print_json(value)
         return
     for name in ("key", "name", "state", "reason", "token", "api_url", "version", "installed_at", "waiting"):
-        out.print(f"{name:14} {plain(value[name])}")
+        if value[name] is not None:
+            out.print(f"{name:14} {cell(value[name])}", highlight=False)
     out.print(f"{'uphance hook':14} {value['uphance_webhook_url']}")
     for one in value["connections"]:
-        out.print(f"{one['system']:14} {one['state']} ({one['account']}) since {plain(one['connected_at'])}")
+        out.print(f"{one['system']:14} {one['state']} ({one['account']}) since {cell(one['connected_at'])}")
     for kind, run in value["imports"].items():
         out.print(f"{'import':14} {kind}: {run['done']} of {run['total']}, {run['state']}")
 

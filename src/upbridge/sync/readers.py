@@ -273,7 +273,7 @@ async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """The one call that says what a silent shop is: gone (401), suspended, or back."""
+    """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29)."""
     await service.shops.mark(shop.id, "probed_at", now=service.clock())
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
@@ -282,15 +282,34 @@ async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
         await service.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
         await client.status(purpose=chunk[0].purpose)
     except LoginRefused as error:
+        alive = False
         log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
-        if shop.state is ShopState.UNINSTALLING:
-            await service.shops.move(shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING])
-        return
-    log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
-    if shop.state is ShopState.UNINSTALLING:
+    else:
+        alive = True
+        log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
+    now_shop = await service.shops.get(shop.id)
+    if now_shop.signed_at != shop.signed_at:
+        return  # installed again meanwhile: what was asked with the old credentials says nothing
+    if alive:
+        await _is_back(service, now_shop)
+    elif shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
+        # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
+        await service.shops.move(
+            shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING, ShopState.ACTIVE]
+        )
+
+
+async def _is_back(service: Service, shop: Shop) -> None:
+    if shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
         log.warning("uninstall_was_a_replay", shop_id=str(shop.id))
-    if shop.state is not ShopState.SUSPENDED or shop.reason != BY_OPERATOR:
-        await service.shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.UNINSTALLING, ShopState.SUSPENDED])
+    # An operator's word outlives a replayed call.
+    to = ShopState.SUSPENDED if shop.reason == BY_OPERATOR else ShopState.ACTIVE
+    await service.shops.move(
+        shop.id,
+        to=to,
+        among=[ShopState.UNINSTALLING, ShopState.SUSPENDED],
+        reason=shop.reason if to is ShopState.SUSPENDED else None,
+    )
 
 
 # --- Uphance ------------------------------------------------------------------------------------------------
