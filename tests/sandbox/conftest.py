@@ -42,9 +42,9 @@ class Addon:
                 body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))))
                 path = request.split(" ")[1]
                 self.calls.append((path, body))
+                status, answer = self.answers.get(path, (204, None))
                 self.heard.set()
                 await asyncio.sleep(self.delays.get(path, 0))
-                status, answer = self.answers.get(path, (204, None))
                 text = b"" if answer is None else json.dumps(answer).encode()
                 writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
                 await writer.drain()

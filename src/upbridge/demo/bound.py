@@ -1,7 +1,4 @@
-"""How many calls of the Upgates API the day needs at least: pages and batches, nothing twice.
-
-Every connection starts a first import of its own, so each of them counts the pages once.
-"""
+"""How many calls of the Upgates API the day needs: pages and batches, nothing twice."""
 
 import math
 from collections import Counter
@@ -36,36 +33,41 @@ class Bound:
         return self.made / self.needed if self.needed else math.inf
 
 
-def least_calls(
-    calls: list[Json],
-    deliveries: list[Json],
-    *,
-    products: int,
-    orders: int,
-    targets: int,
-    lost_deletes: bool,
-    changed: tuple[int, int],
-    window: float,
-) -> Bound:
-    """The lower bound: setting up, both imports, one call per hundred announced things and window, the
-    safety net.
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the demo knows of its day: sizes at the first import, what was lost, how much changed."""
+
+    products: int
+    orders: int
+    changed: tuple[int, int]
+    lost_deletes: bool
+    window: float
+
+
+def needed_calls(calls: list[Json], deliveries: list[Json], day: Day) -> Bound:
+    """Setting up, the first import, one call per hundred announced things and window, the safety net.
+
+    *calls* are those of all systems. What had been read before the second target was connected has to be read
+    again for it.
     """
-    operations: Counter[str] = Counter(call["operation"] for call in calls)
-    writes = sum(
-        math.ceil(call["items"] / PAGE) for call in calls if call["operation"].startswith("PUT /api/v2/o")
-    )
+    upgates = [call for call in calls if call["system"] == "upgates"]
+    operations: Counter[str] = Counter(call["operation"] for call in upgates)
+    second = min((call["at"] for call in calls if call["operation"].endswith("/set_current_org")), default="")
+    early: Counter[str] = Counter(call["operation"] for call in upgates if call["at"] < second)
     parts = {
         "facts": FACTS,
         "subscriptions": operations["POST /api/v2/webhooks"],
-        "products, first import": pages(products) * targets,
-        "orders, first import": pages(orders) * targets,
-        "announced products": _batches(deliveries, "Products", window),
-        "announced orders": _batches(deliveries, "Orders", window),
-        "safety net": 1 + sum(max(1, pages(count)) for count in changed),
-        "search for deleted": 1 + (pages(products) if lost_deletes else 0),
-        "written back": writes,
+        "first import: products": pages(day.products),
+        "first import: orders": pages(day.orders),
+        "again for the second target": min(early["GET /api/v2/products"], pages(day.products))
+        + min(early["GET /api/v2/orders"], pages(day.orders)),
+        "announced products": _batches(deliveries, "Products", day.window),
+        "announced orders": _batches(deliveries, "Orders", day.window),
+        "safety net": 1 + sum(max(1, pages(count)) for count in day.changed),
+        "search for deleted products": 1 + (pages(day.products) if day.lost_deletes else 0),
+        "written back": sum(pages(call["items"]) for call in upgates if call["operation"] == "PUT /api/v2/orders"),
     }
-    return Bound(parts, len(calls), dict(operations))
+    return Bound(parts, len(upgates), dict(operations))
 
 
 def pages(items: int) -> int:

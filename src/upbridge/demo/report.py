@@ -108,7 +108,7 @@ class Report:
 
     def _flows(self) -> Table:
         table = Table(title="Every copy compared with its origin", title_justify="left")
-        table.add_column("flow")
+        table.add_column("flow", no_wrap=True)
         for name in ("expected", "there", "parked", "first import", LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT):
             table.add_column(name, justify="right")
         for verdict in self.verdicts:
@@ -139,7 +139,9 @@ class Report:
             )
         if self.bound is not None:
             bound = self.bound
-            table.add_row("Upgates calls", f"{bound.made}, at least {bound.needed} needed: {bound.ratio:.2f} x")
+            table.add_row(
+                "Upgates calls", f"{bound.made}; pages and batches alone are {bound.needed}: {bound.ratio:.2f} x"
+            )
         table.add_row("problems", f"{self.problems} listed for a person, as they should be")
         table.add_row("rules broken", str(len(self.violations)))
         table.add_row("memory", ", ".join(f"{name} {size} MB" for name, size in self.memory.items()))

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from upbridge.demo import compare, uphance_rules, upp_rules
-from upbridge.demo.bound import least_calls
+from upbridge.demo.bound import Day, needed_calls
 from upbridge.demo.compare import Finding, Origin, Problems
 from upbridge.demo.outside import SHOP, Outside
 from upbridge.demo.processes import Failed, House, free_port, free_range, house
@@ -32,7 +32,8 @@ CLOCK_FACTOR = 100.0
 BURST = 20
 IMPORT_SECONDS = 120.0
 SETTLE_SECONDS = 60.0
-QUIET = 2.0
+QUIET = 1.5
+WIDTH = 118
 WINDOW = 1.0
 FAULTS: Json = {"lose_share": 0.05, "double_share": 0.1, "late_share": 0.1, "late_seconds": 2.0, "reorder": True}
 
@@ -41,7 +42,7 @@ def run_demo(
     *, json: bool = False, keep: bool = False, products: int = 1200, orders: int = 400, changes: int = 500
 ) -> int:
     """A first import, a day of changes and the safety net, proved; 0 only if all of it is as it should be."""
-    console = Console(stderr=json)
+    console = _console(stderr=json)
     directory = Path("var/demo").resolve() if keep else Path(tempfile.mkdtemp(prefix="upbridge-demo-"))
     if keep and directory.exists():
         shutil.rmtree(directory)
@@ -71,7 +72,7 @@ def run_demo(
 
 def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_port: int = 8000) -> int:
     """The same processes for a person: prints where the simulated administration is, runs until Ctrl-C."""
-    console = Console()
+    console = _console()
     directory = Path("var/play").resolve()
     shutil.rmtree(directory, ignore_errors=True)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -94,6 +95,12 @@ def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_p
     except KeyboardInterrupt:
         console.print("stopped")
         return 0
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A terminal's own width; elsewhere wide enough for the tables."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=WIDTH)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -138,6 +145,8 @@ class _Demo:
     organisation: int = 0
     activated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
+    connected: float = 0.0
+    sizes: tuple[int, int] = (0, 0)
 
     @property
     def outside(self) -> Outside:
@@ -186,6 +195,7 @@ class _Demo:
 
     def _connect(self) -> None:
         """Both counterparts at once, Uphance with a setting before it, so that old orders go too."""
+        self.connected = time.monotonic()
         credentials = self.outside.shop()["credentials"]
         upp, uphance = credentials["upp"], credentials["uphance"]
         early = (self.activated_at - timedelta(days=60)).isoformat(timespec="seconds")
@@ -206,8 +216,9 @@ class _Demo:
             second.result()
 
     def _first_import(self) -> None:
-        expected = self._expected(self.outside.origin())
-        started = time.monotonic()
+        origin = self.outside.origin()
+        self.sizes = (len(origin.products), len(origin.orders))
+        expected = self._expected(origin)
         columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.console, transient=True) as progress:
             tasks = {name: progress.add_task(name, total=total) for name, total in expected.items()}
@@ -216,10 +227,12 @@ class _Demo:
                 for name, count in self.outside.counts(self.organisation).items():
                     progress.update(tasks[name], completed=count)
                     if count >= expected[name] and name not in self.report.seconds:
-                        self.report.seconds[name] = round(time.monotonic() - started, 2)
+                        self.report.seconds[name] = round(time.monotonic() - self.connected, 2)
 
             self._until_quiet(IMPORT_SECONDS, watch)
-        shown = self._show()
+
+    def _judge_import(self, shown: Json) -> None:
+        """Whether the first import knows itself that it has ended."""
         self.key, imports = shown["key"], shown.get("imports", {})
         unfinished = [kind for kind, row in imports.items() if row["state"] != "done"]
         if unfinished or not imports:
@@ -252,6 +265,18 @@ class _Demo:
 
     def _day(self) -> None:
         self.outside.call("PUT", f"/shops/{SHOP}/webhooks", FAULTS)
+        with ThreadPoolExecutor(1) as pool:
+            shown = pool.submit(self._show)
+            self.report.changes = self._change()
+            self._judge_import(shown.result())
+        self._until_quiet(SETTLE_SECONDS)
+        lost = self.outside.call("GET", f"/shops/{SHOP}/deliveries")["lost"]
+        self._judge_late({row["id"] for row in lost})
+        clear = {"lose_share": 0.0, "double_share": 0.0, "late_share": 0.0, "reorder": False}
+        self.outside.call("PUT", f"/shops/{SHOP}/webhooks", clear)
+
+    def _change(self) -> dict[str, int]:
+        """The day's changes in bursts; how many of each kind."""
         done: dict[str, int] = {}
         for start in range(0, self.changes, BURST):
             body = {"changes": min(BURST, self.changes - start), "seed": 100 + start}
@@ -259,12 +284,7 @@ class _Demo:
                 done[name] = done.get(name, 0) + count
             self.house.check()
             time.sleep(0.1)
-        self.report.changes = done
-        self._until_quiet(SETTLE_SECONDS)
-        lost = self.outside.call("GET", f"/shops/{SHOP}/deliveries")["lost"]
-        self._judge_late({row["id"] for row in lost})
-        clear = {"lose_share": 0.0, "double_share": 0.0, "late_share": 0.0, "reorder": False}
-        self.outside.call("PUT", f"/shops/{SHOP}/webhooks", clear)
+        return done
 
     def _judge_late(self, lost: set[str]) -> None:
         """What was announced and is still not right before the safety net ran."""
@@ -274,14 +294,14 @@ class _Demo:
             for product in [*origin.products, *origin.deleted_products]
             for key in upp_rules.product_ids(product)
         }
-        for verdict in self._verdicts(origin):
+        for verdict in self._verdicts(origin, self._problems()):
             for finding in verdict.findings:
                 entity = parents.get(finding.entity, finding.entity)
                 if entity not in lost and finding.entity.replace("-", "") not in lost:
                     self.report.late.append(Finding(verdict.flow, "late", finding.entity, finding.detail))
 
-    def _verdicts(self, origin: Origin) -> list[compare.Verdict]:
-        problems, catalogue = self._problems(), self._catalogue()
+    def _verdicts(self, origin: Origin, problems: Problems) -> list[compare.Verdict]:
+        catalogue = self._catalogue()
         drafts = self.outside.uphance(self.organisation, "orders")
         customers = self.outside.uphance(self.organisation, "customers")
         return [
@@ -297,8 +317,8 @@ class _Demo:
 
     def _compare(self) -> None:
         origin, report = self.outside.origin(), self.report
-        report.verdicts = self._verdicts(origin)
         problems = self._problems()
+        report.verdicts = self._verdicts(origin, problems)
         report.problems = len(problems.rows)
         report.strange_problems = problems.others(compare.expected_problems(origin, self._catalogue(), self.key))
         report.webhooks = self.outside.call("GET", f"/shops/{SHOP}/timings")
@@ -309,15 +329,15 @@ class _Demo:
             sum(datetime.fromisoformat(row["last_update_time"]) >= since for row in rows)
             for rows in (origin.products, origin.orders.values())
         )
-        report.bound = least_calls(
-            self.outside.call("GET", "/calls/log?system=upgates")["calls"],
+        report.bound = needed_calls(
+            self.outside.call("GET", "/calls/log")["calls"],
             deliveries["deliveries"],
-            products=len(origin.products),
-            orders=len(origin.orders),
-            targets=2,
-            lost_deletes=any(row["event"] == "Products.delete" for row in deliveries["lost"]),
-            changed=(changed[0], changed[1]),
-            window=WINDOW,
+            Day(
+                *self.sizes,
+                changed=(changed[0], changed[1]),
+                lost_deletes=any(row["event"] == "Products.delete" for row in deliveries["lost"]),
+                window=WINDOW,
+            ),
         )
 
     def _until_quiet(self, seconds: float, watch: Callable[[], None] | None = None) -> None:
