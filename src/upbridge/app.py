@@ -110,6 +110,7 @@ async def _load_addresses(app: FastAPI, database: Database, sealer: Sealer) -> N
     """The webhook key lies in the database: until that answers, webhooks are asked to come again."""
     while True:
         try:
+            await app.state.inbox.warm_up()
             app.state.addresses = await load_addresses(database.engine, sealer)
         except (DBAPIError, OSError) as error:
             log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)

@@ -54,7 +54,7 @@ async def open_database(
     """
     embedded: EmbeddedPostgres | None = None
     if settings.database_url is not None:
-        conninfo = settings.database_url.get_secret_value()
+        conninfo = settings.given_database()
     else:
         embedded = EmbeddedPostgres(settings.data_dir)
         conninfo = await asyncio.to_thread(embedded.start)

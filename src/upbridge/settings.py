@@ -141,6 +141,12 @@ class Settings(BaseSettings):
         """Whether the service brings its own Postgres."""
         return self.database_url is None
 
+    def given_database(self) -> str:
+        """The address of the configured database; raises `BadSettings` where there is none."""
+        if self.database_url is None:
+            raise BadSettings(f"{PREFIX}DATABASE_URL: not set (example: {EXAMPLES['database_url']})")
+        return self.database_url.get_secret_value()
+
     def public_origin(self, port: int | None = None) -> str:
         """The origin that Upgates and browsers reach, without a slash at the end.
 

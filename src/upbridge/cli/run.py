@@ -9,23 +9,23 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import structlog
 import typer
 
 from upbridge.background import running_service
 from upbridge.cli.common import out, run_async
-from upbridge.db import open_database
 from upbridge.jobs import run_worker
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.telemetry.logging import configure_logging
 
-if TYPE_CHECKING:
-    import uvicorn
-
 log = structlog.get_logger(__name__)
+
+_RESTART_PAUSE = 1.0
 
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)]
@@ -49,11 +49,18 @@ def _settings() -> Settings:
     return settings
 
 
-async def _migrated(settings: Settings) -> str:
+@contextlib.contextmanager
+def _prepared(settings: Settings) -> Iterator[str]:
+    """A database with its schema at head; an embedded one runs as long as the block. Yields the revision."""
+    from upbridge.embedded import EmbeddedPostgres  # noqa: PLC0415
     from upbridge.migrating import migrate  # noqa: PLC0415
 
-    async with open_database(settings, pool_size=1) as database:
-        return await asyncio.to_thread(migrate, database.conninfo)
+    embedded = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None
+    try:
+        yield migrate(embedded.start() if embedded is not None else settings.given_database())
+    finally:
+        if embedded is not None:
+            embedded.close()
 
 
 def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurrency = 4) -> None:
@@ -61,20 +68,45 @@ def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurr
     settings = _settings()
     if settings.embedded:
         settings.remember_port(port)
-    run_async(_migrated(settings))
-    # A process of its own for the worker: mapping a big page must never keep a webhook waiting.
-    command = [sys.executable, "-m", "upbridge", "worker", "--concurrency", str(concurrency), "--port", str(port)]
-    command += ["--parent", str(os.getpid())]
-    child = subprocess.Popen(command)  # noqa: S603
-    try:
-        _serve(settings, host=host, port=port, workers=1, watched=child)
-    finally:
-        if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
+    with _prepared(settings):
+        # A process of its own for the worker: mapping a big page must never keep a webhook waiting.
+        command = [sys.executable, "-m", "upbridge", "worker", "--concurrency", str(concurrency)]
+        child = _Child([*command, "--port", str(port), "--parent", str(os.getpid())])
+        try:
+            _serve(settings, host=host, port=port, workers=1, child=child)
+        finally:
+            child.stop()
+
+
+class _Child:
+    """The worker beside the web side: started again whenever it ends by itself."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._process = subprocess.Popen(command)  # noqa: S603
+        self._stopping = False
+
+    def watch(self) -> None:
+        """Until `stop`: wait for the end, start it again. Blocking: call it from a thread."""
+        while True:
+            code = self._process.wait()
+            if self._stopping:
+                return
+            log.error("worker_ended", exit_code=code)
+            time.sleep(_RESTART_PAUSE)
+            if self._stopping:
+                return
+            self._process = subprocess.Popen(self._command)  # noqa: S603
+
+    def stop(self) -> None:
+        """Ask it to end, and see to it."""
+        self._stopping = True
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=20)
-        if child.poll() is None:
-            child.kill()
+                self._process.wait(timeout=20)
+        if self._process.poll() is None:
+            self._process.kill()
 
 
 def serve(
@@ -86,13 +118,11 @@ def serve(
     settings = _settings()
     if settings.embedded:
         settings.remember_port(port)
-        run_async(_migrated(settings))
-    _serve(settings, host=host, port=port, workers=workers)
+    with _prepared(settings) if settings.embedded else contextlib.nullcontext():
+        _serve(settings, host=host, port=port, workers=workers)
 
 
-def _serve(
-    settings: Settings, *, host: str, port: int, workers: int, watched: subprocess.Popen[bytes] | None = None
-) -> None:
+def _serve(settings: Settings, *, host: str, port: int, workers: int, child: _Child | None = None) -> None:
     import uvicorn  # noqa: PLC0415
 
     from upbridge.app import create_app  # noqa: PLC0415
@@ -115,24 +145,13 @@ def _serve(
     server = uvicorn.Server(uvicorn.Config(create_app(settings, port=port), **common))  # type: ignore[arg-type]
 
     async def run() -> None:
-        watcher = asyncio.create_task(_end_with(watched, server)) if watched is not None else None
+        if child is not None:
+            threading.Thread(target=child.watch, daemon=True).start()
         await server.serve()
-        if watched is not None and watched.poll() is None:
-            watched.send_signal(signal.SIGTERM)
-        if watcher is not None:
-            await watcher
 
     run_async(run())
     if not server.started:
         raise typer.Exit(1)
-
-
-async def _end_with(child: subprocess.Popen[bytes], server: "uvicorn.Server") -> None:
-    """A worker that ended ends the whole, so that whoever supervises us starts it all again."""
-    await asyncio.to_thread(child.wait)
-    if not server.should_exit:
-        log.error("worker_ended", exit_code=child.returncode)
-        server.should_exit = True
 
 
 def worker(
@@ -145,8 +164,6 @@ def worker(
     --port names the web side where UPBRIDGE_PUBLIC_URL is not set; by default where it last listened.
     """
     settings = _settings()
-    if settings.embedded:
-        run_async(_migrated(settings))
 
     async def work() -> None:
         stop = asyncio.Event()
@@ -165,7 +182,8 @@ def worker(
                 orphaned.cancel()
             log.info("worker_stopped")
 
-    run_async(work())
+    with _prepared(settings) if settings.embedded else contextlib.nullcontext():
+        run_async(work())
 
 
 async def _stop_without(parent: int, stop: asyncio.Event) -> None:
@@ -179,7 +197,8 @@ def migrate_command() -> None:
     """Bring the database's schema to head (own tables and the job library's); harmless to repeat."""
     settings = _settings()
     started = time.monotonic()
-    revision = run_async(_migrated(settings))
+    with _prepared(settings) as revision:
+        pass
     out.print(f"schema at {revision} ({time.monotonic() - started:.1f} s)")
 
 

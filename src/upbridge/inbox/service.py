@@ -6,8 +6,8 @@ seconds is given up and answered 503, which is repeated in five minutes.
 
 import asyncio
 import zlib
-from collections.abc import Mapping
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -47,11 +47,15 @@ _STORE = text(
 )
 
 
+_POOL = 8
+_WARM = 4
+
+
 def inbox_engine(conninfo: str) -> AsyncEngine:
     """A pool of its own, so that no page and no job can keep a webhook waiting for a connection."""
     return create_async_engine(
         sqlalchemy_url(conninfo),
-        pool_size=8,
+        pool_size=_POOL,
         max_overflow=0,
         pool_timeout=DEADLINE / 2,
         pool_use_lifo=True,
@@ -70,27 +74,44 @@ class Inbox:
         self._clock = clock
         self._coalesce = timedelta(seconds=coalesce_seconds)
 
+    async def warm_up(self) -> None:
+        """Open connections and prepare the statement, so that the first delivery does not pay for it.
+
+        Raises what the database raises.
+        """
+        nobody, nothing = ShopId(UUID(int=0)), Hints({}, records=0)
+        await asyncio.gather(
+            *(self._insert(nobody, source="", event="", body=b"", hints=nothing) for _ in range(_WARM))
+        )
+
     async def store(self, shop_id: ShopId, *, source: str, event: str, body: bytes, hints: Hints) -> None:
         """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens), `NotReady` (repeat it)."""
-        rows = sorted({(kind, key) for kind, keys in hints.keys.items() for key in keys})
-        values: Mapping[str, object] = {
-            "shop_id": shop_id,
-            "listening": [str(state) for state in LISTENING],
-            "source": source,
-            "event": event,
-            "records": hints.records,
-            "body": zlib.compress(body, level=1),
-            "origin": Origin.WEBHOOK,
-            "due_at": self._clock() + self._coalesce,
-            "kinds": [kind for kind, _ in rows],
-            "keys": [key for _, key in rows],
-            "priorities": [int(PURPOSES[Kind(kind)]) for kind, _ in rows],
-        }
         try:
             async with asyncio.timeout(DEADLINE):
-                async with self._engine.begin() as connection:
-                    listening = await connection.scalar(_STORE, values)
+                stored = await self._insert(shop_id, source=source, event=event, body=body, hints=hints)
         except (TimeoutError, PoolTimeout, DBAPIError, OSError) as error:
             raise NotReady(f"the delivery could not be stored: {type(error).__name__}") from error
-        if not listening:
+        if not stored:
             raise NotFound("no shop listens at this address")
+
+    async def _insert(self, shop_id: ShopId, *, source: str, event: str, body: bytes, hints: Hints) -> bool:
+        # In order, so that two writers cannot deadlock.
+        rows = sorted({(kind, key) for kind, keys in hints.keys.items() for key in keys})
+        async with self._engine.begin() as connection:
+            listening = await connection.scalar(
+                _STORE,
+                {
+                    "shop_id": shop_id,
+                    "listening": [str(state) for state in LISTENING],
+                    "source": source,
+                    "event": event,
+                    "records": hints.records,
+                    "body": zlib.compress(body, level=1),
+                    "origin": Origin.WEBHOOK,
+                    "due_at": self._clock() + self._coalesce,
+                    "kinds": [kind for kind, _ in rows],
+                    "keys": [key for _, key in rows],
+                    "priorities": [int(PURPOSES[Kind(kind)]) for kind, _ in rows],
+                },
+            )
+        return bool(listening)
