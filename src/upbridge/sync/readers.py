@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import text
@@ -23,7 +24,7 @@ from upbridge.sync.runs import (
     start_run,
 )
 from upbridge.sync.service import Service
-from upbridge.sync.settle import BadEntity, Read, settle
+from upbridge.sync.settle import BadEntity, Read, Settled, settle
 from upbridge.systems.delivery import Shopfront, Target
 from upbridge.systems.trade import Facts, Order, Product
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
@@ -33,6 +34,10 @@ from upbridge.systems.uphance.catalogue import Catalogue
 log = structlog.get_logger(__name__)
 
 SOURCE = "upgates"
+
+_BY_KEY: Mapping[str, Kind] = {"product": Kind.PRODUCT, "order": Kind.ORDER}
+_LOOK_AGAIN = timedelta(seconds=30)
+"""By then what was on its way has usually arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +98,26 @@ async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: R
     """Settle what was read and take the changes off the list, in one transaction."""
     feeds = await _feeds(service, shop)
     async with service.engine.begin() as connection:
-        news = await settle(
+        settled = await settle(
             connection, service.sealer, shop.id, read, feeds, priority=min(int(change.purpose) for change in chunk)
         )
         await changes.done(connection, shop.id, SOURCE, chunk)
-    await _wake(service, shop, feeds, news)
+        await _look_again(connection, shop, read, settled, service)
+    await _wake(service, shop, feeds, settled.news)
+
+
+async def _look_again(
+    connection: AsyncConnection, shop: Shop, read: Read, settled: Settled, service: Service
+) -> None:
+    await changes.hint(
+        connection,
+        shop.id,
+        SOURCE,
+        _BY_KEY[read.kind],
+        settled.again,
+        origin=Origin.SCHEDULE,
+        due_at=service.clock() + _LOOK_AGAIN,
+    )
 
 
 Feeds = list[tuple[Target, Shopfront]]
@@ -138,8 +158,10 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     feeds = await _feeds(service, shop)
     now = service.clock()
     async with service.engine.begin() as connection:
-        news = await settle(connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose))
+        settled = await settle(connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose))
+        news = settled.news
         await changes.done(connection, shop.id, SOURCE, [change])
+        await _look_again(connection, shop, read, settled, service)
         await count_page(
             connection,
             run,

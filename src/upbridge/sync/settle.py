@@ -44,6 +44,18 @@ class Read:
         return [*(entity.key for entity in self.entities), *self.missing]
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a batch: keys of its entities that were news to any target, and of those to read again soon.
+
+    *again*: something on its way is not wanted any more. Whether they got it, and with it what could be taken back,
+    is known only when it was settled.
+    """
+
+    news: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
+
+
 @dataclass(slots=True)
 class _Plan:
     """What one target's outbox needs for a batch."""
@@ -53,6 +65,7 @@ class _Plan:
     adopt: list[Draft] = field(default_factory=list)
     problems: list[NewProblem] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
 
 
 async def settle(
@@ -63,9 +76,9 @@ async def settle(
     targets: Iterable[tuple[Target, Shopfront]],
     *,
     priority: int,
-) -> set[str]:
-    """Queue what *read* means for each of *targets*; returns the keys of entities that were news to any."""
-    news: set[str] = set()
+) -> Settled:
+    """Queue what *read* means for each of *targets*."""
+    settled = Settled()
     if read.kind == "product":
         await _remember_items(connection, shop_id, read)
     await _report_unreadable(connection, shop_id, read)
@@ -86,8 +99,9 @@ async def settle(
             still=plan.problems,
         )
         await raise_problems(connection, shop_id, plan.problems)
-        news |= plan.changed
-    return news
+        settled.news.update(plan.changed)
+        settled.again.update(plan.unsure)
+    return settled
 
 
 def _plan(
@@ -111,7 +125,9 @@ def _plan(
     for place, link in links.items():
         if place not in said and link.hash is not None:
             said |= _retire(plan, target, link, waiting.get(place))
-    plan.withdraw |= {place for place in waiting if place not in said}
+    unwanted = {place: document for place, document in waiting.items() if place not in said}
+    plan.withdraw |= unwanted.keys()
+    plan.unsure |= {one.parent for one in unwanted.values() if one.state == outbox.SENDING}
     return plan
 
 
