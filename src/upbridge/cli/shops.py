@@ -18,7 +18,8 @@ from upbridge.inbox.addresses import UPHANCE_EVENT
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.rules import RULES, Rules, as_text
 from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
-from upbridge.sync.connect import change_rules, connect_uphance, connect_upp, start_imports
+from upbridge.sync.connect import change_rules, connect_uphance, connect_upp
+from upbridge.sync.imports import start_imports
 from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
 from upbridge.sync.schedule import cast_net
 from upbridge.sync.service import Service

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,8 +16,8 @@ from upbridge.shops.rules import RULES, Rules
 from upbridge.shops.shop import Shop, ShopState
 from upbridge.sync import lanes, outbox
 from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.sync.imports import start_imports
 from upbridge.sync.lanes import Lane
-from upbridge.sync.runs import RunPurpose, start_run
 from upbridge.sync.service import Service
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.pull import connect_facts, existing_orders
@@ -164,40 +164,6 @@ async def _recognise(connection: AsyncConnection, shop: Shop, number: str, order
         ),
         {"shop_id": shop.id, "number": number, "remote_id": str(order.id)},
     )
-
-
-async def start_imports(
-    connection: AsyncConnection,
-    service: Service,
-    shop: Shop,
-    rows: Mapping[str, ConnectionRow],
-    *,
-    kinds: tuple[str, ...] = ("product", "order"),
-) -> list[int]:
-    """Start (or join) the first import of *kinds* for the targets in *rows*; returns the runs.
-
-    How far back orders are read is what the targets want: Upp.ai `upp.order_days` before it was connected,
-    Uphance from `uphance.orders_from` on, which by default is the moment of connecting, i.e. no history.
-    """
-    now = service.clock()
-    runs = []
-    if "product" in kinds:
-        runs.append(await start_run(connection, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
-    since = orders_since(shop.rules, rows)
-    if "order" in kinds and since is not None:
-        runs.append(await start_run(connection, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
-    return runs
-
-
-def orders_since(rules: Rules, rows: Mapping[str, ConnectionRow]) -> Any:
-    """From when on orders have to be read for the targets in *rows*; None if none wants any history."""
-    wanted = []
-    if "upp" in rows and rules.yes("upp.send"):
-        wanted.append(rows["upp"].connected_at - timedelta(days=rules.number("upp.order_days") or 0))
-    chosen = rules.moment("uphance.orders_from")
-    if "uphance" in rows and rules.yes("uphance.send_orders") and chosen is not None:
-        wanted.append(chosen)
-    return min(wanted, default=None)
 
 
 async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -> Rules:

@@ -42,3 +42,7 @@ def wanted(kind: Kind, connected: Collection[str], *, source: str = "upgates") -
     return entity is None or any(
         flow.target in connected for flow in FLOWS if flow.source == source and flow.kind == entity
     )
+
+
+#: The service of the shop's API that such entities come from, as GET /status names it.
+SERVICES: dict[str, str] = {"order": "orders", "product": "products"}

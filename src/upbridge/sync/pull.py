@@ -17,7 +17,7 @@ from upbridge.shops.problems import NewProblem, Stage, raise_problems
 from upbridge.shops.shop import BY_UPGATES, Shop, ShopState
 from upbridge.sync import changes, lanes
 from upbridge.sync.changes import Change, Kind, Origin
-from upbridge.sync.flows import ENTITY, wanted
+from upbridge.sync.flows import ENTITY, SERVICES, wanted
 from upbridge.sync.lanes import Lane
 from upbridge.sync.readers import READERS
 from upbridge.sync.service import Service
@@ -57,7 +57,7 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     useless = [change for change in batch if not wanted(change.kind, connected)]
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, lane.system, useless)
-    useful = [change for change in batch if wanted(change.kind, connected)]
+    useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, connected)])
     if shop.facts is None and any(change.kind in ENTITY for change in useful):
         # Nothing can be mapped before languages, price lists and statuses are known.
         async with service.engine.begin() as connection:
@@ -85,6 +85,33 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
         log.info("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
     await _stop(service, lane, shop, failures[0], priority=min(int(change.purpose) for change in useful))
     return False
+
+
+async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Change]) -> list[Change]:
+    """*batch* without what the shop does not let us read: that is a problem of the shop, and no call (R32)."""
+    rights = (shop.facts or {}).get("rights") or {}
+    denied = [change for change in batch if rights.get(SERVICES.get(ENTITY.get(change.kind, ""), "")) == "deny"]
+    if denied:
+        services = sorted({SERVICES[ENTITY[change.kind]] for change in denied})
+        async with service.engine.begin() as connection:
+            await changes.done(connection, shop.id, lane.system, denied)
+            await raise_problems(
+                connection,
+                shop.id,
+                [
+                    NewProblem(
+                        stage=Stage.READ,
+                        key="shop.no_right",
+                        target=lane.system,
+                        kind="right",
+                        entity=name,
+                        parent=name,
+                        params={"service": name},
+                    )
+                    for name in services
+                ],
+            )
+    return [change for change in batch if change not in denied]
 
 
 def _chunks(batch: Sequence[Change]) -> list[list[Change]]:

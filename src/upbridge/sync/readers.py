@@ -10,9 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.budget.windows import Purpose
 from upbridge.errors import LoginRefused
+from upbridge.shops.connections import ConnectionRow
+from upbridge.shops.problems import Stage, close_cured
 from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.sync import changes, outbox
 from upbridge.sync.changes import Change, Kind, Origin
+from upbridge.sync.flows import SERVICES
+from upbridge.sync.imports import start_imports
 from upbridge.sync.runs import (
     Run,
     RunPurpose,
@@ -271,10 +275,27 @@ async def _facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     known = Facts.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
     facts = await client.facts(chunk[0].purpose, known=known)
     await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=service.clock())
+    connected = await service.connected(shop)
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
-        for system in await service.connected(shop):
+        for system in connected:
             await outbox.release(connection, shop.id, system)  # a new status or language may be what was missing
+        await _granted(connection, service, shop, facts, connected)
+
+
+async def _granted(
+    connection: AsyncConnection,
+    service: Service,
+    shop: Shop,
+    facts: Facts,
+    connected: Mapping[str, ConnectionRow],
+) -> None:
+    """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
+    before = (shop.facts or {}).get("rights") or {}
+    for kind, name in SERVICES.items():
+        if before.get(name) == "deny" and facts.rights.get(name) != "deny":
+            await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[name])
+            await start_imports(connection, service, shop, connected, kinds=(kind,))
 
 
 async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:

@@ -1,0 +1,46 @@
+"""The first import: which lists are read for which targets, and from when on."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.shops.connections import ConnectionRow
+from upbridge.shops.rules import Rules
+from upbridge.shops.shop import Shop
+from upbridge.sync.runs import RunPurpose, start_run
+from upbridge.sync.service import Service
+
+
+async def start_imports(
+    connection: AsyncConnection,
+    service: Service,
+    shop: Shop,
+    rows: Mapping[str, ConnectionRow],
+    *,
+    kinds: tuple[str, ...] = ("product", "order"),
+) -> list[int]:
+    """Start (or join) the first import of *kinds* for the targets in *rows*; returns the runs.
+
+    How far back orders are read is what the targets want: Upp.ai `upp.order_days` before it was connected,
+    Uphance from `uphance.orders_from` on, which by default is the moment of connecting, i.e. no history.
+    """
+    now = service.clock()
+    runs = []
+    if "product" in kinds:
+        runs.append(await start_run(connection, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
+    since = orders_since(shop.rules, rows)
+    if "order" in kinds and since is not None:
+        runs.append(await start_run(connection, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
+    return runs
+
+
+def orders_since(rules: Rules, rows: Mapping[str, ConnectionRow]) -> datetime | None:
+    """From when on orders have to be read for the targets in *rows*; None if none wants any history."""
+    wanted = []
+    if "upp" in rows and rules.yes("upp.send"):
+        wanted.append(rows["upp"].connected_at - timedelta(days=rules.number("upp.order_days") or 0))
+    chosen = rules.moment("uphance.orders_from")
+    if "uphance" in rows and rules.yes("uphance.send_orders") and chosen is not None:
+        wanted.append(chosen)
+    return min(wanted, default=None)
