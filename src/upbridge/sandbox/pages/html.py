@@ -25,7 +25,7 @@ section,.card{background:var(--paper); border:1px solid var(--line); border-radi
 margin:0 0 1rem}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;color:var(--dim);font-weight:500;font-size:.85rem}
-td,th{padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+td,th{padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:middle}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 tr:last-child td{border-bottom:0}
 button,.button{background:var(--blue); color:#fff; border:0; border-radius:6px; padding:.4rem .8rem;
@@ -46,6 +46,8 @@ form{display:inline}
 .note{background:#fff8e1;border:1px solid #f0dfa5;border-radius:8px;padding:.6rem 1rem;margin-bottom:1rem}
 iframe{width:100%;height:46rem;border:1px solid var(--line);border-radius:8px;background:#fff}
 nav a{margin-right:1rem}
+main a{color:var(--blue)}
+main a.button{color:#fff}
 pre{overflow:auto;background:#f7f9fa;padding:.7rem;border-radius:6px;font-size:.85rem}
 label{color:var(--dim)}
 """

@@ -9,6 +9,8 @@ from upbridge.sandbox.door import Call
 from upbridge.sandbox.marketplace import NoAddon
 from upbridge.sandbox.pages.frame import Frame
 from upbridge.sandbox.pages.html import ROWS, button, do, form, link, pill, select, table
+from upbridge.sandbox.seed.plan import credentials
+from upbridge.sandbox.shop import Shop
 from upbridge.sandbox.upgates.announcements import timings
 
 
@@ -18,7 +20,7 @@ class ShopPages(Frame):
     async def home(self, _call: Call) -> Response:
         """All shops, and what lies elsewhere."""
         shops = table(
-            ("shop", "state", "#products", "#orders", "webhooks"),
+            ("shop", "state", "#products", "#orders", "#webhooks"),
             (
                 (
                     link(f"/shops/{shop.name}", shop.project_name),
@@ -58,12 +60,13 @@ class ShopPages(Frame):
     async def shop(self, call: Call) -> Response:
         """One shop: activate, open, deactivate, and the frame of the opened add-on."""
         shop = self.world.shops[call.params["shop"]]
-        buttons = [
-            button("activate", "Activate again" if shop.active else "Activate", ""),
-            button("open", "Open", ""),
-            button("version", f"Move to version {shop.version + 1}", "quiet"),
-            button("deactivate", "Deactivate", "bad"),
-        ]
+        buttons = [button("activate", "Activate again" if shop.active else "Activate", "")]
+        if shop.active:
+            buttons += [
+                button("open", "Open", ""),
+                button("version", f"Move to version {shop.version + 1}", "quiet"),
+                button("deactivate", "Deactivate", "bad"),
+            ]
         language = select("language", [(code, code) for code in ("cs", "sk", "en")], shop.language)
         state = pill("active", "ok") if shop.active else pill("not active")
         body = f"<section><div class=row><b>Upbridge</b> {state} <span class=dim>version {shop.version}</span>"
@@ -82,7 +85,21 @@ class ShopPages(Frame):
             else:
                 body += f'<section>The add-on wants to be opened at <a href="{url}">its own address</a>.</section>'
             shop.frame = None
+        else:
+            body += self._hints(shop)
         return self.page(shop.project_name, self.tabs(shop) + body)
+
+    def _hints(self, shop: Shop) -> str:
+        """What a person may want to do next."""
+        connect = credentials(self.world, shop)
+        upp, uphance = connect["upp"], connect["uphance"]
+        rows = (
+            ("Upp.ai", f"client id {upp['client_id']}, secret {upp['secret']}"),
+            ("Uphance", f"{uphance['email']}, password {uphance['password']}"),
+        )
+        step = "Open shows the add-on here." if shop.active else "Activate it; then Open shows it here."
+        accounts = table(("system", "login"), rows)
+        return f"<section><p>{step} These accounts can be connected in it:</p>{accounts}</section>"
 
     async def act(self, call: Call) -> Response:
         """A button of the shop's page."""
