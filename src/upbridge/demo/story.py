@@ -2,6 +2,7 @@
 
 import contextlib
 import json as json_
+import secrets
 import shutil
 import signal
 import sys
@@ -27,7 +28,6 @@ from upbridge.demo.processes import Failed, House, free_port, free_range, house
 from upbridge.demo.report import Report
 from upbridge.demo.upp_rules import Json
 
-PORT = 8900
 CLOCK_FACTOR = 100.0
 BURST = 20
 IMPORT_SECONDS = 120.0
@@ -79,7 +79,7 @@ def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_p
     try:
         with house(directory, free_port(web_port)) as running:
             console.print("starting …")
-            _start(running, port=port, products=products, orders=orders)
+            _start(running, port=free_range(port), products=products, orders=orders)
             _tell(running, console)
             told: set[str] = set()
             while True:
@@ -110,7 +110,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _start(running: House, *, port: int, products: int, orders: int) -> None:
     """All processes at once; whichever of them comes first brings the database's schema to head."""
-    running.start_sandbox(port=free_range(port), products=products, orders=orders, clock_factor=CLOCK_FACTOR)
+    running.start_sandbox(port=port, products=products, orders=orders, clock_factor=CLOCK_FACTOR)
     running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
     running.start("worker", "worker", "--port", str(running.web_port))
     running.wait_for_sandbox()
@@ -156,7 +156,9 @@ class _Demo:
         """All steps; what they find goes into the report."""
         with self._step("start"):
             self.house.watch_memory()
-            _start(self.house, port=PORT, products=products, orders=orders)
+            _start(
+                self.house, port=free_range(20_000 + 5 * secrets.randbelow(4000)), products=products, orders=orders
+            )
         with self._step("activate and connect"):
             self._activate()
             self._connect()
