@@ -36,6 +36,7 @@ class House:
     environment: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
+    worked: dict[str, dict[int, float]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     signature_token: str = field(default_factory=lambda: secrets.token_hex(16))
     _files: list[IO[bytes]] = field(default_factory=list)
@@ -192,10 +193,16 @@ class House:
 
     def _peak(self, name: str, process: psutil.Process) -> None:
         self.peaks[name] = max(self.peaks.get(name, 0), process.memory_info().rss)
+        times = process.cpu_times()
+        self.worked.setdefault(name, {})[process.pid] = times.user + times.system
 
     def megabytes(self) -> dict[str, int]:
         """The peak of the largest process of each kind."""
         return {name: round(peak / MEGABYTE) for name, peak in sorted(self.peaks.items())}
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """The processor time of each kind, all its processes together."""
+        return {name: round(sum(times.values()), 1) for name, times in sorted(self.worked.items())}
 
     def stop(self) -> None:
         """End every process by its id: the worker first, the simulated systems last."""

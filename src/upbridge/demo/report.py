@@ -29,6 +29,7 @@ class Report:
     problems: int = 0
     strange_problems: list[dict[str, Any]] = field(default_factory=list)
     memory: dict[str, int] = field(default_factory=dict)
+    processor: dict[str, float] = field(default_factory=dict)
 
     def failures(self) -> list[str]:
         """Every reason why this is not a success, in a sentence each."""
@@ -86,6 +87,7 @@ class Report:
             "problems": self.problems,
             "unexpected_problems": self.strange_problems,
             "memory_mb": self.memory,
+            "cpu_seconds": self.processor,
         }
 
     def show(self, console: Console) -> None:
@@ -145,6 +147,7 @@ class Report:
         table.add_row("problems", f"{self.problems} listed for a person, as they should be")
         table.add_row("rules broken", str(len(self.violations)))
         table.add_row("memory", ", ".join(f"{name} {size} MB" for name, size in self.memory.items()))
+        table.add_row("processor", ", ".join(f"{name} {value} s" for name, value in self.processor.items()))
         table.add_row("seconds", ", ".join(f"{name} {value:.1f}" for name, value in self.seconds.items()))
         return table
 

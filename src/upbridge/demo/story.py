@@ -172,7 +172,7 @@ class _Demo:
         with self._step("compare"):
             self._compare()
         self.report.seconds["all"] = time.monotonic() - self.began
-        self.report.memory = self.house.megabytes()
+        self.report.memory, self.report.processor = self.house.megabytes(), self.house.cpu_seconds()
 
     @contextlib.contextmanager
     def _step(self, name: str) -> Iterator[None]:

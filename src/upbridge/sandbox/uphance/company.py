@@ -38,15 +38,20 @@ class Organisation:
     tickets: dict[int, Json] = field(default_factory=dict)
     webhook_url: str | None = None
     webhook_log: list[Json] = field(default_factory=list)
+    _skus: dict[int, tuple[Json, Json, Json]] = field(default_factory=dict)
+    _indexed: int = 0
 
     def sku(self, sku_id: Any) -> tuple[Json, Json, Json] | None:
         """Product, variation and SKU of a SKU id."""
-        for product in self.products.values():
-            for variation in product["variations"]:
-                for sku in variation["skus"]:
-                    if sku["id"] == sku_id:
-                        return product, variation, sku
-        return None
+        if self._indexed != len(self.products):
+            self._indexed = len(self.products)
+            self._skus = {
+                sku["id"]: (product, variation, sku)
+                for product in self.products.values()
+                for variation in product["variations"]
+                for sku in variation["skus"]
+            }
+        return self._skus.get(sku_id)
 
     def as_json(self) -> Json:
         """The organisation as the control API lists it."""

@@ -121,12 +121,6 @@ def accept_order(body: Any, organisation: Organisation, uphance: Uphance, order:
 def _lines(rows: Any, organisation: Organisation, uphance: Uphance, tax_level: Decimal) -> list[Json]:
     if not isinstance(rows, list) or not rows:
         raise NotAcceptable("line_items is empty")
-    skus = {
-        sku["id"]: (product, variation, sku)
-        for product in organisation.products.values()
-        for variation in product["variations"]
-        for sku in variation["skus"]
-    }
     lines: list[Json] = []
     for row in rows:
         if not isinstance(row, dict) or not isinstance(row.get("line_quantities"), list):
@@ -137,7 +131,7 @@ def _lines(rows: Any, organisation: Organisation, uphance: Uphance, tax_level: D
         for entry in row["line_quantities"]:
             if not isinstance(entry, dict) or set(entry) != QUANTITY_FIELDS:
                 raise UnknownField("a line quantity has sku_id and quantity")
-            product, variation, sku = skus.get(entry["sku_id"], ({}, {}, {}))
+            product, variation, sku = organisation.sku(entry["sku_id"]) or ({}, {}, {})
             if not sku or (product["id"], variation["id"]) != (row.get("product_id"), row.get("variation_id")):
                 raise NotAcceptable("sku_id does not belong to product_id and variation_id")
             if type(entry["quantity"]) is not int or entry["quantity"] < 1:
