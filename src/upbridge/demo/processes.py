@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -159,6 +160,12 @@ class House:
         for name, process in self.processes.items():
             if process.poll() is not None:
                 raise Failed(self._ended(name))
+
+    def again(self, name: str) -> str:
+        """The shell command that starts an ended process again."""
+        arguments = self.processes[name].args
+        assert isinstance(arguments, list)
+        return " ".join(shlex.quote(str(part)) for part in arguments)
 
     def ended(self) -> list[str]:
         """The names of processes that have ended."""

@@ -87,7 +87,8 @@ def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_p
                     if name not in told:
                         told.add(name)
                         console.print(f"[red]{name} has ended.[/] Start it again by hand:", highlight=False)
-                        console.print(f"  set -a; . {directory}/env; set +a; upbridge {name}", highlight=False)
+                        again = f"  set -a; . {directory}/env; set +a; {running.again(name)}"
+                        console.print(again, highlight=False, soft_wrap=True)
                 time.sleep(0.5)
     except Failed as error:
         console.print(f"[bold red]✗[/] {error}", highlight=False)
