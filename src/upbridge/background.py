@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 from procrastinate import App
@@ -20,6 +21,7 @@ from upbridge.sync.service import Service
 from upbridge.systems.uphance.push import UphanceTarget
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.push import UppTarget
+from upbridge.telemetry.remote import Measured
 
 USER_AGENT = "Upbridge (+https://github.com/upbridge/upbridge)"
 
@@ -62,6 +64,18 @@ async def create_service(
     )
 
 
+def http_client(settings: Settings) -> httpx.AsyncClient:
+    """The client for all calls to other systems: no redirects, no cookies kept, every call measured."""
+    named = {httpx.URL(settings.upp_url).netloc: "upp", httpx.URL(settings.uphance_url).netloc: "uphance"}
+    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=50, max_keepalive_connections=20))
+    return httpx.AsyncClient(
+        transport=Measured(transport, lambda url: named.get(url.netloc, "upgates")),
+        follow_redirects=False,
+        headers={"User-Agent": USER_AGENT},
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+    )
+
+
 @asynccontextmanager
 async def running_service(
     settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int | None = None
@@ -69,11 +83,7 @@ async def running_service(
     """The service with everything open that it needs; closed again at the end."""
     async with (
         open_database(settings, pool_size=pool_size, watch=watch) as database,
-        httpx.AsyncClient(
-            follow_redirects=False,
-            headers={"User-Agent": USER_AGENT},
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
-        ) as http,
+        http_client(settings) as http,
     ):
         await _need_schema(database)
         jobs = create_jobs(database.conninfo)
