@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -218,11 +219,12 @@ def sandbox(
 def demo(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Also draw the report as SVG into this file.")] = None,
 ) -> None:
     """Activate a simulated shop, import it, change it for a day, and compare every copy with its origin."""
     from upbridge.demo import run_demo  # noqa: PLC0415
 
-    raise typer.Exit(run_demo(json=json))
+    raise typer.Exit(run_demo(json=json, picture=picture))
 
 
 def play() -> None:

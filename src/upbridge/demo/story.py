@@ -1,6 +1,7 @@
 """What happens in the demo, step by step; and in `play`, which stops after the first one."""
 
 import contextlib
+import io
 import json as json_
 import secrets
 import shutil
@@ -39,9 +40,18 @@ FAULTS: Json = {"lose_share": 0.05, "double_share": 0.1, "late_share": 0.1, "lat
 
 
 def run_demo(
-    *, json: bool = False, keep: bool = False, products: int = 1200, orders: int = 400, changes: int = 500
+    *,
+    json: bool = False,
+    keep: bool = False,
+    picture: Path | None = None,
+    products: int = 1200,
+    orders: int = 400,
+    changes: int = 500,
 ) -> int:
-    """A first import, a day of changes and the safety net, proved; 0 only if all of it is as it should be."""
+    """A first import, a day of changes and the safety net, proved; 0 only if all of it is as it should be.
+
+    *picture*: also draw the report there, as SVG.
+    """
     console = _console(stderr=json)
     directory = Path("var/demo").resolve() if keep else Path(tempfile.mkdtemp(prefix="upbridge-demo-"))
     if keep and directory.exists():
@@ -67,6 +77,10 @@ def run_demo(
         sys.stdout.write(json_.dumps(report.as_json(), ensure_ascii=False, indent=1) + "\n")
     else:
         report.show(console)
+    if picture is not None:
+        drawing = Console(record=True, width=WIDTH, file=io.StringIO())
+        report.show(drawing)
+        drawing.save_svg(str(picture), title="make demo")
     return 0 if good else 1
 
 
