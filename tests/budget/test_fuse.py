@@ -28,6 +28,7 @@ def ago(*minutes: int) -> tuple[datetime, ...]:
     return tuple(NOON - timedelta(minutes=each) for each in minutes)
 
 
+@pytest.mark.rule("R56")
 @pytest.mark.parametrize(
     ("standing", "verdict"),
     [
@@ -83,6 +84,7 @@ class Everybody:
             self.good[shop] = not self.dead[shop]
 
 
+@pytest.mark.rule("R56")
 @given(
     dead_strangers=st.integers(0, 5),
     one_dies=st.booleans(),
@@ -207,6 +209,7 @@ async def test_failures_outlive_the_shop_that_made_them(ledger: Ledger, make_sho
         await one_call(ledger, await make_shop())
 
 
+@pytest.mark.rule("R56")
 async def test_forty_dead_shops_at_once_over_four_processes_fail_twice(
     database_url: str, ledger: Ledger, make_shop: MakeShop
 ) -> None:

@@ -121,6 +121,7 @@ async def test_an_import_leaves_the_reserve_and_an_order_takes_it(
     await one_call(ledger, shop, Purpose.STOCK)
 
 
+@pytest.mark.rule("R50")
 async def test_without_a_tariff_the_day_has_sixty_thousand(ledger: Ledger, shop: ShopId) -> None:
     await sql(ledger, "UPDATE budgets SET calls_today = :most", most=CAP_PER_DAY - 1)
     await one_call(ledger, shop)
@@ -129,6 +130,7 @@ async def test_without_a_tariff_the_day_has_sixty_thousand(ledger: Ledger, shop:
     assert refused.value.until == datetime.fromisoformat("2026-11-24T23:00:00+00:00")
 
 
+@pytest.mark.rule("R50")
 async def test_every_call_is_counted_by_access_and_purpose(
     ledger: Ledger, shop: ShopId, clock: MovableClock
 ) -> None:
@@ -176,6 +178,7 @@ async def test_a_shop_that_does_not_exist_is_not_found(ledger: Ledger) -> None:
 # --- slots --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R49")
 async def test_a_fourth_call_waits_for_a_slot_and_then_gives_up(
     ledger: Ledger, shop: ShopId, clock: MovableClock
 ) -> None:
@@ -274,6 +277,7 @@ async def several_ledgers(url: str, count: int) -> AsyncIterator[list[Ledger]]:
             await engine.dispose()
 
 
+@pytest.mark.rule("R49")
 async def test_forty_callers_never_overspend_and_never_are_four(
     database_url: str, ledger: Ledger, shop: ShopId
 ) -> None:
@@ -443,6 +447,7 @@ async def test_garbage_teaches_nothing(ledger: Ledger, shop: ShopId, headers: di
 # --- 429 ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R49")
 @pytest.mark.parametrize(
     ("headers", "until"),
     [

@@ -17,8 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
-from tests.lifecycle.conftest import Call, Outside, Rows
+from tests.lifecycle.conftest import Call, Outside, Rows, settings
 from tests.lifecycle.signing import API_URL, SHORT, Upgates
+from upbridge.app import create_app
 from upbridge.lifecycle import service
 from upbridge.lifecycle.service import LifecycleService
 from upbridge.shops.repository import Shops
@@ -41,6 +42,7 @@ async def hints(rows: Rows) -> set[tuple[str, str, str]]:
 
 
 class TestInstall:
+    @pytest.mark.rule("R1", "R12", "R32", "R35")
     async def test_stores_the_shop_and_has_its_facts_and_webhooks_read(
         self, call: Call, upgates: Upgates, shops: Shops, rows: Rows, outside: Outside
     ) -> None:
@@ -56,6 +58,18 @@ class TestInstall:
         assert await hints(rows) == {("upgates", "facts", "facts"), ("upgates", "webhooks", "webhooks")}
         assert outside.woken == [(shop.id, "pull:upgates")]
 
+    @pytest.mark.rule("R10")
+    async def test_seals_the_api_key(self, call: Call, upgates: Upgates, rows: Rows) -> None:
+        await call("install", upgates.install(apiKey="hunter2"))
+
+        assert all(
+            b"hunter2" not in str(value).encode()
+            for table in ("shops", "signatures", "changes")
+            for row in await rows(table)
+            for value in row.values()
+        )
+
+    @pytest.mark.rule("R14")
     async def test_again_renews_the_credentials_of_the_same_shop(
         self, call: Call, upgates: Upgates, shops: Shops, rows: Rows
     ) -> None:
@@ -67,6 +81,7 @@ class TestInstall:
         assert credentials.api_key == "second"
         assert len(await rows("shops")) == 1
 
+    @pytest.mark.rule("R14")
     async def test_of_the_very_same_call_twice_at_once_makes_one_shop(
         self, call: Call, upgates: Upgates, rows: Rows
     ) -> None:
@@ -98,6 +113,7 @@ class TestInstall:
         assert credentials.api_key == "new"
         assert len(await rows("signatures")) == 1
 
+    @pytest.mark.rule("R12", "R13")
     async def test_from_a_foreign_address_is_refused_in_the_admin_s_language(
         self, call: Call, upgates: Upgates, rows: Rows
     ) -> None:
@@ -113,6 +129,7 @@ class TestInstall:
         assert words["de"] == words["en"]
         assert await rows("shops") == await rows("signatures") == []
 
+    @pytest.mark.rule("R11", "R12")
     async def test_while_the_key_cannot_be_had_asks_to_try_again_and_stores_nothing(
         self, call: Call, upgates: Upgates, rows: Rows, outside: Outside
     ) -> None:
@@ -125,6 +142,7 @@ class TestInstall:
         assert response.json()["message"] == Texts("en").get("error.try_again")
         assert await rows("shops") == []
 
+    @pytest.mark.rule("R6")
     async def test_after_a_change_of_upgates_key_is_accepted(
         self, call: Call, upgates: Upgates, outside: Outside
     ) -> None:
@@ -145,6 +163,7 @@ class TestInstall:
         assert (await call("install", body)).status_code == 403
         assert (await shops.by_token("shop-1")).state is ShopState.UNINSTALLING
 
+    @pytest.mark.rule("R11")
     async def test_answers_in_time_while_the_database_is_stuck(
         self,
         call: Call,
@@ -176,6 +195,7 @@ class TestInstall:
 
 
 class TestOpen:
+    @pytest.mark.rule("R1", "R17")
     async def test_answers_the_address_of_the_pages(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, outside: Outside
     ) -> None:
@@ -188,6 +208,7 @@ class TestOpen:
         assert response.headers["cache-control"] == "no-store"
         assert outside.doors == [(shop_id, "sk")]
 
+    @pytest.mark.rule("R26")
     async def test_again_with_the_same_call_opens_again(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, outside: Outside
     ) -> None:
@@ -197,6 +218,7 @@ class TestOpen:
         assert [(await call("open", body)).status_code for _ in range(2)] == [200, 200]
         assert len(outside.doors) == 2
 
+    @pytest.mark.rule("R19")
     async def test_remembers_the_language_and_falls_back_to_the_last_one(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, outside: Outside
     ) -> None:
@@ -217,6 +239,7 @@ class TestOpen:
         assert "secret-token" not in response.text
         assert outside.doors == []
 
+    @pytest.mark.rule("R18")
     @pytest.mark.parametrize("state", list(ShopState))
     async def test_works_in_every_state_of_a_known_shop(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, state: ShopState
@@ -235,6 +258,7 @@ class TestOpen:
 
 
 class TestUninstall:
+    @pytest.mark.rule("R1", "R29")
     async def test_stops_the_shop_and_asks_one_question(
         self, *, call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops, rows: Rows, outside: Outside
     ) -> None:
@@ -248,6 +272,7 @@ class TestUninstall:
         assert await hints(rows) == {("upgates", "probe", "probe")}
         assert outside.woken == [(shop_id, "pull:upgates")]
 
+    @pytest.mark.rule("R8")
     async def test_with_a_signature_seen_at_opening_stops_nothing_but_asks(
         self, *, call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops, rows: Rows, said: list[Any]
     ) -> None:
@@ -262,6 +287,7 @@ class TestUninstall:
         assert await hints(rows) == {("upgates", "probe", "probe")}
         assert [entry["seen_on"] for entry in said if entry["event"] == "uninstall_may_be_a_replay"] == ["open"]
 
+    @pytest.mark.rule("R8")
     async def test_with_a_signature_seen_at_an_earlier_uninstallation_stops_nothing_but_asks(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops
     ) -> None:
@@ -274,6 +300,7 @@ class TestUninstall:
 
         assert (await shops.get(shop_id)).state is ShopState.ACTIVE
 
+    @pytest.mark.rule("R8")
     async def test_signed_before_the_last_installation_stops_nothing_but_asks(
         self, call: Call, upgates: Upgates, shops: Shops, rows: Rows
     ) -> None:
@@ -295,6 +322,7 @@ class TestUninstall:
         assert (await shops.get(shop_id)).state is ShopState.UNINSTALLING
         assert len(await rows("changes")) == 1
 
+    @pytest.mark.rule("R28")
     async def test_of_an_uninstalled_shop_asks_nothing(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, rows: Rows
     ) -> None:
@@ -313,6 +341,7 @@ class TestUninstall:
         shop = await shops.get(shop_id)
         assert (shop.state, shop.reason) == (ShopState.UNINSTALLING, "operator")
 
+    @pytest.mark.rule("R28")
     async def test_of_an_unknown_shop_is_harmless(self, call: Call, upgates: Upgates, rows: Rows) -> None:
         response = await call("uninstall", upgates.uninstall("nobody"))
 
@@ -321,6 +350,7 @@ class TestUninstall:
 
 
 class TestVersion:
+    @pytest.mark.rule("R1", "R31", "R32")
     async def test_is_noted_and_rights_and_webhooks_are_read_again(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops, rows: Rows
     ) -> None:
@@ -357,6 +387,7 @@ class TestVersion:
         assert credentials is not None
         assert credentials.api_key == "api-key"
 
+    @pytest.mark.rule("R31")
     async def test_without_a_version_keeps_the_old_one(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops
     ) -> None:
@@ -392,6 +423,7 @@ class TestVersion:
     async def test_of_an_unknown_shop_is_harmless(self, call: Call, upgates: Upgates) -> None:
         assert (await call("version", upgates.version("nobody"))).json() == OK
 
+    @pytest.mark.rule("R10")
     async def test_logs_the_names_of_what_it_got_and_no_value(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, said: list[Any]
     ) -> None:
@@ -405,6 +437,7 @@ class TestVersion:
 
 
 class TestEveryEndpoint:
+    @pytest.mark.rule("R9")
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     async def test_answers_503_without_a_signature_token(
         self, endpoint: str, call: Call, upgates: Upgates, client: httpx.AsyncClient, service: LifecycleService
@@ -428,6 +461,7 @@ class TestEveryEndpoint:
         assert response.status_code == 503
         assert set(response.json()) == {"error", "detail"}
 
+    @pytest.mark.rule("R2")
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     @pytest.mark.parametrize(
         "spoil",
@@ -451,6 +485,7 @@ class TestEveryEndpoint:
         assert await rows("shops") == before
         assert await rows("changes") == await rows("signatures") == []
 
+    @pytest.mark.rule("R8")
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     @pytest.mark.parametrize("seconds", [-901, 86_401])
     async def test_forbids_a_time_outside_the_window(
@@ -463,6 +498,7 @@ class TestEveryEndpoint:
         assert response.status_code == 403
         assert await rows("signatures") == []
 
+    @pytest.mark.rule("R9", "R10")
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     async def test_logs_the_names_of_a_refused_call_and_no_value(
         self, endpoint: str, call: Call, upgates: Upgates, said: list[Any]
@@ -502,6 +538,22 @@ class TestEveryEndpoint:
 
         assert response.status_code == status
         assert set(response.json()) == {"error", "detail"}
+
+    @pytest.mark.rule("R16")
+    @pytest.mark.parametrize("endpoint", ENDPOINTS)
+    @pytest.mark.parametrize("offer", ["compress, exi", "gzip, br, zstd", "*"])
+    async def test_answers_in_plain_whatever_encoding_is_offered(
+        self, endpoint: str, offer: str, upgates: Upgates, service: LifecycleService
+    ) -> None:
+        app = create_app(settings())
+        app.state.lifecycle = service
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://upbridge.example") as whole:
+            body = getattr(upgates, endpoint)()
+            response = await whole.post(f"/addon/{endpoint}", json=body, headers={"Accept-Encoding": offer})
+
+        assert response.headers.get("content-encoding", "identity") == "identity"
+        assert json.loads(response.content)
 
 
 json_values = st.recursive(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import NOON
 from tests.lifecycle.signing import Upgates
+from tests.project.documents import TOP, committed
 from upbridge.errors import NotReady
 from upbridge.lifecycle.keys import SignatureKeys
 
@@ -56,6 +57,7 @@ async def keys(host: KeyHost) -> AsyncIterator[SignatureKeys]:
         await keys.close()
 
 
+@pytest.mark.rule("R6")
 async def test_the_key_is_fetched_once_for_many_calls(host: KeyHost, keys: SignatureKeys) -> None:
     answers = await asyncio.gather(*(keys.current() for _ in range(50)))
 
@@ -63,6 +65,7 @@ async def test_the_key_is_fetched_once_for_many_calls(host: KeyHost, keys: Signa
     assert host.asked == 1
 
 
+@pytest.mark.rule("R6")
 async def test_after_ten_minutes_the_key_is_fetched_again(host: KeyHost, keys: SignatureKeys) -> None:
     await keys.current()
     host.wait(minutes=10)
@@ -85,6 +88,7 @@ async def test_before_that_it_is_renewed_while_nobody_waits(host: KeyHost, keys:
     assert host.asked >= 2
 
 
+@pytest.mark.rule("R6")
 async def test_ten_minutes_after_the_host_went_down_there_is_no_key(host: KeyHost, keys: SignatureKeys) -> None:
     await keys.current()
     host.error = httpx.ConnectError("down")
@@ -130,6 +134,7 @@ async def test_mismatches_ask_the_host_once_a_minute_at_most(host: KeyHost, keys
     assert host.asked == 2
 
 
+@pytest.mark.rule("R11")
 @pytest.mark.timeout(5)
 async def test_a_hanging_host_costs_no_more_than_the_deadline(host: KeyHost, keys: SignatureKeys) -> None:
     host.hanging = asyncio.Event()
@@ -182,3 +187,11 @@ async def test_a_host_that_serves_rubbish_does_not_take_the_good_key_away(
 
     assert await keys.unseen(tried) == []
     assert await keys.current() == [OLD]
+
+
+@pytest.mark.rule("R6")
+def test_no_key_is_shipped() -> None:
+    shipped = [path for path in committed() if not path.is_relative_to(TOP / "tests")]
+
+    assert len(shipped) > 100
+    assert not [path for path in shipped if b"BEGIN PUBLIC " + b"KEY" in path.read_bytes()]

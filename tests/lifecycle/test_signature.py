@@ -47,16 +47,19 @@ def check(
 
 
 class TestTheSignedString:
+    @pytest.mark.rule("R3")
     def test_an_installation_signs_five_values_and_the_token_in_the_documented_order(self) -> None:
         values = {"apiKey": "c", "time": "e", "token": "a", "apiUrl": "d", "apiUser": "b"}
 
         assert signed_string(LONG, values, "f") == "a;b;c;d;e;f"
 
+    @pytest.mark.rule("R4")
     def test_an_opening_signs_token_time_and_the_signature_token(self) -> None:
         assert signed_string(SHORT, {"time": "b", "token": "a"}, "c") == "a;b;c"
 
 
 class TestAccepts:
+    @pytest.mark.rule("R3", "R5")
     @pytest.mark.parametrize("upgates", [pytest.param(UPGATES, id="rsa"), pytest.param(EC, id="ec")])
     def test_an_installation_by_either_kind_of_key(self, upgates: Upgates) -> None:
         call = check(upgates.install("shop-9", apiKey="tajný klíč"), Endpoint.INSTALL, upgates=upgates)
@@ -67,6 +70,7 @@ class TestAccepts:
         assert call.access.api_url == API_URL
         assert call.time == NOON
 
+    @pytest.mark.rule("R4")
     @pytest.mark.parametrize("endpoint", [Endpoint.OPEN, Endpoint.UNINSTALL])
     def test_an_opening_and_an_uninstallation(self, endpoint: Endpoint) -> None:
         assert check(UPGATES.open(), endpoint).access is None
@@ -100,6 +104,7 @@ class TestAccepts:
         assert call.access is not None
         assert (call.token, call.access.api_user, call.access.api_key) == (token, user, key)
 
+    @pytest.mark.rule("R31")
     def test_a_version_call_of_either_string_and_says_which(self) -> None:
         plain = check(UPGATES.version(), Endpoint.VERSION)
         full = check(UPGATES.version(apiUser="1", apiKey="2", apiUrl=API_URL), Endpoint.VERSION)
@@ -156,6 +161,7 @@ class TestRefuses:
         with pytest.raises(BadSignature):
             check(STRANGER.install(), Endpoint.INSTALL)
 
+    @pytest.mark.rule("R9")
     def test_another_addon_s_token(self) -> None:
         body = {"token": "shop-1", "time": NOON.isoformat()}
 
@@ -168,6 +174,7 @@ class TestRefuses:
         with pytest.raises(BadSignature, match="anybody can sign"):
             check(call, Endpoint.OPEN, token="")
 
+    @pytest.mark.rule("R5")
     def test_the_legacy_field(self) -> None:
         call = UPGATES.open()
         call["signature"] = call.pop("signature_v2")
@@ -196,6 +203,7 @@ class TestRefuses:
         with pytest.raises(BadSignature):
             check({**call, "signature_v2": spoil(call["signature_v2"])}, Endpoint.OPEN)
 
+    @pytest.mark.rule("R5")
     def test_pss_padding_and_other_digests(self) -> None:
         assert isinstance(UPGATES.key, rsa.RSAPrivateKey)
         call = UPGATES.open()
@@ -223,6 +231,7 @@ class TestRefuses:
                 max_age=900,
             )
 
+    @pytest.mark.rule("R2")
     @slow
     @given(call=st.dictionaries(st.sampled_from([*LONG, "signature_v2", "signature", "version"]), json_values))
     def test_whatever_was_not_signed(self, call: dict[str, Any]) -> None:
@@ -243,6 +252,7 @@ class TestRefuses:
 
 
 class TestTheWindow:
+    @pytest.mark.rule("R8")
     @slow
     @given(seconds=st.integers(-900, 86_400))
     def test_is_open_from_max_age_ago_to_a_day_ahead(self, seconds: int) -> None:
@@ -250,6 +260,7 @@ class TestTheWindow:
 
         assert check(UPGATES.open(at=at), Endpoint.OPEN).time == at
 
+    @pytest.mark.rule("R8")
     @slow
     @given(seconds=st.integers(-(10**9), -901) | st.integers(86_401, 10**9))
     def test_is_closed_elsewhere(self, seconds: int) -> None:
@@ -302,6 +313,7 @@ class TestTheHints:
     def test_a_version_is_a_small_number_or_nothing(self, value: Any, number: int | None) -> None:
         assert integer(value) == number
 
+    @pytest.mark.rule("R7")
     def test_are_outside_the_signature(self) -> None:
         call = check({**UPGATES.open(), "version": 99, "current_admin_language": "sk"}, Endpoint.OPEN)
 
@@ -319,6 +331,7 @@ class TestTheDigest:
         assert check(one, Endpoint.OPEN, upgates=EC).digest == check(other, Endpoint.OPEN, upgates=EC).digest
 
 
+@pytest.mark.rule("R10")
 def test_no_repr_shows_a_secret() -> None:
     shown = repr(check(UPGATES.install("shop-secret", apiKey="hunter2"), Endpoint.INSTALL))
 

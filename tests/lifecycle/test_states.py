@@ -87,6 +87,7 @@ async def test_the_arrow(
     assert [(row["state"], row["reason"]) for row in await rows("shops")] == ([after] if after else [])
 
 
+@pytest.mark.rule("R15", "R30")
 async def test_a_return_keeps_settings_and_key_and_forgets_the_webhooks(
     call: Call, upgates: Upgates, make_shop: MakeShop, shops: Shops
 ) -> None:

@@ -46,6 +46,7 @@ def document(shop_id: ShopId, target: str, key: str, state: str = "waiting") -> 
 
 
 class TestEntering:
+    @pytest.mark.rule("R20", "R24")
     async def test_a_ticket_leads_to_the_start_page_without_any_cookie(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
     ) -> None:
@@ -55,9 +56,11 @@ class TestEntering:
         assert not browser.cookies
         assert "set-cookie" not in page.headers
 
+    @pytest.mark.rule("R17")
     async def test_the_address_is_of_the_public_origin(self, pages: Pages, make_shop: MakeShop) -> None:
         assert (await pages.open_door(await make_shop(), "cs")).startswith(f"{ORIGIN}/ui/open/")
 
+    @pytest.mark.rule("R26")
     async def test_a_used_ticket_says_how_to_go_on_in_the_visitor_s_language(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
     ) -> None:
@@ -130,6 +133,7 @@ class TestEntering:
 
 
 class TestTheStartPage:
+    @pytest.mark.rule("R22", "R25")
     async def test_shows_the_shop_the_company_and_the_support_with_everything_escaped(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
     ) -> None:
@@ -144,6 +148,7 @@ class TestTheStartPage:
         assert "tel:+420123456789" in page
         assert EN.get("ui.thanks") in page
 
+    @pytest.mark.rule("R19")
     @pytest.mark.parametrize("language", LANGUAGES)
     async def test_speaks_the_language_of_the_opening(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, language: str
@@ -154,6 +159,7 @@ class TestTheStartPage:
         assert Texts(language).get("ui.steps.heading") in page
         assert not re.search(r"\bui\.[a-z_]+", page), "a key without a text"
 
+    @pytest.mark.rule("R18")
     @pytest.mark.parametrize(
         ("columns", "state"),
         [
@@ -253,6 +259,7 @@ class TestTheStartPage:
         assert page.count("words for the operator") == 20
         assert page.index("2026-022") < page.index("2026-003")
 
+    @pytest.mark.rule("R22", "R23")
     async def test_shows_the_connections_and_the_steps_that_are_done(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
@@ -268,6 +275,7 @@ class TestTheStartPage:
         assert EN.get("ui.connection.connected", since=NOON) in page
         assert EN.get("ui.connection.broken") in page
 
+    @pytest.mark.rule("R20")
     async def test_holds_nothing_inline_and_asks_no_other_origin(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
     ) -> None:
@@ -276,6 +284,7 @@ class TestTheStartPage:
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", page)
         assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page)
 
+    @pytest.mark.rule("R25")
     async def test_two_shops_never_see_each_other(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
     ) -> None:

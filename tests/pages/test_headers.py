@@ -1,5 +1,7 @@
 """What pages say about themselves."""
 
+import pytest
+
 from upbridge.pages.headers import page_headers
 
 
@@ -15,5 +17,6 @@ def test_without_a_setting_nobody_may_frame() -> None:
     assert "frame-ancestors 'none'" in page_headers([])["Content-Security-Policy"]
 
 
+@pytest.mark.rule("R20")
 def test_no_header_forbids_framing_outright() -> None:
     assert "X-Frame-Options" not in page_headers(["https://*.upgates.com"])

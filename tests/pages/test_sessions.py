@@ -22,6 +22,7 @@ async def session_of(sessions: Sessions, ticket: str) -> str:
     return entry.session
 
 
+@pytest.mark.rule("R24")
 async def test_a_ticket_opens_a_session_of_its_shop(sessions: Sessions, make_shop: MakeShop) -> None:
     shop_id = await make_shop()
 
@@ -30,6 +31,7 @@ async def test_a_ticket_opens_a_session_of_its_shop(sessions: Sessions, make_sho
     assert await sessions.enter(session) == Visitor(shop_id, "sk")
 
 
+@pytest.mark.rule("R27")
 async def test_a_ticket_is_good_once_and_leaves_its_language(sessions: Sessions, make_shop: MakeShop) -> None:
     ticket = await sessions.issue(await make_shop(), "sk")
     await sessions.redeem(ticket)
@@ -45,6 +47,7 @@ async def test_of_many_who_come_with_one_ticket_one_gets_in(sessions: Sessions, 
     assert sum(isinstance(entry, Entrance) for entry in entries) == 1
 
 
+@pytest.mark.rule("R27")
 async def test_a_ticket_lives_for_a_minute(sessions: Sessions, make_shop: MakeShop, watch: Watch) -> None:
     shop_id = await make_shop()
     in_time, too_late = await sessions.issue(shop_id, "cs"), await sessions.issue(shop_id, "cs")

@@ -55,6 +55,7 @@ class TestImage:
 
 
 class TestCompose:
+    @pytest.mark.rule("R1")
     def test_it_has_database_migration_web_worker_and_tls(self) -> None:
         assert SERVICES.keys() == {"postgres", "migrate", "web", "worker", "caddy"}
         assert OURS == ["migrate", "web", "worker"]

@@ -1,6 +1,9 @@
 import ast
 from pathlib import Path
 
+import pytest
+
+import upbridge
 from upbridge.systems import upgates
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.accesses import ACCESSES, Access, as_markdown, as_rows
@@ -13,12 +16,54 @@ def test_every_access_is_in_the_table_once() -> None:
     assert len({access.label for access in ACCESSES}) == len(ACCESSES) == len({access.name for access in ACCESSES})
 
 
+@pytest.mark.rule("R47")
 def test_every_declared_access_is_called_by_the_client() -> None:
     """R47: what is declared is what happens."""
     source = Path(next(iter(upgates.__path__)), "client.py").read_text()
     used = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
 
     assert {access.name.upper() for access in ACCESSES} <= used
+
+
+@pytest.mark.rule("R47")
+def test_a_call_that_is_not_declared_cannot_be_made() -> None:
+    """Only `calls.py` talks HTTP, it takes an `Access`, and only `accesses.py` makes one."""
+    calls: list[tuple[str, ast.Call]] = []
+    talking, made = set(), set()
+    for path in sorted(Path(next(iter(upgates.__path__))).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Attribute(value=ast.Attribute(attr="_http")):
+                    talking.add(path.name)
+                case ast.Call(func=ast.Name(id="Access")):
+                    made.add(path.name)
+                case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_calls"), attr="call")):
+                    calls.append((path.name, node))
+
+    assert talking == {"calls.py"}
+    assert made == {"accesses.py"}
+    assert {name for name, _ in calls} == {"client.py"}
+    for _, call in calls:
+        first = ast.unparse(call.args[0])
+        assert first == "access" or hasattr(accesses, first.removeprefix("accesses.")), first
+
+
+@pytest.mark.rule("R47")
+def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
+    """`sync/service.py` makes the one client; the credentials are opened there and where they are kept."""
+    top = Path(next(iter(upbridge.__path__)))
+    making, opening = set(), set()
+    for path in sorted(top.rglob("*.py")):
+        where = path.relative_to(top)
+        for node in ast.walk(ast.parse(path.read_text())) if where.parts[0] != "sandbox" else ():
+            match node:
+                case ast.Call(func=ast.Name(id="UpgatesClient" | "Account" as name)):
+                    making.add((str(where), name))
+                case ast.Call(func=ast.Attribute(attr="credentials")):
+                    opening.add(str(where))
+
+    assert making == {("sync/service.py", "UpgatesClient"), ("sync/service.py", "Account")}
+    assert opening == {"sync/service.py"}
 
 
 def test_a_row_has_what_the_form_asks_for() -> None:

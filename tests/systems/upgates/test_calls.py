@@ -113,6 +113,7 @@ class TestBudget:
 
 
 class TestVerdicts:
+    @pytest.mark.rule("R56")
     @pytest.mark.parametrize("status", [401, 403])
     async def test_a_refused_login_says_which_kind(self, status: int) -> None:
         with pytest.raises(AccessRefused) as refusal:
@@ -120,6 +121,7 @@ class TestVerdicts:
 
         assert refusal.value.answered == status
 
+    @pytest.mark.rule("R49")
     async def test_too_many_requests_says_until_when(self) -> None:
         headers = {"Retry-After": "Tue, 24 Nov 2026 12:00:00 GMT"}
 
@@ -213,6 +215,7 @@ class TestMoved:
 
         return Upgates(handle, policy=policy or HostPolicy())
 
+    @pytest.mark.rule("R15", "R55")
     async def test_the_new_address_is_stored_and_used_from_then_on(self) -> None:
         upgates = self._upgates(f"{MOVED}/")
 
@@ -227,6 +230,7 @@ class TestMoved:
         ]
         assert len(upgates.ledger.paid) == 3
 
+    @pytest.mark.rule("R55")
     @pytest.mark.parametrize(
         "api_url", ["https://evil.example.com/api/v2", "http://10.0.0.1/api/v2", API_URL, None, 7, ""]
     )

@@ -61,6 +61,7 @@ class TestFacts:
         assert facts.currencies == {"sk": "EUR", "cs": "CZK"}
         assert facts.rights["owner"] == "deny"
 
+    @pytest.mark.rule("R52")
     async def test_the_owner_is_asked_for_once(self) -> None:
         upgates = by_path({**dict(self.ANSWERS), "/status": {"services": []}})
         first = await upgates.client.facts()
@@ -83,6 +84,7 @@ class TestFacts:
 
 
 class TestLists:
+    @pytest.mark.rule("R53")
     async def test_products_are_asked_for_a_hundred_at_a_time(self) -> None:
         upgates = answering(listed("products", [raw_product()], number_of_pages=3, number_of_items=201))
 
@@ -155,6 +157,7 @@ class TestLists:
 
 
 class TestByIds:
+    @pytest.mark.rule("R53")
     async def test_as_many_as_the_server_allows_come_in_one_call(self) -> None:
         rows = [raw_product(product_id=number) for number in range(1, 101)]
         upgates = paged("products", rows, 100, key="product_id", asked="product_ids")
@@ -196,6 +199,7 @@ class TestByIds:
         with pytest.raises(Unreachable, match="1 came of 2"):
             await upgates.client.products_by_ids([41, 42], purpose=Purpose.PRODUCTS)
 
+    @pytest.mark.rule("R53")
     async def test_order_numbers_are_joined_and_one_with_a_semicolon_goes_alone(self) -> None:
         rows = [raw_order(order_number=number) for number in ("A", "B", "C;D")]
 
@@ -288,6 +292,7 @@ class TestPutStock:
 
         assert (result.updated, result.messages) == (False, ("unknown",))
 
+    @pytest.mark.rule("R53")
     async def test_too_many_go_in_halves(self) -> None:
         def handle(request: httpx.Request) -> httpx.Response:
             rows = httpx.Response(200, content=request.content).json()["variants"]
@@ -309,6 +314,7 @@ class TestPutStock:
         with pytest.raises(Rejected):
             await answering({}, status=413).client.put_stock(variants=[("V1", Decimal(1))])
 
+    @pytest.mark.rule("R53")
     async def test_more_than_a_hundred_is_a_mistake_and_none_is_no_call(self) -> None:
         upgates = answering({})
 
@@ -319,6 +325,7 @@ class TestPutStock:
 
 
 class TestPutOrders:
+    @pytest.mark.rule("R53")
     async def test_only_what_changed_is_sent(self) -> None:
         upgates = answering({"orders": [{"order_number": "A", "updated_yn": True, "messages": []}]})
 

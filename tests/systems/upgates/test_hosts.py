@@ -33,6 +33,7 @@ def test_an_address_at_upgates_passes_and_is_normalised(written: str) -> None:
     assert check_api_url(written, hosts=HOSTS, allow_insecure=False) == GOOD
 
 
+@pytest.mark.rule("R55")
 @pytest.mark.parametrize("insecure", [False, True])
 @pytest.mark.parametrize(
     "written",

@@ -118,12 +118,14 @@ async def test_every_request_fits_the_description(described: Json) -> None:
     assert found == []
 
 
+@pytest.mark.rule("R47")
 async def test_every_declared_access_was_tried() -> None:
     upgates = await everything()
 
     assert {access for _, access, _ in upgates.ledger.paid} == {access.label for access in ACCESSES}
 
 
+@pytest.mark.rule("R47")
 def test_every_declared_access_is_described(described: Json) -> None:
     for access in ACCESSES:
         assert access.method.lower() in described["paths"][f"{PREFIX}{access.path}"], access.label

@@ -30,32 +30,38 @@ def planned(listed: list[WebhookEvent], existing: list[Webhook]) -> Actions:
 
 
 class TestWanted:
+    @pytest.mark.rule("R48", "R52")
     @pytest.mark.parametrize("name", [*ALL, "orders.UPDATE"])
     def test_what_we_carry_and_what_renews_the_facts(self, name: str) -> None:
         assert wanted(name)
 
+    @pytest.mark.rule("R46")
     @pytest.mark.parametrize("name", ["Customers.update", "Orders.archive", "Orders", "", "Invoices.create"])
     def test_nothing_else(self, name: str) -> None:
         assert not wanted(name)
 
 
 class TestPlan:
+    @pytest.mark.rule("R35")
     def test_a_new_shop_gets_one_of_each(self) -> None:
         assert planned(events(*ALL, "Customers.create"), []) == Actions(create=tuple(ALL))
 
     def test_what_is_right_stays(self) -> None:
         assert not planned(events(*ALL), [hook(number, name) for number, name in enumerate(ALL)])
 
+    @pytest.mark.rule("R42")
     def test_names_are_taken_from_the_server_and_compared_without_case(self) -> None:
         assert planned(events("orders.Update"), []).create == ("orders.Update",)
         assert not planned(events("Orders.Update"), [hook(1, "orders.update", url=url_for("Orders.Update"))])
 
+    @pytest.mark.rule("R42")
     def test_what_is_not_allowed_is_not_created(self) -> None:
         assert planned(events("Orders.update", allowed="0"), []) == Actions()
 
     def test_one_that_lost_its_right_waits_for_it(self) -> None:
         assert planned(events("Orders.update", allowed=False), [hook(1, "Orders.update", active=0)]) == Actions()
 
+    @pytest.mark.rule("R45")
     def test_a_dead_one_is_restored(self) -> None:
         assert planned(events("Orders.update"), [hook(1, "Orders.update", active="0")]) == Actions(activate=(1,))
 
@@ -123,6 +129,7 @@ class _Client:
         self.did += [("delete", number) for number in ids]
 
 
+@pytest.mark.rule("R35", "R45")
 async def test_reconciling_does_what_is_planned_and_deletes_last() -> None:
     client = _Client(
         events("Orders.create", "Orders.update"),

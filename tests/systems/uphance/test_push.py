@@ -114,6 +114,7 @@ class TestWants:
         assert isinstance(draft, Draft)
         return not draft.only_if_known
 
+    @pytest.mark.rule("R43")
     @pytest.mark.parametrize(
         ("status", "sent"), [(1, True), (2, True), (3, False), (4, False), (5, False), (None, False)]
     )

@@ -84,6 +84,7 @@ class TestAnExample:
 
 
 class TestWhichOrdersGo:
+    @pytest.mark.rule("R43")
     @pytest.mark.parametrize(
         ("overrides", "rules"),
         [
