@@ -10,6 +10,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tests.conftest import KEY, MakeShop
+from tests.foundation.emptied import database_url, shared_url
 from tests.sync.making import FACTS, Target, Upgates, Watch, Woken
 from upbridge import schema
 from upbridge.budget.ledger import Ledger
@@ -26,6 +27,8 @@ from upbridge.sync.push import push
 from upbridge.sync.service import Service
 from upbridge.sync.settle import Read, settle
 from upbridge.systems.delivery import Entity
+
+__all__ = ["database_url", "shared_url"]
 
 
 @dataclass

@@ -41,6 +41,24 @@ FACTS: Json = {
 }
 
 
+#: What rarely changes, as the API says it.
+_RARE: Mapping[str, Json] = {
+    "/status": {"services": []},
+    "/owner": {"owner": [{"company": "Dílna"}]},
+    "/languages": {
+        "languages": [{"language_id": "cs", "default_yn": True, "active_yn": True, "currency_id": "CZK"}]
+    },
+    "/pricelists": {"pricelists": [{"name": "Výchozí", "default_yn": True}]},
+    "/config": {"config": {"vat_payer_yn": True, "prices_with_vat_yn": True}},
+    "/order-statuses": {"order_statuses": [{"id": 1, "type": "Received"}]},
+    "/webhooks/events": {
+        "events": [
+            {"name": name, "allowed_yn": True} for name in ("Orders.create", "Orders.update", "Products.delete")
+        ]
+    },
+}
+
+
 class Watch:
     """Stands still until a test moves it."""
 
@@ -93,29 +111,13 @@ class Upgates:
                 return self._list("products", list(self.products.values()), "product_id", "product_ids", request)
             case "GET", "/orders":
                 return self._list("orders", list(self.orders.values()), "order_number", "order_numbers", request)
-            case "GET", "/status":
-                return httpx.Response(200, json={"services": []})
-            case "GET", "/owner":
-                return httpx.Response(200, json={"owner": [{"company": "Dílna"}]})
-            case "GET", "/languages":
-                rows = [{"language_id": "cs", "default_yn": True, "active_yn": True, "currency_id": "CZK"}]
-                return httpx.Response(200, json={"languages": rows})
-            case "GET", "/pricelists":
-                return httpx.Response(200, json={"pricelists": [{"name": "Výchozí", "default_yn": True}]})
-            case "GET", "/config":
-                return httpx.Response(200, json={"config": {"vat_payer_yn": True, "prices_with_vat_yn": True}})
-            case "GET", "/order-statuses":
-                return httpx.Response(200, json={"order_statuses": [{"id": 1, "type": "Received"}]})
-            case "GET", "/webhooks/events":
-                names = ("Orders.create", "Orders.update", "Products.delete")
-                return httpx.Response(200, json={"events": [{"name": name, "allowed_yn": True} for name in names]})
             case "GET", "/webhooks":
                 return httpx.Response(200, json={"webhooks": self.hooks})
             case "POST", "/webhooks":
                 made = {**json.loads(request.content), "id": len(self.hooks) + 1}
                 self.hooks.append(made)
                 return httpx.Response(200, json={"webhook": made})
-        return httpx.Response(404, json={"messages": []})
+        return httpx.Response(200, json=_RARE[path]) if path in _RARE else httpx.Response(404, json={})
 
     def _list(self, name: str, rows: list[Json], key: str, asked: str, request: httpx.Request) -> httpx.Response:
         query = request.url.params

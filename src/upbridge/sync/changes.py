@@ -50,6 +50,10 @@ class Kind(StrEnum):
     """[probe] one call that says whether the credentials work"""
     CATALOGUE = "catalogue"
     """[catalogue] the SKUs and stock of the connected Uphance organisation"""
+    PICK_TICKETS = "pick_tickets"
+    """[poll], or [ticket id] that a webhook has named: what Uphance has shipped, and which orders are drafts"""
+    STOCK = "stock"
+    """[stock] compare Uphance's numbers, as last read, with what the shop shows; no call"""
 
 
 PURPOSES: dict[Kind, Purpose] = {
@@ -63,6 +67,8 @@ PURPOSES: dict[Kind, Purpose] = {
     Kind.WEBHOOKS: Purpose.LIFECYCLE,
     Kind.PROBE: Purpose.LIFECYCLE,
     Kind.CATALOGUE: Purpose.STOCK,
+    Kind.PICK_TICKETS: Purpose.ORDERS,
+    Kind.STOCK: Purpose.STOCK,
 }
 
 
@@ -92,8 +98,9 @@ async def hint(
 ) -> None:
     """Note that the things named *keys* may have changed at *source*, in the caller's transaction.
 
-    A row that is there keeps its `due_at` and `hinted_at` (so that steady hints cannot postpone the work) and
-    takes the more urgent of the two purposes. Keys are written in order, so that two writers cannot deadlock.
+    A row that is there keeps its `due_at` and `hinted_at` (so that steady hints cannot postpone the work, nor
+    hurry what was refused and waits) and takes the more urgent of the two purposes. Keys are written in order,
+    so that two writers cannot deadlock.
     """
     ordered = sorted(set(keys))
     if not ordered:
@@ -120,7 +127,7 @@ HINT = text(
     ON CONFLICT (shop_id, source, kind, key) DO UPDATE SET
       seq = nextval('change_seq'),
       priority = LEAST(changes.priority, excluded.priority),
-      due_at = LEAST(changes.due_at, excluded.due_at)
+      due_at = CASE WHEN changes.attempts = 0 THEN LEAST(changes.due_at, excluded.due_at) ELSE changes.due_at END
     """
 )
 

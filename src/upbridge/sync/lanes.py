@@ -111,11 +111,11 @@ async def block(
     return moment
 
 
-async def unblock(connection: AsyncConnection, lane: Lane) -> None:
-    """The lane works (again)."""
+async def unblock(connection: AsyncConnection, lane: Lane, *, purpose: int = EVERYTHING) -> None:
+    """The lane works (again) for *purpose*; a block of less urgent ones stays."""
     await connection.execute(
-        text("DELETE FROM lanes WHERE shop_id = :shop_id AND lane = :lane"),
-        {"shop_id": lane.shop_id, "lane": lane.name},
+        text("DELETE FROM lanes WHERE shop_id = :shop_id AND lane = :lane AND priority <= :purpose"),
+        {"shop_id": lane.shop_id, "lane": lane.name, "purpose": purpose},
     )
 
 
@@ -146,17 +146,17 @@ async def blocked(engine: AsyncEngine, shop_id: ShopId | None = None, *, now: da
 
 _DUE = text(
     """
-    SELECT s.id AS shop_id, 'pull:' || source AS lane
+    SELECT s.id AS shop_id, 'pull:' || one.source AS lane
     FROM shops s
-    CROSS JOIN unnest(CAST(:sources AS text[])) AS source
-    LEFT JOIN lanes l ON l.shop_id = s.id AND l.lane = 'pull:' || source AND l.until > :now
+    CROSS JOIN unnest(CAST(:sources AS text[])) AS one (source)
+    LEFT JOIN lanes l ON l.shop_id = s.id AND l.lane = 'pull:' || one.source AND l.until > :now
     WHERE (CAST(:only AS uuid) IS NULL OR s.id = :only)
       AND (
         s.state = 'active' AND EXISTS (
-          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = source AND c.due_at <= :now
+          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = one.source AND c.due_at <= :now
             AND c.priority < COALESCE(l.priority, :everything))
-        OR s.state IN ('suspended', 'uninstalling') AND source = 'upgates' AND l.lane IS NULL AND EXISTS (
-          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = source AND c.kind = 'probe'
+        OR s.state IN ('suspended', 'uninstalling') AND one.source = 'upgates' AND l.lane IS NULL AND EXISTS (
+          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = one.source AND c.kind = 'probe'
             AND c.due_at <= :now)
       )
     UNION ALL

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.budget.windows import Purpose
 from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
@@ -17,10 +18,12 @@ from upbridge.shops.problems import NewProblem, Stage, raise_problems
 from upbridge.shops.shop import BY_UPGATES, Shop, ShopState
 from upbridge.sync import changes, lanes
 from upbridge.sync.changes import Change, Kind, Origin
-from upbridge.sync.flows import ENTITY, SERVICES, wanted
+from upbridge.sync.flows import ENTITY, PAGES, SERVICES, wanted
 from upbridge.sync.lanes import Lane
 from upbridge.sync.readers import READERS
+from upbridge.sync.runs import forget_pages
 from upbridge.sync.service import Service
+from upbridge.telemetry.metrics import BUDGET_WAITS
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +60,7 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     useless = [change for change in batch if not wanted(change.kind, connected)]
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, lane.system, useless)
+        await _forget(connection, service, useless)
     useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, connected)])
     if shop.facts is None and any(change.kind in ENTITY for change in useful):
         # Nothing can be mapped before languages, price lists and statuses are known.
@@ -78,7 +82,7 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     if not failures:
         if useful:
             async with service.engine.begin() as connection:
-                await lanes.unblock(connection, lane)
+                await lanes.unblock(connection, lane, purpose=int(useful[0].purpose))
         return True
     failures.sort(key=_gravity)
     for failure in failures[1:]:
@@ -95,6 +99,7 @@ async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Chang
         services = sorted({SERVICES[ENTITY[change.kind]] for change in denied})
         async with service.engine.begin() as connection:
             await changes.done(connection, shop.id, lane.system, denied)
+            await _forget(connection, service, denied)
             await raise_problems(
                 connection,
                 shop.id,
@@ -114,6 +119,11 @@ async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Chang
     return [change for change in batch if change not in denied]
 
 
+async def _forget(connection: AsyncConnection, service: Service, given_up: Sequence[Change]) -> None:
+    pages = [change.key for change in given_up if change.kind in PAGES.values()]
+    await forget_pages(connection, pages, now=service.clock())
+
+
 def _chunks(batch: Sequence[Change]) -> list[list[Change]]:
     """One list per call: as many as one call can ask for, of one kind, at most three calls."""
     result: list[list[Change]] = []
@@ -129,7 +139,8 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
     try:
         await READERS[chunk[0].kind].read(service, shop, chunk)
     except Rejected as error:
-        if error.answered not in _ABOUT_ITEMS:
+        needed = chunk[0].kind is Kind.FACTS and shop.facts is None  # nothing else can be done before
+        if needed or error.answered not in _ABOUT_ITEMS:
             raise Unreachable(f"Upgates does not answer as published: {error}") from error
         if len(chunk) > 1:
             middle = len(chunk) // 2
@@ -148,6 +159,7 @@ async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, err
             await changes.postpone(connection, shop.id, lane.system, [change], until=until)
             return
         await changes.done(connection, shop.id, lane.system, [change])
+        await _forget(connection, service, [change])
         await raise_problems(
             connection,
             shop.id,
@@ -182,6 +194,7 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
         case LoginRefused():
             await service.connections.break_off(shop.id, lane.system, str(error))
         case Throttled():
+            BUDGET_WAITS.inc()
             await lanes.block(
                 service.engine, lane, reason=str(error), now=now, until=error.until, priority=max(priority, 0)
             )

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 import structlog
 from sqlalchemy import text
@@ -12,7 +13,7 @@ from upbridge.budget.windows import Purpose
 from upbridge.errors import LoginRefused
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.problems import Stage, close_cured
-from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, Shop, ShopState
 from upbridge.sync import changes, outbox
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.flows import SERVICES
@@ -31,6 +32,7 @@ from upbridge.sync.service import Service
 from upbridge.sync.settle import BadEntity, Read, Settled, settle
 from upbridge.systems.delivery import Shopfront, Target
 from upbridge.systems.trade import Facts, Order, Product
+from upbridge.systems.upgates.calls import AccessRefused
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 from upbridge.systems.uphance.catalogue import Catalogue
@@ -326,20 +328,24 @@ async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
         await client.status(purpose=chunk[0].purpose)
     except LoginRefused as error:
         alive = False
+        # 403 proves nothing: it is also the answer to a locked address and to a right that is missing.
+        gone = not isinstance(error, AccessRefused) or error.answered == HTTPStatus.UNAUTHORIZED
         log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
     else:
-        alive = True
+        alive, gone = True, False
         log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
     now_shop = await service.shops.get(shop.id)
     if now_shop.signed_at != shop.signed_at:
         return  # installed again meanwhile: what was asked with the old credentials says nothing
     if alive:
         await _is_back(service, now_shop)
-    elif shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
+    elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
         # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
         await service.shops.move(
             shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING, ShopState.ACTIVE]
         )
+    else:
+        await service.shops.move(shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_UPGATES)
 
 
 async def _is_back(service: Service, shop: Shop) -> None:

@@ -204,6 +204,16 @@ async def finish_if_complete(connection: AsyncConnection, run: Run, *, now: date
     return row is not None and row.state == RunState.DONE
 
 
+async def forget_pages(connection: AsyncConnection, keys: Sequence[str], *, now: datetime) -> None:
+    """Pages of runs that will not be read and are off the list: a run that has no other page left ends without
+    them, so that it can be started again."""
+    for run_id in sorted({read_page_key(key)[0] for key in keys}):
+        run = await get_run(connection, run_id)
+        if run is not None:
+            await connection.execute(text("UPDATE runs SET shrunk = false WHERE id = :id"), {"id": run_id})
+            await finish_if_complete(connection, run, now=now)
+
+
 async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose) -> dict[str, Run]:
     """The newest run of each kind."""
     async with engine.connect() as connection:

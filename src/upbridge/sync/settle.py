@@ -48,8 +48,8 @@ class Read:
 class Settled:
     """What came of a batch: keys of its entities that were news to any target, and of those to read again soon.
 
-    *again*: something on its way is not wanted any more. Whether they got it, and with it what could be taken back,
-    is known only when it was settled.
+    *again*: something on its way is not wanted any more. Whether they got it, so that it has to be taken back, is
+    known only later.
     """
 
     news: set[str] = field(default_factory=set)
