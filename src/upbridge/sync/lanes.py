@@ -62,7 +62,8 @@ async def exclusive(engine: AsyncEngine, lane: Lane) -> AsyncIterator[AsyncConne
         try:
             yield connection
         finally:
-            await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
+            if not connection.invalidated:  # else the session is gone, and the lock with it
+                await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
 
 
 def pause_after(failures: int) -> timedelta:
@@ -167,5 +168,15 @@ _DUE = text(
       AND EXISTS (
         SELECT FROM documents d WHERE d.shop_id = c.shop_id AND d.target = c.system
           AND d.state IN ('waiting', 'sending') AND d.due_at <= :now)
+    UNION ALL
+    -- What goes back to the shop itself comes from Uphance, and has a purpose in the shop's budget.
+    SELECT c.shop_id, 'push:upgates'
+    FROM connections c JOIN shops s ON s.id = c.shop_id AND s.state = 'active'
+    LEFT JOIN lanes l ON l.shop_id = c.shop_id AND l.lane = 'push:upgates' AND l.until > :now
+    WHERE c.system = 'uphance' AND c.state = 'connected' AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
+      AND EXISTS (
+        SELECT FROM documents d WHERE d.shop_id = c.shop_id AND d.target = 'upgates'
+          AND d.state IN ('waiting', 'sending') AND d.due_at <= :now
+          AND d.priority < COALESCE(l.priority, :everything))
     """
 )
