@@ -101,5 +101,5 @@ async def api(box: Sandbox, addon: Addon) -> AsyncIterator[Caller]:
     result = await box.control("POST", "/shops/demo/activate")
     assert result["activated"], result
     body = addon.received("/addon/install")[-1]
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(verify=False, trust_env=False, timeout=20) as client:
         yield Caller(box, client, body["apiUser"], body["apiKey"])

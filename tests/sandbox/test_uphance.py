@@ -41,7 +41,7 @@ class Uphance:
 @pytest.fixture
 async def uphance(box: Sandbox) -> AsyncIterator[Uphance]:
     """A connected client."""
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(verify=False, trust_env=False, timeout=20) as client:
         made = Uphance(box, client)
         await made.login()
         chosen = await made("POST", "/organisations/set_current_org", json={"organizationId": 501})

@@ -23,7 +23,7 @@ ORDER = {
 async def upp(box: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a token and all headers."""
     headers = {"Content-Type": "application/json", "Accept": "application/json", "Api-Version": "1"}
-    async with httpx.AsyncClient(base_url=box.addresses.upp, trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=box.addresses.upp, verify=False, trust_env=False, timeout=20) as client:
         form = {"grant_type": "client_credentials", "client_id": "upp-demo", "client_secret": "sandbox-secret"}
         answer = await client.post("/auth/oauth/token", data=form)
         client.headers.update({**headers, "Authorization": f"Bearer {answer.json()['access_token']}"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from upbridge.sandbox.serve import serve
 from upbridge.sandbox.world import Addresses
 
 START_SECONDS = 30
+#: the sandbox speaks plain HTTP; without this every client would read the system's certificates first
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class ControlRefused(Exception):
@@ -28,7 +31,7 @@ class Sandbox:
 
     async def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One call of the control API, e.g. `control("POST", "/shops", {"products": 20})`."""
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        async with httpx.AsyncClient(verify=_NO_TLS, trust_env=False, timeout=60) as client:
             response = await client.request(method, f"{self.addresses.admin}/control{path}", json=body or {})
         if response.status_code >= 400:  # noqa: PLR2004
             raise ControlRefused(f"{method} {path}: {response.status_code} {response.text[:300]}")
