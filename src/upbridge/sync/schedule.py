@@ -112,12 +112,14 @@ async def _safety_nets(connection: AsyncConnection, now: datetime, *, every: tim
             """
             SELECT id FROM shops
             WHERE state = 'active' AND EXISTS (SELECT FROM connections c WHERE c.shop_id = shops.id)
+              AND NOT EXISTS (
+                SELECT FROM runs r WHERE r.shop_id = shops.id AND r.purpose = :purpose AND r.state = 'running')
               AND COALESCE(reconciled_at,
                     installed_at - :every * (('x' || substr(md5(id::text), 1, 6))::bit(24)::int / 16777216.0))
                   < :before
             """
         ),
-        {"every": every, "before": now - every},
+        {"every": every, "before": now - every, "purpose": RunPurpose.SAFETY_NET},
     )
     for row in rows.all():
         await cast_net(connection, ShopId(row.id), now=now)
@@ -136,7 +138,12 @@ async def cast_net(connection: AsyncConnection, shop_id: ShopId, *, now: datetim
         await start_run(connection, shop_id, kind, RunPurpose.SAFETY_NET, since=since, now=now)
         for kind in ("order", "product")
     ]
+    # A run that was joined may have read its pages long ago: then the next net reaches back as far as this one.
     await connection.execute(
-        text("UPDATE shops SET reconciled_at = :now WHERE id = :id"), {"now": now, "id": shop_id}
+        text(
+            "UPDATE shops SET reconciled_at = :now WHERE id = :id"
+            " AND NOT EXISTS (SELECT FROM runs WHERE id = ANY(:runs) AND started_at < :now)"
+        ),
+        {"now": now, "id": shop_id, "runs": runs},
     )
     return runs
