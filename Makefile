@@ -29,7 +29,7 @@ help: ## this list
 setup: .venv/.ready ## install everything into .venv, from the lock files, every download checked by its hash
 
 demo: .venv/.ready ## a shop's whole day against simulated systems, compared to the last piece; exit 0 if all is there
-	@$(BIN)/upbridge demo
+	@$(BIN)/upbridge demo $(addprefix --captured ,$(wildcard ../shared/reference/captured))
 
 play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C ends it
 	@$(BIN)/upbridge play

@@ -220,11 +220,14 @@ def demo(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Also draw the report as SVG into this file.")] = None,
+    captured: Annotated[
+        Path | None, typer.Option(help="Folder with captured API answers to import as well.", exists=True)
+    ] = None,
 ) -> None:
     """Activate a simulated shop, import it, change it for a day, and compare every copy with its origin."""
     from upbridge.demo import run_demo  # noqa: PLC0415
 
-    raise typer.Exit(run_demo(json=json, picture=picture))
+    raise typer.Exit(run_demo(json=json, picture=picture, captured=captured))
 
 
 def play() -> None:

@@ -22,6 +22,7 @@ class Report:
     verdicts: list[Verdict] = field(default_factory=list)
     late: list[Finding] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    captured: int = 0
     changes: dict[str, int] = field(default_factory=dict)
     webhooks: dict[str, Any] = field(default_factory=dict)
     bound: Bound | None = None
@@ -73,6 +74,7 @@ class Report:
             "findings": [asdict(item) for verdict in self.verdicts for item in verdict.findings],
             "late": [asdict(item) for item in self.late],
             "seconds": self.seconds,
+            "captured": self.captured,
             "changes": self.changes,
             "webhooks": self.webhooks,
             "calls": bound
@@ -130,6 +132,8 @@ class Report:
         table.add_column(style="dim")
         table.add_column()
         changes = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in self.changes.items())
+        if self.captured:
+            table.add_row("captured", f"{self.captured} products and orders of real shops among them")
         table.add_row("changes", f"{sum(self.changes.values())}: {changes}")
         hooks = self.webhooks
         if hooks:

@@ -57,6 +57,13 @@ class Changes:
         self.announcer.announce(shop, "Products.create", str(product["product_id"]), body)
         return product
 
+    def take_product(self, shop: Shop, product: Json) -> Json:
+        """A product exactly as an API once showed it, e.g. a captured answer."""
+        shop.goods.products[product["product_id"]] = product
+        body = {name: product[name] for name in ("product_id", "code", "creation_time")}
+        self.announcer.announce(shop, "Products.create", str(product["product_id"]), body)
+        return product
+
     def delete_product(self, shop: Shop, product: Json) -> None:
         """Remove a product with its variants; only the webhook ever tells."""
         del shop.goods.products[product["product_id"]]
@@ -82,6 +89,15 @@ class Changes:
         shop.keep_version(order)
         if broken:
             shop.broken[order["order_number"]] = broken
+        body = {name: order[name] for name in ("order_number", "creation_time", "status_id", "status")}
+        self.announcer.announce(shop, "Orders.create", order["order_number"], body)
+        return order
+
+    def take_order(self, shop: Shop, order: Json) -> Json:
+        """An order exactly as an API once showed it, placed now."""
+        order["creation_time"] = order["last_update_time"] = moment(self.world.now())
+        shop.orders[order["order_number"]] = order
+        shop.keep_version(order)
         body = {name: order[name] for name in ("order_number", "creation_time", "status_id", "status")}
         self.announcer.announce(shop, "Orders.create", order["order_number"], body)
         return order

@@ -15,8 +15,11 @@ class GoodsControls(Controls):
         return {**page_of(call, shop.goods.products.values()), "deleted": list(shop.deleted_products.values())}
 
     async def add_product(self, call: Call) -> Any:
-        """A new product."""
-        return self.m.changes.create_product(self.shop_of(call))
+        """A new product; `{"as_is": product}` takes one exactly as an API showed it."""
+        shop, body = self.shop_of(call), body_of(call)
+        if isinstance(body.get("as_is"), dict):
+            return self.m.changes.take_product(shop, body["as_is"])
+        return self.m.changes.create_product(shop)
 
     async def edit_product(self, call: Call) -> Any:
         """`{"variant_id"?, "title"?, "price_percent"?, field: value, ...}`."""
@@ -57,8 +60,11 @@ class GoodsControls(Controls):
         return {"history": self.shop_of(call).history}
 
     async def add_order(self, call: Call) -> Any:
-        """A new order; `{"broken": reason}` makes a bad one."""
-        return self.m.changes.create_order(self.shop_of(call), broken=body_of(call).get("broken", ""))
+        """A new order; `{"broken": reason}` makes a bad one, `{"as_is": order}` takes one as an API showed it."""
+        shop, body = self.shop_of(call), body_of(call)
+        if isinstance(body.get("as_is"), dict):
+            return self.m.changes.take_order(shop, body["as_is"])
+        return self.m.changes.create_order(shop, broken=body.get("broken", ""))
 
     async def edit_order(self, call: Call) -> Any:
         """`{"status_id"?, "quantity"?, field: value, ...}`."""
