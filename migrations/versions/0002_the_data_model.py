@@ -260,6 +260,19 @@ def upgrade() -> None:
     )
     op.create_index("links_parent_idx", "links", ["shop_id", "target", "kind", "parent"], unique=False)
     op.create_table(
+        "pieces",
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("order_number", sa.Text(), nullable=False),
+        sa.Column("place", sa.SmallInteger(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Numeric(), nullable=False),
+        sa.Column("waits", sa.Boolean(), nullable=False),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("pieces_shop_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("shop_id", "order_number", "place", name=op.f("pieces_pkey")),
+    )
+    op.create_table(
         "problems",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("shop_id", sa.Uuid(), nullable=True),
@@ -351,6 +364,7 @@ def downgrade() -> None:
     op.drop_index("problems_parent_idx", table_name="problems")
     op.drop_index("problems_once_idx", table_name="problems")
     op.drop_table("problems")
+    op.drop_table("pieces")
     op.drop_index("links_parent_idx", table_name="links")
     op.drop_table("links")
     op.drop_table("leases")

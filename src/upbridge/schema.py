@@ -306,6 +306,21 @@ skus = Table(
     Index("skus_shop_id_ean_idx", "shop_id", "ean"),
 )
 
+#: What was ordered in the shop and Uphance may not know of, a row per line. *waits*: the order may still be sent.
+#: Rows go when Uphance knows the order (each stock read), and 90 days after it was made.
+pieces = Table(
+    "pieces",
+    metadata,
+    _shop(),
+    Column("order_number", Text, primary_key=True),
+    Column("place", SmallInteger, primary_key=True),
+    Column("item", Text),
+    Column("code", Text),
+    Column("quantity", Numeric, nullable=False),
+    Column("waits", Boolean, nullable=False),
+    _at("ordered_at", nullable=False),
+)
+
 # --- budget -------------------------------------------------------------------------------------------------
 
 #: What a shop's API still allows: one row per shop, written before each call. `hour_used` and `day_used` are what

@@ -12,6 +12,7 @@ from typing import Any
 
 from upbridge.errors import BadRequest, TooLarge
 from upbridge.sync.changes import Kind
+from upbridge.sync.returns import POLL
 
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""
@@ -83,7 +84,12 @@ def read_uphance(body: bytes) -> Hints:
     payload = _object(body)
     if not isinstance(payload.get("event"), str):
         raise BadRequest("there is no event")
-    return Hints({Kind.CATALOGUE: ["catalogue"]} if "product" in payload["event"] else {}, records=1)
+    event = payload["event"]
+    if event.startswith("pick_ticket"):
+        ticket = payload.get("pick_ticket")
+        key = _key(ticket.get("id")) if isinstance(ticket, Mapping) else None
+        return Hints({Kind.PICK_TICKETS: [key if key is not None and key.isdecimal() else POLL]}, records=1)
+    return Hints({Kind.CATALOGUE: ["catalogue"]} if "product" in event else {}, records=1)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -129,6 +129,13 @@ class Connections:
                     text(f"DELETE FROM {table} WHERE shop_id = :shop_id AND {column} = :value"),  # noqa: S608
                     {"shop_id": shop_id, "value": value},
                 )
+            if system == "uphance":  # its numbers and shipments are not the shop's business any more
+                for statement in (
+                    "DELETE FROM documents WHERE shop_id = :shop_id AND target = 'upgates'",
+                    "DELETE FROM problems WHERE shop_id = :shop_id AND kind IN ('stock', 'shipment')",
+                    "DELETE FROM pieces WHERE shop_id = :shop_id",
+                ):
+                    await connection.execute(text(statement), {"shop_id": shop_id})
             await connection.execute(
                 text("DELETE FROM connections WHERE shop_id = :shop_id AND system = :system"),
                 {"shop_id": shop_id, "system": system},

@@ -1,5 +1,6 @@
 """Connect a shop to a target: test first, then store sealed, then let the first import begin by itself."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +15,11 @@ from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.problems import Stage, close_entity
 from upbridge.shops.rules import RULES, Rules
 from upbridge.shops.shop import Shop, ShopState
-from upbridge.sync import lanes, outbox
+from upbridge.sync import lanes, outbox, returns
 from upbridge.sync.changes import Kind, Origin, hint
 from upbridge.sync.imports import start_imports
 from upbridge.sync.lanes import Lane
+from upbridge.sync.returns import shipments
 from upbridge.sync.service import Service
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.pull import connect_facts, existing_orders
@@ -158,11 +160,16 @@ async def _recognise(connection: AsyncConnection, shop: Shop, number: str, order
         text(
             """
             INSERT INTO links (shop_id, target, kind, key, parent, remote_id, state, note)
-            VALUES (:shop_id, 'uphance', 'order', :number, :number, :remote_id, 'delivered', '{}')
+            VALUES (:shop_id, 'uphance', 'order', :number, :number, :remote_id, 'delivered', CAST(:note AS jsonb))
             ON CONFLICT (shop_id, target, kind, key) DO NOTHING
             """
         ),
-        {"shop_id": shop.id, "number": number, "remote_id": str(order.id)},
+        {
+            "shop_id": shop.id,
+            "number": number,
+            "remote_id": str(order.id),
+            "note": json.dumps({"order_number": order.order_number, "status": order.status}),
+        },
     )
 
 
@@ -182,6 +189,11 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
     async with service.engine.begin() as connection:
         for system in affected & rows.keys():
             await outbox.release(connection, shop.id, system)
+        if affected & {"stock", "shipments"}:
+            if after.yes("shipments.write") and not before.yes("shipments.write"):
+                await shipments.reopen(connection, shop.id, now=service.clock())
+            await outbox.release(connection, shop.id, "upgates")
+            await returns.look(connection, shop.id, origin=Origin.SETTINGS, now=service.clock())
         reread = {RULES[key].affects for key in changed if RULES[key].kinds} & rows.keys()
         if reread and kinds:
             # A run under way was read with the old settings: end it, so that a new one begins at page 1.

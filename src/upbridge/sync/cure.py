@@ -1,10 +1,10 @@
 """What a person can do about a problem: try again, or say that it was handled by hand."""
 
-from sqlalchemy import text
-
 from upbridge.shops.problems import Problem, Stage
 from upbridge.sync import outbox
 from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.sync.returns import stock
+from upbridge.sync.returns.numbers import GUARD
 from upbridge.sync.service import Service
 
 _READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
@@ -13,6 +13,11 @@ _READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
 async def retry(service: Service, number: int) -> str:
     """Send again what was parked, or read the thing again; returns what was done. Raises `NotFound`."""
     problem = await service.problems.get(number)
+    if problem.key == GUARD:
+        async with service.engine.begin() as connection:
+            passed = await stock.let_pass(connection, problem.shop_id)
+        await service.wake(problem.shop_id, f"push:{problem.target}")
+        return f"{passed} numbers will be written to the shop"
     if problem.stage is Stage.PUSH:
         async with service.engine.begin() as connection:
             released = await outbox.release(
@@ -47,26 +52,14 @@ async def dismiss(service: Service, number: int) -> str:
     Raises `NotFound`.
     """
     problem = await service.problems.get(number)
+    if problem.key == GUARD:
+        async with service.engine.begin() as connection:
+            dropped = await stock.drop(connection, problem.shop_id)
+        return f"problem {number} is closed; {dropped} numbers are not written until they change again"
     await service.problems.dismiss(number)
     if problem.stage is Stage.PUSH:
         async with service.engine.begin() as connection:
-            await connection.execute(
-                text(
-                    """
-                    WITH gone AS (
-                      DELETE FROM documents WHERE shop_id = :shop_id AND target = :target AND kind = :kind
-                        AND key = :key AND state = 'parked' RETURNING *
-                    )
-                    INSERT INTO links (shop_id, target, kind, key, parent, hash, state)
-                    SELECT shop_id, target, kind, key, parent, hash, 'by_hand' FROM gone
-                    ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET hash = excluded.hash, updated_at = now()
-                    """
-                ),
-                {
-                    "shop_id": problem.shop_id,
-                    "target": problem.target,
-                    "kind": problem.kind,
-                    "key": problem.entity,
-                },
+            await outbox.settle_by_hand(
+                connection, problem.shop_id, problem.target, [(problem.kind, problem.entity)]
             )
     return f"problem {number} is closed"

@@ -20,6 +20,8 @@ FLOWS: tuple[Flow, ...] = (
     Flow("upgates", "order", "upp"),
     Flow("upgates", "product", "uphance"),
     Flow("upgates", "order", "uphance"),
+    Flow("uphance", "stock", "upgates"),
+    Flow("uphance", "shipment", "upgates"),
 )
 
 #: The entity that a change of this kind brings.

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
+from upbridge.sync.returns.numbers import GUARD
 from upbridge.systems.delivery import Delivered, Document, Draft, Link
 
 SENDING = "sending"
@@ -157,9 +158,16 @@ async def withdraw(
 
 
 async def take(
-    connection: AsyncConnection, sealer: Sealer, shop_id: ShopId, target: str, *, limit: int, now: datetime
+    connection: AsyncConnection,
+    sealer: Sealer,
+    shop_id: ShopId,
+    target: str,
+    *,
+    limit: int,
+    now: datetime,
+    below: int = 100,
 ) -> list[Document]:
-    """Mark the most urgent due documents as on their way and open them.
+    """Mark the most urgent due documents as on their way and open them; only purposes more urgent than *below*.
 
     Documents left as `sending` by a worker that died are taken too: only one push of a lane runs at a time.
     """
@@ -169,6 +177,7 @@ async def take(
             WITH next AS (
               SELECT kind, key FROM documents
               WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending') AND due_at <= :now
+                AND priority < :below
               ORDER BY priority, seq LIMIT :limit FOR UPDATE
             ), taken AS (
               UPDATE documents d SET state = 'sending' FROM next n
@@ -183,7 +192,7 @@ async def take(
             ORDER BY t.priority, t.seq
             """
         ),
-        {"shop_id": shop_id, "target": target, "limit": limit, "now": now},
+        {"shop_id": shop_id, "target": target, "limit": limit, "now": now, "below": below},
     )
     return [
         Document(
@@ -281,13 +290,17 @@ async def remove(connection: AsyncConnection, shop_id: ShopId, target: str, docu
 async def release(
     connection: AsyncConnection, shop_id: ShopId, target: str, *, keys: Sequence[tuple[str, str]] | None = None
 ) -> int:
-    """Let parked documents try again (a setting or the catalogue changed); returns how many."""
+    """Let parked documents try again (a setting or the catalogue changed); returns how many.
+
+    Not those that the stock guard holds: only a person lets them pass.
+    """
     pairs = None if keys is None else list(keys)
     result = await connection.execute(
         text(
             """
             UPDATE documents d SET state = 'waiting', reason = NULL, attempts = 0, due_at = now()
             WHERE d.shop_id = :shop_id AND d.target = :target AND d.state = 'parked'
+              AND d.reason IS DISTINCT FROM :guard
               AND (:all OR EXISTS (
                 SELECT FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
                 WHERE t.kind = d.kind AND t.key = d.key))
@@ -297,11 +310,63 @@ async def release(
             "shop_id": shop_id,
             "target": target,
             "all": pairs is None,
+            "guard": GUARD,
             "kinds": [kind for kind, _ in pairs or ()],
             "keys": [key for _, key in pairs or ()],
         },
     )
     return int(result.rowcount)
+
+
+async def add_note(connection: AsyncConnection, shop_id: ShopId, target: str, news: Link) -> None:
+    """Add the note of *news* to that of the link with its kind and key; what was said of a name is replaced."""
+    await connection.execute(
+        text(
+            "UPDATE links SET note = note || CAST(:news AS jsonb), updated_at = now()"
+            " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "kind": news.kind,
+            "key": news.key,
+            "news": json.dumps(dict(news.note)),
+        },
+    )
+
+
+async def settle_by_hand(
+    connection: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
+) -> None:
+    """Take parked documents, by kind and key, for delivered: a person has dealt with them, or does not want them.
+
+    They come back when they say something else.
+    """
+    pairs = sorted(documents)
+    await connection.execute(
+        text(
+            """
+            WITH gone AS (
+              DELETE FROM documents d
+              USING unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
+              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
+                AND d.state = 'parked' RETURNING d.*
+            )
+            INSERT INTO links (shop_id, target, kind, key, parent, hash, state)
+            SELECT shop_id, target, kind, key, parent, hash, 'by_hand' FROM gone
+            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
+              hash = excluded.hash, updated_at = now(),
+              state = CASE WHEN links.state = 'delivered' AND links.remote_id IS NULL THEN 'by_hand'
+                           ELSE links.state END
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "kinds": [kind for kind, _ in pairs],
+            "keys": [key for _, key in pairs],
+        },
+    )
 
 
 async def give_back(connection: AsyncConnection, shop_id: ShopId, target: str) -> None:

@@ -14,6 +14,8 @@ from upbridge.shops.problems import NewProblem, Stage, close_entity, raise_probl
 from upbridge.shops.shop import Shop, ShopState
 from upbridge.sync import lanes, outbox
 from upbridge.sync.lanes import Lane
+from upbridge.sync.pull import refused_by_upgates
+from upbridge.sync.returns import stock
 from upbridge.sync.service import Service
 from upbridge.systems.delivery import Again, Delivered, Document, Dropped, Outcome, Parked, Trouble
 
@@ -33,20 +35,18 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
     deadline = time.monotonic() + BITE_SECONDS
     while time.monotonic() < deadline:
         shop = await service.shops.get(lane.shop_id)
-        row = (await service.connected(shop)).get(lane.system)
-        if shop.state is not ShopState.ACTIVE or row is None:
+        if shop.state is not ShopState.ACTIVE or (receiver := await service.receiver(shop, lane.system)) is None:
             return False
         async with service.engine.begin() as connection:
             now = service.clock()
-            documents = await outbox.take(connection, service.sealer, shop.id, lane.system, limit=BATCH, now=now)
+            below = await lanes.open_below(connection, lane, now=now)
+            documents = await outbox.take(
+                connection, service.sealer, shop.id, lane.system, limit=BATCH, now=now, below=below
+            )
         if not documents:
             return False
-        target = service.targets[lane.system]
-        sending = target.push(
-            documents,
-            service.front(shop, row),
-            service.connections.vault(shop.id, lane.system),
-            outbox.StoredLinks(guard, shop.id, lane.system),
+        sending = receiver.target.push(
+            documents, receiver.front, receiver.vault, outbox.StoredLinks(guard, shop.id, lane.system)
         )
         try:
             async with aclosing(sending):
@@ -59,8 +59,9 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
             return False
         finally:
             await _give_back(service, lane)
-        async with service.engine.begin() as connection:
-            await lanes.unblock(connection, lane)
+        if below == lanes.EVERYTHING:  # else what is less urgent than these stays blocked
+            async with service.engine.begin() as connection:
+                await lanes.unblock(connection, lane)
     return True
 
 
@@ -72,6 +73,8 @@ async def _give_back(service: Service, lane: Lane) -> None:
 async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
     now = service.clock()
     match error:
+        case LoginRefused() if lane.system == "upgates":
+            await refused_by_upgates(service, shop)
         case LoginRefused():
             await service.connections.break_off(shop.id, lane.system, str(error))
             async with service.engine.begin() as connection:
@@ -91,10 +94,26 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
                     ],
                 )
         case Throttled():
-            await lanes.block(service.engine, lane, reason=str(error), now=now, until=error.until)
+            priority = await _first_left(service, lane) if lane.system == "upgates" else 0
+            await lanes.block(
+                service.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
+            )
         case Unreachable():
             await lanes.block(service.engine, lane, reason=str(error), now=now)
     log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+
+
+async def _first_left(service: Service, lane: Lane) -> int:
+    """The purpose for which the budget was spent: that of the first document which was not settled."""
+    async with service.engine.connect() as connection:
+        priority = await connection.scalar(
+            text(
+                "SELECT min(priority) FROM documents WHERE shop_id = :shop_id AND target = :target"
+                " AND state = 'sending'"
+            ),
+            {"shop_id": lane.shop_id, "target": lane.system},
+        )
+    return int(priority or 0)
 
 
 async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
@@ -105,6 +124,8 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
         await outbox.link(connection, lane.shop_id, lane.system, delivered)
         await outbox.remove(connection, lane.shop_id, lane.system, gone)
         await _close(connection, lane, gone)
+        if lane.system == "upgates":
+            await stock.wrote(connection, lane.shop_id, delivered, now=service.clock())
         for document, outcome in outcomes:
             match outcome:
                 case Parked(trouble):

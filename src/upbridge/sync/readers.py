@@ -14,10 +14,12 @@ from upbridge.errors import LoginRefused
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.problems import Stage, close_cured
 from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, Shop, ShopState
-from upbridge.sync import changes, outbox
+from upbridge.sync import changes, outbox, returns
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.flows import SERVICES
 from upbridge.sync.imports import start_imports
+from upbridge.sync.returns.shipments import read_shipments
+from upbridge.sync.returns.stock import read_stock
 from upbridge.sync.runs import (
     Run,
     RunPurpose,
@@ -282,6 +284,7 @@ async def _facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
         await changes.done(connection, shop.id, SOURCE, chunk)
         for system in connected:
             await outbox.release(connection, shop.id, system)  # a new status or language may be what was missing
+        await outbox.release(connection, shop.id, SOURCE)
         await _granted(connection, service, shop, facts, connected)
 
 
@@ -365,8 +368,12 @@ async def _is_back(service: Service, shop: Shop) -> None:
 
 
 async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """Read the organisation's SKUs; orders that waited for one of them try again."""
-    row = (await service.connections.of(shop.id))["uphance"]
+    """Read the organisation's SKUs; orders that waited for one of them try again, and the way back begins."""
+    row = (await service.connected(shop)).get("uphance")
+    if row is None:
+        async with service.engine.begin() as connection:
+            await changes.done(connection, shop.id, "uphance", chunk)
+        return
     refreshed = await Catalogue(service.engine).refresh(shop.id, service.uphance(shop, row))
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, "uphance", chunk)
@@ -375,6 +382,7 @@ async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
             {"now": service.clock(), "shop_id": shop.id},
         )
         released = await outbox.release(connection, shop.id, "uphance") if refreshed.matching_changed else 0
+        await returns.look(connection, shop.id, origin=Origin.SCHEDULE, now=service.clock())
     if released:
         await service.wake(shop.id, "push:uphance")
 
@@ -390,4 +398,6 @@ READERS: Mapping[Kind, Reader] = {
     Kind.WEBHOOKS: Reader(_webhooks, 1),
     Kind.PROBE: Reader(_probe, 1),
     Kind.CATALOGUE: Reader(_catalogue, 1),
+    Kind.PICK_TICKETS: Reader(read_shipments, 1000),
+    Kind.STOCK: Reader(read_stock, 1),
 }

@@ -16,10 +16,11 @@ from upbridge.shops.connections import ConnectionRow, Connections, ConnectionSta
 from upbridge.shops.problems import Problems
 from upbridge.shops.repository import Shops
 from upbridge.shops.shop import Shop
-from upbridge.systems.delivery import Connection, Shopfront, Target
+from upbridge.systems.delivery import Connection, Shopfront, Target, Vault
 from upbridge.systems.trade import Facts
 from upbridge.systems.upgates.client import Account, UpgatesClient
 from upbridge.systems.upgates.hosts import HostPolicy
+from upbridge.systems.upgates.push import UpgatesTarget
 from upbridge.systems.uphance.client import UphanceClient
 
 WebhookUrl = Callable[[ShopId, str, str], str]
@@ -28,6 +29,15 @@ WebhookUrl = Callable[[ShopId, str, str], str]
 
 async def _nobody(_shop_id: ShopId, _lane: str) -> None:
     """Nobody listens: the sweep will find the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A target, ready to be pushed to for one shop."""
+
+    target: Target
+    front: Shopfront
+    vault: Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,19 @@ class Service:
             for system, row in rows.items()
             if row.state is ConnectionState.CONNECTED and system in self.targets
         }
+
+    async def receiver(self, shop: Shop, system: str) -> Receiver | None:
+        """Who takes what is to be delivered to *system*; None if it is not connected.
+
+        The shop itself needs no connection of its own: what goes back to it comes from Uphance.
+        """
+        row = (await self.connected(shop)).get("uphance" if system == "upgates" else system)
+        if row is None:
+            return None
+        target = (
+            UpgatesTarget(await self.upgates(shop), self.clock) if system == "upgates" else self.targets[system]
+        )
+        return Receiver(target, self.front(shop, row), self.connections.vault(shop.id, system))
 
     def front(self, shop: Shop, row: ConnectionRow) -> Shopfront:
         """What mapping may look at."""

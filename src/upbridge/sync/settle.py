@@ -15,8 +15,9 @@ from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.shops.problems import NewProblem, Stage, close_cured, raise_problems
 from upbridge.sync import outbox
+from upbridge.sync.returns import pieces
 from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Unmappable
-from upbridge.systems.trade import Product
+from upbridge.systems.trade import Order, Product
 
 SOURCE = "upgates"
 
@@ -83,6 +84,9 @@ async def settle(
         await _remember_items(connection, shop_id, read)
     await _report_unreadable(connection, shop_id, read)
     for target, front in targets:
+        if read.kind == "order" and target.system == "uphance":
+            orders = [entity for entity in read.entities if isinstance(entity, Order)]
+            await pieces.remember(connection, shop_id, orders, read.missing, front)
         parents = read.keys
         links = await outbox.links_of(connection, shop_id, target.system, parents=parents)
         waiting = await outbox.queued(connection, shop_id, target.system, parents=parents)

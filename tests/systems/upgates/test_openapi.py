@@ -53,6 +53,7 @@ async def everything() -> Upgates:
         [OrderChange("A", status_id=4, tracking_code="T", external_order_number="S")], notify=False
     )
     await client.add_history("A", [("n" * 99, "v" * 999)])
+    await client.history_names("A")
     await client.webhooks()
     await client.webhook_events()
     await client.create_webhook(event="Orders.update", url="https://example.com/x", name="Upbridge")

@@ -196,6 +196,17 @@ POST_ORDER_HISTORY = Access(
     description="Notes carrier and parcels of a shipment in the history of the order.",
     service="orders",
 )
+GET_ORDER_HISTORY = Access(
+    name="get_order_history",
+    section="Orders",
+    method="GET",
+    path="/orders/{order_number}/history",
+    frequency="Custom",
+    repetitions="Custom -> When the answer to a note in the history was lost",
+    webhook=False,
+    description="Whether a note about a shipment is there already, so that it is never written twice.",
+    service="orders",
+)
 GET_PRODUCTS = Access(
     name="get_products",
     section="Products",
@@ -236,6 +247,7 @@ ACCESSES: tuple[Access, ...] = (
     GET_ORDER,
     PUT_ORDERS,
     POST_ORDER_HISTORY,
+    GET_ORDER_HISTORY,
     GET_ORDER_STATUSES,
     GET_PRODUCTS,
     GET_PRODUCT_PARAMETERS,

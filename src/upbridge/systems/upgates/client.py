@@ -36,6 +36,7 @@ from upbridge.systems.upgates.writing import (
     OrderChange,
     StockItem,
     history_body,
+    history_names,
     history_result,
     orders_body,
     orders_results,
@@ -233,6 +234,13 @@ class UpgatesClient:
             body=history_body(entries),
         )
         return _sound(partial(history_result, order_number), answer)
+
+    async def history_names(self, order_number: str, *, purpose: Purpose = Purpose.ORDERS) -> set[str]:
+        """The names of all entries in an order's history, as `add_history` gave them."""
+        answer = await self._calls.call(
+            accesses.GET_ORDER_HISTORY, purpose=purpose, path={"order_number": order_number}
+        )
+        return _sound(history_names, answer)
 
     # --- webhooks ---------------------------------------------------------------------------------------------
 

@@ -73,6 +73,18 @@ class _StockAnswer(Wire):
     variants: Many[_Result] = ()
 
 
+class _Entry(Wire):
+    name: Words = None
+
+
+class _Event(Wire):
+    data: Many[_Entry] = ()
+
+
+class _History(Wire):
+    history: Many[_Event] = ()
+
+
 class _OrdersAnswer(Wire):
     orders: Many[_Result] = ()
 
@@ -170,3 +182,9 @@ def history_body(entries: Sequence[tuple[str, str]]) -> dict[str, Any]:
 def history_result(order_number: str, raw: Raw) -> ItemResult:
     """Whether the entries were added; raises `Unreadable`."""
     return read(_Result, raw, "history").result(order_number, "order")
+
+
+def history_names(raw: Raw) -> set[str]:
+    """The names of the entries in GET /orders/{n}/history; raises `Unreadable`."""
+    events = read(_History, raw, "history").history
+    return {entry.name for event in events for entry in event.data if entry.name}

@@ -6,7 +6,7 @@ answer that leaves open whether a POST took effect is `Unreachable`, and the cal
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -109,7 +109,7 @@ class UphanceClient:
         """POST *body* to *path*, once. After `Unreachable` (but `NotSent`) look before repeating."""
         return await self._call("POST", path, body=body)
 
-    async def pages(self, path: str, name: str, **query: str | int) -> AsyncIterator[list[Json]]:
+    async def pages(self, path: str, name: str, **query: str | int) -> AsyncGenerator[list[Json], None]:
         """The list *name* page by page, in turn as the vendor asks.
 
         After the last page the number of different objects must have reached `total_count`, else `Unreachable`:

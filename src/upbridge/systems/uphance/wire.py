@@ -121,6 +121,17 @@ class RemoteOrder:
     reference: str | None
     status: str | None
     fulfillment_status: str | None
+    updated_at: datetime | None = None
+
+    @property
+    def shipped(self) -> bool:
+        """Nothing is left to be shipped."""
+        return self.fulfillment_status == "shipped"
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing has been shipped yet. The name of a partly shipped order's state was never seen."""
+        return self.fulfillment_status in (None, "not_shipped", "nothing_shipped")
 
 
 def remote_order(row: Json | None) -> RemoteOrder | None:
@@ -134,6 +145,7 @@ def remote_order(row: Json | None) -> RemoteOrder | None:
         reference=words(row.get("purchase_order_ref")),
         status=words(row.get("status")),
         fulfillment_status=words(row.get("fulfillment_status")),
+        updated_at=moment(row.get("updated_at")),
     )
 
 
@@ -177,6 +189,7 @@ class PickTicket:
     date: str | None
     updated_at: datetime | None
     pieces: tuple[tuple[int, int], ...]
+    created_at: datetime | None = None
 
 
 def pick_ticket(row: Json | None) -> PickTicket | None:
@@ -208,6 +221,7 @@ def pick_ticket(row: Json | None) -> PickTicket | None:
             and (quantity := whole(piece.get("quantity"))) is not None
             and quantity
         ),
+        created_at=moment(row.get("created_at")),
     )
 
 
