@@ -61,7 +61,7 @@ class ElsewhereControls(Controls):
     async def confirm(self, call: Call) -> Any:
         """Staff confirm a draft: `{"order_id"}` or `{"purchase_order_ref"}`."""
         order = self.sales_order_of(call)
-        confirm(order, self.world.uphance)
+        confirm(order, self.organisation_of(call), self.world.uphance)
         return order
 
     async def make_ticket(self, call: Call) -> Any:

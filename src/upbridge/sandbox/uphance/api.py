@@ -9,6 +9,7 @@ from upbridge.sandbox.door import Call, Door, Json, Routes, answer
 from upbridge.sandbox.uphance.company import Organisation, Token
 from upbridge.sandbox.uphance.customers import accept_customer
 from upbridge.sandbox.uphance.sales import NotAcceptable, UnknownField, accept_order
+from upbridge.sandbox.uphance.tickets import reserve
 from upbridge.sandbox.world import World
 
 PAGE = 100
@@ -226,16 +227,8 @@ class UphanceApi:
         organisation.orders[order["id"]] = order
         organisation.customers[order["company_id"]]["orders_count"] += 1
         if self.uphance.drafts_reserve:
-            self._reserve(order, organisation)
+            reserve(order, organisation)
         return answer({"sales_order": order}, 201)
-
-    def _reserve(self, order: Json, organisation: Organisation) -> None:
-        for line in order["line_items"]:
-            for entry in line["line_quantities"]:
-                found = organisation.sku(entry["sku_id"])
-                if found is not None:
-                    for name in ("available_to_sell", "available_to_sell_from_stock"):
-                        found[2][name] -= entry["quantity"]
 
     async def update_order(self, call: Call, organisation: Organisation) -> Response:
         """PUT /sales_orders/{id}: only drafts."""

@@ -7,8 +7,20 @@ from upbridge.sandbox.uphance.company import Organisation, Uphance
 from upbridge.sandbox.uphance.sales import NotAcceptable, stamp
 
 
-def confirm(order: Json, uphance: Uphance) -> None:
-    """Staff confirm a draft."""
+def reserve(order: Json, organisation: Organisation) -> None:
+    """The order's pieces are destined for a customer now; they are still there."""
+    for line in order["line_items"]:
+        for entry in line["line_quantities"]:
+            found = organisation.sku(entry["sku_id"])
+            if found is not None:
+                for name in ("available_to_sell", "available_to_sell_from_stock"):
+                    found[2][name] -= entry["quantity"]
+
+
+def confirm(order: Json, organisation: Organisation, uphance: Uphance) -> None:
+    """Staff confirm a draft; from then on its pieces are reserved, if they were not as a draft."""
+    if order["status"] == "draft" and not uphance.drafts_reserve:
+        reserve(order, organisation)
     order["status"] = "confirmed"
     order["confirmed_at"] = order["updated_at"] = stamp(uphance.clock())
 
@@ -18,7 +30,7 @@ def make_ticket(
 ) -> Json:
     """A pick ticket for all that is left of *order*, or for *pieces* (SKU id -> quantity)."""
     if order["status"] == "draft":
-        confirm(order, uphance)
+        confirm(order, organisation, uphance)
     left = open_pieces(order, organisation)
     wanted = left if pieces is None else pieces
     if not wanted or any(count < 1 or count > left.get(sku, 0) for sku, count in wanted.items()):
@@ -80,7 +92,8 @@ def make_ticket(
 def ship(
     ticket: Json, organisation: Organisation, uphance: Uphance, tracking: str | None, carrier: str | None
 ) -> Json:
-    """The parcel leaves: stock goes down, the order's state follows. Returns the order."""
+    """The parcel leaves: what is physically there goes down (what can be sold did when the order was confirmed),
+    the order's state follows. Returns the order."""
     if ticket["status"] == "shipped":
         raise NotAcceptable("it has been shipped already")
     now = stamp(uphance.clock())
@@ -96,8 +109,7 @@ def ship(
         for entry in line["line_quantities"]:
             found = organisation.sku(entry["sku_id"])
             if found is not None:
-                for name in ("in_stock", "available_to_sell", "available_to_sell_from_stock"):
-                    found[2][name] -= entry["quantity"]
+                found[2]["in_stock"] -= entry["quantity"]
     order = organisation.orders[ticket["order_id"]]
     shipped = sum(
         item["total_quantity"]
