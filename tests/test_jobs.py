@@ -1,0 +1,327 @@
+"""The background: several workers share the work, none doubles it, and none is missed when it dies."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from procrastinate import App
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from tests.sync.conftest import Engine
+from tests.sync.dying import service_on
+from tests.sync.making import FACTS, Said, Target, Upgates, Watch, Woken, accept, delivered
+from tests.systems.upp.making import make_product, make_variant
+from upbridge import jobs
+from upbridge.db import Database
+from upbridge.errors import NotReady
+from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
+from upbridge.schema import ShopId
+from upbridge.sync import lanes
+from upbridge.sync.changes import Kind
+from upbridge.sync.lanes import Lane
+from upbridge.systems.delivery import Document
+
+DEADLINE = 30.0
+
+
+@pytest.fixture
+async def queue(database: Database) -> AsyncIterator[App]:
+    """The job library on the fresh database."""
+    app = create_jobs(database.conninfo)
+    async with app.open_async():
+        yield app
+
+
+@pytest.fixture
+async def machine(engine: AsyncEngine, make_shop: MakeShop, queue: App) -> AsyncIterator[Engine]:
+    """A shop that is connected to `upp`; its lanes are woken by real jobs."""
+    upgates, target = Upgates(), Target()
+    async with httpx.AsyncClient(transport=httpx.MockTransport(upgates)) as http:
+        service = service_on(engine, http, target, wake=waker(queue))
+        made = Engine(service, ShopId(await make_shop(facts=FACTS)), upgates, target, Watch(), Woken(), make_shop)
+        await made.connect("upp", account="client")
+        yield made
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for it, but not for ever."""
+    async with asyncio.timeout(DEADLINE):
+        while not await true():  # noqa: ASYNC110 - the other side is a database
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def worker(machine: Engine, database: Database) -> AsyncIterator[App]:
+    """A worker of its own, until the block ends."""
+    app, stop = create_jobs(database.conninfo), asyncio.Event()
+    async with app.open_async():
+        service = service_on(machine.db, machine.service.http, machine.target, wake=waker(app))
+        running = asyncio.create_task(run_worker(app, service, concurrency=2, stop=stop))
+        try:
+            yield app
+        finally:
+            stop.set()
+            await asyncio.wait_for(running, DEADLINE)
+
+
+async def fill(machine: Engine, *numbers: int) -> None:
+    await machine.settle(make_product(*[make_variant(number) for number in numbers]))
+
+
+async def waiting(machine: Engine) -> bool:
+    return bool(await machine.value("SELECT count(*) FROM documents WHERE state <> 'parked'"))
+
+
+async def queued(machine: Engine) -> list[tuple[str, str]]:
+    rows = await machine.rows("SELECT queueing_lock, status::text FROM procrastinate_jobs ORDER BY id")
+    return [(row["queueing_lock"].rpartition(":")[2], row["status"]) for row in rows]
+
+
+# --- sharing ------------------------------------------------------------------------------------------------
+
+
+async def test_two_workers_share_the_work_and_double_nothing(machine: Engine, database: Database) -> None:
+    shops = [machine.shop_id]
+    for _ in range(5):
+        shops.append(ShopId(await machine.make_shop(facts=FACTS)))
+        await machine.connect("upp", shops[-1], account="client")
+    busy = most = 0
+
+    async def slowly(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        for document in documents:
+            await asyncio.sleep(0.005)
+            yield [(document, delivered(document))]
+        busy -= 1
+
+    machine.target.script = slowly
+    for place, shop_id in enumerate(shops):
+        machine.shop_id = shop_id
+        await fill(machine, *range(place * 20 + 1, place * 20 + 21))
+
+    async with worker(machine, database), worker(machine, database):
+
+        async def over() -> bool:
+            return not await waiting(machine)
+
+        await until(over)
+
+    assert len(machine.target.times()) == 120
+    assert set(machine.target.times().values()) == {1}
+    assert most > 2, "each worker alone takes two"
+
+
+async def test_a_hint_becomes_a_delivery_without_anybody_waking_anybody(
+    machine: Engine, database: Database
+) -> None:
+    machine.upgates.sell(1, 2)
+    await machine.hint(Kind.PRODUCT, "1", "2")
+
+    async with worker(machine, database):
+
+        async def over() -> bool:
+            return len(await machine.links()) == 2
+
+        await until(over)
+
+    assert machine.target.times() == {"p-1": 1, "p-2": 1}
+
+
+# --- dying --------------------------------------------------------------------------------------------------
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
+    machine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(machine, 1, 2, 3)
+    dying = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.sync.dying", database.conninfo, stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(DEADLINE):
+        assert await dying.wait() == -signal.SIGKILL
+    assert [*await machine.links()] == ["v-1"]
+    assert await queued(machine) == [("upp", "doing")]
+    monkeypatch.setattr(jobs, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "RESCUE_SECONDS", 0.2)
+
+    async with worker(machine, database):
+
+        async def over() -> bool:
+            return not await waiting(machine)
+
+        await until(over)
+
+    assert machine.target.times() == {"v-2": 1, "v-3": 1}
+    assert [*await machine.links()] == ["v-1", "v-2", "v-3"]
+
+
+async def test_a_job_whose_end_was_lost_is_made_free(machine: Engine, queue: App) -> None:
+    await machine.service.wake(machine.shop_id, "push:upp")
+    await machine.run("UPDATE procrastinate_jobs SET status = 'doing'")
+    await machine.run(
+        "INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT id, 'started', now() - make_interval(secs => 3600) FROM procrastinate_jobs"
+    )
+
+    assert await rescue_once(queue, machine.db) == 1
+
+    assert await queued(machine) == []
+
+
+async def test_a_job_of_a_living_worker_is_left_alone(machine: Engine, queue: App) -> None:
+    await machine.service.wake(machine.shop_id, "push:upp")
+    await machine.run("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    await machine.run(
+        "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)"
+    )
+
+    assert await rescue_once(queue, machine.db) == 0
+
+
+async def test_a_worker_comes_back_when_the_database_threw_everybody_out(
+    machine: Engine, database: Database
+) -> None:
+    async with worker(machine, database):
+        await fill(machine, 1)
+
+        async def first() -> bool:
+            return len(await machine.links()) == 1
+
+        await until(first)
+        await machine.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await until_it_answers(machine)
+        await fill(machine, 2)
+
+        async def second() -> bool:
+            return len(await machine.links()) == 2
+
+        await until(second)
+
+
+async def until_it_answers(machine: Engine) -> None:
+    """Throw dead connections out of the pool."""
+    await machine.db.dispose()
+
+
+# --- the small loops ----------------------------------------------------------------------------------------
+
+
+async def test_the_sweep_makes_one_job_for_each_lane_that_has_work(machine: Engine) -> None:
+    await fill(machine, 1)
+    await machine.hint(Kind.ORDER, "A-1")
+
+    assert await sweep_once(machine.service) == 2
+    assert await sweep_once(machine.service) == 0
+
+    assert sorted(await queued(machine)) == [("upgates", "todo"), ("upp", "todo")]
+
+
+async def test_the_sweep_leaves_alone_what_waits_for_later(machine: Engine) -> None:
+    await fill(machine, 1)
+    await lanes.block(
+        machine.db, Lane(machine.shop_id, "push:upp"), reason="no answer", now=machine.service.clock()
+    )
+
+    assert await sweep_once(machine.service) == 0
+
+
+async def test_waking_a_lane_twice_makes_one_job(machine: Engine) -> None:
+    for _ in range(3):
+        await machine.service.wake(machine.shop_id, "push:upp")
+
+    assert await queued(machine) == [("upp", "todo")]
+
+
+# --- one bite -----------------------------------------------------------------------------------------------
+
+
+async def test_a_bite_that_leaves_something_puts_its_lane_back(
+    machine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endless(*_: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(jobs, "push", endless)
+
+    await work_on(machine.service, Lane(machine.shop_id, "push:upp"))
+
+    assert await queued(machine) == [("upp", "todo")]
+
+
+async def test_a_bite_of_a_lane_that_somebody_else_works_on_does_nothing(machine: Engine) -> None:
+    await fill(machine, 1)
+    lane = Lane(machine.shop_id, "push:upp")
+    async with lanes.exclusive(machine.db, lane) as guard:
+        assert guard is not None
+        await work_on(machine.service, lane)
+
+    assert machine.target.received == []
+    await work_on(machine.service, lane)
+    assert len(machine.target.received) == 1
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oops: secret"), NotReady("no database")])
+async def test_what_nobody_foresaw_blocks_the_lane_instead_of_spinning(machine: Engine, error: Exception) -> None:
+    async def fail(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        yield [(documents[0], delivered(documents[0]))]
+        raise error
+
+    machine.target.script = fail
+    await fill(machine, 1, 2)
+    lane = Lane(machine.shop_id, "push:upp")
+
+    await work_on(machine.service, lane)
+
+    row = await machine.lane("push:upp")
+    assert row is not None
+    assert "secret" not in row["reason"]
+    assert await sweep_once(machine.service) == 0
+    assert await queued(machine) == []
+    machine.target.script = accept
+    await machine.run("UPDATE lanes SET until = now() - make_interval(secs => 1)")
+    assert await sweep_once(machine.service) == 1
+    await work_on(machine.service, lane)
+    assert machine.target.times()["v-1"] == 1
+    assert await machine.lane("push:upp") is None
+
+
+async def test_a_job_for_a_shop_that_was_erased_ends_quietly(machine: Engine) -> None:
+    lane = Lane(machine.shop_id, "pull:upgates")
+    await machine.service.shops.erase(machine.shop_id)
+
+    await work_on(machine.service, lane)
+
+    assert await queued(machine) == []
+
+
+async def test_a_job_says_only_which_lane(machine: Engine, queue: App) -> None:
+    register(queue, machine.service)
+    await machine.service.wake(machine.shop_id, "push:upp")
+
+    [row] = await machine.rows("SELECT args, lock FROM procrastinate_jobs")
+
+    assert row["args"] == {"shop_id": str(machine.shop_id), "lane": "push:upp"}
+    assert row["lock"] == f"{machine.shop_id}:upp"
+
+
+async def test_a_worker_stops_when_it_is_told_to(machine: Engine, database: Database) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(worker(machine, database))
+        await fill(machine, 1)
+
+    async with machine.db.connect() as connection:
+        doing = await connection.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"))
+    assert doing == 0
