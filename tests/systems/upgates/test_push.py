@@ -1,0 +1,144 @@
+"""Numbers of the stock on their way to the shop."""
+
+import pytest
+
+from tests.systems.upgates.making import raw_order
+from tests.systems.upgates.shop import Room, answered, codes, lost, number_for, shipment_of
+from upbridge.errors import Throttled, Unreachable
+from upbridge.systems.delivery import Delivered, Dropped, Parked
+from upbridge.systems.trade import Facts
+from upbridge.systems.upgates.push import UpgatesTarget
+from upbridge.systems.upgates.wire import parse_order
+
+
+async def test_a_hundred_numbers_are_one_call() -> None:
+    room = Room()
+
+    outcomes = await room.send(*(number_for(f"C{place}", place) for place in range(150)))
+
+    assert room.calls() == ["PUT /products"] * 2
+    assert [len(body["variants"]) for body in room.upgates.bodies()] == [100, 50]
+    assert room.shop.stock == {f"C{place}": place for place in range(150)}
+    assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
+
+
+async def test_products_without_variants_are_written_as_products() -> None:
+    room = Room()
+
+    await room.send(number_for("A"), number_for("B", key="p-2", level="product"))
+
+    assert room.upgates.bodies() == [
+        {"products": [{"code": "B", "stock": 3}], "variants": [{"code": "A", "stock": 3}]}
+    ]
+
+
+async def test_what_was_written_can_be_explained() -> None:
+    outcomes = await Room().send(number_for("A"))
+
+    assert outcomes["v-A"] == Delivered(
+        note={
+            "written": 3,
+            "uphance": 5,
+            "open": 2,
+            "safety": 0,
+            "at": "2026-11-24T11:00:00+00:00",
+            "confirmed": True,
+        }
+    )
+
+
+async def test_a_refused_number_waits_and_the_rest_goes() -> None:
+    room = Room()
+    room.shop.refuse = {"B"}
+
+    outcomes = await room.send(number_for("A"), number_for("B"), number_for("C"))
+
+    parked = outcomes["v-B"]
+    assert isinstance(parked, Parked)
+    assert parked.trouble.key == "stock.refused"
+    assert parked.trouble.params == {"code": "B", "said": "code: no"}
+    assert room.shop.stock == {"A": 3, "C": 3}
+
+
+async def test_a_number_that_the_answer_does_not_mention_is_not_confirmed() -> None:
+    room = Room()
+    room.shop.silent = True
+
+    outcome = (await room.send(number_for("A")))["v-A"]
+
+    assert isinstance(outcome, Delivered)
+    assert outcome.note["confirmed"] is False
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_call_that_is_refused_as_a_whole_is_halved_until_the_bad_one_is_alone(status: int) -> None:
+    room = Room()
+    room.shop.before = answered(status, "PUT", "/products", when=lambda body: "C37" in codes(body))
+
+    outcomes = await room.send(*(number_for(f"C{place}") for place in range(100)))
+
+    assert [key for key, outcome in outcomes.items() if isinstance(outcome, Parked)] == ["v-C37"]
+    assert len(room.shop.stock) == 99
+
+
+async def test_an_answer_that_makes_no_sense_stops_the_lane() -> None:
+    room = Room()
+    room.shop.before = answered(404, "PUT", "/products")
+
+    with pytest.raises(Unreachable):
+        await room.send(number_for("A"))
+
+
+async def test_a_lost_answer_is_repeated_with_the_same_number() -> None:
+    room = Room()
+    room.shop.after = lost("PUT", "/products")
+    with pytest.raises(Unreachable):
+        await room.send(number_for("A"))
+
+    await room.send(number_for("A"))
+
+    assert room.shop.stock == {"A": 3}
+
+
+async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:
+    room = Room(rules={})
+
+    assert isinstance((await room.send(number_for("A")))["v-A"], Dropped)
+    assert room.calls() == []
+
+
+@pytest.mark.parametrize("right", ["deny", "readonly"])
+async def test_nothing_is_tried_without_the_right(right: str) -> None:
+    room = Room(facts=Facts(rights={"products": right}))
+
+    outcome = (await room.send(number_for("A")))["v-A"]
+
+    assert isinstance(outcome, Parked)
+    assert outcome.trouble.key == "stock.no_right"
+    assert room.calls() == []
+
+
+async def test_shipments_go_first() -> None:
+    room = Room()
+    room.order("1")
+
+    await room.send(number_for("A"), shipment_of("1"))
+
+    assert room.calls() == ["GET /orders", "PUT /orders", "POST /orders/1/history", "PUT /products"]
+
+
+async def test_what_has_no_budget_is_not_tried() -> None:
+    room = Room()
+    room.upgates.ledger.refusal = Throttled("no calls left", until=room.now)
+
+    with pytest.raises(Throttled):
+        await room.send(number_for("A"))
+    assert room.calls() == []
+
+
+def test_the_shop_itself_wants_nothing_and_takes_nothing_back() -> None:
+    room = Room()
+    front, target = room.front(), UpgatesTarget(room.upgates.client, lambda: room.now)
+
+    assert list(target.wants(parse_order(raw_order()), front)) == []
+    assert target.retire("stock", b"{}") is None
