@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from upbridge.demo.compare import Origin
+from upbridge.demo.older import modern_order, modern_product
 from upbridge.demo.processes import Failed
 from upbridge.demo.upp_rules import Json
 
@@ -35,8 +36,12 @@ class Outside:
         """What the shop holds, held and deleted."""
         products, orders = (self.call("GET", f"/shops/{SHOP}/{kind}") for kind in ("products", "orders"))
         versions = self.call("GET", f"/shops/{SHOP}/versions")["versions"]
-        numbered = {order["order_number"]: order for order in orders["items"]}
-        return Origin(products["items"], products["deleted"], numbered, versions)
+        return Origin(
+            [modern_product(product) for product in products["items"]],
+            [modern_product(product) for product in products["deleted"]],
+            {order["order_number"]: modern_order(order) for order in orders["items"]},
+            {number: [modern_order(order) for order in kept] for number, kept in versions.items()},
+        )
 
     def upp(self, kind: str) -> dict[str, Json]:
         """What Upp.ai holds by id."""

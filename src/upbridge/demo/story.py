@@ -200,7 +200,7 @@ class _Demo:
         self.report.memory, self.report.processor = self.house.megabytes(), self.house.cpu_seconds()
 
     def _take_captured(self) -> None:
-        """What real shops once answered: PHP's dates, lower-case countries and nulls have to pass like the rest."""
+        """What real shops once answered: PHP's dates, lower-case countries and nulls have to pass too."""
         for file in sorted(self.captured.glob("*.json")) if self.captured is not None else ():
             answer = json_.loads(file.read_text())
             for kind in ("products", "orders"):

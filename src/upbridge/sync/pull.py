@@ -31,6 +31,8 @@ BITE_SECONDS = 10.0
 BATCH = 300
 """Changes that are looked at together: three calls in flight, a hundred entities each."""
 MAX_ATTEMPTS = 6
+_PATIENCE = 2
+"""So often a list is asked for as a whole before it is made smaller."""
 PROBE_PAUSE = timedelta(hours=1)
 _RETRY_PAUSE = timedelta(minutes=1)
 _ABOUT_ITEMS = frozenset({400, 413, 422})
@@ -87,6 +89,9 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     failures.sort(key=_gravity)
     for failure in failures[1:]:
         log.info("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
+    if len(failures) < len(results) and isinstance(failures[0], Unreachable):
+        # The rest went well, so it is not the shop that is down: what failed waits by itself (`_read`).
+        return True
     await _stop(service, lane, shop, failures[0], priority=min(int(change.purpose) for change in useful))
     return False
 
@@ -125,17 +130,30 @@ async def _forget(connection: AsyncConnection, service: Service, given_up: Seque
 
 
 def _chunks(batch: Sequence[Change]) -> list[list[Change]]:
-    """One list per call: as many as one call can ask for, of one kind, at most three calls."""
+    """One list per call: as many as one call can ask for, of one kind, at most three calls.
+
+    What has failed a few times is asked for in ever smaller lists, so that the one thing on which the server
+    stumbles ends up alone and holds up no other.
+    """
     result: list[list[Change]] = []
-    for kind in dict.fromkeys(change.kind for change in batch):
-        same = [change for change in batch if change.kind is kind]
-        size = READERS[kind].batch
+    for kind, attempts in dict.fromkeys((change.kind, change.attempts) for change in batch):
+        same = [change for change in batch if change.kind is kind and change.attempts == attempts]
+        size = max(1, READERS[kind].batch >> max(0, attempts - _PATIENCE))
         result += [same[start : start + size] for start in range(0, len(same), size)]
     return result[:3]
 
 
 async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
-    """Read one chunk; a refusal halves it until the bad one is alone and counted."""
+    """Read one chunk. Without a usable answer its changes wait, each time longer, and the failure goes on."""
+    try:
+        await _ask(service, lane, shop, chunk)
+    except Unreachable as error:
+        await _unanswered(service, lane, shop, chunk, error)
+        raise
+
+
+async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+    """One call, or more: a refusal halves the chunk until the bad one is alone and counted."""
     try:
         await READERS[chunk[0].kind].read(service, shop, chunk)
     except Rejected as error:
@@ -144,10 +162,20 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
             raise Unreachable(f"Upgates does not answer as published: {error}") from error
         if len(chunk) > 1:
             middle = len(chunk) // 2
-            await _read(service, lane, shop, chunk[:middle])
-            await _read(service, lane, shop, chunk[middle:])
+            await _ask(service, lane, shop, chunk[:middle])
+            await _ask(service, lane, shop, chunk[middle:])
         else:
             await _refused(service, lane, shop, chunk[0], error)
+
+
+async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Change], error: Unreachable) -> None:
+    """No usable answer to this call: these changes wait, longer each time; after a while people are told."""
+    attempts = chunk[0].attempts + 1
+    async with service.engine.begin() as connection:
+        until = service.clock() + lanes.pause_after(attempts)
+        await changes.postpone(connection, shop.id, lane.system, chunk, until=until)
+        if attempts >= MAX_ATTEMPTS and len(chunk) == 1:
+            await raise_problems(connection, shop.id, [_unreadable(lane, chunk[0], error)])
 
 
 async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, error: Rejected) -> None:
@@ -160,21 +188,19 @@ async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, err
             return
         await changes.done(connection, shop.id, lane.system, [change])
         await _forget(connection, service, [change])
-        await raise_problems(
-            connection,
-            shop.id,
-            [
-                NewProblem(
-                    stage=Stage.READ,
-                    key="read.refused",
-                    target=lane.system,
-                    kind=change.kind,
-                    entity=change.key,
-                    parent=change.key,
-                    params={"said": str(error)},
-                )
-            ],
-        )
+        await raise_problems(connection, shop.id, [_unreadable(lane, change, error)])
+
+
+def _unreadable(lane: Lane, change: Change, error: Rejected | Unreachable) -> NewProblem:
+    return NewProblem(
+        stage=Stage.READ,
+        key="read.refused",
+        target=lane.system,
+        kind=change.kind,
+        entity=change.key,
+        parent=change.key,
+        params={"said": str(error)},
+    )
 
 
 def _gravity(error: BaseException) -> int:

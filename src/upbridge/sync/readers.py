@@ -169,6 +169,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         settled = await settle(connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose))
         news = settled.news
         await changes.done(connection, shop.id, SOURCE, [change])
+        await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
         await _look_again(connection, shop, read, settled, service)
         await count_page(
             connection,

@@ -50,7 +50,10 @@ class Orders:
         if direction not in (None, "asc", "desc"):
             filters.bad("order_dir")
         orders.sort(
-            key=lambda order: (datetime.fromisoformat(order[order_by]) if order_by else 0, order["order_id"]),
+            key=lambda order: (
+                datetime.fromisoformat(order[order_by]) if order_by else 0,
+                order.get("order_id", 0),
+            ),
             reverse=direction == "desc",
         )
         return answer(page(orders, filters, key="orders", size=ORDERS_A_PAGE, shape=lambda order: order))
