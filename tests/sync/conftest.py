@@ -199,7 +199,7 @@ async def make_engine(
         watch, upgates, woken = Watch(), Upgates(), Woken()
         ours, other = Target("upp"), Target("uphance")
         shop_id = await make_shop(**{"facts": FACTS, "installed_at": watch(), **overrides})
-        http = httpx.AsyncClient(transport=httpx.MockTransport(upgates))
+        http = httpx.AsyncClient(transport=httpx.MockTransport(upgates.route))
         https.append(http)
         service = Service(
             settings=settings(),

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -88,6 +88,8 @@ class Upgates:
     judges: list[Answer] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
     hooks: list[Json] = field(default_factory=list)
+    others: dict[str, Callable[[httpx.Request], Awaitable[httpx.Response]]] = field(default_factory=dict)
+    """Other systems, by host."""
 
     def sell(self, *numbers: int, **overrides: Any) -> None:
         """Put products on sale, or change them."""
@@ -99,6 +101,11 @@ class Upgates:
         """Receive orders, or change them."""
         for number in numbers:
             self.orders[number] = raw_order(order_number=number, **overrides)
+
+    async def route(self, request: httpx.Request) -> httpx.Response:
+        """Where a request goes."""
+        other = self.others.get(request.url.host)
+        return self(request) if other is None else await other(request)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)

@@ -74,17 +74,12 @@ class Connections:
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.connect'))"))
         before = (await connections_of(connection, shop_id)).get(system)
         again = before is not None and before.account == account
-        others = await connection.scalar(
-            text(
-                "SELECT count(*) FROM connections WHERE system = :system AND account = :account"
-                " AND shop_id <> :shop_id AND prefix = ''"
-            ),
-            {"system": system, "account": account, "shop_id": shop_id},
-        )
-        if before is not None and again:
-            prefix = before.prefix
+        last = _Account(before.account, before.prefix) if before else await _left(connection, shop_id, system)
+        if last is not None and last.name == account:
+            prefix = last.prefix
         else:
-            prefix = f"{shop_key}-" if others and system == "upp" else ""
+            taken = system == "upp" and await _bare_names_taken(connection, shop_id, system, account)
+            prefix = f"{shop_key}-" if taken else ""
         await connection.execute(
             text(
                 """
@@ -112,7 +107,7 @@ class Connections:
                 "now": now,
             },
         )
-        if before is not None and not again:  # another account: what was linked there is not here
+        if last is not None and last.name != account:  # another account: what was linked there is not here
             await connection.execute(
                 text("DELETE FROM links WHERE shop_id = :shop_id AND target = :system"),
                 {"shop_id": shop_id, "system": system},
@@ -122,6 +117,7 @@ class Connections:
     async def disconnect(self, shop_id: ShopId, system: str) -> None:
         """Forget the connection, its secrets and what waits for it; the links stay for a return."""
         async with self._engine.begin() as connection:
+            await connection.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT})
             for table in ("documents", "lanes", "problems"):
                 column = "lane" if table == "lanes" else "target"
                 value = f"push:{system}" if table == "lanes" else system
@@ -155,6 +151,58 @@ class Connections:
     def vault(self, shop_id: ShopId, system: str) -> "SealedVault":
         """The secrets of one connection."""
         return SealedVault(self._engine, self._sealer, shop_id, system)
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """An account over there, and the prefix that a shop's names have in it."""
+
+    name: str
+    prefix: str
+
+
+#: The kind of the link that remembers, after a disconnection, to which account the other links lead.
+_ACCOUNT = "account"
+
+_LEAVE = text(
+    """
+    INSERT INTO links (shop_id, target, kind, key, remote_id, note)
+    SELECT shop_id, system, :kind, system, account, jsonb_build_object('prefix', prefix)
+    FROM connections WHERE shop_id = :shop_id AND system = :system
+    ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET remote_id = excluded.remote_id, note = excluded.note
+    """
+)
+
+
+async def _left(connection: AsyncConnection, shop_id: ShopId, system: str) -> _Account | None:
+    """The account that the shop has left, if it has."""
+    rows = await connection.execute(
+        text(
+            "SELECT remote_id, note ->> 'prefix' AS prefix FROM links"
+            " WHERE shop_id = :shop_id AND target = :system AND kind = :kind AND key = :system"
+        ),
+        {"shop_id": shop_id, "system": system, "kind": _ACCOUNT},
+    )
+    row = rows.first()
+    return None if row is None else _Account(row.remote_id, row.prefix)
+
+
+async def _bare_names_taken(connection: AsyncConnection, shop_id: ShopId, system: str, account: str) -> bool:
+    """Whether another shop feeds, or has fed, this account without a prefix."""
+    taken = await connection.scalar(
+        text(
+            """
+            SELECT EXISTS (
+              SELECT FROM connections WHERE system = :system AND account = :account AND shop_id <> :shop_id
+                AND prefix = ''
+              UNION ALL
+              SELECT FROM links WHERE target = :system AND kind = :kind AND remote_id = :account
+                AND shop_id <> :shop_id AND note ->> 'prefix' = '')
+            """
+        ),
+        {"system": system, "account": account, "shop_id": shop_id, "kind": _ACCOUNT},
+    )
+    return bool(taken)
 
 
 async def connections_of(connection: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:

@@ -145,7 +145,7 @@ async def _store(
                 text("SELECT EXISTS (SELECT FROM runs WHERE shop_id = :id AND kind = 'product')"), {"id": shop.id}
             )
             kinds = ("order",) if known else ("product", "order")
-            await start_imports(connection, service, shop, {system: row}, kinds=kinds)
+            await start_imports(connection, service, shop, {system: row}, kinds=kinds, anew=True)
     log.info("connected", shop_id=str(shop.id), system=system, fresh=fresh)
     return row
 
@@ -196,13 +196,5 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
             await returns.look(connection, shop.id, origin=Origin.SETTINGS, now=service.clock())
         reread = {RULES[key].affects for key in changed if RULES[key].kinds} & rows.keys()
         if reread and kinds:
-            # A run under way was read with the old settings: end it, so that a new one begins at page 1.
-            await connection.execute(
-                text(
-                    "UPDATE runs SET state = 'done', finished_at = :now WHERE shop_id = :shop_id"
-                    " AND purpose = 'import' AND state = 'running' AND kind = ANY(:kinds)"
-                ),
-                {"now": service.clock(), "shop_id": shop.id, "kinds": list(kinds)},
-            )
-            await start_imports(connection, service, fresh, rows, kinds=kinds)
+            await start_imports(connection, service, fresh, rows, kinds=kinds, anew=True)
     return after

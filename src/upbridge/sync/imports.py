@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.shops.connections import ConnectionRow
@@ -19,13 +20,24 @@ async def start_imports(
     rows: Mapping[str, ConnectionRow],
     *,
     kinds: tuple[str, ...] = ("product", "order"),
+    anew: bool = False,
 ) -> list[int]:
     """Start (or join) the first import of *kinds* for the targets in *rows*; returns the runs.
+
+    *anew*: pages that were read already do not count (they were read for other settings, or other targets).
 
     How far back orders are read is what the targets want: Upp.ai `upp.order_days` before it was connected,
     Uphance from `uphance.orders_from` on, which by default is the moment of connecting, i.e. no history.
     """
     now = service.clock()
+    if anew:
+        await connection.execute(
+            text(
+                "UPDATE runs SET state = 'done', finished_at = :now WHERE shop_id = :shop_id"
+                " AND purpose = 'import' AND state = 'running' AND kind = ANY(:kinds)"
+            ),
+            {"now": now, "shop_id": shop.id, "kinds": list(kinds)},
+        )
     runs = []
     if "product" in kinds:
         runs.append(await start_run(connection, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))

@@ -1,0 +1,416 @@
+"""Connecting: tested first, stored sealed, named so that two shops never mix; and what a setting's change does."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.sync.conftest import Engine, MakeEngine
+from tests.sync.making import FACTS
+from tests.systems.uphance.fake import FakeClock, FakeUphance
+from tests.systems.upp.making import make_order, make_product, make_variant
+from tests.systems.upp.test_client import Upp
+from upbridge.errors import BadRequest, Conflict, LoginRefused
+from upbridge.schema import ShopId
+from upbridge.shops.connections import ConnectionRow
+from upbridge.shops.problems import NewProblem, Stage, raise_problems
+from upbridge.shops.shop import ShopState
+from upbridge.sync import lanes, pull
+from upbridge.sync.changes import Kind
+from upbridge.sync.connect import change_rules, connect_uphance, connect_upp
+from upbridge.sync.lanes import Lane
+from upbridge.sync.runs import RunPurpose, RunState, latest_runs
+
+SECRET = "a-secret-of-upp"
+
+
+@pytest.fixture
+async def machine(make_engine: MakeEngine) -> Engine:
+    """A shop that is connected to nothing, with both other systems at hand."""
+    made = await make_engine(connected=False, key="shop")
+    uphance = FakeUphance(FakeClock(made.watch()))
+    made.upgates.others = {"svc.upp.ai": Upp(), "api.uphance.com": uphance.handle}
+    return made
+
+
+def uphance_of(machine: Engine) -> FakeUphance:
+    handler = machine.upgates.others["api.uphance.com"]
+    server: FakeUphance = handler.__self__  # type: ignore[attr-defined]
+    return server
+
+
+async def upp(machine: Engine, client_id: str = "tenant") -> ConnectionRow:
+    return await connect_upp(machine.service, await machine.shop(), client_id=client_id, client_secret=SECRET)
+
+
+async def uphance(machine: Engine, organisation: int | None = None, password: str = "right") -> ConnectionRow:
+    return await connect_uphance(
+        machine.service,
+        await machine.shop(),
+        email="a@example.com",
+        password=password,
+        organisation=organisation,
+    )
+
+
+async def second_shop(machine: Engine, key: str = "other") -> ShopId:
+    """Another shop, which the machine works for from now on."""
+    machine.shop_id = ShopId(await machine.make_shop(key=key, facts=FACTS))
+    return machine.shop_id
+
+
+# --- Upp ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_connection_that_works_is_stored_sealed_and_imports_by_itself(machine: Engine) -> None:
+    row = await upp(machine)
+
+    assert (row.system, str(row.state), row.account, row.prefix) == ("upp", "connected", "tenant", "")
+    stored = await machine.value("SELECT secret FROM connections")
+    assert SECRET.encode() not in bytes(stored)
+    vault = machine.service.connections.vault(machine.shop_id, "upp")
+    assert await vault.secret() == {"client_id": "tenant", "client_secret": SECRET}
+    assert SECRET not in repr(row)
+    runs = await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)
+    assert {kind: run.state for kind, run in runs.items()} == {
+        "product": RunState.RUNNING,
+        "order": RunState.RUNNING,
+    }
+
+
+async def test_credentials_that_do_not_work_leave_nothing(machine: Engine) -> None:
+    server = Upp()
+    server.token_reply = httpx.Response(401, json={"error": "invalid_client"})
+    machine.upgates.others["svc.upp.ai"] = server
+
+    with pytest.raises(LoginRefused) as caught:
+        await upp(machine)
+
+    assert SECRET not in str(caught.value)
+    assert await machine.service.connections.of(machine.shop_id) == {}
+    assert await machine.changes() == []
+
+
+@pytest.mark.parametrize("state", [ShopState.UNINSTALLING, ShopState.UNINSTALLED])
+async def test_a_shop_that_left_cannot_be_connected(machine: Engine, state: ShopState) -> None:
+    await machine.service.shops.move(machine.shop_id, to=state, among=[ShopState.ACTIVE])
+
+    with pytest.raises(Conflict):
+        await upp(machine)
+
+
+async def test_connecting_again_repairs_and_sends_what_waited(machine: Engine) -> None:
+    await upp(machine)
+    await machine.service.connections.break_off(machine.shop_id, "upp", "401")
+    problem = NewProblem(
+        stage=Stage.PUSH,
+        key="connection.refused",
+        target="upp",
+        kind="connection",
+        entity="upp",
+        parent="upp",
+        params={},
+    )
+    async with machine.db.begin() as connection:
+        await raise_problems(connection, machine.shop_id, [problem])
+    await lanes.block(machine.db, Lane(machine.shop_id, "push:upp"), reason="401", now=machine.watch())
+    await machine.settle(make_product())
+    await machine.run("UPDATE documents SET state = 'parked'")
+    await machine.run("DELETE FROM changes")
+    machine.watch.move(days=3)
+
+    row = await upp(machine)
+
+    assert str(row.state) == "connected"
+    assert row.connected_at == machine.watch() - timedelta(days=3)
+    assert await machine.problems() == []
+    assert await machine.lane("push:upp") is None
+    assert [one["state"] for one in (await machine.documents()).values()] == ["waiting"]
+    assert await machine.changes() == []  # it has all that was imported the first time
+
+
+# --- two shops, one tenant ----------------------------------------------------------------------------------
+
+
+async def test_the_second_shop_of_a_tenant_gets_a_prefix_and_keeps_it(machine: Engine) -> None:
+    await upp(machine)
+    await second_shop(machine)
+
+    assert (await upp(machine)).prefix == "other-"
+    assert (await upp(machine)).prefix == "other-"
+    await machine.service.connections.disconnect(machine.shop_id, "upp")
+    assert (await upp(machine)).prefix == "other-"
+
+
+async def test_the_first_shop_of_a_tenant_keeps_its_bare_names_when_it_returns(machine: Engine) -> None:
+    first = machine.shop_id
+    await upp(machine)
+    await machine.service.connections.disconnect(first, "upp")
+    await second_shop(machine)
+
+    assert (await upp(machine)).prefix == "other-", "the first one's copies are still there under bare names"
+    machine.shop_id = first
+    assert (await upp(machine)).prefix == ""
+
+
+async def test_another_tenant_needs_no_prefix(machine: Engine) -> None:
+    await upp(machine)
+    await second_shop(machine)
+
+    assert (await upp(machine, "another")).prefix == ""
+
+
+async def test_two_shops_that_connect_at_once_do_not_both_get_bare_names(machine: Engine) -> None:
+
+    shops = [await machine.shop(), await machine.service.shops.get(await second_shop(machine))]
+
+    rows = await asyncio.gather(
+        *(connect_upp(machine.service, shop, client_id="tenant", client_secret=SECRET) for shop in shops)
+    )
+
+    assert min(row.prefix for row in rows) == ""
+    assert len({row.prefix for row in rows}) == 2
+
+
+@pytest.mark.parametrize("leave", [False, True])
+async def test_another_account_gets_everything_from_the_beginning(machine: Engine, *, leave: bool) -> None:
+    await upp(machine)
+    await machine.settle(make_product())
+    await machine.push()
+    assert len(await machine.links()) == 1
+    await machine.run("DELETE FROM changes")
+    if leave:
+        await machine.service.connections.disconnect(machine.shop_id, "upp")
+
+    await upp(machine, "another")
+
+    assert await machine.links() == {}
+    assert [kind for kind, _ in await machine.change_keys()] == ["orders.page", "products.page"]
+    assert await machine.settle(make_product()) == {"12"}
+
+
+async def test_who_returns_to_the_same_account_sends_only_what_differs(machine: Engine) -> None:
+    await upp(machine)
+    await machine.settle(make_product(make_variant(1), make_variant(2)))
+    await machine.push()
+    await machine.service.connections.disconnect(machine.shop_id, "upp")
+    assert await machine.documents() == {}
+
+    await upp(machine)
+    await machine.settle(make_product(make_variant(1), make_variant(2, code="new")))
+
+    assert [*await machine.documents()] == ["v-2"]
+
+
+async def test_disconnecting_forgets_secrets_and_what_waits(machine: Engine) -> None:
+    await upp(machine)
+    await machine.settle(make_product())
+    await lanes.block(machine.db, Lane(machine.shop_id, "push:upp"), reason="x", now=machine.watch())
+
+    await machine.service.connections.disconnect(machine.shop_id, "upp")
+
+    assert await machine.documents() == {}
+    assert await machine.lane("push:upp") is None
+    assert await machine.value("SELECT count(*) FROM connections") == 0
+    assert await machine.service.connections.vault(machine.shop_id, "upp").secret() == {}
+
+
+# --- Uphance ------------------------------------------------------------------------------------------------
+
+
+async def test_uphance_keeps_tokens_facts_and_never_the_password(machine: Engine) -> None:
+    row = await uphance(machine)
+
+    assert (row.account, row.prefix) == ("5", "")
+    assert row.facts["channels"] == [{"id": 3, "name": "Web CZ", "currency": "CZK"}]
+    tokens = await machine.service.connections.vault(machine.shop_id, "uphance").tokens()
+    assert tokens is not None
+    raw = await machine.rows("SELECT secret, tokens FROM connections")
+    assert raw[0]["secret"] is None
+    assert "right" not in json.dumps(dict(tokens))
+    assert [row["key"] for row in await machine.changes("uphance")] == ["catalogue"]
+
+
+async def test_uphance_imports_products_but_no_history_of_orders(machine: Engine) -> None:
+    await uphance(machine)
+
+    assert [*await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)] == ["product"]
+
+
+async def test_uphance_takes_a_catalogue_that_was_read_for_another_target(machine: Engine) -> None:
+    await upp(machine)
+    await machine.drain()
+    calls = len(machine.upgates.requests)
+
+    await uphance(machine)
+    await machine.pull()
+
+    assert len(machine.upgates.requests) == calls
+
+
+async def test_a_wrong_password_leaves_nothing(machine: Engine) -> None:
+    with pytest.raises(LoginRefused) as caught:
+        await uphance(machine, password="wrong-password")
+
+    assert "wrong-password" not in str(caught.value)
+    assert await machine.service.connections.of(machine.shop_id) == {}
+
+
+async def test_an_organisation_that_is_not_there_is_answered_by_those_that_are(machine: Engine) -> None:
+    with pytest.raises(BadRequest, match=r"5 \(Hemline Ltd\)"):
+        await uphance(machine, organisation=77)
+
+
+async def test_orders_that_are_there_already_are_recognised(machine: Engine) -> None:
+    server = uphance_of(machine)
+    server.orders = [
+        {"id": 41, "purchase_order_ref": "UPG-shop-OBJ-1", "order_number": "S41", "status": "draft"},
+        {"id": 42, "purchase_order_ref": "UPG-other-OBJ-2", "order_number": "S42", "status": "draft"},
+        {"id": 43, "purchase_order_ref": "by hand", "order_number": "S43", "status": "draft"},
+    ]
+
+    await uphance(machine)
+
+    links = await machine.links("uphance")
+    assert {key: (row["remote_id"], row["hash"]) for key, row in links.items()} == {"OBJ-1": ("41", None)}
+
+
+async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before_it_too(
+    machine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 31))
+    await uphance(machine)
+    monkeypatch.setattr(pull, "BITE_SECONDS", 0.0001)
+    while len(machine.upgates.asked("/products")) < 1:
+        await machine.pull()
+    monkeypatch.undo()
+
+    await upp(machine)
+    await machine.drain()
+
+    assert len(machine.target.times()) == 30
+
+
+# --- settings -----------------------------------------------------------------------------------------------
+
+
+async def rules(machine: Engine, **texts: str) -> None:
+    await change_rules(
+        machine.service, await machine.shop(), {key.replace("__", "."): value for key, value in texts.items()}
+    )
+
+
+async def connected(machine: Engine) -> None:
+    await upp(machine)
+    await machine.connect("uphance", account="5")
+    await machine.drain()
+    await machine.drain()
+
+
+async def parked(machine: Engine) -> None:
+    await machine.settle(make_order(), kind="order", targets=(machine.other,))
+    await machine.run("UPDATE documents SET state = 'parked'")
+
+
+async def states(machine: Engine) -> list[str]:
+    return [row["state"] for row in (await machine.documents("uphance")).values()]
+
+
+async def test_a_mapping_releases_what_waited_for_it_without_a_call(machine: Engine) -> None:
+    await connected(machine)
+    await parked(machine)
+
+    await rules(machine, uphance__channels="cs/CZK:3")
+
+    assert await states(machine) == ["waiting"]
+    assert await machine.changes() == []
+
+
+async def test_a_setting_of_another_target_releases_nothing(machine: Engine) -> None:
+    await connected(machine)
+    await parked(machine)
+
+    await rules(machine, upp__origins="frontend,admin")
+
+    assert await states(machine) == ["parked"]
+
+
+async def test_a_setting_that_changes_what_is_sent_reads_again(machine: Engine) -> None:
+    await connected(machine)
+
+    await rules(machine, upp__sku_from="ean")
+
+    assert [kind for kind, _ in await machine.change_keys()] == ["orders.page", "products.page"]
+
+
+async def test_a_setting_that_changes_products_only_reads_products_only(machine: Engine) -> None:
+    await connected(machine)
+
+    await rules(machine, upp__variant_titles="true")
+
+    assert [kind for kind, _ in await machine.change_keys()] == ["products.page"]
+
+
+async def test_saving_what_holds_already_does_nothing(machine: Engine) -> None:
+    await connected(machine)
+
+    await rules(machine, upp__sku_from="code", upp__send="true", uphance__channels="")
+
+    assert await machine.changes() == []
+
+
+async def test_a_run_under_way_begins_again_with_the_new_settings(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 31))
+    await upp(machine)
+    [before] = [key for kind, key in await machine.change_keys() if kind == "products.page"]
+
+    await rules(machine, upp__sku_from="ean")
+    await machine.drain()
+
+    runs = await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)
+    assert runs["product"].id != int(before.partition(":")[0])
+    assert (runs["product"].state, runs["product"].done) == (RunState.DONE, 30)
+    assert await machine.value("SELECT count(*) FROM runs WHERE state = 'running'") == 0
+
+
+async def test_a_setting_of_a_system_that_is_not_connected_waits_for_it(machine: Engine) -> None:
+    await rules(machine, upp__sku_from="ean")
+
+    assert await machine.changes() == []
+    assert (await machine.shop()).rules.text("upp.sku_from") == "ean"
+
+
+async def test_a_tariff_becomes_the_budget_at_once(machine: Engine) -> None:
+    await rules(machine, budget__tariff="bronze", budget__packages="1")
+
+    outlook = await machine.service.ledger.outlook(machine.shop_id)
+    assert outlook.limits is not None
+    without = 10
+    assert outlook.limits.hour > without
+    await rules(machine, budget__tariff="")
+    assert (await machine.service.ledger.outlook(machine.shop_id)).limits is None
+
+
+async def test_one_wrong_setting_changes_none(machine: Engine) -> None:
+    with pytest.raises(BadRequest) as caught:
+        await change_rules(
+            machine.service,
+            await machine.shop(),
+            {"upp.sku_from": "ean", "upp.order_days": "many", "no.such": "1"},
+        )
+
+    lines = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["upp.order_days", "no.such"]
+    assert (await machine.shop()).rules.chosen == {}
+
+
+async def test_orders_of_uphance_from_a_chosen_day_are_read(machine: Engine) -> None:
+    await connected(machine)
+
+    await rules(machine, uphance__orders_from="2026-11-01")
+
+    assert (Kind.ORDERS_PAGE.value in [kind for kind, _ in await machine.change_keys()]) is True
