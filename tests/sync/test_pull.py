@@ -328,6 +328,43 @@ async def test_an_answer_that_is_about_the_whole_call_blocks_the_lane(machine: E
     assert row["until"] > machine.watch()
 
 
+async def test_a_call_on_which_the_server_stumbles_holds_up_no_other(machine: Engine) -> None:
+    machine.upgates.sell(*range(1, 151))
+    machine.upgates.judges.append(answering(500, "product_ids=1%3B"))
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(1, 151)))
+
+    await machine.pull()
+
+    assert len(await machine.documents()) == 50
+    assert {row["attempts"] for row in await machine.changes()} == {1}
+
+
+async def test_the_one_thing_on_which_the_server_stumbles_ends_up_alone(machine: Engine) -> None:
+    numbers = [f"A-{number}" for number in range(50)]
+    machine.upgates.order(*numbers)
+
+    def judge(request: httpx.Request) -> httpx.Response | None:
+        bad = "A-7" in request.url.params.get("order_numbers", "").split(";")
+        return httpx.Response(500, json={}) if bad else None
+
+    machine.upgates.judges.append(judge)
+    await machine.hint(Kind.ORDER, *numbers)
+    for _ in range(20):
+        await machine.pull()
+        machine.watch.move(hours=1)
+
+    assert len(await machine.documents()) == 49
+    assert [row["key"] for row in await machine.changes()] == ["A-7"]
+    [problem] = await machine.problems()
+    assert (problem.key, problem.entity) == ("read.refused", "A-7")
+
+    machine.upgates.judges.clear()
+    await machine.pull()
+
+    assert len(await machine.documents()) == 50
+    assert await machine.problems() == []
+
+
 async def test_a_lane_that_fails_waits_longer_each_time_and_forgets_when_it_works(machine: Engine) -> None:
     machine.upgates.judges.append(answering(500))
     machine.upgates.order("A-1")

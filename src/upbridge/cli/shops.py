@@ -336,6 +336,9 @@ async def _wait(service: Service, shop: Shop, purpose: RunPurpose, verb: str) ->
         bars: dict[str, Any] = {}
         quiet_since: float | None = None
         while True:
+            state = (await service.shops.get(shop.id)).state
+            if state is not ShopState.ACTIVE:
+                raise Conflict(f"{shop.key} is {state}: nothing is read until it is active again")
             runs = await latest_runs(service.engine, shop.id, purpose)
             for kind, run in runs.items():
                 bar = bars.setdefault(kind, progress.add_task(f"{verb} {_PLURAL[kind]}", total=None))

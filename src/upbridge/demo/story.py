@@ -36,6 +36,8 @@ IMPORT_SECONDS = 120.0
 SETTLE_SECONDS = 60.0
 QUIET = 1.5
 WIDTH = 118
+ELSEWHERE = 900_000
+"""Ids of another shop's products are moved up by this, out of the way of the simulated shop's own."""
 WINDOW = 1.0
 FAULTS: Json = {"lose_share": 0.05, "double_share": 0.1, "late_share": 0.1, "late_seconds": 2.0, "reorder": True}
 
@@ -205,6 +207,8 @@ class _Demo:
             answer = json_.loads(file.read_text())
             for kind in ("products", "orders"):
                 for entity in answer.get(kind, ()):
+                    for thing in entity["products"] if kind == "orders" else [entity]:
+                        thing["product_id"] = ELSEWHERE + (thing.get("product_id") or 0)
                     self.outside.call("POST", f"/shops/{SHOP}/{kind}", {"as_is": entity})
                     self.report.captured += 1
 
