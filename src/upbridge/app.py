@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import structlog
@@ -13,11 +14,13 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from upbridge import __version__, health
+from upbridge.background import create_service
 from upbridge.db import Database, open_database
 from upbridge.errors import NotReady, UpbridgeError
 from upbridge.inbox import endpoints as inbox_endpoints
-from upbridge.inbox.addresses import load_addresses
+from upbridge.inbox.addresses import UPHANCE_EVENT, load_addresses
 from upbridge.inbox.service import Inbox, inbox_engine
+from upbridge.jobs import create_jobs
 from upbridge.kit.clock import Clock, utc_now
 from upbridge.kit.sealed import Sealer
 from upbridge.lifecycle import endpoints as lifecycle_endpoints
@@ -25,9 +28,11 @@ from upbridge.lifecycle.keys import SignatureKeys
 from upbridge.lifecycle.service import LifecycleService
 from upbridge.pages import endpoints as pages_endpoints
 from upbridge.pages.service import Pages
+from upbridge.schema import ShopId
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
+from upbridge.sync.service import Service
 from upbridge.telemetry.logging import configure_logging
 
 log = structlog.get_logger(__name__)
@@ -46,7 +51,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             await assemble(app, settings, database, http, clock=clock, port=port)
             stack.push_async_callback(app.state.inbox_engine.dispose)
             stack.push_async_callback(app.state.lifecycle.keys.close)
-            loading = asyncio.create_task(_load_addresses(app, database, Sealer(settings.keys())))
+            loading = asyncio.create_task(_load_addresses(app, database, http, clock=clock, port=port))
             stack.callback(loading.cancel)
             yield
 
@@ -86,6 +91,14 @@ async def assemble(
     app.state.database = database
     app.state.clock = clock
     app.state.addresses = None
+    app.state.service = None
+
+    def act() -> Service:
+        if app.state.service is None:
+            raise NotReady
+        service: Service = app.state.service
+        return service
+
     app.state.inbox_engine = inbox_engine(database.conninfo)
     app.state.inbox = Inbox(app.state.inbox_engine, clock, coalesce_seconds=settings.coalesce_seconds)
     app.state.pages = Pages.of(
@@ -95,6 +108,8 @@ async def assemble(
         connections=Connections(database.engine, sealer),
         clock=clock,
         origin=settings.public_origin(port),
+        act=act,
+        uphance_address=lambda shop_id: act().webhook_url(shop_id, "uphance", UPHANCE_EVENT),
     )
     app.state.lifecycle = LifecycleService.of(
         settings,
@@ -106,17 +121,27 @@ async def assemble(
     )
 
 
-async def _load_addresses(app: FastAPI, database: Database, sealer: Sealer) -> None:
-    """The webhook key lies in the database: until that answers, webhooks are asked to come again."""
+async def _load_addresses(
+    app: FastAPI, database: Database, http: httpx.AsyncClient, *, clock: Clock, port: int
+) -> None:
+    """The webhook key lies in the database: until that answers, webhooks and forms are asked to come again."""
+    settings: Settings = app.state.settings
     while True:
         try:
             await app.state.inbox.warm_up()
-            app.state.addresses = await load_addresses(database.engine, sealer)
+            jobs = create_jobs(database.conninfo)  # never opened: a sweep finds what a form leaves within a second
+            service = await create_service(settings, database, http, jobs, clock=clock, port=port)
+            app.state.service = replace(service, wake=_sweep_will)
+            app.state.addresses = await load_addresses(database.engine, Sealer(settings.keys()))
         except (DBAPIError, OSError) as error:
             log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
         else:
             return
+
+
+async def _sweep_will(_shop_id: ShopId, _lane: str) -> None:
+    """The web side wakes nobody."""
 
 
 def factory() -> FastAPI:

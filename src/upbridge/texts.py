@@ -7,7 +7,7 @@ placeholders and their own plural forms (a test holds this).
 
 import string
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from gettext import GNUTranslations
@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_skeleton, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -62,6 +62,14 @@ class Texts:
     def moment(self, value: datetime) -> str:
         """*value* as day and time in Prague."""
         return format_datetime(value, "medium", tzinfo=PRAGUE, locale=self.locale)
+
+    def day(self, value: date) -> str:
+        """*value* as a day of the year."""
+        return format_skeleton("dMMM" if self.language == "en" else "dM", value, locale=self.locale)
+
+    def hour(self, value: datetime) -> str:
+        """The hour of *value* in Prague."""
+        return format_time(value, "short", tzinfo=PRAGUE, locale=self.locale)
 
     def has(self, key: str) -> bool:
         """Whether there is a text for *key*."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,15 +12,18 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.budget.ledger import Ledger
 from upbridge.db import package_file
+from upbridge.errors import NotReady
 from upbridge.kit.clock import Clock
 from upbridge.pages.headers import page_headers
 from upbridge.pages.sessions import Ended, Sessions
-from upbridge.pages.views import Views
+from upbridge.pages.views.start import SYSTEMS, Views
 from upbridge.schema import ShopId
 from upbridge.settings import Settings
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
+from upbridge.sync.service import Service
 from upbridge.texts import FALLBACK, LANGUAGES, Texts
 
 _MAX_LANGUAGES = 20
@@ -41,7 +44,15 @@ class Pages:
 
     sessions: Sessions
     views: Views
+    shops: Shops
+    connections: Connections
+    ledger: Ledger
+    engine: AsyncEngine
     clock: Clock
+    act: Callable[[], Service]
+    """What forms call. Raises `NotReady` as long as the database has not told the webhook addresses."""
+    uphance_address: Callable[[ShopId], str]
+    """Where Uphance reaches us for one shop; raises `NotReady` likewise."""
     templates: Environment
     assets: Mapping[str, Asset]
     headers: Mapping[str, str]
@@ -59,9 +70,12 @@ class Pages:
         connections: Connections,
         clock: Clock,
         origin: str | None = None,
+        act: Callable[[], Service] | None = None,
+        uphance_address: Callable[[ShopId], str] | None = None,
     ) -> "Pages":
-        """The pages as the settings want them. *origin*: where browsers reach them, if it is not the setting."""
-        assets = load_assets()
+        """The pages as the settings want them. *origin*: where browsers reach them, if it is not the setting;
+        *act* and *uphance_address*: what forms call and what a page shows; without them they are not ready."""
+        assets, ledger = load_assets(), Ledger(engine, clock)
         templates = Environment(
             loader=FileSystemLoader(package_file("templates")),
             autoescape=select_autoescape(default=True, default_for_string=True),
@@ -69,11 +83,18 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        templates.globals["SYSTEMS"] = SYSTEMS
         templates.globals["asset"] = lambda name: f"/ui/static/{name}?v={assets[name].version}"
         return cls(
             sessions=Sessions(engine, clock),
-            views=Views(engine, shops, connections),
+            views=Views(engine, shops, connections, ledger, clock),
+            shops=shops,
+            connections=connections,
+            ledger=ledger,
+            engine=engine,
             clock=clock,
+            act=act or _nobody_acts,
+            uphance_address=uphance_address or _nowhere,
             templates=templates,
             assets=assets,
             headers=page_headers(settings.frame_ancestors),
@@ -93,7 +114,10 @@ class Pages:
             language=texts.language,
             support_email=self.support_email,
             support_phone=self.support_phone,
-            **values,
+            number=texts.number,
+            moment=texts.moment,
+            languages=LANGUAGES,
+            **{"home": None, **values},
         )
         return HTMLResponse(page, status)
 
@@ -101,6 +125,14 @@ class Pages:
         """How to go on after a ticket or a session has ended, in the last known or the browser's language."""
         language = ended.language or preferred(request.headers.get("accept-language", ""))
         return self.render("ended.html", Texts(language), status=HTTPStatus.GONE)
+
+
+def _nobody_acts() -> Service:
+    raise NotReady
+
+
+def _nowhere(_shop_id: ShopId) -> str:
+    raise NotReady
 
 
 def load_assets() -> dict[str, Asset]:

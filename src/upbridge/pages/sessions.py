@@ -92,6 +92,14 @@ class Sessions:
             )
             return await _ended(connection, session) if visitor is None else visitor
 
+    async def speak(self, session: str, language: str) -> None:
+        """Go on in another language; a session that has ended stays ended."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text("UPDATE sessions SET language = :language WHERE digest = :digest AND purpose = 'session'"),
+                {"digest": digest(session), "language": language},
+            )
+
 
 async def _store(
     connection: AsyncConnection, secret: str, purpose: str, visitor: Visitor, expires_at: datetime

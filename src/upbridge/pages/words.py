@@ -1,11 +1,13 @@
 """View models in words: what a page says in one language, and the parts of it that move by themselves."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from upbridge.pages.views import SYSTEMS, Import, OpenProblem, StartView
+from upbridge.pages.views.start import SYSTEMS, Import, OpenProblem, StartView
 from upbridge.texts import Texts
+
+_SOON = timedelta(minutes=1)
 
 
 def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
@@ -20,12 +22,15 @@ def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
         bars[f"bar-{one.kind}"] = {"value": one.done, "max": one.total}
     for step in view.steps:
         words[f"step-{step.name}"] = texts.get(f"ui.step_state.{step.state}")
+    words["import-ends"] = ends_words(view, texts, now=now)
     words |= backlog_words(view, texts)
     return {"texts": words, "bars": bars, "settled": view.settled}
 
 
 def import_words(one: Import, texts: Texts) -> str:
     """How far one import is, in a sentence."""
+    if one.spared:
+        return texts.get("ui.import.spared")
     if one.run is None:
         return texts.get("ui.import.not_started")
     if one.finished:
@@ -33,6 +38,18 @@ def import_words(one: Import, texts: Texts) -> str:
     if one.run.total is None:
         return texts.get("ui.import.counting")
     return texts.get("ui.import.running", done=one.done, total=one.total)
+
+
+def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
+    """How long the first import will take, as far as the call budget tells."""
+    if all(one.run is None or one.finished for one in view.imports):
+        return ""
+    if view.import_ends_at is None:
+        return texts.get("ui.import.ends_soon")
+    left = view.import_ends_at - now
+    if left < _SOON:
+        return texts.get("ui.import.ends_in_a_minute")
+    return texts.get("ui.import.ends_at", at=view.import_ends_at)
 
 
 def backlog_words(view: StartView, texts: Texts) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""What the pages show, read from the tables and ready to be put into words. Nothing here changes anything."""
+"""The start page: the steps of the way to a working add-on, the first import, what waits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,22 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.budget.forecast import finish_time
+from upbridge.budget.ledger import Ledger
+from upbridge.kit.clock import Clock
 from upbridge.schema import ShopId
 from upbridge.shops.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.shops.repository import Shops
 from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.sync.changes import Origin
+from upbridge.sync.flows import PAGES
 from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
 
 #: The systems that a shop can be connected to, as their makers spell them.
 SYSTEMS: Mapping[str, str] = {"upp": "Upp.ai", "uphance": "Uphance"}
 #: What the first import reads, in this order.
 KINDS = ("product", "order")
-SHOWN_PROBLEMS = 20
+SHOWN_PROBLEMS = 3
 
 
 class StepState(StrEnum):
@@ -43,11 +48,13 @@ class Import:
 
     kind: str
     run: Run | None
+    spared: bool = False
+    """Nothing of this kind has to be read (no connected system wants what is older than its connection)."""
 
     @property
     def finished(self) -> bool:
         """Whether everything was read."""
-        return self.run is not None and self.run.state is RunState.DONE
+        return self.spared or (self.run is not None and self.run.state is RunState.DONE)
 
     @property
     def total(self) -> int:
@@ -92,6 +99,8 @@ class StartView:
     backlog: Backlog
     problems: tuple[OpenProblem, ...]
     problem_count: int
+    import_ends_at: datetime | None
+    """When the budget will have allowed the rest of the first import; None if there is none, or nobody knows."""
 
     @property
     def state(self) -> str:
@@ -120,10 +129,27 @@ class StartView:
             "paired": self.shop.facts is not None,
             "upp": "upp" in self.connected,
             "uphance": "uphance" in self.connected,
+            "mapped": "uphance" in self.connected and not self.markets_without_channel,
+            "stock": "stock.write" in self.shop.rules.chosen,
             "imported": imported,
             "running": self.shop.state is ShopState.ACTIVE and imported and bool(self.connected),
         }
         return tuple(Step(name, StepState.DONE if done else StepState.WAITING) for name, done in reached.items())
+
+    @property
+    def markets_without_channel(self) -> tuple[str, ...]:
+        """Languages with their currency ("cs/CZK") for which no Uphance channel is chosen, nor the only one."""
+        row = self.connections.get("uphance")
+        if row is None:
+            return ()
+        offered = [channel.get("currency") for channel in row.facts.get("channels") or ()]
+        chosen = self.shop.rules.get("uphance.channels")
+        markets = ((self.shop.facts or {}).get("currencies") or {}).items()
+        return tuple(
+            f"{language}/{currency}"
+            for language, currency in markets
+            if f"{language}/{currency}" not in chosen and offered.count(currency) != 1
+        )
 
     @property
     def settled(self) -> bool:
@@ -138,23 +164,50 @@ class StartView:
 class Views:
     """Reads what a page shows. Every query takes the shop."""
 
-    def __init__(self, engine: AsyncEngine, shops: Shops, connections: Connections) -> None:
+    def __init__(
+        self, engine: AsyncEngine, shops: Shops, connections: Connections, ledger: Ledger, clock: Clock
+    ) -> None:
         self._engine = engine
         self._shops = shops
         self._connections = connections
+        self._ledger = ledger
+        self._clock = clock
 
     async def start(self, shop_id: ShopId) -> StartView:
         """The start page of one shop; raises `NotFound` if it was erased."""
         runs = await latest_runs(self._engine, shop_id, RunPurpose.IMPORT)
         problems, problem_count = await self._newest_problems(shop_id)
+        imports = tuple(Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs) for kind in KINDS)
         return StartView(
             shop=await self._shops.get(shop_id),
             connections=await self._connections.of(shop_id),
-            imports=tuple(Import(kind, runs.get(kind)) for kind in KINDS),
+            imports=imports,
+            import_ends_at=None
+            if all(one.run is None or one.finished for one in imports)
+            else await self.import_ends_at(shop_id),
             backlog=await self._backlog(shop_id),
             problems=problems,
             problem_count=problem_count,
         )
+
+    async def import_ends_at(self, shop_id: ShopId) -> datetime | None:
+        """When the budget will have allowed the pages that the first import still wants; None if it never will,
+        or nothing is left to read."""
+        async with self._engine.connect() as connection:
+            left = await connection.scalar(
+                text(
+                    "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
+                    " AND origin = :origin AND kind = ANY(:kinds)"
+                ),
+                {"shop_id": shop_id, "origin": Origin.IMPORT, "kinds": [str(kind) for kind in PAGES.values()]},
+            )
+        if not left:
+            return None
+        now = self._clock()
+        try:
+            return finish_time(int(left), await self._ledger.outlook(shop_id), now)
+        except ValueError:  # limits that allow no call
+            return None
 
     async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
         """The newest open problems, and how many there are."""

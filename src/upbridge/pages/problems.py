@@ -1,0 +1,77 @@
+"""Problems: what needs a person, grouped by cause, with its cure; try again or "I handled it by hand"."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Response
+
+from upbridge.errors import BadRequest, NotFound
+from upbridge.pages.door import Here, PageRoute, Posted, Session, one
+from upbridge.pages.views.problems import CURES, LISTED, NO_RETRY, Group, problem_groups, problem_ids
+from upbridge.pages.words import problem_words
+from upbridge.sync.cure import dismiss, retry
+from upbridge.sync.service import Service
+
+router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
+
+#: How many problems one click treats: each is a few statements, and a page should answer.
+AT_ONCE = 300
+_LONGEST_ID = 18
+
+
+@router.get("/problems")
+async def problems(here: Session) -> Response:
+    """The open problems by cause."""
+    groups = await problem_groups(here.pages.engine, here.shop.id)
+    return here.page(
+        "problems",
+        groups=groups,
+        number=sum(group.count for group in groups),
+        cures=CURES,
+        no_retry=NO_RETRY,
+        listed=LISTED,
+        at_once=AT_ONCE,
+        title=lambda group: _title(here, group),
+        words=lambda problem: problem_words(problem, here.texts),
+        has_text=here.texts.has,
+    )
+
+
+def _title(here: Here, group: Group) -> str:
+    if not here.texts.has(f"ui.cause.{group.key}"):
+        return here.texts.get("ui.problems.other")
+    return here.texts.get(f"ui.cause.{group.key}")
+
+
+@router.post("/problems/retry")
+async def try_again(here: Session, form: Posted) -> Response:
+    """Send or read again, one or a whole group."""
+    return here.go("problems", "retried", await _each(here, form, retry))
+
+
+@router.post("/problems/by-hand")
+async def by_hand(here: Session, form: Posted) -> Response:
+    """A person handled it: what was parked is not sent."""
+    return here.go("problems", "by_hand", await _each(here, form, dismiss))
+
+
+async def _each(here: Here, form: dict[str, list[str]], treat: Callable[[Service, int], Awaitable[str]]) -> int:
+    """Treat what the form names, if it is this shop's; returns how many."""
+    service, number = here.pages.act(), one(form, "id")
+    cause = tuple(one(form, name) for name in ("key", "target", "kind"))
+    if number and not (number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID):
+        raise BadRequest
+    ids = await problem_ids(
+        here.pages.engine,
+        here.shop.id,
+        cause=None if number else (cause[0], cause[1], cause[2]),
+        only=int(number) if number else None,
+        limit=AT_ONCE,
+    )
+    treated = 0
+    for problem_id in ids:
+        try:
+            await treat(service, problem_id)
+        except NotFound:  # it closed by itself meanwhile
+            continue
+        treated += 1
+    return treated

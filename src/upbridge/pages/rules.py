@@ -1,0 +1,263 @@
+"""Rules: the settings of the mapping, grouped by what a merchant thinks of, each with its consequence.
+
+The form holds every setting as it would be typed; what does not differ is not touched. A wrong value comes back
+with what was typed, and then nothing is changed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+
+from upbridge.kit.clock import PRAGUE
+from upbridge.pages.door import Here, PageRoute, Posted, Session, one
+from upbridge.pages.views.problems import waiting_for
+from upbridge.shops.connections import ConnectionRow
+from upbridge.shops.rules import RULES, as_text
+from upbridge.shops.shop import Shop
+from upbridge.sync.connect import change_rules
+from upbridge.systems.trade import Facts
+from upbridge.texts import Texts
+
+router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
+
+#: The settings as a merchant thinks of them, with the control that each is typed into.
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "orders": {
+        "upp.send": "yes_no",
+        "upp.origins": "many",
+        "upp.order_days": "number",
+        "uphance.send_orders": "yes_no",
+        "uphance.order_statuses": "many",
+        "uphance.orders_from": "moment",
+        "uphance.customer_mode": "customer",
+    },
+    "money": {
+        "upp.pricelist": "choice",
+        "uphance.channels": "channels",
+        "uphance.prices_with_tax": "yes_no",
+        "uphance.payment_term": "text",
+    },
+    "language": {"upp.language": "choice", "upp.variant_titles": "yes_no"},
+    "stock": {
+        "stock.write": "yes_no",
+        "stock.quantity": "choice",
+        "stock.drafts_reserve": "yes_no",
+        "stock.safety": "number",
+        "stock.guard_percent": "number",
+    },
+    "shipments": {"shipments.write": "yes_no", "shipments.status": "choice", "shipments.notify": "yes_no"},
+    "products": {
+        "upp.sku_from": "choice",
+        "uphance.season": "choice",
+        "uphance.warehouse": "text",
+        "uphance.create_products": "yes_no",
+        "uphance.color_parameter": "text",
+        "uphance.size_parameter": "text",
+    },
+    "calls": {"budget.tariff": "choice", "budget.packages": "number"},
+}
+
+_ORIGINS = ("frontend", "admin", "api", "cash-register")
+_FIXED = {
+    "upp.sku_from": ("code", "ean", "id"),
+    "stock.quantity": ("available_to_sell_from_stock", "in_stock", "available_to_sell"),
+    "upp.origins": _ORIGINS,
+    "budget.tariff": ("bronze", "silver", "gold", "platinum", "exclusive"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value to choose, and how it is called."""
+
+    value: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A language with its currency, and the Uphance channels that could take its orders."""
+
+    key: str
+    channels: tuple[Option, ...]
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A setting as the form shows it. *kind*: which control; *typed*: what stands in it."""
+
+    key: str
+    kind: str
+    typed: str
+    options: tuple[Option, ...]
+    markets: tuple[Market, ...]
+    wrong: bool
+    waiting: int
+    """How many open problems this setting would cure."""
+
+    @property
+    def many(self) -> frozenset[str]:
+        """The values that are ticked."""
+        return frozenset(part.strip() for part in self.typed.split(",") if part.strip())
+
+
+@router.get("/rules")
+async def rules(here: Session) -> Response:
+    """The settings, as chosen or by default."""
+    return await _page(here, _current(here.shop), wrong=())
+
+
+@router.post("/rules")
+async def save(here: Session, form: Posted) -> Response:
+    """Change what differs; a wrong value changes nothing."""
+    current, typed = _current(here.shop), _typed(form)
+    changed = {key: text for key, text in typed.items() if text != current[key]}
+    wrong = [key for key, text in changed.items() if text and not _readable(key, text)]
+    if wrong:
+        return await _page(here, {**current, **typed}, wrong=wrong)
+    if changed:
+        await change_rules(here.pages.act(), here.shop, changed)
+    return here.go("rules", "rules_saved" if changed else "rules_same", len(changed))
+
+
+def _readable(key: str, text: str) -> bool:
+    try:
+        RULES[key].parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _current(shop: Shop) -> dict[str, str]:
+    """Every setting as its control holds it; empty where nobody chose and the shop's facts decide."""
+    texts = {}
+    for key, rule in RULES.items():
+        value = shop.rules.get(key)
+        texts[key] = as_text(value) or ""
+        if value is not None and key == "uphance.orders_from":
+            texts[key] = f"{datetime.fromisoformat(value).astimezone(PRAGUE):%Y-%m-%dT%H:%M}"
+        if key not in shop.rules.chosen and rule.default in (None, {}):
+            texts[key] = ""
+    return texts
+
+
+def _typed(form: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What the form says, setting by setting; settings that it does not name are left alone."""
+    fields = {name: list(values) for name, values in form.items()}
+    kinds = {key: kind for group in GROUPS.values() for key, kind in group.items()}
+    typed = {}
+    for key, kind in kinds.items():
+        if key not in fields:
+            continue
+        if kind == "many":
+            typed[key] = ",".join(dict.fromkeys(part.strip() for part in fields[key] if part.strip()))
+        elif kind == "channels":
+            typed[key] = _channels(fields, key)
+        elif kind == "customer":
+            mode, number = one(fields, key), one(fields, f"{key}.number")
+            typed[key] = f"collective:{number}" if mode == "collective" else mode
+        else:
+            typed[key] = one(fields, key)
+    return typed
+
+
+def _channels(fields: dict[str, list[str]], key: str) -> str:
+    """The hidden field holds markets that the table does not show; the rest is one field per market."""
+    pairs = {}
+    for part in one(fields, key).split(","):
+        market, _, number = part.strip().rpartition(":")
+        if market:
+            pairs[market] = number
+    for name in fields:
+        market = name.removeprefix(f"{key}.")
+        if name != market:
+            pairs[market] = one(fields, name)
+    return ",".join(f"{market}:{number}" for market, number in pairs.items() if number)
+
+
+# --- the form -----------------------------------------------------------------------------------------------
+
+
+async def _page(here: Here, typed: Mapping[str, str], *, wrong: Sequence[str]) -> Response:
+    facts = Facts.model_validate(here.shop.facts or {})
+    uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
+    waiting = await waiting_for(here.pages.engine, here.shop.id)
+    groups = {
+        name: [
+            Control(
+                key=key,
+                kind=_kind(kind, options := _options(key, facts, uphance, here.texts), typed[key]),
+                typed=typed[key],
+                options=options,
+                markets=_markets(facts, uphance, typed[key]) if kind == "channels" else (),
+                wrong=key in wrong,
+                waiting=waiting.get(key, 0),
+            )
+            for key, kind in group.items()
+        ]
+        for name, group in GROUPS.items()
+    }
+    return here.page(
+        "rules",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
+        groups=groups,
+        wrong=len(wrong),
+        chosen=here.shop.rules.chosen,
+        others=_others(facts, typed["uphance.channels"]),
+    )
+
+
+def _kind(kind: str, options: tuple[Option, ...], typed: str) -> str:
+    """What nobody knows the values of is typed."""
+    known = {option.value for option in options}
+    if kind in {"choice", "many"} and (not options or not set(filter(None, typed.split(","))) <= known):
+        return "text"
+    return kind
+
+
+def _options(key: str, facts: Facts, uphance: ConnectionRow | None, texts: Texts) -> tuple[Option, ...]:
+    if key in _FIXED:
+        return tuple(Option(value, texts.get(f"ui.option.{key}.{value}")) for value in _FIXED[key])
+    match key:
+        case "upp.language":
+            return tuple(Option(language, language) for language in facts.currencies)
+        case "upp.pricelist":
+            return tuple(Option(name, name) for name in facts.pricelists)
+        case "uphance.order_statuses" | "shipments.status":
+            return tuple(Option(str(number), _status(facts, number, texts)) for number in facts.status_types)
+        case "uphance.season":
+            seasons = (uphance.facts.get("seasons") if uphance else None) or ()
+            return tuple(Option(str(season["id"]), str(season["name"])) for season in seasons)
+    return ()
+
+
+def _status(facts: Facts, number: int, texts: Texts) -> str:
+    names = facts.status_names.get(number, {})
+    return names.get(texts.language) or next(iter(names.values()), str(number))
+
+
+def _markets(facts: Facts, uphance: ConnectionRow | None, typed: str) -> tuple[Market, ...]:
+    channels = (uphance.facts.get("channels") if uphance else None) or ()
+    chosen = dict(part.rpartition(":")[::2] for part in typed.split(",") if ":" in part)
+    return tuple(
+        Market(
+            key=f"{language}/{currency}",
+            channels=tuple(
+                Option(str(channel["id"]), f"{channel['name']} ({channel['id']})")
+                for channel in channels
+                if channel["currency"] == currency
+            ),
+            chosen=chosen.get(f"{language}/{currency}", ""),
+        )
+        for language, currency in facts.currencies.items()
+    )
+
+
+def _others(facts: Facts, typed: str) -> str:
+    """Chosen markets that the shop does not have (any more): kept as they are."""
+    known = {f"{language}/{currency}" for language, currency in facts.currencies.items()}
+    return ",".join(part for part in typed.split(",") if part and part.rpartition(":")[0] not in known)

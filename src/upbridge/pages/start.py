@@ -1,0 +1,46 @@
+"""The start page: thanks, the steps to a working add-on, how far the first import is, what waits."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from upbridge.errors import NotFound
+from upbridge.pages.door import PageRoute, PagesHere, Session, impossible
+from upbridge.pages.sessions import Ended
+from upbridge.pages.words import live, problem_words
+from upbridge.texts import Texts
+
+router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
+
+#: Should the admin sandbox our frame, its origin is `null` and its own polling is a cross-origin request. Nothing
+#: is given away: there are no cookies, and whoever asks has to know the address, which is the secret.
+_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+
+
+@router.get("", include_in_schema=False)
+@router.get("/")
+async def start(here: Session) -> Response:
+    """The shop, the steps, the first import, what waits, what needs a person."""
+    view = await here.pages.views.start(here.shop.id)
+    return here.page(
+        "start",
+        view=view,
+        live=live(view, here.texts, now=here.pages.clock()),
+        problem=lambda one: problem_words(one, here.texts),
+        progress_url=f"{here.home}progress",
+    )
+
+
+@router.get("/progress")
+async def progress(session: str, pages: PagesHere) -> JSONResponse:
+    """The moving parts of the start page. A page that polls is nobody's activity: the session goes on ageing."""
+    visitor = Ended(None) if impossible(session) else await pages.sessions.enter(session, active=False)
+    gone = {"error": "gone", "detail": "the session has ended"}
+    if isinstance(visitor, Ended):
+        return JSONResponse(gone, HTTPStatus.GONE, headers=_ANY_ORIGIN)
+    try:
+        view = await pages.views.start(visitor.shop_id)
+    except NotFound:  # erased a moment ago
+        return JSONResponse(gone, HTTPStatus.GONE, headers=_ANY_ORIGIN)
+    return JSONResponse(live(view, Texts(visitor.language), now=pages.clock()), headers=_ANY_ORIGIN)

@@ -1,0 +1,39 @@
+"""API usage: gauge, the last 24 hours by purpose, when the import ends, whether packages would help."""
+
+from fastapi import APIRouter, Response
+
+from upbridge.budget.windows import Purpose
+from upbridge.pages.charts import columns, share
+from upbridge.pages.door import PageRoute, Session
+from upbridge.pages.views.usage import usage_of
+
+router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
+
+
+@router.get("/usage")
+async def usage(here: Session) -> Response:
+    """What the shop's API still allows and who used it."""
+    pages, now = here.pages, here.pages.clock()
+    outlook = await pages.ledger.outlook(here.shop.id)
+    view = await usage_of(
+        pages.engine,
+        here.shop.id,
+        outlook,
+        import_ends_at=await pages.views.import_ends_at(here.shop.id),
+        now=now,
+    )
+    stacked = [
+        (here.texts.hour(hour), {purpose.name.lower(): parts.get(purpose, 0) for purpose in Purpose})
+        for hour, parts in view.hours
+    ]
+    limits = outlook.limits
+    return here.page(
+        "usage",
+        view=view,
+        outlook=outlook,
+        chart=columns(stacked),
+        purposes=Purpose,
+        hour=here.texts.hour,
+        hour_share=share(limits.hour - outlook.hour_remaining, limits.hour) if limits else 0.0,
+        day_share=share(view.day_limit - outlook.day_remaining, view.day_limit),
+    )

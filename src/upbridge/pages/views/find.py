@@ -1,0 +1,272 @@
+"""Find: one thing's way through the bridge, from what is stored about it.
+
+Webhooks are kept for a few days, documents until they are delivered, links for good: the timeline says no more
+than that. Personal data is masked: of a document that waits, only fields that are known to be harmless are shown.
+"""
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.pages.views.start import OpenProblem
+from upbridge.schema import ShopId
+
+MOST = 20
+_DELIVERIES = 400
+_LARGEST = 100_000
+
+#: Fields of a document that say nothing about a person.
+_HARMLESS = frozenset(
+    {
+        "active",
+        "backorder",
+        "brand",
+        "code",
+        "currency",
+        "discount",
+        "ean",
+        "externalOrderId",
+        "externalProductId",
+        "groupId",
+        "items",
+        "lines",
+        "order_number",
+        "origin",
+        "price",
+        "price_with_vat",
+        "product_id",
+        "products",
+        "purchase_order_ref",
+        "quantity",
+        "sku",
+        "sku_id",
+        "status",
+        "status_id",
+        "stock",
+        "sum",
+        "title",
+        "total",
+        "totalGross",
+        "totalNet",
+        "variant_id",
+        "vat",
+    }
+)
+MASK = "•••"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A thing that answers a search: an order, or a variant of a product."""
+
+    kind: str
+    key: str
+    """The shop's number of the order, or of the product."""
+    name: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of a timeline: *what* is the last part of its text's key."""
+
+    at: datetime
+    what: str
+    system: str = "upgates"
+    detail: str = ""
+    until: datetime | None = None
+    body: str | None = None
+    problem: OpenProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything that is known of one thing, oldest first."""
+
+    hit: Hit
+    moments: tuple[Moment, ...] = field(default=())
+
+
+async def search(engine: AsyncEngine, shop_id: ShopId, wanted: str) -> tuple[Hit, ...]:
+    """Orders by number, variants by code or EAN, then by a part of their name."""
+    async with engine.connect() as connection:
+        return (*await _orders(connection, shop_id, wanted), *await _products(connection, shop_id, wanted))
+
+
+async def _orders(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT number FROM (
+              (SELECT parent AS number FROM links WHERE shop_id = :id AND target = ANY(:targets)
+                 AND kind = 'order' AND (parent = :wanted OR starts_with(parent, :wanted)) LIMIT :most)
+              UNION (SELECT parent FROM documents WHERE shop_id = :id AND kind = 'order'
+                 AND starts_with(parent, :wanted) LIMIT :most)
+              UNION (SELECT parent FROM problems WHERE shop_id = :id AND kind = 'order'
+                 AND starts_with(parent, :wanted) LIMIT :most)
+              UNION (SELECT key FROM changes WHERE shop_id = :id AND kind = 'order'
+                 AND starts_with(key, :wanted) LIMIT :most)
+              UNION (SELECT order_number FROM pieces WHERE shop_id = :id
+                 AND starts_with(order_number, :wanted) LIMIT :most)
+            ) found ORDER BY number <> :wanted, number LIMIT :most
+            """
+        ),
+        {"id": shop_id, "wanted": wanted, "most": MOST, "targets": ["upp", "uphance"]},
+    )
+    return [Hit("order", row.number, row.number) for row in rows if row.number]
+
+
+async def _products(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT product_id, code, title FROM items
+            WHERE shop_id = :id AND (lower(code) = lower(:wanted) OR ean = :wanted
+              OR position(lower(:wanted) IN lower(title)) > 0)
+            ORDER BY lower(code) IS DISTINCT FROM lower(:wanted), title, code LIMIT :most
+            """
+        ),
+        {"id": shop_id, "wanted": wanted, "most": MOST},
+    )
+    return [Hit("product", str(row.product_id), row.title or "", row.code) for row in rows]
+
+
+async def timeline(
+    engine: AsyncEngine, shop_id: ShopId, hit: Hit, *, open_body: Callable[[bytes], bytes]
+) -> Timeline:
+    """The way of *hit*, as far as it is stored."""
+    where = {"id": shop_id, "kind": hit.kind, "parent": hit.key}
+    async with engine.connect() as connection:
+        moments = [
+            *await _heard(connection, shop_id, hit),
+            *await _to_be_read(connection, where),
+            *await _to_be_sent(connection, where, open_body),
+            *await _sent(connection, where),
+            *await _problems(connection, where),
+        ]
+    return Timeline(hit, tuple(sorted(moments, key=lambda moment: moment.at)))
+
+
+async def _heard(connection: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT received_at, event, body FROM deliveries
+            WHERE shop_id = :id AND source = 'upgates' AND lower(event) LIKE :event
+              AND octet_length(body) < :largest
+            ORDER BY received_at DESC LIMIT :most
+            """
+        ),
+        {"id": shop_id, "event": f"{hit.kind}s.%", "largest": _LARGEST, "most": _DELIVERIES},
+    )
+    name = "order_number" if hit.kind == "order" else "product_id"
+    return [
+        Moment(row.received_at, "heard", detail=row.event)
+        for row in rows
+        if _names(json.loads(zlib.decompress(row.body)), f"{hit.kind}s", name, hit.key)
+    ]
+
+
+def _names(payload: Any, section: str, name: str, key: str) -> bool:
+    records = payload.get(section) if isinstance(payload, dict) else None
+    return isinstance(records, list) and any(
+        isinstance(record, dict) and str(record.get(name)) == key for record in records
+    )
+
+
+async def _to_be_read(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT hinted_at, due_at, origin FROM changes"
+            " WHERE shop_id = :id AND source = 'upgates' AND kind = :kind AND key = :parent"
+        ),
+        where,
+    )
+    return [Moment(row.hinted_at, f"hinted.{row.origin}", until=row.due_at) for row in rows]
+
+
+async def _to_be_sent(
+    connection: AsyncConnection, where: dict[str, Any], open_body: Callable[[bytes], bytes]
+) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT target, key, state, since, due_at, body FROM documents"
+            " WHERE shop_id = :id AND kind = :kind AND parent = :parent ORDER BY key LIMIT 20"
+        ),
+        where,
+    )
+    return [
+        Moment(
+            row.since,
+            row.state,
+            row.target,
+            detail=row.key if row.key != where["parent"] else "",
+            until=row.due_at if row.state == "waiting" else None,
+            body=masked(open_body(row.body)),
+        )
+        for row in rows
+    ]
+
+
+async def _sent(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT target, key, remote_id, state, updated_at FROM links"
+            " WHERE shop_id = :id AND kind = :kind AND parent = :parent ORDER BY updated_at LIMIT 40"
+        ),
+        where,
+    )
+    return [
+        Moment(
+            row.updated_at,
+            row.state if row.state in {"delivered", "by_hand"} else "attempted",
+            row.target,
+            detail=row.remote_id or row.key,
+        )
+        for row in rows
+    ]
+
+
+async def _problems(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT id, key, params, kind, entity, message, since, target, dismissed_at FROM problems"
+            " WHERE shop_id = :id AND kind = :kind AND parent = :parent ORDER BY id LIMIT 40"
+        ),
+        where,
+    )
+    moments = []
+    for row in rows.mappings():
+        names = ("id", "key", "params", "kind", "entity", "message", "since")
+        problem = OpenProblem(**{name: row[name] for name in names})
+        moments.append(Moment(row["since"], "problem", row["target"], problem=problem))
+        if row["dismissed_at"] is not None:
+            moments.append(Moment(row["dismissed_at"], "handled", row["target"]))
+    return moments
+
+
+def masked(body: bytes) -> str:
+    """A document for people: its shape, and the values of fields that say nothing about a person."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return MASK
+    return json.dumps(_masked(value, shown=False), ensure_ascii=False, indent=1)
+
+
+def _masked(value: Any, *, shown: bool) -> Any:
+    match value:
+        case dict():
+            return {key: _masked(item, shown=key in _HARMLESS) for key, item in value.items()}
+        case list():
+            return [_masked(item, shown=shown) for item in value]
+        case None | bool():
+            return value
+        case _:
+            return value if shown else MASK

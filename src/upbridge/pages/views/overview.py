@@ -1,0 +1,352 @@
+"""The overview: a light per flow, what waits, and every known order in exactly one box."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.budget.ledger import Ledger
+from upbridge.kit.clock import PRAGUE
+from upbridge.schema import ShopId
+from upbridge.shops.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.shops.shop import Shop, ShopState
+from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
+
+#: How far back the proof of completeness and the chart look.
+DAYS = 30
+#: How long "run now" rests after the safety net was cast (R54).
+REST = timedelta(minutes=10)
+
+
+class Light(StrEnum):
+    """How a flow is, as a traffic light says it; also the name of its colour."""
+
+    GOOD = "good"
+    BUSY = "busy"
+    WARN = "warn"
+    BAD = "bad"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowState:
+    """One flow: *reason* is the last part of the sentence's key, *count* and *at* belong into it, *next* is the
+    page where the reason can be changed."""
+
+    name: str
+    light: Light
+    reason: str
+    next: str | None = None
+    count: int = 0
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What waits in one place: *name* is the system's, *reading* from it or else sending to it."""
+
+    name: str
+    reading: bool
+    count: int
+    since: datetime | None
+    until: datetime | None
+    """Until when the other system, or our budget for it, wants us to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The orders of the last 30 days that we know of, each in exactly one box."""
+
+    system: str
+    delivered: int
+    waiting: int
+    held: int
+    parked: int
+
+    @property
+    def total(self) -> int:
+        """All boxes together."""
+        return self.delivered + self.waiting + self.held + self.parked
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """The safety net: when it may run again, what a run costs, what the last one found unannounced."""
+
+    running: bool
+    rests_until: datetime | None
+    cost: int
+    last_at: datetime | None
+    found: int
+    read: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether "run now" may be pressed."""
+        return not self.running and self.rests_until is None
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """Everything on the overview."""
+
+    flows: tuple[FlowState, ...]
+    waits: tuple[Wait, ...]
+    boxes: tuple[Boxes, ...]
+    known: int
+    """Known orders, counted on their own: every system's boxes have to add up to it."""
+    net: Net
+    days: tuple[tuple[date, int], ...]
+    """Orders delivered (for the last time) per day."""
+    announced: int
+    """Records that webhooks announced in the last seven days."""
+
+
+#: The flows: what they carry, to whom, and the setting that switches them; those of stock and shipments end in the
+#: shop itself.
+_FLOWS: tuple[tuple[str, str, str, str], ...] = (
+    ("product.upp", "upp", "product", "upp.send"),
+    ("order.upp", "upp", "order", "upp.send"),
+    ("order.uphance", "uphance", "order", "uphance.send_orders"),
+    ("stock.upgates", "uphance", "stock", "stock.write"),
+    ("shipment.upgates", "uphance", "shipment", "shipments.write"),
+)
+
+
+class Overviews:
+    """Reads the overview of one shop."""
+
+    def __init__(self, engine: AsyncEngine, connections: Connections, ledger: Ledger) -> None:
+        self._engine = engine
+        self._connections = connections
+        self._ledger = ledger
+
+    async def of(self, shop: Shop, now: datetime) -> OverviewView:
+        """The overview at *now*."""
+        rows = await self._connections.of(shop.id)
+        nets = await latest_runs(self._engine, shop.id, RunPurpose.SAFETY_NET)
+        imports = await latest_runs(self._engine, shop.id, RunPurpose.IMPORT)
+        importing = any(run.state is RunState.RUNNING for run in imports.values())
+        async with self._engine.connect() as connection:
+            counts = await _counts(connection, shop.id)
+            blocked = await _blocked(connection, shop.id, now)
+            ground = _Ground(shop, rows, counts, blocked, importing)
+            since = now - timedelta(days=DAYS)
+            return OverviewView(
+                flows=tuple(_flow(*flow, ground) for flow in _FLOWS),
+                waits=await _waits(connection, shop.id, blocked),
+                boxes=tuple([await _boxes(connection, shop.id, system, since) for system in sorted(rows)]),
+                known=await _known(connection, shop.id, since),
+                net=_net(shop, nets, now),
+                days=await _days(connection, shop.id, now),
+                announced=await _announced(connection, shop.id, now),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """What is known of one (target, kind)."""
+
+    waiting: int = 0
+    parked: int = 0
+    problems: int = 0
+    since: datetime | None = None
+    last_at: datetime | None = None
+
+
+async def _counts(connection: AsyncConnection, shop_id: ShopId) -> Mapping[tuple[str, str], _Count]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT target, kind, sum(waiting) AS waiting, sum(parked) AS parked, sum(problems) AS problems,
+              min(since) AS since, max(last_at) AS last_at
+            FROM (
+              SELECT target, kind, count(*) FILTER (WHERE state <> 'parked') AS waiting,
+                count(*) FILTER (WHERE state = 'parked') AS parked, 0 AS problems,
+                min(since) FILTER (WHERE state <> 'parked') AS since, NULL AS last_at
+              FROM documents WHERE shop_id = :id GROUP BY 1, 2
+              UNION ALL
+              SELECT target, kind, 0, 0, count(*), NULL, NULL
+              FROM problems WHERE shop_id = :id AND dismissed_at IS NULL GROUP BY 1, 2
+              UNION ALL
+              SELECT target, kind, 0, 0, 0, NULL, max(updated_at)
+              FROM links WHERE shop_id = :id AND hash IS NOT NULL GROUP BY 1, 2
+            ) parts GROUP BY 1, 2
+            """
+        ),
+        {"id": shop_id},
+    )
+    return {
+        (row["target"], "product" if row["kind"] == "variant" else row["kind"]): _Count(
+            int(row["waiting"]), int(row["parked"]), int(row["problems"]), row["since"], row["last_at"]
+        )
+        for row in rows.mappings()
+    }
+
+
+async def _blocked(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> Mapping[str, datetime]:
+    rows = await connection.execute(
+        text("SELECT lane, until FROM lanes WHERE shop_id = :id AND until > :now"), {"id": shop_id, "now": now}
+    )
+    return {row.lane: row.until for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the lights are judged by."""
+
+    shop: Shop
+    rows: Mapping[str, ConnectionRow]
+    counts: Mapping[tuple[str, str], _Count]
+    blocked: Mapping[str, datetime]
+    importing: bool
+
+
+def _flow(name: str, system: str, kind: str, setting: str, ground: _Ground) -> FlowState:
+    """The light of one flow. The first cause that stops it is its reason."""
+    row = ground.rows.get(system)
+    if ground.shop.state is not ShopState.ACTIVE:
+        return FlowState(name, Light.BAD, "stopped")
+    if row is None:
+        return FlowState(name, Light.OFF, "not_connected", "connections")
+    if row.state is not ConnectionState.CONNECTED:
+        return FlowState(name, Light.BAD, "broken", "connections")
+    if not ground.shop.rules.yes(setting):
+        return FlowState(name, Light.OFF, "switched_off", f"rules#{setting}")
+    return _moving(name, kind, ground)
+
+
+def _moving(name: str, kind: str, ground: _Ground) -> FlowState:
+    """The light of a flow that nobody has stopped."""
+    target = name.partition(".")[2]
+    count, until = ground.counts.get((target, kind), _Count()), ground.blocked.get(f"push:{target}")
+    troubles = max(count.problems, count.parked)
+    if troubles:
+        return FlowState(name, Light.WARN, "problems", "problems", troubles)
+    if until is not None:
+        return FlowState(name, Light.WARN, "blocked", None, count.waiting, until)
+    if count.waiting:
+        return FlowState(name, Light.BUSY, "sending", None, count.waiting, count.since)
+    if ground.importing and kind in {"product", "order"}:
+        return FlowState(name, Light.BUSY, "importing", "start")
+    if count.last_at is None:
+        return FlowState(name, Light.GOOD, "nothing_yet")
+    return FlowState(name, Light.GOOD, "delivered", None, 0, count.last_at)
+
+
+async def _waits(
+    connection: AsyncConnection, shop_id: ShopId, blocked: Mapping[str, datetime]
+) -> tuple[Wait, ...]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT source AS name, true AS reading, count(*) AS number, min(hinted_at) AS since
+            FROM changes WHERE shop_id = :id AND kind <> 'probe' GROUP BY source
+            UNION ALL
+            SELECT target, false, count(*), min(since) FROM documents
+            WHERE shop_id = :id AND state <> 'parked' GROUP BY target ORDER BY 2 DESC, 1
+            """
+        ),
+        {"id": shop_id},
+    )
+    return tuple(
+        Wait(
+            row.name,
+            row.reading,
+            int(row.number),
+            row.since,
+            blocked.get(f"{'pull' if row.reading else 'push'}:{row.name}"),
+        )
+        for row in rows
+    )
+
+
+#: An order is known if it was sent, waits, or stopped within the period. Upgates tells us the day of an order only
+#: while it is read, so the period is that of our own work.
+_KNOWN = """
+  SELECT parent AS number FROM links WHERE shop_id = :id AND kind = 'order' AND updated_at > :since
+  UNION SELECT parent FROM documents WHERE shop_id = :id AND kind = 'order'
+  UNION SELECT parent FROM problems WHERE shop_id = :id AND kind = 'order' AND dismissed_at IS NULL
+  UNION SELECT key FROM changes WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+  UNION SELECT order_number FROM pieces WHERE shop_id = :id AND ordered_at > :since
+"""
+
+
+async def _known(connection: AsyncConnection, shop_id: ShopId, since: datetime) -> int:
+    number = await connection.scalar(
+        text(f"SELECT count(*) FROM ({_KNOWN}) known WHERE number IS NOT NULL"),  # noqa: S608
+        {"id": shop_id, "since": since},
+    )
+    return int(number or 0)
+
+
+async def _boxes(connection: AsyncConnection, shop_id: ShopId, system: str, since: datetime) -> Boxes:
+    """Each known order's box for one system: the most urgent that fits."""
+    rows = await connection.execute(
+        text(
+            f"""
+            WITH known AS (SELECT number FROM ({_KNOWN}) every WHERE number IS NOT NULL),
+            stopped AS (
+              SELECT parent AS number FROM documents
+              WHERE shop_id = :id AND target = :system AND kind = 'order' AND state = 'parked'
+              UNION SELECT parent FROM problems
+              WHERE shop_id = :id AND target IN (:system, 'upgates') AND kind = 'order' AND dismissed_at IS NULL
+            ), underway AS (
+              SELECT parent AS number FROM documents
+              WHERE shop_id = :id AND target = :system AND kind = 'order' AND state <> 'parked'
+              UNION SELECT key FROM changes WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+            ), there AS (
+              SELECT DISTINCT parent AS number FROM links
+              WHERE shop_id = :id AND target = :system AND kind = 'order' AND state IN ('delivered', 'by_hand')
+            )
+            SELECT CASE WHEN s.number IS NOT NULL THEN 'parked' WHEN u.number IS NOT NULL THEN 'waiting'
+                        WHEN t.number IS NOT NULL THEN 'delivered' ELSE 'held' END AS box, count(*) AS number
+            FROM known k LEFT JOIN stopped s USING (number) LEFT JOIN underway u USING (number)
+              LEFT JOIN there t USING (number)
+            GROUP BY 1
+            """  # noqa: S608
+        ),
+        {"id": shop_id, "since": since, "system": system},
+    )
+    counted: dict[str, Any] = {row.box: int(row.number) for row in rows}
+    return Boxes(system, **{box: counted.get(box, 0) for box in ("delivered", "waiting", "held", "parked")})
+
+
+def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
+    rests = None if shop.reconciled_at is None else shop.reconciled_at + REST
+    return Net(
+        running=any(run.state is RunState.RUNNING for run in nets.values()),
+        rests_until=rests if rests is not None and rests > now else None,
+        cost=max(sum(run.pages or 1 for run in nets.values()), len(("order", "product"))),
+        last_at=shop.reconciled_at,
+        found=sum(run.found for run in nets.values()),
+        read=sum(run.done for run in nets.values()),
+    )
+
+
+async def _days(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> tuple[tuple[date, int], ...]:
+    today = now.astimezone(PRAGUE).date()
+    rows = await connection.execute(
+        text(
+            """
+            SELECT (updated_at AT TIME ZONE 'Europe/Prague')::date AS day, count(*) AS number FROM links
+            WHERE shop_id = :id AND kind = 'order' AND state = 'delivered' AND updated_at > :since GROUP BY 1
+            """
+        ),
+        {"id": shop_id, "since": now - timedelta(days=DAYS)},
+    )
+    counted = {row.day: int(row.number) for row in rows}
+    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    return tuple((day, counted.get(day, 0)) for day in days)
+
+
+async def _announced(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> int:
+    number = await connection.scalar(
+        text("SELECT sum(records) FROM deliveries WHERE shop_id = :id AND received_at > :since"),
+        {"id": shop_id, "since": now - timedelta(days=7)},
+    )
+    return int(number or 0)
