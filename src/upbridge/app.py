@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 
 import httpx
 import structlog
@@ -14,13 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from upbridge import __version__, health
-from upbridge.background import create_service
+from upbridge.background import create_service, http_client
 from upbridge.db import Database, open_database
 from upbridge.errors import NotReady, UpbridgeError
 from upbridge.inbox import endpoints as inbox_endpoints
 from upbridge.inbox.addresses import UPHANCE_EVENT, load_addresses
 from upbridge.inbox.service import Inbox, inbox_engine
-from upbridge.jobs import create_jobs
 from upbridge.kit.clock import Clock, utc_now
 from upbridge.kit.sealed import Sealer
 from upbridge.lifecycle import endpoints as lifecycle_endpoints
@@ -28,7 +26,6 @@ from upbridge.lifecycle.keys import SignatureKeys
 from upbridge.lifecycle.service import LifecycleService
 from upbridge.pages import endpoints as pages_endpoints
 from upbridge.pages.service import Pages
-from upbridge.schema import ShopId
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
@@ -47,7 +44,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings, watch=True))
-            http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
+            http = await stack.enter_async_context(http_client(settings))
             await assemble(app, settings, database, http, clock=clock, port=port)
             stack.push_async_callback(app.state.inbox_engine.dispose)
             stack.push_async_callback(app.state.lifecycle.keys.close)
@@ -129,19 +126,14 @@ async def _load_addresses(
     while True:
         try:
             await app.state.inbox.warm_up()
-            jobs = create_jobs(database.conninfo)  # never opened: a sweep finds what a form leaves within a second
-            service = await create_service(settings, database, http, jobs, clock=clock, port=port)
-            app.state.service = replace(service, wake=_sweep_will)
+            # Wakes nobody: a sweep finds what a form leaves within a second.
+            app.state.service = await create_service(settings, database, http, clock=clock, port=port)
             app.state.addresses = await load_addresses(database.engine, Sealer(settings.keys()))
         except (DBAPIError, OSError) as error:
             log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
         else:
             return
-
-
-async def _sweep_will(_shop_id: ShopId, _lane: str) -> None:
-    """The web side wakes nobody."""
 
 
 def factory() -> FastAPI:

@@ -5,14 +5,12 @@ from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
-from procrastinate import App
 from sqlalchemy.exc import DBAPIError
 
 from upbridge.budget.ledger import Ledger
 from upbridge.db import Database, open_database, revision_of
 from upbridge.errors import NotReady
 from upbridge.inbox.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
-from upbridge.jobs import create_jobs, waker
 from upbridge.kit.clock import Clock, utc_now
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import HEAD, ShopId
@@ -37,12 +35,11 @@ async def create_service(
     settings: Settings,
     database: Database,
     http: httpx.AsyncClient,
-    jobs: App,
     *,
     clock: Clock = utc_now,
     port: int | None = None,
 ) -> Service:
-    """The collaborators of `sync`, wired. *jobs* has to be open."""
+    """The collaborators of `sync`, wired. Nobody is woken: the sweep of a worker finds what there is to do."""
     sealer = Sealer(settings.keys())
     addresses = await load_addresses(database.engine, sealer)
     origin = settings.public_origin(port)
@@ -60,7 +57,6 @@ async def create_service(
             ),
         },
         webhook_url=lambda shop_id, source, event: webhook_url(origin, addresses, shop_id, source, event),
-        wake=waker(jobs),
     )
 
 
@@ -79,16 +75,14 @@ def http_client(settings: Settings) -> httpx.AsyncClient:
 @asynccontextmanager
 async def running_service(
     settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int | None = None
-) -> AsyncIterator[tuple[Service, App, Database]]:
+) -> AsyncIterator[tuple[Service, Database]]:
     """The service with everything open that it needs; closed again at the end."""
     async with (
         open_database(settings, pool_size=pool_size, watch=watch) as database,
         http_client(settings) as http,
     ):
         await _need_schema(database)
-        jobs = create_jobs(database.conninfo)
-        async with jobs.open_async():
-            yield await create_service(settings, database, http, jobs, port=port), jobs, database
+        yield await create_service(settings, database, http, port=port), database
 
 
 async def _need_schema(database: Database) -> None:

@@ -38,7 +38,7 @@ async def opened() -> AsyncIterator[Service]:
     """The service, over a database whose schema is at head. Raises `NotReady` with what to do."""
     settings = load_settings()
     configure_logging(log_format(settings), level=30)
-    async with running_service(settings, pool_size=3) as (service, _jobs, _database):
+    async with running_service(settings, pool_size=3) as (service, _database):
         yield service
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,6 @@ import typer
 
 from upbridge.background import running_service
 from upbridge.cli.common import out, run_async
-from upbridge.jobs import run_worker
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.telemetry.logging import configure_logging
 
@@ -164,6 +164,8 @@ def worker(
 
     --port names the web side where UPBRIDGE_PUBLIC_URL is not set; by default where it last listened.
     """
+    from upbridge.jobs import create_jobs, run_worker, waker  # noqa: PLC0415
+
     settings = _settings()
 
     async def work() -> None:
@@ -171,16 +173,16 @@ def worker(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        async with running_service(settings, pool_size=concurrency * 3 + 4, watch=True, port=port) as (
-            service,
-            jobs,
-            _database,
-        ):
-            log.info("worker_started", concurrency=concurrency)
-            orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
-            await run_worker(jobs, service, concurrency=concurrency, stop=stop)
-            if orphaned is not None:
-                orphaned.cancel()
+        pool = concurrency * 3 + 4
+        async with running_service(settings, pool_size=pool, watch=True, port=port) as (service, database):
+            jobs = create_jobs(database.conninfo)
+            async with jobs.open_async():
+                log.info("worker_started", concurrency=concurrency)
+                orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
+                awake = replace(service, wake=waker(jobs))
+                await run_worker(jobs, awake, concurrency=concurrency, stop=stop)
+                if orphaned is not None:
+                    orphaned.cancel()
             log.info("worker_stopped")
 
     with _prepared(settings) if settings.embedded else contextlib.nullcontext():
