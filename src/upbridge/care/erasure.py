@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.schema import ShopId, metadata, shops
+from upbridge.schema import ShopId, failed_logins, metadata, shops
 
 
 async def erase_shop(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
@@ -11,7 +11,8 @@ async def erase_shop(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
     counts: dict[str, int] = {}
     async with engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):
-            if "shop_id" in table.c:
+            # Failed logins count against our address, whoever failed (R56): they only forget the shop.
+            if "shop_id" in table.c and table is not failed_logins:
                 result = await connection.execute(table.delete().where(table.c.shop_id == shop_id))
                 counts[table.name] = result.rowcount
         result = await connection.execute(shops.delete().where(shops.c.id == shop_id))

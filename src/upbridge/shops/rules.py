@@ -78,13 +78,18 @@ def _many(one: Callable[[str], T]) -> Callable[[str], list[T]]:
     return parse
 
 
+def _is_number(text: str) -> bool:
+    """Whether *text* is an id: digits as one types them (`²` is a digit for Python, and no number)."""
+    return text.isascii() and text.isdigit()
+
+
 def _channels(text: str) -> dict[str, int]:
     """`cs/CZK:6933,sk/EUR:7001` as {"cs/CZK": 6933, …}."""
     channels: dict[str, int] = {}
     for part in text.split(","):
         market, _, channel = part.strip().rpartition(":")
         language, _, currency = market.partition("/")
-        if not language or len(currency) != len("CZK") or not channel.isdigit():
+        if not language or len(currency) != len("CZK") or not _is_number(channel):
             raise _Wrong("language/currency:channel, e.g. cs/CZK:6933,sk/EUR:7001")
         channels[f"{language}/{currency.upper()}"] = int(channel)
     return channels
@@ -92,7 +97,7 @@ def _channels(text: str) -> dict[str, int]:
 
 def _customer_mode(text: str) -> str:
     mode, _, number = text.partition(":")
-    if text == "per_shopper" or (mode == "collective" and number.isdigit()):
+    if text == "per_shopper" or (mode == "collective" and _is_number(number)):
         return text
     raise _Wrong("per_shopper or collective:<customer id>")
 
