@@ -15,7 +15,7 @@ async def retry(service: Service, number: int) -> str:
     problem = await service.problems.get(number)
     if problem.key == GUARD:
         async with service.engine.begin() as connection:
-            passed = await stock.let_pass(connection, problem.shop_id)
+            passed = await stock.let_pass(connection, problem.shop_id, now=service.clock())
         await service.wake(problem.shop_id, f"push:{problem.target}")
         return f"{passed} numbers will be written to the shop"
     if problem.stage is Stage.PUSH:

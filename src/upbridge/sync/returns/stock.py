@@ -122,15 +122,15 @@ async def wrote(
     await changes.hint(connection, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, due_at=now)
 
 
-async def let_pass(connection: AsyncConnection, shop_id: ShopId) -> int:
+async def let_pass(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
     """A person says that the numbers which the guard holds are right; returns how many."""
     result = await connection.execute(
         text(
-            "UPDATE documents SET state = 'waiting', reason = NULL, attempts = 0, due_at = now()"
+            "UPDATE documents SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now"
             " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND state = 'parked'"
             " AND reason = :guard"
         ),
-        {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD},
+        {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD, "now": now},
     )
     await _close_guard(connection, shop_id)
     return int(result.rowcount)
