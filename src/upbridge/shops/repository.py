@@ -19,6 +19,7 @@ from upbridge.schema import ShopId
 from upbridge.shops.rules import Rules, change
 from upbridge.shops.shop import BY_OPERATOR, Credentials, Shop, ShopState
 
+_KEY_LENGTH = 40
 _COLUMNS = """id, key, token, state, reason, state_since, api_url, version, language, settings, facts, facts_at,
     subscribed_at, reconciled_at, probed_at, signed_at, installed_at, uninstalled_at"""
 
@@ -258,7 +259,7 @@ class Shops:
 def shop_key(api_url: str) -> str:
     """The first label of the address's host, as far as it makes a name."""
     label = (urlsplit(api_url).hostname or "").split(".", 1)[0].lower()
-    return re.sub(r"[^a-z0-9-]+", "-", label).strip("-") or "shop"
+    return re.sub(r"[^a-z0-9]+", "-", label)[:_KEY_LENGTH].strip("-") or "shop"
 
 
 def free_key(wanted: str, taken: set[str]) -> str:

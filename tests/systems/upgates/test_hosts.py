@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbridge.errors import BadRequest
-from upbridge.systems.upgates.hosts import HostPolicy, check_api_url, shop_key
+from upbridge.systems.upgates.hosts import HostPolicy, check_api_url
 
 HOSTS = ("*.upgates.com",)
 GOOD = "https://shop.admin.s24.upgates.com/api/v2"
@@ -149,17 +149,3 @@ def test_a_complaint_does_not_repeat_the_address() -> None:
         HostPolicy().check("https://user:hunter2@shop.upgates.com/api/v2")
 
     assert "hunter2" not in str(complaint.value)
-
-
-@pytest.mark.parametrize(
-    ("api_url", "key"),
-    [
-        (GOOD, "shop"),
-        ("https://Muj_Obchod-1.admin.s1.upgates.com/api/v2", "muj-obchod-1"),
-        ("http://127.0.0.1:9000/api/v2", "127"),
-        (f"https://{'a' * 63}.upgates.com/api/v2", "a" * 40),
-        ("https:///api/v2", "shop"),
-    ],
-)
-def test_a_shop_is_named_after_the_first_label(api_url: str, key: str) -> None:
-    assert shop_key(api_url) == key

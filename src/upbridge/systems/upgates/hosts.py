@@ -20,7 +20,6 @@ _LONGEST = 300
 _ALLOWED = re.compile(r"[A-Za-z0-9:/.\[\]_-]+")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_KEY_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +93,3 @@ def _matches(host: str, pattern: str) -> bool:
     if pattern.startswith("*."):
         return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
     return host == pattern
-
-
-def shop_key(api_url: str) -> str:
-    """The name of a shop over there: the first label of its host, letters, digits and dashes only.
-
-    Not unique (whoever stores it appends `-2`, `-3`); raises nothing, an address without a usable label gives
-    `shop`.
-    """
-    host = urlsplit(api_url).hostname or ""
-    slug = re.sub(r"[^a-z0-9]+", "-", host.split(".")[0].lower()).strip("-")
-    return slug[:_KEY_LENGTH].strip("-") or "shop"
