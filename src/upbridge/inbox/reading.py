@@ -19,6 +19,7 @@ MAX_RECORDS = 5_000
 MAX_BYTES = 4 * 1024 * 1024
 
 _LONGEST_KEY = 100
+_LONGEST_ID = 18
 _FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
 
 
@@ -45,7 +46,7 @@ class _Collector:
         for record in records:
             self.records += 1
             key = _key(record.get(name)) if isinstance(record, Mapping) else None
-            if key is None:
+            if key is None or (kind is not Kind.ORDER and not _is_id(key)):
                 self.unreadable += 1
             else:
                 self.keys.setdefault(kind, []).append(key)
@@ -82,9 +83,9 @@ def read_upgates(event: str, body: bytes) -> Hints:
 def read_uphance(body: bytes) -> Hints:
     """The hint in a delivery from Uphance: `{"event": …, <object>: {…}}`. The object is read again anyway."""
     payload = _object(body)
-    if not isinstance(payload.get("event"), str):
+    event = payload.get("event")
+    if not isinstance(event, str) or not event.isprintable():
         raise BadRequest("there is no event")
-    event = payload["event"]
     if event.startswith("pick_ticket"):
         ticket = payload.get("pick_ticket")
         key = _key(ticket.get("id")) if isinstance(ticket, Mapping) else None
@@ -116,6 +117,11 @@ def _key(value: Any) -> str | None:
         return None
     key = str(value).strip()
     return key if 0 < len(key) <= _LONGEST_KEY and key.isprintable() else None
+
+
+def _is_id(key: str) -> bool:
+    """Whether *key* is the number of a product or variant, and one that the database can hold."""
+    return key.isascii() and key.isdecimal() and len(key) <= _LONGEST_ID
 
 
 def events(names: Iterable[str]) -> list[str]:
