@@ -1,0 +1,75 @@
+"""Secret addresses: made for one shop, source and event, recognised without asking anybody."""
+
+import asyncio
+import base64
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.inbox.addresses import WebhookAddresses, load_addresses
+from upbridge.kit.sealed import BrokenSeal, Sealer
+from upbridge.schema import ShopId
+
+ADDRESSES = WebhookAddresses(b"k" * 32)
+SHOP = ShopId(UUID(int=7))
+TOKEN = ADDRESSES.token(SHOP, "upgates", "Orders.create")
+
+
+@given(number=st.uuids(), event=st.text(max_size=30))
+def test_a_token_names_its_shop(number: UUID, event: str) -> None:
+    token = ADDRESSES.token(ShopId(number), "upgates", event)
+
+    assert ADDRESSES.shop(token, "upgates", event) == number
+    assert len(token) == 48
+    assert token.isascii()
+
+
+@pytest.mark.parametrize(
+    ("source", "event"),
+    [("uphance", "Orders.create"), ("upgates", "Orders.update"), ("upgates", "orders.create"), ("", "")],
+)
+def test_a_token_is_good_for_one_source_and_event(source: str, event: str) -> None:
+    assert ADDRESSES.shop(TOKEN, source, event) is None
+
+
+def test_a_token_of_another_service_is_worth_nothing() -> None:
+    assert WebhookAddresses(b"x" * 32).shop(TOKEN, "upgates", "Orders.create") is None
+
+
+def test_a_token_cannot_be_turned_to_another_shop() -> None:
+    raw = base64.urlsafe_b64decode(TOKEN)
+    forged = base64.urlsafe_b64encode(uuid4().bytes + raw[16:]).decode()
+
+    assert ADDRESSES.shop(forged, "upgates", "Orders.create") is None
+
+
+@given(place=st.integers(0, 47), other=st.characters(min_codepoint=33, max_codepoint=0x2FFF))
+def test_one_wrong_character_is_enough(place: int, other: str) -> None:
+    forged = TOKEN[:place] + other + TOKEN[place + 1 :]
+
+    assert (ADDRESSES.shop(forged, "upgates", "Orders.create") is None) == (forged != TOKEN)
+
+
+@given(token=st.text(max_size=80))
+def test_any_text_is_no_token(token: str) -> None:
+    assert ADDRESSES.shop(token, "upgates", "Orders.create") is None
+
+
+def test_parts_of_a_name_do_not_run_into_each_other() -> None:
+    assert ADDRESSES.token(SHOP, "a", "bc") != ADDRESSES.token(SHOP, "ab", "c")
+
+
+async def test_every_process_reads_the_key_that_the_first_one_made(engine: AsyncEngine, sealer: Sealer) -> None:
+    loaded = await asyncio.gather(*(load_addresses(engine, sealer) for _ in range(5)))
+
+    assert {one.token(SHOP, "upgates", "x") for one in loaded} == {loaded[0].token(SHOP, "upgates", "x")}
+
+
+async def test_the_key_is_sealed(engine: AsyncEngine, sealer: Sealer) -> None:
+    await load_addresses(engine, sealer)
+
+    with pytest.raises(BrokenSeal):
+        await load_addresses(engine, Sealer(["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]))
