@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upbridge.errors import BadRequest, TooLarge
+from upbridge.kit.text import canonical
 from upbridge.sync.changes import Kind
 from upbridge.sync.returns import POLL
 
@@ -30,6 +31,8 @@ class Hints:
     keys: Mapping[Kind, list[str]]
     records: int
     unreadable: int = 0
+    kept: bytes | None = None
+    """What is kept of the body for diagnosis; None: all of it, because it holds no personal data."""
 
 
 @dataclass(slots=True)
@@ -86,11 +89,16 @@ def read_uphance(body: bytes) -> Hints:
     event = payload.get("event")
     if not isinstance(event, str) or not event.isprintable():
         raise BadRequest("there is no event")
+    hints: dict[Kind, list[str]] = {}
     if event.startswith("pick_ticket"):
         ticket = payload.get("pick_ticket")
         key = _key(ticket.get("id")) if isinstance(ticket, Mapping) else None
-        return Hints({Kind.PICK_TICKETS: [key if key is not None and key.isdecimal() else POLL]}, records=1)
-    return Hints({Kind.CATALOGUE: ["catalogue"]} if "product" in event else {}, records=1)
+        hints = {Kind.PICK_TICKETS: [key if key is not None and key.isdecimal() else POLL]}
+    elif "product" in event:
+        hints = {Kind.CATALOGUE: ["catalogue"]}
+    # Whole objects come in practice, with the names and addresses of people: those are not kept.
+    kept = {"event": event[:_LONGEST_KEY], "ids": [key for keys in hints.values() for key in keys]}
+    return Hints(hints, records=1, kept=canonical(kept))
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
