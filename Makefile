@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help setup demo play test check fix wheel lock clean chromium
+.PHONY: help setup demo play test check bench fix wheel lock clean chromium
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ check: .venv/.ready ## format, lint, types, schema against models, translations,
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python -m tests.project.check
+
+bench: .venv/.ready ## how fast the Upgates side is, in one run (ARGS=--json for machines)
+	@$(BIN)/python -m bench $(ARGS)
 
 fix: .venv/.ready ## format, and cure what the linter can cure by itself
 	@$(BIN)/ruff check --quiet --fix . || true

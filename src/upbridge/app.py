@@ -60,9 +60,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
         redoc_url=None,
         openapi_url=None,
     )
+    app.include_router(inbox_endpoints.router)  # first: routes are tried in this order
     app.include_router(health.router)
     app.include_router(lifecycle_endpoints.router)
-    app.include_router(inbox_endpoints.router)
     app.include_router(pages_endpoints.router)
     app.add_exception_handler(UpbridgeError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)

@@ -56,4 +56,4 @@ def digest(value: str | bytes) -> bytes:
 
 def mac(key: bytes, *parts: str) -> bytes:
     """HMAC-SHA-256 over *parts*, each closed by a zero byte so that no two lists collide."""
-    return hmac.new(key, b"".join(part.encode() + b"\0" for part in parts), hashlib.sha256).digest()
+    return hmac.digest(key, b"".join(part.encode() + b"\0" for part in parts), "sha256")

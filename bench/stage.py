@@ -1,0 +1,151 @@
+"""Where the measurements happen: the real processes, a real shop in the sandbox, and the bare receiver beside."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bench.bare import TABLE
+from upbridge.db import Database, open_database
+from upbridge.demo.processes import Failed, House, free_port, free_range, house
+from upbridge.inbox.addresses import WebhookAddresses, load_addresses
+from upbridge.kit.sealed import Sealer
+from upbridge.schema import ShopId
+from upbridge.settings import load_settings
+
+TOP = Path(__file__).parents[1]
+SHOP = "demo"
+QUIET_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class Stage:
+    """Running processes and what is needed to call them."""
+
+    house: House
+    database: Database
+    addresses: WebhookAddresses
+    shop_id: ShopId
+    bare_port: int
+    products: list[int] = field(default_factory=list)
+    orders: list[str] = field(default_factory=list)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """Connections to the database that everything here shares."""
+        return self.database.engine
+
+    def path(self, event: str) -> str:
+        """The webhook address of the shop for *event*."""
+        return f"/webhooks/upgates/{event}/{self.addresses.token(self.shop_id, 'upgates', event)}"
+
+    async def value(self, query: str, **values: Any) -> Any:
+        """One value from the database."""
+        async with self.engine.connect() as connection:
+            return await connection.scalar(text(query), {"shop": self.shop_id, **values})
+
+    async def run(self, statement: str) -> None:
+        """One statement outside a transaction."""
+        async with self.engine.connect() as plain:
+            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text(statement))
+
+    async def calls(self) -> int:
+        """Calls of the shop's API so far, the life cycle's aside."""
+        return int(
+            await self.value(
+                "SELECT COALESCE(sum(count), 0) FROM calls WHERE shop_id = :shop AND purpose <> 'lifecycle'"
+            )
+        )
+
+    async def quiet(self) -> None:
+        """Until nothing waits to be read or sent."""
+        deadline = time.monotonic() + QUIET_SECONDS
+        still = 0
+        while still < 3:  # noqa: PLR2004 - a run that ends may start another one
+            if time.monotonic() > deadline:
+                raise Failed("the worker did not come to rest")
+            self.house.check()
+            left = await self.value(
+                "SELECT (SELECT count(*) FROM changes) + (SELECT count(*) FROM documents WHERE state <> 'parked')"
+            )
+            still = 0 if left else still + 1
+            await asyncio.sleep(0.3)
+
+    async def connect(self) -> None:
+        """Connect the shop to Upp.ai, and wait for the first import."""
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            shop = (await client.get(f"{self.house.addresses['admin']}/control/shops/{SHOP}")).json()
+        upp = shop["credentials"]["upp"]
+        await asyncio.to_thread(
+            self.house.run,
+            *("shops", "connect", str(self.shop_id), "upp", "--client-id", upp["client_id"]),
+            stdin=upp["secret"],
+        )
+        await self.quiet()
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(text("SELECT DISTINCT product_id FROM items ORDER BY 1"))
+            self.products = [row.product_id for row in rows]
+            rows = await connection.execute(text("SELECT DISTINCT key FROM links WHERE kind = 'order' ORDER BY 1"))
+            self.orders = [row.key for row in rows]
+
+
+@contextlib.asynccontextmanager
+async def stage(directory: Path, *, products: int, orders: int) -> AsyncIterator[Stage]:
+    """The sandbox with an activated shop, a web side, the bare receiver on the same Postgres; no worker yet."""
+    with house(directory, free_port()) as running:
+        running.start_sandbox(
+            port=free_range(20_000 + 5 * secrets.randbelow(4000)),
+            products=products,
+            orders=orders,
+            clock_factor=100.0,
+        )
+        running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
+        await asyncio.to_thread(running.wait_for_sandbox)
+        await asyncio.to_thread(running.wait_ready)
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            address = f"{running.addresses['admin']}/control/shops/{SHOP}/activate"
+            answer = (await client.post(address, json={})).json()
+        if not answer["activated"]:
+            raise Failed(f"the activation failed: {answer}")
+        os.environ.update(running.settings())  # the keys of this house are ours as well
+        async with open_database(load_settings(), pool_size=20) as database:
+            addresses = await load_addresses(database.engine, Sealer(load_settings().keys()))
+            async with database.engine.begin() as connection:
+                await connection.execute(text(TABLE))
+                shop_id = ShopId(await connection.scalar(text("SELECT id FROM shops")))
+            async with _bare(database.conninfo) as port:
+                yield Stage(running, database, addresses, shop_id, port)
+
+
+@contextlib.asynccontextmanager
+async def _bare(conninfo: str) -> AsyncIterator[int]:
+    """The bare receiver's port, as long as the block lasts."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "uvicorn", "bench.bare:app", "--port", str(port)),
+        *("--no-access-log", "--log-level", "warning"),
+        cwd=TOP,
+        env={**os.environ, "BENCH_DATABASE": conninfo},
+    )
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                break
+            await asyncio.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()

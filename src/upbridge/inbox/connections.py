@@ -1,0 +1,81 @@
+"""The inbox's own connections: one statement, one round trip, one commit.
+
+SQLAlchemy's pool begins, commits and rolls back around each statement; here a statement commits by itself. Why
+that is worth a pool of our own: docs/decisions/0008.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, LiteralString, TypeAlias
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+_SIZE = 8
+
+_Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
+
+
+class InboxPool:
+    """At most eight connections, opened when they are needed; what a statement leaves in disorder is closed."""
+
+    def __init__(self, conninfo: str, *, statement_seconds: float) -> None:
+        self._conninfo = conninfo
+        self._options = f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC"
+        self._idle: list[_Connection] = []
+        self._free = asyncio.Semaphore(_SIZE)
+        self._closed = False
+
+    async def value(self, query: LiteralString, values: Mapping[str, Any]) -> Any:
+        """Run *query*, committed when this returns; its one value. Raises `psycopg.Error` or `OSError`.
+
+        A connection that turns out to be dead is replaced and the query run again: it may run twice.
+        """
+        async with self._free:
+            while self._idle:  # the one used last is used next: the others may sleep
+                connection = self._idle.pop()
+                try:
+                    return await self._ask(connection, query, values)
+                except psycopg.OperationalError:
+                    if not connection.broken:  # a server that lives said no
+                        raise
+                    await self._clear()  # where one was cut, the others were too
+                finally:
+                    await self._keep(connection)
+            connection = await self._open()
+            try:
+                return await self._ask(connection, query, values)
+            finally:
+                await self._keep(connection)
+
+    async def _ask(self, connection: _Connection, query: LiteralString, values: Mapping[str, Any]) -> Any:
+        cursor = await connection.execute(query, values, prepare=True)
+        row = await cursor.fetchone()
+        return None if row is None else row[0]
+
+    async def _keep(self, connection: _Connection) -> None:
+        """Put a connection that is at rest aside for the next; close any other."""
+        if connection.info.transaction_status is TransactionStatus.IDLE and not self._closed:
+            self._idle.append(connection)
+        else:
+            await connection.close()
+
+    async def _open(self) -> _Connection:
+        return await psycopg.AsyncConnection.connect(
+            self._conninfo,
+            autocommit=True,
+            connect_timeout=2,
+            tcp_user_timeout=5000,  # milliseconds until a vanished server frees its slot
+            options=self._options,
+            application_name="inbox",
+        )
+
+    async def dispose(self) -> None:
+        """Close what is open, and each connection that is in use when its statement has ended."""
+        self._closed = True
+        await self._clear()
+
+    async def _clear(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
