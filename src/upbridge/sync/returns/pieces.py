@@ -7,7 +7,6 @@ query over `pieces` and `links`. There is nothing personal in a row.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,9 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.schema import ShopId
 from upbridge.systems.delivery import Shopfront
 from upbridge.systems.trade import LineType, Order, OrderLine
-
-KEPT = timedelta(days=90)
-"""An order that Uphance has not heard of for so long is nobody's reservation any more."""
 
 _GOODS = frozenset({LineType.PRODUCT, LineType.SET_PART, LineType.GIFT})
 _OFF = frozenset({"Canceled", "HomecreditCanceled"})
@@ -103,19 +99,19 @@ async def open_pieces(
     return await _by_item(connection, shop_id, found)
 
 
-async def prune(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
-    """Forget the orders that Uphance counts by itself, and those that nobody has sent for too long."""
+async def prune(connection: AsyncConnection, shop_id: ShopId) -> None:
+    """Forget the orders that Uphance counts by itself. Those that nobody ever sends go after 90 days
+    (`care.retention`): an order that Uphance has not heard of for so long is nobody's reservation any more."""
     await connection.execute(
         text(
             f"""
-            DELETE FROM pieces p WHERE p.shop_id = :shop_id AND (
-              p.ordered_at < :before
-              OR EXISTS (SELECT FROM links l WHERE {_KNOWN} AND NOT ({_DRAFT}))
+            DELETE FROM pieces p WHERE p.shop_id = :shop_id
+              AND EXISTS (SELECT FROM links l WHERE {_KNOWN} AND NOT ({_DRAFT}))
               AND NOT EXISTS (SELECT FROM documents d WHERE d.shop_id = p.shop_id AND d.target = 'uphance'
-                AND d.kind = 'order' AND d.key = p.order_number))
+                AND d.kind = 'order' AND d.key = p.order_number)
             """  # noqa: S608 - constants
         ),
-        {"shop_id": shop_id, "before": now - KEPT},
+        {"shop_id": shop_id},
     )
 
 

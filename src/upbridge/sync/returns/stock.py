@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 TARGET = "upgates"
 _PAUSE = timedelta(minutes=1)
 _EXAMPLES = 10
+_PORTION = 2_000
 
 _QUANTITIES = {
     "available_to_sell_from_stock": "available_from_stock",
@@ -60,6 +61,7 @@ async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Compare all matched SKUs with what the shop shows, and queue what differs."""
     row = (await service.connected(shop)).get("uphance")
     async with service.engine.begin() as connection:
+        await pieces.prune(connection, shop.id)
         if row is None or not shop.rules.yes("stock.write"):
             await _stop(connection, shop.id)
             await changes.done(connection, shop.id, "uphance", chunk)
@@ -69,7 +71,6 @@ async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
             until = service.clock() + _PAUSE
             await changes.postpone(connection, shop.id, "uphance", chunk, until=until)
             return
-        await pieces.prune(connection, shop.id, now=service.clock())
         planned = await _plan(connection, shop)
         held = await _queue(service, connection, shop, planned)
         await _report_unmatched(connection, shop.id)
@@ -190,6 +191,9 @@ async def _plan(connection: AsyncConnection, shop: Shop) -> Plan:
     )
     # A number that the shop does not track, or that a variant inherits, is left alone: writing one would change
     # what it means. A code that two variants share names neither.
+    await connection.execute(
+        text("SET LOCAL cursor_tuple_fraction = 1")
+    )  # all rows are wanted, not the first soon
     levels = await connection.stream(
         text(
             f"""
@@ -203,9 +207,11 @@ async def _plan(connection: AsyncConnection, shop: Shop) -> Plan:
             """  # noqa: S608 - names of columns from a table above
         ),
         {"shop_id": shop.id},
+        execution_options={"yield_per": _PORTION},
     )
-    async for row in levels:
-        comparison.see(Level(row.key, row.code, row.shown, row.quantity, row.sku_id))
+    async for rows in levels.partitions():
+        for row in rows:
+            comparison.see(Level(*row))
     return comparison.plan()
 
 
