@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help setup demo play test check bench fix wheel lock clean chromium
+.PHONY: help setup demo play test screenshots check bench fix wheel lock clean chromium
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C
 
 test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+screenshots: .venv/.ready chromium ## pictures of every page for the documents, into docs/screenshots
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: .venv/.ready ## format, lint, types, schema against models, translations, documents
 	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted; try: make fix'; exit 1; }

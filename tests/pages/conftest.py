@@ -1,7 +1,7 @@
 """The pages over a real database, and a browser without cookies."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import httpx
@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
+from upbridge.budget.ledger import Ledger
 from upbridge.kit.sealed import Sealer
 from upbridge.pages import endpoints
 from upbridge.pages.service import Pages
@@ -17,6 +18,7 @@ from upbridge.schema import ShopId
 from upbridge.settings import Settings
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
+from upbridge.sync.service import Service
 
 ORIGIN = "https://upbridge.example"
 
@@ -44,8 +46,42 @@ def connections(engine: AsyncEngine, sealer: Sealer) -> Connections:
     return Connections(engine, sealer)
 
 
+@dataclass
+class Remote:
+    """The systems that forms call: each path answers what a test put there, else 401."""
+
+    answers: dict[str, httpx.Response] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        """One call."""
+        self.asked.append(f"{request.method} {request.url.path}")
+        return self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
+
+
 @pytest.fixture
-def pages(engine: AsyncEngine, sealer: Sealer, connections: Connections, watch: Watch) -> Pages:
+def remote() -> Remote:
+    return Remote()
+
+
+@pytest.fixture
+async def service(engine: AsyncEngine, sealer: Sealer, watch: Watch, remote: Remote) -> AsyncIterator[Service]:
+    """What forms call, over simulated systems."""
+    async with httpx.AsyncClient(transport=httpx.MockTransport(remote.handle)) as http:
+        yield Service(
+            settings=Settings(_env_file=None, public_url=ORIGIN),
+            engine=engine,
+            sealer=sealer,
+            clock=lambda: watch.now,
+            http=http,
+            ledger=Ledger(engine, lambda: watch.now),
+            targets={},
+            webhook_url=lambda shop_id, source, event: f"{ORIGIN}/webhooks/{source}/{shop_id}",
+        )
+
+
+@pytest.fixture
+def pages(engine: AsyncEngine, sealer: Sealer, connections: Connections, watch: Watch, service: Service) -> Pages:
     settings = Settings(
         _env_file=None,
         public_url=ORIGIN,
@@ -59,6 +95,8 @@ def pages(engine: AsyncEngine, sealer: Sealer, connections: Connections, watch: 
         shops=Shops(engine, sealer),
         connections=connections,
         clock=lambda: watch.now,
+        act=lambda: service,
+        uphance_address=lambda shop_id: f"{ORIGIN}/webhooks/uphance/{shop_id}",
     )
 
 

@@ -25,7 +25,7 @@ async def problems(here: Session) -> Response:
     return here.page(
         "problems",
         groups=groups,
-        number=sum(group.count for group in groups),
+        total=sum(group.count for group in groups),
         cures=CURES,
         no_retry=NO_RETRY,
         listed=LISTED,

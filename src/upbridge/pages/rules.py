@@ -42,7 +42,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "language": {"upp.language": "choice", "upp.variant_titles": "yes_no"},
     "stock": {
-        "stock.write": "yes_no",
+        "stock.write": "decide",
         "stock.quantity": "choice",
         "stock.drafts_reserve": "yes_no",
         "stock.safety": "number",
@@ -133,14 +133,15 @@ def _readable(key: str, text: str) -> bool:
 
 
 def _current(shop: Shop) -> dict[str, str]:
-    """Every setting as its control holds it; empty where nobody chose and the shop's facts decide."""
+    """Every setting as its control holds it; empty where nobody chose and the shop's facts decide. Whether stock
+    is written has to be decided by somebody: "no" is not the same as nothing yet."""
     texts = {}
     for key, rule in RULES.items():
         value = shop.rules.get(key)
         texts[key] = as_text(value) or ""
         if value is not None and key == "uphance.orders_from":
             texts[key] = f"{datetime.fromisoformat(value).astimezone(PRAGUE):%Y-%m-%dT%H:%M}"
-        if key not in shop.rules.chosen and rule.default in (None, {}):
+        if key not in shop.rules.chosen and (rule.default in (None, {}) or key == "stock.write"):
             texts[key] = ""
     return texts
 

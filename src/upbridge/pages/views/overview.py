@@ -167,13 +167,13 @@ async def _counts(connection: AsyncConnection, shop_id: ShopId) -> Mapping[tuple
             FROM (
               SELECT target, kind, count(*) FILTER (WHERE state <> 'parked') AS waiting,
                 count(*) FILTER (WHERE state = 'parked') AS parked, 0 AS problems,
-                min(since) FILTER (WHERE state <> 'parked') AS since, NULL AS last_at
+                min(since) FILTER (WHERE state <> 'parked') AS since, CAST(NULL AS timestamptz) AS last_at
               FROM documents WHERE shop_id = :id GROUP BY 1, 2
               UNION ALL
-              SELECT target, kind, 0, 0, count(*), NULL, NULL
+              SELECT target, kind, 0, 0, count(*), CAST(NULL AS timestamptz), CAST(NULL AS timestamptz)
               FROM problems WHERE shop_id = :id AND dismissed_at IS NULL GROUP BY 1, 2
               UNION ALL
-              SELECT target, kind, 0, 0, 0, NULL, max(updated_at)
+              SELECT target, kind, 0, 0, 0, CAST(NULL AS timestamptz), max(updated_at)
               FROM links WHERE shop_id = :id AND hash IS NOT NULL GROUP BY 1, 2
             ) parts GROUP BY 1, 2
             """

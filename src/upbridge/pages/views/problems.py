@@ -25,6 +25,11 @@ class Group:
     since: datetime
     shown: tuple[OpenProblem, ...]
 
+    @property
+    def same(self) -> bool:
+        """Whether one sentence says it for all of them."""
+        return self.count > 1 and all(one.params == self.shown[0].params for one in self.shown)
+
 
 #: Where a cause is cured: the page and the place on it. What is not here is cured in the shop or in Uphance.
 CURES: Mapping[str, str] = {

@@ -1,0 +1,35 @@
+"""One stage for all browser tests, a fresh browser for each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from playwright.sync_api import BrowserContext
+
+from tests.browser.stage import Stage, chromium, stage
+from tests.conftest import KEY, url_of
+
+
+@pytest.fixture(scope="session")
+def stage_database(postgres: str, template: str) -> str:
+    """The address of the stage's own migrated database."""
+    name = f"stage_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    return url_of(postgres, name)
+
+
+@pytest.fixture(scope="session")
+def theatre(stage_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The stage, up once for all browser tests."""
+    with stage(tmp_path_factory.mktemp("stage"), database_url=stage_database, encryption_key=KEY) as up:
+        yield up
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[BrowserContext]:
+    """A fresh Chromium."""
+    with chromium(tmp_path / "profile") as context:
+        yield context

@@ -1,0 +1,161 @@
+"""The stage: simulated systems, web and worker as processes, and Debian's Chromium that blocks foreign cookies.
+
+The admin is visited as `localhost`, the add-on's frame is `127.0.0.1`: two sites, so that everything in the frame
+is a third party to the browser, as it is in the real admin.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import BrowserContext, FrameLocator, Page, sync_playwright
+
+from upbridge.demo.processes import House, free_port, free_range, house
+
+SHOP = "demo"
+PLACES = ("", "overview", "connections", "rules", "problems", "find", "products", "usage")
+_FIRST_PORT = 21_000
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--test-third-party-cookie-phaseout",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that runs."""
+
+    house: House
+
+    @property
+    def admin(self) -> str:
+        """The simulated administration, on another site than the add-on."""
+        return self.house.addresses["admin"].replace("127.0.0.1", "localhost")
+
+    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One call of the simulated systems' control API."""
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            answer = client.request(
+                method, f"{self.house.addresses['admin']}/control{path}", json=body or {}
+            ).raise_for_status()
+        return answer.json()
+
+    def credentials(self, shop: str = SHOP) -> dict[str, dict[str, Any]]:
+        """How to connect the counterparts of *shop*."""
+        found: dict[str, dict[str, Any]] = self.control("GET", f"/shops/{shop}")["credentials"]
+        return found
+
+
+@contextlib.contextmanager
+def stage(
+    directory: Path,
+    *,
+    database_url: str | None = None,
+    encryption_key: str = "",
+    products: int = 30,
+    orders: int = 20,
+) -> Iterator[Stage]:
+    """The stage is up as long as the block lasts; without a *database_url* it brings a Postgres of its own."""
+    with house(directory, free_port()) as built:
+        built.start_sandbox(port=free_range(_FIRST_PORT), products=products, orders=orders, clock_factor=20)
+        foreign = built.addresses["admin"].replace("127.0.0.1", "localhost")
+        built.environment["UPBRIDGE_FRAME_ANCESTORS"] = f"{built.addresses['admin']},{foreign}"
+        built.environment["UPBRIDGE_SUPPORT_EMAIL"] = "help@upbridge.example"
+        built.environment["UPBRIDGE_SUPPORT_PHONE"] = "+420 123 456 789"
+        if database_url is not None:
+            built.environment["UPBRIDGE_DATABASE_URL"] = database_url
+            built.environment["UPBRIDGE_ENCRYPTION_KEYS"] = encryption_key
+        built.start("up", "up", "--port", str(built.web_port))
+        built.wait_for_sandbox()
+        built.wait_ready()
+        yield Stage(built)
+
+
+@contextlib.contextmanager
+def chromium(profile: Path, *, width: int = 1280, height: int = 800) -> Iterator[BrowserContext]:
+    """A fresh Chromium that gives third parties no cookies. Fails where there is none."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if program is None:
+        raise AssertionError("the browser tests need Chromium; on Debian: apt install chromium")
+    (profile / "Default").mkdir(parents=True)
+    blocked = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
+    (profile / "Default" / "Preferences").write_text(json.dumps(blocked))
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=program,
+            headless=True,
+            args=list(_ARGUMENTS),
+            viewport={"width": width, "height": height},
+        )
+        context.set_default_timeout(15_000)
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+# --- what a person does -------------------------------------------------------------------------------------
+
+
+def open_addon(page: Page, stage_: Stage, shop: str = SHOP) -> FrameLocator:
+    """Activate the add-on if it is not, open it, return its frame."""
+    page.goto(f"{stage_.admin}/shops/{shop}")
+    if not page.get_by_role("button", name="Open", exact=True).count():
+        page.get_by_role("button", name="Activate").click()
+    page.get_by_role("button", name="Open", exact=True).click()
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("heading", level=1).wait_for()
+    return frame
+
+
+def address_of(page: Page) -> str:
+    """The address of the session in the page's frame: the start page's."""
+    path = next(frame.url for frame in page.frames if "/ui/s/" in frame.url)
+    head, _, rest = path.partition("/ui/s/")
+    return f"{head}/ui/s/{rest.partition('/')[0]}/"
+
+
+def connect(frame: FrameLocator, stage_: Stage, shop: str = SHOP) -> None:
+    """Connect both systems on the Connections page, in English."""
+    known = stage_.credentials(shop)
+    go(frame, "Connections")
+    frame.get_by_label("Client ID").fill(known["upp"]["client_id"])
+    frame.get_by_label("Client secret").fill(known["upp"]["secret"])
+    frame.locator("form[action$='connections/upp'] button").click()
+    frame.get_by_role("status").wait_for()
+    uphance = known["uphance"]
+    frame.get_by_label("E-mail").fill(uphance["email"])
+    frame.get_by_label("Password").fill(uphance["password"])
+    frame.locator("form[action$='connections/uphance'] button").click()
+    frame.get_by_label("Organisation").select_option(str(uphance["organisation"]))
+    frame.get_by_label("Password").fill(uphance["password"])
+    frame.locator("form[action$='connections/uphance'] button").click()
+    frame.locator("[role=status]", has_text="Uphance").wait_for()
+
+
+def go(frame: FrameLocator, name: str) -> None:
+    """To a page of the navigation."""
+    frame.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+    frame.locator("nav a[aria-current=page]", has_text=name).wait_for()
+
+
+def until(look: Callable[[], bool], page: Page, *, seconds: float = 25) -> None:
+    """Look again and again, as a person reloads, until it is so."""
+    for _ in range(int(seconds * 4)):
+        if look():
+            return
+        page.wait_for_timeout(250)
+    raise AssertionError("it did not come to that")
