@@ -21,7 +21,6 @@ BOUNDED = {
     "links": "one row a thing over there",
     "items": "one row a variant",
     "skus": "one row an SKU",
-    "pieces": "one row a thing that is reserved",
     "budgets": "one row a shop",
     "secrets": "a handful",
     "samples": "retired by telemetry.gauges",

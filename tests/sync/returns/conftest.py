@@ -264,10 +264,10 @@ class Town:
 
 @pytest.fixture
 async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> AsyncIterator[Town]:
-    """A shop of 40 products that has read its catalogue and is connected to Uphance, and to nothing else."""
+    """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
     world = World(signature_token="sig", addon_url=None)
     world.addresses = Addresses(*[API] * 5)
-    origin = open_shop(world, Plan(name="demo", products=40, orders=0))
+    origin = open_shop(world, Plan(name="demo", products=20, orders=0))
     origin.active = True
     origin.adopt(origin.new_access(), world.now())
     assert origin.access is not None
