@@ -117,24 +117,35 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":
+        complaints = [
+            f"{name}: {wrong}"
+            for name in ("public_url", "signature_key_url", "upp_url", "uphance_url")
+            if (wrong := self._wrong_with(getattr(self, name)))
+        ]
         if self.database_url is not None and not self.encryption_keys:
-            raise ValueError("encryption_keys: required with UPBRIDGE_DATABASE_URL")
+            complaints.append("encryption_keys: required with UPBRIDGE_DATABASE_URL")
         if self.database_url is not None and self.public_url is None:
-            raise ValueError("public_url: required with UPBRIDGE_DATABASE_URL")
-        for name in ("public_url", "signature_key_url", "upp_url", "uphance_url"):
-            url = getattr(self, name)
-            if url is not None:
-                self._check_url(name, url)
+            complaints.append("public_url: required with UPBRIDGE_DATABASE_URL")
+        if complaints:
+            raise ValueError("\n".join(complaints))
         return self
 
-    def _check_url(self, name: str, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"{name}: not an absolute http(s) address")
+    def _wrong_with(self, url: str | None) -> str | None:
+        """What is wrong with the address of a system; None if nothing is."""
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:  # brackets that do not close, a port that is no number
+            good = False
+        if not good:
+            return "not an absolute http(s) address"
         if parts.username or parts.password:
-            raise ValueError(f"{name}: must not hold credentials")
+            return "must not hold credentials"
         if parts.scheme == "http" and not self.allow_insecure:
-            raise ValueError(f"{name}: must be https (UPBRIDGE_ALLOW_INSECURE=1 is for sandbox and tests)")
+            return "must be https (UPBRIDGE_ALLOW_INSECURE=1 is for sandbox and tests)"
+        return None
 
     @property
     def embedded(self) -> bool:
@@ -194,17 +205,35 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise BadSettings("\n".join(sorted({_complaint(item) for item in error.errors()}))) from None
+        complaints = _complaints(error)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f".env: cannot be read ({type(error).__name__})") from None
+    if complaints:  # with the wrong ones out of the way the others are looked at together, too
+        try:
+            Settings(**{**overrides, **{name: Settings.model_fields[name].default for name, _ in complaints}})
+        except ValidationError as error:
+            known = {name for name, _ in complaints}
+            complaints |= {(name, message) for name, message in _complaints(error) if name not in known}
+    raise BadSettings("\n".join(sorted(_line(name, message) for name, message in complaints)))
 
 
-def _complaint(item: Any) -> str:
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if item["loc"]:
-        name = str(item["loc"][0])
-    else:
-        name, _, message = message.partition(": ")
-    example = EXAMPLES.get(name.lower())
-    line = f"{PREFIX}{name.upper().removeprefix(PREFIX)}: {message}"
+def _complaints(error: ValidationError) -> set[tuple[str, str]]:
+    """Name of the setting, and what is wrong with it."""
+    found = set()
+    for item in error.errors():
+        message = str(item["msg"]).removeprefix("Value error, ")
+        if item["loc"]:
+            found.add((str(item["loc"][0]).lower().removeprefix(PREFIX.lower()), message))
+            continue
+        for line in message.splitlines():
+            name, _, wrong = line.partition(": ")
+            found.add((name, wrong))
+    return found
+
+
+def _line(name: str, message: str) -> str:
+    example = EXAMPLES.get(name)
+    line = f"{PREFIX}{name.upper()}: {message}"
     return f"{line} (example: {example})" if example else line
 
 

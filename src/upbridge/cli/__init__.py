@@ -12,6 +12,7 @@ from upbridge import __version__
 from upbridge.cli import people, run, shops, tools
 from upbridge.cli.common import console_error
 from upbridge.errors import BadSettings, UpbridgeError
+from upbridge.kit.sealed import BrokenSeal
 
 app = typer.Typer(
     name="upbridge",
@@ -48,6 +49,9 @@ def main() -> None:
     except BadSettings as error:
         for line in str(error).splitlines():
             console_error(line)
+        sys.exit(2)
+    except BrokenSeal:
+        console_error("UPBRIDGE_ENCRYPTION_KEYS: none of these keys opens a secret that is stored")
         sys.exit(2)
     except UpbridgeError as error:
         console_error(str(error))

@@ -1,0 +1,160 @@
+"""docs/cli.md shows what the commands print: every field, no other."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from tests.cli.conftest import Books, Program
+from upbridge.cli import app
+from upbridge.shops.rules import RULES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+_SECTION = re.compile(r"^### `upbridge ([^`]+)`\n(.*?)(?=^### |\Z)", re.MULTILINE | re.DOTALL)
+_EXAMPLE = re.compile(r"```json\n(.*?)```", re.DOTALL)
+
+SECTIONS = {match[1]: match[2] for match in _SECTION.finditer(PAGE)}
+
+
+def example(command: str) -> Any:
+    """The document that the page shows for a command."""
+    found = _EXAMPLE.search(SECTIONS[command])
+    assert found is not None
+    return json.loads(found[1])
+
+
+def shape(value: Any) -> Any:
+    """Fields and kinds of a document; a null says nothing."""
+    match value:
+        case dict():
+            return {key: shape(item) for key, item in value.items()}
+        case list():
+            return [shape(value[0])] if value else []
+        case None:
+            return None
+        case bool():
+            return bool
+        case int() | float():
+            return float
+        case _:
+            return type(value)
+
+
+def differences(shown: Any, printed: Any, where: str = "") -> Iterator[str]:
+    """What the page shows differently than the command prints it."""
+    match shown, printed:
+        case (None, _) | (_, None) | ([], list()) | (list(), []):
+            return
+        case dict(), dict():
+            for key in sorted(shown.keys() ^ printed.keys()):
+                yield f"{where}.{key} is only {'shown' if key in shown else 'printed'}"
+            for key in shown.keys() & printed.keys():
+                yield from differences(shown[key], printed[key], f"{where}.{key}")
+        case [one], [other]:
+            yield from differences(one, other, f"{where}[]")
+        case _ if shown != printed:
+            yield f"{where} is shown as {shown} and printed as {printed}"
+
+
+def compare(command: str, printed: Any) -> None:
+    assert [*differences(shape(example(command)), shape(printed))] == []
+
+
+def without_settings(document: dict[str, Any]) -> dict[str, Any]:
+    """The page shows some settings, the command prints all."""
+    settings = document.get("settings", document)
+    assert settings.keys() == RULES.keys()
+    shown = example("shops settings SHOP --json")
+    assert [*differences(shape(shown), shape({key: settings[key] for key in shown}))] == []
+    return {**document, "settings": {key: settings[key] for key in shown}}
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every command and its words."""
+    if not hasattr(command, "commands"):
+        yield " ".join(path), command
+        return
+    for name, one in command.commands.items():
+        yield from commands(one, (*path, name))
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+def test_every_command_that_prints_json_has_its_section() -> None:
+    speaking = {name for name, one in ALL.items() if any("--json" in parameter.opts for parameter in one.params)}
+    described = {next(name for name in ALL if section.startswith(name)) for section in SECTIONS}
+
+    assert speaking == described
+
+
+def test_lists_and_shops(program: Program, books: Books) -> None:
+    books.everything()
+
+    compare("shops list --json", program("shops", "list", "--json").json)
+    compare("shops show SHOP --json", without_settings(program("shops", "show", "garde", "--json").json))
+    compare("problems list --json", program("problems", "list", "--json").json)
+    compare("changes list --json", program("changes", "list", "--json").json)
+    compare("outbox list --json", program("outbox", "list", "--json").json)
+
+
+def test_runs(program: Program, books: Books) -> None:
+    books.everything()
+
+    started = program("shops", "import", "garde", "--json").json
+    reconciled = program("shops", "reconcile", "garde", "--json").json
+
+    compare("shops show SHOP --json", without_settings(started))
+    found = {"found": reconciled.pop("found")}
+    compare("shops reconcile SHOP --json", found)
+    compare("shops show SHOP --json", without_settings(reconciled))
+
+
+def test_budget_and_settings(program: Program, books: Books) -> None:
+    books.shop()
+    program("shops", "settings", "garde", "budget.tariff=platinum")
+
+    compare("shops budget SHOP --json", program("shops", "budget", "garde", "--json").json)
+    without_settings(program("shops", "settings", "garde", "--json").json)
+
+
+def test_what_needs_no_shop(program: Program) -> None:
+    compare("accesses --json", program("accesses", "--json").json)
+    assert program("accesses", "--format", "json").out == program("accesses", "--json").out
+    numbers = ("--products", "1200", "--orders-per-day", "40", "--product-changes-per-day", "300")
+    compare("plan --json", program("plan", "--tariff", "gold", *numbers, "--json").json)
+
+
+def test_the_lists_that_the_contract_names(program: Program, books: Books) -> None:
+    books.everything()
+    [shop] = program("shops", "list", "--json").json
+    [problem] = program("problems", "list", "--json").json
+
+    assert {
+        "id",
+        "key",
+        "token",
+        "name",
+        "state",
+        "api_url",
+        "version",
+        "installed_at",
+        "connections",
+    } <= shop.keys()
+    shown = program("shops", "show", "garde", "--json").json
+    assert {"settings", "imports", "waiting", "uphance_webhook_url"} <= shown.keys()
+    assert all({"total", "done", "state"} <= one.keys() for one in shown["imports"].values())
+    assert problem.keys() == {"id", "shop", "key", "target", "kind", "entity", "message", "since"}
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_command_explains_itself(program: Program, name: str) -> None:
+    ended = program(*name.split(), "--help")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert f" {name} " in " ".join(ended.out.split())
+    assert ALL[name].help

@@ -1,0 +1,144 @@
+"""The program as a whole: exit codes, one line per failure, never a traceback."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Books, Program
+from upbridge import __version__
+from upbridge.schema import HEAD
+
+ANOTHER_KEY = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="
+
+
+def test_the_version(program: Program) -> None:
+    ended = program("--version")
+
+    assert (ended.code, ended.out) == (0, f"{__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["no-such-command"],
+        ["shops", "no-such-command"],
+        ["shops", "show"],
+        ["shops", "list", "--no-such-option"],
+        ["serve", "--port", "0"],
+        ["worker", "--concurrency", "many"],
+        ["accesses", "--format", "xml"],
+        ["plan", "--tariff", "gold"],
+    ],
+)
+def test_wrong_usage_ends_with_two(program: Program, words: list[str]) -> None:
+    ended = program(*words)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "Traceback" not in ended.err
+
+
+def test_a_tariff_that_cannot_be_bought_is_wrong_usage(program: Program) -> None:
+    numbers = ("--products", "1", "--orders-per-day", "1", "--product-changes-per-day", "1")
+
+    assert program("plan", "--tariff", "wood", *numbers).code == 2
+
+
+def test_wrong_settings_are_a_line_each(program: Program, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("UPBRIDGE_COALESCE_SECONDS", "soon")
+    environment.setenv("UPBRIDGE_LOG_FORMAT", "xml")
+    environment.delenv("UPBRIDGE_PUBLIC_URL")
+
+    for words in (["shops", "list"], ["doctor"], ["migrate"], ["serve"], ["worker"], ["up"]):
+        ended = program(*words)
+        assert (ended.code, ended.out) == (2, "")
+        assert [line.split(":")[1].strip() for line in ended.err.splitlines()] == [
+            "UPBRIDGE_COALESCE_SECONDS",
+            "UPBRIDGE_LOG_FORMAT",
+            "UPBRIDGE_PUBLIC_URL",
+        ]
+
+
+def test_a_database_that_is_not_there_is_one_line(program: Program, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("UPBRIDGE_DATABASE_URL", "postgresql://someone:hush@127.0.0.1:1/none")
+
+    for words in (["shops", "list"], ["migrate"]):
+        ended = program(*words)
+        assert (ended.code, ended.out) == (1, "")
+        assert "Traceback" not in ended.err
+        assert "hush" not in ended.err
+
+
+def test_a_schema_that_is_not_there_says_what_to_do(program: Program, books: Books) -> None:
+    books.run("UPDATE alembic_version SET version_num = '0001'")
+    try:
+        ended = program("shops", "list")
+    finally:
+        books.run("UPDATE alembic_version SET version_num = %s", HEAD)
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "run `upbridge migrate` first" in ended.err
+
+
+def test_a_key_that_does_not_fit_is_one_line(
+    program: Program, books: Books, environment: pytest.MonkeyPatch
+) -> None:
+    books.shop()
+    assert program("shops", "list").code == 0
+    environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", ANOTHER_KEY)
+
+    ended = program("shops", "list")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("error: UPBRIDGE_ENCRYPTION_KEYS: ")
+    assert ANOTHER_KEY not in ended.err
+
+
+def test_keys_are_rotated(program: Program, books: Books, environment: pytest.MonkeyPatch) -> None:
+    books.shop()
+    program("shops", "list")
+    environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", f"{ANOTHER_KEY},{os.environ['UPBRIDGE_ENCRYPTION_KEYS']}")
+    assert "1 shops.api_key" in program("keys", "rotate").out
+
+    environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", ANOTHER_KEY)
+    assert program("shops", "list").code == 0
+
+
+def test_migrating_again_is_harmless(program: Program) -> None:
+    ended = program("migrate")
+
+    assert ended.code == 0
+    assert f"schema at {HEAD}" in ended.out
+
+
+def test_the_accesses_are_a_table_for_the_form(program: Program) -> None:
+    out = program("accesses").out
+
+    assert "| GET " in out or "GET" in out
+    assert "/webhooks/events" in out
+    [orders] = [
+        row
+        for row in program("accesses", "--json").json
+        if (row["method"], row["path"]) == ("GET", "/api/v2/orders")
+    ]
+    assert orders.keys() == {
+        "section",
+        "method",
+        "path",
+        "frequency",
+        "repetitions",
+        "webhook",
+        "description",
+    }
+
+
+def test_a_file_of_costs_that_is_wrong_names_its_lines(program: Program, books: Books, tmp_path: Path) -> None:
+    books.everything()
+    file = tmp_path / "cpa.csv"
+    file.write_text("date,cpa\n2026-11-01,30\nyesterday,1\n")
+
+    ended = program("cpa", "upload", "garde", str(file), "--discriminator", "d")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "3" in ended.err
+    assert program("cpa", "upload", "garde", "/no/such/file", "--discriminator", "d").code == 2

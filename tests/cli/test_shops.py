@@ -1,0 +1,257 @@
+"""`upbridge shops …`: what an operator does to a shop, and what a mistake costs (nothing)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Books, Ended, Program
+from upbridge.sandbox import Sandbox
+
+
+def failed(ended: Ended, code: int = 1) -> str:
+    """The one line of a failure."""
+    assert (ended.code, ended.out) == (code, ""), ended
+    assert "Traceback" not in ended.err
+    return ended.err
+
+
+# --- looking --------------------------------------------------------------------------------------------------
+
+
+def test_no_shops_are_an_empty_list(program: Program) -> None:
+    assert program("shops", "list", "--json").json == []
+    assert "No shop" in program("shops", "list").out
+
+
+def test_a_shop_answers_to_its_three_names(program: Program, books: Books) -> None:
+    number = books.shop()
+
+    shown = [program("shops", "show", name, "--json").json["id"] for name in (number, "garde", "token-of-garde")]
+
+    assert shown == [number] * 3
+
+
+def test_a_shop_that_is_not_there_is_one_line(program: Program) -> None:
+    for words in (["show"], ["budget"], ["settings"], ["suspend"], ["erase", "--yes"], ["import"]):
+        line = failed(program("shops", words[0], "nobody", *words[1:]))
+        assert line == "error: no shop is called nobody\n"
+
+
+def test_tables_for_people_say_the_same(program: Program, books: Books) -> None:
+    books.everything()
+
+    assert "garde" in program("shops", "list").out
+    shown = program("shops", "show", "garde").out
+    assert "https://upbridge.example/webhooks/uphance/" in shown
+    assert "3 of 9, running" in shown
+    assert "OBJ-1" in program("changes", "list").out
+    assert "OBJ-1" in program("outbox", "list").out
+    assert "product: no price" in program("problems", "list").out
+    assert "hour" in program("shops", "budget", "garde").out
+
+
+def test_the_lists_can_be_of_one_shop(program: Program, books: Books) -> None:
+    books.everything("garde")
+    books.everything("other")
+
+    for list_ in ("problems", "changes", "outbox"):
+        assert [row["shop"] for row in program(list_, "list", "--json").json] == ["garde", "other"]
+        assert [row["shop"] for row in program(list_, "list", "other", "--json").json] == ["other"]
+        assert [row["shop"] for row in program(list_, "list", "--shop", "garde", "--json").json] == ["garde"]
+
+
+def test_no_secret_is_ever_printed(program: Program, books: Books) -> None:
+    books.everything()
+
+    for words in (["shops", "list"], ["shops", "show", "garde"], ["outbox", "list"]):
+        assert "api-key" not in program(*words).out + program(*words, "--json").out
+
+
+# --- settings -------------------------------------------------------------------------------------------------
+
+
+def test_settings_are_changed_together_or_not_at_all(program: Program, books: Books) -> None:
+    books.shop()
+
+    line = failed(program("shops", "settings", "garde", "upp.sku_from=ean", "upp.order_days=many", "no.such=1"))
+
+    assert "upp.order_days: 'many' is not a whole number" in line
+    assert "no.such: there is no such setting" in line
+    assert program("shops", "settings", "garde", "--json").json["upp.sku_from"] == "code"
+
+
+def test_a_setting_goes_back_to_its_default(program: Program, books: Books) -> None:
+    books.shop()
+    assert program("shops", "settings", "garde", "upp.sku_from=ean", "--json").json["upp.sku_from"] == "ean"
+
+    assert program("shops", "settings", "garde", "upp.sku_from=", "--json").json["upp.sku_from"] == "code"
+
+
+def test_a_change_prints_what_was_changed(program: Program, books: Books) -> None:
+    books.shop()
+
+    out = program("shops", "settings", "garde", "upp.order_days=7").out
+
+    assert "upp.order_days" in out
+    assert "upp.sku_from" not in out
+
+
+def test_a_setting_without_a_value_is_wrong_usage(program: Program, books: Books) -> None:
+    books.shop()
+
+    assert "KEY=VALUE" in failed(program("shops", "settings", "garde", "upp.sku_from"), 2)
+
+
+# --- connecting -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(sandbox: Sandbox, environment: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A shop with counterparts in the simulated systems; how to log in to them."""
+    environment.setenv("UPBRIDGE_ALLOW_INSECURE", "1")
+    environment.setenv("UPBRIDGE_UPP_URL", sandbox.addresses.upp)
+    environment.setenv("UPBRIDGE_UPHANCE_URL", sandbox.addresses.uphance)
+    shops = asyncio.run(sandbox.control("GET", "/shops"))["shops"]
+    if not shops:
+        asyncio.run(sandbox.control("POST", "/shops", {"name": "garde", "products": 5, "orders": 2}))
+    found: dict[str, Any] = asyncio.run(sandbox.control("GET", "/shops/garde"))["credentials"]
+    return found
+
+
+def test_upp_is_connected_with_a_secret_from_standard_input(
+    program: Program, books: Books, elsewhere: dict[str, Any]
+) -> None:
+    books.shop()
+    upp = elsewhere["upp"]
+
+    ended = program(
+        "shops",
+        "connect",
+        "garde",
+        "upp",
+        "--client-id",
+        upp["client_id"],
+        "--json",
+        stdin=upp["secret"] + "\n",
+    )
+
+    assert ended.code == 0, ended
+    assert ended.json == {"system": "upp", "state": "connected", "account": upp["client_id"], "prefix": ""}
+    assert upp["secret"] not in ended.out + ended.err
+    [shown] = program("shops", "list", "--json").json
+    assert [one["system"] for one in shown["connections"]] == ["upp"]
+    assert [kind for (kind,) in books.run("SELECT kind FROM runs ORDER BY kind")] == ["order", "product"]
+
+
+def test_a_wrong_secret_is_refused_and_nothing_is_stored(
+    program: Program, books: Books, elsewhere: dict[str, Any]
+) -> None:
+    books.shop()
+
+    line = failed(
+        program(
+            "shops",
+            "connect",
+            "garde",
+            "upp",
+            "--client-id",
+            elsewhere["upp"]["client_id"],
+            stdin="not-the-secret\n",
+        )
+    )
+
+    assert "not-the-secret" not in line
+    assert books.run("SELECT FROM connections") == []
+
+
+def test_uphance_is_connected_with_a_password_from_standard_input(
+    program: Program, books: Books, elsewhere: dict[str, Any]
+) -> None:
+    books.shop()
+    uphance = elsewhere["uphance"]
+    words = ("shops", "connect", "garde", "uphance", "--email", uphance["email"])
+
+    several = failed(program(*words, stdin=uphance["password"] + "\n"))
+    assert "choose an organisation of this login" in several
+    ended = program(*words, "--organisation", str(uphance["organisation"]), stdin=uphance["password"] + "\n")
+
+    assert ended.code == 0, ended
+    assert "uphance is connected" in ended.out
+    [(secret, tokens)] = books.run("SELECT secret, tokens FROM connections WHERE system = 'uphance'")
+    assert secret is None
+    assert uphance["password"].encode() not in bytes(tokens)
+
+
+def test_nothing_on_standard_input_is_a_failure(program: Program, books: Books) -> None:
+    books.shop()
+
+    assert "standard input" in failed(program("shops", "connect", "garde", "upp", "--client-id", "x"))
+
+
+@pytest.mark.parametrize("words", [["upp"], ["uphance"], ["sap", "--client-id", "x"]])
+def test_what_connecting_needs_is_said(program: Program, books: Books, words: list[str]) -> None:
+    books.shop()
+
+    failed(program("shops", "connect", "garde", *words, stdin="secret\n"), 2)
+
+
+def test_a_connection_is_forgotten_once(program: Program, books: Books) -> None:
+    books.everything()
+
+    assert program("shops", "disconnect", "garde", "upp").code == 0
+    assert "not connected" in failed(program("shops", "disconnect", "garde", "upp"))
+
+
+# --- states ---------------------------------------------------------------------------------------------------
+
+
+def test_suspending_and_resuming(program: Program, books: Books) -> None:
+    books.shop()
+
+    assert program("shops", "suspend", "garde").out == "garde is suspended.\n"
+    assert "nothing to do" in failed(program("shops", "suspend", "garde"))
+    assert program("shops", "show", "garde", "--json").json["state"] == "suspended"
+    assert program("shops", "resume", "garde").out == "garde goes on.\n"
+    assert "nothing to do" in failed(program("shops", "resume", "garde"))
+
+
+def test_an_import_needs_a_connection(program: Program, books: Books) -> None:
+    books.shop()
+
+    assert "connect` first" in failed(program("shops", "import", "garde"))
+
+
+def test_erasing_asks(program: Program, books: Books) -> None:
+    books.everything()
+
+    declined = program("shops", "erase", "garde", stdin="n\n")
+
+    assert declined.code == 1
+    assert len(program("shops", "list", "--json").json) == 1
+    assert program("shops", "erase", "garde", stdin="y\n").code == 0
+    assert program("shops", "list", "--json").json == []
+
+
+def test_erasing_with_yes_does_not_ask_and_says_what_went(program: Program, books: Books) -> None:
+    books.everything()
+
+    out = program("shops", "erase", "garde", "--yes").out
+
+    assert out.startswith("garde is erased: ")
+    assert "1 shops" in out
+    assert "1 documents" in out
+
+
+# --- problems -------------------------------------------------------------------------------------------------
+
+
+def test_a_problem_is_tried_again_and_closed(program: Program, books: Books) -> None:
+    number = str(books.problem(books.shop()))
+
+    assert "read again" in program("problems", "retry", number).out
+    assert "is closed" in program("problems", "dismiss", number).out
+    assert program("problems", "list", "--json").json == []
+    for cure in ("retry", "dismiss"):
+        assert failed(program("problems", cure, number)) == f"error: there is no open problem {number}\n"
+    failed(program("problems", "retry", "twelve"), 2)
