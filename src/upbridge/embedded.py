@@ -41,9 +41,17 @@ class EmbeddedPostgres:
         self._server: PostgresServer | None = None
 
     def start(self) -> str:
-        """Start the server or join the running one; returns its libpq address."""
-        self._home.mkdir(parents=True, exist_ok=True)
-        self._alive = (self._home / "postgres.users").open("ab")
+        """Start the server or join the running one; returns its libpq address.
+
+        Raises `NotReady` if it stays down, or if the data directory cannot be written to.
+        """
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            self._alive = (self._home / "postgres.users").open("ab")
+        except OSError as error:
+            raise NotReady(
+                f"{self._home} cannot be written to ({error.strerror}), see UPBRIDGE_DATA_DIR"
+            ) from error
         fcntl.flock(self._alive, fcntl.LOCK_SH)
         return self.revive()
 
