@@ -35,12 +35,13 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What the demo knows of its day: sizes at the first import, what was lost, how much changed."""
+    """What the demo knows of its day: sizes at the first import, what was lost, changed, shipped."""
 
     products: int
     orders: int
     changed: tuple[int, int]
     lost_deletes: bool
+    tickets: int
     window: float
 
     @property
@@ -69,7 +70,11 @@ def needed_calls(calls: list[Json], deliveries: list[Json], day: Day) -> Bound:
         "announced orders": _batches(deliveries, "Orders", day.window),
         "safety net": 1 + sum(max(1, pages(count)) for count in day.changed),
         "search for deleted products": 1 + (pages(day.products) if day.lost_deletes else 0),
-        "written back": sum(pages(call["items"]) for call in upgates if call["operation"] == "PUT /api/v2/orders"),
+        "stock and statuses written back": sum(
+            pages(sum(call["items"] for call in upgates if call["operation"] == operation))
+            for operation in ("PUT /api/v2/products", "PUT /api/v2/orders")
+        ),
+        "notes in histories": day.tickets,
     }
     return Bound(parts, len(upgates), dict(operations))
 

@@ -17,7 +17,7 @@ from upbridge.budget.windows import Purpose
 from upbridge.schema import ShopId
 from upbridge.shops.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.shops.shop import Shop
-from upbridge.sync import changes, outbox
+from upbridge.sync import changes, lanes, outbox
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.returns import pieces
 from upbridge.sync.returns.numbers import GUARD, KIND, Comparison, Level, Plan, Waiting, needs_a_person
@@ -27,7 +27,7 @@ from upbridge.systems.delivery import Delivered, Document
 log = structlog.get_logger(__name__)
 
 TARGET = "upgates"
-_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(minutes=1)
 _EXAMPLES = 10
 _PORTION = 2_000
 
@@ -68,7 +68,7 @@ async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
             return
         if (why := await _too_early(connection, shop.id, chunk)) is not None:
             log.info("stock_waits", shop_id=str(shop.id), reason=why)
-            until = service.clock() + _PAUSE
+            until = service.clock() + min(lanes.pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
             await changes.postpone(connection, shop.id, "uphance", chunk, until=until)
             return
         planned = await _plan(connection, shop)
