@@ -115,7 +115,7 @@ async def rules(here: Session) -> Response:
 async def save(here: Session, form: Posted) -> Response:
     """Change what differs; a wrong value changes nothing."""
     current, typed = _current(here.shop), _typed(form)
-    changed = {key: text for key, text in typed.items() if text != current[key]}
+    changed = {key: text for key, text in typed.items() if not _same(key, text, current[key])}
     wrong = [key for key, text in changed.items() if text and not _readable(key, text)]
     if wrong:
         return await _page(here, {**current, **typed}, wrong=wrong)
@@ -130,6 +130,13 @@ def _readable(key: str, text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _same(key: str, typed: str, current: str) -> bool:
+    """Whether both texts mean the same (a mapping may be spelled in another order)."""
+    if typed == current or not typed or not current or not _readable(key, typed):
+        return typed == current
+    return bool(RULES[key].parse(typed) == RULES[key].parse(current))
 
 
 def _current(shop: Shop) -> dict[str, str]:

@@ -1,0 +1,95 @@
+"""Find: one thing's way, and nothing about people."""
+
+import json
+import zlib
+from datetime import timedelta
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.pages.conftest import Enter
+from tests.pages.test_endpoints import EN, document, put
+from tests.pages.test_overview import link
+from tests.pages.test_problems import problem
+from tests.pages.test_products import item
+from upbridge.kit.sealed import Sealer
+from upbridge.pages.views.find import MASK, masked
+from upbridge.schema import ShopId
+
+
+def delivery(shop_id: ShopId, number: str) -> dict[str, object]:
+    body = zlib.compress(json.dumps({"orders": [{"order_number": number}]}).encode())
+    return {
+        "shop_id": shop_id,
+        "source": "upgates",
+        "event": "orders.create",
+        "records": 1,
+        "body": body,
+        "received_at": NOON - timedelta(minutes=1),
+    }
+
+
+async def test_an_order_s_way_is_one_timeline(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, sealer: Sealer
+) -> None:
+    shop_id, other = await make_shop(), await make_shop()
+    for owner, remote in ((shop_id, "remote-77"), (other, "not-ours")):
+        await put(engine, "deliveries", delivery(owner, "O-1"), delivery(owner, "O-2"))
+        await put(engine, "links", link(owner, "upp", "O-1", remote_id=remote))
+        body = sealer.seal(json.dumps({"order_number": "O-1", "email": "jana@example.com"}).encode())
+        await put(
+            engine, "documents", {**document(owner, "uphance", "O-1", "parked"), "body": body, "since": NOON}
+        )
+        await put(engine, "problems", problem(owner, "O-1"))
+
+    page = (await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text
+
+    heard = EN.get("ui.moment.heard", system="Upgates", detail="orders.create")
+    delivered = EN.get("ui.moment.delivered", system="Upp.ai", detail="remote-77")
+    assert page.count(heard) == 1
+    assert page.index(heard) < page.index(delivered)
+    assert EN.get("ui.moment.problem", system="Uphance") in page
+    assert "jana@example.com" not in page
+    assert MASK in page
+    assert "not-ours" not in page
+
+
+async def test_a_product_is_found_by_code_ean_and_a_part_of_its_name(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "items", item(shop_id, 1, code="ABC-1", ean="859", title="Modrá košile"))
+    await put(engine, "items", item(shop_id, 2, code="ABC-2", ean="860", title="Červená sukně"))
+    home = await enter(shop_id)
+
+    for wanted in ("abc-1", "859", "KOŠIL"):
+        page = (await browser.get(f"{home}find", params={"q": wanted})).text
+        assert "Modrá košile" in page
+        assert "Červená sukně" not in page
+
+
+async def test_what_is_not_there_is_said_as_it_was_typed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop())
+
+    for wanted in ("<b>x</b>", "%", "' OR 1=1", "\x00", "ž" * 500):
+        page = await browser.get(f"{home}find", params={"q": wanted})
+        assert page.status_code == 200
+        assert "<b>x</b>" not in page.text
+
+
+def test_of_a_document_only_harmless_fields_are_shown() -> None:
+    body = {
+        "order_number": "O-1",
+        "currency": "CZK",
+        "customer": {"name": "Jana Nováková", "email": "jana@example.com", "phone": 777123456},
+        "lines": [{"sku": "ABC", "quantity": 2, "price": "100.00", "note": "for Jana"}],
+    }
+
+    shown = json.loads(masked(json.dumps(body).encode()))
+
+    assert shown["customer"] == {"name": MASK, "email": MASK, "phone": MASK}
+    assert shown["lines"] == [{"sku": "ABC", "quantity": 2, "price": "100.00", "note": MASK}]
+    assert masked(b"not json") == MASK

@@ -1,0 +1,72 @@
+"""API usage, and the geometry of its chart."""
+
+import html
+from datetime import timedelta
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.pages.conftest import Enter
+from tests.pages.test_endpoints import EN, put
+from upbridge.pages.charts import HEIGHT, WIDTH, columns, nice, share
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(0, 10**6)), max_size=40))
+def test_no_bar_leaves_the_chart_and_none_is_lost(data: list[dict[str, int]]) -> None:
+    chart = columns([(str(place), parts) for place, parts in enumerate(data)])
+
+    assert len(chart.bars) == sum(1 for parts in data for value in parts.values() if value)
+    for bar in chart.bars:
+        assert bar.x >= 0
+        assert bar.x + bar.width <= WIDTH + 0.1
+        assert bar.y >= 0
+        assert bar.y + bar.height <= HEIGHT
+
+
+@given(st.integers(0, 10**9))
+def test_the_top_of_an_axis_is_round_and_not_far_above(value: int) -> None:
+    assert value <= nice(value)
+    assert nice(value) <= max(value * 2.5, 1)
+
+
+@given(st.integers(-5, 100), st.integers(-5, 100))
+def test_a_share_is_between_nothing_and_all(part: int, whole: int) -> None:
+    assert 0 <= share(part, whole) <= 100
+
+
+async def test_calls_are_shown_by_purpose_with_a_table_that_says_the_same(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id, other = await make_shop(), await make_shop()
+    hour = NOON.replace(minute=0)
+    for owner, count in ((shop_id, 1234), (other, 99999)):
+        row = {"shop_id": owner, "access": "GET /orders", "purpose": "orders", "count": count}
+        await put(engine, "calls", {**row, "hour": hour}, {**row, "hour": hour - timedelta(hours=30)})
+
+    page = (await browser.get(f"{await enter(shop_id)}usage")).text
+
+    assert EN.get("ui.usage.total", count=1234) in page
+    assert '<td class="number">1,234</td>' in page
+    assert page.count('class="p-orders"') == 2  # a bar and its key
+    assert "99,999" not in page
+
+
+async def test_known_limits_are_two_gauges(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    row = {
+        "hour_limit": 50,
+        "day_limit": 600,
+        "hour_at": NOON.replace(minute=0),
+        "day_at": NOON - timedelta(hours=12),
+    }
+    await put(engine, "budgets", {"shop_id": shop_id, "hour_used": 20, "day_used": 0, **row})
+
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}usage")).text)
+
+    assert EN.get("ui.usage.hour", left=30, limit=50) in page
+    assert EN.get("ui.usage.day", left=600, limit=600) in page
