@@ -20,7 +20,7 @@ from upbridge.inbox import endpoints as inbox_endpoints
 from upbridge.inbox.addresses import UPHANCE_EVENT, load_addresses
 from upbridge.inbox.service import Inbox, inbox_engine
 from upbridge.kit.clock import Clock, utc_now
-from upbridge.kit.sealed import Sealer
+from upbridge.kit.sealed import BrokenSeal, Sealer
 from upbridge.lifecycle import endpoints as lifecycle_endpoints
 from upbridge.lifecycle.keys import SignatureKeys
 from upbridge.lifecycle.service import LifecycleService
@@ -30,6 +30,7 @@ from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
 from upbridge.sync.service import Service
+from upbridge.telemetry.gauges import keep_writing
 from upbridge.telemetry.logging import configure_logging
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             stack.push_async_callback(app.state.lifecycle.keys.close)
             loading = asyncio.create_task(_load_addresses(app, database, http, clock=clock, port=port))
             stack.callback(loading.cancel)
+            counting = asyncio.create_task(keep_writing(database.engine))
+            stack.callback(counting.cancel)
             yield
 
     app = FastAPI(
@@ -131,6 +134,9 @@ async def _load_addresses(
             app.state.addresses = await load_addresses(database.engine, Sealer(settings.keys()))
         except (DBAPIError, OSError) as error:
             log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+        except BrokenSeal:
+            log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
             await asyncio.sleep(_RETRY_SECONDS)
         else:
             return

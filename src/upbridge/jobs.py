@@ -28,7 +28,7 @@ from upbridge.sync.lanes import Lane
 from upbridge.sync.pull import pull
 from upbridge.sync.push import push
 from upbridge.sync.service import Service
-from upbridge.telemetry.gauges import retire
+from upbridge.telemetry.gauges import keep_writing, retire
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,6 @@ SWEEP_SECONDS = 1.0
 RESCUE_SECONDS = 5.0
 SCHEDULE_SECONDS = 10.0
 PRUNE_SECONDS = 600.0
-METRICS_SECONDS = 5.0
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 15.0
 """A worker that has been silent for so long is dead; its jobs are given to others."""
@@ -154,6 +153,7 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
         asyncio.create_task(_repeat("rescue", RESCUE_SECONDS, lambda: rescue_once(app, service.engine))),
         asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: schedule.run_once(service))),
         asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
+        asyncio.create_task(keep_writing(service.engine)),
     ]
     try:
         while not stop.is_set():

@@ -4,17 +4,24 @@ A scrape reaches one web process only, while most remote calls are made by worke
 writes its counters down every few seconds, and a scrape adds them up.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+log = structlog.get_logger(__name__)
+
+WRITE_SECONDS = 5.0
 
 #: This process among those that count.
 PROCESS: UUID = uuid4()
@@ -45,6 +52,17 @@ async def write_down(engine: AsyncEngine) -> None:
             ),
             sorted(rows, key=lambda row: (str(row["name"]), str(row["labels"]))),
         )
+
+
+async def keep_writing(engine: AsyncEngine) -> None:
+    """Write the counts down every few seconds, until cancelled. Every process that counts does this: one that is
+    silent for long is taken for ended (`retire`)."""
+    while True:
+        await asyncio.sleep(WRITE_SECONDS)
+        try:
+            await write_down(engine)
+        except (DBAPIError, OSError) as error:
+            log.warning("counts_not_written", reason=type(error).__name__)
 
 
 async def retire(engine: AsyncEngine, *, before: datetime) -> None:
