@@ -27,6 +27,7 @@ def test_a_token_names_its_shop(number: UUID, event: str) -> None:
     assert token.isascii()
 
 
+@pytest.mark.rule("R41", "R42")
 @pytest.mark.parametrize(
     ("source", "event"),
     [("uphance", "Orders.create"), ("upgates", "Orders.update"), ("upgates", "orders.create"), ("", "")],
@@ -39,6 +40,7 @@ def test_a_token_of_another_service_is_worth_nothing() -> None:
     assert WebhookAddresses(b"x" * 32).shop(TOKEN, "upgates", "Orders.create") is None
 
 
+@pytest.mark.rule("R41")
 def test_a_token_cannot_be_turned_to_another_shop() -> None:
     raw = base64.urlsafe_b64decode(TOKEN)
     forged = base64.urlsafe_b64encode(uuid4().bytes + raw[16:]).decode()

@@ -25,6 +25,7 @@ AIR = 0.4
 # --- stored -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R36")
 async def test_a_delivery_is_committed_before_it_is_answered(door: Door) -> None:
     response = await door.post("Orders.create", {"orders": [{"order_number": "A-1"}]})
 
@@ -41,6 +42,7 @@ async def test_changes_are_gathered_for_a_moment(door: Door) -> None:
     assert (due_at, origin) == (door.watch() + timedelta(seconds=10), "webhook")
 
 
+@pytest.mark.rule("R40")
 async def test_a_delivery_that_comes_twice_is_one_change(door: Door) -> None:
     for _ in range(3):
         await door.post("Products.update", {"products": [{"product_id": 1}]})
@@ -49,6 +51,7 @@ async def test_a_delivery_that_comes_twice_is_one_change(door: Door) -> None:
     assert await door.deliveries() == 3
 
 
+@pytest.mark.rule("R40")
 async def test_ten_thousand_hints_about_one_product_are_one_row(door: Door) -> None:
     body = {"products": [{"product_id": 7}] * 5000}
     started = time.perf_counter()
@@ -59,6 +62,7 @@ async def test_ten_thousand_hints_about_one_product_are_one_row(door: Door) -> N
     assert time.perf_counter() - started < 2 * (1 + AIR)
 
 
+@pytest.mark.rule("R36", "R39")
 async def test_five_thousand_records_are_stored_within_the_second(door: Door) -> None:
     body = {"orders": [{"order_number": f"OBJ-{number}"} for number in range(5000)]}
     started = time.perf_counter()
@@ -70,6 +74,7 @@ async def test_five_thousand_records_are_stored_within_the_second(door: Door) ->
     assert len(await door.changes()) == 5000
 
 
+@pytest.mark.rule("R44")
 async def test_a_deletion_names_products_and_variants(door: Door) -> None:
     body = {"products": [{"product_id": 1}], "variants": [{"variant_id": 5}, {"variant_id": 6}]}
 
@@ -91,6 +96,7 @@ async def test_a_burst_is_stored_completely(door: Door) -> None:
     assert len(await door.changes()) == await door.deliveries() == 60
 
 
+@pytest.mark.rule("R40")
 async def test_a_hint_about_what_is_being_read_survives_the_reading(door: Door) -> None:
     await door.post("Orders.update", {"orders": [{"order_number": "A"}]})
     [(before,)] = await door.rows("SELECT seq FROM changes")
@@ -137,6 +143,7 @@ async def test_a_token_of_a_shop_that_was_erased_is_not_found(door: Door) -> Non
     assert response.status_code == 404
 
 
+@pytest.mark.rule("R41")
 async def test_an_unknown_address_is_refused_without_asking_the_database(
     make_client: MakeClient, door: Door
 ) -> None:
@@ -222,6 +229,7 @@ async def late(door: Door, *statements: str) -> None:
     assert seconds < LIMIT + AIR
 
 
+@pytest.mark.rule("R37")
 async def test_a_locked_table_is_a_503_in_time_and_nothing_is_stored_twice(door: Door) -> None:
     await late(door, "LOCK TABLE changes IN ACCESS EXCLUSIVE MODE")
 
@@ -230,6 +238,7 @@ async def test_a_locked_table_is_a_503_in_time_and_nothing_is_stored_twice(door:
     assert await door.deliveries() == 1
 
 
+@pytest.mark.rule("R37")
 async def test_a_long_transaction_on_the_same_product_is_a_503_in_time(door: Door) -> None:
     await door.post("Products.update", {"products": [{"product_id": 1}]})
 
@@ -254,6 +263,7 @@ async def test_a_shop_whose_rows_are_locked_keeps_no_other_waiting(door: Door) -
 # --- logged ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R41")
 async def test_a_token_is_never_logged(door: Door) -> None:
     token = door.addresses.token(door.shop_id, "upgates", "Orders.create")
     with capture_logs() as logs:

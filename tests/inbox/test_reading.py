@@ -33,6 +33,7 @@ def test_a_product_is_named_by_its_id() -> None:
     )
 
 
+@pytest.mark.rule("R44")
 @pytest.mark.parametrize("products", [[{"product_id": 1}], [], None])
 def test_deleted_variants_stand_beside_the_products(products: Any) -> None:
     hints = said("Products.delete", {"products": products, "variants": [{"variant_id": 5, "code": "V"}]})
@@ -46,6 +47,7 @@ def test_a_deletion_of_products_alone_needs_no_variants() -> None:
     assert said("Products.delete", {"products": [{"product_id": 1}]}).keys == {Kind.PRODUCT: ["1"]}
 
 
+@pytest.mark.rule("R52")
 @pytest.mark.parametrize("event", ["OrderStatuses.update", "Languages.create", "Pricelists.delete"])
 @pytest.mark.parametrize("body", [{}, {"statuses": [{"order_status_id": "1"}]}, {"anything": None}])
 def test_what_the_facts_are_made_of_is_read_again_whatever_it_says(event: str, body: Any) -> None:
@@ -113,6 +115,7 @@ def test_another_shape_is_a_bad_request(event: str, body: Any) -> None:
 # --- limits -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R39")
 def test_five_thousand_records_are_taken_and_one_more_is_not() -> None:
     records = [{"order_number": str(number)} for number in range(MAX_RECORDS + 1)]
     assert said("Orders.update", {"orders": records[1:]}).records == MAX_RECORDS

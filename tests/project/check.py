@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.project import catalogues, documents, models
+from tests.project import catalogues, documents, models, review
 
 
 def main() -> int:
@@ -13,6 +13,7 @@ def main() -> int:
             ("texts", catalogues.complaints),
             ("documents", documents.complaints),
             ("schema", models.complaints),
+            ("review", review.complaints),
         )
         for complaint in look()
     ]

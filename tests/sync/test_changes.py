@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ async def done(machine: Engine, *batch: Change) -> set[int]:
 # --- hint ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R40")
 async def test_many_hints_about_one_thing_are_one_row(machine: Engine) -> None:
     for _ in range(3):
         await machine.hint(Kind.PRODUCT, "1", "1")
@@ -148,6 +150,7 @@ async def test_what_was_worked_on_goes(machine: Engine) -> None:
     assert await done(machine) == set()
 
 
+@pytest.mark.rule("R40")
 async def test_a_hint_during_the_work_survives_it(machine: Engine) -> None:
     await machine.hint(Kind.PRODUCT, "1")
     batch = await take(machine)

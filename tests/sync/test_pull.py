@@ -42,6 +42,7 @@ async def test_a_hint_is_read_and_feeds_every_target(machine: Engine) -> None:
     assert sorted(machine.woken.lanes) == [(machine.shop_id, "push:uphance"), (machine.shop_id, "push:upp")]
 
 
+@pytest.mark.rule("R53")
 async def test_many_hints_share_a_call(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 251))
     await machine.hint(Kind.PRODUCT, *[str(number) for number in range(1, 251)])
@@ -97,6 +98,7 @@ async def test_what_no_target_wants_costs_no_call(make_engine: MakeEngine) -> No
     assert await machine.changes() == []
 
 
+@pytest.mark.rule("R52")
 async def test_the_facts_come_first_and_once(make_engine: MakeEngine) -> None:
     machine = await make_engine(facts=None)
     machine.upgates.order("A-1")
@@ -122,6 +124,7 @@ async def test_facts_that_are_refused_block_the_lane_instead_of_being_asked_for_
     assert await machine.lane("pull:upgates") is not None
 
 
+@pytest.mark.rule("R52")
 async def test_a_webhook_about_facts_does_not_ask_for_the_owner_again(machine: Engine) -> None:
     await machine.hint(Kind.FACTS, "facts", origin=Origin.WEBHOOK)
 
@@ -221,6 +224,7 @@ async def test_where_one_does_not_say_who_it_is_nobody_is_taken_for_deleted(mach
     assert machine.target.times() == {"p-1": 1, "p-2": 1}
 
 
+@pytest.mark.rule("R44")
 async def test_a_deleted_variant_has_its_product_read_again(machine: Engine) -> None:
     variants = [{"variant_id": 5, "code": "V-5"}, {"variant_id": 6, "code": "V-6"}]
     machine.upgates.sell(1, variants=variants)
@@ -427,6 +431,7 @@ async def test_waiting_for_budget_blocks_only_what_has_none_and_counts_no_attemp
     assert [*await machine.documents()] == ["A-1"]
 
 
+@pytest.mark.rule("R49")
 async def test_too_many_requests_closes_the_lane_until_they_say(machine: Engine) -> None:
     machine.upgates.judges.append(answering(429, Retry_After="120"))
     await machine.hint(Kind.ORDER, "A-1")
@@ -473,6 +478,7 @@ async def test_what_nobody_foresaw_is_raised(machine: Engine, monkeypatch: pytes
 # --- refused by Upgates -------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R56")
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_login_suspends_the_shop_and_keeps_everything(machine: Engine, status: int) -> None:
     machine.upgates.judges.append(answering(status))
@@ -486,6 +492,7 @@ async def test_a_refused_login_suspends_the_shop_and_keeps_everything(machine: E
     assert await machine.service.shops.credentials(machine.shop_id) is not None
 
 
+@pytest.mark.rule("R56")
 async def test_a_suspended_shop_is_asked_once_an_hour_and_nothing_else(machine: Engine) -> None:
     machine.upgates.judges.append(answering(401))
     await machine.hint(Kind.ORDER, "A-1")
@@ -572,6 +579,7 @@ async def test_a_deactivated_shop_that_still_answers_was_replayed_and_goes_on(ma
     assert [*await machine.documents()] == ["A-1"]
 
 
+@pytest.mark.rule("R29")
 async def test_a_deactivated_shop_is_never_called_but_for_the_one_question(machine: Engine) -> None:
     machine.upgates.judges.append(answering(500, "/status"))
     await machine.hint(Kind.ORDER, "A-1")

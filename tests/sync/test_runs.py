@@ -150,6 +150,7 @@ async def test_a_list_that_shrinks_all_the_time_ends_the_run_some_day(machine: E
 # --- joining ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R54")
 async def test_a_run_under_way_is_joined(machine: Engine) -> None:
     machine.upgates.page_size = 10
     machine.upgates.sell(*range(1, 25))
@@ -288,6 +289,7 @@ def stamp(machine: Engine, **ago: float) -> str:
     return (machine.watch() - timedelta(**ago)).isoformat()
 
 
+@pytest.mark.rule("R38")
 async def test_the_net_repairs_and_counts_what_no_webhook_announced(machine: Engine) -> None:
     machine.upgates.sell(1, 2, 3, last_update_time=stamp(machine, days=9))
     machine.upgates.order("A-1", "A-2", last_update_time=stamp(machine, days=9))
@@ -367,6 +369,7 @@ async def imported(machine: Engine, count: int) -> None:
     machine.upgates.requests.clear()
 
 
+@pytest.mark.rule("R38")
 async def test_the_net_finds_a_product_that_vanished_without_a_word(machine: Engine) -> None:
     await imported(machine, 25)
     for number in (3, 14):

@@ -25,6 +25,7 @@ async def kinds(machine: Engine, source: str = "upgates") -> list[str]:
     return [row["kind"] for row in await machine.changes(source)]
 
 
+@pytest.mark.rule("R48")
 async def test_nothing_is_due_in_a_quiet_hour(machine: Engine) -> None:
     for _ in range(6):
         await run_once(machine.service)
@@ -33,6 +34,7 @@ async def test_nothing_is_due_in_a_quiet_hour(machine: Engine) -> None:
     assert await kinds(machine) == []
 
 
+@pytest.mark.rule("R45")
 async def test_webhooks_are_compared_once_a_day(machine: Engine) -> None:
     machine.watch.move(hours=23)
     await run_once(machine.service)
@@ -46,6 +48,7 @@ async def test_webhooks_are_compared_once_a_day(machine: Engine) -> None:
     assert "webhooks" not in await kinds(machine)
 
 
+@pytest.mark.rule("R52")
 async def test_facts_are_renewed_once_a_week(machine: Engine) -> None:
     machine.watch.move(days=6)
     await run_once(machine.service)
@@ -67,6 +70,7 @@ async def test_a_shop_of_which_nothing_is_known_is_asked_at_once(make_engine: Ma
 # --- the safety net -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("R38")
 async def test_the_net_is_cast_once_a_period(machine: Engine) -> None:
     for _ in range(3):
         machine.watch.move(hours=25)
@@ -77,6 +81,7 @@ async def test_the_net_is_cast_once_a_period(machine: Engine) -> None:
     assert await machine.value("SELECT count(*) FROM runs WHERE purpose = 'safety_net' AND kind = 'order'") == 3
 
 
+@pytest.mark.rule("R54")
 async def test_no_net_is_cast_while_one_is_out(machine: Engine) -> None:
     machine.watch.move(hours=25)
     await run_once(machine.service)
@@ -97,6 +102,7 @@ async def test_a_shop_that_feeds_nobody_needs_no_net(make_engine: MakeEngine) ->
     assert await latest_runs(machine.db, machine.shop_id, RunPurpose.SAFETY_NET) == {}
 
 
+@pytest.mark.rule("R51")
 async def test_the_shops_are_spread_over_the_period(make_engine: MakeEngine) -> None:
     """Forty shops that were installed in the same minute do not come in the same hour."""
     machine = await make_engine()
@@ -124,6 +130,7 @@ async def move(machine: Engine, state: ShopState, reason: str | None = None) -> 
     await machine.run("UPDATE shops SET state_since = :now", now=machine.watch())
 
 
+@pytest.mark.rule("R56")
 @pytest.mark.parametrize(("state", "reason"), [(ShopState.SUSPENDED, BY_UPGATES), (ShopState.UNINSTALLING, None)])
 async def test_a_silent_shop_is_asked_once_an_hour(machine: Engine, state: ShopState, reason: str | None) -> None:
     await move(machine, state, reason)
@@ -139,6 +146,7 @@ async def test_a_silent_shop_is_asked_once_an_hour(machine: Engine, state: ShopS
     assert asked == 2
 
 
+@pytest.mark.rule("R29")
 @pytest.mark.parametrize(("state", "reason"), [(ShopState.SUSPENDED, BY_OPERATOR), (ShopState.UNINSTALLED, None)])
 async def test_a_shop_that_was_stopped_is_never_asked(
     machine: Engine, state: ShopState, reason: str | None

@@ -1,6 +1,7 @@
 """`upbridge shops …`: the shops, their connections, settings, budget, imports."""
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +20,7 @@ from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.rules import RULES, Rules, as_text
 from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.sync.connect import change_rules, connect_uphance, connect_upp
+from upbridge.sync.coverage import Coverage, coverage
 from upbridge.sync.imports import start_imports
 from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
 from upbridge.sync.schedule import cast_net
@@ -74,6 +76,7 @@ def show(shop: ShopName, *, json: Json = False) -> None:
         out.print(f"{one['system']:14} {one['state']} ({one['account']}) since {cell(one['connected_at'])}")
     for kind, run in value["imports"].items():
         out.print(f"{'import':14} {kind}: {run['done']} of {run['total']}, {run['state']}")
+    out.print(f"{'webhooks':14} {coverage_line(value['coverage'])}", highlight=False)
 
 
 def _line(shop: Shop, rows: Mapping[str, ConnectionRow]) -> dict[str, Any]:
@@ -110,8 +113,23 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
         "imports": {_PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
         "waiting": await waiting(service, shop),
         "parked": await parked(service, shop),
+        "coverage": coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
         "uphance_webhook_url": service.webhook_url(shop.id, "uphance", UPHANCE_EVENT),
     }
+
+
+def coverage_json(found: Coverage) -> dict[str, Any]:
+    """Coverage as `shops show --json` prints it; `share` is null where nothing changed."""
+    return {"days": found.days, "announced": found.announced, "found": found.found, "share": found.share}
+
+
+def coverage_line(found: Mapping[str, Any]) -> str:
+    """Coverage for people. Rounded down: not all is not 100 %."""
+    if found["share"] is None:
+        return f"nothing changed in {found['days']} days"
+    share = math.floor(found["share"] * 1000) / 10
+    changes = found["announced"] + found["found"]
+    return f"announced {share:.1f} % of {changes:,} changes in {found['days']} days"
 
 
 def _import(run: Run) -> dict[str, Any]:

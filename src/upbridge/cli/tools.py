@@ -1,17 +1,22 @@
 """The commands that look after the service: doctor, accesses, plan, cpa upload, keys rotate."""
 
+import json as json_
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from upbridge.budget.forecast import plan as simulate
-from upbridge.care.doctor import examine
+from upbridge.budget.usage import LONGEST_DAYS, usage
+from upbridge.care.doctor import examine, explain_call
 from upbridge.care.rotation import rotate_all
 from upbridge.cli.budget import plan_json, plan_lines
-from upbridge.cli.common import Json, ShopName, out, print_json, run_async, with_service
-from upbridge.errors import Conflict
-from upbridge.settings import load_settings, log_format
+from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
+from upbridge.cli.usage import USAGE_COLUMNS, usage_json, usage_line, usage_rows
+from upbridge.errors import BadRequest, Conflict
+from upbridge.lifecycle.signature import Endpoint
+from upbridge.settings import Settings, load_settings, log_format
 from upbridge.sync.service import Service
 from upbridge.systems.upgates.accesses import as_markdown, as_rows
 from upbridge.systems.upp import cpa
@@ -29,10 +34,24 @@ def register(app: typer.Typer) -> None:
     app.command(name="plan")(plan_command)
 
 
-def doctor(*, json: Json = False) -> None:
-    """Settings, database, schema, signature key, remote systems, clock: a line each; exit 1 if one is bad."""
+def doctor(
+    call: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|-", allow_dash=True, help="Explain the signature of this signed call (JSON)."),
+    ] = None,
+    endpoint: Annotated[Endpoint | None, typer.Option(help="Which endpoint the call was for.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Settings, database, schema, signature key, remote systems, clock: a line each; exit 1 if one is bad.
+
+    With --call: the exact string that Upgates signed, secrets masked, and what differs; exit 1 if it is refused.
+    """
     settings = load_settings()
     configure_logging(log_format(settings), level=50)
+    if call is not None:
+        _explain(settings, call, endpoint)
+        return
     findings = run_async(examine(settings))
     if json:
         print_json([{"check": one.check, "state": one.state, "detail": one.detail} for one in findings])
@@ -44,13 +63,46 @@ def doctor(*, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def _explain(settings: Settings, file: Path, endpoint: Endpoint | None) -> None:
+    if endpoint is None:
+        raise typer.BadParameter(
+            "needed with --call: install, open, uninstall or version", param_hint="--endpoint"
+        )
+    try:
+        body = json_.loads(sys.stdin.read() if str(file) == "-" else file.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadRequest(f"{file} holds no JSON that can be read: {type(error).__name__}") from error
+    if not isinstance(body, dict):
+        raise BadRequest(f"{file} holds no JSON object")
+    lines, accepted = run_async(explain_call(settings, body, endpoint=endpoint))
+    typer.echo(lines)
+    if not accepted:
+        raise typer.Exit(1)
+
+
 def accesses(
-    form: Annotated[str, typer.Option("--format", help="md or json.")] = "md", *, json: Json = False
+    form: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
+    days: Annotated[int, typer.Option(min=1, max=LONGEST_DAYS, help="With --used: how far back.")] = 7,
+    *,
+    used: Annotated[bool, typer.Option("--used", help="What was called, beside what is declared.")] = False,
+    json: Json = False,
 ) -> None:
-    """The table "API accesses" for the Marketplace form, from the code's own declaration."""
+    """The table "API accesses" for the Marketplace form, from the code's own declaration.
+
+    With --used: how often each was called in the last days over all shops, and how near the busiest day came to
+    the 60,000 calls at which Upgates asks.
+    """
     if form not in {"md", "json"}:
         raise typer.BadParameter("md or json", param_hint="--format")
-    if json or form == "json":
+    json = json or form == "json"
+    if used:
+        found = with_service(lambda service: usage(service.engine, now=service.clock(), days=days))
+        if json:
+            print_json(usage_json(found))
+            return
+        print_rows(usage_rows(found), columns=USAGE_COLUMNS, empty="")
+        out.print(usage_line(found), highlight=False)
+    elif json:
         print_json(as_rows())
     else:
         typer.echo(as_markdown())

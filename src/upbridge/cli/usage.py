@@ -1,0 +1,70 @@
+"""How the use of the declared accesses looks on a terminal and as JSON."""
+
+from typing import Any
+
+from upbridge.budget.usage import Alarm, Usage, Used
+from upbridge.budget.windows import CAP_PER_DAY
+from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
+
+USAGE_COLUMNS = ("call", "calls", "shops", "per shop and day", "declared")
+
+_NONE = Used(calls=0, shops=0)
+_WORDS = {
+    Alarm.HALF: "WARNING: half of it or more; see which call grows",
+    Alarm.MOST: "ALARM: 80 % or more; Upgates will ask",
+    None: "far enough away",
+}
+
+
+def usage_rows(usage: Usage) -> list[dict[str, Any]]:
+    """A row per declared access, and one for each call that no access declares (there should be none)."""
+    declared = {access.label: access.repetitions for access in ACCESSES}
+    unknown = [label for label in usage.by_access if label not in declared]
+    return [
+        {
+            "call": label.replace(" ", f" {PREFIX}", 1),
+            "calls": used.calls,
+            "shops": used.shops,
+            "per shop and day": _rate(used, usage.days),
+            "declared": declared.get(label, "NOT DECLARED"),
+        }
+        for label in [*declared, *unknown]
+        for used in [usage.by_access.get(label, _NONE)]
+    ]
+
+
+def usage_json(usage: Usage) -> dict[str, Any]:
+    """What `accesses --used --json` prints."""
+    busiest = usage.busiest
+    return {
+        "days": usage.days,
+        "limit": CAP_PER_DAY,
+        "busiest": None if busiest is None else {"day": busiest[0].isoformat(), "calls": busiest[1]},
+        "alarm": usage.alarm,
+        "accesses": [
+            {
+                "method": label.partition(" ")[0],
+                "path": PREFIX + label.partition(" ")[2],
+                "calls": used.calls,
+                "shops": used.shops,
+                "per_shop_and_day": _rate(used, usage.days),
+                "declared": any(access.label == label for access in ACCESSES),
+            }
+            for label in dict.fromkeys([*(access.label for access in ACCESSES), *usage.by_access])
+            for used in [usage.by_access.get(label, _NONE)]
+        ],
+    }
+
+
+def usage_line(usage: Usage) -> str:
+    """The line that matters: the busiest day against the limit."""
+    if usage.busiest is None:
+        return f"No calls in {usage.days} days."
+    day, calls = usage.busiest
+    return (
+        f"busiest day {day}: {calls:,} of {CAP_PER_DAY:,} calls, {calls / CAP_PER_DAY:.1%}: {_WORDS[usage.alarm]}"
+    )
+
+
+def _rate(used: Used, days: int) -> float:
+    return round(used.calls / max(used.shops, 1) / days, 1)

@@ -1,0 +1,64 @@
+"""How much of what changed in a shop its webhooks announced: what they said, against what the safety net found.
+
+A webhook is a hint that Upgates tries to deliver and does not promise to (R38). The safety net reads by the time
+of the last change, so whatever it finds that nothing had announced is what the webhooks missed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.schema import ShopId
+from upbridge.sync.runs import RunPurpose
+
+#: Deliveries are kept for as long (`care/retention.py`), so nothing longer can be told.
+LONGEST_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was announced and what was found in *days* days. A thing announced three times counts three times."""
+
+    days: int
+    announced: int
+    """Records of orders and products in webhooks."""
+    found: int
+    """Orders and products that had changed and that no webhook had announced."""
+
+    @property
+    def changes(self) -> int:
+        """Both together."""
+        return self.announced + self.found
+
+    @property
+    def share(self) -> float | None:
+        """The announced part, 0 to 1; None where nothing changed."""
+        return self.announced / self.changes if self.changes else None
+
+
+async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days: int = LONGEST_DAYS) -> Coverage:
+    """The shop's coverage in the *days* days before *now*, at most `LONGEST_DAYS`.
+
+    Doubts: Upgates repeats what was answered late, which counts as announced again, so the share is rather too
+    high by those; what the search for deleted products found is not counted, for its moment is not known.
+    """
+    days = min(days, LONGEST_DAYS)
+    async with engine.connect() as connection:
+        row = (
+            await connection.execute(
+                text(
+                    """
+                    SELECT
+                      (SELECT COALESCE(sum(records), 0) FROM deliveries
+                       WHERE shop_id = :shop_id AND received_at >= :since AND source = 'upgates'
+                         AND (event ILIKE 'orders.%' OR event ILIKE 'products.%')) AS announced,
+                      (SELECT COALESCE(sum(found), 0) FROM runs
+                       WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose) AS found
+                    """
+                ),
+                {"shop_id": shop_id, "since": now - timedelta(days=days), "purpose": RunPurpose.SAFETY_NET},
+            )
+        ).one()
+    return Coverage(days=days, announced=int(row.announced), found=int(row.found))
