@@ -20,9 +20,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @router.get("/products")
 async def products(here: Session) -> Response:
-    """Counts, and the variants of one kind of match."""
+    """Counts, and the variants of one kind of match: those that are not matched if nobody chose."""
     wanted, page = here.query.get("show", ""), here.query.get("page", "1")
-    shown = Match(wanted) if wanted in set(Match) else None
+    shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
     number = int(page) if page.isascii() and page.isdigit() and 0 < int(page[:5]) <= _MOST_PAGES else 1
     return here.page(
         "products",

@@ -48,7 +48,7 @@ _MATCHED = """
   ), twice AS (
     SELECT lower(btrim(code)) AS code FROM items WHERE shop_id = :id AND btrim(code) <> ''
     GROUP BY 1 HAVING count(*) > 1
-  ), matched AS (
+  ), matched AS MATERIALIZED (
     SELECT i.title, i.code, i.ean, i.key,
       CASE WHEN t.code IS NOT NULL OR c.number > 1 OR c.number IS NULL AND e.number > 1 THEN 'doubled'
            WHEN c.number = 1 THEN 'code' WHEN e.number = 1 THEN 'ean' ELSE 'unmatched' END AS match,
@@ -81,27 +81,32 @@ class ProductsView:
         return max(-(-self.counts[self.shown] // PAGE), 1)
 
 
-async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match | None, page: int) -> ProductsView:
-    """The report; without a choice it shows what needs somebody."""
+async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: int) -> ProductsView:
+    """The report: the counts and one page of the variants that are matched like *shown*, in one go."""
     async with engine.connect() as connection:
-        rows = await connection.execute(
-            text(f"{_MATCHED} SELECT match, count(*) AS number FROM matched GROUP BY match"),  # noqa: S608
-            {"id": shop_id},
-        )
-        found = {row.match: int(row.number) for row in rows}
-        counts = {match: found.get(match, 0) for match in Match}
         skus = await connection.scalar(text("SELECT count(*) FROM skus WHERE shop_id = :id"), {"id": shop_id})
-        if shown is None:
-            shown = Match.DOUBLED if counts[Match.DOUBLED] and not counts[Match.UNMATCHED] else Match.UNMATCHED
         rows = await connection.execute(
             text(
-                f"{_MATCHED} SELECT title, code, ean, match, sku_id, sku_name FROM matched WHERE match = :match"  # noqa: S608
-                " ORDER BY lower(title), lower(code), key LIMIT :limit OFFSET :offset"
+                f"""
+                {_MATCHED}, page AS (
+                  SELECT title, code, ean, match, sku_id, sku_name, key FROM matched WHERE match = :match
+                  ORDER BY lower(title), lower(code), key LIMIT :limit OFFSET :offset
+                )
+                SELECT NULL AS title, NULL AS code, NULL AS ean, match, NULL AS sku_id, NULL AS sku_name,
+                  count(*) AS number, NULL AS key FROM matched GROUP BY match
+                UNION ALL SELECT title, code, ean, match, sku_id, sku_name, NULL, key FROM page
+                ORDER BY title, code, key
+                """  # noqa: S608
             ),
             {"id": shop_id, "match": shown, "limit": PAGE, "offset": (page - 1) * PAGE},
         )
-        items = tuple(Item(**{**row, "match": Match(row["match"])}) for row in rows.mappings())
-    return ProductsView(counts, shown, items, page, int(skus or 0))
+        found = list(rows.mappings())
+    counted = {row["match"]: int(row["number"]) for row in found if row["number"] is not None}
+    names = ("title", "code", "ean", "sku_id", "sku_name")
+    items = tuple(
+        Item(match=shown, **{name: row[name] for name in names}) for row in found if row["number"] is None
+    )
+    return ProductsView({match: counted.get(match, 0) for match in Match}, shown, items, page, int(skus or 0))
 
 
 async def every_item(engine: AsyncEngine, shop_id: ShopId) -> AsyncIterator[Item]:
