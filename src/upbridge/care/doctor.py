@@ -1,11 +1,11 @@
 """The doctor: one line for each thing that has to be right, and what to do where it is not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Literal
 
 import httpx
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -13,10 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from upbridge.db import Database, open_database, revision_of
-from upbridge.errors import BadSettings, NotReady
+from upbridge.errors import NotReady
 from upbridge.kit.clock import Clock, utc_now
-from upbridge.lifecycle.explain import explain
-from upbridge.lifecycle.signature import Endpoint
 from upbridge.schema import HEAD
 from upbridge.settings import Settings
 
@@ -115,32 +113,6 @@ async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clo
     else:
         findings.append(Finding("clock", "warn", "the key host does not say what time it is"))
     return findings
-
-
-async def explain_call(
-    settings: Settings, call: Mapping[str, Any], *, endpoint: Endpoint, clock: Clock = utc_now
-) -> tuple[str, bool]:
-    """What was signed in a call that came (or did not pass), in lines for a person, and whether it is accepted.
-
-    Asks the key's address, changes nothing. Raises `BadSettings` without a signature token and `NotReady`.
-    """
-    if settings.signature_token is None:
-        raise BadSettings("UPBRIDGE_SIGNATURE_TOKEN: not set, so no call can be checked")
-    async with httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as http:
-        try:
-            answer = await http.get(settings.signature_key_url)
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            raise NotReady(f"the signature key cannot be had: {type(error).__name__}") from error
-    lines = explain(
-        call,
-        endpoint=endpoint,
-        key_pem=answer.content.strip(),
-        signature_token=settings.signature_token.get_secret_value(),
-        now=clock(),
-        max_age=settings.signature_max_age,
-    )
-    return lines, "verdict    accepted" in lines.splitlines()
 
 
 async def _reachable(http: httpx.AsyncClient, name: str, url: str) -> list[Finding]:

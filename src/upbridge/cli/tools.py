@@ -1,7 +1,5 @@
 """The commands that look after the service: doctor, accesses, plan, cpa upload, keys rotate."""
 
-import json as json_
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +7,15 @@ import typer
 
 from upbridge.budget.forecast import plan as simulate
 from upbridge.budget.usage import LONGEST_DAYS, usage
-from upbridge.care.doctor import examine, explain_call
+from upbridge.care.doctor import examine
 from upbridge.care.rotation import rotate_all
 from upbridge.cli.budget import plan_json, plan_lines
 from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
+from upbridge.cli.signed import explain_call, read_call
 from upbridge.cli.usage import USAGE_COLUMNS, usage_json, usage_line, usage_rows
-from upbridge.errors import BadRequest, Conflict
+from upbridge.errors import Conflict
 from upbridge.lifecycle.signature import Endpoint
-from upbridge.settings import Settings, load_settings, log_format
+from upbridge.settings import load_settings, log_format
 from upbridge.sync.service import Service
 from upbridge.systems.upgates.accesses import as_markdown, as_rows
 from upbridge.systems.upp import cpa
@@ -50,8 +49,11 @@ def doctor(
     settings = load_settings()
     configure_logging(log_format(settings), level=50)
     if call is not None:
-        _explain(settings, call, endpoint)
-        return
+        if endpoint is None:
+            raise typer.BadParameter("needed with --call", param_hint="--endpoint")
+        lines, accepted = run_async(explain_call(settings, read_call(call), endpoint=endpoint))
+        typer.echo(lines)
+        raise typer.Exit(0 if accepted else 1)
     findings = run_async(examine(settings))
     if json:
         print_json([{"check": one.check, "state": one.state, "detail": one.detail} for one in findings])
@@ -60,23 +62,6 @@ def doctor(
         for one in findings:
             out.print(f"{marks[one.state]} {one.check:15} {one.detail}", highlight=False)
     if any(one.state == "bad" for one in findings):
-        raise typer.Exit(1)
-
-
-def _explain(settings: Settings, file: Path, endpoint: Endpoint | None) -> None:
-    if endpoint is None:
-        raise typer.BadParameter(
-            "needed with --call: install, open, uninstall or version", param_hint="--endpoint"
-        )
-    try:
-        body = json_.loads(sys.stdin.read() if str(file) == "-" else file.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadRequest(f"{file} holds no JSON that can be read: {type(error).__name__}") from error
-    if not isinstance(body, dict):
-        raise BadRequest(f"{file} holds no JSON object")
-    lines, accepted = run_async(explain_call(settings, body, endpoint=endpoint))
-    typer.echo(lines)
-    if not accepted:
         raise typer.Exit(1)
 
 
