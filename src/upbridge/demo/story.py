@@ -168,6 +168,7 @@ class _Demo:
     captured: Path | None = None
     token: str = ""
     key: str = ""
+    hook: str = ""
     organisation: int = 0
     activated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
@@ -276,7 +277,7 @@ class _Demo:
 
     def _judge_import(self, shown: Json) -> None:
         """Whether the first import knows itself that it has ended."""
-        self.key, imports = shown["key"], shown.get("imports", {})
+        self.key, self.hook, imports = shown["key"], shown["uphance_webhook_url"], shown.get("imports", {})
         unfinished = [kind for kind, row in imports.items() if row["state"] != "done"]
         if unfinished or not imports:
             raise Failed(f"the first import has not ended: {imports}")
@@ -390,15 +391,12 @@ class _Demo:
 
     def _way_back(self) -> None:
         """Staff pack, ship and count in Uphance, and the shop follows."""
-        hook = {"url": self._show()["uphance_webhook_url"]}
-        self.outside.call("POST", f"/uphance/{self.organisation}/webhook", hook)
-        self.house.run("shops", "settings", self.token, "stock.write=true")
-        self.staff = way_back.staff_at_work(self.outside, self.organisation, self.outside.origin(), self.key)
+        self.outside.call("POST", f"/uphance/{self.organisation}/webhook", {"url": self.hook})
+        with ThreadPoolExecutor(1) as pool:
+            switched = pool.submit(self.house.run, "shops", "settings", self.token, "stock.write=true")
+            self.staff = way_back.staff_at_work(self.outside, self.organisation, self.outside.origin(), self.key)
+            switched.result()
         self._until_quiet(SETTLE_SECONDS)
-        for problem in self._problems().rows:
-            if problem["key"] == "stock.guard":  # the first look changes many numbers: a person has to agree
-                self.house.run("problems", "retry", str(problem["id"]))
-                self._until_quiet(SETTLE_SECONDS)
 
     def _until_quiet(self, seconds: float, watch: Callable[[], None] | None = None) -> None:
         """Until nothing moves any more: no announcement waits, no change, and the outbox stands still.

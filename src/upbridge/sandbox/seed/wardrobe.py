@@ -98,7 +98,7 @@ def stock_wardrobe(goods: Goods, knowledge: Knowledge, *, first_id: int, season_
                 }
             item = variant or product
             sku_id = next(ids)
-            on_hand = max(0, int(effective_stock(product, variant) or 0)) + (3 if sku_id % 7 == 0 else 0)
+            on_hand = max(0, int(effective_stock(product, variant) or 0)) + (3 if sku_id % 40 == 0 else 0)
             by_colour[colour]["skus"].append(
                 {
                     "id": sku_id,
