@@ -364,7 +364,7 @@ class _Demo:
         problems = self._problems()
         report.verdicts = [
             *self._verdicts(origin, problems),
-            way_back.stock(self.outside, self.organisation, origin, self.key),
+            way_back.stock(self.outside, self.organisation, origin, self.key, self._catalogue()),
             way_back.shipments(self.outside, origin, self.staff),
         ]
         report.problems = len(problems.rows)
