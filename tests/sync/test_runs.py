@@ -357,6 +357,21 @@ async def test_a_net_that_joined_a_slow_one_leaves_no_gap(machine: Engine) -> No
     assert run.since <= first
 
 
+async def test_the_net_asks_about_orders_that_are_not_through_yet(machine: Engine) -> None:
+    """A deleted order is in no list; while its pieces count as sold, somebody has to notice."""
+    machine.upgates.order("A-1", "A-2")
+    await machine.run(
+        "INSERT INTO pieces (shop_id, order_number, place, quantity, waits, ordered_at)"
+        " VALUES (:shop_id, 'A-1', 0, 1, true, now()), (:shop_id, 'A-9', 0, 1, true, now())"
+    )
+
+    await net(machine)
+    await machine.drain()
+
+    [asked] = machine.upgates.asked("/orders", order_numbers="A-1;A-9")
+    assert asked["page"] == "1"
+
+
 # --- deleted products ---------------------------------------------------------------------------------------
 
 

@@ -231,8 +231,27 @@ async def _after(connection: AsyncConnection, shop: Shop, run: Run, service: Ser
                 origin=Origin.SAFETY_NET,
                 due_at=service.clock(),
             )
+        case RunPurpose.SAFETY_NET, "order":
+            await _ask_about_open_orders(connection, shop, service)
         case RunPurpose.SWEEP, "product":
             await _ask_about_unseen(connection, shop, run, service)
+
+
+async def _ask_about_open_orders(connection: AsyncConnection, shop: Shop, service: Service) -> None:
+    """A deleted order is in no list either: those that are not through yet are asked about by number."""
+    rows = await connection.execute(
+        text("SELECT DISTINCT order_number FROM pieces WHERE shop_id = :shop_id"), {"shop_id": shop.id}
+    )
+    await changes.hint(
+        connection,
+        shop.id,
+        SOURCE,
+        Kind.ORDER,
+        [row.order_number for row in rows],
+        origin=Origin.SAFETY_NET,
+        due_at=service.clock(),
+        purpose=Purpose.SAFETY,
+    )
 
 
 async def _ask_about_unseen(connection: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
