@@ -162,6 +162,7 @@ async def test_a_shop_that_was_stopped_is_never_asked(
 async def test_a_deactivated_shop_that_never_answers_is_taken_at_its_word(machine: Engine) -> None:
     await move(machine, ShopState.UNINSTALLING)
     machine.watch.move(hours=23)
+    await machine.service.shops.mark(machine.shop_id, "probed_at", now=machine.watch())
     await run_once(machine.service)
     assert (await machine.shop()).state is ShopState.UNINSTALLING
 
@@ -170,6 +171,16 @@ async def test_a_deactivated_shop_that_never_answers_is_taken_at_its_word(machin
 
     assert (await machine.shop()).state is ShopState.UNINSTALLED
     assert await machine.service.shops.credentials(machine.shop_id) is None
+
+
+async def test_a_worker_that_was_away_asks_before_it_takes_a_deactivation_at_its_word(machine: Engine) -> None:
+    await move(machine, ShopState.UNINSTALLING)
+    machine.watch.move(days=3)
+
+    await run_once(machine.service)
+
+    assert (await machine.shop()).state is ShopState.UNINSTALLING
+    assert "probe" in await kinds(machine)
 
 
 # --- Uphance ------------------------------------------------------------------------------------------------

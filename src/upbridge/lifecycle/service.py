@@ -24,7 +24,7 @@ from upbridge.schema import ShopId
 from upbridge.settings import Settings
 from upbridge.shops.repository import Arrival, Installation, Shops
 from upbridge.shops.shop import LISTENING, Shop, ShopState
-from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.sync.changes import Kind, Origin, forget, hint
 from upbridge.systems.upgates.hosts import HostPolicy
 from upbridge.texts import Texts
 
@@ -236,6 +236,8 @@ class LifecycleService:
         )
         if seen is not None and arrival is not Arrival.RENEWED:
             raise BadSignature("this call was accepted before, and the shop was stopped since")
+        # A question about the old credentials, answered with the new ones, could end what has just begun.
+        await forget(connection, shop.id, "upgates", Kind.PROBE)
         return shop, arrival
 
     async def _uninstall(self, call: SignedCall) -> None:

@@ -137,6 +137,14 @@ HINT = text(
 )
 
 
+async def forget(connection: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) -> None:
+    """Nothing of *kind* has to be read any more, whoever said so before."""
+    await connection.execute(
+        text("DELETE FROM changes WHERE shop_id = :shop_id AND source = :source AND kind = :kind"),
+        {"shop_id": shop_id, "source": source, "kind": kind},
+    )
+
+
 async def take(
     connection: AsyncConnection, shop_id: ShopId, source: str, *, below: int, limit: int, now: datetime
 ) -> list[Change]:

@@ -75,8 +75,11 @@ async def _probes(connection: AsyncConnection, now: datetime) -> None:
 
 
 async def _give_up_silent(connection: AsyncConnection, now: datetime) -> list[ShopId]:
+    """Shops that were asked and did not answer; a worker that was away itself has to ask first."""
     rows = await connection.execute(
-        text("SELECT id FROM shops WHERE state = 'uninstalling' AND state_since < :before"),
+        text(
+            "SELECT id FROM shops WHERE state = 'uninstalling' AND state_since < :before AND probed_at IS NOT NULL"
+        ),
         {"before": now - UNINSTALL_AFTER},
     )
     return [ShopId(row.id) for row in rows]
