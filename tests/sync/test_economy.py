@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from upbridge.db import Database
 from upbridge.inbox.reading import Hints
 from upbridge.inbox.service import Inbox, inbox_engine
 from upbridge.sync.changes import Kind
+from upbridge.sync.runs import RunPurpose, start_run
 
 PRODUCTS = 1_500
 HINTS = 10_000
@@ -78,4 +80,42 @@ async def test_hints_that_come_while_others_are_read_are_read_once_more_and_toge
     await machine.pull()
 
     assert len(machine.upgates.asked("/products")) <= 6
+    assert await machine.changes() == []
+
+
+async def test_a_shop_ahead_of_its_hour_gathers_hints_longer_and_still_imports(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    machine.watch.now = machine.watch.now.replace(minute=1, second=0, microsecond=0)
+    machine.upgates.sell(1, 2)
+    machine.upgates.order("A-1", "A-2")
+    await machine.service.ledger.set_tariff(machine.shop_id, "gold")
+    await machine.run("UPDATE budgets SET unseen = 30 WHERE shop_id = :shop_id")
+    await machine.hint(Kind.ORDER, "A-1")
+    async with machine.db.begin() as connection:
+        await start_run(connection, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+
+    await machine.pull()
+
+    assert machine.upgates.asked("/orders") == []
+    assert len(machine.upgates.asked("/products")) == 1
+    [waiting] = await machine.changes()
+    assert waiting["attempts"] == 0
+    assert machine.watch() < waiting["due_at"] < machine.watch() + timedelta(minutes=59)
+
+    await machine.hint(Kind.ORDER, "A-2", due_at=waiting["due_at"])
+    machine.watch.now = waiting["due_at"] + timedelta(minutes=2)  # the import spent a call meanwhile
+    await machine.pull()
+
+    assert machine.upgates.asked("/orders", order_numbers="A-1;A-2")
+    assert await machine.changes() == []
+
+
+async def test_a_shop_with_plenty_is_read_at_once(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    machine.upgates.order("A-1")
+    await machine.service.ledger.set_tariff(machine.shop_id, "bronze")
+    await machine.hint(Kind.ORDER, "A-1")
+
+    await machine.pull()
+
     assert await machine.changes() == []

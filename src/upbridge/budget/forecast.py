@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 from upbridge.budget.outlook import Outlook, look
+from upbridge.budget.pace import GATHERED, not_before
 from upbridge.budget.windows import HOUR, MAX_PACKAGES, Limits, Purpose, State, limits_of
 from upbridge.kit.clock import PRAGUE
 
@@ -200,6 +201,9 @@ def _simulate(
         state = state.at(now)
         for purpose, queue in queues.items():
             due = queue.due(moment)
+            if due and purpose in GATHERED and (until := not_before(state, now)) > now:
+                queue.refused_until = until - _MIDNIGHT
+                continue
             made = min(_pages(due), state.room(purpose, now)) if due else 0
             if made:
                 state = state.spend(made)

@@ -4,7 +4,7 @@ A row says "read this again". A second hint about the same thing moves the row's
 a row goes only if its `seq` is the one that was read before the work, so a hint during the work survives.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -223,6 +223,26 @@ async def postpone(
             """
         ),
         {**_columns(shop_id, source, changes), "until": until},
+    )
+
+
+async def gather(
+    connection: AsyncConnection,
+    shop_id: ShopId,
+    source: str,
+    purposes: Collection[Purpose],
+    *,
+    until: datetime,
+) -> None:
+    """Leave what is due for *purposes* together until *until*; no attempt is counted."""
+    await connection.execute(
+        text(
+            """
+            UPDATE changes SET due_at = :until
+            WHERE shop_id = :shop_id AND source = :source AND priority = ANY(:priorities) AND due_at < :until
+            """
+        ),
+        {"shop_id": shop_id, "source": source, "priorities": [int(one) for one in purposes], "until": until},
     )
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.budget.pace import GATHERED, not_before
 from upbridge.budget.windows import Purpose
 from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.shops.problems import NewProblem, Stage, raise_problems
@@ -51,8 +52,24 @@ async def pull(service: Service, lane: Lane) -> bool:
         batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
         if not batch:
             return False
+        if await _gather_longer(service, lane, shop, batch):
+            continue
         if not await _work(service, lane, shop, batch):
             return False
+    return True
+
+
+async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+    """Whether calls for hints have to be spread, because they run ahead of what the hour and the day hold."""
+    if lane.system != "upgates" or batch[0].purpose not in GATHERED:
+        return False
+    now = service.clock()
+    until = not_before((await service.ledger.outlook(shop.id)).state, now)
+    if until <= now:
+        return False
+    async with service.engine.begin() as connection:
+        await changes.gather(connection, shop.id, lane.system, GATHERED, until=until)
+    log.info("hints_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
     return True
 
 
