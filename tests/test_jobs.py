@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from procrastinate import App
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from tests.conftest import MakeShop
 from tests.sync.conftest import Engine
@@ -29,6 +30,13 @@ from upbridge.sync.lanes import Lane
 from upbridge.systems.delivery import Document
 
 DEADLINE = 30.0
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What is logged is not drawn: pretty tracebacks take longer than the tests."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ async def open_database(
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
         connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"},
     )
     watcher = asyncio.create_task(_watch(embedded)) if embedded is not None and watch else None

@@ -8,12 +8,14 @@ import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop, url_of
-from upbridge.db import revision_of
+from tests.conftest import KEY, MakeShop, url_of
+from upbridge.db import open_database, revision_of
 from upbridge.migrating import alembic_config, head_revision, migrate
 from upbridge.schema import HEAD
+from upbridge.settings import Settings
 
 
 @pytest.fixture
@@ -81,3 +83,14 @@ async def test_a_shop_can_be_stored(engine: AsyncEngine, make_shop: MakeShop) ->
 
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT key FROM shops")) == "shop"
+
+
+async def test_what_a_failed_statement_was_about_does_not_reach_the_log(database_url: str) -> None:
+    settings = Settings(
+        _env_file=None, database_url=database_url, encryption_keys=KEY, public_url="https://upbridge.example"
+    )
+    async with open_database(settings) as database, database.engine.connect() as connection:
+        with pytest.raises(DBAPIError) as caught:
+            await connection.execute(text("SELECT CAST(CAST(:value AS text) || 'x' AS int)"), {"value": "jana@"})
+
+    assert "parameters hidden" in str(caught.value)

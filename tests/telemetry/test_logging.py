@@ -1,0 +1,58 @@
+"""Logs: one line per event on standard error, and never what nobody may know."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys, structlog
+from upbridge.telemetry.logging import configure_logging
+
+configure_logging(sys.argv[1])
+log = structlog.get_logger("test")
+log.info("something_happened", shop_id="7", number=3)
+
+def fail():
+    secret = "hu" + "sh"
+    raise ZeroDivisionError
+
+try:
+    fail()
+except ZeroDivisionError:
+    log.exception("it_failed")
+"""
+
+
+def written(form: str) -> str:
+    """What a process of its own writes to standard error; nothing goes to standard output."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, form],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.stdout == ""
+    return ended.stderr
+
+
+def test_for_machines_every_event_is_one_json_object() -> None:
+    first, second = [json.loads(line) for line in written("json").splitlines()]
+
+    assert first.items() >= {"event": "something_happened", "shop_id": "7", "number": 3, "level": "info"}.items()
+    assert first["timestamp"].endswith("Z")
+    assert "ZeroDivisionError" in second["exception"]
+
+
+def test_for_people_an_event_is_a_line() -> None:
+    lines = written("console").splitlines()
+
+    assert "something_happened" in lines[0]
+    assert "shop_id=7" in lines[0]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_shows_no_variables(form: str) -> None:
+    assert "hush" not in written(form)
