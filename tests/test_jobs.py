@@ -11,6 +11,7 @@ import httpx
 import pytest
 from procrastinate import App
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
@@ -220,8 +221,15 @@ async def test_a_worker_comes_back_when_the_database_threw_everybody_out(
 
 
 async def until_it_answers(machine: Engine) -> None:
-    """Throw dead connections out of the pool."""
-    await machine.db.dispose()
+    """The first dead connection that is noticed takes the others out of the pool, too."""
+
+    async def answers() -> bool:
+        try:
+            return bool(await machine.value("SELECT 1"))
+        except DBAPIError:
+            return False
+
+    await until(answers)
 
 
 # --- the small loops ----------------------------------------------------------------------------------------

@@ -6,7 +6,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
+from tests.foundation.emptied import database_url, shared_url
 from upbridge.budget.ledger import Ledger
+
+__all__ = ["database_url", "shared_url"]
 
 
 class MovableClock:

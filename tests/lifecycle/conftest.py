@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
+from tests.foundation.emptied import database_url, shared_url
 from tests.lifecycle.signing import TOKEN, Upgates
 from upbridge.kit.sealed import Sealer
 from upbridge.lifecycle import endpoints
@@ -20,6 +21,8 @@ from upbridge.lifecycle.service import LifecycleService
 from upbridge.schema import ShopId
 from upbridge.settings import Settings
 from upbridge.shops.repository import Shops
+
+__all__ = ["database_url", "shared_url"]
 
 #: One pair of keys for all tests: making them takes longer than most tests.
 UPGATES = Upgates()

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
+from tests.foundation.emptied import database_url, shared_url
 from upbridge.budget.ledger import Ledger
 from upbridge.kit.sealed import Sealer
 from upbridge.pages import endpoints
@@ -19,6 +20,8 @@ from upbridge.settings import Settings
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
 from upbridge.sync.service import Service
+
+__all__ = ["database_url", "shared_url"]
 
 ORIGIN = "https://upbridge.example"
 
