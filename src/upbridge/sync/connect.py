@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,7 @@ class _Fresh:
 
     kept: Mapping[str, Any]
     renew_at: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     async def secret(self) -> Mapping[str, str]:
         return {}
@@ -88,7 +89,7 @@ class _Fresh:
         self.kept, self.renew_at = tokens, renew_at
 
     async def save_facts(self, facts: Mapping[str, Any]) -> None:
-        raise NotImplementedError(f"{len(facts)} facts are stored with the connection")
+        self.facts = facts
 
 
 def _may_connect(shop: Shop) -> None:
