@@ -158,7 +158,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
     async with asyncio.timeout(DEADLINE):
         assert await dying.wait() == -signal.SIGKILL
     assert [*await machine.links()] == ["v-1"]
-    assert await queued(machine) == [("upp", "doing")]
+    assert ("upp", "doing") in await queued(machine)
     monkeypatch.setattr(jobs, "STALLED_SECONDS", 0.5)
     monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(jobs, "RESCUE_SECONDS", 0.2)
