@@ -88,12 +88,15 @@ async def test_a_deletion_names_products_and_variants(door: Door) -> None:
 
 
 async def test_a_burst_is_stored_completely(door: Door) -> None:
-    answers = await asyncio.gather(
-        *(door.post("Orders.update", {"orders": [{"order_number": str(number)}]}) for number in range(60))
-    )
+    async def deliver(number: int) -> None:
+        """As Upgates does: what is refused (a busy machine is late) comes again."""
+        while (await door.post("Orders.update", {"orders": [{"order_number": str(number)}]})).status_code == 503:
+            pass
 
-    assert {answer.status_code for answer in answers} == {204}
-    assert len(await door.changes()) == await door.deliveries() == 60
+    await asyncio.gather(*(deliver(number) for number in range(60)))
+
+    assert len(await door.changes()) == 60
+    assert await door.deliveries() >= 60
 
 
 @pytest.mark.rule("R40")
