@@ -28,7 +28,7 @@ def test_what_says_too_much_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("https://files.upgates.com/work/addons", id="a path of somebody's web site"),
+        pytest.param("https://files.upgates.com/opt/addons", id="a path of somebody's web site"),
         pytest.param(base64.urlsafe_b64encode(b"0123456789" * 3 + b"ab").decode(), id="a key that spells ASCII"),
         pytest.param("--hash=sha256:" + "0a" * 32, id="a hash"),
     ],
