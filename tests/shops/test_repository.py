@@ -36,7 +36,7 @@ def call(token: str = "t-1", host: str = "garde.admin.s1.upgates.com", later: fl
 
 async def install(engine: AsyncEngine, shops: Shops, installation: Installation) -> tuple[Shop, Arrival]:
     async with engine.begin() as connection:
-        return await shops.install(connection, installation)
+        return await shops.install(connection, installation, now=NOON)
 
 
 # --- names --------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ async def test_two_shops_on_hosts_of_the_same_name_get_two_keys(engine: AsyncEng
 
 async def test_a_shop_that_returns_keeps_its_key(engine: AsyncEngine, shops: Shops) -> None:
     first, arrival = await install(engine, shops, call())
-    await shops.move(first.id, to=ShopState.UNINSTALLED, among=[ShopState.ACTIVE])
+    await shops.move(first.id, to=ShopState.UNINSTALLED, among=[ShopState.ACTIVE], now=NOON)
 
     again, returned = await install(engine, shops, call(host="moved.admin.s2.upgates.com", later=60))
 
@@ -111,7 +111,7 @@ async def test_an_older_installation_changes_nothing(engine: AsyncEngine, shops:
 
 async def test_an_installation_does_not_undo_what_an_operator_did(engine: AsyncEngine, shops: Shops) -> None:
     first, _ = await install(engine, shops, call())
-    await shops.move(first.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_OPERATOR)
+    await shops.move(first.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=NOON, reason=BY_OPERATOR)
 
     again, _ = await install(engine, shops, call(later=1))
 
@@ -120,7 +120,7 @@ async def test_an_installation_does_not_undo_what_an_operator_did(engine: AsyncE
 
 async def test_an_installation_heals_what_upgates_had_refused(engine: AsyncEngine, shops: Shops) -> None:
     first, _ = await install(engine, shops, call())
-    await shops.move(first.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_UPGATES)
+    await shops.move(first.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=NOON, reason=BY_UPGATES)
 
     again, arrival = await install(engine, shops, call(later=1))
 
@@ -160,9 +160,11 @@ async def test_the_shops_are_listed_oldest_first(make_shop: MakeShop, shops: Sho
 async def test_a_shop_moves_only_from_where_it_was_thought_to_be(make_shop: MakeShop, shops: Shops) -> None:
     shop_id = await make_shop()
 
-    assert not await shops.move(shop_id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED])
-    assert await shops.move(shop_id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_UPGATES)
-    assert not await shops.move(shop_id, to=ShopState.SUSPENDED, among=[ShopState.SUSPENDED], reason=BY_UPGATES)
+    assert not await shops.move(shop_id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED], now=NOON)
+    assert await shops.move(shop_id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=NOON, reason=BY_UPGATES)
+    assert not await shops.move(
+        shop_id, to=ShopState.SUSPENDED, among=[ShopState.SUSPENDED], now=NOON, reason=BY_UPGATES
+    )
     assert (await shops.get(shop_id)).reason == BY_UPGATES
 
 
@@ -171,7 +173,7 @@ async def test_an_uninstalled_shop_has_no_credentials_left(
 ) -> None:
     shop_id = await make_shop(subscribed_at=NOON)
 
-    await shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.ACTIVE])
+    await shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.ACTIVE], now=NOON)
 
     async with engine.connect() as connection:
         row = (await connection.execute(text("SELECT api_user, api_key, subscribed_at FROM shops"))).one()

@@ -118,6 +118,7 @@ class Engine:
                 read or Read(kind, entities, missing=missing),
                 feeds,
                 priority=priority,
+                now=self.watch(),
             )
         self.again |= settled.again
         return settled.news

@@ -95,7 +95,7 @@ async def test_credentials_that_do_not_work_leave_nothing(machine: Engine) -> No
 
 @pytest.mark.parametrize("state", [ShopState.UNINSTALLING, ShopState.UNINSTALLED])
 async def test_a_shop_that_left_cannot_be_connected(machine: Engine, state: ShopState) -> None:
-    await machine.service.shops.move(machine.shop_id, to=state, among=[ShopState.ACTIVE])
+    await machine.service.shops.move(machine.shop_id, to=state, among=[ShopState.ACTIVE], now=machine.watch())
 
     with pytest.raises(Conflict):
         await upp(machine)

@@ -529,7 +529,7 @@ async def test_a_probe_that_is_answered_resumes_the_shop_and_its_work(machine: E
 
 async def test_a_probe_does_not_resume_what_an_operator_suspended(machine: Engine) -> None:
     await machine.service.shops.move(
-        machine.shop_id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_OPERATOR
+        machine.shop_id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=machine.watch(), reason=BY_OPERATOR
     )
     await machine.hint(Kind.PROBE, "probe")
 
@@ -539,7 +539,9 @@ async def test_a_probe_does_not_resume_what_an_operator_suspended(machine: Engin
 
 
 async def uninstall(machine: Engine) -> None:
-    await machine.service.shops.move(machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE])
+    await machine.service.shops.move(
+        machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE], now=machine.watch()
+    )
     await machine.hint(Kind.PROBE, "probe")
 
 

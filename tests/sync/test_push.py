@@ -309,7 +309,9 @@ def test_a_pause_grows_to_a_quarter_of_an_hour_and_no_further() -> None:
 @pytest.mark.parametrize("state", [ShopState.SUSPENDED, ShopState.UNINSTALLING, ShopState.UNINSTALLED])
 async def test_nothing_is_sent_for_a_shop_that_is_stopped(machine: Engine, state: ShopState) -> None:
     await fill(machine)
-    await machine.service.shops.move(machine.shop_id, to=state, among=[ShopState.ACTIVE], reason=BY_OPERATOR)
+    await machine.service.shops.move(
+        machine.shop_id, to=state, among=[ShopState.ACTIVE], now=machine.watch(), reason=BY_OPERATOR
+    )
 
     assert await machine.push() is False
 

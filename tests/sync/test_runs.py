@@ -1,7 +1,7 @@
 """Whole lists: the first import, the safety net, the search for deleted products. Nothing is skipped, ever."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -380,7 +380,7 @@ async def imported(machine: Engine, count: int) -> None:
     machine.upgates.sell(*range(1, count + 1), last_update_time=stamp(machine, days=9))
     await begin(machine)
     await machine.drain()
-    machine.watch.now = datetime.now(UTC)  # what was read has the database's time
+    machine.watch.move(minutes=1)
     machine.upgates.requests.clear()
 
 

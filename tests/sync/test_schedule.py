@@ -126,7 +126,9 @@ async def test_the_shops_are_spread_over_the_period(make_engine: MakeEngine) -> 
 
 
 async def move(machine: Engine, state: ShopState, reason: str | None = None) -> None:
-    await machine.service.shops.move(machine.shop_id, to=state, among=[ShopState.ACTIVE], reason=reason)
+    await machine.service.shops.move(
+        machine.shop_id, to=state, among=[ShopState.ACTIVE], now=machine.watch(), reason=reason
+    )
     await machine.run("UPDATE shops SET state_since = :now", now=machine.watch())
 
 

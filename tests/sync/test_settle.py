@@ -295,7 +295,7 @@ async def test_what_is_parked_goes_when_it_is_released(machine: Engine) -> None:
     await park(machine)
 
     async with machine.db.begin() as connection:
-        assert await outbox.release(connection, machine.shop_id, "upp") == 1
+        assert await outbox.release(connection, machine.shop_id, "upp", now=machine.watch()) == 1
     machine.watch.move(seconds=60)
     await machine.push()
 
@@ -307,8 +307,12 @@ async def test_only_what_is_named_is_released(machine: Engine) -> None:
     await park(machine)
 
     async with machine.db.begin() as connection:
-        nothing = await outbox.release(connection, machine.shop_id, "upp", keys=[("product", "v-1")])
-        one = await outbox.release(connection, machine.shop_id, "upp", keys=[("product", "v-4711")])
+        nothing = await outbox.release(
+            connection, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-1")]
+        )
+        one = await outbox.release(
+            connection, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-4711")]
+        )
 
     assert (nothing, one) == (0, 1)
 

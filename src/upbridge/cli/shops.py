@@ -394,12 +394,13 @@ async def _suspend(service: Service, shop: Shop) -> bool:
         shop.id,
         to=ShopState.SUSPENDED,
         among=[ShopState.ACTIVE, ShopState.SUSPENDED],
+        now=service.clock(),
         reason=BY_OPERATOR,
     )
 
 
 async def _resume(service: Service, shop: Shop) -> bool:
-    return await service.shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED])
+    return await service.shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED], now=service.clock())
 
 
 def _change(name: str, change: Callable[[Service, Shop], Awaitable[bool]], done: str) -> None:

@@ -221,7 +221,8 @@ class LifecycleService:
         access = call.access
         assert access is not None, "the caller saw to it"
         api_url = self.policy.check(access.api_url)
-        seen = await remember(connection, call, now=self.clock())
+        now = self.clock()
+        seen = await remember(connection, call, now=now)
         shop, arrival = await self.shops.install(
             connection,
             Installation(
@@ -233,6 +234,7 @@ class LifecycleService:
                 language=language,
                 signed_at=call.time,
             ),
+            now=now,
         )
         if seen is not None and arrival is not Arrival.RENEWED:
             raise BadSignature("this call was accepted before, and the shop was stopped since")
@@ -243,8 +245,9 @@ class LifecycleService:
     async def _uninstall(self, call: SignedCall) -> None:
         shop = await self._known(call)
         older = shop.signed_at is not None and call.time < shop.signed_at
+        now = self.clock()
         async with self.engine.begin() as connection:
-            seen = await remember(connection, call, now=self.clock())
+            seen = await remember(connection, call, now=now)
             if shop.state is not ShopState.UNINSTALLED:
                 await hint(
                     connection,
@@ -253,14 +256,14 @@ class LifecycleService:
                     Kind.PROBE,
                     ["probe"],
                     origin=Origin.LIFECYCLE,
-                    due_at=self.clock(),
+                    due_at=now,
                 )
         if seen is not None or older:
             log.warning("uninstall_may_be_a_replay", shop_id=str(shop.id), seen_on=seen, older=older)
         else:
             # an operator's suspension outlives a deactivation that turns out to be a replay
             reason = shop.reason if shop.state is ShopState.SUSPENDED else None
-            if await self.shops.move(shop.id, to=ShopState.UNINSTALLING, among=LISTENING, reason=reason):
+            if await self.shops.move(shop.id, to=ShopState.UNINSTALLING, among=LISTENING, now=now, reason=reason):
                 log.info("shop_uninstalling", shop_id=str(shop.id))
         await self.wake(shop.id, _LANE)
 

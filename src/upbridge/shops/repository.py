@@ -109,8 +109,10 @@ class Shops:
 
     # --- life cycle -----------------------------------------------------------------------------------------
 
-    async def install(self, connection: AsyncConnection, call: Installation) -> tuple[Shop, Arrival]:
-        """Store a verified installation: new shop, new credentials, or a return (R14, R15).
+    async def install(
+        self, connection: AsyncConnection, call: Installation, *, now: datetime
+    ) -> tuple[Shop, Arrival]:
+        """Store a verified installation that arrived at *now*: new shop, new credentials, or a return (R14, R15).
 
         Runs in the caller's transaction. Raises `BadSignature` if a newer installation was accepted before. A
         shop that an operator suspended stays so.
@@ -129,6 +131,7 @@ class Shops:
             "version": call.version,
             "language": call.language,
             "signed_at": call.signed_at,
+            "now": now,
         }
         if before is None:
             taken = await connection.execute(text("SELECT key FROM shops"))
@@ -137,9 +140,11 @@ class Shops:
                 text(
                     f"""
                     INSERT INTO shops
-                      (id, key, token, state, api_url, api_user, api_key, version, language, signed_at)
+                      (id, key, token, state, api_url, api_user, api_key, version, language, signed_at,
+                       installed_at, state_since)
                     VALUES
-                      (:id, :key, :token, 'active', :api_url, :api_user, :api_key, :version, :language, :signed_at)
+                      (:id, :key, :token, 'active', :api_url, :api_user, :api_key, :version, :language, :signed_at,
+                       :now, :now)
                     RETURNING {_COLUMNS}
                     """  # noqa: S608
                 ),
@@ -158,8 +163,8 @@ class Shops:
                   uninstalled_at = NULL,
                   state = CASE WHEN :held THEN state ELSE 'active' END,
                   reason = CASE WHEN :held THEN reason END,
-                  state_since = CASE WHEN :held OR state = 'active' THEN state_since ELSE now() END,
-                  installed_at = CASE WHEN state IN ('active', 'suspended') THEN installed_at ELSE now() END
+                  state_since = CASE WHEN :held OR state = 'active' THEN state_since ELSE :now END,
+                  installed_at = CASE WHEN state IN ('active', 'suspended') THEN installed_at ELSE :now END
                 WHERE token = :token RETURNING {_COLUMNS}
                 """  # noqa: S608
             ),
@@ -169,20 +174,28 @@ class Shops:
         return _shop(rows.mappings().one()), arrival
 
     async def move(
-        self, shop_id: ShopId, *, to: ShopState, among: Sequence[ShopState], reason: str | None = None
+        self,
+        shop_id: ShopId,
+        *,
+        to: ShopState,
+        among: Sequence[ShopState],
+        now: datetime,
+        reason: str | None = None,
     ) -> bool:
-        """Change the state if it is one of *among*; returns whether it changed. `UNINSTALLED` also destroys the
-        credentials and forgets the webhooks, which Upgates deletes by itself (R30)."""
+        """Change the state at *now* if it is one of *among*; returns whether it changed.
+
+        `UNINSTALLED` also destroys the credentials and forgets the webhooks, which Upgates deletes itself (R30).
+        """
         gone = to is ShopState.UNINSTALLED
         async with self._engine.begin() as connection:
             result = await connection.execute(
                 text(
                     """
-                    UPDATE shops SET state = :to, reason = :reason, state_since = now(), probed_at = NULL,
+                    UPDATE shops SET state = :to, reason = :reason, state_since = :now, probed_at = NULL,
                       api_user = CASE WHEN :gone THEN NULL ELSE api_user END,
                       api_key = CASE WHEN :gone THEN NULL ELSE api_key END,
                       subscribed_at = CASE WHEN :gone THEN NULL ELSE subscribed_at END,
-                      uninstalled_at = CASE WHEN :gone THEN now() ELSE uninstalled_at END
+                      uninstalled_at = CASE WHEN :gone THEN :now ELSE uninstalled_at END
                     WHERE id = :id AND state = ANY(:among) AND (state <> :to OR reason IS DISTINCT FROM :reason)
                     """
                 ),
@@ -191,6 +204,7 @@ class Shops:
                     "to": to,
                     "reason": reason,
                     "gone": gone,
+                    "now": now,
                     "among": [str(state) for state in among],
                 },
             )

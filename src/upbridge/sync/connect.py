@@ -124,7 +124,7 @@ async def _store(
         )
         await lanes.unblock(connection, Lane(shop.id, f"push:{system}"))
         await lanes.unblock(connection, Lane(shop.id, f"pull:{system}"))
-        await outbox.release(connection, shop.id, system)
+        await outbox.release(connection, shop.id, system, now=now)
         await close_entity(
             connection, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system]
         )
@@ -187,14 +187,15 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
         await service.ledger.set_tariff(shop.id, after.text("budget.tariff"), after.number("budget.packages") or 0)
     fresh = await service.shops.get(shop.id)
     rows = await service.connections.of(shop.id)
+    now = service.clock()
     async with service.engine.begin() as connection:
         for system in affected & rows.keys():
-            await outbox.release(connection, shop.id, system)
+            await outbox.release(connection, shop.id, system, now=now)
         if affected & {"stock", "shipments"}:
             if after.yes("shipments.write") and not before.yes("shipments.write"):
-                await shipments.reopen(connection, shop.id, now=service.clock())
-            await outbox.release(connection, shop.id, "upgates")
-            await returns.look(connection, shop.id, origin=Origin.SETTINGS, now=service.clock())
+                await shipments.reopen(connection, shop.id, now=now)
+            await outbox.release(connection, shop.id, "upgates", now=now)
+            await returns.look(connection, shop.id, origin=Origin.SETTINGS, now=now)
         reread = {RULES[key].affects for key in changed if RULES[key].kinds} & rows.keys()
         if reread and kinds:
             await start_imports(connection, service, fresh, rows, kinds=kinds, anew=True)

@@ -21,7 +21,11 @@ async def retry(service: Service, number: int) -> str:
     if problem.stage is Stage.PUSH:
         async with service.engine.begin() as connection:
             released = await outbox.release(
-                connection, problem.shop_id, problem.target, keys=[(problem.kind, problem.entity)]
+                connection,
+                problem.shop_id,
+                problem.target,
+                now=service.clock(),
+                keys=[(problem.kind, problem.entity)],
             )
         if released:
             await service.wake(problem.shop_id, f"push:{problem.target}")

@@ -288,9 +288,14 @@ async def remove(connection: AsyncConnection, shop_id: ShopId, target: str, docu
 
 
 async def release(
-    connection: AsyncConnection, shop_id: ShopId, target: str, *, keys: Sequence[tuple[str, str]] | None = None
+    connection: AsyncConnection,
+    shop_id: ShopId,
+    target: str,
+    *,
+    now: datetime,
+    keys: Sequence[tuple[str, str]] | None = None,
 ) -> int:
-    """Let parked documents try again (a setting or the catalogue changed); returns how many.
+    """Let parked documents try again *now* (a setting or the catalogue changed); returns how many.
 
     Not those that the stock guard holds: only a person lets them pass.
     """
@@ -298,7 +303,7 @@ async def release(
     result = await connection.execute(
         text(
             """
-            UPDATE documents d SET state = 'waiting', reason = NULL, attempts = 0, due_at = now()
+            UPDATE documents d SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now
             WHERE d.shop_id = :shop_id AND d.target = :target AND d.state = 'parked'
               AND d.reason IS DISTINCT FROM :guard
               AND (:all OR EXISTS (
@@ -309,6 +314,7 @@ async def release(
         {
             "shop_id": shop_id,
             "target": target,
+            "now": now,
             "all": pairs is None,
             "guard": GUARD,
             "kinds": [kind for kind, _ in pairs or ()],

@@ -251,7 +251,7 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
 async def refused_by_upgates(service: Service, shop: Shop) -> None:
     """401 or 403: suspended or uninstalled, we cannot know. Keep everything, ask once an hour (R56)."""
     now = service.clock()
-    await service.shops.move(shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_UPGATES)
+    await service.shops.move(shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=now, reason=BY_UPGATES)
     async with service.engine.begin() as connection:
         await changes.hint(
             connection,

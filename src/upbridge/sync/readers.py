@@ -107,7 +107,13 @@ async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: R
     feeds = await _feeds(service, shop)
     async with service.engine.begin() as connection:
         settled = await settle(
-            connection, service.sealer, shop.id, read, feeds, priority=min(int(change.purpose) for change in chunk)
+            connection,
+            service.sealer,
+            shop.id,
+            read,
+            feeds,
+            priority=min(int(change.purpose) for change in chunk),
+            now=service.clock(),
         )
         await changes.done(connection, shop.id, SOURCE, chunk)
         await _look_again(connection, shop, read, settled, service)
@@ -166,7 +172,9 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     feeds = await _feeds(service, shop)
     now = service.clock()
     async with service.engine.begin() as connection:
-        settled = await settle(connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose))
+        settled = await settle(
+            connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose), now=now
+        )
         news = settled.news
         await changes.done(connection, shop.id, SOURCE, [change])
         await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
@@ -298,13 +306,16 @@ async def _facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     # A webhook tells of languages, price lists and statuses, never of the owner: that is kept then.
     known = Facts.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
     facts = await client.facts(chunk[0].purpose, known=known)
-    await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=service.clock())
+    now = service.clock()
+    await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=now)
     connected = await service.connected(shop)
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
         for system in connected:
-            await outbox.release(connection, shop.id, system)  # a new status or language may be what was missing
-        await outbox.release(connection, shop.id, SOURCE)
+            await outbox.release(
+                connection, shop.id, system, now=now
+            )  # a new status or language may be what was missing
+        await outbox.release(connection, shop.id, SOURCE, now=now)
         await _granted(connection, service, shop, facts, connected)
 
 
@@ -342,7 +353,8 @@ async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29)."""
-    await service.shops.mark(shop.id, "probed_at", now=service.clock())
+    now = service.clock()
+    await service.shops.mark(shop.id, "probed_at", now=now)
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
     try:
@@ -365,10 +377,12 @@ async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
     elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
         # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
         await service.shops.move(
-            shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING, ShopState.ACTIVE]
+            shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING, ShopState.ACTIVE], now=now
         )
     else:
-        await service.shops.move(shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], reason=BY_UPGATES)
+        await service.shops.move(
+            shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=now, reason=BY_UPGATES
+        )
 
 
 async def _is_back(service: Service, shop: Shop) -> None:
@@ -380,6 +394,7 @@ async def _is_back(service: Service, shop: Shop) -> None:
         shop.id,
         to=to,
         among=[ShopState.UNINSTALLING, ShopState.SUSPENDED],
+        now=service.clock(),
         reason=shop.reason if to is ShopState.SUSPENDED else None,
     )
 
@@ -395,14 +410,17 @@ async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
             await changes.done(connection, shop.id, "uphance", chunk)
         return
     refreshed = await Catalogue(service.engine).refresh(shop.id, service.uphance(shop, row))
+    now = service.clock()
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, "uphance", chunk)
         await connection.execute(
             text("UPDATE connections SET polled_at = :now WHERE shop_id = :shop_id AND system = 'uphance'"),
-            {"now": service.clock(), "shop_id": shop.id},
+            {"now": now, "shop_id": shop.id},
         )
-        released = await outbox.release(connection, shop.id, "uphance") if refreshed.matching_changed else 0
-        await returns.look(connection, shop.id, origin=Origin.SCHEDULE, now=service.clock())
+        released = (
+            await outbox.release(connection, shop.id, "uphance", now=now) if refreshed.matching_changed else 0
+        )
+        await returns.look(connection, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
         await service.wake(shop.id, "push:uphance")
 

@@ -39,7 +39,7 @@ async def run_once(service: Service) -> None:
         await _safety_nets(connection, now, every=timedelta(hours=service.settings.reconcile_hours))
         given_up = await _give_up_silent(connection, now)
     for shop_id in given_up:
-        await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING])
+        await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now)
         log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
 
 

@@ -7,6 +7,7 @@ nothing, what is no longer said is taken back. Fetch once, feed all.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -77,11 +78,12 @@ async def settle(
     targets: Iterable[tuple[Target, Shopfront]],
     *,
     priority: int,
+    now: datetime,
 ) -> Settled:
-    """Queue what *read* means for each of *targets*."""
+    """Queue what *read*, which was read at *now*, means for each of *targets*."""
     settled = Settled()
     if read.kind == "product":
-        await _remember_items(connection, shop_id, read)
+        await _remember_items(connection, shop_id, read, now)
     await _report_unreadable(connection, shop_id, read)
     for target, front in targets:
         if read.kind == "order" and target.system == "uphance":
@@ -200,7 +202,7 @@ async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read:
     await raise_problems(connection, shop_id, problems)
 
 
-async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Read) -> None:
+async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Read, now: datetime) -> None:
     """Keep the catalogue copy: one row per sellable variant, none for what is gone."""
     products = [entity for entity in read.entities if isinstance(entity, Product)]
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
@@ -225,7 +227,7 @@ async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Re
             """
             INSERT INTO items
               (shop_id, key, product_id, code, ean, title, stock, stock_own, active, listed, read_at)
-            SELECT :shop_id, t.*, now()
+            SELECT :shop_id, t.*, :now
             FROM unnest(CAST(:keys AS text[]), CAST(:products AS bigint[]), CAST(:codes AS text[]),
               CAST(:eans AS text[]), CAST(:titles AS text[]), CAST(:stocks AS numeric[]),
               CAST(:own AS boolean[]), CAST(:active AS boolean[]), CAST(:listed AS boolean[])) AS t
@@ -237,6 +239,7 @@ async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Re
         ),
         {
             "shop_id": shop_id,
+            "now": now,
             "keys": [variant.id for _, variant in variants],
             "products": [variant.product_id for _, variant in variants],
             "codes": [variant.code for _, variant in variants],
