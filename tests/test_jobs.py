@@ -24,6 +24,7 @@ from upbridge import jobs
 from upbridge.db import Database
 from upbridge.errors import NotReady
 from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
+from upbridge.kit.clock import utc_now
 from upbridge.schema import ShopId
 from upbridge.sync import lanes
 from upbridge.sync.changes import Kind
@@ -31,6 +32,12 @@ from upbridge.sync.lanes import Lane
 from upbridge.systems.delivery import Document
 
 DEADLINE = 30.0
+
+
+def known_just_now() -> dict[str, Any]:
+    """Columns of a shop about which the schedule has nothing to ask: real workers look at the real time."""
+    now = utc_now()
+    return {"facts": FACTS, "facts_at": now, "subscribed_at": now, "reconciled_at": now, "installed_at": now}
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +61,8 @@ async def machine(engine: AsyncEngine, make_shop: MakeShop, queue: App) -> Async
     upgates, target = Upgates(), Target()
     async with httpx.AsyncClient(transport=httpx.MockTransport(upgates)) as http:
         service = service_on(engine, http, target, wake=waker(queue))
-        made = Engine(service, ShopId(await make_shop(facts=FACTS)), upgates, target, Watch(), Woken(), make_shop)
+        shop_id = ShopId(await make_shop(**known_just_now()))
+        made = Engine(service, shop_id, upgates, target, Watch(), Woken(), make_shop)
         await made.connect("upp", account="client")
         yield made
 
@@ -99,7 +107,7 @@ async def queued(machine: Engine) -> list[tuple[str, str]]:
 async def test_two_workers_share_the_work_and_double_nothing(machine: Engine, database: Database) -> None:
     shops = [machine.shop_id]
     for _ in range(5):
-        shops.append(ShopId(await machine.make_shop(facts=FACTS)))
+        shops.append(ShopId(await machine.make_shop(**known_just_now())))
         await machine.connect("upp", shops[-1], account="client")
     busy = most = 0
 
@@ -174,25 +182,28 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
     assert [*await machine.links()] == ["v-1", "v-2", "v-3"]
 
 
-async def test_a_job_whose_end_was_lost_is_made_free(machine: Engine, queue: App) -> None:
+async def doing(machine: Engine) -> None:
+    """A job that a living worker has taken."""
     await machine.service.wake(machine.shop_id, "push:upp")
-    await machine.run("UPDATE procrastinate_jobs SET status = 'doing'")
+    await machine.run("INSERT INTO procrastinate_workers DEFAULT VALUES")
     await machine.run(
-        "INSERT INTO procrastinate_events (job_id, type, at)"
-        " SELECT id, 'started', now() - make_interval(secs => 3600) FROM procrastinate_jobs"
+        "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)"
     )
 
+
+async def test_a_job_whose_end_was_lost_is_made_free(machine: Engine, queue: App) -> None:
+    await doing(machine)
+    await machine.run("UPDATE procrastinate_events SET at = at - make_interval(hours => 1)")
+
+    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+        assert await rescue_once(queue, machine.db) == 0, "a long bite is no lost one"
     assert await rescue_once(queue, machine.db) == 1
 
     assert await queued(machine) == []
 
 
 async def test_a_job_of_a_living_worker_is_left_alone(machine: Engine, queue: App) -> None:
-    await machine.service.wake(machine.shop_id, "push:upp")
-    await machine.run("INSERT INTO procrastinate_workers DEFAULT VALUES")
-    await machine.run(
-        "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)"
-    )
+    await doing(machine)
 
     assert await rescue_once(queue, machine.db) == 0
 

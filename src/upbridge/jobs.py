@@ -1,8 +1,8 @@
 """The background: a job says only "work on lane X of shop Y". Truth is in `changes` and `documents`.
 
 Three small loops run beside the job library's worker, each with a `*_once` that tests can call: the sweep makes
-jobs for whatever is due (so a lost wake-up costs a second), the rescue frees jobs of dead workers, the schedule
-does what the clock asks for.
+jobs for whatever is due (so a lost wake-up costs a second), the rescue frees jobs whose worker died or whose end
+was lost, the schedule does what the clock asks for.
 """
 
 import asyncio
@@ -39,8 +39,8 @@ PRUNE_SECONDS = 600.0
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 15.0
 """A worker that has been silent for so long is dead; its jobs are given to others."""
-STUCK_SECONDS = 1800
-"""No bite takes so long: a job that does lost its end in a database failure."""
+LOST_SECONDS = 10
+"""A job that has run for so long and whose lane nobody holds has lost its end in a database failure."""
 _RESTART_PAUSE = 1.0
 
 Wake = Callable[[ShopId, str], Awaitable[None]]
@@ -127,14 +127,17 @@ async def rescue_once(app: App, engine: AsyncEngine) -> int:
         rows = await connection.execute(
             text(
                 """
-                SELECT j.id FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
+                SELECT j.id, j.args ->> 'shop_id' AS shop_id, j.args ->> 'lane' AS lane
+                FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
                 WHERE j.status = 'doing' AND e.type = 'started' GROUP BY j.id
                 HAVING max(e.at) < now() - make_interval(secs => :seconds)
                 """
             ),
-            {"seconds": STUCK_SECONDS},
+            {"seconds": LOST_SECONDS},
         )
-        ids = {int(row.id) for row in rows} | stalled.keys()
+        long = {int(row.id): Lane(ShopId(UUID(row.shop_id)), row.lane) for row in rows}
+        held = await lanes.held(connection, long.values())
+        ids = {job_id for job_id, lane in long.items() if lane not in held} | stalled.keys()
     for job_id in ids:
         # Finished, not retried: a retry could collide with a job that waits already, and the sweep makes one.
         async with engine.begin() as connection:

@@ -4,7 +4,7 @@ A lane that cannot go on (no budget, no answer, refused) is blocked until a mome
 on: when only the import has run out of budget, orders still pass.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +40,11 @@ class Lane:
         """`pull` or `push`."""
         return self.name.partition(":")[0]
 
+    @property
+    def lock(self) -> str:
+        """What is held while the lane is worked on: one worker at a time for a shop and system."""
+        return f"{self.shop_id}:{self.system}"
+
     def __str__(self) -> str:
         return f"{self.shop_id}:{self.name}"
 
@@ -54,7 +59,7 @@ async def exclusive(engine: AsyncEngine, lane: Lane) -> AsyncIterator[AsyncConne
     """
     async with engine.connect() as plain:
         connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-        name = {"name": f"{lane.shop_id}:{lane.system}"}
+        name = {"name": lane.lock}
         mine = await connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), name)
         if not mine:
             yield None
@@ -64,6 +69,26 @@ async def exclusive(engine: AsyncEngine, lane: Lane) -> AsyncIterator[AsyncConne
         finally:
             if not connection.invalidated:  # else the session is gone, and the lock with it
                 await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
+
+
+async def held(connection: AsyncConnection, candidates: Iterable[Lane]) -> set[Lane]:
+    """Those of *candidates* that somebody works on at this moment, or on whose shop and system."""
+    by_lock: dict[str, set[Lane]] = {}
+    for lane in candidates:
+        by_lock.setdefault(lane.lock, set()).add(lane)
+    rows = await connection.execute(
+        text(
+            """
+            SELECT name FROM unnest(CAST(:names AS text[])) AS name
+            WHERE EXISTS (
+              SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                AND (CAST(l.classid AS bigint) << 32 | CAST(l.objid AS bigint)) = hashtextextended(name, 0))
+            """
+        ),
+        {"names": list(by_lock)},
+    )
+    return {lane for row in rows for lane in by_lock[row.name]}
 
 
 def pause_after(failures: int) -> timedelta:
