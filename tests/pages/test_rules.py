@@ -155,3 +155,18 @@ async def test_a_shop_that_is_not_read_yet_can_type_what_it_cannot_choose(
 
     assert EN.get("ui.rules.no_markets").replace("'", "&#39;") in page
     assert re.search(r'<input id="upp.pricelist"', page)
+
+
+async def test_what_a_choice_needs_is_asked_for(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    form = {"uphance.create_products": "true", "uphance.color_parameter": "Barva", "uphance.size_parameter": ""}
+
+    page = await browser.post(f"{await enter(shop_id)}rules", data=form)
+
+    assert page.status_code == 422
+    assert 'id="wrong.uphance.size_parameter"' in page.text
+    assert 'id="wrong.uphance.color_parameter"' not in page.text
+    assert EN.get("ui.rules.wrong_missing") in page.text
+    assert await chosen(engine, shop_id) == {}

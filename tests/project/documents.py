@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from upbridge.settings import EXAMPLES, PREFIX, Settings
+from upbridge.shops.rules import RULES, as_text
 
 TOP = Path(__file__).parents[2]
 
@@ -21,6 +22,7 @@ Look: TypeAlias = Callable[[], Iterator[str]]
 DEPLOYMENT = ("Dockerfile", "docker-compose.yml", "Caddyfile", ".env.example")
 
 _SETTING = re.compile(r"^\| `(?P<name>\w+)` \| (?P<default>[^|]+) \| (?P<meaning>[^|]+) \|$", re.MULTILINE)
+_SHOP_SETTING = re.compile(r"^\| `(?P<name>[a-z]+\.[a-z_]+)` \| (?P<default>[^|]+) \| [^|]+ \|$", re.MULTILINE)
 _VARIABLE = re.compile(rf"\b{PREFIX}([A-Z][A-Z_]*[A-Z])\b")
 _FENCE = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
@@ -33,6 +35,7 @@ def complaints() -> list[str]:
     """One line for everything that is documented and not there, or there and not documented."""
     return [
         *settings_complaints(),
+        *shop_settings_complaints(),
         *variable_complaints(),
         *target_complaints(),
         *command_complaints(),
@@ -75,6 +78,21 @@ def settings_complaints() -> Iterator[str]:
     yield from (
         f"{name} has no example for its complaint" for name in Settings.model_fields.keys() - EXAMPLES.keys()
     )
+
+
+def shop_settings_complaints() -> Iterator[str]:
+    """The settings of a shop in `docs/settings.md` against `RULES`, both ways, defaults included."""
+    found = {
+        row["name"]: row["default"].strip()
+        for row in _SHOP_SETTING.finditer((TOP / "docs/settings.md").read_text())
+    }
+    defaults = {key: as_text(rule.default) for key, rule in RULES.items()}
+    wanted = {key: f"`{default}`" if default else "none" for key, default in defaults.items()}
+    yield from (f"docs/settings.md lacks {name}" for name in wanted.keys() - found.keys())
+    yield from (f"docs/settings.md has {name}, which is no setting" for name in found.keys() - wanted.keys())
+    for name in found.keys() & wanted.keys():
+        if found[name] != wanted[name]:
+            yield f"docs/settings.md: the default of {name} is {wanted[name]}, not {found[name]}"
 
 
 def spelled(default: Any) -> str:

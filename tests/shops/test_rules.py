@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbridge.errors import BadRequest
-from upbridge.shops.rules import RULES, Rules, as_text, change
+from upbridge.shops.rules import RULES, Rules, as_text, change, needed
 
 #: As contract section 4 has them; None where the shop decides.
 DEFAULTS: dict[str, Any] = {
@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "upp.order_days": 30,
     "upp.origins": ["frontend"],
     "uphance.send_orders": True,
+    "uphance.origins": ["frontend", "admin", "api", "cash-register"],
     "uphance.orders_from": None,
     "uphance.order_statuses": None,
     "uphance.channels": {},
@@ -28,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "uphance.payment_term": None,
     "uphance.customer_mode": "per_shopper",
     "uphance.prices_with_tax": False,
+    "uphance.services": [],
     "uphance.create_products": False,
     "uphance.color_parameter": None,
     "uphance.size_parameter": None,
@@ -53,6 +55,8 @@ GOOD = {
     "uphance.order_statuses": ("1,2", [1, 2]),
     "uphance.channels": ("cs/czk:6933, sk/EUR:7001", {"cs/CZK": 6933, "sk/EUR": 7001}),
     "uphance.customer_mode": ("collective:12", "collective:12"),
+    "uphance.origins": ("frontend,api", ["frontend", "api"]),
+    "uphance.services": ("Dárkové balení, SLUZBA-1", ["Dárkové balení", "SLUZBA-1"]),
     "stock.guard_percent": ("100", 100),
     "budget.tariff": ("gold", "gold"),
 }
@@ -139,3 +143,21 @@ def test_typed_reading() -> None:
     assert rules.moment("uphance.orders_from") == datetime(2026, 11, 1, tzinfo=UTC)
     assert (rules.number("upp.order_days"), rules.text("upp.language"), rules.yes("upp.send")) == (7, "sk", True)
     assert Rules().moment("uphance.orders_from") is None
+
+
+class TestWhatNeedsMore:
+    def test_products_are_made_only_where_colour_and_size_are_chosen(self) -> None:
+        with pytest.raises(BadRequest, match=r"needs uphance\.color_parameter and uphance\.size_parameter first"):
+            change({}, {"uphance.create_products": "true"})
+
+    def test_all_may_be_chosen_together(self) -> None:
+        texts = {"uphance.create_products": "1", "uphance.color_parameter": "Barva", "uphance.size_parameter": "V"}
+
+        assert change({}, texts)["uphance.create_products"] is True
+
+    def test_what_is_needed_cannot_be_taken_away(self) -> None:
+        chosen = {"uphance.create_products": True, "uphance.color_parameter": "B", "uphance.size_parameter": "V"}
+
+        with pytest.raises(BadRequest, match=r"needs uphance\.size_parameter first"):
+            change(chosen, {"uphance.size_parameter": ""})
+        assert needed(chosen, {"uphance.size_parameter": ""}) == ["uphance.size_parameter"]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.sync.conftest import Engine, MakeEngine
-from tests.sync.making import FACTS
+from tests.sync.making import FACTS, answering
 from tests.systems.uphance.fake import FakeClock, FakeUphance
 from tests.systems.upp.making import make_order, make_product, make_variant
 from tests.systems.upp.test_client import Upp
@@ -19,7 +19,7 @@ from upbridge.shops.problems import NewProblem, Stage, raise_problems
 from upbridge.shops.shop import ShopState
 from upbridge.sync import lanes, pull
 from upbridge.sync.changes import Kind
-from upbridge.sync.connect import change_rules, connect_uphance, connect_upp
+from upbridge.sync.connect import change_rules, connect_uphance, connect_upp, disconnect
 from upbridge.sync.lanes import Lane
 from upbridge.sync.runs import RunPurpose, RunState, latest_runs
 
@@ -275,6 +275,108 @@ async def test_orders_that_are_there_already_are_recognised(machine: Engine) -> 
 
     links = await machine.links("uphance")
     assert {key: (row["remote_id"], row["hash"]) for key, row in links.items()} == {"OBJ-1": ("41", None)}
+
+
+async def test_orders_of_a_shop_whose_key_begins_like_ours_are_not_taken_for_ours(machine: Engine) -> None:
+    uphance_of(machine).orders = [
+        {"id": 41, "purchase_order_ref": "UPG-shop-1", "order_number": "S41", "status": "draft"},
+        {"id": 42, "purchase_order_ref": "UPG-shop-2-1", "order_number": "S42", "status": "draft"},
+    ]
+    ours = machine.shop_id
+    await second_shop(machine, "shop-2")
+    machine.shop_id = ours
+
+    await uphance(machine)
+
+    assert [*await machine.links("uphance")] == ["1"]
+
+
+async def test_two_shops_of_one_organisation_know_their_own_orders_only(machine: Engine) -> None:
+    uphance_of(machine).orders = [
+        {"id": 41, "purchase_order_ref": "UPG-shop-1", "order_number": "S41", "status": "draft"},
+        {"id": 42, "purchase_order_ref": "UPG-other-1", "order_number": "S42", "status": "draft"},
+    ]
+
+    first = await uphance(machine)
+    ours = await machine.links("uphance")
+    await second_shop(machine)
+    second = await uphance(machine)
+    theirs = await machine.links("uphance")
+
+    assert (first.account, first.prefix) == (second.account, second.prefix) == ("5", "")
+    assert (ours["1"]["remote_id"], theirs["1"]["remote_id"]) == ("41", "42")
+
+
+async def test_disconnecting_revokes_our_own_token_and_no_other(machine: Engine) -> None:
+    server = uphance_of(machine)
+    await uphance(machine)
+    kept = await machine.service.connections.vault(machine.shop_id, "uphance").tokens()
+    assert kept is not None
+
+    await disconnect(machine.service, await machine.shop(), "uphance")
+
+    assert server.dead == {kept["access_token"]}
+    assert await machine.service.connections.of(machine.shop_id) == {}
+
+
+async def test_an_uphance_that_is_away_does_not_keep_a_connection(machine: Engine) -> None:
+    await uphance(machine)
+    uphance_of(machine).before = lambda _: httpx.ConnectError("down")
+
+    await disconnect(machine.service, await machine.shop(), "uphance")
+
+    assert await machine.service.connections.of(machine.shop_id) == {}
+
+
+async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machine: Engine) -> None:
+    server = uphance_of(machine)
+    server.orders = [{"id": 41, "purchase_order_ref": "UPG-shop-1", "order_number": "S41", "status": "draft"}]
+    await uphance(machine)
+    machine.upgates.judges.append(answering(401))
+    await machine.service.shops.move(
+        machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE], now=machine.watch()
+    )
+    await machine.hint(Kind.PROBE, "probe")
+
+    await machine.pull()
+
+    row = (await machine.service.connections.of(machine.shop_id))["uphance"]
+    assert (row.account, str(row.state)) == ("5", "broken")
+    assert await machine.service.connections.vault(machine.shop_id, "uphance").tokens() is None
+    assert [body for body in server.bodies if body and "revoke_all" in body] == []
+    assert len(server.dead) == 1
+    assert [*await machine.links("uphance")] == ["1"]
+
+
+async def test_another_company_behind_the_login_stops_the_connection_and_says_so(machine: Engine) -> None:
+    server = uphance_of(machine)
+    await uphance(machine)
+    server.products = [{"id": 1, "organisation_id": 6, "variations": []}]
+
+    await pull.pull(machine.service, Lane(machine.shop_id, "pull:uphance"))
+
+    row = (await machine.service.connections.of(machine.shop_id))["uphance"]
+    assert str(row.state) == "broken"
+    assert [problem.key for problem in await machine.problems()] == ["connection.refused"]
+
+
+async def test_a_channel_that_is_new_over_there_is_known_the_day_after(machine: Engine) -> None:
+    server = uphance_of(machine)
+    await upp(machine)
+    await uphance(machine)
+    await pull.pull(machine.service, Lane(machine.shop_id, "pull:uphance"))
+    await parked(machine)
+    server.channels = [*server.channels, {"channel_ID": 4, "channel_name": "Web SK", "currency": "EUR"}]
+
+    for expected in (1, 2):
+        await machine.run("DELETE FROM changes")
+        await machine.hint(Kind.CATALOGUE, "catalogue", source="uphance")
+        await pull.pull(machine.service, Lane(machine.shop_id, "pull:uphance"))
+        row = (await machine.service.connections.of(machine.shop_id))["uphance"]
+        assert len(row.facts["channels"]) == expected
+        machine.watch.move(days=1)
+
+    assert await states(machine) == ["waiting"]
 
 
 async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before_it_too(

@@ -1,6 +1,7 @@
 """Reading: what is asked for, in which order, how often; and what each failure means for the lane."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -9,7 +10,8 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.sync.conftest import Engine, MakeEngine
-from tests.sync.making import Upgates, accept, answering
+from tests.sync.making import FACTS, Target, Upgates, accept, answering, mirror
+from tests.systems.upgates.making import raw_variant
 from upbridge.budget.windows import Purpose
 from upbridge.errors import LoginRefused, Throttled, Unreachable
 from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, ShopState
@@ -17,7 +19,8 @@ from upbridge.sync import lanes, pull, readers
 from upbridge.sync.changes import Kind, Origin
 from upbridge.sync.lanes import Lane
 from upbridge.sync.runs import RunPurpose, start_run
-from upbridge.systems.delivery import Document
+from upbridge.systems.delivery import Document, Draft, Entity, Unmappable
+from upbridge.systems.trade import Product
 
 
 def paths(upgates: Upgates) -> list[str]:
@@ -651,3 +654,115 @@ async def test_no_transaction_is_open_while_somebody_else_is_asked(machine: Engi
 
     assert len(machine.upgates.requests) > 1
     assert open_ones == []
+
+
+# --- parameters ---------------------------------------------------------------------------------------------
+
+
+def worn(request: httpx.Request) -> httpx.Response | None:
+    """The colours of the products' variants, where they are asked for."""
+    if not request.url.path.endswith("/products/parameters"):
+        return None
+    ids = [int(number) for number in request.url.params["product_ids"].split(";")]
+    rows = [
+        {
+            "product_id": number,
+            "variants": [{"variant_id": number * 10, "parameters": [_spoken("Barva", "Colour", "bílá", "white")]}],
+        }
+        for number in ids
+    ]
+    return httpx.Response(
+        200,
+        json={
+            "products": rows,
+            "current_page": 1,
+            "current_page_items": len(rows),
+            "number_of_pages": 1,
+            "number_of_items": len(rows),
+        },
+    )
+
+
+def _spoken(cs: str, en: str, cs_value: str, en_value: str) -> dict[str, Any]:
+    return {"name": {"cs": cs, "en": en}, "values": [{"cs": cs_value, "en": en_value}]}
+
+
+def parameters_of(machine: Engine, target: Target) -> list[tuple[tuple[str, str], ...]]:
+    """Have *target* say which parameters it sees."""
+    seen: list[tuple[tuple[str, str], ...]] = []
+
+    def wants(entity: Entity) -> Iterable[Draft | Unmappable]:
+        assert isinstance(entity, Product)
+        seen.extend(variant.parameters for variant in entity.variants)
+        return mirror(entity)
+
+    target.mapping = wants
+    machine.upgates.judges.append(worn)
+    for number in (1, 2):
+        machine.upgates.sell(number, variants=[raw_variant(variant_id=number * 10)])
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("system", "rules", "asked"),
+    [
+        ("upp", {"upp.variant_titles": True}, [(("Barva", "bílá"),)] * 2),
+        ("upp", {"upp.variant_titles": True, "upp.language": "en"}, [(("Colour", "white"),)] * 2),
+        ("uphance", {"uphance.create_products": True}, [(("Barva", "bílá"),)] * 2),
+        ("upp", {"uphance.create_products": True}, [()] * 2),
+        ("upp", {}, [()] * 2),
+    ],
+)
+async def test_parameters_are_read_where_a_target_shows_them_and_cost_one_call(
+    make_engine: MakeEngine, system: str, rules: dict[str, Any], asked: list[Any]
+) -> None:
+    machine = await make_engine(connected=False, settings=rules)
+    await machine.connect(system)
+    seen = parameters_of(machine, machine.target if system == "upp" else machine.other)
+    await machine.hint(Kind.PRODUCT, "1", "2")
+
+    await machine.pull()
+
+    assert seen == asked
+    assert len(machine.upgates.asked("/products/parameters")) == (1 if any(asked) else 0)
+
+
+async def test_the_first_import_reads_parameters_page_by_page(make_engine: MakeEngine) -> None:
+    machine = await make_engine(settings={"upp.variant_titles": True})
+    seen = parameters_of(machine, machine.target)
+    async with machine.db.begin() as connection:
+        await start_run(connection, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+
+    await machine.drain()
+
+    assert seen == [(("Barva", "bílá"),)] * 2
+    assert [call["product_ids"] for call in machine.upgates.asked("/products/parameters")] == ["1;2"]
+
+
+async def test_a_product_without_variants_has_no_parameters_to_ask_for(make_engine: MakeEngine) -> None:
+    machine = await make_engine(settings={"upp.variant_titles": True})
+    machine.upgates.sell(1)
+    await machine.hint(Kind.PRODUCT, "1")
+
+    await machine.pull()
+
+    assert machine.upgates.asked("/products/parameters") == []
+
+
+async def test_a_shop_that_keeps_prices_without_vat_is_read_as_such(make_engine: MakeEngine) -> None:
+    machine = await make_engine(facts={**FACTS, "prices_with_vat": False})
+    shown: list[Decimal | None] = []
+
+    def wants(entity: Entity) -> Iterable[Draft | Unmappable]:
+        assert isinstance(entity, Product)
+        shown.extend(price.with_vat for variant in entity.variants for price in variant.prices)
+        return ()
+
+    machine.target.mapping = wants
+    lists = [{"name": "Výchozí", "price_original": 100}]
+    machine.upgates.sell(1, prices=[{"language": "cs", "currency": "CZK", "vat": 21, "pricelists": lists}])
+    await machine.hint(Kind.PRODUCT, "1")
+
+    await machine.pull()
+
+    assert shown == [Decimal("121.00")]

@@ -20,6 +20,7 @@ from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.rules import RULES, Rules, as_text
 from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.sync.connect import change_rules, connect_uphance, connect_upp
+from upbridge.sync.connect import disconnect as disconnect_shop
 from upbridge.sync.coverage import Coverage, coverage
 from upbridge.sync.imports import start_imports
 from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
@@ -214,13 +215,13 @@ def connect(
 
 @app.command()
 def disconnect(shop: ShopName, system: Annotated[str, typer.Argument(metavar="upp|uphance")]) -> None:
-    """Forget a connection and what waits for it; links stay, so that a return doubles nothing."""
+    """Forget a connection and what waits for it; links stay, so that a return doubles nothing.
+
+    Uphance is asked to revoke our token, and no other of its user's.
+    """
 
     async def work(service: Service) -> None:
-        found = await service.shops.find(shop)
-        if system not in await service.connections.of(found.id):
-            raise Conflict(f"{found.key} is not connected to {system}")
-        await service.connections.disconnect(found.id, system)
+        await disconnect_shop(service, await service.shops.find(shop), system)
 
     with_service(work)
     out.print(f"{system} is disconnected.")

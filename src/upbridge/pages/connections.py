@@ -15,6 +15,7 @@ from upbridge.pages.door import Here, PageRoute, Posted, Session, one
 from upbridge.pages.views.start import SYSTEMS
 from upbridge.shops.connections import ConnectionState
 from upbridge.sync.connect import connect_uphance, connect_upp
+from upbridge.sync.connect import disconnect as disconnect_shop
 from upbridge.sync.lanes import Lane, exclusive
 from upbridge.sync.service import Service
 from upbridge.systems.uphance.client import Organisation, login
@@ -127,9 +128,9 @@ async def ask(here: Session, system: str) -> Response:
 @router.post("/connections/{system}/disconnect")
 async def disconnect(here: Session, form: Posted, system: str) -> Response:  # noqa: ARG001 - Posted guards
     """Forget the connection; the links stay, so that a return doubles nothing."""
-    if system not in SYSTEMS:
+    if system not in await here.pages.connections.of(here.shop.id) or system not in SYSTEMS:
         raise NotFound
-    await here.pages.connections.disconnect(here.shop.id, system)
+    await disconnect_shop(here.pages.act(), here.shop, system)
     return here.go("connections", f"disconnected_{system}")
 
 

@@ -15,7 +15,7 @@ from upbridge.kit.clock import PRAGUE
 from upbridge.pages.door import Here, PageRoute, Posted, Session, one
 from upbridge.pages.views.problems import waiting_for
 from upbridge.shops.connections import ConnectionRow
-from upbridge.shops.rules import RULES, as_text
+from upbridge.shops.rules import RULES, as_text, needed
 from upbridge.shops.shop import Shop
 from upbridge.sync.connect import change_rules
 from upbridge.systems.trade import Facts
@@ -31,6 +31,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "upp.order_days": "number",
         "uphance.send_orders": "yes_no",
         "uphance.order_statuses": "many",
+        "uphance.origins": "many",
         "uphance.orders_from": "moment",
         "uphance.customer_mode": "customer",
     },
@@ -39,6 +40,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "uphance.channels": "channels",
         "uphance.prices_with_tax": "yes_no",
         "uphance.payment_term": "text",
+        "uphance.services": "text",
     },
     "language": {"upp.language": "choice", "upp.variant_titles": "yes_no"},
     "stock": {
@@ -65,6 +67,7 @@ _FIXED = {
     "upp.sku_from": ("code", "ean", "id"),
     "stock.quantity": ("available_to_sell_from_stock", "in_stock", "available_to_sell"),
     "upp.origins": _ORIGINS,
+    "uphance.origins": _ORIGINS,
     "budget.tariff": ("bronze", "silver", "gold", "platinum", "exclusive"),
 }
 
@@ -113,10 +116,11 @@ async def rules(here: Session) -> Response:
 
 @router.post("/rules")
 async def save(here: Session, form: Posted) -> Response:
-    """Change what differs; a wrong value changes nothing."""
+    """Change what differs; a wrong value, or one that is still missing, changes nothing."""
     current, typed = _current(here.shop), _typed(form)
     changed = {key: text for key, text in typed.items() if not _same(key, text, current[key])}
     wrong = [key for key, text in changed.items() if text and not _readable(key, text)]
+    wrong = wrong or needed(here.shop.rules.chosen, changed)
     if wrong:
         return await _page(here, {**current, **typed}, wrong=wrong)
     if changed:

@@ -45,6 +45,7 @@ RULES: dict[str, str] = {
     "parallel-uphance": "one request at a time per token is advised (Uphance)",
     "revoke-all": "revoke_all would log out the merchant's other integrations (Uphance)",
     "doubled-order": "one Upgates order became two Uphance orders",
+    "doubled-product": "one product became two Uphance products",
     "dead-token": "a call with a token that was revoked or replaced",
 }
 

@@ -148,6 +148,17 @@ class Connections:
                 {"shop_id": shop_id, "system": system, "reason": reason},
             )
 
+    async def forget_tokens(self, shop_id: ShopId, system: str, reason: str) -> None:
+        """Keep the connection's account and links, and nothing that opens it: somebody has to connect again."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE connections SET state = 'broken', reason = :reason, tokens = NULL,"
+                    " tokens_renew_at = NULL WHERE shop_id = :shop_id AND system = :system"
+                ),
+                {"shop_id": shop_id, "system": system, "reason": reason},
+            )
+
     def vault(self, shop_id: ShopId, system: str) -> "SealedVault":
         """The secrets of one connection."""
         return SealedVault(self._engine, self._sealer, shop_id, system)

@@ -112,6 +112,8 @@ class Rule(Generic[T]):
     affects: str
     kinds: tuple[str, ...] = field(default=())
     """Which kinds of entities have to be read again for it, if the documents cannot tell (e.g. a language)."""
+    needs: tuple[str, ...] = field(default=())
+    """Settings that have to be chosen before this one can be switched on."""
 
 
 RULES: Mapping[str, Rule[Any]] = {
@@ -123,6 +125,7 @@ RULES: Mapping[str, Rule[Any]] = {
     "upp.order_days": Rule(_whole(0, 3650), 30, "upp", ("order",)),
     "upp.origins": Rule(_many(_choice(*_ORIGINS)), ["frontend"], "upp", ("order",)),
     "uphance.send_orders": Rule(_boolean, True, "uphance", ("order",)),
+    "uphance.origins": Rule(_many(_choice(*_ORIGINS)), list(_ORIGINS), "uphance", ("order",)),
     "uphance.orders_from": Rule(_moment, None, "uphance", ("order",)),
     "uphance.order_statuses": Rule(_many(_whole(1, 2**31)), None, "uphance", ("order",)),
     "uphance.channels": Rule(_channels, {}, "uphance"),
@@ -131,7 +134,14 @@ RULES: Mapping[str, Rule[Any]] = {
     "uphance.payment_term": Rule(_text, None, "uphance"),
     "uphance.customer_mode": Rule(_customer_mode, "per_shopper", "uphance"),
     "uphance.prices_with_tax": Rule(_boolean, False, "uphance"),
-    "uphance.create_products": Rule(_boolean, False, "uphance", ("product",)),
+    "uphance.services": Rule(_many(_text), [], "uphance"),
+    "uphance.create_products": Rule(
+        _boolean,
+        False,
+        "uphance",
+        ("product",),
+        needs=("uphance.color_parameter", "uphance.size_parameter"),
+    ),
     "uphance.color_parameter": Rule(_text, None, "uphance", ("product",)),
     "uphance.size_parameter": Rule(_text, None, "uphance", ("product",)),
     "stock.write": Rule(_boolean, False, "stock"),
@@ -201,8 +211,22 @@ def as_text(value: Any) -> str | None:
 def change(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
     """*chosen* after typing *texts*; an empty text goes back to the default.
 
-    Raises `BadRequest` with one line for each key that does not exist or whose text is no value of it.
+    Raises `BadRequest` with one line for each key that does not exist, whose text is no value of it, or that needs
+    other settings which nobody has chosen.
     """
+    result, complaints = _typed(chosen, texts)
+    complaints += [f"{key}: needs {' and '.join(needs)} first" for key, needs in _lacking(result).items() if needs]
+    if complaints:
+        raise BadRequest("\n".join(complaints))
+    return result
+
+
+def needed(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:
+    """The settings that would have to be chosen too for *texts* to be typed over *chosen*."""
+    return sorted({need for needs in _lacking(_typed(chosen, texts)[0]).values() for need in needs})
+
+
+def _typed(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     result = dict(chosen)
     complaints = []
     for key, text in texts.items():
@@ -216,6 +240,13 @@ def change(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any
                 result[key] = rule.parse(text.strip())
             except _Wrong as wrong:
                 complaints.append(f"{key}: {text!r} is not {wrong}")
-    if complaints:
-        raise BadRequest("\n".join(complaints))
-    return result
+    return result, complaints
+
+
+def _lacking(chosen: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The settings that are switched on, each with what it needs and nobody chose."""
+    return {
+        key: [need for need in rule.needs if not chosen.get(need)]
+        for key, rule in RULES.items()
+        if rule.needs and chosen.get(key)
+    }

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.errors import BadRequest, Conflict
+from upbridge.errors import BadRequest, Conflict, RemoteError
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.problems import Stage, close_entity
 from upbridge.shops.rules import RULES, Rules
@@ -65,10 +65,41 @@ async def connect_uphance(
     fresh = _Fresh(tokens.stored(), tokens.renew_at)
     client = UphanceClient(service.http, service.settings.uphance_url, fresh, service.clock, organisation)
     facts = await connect_facts(client, organisation=organisation)
-    orders = await existing_orders(client, shop.key)
+    orders = await existing_orders(client, shop.key, others=[one.key for one in await service.shops.all()])
     return await _store(
         service, shop, "uphance", account=str(organisation), secret=None, vault=fresh, facts=facts, orders=orders
     )
+
+
+async def disconnect(service: Service, shop: Shop, system: str) -> None:
+    """Forget a connection and what waits for it; the links stay, so that a return doubles nothing.
+
+    Raises `Conflict` if there is none.
+    """
+    row = (await service.connections.of(shop.id)).get(system)
+    if row is None:
+        raise Conflict(f"{shop.key} is not connected to {system}")
+    if system == "uphance":
+        await revoke(service, shop, row)
+    await service.connections.disconnect(shop.id, system)
+
+
+async def leave(service: Service, shop: Shop) -> None:
+    """The shop has deactivated the add-on: give up the login to Uphance, which is a person's. Settings, links and
+    the account stay for a return."""
+    row = (await service.connections.of(shop.id)).get("uphance")
+    if row is not None:
+        await revoke(service, shop, row)
+        await service.connections.forget_tokens(shop.id, "uphance", "the add-on was deactivated")
+
+
+async def revoke(service: Service, shop: Shop, row: ConnectionRow) -> None:
+    """Have Uphance forget our own token, and no other of its user's. If it cannot be asked now, the token dies by
+    itself within its week; it is thrown away here in any case."""
+    try:
+        await service.uphance(shop, row).revoke()
+    except RemoteError as error:
+        log.warning("uphance_token_not_revoked", shop_id=str(shop.id), reason=str(error))
 
 
 @dataclass(slots=True)
@@ -141,9 +172,14 @@ async def _store(
                 due_at=now,
             )
         if fresh:
-            # Uphance only matches products: a catalogue that was read for another target will do.
-            known = system == "uphance" and await connection.scalar(
-                text("SELECT EXISTS (SELECT FROM runs WHERE shop_id = :id AND kind = 'product')"), {"id": shop.id}
+            # To match products a catalogue that was read for another target will do; to make them it will not.
+            known = (
+                system == "uphance"
+                and not shop.rules.yes("uphance.create_products")
+                and await connection.scalar(
+                    text("SELECT EXISTS (SELECT FROM runs WHERE shop_id = :id AND kind = 'product')"),
+                    {"id": shop.id},
+                )
             )
             kinds = ("order",) if known else ("product", "order")
             await start_imports(connection, service, shop, {system: row}, kinds=kinds, anew=True)

@@ -34,6 +34,9 @@ ENTITY: dict[Kind, str] = {
     Kind.COUNT: "product",
 }
 
+#: The setting with which a target needs the parameters of variants, which are read by a call of their own.
+PARAMETERS: dict[str, str] = {"upp": "upp.variant_titles", "uphance": "uphance.create_products"}
+
 #: The kind of change that reads one page of a list of such entities.
 PAGES: dict[str, Kind] = {"order": Kind.ORDERS_PAGE, "product": Kind.PRODUCTS_PAGE}
 

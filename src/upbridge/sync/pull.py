@@ -235,7 +235,7 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
         case LoginRefused() if lane.system == "upgates":
             await refused_by_upgates(service, shop)
         case LoginRefused():
-            await service.connections.break_off(shop.id, lane.system, str(error))
+            await refused_by_target(service, shop, lane.system, error)
         case Throttled():
             BUDGET_WAITS.inc()
             await lanes.block(
@@ -246,6 +246,27 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
         case _:
             raise error
     log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+
+
+async def refused_by_target(service: Service, shop: Shop, system: str, error: LoginRefused) -> None:
+    """The login does not work any more, or leads to another company: stop, until somebody connects again."""
+    await service.connections.break_off(shop.id, system, str(error))
+    async with service.engine.begin() as connection:
+        await raise_problems(
+            connection,
+            shop.id,
+            [
+                NewProblem(
+                    stage=Stage.PUSH,
+                    key="connection.refused",
+                    target=system,
+                    kind="connection",
+                    entity=system,
+                    parent=system,
+                    params={"said": str(error)},
+                )
+            ],
+        )
 
 
 async def refused_by_upgates(service: Service, shop: Shop) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import text
@@ -12,17 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.errors import LoginRefused, Throttled, Unreachable
 from upbridge.shops.problems import NewProblem, Stage, close_entity, raise_problems
 from upbridge.shops.shop import Shop, ShopState
-from upbridge.sync import lanes, outbox
+from upbridge.sync import changes, lanes, outbox
 from upbridge.sync.lanes import Lane
-from upbridge.sync.pull import refused_by_upgates
+from upbridge.sync.pull import refused_by_target, refused_by_upgates
 from upbridge.sync.returns import stock
 from upbridge.sync.service import Service
 from upbridge.systems.delivery import Again, Delivered, Document, Dropped, Outcome, Parked, Trouble
+from upbridge.systems.uphance.products import MADE
 
 log = structlog.get_logger(__name__)
 
 BITE_SECONDS = 10.0
 BATCH = 1_000
+_MADE_PAUSE = timedelta(seconds=30)
+"""Products are made in rows: their catalogue is read once for many."""
 MAX_ATTEMPTS = 10
 """Passing trouble with one and the same document, several hours of it: a person should look."""
 
@@ -76,23 +79,7 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
         case LoginRefused() if lane.system == "upgates":
             await refused_by_upgates(service, shop)
         case LoginRefused():
-            await service.connections.break_off(shop.id, lane.system, str(error))
-            async with service.engine.begin() as connection:
-                await raise_problems(
-                    connection,
-                    shop.id,
-                    [
-                        NewProblem(
-                            stage=Stage.PUSH,
-                            key="connection.refused",
-                            target=lane.system,
-                            kind="connection",
-                            entity=lane.system,
-                            parent=lane.system,
-                            params={"said": str(error)},
-                        )
-                    ],
-                )
+            await refused_by_target(service, shop, lane.system, error)
         case Throttled():
             priority = await _first_left(service, lane) if lane.system == "upgates" else 0
             await lanes.block(
@@ -126,6 +113,8 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
         await _close(connection, lane, gone)
         if lane.system == "upgates":
             await stock.wrote(connection, lane.shop_id, delivered, now=service.clock())
+        if lane.system == "uphance":
+            await _see_what_was_made(connection, lane, delivered, now=service.clock())
         for document, outcome in outcomes:
             match outcome:
                 case Parked(trouble):
@@ -137,6 +126,23 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
                     log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
                 case Delivered():
                     pass
+
+
+async def _see_what_was_made(
+    connection: AsyncConnection, lane: Lane, delivered: Sequence[tuple[Document, Delivered]], *, now: datetime
+) -> None:
+    """Products that were made over there have SKUs now that orders may wait for: read the catalogue again."""
+    known = [(document.link.note if document.link else {}, outcome.note) for document, outcome in delivered]
+    if any(after.get(MADE, ()) != before.get(MADE, ()) for before, after in known):
+        await changes.hint(
+            connection,
+            lane.shop_id,
+            "uphance",
+            changes.Kind.CATALOGUE,
+            ["catalogue"],
+            origin=changes.Origin.SCHEDULE,
+            due_at=now + _MADE_PAUSE,
+        )
 
 
 async def _later(

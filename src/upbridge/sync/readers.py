@@ -1,7 +1,7 @@
 """How each kind of change is read: one function per kind, one table that names them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -16,7 +16,8 @@ from upbridge.shops.problems import Stage, close_cured
 from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, Shop, ShopState
 from upbridge.sync import changes, outbox, returns
 from upbridge.sync.changes import Change, Kind, Origin
-from upbridge.sync.flows import SERVICES
+from upbridge.sync.connect import leave
+from upbridge.sync.flows import PARAMETERS, SERVICES
 from upbridge.sync.imports import start_imports
 from upbridge.sync.returns.shipments import read_shipments
 from upbridge.sync.returns.stock import read_stock
@@ -36,8 +37,11 @@ from upbridge.systems.delivery import Shopfront, Target
 from upbridge.systems.trade import Facts, Order, Product
 from upbridge.systems.upgates.calls import AccessRefused
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
+from upbridge.systems.upgates.parameters import with_parameters
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 from upbridge.systems.uphance.catalogue import Catalogue
+from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.pull import connect_facts
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +73,25 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
 async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
     client = await service.upgates(shop)
     ids = [change.key for change in chunk]
-    page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=chunk[0].purpose)
+    purpose = chunk[0].purpose
+    page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=purpose)
+    page = await _with_parameters(service, shop, client, page, purpose=purpose)
     await _settle(service, shop, chunk, _read_of("product", page, asked=ids))
+
+
+async def _with_parameters(
+    service: Service, shop: Shop, client: UpgatesClient, page: Page[Product], *, purpose: Purpose
+) -> Page[Product]:
+    """The same products with colour, size and the like of their variants: one call more, and only where a target
+    of the shop shows them."""
+    ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
+    connected = await service.connected(shop)
+    if not ids or not any(shop.rules.yes(PARAMETERS[system]) for system in connected.keys() & PARAMETERS.keys()):
+        return page
+    language = shop.rules.text("upp.language") or Facts.model_validate(shop.facts or {}).default_language
+    found = await client.product_parameters(ids, language=language, purpose=purpose)
+    parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
+    return replace(page, items=[with_parameters(product, parameters) for product in page.items])
 
 
 async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -167,7 +188,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         if run is None or run.state is not RunState.RUNNING:
             await changes.done(connection, shop.id, SOURCE, [change])
             return
-    page = await _ask_page(await service.upgates(shop), run, number, change)
+    page = await _ask_page(service, shop, run, number, change)
     read = _read_of(run.kind, page)
     feeds = await _feeds(service, shop)
     now = service.clock()
@@ -193,7 +214,10 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     await _wake(service, shop, feeds, news)
 
 
-async def _ask_page(client: UpgatesClient, run: Run, number: int, change: Change) -> Page[Order] | Page[Product]:
+async def _ask_page(
+    service: Service, shop: Shop, run: Run, number: int, change: Change
+) -> Page[Order] | Page[Product]:
+    client = await service.upgates(shop)
     safety_net = run.purpose is RunPurpose.SAFETY_NET
     if run.kind == "order":
         order_filter = OrderFilter(updated_from=run.since) if safety_net else OrderFilter(created_from=run.since)
@@ -202,7 +226,8 @@ async def _ask_page(client: UpgatesClient, run: Run, number: int, change: Change
     product_filter = (
         ProductFilter(updated_from=run.since) if safety_net else ProductFilter(active=True, archived=False)
     )
-    return await client.products_page(number, filters=product_filter, purpose=change.purpose)
+    page = await client.products_page(number, filters=product_filter, purpose=change.purpose)
+    return await _with_parameters(service, shop, client, page, purpose=change.purpose)
 
 
 async def _announced(connection: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
@@ -376,9 +401,11 @@ async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
         await _is_back(service, now_shop)
     elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
         # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
-        await service.shops.move(
+        ended = await service.shops.move(
             shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING, ShopState.ACTIVE], now=now
         )
+        if ended:
+            await leave(service, shop)
     else:
         await service.shops.move(
             shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=now, reason=BY_UPGATES
@@ -409,7 +436,9 @@ async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
         async with service.engine.begin() as connection:
             await changes.done(connection, shop.id, "uphance", chunk)
         return
-    refreshed = await Catalogue(service.engine).refresh(shop.id, service.uphance(shop, row))
+    client = service.uphance(shop, row)
+    refreshed = await Catalogue(service.engine).refresh(shop.id, client)
+    news = await _look_around(service, shop, row, client)
     now = service.clock()
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, "uphance", chunk)
@@ -417,12 +446,26 @@ async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
             text("UPDATE connections SET polled_at = :now WHERE shop_id = :shop_id AND system = 'uphance'"),
             {"now": now, "shop_id": shop.id},
         )
-        released = (
-            await outbox.release(connection, shop.id, "uphance", now=now) if refreshed.matching_changed else 0
-        )
+        may_go = refreshed.matching_changed or news
+        released = await outbox.release(connection, shop.id, "uphance", now=now) if may_go else 0
         await returns.look(connection, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
         await service.wake(shop.id, "push:uphance")
+
+
+async def _look_around(service: Service, shop: Shop, row: ConnectionRow, client: UphanceClient) -> bool:
+    """Once a day, see whether the organisation has new channels or seasons; returns whether it has others now.
+
+    A list that comes empty is kept as it was: neither is documented, and an empty one would hold every order.
+    """
+    if row.polled_at is None or row.polled_at.date() == service.clock().date():
+        return False
+    found = await connect_facts(client, organisation=int(row.account))
+    facts = {**row.facts, **{name: value for name, value in found.items() if value}}
+    if facts == row.facts:
+        return False
+    await service.connections.vault(shop.id, "uphance").save_facts(facts)
+    return True
 
 
 READERS: Mapping[Kind, Reader] = {

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.schema import ShopId
 from upbridge.shops.shop import BY_UPGATES, ShopState
 from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.sync.connect import leave
 from upbridge.sync.pull import PROBE_PAUSE
 from upbridge.sync.runs import RunPurpose, start_run
 from upbridge.sync.service import Service
@@ -39,7 +40,11 @@ async def run_once(service: Service) -> None:
         await _safety_nets(connection, now, every=timedelta(hours=service.settings.reconcile_hours))
         given_up = await _give_up_silent(connection, now)
     for shop_id in given_up:
-        await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now)
+        ended = await service.shops.move(
+            shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now
+        )
+        if ended:
+            await leave(service, await service.shops.get(shop_id))
         log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
 
 

@@ -91,6 +91,7 @@ class Service:
             clock=self.clock,
             policy=HostPolicy(self.settings.upgates_hosts, allow_insecure=self.settings.allow_insecure),
             on_moved=moved,
+            prices_with_vat=Facts.model_validate(shop.facts or {}).prices_with_vat,
         )
 
     def uphance(self, shop: Shop, row: ConnectionRow) -> UphanceClient:

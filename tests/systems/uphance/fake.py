@@ -88,6 +88,9 @@ class FakeUphance:
     customers: list[Row] = field(default_factory=list)
     products: list[Row] = field(default_factory=list)
     tickets: list[Row] = field(default_factory=list)
+    channels: list[Row] = field(
+        default_factory=lambda: [{"channel_ID": 3, "channel_name": "Web CZ", "currency": "CZK"}]
+    )
     calls: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     chosen: dict[str, int] = field(default_factory=dict)
@@ -162,7 +165,7 @@ class FakeUphance:
         path = request.url.path
         lists = {"/sales_orders": self.orders, "/products": self.products, "/pick_tickets": self.tickets}
         short: dict[str, list[Row]] = {
-            "/channels": [{"channel_ID": 3, "channel_name": "Web CZ", "currency": "CZK"}],
+            "/channels": self.channels,
             "/seasons": [{"id": 9, "name": "AW26"}],
         }
         if request.method == "POST":

@@ -230,7 +230,7 @@ class TestParityGate:
     def test_an_order_without_goods_is_held(self) -> None:
         only_discount = line(None, 0, type=LineType.DISCOUNT, uuid="d")
 
-        assert trouble(order(only_discount)).key == "order.totals_differ"
+        assert trouble(order(only_discount)).key == "order.no_goods"
 
 
 class TestMatching:
@@ -286,6 +286,30 @@ class TestMatching:
 
         assert (held.key, held.params) == ("order.manual_line", {"lines": "Úprava délky"})
 
+    @pytest.mark.parametrize("name", ["úprava délky", "USTRIH"])
+    def test_a_line_that_is_named_a_service_goes_with_shipping(self, name: str) -> None:
+        service = line("USTRIH" if name == "USTRIH" else None, 121, product_id=None, title="Úprava délky")
+
+        held = trouble(order(line("A1", 121), service, shipping=charge(121)))
+        sent = sold(order(line("A1", 121), service, shipping=charge(121)), {"uphance.services": [name]})
+
+        assert held.key in ("order.manual_line", "order.unknown_sku")
+        assert lines_of(sent) == [(1, "100.00", 1)]
+        assert sent.shipping_cost == Decimal("200.00")
+        assert "Services: " in sent.internal_notes
+
+    def test_a_service_below_zero_takes_off_the_goods(self) -> None:
+        rebate = line(None, -121, product_id=None, title="Sleva")
+
+        sent = sold(order(line("A1", 363), rebate), {"uphance.services": ["sleva"]})
+
+        assert lines_of(sent) == [(1, "200.00", 1)]
+
+    def test_services_alone_are_no_order_for_a_warehouse(self) -> None:
+        held = trouble(order(line(None, 121, product_id=None, title="Servis")), {"uphance.services": ["Servis"]})
+
+        assert (held.key, held.params) == ("order.no_goods", {"lines": "Servis"})
+
     @pytest.mark.parametrize("quantity", ["0.5", "0", "-1", "1.001"])
     def test_a_quantity_that_is_not_whole_and_positive_holds_the_order(self, quantity: str) -> None:
         held = trouble(order(line("A1", 100, quantity)))
@@ -297,6 +321,14 @@ class TestMatching:
 
 
 class TestChannelAndSeason:
+    def test_where_uphance_lists_no_channels_the_chosen_number_counts(self) -> None:
+        blind = {**FACTS, "channels": []}
+
+        assert trouble(order(), facts=blind).key == "order.no_channel"
+        result = mapped(order(), {"uphance.channels": {"cs/CZK": 77}}, facts=blind)
+        assert isinstance(result, SalesOrder)
+        assert result.channel_id == 77
+
     def test_the_only_channel_of_the_currency_is_taken(self) -> None:
         assert sold(order(currency="EUR", language="sk")).channel_id == 4
 

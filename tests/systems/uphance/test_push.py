@@ -137,6 +137,10 @@ class TestWants:
         assert not self.wanted(order(), rules)
         assert self.wanted(order(created_at=NOON + timedelta(hours=1)), rules)
 
+    def test_origins_can_be_left_out(self) -> None:
+        assert self.wanted(order(origin="cash-register"))
+        assert not self.wanted(order(origin="cash-register"), {"uphance.origins": ["frontend"]})
+
     def test_sending_can_be_switched_off(self) -> None:
         assert not self.wanted(order(), {"uphance.send_orders": False})
 

@@ -37,6 +37,8 @@ CURES: Mapping[str, str] = {
     "order.no_channel": "rules#uphance.channels",
     "order.no_season": "rules#uphance.season",
     "order.no_customer": "rules#uphance.customer_mode",
+    "order.manual_line": "rules#uphance.services",
+    "product.no_size": "rules#uphance.color_parameter",
     "order.unknown_sku": "products?show=unmatched",
     "order.ambiguous_sku": "products?show=doubled",
     "product.no_price": "rules#upp.pricelist",

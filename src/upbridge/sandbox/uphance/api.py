@@ -271,21 +271,45 @@ class UphanceApi:
         body = self._object(call).get("product")
         if not isinstance(body, dict) or not body.get("product_identifier") or not body.get("name"):
             return self._unacceptable(call, NotAcceptable("product_identifier and name are required"))
+        identifier = body["product_identifier"]
+        if any(one["product_identifier"] == identifier for one in organisation.products.values()):
+            self._violation(call, "doubled-product", identifier)
         made: Json = {**body, "id": self.uphance.next_id(), "variations": []}
         for variation in body.get("variations") or []:
-            skus = [
-                {
-                    "ean": None,
-                    **sku,
-                    "id": self.uphance.next_id(),
-                    "color": variation.get("color"),
-                    **dict.fromkeys(("in_stock", "available_to_sell", "available_to_sell_from_stock"), 0),
-                }
-                for sku in variation.get("skus") or []
-            ]
+            skus = [self._new_sku(sku, variation) for sku in variation.get("skus") or []]
             made["variations"].append({**variation, "id": self.uphance.next_id(), "skus": skus})
         organisation.products[made["id"]] = made
         return answer({"product": made}, 201)
+
+    async def update_product(self, call: Call, organisation: Organisation) -> Response:
+        """PUT /products/{id}: never published either. Variations and SKUs are known by their id, new ones have
+        none; what a list leaves out stays.
+        """
+        product, body = organisation.products.get(_id(call)), self._object(call).get("product")
+        if product is None:
+            return answer({"error": "not found"}, 404)
+        if not isinstance(body, dict):
+            return self._unacceptable(call, NotAcceptable("product is an object"))
+        for row in body.get("variations") or []:
+            there = next((one for one in product["variations"] if one["id"] == row.get("id")), None)
+            if there is None and not row.get("color"):
+                return self._unacceptable(call, NotAcceptable("a new variation has a color"))
+            if there is None:
+                there = {**row, "id": self.uphance.next_id(), "skus": []}
+                product["variations"].append(there)
+            there["skus"] += [self._new_sku(sku, there) for sku in row.get("skus") or [] if not sku.get("id")]
+        organisation.index_anew()
+        return answer({"product": product})
+
+    def _new_sku(self, sku: Json, variation: Json) -> Json:
+        return {
+            "sku_number": None,
+            "ean": None,
+            **sku,
+            "id": self.uphance.next_id(),
+            "color": variation.get("color"),
+            **dict.fromkeys(("in_stock", "available_to_sell", "available_to_sell_from_stock"), 0),
+        }
 
     # -- helpers -----------------------------------------------------------------------------------
 
@@ -345,6 +369,7 @@ def uphance_api(world: World) -> Door:
         ("GET", "/products", api.products),
         ("POST", "/products", api.create_product),
         ("GET", "/products/{id}", api.product),
+        ("PUT", "/products/{id}", api.update_product),
         ("GET", "/skus", api.skus),
         ("GET", "/customers", api.customers),
         ("POST", "/customers", api.create_customer),

@@ -53,6 +53,10 @@ class Organisation:
             }
         return self._skus.get(sku_id)
 
+    def index_anew(self) -> None:
+        """A product got SKUs."""
+        self._indexed = -1
+
     def as_json(self) -> Json:
         """The organisation as the control API lists it."""
         return {

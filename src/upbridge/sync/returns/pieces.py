@@ -35,7 +35,8 @@ async def remember(
 ) -> None:
     """Note the goods of *orders* instead of what was noted of them before; *gone* are not there any more.
 
-    An order that is older than `uphance.orders_from`, or canceled, or in a shop that sends none, has no row.
+    An order that is older than `uphance.orders_from`, of an origin that is not sent, or canceled, or in a shop
+    that sends none, has no row.
     """
     await connection.execute(
         text("DELETE FROM pieces WHERE shop_id = :shop_id AND order_number = ANY(CAST(:numbers AS text[]))"),
@@ -120,6 +121,8 @@ def _waits(order: Order, front: Shopfront) -> bool | None:
     kind = front.facts.status_types.get(order.status_id or 0)
     since = front.rules.moment("uphance.orders_from") or front.connection.connected_at
     if kind in _OFF or order.created_at < since or not front.rules.yes("uphance.send_orders"):
+        return None
+    if order.origin not in front.rules.get("uphance.origins"):
         return None
     return kind not in _AT_REST
 

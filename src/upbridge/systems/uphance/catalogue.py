@@ -12,9 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.schema import ShopId
-from upbridge.systems.trade import OrderLine
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.matching import Sku, SkuBook, plain_ean
+from upbridge.systems.uphance.matching import Coded, Doubled, Sku, SkuBook, plain_ean
 from upbridge.systems.uphance.wire import skus_of
 
 _CHUNK = 2000
@@ -69,7 +68,7 @@ class Catalogue:
             skus.update((sku.sku_id, sku) for product in page for sku in skus_of(product))
         return await self._replace(shop_id, list(skus.values()))
 
-    async def book(self, shop_id: ShopId, lines: Iterable[OrderLine]) -> SkuBook:
+    async def book(self, shop_id: ShopId, lines: Iterable[Coded]) -> SkuBook:
         """The SKUs that *lines* may mean, doubled ones included, in one query, and the variants' own EANs."""
         wanted = list(lines)
         # As written and in lower case: what the database's locale lowers beyond ASCII is not ours to say.
@@ -94,6 +93,40 @@ class Catalogue:
                 {"shop_id": shop_id, "keys": [f"v-{variant}" for variant in variants]},
             )
             return SkuBook.of(skus, {int(row.key.removeprefix("v-")): row.ean for row in owned})
+
+    async def doubled(self, shop_id: ShopId) -> Doubled:
+        """The codes and EANs that several variants of the shop have; few, where there are any."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(
+                text(
+                    """
+                    SELECT 'code' AS kind, lower(btrim(code)) AS name FROM items
+                    WHERE shop_id = :shop_id AND btrim(code) <> '' GROUP BY 2 HAVING count(*) > 1
+                    UNION ALL SELECT 'ean', btrim(ean) FROM items
+                    WHERE shop_id = :shop_id AND btrim(ean) <> '' GROUP BY 2 HAVING count(*) > 1
+                    """
+                ),
+                {"shop_id": shop_id},
+            )
+            found = [(row.kind, row.name) for row in rows]
+        return Doubled(
+            frozenset(name for kind, name in found if kind == "code"),
+            frozenset(name for kind, name in found if kind == "ean"),
+        )
+
+    async def complete(self, shop_id: ShopId) -> bool:
+        """Whether the catalogue of the connected organisation was read to its end: only then is what is not in it
+        not there."""
+        async with self._engine.connect() as connection:
+            return bool(
+                await connection.scalar(
+                    text(
+                        "SELECT polled_at IS NOT NULL FROM connections"
+                        " WHERE shop_id = :shop_id AND system = 'uphance'"
+                    ),
+                    {"shop_id": shop_id},
+                )
+            )
 
     async def stock(self, shop_id: ShopId) -> AsyncIterator[list[StockLevel]]:
         """Every SKU's stock as last read, by id, in portions; each portion is a transaction of its own."""

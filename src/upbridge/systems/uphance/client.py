@@ -109,6 +109,10 @@ class UphanceClient:
         """POST *body* to *path*, once. After `Unreachable` (but `NotSent`) look before repeating."""
         return await self._call("POST", path, body=body)
 
+    async def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """PUT *body* to *path*, once. After `Unreachable` (but `NotSent`) look before repeating."""
+        return await self._call("PUT", path, body=body)
+
     async def pages(self, path: str, name: str, **query: str | int) -> AsyncGenerator[list[Json], None]:
         """The list *name* page by page, in turn as the vendor asks.
 

@@ -43,6 +43,7 @@ class Sort:
 
 
 ORDERS = Sort("order", "/sales_orders", "sales_orders", "sales_order", "purchase_order_ref")
+PRODUCTS = Sort("product", "/products", "products", "product", "product_identifier")
 CUSTOMERS = Sort("customer", "/customers", "customers", "customer", "reference")
 
 

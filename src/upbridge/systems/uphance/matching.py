@@ -1,10 +1,24 @@
-"""Which Uphance SKU an order's line is: by code, then by its own EAN. Pure; `catalogue` fills the book."""
+"""Which Uphance SKU a line or a variant is: by code, then by its own EAN. Pure; `catalogue` fills the book."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
-from upbridge.systems.trade import OrderLine
+from upbridge.systems.trade import Variant
+
+
+class Coded(Protocol):
+    """What can be a SKU over there: an order's line, or a variant."""
+
+    @property
+    def code(self) -> str | None: ...
+
+    @property
+    def ean(self) -> str | None: ...
+
+    @property
+    def variant_id(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +57,26 @@ def plain_ean(ean: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubled:
+    """Codes and EANs (as they are compared) that more than one variant of the shop has: they name none of them."""
+
+    codes: frozenset[str] = frozenset()
+    eans: frozenset[str] = frozenset()
+
+    def without(self, variant: Variant) -> Variant | None:
+        """*variant* with nothing that is doubled; None if its code is, or if nothing else is left of its names.
+
+        One that never had a name is not doubled: whoever needs one complains about that.
+        """
+        ean = plain_ean(variant.ean)
+        if spelled(variant.code) in self.codes or (spelled(variant.code) is None and ean in self.eans):
+            return None
+        return variant.model_copy(update={"ean": None}) if ean in self.eans else variant
+
+
+@dataclass(frozen=True, slots=True)
 class SkuBook:
-    """The SKUs that a batch of orders may mean.
+    """The SKUs that a batch of orders or products may mean.
 
     *own_eans* tells, for variants that the shop's catalogue has been read for, the EAN that is the variant's
     own (or None): an EAN that a variant inherits from its product is the same for all variants and proves
@@ -71,7 +103,7 @@ class SkuBook:
             own_eans or {},
         )
 
-    def match(self, line: OrderLine) -> Sku | Miss:
+    def match(self, line: Coded) -> Sku | Miss:
         """The SKU of *line*, or why there is none. A doubled code is not cured by an EAN: it is ambiguous."""
         by_code = self.by_code.get(spelled(line.code) or "", ())
         if by_code:

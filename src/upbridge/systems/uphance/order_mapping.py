@@ -14,7 +14,7 @@ from upbridge.kit.clock import PRAGUE
 from upbridge.shops.rules import Rules
 from upbridge.systems.delivery import Connection, Trouble
 from upbridge.systems.trade import Address, Charge, LineType, Order, OrderLine, Shopper
-from upbridge.systems.uphance.matching import Miss, Sku
+from upbridge.systems.uphance.matching import Miss, Sku, spelled
 from upbridge.systems.uphance.money import amount_of, hellers, unit_prices
 from upbridge.systems.uphance.parity import Parity, parity
 from upbridge.systems.uphance.pricing import Position, Priced, price
@@ -82,14 +82,18 @@ def map_order(
     """*order* as a sales order, or why it has to wait.
 
     Troubles: `order.totals_differ` (with the arithmetic), `order.unknown_sku`, `order.ambiguous_sku` (with
-    the codes), `order.manual_line` (with the titles), `order.quantity`, `order.no_channel`, `order.no_season`.
+    the codes), `order.no_goods` and `order.manual_line` (with the titles), `order.quantity`, `order.no_channel`,
+    `order.no_season`.
     """
     with_tax = rules.yes("uphance.prices_with_tax")
     channel = channel_for(order, rules, connection)
     if isinstance(channel, Trouble):
         return channel
     sums = parity(order)
-    priced = price(order, sums.reading, with_tax=with_tax)
+    named = frozenset(spelled(name) for name in rules.get("uphance.services"))
+    priced = price(
+        order, sums.reading, with_tax=with_tax, services=lambda line: not named.isdisjoint(_spellings(line))
+    )
     if (trouble := _refused(sums, priced)) is not None:
         return trouble
     skus = _matched(priced.positions, resolve)
@@ -107,7 +111,7 @@ def map_order(
         ),
         shipping_cost=amount_of(priced.charges),
         notes=_notes(order),
-        internal_notes=_internal_notes(order),
+        internal_notes=_internal_notes(order, [line for line in order.lines if _spellings(line) & named]),
         shipping_instructions=_shipping_instructions(order.shipping),
         # The day on which it was ordered, in the shop's zone; no cancel date is ever set.
         start_ship_date=order.created_at.astimezone(PRAGUE).date(),
@@ -121,18 +125,25 @@ def map_order(
 
 
 def channel_for(order: Order, rules: Rules, connection: Connection) -> int | Trouble:
-    """The channel of an order's language and currency: the chosen one, else the only one with the currency.
+    """The channel of an order's market; none: `order.no_channel`."""
+    channel = channel_of(order.language, order.currency, rules, connection)
+    if channel is not None:
+        return channel
+    return Trouble("order.no_channel", {"currency": order.currency, "language": order.language or "—"})
 
-    A channel of another currency is never taken, and nothing is converted: `order.no_channel`.
+
+def channel_of(language: str | None, currency: str, rules: Rules, connection: Connection) -> int | None:
+    """The channel of a language and currency: the chosen one, else the only one with the currency, else None.
+
+    A channel of another currency is never taken, and nothing is converted. An Uphance that lists no channels at
+    all (the list is not documented) leaves nothing to check: there the chosen number counts.
     """
     channels: Sequence[Mapping[str, Any]] = connection.facts.get("channels") or ()
-    fitting = [channel["id"] for channel in channels if channel.get("currency") == order.currency]
-    chosen = (rules.get("uphance.channels") or {}).get(f"{order.language}/{order.currency}")
+    fitting = [int(channel["id"]) for channel in channels if channel.get("currency") == currency]
+    chosen = (rules.get("uphance.channels") or {}).get(f"{language}/{currency}")
     if chosen is not None:
-        fitting = [channel for channel in fitting if channel == chosen]
-    if len(fitting) == 1:
-        return int(fitting[0])
-    return Trouble("order.no_channel", {"currency": order.currency, "language": order.language or "—"})
+        return int(chosen) if chosen in fitting or not channels else None
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _refused(sums: Parity, priced: Priced) -> Trouble | None:
@@ -147,10 +158,17 @@ def _refused(sums: Parity, priced: Priced) -> Trouble | None:
         return Trouble("order.manual_line", {"lines": ", ".join(_name(line) for line in manual)})
     if not sums.adds_up:
         return Trouble("order.totals_differ", sums.arithmetic())
+    if not priced.positions:
+        return Trouble("order.no_goods", {"lines": ", ".join(map(_name, sums.order.lines)) or "\N{EM DASH}"})
     below_zero = sum(one.value for one in priced.positions if one.value < 0)
-    if priced.left_over or below_zero or not priced.positions:
+    if priced.left_over or below_zero:
         return Trouble("order.totals_differ", sums.arithmetic(left_over=priced.left_over, below_zero=below_zero))
     return None
+
+
+def _spellings(line: OrderLine) -> set[str]:
+    """What a line may be called in `uphance.services`."""
+    return {name for name in (spelled(line.code), spelled(line.title)) if name is not None}
 
 
 def _manual(line: OrderLine) -> bool:
@@ -194,7 +212,7 @@ def _notes(order: Order) -> str:
     return "\n".join(text for text in (note, *made) if text)
 
 
-def _internal_notes(order: Order) -> str:
+def _internal_notes(order: Order, services: Sequence[OrderLine]) -> str:
     """What staff may want to look up; one fact a line. The rounding has no home of its own in Uphance."""
     facts = (
         ("Upgates order", " ".join(text for text in (order.order_number, order.admin_url) if text)),
@@ -204,6 +222,7 @@ def _internal_notes(order: Order) -> str:
         ("Payment", order.payment.name if order.payment else None),
         ("Rounding", str(amount_of(hellers(order.rounding))) if hellers(order.rounding) else None),
         ("Discount codes", ", ".join(discount.code for discount in order.discounts if discount.code)),
+        ("Services", ", ".join(f"{_name(line)} {line.total.with_vat}" for line in services) or None),
         ("Sets", ", ".join(_name(line) for line in order.lines if line.type is LineType.SET)),
         ("Note", (order.internal_note or "").strip()),
     )

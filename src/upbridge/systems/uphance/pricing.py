@@ -4,7 +4,7 @@ Sets are exploded into their parts, discount lines lower their parent, discounts
 over the goods of their VAT level, and what is larger than the goods comes off shipping (section 15.1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,7 +26,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The goods with their final values, what shipping and payment cost together, and what found no place."""
+    """The goods with their final values, what shipping, payment and services cost, and what found no place."""
 
     positions: Sequence[Position]
     charges: int
@@ -34,13 +34,17 @@ class Priced:
     """Discount that is larger than goods and shipping together; anything but 0 means: do not send."""
 
 
-def price(order: Order, reading: Reading, *, with_tax: bool) -> Priced:
+def price(
+    order: Order, reading: Reading, *, with_tax: bool, services: Callable[[OrderLine], bool] = lambda _: False
+) -> Priced:
     """Every position of *order* with its value under *reading*, discounts taken off.
 
-    *with_tax* says which of the shop's two figures counts. A negative shipping or payment price is a discount
-    at its VAT level. Values may be negative only where the shop's line itself is; callers refuse those.
+    *with_tax* says which of the shop's two figures counts, *services* which lines are no goods: what they cost
+    goes with shipping. A negative price of shipping, payment or a service is a discount at its VAT level. Values
+    may be negative only where the shop's line itself is; callers refuse those.
     """
-    positions = _positions(order, reading, with_tax=with_tax)
+    everything = _positions(order, reading, with_tax=with_tax)
+    positions = [one for one in everything if not services(one.line)]
     by_level: dict[Decimal, int] = {}
     for parent, money in taken_off(order):
         amount = abs(hellers(side(money, with_tax=with_tax)))
@@ -48,10 +52,11 @@ def price(order: Order, reading: Reading, *, with_tax: bool) -> Priced:
             amount = _take(amount, [one for one in positions if parent in one.family])
         by_level[money.vat] = by_level.get(money.vat, 0) + amount
     charges = 0
-    for charge in order.charges():
-        cost = hellers(side(charge.amount, with_tax=with_tax))
+    costs = [(hellers(side(one.amount, with_tax=with_tax)), one.amount.vat) for one in order.charges()]
+    costs += [(one.value, one.vat) for one in everything if services(one.line)]
+    for cost, vat in costs:
         charges += max(cost, 0)
-        by_level[charge.amount.vat] = by_level.get(charge.amount.vat, 0) - min(cost, 0)
+        by_level[vat] = by_level.get(vat, 0) - min(cost, 0)
     rest = 0
     for vat, amount in by_level.items():
         # A level without goods (loyalty points at 0 %, say) has nothing of its own to lower: it lowers all.

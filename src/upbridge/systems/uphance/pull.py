@@ -42,17 +42,26 @@ async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str
     }
 
 
-async def existing_orders(client: UphanceClient, shop_key: str) -> dict[str, RemoteOrder]:
+async def existing_orders(
+    client: UphanceClient, shop_key: str, *, others: Collection[str] = ()
+) -> dict[str, RemoteOrder]:
     """The sales orders over there that are ours, by the shop's order number: for linking them again.
 
-    Reads all sales orders (100 a call). Of two with the same reference the older one counts. A number may
-    belong to a shop whose key merely begins like ours (`shop` and `shop-2`): take only numbers of your own.
+    Reads all sales orders (100 a call). Of two with the same reference the older one counts. *others* are the keys
+    of all shops: an order of one whose key merely begins like ours (`shop` and `shop-2`) is none of ours.
     """
     prefix = order_reference(shop_key, "")
+    longer = tuple(
+        order_reference(key, "")
+        for key in others
+        if key != shop_key and order_reference(key, "").startswith(prefix)
+    )
     found: dict[str, RemoteOrder] = {}
     async for page in client.pages("/sales_orders", "sales_orders"):
         for order in map(remote_order, page):
             if order is None or order.reference is None or not order.reference.startswith(prefix):
+                continue
+            if order.reference.startswith(longer):
                 continue
             number = order.reference.removeprefix(prefix)
             if number and (number not in found or order.id < found[number].id):

@@ -1,10 +1,11 @@
-"""Uphance as a target: orders of the shop become draft sales orders, each exactly once.
+"""Uphance as a target: orders of the shop become draft sales orders, each exactly once; products that it lacks are
+made where the shop chose so (`products`), else they are matched only.
 
     order ─► sold there? ─► map ─► customer ─► order ─► delivered
                │             └─► what a person has to cure: parked, no call made
                └─► changed or cancelled since: parked, staff change it in Uphance by hand (section 15.7)
 
-Products are matched, not created. One order after another: each is settled before the next call.
+One after another: each is settled before the next call.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ from upbridge.systems.delivery import (
     Unmappable,
     Vault,
 )
-from upbridge.systems.trade import Order
+from upbridge.systems.trade import Order, Product
 from upbridge.systems.uphance.catalogue import Catalogue
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.content import canceled, differences, mark, trace
@@ -44,13 +45,16 @@ from upbridge.systems.uphance.creation import (
     CUSTOMERS,
     DELIVERED,
     ORDERS,
+    PRODUCTS,
     InDoubt,
     Made,
     Maker,
 )
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
-from upbridge.systems.uphance.matching import SkuBook
+from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference
+from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
+from upbridge.systems.uphance.products import Products
 from upbridge.systems.uphance.wire import customer_body, sales_order_body, whole, words
 
 #: Statuses of these types never create an order, whatever was chosen.
@@ -94,12 +98,15 @@ class UphanceTarget:
         return UphanceClient(self._http, self._base, vault, self._clock, whole(chosen), sleep=self._sleep)
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
-        """The sales order of an order; nothing of a product (products are matched only).
+        """The sales order of an order; a product only where the shop has missing ones made.
 
         An order whose status does not send, or that is older than `uphance.orders_from`, or cancelled, is wanted
         only where it is known already: there its changes are news to staff. Its hash covers what would be sent.
         """
-        if not isinstance(entity, Order):
+        if isinstance(entity, Product):
+            if front.rules.yes("uphance.create_products") and wanted_variants(entity):
+                body = entity.model_dump_json().encode()
+                yield Draft(PRODUCTS.kind, entity.key, entity.key, body, hash=product_mark(entity))
             return
         off = canceled(entity, front.facts)
         yield Draft(
@@ -112,7 +119,8 @@ class UphanceTarget:
         )
 
     def retire(self, kind: str, sent: bytes) -> bytes | None:
-        """An order that is gone from the shop: a body that asks staff to cancel it over there."""
+        """An order that is gone from the shop: a body that asks staff to cancel it over there. A product that is
+        gone stays as it is: what its SKUs are needed for is not the shop's business."""
         if kind != ORDERS.kind:
             return None
         return canonical({"gone": json.loads(sent).get("number")})
@@ -126,16 +134,35 @@ class UphanceTarget:
         `Throttled`, `Unreachable` for what concerns the whole connection; nothing that was sent is then lost: its
         link says so.
         """
-        orders = {document.key: _opened(document) for document in documents}
-        lines = [line for order in orders.values() if order is not None for line in order.lines]
-        work = _Work(
+        shop_id, client = front.connection.shop_id, self.client(front.connection, vault)
+        orders = {document.key: _opened(document) for document in documents if document.kind == ORDERS.kind}
+        goods = {
+            document.key: Product.model_validate_json(document.body)
+            for document in documents
+            if document.kind == PRODUCTS.kind
+        }
+        book = await self._catalogue.book(
+            shop_id,
+            (
+                *(line for order in orders.values() if order is not None for line in order.lines),
+                *(variant for product in goods.values() for variant in product.variants),
+            ),
+        )
+        maker = Maker(client, links, self._clock)
+        work = _Work(front=front, book=book, maker=maker, links=links)
+        products = Products(
             front=front,
-            book=await self._catalogue.book(front.connection.shop_id, lines),
-            maker=Maker(self.client(front.connection, vault), links, self._clock),
-            links=links,
+            book=book,
+            doubled=await self._catalogue.doubled(shop_id) if goods else Doubled(),
+            maker=maker,
+            client=client,
+            complete=bool(goods) and await self._catalogue.complete(shop_id),
         )
         for document in documents:
-            yield [(document, await work.deliver(document, orders[document.key]))]
+            if document.kind == PRODUCTS.kind:
+                yield [(document, await products.deliver(document, goods[document.key]))]
+            else:
+                yield [(document, await work.deliver(document, orders[document.key]))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,4 +311,5 @@ def _sends(order: Order, front: Shopfront) -> bool:
         and order.status_id in chosen
         and front.facts.status_types.get(order.status_id) not in _NEVER
         and order.created_at >= since
+        and order.origin in rules.get("uphance.origins")
     )

@@ -2,11 +2,11 @@
 
 Reading (Uphance help: Orders API, Product API, Customer API, Inventory API, Introduction): numbers come as
 strings, single objects bare or wrapped, `season_id` as an int or a list, "none" as null or as "". Writing: the
-bodies of POST /sales_orders and POST /customers were never published; each stands in one function here, so that
-one place is corrected when somebody has tried it.
+bodies of POST /sales_orders, POST /customers, POST /products and PUT /products were never published; each
+stands in one function here, so that one place is corrected when somebody has tried it (`upbridge doctor`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from upbridge.systems.uphance.customer_mapping import Customer, Place
 from upbridge.systems.uphance.matching import Sku
 from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
+from upbridge.systems.uphance.product_mapping import NewPrice, NewProduct, NewSku
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -290,6 +291,72 @@ def customer_body(customer: Customer, *, channel_id: int, idempotency_key: str) 
         "addresses": [_address(place) for place in customer.places],
     }
     return {"customer": body, "idempotency_key": idempotency_key}
+
+
+def product_body(product: NewProduct, *, idempotency_key: str) -> dict[str, Any]:
+    """The body of POST /products.
+
+    UNVERIFIED: the vendor's article says that products can be manipulated, not how. The names are those of the
+    answer, the wrapper is that of POST /stock_operations. Not known: whether variations and SKUs may be sent in
+    the same call, whether `sku_number` and `ean` are taken where Uphance assigns them by itself, whether a product
+    needs a season, and whether prices are taken here.
+    """
+    colors = dict.fromkeys(sku.color for sku in product.skus)
+    body: dict[str, Any] = {
+        "product_identifier": product.identifier,
+        "name": product.name,
+        "description": product.description,
+        "sizing_system": ",".join(dict.fromkeys(sku.size for sku in product.skus)),
+        "not_for_sale": False,
+        "variations": [
+            {
+                "color": color,
+                "prices": [_price(price) for price in product.prices.get(color, ())],
+                "skus": [_new_sku(sku) for sku in product.skus if sku.color == color],
+            }
+            for color in colors
+        ],
+    }
+    if product.season_id is not None:
+        body["season_id"] = product.season_id
+    return {"product": body, "idempotency_key": idempotency_key}
+
+
+def product_additions(product: NewProduct, existing: Json, skus: Sequence[NewSku]) -> dict[str, Any]:
+    """The body of PUT /products/{id} that adds *skus* to the *existing* product and leaves all else as it is.
+
+    UNVERIFIED, like `product_body`. Not known: whether what a list leaves out stays or goes. So every variation
+    and SKU that is there is named by its id, which is right either way, and only new ones have fields.
+    """
+    variations: list[dict[str, Any]] = []
+    by_color: dict[str, dict[str, Any]] = {}
+    for row in items(existing, "variations") or ():
+        there = [{"id": whole(sku.get("id"))} for sku in items(row, "skus") or ()]
+        variation: dict[str, Any] = {"id": whole(row.get("id")), "skus": there}
+        variations.append(variation)
+        by_color.setdefault((words(row.get("color")) or "").casefold(), variation)
+    for sku in skus:
+        if sku.color.casefold() not in by_color:
+            prices = [_price(price) for price in product.prices.get(sku.color, ())]
+            variation = {"color": sku.color, "prices": prices, "skus": []}
+            variations.append(variation)
+            by_color[sku.color.casefold()] = variation
+        by_color[sku.color.casefold()]["skus"].append(_new_sku(sku))
+    return {"product": {"variations": variations}}
+
+
+def _new_sku(sku: NewSku) -> dict[str, Any]:
+    known = {"sku_number": sku.sku_number, "ean": sku.ean}
+    return {"size": sku.size, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _price(price: NewPrice) -> dict[str, Any]:
+    return {
+        "name": price.channel,
+        "currency": price.currency,
+        "wsp_money": str(price.wsp),
+        "msrp_money": str(price.msrp),
+    }
 
 
 def _address(place: Place) -> dict[str, Any]:

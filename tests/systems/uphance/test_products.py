@@ -1,0 +1,452 @@
+"""Products that Uphance lacks: what is made of them, against the simulated Uphance, and never twice."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, cast
+
+import httpx
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from tests.systems.uphance.builders import FACTS, NOON
+from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
+from tests.systems.uphance.test_sandbox import BASE, Cable
+from upbridge import schema
+from upbridge.errors import Unreachable
+from upbridge.sandbox.faults import Faults
+from upbridge.sandbox.uphance.api import uphance_api
+from upbridge.sandbox.uphance.company import Organisation
+from upbridge.sandbox.world import World
+from upbridge.schema import ShopId
+from upbridge.shops.rules import Rules
+from upbridge.systems.delivery import (
+    Again,
+    Connection,
+    Delivered,
+    Document,
+    Draft,
+    Dropped,
+    Link,
+    Outcome,
+    Parked,
+    Shopfront,
+    Trouble,
+)
+from upbridge.systems.trade import Facts, Price, Product, Text, Variant
+from upbridge.systems.uphance.catalogue import Catalogue
+from upbridge.systems.uphance.client import UphanceClient, login
+from upbridge.systems.uphance.product_mapping import NewProduct, map_product
+from upbridge.systems.uphance.push import UphanceTarget
+
+RULES: Mapping[str, Any] = {
+    "uphance.create_products": True,
+    "uphance.color_parameter": "Barva",
+    "uphance.size_parameter": "velikost",
+}
+SHOP = Facts(default_language="cs", currencies={"cs": "CZK"}, default_pricelist="Výchozí")
+
+
+def variant(number: int | None, color: str | None = None, size: str | None = None, **overrides: Any) -> Variant:
+    worn = (("Barva", color), ("Velikost", size))
+    values: dict[str, Any] = {
+        "id": "p-17" if number is None else f"v-{number}",
+        "product_id": 17,
+        "variant_id": number,
+        "code": f"T-{number}",
+        "ean": None,
+        "stock": Decimal(3),
+        "stock_own": True,
+        "active": True,
+        "image": None,
+        "prices": (price(),),
+        "parameters": tuple((name, value) for name, value in worn if value is not None),
+        **overrides,
+    }
+    return Variant(**values)
+
+
+def price(**overrides: Any) -> Price:
+    values: dict[str, Any] = {
+        "language": "cs",
+        "currency": "CZK",
+        "pricelist": "Výchozí",
+        "with_vat": Decimal(121),
+        "without_vat": Decimal(100),
+        **overrides,
+    }
+    return Price(**values)
+
+
+def product(*variants: Variant, **overrides: Any) -> Product:
+    values: dict[str, Any] = {
+        "product_id": 17,
+        "code": "TRIKO",
+        "active": True,
+        "is_set": False,
+        "texts": (Text(language="cs", title="Triko", description="<p>Měkké &amp; <b>lehké</b></p>"),),
+        "manufacturer": None,
+        "category": None,
+        "backorder": None,
+        "weight": None,
+        "variants": variants or (variant(1, "Červená", "M"), variant(2, "Červená", "L"), variant(3, "Modrá", "M")),
+        "updated_at": None,
+        **overrides,
+    }
+    return Product(**values)
+
+
+def making(request: httpx.Request) -> bool:
+    """Whether this makes a product."""
+    return (request.method, request.url.path) == ("POST", "/products")
+
+
+class Losing(Cable):
+    """Loses the answers to what `lost` names, although it happened."""
+
+    lost: Callable[[httpx.Request], bool] = staticmethod(lambda _: False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        if self.lost(request):
+            raise httpx.ReadTimeout("lost")
+        return answer
+
+
+class Room:
+    """A connected shop whose rules make products, and the organisation that gets them."""
+
+    def __init__(
+        self, world: World, cable: "Losing", http: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId
+    ) -> None:
+        self.world, self.cable, self.http, self.engine, self.shop_id = world, cable, http, engine, shop_id
+        self.clock = FakeClock(NOON)
+        self.vault, self.links = FakeVault(), FakeLinks()
+        self.rules = dict(RULES)
+        self.target = UphanceTarget(http, BASE, engine, self.clock)
+
+    @property
+    def organisation(self) -> Organisation:
+        return self.world.uphance.organisations[5]
+
+    @property
+    def faults(self) -> Faults:
+        return self.world.faults["uphance"]
+
+    @property
+    def front(self) -> Shopfront:
+        connection = Connection(self.shop_id, "shop", "uphance", "5", "", NOON, FACTS)
+        return Shopfront(Rules(self.rules), SHOP, connection, self.clock())
+
+    async def connect(self) -> None:
+        tokens, _ = await login(self.http, BASE, self.clock, email="a@b.cz", password="right")
+        await self.vault.save_tokens(tokens.stored(), renew_at=tokens.renew_at)
+
+    async def read(self) -> None:
+        """Read the catalogue over there, as the engine does from time to time."""
+        client = UphanceClient(self.http, BASE, self.vault, self.clock, 5)
+        await Catalogue(self.engine).refresh(self.shop_id, client)
+        async with self.engine.begin() as connection:
+            await connection.execute(text("UPDATE connections SET polled_at = now()"))
+
+    async def keep(self, *products: Product) -> None:
+        """Remember the shop's own variants, as the engine does when it reads them."""
+        rows = [
+            {
+                "shop_id": self.shop_id,
+                "key": one.id,
+                "product_id": one.product_id,
+                "code": one.code,
+                "ean": one.ean,
+            }
+            for thing in products
+            for one in thing.variants
+        ]
+        async with self.engine.begin() as connection:
+            await connection.execute(text("DELETE FROM items WHERE shop_id = :id"), {"id": self.shop_id})
+            values = [{**row, "stock_own": True, "active": True, "listed": True} for row in rows]
+            await connection.execute(insert(schema.items), values)
+
+    def drafts(self, one: Product) -> list[Draft]:
+        return [draft for draft in self.target.wants(one, self.front) if isinstance(draft, Draft)]
+
+    async def deliver(self, one: Product, attempts: int = 0) -> Outcome:
+        [draft] = self.drafts(one)
+        await self.keep(one)
+        link = self.links.rows.get(("product", draft.key))
+        document = Document("product", draft.key, draft.parent, 1, draft.body, draft.hash, attempts, link)
+        return await self.push(document)
+
+    async def push(self, document: Document) -> Outcome:
+        outcomes: list[Outcome] = []
+        async for settled in self.target.push([document], self.front, self.vault, self.links):
+            outcomes += [outcome for _, outcome in settled]
+        [outcome] = outcomes
+        if isinstance(outcome, Delivered):
+            link = Link("product", document.key, document.parent, outcome.remote_id, note=outcome.note)
+            self.links.rows["product", document.key] = replace(link, hash=document.hash)
+        return outcome
+
+    def there(self) -> dict[str, dict[tuple[str, str], Any]]:
+        """What Uphance has: by identifier, colour and size, the SKU number."""
+        return {
+            one["product_identifier"]: {
+                (variation["color"], sku["size"]): sku["sku_number"]
+                for variation in one["variations"]
+                for sku in variation["skus"]
+            }
+            for one in self.organisation.products.values()
+        }
+
+
+def held(outcome: Outcome) -> str:
+    assert isinstance(outcome, Parked), outcome
+    return outcome.trouble.key
+
+
+@pytest.fixture
+async def room(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Room]:
+    world = World(signature_token="sig", addon_url=None)
+    world.uphance.add_user("a@b.cz", "right", [5])
+    channels = [{"channel_ID": 3, "channel_name": "Web CZ", "currency": "CZK"}]
+    seasons = [{"id": 9, "name": "AW26"}]
+    world.uphance.organisations[5] = Organisation(5, "Hemline Ltd", channels, seasons)
+    shop_id = await make_shop()
+    async with engine.begin() as connection:
+        await connection.execute(
+            insert(schema.connections).values(
+                shop_id=shop_id, system="uphance", state="connected", account="5", connected_at=NOON
+            )
+        )
+    cable = Losing(app=cast("Any", uphance_api(world)))
+    async with httpx.AsyncClient(transport=cable) as http:
+        made = Room(world, cable, http, engine, shop_id)
+        await made.connect()
+        await made.read()
+        yield made
+    assert world.ledger.violations == []
+
+
+class TestWhatIsMade:
+    async def test_a_missing_product_is_made_with_a_variation_for_each_colour(self, room: Room) -> None:
+        outcome = await room.deliver(product())
+
+        [made] = room.organisation.products.values()
+        assert isinstance(outcome, Delivered)
+        assert outcome.remote_id == str(made["id"])
+        assert room.there() == {"TRIKO": {("Červená", "M"): "T-1", ("Červená", "L"): "T-2", ("Modrá", "M"): "T-3"}}
+        told = ("name", "description", "sizing_system", "season_id")
+        assert [made[name] for name in told] == ["Triko", "Měkké & lehké", "M,L", 9]
+        [paid] = made["variations"][0]["prices"]
+        assert paid == {"name": "Web CZ", "currency": "CZK", "wsp_money": "100", "msrp_money": "121"}
+
+    async def test_once_made_and_read_nothing_more_is_asked_or_made(self, room: Room) -> None:
+        await room.deliver(product())
+        await room.read()
+        calls = len(room.world.ledger.calls)
+
+        assert isinstance(await room.deliver(product()), Delivered)
+        assert len(room.world.ledger.calls) == calls
+
+    async def test_a_new_variant_is_added_to_the_product_and_nothing_else_is_touched(self, room: Room) -> None:
+        await room.deliver(product())
+        await room.read()
+        [before] = [dict(one) for one in room.organisation.products.values()]
+
+        outcome = await room.deliver(
+            product(*product().variants, variant(4, "Modrá", "XL"), variant(5, "Bílá", "M"))
+        )
+
+        assert isinstance(outcome, Delivered)
+        [after] = room.organisation.products.values()
+        assert (after["id"], after["name"]) == (before["id"], before["name"])
+        assert room.there()["TRIKO"] == {
+            ("Červená", "M"): "T-1",
+            ("Červená", "L"): "T-2",
+            ("Modrá", "M"): "T-3",
+            ("Modrá", "XL"): "T-4",
+            ("Bílá", "M"): "T-5",
+        }
+
+    async def test_a_product_of_that_name_gets_what_it_lacks_instead_of_a_twin(self, room: Room) -> None:
+        room.organisation.products[70] = {"id": 70, "product_identifier": "TRIKO", "name": "Old", "variations": []}
+
+        assert isinstance(await room.deliver(product()), Delivered)
+
+        assert list(room.organisation.products) == [70]
+        assert len(room.there()["TRIKO"]) == 3
+
+    async def test_a_thing_without_variants_has_one_colour_and_one_size(self, room: Room) -> None:
+        await room.deliver(product(variant(None, code="HRNEK")))
+
+        assert room.there() == {"TRIKO": {("\N{EM DASH}", "ONE"): "HRNEK"}}
+
+    async def test_a_product_without_a_code_is_named_after_shop_and_id(self, room: Room) -> None:
+        await room.deliver(product(code=None))
+
+        assert list(room.there()) == ["upg-shop-17"]
+
+    async def test_what_several_variants_are_called_is_not_made(self, room: Room) -> None:
+        twins = product(variant(1, "Bílá", "M"), variant(2, "Bílá", "L", code="t-1"), variant(3, "Bílá", "S"))
+
+        await room.deliver(twins)
+
+        assert room.there() == {"TRIKO": {("Bílá", "S"): "T-3"}}
+
+    async def test_what_was_made_is_not_made_again_whatever_they_call_it(self, room: Room) -> None:
+        await room.deliver(product())
+        for one in room.organisation.products.values():
+            for variation in one["variations"]:
+                for sku in variation["skus"]:
+                    sku["sku_number"] = f"AUTO-{sku['id']}"
+        await room.read()
+        before = room.there()
+
+        await room.deliver(product(variant(1, "Červená", "M", ean="859"), *product().variants[1:]))
+
+        assert room.there() == before
+
+
+class TestWhatIsNotWanted:
+    @pytest.mark.parametrize(
+        "one",
+        [product(active=False), product(is_set=True), product(variant(1, "Bílá", "M", active=False))],
+        ids=["inactive", "set", "no variant on sale"],
+    )
+    def test_these_are_not_made(self, room: Room, one: Product) -> None:
+        assert room.drafts(one) == []
+
+    def test_nothing_is_wanted_where_the_shop_did_not_choose_so(self, room: Room) -> None:
+        room.rules.clear()
+
+        assert room.drafts(product()) == []
+
+    def test_prices_and_stock_are_no_news(self, room: Room) -> None:
+        dearer = [one.model_copy(update={"prices": (price(with_vat=Decimal(9)),)}) for one in product().variants]
+
+        assert room.drafts(product())[0].hash == room.drafts(product(*dearer))[0].hash
+
+    async def test_a_deleted_product_stays_over_there(self, room: Room) -> None:
+        assert room.target.retire("product", b"{}") is None
+
+    async def test_a_rule_that_was_switched_off_meanwhile_makes_nothing(self, room: Room) -> None:
+        [draft] = room.drafts(product())
+        room.rules.clear()
+        document = Document("product", draft.key, draft.parent, 1, draft.body, draft.hash, 0, None)
+
+        assert isinstance(await room.push(document), Dropped)
+        assert room.there() == {}
+
+    async def test_before_the_catalogue_was_read_to_its_end_nothing_is_made(self, room: Room) -> None:
+        async with room.engine.begin() as connection:
+            await connection.execute(text("UPDATE connections SET polled_at = NULL"))
+
+        assert isinstance(await room.deliver(product()), Again)
+        assert room.there() == {}
+
+
+class TestWhatWaitsForAPerson:
+    async def test_variants_without_any_name_of_their_own(self, room: Room) -> None:
+        assert held(await room.deliver(product(variant(1, "Bílá", "M", code=None)))) == "product.no_key"
+
+    @pytest.mark.parametrize(
+        "variants",
+        [(variant(1),), (variant(1, "Bílá", "M"), variant(2, "bílá", "m"))],
+        ids=["neither colour nor size", "the same twice"],
+    )
+    async def test_variants_without_a_place_of_their_own(self, room: Room, variants: tuple[Variant, ...]) -> None:
+        assert held(await room.deliver(product(*variants))) == "product.no_size"
+
+    async def test_a_colour_and_size_that_is_taken_under_another_code(self, room: Room) -> None:
+        await room.deliver(product(variant(1, "Bílá", "M", code="OLD")))
+        await room.read()
+        room.links.rows.clear()
+
+        assert held(await room.deliver(product(variant(1, "Bílá", "M", code="NEW")))) == "product.no_size"
+
+    async def test_variants_whose_siblings_are_in_two_products(self, room: Room) -> None:
+        await room.deliver(product(variant(1, "Bílá", "M")))
+        await room.deliver(product(variant(2, "Bílá", "L"), product_id=18, code="JINÉ"))
+        await room.read()
+        room.links.rows.clear()
+
+        outcome = await room.deliver(
+            product(*(variant(number, "Bílá", size) for number, size in enumerate("MLS", 1)))
+        )
+
+        assert held(outcome) == "product.unclear"
+
+    async def test_what_they_refuse_is_told_in_their_words(self, room: Room) -> None:
+        room.faults.set({"error_share": 1.0, "match": "/products"})
+
+        first, last = await room.deliver(product()), await room.deliver(product(), attempts=5)
+
+        assert isinstance(first, Again)
+        assert held(last) == "product.refused"
+
+
+class TestDoubt:
+    async def test_a_lost_answer_is_looked_up_at_once(self, room: Room) -> None:
+        room.cable.lost = making
+
+        assert isinstance(await room.deliver(product()), Delivered)
+        assert len(room.organisation.products) == 1
+
+    async def test_a_crash_after_the_making_is_looked_up_at_the_next_start(self, room: Room) -> None:
+        room.cable.lost = lambda request: making(request) or "since_id" in request.url.params
+        with pytest.raises(Unreachable):
+            await room.deliver(product())
+        room.cable.lost = lambda _: False
+
+        assert isinstance(await room.deliver(product()), Delivered)
+        assert len(room.organisation.products) == 1
+
+    async def test_a_variant_that_came_while_in_doubt_is_added(self, room: Room) -> None:
+        room.cable.lost = lambda request: making(request) or "since_id" in request.url.params
+        with pytest.raises(Unreachable):
+            await room.deliver(product(variant(1, "Bílá", "M")))
+        room.cable.lost = lambda _: False
+
+        await room.deliver(product(variant(1, "Bílá", "M"), variant(2, "Bílá", "L")))
+
+        assert room.there() == {"TRIKO": {("Bílá", "M"): "T-1", ("Bílá", "L"): "T-2"}}
+
+    async def test_a_lost_answer_doubles_no_addition(self, room: Room) -> None:
+        await room.deliver(product(variant(1, "Bílá", "M")))
+        await room.read()
+        more = product(variant(1, "Bílá", "M"), variant(2, "Bílá", "L"))
+        room.cable.lost = lambda request: request.method == "PUT"
+        with pytest.raises(Unreachable):
+            await room.deliver(more)
+        room.cable.lost = lambda _: False
+
+        assert isinstance(await room.deliver(more), Delivered)
+        assert room.there() == {"TRIKO": {("Bílá", "M"): "T-1", ("Bílá", "L"): "T-2"}}
+
+
+class TestPrices:
+    def mapped(
+        self, one: Variant, rules: Mapping[str, Any] = RULES, facts: Mapping[str, Any] = FACTS
+    ) -> NewProduct:
+        connection = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, facts)  # type: ignore[arg-type]
+        result = map_product(product(one), [one], Shopfront(Rules(rules), SHOP, connection, NOON))
+        assert not isinstance(result, Trouble)
+        return result
+
+    def test_a_channel_with_tax_has_customers_pay_it(self) -> None:
+        new = self.mapped(variant(1, "Bílá", "M"), {**RULES, "uphance.prices_with_tax": True})
+
+        assert [one.wsp for one in new.prices["Bílá"]] == [Decimal(121)]
+
+    def test_a_sale_says_nothing_about_what_a_thing_costs(self) -> None:
+        new = self.mapped(variant(1, "Bílá", "M", prices=(price(sale=Decimal(60)),)))
+
+        assert new.prices == {"Bílá": ()}
+
+    def test_of_several_seasons_none_is_guessed(self) -> None:
+        several = {**FACTS, "seasons": [{"id": 9, "name": "AW26"}, {"id": 10, "name": "SS27"}]}
+
+        assert self.mapped(variant(1, "Bílá", "M"), facts=several).season_id is None
+        assert self.mapped(variant(1, "Bílá", "M"), {**RULES, "uphance.season": 10}, several).season_id == 10
