@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ShopId = NewType("ShopId", UUID)
 
 #: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -319,6 +319,35 @@ pieces = Table(
     Column("quantity", Numeric, nullable=False),
     Column("waits", Boolean, nullable=False),
     _at("ordered_at", nullable=False),
+)
+
+#: Every order that was read, also one that no system wants. A row goes with its order, or after 90 days.
+orders = Table(
+    "orders",
+    metadata,
+    _shop(),
+    Column("number", Text, primary_key=True),
+    _at("made_at", nullable=False),
+    _at("read_at", nullable=False),
+    Index("orders_shop_id_made_at_idx", "shop_id", "made_at"),
+)
+
+#: The steps of orders through the bridge, without personal data. Pruned after 90 days.
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    Column("number", Text, nullable=False),
+    _at("at", nullable=False),
+    Column("what", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    _at("since"),
+    Column("body", LargeBinary),
+    Index("steps_shop_id_number_idx", "shop_id", "number"),
+    Index("steps_shop_id_at_idx", "shop_id", "at"),
+    Index("steps_at_idx", "at"),
 )
 
 # --- budget -------------------------------------------------------------------------------------------------

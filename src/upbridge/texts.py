@@ -7,7 +7,7 @@ placeholders and their own plural forms (a test holds this).
 
 import string
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from gettext import GNUTranslations
@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from babel import Locale
-from babel.dates import format_datetime, format_skeleton, format_time
+from babel.dates import format_datetime, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -66,6 +66,10 @@ class Texts:
     def day(self, value: date) -> str:
         """*value* as a day of the year."""
         return format_skeleton("dMMM" if self.language == "en" else "dM", value, locale=self.locale)
+
+    def duration(self, value: timedelta) -> str:
+        """About how long *value* is."""
+        return format_timedelta(value, locale=self.locale)
 
     def hour(self, value: datetime) -> str:
         """The hour of *value* in Prague."""

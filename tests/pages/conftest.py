@@ -1,5 +1,6 @@
 """The pages over a real database, and a browser without cookies."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -110,8 +111,17 @@ async def browser(pages: Pages) -> AsyncIterator[httpx.AsyncClient]:
     app.include_router(endpoints.router)
     app.state.pages = pages
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+    hooks = {"response": [says_everything_in_words]}
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, event_hooks=hooks) as client:
         yield client
+
+
+async def says_everything_in_words(response: httpx.Response) -> None:
+    """A text that is missing shows as its key: no page that any test asks for may have one."""
+    if response.headers.get("content-type", "").startswith("text/html"):
+        await response.aread()
+        bare = re.findall(r"(?<![\w./-])(?:ui|problem|error)\.[a-z_]+[a-z_.]*", response.text)
+        assert not bare, f"{response.url.path} shows the keys {bare}"
 
 
 @pytest.fixture

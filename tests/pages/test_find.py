@@ -14,8 +14,8 @@ from tests.pages.test_overview import link
 from tests.pages.test_problems import problem
 from tests.pages.test_products import item
 from upbridge.kit.sealed import Sealer
-from upbridge.pages.views.find import MASK, masked
 from upbridge.schema import ShopId
+from upbridge.sync.journal import MASK, masked
 
 
 def delivery(shop_id: ShopId, number: str) -> dict[str, object]:

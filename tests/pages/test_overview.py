@@ -1,10 +1,15 @@
 """The overview: a light per flow, every known order in exactly one box, the guarded safety net."""
 
+import html
+from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +20,7 @@ from tests.pages.test_problems import problem
 from upbridge.pages.service import Pages
 from upbridge.pages.views.overview import Light, Overviews, OverviewView
 from upbridge.schema import ShopId
+from upbridge.texts import LANGUAGES, Texts
 
 
 def link(shop_id: ShopId, target: str, key: str, **more: Any) -> dict[str, Any]:
@@ -36,29 +42,107 @@ def lights(view: OverviewView) -> dict[str, tuple[Light, str]]:
     return {flow.name: (flow.light, flow.reason) for flow in view.flows}
 
 
+@dataclass(frozen=True)
+class At:
+    """How an order stands with one system."""
+
+    link: str | None
+    document: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """An order as the tables may hold it. *made*: days ago; None if it was not read yet."""
+
+    made: int | None
+    change: bool
+    unreadable: str | None
+    at: dict[str, At]
+
+    @property
+    def counts(self) -> bool:
+        if self.made is None:
+            return self.change or self.unreadable == "open"
+        return self.made < 30
+
+    def box(self, system: str) -> str:
+        there = self.at[system]
+        if there.document == "parked" or "open" in (there.problem, self.unreadable):
+            return "parked"
+        if there.document is not None or self.change:
+            return "waiting"
+        return "delivered" if there.link in {"delivered", "by_hand"} else "held"
+
+
+PROBLEMS = st.sampled_from([None, None, "open", "dismissed"])
+STANDINGS = st.builds(
+    At,
+    link=st.sampled_from([None, "delivered", "by_hand", "creating"]),
+    document=st.sampled_from([None, None, "waiting", "sending", "parked"]),
+    problem=PROBLEMS,
+)
+ORDERS = st.builds(
+    Known,
+    made=st.sampled_from([None, 0, 29, 31, 80]),
+    change=st.booleans(),
+    unreadable=PROBLEMS,
+    at=st.fixed_dictionaries({"upp": STANDINGS, "uphance": STANDINGS}),
+)
+BOXES = ("delivered", "waiting", "held", "parked")
+
+
+async def fill(engine: AsyncEngine, shop_id: ShopId, orders: list[Known]) -> None:
+    """Write *orders* as the engine would have."""
+
+    def trouble(number: str, state: str, **more: Any) -> dict[str, Any]:
+        return problem(shop_id, number, dismissed_at=NOON if state == "dismissed" else None, **more)
+
+    for place, order in enumerate(orders):
+        number = f"O-{place}"
+        if order.made is not None:
+            made = NOON - timedelta(days=order.made)
+            row = {"shop_id": shop_id, "number": number, "made_at": made, "read_at": NOON}
+            await put(engine, "orders", row)
+        if order.change:
+            change = {"source": "upgates", "kind": "order", "key": number, "origin": "webhook", "priority": 1}
+            await put(engine, "changes", {"shop_id": shop_id, **change})
+        if order.unreadable:
+            await put(engine, "problems", trouble(number, order.unreadable, target="upgates", stage="read"))
+        for system, there in order.at.items():
+            if there.link:
+                await put(engine, "links", link(shop_id, system, number, state=there.link))
+            if there.document:
+                await put(engine, "documents", document(shop_id, system, number, there.document))
+            if there.problem:
+                await put(engine, "problems", trouble(number, there.problem, target=system))
+
+
 class TestBoxes:
-    async def test_every_known_order_is_in_one_box_of_each_system_and_the_sums_are_equal(
-        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        derandomize=True,
+    )
+    @given(orders=st.lists(ORDERS, max_size=9))
+    async def test_every_order_of_the_period_is_in_one_box_of_each_system_and_the_sums_are_equal(
+        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine, orders: list[Known]
     ) -> None:
         shop_id, other = await make_shop(), await make_shop()
-        for owner in (shop_id, other):
-            await put(engine, "connections", connection(owner, "upp"), connection(owner, "uphance"))
-            await put(engine, "links", link(owner, "upp", "1"), link(owner, "uphance", "1"))
-            await put(engine, "links", link(owner, "upp", "2"))
-            await put(engine, "documents", document(owner, "uphance", "2", "parked"))
-            await put(engine, "documents", document(owner, "uphance", "3", "sending"))
-            await put(engine, "problems", problem(owner, "4", target="upgates", stage="read"))
-            change = {"source": "upgates", "kind": "order", "origin": "webhook", "priority": 1}
-            await put(engine, "changes", {"shop_id": owner, "key": "5", **change})
-            await put(engine, "links", link(owner, "upp", "6"))
-            await put(engine, "links", link(owner, "upp", "old", updated_at=NOON - timedelta(days=31)))
+        await put(engine, "connections", connection(shop_id, "upp"), connection(shop_id, "uphance"))
+        await fill(engine, shop_id, orders)
+        await fill(engine, other, [order for order in orders if order.counts][:1])
 
         view = await look(pages, shop_id)
 
-        boxes = {one.system: (one.delivered, one.waiting, one.held, one.parked) for one in view.boxes}
-        assert view.known == 6
-        assert boxes == {"upp": (3, 1, 1, 1), "uphance": (1, 2, 1, 2)}
-        assert all(one.total == view.known for one in view.boxes)
+        counted = [order for order in orders if order.counts]
+        assert view.known == len(counted)
+        assert [box.system for box in view.boxes] == ["uphance", "upp"]
+        for boxes in view.boxes:
+            expected = Counter(order.box(boxes.system) for order in counted)
+            assert {box: getattr(boxes, box) for box in BOXES} == {box: expected[box] for box in BOXES}
+            assert boxes.total == view.known
 
     async def test_a_shop_without_connections_is_told_what_will_be_there(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
@@ -66,7 +150,65 @@ class TestBoxes:
         page = (await browser.get(f"{await enter(await make_shop())}overview")).text
 
         assert EN.get("ui.boxes.nothing") in page
-        assert EN.get("ui.days.nothing") in page
+        assert EN.get("ui.delay.nothing") in page
+
+
+class TestDelays:
+    @staticmethod
+    def step(shop_id: ShopId, seconds: float | None, **more: Any) -> dict[str, Any]:
+        values = {"number": "O-1", "what": "delivered", "target": "uphance", "at": NOON}
+        since = None if seconds is None else more.get("at", NOON) - timedelta(seconds=seconds)
+        return {"shop_id": shop_id, **values, "since": since, **more}
+
+    async def test_are_counted_per_day_and_system_without_the_first_import(
+        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+        today = [self.step(shop_id, seconds) for seconds in (*range(1, 101), None)]
+        midnight = NOON - timedelta(hours=11, minutes=30)  # the day before in UTC, this one in Prague
+        await put(
+            engine,
+            "steps",
+            *today,
+            self.step(shop_id, 7, at=midnight - timedelta(hours=1)),
+            self.step(shop_id, 5000, what="parked"),
+            self.step(shop_id, 5000, target="upgates"),
+            self.step(shop_id, 5000, at=NOON - timedelta(days=31)),
+            self.step(other, 5000),
+        )
+
+        delays = (await look(pages, shop_id)).delays
+
+        assert set(delays) == {"uphance"}
+        assert len(delays["uphance"]) == 30
+        *_, before, last = delays["uphance"]
+        assert (last.count, last.median) == (100, 50.5)
+        assert 95 <= last.p95 <= 96
+        assert (before.count, before.median, before.p95) == (1, 7, 7)
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize(("seconds", "unit"), [(12, "seconds"), (600, "minutes"), (90_000, "hours")])
+    async def test_are_drawn_in_a_unit_that_suits_them_with_the_same_in_words_and_as_a_table(
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        engine: AsyncEngine,
+        language: str,
+        seconds: int,
+        unit: str,
+    ) -> None:
+        shop_id, texts = await make_shop(), Texts(language)
+        await put(engine, "steps", self.step(shop_id, seconds))
+
+        page = html.unescape((await browser.get(f"{await enter(shop_id, language)}overview")).text)
+
+        size = {"seconds": 1, "minutes": 60, "hours": 3600}[unit]
+        day, words = texts.day(NOON.date()), texts.get(f"ui.delay.unit.{unit}")
+        figures = {"median": seconds / size, "p95": seconds / size}
+        assert texts.get("ui.delay.alt", system="Uphance", unit=words, day=day, **figures) in page
+        assert '<rect class="p-median"' in page
+        assert f'<th scope="row">{day}</th>' in page
 
 
 class TestLights:

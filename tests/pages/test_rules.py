@@ -65,7 +65,7 @@ async def test_saving_the_page_as_it_is_changes_nothing(
 
 def _as_shown(page: str) -> dict[str, list[str]]:
     """What a browser would send."""
-    form = page[page.index('/rules">') :]
+    form = page[page.index('/rules" id="rules">') :]
     fields: dict[str, list[str]] = {}
     for tag in re.findall(r"<input[^>]*>", form):
         attributes = dict(re.findall(r'([a-z-]+)="([^"]*)"', tag))

@@ -34,7 +34,8 @@ def complaints() -> list[str]:
     """One line for each text that is missing, incomplete, different or dead."""
     catalogues = {language: load(language) for language in LANGUAGES}
     used = used_keys()
-    return [*differences(catalogues), *missing(catalogues["en"], used), *dead(catalogues["en"], used)]
+    english = catalogues["en"]
+    return [*differences(catalogues), *missing(english, used), *nameless(english), *dead(english, used)]
 
 
 def load(language: str) -> Catalog:
@@ -94,6 +95,14 @@ def missing(catalogue: Catalog, used: Used) -> Iterator[str]:
                 for name in placeholders(texts[key])
                 if name not in given
             )
+
+
+def nameless(catalogue: Catalog) -> Iterator[str]:
+    """Problems whose cause has no name, so that the pages would show them as "another cause"."""
+    texts = texts_of(catalogue)
+    for key in sorted(texts):
+        if key.startswith("problem.") and f"ui.cause.{key.removeprefix('problem.')}" not in texts:
+            yield f"{key} has no name (ui.cause.…)"
 
 
 def dead(catalogue: Catalog, used: Used) -> Iterator[str]:

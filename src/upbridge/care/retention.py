@@ -17,6 +17,8 @@ RULES: tuple[tuple[str, str, timedelta], ...] = (
     ("leases", "expires_at < :before", timedelta(days=1)),
     ("runs", "state = 'done' AND finished_at < :before", timedelta(days=90)),
     ("problems", "dismissed_at < :before", timedelta(days=90)),
+    ("orders", "made_at < :before", timedelta(days=90)),
+    ("steps", "at < :before", timedelta(days=90)),
     ("pieces", "ordered_at < :before", timedelta(days=90)),
     ("lanes", "until < :before", timedelta(days=7)),
 )

@@ -45,7 +45,7 @@ class Columns:
     ground: int = HEIGHT - _BOTTOM
 
 
-def columns(data: Sequence[tuple[str, Mapping[str, int]]]) -> Columns:
+def columns(data: Sequence[tuple[str, Mapping[str, float]]]) -> Columns:
     """One column per entry of *data*, its series stacked in their order."""
     highest = nice(max((sum(parts.values()) for _, parts in data), default=0))
     ground = HEIGHT - _BOTTOM
@@ -65,7 +65,7 @@ def columns(data: Sequence[tuple[str, Mapping[str, int]]]) -> Columns:
     return Columns(tuple(bars), tuple(labels), highest)
 
 
-def nice(value: int) -> int:
+def nice(value: float) -> int:
     """The next of 1, 2, 5, 10, 20, 50, … from *value* on: what people like to read at an axis."""
     scale = 1
     while True:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from upbridge.pages.door import PageRoute, Session
 from upbridge.pages.views.find import MOST, Hit, search, timeline
-from upbridge.pages.words import problem_words
+from upbridge.pages.words import cause_words, problem_words
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -34,4 +34,5 @@ async def find(here: Session) -> Response:
         if chosen is None
         else await timeline(here.pages.engine, here.shop.id, chosen, open_body=sealer.open),
         problem=lambda one: problem_words(one, here.texts),
+        cause=lambda key: cause_words(key, here.texts),
     )

@@ -1,11 +1,14 @@
 """Overview: is all well, and if not, what to do. And the safety net, to be run now (guarded, R54)."""
 
+from dataclasses import dataclass
+from math import floor
+
 from fastapi import APIRouter, Response
 from sqlalchemy import text
 
-from upbridge.pages.charts import columns
-from upbridge.pages.door import PageRoute, Posted, Session
-from upbridge.pages.views.overview import DAYS, REST, Overviews
+from upbridge.pages.charts import Columns, columns
+from upbridge.pages.door import Here, PageRoute, Posted, Session
+from upbridge.pages.views.overview import DAYS, REST, Delay, Overviews
 from upbridge.shops.shop import ShopState
 from upbridge.sync.runs import RunPurpose, RunState
 from upbridge.sync.schedule import cast_net
@@ -23,8 +26,45 @@ async def overview(here: Session) -> Response:
         view=view,
         period=DAYS,
         day=here.texts.day,
-        chart=columns([((here.texts.day(day)), {"orders": number}) for day, number in view.days]),
+        # Never 100 % as long as anything was missed.
+        coverage_share=floor((view.coverage.share or 0) * 1000) / 10,
+        charts=[_chart(here, system, days) for system, days in view.delays.items()],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DelayChart:
+    """The delays to one system, in the unit that suits them; the sum of both series is the 95 % mark."""
+
+    system: str
+    unit: str
+    days: tuple[Delay, ...]
+    columns: Columns
+
+    def amount(self, seconds: float) -> float:
+        """*seconds* in this chart's unit, to a tenth."""
+        return round(seconds / UNITS[self.unit], 1)
+
+    @property
+    def last(self) -> Delay:
+        """The newest day with anything on it."""
+        return next(one for one in reversed(self.days) if one.count)
+
+
+#: Units of time and their seconds, the smallest first.
+UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
+_READABLE = 120
+
+
+def _chart(here: Here, system: str, days: tuple[Delay, ...]) -> DelayChart:
+    longest = max(one.p95 for one in days)
+    unit = next((name for name, size in UNITS.items() if longest < _READABLE * size), "hours")
+    size = UNITS[unit]
+    shapes = [
+        (here.texts.day(one.day), {"median": one.median / size, "p95": (one.p95 - one.median) / size})
+        for one in days
+    ]
+    return DelayChart(system, unit, days, columns(shapes))
 
 
 @router.post("/overview/run")

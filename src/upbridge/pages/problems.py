@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 
 from upbridge.errors import BadRequest, NotFound
 from upbridge.pages.door import Here, PageRoute, Posted, Session, one
-from upbridge.pages.views.problems import CURES, LISTED, NO_RETRY, Group, problem_groups, problem_ids
-from upbridge.pages.words import problem_words
+from upbridge.pages.views.problems import CURES, LISTED, NO_RETRY, problem_groups, problem_ids
+from upbridge.pages.words import cause_words, problem_words
 from upbridge.sync.cure import dismiss, retry
 from upbridge.sync.service import Service
 
@@ -30,16 +30,10 @@ async def problems(here: Session) -> Response:
         no_retry=NO_RETRY,
         listed=LISTED,
         at_once=AT_ONCE,
-        title=lambda group: _title(here, group),
+        title=lambda group: cause_words(group.key, here.texts),
         words=lambda problem: problem_words(problem, here.texts),
         has_text=here.texts.has,
     )
-
-
-def _title(here: Here, group: Group) -> str:
-    if not here.texts.has(f"ui.cause.{group.key}"):
-        return here.texts.get("ui.problems.other")
-    return here.texts.get(f"ui.cause.{group.key}")
 
 
 @router.post("/problems/retry")

@@ -18,6 +18,7 @@ from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.rules import RULES, as_text, needed
 from upbridge.shops.shop import Shop
 from upbridge.sync.connect import change_rules
+from upbridge.sync.foresight import Foreseen, foresee
 from upbridge.systems.trade import Facts
 from upbridge.texts import Texts
 
@@ -123,9 +124,55 @@ async def save(here: Session, form: Posted) -> Response:
     wrong = wrong or needed(here.shop.rules.chosen, changed)
     if wrong:
         return await _page(here, {**current, **typed}, wrong=wrong)
+    if one(form, "look"):
+        return await _page(here, {**current, **typed}, wrong=(), foreseen=await _foresee(here, current, changed))
     if changed:
         await change_rules(here.pages.act(), here.shop, changed)
     return here.go("rules", "rules_saved" if changed else "rules_same", len(changed))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting that saving would change, as texts for people; empty is the default."""
+
+    key: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What saving would do."""
+
+    differences: tuple[Difference, ...]
+    foreseen: Foreseen
+
+
+async def _foresee(here: Here, current: Mapping[str, str], changed: Mapping[str, str]) -> Preview:
+    facts = Facts.model_validate(here.shop.facts or {})
+    uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
+
+    def shown(key: str, typed: str) -> str:
+        return _words(key, typed, _options(key, facts, uphance, here.texts), here.texts)
+
+    return Preview(
+        tuple(Difference(key, shown(key, current[key]), shown(key, text)) for key, text in changed.items()),
+        await foresee(here.pages.act(), here.shop, changed),
+    )
+
+
+def _words(key: str, typed: str, options: Sequence[Option], texts: Texts) -> str:
+    """*typed* as the page calls it."""
+    names = {option.value: option.name for option in options}
+    if typed in {"true", "false"}:
+        return texts.get("ui.rules.yes" if typed == "true" else "ui.rules.no")
+    if key == "uphance.customer_mode":
+        mode, _, number = typed.partition(":")
+        return " ".join(filter(None, (texts.get(f"ui.option.{key}.{mode or 'per_shopper'}"), number)))
+    if typed and key == "uphance.orders_from":
+        moment = datetime.fromisoformat(typed)
+        return texts.moment(moment if moment.tzinfo else moment.replace(tzinfo=PRAGUE))
+    return ", ".join(names.get(part.strip(), part.strip()) for part in typed.split(",") if part.strip())
 
 
 def _readable(key: str, text: str) -> bool:
@@ -194,7 +241,9 @@ def _channels(fields: dict[str, list[str]], key: str) -> str:
 # --- the form -----------------------------------------------------------------------------------------------
 
 
-async def _page(here: Here, typed: Mapping[str, str], *, wrong: Sequence[str]) -> Response:
+async def _page(
+    here: Here, typed: Mapping[str, str], *, wrong: Sequence[str], foreseen: Preview | None = None
+) -> Response:
     facts = Facts.model_validate(here.shop.facts or {})
     uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
     waiting = await waiting_for(here.pages.engine, here.shop.id)
@@ -218,6 +267,7 @@ async def _page(here: Here, typed: Mapping[str, str], *, wrong: Sequence[str]) -
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
         groups=groups,
         wrong=len(wrong),
+        preview=foreseen,
         chosen=here.shop.rules.chosen,
         others=_others(facts, typed["uphance.channels"]),
     )

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from upbridge.errors import NotFound
-from upbridge.pages.door import PageRoute, PagesHere, Session, impossible
+from upbridge.pages.door import PageRoute, PagesHere, Posted, Session, impossible
 from upbridge.pages.sessions import Ended
 from upbridge.pages.words import live, problem_words
+from upbridge.sync.runs import pause_imports, resume_imports
 from upbridge.texts import Texts
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
@@ -30,6 +31,22 @@ async def start(here: Session) -> Response:
         problem=lambda one: problem_words(one, here.texts),
         progress_url=f"{here.home}progress",
     )
+
+
+@router.post("/import/pause")
+async def pause(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Posted guards
+    """No calls for the first import until somebody wants it to go on."""
+    async with here.pages.engine.begin() as connection:
+        paused = await pause_imports(connection, here.shop.id)
+    return here.go("start", "import_paused" if paused else "import_still")
+
+
+@router.post("/import/resume")
+async def resume(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Posted guards
+    """Go on with the first import where it was paused."""
+    async with here.pages.engine.begin() as connection:
+        resumed = await resume_imports(connection, here.shop.id, now=here.pages.clock())
+    return here.go("start", "import_resumed" if resumed else "import_still")
 
 
 @router.get("/progress")

@@ -35,21 +35,25 @@ def import_words(one: Import, texts: Texts) -> str:
         return texts.get("ui.import.not_started")
     if one.finished:
         return texts.get("ui.import.done", done=one.run.total or 0)
-    if one.run.total is None:
+    if one.run.total is None and not one.paused:
         return texts.get("ui.import.counting")
+    if one.paused:
+        return texts.get("ui.import.paused", done=one.done, total=one.run.total)
     return texts.get("ui.import.running", done=one.done, total=one.total)
 
 
 def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     """How long the first import will take, as far as the call budget tells."""
-    if all(one.run is None or one.finished for one in view.imports):
+    if any(one.paused for one in view.imports):
+        return texts.get("ui.import.rests")
+    if not any(one.moving for one in view.imports):
         return ""
     if view.import_ends_at is None:
         return texts.get("ui.import.ends_soon")
     left = view.import_ends_at - now
     if left < _SOON:
         return texts.get("ui.import.ends_in_a_minute")
-    return texts.get("ui.import.ends_at", at=view.import_ends_at)
+    return texts.get("ui.import.ends_in", left=texts.duration(left), at=view.import_ends_at)
 
 
 def backlog_words(view: StartView, texts: Texts) -> Mapping[str, str]:
@@ -77,3 +81,8 @@ def problem_words(problem: OpenProblem, texts: Texts) -> str:
     if not texts.has(key):
         return problem.message
     return texts.get(key, **{name: value for name, value in problem.params.items() if name != "count"})
+
+
+def cause_words(key: str, texts: Texts) -> str:
+    """What a problem's cause is called."""
+    return texts.get(f"ui.cause.{key}") if texts.has(f"ui.cause.{key}") else texts.get("ui.problems.other")

@@ -6,7 +6,7 @@ a row goes only if its `seq` is the one that was read before the work, so a hint
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import text
@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.budget.windows import Purpose
 from upbridge.schema import ShopId
+
+#: When something is due that waits for a person to let it go on.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Origin(StrEnum):

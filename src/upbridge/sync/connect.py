@@ -17,6 +17,7 @@ from upbridge.shops.rules import RULES, Rules
 from upbridge.shops.shop import Shop, ShopState
 from upbridge.sync import lanes, outbox, returns
 from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.sync.foresight import released, reread
 from upbridge.sync.imports import start_imports
 from upbridge.sync.lanes import Lane
 from upbridge.sync.returns import shipments
@@ -218,21 +219,18 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
     before, after = await service.shops.change_rules(shop.id, texts)
     changed = [key for key in RULES if before.get(key) != after.get(key)]
     affected = {RULES[key].affects for key in changed}
-    kinds = tuple({kind for key in changed for kind in RULES[key].kinds})
     if "budget" in affected:
         await service.ledger.set_tariff(shop.id, after.text("budget.tariff"), after.number("budget.packages") or 0)
     fresh = await service.shops.get(shop.id)
     rows = await service.connections.of(shop.id)
     now = service.clock()
     async with service.engine.begin() as connection:
-        for system in affected & rows.keys():
+        for system in sorted(released(changed, rows)):
             await outbox.release(connection, shop.id, system, now=now)
         if affected & {"stock", "shipments"}:
             if after.yes("shipments.write") and not before.yes("shipments.write"):
                 await shipments.reopen(connection, shop.id, now=now)
-            await outbox.release(connection, shop.id, "upgates", now=now)
             await returns.look(connection, shop.id, origin=Origin.SETTINGS, now=now)
-        reread = {RULES[key].affects for key in changed if RULES[key].kinds} & rows.keys()
-        if reread and kinds:
+        if kinds := reread(changed, rows):
             await start_imports(connection, service, fresh, rows, kinds=kinds, anew=True)
     return after

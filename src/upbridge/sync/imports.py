@@ -34,7 +34,7 @@ async def start_imports(
         await connection.execute(
             text(
                 "UPDATE runs SET state = 'done', finished_at = :now WHERE shop_id = :shop_id"
-                " AND purpose = 'import' AND state = 'running' AND kind = ANY(:kinds)"
+                " AND purpose = 'import' AND state <> 'done' AND kind = ANY(:kinds)"
             ),
             {"now": now, "shop_id": shop.id, "kinds": list(kinds)},
         )

@@ -1,7 +1,7 @@
 """Documents and links in the database: what is to be delivered, and what has been."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.budget.windows import Purpose
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.sync.returns.numbers import GUARD
@@ -87,8 +88,12 @@ async def put(
     *,
     priority: int,
     now: datetime,
+    heard: Mapping[str, datetime] | None = None,
 ) -> None:
-    """Queue *drafts*: the latest body wins, one that says the same changes nothing (a parked one stays parked)."""
+    """Queue *drafts*: the latest body wins, one that says the same changes nothing (a parked one stays parked).
+
+    *heard*: when we heard of a parent, where that was before *now*.
+    """
     if not drafts:
         return
     ordered = [draft for _, draft in sorted({(draft.kind, draft.key): draft for draft in drafts}.items())]
@@ -96,9 +101,10 @@ async def put(
         text(
             """
             INSERT INTO documents (shop_id, target, kind, key, parent, body, hash, priority, since, due_at)
-            SELECT :shop_id, :target, kind, key, parent, body, hash, :priority, :now, :now
+            SELECT :shop_id, :target, kind, key, parent, body, hash, :priority, since, :now
             FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:parents AS text[]),
-                        CAST(:bodies AS bytea[]), CAST(:hashes AS bytea[])) AS t (kind, key, parent, body, hash)
+                        CAST(:bodies AS bytea[]), CAST(:hashes AS bytea[]), CAST(:sinces AS timestamptz[]))
+              AS t (kind, key, parent, body, hash, since)
             ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
               parent = excluded.parent, body = excluded.body, hash = excluded.hash, seq = nextval('change_seq'),
               state = CASE WHEN documents.state = 'sending' THEN 'sending' ELSE 'waiting' END,
@@ -117,6 +123,7 @@ async def put(
             "parents": [draft.parent for draft in ordered],
             "bodies": [sealer.seal(draft.body) for draft in ordered],
             "hashes": [draft.hash for draft in ordered],
+            "sinces": [(heard or {}).get(draft.parent, now) for draft in ordered],
         },
     )
 
@@ -185,6 +192,7 @@ async def take(
               RETURNING d.*
             )
             SELECT t.kind, t.key, t.parent, t.seq, t.body, t.hash, t.attempts, t.priority,
+              CASE WHEN t.priority < :importing THEN t.since END AS since,
               l.kind AS link, l.parent AS link_parent, l.remote_id, l.state AS link_state, l.hash AS link_hash,
               l.sent, l.high_water, l.note
             FROM taken t LEFT JOIN links l
@@ -192,7 +200,14 @@ async def take(
             ORDER BY t.priority, t.seq
             """
         ),
-        {"shop_id": shop_id, "target": target, "limit": limit, "now": now, "below": below},
+        {
+            "shop_id": shop_id,
+            "target": target,
+            "limit": limit,
+            "now": now,
+            "below": below,
+            "importing": int(Purpose.IMPORT),
+        },
     )
     return [
         Document(
@@ -203,6 +218,7 @@ async def take(
             body=sealer.open(row["body"]),
             hash=row["hash"],
             attempts=row["attempts"],
+            since=row["since"],
             link=None
             if row["link"] is None
             else Link(

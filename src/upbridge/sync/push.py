@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.errors import LoginRefused, Throttled, Unreachable
 from upbridge.shops.problems import NewProblem, Stage, close_entity, raise_problems
 from upbridge.shops.shop import Shop, ShopState
-from upbridge.sync import changes, lanes, outbox
+from upbridge.sync import changes, journal, lanes, outbox
 from upbridge.sync.lanes import Lane
 from upbridge.sync.pull import refused_by_target, refused_by_upgates
 from upbridge.sync.returns import stock
@@ -110,6 +110,16 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
     async with service.engine.begin() as connection:
         await outbox.link(connection, lane.shop_id, lane.system, delivered)
         await outbox.remove(connection, lane.shop_id, lane.system, gone)
+        await journal.write(
+            connection,
+            lane.shop_id,
+            [
+                journal.delivered(document, lane.system, outcome.remote_id)
+                for document, outcome in delivered
+                if document.kind in journal.KINDS
+            ],
+            now=service.clock(),
+        )
         await _close(connection, lane, gone)
         if lane.system == "upgates":
             await stock.wrote(connection, lane.shop_id, delivered, now=service.clock())
@@ -118,10 +128,11 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
         for document, outcome in outcomes:
             match outcome:
                 case Parked(trouble):
-                    await _park(connection, lane, document, trouble)
+                    await _park(connection, lane, document, trouble, now=service.clock())
                 case Again(reason, until):
-                    moment = until or service.clock() + lanes.pause_after(document.attempts + 1)
-                    await _later(connection, lane, document, reason=reason, until=moment)
+                    now = service.clock()
+                    moment = until or now + lanes.pause_after(document.attempts + 1)
+                    await _later(connection, lane, document, reason=reason, until=moment, now=now)
                 case Dropped(reason):
                     log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
                 case Delivered():
@@ -146,16 +157,21 @@ async def _see_what_was_made(
 
 
 async def _later(
-    connection: AsyncConnection, lane: Lane, document: Document, *, reason: str, until: datetime
+    connection: AsyncConnection, lane: Lane, document: Document, *, reason: str, until: datetime, now: datetime
 ) -> None:
     if document.attempts + 1 >= MAX_ATTEMPTS:
-        await _park(connection, lane, document, Trouble("push.gave_up", {"said": reason}))
+        await _park(connection, lane, document, Trouble("push.gave_up", {"said": reason}), now=now)
     else:
         await _move(connection, lane, document, state=outbox.WAITING, reason=reason, due_at=until)
 
 
-async def _park(connection: AsyncConnection, lane: Lane, document: Document, trouble: Trouble) -> None:
+async def _park(
+    connection: AsyncConnection, lane: Lane, document: Document, trouble: Trouble, *, now: datetime
+) -> None:
     await _close(connection, lane, [document])
+    if document.kind in journal.KINDS:
+        stopped = journal.Step(document.parent, journal.What.PARKED, lane.system, trouble.key)
+        await journal.write(connection, lane.shop_id, [stopped], now=now)
     await raise_problems(
         connection,
         lane.shop_id,

@@ -126,6 +126,7 @@ def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[st
 async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: Read) -> None:
     """Settle what was read and take the changes off the list, in one transaction."""
     feeds = await _feeds(service, shop)
+    read = replace(read, heard={change.key: change.hinted_at for change in chunk})
     async with service.engine.begin() as connection:
         settled = await settle(
             connection,
@@ -185,7 +186,10 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     run_id, number = read_page_key(change.key)
     async with service.engine.begin() as connection:
         run = await get_run(connection, run_id)
-        if run is None or run.state is not RunState.RUNNING:
+        if run is not None and run.state is RunState.PAUSED:
+            await changes.postpone(connection, shop.id, SOURCE, [change], until=changes.NEVER)
+            return
+        if run is None or run.state is RunState.DONE:
             await changes.done(connection, shop.id, SOURCE, [change])
             return
     page = await _ask_page(service, shop, run, number, change)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.budget.windows import Purpose
 from upbridge.schema import ShopId
-from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.sync.changes import NEVER, Kind, Origin, hint
 from upbridge.sync.flows import PAGES
 
 _MAX_ROUNDS = 3
@@ -37,6 +37,8 @@ class RunState(StrEnum):
     """How far a run is."""
 
     RUNNING = "running"
+    PAUSED = "paused"
+    """The first import alone: somebody in the shop wants no calls for it now."""
     DONE = "done"
 
 
@@ -114,7 +116,7 @@ async def start_run(
             text(
                 """
                 SELECT id FROM runs WHERE shop_id = :shop_id AND kind = :kind AND purpose = :purpose
-                  AND state = 'running' AND (since IS NULL OR since <= :since)
+                  AND state <> 'done' AND (since IS NULL OR since <= :since)
                 ORDER BY id DESC LIMIT 1 FOR UPDATE
                 """
             ),
@@ -202,6 +204,69 @@ async def finish_if_complete(connection: AsyncConnection, run: Run, *, now: date
     if row is not None and row.state == RunState.RUNNING:
         await _hint_pages(connection, run.shop_id, run.kind, run.purpose, [page_key(run.id, 1)], now=now)
     return row is not None and row.state == RunState.DONE
+
+
+async def pause_imports(connection: AsyncConnection, shop_id: ShopId) -> int:
+    """Let the running first imports rest until `resume_imports`; returns how many. A page that is being read is
+    still counted. Whoever finds a page of theirs afterwards puts it off (`readers`)."""
+    runs = await _imports(connection, shop_id, RunState.RUNNING)
+    await _move_pages(connection, shop_id, runs, due_at=NEVER)
+    await _set_state(connection, runs, RunState.PAUSED)
+    return len(runs)
+
+
+async def resume_imports(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
+    """Go on where the first imports were paused; returns how many were."""
+    runs = await _imports(connection, shop_id, RunState.PAUSED)
+    await _move_pages(connection, shop_id, runs, due_at=now)
+    await _set_state(connection, runs, RunState.RUNNING)
+    for run in runs:  # its last page may have been read meanwhile
+        await finish_if_complete(connection, run, now=now)
+    return len(runs)
+
+
+async def _imports(connection: AsyncConnection, shop_id: ShopId, state: RunState) -> list[Run]:
+    rows = await connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM runs WHERE shop_id = :shop_id AND purpose = :purpose"  # noqa: S608
+            " AND state = :state ORDER BY id"
+        ),
+        {"shop_id": shop_id, "purpose": RunPurpose.IMPORT, "state": state},
+    )
+    return [_run(row) for row in rows.mappings()]
+
+
+async def _move_pages(
+    connection: AsyncConnection, shop_id: ShopId, runs: Sequence[Run], *, due_at: datetime
+) -> None:
+    """When the pages of *runs* are due. Locks in key order, as everybody does who writes changes."""
+    await connection.execute(
+        text(
+            """
+            WITH locked AS (
+              SELECT kind, key FROM changes
+              WHERE shop_id = :shop_id AND source = 'upgates' AND kind = ANY(:kinds)
+                AND split_part(key, ':', 1) = ANY(:runs)
+              ORDER BY kind, key FOR UPDATE
+            )
+            UPDATE changes c SET due_at = :due_at, attempts = 0 FROM locked l
+            WHERE c.shop_id = :shop_id AND c.source = 'upgates' AND c.kind = l.kind AND c.key = l.key
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "kinds": [str(kind) for kind in PAGES.values()],
+            "runs": [str(run.id) for run in runs],
+            "due_at": due_at,
+        },
+    )
+
+
+async def _set_state(connection: AsyncConnection, runs: Sequence[Run], state: RunState) -> None:
+    await connection.execute(
+        text("UPDATE runs SET state = :state WHERE id = ANY(:ids) AND state <> 'done'"),
+        {"state": state, "ids": [run.id for run in runs]},
+    )
 
 
 async def forget_pages(connection: AsyncConnection, keys: Sequence[str], *, now: datetime) -> None:

@@ -5,7 +5,7 @@ what was last delivered (links) and what is on its way (documents): what differs
 nothing, what is no longer said is taken back. Fetch once, feed all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.shops.problems import NewProblem, Stage, close_cured, raise_problems
-from upbridge.sync import outbox
+from upbridge.sync import journal, outbox
 from upbridge.sync.returns import pieces
 from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Unmappable
 from upbridge.systems.trade import Order, Product
@@ -39,6 +39,8 @@ class Read:
     entities: Sequence[Entity]
     broken: Sequence[BadEntity] = ()
     missing: Sequence[str] = ()
+    heard: Mapping[str, datetime] = field(default_factory=dict)
+    """When we heard of an entity, by its key, if that was before it was read."""
 
     @property
     def keys(self) -> list[str]:
@@ -82,18 +84,29 @@ async def settle(
 ) -> Settled:
     """Queue what *read*, which was read at *now*, means for each of *targets*."""
     settled = Settled()
+    orders = [entity for entity in read.entities if isinstance(entity, Order)]
+    if read.kind == "order":
+        await journal.know(connection, shop_id, orders, read.missing, now=now)
     if read.kind == "product":
         await _remember_items(connection, shop_id, read, now)
     await _report_unreadable(connection, shop_id, read)
     for target, front in targets:
         if read.kind == "order" and target.system == "uphance":
-            orders = [entity for entity in read.entities if isinstance(entity, Order)]
             await pieces.remember(connection, shop_id, orders, read.missing, front)
         parents = read.keys
         links = await outbox.links_of(connection, shop_id, target.system, parents=parents)
         waiting = await outbox.queued(connection, shop_id, target.system, parents=parents)
         plan = _plan(target, front, read, links, waiting)
-        await outbox.put(connection, sealer, shop_id, target.system, plan.put, priority=priority, now=front.now)
+        await outbox.put(
+            connection,
+            sealer,
+            shop_id,
+            target.system,
+            plan.put,
+            priority=priority,
+            now=front.now,
+            heard=read.heard,
+        )
         await outbox.adopt(connection, shop_id, target.system, plan.adopt)
         await outbox.withdraw(connection, shop_id, target.system, plan.withdraw)
         await close_cured(
@@ -107,6 +120,9 @@ async def settle(
         await raise_problems(connection, shop_id, plan.problems)
         settled.news.update(plan.changed)
         settled.again.update(plan.unsure)
+    if read.kind == "order":
+        steps = [journal.Step(number, journal.What.READ) for number in sorted(settled.news)]
+        await journal.write(connection, shop_id, steps, now=now)
     return settled
 
 

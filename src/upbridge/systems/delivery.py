@@ -80,6 +80,8 @@ class Document:
     hash: bytes
     attempts: int
     link: Link | None
+    since: datetime | None = None
+    """When we heard of what it says; None for what the first import sends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Find: one thing's way through the bridge, from what is stored about it.
 
-Webhooks are kept for a few days, documents until they are delivered, links for good: the timeline says no more
-than that. Personal data is masked: of a document that waits, only fields that are known to be harmless are shown.
+Webhooks are kept for a few days, the steps of orders for 90, documents until they are delivered, links for good:
+the timeline says no more than that. Personal data is masked: of what is or was sent, only fields that are known to
+be harmless are shown, and of what was sent nothing else is stored (`sync/journal.py`).
 """
 
 import json
@@ -16,49 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.pages.views.start import OpenProblem
 from upbridge.schema import ShopId
+from upbridge.sync.journal import KINDS, What, masked, opened
 
 MOST = 20
 _DELIVERIES = 400
 _LARGEST = 100_000
-
-#: Fields of a document that say nothing about a person.
-_HARMLESS = frozenset(
-    {
-        "active",
-        "backorder",
-        "brand",
-        "code",
-        "currency",
-        "discount",
-        "ean",
-        "externalOrderId",
-        "externalProductId",
-        "groupId",
-        "items",
-        "lines",
-        "order_number",
-        "origin",
-        "price",
-        "price_with_vat",
-        "product_id",
-        "products",
-        "purchase_order_ref",
-        "quantity",
-        "sku",
-        "sku_id",
-        "status",
-        "status_id",
-        "stock",
-        "sum",
-        "title",
-        "total",
-        "totalGross",
-        "totalNet",
-        "variant_id",
-        "vat",
-    }
-)
-MASK = "•••"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +75,7 @@ async def _orders(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> 
                  AND starts_with(parent, :wanted) LIMIT :most)
               UNION (SELECT key FROM changes WHERE shop_id = :id AND kind = 'order'
                  AND starts_with(key, :wanted) LIMIT :most)
-              UNION (SELECT order_number FROM pieces WHERE shop_id = :id
-                 AND starts_with(order_number, :wanted) LIMIT :most)
+              UNION (SELECT number FROM orders WHERE shop_id = :id AND starts_with(number, :wanted) LIMIT :most)
             ) found ORDER BY number <> :wanted, number LIMIT :most
             """
         ),
@@ -141,13 +103,22 @@ async def timeline(
     engine: AsyncEngine, shop_id: ShopId, hit: Hit, *, open_body: Callable[[bytes], bytes]
 ) -> Timeline:
     """The way of *hit*, as far as it is stored."""
-    where = {"id": shop_id, "kind": hit.kind, "parent": hit.key}
+    where = {
+        "id": shop_id,
+        "kind": hit.kind,
+        "kinds": sorted(KINDS) if hit.kind == "order" else [hit.kind],
+        "parent": hit.key,
+    }
     async with engine.connect() as connection:
+        steps = await _steps(connection, where) if hit.kind == "order" else []
+        told = {step.system for step in steps if step.what == "delivered"}
         moments = [
+            *await _made(connection, where),
             *await _heard(connection, shop_id, hit),
             *await _to_be_read(connection, where),
             *await _to_be_sent(connection, where, open_body),
-            *await _sent(connection, where),
+            *steps,
+            *[one for one in await _sent(connection, where) if one.what != "delivered" or one.system not in told],
             *await _problems(connection, where),
         ]
     return Timeline(hit, tuple(sorted(moments, key=lambda moment: moment.at)))
@@ -180,6 +151,35 @@ def _names(payload: Any, section: str, name: str, key: str) -> bool:
     )
 
 
+async def _made(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    if where["kind"] != "order":
+        return []
+    rows = await connection.execute(
+        text("SELECT made_at FROM orders WHERE shop_id = :id AND number = :parent"), where
+    )
+    return [Moment(row.made_at, "made") for row in rows]
+
+
+async def _steps(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT at, what, target, detail, body FROM steps WHERE shop_id = :id AND number = :parent"
+            " ORDER BY id DESC LIMIT 100"
+        ),
+        where,
+    )
+    return [
+        Moment(row.at, _past(row.what, row.target), row.target, row.detail, body=opened(row.body)) for row in rows
+    ]
+
+
+def _past(what: str, target: str) -> str:
+    """The moment that a step was. "Parked" is what a document is now, "stopped" what it once was."""
+    if what == What.PARKED:
+        return "stopped"
+    return "shipped" if what == What.DELIVERED and target == "upgates" else what
+
+
 async def _to_be_read(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
     rows = await connection.execute(
         text(
@@ -197,7 +197,7 @@ async def _to_be_sent(
     rows = await connection.execute(
         text(
             "SELECT target, key, state, since, due_at, body FROM documents"
-            " WHERE shop_id = :id AND kind = :kind AND parent = :parent ORDER BY key LIMIT 20"
+            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY key LIMIT 20"
         ),
         where,
     )
@@ -218,7 +218,7 @@ async def _sent(connection: AsyncConnection, where: dict[str, Any]) -> list[Mome
     rows = await connection.execute(
         text(
             "SELECT target, key, remote_id, state, updated_at FROM links"
-            " WHERE shop_id = :id AND kind = :kind AND parent = :parent ORDER BY updated_at LIMIT 40"
+            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY updated_at LIMIT 40"
         ),
         where,
     )
@@ -237,7 +237,7 @@ async def _problems(connection: AsyncConnection, where: dict[str, Any]) -> list[
     rows = await connection.execute(
         text(
             "SELECT id, key, params, kind, entity, message, since, target, dismissed_at FROM problems"
-            " WHERE shop_id = :id AND kind = :kind AND parent = :parent ORDER BY id LIMIT 40"
+            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY id LIMIT 40"
         ),
         where,
     )
@@ -249,24 +249,3 @@ async def _problems(connection: AsyncConnection, where: dict[str, Any]) -> list[
         if row["dismissed_at"] is not None:
             moments.append(Moment(row["dismissed_at"], "handled", row["target"]))
     return moments
-
-
-def masked(body: bytes) -> str:
-    """A document for people: its shape, and the values of fields that say nothing about a person."""
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return MASK
-    return json.dumps(_masked(value, shown=False), ensure_ascii=False, indent=1)
-
-
-def _masked(value: Any, *, shown: bool) -> Any:
-    match value:
-        case dict():
-            return {key: _masked(item, shown=key in _HARMLESS) for key, item in value.items()}
-        case list():
-            return [_masked(item, shown=shown) for item in value]
-        case None | bool():
-            return value
-        case _:
-            return value if shown else MASK

@@ -1,6 +1,7 @@
 """The overview: a light per flow, what waits, and every known order in exactly one box."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -11,9 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.budget.ledger import Ledger
 from upbridge.kit.clock import PRAGUE
+from upbridge.pages.views.start import SYSTEMS
 from upbridge.schema import ShopId
 from upbridge.shops.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.shops.shop import Shop, ShopState
+from upbridge.sync.changes import NEVER
+from upbridge.sync.coverage import Coverage, coverage
 from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
 
 #: How far back the proof of completeness and the chart look.
@@ -59,7 +63,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """The orders of the last 30 days that we know of, each in exactly one box."""
+    """The orders of the last 30 days, each in exactly one box: the most urgent that fits."""
 
     system: str
     delivered: int
@@ -71,6 +75,19 @@ class Boxes:
     def total(self) -> int:
         """All boxes together."""
         return self.delivered + self.waiting + self.held + self.parked
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How long orders took on one day, in seconds from when we heard of them until the system had them.
+
+    *p95*: what 95 of 100 did not exceed. Orders of the first import do not count, waiting for a person does.
+    """
+
+    day: date
+    count: int = 0
+    median: float = 0.0
+    p95: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +117,9 @@ class OverviewView:
     known: int
     """Known orders, counted on their own: every system's boxes have to add up to it."""
     net: Net
-    days: tuple[tuple[date, int], ...]
-    """Orders delivered (for the last time) per day."""
-    announced: int
-    """Records that webhooks announced in the last seven days."""
+    delays: Mapping[str, tuple[Delay, ...]]
+    """Per system and day, for the systems that something was delivered to."""
+    coverage: Coverage
 
 
 #: The flows: what they carry, to whom, and the setting that switches them; those of stock and shipments end in the
@@ -130,7 +146,8 @@ class Overviews:
         rows = await self._connections.of(shop.id)
         nets = await latest_runs(self._engine, shop.id, RunPurpose.SAFETY_NET)
         imports = await latest_runs(self._engine, shop.id, RunPurpose.IMPORT)
-        importing = any(run.state is RunState.RUNNING for run in imports.values())
+        webhooks = await coverage(self._engine, shop.id, now=now)
+        importing = {run.state for run in imports.values()}
         async with self._engine.connect() as connection:
             counts = await _counts(connection, shop.id)
             blocked = await _blocked(connection, shop.id, now)
@@ -142,8 +159,8 @@ class Overviews:
                 boxes=tuple([await _boxes(connection, shop.id, system, since) for system in sorted(rows)]),
                 known=await _known(connection, shop.id, since),
                 net=_net(shop, nets, now),
-                days=await _days(connection, shop.id, now),
-                announced=await _announced(connection, shop.id, now),
+                delays=await _delays(connection, shop.id, now),
+                coverage=webhooks,
             )
 
 
@@ -203,7 +220,7 @@ class _Ground:
     rows: Mapping[str, ConnectionRow]
     counts: Mapping[tuple[str, str], _Count]
     blocked: Mapping[str, datetime]
-    importing: bool
+    importing: AbstractSet[RunState]
 
 
 def _flow(name: str, system: str, kind: str, setting: str, ground: _Ground) -> FlowState:
@@ -231,8 +248,15 @@ def _moving(name: str, kind: str, ground: _Ground) -> FlowState:
         return FlowState(name, Light.WARN, "blocked", None, count.waiting, until)
     if count.waiting:
         return FlowState(name, Light.BUSY, "sending", None, count.waiting, count.since)
-    if ground.importing and kind in {"product", "order"}:
+    if ground.importing - {RunState.DONE} and kind in {"product", "order"}:
+        if RunState.PAUSED in ground.importing:
+            return FlowState(name, Light.WARN, "import_paused", "start")
         return FlowState(name, Light.BUSY, "importing", "start")
+    return _quiet(name, count)
+
+
+def _quiet(name: str, count: _Count) -> FlowState:
+    """The light of a flow in which nothing moves."""
     if count.last_at is None:
         return FlowState(name, Light.GOOD, "nothing_yet")
     return FlowState(name, Light.GOOD, "delivered", None, 0, count.last_at)
@@ -245,13 +269,13 @@ async def _waits(
         text(
             """
             SELECT source AS name, true AS reading, count(*) AS number, min(hinted_at) AS since
-            FROM changes WHERE shop_id = :id AND kind <> 'probe' GROUP BY source
+            FROM changes WHERE shop_id = :id AND kind <> 'probe' AND due_at < :never GROUP BY source
             UNION ALL
             SELECT target, false, count(*), min(since) FROM documents
             WHERE shop_id = :id AND state <> 'parked' GROUP BY target ORDER BY 2 DESC, 1
             """
         ),
-        {"id": shop_id},
+        {"id": shop_id, "never": NEVER},
     )
     return tuple(
         Wait(
@@ -265,20 +289,20 @@ async def _waits(
     )
 
 
-#: An order is known if it was sent, waits, or stopped within the period. Upgates tells us the day of an order only
-#: while it is read, so the period is that of our own work.
+#: An order is known if it was made within the period, or if we have heard of it and could not read it yet: then
+#: nobody knows when it was made.
 _KNOWN = """
-  SELECT parent AS number FROM links WHERE shop_id = :id AND kind = 'order' AND updated_at > :since
-  UNION SELECT parent FROM documents WHERE shop_id = :id AND kind = 'order'
-  UNION SELECT parent FROM problems WHERE shop_id = :id AND kind = 'order' AND dismissed_at IS NULL
-  UNION SELECT key FROM changes WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-  UNION SELECT order_number FROM pieces WHERE shop_id = :id AND ordered_at > :since
+  SELECT number FROM orders WHERE shop_id = :id AND made_at > :since
+  UNION SELECT key FROM changes c WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+    AND NOT EXISTS (SELECT FROM orders o WHERE o.shop_id = :id AND o.number = c.key)
+  UNION SELECT parent FROM problems p WHERE shop_id = :id AND target = 'upgates' AND kind = 'order'
+    AND dismissed_at IS NULL AND NOT EXISTS (SELECT FROM orders o WHERE o.shop_id = :id AND o.number = p.parent)
 """
 
 
 async def _known(connection: AsyncConnection, shop_id: ShopId, since: datetime) -> int:
     number = await connection.scalar(
-        text(f"SELECT count(*) FROM ({_KNOWN}) known WHERE number IS NOT NULL"),  # noqa: S608
+        text(f"SELECT count(*) FROM ({_KNOWN}) known"),  # noqa: S608
         {"id": shop_id, "since": since},
     )
     return int(number or 0)
@@ -289,7 +313,7 @@ async def _boxes(connection: AsyncConnection, shop_id: ShopId, system: str, sinc
     rows = await connection.execute(
         text(
             f"""
-            WITH known AS (SELECT number FROM ({_KNOWN}) every WHERE number IS NOT NULL),
+            WITH known AS ({_KNOWN}),
             stopped AS (
               SELECT parent AS number FROM documents
               WHERE shop_id = :id AND target = :system AND kind = 'order' AND state = 'parked'
@@ -328,25 +352,25 @@ def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
     )
 
 
-async def _days(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> tuple[tuple[date, int], ...]:
+async def _delays(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> Mapping[str, tuple[Delay, ...]]:
     today = now.astimezone(PRAGUE).date()
     rows = await connection.execute(
         text(
             """
-            SELECT (updated_at AT TIME ZONE 'Europe/Prague')::date AS day, count(*) AS number FROM links
-            WHERE shop_id = :id AND kind = 'order' AND state = 'delivered' AND updated_at > :since GROUP BY 1
+            SELECT target, (at AT TIME ZONE 'Europe/Prague')::date AS day, count(*) AS number,
+              percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+                ORDER BY GREATEST(extract(epoch FROM at - since), 0)) AS seconds
+            FROM steps WHERE shop_id = :id AND at > :since AND what = 'delivered' AND target = ANY(:systems)
+              AND since IS NOT NULL
+            GROUP BY 1, 2
             """
         ),
-        {"id": shop_id, "since": now - timedelta(days=DAYS)},
+        {"id": shop_id, "since": now - timedelta(days=DAYS), "systems": sorted(SYSTEMS)},
     )
-    counted = {row.day: int(row.number) for row in rows}
+    found = {(row.target, row.day): Delay(row.day, int(row.number), *map(float, row.seconds)) for row in rows}
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    return tuple((day, counted.get(day, 0)) for day in days)
-
-
-async def _announced(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> int:
-    number = await connection.scalar(
-        text("SELECT sum(records) FROM deliveries WHERE shop_id = :id AND received_at > :since"),
-        {"id": shop_id, "since": now - timedelta(days=7)},
-    )
-    return int(number or 0)
+    return {
+        system: tuple(found.get((system, day), Delay(day)) for day in days)
+        for system in SYSTEMS
+        if any(target == system for target, _ in found)
+    }

@@ -16,7 +16,7 @@ from upbridge.schema import ShopId
 from upbridge.shops.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.shops.repository import Shops
 from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
-from upbridge.sync.changes import Origin
+from upbridge.sync.changes import NEVER, Origin
 from upbridge.sync.flows import PAGES
 from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
 
@@ -55,6 +55,16 @@ class Import:
     def finished(self) -> bool:
         """Whether everything was read."""
         return self.spared or (self.run is not None and self.run.state is RunState.DONE)
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has paused it."""
+        return self.run is not None and self.run.state is RunState.PAUSED
+
+    @property
+    def moving(self) -> bool:
+        """Whether it goes on by itself."""
+        return self.run is not None and self.run.state is RunState.RUNNING and not self.spared
 
     @property
     def total(self) -> int:
@@ -101,6 +111,16 @@ class StartView:
     problem_count: int
     import_ends_at: datetime | None
     """When the budget will have allowed the rest of the first import; None if there is none, or nobody knows."""
+
+    @property
+    def pausable(self) -> bool:
+        """Whether there is a first import that could rest."""
+        return any(one.moving for one in self.imports)
+
+    @property
+    def paused(self) -> bool:
+        """Whether a first import rests because somebody wanted it."""
+        return any(one.paused for one in self.imports)
 
     @property
     def state(self) -> str:
@@ -157,7 +177,7 @@ class StartView:
         return (
             not self.backlog.changes
             and not any(self.backlog.documents.values())
-            and not any(one.run is not None and not one.finished for one in self.imports)
+            and not any(one.moving for one in self.imports)
         )
 
 
@@ -182,9 +202,7 @@ class Views:
             shop=await self._shops.get(shop_id),
             connections=await self._connections.of(shop_id),
             imports=imports,
-            import_ends_at=None
-            if all(one.run is None or one.finished for one in imports)
-            else await self.import_ends_at(shop_id),
+            import_ends_at=await self.import_ends_at(shop_id) if any(one.moving for one in imports) else None,
             backlog=await self._backlog(shop_id),
             problems=problems,
             problem_count=problem_count,
@@ -197,9 +215,14 @@ class Views:
             left = await connection.scalar(
                 text(
                     "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
-                    " AND origin = :origin AND kind = ANY(:kinds)"
+                    " AND origin = :origin AND kind = ANY(:kinds) AND due_at < :never"
                 ),
-                {"shop_id": shop_id, "origin": Origin.IMPORT, "kinds": [str(kind) for kind in PAGES.values()]},
+                {
+                    "shop_id": shop_id,
+                    "origin": Origin.IMPORT,
+                    "kinds": [str(kind) for kind in PAGES.values()],
+                    "never": NEVER,
+                },
             )
         if not left:
             return None
@@ -228,8 +251,10 @@ class Views:
     async def _backlog(self, shop_id: ShopId) -> Backlog:
         async with self._engine.connect() as connection:
             changes = await connection.scalar(
-                text("SELECT count(*) FROM changes WHERE shop_id = :shop_id AND kind <> 'probe'"),
-                {"shop_id": shop_id},
+                text(
+                    "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND kind <> 'probe' AND due_at < :never"
+                ),
+                {"shop_id": shop_id, "never": NEVER},
             )
             rows = await connection.execute(
                 text(

@@ -170,7 +170,7 @@ async def _too_early(connection: AsyncConnection, shop_id: ShopId, chunk: Sequen
         text(
             """
             SELECT EXISTS (
-              SELECT FROM runs r WHERE r.shop_id = :shop_id AND r.purpose = 'import' AND r.state = 'running'
+              SELECT FROM runs r WHERE r.shop_id = :shop_id AND r.purpose = 'import' AND r.state <> 'done'
                 AND NOT EXISTS (SELECT FROM runs d WHERE d.shop_id = r.shop_id AND d.kind = r.kind
                   AND d.purpose = r.purpose AND d.state = 'done'))
             """
