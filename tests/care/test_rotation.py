@@ -22,6 +22,7 @@ OPEN = {
     "documents.hash",
     "links.hash",
     "links.sent",
+    "steps.body",
 }
 
 

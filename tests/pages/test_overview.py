@@ -10,12 +10,11 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
-from tests.pages.conftest import Enter, Watch
-from tests.pages.test_endpoints import EN, document, put, run
+from tests.pages.conftest import Enter
+from tests.pages.test_endpoints import EN, document, put
 from tests.pages.test_problems import problem
 from upbridge.pages.service import Pages
 from upbridge.pages.views.overview import Light, Overviews, OverviewView
@@ -186,105 +185,26 @@ class TestDelays:
         assert 95 <= last.p95 <= 96
         assert (before.count, before.median, before.p95) == (1, 7, 7)
 
-    @pytest.mark.parametrize("language", LANGUAGES)
-    @pytest.mark.parametrize(("seconds", "unit"), [(12, "seconds"), (600, "minutes"), (90_000, "hours")])
-    async def test_are_drawn_in_a_unit_that_suits_them_with_the_same_in_words_and_as_a_table(
+    @pytest.mark.parametrize(("seconds", "unit", "size"), [(12, "seconds", 1), (600, "minutes", 60)])
+    async def test_are_drawn_in_a_unit_that_suits_them_with_the_same_in_words_and_as_a_table(  # noqa: PLR0917
         self,
         browser: httpx.AsyncClient,
         make_shop: MakeShop,
         enter: Enter,
         engine: AsyncEngine,
-        language: str,
         seconds: int,
         unit: str,
-    ) -> None:
-        shop_id, texts = await make_shop(), Texts(language)
-        await put(engine, "steps", self.step(shop_id, seconds))
-
-        page = html.unescape((await browser.get(f"{await enter(shop_id, language)}overview")).text)
-
-        size = {"seconds": 1, "minutes": 60, "hours": 3600}[unit]
-        day, words = texts.day(NOON.date()), texts.get(f"ui.delay.unit.{unit}")
-        figures = {"median": seconds / size, "p95": seconds / size}
-        assert texts.get("ui.delay.alt", system="Uphance", unit=words, day=day, **figures) in page
-        assert '<rect class="p-median"' in page
-        assert f'<th scope="row">{day}</th>' in page
-
-
-class TestLights:
-    async def test_the_first_cause_is_the_reason(
-        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
-    ) -> None:
-        shop_id = await make_shop(settings={"uphance.send_orders": False})
-        await put(engine, "connections", connection(shop_id, "upp"), connection(shop_id, "uphance"))
-        await put(engine, "problems", problem(shop_id, "1", target="upp", kind="product"))
-        await put(engine, "documents", document(shop_id, "upp", "2"))
-
-        found = lights(await look(pages, shop_id))
-
-        assert found["product.upp"] == (Light.WARN, "problems")
-        assert found["order.upp"] == (Light.BUSY, "sending")
-        assert found["order.uphance"] == (Light.OFF, "switched_off")
-        assert found["stock.upgates"] == (Light.OFF, "switched_off")
-        assert found["shipment.upgates"] == (Light.GOOD, "nothing_yet")
-
-    async def test_a_refused_login_is_red_and_a_missing_one_is_off(
-        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
+        size: int,
     ) -> None:
         shop_id = await make_shop()
-        await put(engine, "connections", connection(shop_id, "upp", state="broken"))
+        await put(engine, "steps", self.step(shop_id, seconds))
 
-        found = lights(await look(pages, shop_id))
+        for language in LANGUAGES:
+            texts = Texts(language)
+            page = html.unescape((await browser.get(f"{await enter(shop_id, language)}overview")).text)
 
-        assert found["order.upp"] == (Light.BAD, "broken")
-        assert found["order.uphance"] == (Light.OFF, "not_connected")
-
-    async def test_nothing_flows_while_the_shop_is_suspended(self, pages: Pages, make_shop: MakeShop) -> None:
-        found = lights(await look(pages, await make_shop(state="suspended", reason="refused")))
-
-        assert set(found.values()) == {(Light.BAD, "stopped")}
-
-
-class TestRunNow:
-    @staticmethod
-    async def nets(engine: AsyncEngine) -> int:
-        async with engine.connect() as connected:
-            return int(await connected.scalar(text("SELECT count(*) FROM runs WHERE purpose = 'safety_net'")) or 0)
-
-    async def test_two_clicks_cast_one_net_and_it_rests_for_ten_minutes(
-        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, watch: Watch
-    ) -> None:
-        home = await enter(await make_shop())
-        first = await browser.post(f"{home}overview/run")
-        second = await browser.post(f"{home}overview/run")
-        assert "net_cast" in first.headers["location"]
-        assert "net_rests" in second.headers["location"]
-        assert await self.nets(engine) == 2  # orders and products
-        async with engine.begin() as connected:
-            await connected.execute(text("UPDATE runs SET state = 'done'"))
-
-        watch.wait(minutes=9, seconds=59)
-        assert "net_rests" in (await browser.post(f"{home}overview/run")).headers["location"]
-        assert "disabled" in (await browser.get(f"{home}overview")).text
-        watch.wait(seconds=1)
-
-        assert "net_cast" in (await browser.post(f"{home}overview/run")).headers["location"]
-
-    async def test_it_waits_for_a_net_that_is_out(
-        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
-    ) -> None:
-        shop_id = await make_shop(reconciled_at=NOON - timedelta(hours=5))
-        await put(engine, "runs", {**run(shop_id, "order"), "purpose": "safety_net"})
-
-        answer = await browser.post(f"{await enter(shop_id)}overview/run")
-
-        assert "net_rests" in answer.headers["location"]
-
-    @pytest.mark.parametrize("state", ["suspended", "uninstalled"])
-    async def test_it_does_nothing_for_a_shop_that_stands_still(
-        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, state: str
-    ) -> None:
-        answer = await browser.post(f"{await enter(await make_shop(state=state))}overview/run")
-
-        assert "net_stopped" in answer.headers["location"]
-        assert await self.nets(engine) == 0
+            day, words = texts.day(NOON.date()), texts.get(f"ui.delay.unit.{unit}")
+            figures = {"median": seconds / size, "p95": seconds / size}
+            assert texts.get("ui.delay.alt", system="Uphance", unit=words, day=day, **figures) in page
+            assert '<rect class="p-median"' in page
+            assert f'<th scope="row">{day}</th>' in page

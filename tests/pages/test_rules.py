@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
 from tests.pages.conftest import Enter
-from tests.pages.test_endpoints import EN, put
+from tests.pages.test_endpoints import EN, document, put
 from tests.pages.test_problems import problem
+from tests.sync.test_foresight import OTHER
 from upbridge.pages.rules import GROUPS
 from upbridge.schema import ShopId
 from upbridge.shops.rules import RULES
@@ -170,3 +171,50 @@ async def test_what_a_choice_needs_is_asked_for(
     assert 'id="wrong.uphance.color_parameter"' not in page.text
     assert EN.get("ui.rules.wrong_missing") in page.text
     assert await chosen(engine, shop_id) == {}
+
+
+async def test_what_a_change_does_is_shown_before_it_is_saved(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    row = {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON}
+    channels = [{"id": 3, "name": "Web CZ", "currency": "CZK"}, {"id": 4, "name": "B2B", "currency": "CZK"}]
+    await put(engine, "connections", {**row, "facts": {"channels": channels}})
+    await put(engine, "documents", *(document(shop_id, "uphance", f"O-{n}", "parked") for n in range(12)))
+    home = await enter(shop_id)
+    typed = {"uphance.channels": "", "uphance.channels.cs/CZK": "4", "uphance.send_orders": "true"}
+
+    page = html.unescape((await browser.post(f"{home}rules", data={**typed, "look": "1"})).text)
+
+    assert EN.get("ui.rules.preview_tried", count=12) in page
+    assert f'<a href="#uphance.channels">{EN.get("ui.rule.uphance.channels")}</a>' in page
+    assert '<a href="#uphance.send_orders">' not in page, "it says yes already"
+    assert '<option value="4" selected>' in page, "what was typed stays, to be saved or changed"
+    assert await chosen(engine, shop_id) == {}
+
+    await browser.post(f"{home}rules", data=typed)
+
+    assert await chosen(engine, shop_id) == {"uphance.channels": {"cs/CZK": 4}}
+
+
+async def test_a_look_at_no_change_says_so(browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    page = (await browser.post(f"{home}rules", data={"stock.safety": "0", "look": "1"})).text
+
+    assert EN.get("ui.rules.preview_same") in page
+
+
+async def test_a_look_at_every_change_at_once_is_all_in_words(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    for language in LANGUAGES:
+        home = await enter(shop_id, language)
+        typed = {key: value for key, value in OTHER.items() if key != "uphance.customer_mode"}
+        more = {"uphance.customer_mode": "collective", "uphance.customer_mode.number": "42", "look": "1"}
+
+        answer = await browser.post(f"{home}rules", data={**typed, **more})
+
+        assert answer.status_code == 200
+        assert answer.text.count('<a href="#') >= len(OTHER)

@@ -1,5 +1,6 @@
 """Whole lists: the first import, the safety net, the search for deleted products. Nothing is skipped, ever."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -10,10 +11,20 @@ import pytest
 from tests.sync.conftest import Engine
 from tests.sync.making import answering
 from upbridge.shops.shop import Shop
-from upbridge.sync import pull, readers
+from upbridge.sync import changes, pull, readers
 from upbridge.sync.changes import Kind
 from upbridge.sync.imports import start_imports
-from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs, page_key, read_page_key, start_run
+from upbridge.sync.runs import (
+    Run,
+    RunPurpose,
+    RunState,
+    latest_runs,
+    page_key,
+    pause_imports,
+    read_page_key,
+    resume_imports,
+    start_run,
+)
 from upbridge.sync.schedule import cast_net
 
 
@@ -438,3 +449,130 @@ async def test_the_imports_of_a_shop_read_products_and_the_orders_of_the_last_da
     assert len(runs) == 2
     order = await run_of(machine, "order")
     assert order.since == rows["upp"].connected_at - timedelta(days=30)
+
+
+# --- pause and resume ---------------------------------------------------------------------------------------
+
+
+async def pause(machine: Engine) -> int:
+    async with machine.db.begin() as connection:
+        return await pause_imports(connection, machine.shop_id)
+
+
+async def resume(machine: Engine) -> int:
+    async with machine.db.begin() as connection:
+        return await resume_imports(connection, machine.shop_id, now=machine.watch())
+
+
+async def test_a_paused_import_asks_nothing_and_goes_on_where_it_stopped(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 46))
+    await begin(machine)
+    await read_first_page(machine)
+
+    assert await pause(machine) == 1
+    await machine.drain()
+    asked = pages_asked(machine)
+    machine.watch.move(days=3)
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert (run.state, run.done) == (RunState.PAUSED, 10)
+    assert pages_asked(machine) == asked == ["1"]
+    assert await resume(machine) == 1
+    await machine.drain()
+    run = await run_of(machine)
+    assert (run.state, run.done) == (RunState.DONE, 45)
+    assert sorted(pages_asked(machine)) == ["1", "2", "3", "4", "5"]
+
+
+async def read_first_page(machine: Engine) -> None:
+    """Settle page 1 alone: it says which others there are."""
+    async with machine.db.begin() as connection:
+        (change,) = await changes.take(
+            connection, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch()
+        )
+    await readers.READERS[change.kind].read(machine.service, await machine.shop(), [change])
+
+
+async def test_news_go_on_while_the_import_is_paused(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    machine.upgates.order("O-1")
+    await begin(machine)
+    await pause(machine)
+    await machine.hint(Kind.ORDER, "O-1")
+
+    await machine.drain()
+
+    assert list(machine.target.times()) == ["O-1"]
+
+
+async def test_a_page_that_was_being_read_is_counted_and_the_run_ends_when_resumed(machine: Engine) -> None:
+    machine.upgates.sell(1, 2, 3)
+    await begin(machine)
+
+    async with machine.db.begin() as connection:
+        (change,) = await changes.take(
+            connection, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch()
+        )
+    read = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        read[0].set()
+        await read[1].wait()
+        return machine.upgates(request)
+
+    machine.upgates.others["shop.admin.s1.upgates.com"] = slow
+    shop = await machine.shop()
+
+    async def pause_during_the_call() -> None:
+        await read[0].wait()
+        await pause(machine)
+        read[1].set()
+
+    await asyncio.gather(
+        readers.READERS[change.kind].read(machine.service, shop, [change]), pause_during_the_call()
+    )
+
+    run = await run_of(machine)
+    assert (run.state, run.done) == (RunState.PAUSED, 3)
+    await resume(machine)
+    assert (await run_of(machine)).state is RunState.DONE
+
+
+async def test_a_page_that_turns_up_while_paused_is_put_off_and_not_lost(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    await begin(machine)
+    await pause(machine)
+    await machine.run("UPDATE changes SET due_at = :at", at=machine.watch())
+
+    await machine.drain()
+
+    assert pages_asked(machine) == []
+    await resume(machine)
+    await machine.drain()
+    assert (await run_of(machine)).state is RunState.DONE
+    assert len(machine.target.times()) == 1
+
+
+async def test_a_new_reading_of_everything_ends_a_paused_one(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    first = await begin(machine)
+    await pause(machine)
+    rows = await machine.service.connections.of(machine.shop_id)
+
+    async with machine.db.begin() as connection:
+        runs = await start_imports(
+            connection, machine.service, await machine.shop(), rows, kinds=("product",), anew=True
+        )
+
+    assert runs != [first]
+    await machine.drain()
+    assert (await run_of(machine)).state is RunState.DONE
+
+
+async def test_the_safety_net_is_no_import_that_could_be_paused(machine: Engine) -> None:
+    await net(machine)
+
+    assert await pause(machine) == 0
+    assert await resume(machine) == 0

@@ -37,7 +37,8 @@ async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> For
     changed = [key for key in RULES if before.get(key) != after.get(key)]
     rows = await service.connections.of(shop.id)
     targets = released(changed, rows)
-    lists = reread(changed, rows)
+    since = orders_since(after, rows)
+    lists = tuple(kind for kind in reread(changed, rows) if kind != "order" or since is not None)
     async with service.engine.connect() as connection:
         tried = await connection.scalar(
             text(
@@ -55,7 +56,7 @@ async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> For
                 ) known GROUP BY kind
                 """
             ),
-            {"id": shop.id, "since": orders_since(after, rows)},
+            {"id": shop.id, "since": since},
         )
         known = {row.kind: int(row.number) for row in counted}
     return Foreseen(
