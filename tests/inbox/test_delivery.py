@@ -26,6 +26,7 @@ AIR = 0.4
 
 
 @pytest.mark.rule("R36")
+@pytest.mark.situation("down")
 async def test_a_delivery_is_committed_before_it_is_answered(door: Door) -> None:
     response = await door.post("Orders.create", {"orders": [{"order_number": "A-1"}]})
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.project import catalogues, documents, models, review
+from tests.project import catalogues, documents, matrix, models, review
 
 
 def main() -> int:
@@ -14,6 +14,7 @@ def main() -> int:
             ("documents", documents.complaints),
             ("schema", models.complaints),
             ("review", review.complaints),
+            ("matrix", matrix.complaints),
         )
         for complaint in look()
     ]

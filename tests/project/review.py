@@ -129,39 +129,40 @@ has no proof.
 """
 
 
-def proofs() -> list[Proof]:
-    """Every test that carries the marker, in the order of files and lines."""
+def proofs(marker: str = MARKER) -> list[Proof]:
+    """Every test that carries the *marker*, in the order of files and lines."""
     return [
         proof
         for path in committed("tests/**/test_*.py")
-        for proof in in_source(str(path.relative_to(TOP)), path.read_text())
+        for proof in in_source(str(path.relative_to(TOP)), path.read_text(), marker)
     ]
 
 
-def in_source(name: str, source: str) -> Iterator[Proof]:
+def in_source(name: str, source: str, marker: str = MARKER) -> Iterator[Proof]:
     """The marked tests of one module."""
     tree = ast.parse(source)
     whole = tuple(
         rule
         for node in tree.body
         if isinstance(node, ast.Assign) and any(_named(target, "pytestmark") for target in node.targets)
-        for rule in _rules([node.value])
+        for rule in _rules([node.value], marker)
     )
-    yield from _in_body(name, tree.body, whole)
+    yield from _in_body(name, tree.body, whole, marker)
 
 
-def _in_body(prefix: str, body: list[ast.stmt], inherited: tuple[str, ...]) -> Iterator[Proof]:
+def _in_body(prefix: str, body: list[ast.stmt], inherited: tuple[str, ...], marker: str) -> Iterator[Proof]:
     for node in body:
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            yield from _in_body(f"{prefix}::{node.name}", node.body, inherited + _rules(node.decorator_list))
+            rules = inherited + _rules(node.decorator_list, marker)
+            yield from _in_body(f"{prefix}::{node.name}", node.body, rules, marker)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            rules = inherited + _rules(node.decorator_list)
+            rules = inherited + _rules(node.decorator_list, marker)
             if rules:
                 yield Proof(f"{prefix}::{node.name}", rules)
 
 
-def _rules(marks: list[ast.expr]) -> tuple[str, ...]:
-    calls = (mark for mark in marks if isinstance(mark, ast.Call) and _named(mark.func, MARKER))
+def _rules(marks: list[ast.expr], marker: str) -> tuple[str, ...]:
+    calls = (mark for mark in marks if isinstance(mark, ast.Call) and _named(mark.func, marker))
     return tuple(str(value.value) for call in calls for value in call.args if isinstance(value, ast.Constant))
 
 

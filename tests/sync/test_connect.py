@@ -134,6 +134,7 @@ async def test_connecting_again_repairs_and_sends_what_waited(machine: Engine) -
 # --- two shops, one tenant ----------------------------------------------------------------------------------
 
 
+@pytest.mark.situation("two.tenants")
 async def test_the_second_shop_of_a_tenant_gets_a_prefix_and_keeps_it(machine: Engine) -> None:
     await upp(machine)
     await second_shop(machine)
@@ -263,6 +264,7 @@ async def test_an_organisation_that_is_not_there_is_answered_by_those_that_are(m
         await uphance(machine, organisation=77)
 
 
+@pytest.mark.situation("again")
 async def test_orders_that_are_there_already_are_recognised(machine: Engine) -> None:
     server = uphance_of(machine)
     server.orders = [
@@ -277,6 +279,7 @@ async def test_orders_that_are_there_already_are_recognised(machine: Engine) -> 
     assert {key: (row["remote_id"], row["hash"]) for key, row in links.items()} == {"OBJ-1": ("41", None)}
 
 
+@pytest.mark.situation("two.shops")
 async def test_orders_of_a_shop_whose_key_begins_like_ours_are_not_taken_for_ours(machine: Engine) -> None:
     uphance_of(machine).orders = [
         {"id": 41, "purchase_order_ref": "UPG-shop-1", "order_number": "S41", "status": "draft"},
@@ -291,6 +294,7 @@ async def test_orders_of_a_shop_whose_key_begins_like_ours_are_not_taken_for_our
     assert [*await machine.links("uphance")] == ["1"]
 
 
+@pytest.mark.situation("two.shops")
 async def test_two_shops_of_one_organisation_know_their_own_orders_only(machine: Engine) -> None:
     uphance_of(machine).orders = [
         {"id": 41, "purchase_order_ref": "UPG-shop-1", "order_number": "S41", "status": "draft"},
@@ -307,6 +311,7 @@ async def test_two_shops_of_one_organisation_know_their_own_orders_only(machine:
     assert (ours["1"]["remote_id"], theirs["1"]["remote_id"]) == ("41", "42")
 
 
+@pytest.mark.situation("leave")
 async def test_disconnecting_revokes_our_own_token_and_no_other(machine: Engine) -> None:
     server = uphance_of(machine)
     await uphance(machine)
@@ -328,6 +333,7 @@ async def test_an_uphance_that_is_away_does_not_keep_a_connection(machine: Engin
     assert await machine.service.connections.of(machine.shop_id) == {}
 
 
+@pytest.mark.situation("leave")
 async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machine: Engine) -> None:
     server = uphance_of(machine)
     server.orders = [{"id": 41, "purchase_order_ref": "UPG-shop-1", "order_number": "S41", "status": "draft"}]
@@ -348,6 +354,7 @@ async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machin
     assert [*await machine.links("uphance")] == ["1"]
 
 
+@pytest.mark.situation("organisation")
 async def test_another_company_behind_the_login_stops_the_connection_and_says_so(machine: Engine) -> None:
     server = uphance_of(machine)
     await uphance(machine)
@@ -360,6 +367,7 @@ async def test_another_company_behind_the_login_stops_the_connection_and_says_so
     assert [problem.key for problem in await machine.problems()] == ["connection.refused"]
 
 
+@pytest.mark.situation("currency")
 async def test_a_channel_that_is_new_over_there_is_known_the_day_after(machine: Engine) -> None:
     server = uphance_of(machine)
     await upp(machine)
@@ -421,6 +429,7 @@ async def states(machine: Engine) -> list[str]:
     return [row["state"] for row in (await machine.documents("uphance")).values()]
 
 
+@pytest.mark.situation("currency", "season", "customer")
 async def test_a_mapping_releases_what_waited_for_it_without_a_call(machine: Engine) -> None:
     await connected(machine)
     await parked(machine)

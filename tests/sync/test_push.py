@@ -276,6 +276,7 @@ async def test_throttled_waits_until_they_say_and_counts_no_attempt(machine: Eng
     assert await lanes.due(machine.db, now=until) == [Lane(machine.shop_id, "push:upp")]
 
 
+@pytest.mark.situation("down")
 async def test_unreachable_waits_longer_each_time_and_recovers(machine: Engine) -> None:
     await fill(machine)
     machine.target.script = fails_after(0, Unreachable("cut"))

@@ -203,6 +203,7 @@ def known_only(entity: Entity) -> Iterable[Draft | Unmappable]:
 # --- deletion -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.situation("product.deleted")
 async def test_a_deleted_product_is_retired_once(machine: Engine) -> None:
     await machine.settle(coat())
     await machine.push()

@@ -142,17 +142,17 @@ async def adopt(connection: AsyncConnection, shop_id: ShopId, target: str, draft
 
 async def withdraw(
     connection: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
-) -> None:
-    """Delete documents, by kind and key, that are not on their way."""
+) -> list[tuple[str, str]]:
+    """Delete documents, by kind and key, that are not on their way; returns those that were there."""
     pairs = sorted(documents)
     if not pairs:
-        return
-    await connection.execute(
+        return []
+    rows = await connection.execute(
         text(
             """
             DELETE FROM documents d USING unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
             WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
-              AND d.state <> 'sending'
+              AND d.state <> 'sending' RETURNING d.kind, d.key
             """
         ),
         {
@@ -162,6 +162,7 @@ async def withdraw(
             "keys": [k for _, k in pairs],
         },
     )
+    return [(row.kind, row.key) for row in rows]
 
 
 async def take(

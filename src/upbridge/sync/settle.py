@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
-from upbridge.shops.problems import NewProblem, Stage, close_cured, raise_problems
+from upbridge.shops.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.sync import journal, outbox
 from upbridge.sync.returns import pieces
 from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Unmappable
@@ -108,7 +108,7 @@ async def settle(
             heard=read.heard,
         )
         await outbox.adopt(connection, shop_id, target.system, plan.adopt)
-        await outbox.withdraw(connection, shop_id, target.system, plan.withdraw)
+        await _withdraw(connection, shop_id, target.system, plan.withdraw)
         await close_cured(
             connection,
             shop_id,
@@ -124,6 +124,16 @@ async def settle(
         steps = [journal.Step(number, journal.What.READ) for number in sorted(settled.news)]
         await journal.write(connection, shop_id, steps, now=now)
     return settled
+
+
+async def _withdraw(
+    connection: AsyncConnection, shop_id: ShopId, target: str, documents: set[tuple[str, str]]
+) -> None:
+    """Take back what is not to be sent any more, and with it what a person was to do about it."""
+    gone = await outbox.withdraw(connection, shop_id, target, documents)
+    for kind in {kind for kind, _ in gone}:
+        entities = [key for one, key in gone if one == kind]
+        await close_entity(connection, shop_id, stage=Stage.PUSH, target=target, kind=kind, entities=entities)
 
 
 def _plan(

@@ -30,6 +30,7 @@ def shop_order(town: Town, number: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.situation("ship.all")
 async def test_a_shipped_order_gets_its_status_and_number_in_the_shop(town: Town) -> None:
     number = await town.order(await goods(town))
     town.ship(town.ticket(number))
@@ -52,6 +53,7 @@ async def test_a_webhook_saves_the_wait(town: Town) -> None:
     assert shop_order(town, number)["status_id"] == 4
 
 
+@pytest.mark.situation("ship.part")
 async def test_a_part_is_noted_and_the_rest_ends_it(town: Town) -> None:
     number = await town.order(await goods(town), 3)
     town.ship(town.ticket(number, 2), "CZ1")
@@ -130,6 +132,7 @@ async def test_a_ticket_that_is_older_than_the_newest_is_found_when_it_is_shippe
     assert shop_order(town, slow)["tracking_code"] == "CZ9"
 
 
+@pytest.mark.situation("ship.number")
 async def test_a_number_that_comes_after_the_parcel_has_left_is_written_too(town: Town) -> None:
     number = await town.order(await goods(town))
     ticket = town.ticket(number)
@@ -145,6 +148,7 @@ async def test_a_number_that_comes_after_the_parcel_has_left_is_written_too(town
     assert len(town.history(number)) == 1
 
 
+@pytest.mark.situation("ship.wholesale")
 async def test_wholesale_orders_are_passed_over_in_silence(town: Town) -> None:
     number = await town.order(await goods(town))
     wholesale = {**town.sale(number), "id": 9_999_001, "purchase_order_ref": "SHOP IN BRNO", "order_number": "W1"}
@@ -160,6 +164,7 @@ async def test_wholesale_orders_are_passed_over_in_silence(town: Town) -> None:
     assert town.asked("PUT") == []
 
 
+@pytest.mark.situation("ship.deleted")
 async def test_a_deleted_ticket_that_was_written_is_told(town: Town) -> None:
     number = await town.order(await goods(town))
     ticket = town.ticket(number)
@@ -186,6 +191,7 @@ async def test_a_deleted_ticket_that_was_never_shipped_is_no_news(town: Town) ->
     assert shop_order(town, number)["status_id"] == 1
 
 
+@pytest.mark.situation("ship.mail")
 async def test_the_mail_to_the_shopper_is_the_shops_choice(town: Town) -> None:
     await town.set(shipments__notify="true")
     number = await town.order(await goods(town))
@@ -252,6 +258,7 @@ async def test_what_waited_when_it_was_switched_off_follows_when_it_is_on_again(
     assert await town.problems() == {}
 
 
+@pytest.mark.situation("ship.all")
 async def test_a_chosen_status_takes_effect_by_itself(town: Town) -> None:
     number = await town.order(await goods(town))
     town.origin.refuse_puts.add(number)
@@ -268,6 +275,7 @@ async def test_a_chosen_status_takes_effect_by_itself(town: Town) -> None:
     assert await town.problems() == {}
 
 
+@pytest.mark.situation("ship.canceled")
 async def test_a_canceled_order_is_left_alone_and_told(town: Town) -> None:
     number = await town.order(await goods(town))
     ticket = town.ticket(number)
@@ -304,6 +312,7 @@ async def test_a_lost_answer_writes_nothing_twice(town: Town, end: str) -> None:
     assert await town.rows("SELECT FROM documents WHERE shop_id = :shop_id") == []
 
 
+@pytest.mark.situation("draft.deleted")
 async def test_an_order_that_staff_deleted_in_uphance_is_not_asked_for_again(town: Town) -> None:
     number = await town.order(await goods(town))
     del town.organisation.orders[town.sale(number)["id"]]

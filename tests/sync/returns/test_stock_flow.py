@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import text
 
 from tests.sync.returns.conftest import Town
@@ -83,6 +84,7 @@ async def test_after_it_was_written_nothing_is_left_to_do(town: Town) -> None:
     assert await town.problems() == {}
 
 
+@pytest.mark.situation("stock.edited")
 async def test_a_number_that_somebody_edits_in_the_shop_is_set_right_again(town: Town) -> None:
     await town.set(stock__write="true")
     code = (await town.tracked())[0]
@@ -119,6 +121,7 @@ async def test_each_number_can_be_explained(town: Town) -> None:
     assert town.shown(code) == 72
 
 
+@pytest.mark.situation("stock.draft")
 async def test_drafts_are_open_until_staff_confirm_them(town: Town) -> None:
     await town.set(stock__write="true")
     code = (await town.tracked())[0]
@@ -136,6 +139,7 @@ async def test_drafts_are_open_until_staff_confirm_them(town: Town) -> None:
     assert await town.rows("SELECT FROM pieces WHERE shop_id = :shop_id") == []
 
 
+@pytest.mark.situation("stock.draft")
 async def test_drafts_that_reserve_are_not_counted_twice(town: Town) -> None:
     town.world.uphance.drafts_reserve = True
     await town.set(stock__write="true", stock__drafts_reserve="true")
@@ -160,6 +164,7 @@ async def test_the_pieces_of_a_parked_order_are_open(town: Town) -> None:
     assert town.shown(code) == 46
 
 
+@pytest.mark.situation("status.not_yet")
 async def test_the_pieces_of_an_order_that_waits_for_its_payment_are_open(town: Town) -> None:
     await town.set(stock__write="true", uphance__order_statuses="2")
     code = (await town.tracked())[0]
@@ -177,6 +182,7 @@ async def test_the_pieces_of_an_order_that_waits_for_its_payment_are_open(town: 
     assert town.shown(code) == 50
 
 
+@pytest.mark.situation("edit.packed")
 async def test_what_was_added_to_a_confirmed_order_is_open_until_staff_have_settled_it(town: Town) -> None:
     await town.set(stock__write="true")
     code = (await town.tracked())[0]
@@ -195,6 +201,7 @@ async def test_what_was_added_to_a_confirmed_order_is_open_until_staff_have_sett
     assert changed == 50 - 5  # two of them Uphance has taken off by itself
 
 
+@pytest.mark.situation("stock.half")
 async def test_an_incomplete_reading_changes_nothing(town: Town) -> None:
     await town.set(stock__write="true")
     await town.work()
@@ -209,6 +216,7 @@ async def test_an_incomplete_reading_changes_nothing(town: Town) -> None:
     town.network.lose = lambda _: None
 
 
+@pytest.mark.situation("stock.gone")
 async def test_a_sku_that_is_gone_from_uphance_is_left_alone(town: Town) -> None:
     await town.set(stock__write="true")
     await town.work()
@@ -237,6 +245,7 @@ async def test_stock_that_the_shop_does_not_track_is_left_alone(town: Town) -> N
     assert {code: town.shown(code) for code in untracked} == before
 
 
+@pytest.mark.situation("stock.mass")
 async def test_a_large_run_waits_for_a_person_who_lets_it_pass(town: Town) -> None:
     await town.set(stock__write="true")
     await town.work()

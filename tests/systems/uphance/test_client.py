@@ -98,6 +98,7 @@ class TestOrganisation:
 
 
 class TestTokens:
+    @pytest.mark.situation("token")
     async def test_a_refused_token_is_renewed_and_the_call_repeated_once(self, uphance: FakeUphance) -> None:
         uphance.alive = {"other": "refresh-0"}
 
@@ -105,6 +106,7 @@ class TestTokens:
 
         assert uphance.calls[-3:] == ["POST /oauth/token", "POST /organisations/set_current_org", "GET /seasons"]
 
+    @pytest.mark.situation("token")
     async def test_a_refused_refresh_asks_for_the_password_again(self, uphance: FakeUphance) -> None:
         uphance.alive = {}
 

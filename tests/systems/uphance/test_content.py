@@ -37,11 +37,13 @@ CHANGES: dict[str, Any] = {
     ],
     ids=lambda change: next(iter(change)),
 )
+@pytest.mark.situation("status.only")
 def test_what_would_not_be_sent_is_no_change(change: dict[str, Any]) -> None:
     assert mark(order(**change), canceled=False) == mark(order(), canceled=False)
 
 
 @pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.situation("edit.address")
 def test_what_would_be_sent_is_a_change_and_is_named(name: str) -> None:
     changed = order(**CHANGES[name])
 

@@ -26,6 +26,7 @@ def test_an_account_is_known_by_its_id_a_guest_by_the_e_mail_in_lower_case() -> 
 
 
 @pytest.mark.parametrize("email", [None, "", "  "])
+@pytest.mark.situation("customer")
 def test_who_has_neither_account_nor_e_mail_is_held(email: str | None) -> None:
     held = mapped(EVA.model_copy(update={"customer_id": None, "email": email}))
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,7 @@ class FixedCatalogue:
     share=st.sampled_from([0.05, 0.1, 0.2]),
     honours=st.booleans(),
 )
+@pytest.mark.situation("lost")
 async def test_every_order_is_over_there_exactly_once(seed: int, share: float, honours: bool) -> None:
     clock, links = FakeClock(NOON), ShakyLinks()
     uphance = FakeUphance(clock, page=3, honours_since_id=honours)

@@ -70,6 +70,7 @@ class TestLines:
 
         assert sold(order(one)).total == Decimal("168.60")
 
+    @pytest.mark.situation("line.gift")
     def test_a_gift_goes_for_nothing(self) -> None:
         gift = line("A2", 0, type=LineType.GIFT, parent_uuid="line-A1")
 
@@ -99,6 +100,7 @@ class TestLines:
 
         assert sold(one, GROSS).total == 100
 
+    @pytest.mark.situation("line.twice")
     def test_the_same_goods_in_two_lines_stay_two_lines(self) -> None:
         one = order(line("A1", 121, uuid="x"), line("A1", 242, uuid="y"))
 
@@ -112,6 +114,7 @@ class TestSets:
             for place, price in enumerate(prices, start=1)
         ]
 
+    @pytest.mark.situation("line.set")
     def test_the_price_of_a_set_goes_over_its_parts_in_proportion_to_theirs(self) -> None:
         head = line("SET", 300, type=LineType.SET, uuid="set")
 
@@ -193,6 +196,7 @@ class TestDiscountsAndCharges:
 
 
 class TestParityGate:
+    @pytest.mark.situation("totals")
     def test_an_order_whose_parts_do_not_make_its_total_is_held_with_the_arithmetic(self) -> None:
         held = trouble(
             order(line("A1", 121), shipping=charge(89), total=Decimal(247), total_before_round=Decimal(247))
@@ -234,9 +238,11 @@ class TestParityGate:
 
 
 class TestMatching:
+    @pytest.mark.situation("product.match")
     def test_a_code_matches_without_blanks_and_case(self) -> None:
         assert sold(order(line(" a1 "))).lines[0].sku_id == 1
 
+    @pytest.mark.situation("product.match")
     def test_an_ean_matches_where_no_code_does_and_leading_zeros_count(self) -> None:
         book = SkuBook.of([sku(1, "X", ean="0012345678905"), sku(2, "Y", ean="12345678905")])
 
@@ -247,11 +253,13 @@ class TestMatching:
 
         assert sold(order(line("A1", ean="2")), book=book).lines[0].sku_id == 1
 
+    @pytest.mark.situation("sku.unknown")
     def test_an_unknown_sku_holds_the_whole_order_and_names_all_of_them(self) -> None:
         held = trouble(order(line("A1"), line("NO1"), line(None, ean="123")))
 
         assert (held.key, held.params) == ("order.unknown_sku", {"codes": "NO1, 123"})
 
+    @pytest.mark.situation("sku.ambiguous")
     def test_a_doubled_ean_is_ambiguous(self) -> None:
         book = SkuBook.of([sku(1, "X", ean="1"), sku(2, "Y", ean="1")])
 
@@ -259,11 +267,13 @@ class TestMatching:
 
         assert (held.key, held.params) == ("order.ambiguous_sku", {"codes": "NO"})
 
+    @pytest.mark.situation("sku.ambiguous")
     def test_a_doubled_code_is_ambiguous(self) -> None:
         book = SkuBook.of([sku(1, "A1"), sku(2, " a1", ean="5")])
 
         assert trouble(order(line("A1", ean="5")), book=book).key == "order.ambiguous_sku"
 
+    @pytest.mark.situation("sku.inherited")
     def test_an_ean_that_the_variant_inherits_from_its_product_never_matches(self) -> None:
         book = SkuBook.of([sku(1, "X", ean="1")], {50: None, 51: "2"})
 
@@ -281,12 +291,14 @@ class TestMatching:
 
         assert isinstance(mapped(order(line("NO", ean="1", variant_id=50)), book=book), NotYet)
 
+    @pytest.mark.situation("line.manual")
     def test_a_line_typed_in_by_hand_holds_the_order(self) -> None:
         held = trouble(order(line("A1"), line(None, product_id=None, title="Úprava délky")))
 
         assert (held.key, held.params) == ("order.manual_line", {"lines": "Úprava délky"})
 
     @pytest.mark.parametrize("name", ["úprava délky", "USTRIH"])
+    @pytest.mark.situation("line.manual")
     def test_a_line_that_is_named_a_service_goes_with_shipping(self, name: str) -> None:
         service = line("USTRIH" if name == "USTRIH" else None, 121, product_id=None, title="Úprava délky")
 
@@ -305,12 +317,14 @@ class TestMatching:
 
         assert lines_of(sent) == [(1, "200.00", 1)]
 
+    @pytest.mark.situation("no_goods")
     def test_services_alone_are_no_order_for_a_warehouse(self) -> None:
         held = trouble(order(line(None, 121, product_id=None, title="Servis")), {"uphance.services": ["Servis"]})
 
         assert (held.key, held.params) == ("order.no_goods", {"lines": "Servis"})
 
     @pytest.mark.parametrize("quantity", ["0.5", "0", "-1", "1.001"])
+    @pytest.mark.situation("line.quantity")
     def test_a_quantity_that_is_not_whole_and_positive_holds_the_order(self, quantity: str) -> None:
         held = trouble(order(line("A1", 100, quantity)))
 
@@ -341,18 +355,22 @@ class TestChannelAndSeason:
         assert result.channel_id == 8
         assert trouble(order(), facts=facts).key == "order.no_channel"
 
+    @pytest.mark.situation("currency")
     def test_a_channel_of_another_currency_is_never_taken(self) -> None:
         assert trouble(order(), {"uphance.channels": {"cs/CZK": 4}}).key == "order.no_channel"
 
+    @pytest.mark.situation("currency")
     def test_a_currency_without_channel_holds_the_order(self) -> None:
         held = trouble(order(currency="USD", language="en"))
 
         assert (held.key, held.params) == ("order.no_channel", {"currency": "USD", "language": "en"})
 
+    @pytest.mark.situation("seasons")
     def test_the_season_is_the_chosen_one_else_that_of_the_first_goods(self) -> None:
         assert sold(order(), {"uphance.season": 42}).season_id == 42
         assert sold(order()).season_id == 9
 
+    @pytest.mark.situation("season")
     def test_without_any_season_the_order_is_held(self) -> None:
         assert trouble(order(), book=SkuBook.of([sku(1, "A1", season_id=None)])).key == "order.no_season"
 

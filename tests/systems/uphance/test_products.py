@@ -230,6 +230,7 @@ async def room(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Room]:
 
 
 class TestWhatIsMade:
+    @pytest.mark.situation("product.missing")
     async def test_a_missing_product_is_made_with_a_variation_for_each_colour(self, room: Room) -> None:
         outcome = await room.deliver(product())
 
@@ -250,6 +251,7 @@ class TestWhatIsMade:
         assert isinstance(await room.deliver(product()), Delivered)
         assert len(room.world.ledger.calls) == calls
 
+    @pytest.mark.situation("product.variant")
     async def test_a_new_variant_is_added_to_the_product_and_nothing_else_is_touched(self, room: Room) -> None:
         await room.deliver(product())
         await room.read()
@@ -318,6 +320,7 @@ class TestWhatIsNotWanted:
     def test_these_are_not_made(self, room: Room, one: Product) -> None:
         assert room.drafts(one) == []
 
+    @pytest.mark.situation("product.missing")
     def test_nothing_is_wanted_where_the_shop_did_not_choose_so(self, room: Room) -> None:
         room.rules.clear()
 
@@ -328,6 +331,7 @@ class TestWhatIsNotWanted:
 
         assert room.drafts(product())[0].hash == room.drafts(product(*dearer))[0].hash
 
+    @pytest.mark.situation("product.deleted")
     async def test_a_deleted_product_stays_over_there(self, room: Room) -> None:
         assert room.target.retire("product", b"{}") is None
 
@@ -348,6 +352,7 @@ class TestWhatIsNotWanted:
 
 
 class TestWhatWaitsForAPerson:
+    @pytest.mark.situation("product.unfit")
     async def test_variants_without_any_name_of_their_own(self, room: Room) -> None:
         assert held(await room.deliver(product(variant(1, "Bílá", "M", code=None)))) == "product.no_key"
 
@@ -356,6 +361,7 @@ class TestWhatWaitsForAPerson:
         [(variant(1),), (variant(1, "Bílá", "M"), variant(2, "bílá", "m"))],
         ids=["neither colour nor size", "the same twice"],
     )
+    @pytest.mark.situation("product.unfit")
     async def test_variants_without_a_place_of_their_own(self, room: Room, variants: tuple[Variant, ...]) -> None:
         assert held(await room.deliver(product(*variants))) == "product.no_size"
 
@@ -394,6 +400,7 @@ class TestDoubt:
         assert isinstance(await room.deliver(product()), Delivered)
         assert len(room.organisation.products) == 1
 
+    @pytest.mark.situation("product.twice")
     async def test_a_crash_after_the_making_is_looked_up_at_the_next_start(self, room: Room) -> None:
         room.cable.lost = lambda request: making(request) or "since_id" in request.url.params
         with pytest.raises(Unreachable):
@@ -413,6 +420,7 @@ class TestDoubt:
 
         assert room.there() == {"TRIKO": {("Bílá", "M"): "T-1", ("Bílá", "L"): "T-2"}}
 
+    @pytest.mark.situation("product.twice")
     async def test_a_lost_answer_doubles_no_addition(self, room: Room) -> None:
         await room.deliver(product(variant(1, "Bílá", "M")))
         await room.read()

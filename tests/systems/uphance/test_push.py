@@ -128,15 +128,18 @@ class TestWants:
         assert not self.wanted(order(status_id=1), rules)
         assert not self.wanted(order(status_id=3), rules)
 
+    @pytest.mark.situation("old")
     def test_orders_from_before_the_connection_are_not_sent(self) -> None:
         assert not self.wanted(order(created_at=datetime(2026, 10, 31, tzinfo=UTC)))
 
+    @pytest.mark.situation("old")
     def test_the_first_day_can_be_chosen(self) -> None:
         rules = {"uphance.orders_from": "2026-11-24T12:00:00+00:00"}
 
         assert not self.wanted(order(), rules)
         assert self.wanted(order(created_at=NOON + timedelta(hours=1)), rules)
 
+    @pytest.mark.situation("origin")
     def test_origins_can_be_left_out(self) -> None:
         assert self.wanted(order(origin="cash-register"))
         assert not self.wanted(order(origin="cash-register"), {"uphance.origins": ["frontend"]})
@@ -178,6 +181,7 @@ class TestSending:
         assert len(world.uphance.customers) == 1
         assert len(world.uphance.orders) == 3
 
+    @pytest.mark.situation("address.other")
     async def test_an_order_to_another_address_than_the_customers_carries_its_own(self, world: World) -> None:
         moved = EVA.model_copy(update={"shipping": OFFICE})
 
@@ -186,6 +190,7 @@ class TestSending:
         told = ["Krátká 2" in row["shipping_instructions"] for row in world.uphance.orders]
         assert told == [False, True, False]
 
+    @pytest.mark.situation("address.other")
     async def test_in_the_collective_mode_no_customer_is_made_and_the_order_says_who(self, world: World) -> None:
         world.rules["uphance.customer_mode"] = "collective:4711"
 
@@ -196,6 +201,7 @@ class TestSending:
         assert made["company_id"] == 4711
         assert "Dlouhá 1" in made["shipping_instructions"]
 
+    @pytest.mark.situation("currency", "customer", "sku.unknown")
     async def test_what_waits_for_a_person_costs_no_call(self, world: World) -> None:
         outcomes = await world.deliver(
             order(line("NO")), order(shopper=None, order_number="2"), order(currency="USD", order_number="3")
@@ -208,6 +214,7 @@ class TestSending:
         ]
         assert world.uphance.calls == []
 
+    @pytest.mark.situation("refused")
     async def test_a_refused_order_is_parked_with_their_words_until_released(self, world: World) -> None:
         answers = [httpx.Response(422, json={"error": {"message": "season is closed"}})]
         world.uphance.before = lambda request: (
@@ -222,6 +229,7 @@ class TestSending:
         assert isinstance(again, Delivered)
         assert len(world.uphance.orders) == 1
 
+    @pytest.mark.situation("organisation")
     async def test_another_organisation_is_never_written_to(self, world: World) -> None:
         world.uphance.orders = [{"id": 1, "organisation_id": 6}]
 
@@ -230,10 +238,12 @@ class TestSending:
 
         assert world.uphance.made("POST /sales_orders") == 0
 
+    @pytest.mark.situation("cancel.before")
     async def test_an_order_cancelled_before_it_was_sent_is_dropped(self, world: World) -> None:
         assert isinstance(await world.deliver_one(order(status_id=3)), Dropped)
         assert world.uphance.calls == []
 
+    @pytest.mark.situation("off")
     async def test_what_the_rules_do_not_send_any_more_is_dropped(self, world: World) -> None:
         document = world.document(world.draft(order()))
         world.rules["uphance.send_orders"] = False
@@ -243,6 +253,7 @@ class TestSending:
 
 
 class TestAfterSending:
+    @pytest.mark.situation("edit.draft")
     async def test_a_change_is_a_task_with_the_differences_and_no_call(self, world: World) -> None:
         await world.deliver_one(order(line("A1", 10, 1)))
         before = len(world.uphance.calls)
@@ -257,11 +268,13 @@ class TestAfterSending:
         }
         assert len(world.uphance.calls) == before
 
+    @pytest.mark.situation("cancel.after")
     async def test_a_cancelled_order_is_to_be_cancelled_by_staff(self, world: World) -> None:
         await world.deliver_one(order())
 
         assert world.held(await world.deliver_one(order(status_id=3)))[0] == "order.cancel_in_uphance"
 
+    @pytest.mark.situation("delete.after")
     async def test_an_order_that_is_gone_from_the_shop_too(self, world: World) -> None:
         outcome = await world.deliver_one(order())
         assert isinstance(outcome, Delivered)
@@ -283,6 +296,7 @@ class TestDoubt:
         assert isinstance(outcome, Delivered)
         assert world.uphance.made("POST /sales_orders") == 1
 
+    @pytest.mark.situation("lost")
     async def test_a_crash_after_the_post_is_looked_up_at_the_next_start(self, world: World) -> None:
         world.uphance.after = lose("/sales_orders")
         world.uphance.before = lambda request: (
@@ -336,6 +350,7 @@ class TestDoubt:
         assert world.held(last)[0] == "order.refused"
         assert world.links.rows["order", "26000001"].state == "unsent"
 
+    @pytest.mark.situation("edit.doubt")
     async def test_a_change_between_two_attempts_is_a_change_after_sending(self, world: World) -> None:
         world.uphance.after = lose("/sales_orders")
         world.uphance.before = lambda request: (
@@ -352,6 +367,7 @@ class TestDoubt:
         assert world.links.rows["order", "26000001"].remote_id == "1001"
         assert len(world.uphance.orders) == 1
 
+    @pytest.mark.situation("cancel.doubt")
     async def test_an_order_cancelled_while_in_doubt_is_looked_up_first(self, world: World) -> None:
         world.uphance.after = lose("/sales_orders")
         world.uphance.before = lambda request: (

@@ -123,6 +123,7 @@ def test_a_pick_ticket_is_shipped_only_by_that_very_word() -> None:
     assert wire.pick_ticket({}) is None
 
 
+@pytest.mark.situation("line.twice")
 def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not() -> None:
     book = SkuBook.of([sku(1, "A1"), sku(2, "A2"), sku(3, "A3", variation_id=201)])
     one = order(line("A1", 121), line("A2", 121), line("A3", 121), line("A1", 121, uuid="again"))

@@ -95,6 +95,7 @@ class TestWhichOrdersGo:
             pytest.param({}, {"upp_send": False}, id="while sending is off"),
         ],
     )
+    @pytest.mark.situation("upp.canceled")
     def test_these_do_not(self, overrides: dict[str, Any], rules: dict[str, Any]) -> None:
         assert not list(wants_order(make_order(**overrides), make_front(**rules)))
 

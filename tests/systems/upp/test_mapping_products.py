@@ -105,6 +105,7 @@ class TestPrices:
             pytest.param((make_price(pricelist="VIP"),), id="another list's"),
         ],
     )
+    @pytest.mark.situation("product.price")
     def test_no_price_is_a_problem_and_takes_back_what_was_sent(self, prices: Any) -> None:
         wanted = list(wants_product(make_product(make_variant(prices=prices)), FRONT))
 
@@ -200,6 +201,7 @@ class TestSku:
     ) -> None:
         assert sku_of(source, own_id=own_id, code=code, ean=ean) == sku
 
+    @pytest.mark.situation("product.case")
     def test_of_two_codes_that_differ_only_in_case_the_older_variant_keeps_it(self) -> None:
         product = make_product(make_variant(20, code="ab-1"), make_variant(3, code="AB-1"))
 
@@ -248,6 +250,7 @@ class TestWords:
 
 
 class TestTakingBack:
+    @pytest.mark.situation("product.deleted")
     def test_a_product_goes_as_last_sent_but_empty(self) -> None:
         (draft,) = drafts(wants_product(make_product(), FRONT))
 
@@ -261,6 +264,7 @@ class TestTakingBack:
 
         assert retire("product", draft.body) is None
 
+    @pytest.mark.situation("upp.canceled")
     def test_an_order_stays(self) -> None:
 
         (draft,) = drafts(wants_order(make_order(), FRONT))

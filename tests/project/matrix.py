@@ -1,0 +1,262 @@
+"""docs/edit-matrix.md: what Upbridge does in every situation of orders, goods and connections, with proof.
+
+`python -m tests.project.matrix` writes the page. A test proves a row by carrying the marker `situation` with the
+row's name (`edit.draft`) on itself, its class or its module. There is no row without a proof.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.project.documents import TOP
+from tests.project.review import Proof, proofs
+from upbridge.shops.rules import RULES
+
+PAGE = TOP / "docs/edit-matrix.md"
+MARKER = "situation"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One situation at one moment; *settings* are the ones that change what is done."""
+
+    situation: str
+    moment: str
+    does: str
+    settings: tuple[str, ...] = ()
+
+
+_BEFORE, _DRAFT, _ANY = "before it was sent", "sent, still a draft", "whenever"
+
+#: Section by section, in the order of the page.
+SECTIONS: Mapping[str, Mapping[str, Row]] = {
+    "An order changes in the shop": {
+        "edit.before": Row("order edited", _BEFORE, "the newest state is sent, once"),
+        "edit.draft": Row(
+            "order edited",
+            _DRAFT,
+            "nothing in Uphance is touched; a task for staff says line by line what differs. Pieces that were"
+            " added count as open",
+        ),
+        "edit.packed": Row("order edited", "confirmed, a pick ticket exists, or shipped", "the same task"),
+        "edit.address": Row(
+            "address edited", "sent", "the same task; it says that the address differs, not which"
+        ),
+        "edit.reverted": Row("order is again as it was sent", "sent", "the task is withdrawn"),
+        "edit.doubt": Row(
+            "order edited", "the answer to its creation was lost", "it is looked for first; if it is there, a task"
+        ),
+        "status.only": Row("status, payment or tracking code set", "sent", "nothing: none of it goes to Uphance"),
+        "status.not_yet": Row(
+            "status that does not send yet",
+            _BEFORE,
+            "it waits; its pieces count as open. It goes with the first status that sends",
+            ("uphance.order_statuses",),
+        ),
+        "cancel.before": Row("order cancelled", _BEFORE, "it is not sent; its pieces are open no more"),
+        "cancel.after": Row(
+            "order cancelled",
+            "sent",
+            "a task: cancel it in Uphance (no way to do so by API is known); its open pieces are released",
+        ),
+        "cancel.doubt": Row(
+            "order cancelled",
+            "the answer to its creation was lost",
+            "it is looked for first; if it is there, the task",
+        ),
+        "delete.before": Row("order deleted", _BEFORE, "it is not sent"),
+        "delete.after": Row("order deleted", "sent", "the task of a cancelled order; it is never created again"),
+        "return": Row(
+            "goods come back, a credit note is written",
+            "shipped",
+            "nothing by itself: staff book it in Uphance, and the stock follows",
+            ("stock.write",),
+        ),
+    },
+    "An order that has to wait": {
+        "old": Row("placed before the connection", _ANY, "never sent", ("uphance.orders_from",)),
+        "origin": Row("of an origin that is left out", _ANY, "never sent", ("uphance.origins",)),
+        "off": Row(
+            "orders are switched off", _BEFORE, "what waits is dropped, nothing is asked", ("uphance.send_orders",)
+        ),
+        "currency": Row(
+            "currency or language without a clear channel",
+            _BEFORE,
+            "held, no call is made, nothing is converted or guessed; goes by itself when a channel is chosen, or"
+            " when Uphance has a new one",
+            ("uphance.channels",),
+        ),
+        "season": Row("goods without a season", _BEFORE, "held; goes when one is chosen", ("uphance.season",)),
+        "seasons": Row("goods of several seasons", _BEFORE, "the season of the first goods", ("uphance.season",)),
+        "customer": Row(
+            "no name and no e-mail", _BEFORE, "held; goes when one is added", ("uphance.customer_mode",)
+        ),
+        "address.other": Row(
+            "another address than the customer's record has",
+            _BEFORE,
+            "the order carries its own in the shipping instructions; the record is never changed",
+            ("uphance.customer_mode",),
+        ),
+        "sku.unknown": Row(
+            "goods that Uphance does not have",
+            _BEFORE,
+            "the whole order is held, never a part sent; goes by itself when the next reading of the catalogue"
+            " shows them",
+            ("uphance.create_products",),
+        ),
+        "sku.ambiguous": Row("a code or EAN that Uphance has twice", _BEFORE, "held; goes when one is left"),
+        "sku.inherited": Row("only an EAN that the variant inherits", _BEFORE, "no match: held"),
+        "line.manual": Row(
+            "line typed in by hand",
+            _BEFORE,
+            "held; a line that is named a service goes with shipping instead",
+            ("uphance.services",),
+        ),
+        "line.quantity": Row("half a piece, none, or less than none", _BEFORE, "held"),
+        "line.twice": Row("the same goods in two lines", _BEFORE, "stay two lines"),
+        "line.set": Row("a set", _BEFORE, "its parts are sent, at the price of the set to the last hundredth"),
+        "line.gift": Row("a gift", _BEFORE, "sent for nothing: the goods leave"),
+        "no_goods": Row("services only", _BEFORE, "held: there is nothing to ship"),
+        "totals": Row("sums that do not agree", _BEFORE, "held with the arithmetic, never sent wrong"),
+        "refused": Row("Uphance refuses it", _BEFORE, "held with its words; sent again on demand"),
+    },
+    "Goods": {
+        "product.match": Row("product in both", _ANY, "matched by code, then by own EAN; nothing is written"),
+        "product.missing": Row(
+            "product missing in Uphance",
+            _ANY,
+            "the match report names it; made with colour and size where the shop chose so",
+            ("uphance.create_products", "uphance.color_parameter", "uphance.size_parameter"),
+        ),
+        "product.variant": Row(
+            "variant added to a product",
+            _ANY,
+            "added over there, nothing else touched",
+            ("uphance.create_products",),
+        ),
+        "product.twice": Row(
+            "the answer to its creation was lost", _ANY, "it is looked for first, and never made twice"
+        ),
+        "product.unfit": Row(
+            "variants without a name, colour and size of their own", _ANY, "held", ("uphance.color_parameter",)
+        ),
+        "product.deleted": Row("product deleted in the shop", _ANY, "stays in Uphance; Upp.ai gets stock 0, once"),
+        "product.price": Row("product loses its price", _ANY, "Upp.ai gets stock 0; a problem names it"),
+        "product.case": Row(
+            "codes that differ in case only", _ANY, "the oldest variant goes to Upp.ai, a problem names the rest"
+        ),
+        "upp.canceled": Row("order cancelled", "sent to Upp.ai", "stays there: no way to take one back is known"),
+    },
+    "Back to the shop": {
+        "ship.all": Row(
+            "all of the order is shipped",
+            _ANY,
+            "status and tracking, a note in the history",
+            ("shipments.write", "shipments.status"),
+        ),
+        "ship.part": Row("a part is shipped", _ANY, "a note for each ticket; no other status"),
+        "ship.number": Row("the tracking number comes later", "shipped", "the tracking code, no second note"),
+        "ship.deleted": Row("a pick ticket is deleted", "written to the shop", "nothing is taken back; a problem"),
+        "ship.canceled": Row("shipped", "cancelled in the shop meanwhile", "left alone; a problem"),
+        "ship.mail": Row("shipped", _ANY, "shoppers are told only where the shop chose so", ("shipments.notify",)),
+        "ship.wholesale": Row("orders that are not ours", _ANY, "passed over in silence"),
+        "draft.deleted": Row("staff delete our order in Uphance", "sent", "asked for no more, never made again"),
+        "stock.edited": Row("stock edited in the shop", _ANY, "set right at the next look", ("stock.write",)),
+        "stock.gone": Row("SKU is not listed any more", _ANY, "the shop's number is left alone"),
+        "stock.half": Row("a reading that breaks off", _ANY, "changes nothing"),
+        "stock.mass": Row(
+            "a run that changes much of the catalogue", _ANY, "waits for a person", ("stock.guard_percent",)
+        ),
+        "stock.draft": Row(
+            "drafts", _ANY, "their pieces are open until staff confirm them", ("stock.drafts_reserve",)
+        ),
+    },
+    "Connections": {
+        "down": Row(
+            "Uphance is down for hours",
+            _ANY,
+            "everything waits, tried again at growing intervals; webhooks are answered all the while",
+        ),
+        "lost": Row(
+            "an answer is lost, a worker dies",
+            "creating an order",
+            "it is looked for before it is sent again: never two",
+        ),
+        "token": Row(
+            "token expired or revoked", _ANY, "renewed, the call repeated once; else the connection stops"
+        ),
+        "organisation": Row(
+            "the login means another company", _ANY, "the connection stops before anything is written; a problem"
+        ),
+        "two.shops": Row(
+            "several shops, one organisation",
+            _ANY,
+            "every reference carries the shop; none touches another's orders",
+        ),
+        "two.tenants": Row(
+            "several shops, one Upp.ai client", _ANY, "the second one's ids begin with its key, for ever"
+        ),
+        "again": Row(
+            "connected again, database restored", _ANY, "orders that are there are recognised, not sent again"
+        ),
+        "leave": Row("disconnected, add-on deactivated", _ANY, "our own token is revoked, no other; links stay"),
+    },
+}
+
+ROWS: Mapping[str, Row] = {name: row for rows in SECTIONS.values() for name, row in rows.items()}
+
+_PAGE = """\
+# What happens when
+
+What Upbridge does with orders, goods and connections in every situation we know of: {rows} rows, each proved by
+the tests named beside it. Uphance publishes no way to change or cancel a sales order, so what has been sent is
+never touched from here: staff get a task that says what to do. A task closes by itself when its cause is gone, or
+by hand.
+
+This page is made by `python -m tests.project.matrix` from the markers that the tests carry; a test fails if it is
+out of date or a row has no proof. Settings are explained in [settings.md](settings.md#settings-of-a-shop), the way
+back in [returns.md](returns.md).
+"""
+
+_SECTION = """
+## {heading}
+
+| Situation | When | What Upbridge does | Settings | Proved by |
+| --- | --- | --- | --- | --- |
+{rows}
+"""
+
+
+def page(found: list[Proof]) -> str:
+    """The text of docs/edit-matrix.md."""
+    sections = [
+        _SECTION.format(heading=heading, rows="\n".join(_line(name, row, found) for name, row in rows.items()))
+        for heading, rows in SECTIONS.items()
+    ]
+    return _PAGE.format(rows=len(ROWS)) + "".join(sections)
+
+
+def _line(name: str, row: Row, found: list[Proof]) -> str:
+    settings = "<br>".join(f"`{setting}`" for setting in row.settings) or "none"
+    proved = "<br>".join(f"`{proof.node}`" for proof in found if name in proof.rules)
+    return f"| {row.situation} | {row.moment} | {row.does} | {settings} | {proved} |"
+
+
+def complaints() -> Iterator[str]:
+    """Rows without a proof, marks without a row, settings that do not exist, a page that is out of date."""
+    found = proofs(MARKER)
+    for name, row in ROWS.items():
+        if not any(name in proof.rules for proof in found):
+            yield f"{name} ({row.situation}, {row.moment}) has no test"
+        yield from (
+            f"{name} names {setting}, which is no setting" for setting in row.settings if setting not in RULES
+        )
+    for proof in found:
+        yield from (f"{proof.node} proves {name}, which is no row" for name in proof.rules if name not in ROWS)
+    if not PAGE.exists() or PAGE.read_text() != page(found):
+        yield "docs/edit-matrix.md is out of date: run `python -m tests.project.matrix`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(proofs(MARKER)))
+    sys.stdout.write("".join(f"{line}\n" for line in complaints()))
