@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from upbridge.db import open_database
+from upbridge.db import open_database, sqlalchemy_url
 from upbridge.embedded import EmbeddedPostgres
 from upbridge.errors import NotReady
 from upbridge.settings import Settings
@@ -113,8 +113,11 @@ async def test_without_a_watcher_nobody_brings_it_back(home: Path) -> None:
             assert await connection.scalar(text("SELECT 1")) == 1
 
 
-def test_a_pid_that_belongs_to_another_program_by_now_is_no_obstacle(home: Path) -> None:
-    """After a crash of the machine the number in the file may be anybody's: here it is ours."""
+@pytest.mark.parametrize("whose", ["another program", "another Postgres"])
+def test_a_pid_that_belongs_to_somebody_else_by_now_is_no_obstacle(home: Path, tmp_path: Path, whose: str) -> None:
+    """After a crash of the machine the number in the file may be anybody's."""
+    neighbour = EmbeddedPostgres(tmp_path)
+    neighbour.start()
     handle = EmbeddedPostgres(home)
     handle.start()
     file = home / "postgres" / "postmaster.pid"
@@ -122,7 +125,8 @@ def test_a_pid_that_belongs_to_another_program_by_now_is_no_obstacle(home: Path)
     victim = postmaster(home)
     victim.kill()
     victim.wait(SECONDS)
-    file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
+    number = os.getpid() if whose == "another program" else postmaster(tmp_path).pid
+    file.write_text("\n".join([str(number), *lines[1:]]))
     assert not handle.running()
 
     address = handle.revive()
@@ -131,6 +135,8 @@ def test_a_pid_that_belongs_to_another_program_by_now_is_no_obstacle(home: Path)
         assert connection.execute("SELECT 1").fetchone() == (1,)
     handle.close()
     assert not running(home)
+    assert running(tmp_path)
+    neighbour.close()
 
 
 def test_a_user_that_was_killed_does_not_keep_the_server_up(home: Path) -> None:
@@ -156,3 +162,44 @@ def test_a_data_directory_that_is_none_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(NotReady, match="UPBRIDGE_DATA_DIR"):
         EmbeddedPostgres(tmp_path / "file").start()
+
+
+@pytest.mark.parametrize("name", ["two words", "it's 100 % ours", "a" * 120], ids=["space", "quote", "long"])
+def test_any_path_will_do(tmp_path: Path, name: str) -> None:
+    handle = EmbeddedPostgres(tmp_path / name)
+
+    address = handle.start()
+
+    try:
+        with psycopg.connect(address) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        engine = create_engine(sqlalchemy_url(address), poolclass=NullPool)
+        with engine.connect() as through_sqlalchemy:
+            assert through_sqlalchemy.scalar(text("SELECT 1")) == 1
+    finally:
+        handle.close()
+
+
+def test_a_start_that_was_killed_while_it_made_the_files_is_begun_again(tmp_path: Path) -> None:
+    """What `initdb` leaves when it is killed looks like a database and is none."""
+    half = tmp_path / "postgres.unfinished"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    handle = EmbeddedPostgres(tmp_path)
+
+    address = handle.start()
+
+    try:
+        with psycopg.connect(address) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert not half.exists()
+    finally:
+        handle.close()
+
+
+def test_files_of_another_version_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("12\n")
+
+    with pytest.raises(NotReady, match="version"):
+        EmbeddedPostgres(tmp_path).start()
