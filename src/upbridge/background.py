@@ -90,6 +90,8 @@ async def _need_schema(database: Database) -> None:
     try:
         current = await revision_of(database.engine)
     except (DBAPIError, OSError) as error:
-        raise NotReady(f"the database does not answer ({type(error).__name__})") from error
+        raise NotReady(
+            f"the database does not answer ({type(error).__name__}): see UPBRIDGE_DATABASE_URL"
+        ) from error
     if current != HEAD:
         raise NotReady(f"the schema is at {current or 'nothing'}, not at {HEAD}: run `upbridge migrate` first")

@@ -35,7 +35,7 @@ def test_a_shop_answers_to_its_three_names(program: Program, books: Books) -> No
 def test_a_shop_that_is_not_there_is_one_line(program: Program) -> None:
     for words in (["show"], ["budget"], ["settings"], ["suspend"], ["erase", "--yes"], ["import"]):
         line = failed(program("shops", words[0], "nobody", *words[1:]))
-        assert line == "error: no shop is called nobody\n"
+        assert line == "error: no shop is called nobody; `upbridge shops list` shows them all\n"
 
 
 def test_tables_for_people_say_the_same(program: Program, books: Books) -> None:
@@ -49,6 +49,19 @@ def test_tables_for_people_say_the_same(program: Program, books: Books) -> None:
     assert "OBJ-1" in program("outbox", "list").out
     assert "product: no price" in program("problems", "list").out
     assert "hour" in program("shops", "budget", "garde").out
+
+
+def test_tables_keep_numbers_names_and_moments_whole(program: Program, books: Books) -> None:
+    """At 80 columns, where standard output is no terminal."""
+    shop = books.everything()
+    books.run("UPDATE documents SET state = 'parked', reason = 'order.changed_after_sending'")
+
+    lines = program("outbox", "list").out.splitlines()
+    assert any(line.startswith("garde") and "order OBJ-1" in line and "parked:" in line for line in lines)
+    assert any("order.changed_after_sending" in line for line in lines)
+    assert max(len(line) for line in lines) <= 80
+    assert any("order OBJ-1" in line for line in program("changes", "list").out.splitlines())
+    assert shop in program("shops", "show", "garde").out
 
 
 def test_the_lists_can_be_of_one_shop(program: Program, books: Books) -> None:
@@ -162,6 +175,7 @@ def test_a_wrong_secret_is_refused_and_nothing_is_stored(
     )
 
     assert "not-the-secret" not in line
+    assert "nothing was stored: check client id and secret" in line
     assert books.run("SELECT FROM connections") == []
 
 

@@ -124,3 +124,14 @@ async def test_ended_tokens_are_401_without_blame(box: Sandbox, upp: httpx.Async
 
     assert (await upp.post("/orders/bulk", json=[])).status_code == 401
     assert await _rules(box) == []
+
+
+async def test_a_look_at_the_root_breaks_no_rule_and_any_other_path_does(
+    box: Sandbox, upp: httpx.AsyncClient
+) -> None:
+    assert (await upp.get("/")).status_code == 404
+    assert await _rules(box) == []
+
+    assert (await upp.get("/products")).status_code == 404
+    assert (await upp.get("/cpa")).status_code == 405
+    assert await _rules(box) == ["unknown-endpoint", "wrong-method"]

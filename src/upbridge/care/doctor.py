@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from upbridge.db import Database, open_database, revision_of
 from upbridge.errors import NotReady
 from upbridge.kit.clock import Clock, utc_now
+from upbridge.kit.sealed import BrokenSeal, Sealer
 from upbridge.schema import HEAD
 from upbridge.settings import Settings
 
@@ -37,7 +38,7 @@ async def examine(settings: Settings, *, clock: Clock = utc_now) -> list[Finding
     findings = _settings(settings)
     try:
         async with open_database(settings, pool_size=1) as database:
-            findings += await _database(database)
+            findings += await _database(database, settings)
     except NotReady as error:
         findings.append(Finding("database", "bad", str(error)))
     async with httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as http:
@@ -73,7 +74,7 @@ def _settings(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _database(database: Database) -> list[Finding]:
+async def _database(database: Database, settings: Settings) -> list[Finding]:
     try:
         async with database.engine.connect() as connection:
             number = int(await connection.scalar(text("SHOW server_version_num")) or 0)
@@ -86,11 +87,22 @@ async def _database(database: Database) -> list[Finding]:
         Finding("database", "bad" if old else "ok", f"Postgres {version}, {kind}{', 15 is needed' if old else ''}")
     ]
     current = await revision_of(database.engine)
-    if current == HEAD:
-        findings.append(Finding("schema", "ok", f"at {HEAD}"))
-    else:
-        findings.append(Finding("schema", "bad", f"at {current or 'nothing'}, not {HEAD}: run `upbridge migrate`"))
-    return findings
+    if current != HEAD:
+        wrong = f"at {current or 'nothing'}, not {HEAD}: run `upbridge migrate`"
+        return [*findings, Finding("schema", "bad", wrong)]
+    return [*findings, Finding("schema", "ok", f"at {HEAD}"), await _keys(database, Sealer(settings.keys()))]
+
+
+async def _keys(database: Database, sealer: Sealer) -> Finding:
+    """Whether the keys open what is stored: with a wrong one the service starts, and can do nothing."""
+    async with database.engine.connect() as connection:
+        sealed = [bytes(value) for value in await connection.scalars(text("SELECT value FROM secrets"))]
+    try:
+        for value in sealed:
+            sealer.open(value)
+    except BrokenSeal:
+        return Finding("encryption key", "bad", "none opens what is stored; see UPBRIDGE_ENCRYPTION_KEYS")
+    return Finding("encryption key", "ok", "opens what is stored" if sealed else "nothing is stored yet")
 
 
 async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clock) -> list[Finding]:
@@ -116,9 +128,11 @@ async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clo
 
 
 async def _reachable(http: httpx.AsyncClient, name: str, url: str) -> list[Finding]:
-    """Any answer at all proves the way there; nothing is asked that counts as a login."""
+    """Any answer proves the way there, a refusal too; nothing is asked that counts as a login."""
     try:
         answer = await http.get(url)
     except httpx.HTTPError as error:
         return [Finding(name, "bad", f"{url} does not answer: {type(error).__name__}")]
-    return [Finding(name, "ok", f"{url} answers ({answer.status_code})")]
+    if answer.is_server_error:
+        return [Finding(name, "warn", f"{url} answers, but with {answer.status_code}")]
+    return [Finding(name, "ok", f"{url} answers")]

@@ -77,14 +77,17 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str], empty: str) -> None:
-    """A table for people; *empty* is said where there is nothing."""
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str], empty: str, wrapped: Sequence[str] = ()
+) -> None:
+    """A table for people; *empty* is said where there is nothing. On a narrow terminal the columns *wrapped* give
+    way first: a number, a name or a moment that is broken in two can neither be read nor copied."""
     if not rows:
         out.print(empty)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=bool(wrapped) and column not in wrapped)
     for row in rows:
         table.add_row(*(cell(row.get(column)) for column in columns))
     out.print(table)
@@ -96,7 +99,7 @@ def cell(value: Any) -> str:
         case None:
             return "-"
         case datetime():
-            return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            return value.astimezone().strftime("%Y-%m-%d %H:%M")
         case bool():
             return "yes" if value else "no"
         case list() | tuple():

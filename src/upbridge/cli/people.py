@@ -1,11 +1,12 @@
 """`upbridge problems | changes | outbox`: what needs a person, and what waits."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy import text
 
-from upbridge.cli.common import Json, out, print_json, print_rows, with_service
+from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_service
 from upbridge.sync.cure import dismiss, retry
 from upbridge.sync.service import Service
 
@@ -46,7 +47,10 @@ def list_problems(name: ShopArgument = None, shop: OnlyShop = None, *, json: Jso
         print_json(rows)
     else:
         print_rows(
-            rows, columns=("id", "shop", "target", "kind", "entity", "message", "since"), empty="No open problems."
+            [{**row, "what": _what(row, "entity")} for row in rows],
+            columns=("id", "shop", "target", "what", "message", "since"),
+            wrapped=("message",),
+            empty="No open problems.",
         )
 
 
@@ -84,8 +88,9 @@ def list_changes(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json
         print_json(rows)
     else:
         print_rows(
-            rows,
-            columns=("shop", "source", "kind", "key", "origin", "attempts", "since", "due_at", "blocked"),
+            [{**row, "what": _what(row, "key"), "tries": row["attempts"], "waits for": _why(row)} for row in rows],
+            columns=("shop", "source", "what", "origin", "tries", "since", "waits for"),
+            wrapped=("what", "waits for"),
             empty="Nothing waits to be read.",
         )
 
@@ -111,10 +116,29 @@ def list_outbox(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json 
         print_json(rows)
     else:
         print_rows(
-            rows,
-            columns=("shop", "target", "kind", "key", "state", "reason", "attempts", "since", "blocked"),
+            [{**row, "what": _what(row, "key"), "tries": row["attempts"], "state": _state(row)} for row in rows],
+            columns=("shop", "target", "what", "tries", "since", "state"),
+            wrapped=("state",),
             empty="Nothing waits to be delivered.",
         )
+
+
+def _what(row: Mapping[str, Any], name: str) -> str:
+    return f"{row['kind']} {row[name]}"
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """Why its lane waits, else until when the change itself does."""
+    if row["blocked"] is None:
+        return cell(row["due_at"])
+    return f"{cell(row['blocked_until'])}: {row['blocked']}"
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    """What a document waits for: a person, its lane, or its turn."""
+    if row["reason"] is not None:
+        return f"{row['state']}: {row['reason']}"
+    return f"{row['state']}: {_why(row)}" if row["blocked"] is not None else str(row["state"])
 
 
 async def _select(service: Service, name: str | None, query: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from upbridge.care.erasure import erase_shop
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
-from upbridge.errors import BadRequest, Conflict
+from upbridge.errors import BadRequest, Conflict, LoginRefused
 from upbridge.inbox.addresses import UPHANCE_EVENT
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.rules import RULES, Rules, as_text
@@ -53,7 +53,8 @@ def list_shops(*, json: Json = False) -> None:
     ]
     print_rows(
         people,
-        columns=("key", "name", "state", "version", "connections", "installed_at", "id"),
+        columns=("key", "name", "state", "version", "connections", "installed_at"),
+        wrapped=("name", "connections"),
         empty="No shop has activated the add-on yet.",
     )
 
@@ -69,7 +70,7 @@ def show(shop: ShopName, *, json: Json = False) -> None:
     if json:
         print_json(value)
         return
-    for name in ("key", "name", "state", "reason", "token", "api_url", "version", "installed_at", "waiting"):
+    for name in ("key", "id", "token", "name", "state", "reason", "api_url", "version", "installed_at", "waiting"):
         if value[name] is not None:
             out.print(f"{name:14} {cell(value[name])}", highlight=False)
     out.print(f"{'uphance hook':14} {value['uphance_webhook_url']}")
@@ -200,9 +201,15 @@ def connect(
 
     async def work(service: Service) -> ConnectionRow:
         found = await service.shops.find(shop)
-        if system == "upp":
-            return await connect_upp(service, found, client_id=client_id or "", client_secret=secret)
-        return await connect_uphance(service, found, email=email or "", password=secret, organisation=organisation)
+        try:
+            if system == "upp":
+                return await connect_upp(service, found, client_id=client_id or "", client_secret=secret)
+            return await connect_uphance(
+                service, found, email=email or "", password=secret, organisation=organisation
+            )
+        except LoginRefused as error:
+            login = "client id and secret" if system == "upp" else "e-mail and password"
+            raise LoginRefused(f"{error}; nothing was stored: check {login}") from error
 
     row = with_service(work)
     if json:
@@ -272,7 +279,7 @@ def settings(
         for key, value in rules.as_text().items()
         if not texts or key in texts
     ]
-    print_rows(rows, columns=("setting", "value", ""), empty="")
+    print_rows(rows, columns=("setting", "value", ""), wrapped=("value",), empty="")
 
 
 @app.command()
@@ -350,7 +357,7 @@ async def _wait(service: Service, shop: Shop, purpose: RunPurpose, verb: str) ->
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=err,
-        transient=not err.is_terminal,
+        disable=not err.is_terminal,
     ) as progress:
         bars: dict[str, Any] = {}
         quiet_since: float | None = None

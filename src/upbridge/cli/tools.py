@@ -137,7 +137,7 @@ def upload(
         await client.send_cpa(service.connections.vault(found.id, "upp"), discriminator, days)
 
     with_service(work)
-    out.print(f"{len(days)} days were accepted by Upp.ai.")
+    out.print(f"{len(days)} {'day was' if len(days) == 1 else 'days were'} accepted by Upp.ai.")
 
 
 @keys_app.command("rotate")

@@ -264,7 +264,9 @@ class _Demo:
         self.sizes = (len(origin.products), len(origin.orders))
         expected = self._expected(origin)
         columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(
+            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
+        ) as progress:
             tasks = {name: progress.add_task(name, total=total) for name, total in expected.items()}
 
             def watch() -> None:

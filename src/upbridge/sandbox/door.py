@@ -64,6 +64,7 @@ class Call:
 
 
 FIRST_REDIRECT = 300
+WRONG_METHOD = 405
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
 
@@ -96,7 +97,27 @@ class Routes:
                 call.operation = operation
                 call.params = {key: unquote(value) for key, value in match.groupdict().items()}
                 return handler
-        return 405 if seen else 404
+        return WRONG_METHOD if seen else 404
+
+
+def published_only(system: str, routes: Routes, ledger: Ledger) -> Handler:
+    """A handler for *routes* that notes every call of something else. The root is free: no rule of a vendor
+    forbids to look whether a server is there."""
+
+    async def handle(call: Call) -> Response:
+        found = routes.find(call, call.path)
+        if not isinstance(found, int):
+            return await found(call)
+        if call.path != "/":
+            ledger.violation(system, "wrong-method" if found == WRONG_METHOD else "unknown-endpoint", call.line)
+        return answer({"error": "not found"}, found)
+
+    return handle
+
+
+def too_many(_call: Call, seconds: int) -> Response:
+    """429 as most servers give it."""
+    return answer({"error": "too many requests"}, 429, {"Retry-After": str(seconds)})
 
 
 class Door:

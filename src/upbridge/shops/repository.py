@@ -75,7 +75,11 @@ class Shops:
         try:
             return await self._one("id = :value", UUID(name))
         except (ValueError, NotFound):
+            pass
+        try:
             return await self._one("token = :value OR key = :value", name)
+        except NotFound as error:
+            raise NotFound(f"{error}; `upbridge shops list` shows them all") from None
 
     async def all(self) -> list[Shop]:
         """Every shop, oldest first."""

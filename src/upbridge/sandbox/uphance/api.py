@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from starlette.responses import Response
 
-from upbridge.sandbox.door import Call, Door, Json, Routes, answer
+from upbridge.sandbox.door import Call, Door, Json, Routes, answer, published_only, too_many
 from upbridge.sandbox.uphance.company import Organisation, Token
 from upbridge.sandbox.uphance.customers import accept_customer
 from upbridge.sandbox.uphance.sales import NotAcceptable, UnknownField, accept_order
@@ -384,22 +384,12 @@ def uphance_api(world: World) -> Door:
     ):
         routes.add(method, template, api.inside(handler))
 
-    async def handle(call: Call) -> Response:
-        handler = routes.find(call, call.path)
-        if isinstance(handler, int):
-            world.ledger.violation("uphance", "unknown-endpoint", call.line)
-            return answer({"error": "not found"}, handler)
-        return await handler(call)
-
-    def busy(_call: Call, seconds: int) -> Response:
-        return answer({"error": "too many requests"}, 429, {"Retry-After": str(seconds)})
-
     return Door(
         "uphance",
-        handle,
+        published_only("uphance", routes, world.ledger),
         ledger=world.ledger,
         faults=world.faults["uphance"],
         dice=world.dice,
         caller=lambda call: call.headers.get("authorization", ""),
-        busy=busy,
+        busy=too_many,
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from upbridge.sandbox.door import Call, Door, Json, Routes, answer
+from upbridge.sandbox.door import Call, Door, Json, Routes, answer, published_only, too_many
 from upbridge.sandbox.upp.tenant import Tenant
 from upbridge.sandbox.world import World
 
@@ -236,22 +236,12 @@ def upp_api(world: World) -> Door:
     routes.add("GET", "/orders", upp.sent_orders)
     routes.add("POST", "/cpa", upp.cpa)
 
-    async def handle(call: Call) -> Response:
-        handler = routes.find(call, call.path)
-        if isinstance(handler, int):
-            world.ledger.violation("upp", "unknown-endpoint", call.line)
-            return answer({"error": "not found"}, handler)
-        return await handler(call)
-
-    def busy(_call: Call, seconds: int) -> Response:
-        return answer({"error": "too many requests"}, 429, {"Retry-After": str(seconds)})
-
     return Door(
         "upp",
-        handle,
+        published_only("upp", routes, world.ledger),
         ledger=world.ledger,
         faults=world.faults["upp"],
         dice=world.dice,
         caller=lambda call: call.client,
-        busy=busy,
+        busy=too_many,
     )
