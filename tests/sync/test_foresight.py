@@ -82,3 +82,12 @@ async def test_the_calls_are_those_of_the_known_pages(machine: Engine) -> None:
 async def test_a_wrong_text_is_refused(machine: Engine) -> None:
     with pytest.raises(BadRequest):
         await foresee(machine.service, await machine.shop(), {"stock.safety": "many"})
+
+
+async def test_parameters_cost_a_call_more_for_each_page_of_products(machine: Engine) -> None:
+    machine.upgates.sell(*range(1, 131))
+    await connected(machine)
+
+    foreseen = await foresee(machine.service, await machine.shop(), {"upp.variant_titles": "true"})
+
+    assert foreseen == Foreseen(reread=("product",), calls=2 + 2)

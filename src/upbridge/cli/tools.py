@@ -12,6 +12,7 @@ from upbridge.care.rotation import rotate_all
 from upbridge.cli.budget import plan_json, plan_lines
 from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
 from upbridge.cli.signed import explain_call, read_call
+from upbridge.cli.trial import try_uphance
 from upbridge.cli.usage import USAGE_COLUMNS, usage_json, usage_line, usage_rows
 from upbridge.errors import Conflict
 from upbridge.lifecycle.signature import Endpoint
@@ -39,13 +40,23 @@ def doctor(
         typer.Option(metavar="FILE|-", allow_dash=True, help="Explain the signature of this signed call (JSON)."),
     ] = None,
     endpoint: Annotated[Endpoint | None, typer.Option(help="Which endpoint the call was for.")] = None,
+    uphance: Annotated[
+        str | None, typer.Option(metavar="SHOP", help="Try what Uphance leaves open in this shop's organisation.")
+    ] = None,
     *,
+    yes: Annotated[bool, typer.Option("--yes", help="With --uphance: make it without asking.")] = False,
     json: Json = False,
 ) -> None:
     """Settings, database, schema, signature key, remote systems, clock: a line each; exit 1 if one is bad.
 
     With --call: the exact string that Upgates signed, secrets masked, and what differs; exit 1 if it is refused.
+
+    With --uphance: how its lists behave, then, if you agree, a customer, a product and a draft order marked
+    UPBRIDGE-TEST are made and read back, with what the server said; exit 1 if one was refused.
     """
+    if uphance is not None:
+        try_uphance(uphance, yes=yes, json=json)
+        return
     settings = load_settings()
     configure_logging(log_format(settings), level=50)
     if call is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from upbridge.shops.rules import Rules
 from upbridge.sync.changes import Kind
 
 
@@ -36,6 +37,12 @@ ENTITY: dict[Kind, str] = {
 
 #: The setting with which a target needs the parameters of variants, which are read by a call of their own.
 PARAMETERS: dict[str, str] = {"upp": "upp.variant_titles", "uphance": "uphance.create_products"}
+
+
+def shows_parameters(rules: Rules, connected: Collection[str]) -> bool:
+    """Whether any connected target needs them."""
+    return any(rules.yes(PARAMETERS[system]) for system in connected if system in PARAMETERS)
+
 
 #: The kind of change that reads one page of a list of such entities.
 PAGES: dict[str, Kind] = {"order": Kind.ORDERS_PAGE, "product": Kind.PRODUCTS_PAGE}

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.rules import RULES, Rules, change
 from upbridge.shops.shop import Shop
+from upbridge.sync.flows import shows_parameters
 from upbridge.sync.imports import orders_since
 from upbridge.sync.returns.numbers import GUARD
 from upbridge.sync.service import Service
@@ -59,10 +60,12 @@ async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> For
             {"id": shop.id, "since": since},
         )
         known = {row.kind: int(row.number) for row in counted}
+    # Colour and size are a call of their own for each page of products.
+    times = {"product": 2 if shows_parameters(after, rows) else 1}
     return Foreseen(
         tried=int(tried or 0),
         reread=lists,
-        calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) for kind in lists),
+        calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
         compared="upgates" in targets,
     )
 

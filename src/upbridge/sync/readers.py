@@ -17,7 +17,7 @@ from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, Shop, ShopState
 from upbridge.sync import changes, outbox, returns
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.connect import leave
-from upbridge.sync.flows import PARAMETERS, SERVICES
+from upbridge.sync.flows import SERVICES, shows_parameters
 from upbridge.sync.imports import start_imports
 from upbridge.sync.returns.shipments import read_shipments
 from upbridge.sync.returns.stock import read_stock
@@ -85,8 +85,7 @@ async def _with_parameters(
     """The same products with colour, size and the like of their variants: one call more, and only where a target
     of the shop shows them."""
     ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
-    connected = await service.connected(shop)
-    if not ids or not any(shop.rules.yes(PARAMETERS[system]) for system in connected.keys() & PARAMETERS.keys()):
+    if not ids or not shows_parameters(shop.rules, await service.connected(shop)):
         return page
     language = shop.rules.text("upp.language") or Facts.model_validate(shop.facts or {}).default_language
     found = await client.product_parameters(ids, language=language, purpose=purpose)
