@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 KEEP = timedelta(minutes=10)
 #: From this age on the key is renewed while it is still good.
 RENEW = KEEP / 2
-#: A signature that does not fit is worth a fresh look at the key this often.
+#: A signature that does not fit is worth a fresh look at the key this often; so is a key that is to be renewed.
 LOOK_AGAIN = timedelta(minutes=1)
 #: The longest that a caller waits for the key host.
 DEADLINE_SECONDS = 1.5
@@ -47,6 +47,9 @@ class SignatureKeys:
         self._deadline = deadline
         self._keys: list[_Key] = []
         self._asked_at: datetime | None = None
+        self._looked_at: datetime | None = None
+        """When a signature that did not fit had the key fetched: other fetches do not use up that look, or a change
+        of the key right after one of them would go unnoticed for a minute."""
         self._asking: asyncio.Task[None] | None = None
 
     async def current(self) -> list[bytes]:
@@ -58,7 +61,7 @@ class SignatureKeys:
         if not keys:
             await self._ask()
             keys = self._fresh()
-        elif self._keys[0].served_at <= self._clock() - RENEW and self._may_look_again():
+        elif self._keys[0].served_at <= self._clock() - RENEW and self._long_ago(self._asked_at):
             self._begin()
         if not keys:
             raise NotReady("the signature key cannot be had from its address")
@@ -66,7 +69,10 @@ class SignatureKeys:
 
     async def unseen(self, tried: list[bytes]) -> list[bytes]:
         """Keys that are not among *tried*: looks at the address again, but not more than once a minute."""
-        if self._asking is not None or self._may_look_again():
+        if self._long_ago(self._looked_at):
+            self._looked_at = self._clock()
+            await self._ask()
+        elif self._asking is not None:
             await self._ask()
         return [pem for pem in self._fresh() if pem not in tried]
 
@@ -75,8 +81,8 @@ class SignatureKeys:
         self._keys = [key for key in self._keys if key.served_at > oldest]
         return [key.pem for key in self._keys]
 
-    def _may_look_again(self) -> bool:
-        return self._asked_at is None or self._clock() - self._asked_at >= LOOK_AGAIN
+    def _long_ago(self, moment: datetime | None) -> bool:
+        return moment is None or self._clock() - moment >= LOOK_AGAIN
 
     async def _ask(self) -> None:
         """Fetch the key, one fetch at a time for all callers; nobody waits longer than the deadline."""
