@@ -21,11 +21,13 @@ from tests.sync.dying import service_on
 from tests.sync.making import FACTS, Said, Target, Upgates, Watch, Woken, accept, delivered
 from tests.systems.upp.making import make_product, make_variant
 from upbridge import jobs
+from upbridge.budget.windows import Purpose
 from upbridge.db import Database
 from upbridge.errors import NotReady
 from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
 from upbridge.kit.clock import utc_now
 from upbridge.schema import ShopId
+from upbridge.shops.shop import ShopState
 from upbridge.sync import lanes
 from upbridge.sync.changes import Kind
 from upbridge.sync.lanes import Lane
@@ -262,6 +264,18 @@ async def test_the_sweep_leaves_alone_what_waits_for_later(machine: Engine) -> N
         machine.db, Lane(machine.shop_id, "push:upp"), reason="no answer", now=machine.service.clock()
     )
 
+    assert await sweep_once(machine.service) == 0
+
+
+async def test_the_question_about_a_deactivation_waits_for_no_budget_of_an_import(machine: Engine) -> None:
+    lane = Lane(machine.shop_id, "pull:upgates")
+    await lanes.block(machine.db, lane, reason="no budget", now=machine.service.clock(), priority=Purpose.IMPORT)
+    await machine.service.shops.move(machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE])
+    await machine.hint(Kind.PROBE, "probe")
+
+    assert await sweep_once(machine.service) == 1
+    await lanes.block(machine.db, lane, reason="no answer", now=machine.service.clock())
+    await machine.run("DELETE FROM procrastinate_jobs")
     assert await sweep_once(machine.service) == 0
 
 

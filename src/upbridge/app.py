@@ -62,6 +62,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the caller names
     )
     app.include_router(inbox_endpoints.router)  # first: routes are tried in this order
     app.include_router(health.router)
@@ -172,7 +173,9 @@ async def _malformed(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _answer(error.status_code, "http", str(error.detail))
+    answer = _answer(error.status_code, "http", str(error.detail))
+    answer.headers.update(error.headers or {})  # what is allowed here, where the method is not
+    return answer
 
 
 async def _database(_request: Request, error: Exception) -> JSONResponse:

@@ -26,7 +26,8 @@ def migrate(conninfo: str) -> str:
     try:
         command.upgrade(alembic_config(conninfo), "head")
     except OperationalError as error:
-        raise NotReady(f"the database cannot be reached: {error.orig}") from error
+        said = " ".join(str(error.orig).split())  # the driver speaks in several lines
+        raise NotReady(f"the database cannot be reached: {said}") from error
     return HEAD
 
 

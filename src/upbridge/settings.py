@@ -6,6 +6,7 @@ A wrong or missing value ends the start with one line per variable (`BadSettings
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -16,11 +17,18 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from upbridge.errors import BadSettings
 
 PREFIX = "UPBRIDGE_"
 DEFAULT_PORT = 8000
+
+#: A hundred years: whoever wants a thing never to happen may say so, and a moment can still be computed with it.
+_LONGEST_HOURS = 876_600
+_LONGEST_SECONDS = _LONGEST_HOURS * 3600
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.IGNORECASE)
 
 #: An example for each variable that has a shape to get wrong; shown beside the complaint.
 EXAMPLES: Mapping[str, str] = {
@@ -71,15 +79,15 @@ class Settings(BaseSettings):
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     signature_token: SecretStr | None = None
     signature_key_url: str = "https://files.upgates.com/addons/signature/api.signature.pub.key"
-    signature_max_age: int = Field(default=900, ge=1)
+    signature_max_age: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
     upgates_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.upgates.com",)
     upp_url: str = "https://svc.upp.ai"
     uphance_url: str = "https://api.uphance.com"
     frame_ancestors: Annotated[tuple[str, ...], NoDecode] = ("https://*.upgates.com",)
     allow_insecure: bool = False
-    coalesce_seconds: float = Field(default=10, ge=0)
-    stock_poll_seconds: float = Field(default=900, gt=0)
-    reconcile_hours: float = Field(default=24, gt=0)
+    coalesce_seconds: float = Field(default=10, ge=0, le=_LONGEST_SECONDS)
+    stock_poll_seconds: float = Field(default=900, gt=0, le=_LONGEST_SECONDS)
+    reconcile_hours: float = Field(default=24, gt=0, le=_LONGEST_HOURS)
     metrics_token: SecretStr | None = None
     support_email: str | None = None
     support_phone: str | None = None
@@ -105,11 +113,27 @@ class Settings(BaseSettings):
     def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and urlsplit(url.get_secret_value()).scheme not in {"postgresql", "postgres"}:
             raise ValueError("only postgresql:// is supported")
+        try:
+            make_url(url.get_secret_value() if url is not None else "postgresql://")
+        except (ArgumentError, ValueError):
+            raise ValueError("not the address of a database") from None
         return url
+
+    @field_validator("upgates_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        if not hosts:
+            raise ValueError("names no host: no shop could activate the add-on")
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is neither a host name nor *. and one")
+        return hosts
 
     @field_validator("frame_ancestors")
     @classmethod
     def _frame_sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        if not sources:
+            raise ValueError("names nobody: the pages could not be opened in the admin")
         for source in sources:
             if any(character in source for character in "; \t\r\n"):
                 raise ValueError(f"{source!r} is not one CSP source")
@@ -122,6 +146,10 @@ class Settings(BaseSettings):
             for name in ("public_url", "signature_key_url", "upp_url", "uphance_url")
             if (wrong := self._wrong_with(getattr(self, name)))
         ]
+        if self.public_url is not None and not self._wrong_with(self.public_url):
+            parts = urlsplit(self.public_url)
+            if parts.path not in {"", "/"} or parts.query or parts.fragment:
+                complaints.append("public_url: must end after the host: paths are added to it")
         if self.database_url is not None and not self.encryption_keys:
             complaints.append("encryption_keys: required with UPBRIDGE_DATABASE_URL")
         if self.database_url is not None and self.public_url is None:

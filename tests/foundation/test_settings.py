@@ -22,7 +22,13 @@ GIVEN = {
 }
 
 WRONG = {
-    "DATABASE_URL": ["mysql://db/x", "upbridge", "postgresql+psycopg://db/x", "postgresql://[::1/x"],
+    "DATABASE_URL": [
+        "mysql://db/x",
+        "upbridge",
+        "postgresql+psycopg://db/x",
+        "postgresql://[::1/x",
+        "postgresql://db:port/x",
+    ],
     "ENCRYPTION_KEYS": ["short", f"{KEY},short", "ž" * 44],
     "PUBLIC_URL": [
         "upbridge.example",
@@ -33,16 +39,19 @@ WRONG = {
         "https://[upbridge.example",
         "https://upbridge.example:port",
         "https://upbridge.example:99999",
+        "https://upbridge.example/addon",
+        "https://upbridge.example?shop=1",
     ],
     "SIGNATURE_KEY_URL": ["http://files.upgates.com/key", "key.pem"],
-    "SIGNATURE_MAX_AGE": ["0", "-1", "soon", "1.5"],
+    "SIGNATURE_MAX_AGE": ["0", "-1", "soon", "1.5", "9" * 20],
+    "UPGATES_HOSTS": [",", "*", "https://*.upgates.com", "shop.upgates.com:443", "a b", "shop.*.com"],
     "UPP_URL": ["svc.upp.ai", "http://svc.upp.ai"],
     "UPHANCE_URL": ["//api.uphance.com"],
-    "FRAME_ANCESTORS": ["https://*.upgates.com; script-src *", "a b"],
+    "FRAME_ANCESTORS": ["https://*.upgates.com; script-src *", "a b", ","],
     "ALLOW_INSECURE": ["perhaps"],
-    "COALESCE_SECONDS": ["-1", "soon"],
-    "STOCK_POLL_SECONDS": ["0"],
-    "RECONCILE_HOURS": ["0", "daily"],
+    "COALESCE_SECONDS": ["-1", "soon", "inf", "nan"],
+    "STOCK_POLL_SECONDS": ["0", "1e300"],
+    "RECONCILE_HOURS": ["0", "daily", "inf"],
     "LOG_FORMAT": ["xml", "JSON "],
 }
 

@@ -127,6 +127,25 @@ class TestInstall:
         assert words["de"] == words["en"]
         assert await rows("shops") == await rows("signatures") == []
 
+    @pytest.mark.parametrize(
+        "address",
+        [
+            pytest.param("https://shop.upgates.com:8443/api/v2", id="a port of its own"),
+            pytest.param("https://user:word@shop.upgates.com/api/v2", id="credentials"),
+            pytest.param("https://127.0.0.1/api/v2", id="this machine"),
+            pytest.param("shop.upgates.com", id="no address"),
+            pytest.param("https://" + "a" * 5000 + ".upgates.com/api/v2", id="endless"),
+        ],
+    )
+    @pytest.mark.rule("R12")
+    async def test_that_is_genuine_is_answered_200_whatever_its_address(
+        self, call: Call, upgates: Upgates, rows: Rows, address: str
+    ) -> None:
+        response = await call("install", upgates.install(apiUrl=address))
+
+        assert (response.status_code, response.json()["error"]) == (200, True)
+        assert await rows("shops") == await rows("signatures") == []
+
     @pytest.mark.rule("R11", "R12")
     async def test_while_the_key_cannot_be_had_asks_to_try_again_and_stores_nothing(
         self, call: Call, upgates: Upgates, rows: Rows, outside: Outside

@@ -270,6 +270,24 @@ class TestTheWindow:
     @pytest.mark.parametrize(
         "time",
         [
+            "2026-11-24T12:00:00Z",
+            "2026-11-24t12:00:00z",
+            "2026-11-24 13:00:00+01:00",
+            "2026-11-24T13:00:00+0100",
+            "2026-11-24T13:00:00+01",
+            "2026-11-24T13:00:00",
+            "2026-11-24T12:00Z",
+            "20261124T120000Z",
+            "2026-11-24T12:00:00.000Z",
+            "2026-11-24T12:00:00,000000000Z",
+        ],
+    )
+    def test_reads_every_spelling_of_a_moment(self, time: str) -> None:
+        assert moment(time, now=NOON) == datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        "time",
+        [
             pytest.param("", id="empty"),
             pytest.param("now", id="a word"),
             pytest.param("1795345200", id="seconds"),

@@ -111,6 +111,14 @@ class TestEntering:
 
         assert page.status_code in {404, 410}
 
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+    async def test_where_there_is_no_page_a_page_says_so(self, browser: httpx.AsyncClient, method: str) -> None:
+        page = await browser.request(method, "/ui/nowhere")
+
+        assert page.status_code == 404
+        assert page.headers["content-type"].startswith("text/html")
+        assert "content-security-policy" in page.headers
+
     async def test_an_expired_session_says_how_to_go_on_and_its_polling_ends(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, watch: Watch
     ) -> None:

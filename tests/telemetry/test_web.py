@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.inbox.conftest import Door, MakeClient
 from tests.sync.conftest import settings
-from upbridge import __version__
+from upbridge import __version__, health
 from upbridge.db import Database, sqlalchemy_url
 from upbridge.schema import HEAD
 
@@ -69,6 +69,24 @@ async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -
     assert "hush" not in ready.text
 
 
+async def test_a_database_that_does_not_answer_is_none(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    door.app.state.settings = settings(allow_insecure=True)
+    async with door.engine.begin() as other:
+        await other.execute(text("LOCK TABLE alembic_version, shops IN ACCESS EXCLUSIVE MODE"))
+        ready, metrics = await get(door, "/readyz"), await get(door, "/metrics")
+
+    assert (ready.status_code, metrics.status_code) == (503, 503)
+    assert metrics.json()["error"] == "not_ready"
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz"])
+async def test_a_load_balancer_may_ask_without_wanting_the_body(door: Door, path: str) -> None:
+    response = await door.client.head(path)
+
+    assert (response.status_code, response.content) == (200, b"")
+
+
 # --- metrics ------------------------------------------------------------------------------------------------
 
 
@@ -81,7 +99,15 @@ async def test_there_are_no_metrics_where_no_token_was_set(door: Door) -> None:
 
 @pytest.mark.parametrize(
     ("header", "status"),
-    [(None, 401), ("Bearer wrong", 401), ("Bearer ", 401), ("Basic hush", 401), ("Bearer hush", 200)],
+    [
+        (None, 401),
+        ("Bearer wrong", 401),
+        ("Bearer ", 401),
+        ("Basic hush", 401),
+        ("hush", 401),
+        ("Bearer hush", 200),
+        ("bearer hush", 200),
+    ],
 )
 async def test_metrics_are_for_those_who_hold_the_token(door: Door, header: str | None, status: int) -> None:
     door.app.state.settings = settings(metrics_token=SecretStr("hush"))
@@ -89,6 +115,7 @@ async def test_metrics_are_for_those_who_hold_the_token(door: Door, header: str 
     response = await get(door, "/metrics", **({} if header is None else {"Authorization": header}))
 
     assert response.status_code == status
+    assert response.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
     assert "hush" not in response.text
 
 
@@ -143,6 +170,21 @@ async def test_whatever_comes_in_the_answer_is_proper(
 
     response = await door.client.request(method, path, content=body, headers={"Content-Type": "application/json"})
 
+    proper(response)
+
+
+async def test_a_method_that_is_not_allowed_is_told_which_are(door: Door) -> None:
+    response = await door.client.put("/addon/install")
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    proper(response)
+
+
+async def test_an_address_is_exact_and_leads_nowhere_else(door: Door) -> None:
+    response = await door.client.get("/livez/", headers={"Host": "elsewhere.example"})
+
+    assert response.status_code == 404
+    assert "location" not in response.headers
     proper(response)
 
 

@@ -48,7 +48,7 @@ class SignatureKeys:
         self._keys: list[_Key] = []
         self._asked_at: datetime | None = None
         self._looked_at: datetime | None = None
-        """When a signature that did not fit had the key fetched: other fetches do not use up that look, or a change
+        """When a signature that did not fit had the key fetched. Other fetches do not use up that look: a change
         of the key right after one of them would go unnoticed for a minute."""
         self._asking: asyncio.Task[None] | None = None
 

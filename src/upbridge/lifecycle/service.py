@@ -4,11 +4,10 @@ Nothing here calls a shop's API: an installation is answered within five seconds
 (R11), at most 1.5 s for the key and 2.5 s for the database.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.errors import BadRequest, BadSignature, NotFound, NotReady
 from upbridge.kit.clock import Clock
+from upbridge.kit.patience import within
 from upbridge.lifecycle.keys import SignatureKeys
 from upbridge.lifecycle.repository import remember
 from upbridge.lifecycle.signature import Endpoint, SignedCall, claim
@@ -29,6 +29,8 @@ from upbridge.systems.upgates.hosts import HostPolicy
 from upbridge.texts import Texts
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 STORE_SECONDS = 2.5
 _LANE = "pull:upgates"
@@ -104,7 +106,7 @@ class LifecycleService:
         with _logged(Endpoint.INSTALL, body):
             try:
                 call = await self._authentic(Endpoint.INSTALL, body)
-                return await self._install(call, texts)
+                return await _in_time(self._install(call, texts))
             except NotReady as error:
                 log.warning("install_not_possible_now", reason=str(error))
                 return Answer(error=True, message=texts.get("error.try_again"))
@@ -116,15 +118,7 @@ class LifecycleService:
         """
         self._need_token()
         with _logged(Endpoint.OPEN, body):
-            call = await self._authentic(Endpoint.OPEN, body)
-            async with _in_time():
-                shop = await self._known(call)
-                language = Texts(call.language).language if call.language else shop.language
-                if language != shop.language:
-                    await self.shops.set_language(shop.id, language)
-                async with self.engine.begin() as connection:
-                    await remember(connection, call, now=self.clock())
-                return await self.open_door(shop.id, language)
+            return await _in_time(self._open(await self._authentic(Endpoint.OPEN, body)))
 
     async def uninstall(self, body: Mapping[str, Any]) -> Answer:
         """Stop the shop at once and have one question asked that confirms it (R28-R30).
@@ -136,9 +130,7 @@ class LifecycleService:
         texts = Texts(_language(body))
         with _logged(Endpoint.UNINSTALL, body):
             try:
-                call = await self._authentic(Endpoint.UNINSTALL, body)
-                async with _in_time():
-                    await self._uninstall(call)
+                await _in_time(self._uninstall(await self._authentic(Endpoint.UNINSTALL, body)))
             except NotFound:
                 log.info("uninstall_of_unknown_shop")
             except NotReady as error:
@@ -158,8 +150,7 @@ class LifecycleService:
             try:
                 call = await self._authentic(Endpoint.VERSION, body)
                 log.info("version_call", signed_access=call.access is not None, fields=field_names(body))
-                async with _in_time():
-                    return await self._version(call, texts)
+                return await _in_time(self._version(call, texts))
             except NotFound:
                 log.info("version_of_unknown_shop")
             except NotReady as error:
@@ -200,15 +191,12 @@ class LifecycleService:
 
     async def _install(self, call: SignedCall, texts: Texts) -> Answer:
         try:
-            async with _in_time():
-                async with self.engine.begin() as connection:
-                    shop, arrival = await self._admit(
-                        connection, call, version=call.version, language=texts.language
-                    )
-                    await self._read_again(connection, shop)
-                await self.wake(shop.id, _LANE)
+            async with self.engine.begin() as connection:
+                shop, arrival = await self._admit(connection, call, version=call.version, language=texts.language)
+                await self._read_again(connection, shop)
         except BadRequest as error:
             return _foreign(call, error, texts)
+        await self.wake(shop.id, _LANE)
         log.info("shop_installed", shop_id=str(shop.id), arrival=arrival)
         return Answer()
 
@@ -241,6 +229,15 @@ class LifecycleService:
         # A question about the old credentials, answered with the new ones, could end what has just begun.
         await forget(connection, shop.id, "upgates", Kind.PROBE)
         return shop, arrival
+
+    async def _open(self, call: SignedCall) -> str:
+        shop = await self._known(call)
+        language = Texts(call.language).language if call.language else shop.language
+        if language != shop.language:
+            await self.shops.set_language(shop.id, language)
+        async with self.engine.begin() as connection:
+            await remember(connection, call, now=self.clock())
+        return await self.open_door(shop.id, language)
 
     async def _uninstall(self, call: SignedCall) -> None:
         shop = await self._known(call)
@@ -327,11 +324,9 @@ def _logged(endpoint: Endpoint, body: Mapping[str, Any]) -> Iterator[None]:
         raise
 
 
-@asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
+async def _in_time(work: Coroutine[Any, Any, T]) -> T:
     """A database that is away or stuck is `NotReady`, soon enough for an answer within five seconds."""
     try:
-        async with asyncio.timeout(STORE_SECONDS):
-            yield
+        return await within(STORE_SECONDS, work)
     except (TimeoutError, PoolTimeout, OperationalError, InterfaceError) as error:
         raise NotReady(f"the database does not answer: {type(error).__name__}") from error

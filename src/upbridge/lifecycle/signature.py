@@ -30,12 +30,16 @@ from upbridge.kit.sealed import digest
 
 #: How far a signed `time` may lie in the future (contract, section 2).
 MAX_AHEAD = timedelta(seconds=86_400)
-#: No published value comes near this; a longer one would not fit an index of the database either.
-MAX_VALUE = 500
+#: No published value comes near this. The token has to fit an index of the database; an address that is too long
+#: was signed all the same, and is refused as an address.
+MAX_TOKEN = 500
 _MAX_INTEGER = 2**31 - 1
 _INTEGER = re.compile(r"\d{1,10}", re.ASCII)
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?P<offset>Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_TIME = re.compile(
+    r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:[.,]\d{1,9})?)?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 Values: TypeAlias = tuple[str, ...]
 PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -151,6 +155,8 @@ def claim(
     if not signature_token:
         raise BadSignature("there is no signature token: an empty one is a key that anybody can sign with")
     values = {name: call[name] for name in LONG if _signable(call.get(name))}
+    if len(values.get("token", "")) > MAX_TOKEN:
+        raise BadSignature("the token is longer than any that Upgates gives")
     orders = [order for order in ORDERS[endpoint] if all(name in values for name in order)]
     if not orders:
         raise BadSignature("a signed value is missing or cannot be what Upgates signs")
@@ -171,7 +177,8 @@ def claim(
 
 
 def moment(text: str, *, now: datetime) -> datetime:
-    """*text* as a moment in UTC: ISO 8601 with `+01:00`, `+0100`, `Z`, or no offset, which is Europe/Prague.
+    """*text* as a moment in UTC: ISO 8601 (day and time of day, in any of its spellings) with `+01:00`, `+0100`,
+    `Z`, or no offset, which is Europe/Prague.
 
     In the hour that autumn has twice the reading nearer to *now* is taken. Raises `BadSignature`.
     """
@@ -179,7 +186,7 @@ def moment(text: str, *, now: datetime) -> datetime:
     if match is None:
         raise BadSignature("the signed time is not ISO 8601")
     try:
-        parsed = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text.upper())
         if match["offset"]:
             return parsed.astimezone(UTC)
         readings = [parsed.replace(tzinfo=PRAGUE, fold=fold).astimezone(UTC) for fold in (0, 1)]
@@ -217,7 +224,7 @@ def _signable(value: Any) -> bool:
     characters (no published value has one, and Postgres takes no NUL) and without lone surrogates."""
     return (
         isinstance(value, str)
-        and 0 < len(value) <= MAX_VALUE
+        and value != ""
         and ";" not in value
         and not any(character < " " or "\x7f" <= character <= "\x9f" for character in value)
         and not any("\ud800" <= character <= "\udfff" for character in value)

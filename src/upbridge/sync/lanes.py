@@ -181,9 +181,9 @@ _DUE = text(
         s.state = 'active' AND EXISTS (
           SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = one.source AND c.due_at <= :now
             AND c.priority < COALESCE(l.priority, :everything))
-        OR s.state IN ('suspended', 'uninstalling') AND one.source = 'upgates' AND l.lane IS NULL AND EXISTS (
+        OR s.state IN ('suspended', 'uninstalling') AND one.source = 'upgates' AND EXISTS (
           SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = one.source AND c.kind = 'probe'
-            AND c.due_at <= :now)
+            AND c.due_at <= :now AND c.priority < COALESCE(l.priority, :everything))
       )
     UNION ALL
     SELECT c.shop_id, 'push:' || c.system
