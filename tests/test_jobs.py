@@ -270,7 +270,9 @@ async def test_the_sweep_leaves_alone_what_waits_for_later(machine: Engine) -> N
 async def test_the_question_about_a_deactivation_waits_for_no_budget_of_an_import(machine: Engine) -> None:
     lane = Lane(machine.shop_id, "pull:upgates")
     await lanes.block(machine.db, lane, reason="no budget", now=machine.service.clock(), priority=Purpose.IMPORT)
-    await machine.service.shops.move(machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE])
+    await machine.service.shops.move(
+        machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE], now=machine.service.clock()
+    )
     await machine.hint(Kind.PROBE, "probe")
 
     assert await sweep_once(machine.service) == 1
