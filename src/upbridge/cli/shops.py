@@ -191,10 +191,10 @@ def connect(
     """
     if system == "upp":
         if not client_id:
-            raise typer.BadParameter("--client-id is needed", param_hint="--client-id")
+            raise typer.BadParameter("needed for upp, the client id of the tenant", param_hint="--client-id")
     elif system == "uphance":
         if not email:
-            raise typer.BadParameter("--email is needed", param_hint="--email")
+            raise typer.BadParameter("needed for uphance, the e-mail of its user", param_hint="--email")
     else:
         raise typer.BadParameter("upp or uphance", param_hint="SYSTEM")
     secret = _secret("client secret" if system == "upp" else "password")

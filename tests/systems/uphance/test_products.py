@@ -264,6 +264,7 @@ class TestWhatIsMade:
         assert isinstance(outcome, Delivered)
         [after] = room.organisation.products.values()
         assert (after["id"], after["name"]) == (before["id"], before["name"])
+        assert (before["sizing_system"], after["sizing_system"]) == ("M,L", "M,L,XL")
         assert room.there()["TRIKO"] == {
             ("Červená", "M"): "T-1",
             ("Červená", "L"): "T-2",

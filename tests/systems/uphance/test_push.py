@@ -268,6 +268,14 @@ class TestAfterSending:
         }
         assert len(world.uphance.calls) == before
 
+    async def test_what_they_have_already_is_no_change_and_costs_no_call(self, world: World) -> None:
+        await world.deliver_one(order())
+        before, calls = dict(world.links.rows), len(world.uphance.calls)
+
+        assert isinstance(await world.deliver_one(order()), Delivered)
+        assert world.links.rows == before
+        assert len(world.uphance.calls) == calls
+
     @pytest.mark.situation("cancel.after")
     async def test_a_cancelled_order_is_to_be_cancelled_by_staff(self, world: World) -> None:
         await world.deliver_one(order())

@@ -298,6 +298,7 @@ class UphanceApi:
                 there = {**row, "id": self.uphance.next_id(), "skus": []}
                 product["variations"].append(there)
             there["skus"] += [self._new_sku(sku, there) for sku in row.get("skus") or [] if not sku.get("id")]
+        product["sizing_system"] = body.get("sizing_system") or product.get("sizing_system")
         organisation.index_anew()
         return answer({"product": product})
 

@@ -178,7 +178,7 @@ class _Work:
         """What comes of one order; None is an order that is gone from the shop."""
         link = document.link
         if link is not None and link.state == DELIVERED:
-            return self._changed(link, order)
+            return _same(document, link) or self._changed(link, order)
         reference = order_reference(self.front.connection.shop_key, document.key)
         former = await self.maker.look(ORDERS, link, reference)
         if isinstance(former, InDoubt):
@@ -287,6 +287,14 @@ class _Work:
         if document.attempts >= _ENOUGH:  # the variant is gone from the shop: nobody will ever tell
             return Parked(Trouble("order.unknown_sku", {"codes": why.names}))
         return Again(why.reason)
+
+
+def _same(document: Document, link: Link) -> Delivered | None:
+    """They have exactly this, if it is what was delivered: what was sent is never changed over there. It was read
+    again at the moment at which its delivery was written down, and so queued once more."""
+    if link.hash != document.hash:
+        return None
+    return Delivered(remote_id=link.remote_id, keep=link.sent, note=link.note)
 
 
 def _delivered(made: Made) -> Delivered:

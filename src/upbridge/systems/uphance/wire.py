@@ -326,7 +326,8 @@ def product_additions(product: NewProduct, existing: Json, skus: Sequence[NewSku
     """The body of PUT /products/{id} that adds *skus* to the *existing* product and leaves all else as it is.
 
     UNVERIFIED, like `product_body`. Not known: whether what a list leaves out stays or goes. So every variation
-    and SKU that is there is named by its id, which is right either way, and only new ones have fields.
+    and SKU that is there is named by its id, which is right either way, and only new ones have fields. Not known
+    either: whether a size has to be in `sizing_system`; a new one is added to it.
     """
     variations: list[dict[str, Any]] = []
     by_color: dict[str, dict[str, Any]] = {}
@@ -342,7 +343,11 @@ def product_additions(product: NewProduct, existing: Json, skus: Sequence[NewSku
             variations.append(variation)
             by_color[sku.color.casefold()] = variation
         by_color[sku.color.casefold()]["skus"].append(_new_sku(sku))
-    return {"product": {"variations": variations}}
+    sizes = [size for part in (words(existing.get("sizing_system")) or "").split(",") if (size := part.strip())]
+    body: dict[str, Any] = {"variations": variations}
+    if new := [size for size in dict.fromkeys(sku.size for sku in skus) if size not in sizes]:
+        body["sizing_system"] = ",".join([*sizes, *new])
+    return {"product": body}
 
 
 def _new_sku(sku: NewSku) -> dict[str, Any]:
