@@ -219,3 +219,38 @@ async def test_a_deleted_order_is_a_task_and_is_never_made_again(town: Town) -> 
 
     assert [*await tasks(town)] == ["order.cancel_in_uphance"]
     assert len(town.organisation.orders) == 1
+
+
+# --- goods ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.situation("product.missing")
+async def test_a_missing_product_is_made_and_the_order_that_waited_for_it_goes(town: Town) -> None:
+    code = await goods(town)
+    found = town.organisation.sku((await town.items())[code].sku_id)
+    assert found is not None
+    del town.organisation.products[found[0]["id"]]
+    await town.poll()
+    items = await town.rows("SELECT * FROM items WHERE shop_id = :shop_id AND code = :code", code=code)
+    number = await order_of(town, items[0])
+    assert [*await tasks(town)] == ["order.unknown_sku"]
+
+    await town.set(
+        uphance__create_products="true",
+        uphance__color_parameter="Barva",
+        uphance__size_parameter="Velikost",
+        uphance__season=str(town.organisation.seasons[0]["id"]),
+    )
+    await town.work()
+    town.watch.move(minutes=1)
+    await town.work()
+
+    assert pieces(town, number) == [1]
+    assert "order.unknown_sku" not in await tasks(town)
+    every = [
+        sku["sku_number"]
+        for one in town.organisation.products.values()
+        for variation in one["variations"]
+        for sku in variation["skus"]
+    ]
+    assert every.count(code) == 1
