@@ -1,6 +1,5 @@
 """The fuse: never a fifth failed login in an hour over all shops, and no wait while all is well."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.budget.callers import Witness, call_from, watched
 from tests.budget.conftest import MovableClock
-from tests.budget.test_ledger import ACCESS, one_call, several_ledgers, sql
+from tests.budget.test_ledger import ACCESS, one_call, sql
 from tests.conftest import NOON, MakeShop
 from upbridge.budget.fuse import BLOWN, WINDOW, Pass, Standing, judge
 from upbridge.budget.ledger import LEASE, Ledger
@@ -214,24 +214,15 @@ async def test_forty_dead_shops_at_once_over_four_processes_fail_twice(
     database_url: str, ledger: Ledger, make_shop: MakeShop
 ) -> None:
     shops = [await make_shop() for _ in range(40)]
-    calls = 0
 
-    async def caller(own: Ledger, shop_id: ShopId) -> None:
-        nonlocal calls
-        async with own.call(shop_id, access=ACCESS, purpose=Purpose.LIFECYCLE) as permit:
-            calls += 1
-            await asyncio.sleep(0.005)
-            await permit.answered(401, {})
+    async with watched(Witness(status=401)) as witness:
+        refused = await call_from(4, witness, url=database_url, now=NOON, purpose=Purpose.LIFECYCLE, shops=shops)
 
-    async with several_ledgers(database_url, 4) as ledgers:
-        work = [caller(ledgers[number % 4], shop_id) for number, shop_id in enumerate(shops)]
-        results = await asyncio.gather(*work, return_exceptions=True)
-
-    assert calls == 2
-    assert sum(isinstance(result, Throttled) for result in results) == 38
+    assert (witness.calls, witness.most, len(refused)) == (2, 1, 38)
     assert await sql(ledger, "SELECT count(*) FROM failed_logins") == 2
 
 
+@pytest.mark.rule("R56")
 async def test_after_two_failures_even_good_shops_that_all_die_at_once_stop_at_four(
     database_url: str, ledger: Ledger, make_shop: MakeShop
 ) -> None:
@@ -241,14 +232,8 @@ async def test_after_two_failures_even_good_shops_that_all_die_at_once_stop_at_f
     for _ in range(2):
         await fails(ledger, await make_shop())
 
-    async def caller(own: Ledger, shop_id: ShopId) -> None:
-        async with own.call(shop_id, access=ACCESS, purpose=Purpose.ORDERS) as permit:
-            await asyncio.sleep(0.005)
-            await permit.answered(401, {})
+    async with watched(Witness(status=401)) as witness:
+        refused = await call_from(4, witness, url=database_url, now=NOON, purpose=Purpose.ORDERS, shops=shops * 5)
 
-    async with several_ledgers(database_url, 4) as ledgers:
-        work = [caller(ledgers[number % 4], shops[number % 8]) for number in range(40)]
-        results = await asyncio.gather(*work, return_exceptions=True)
-
-    assert sum(result is None for result in results) == 2
+    assert (witness.calls, len(refused)) == (2, 38)
     assert await sql(ledger, "SELECT count(*) FROM failed_logins") == BLOWN

@@ -3,8 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from tests.budget.callers import Witness, call_from, watched
 from tests.budget.conftest import MovableClock, said
 from tests.conftest import NOON, MakeShop
 from upbridge.budget.ledger import AGAIN, LEASE, Ledger
@@ -264,53 +264,21 @@ async def test_what_was_spent_survives_kill_9_between_spend_and_call(
 # --- races --------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def several_ledgers(url: str, count: int) -> AsyncIterator[list[Ledger]]:
-    """Ledgers as separate processes have them: each with its own engine."""
-    engines = [create_async_engine(sqlalchemy_url(url), pool_size=5, max_overflow=0) for _ in range(count)]
-    try:
-        yield [
-            Ledger(engine, lambda: NOON, sleep=lambda seconds: asyncio.sleep(seconds / 10)) for engine in engines
-        ]
-    finally:
-        for engine in engines:
-            await engine.dispose()
-
-
 @pytest.mark.rule("R49")
-async def test_forty_callers_never_overspend_and_never_are_four(
+async def test_forty_callers_of_four_processes_never_overspend_and_never_are_four(
     database_url: str, ledger: Ledger, shop: ShopId
 ) -> None:
     await ledger.set_tariff(shop, "silver")
     await sql(ledger, "UPDATE budgets SET day_used = 280")
-    in_flight, most, made = 0, 0, 0
-    three_at_once = asyncio.Event()
 
-    async def caller(own: Ledger) -> datetime | None:
-        """Call once, however often all slots are taken; returns until when there is no budget."""
-        nonlocal in_flight, most, made
-        while True:
-            try:
-                async with own.call(shop, access=ACCESS, purpose=Purpose.ORDERS):
-                    in_flight += 1
-                    most = max(most, in_flight)
-                    if in_flight == 3:
-                        three_at_once.set()
-                    await three_at_once.wait()
-                    made += 1
-                    in_flight -= 1
-            except Throttled as throttled:
-                if throttled.until > NOON + 2 * AGAIN:
-                    return throttled.until
-            else:
-                return None
+    async with watched(Witness(together=3)) as witness:
+        refused = await call_from(
+            4, witness, url=database_url, now=NOON, purpose=Purpose.ORDERS, shops=[shop] * 40
+        )
 
-    async with several_ledgers(database_url, 4) as ledgers:
-        refused = await asyncio.gather(*(caller(ledgers[number % 4]) for number in range(40)))
-
-    assert made == 35, "15 of the hour and 20 of the day"
-    assert [until for until in refused if until] == 5 * [NOON + timedelta(hours=1)]
-    assert most == 3
+    assert witness.calls == 35, "15 of the hour and 20 of the day"
+    assert refused == 5 * [NOON + timedelta(hours=1)]
+    assert witness.most == 3
     assert await left(ledger, shop) == (0, 0)
     assert await sql(ledger, "SELECT count(*) FROM leases") == 0
 
