@@ -27,9 +27,14 @@ def shared_url(postgres: str, template: str) -> Iterator[str]:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
+def emptied(address: str) -> str:
+    """*address*, after every row in the database there has gone."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(_EMPTY)
+    return address
+
+
 @pytest.fixture
 def database_url(shared_url: str) -> str:
     """The address of the shared database, without a row."""
-    with psycopg.connect(shared_url, autocommit=True) as connection:
-        connection.execute(_EMPTY)
-    return shared_url
+    return emptied(shared_url)

@@ -94,7 +94,7 @@ def stock(outside: Outside, organisation: int, origin: Origin, key: str, catalog
     }
     taken = _open_pieces(origin, drafts, catalogue)
     verdict = Verdict("stock → Upgates")
-    for item, sku in _pairs(origin, outside.uphance(organisation, "products")):
+    for item, sku in pairs(origin, outside.uphance(organisation, "products")):
         wanted = max(0, int(sku["available_to_sell_from_stock"] - taken[item["key"]]))
         verdict.origins += 1
         verdict.copies += item["stock"] == wanted
@@ -130,7 +130,7 @@ def _open_pieces(origin: Origin, drafts: dict[str, Json], catalogue: Catalogue) 
     return pieces
 
 
-def _pairs(origin: Origin, products: list[Json]) -> list[tuple[Json, Json]]:
+def pairs(origin: Origin, products: list[Json]) -> list[tuple[Json, Json]]:
     """Variants on sale and SKUs that belong together one to one: by code, else by the variant's own EAN."""
     skus = [sku for product in products for variation in product["variations"] for sku in variation["skus"]]
     by_code: dict[str, list[Json]] = {}

@@ -39,6 +39,8 @@ class Call:
     shop: str = ""
     items: int = 0
     in_flight: int = 1
+    left: bool = False
+    """Its caller has hung up."""
 
     @property
     def line(self) -> str:
@@ -65,6 +67,7 @@ class Call:
 
 FIRST_REDIRECT = 300
 WRONG_METHOD = 405
+_FOR_EVER = 3600.0
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
 
@@ -133,6 +136,7 @@ class Door:
         dice: Dice,
         caller: Callable[[Call], str],
         busy: Callable[[Call, int], Response] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.system = system
         self.handle = handle
@@ -141,6 +145,7 @@ class Door:
         self.dice = dice
         self.caller = caller
         self.busy = busy
+        self.sleep = sleep
         self.in_flight: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,9 +158,10 @@ class Door:
         self.in_flight[caller] += 1
         call.in_flight = self.in_flight[caller]
         try:
-            response = await self._respond(call)
+            response = await self._respond(call, caller, receive)
         finally:
-            self.in_flight[caller] -= 1
+            if not call.left:
+                self.in_flight[caller] -= 1
         status = 0 if response is None else response.status_code
         self.ledger.call(
             self.system,
@@ -170,13 +176,14 @@ class Door:
         else:
             await response(scope, receive, send)
 
-    async def _respond(self, call: Call) -> Response | None:
+    async def _respond(self, call: Call, caller: str, receive: Receive) -> Response | None:
         """The answer, or None where the connection is to be cut."""
         faults, rng = self.faults, self.dice.of(f"faults-{self.system}")
         if faults.latency:
-            await asyncio.sleep(faults.latency)
+            await self._linger(faults.latency, call, caller, receive)
         if faults.strikes("hang", call.path, rng):
-            await asyncio.sleep(3600)
+            await self._linger(_FOR_EVER, call, caller, receive)
+            return None
         if faults.strikes("cut", call.path, rng):
             return None
         if faults.strikes("error", call.path, rng):
@@ -191,6 +198,20 @@ class Door:
         if writes and response.status_code < FIRST_REDIRECT and faults.strikes("lost_answer", call.path, rng):
             return None
         return response
+
+    async def _linger(self, seconds: float, call: Call, caller: str, receive: Receive) -> None:
+        """Be slow. A caller that hangs up meanwhile is in flight no more; what it asked for is still done."""
+        slow = asyncio.ensure_future(self.sleep(seconds))
+        hung_up = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait({slow, hung_up}, return_when=asyncio.FIRST_COMPLETED)
+            if not slow.done():
+                call.left = True
+                self.in_flight[caller] -= 1
+            await slow
+        finally:
+            hung_up.cancel()
+            slow.cancel()
 
 
 async def _read(scope: Scope, receive: Receive) -> Call:

@@ -24,4 +24,5 @@ def key_server(world: World) -> Door:
         faults=world.faults["key"],
         dice=world.dice,
         caller=lambda call: call.client,
+        sleep=world.sleep,
     )

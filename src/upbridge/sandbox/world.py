@@ -2,6 +2,8 @@
 was noticed.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,9 +34,16 @@ class Addresses:
         return asdict(self)
 
 
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class World:
-    """Everything that the simulated systems know. One process, one loop: no locks."""
+    """Everything that the simulated systems know. One process, one loop: no locks.
+
+    *clock* is the moment, *sleep* how a slow system waits: a test may give it a time of its own.
+    """
 
     signature_token: str
     addon_url: str | None
@@ -48,6 +57,8 @@ class World:
     signer: Signer = field(default_factory=Signer)
     wrong_logins: dict[str, list[datetime]] = field(default_factory=dict)
     addresses: Addresses | None = None
+    clock: Callable[[], datetime] = _system_clock
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: Dice = field(init=False)
     ledger: Ledger = field(init=False)
 
@@ -58,7 +69,7 @@ class World:
 
     def now(self) -> datetime:
         """The sandbox's moment; the control API can push it forward."""
-        return datetime.now(UTC) + self.shift
+        return self.clock() + self.shift
 
     def wait(self, published_seconds: float) -> float:
         """How long a published delay lasts here: 5 minutes are 3 seconds at a factor of 100."""

@@ -48,4 +48,5 @@ def upgates_api(world: World, changes: Changes) -> Door:
         dice=world.dice,
         caller=gate.caller,
         busy=gate.busy,
+        sleep=world.sleep,
     )

@@ -393,4 +393,5 @@ def uphance_api(world: World) -> Door:
         dice=world.dice,
         caller=lambda call: call.headers.get("authorization", ""),
         busy=too_many,
+        sleep=world.sleep,
     )

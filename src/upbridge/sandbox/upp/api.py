@@ -244,4 +244,5 @@ def upp_api(world: World) -> Door:
         dice=world.dice,
         caller=lambda call: call.client,
         busy=too_many,
+        sleep=world.sleep,
     )

@@ -63,20 +63,22 @@ class _Round:
     row: ConnectionRow
     client: UphanceClient
     moved: dict[str, Ours] = field(default_factory=dict)
+    seen: dict[int, tuple[Ours, PickTicket | None]] = field(default_factory=dict)
+    """Tickets of our orders. They are remembered when what they mean has been queued, and not before."""
+    newest: int | None = None
     orders: dict[int, RemoteOrder | None] = field(default_factory=dict)
 
     async def named(self, numbers: Sequence[int]) -> None:
         """Tickets that a webhook has named."""
         for number in numbers:
             ticket = await read_pick_ticket(self.client, number)
-            async with self.service.engine.begin() as connection:
+            async with self.service.engine.connect() as connection:
                 ours = await _of_ticket(connection, self.shop.id, number, ticket)
                 if ours is None:
                     continue
                 if ticket is None or ticket.shipped or await _was_written(connection, self.shop.id, number):
                     self.moved[ours.number] = ours
-                if ticket is not None:
-                    await _watch(connection, self.shop.id, ours, ticket)
+                self.seen[number] = (ours, ticket)
 
     async def poll_orders(self, *, ships: bool) -> None:
         """Our orders that are not through: drafts, and where shipments are written all that is not shipped."""
@@ -105,21 +107,28 @@ class _Round:
         async for page in pick_tickets(self.client, **since):
             tickets |= {ticket.id: ticket for ticket in page}
         highest = max(tickets, default=None)
+        if highest is not None and (newest is None or highest > newest):
+            self.newest = highest
         tickets |= await tickets_now(self.client, watched.keys() - tickets.keys())
-        async with self.service.engine.begin() as connection:
+        async with self.service.engine.connect() as connection:
             for number, ticket in tickets.items():
                 ours = await _of_ticket(connection, self.shop.id, number, ticket)
                 if ours is None:
                     continue
                 if ticket is None or (ticket.shipped and watched.get(number) != _stamp(ticket)):
                     self.moved[ours.number] = ours
-                if ticket is None:
-                    await _forget(connection, self.shop.id, [number])
-                else:
-                    await _watch(connection, self.shop.id, ours, ticket)
-            if highest is not None and (newest is None or highest > newest):
-                mark = Link(_TICKET, _NEWEST, high_water=highest)
-                await outbox.save_link(connection, self.shop.id, "uphance", mark)
+                self.seen[number] = (ours, ticket)
+
+    async def remember(self, connection: AsyncConnection) -> None:
+        """All of it has been looked at: the next round need not."""
+        for number, (ours, ticket) in self.seen.items():
+            if ticket is None:
+                await _forget(connection, self.shop.id, [number])
+            else:
+                await _watch(connection, self.shop.id, ours, ticket)
+        if self.newest is not None:
+            mark = Link(_TICKET, _NEWEST, high_water=self.newest)
+            await outbox.save_link(connection, self.shop.id, "uphance", mark)
 
     async def look_closer(self, ours: Ours) -> bool:
         """Read an order with all its tickets, queue what the shop should know; returns whether that is news."""
@@ -176,7 +185,7 @@ async def read_shipments(service: Service, shop: Shop, chunk: list[Change]) -> N
     row = (await service.connected(shop)).get("uphance")
     ships = shop.rules.yes("shipments.write")
     drafts = shop.rules.yes("stock.write") and not shop.rules.yes("stock.drafts_reserve")
-    news = False
+    news, look = False, None
     if row is not None and (ships or drafts):
         look = _Round(service, shop, row, service.uphance(shop, row))
         if ships:
@@ -188,6 +197,8 @@ async def read_shipments(service: Service, shop: Shop, chunk: list[Change]) -> N
         for ours in look.moved.values():
             news |= await look.look_closer(ours)
     async with service.engine.begin() as connection:
+        if look is not None:
+            await look.remember(connection)
         await changes.done(connection, shop.id, "uphance", chunk)
     if news:
         await service.wake(shop.id, f"push:{TARGET}")

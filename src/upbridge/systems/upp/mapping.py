@@ -206,28 +206,33 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
 def net_amount(order: Order, *, vat_payer: bool) -> tuple[Decimal, Decimal]:
     """The total without VAT to two decimals, and by how much the parts miss the total with VAT (0: they do not).
 
-    Upgates gives no net total, and does not say whether a set or its parts carry the money (API v2, Orders): the
-    first reading whose sum with VAT is `total_before_round` (±0.05) is taken. Rounding is only in gross. Who pays
-    no VAT has net = gross.
+    Upgates gives no net total, and does not say whether a set or its parts carry the money, nor whether a gift
+    that shows a price costs it (API v2, Orders): the reading whose sum with VAT is nearest to `total_before_round`
+    (±0.05) is taken, of equals the first. Rounding is only in gross. Who pays no VAT has net = gross.
     """
     if not vat_payer:
         return order.total, Decimal(0)
     readings = [_sums(order, lines) for lines in _readings(order.lines)]
-    for with_vat, without_vat in readings:
-        if abs(with_vat - order.total_before_round) <= TOLERANCE:
-            return without_vat.quantize(_CENT, ROUND_HALF_UP), Decimal(0)
+    with_vat, without_vat = min(readings, key=lambda sums: abs(sums[0] - order.total_before_round))
+    if abs(with_vat - order.total_before_round) <= TOLERANCE:
+        return without_vat.quantize(_CENT, ROUND_HALF_UP), Decimal(0)
     with_vat, without_vat = readings[0]
     net = order.total * without_vat / with_vat if with_vat else order.total
     return net.quantize(_CENT, ROUND_HALF_UP), with_vat - order.total_before_round
 
 
 def _readings(lines: Sequence[OrderLine]) -> Iterator[list[OrderLine]]:
-    """The lines that carry the money: each set, or its parts where it says 0; then all; then parts before sets."""
+    """The lines that carry the money: each set, or its parts where it says 0; then all; then parts before sets.
+    Gifts are free in each of these first, and then they are not."""
     paid = {line.uuid for line in lines if line.type is LineType.SET and line.total.with_vat}
     parted = {line.parent_uuid for line in lines if line.type is LineType.SET_PART and line.total.with_vat}
-    yield [line for line in lines if line.type is not LineType.SET_PART or line.parent_uuid not in paid]
-    yield list(lines)
-    yield [line for line in lines if line.type is not LineType.SET or line.uuid not in parted]
+    for carrying in (
+        [line for line in lines if line.type is not LineType.SET_PART or line.parent_uuid not in paid],
+        list(lines),
+        [line for line in lines if line.type is not LineType.SET or line.uuid not in parted],
+    ):
+        yield [line for line in carrying if line.type is not LineType.GIFT]
+        yield carrying
 
 
 def _sums(order: Order, lines: Iterable[OrderLine]) -> tuple[Decimal, Decimal]:

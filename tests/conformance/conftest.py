@@ -1,0 +1,19 @@
+"""A stage per test; the tests of this package share one database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conformance.stage import Stage, staged
+from tests.foundation.emptied import database_url, shared_url
+from upbridge.kit.sealed import Sealer
+
+__all__ = ["database_url", "shared_url"]
+
+
+@pytest.fixture
+async def stage(engine: AsyncEngine, sealer: Sealer) -> AsyncIterator[Stage]:
+    """An activated shop that is connected to nothing yet."""
+    async with staged(engine, sealer) as made:
+        yield made

@@ -1,0 +1,346 @@
+"""A stage: a shop, the real engine, and every system around it as strict as its rules, all in one process."""
+
+import copy
+import itertools
+import random
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conformance.virtual import Hours, Network, Reaper
+from tests.sync.conftest import settings
+from upbridge import schema
+from upbridge.budget.ledger import Ledger
+from upbridge.demo.compare import Origin as Goods
+from upbridge.demo.compare import Problems
+from upbridge.demo.way_back import Day
+from upbridge.jobs import work_on
+from upbridge.kit.sealed import Sealer
+from upbridge.sandbox.changes import Changes
+from upbridge.sandbox.seed.plan import Plan, open_shop
+from upbridge.sandbox.shop import Shop as SandboxShop
+from upbridge.sandbox.signing import Signer
+from upbridge.sandbox.upgates.api import upgates_api
+from upbridge.sandbox.uphance.api import uphance_api
+from upbridge.sandbox.uphance.company import Organisation
+from upbridge.sandbox.upp.api import upp_api
+from upbridge.sandbox.upp.tenant import Tenant
+from upbridge.sandbox.world import Addresses, World
+from upbridge.schema import ShopId
+from upbridge.shops.problems import Stage as ProblemStage
+from upbridge.shops.shop import Shop
+from upbridge.sync import changes, cure, lanes, schedule
+from upbridge.sync.changes import Kind, Origin
+from upbridge.sync.connect import change_rules
+from upbridge.sync.service import Service
+from upbridge.systems.delivery import Target
+from upbridge.systems.uphance.push import UphanceTarget
+from upbridge.systems.upp.client import UppClient
+from upbridge.systems.upp.push import UppTarget
+
+HOST = "demo.admin.s24.upgates.com"
+UPP, UPHANCE = "http://upp.test", "http://uphance.test"
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Letters:
+    """What the shop announces; the postman is `Stage.deliver`."""
+
+    waiting: list[tuple[str, str]] = field(default_factory=list)
+    lost: bool = False
+    """Nothing arrives any more."""
+
+    def announce(self, shop: SandboxShop, event: str, key: str, body: Json, *, array: str = "") -> None:
+        if not self.lost and array != "variants":  # a deleted product says so itself, too
+            self.waiting.append((event, key))
+
+
+@dataclass
+class Stage:
+    """One shop and everything around it. `service` is that of the process which is alive."""
+
+    engine: AsyncEngine
+    sealer: Sealer
+    http: httpx.AsyncClient
+    world: World
+    origin: SandboxShop
+    edits: Changes
+    letters: Letters
+    hours: Hours
+    reaper: Reaper
+    network: Network
+    shop_id: ShopId
+    service: Service
+    day: Day = field(default_factory=Day)
+    """What staff have done in Uphance."""
+
+    @property
+    def organisation(self) -> Organisation:
+        """The shop's own company in Uphance."""
+        return self.world.uphance.organisations[501]
+
+    @property
+    def tenant(self) -> Tenant:
+        """The shop's client at Upp.ai."""
+        return self.world.tenants["upp-demo"]
+
+    async def shop(self) -> Shop:
+        return await self.service.shops.get(self.shop_id)
+
+    async def set(self, **texts: str) -> None:
+        """Change settings as typed (`stock__write="true"`)."""
+        typed = {name.replace("__", "."): value for name, value in texts.items()}
+        await change_rules(self.service, await self.shop(), typed)
+
+    # --- the machinery ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """A fresh process on the same database: nothing that was in memory is left."""
+        self.service = _service(self.engine, self.sealer, self.http, self.hours)
+        self.reaper.spare()
+
+    async def deliver(self, order: Callable[[list[tuple[str, str]]], Iterable[tuple[str, str]]] = list) -> None:
+        """Bring what the shop has announced, in the *order* asked for; what was not taken comes again."""
+        said = list(self.letters.waiting)
+        if not said:
+            return
+        async with self.service.engine.begin() as connection:
+            for event, letters in itertools.groupby(order(said), key=lambda letter: letter[0].partition(".")[0]):
+                await changes.hint(
+                    connection,
+                    self.shop_id,
+                    "upgates",
+                    Kind.ORDER if event == "Orders" else Kind.PRODUCT,
+                    [key for _, key in letters],
+                    origin=Origin.WEBHOOK,
+                    due_at=self.hours(),
+                )
+        del self.letters.waiting[: len(said)]
+
+    async def work(self, shuffle: Callable[[list[lanes.Lane]], None] = lambda _: None) -> None:
+        """Until nothing is left that could be done now."""
+        for _ in range(200):
+            due = list(await lanes.due(self.service.engine, now=self.hours(), only=self.shop_id))
+            if not due:
+                return
+            shuffle(due)
+            for lane in due:
+                await work_on(self.service, lane)
+            await self.nothing_unforeseen()
+        raise AssertionError("the work does not end")
+
+    async def settle(self, shuffle: Callable[[list[lanes.Lane]], None] = lambda _: None) -> None:
+        """Until nothing waits, neither for its turn nor its time: letters and the schedule come, hours pass."""
+        for _ in range(400):
+            await self.deliver()
+            await schedule.run_once(self.service)
+            await self.work(shuffle)
+            if self.letters.waiting:
+                continue
+            if (due := await self._next()) is None:
+                return
+            self.hours.move(seconds=1 if due > self.hours() else 300)
+            self.hours.reach(due)
+        raise AssertionError("something waits for ever")
+
+    async def _next(self) -> Any:
+        """The moment for which the next thing waits; None if nothing does."""
+        rows = await self.rows(
+            """
+            SELECT min(w.due_at) AS due, max(l.until) AS open FROM (
+              SELECT 'pull:' || source AS lane, due_at FROM changes WHERE shop_id = :shop_id AND kind <> 'probe'
+              UNION ALL
+              SELECT 'push:' || target, due_at FROM documents
+              WHERE shop_id = :shop_id AND state IN ('waiting', 'sending')) w
+            LEFT JOIN lanes l ON l.shop_id = :shop_id AND l.lane = w.lane
+            """
+        )
+        return None if rows[0].due is None else max(rows[0].due, rows[0].open or rows[0].due)
+
+    async def nothing_unforeseen(self) -> None:
+        """No lane has met an error that nobody has named."""
+        rows = await self.rows(
+            "SELECT lane, reason FROM lanes WHERE shop_id = :shop_id AND reason LIKE 'unexpected%'"
+        )
+        assert not rows, rows
+
+    async def rows(self, query: str, **values: Any) -> list[Any]:
+        async with self.engine.connect() as connection:
+            return list(await connection.execute(text(query), {"shop_id": self.shop_id, **values}))
+
+    async def retry_everything(self) -> list[str]:
+        """A person tries again whatever could not be sent or read; returns the keys of those problems."""
+        found = [one for one in await self.service.problems.open(self.shop_id) if one.stage != ProblemStage.MAP]
+        for problem in found:
+            await cure.retry(self.service, problem.id)
+        return [problem.key for problem in found]
+
+    # --- what is true -----------------------------------------------------------------------------------------
+
+    def goods(self) -> Goods:
+        """What the shop holds, held and deleted, for those who compare."""
+        held = copy.deepcopy((self.origin.goods.products, self.origin.deleted_products, self.origin.orders))
+        products, deleted, orders = held
+        return Goods(list(products.values()), list(deleted.values()), orders, copy.deepcopy(self.origin.versions))
+
+    async def told(self) -> Problems:
+        """What the merchant was told, for those who compare."""
+        found = await self.service.problems.open(self.shop_id)
+        return Problems([{"entity": one.entity, "message": one.message, "target": one.target} for one in found])
+
+    def written(self, system: str) -> int:
+        """How many writes *system* has taken."""
+        return sum(
+            count
+            for (where, operation, status), count in self.world.ledger.counts.items()
+            if where == system
+            and operation.startswith("P")
+            and not any(free in operation for free in ("/oauth/", "/organisations/", "/webhooks"))
+            and 200 <= status < 300
+        )
+
+
+@cache
+def _signer() -> Signer:
+    """One for all stages: nothing here is signed, and a key costs a quarter of a second."""
+    return Signer()
+
+
+def _service(engine: AsyncEngine, sealer: Sealer, http: httpx.AsyncClient, hours: Hours) -> Service:
+    targets: dict[str, Target] = {
+        "upp": UppTarget(UppClient(http, UPP, hours)),
+        "uphance": UphanceTarget(http, UPHANCE, engine, hours, sleep=hours.pause),
+    }
+    return Service(
+        settings=settings(uphance_url=UPHANCE, upp_url=UPP, allow_insecure=True),
+        engine=engine,
+        sealer=sealer,
+        clock=hours,
+        http=http,
+        ledger=Ledger(engine, hours, sleep=hours.pause),
+        targets=targets,
+        webhook_url=lambda shop, source, event: f"https://upbridge.example/webhooks/{source}/{event}/t-{shop}",
+    )
+
+
+@asynccontextmanager
+async def staged(
+    engine: AsyncEngine, sealer: Sealer, *, products: int = 12, orders: int = 14, seed: int = 1
+) -> AsyncIterator[Stage]:
+    """An activated shop that is connected to nothing yet. In the end nobody has broken a published rule."""
+    hours = Hours()
+    world = World("sig", None, seed=seed, clock=hours, sleep=hours.sleep, signer=_signer())
+    world.addresses = Addresses(*[f"https://{HOST}"] * 5)
+    origin = open_shop(world, Plan(name="demo", products=products, orders=orders, seed=seed))
+    origin.active = True
+    origin.adopt(origin.new_access(), world.now())
+    assert origin.access is not None
+    shop_id = ShopId(uuid4())
+    values = {
+        "id": shop_id,
+        "key": "demo",
+        "token": origin.token,
+        "state": "active",
+        "api_url": f"https://{HOST}/api/v2",
+        "api_user": origin.access.user,
+        "api_key": sealer.seal(origin.access.key),
+        "installed_at": hours(),
+        "reconciled_at": hours(),
+        "subscribed_at": hours(),  # the postman needs no subscription
+    }
+    async with engine.begin() as connection:
+        await connection.execute(insert(schema.shops).values(values))
+    async with _around(engine, sealer, world, hours, shop_id) as stage:
+        yield stage
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A stage at a moment, to start from again and again: the world, and the rows of the database."""
+
+    world: World
+    hours: Hours
+    shop_id: ShopId
+    day: Day
+    rows: Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, stage: Stage, address: str) -> "Checkpoint":
+        """*stage*, whose database has that *address*, as it is now: quiet."""
+        assert not stage.letters.waiting
+        world, hours = _copied(stage.world, stage.hours)
+        with psycopg.connect(address) as connection, connection.cursor() as cursor:
+            rows = {table.name: _read(cursor, table.name) for table in schema.metadata.sorted_tables}
+        return cls(world, hours, stage.shop_id, copy.deepcopy(stage.day), rows)
+
+    @asynccontextmanager
+    async def again(self, engine: AsyncEngine, sealer: Sealer, address: str) -> AsyncIterator[Stage]:
+        """The stage as it was, in an empty database."""
+        with psycopg.connect(address) as connection, connection.cursor() as cursor:
+            for table, rows in self.rows.items():
+                if rows:
+                    with cursor.copy(f"COPY {table} FROM STDIN".encode()) as copying:
+                        copying.write(rows)
+        world, hours = _copied(self.world, self.hours)
+        async with _around(engine, sealer, world, hours, self.shop_id) as stage:
+            stage.day = copy.deepcopy(self.day)
+            yield stage
+
+
+def _read(cursor: psycopg.Cursor[Any], table: str) -> bytes:
+    with cursor.copy(f"COPY {table} TO STDOUT".encode()) as copying:
+        return b"".join(bytes(part) for part in copying)
+
+
+def _copied(world: World, hours: Hours) -> tuple[World, Hours]:
+    """A world of its own, with a clock of its own, at the same moment."""
+    clock = Hours(hours())
+    ids = next(world.uphance.ids)  # an iterator cannot be copied
+    world.uphance.ids = itertools.count(ids)
+    known = {id(hours): clock, id(world.signer): world.signer, id(world.uphance.ids): itertools.count(ids)}
+    return copy.deepcopy(world, known), clock
+
+
+@asynccontextmanager
+async def _around(
+    engine: AsyncEngine, sealer: Sealer, world: World, hours: Hours, shop_id: ShopId
+) -> AsyncIterator[Stage]:
+    letters, reaper = Letters(), Reaper()
+    edits = Changes(world, letters)
+    apps = {HOST: upgates_api(world, edits), "upp.test": upp_api(world), "uphance.test": uphance_api(world)}
+    network = Network(hours, reaper, apps)
+    async with httpx.AsyncClient(transport=network) as http:
+        stage = Stage(
+            engine=engine,
+            sealer=sealer,
+            http=http,
+            world=world,
+            origin=world.shops["demo"],
+            edits=edits,
+            letters=letters,
+            hours=hours,
+            reaper=reaper,
+            network=network,
+            shop_id=shop_id,
+            service=_service(engine, sealer, http, hours),
+        )
+        with reaper.watching(engine):
+            yield stage
+        await network.close()
+    broken = [(one.rule, one.request, one.detail) for one in world.ledger.violations]
+    assert not broken, broken
+
+
+def dice(seed: int) -> random.Random:
+    """Chance that repeats."""
+    return random.Random(seed)

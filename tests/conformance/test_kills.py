@@ -1,0 +1,132 @@
+"""Two hundred processes that die at a random instant, each followed by others on the same database.
+
+    checkpoint ─► a scene of the day ──kill──► next process ──perhaps another kill──► next process ─► all right?
+
+Creating an order in Uphance is not idempotent, so this is where one could be doubled or lost. All systems are
+connected, and each of them is as strict as its rules. Which instants a scene has is learned from one that nobody
+disturbs; the seed chooses scene and instant, half of the time next to a write, and how soon the next one dies. To
+replay one: `pytest tests/conformance/test_kills.py -k "seed17-"`; what it was is printed with the failure.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from tests.conformance.stage import Checkpoint, Stage, dice, staged
+from tests.conformance.systems import upgates, uphance, upp
+from tests.conformance.virtual import Killed
+from tests.conftest import KEY
+from tests.foundation.emptied import emptied
+from upbridge.db import sqlalchemy_url
+from upbridge.kit.sealed import Sealer
+
+RUNS = 200
+SIDES = (upp.SIDE, upgates.SIDE, uphance.SIDE)
+Act = Callable[[Stage], None]
+
+
+def nothing(stage: Stage) -> None:
+    """The first import: everything has been connected, nothing has been read."""
+
+
+def shoppers(stage: Stage) -> None:
+    """Orders come in; others are paid, changed, canceled."""
+    for _ in range(2):
+        stage.edits.create_order(stage.origin)
+    stage.edits.many(stage.origin, 5, 1)
+
+
+def staff(stage: Stage) -> None:
+    """What was ordered is packed and shipped, and goods are counted."""
+    upgates.SIDE.happen(stage, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A part of the day: where it begins, what happens, and every instant of it."""
+
+    name: str
+    begin: Checkpoint
+    act: Act
+    instants: Sequence[str]
+
+
+async def go_on(stage: Stage, chance: Random | None = None) -> None:
+    """Until nothing waits any more, not even for Uphance to be asked again. Raises `Killed`."""
+    await stage.settle(chance.shuffle if chance is not None else lambda _: None)
+    stage.hours.move(minutes=20)
+    await stage.settle()
+
+
+@pytest.fixture(scope="module")
+def scenes(shared_url: str) -> list[Scene]:
+    """A day that nobody disturbs."""
+
+    async def learn() -> list[Scene]:
+        engine = create_async_engine(sqlalchemy_url(emptied(shared_url)))
+        learned: list[Scene] = []
+        try:
+            async with staged(engine, Sealer([KEY]), products=5, orders=3) as stage:
+                await upp.SIDE.connect(stage)
+                await upgates.SIDE.connect(stage)  # and Uphance with it
+                for act in (nothing, shoppers, staff):
+                    begin = Checkpoint.of(stage, shared_url)
+                    stage.start()
+                    act(stage)
+                    await go_on(stage)
+                    learned.append(Scene(act.__name__, begin, act, stage.reaper.seen))
+                    await right(stage)
+        finally:
+            await engine.dispose()
+        return learned
+
+    return asyncio.run(learn())
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function ServerCursorMixin")  # the dead close nothing
+@pytest.mark.parametrize("seed", range(RUNS), ids=lambda seed: f"seed{seed}-")
+async def test_whenever_it_dies_nothing_is_lost_and_nothing_doubled(
+    scenes: list[Scene], engine: AsyncEngine, sealer: Sealer, database_url: str, seed: int
+) -> None:
+    chance = dice(seed)
+    scene = scenes[seed % len(scenes)]
+    first = chosen(scene.instants, chance)
+    deaths = [f"scene {scene.name}", first]
+    async with scene.begin.again(engine, sealer, database_url) as stage:
+        stage.reaper.kill_at(first)
+        scene.act(stage)
+        with pytest.raises(Killed):
+            await go_on(stage)
+        for _ in range(chance.randrange(3)):
+            stage.start()
+            stage.reaper.kill_after(chance.randrange(1, 120))
+            try:
+                await go_on(stage, chance)
+            except Killed:
+                deaths.append(stage.reaper.seen[-1])
+        stage.start()
+        await go_on(stage, chance)
+        await right(stage, deaths)
+
+
+def chosen(instants: Sequence[str], chance: Random) -> str:
+    """An instant: any, or one that lies around a write to another system."""
+    if chance.random() < 0.5:
+        return chance.choice(instants)
+    writes = [place for place, name in enumerate(instants) if name.startswith(("POST ", "PUT "))]
+    return instants[min(chance.choice(writes) + chance.randrange(6), len(instants) - 1)]
+
+
+async def right(stage: Stage, deaths: Sequence[str] = ()) -> None:
+    """Every copy agrees with its origin, and no reference is there twice, whatever *deaths* there were."""
+    findings = [one for side in SIDES for verdict in await side.verdicts(stage) for one in verdict.findings]
+    assert findings == [], deaths
+    orders = Counter(one["purchase_order_ref"] for one in stage.organisation.orders.values())
+    customers = Counter(one["reference"] for one in stage.organisation.customers.values())
+    assert set(orders.values()) == {1}, deaths
+    assert set(customers.values()) == {1}, deaths

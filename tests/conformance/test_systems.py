@@ -1,0 +1,237 @@
+"""Whatever a system does to us, it ends up holding what it should, once: the same suite for each of them.
+
+Every copy is compared with its origin by the demo's rules, which share no code with the engine. A new system is a
+new module in `tests.conformance.systems`; a new fault of the sandbox is tried by itself.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance import systems as sides
+from tests.conformance.stage import Stage, dice
+from tests.conformance.systems import Side
+from tests.conformance.virtual import Killed
+from upbridge.demo import compare
+from upbridge.sandbox.faults import Faults
+from upbridge.sync.lanes import Lane
+from upbridge.systems import __path__ as systems_path
+
+SIDES: dict[str, Side] = {
+    module.name: importlib.import_module(f"{sides.__name__}.{module.name}").SIDE
+    for module in pkgutil.iter_modules(sides.__path__)
+}
+every_side = pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
+
+#: What says how a fault shows and not that it strikes, and what is a situation of its own (`refuse`).
+MODIFIERS = {"error_status", "retry_after", "match", "refuse"}
+SWITCHES = [one.name for one in fields(Faults) if one.name not in MODIFIERS]
+
+TENTH = 20
+GIVEN_UP = {"push.gave_up", "order.refused", "read.refused", "order.changed_after_sending"}
+
+
+def test_every_system_has_its_side() -> None:
+    folders = {path.name for path in Path(systems_path[0]).iterdir() if (path / "__init__.py").is_file()}
+
+    assert set(SIDES) == folders
+
+
+def storms() -> dict[str, dict[str, Any]]:
+    """Each switch of the sandbox, on: it strikes a few times, strikes by chance, or slows down."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in SWITCHES:
+        if name.endswith("_next"):
+            found[name] = {name: 4}
+        elif name.endswith("_share"):
+            found[name] = {name: 0.25}
+        else:
+            found |= {f"{name}_{seconds:g}": {name: seconds} for seconds in (5.0, 50.0, 100.0)}
+    return found | {"error_status": {"error_next": 4, "error_status": 502}}
+
+
+def struck_by_storms() -> Iterator[Any]:
+    """Each system in each storm; and what there is to send, while the shop that it is read from is struck."""
+    for name, side in SIDES.items():
+        for switch, storm in storms().items():
+            yield pytest.param(side, name, storm, id=f"{name}-{switch}")
+            if name != "upgates" and not switch.endswith("_share"):
+                yield pytest.param(side, "upgates", storm, id=f"{name}-{switch}-of-the-shop")
+
+
+async def quiet(stage: Stage, shuffle: Callable[[list[Lane]], None] = lambda _: None) -> None:
+    """A while later, when nothing is left to do: Uphance has been asked, whatever waited has been tried again."""
+    stage.hours.move(minutes=20)
+    await stage.settle(shuffle)
+
+
+async def ready(stage: Stage, side: Side) -> None:
+    """Connected, and all that was there before has arrived."""
+    await side.connect(stage)
+    await stage.settle()
+    await right(stage, side)
+
+
+async def right(stage: Stage, side: Side) -> None:
+    """Nothing is lost, doubled, different, unwanted or kept silent about; and there was something to hold."""
+    verdicts = await side.verdicts(stage)
+    assert [one for verdict in verdicts for one in verdict.findings] == []
+    assert sum(verdict.copies for verdict in verdicts) > 0
+
+
+@every_side
+async def test_a_day_arrives_and_after_it_nothing_is_written(stage: Stage, side: Side) -> None:
+    await ready(stage, side)
+
+    side.happen(stage, 1)
+    await stage.deliver()
+    await quiet(stage)
+    before = stage.written(side.system)
+    stage.hours.move(hours=25)
+    await stage.settle()
+
+    await right(stage, side)
+    assert stage.written(side.system) == before
+
+
+@every_side
+async def test_what_is_announced_again_is_not_written_again(stage: Stage, side: Side) -> None:
+    await ready(stage, side)
+    side.happen(stage, 2)
+    said = list(stage.letters.waiting)
+    await stage.deliver(lambda letters: letters * 2)
+    await quiet(stage)
+    before = stage.written(side.system)
+
+    for _ in range(2):
+        stage.letters.waiting = list(said)
+        await stage.deliver()
+        await stage.settle()
+
+    await right(stage, side)
+    assert stage.written(side.system) == before
+
+
+@every_side
+async def test_the_order_of_announcements_does_not_matter(stage: Stage, side: Side) -> None:
+    await ready(stage, side)
+
+    for seed in (3, 4):
+        side.happen(stage, seed)
+        await stage.deliver(reversed)
+        await stage.work(dice(seed).shuffle)
+    await quiet(stage, dice(5).shuffle)
+
+    await right(stage, side)
+
+
+@every_side
+async def test_what_was_never_announced_is_found(stage: Stage, side: Side) -> None:
+    await ready(stage, side)
+
+    stage.letters.lost = True
+    side.happen(stage, 15)
+    stage.hours.move(hours=25)
+    await stage.settle()
+
+    await right(stage, side)
+
+
+@pytest.mark.parametrize(("side", "struck", "storm"), list(struck_by_storms()))
+async def test_a_storm_passes_and_all_is_there(
+    stage: Stage, side: Side, struck: str, storm: dict[str, Any]
+) -> None:
+    faults = stage.world.faults[struck]
+    await ready(stage, side)
+    before = await stage.retry_everything()
+    await stage.settle()
+
+    faults.set(storm)
+    side.happen(stage, 6)
+    await stage.deliver()
+    for _ in range(12):
+        await stage.work()
+        stage.hours.move(minutes=2)
+    faults.clear()
+    await quiet(stage)
+    if any(name.endswith("_share") for name in storm):  # what it strikes too often is given to a person
+        assert set(await stage.retry_everything()) - set(before) <= GIVEN_UP
+        await stage.settle()
+
+    await right(stage, side)
+
+
+@every_side
+@pytest.mark.parametrize("tenths", [2, 4, 6, 8])
+async def test_a_process_that_dies_leaves_the_work_to_the_next_one(stage: Stage, side: Side, tenths: int) -> None:
+    await ready(stage, side)
+    stage.start()
+    side.happen(stage, 7)
+    await stage.deliver()
+    stage.reaper.kill_after(TENTH * tenths)
+
+    with pytest.raises(Killed):
+        await quiet(stage)
+    stage.start()
+    await quiet(stage)
+
+    await right(stage, side)
+
+
+@every_side
+async def test_one_thing_that_is_refused_stops_no_other_and_goes_when_it_is_let(stage: Stage, side: Side) -> None:
+    await ready(stage, side)
+
+    name = side.refuse(stage)
+    side.happen(stage, 8)
+    await stage.deliver()
+    await quiet(stage)
+    told = await stage.told()
+    refused = [one for verdict in await side.verdicts(stage) for one in verdict.findings]
+    side.accept(stage)
+    await stage.retry_everything()
+    await stage.settle()
+
+    assert told.about({name}, side.system)
+    # the customer of a refused order is there before it
+    assert {one.entity for one in refused if one.kind != compare.UNWANTED} <= {name}
+    await right(stage, side)
+
+
+@every_side
+async def test_a_call_that_is_turned_away_is_made_again_with_no_person_asked(stage: Stage, side: Side) -> None:
+    await ready(stage, side)
+
+    side.happen(stage, 9)
+    side.expire(stage)
+    await stage.deliver()
+    await stage.work()
+    side.let_in(stage)
+    await quiet(stage)
+
+    await right(stage, side)
+
+
+@every_side
+async def test_without_credentials_everything_waits_and_with_new_ones_it_goes(stage: Stage, side: Side) -> None:
+    await ready(stage, side)
+
+    side.lock_out(stage)
+    before = stage.written(side.system)
+    side.happen(stage, 10)
+    await stage.deliver()
+    await stage.work()
+    stage.hours.move(minutes=90)
+    await stage.work()
+    assert stage.written(side.system) == before
+    side.let_in(stage)
+    if side.system != "upgates":
+        await side.connect(stage)
+    await quiet(stage)
+
+    await right(stage, side)
