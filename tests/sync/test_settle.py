@@ -1,7 +1,7 @@
 """What was read becomes what is to be sent: only what differs, the newest wins, nothing is forgotten."""
 
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -439,6 +439,56 @@ async def test_what_cannot_be_read_is_not_taken_for_deleted(machine: Engine) -> 
 
     assert await machine.documents() == {}
     assert await machine.value("SELECT count(*) FROM items") == 1
+
+
+def stumbling_over(key: str) -> Callable[[Entity], Iterable[Draft | Unmappable]]:
+    """A mapping with a defect that one entity brings to light."""
+
+    def mapping(entity: Entity) -> Iterable[Draft | Unmappable]:
+        if entity.key == key:
+            raise ZeroDivisionError
+        return mirror(entity)
+
+    return mapping
+
+
+async def test_a_defect_that_one_entity_brings_to_light_stops_no_other_and_is_named(machine: Engine) -> None:
+    machine.target.mapping = stumbling_over("12")
+
+    await machine.settle(coat(), make_product(make_variant(id="v-5"), product_id=13))
+
+    assert [*await machine.documents()] == ["v-5"]
+    [problem] = await machine.problems()
+    assert (problem.key, problem.target, problem.kind, problem.entity) == (
+        "mapping.failed",
+        "upp",
+        "product",
+        "12",
+    )
+
+
+async def test_a_defect_takes_nothing_back_and_sends_nothing_outdated(machine: Engine) -> None:
+    await machine.settle(coat(12))
+    await machine.push()
+    await machine.settle(coat(11))
+    machine.target.mapping = stumbling_over("12")
+
+    await machine.settle(coat(10))
+
+    assert await machine.documents() == {}
+    await machine.push()
+    assert [body["stock"] for body in machine.target.bodies()] == [12]
+
+
+async def test_a_defect_that_was_repaired_closes_its_problem(machine: Engine) -> None:
+    machine.target.mapping = stumbling_over("12")
+    await machine.settle(coat())
+    machine.target.mapping = mirror
+
+    await machine.settle(coat())
+
+    assert await machine.problems() == []
+    assert [*await machine.documents()] == ["v-4711"]
 
 
 # --- recognised ---------------------------------------------------------------------------------------------

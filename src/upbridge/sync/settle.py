@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,8 +18,10 @@ from upbridge.schema import ShopId
 from upbridge.shops.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.sync import journal, outbox
 from upbridge.sync.returns import pieces
-from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Unmappable
+from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Trouble, Unmappable
 from upbridge.systems.trade import Order, Product
+
+log = structlog.get_logger(__name__)
 
 SOURCE = "upgates"
 
@@ -146,8 +149,14 @@ def _plan(
     """Compare what *target* should hold with what it has and what is on its way. Pure."""
     plan = _Plan()
     said: set[tuple[str, str]] = set()
+    puzzling: set[str] = set()
     for entity in read.entities:
-        for wanted in target.wants(entity, front):
+        wants = _wants(target, front, entity)
+        if wants is None:
+            plan.problems.append(_failed(target, read.kind, entity))
+            puzzling.add(entity.key)
+            continue
+        for wanted in wants:
             if isinstance(wanted, Unmappable):
                 plan.problems.append(_problem(target, entity.key, wanted))
                 continue
@@ -155,12 +164,23 @@ def _plan(
             said.add(place)
             _want(plan, wanted, _known(links.get(place)), waiting.get(place))
     for place, link in links.items():
-        if place not in said and link.hash is not None:
+        # What nobody can say anything about stays there as it is; what waits of it is out of date.
+        if place not in said and link.hash is not None and link.parent not in puzzling:
             said |= _retire(plan, target, link, waiting.get(place))
     unwanted = {place: document for place, document in waiting.items() if place not in said}
     plan.withdraw |= unwanted.keys()
     plan.unsure |= {one.parent for one in unwanted.values() if one.state == outbox.SENDING}
     return plan
+
+
+def _wants(target: Target, front: Shopfront, entity: Entity) -> list[Draft | Unmappable] | None:
+    """All that *target* should hold for *entity*, or None where its mapping broke down."""
+    try:
+        return list(target.wants(entity, front))
+    except Exception as error:
+        # A defect of ours that one entity brings to light: without this it would stop all the others of its shop.
+        log.exception("mapping_failed", target=target.system, key=entity.key, error=type(error).__name__)
+        return None
 
 
 def _known(link: Link | None) -> Link | None:
@@ -190,6 +210,10 @@ def _retire(plan: _Plan, target: Target, link: Link, waiting: outbox.Queued | No
     draft = Draft(kind=link.kind, key=link.key, parent=link.parent or link.key, body=body)
     _want(plan, draft, link, waiting)
     return {(link.kind, link.key)}
+
+
+def _failed(target: Target, kind: str, entity: Entity) -> NewProblem:
+    return _problem(target, entity.key, Unmappable(kind, entity.key, Trouble("mapping.failed")))
 
 
 def _problem(target: Target, parent: str, wanted: Unmappable) -> NewProblem:
