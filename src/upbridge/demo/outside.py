@@ -53,7 +53,7 @@ class Outside:
         found: list[Json] = self.call("GET", f"/uphance/{organisation}/{kind}")["items"]
         return found
 
-    def counts(self, organisation: int) -> dict[str, int]:
+    def arrived(self, organisation: int) -> dict[str, int]:
         """How much has arrived so far; cheap."""
         state = self.call("GET", "/state")
         tenant = next(item for item in state["tenants"] if item["client_id"] == f"upp-{SHOP}")
@@ -62,6 +62,15 @@ class Outside:
             "products → Upp.ai": tenant["products"],
             "orders → Upp.ai": tenant["orders"],
             "orders → Uphance": company["orders"],
+            "customers → Uphance": company["customers"],
+        }
+
+    def written_back(self) -> dict[str, int]:
+        """How many calls have written stock and shipments into the shop so far; cheap."""
+        operations = self.call("GET", "/calls").get("upgates", {"operations": {}})["operations"]
+        return {
+            "stock → Upgates": sum(operations.get("PUT /api/v2/products", {}).values()),
+            "shipments → Upgates": sum(operations.get("PUT /api/v2/orders", {}).values()),
         }
 
     def writes(self) -> int:

@@ -66,7 +66,7 @@ class Report:
                     "expected": verdict.origins,
                     "there": verdict.copies,
                     "parked": verdict.parked,
-                    "first_import_seconds": self.seconds.get(verdict.flow),
+                    "seconds": self.seconds.get(verdict.flow),
                     **{kind: verdict.count(kind) for kind in (LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT)},
                 }
                 for verdict in self.verdicts
@@ -110,10 +110,14 @@ class Report:
         if not failures:
             console.print("[bold green]✓ nothing lost, nothing doubled, nothing late, no rule broken[/]")
 
+    def _steps(self) -> list[tuple[str, float]]:
+        flows = {verdict.flow for verdict in self.verdicts}
+        return [(name, value) for name, value in self.seconds.items() if name not in flows]
+
     def _flows(self) -> Table:
         table = Table(title="Every copy compared with its origin", title_justify="left")
         table.add_column("flow", no_wrap=True)
-        for name in ("expected", "there", "parked", "first import", LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT):
+        for name in ("expected", "there", "parked", "seconds", LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT):
             table.add_column(name, justify="right")
         for verdict in self.verdicts:
             seconds = self.seconds.get(verdict.flow)
@@ -152,7 +156,7 @@ class Report:
         table.add_row("rules broken", str(len(self.violations)))
         table.add_row("memory", ", ".join(f"{name} {size} MB" for name, size in self.memory.items()))
         table.add_row("processor", ", ".join(f"{name} {value} s" for name, value in self.processor.items()))
-        table.add_row("seconds", ", ".join(f"{name} {value:.1f}" for name, value in self.seconds.items()))
+        table.add_row("steps", ", ".join(f"{name} {value:.1f} s" for name, value in self._steps()))
         return table
 
 

@@ -1,4 +1,4 @@
-"""What happens in the demo, step by step; and in `play`, which stops after the first one."""
+"""What happens in the demo, step by step."""
 
 import contextlib
 import io
@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
@@ -28,44 +27,34 @@ from upbridge.demo.compare import Finding, Origin, Problems
 from upbridge.demo.outside import SHOP, Outside
 from upbridge.demo.processes import Failed, House, free_port, free_range, house
 from upbridge.demo.report import Report
+from upbridge.demo.stage import WIDTH, interrupt, make_console, start_all
 from upbridge.demo.upp_rules import Json
 
-CLOCK_FACTOR = 100.0
+CHANGES = 500
 BURST = 20
-IMPORT_SECONDS = 120.0
-SETTLE_SECONDS = 60.0
 QUIET = 1.5
-WIDTH = 118
+STANDSTILL = 60.0
+"""Seconds: a slow machine may take its time, but something has to move."""
+LONGEST = 900.0
 ELSEWHERE = 900_000
 """Ids of another shop's products are moved up by this, out of the way of the simulated shop's own."""
 WINDOW = 1.0
 FAULTS: Json = {"lose_share": 0.05, "double_share": 0.1, "late_share": 0.1, "late_seconds": 2.0, "reorder": True}
 
 
-def run_demo(
-    *,
-    json: bool = False,
-    keep: bool = False,
-    picture: Path | None = None,
-    captured: Path | None = None,
-    products: int = 1200,
-    orders: int = 400,
-    changes: int = 500,
-) -> int:
+def run_demo(*, json: bool = False, picture: Path | None = None, captured: Path | None = None) -> int:
     """A first import, a day of changes and the safety net, proved; 0 only if all of it is as it should be.
 
     *picture*: also draw the report there, as SVG. *captured*: a folder with answers of real shops' APIs, whose
     products and orders join the simulated shop before the first import.
     """
-    console = _console(stderr=json)
-    directory = Path("var/demo").resolve() if keep else Path(tempfile.mkdtemp(prefix="upbridge-demo-"))
-    if keep and directory.exists():
-        shutil.rmtree(directory)
+    console = make_console(stderr=json)
+    directory = Path(tempfile.mkdtemp(prefix="upbridge-demo-"))
     report, good = Report(), False
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         with house(directory, free_port()) as running, httpx.Client(trust_env=False, timeout=60) as client:
-            _Demo(running, client, console, report, changes, captured).run(products, orders)
+            _Demo(running, client, console, report, captured).run()
         good = not report.failures()
     except Failed as error:
         console.print(f"[bold red]✗[/] {error}", highlight=False)
@@ -74,7 +63,7 @@ def run_demo(
         console.print("stopped")
         return 1
     finally:
-        if good and not keep:
+        if good:
             shutil.rmtree(directory, ignore_errors=True)
         else:
             console.print(f"logs and database: {directory}", highlight=False)
@@ -87,73 +76,11 @@ def run_demo(
     return 0 if good else 1
 
 
-def run_play(*, products: int = 1200, orders: int = 400, port: int = 8900, web_port: int = 8000) -> int:
-    """The same processes for a person: prints where the simulated administration is, runs until Ctrl-C."""
-    console = _console()
-    directory = Path("var/play").resolve()
-    shutil.rmtree(directory, ignore_errors=True)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with house(directory, free_port(web_port)) as running:
-            console.print("starting …")
-            _start(running, port=free_range(port), products=products, orders=orders)
-            _tell(running, console)
-            told: set[str] = set()
-            while True:
-                for name in running.ended():
-                    if name not in told:
-                        told.add(name)
-                        console.print(f"[red]{name} has ended.[/] Start it again by hand:", highlight=False)
-                        again = f"  set -a; . {directory}/env; set +a; {running.again(name)}"
-                        console.print(again, highlight=False, soft_wrap=True)
-                time.sleep(0.5)
-    except Failed as error:
-        console.print(f"[bold red]✗[/] {error}", highlight=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped")
-        return 0
-
-
 def _drawn(report: Report) -> str:
     """The report as SVG that fetches nothing: the reader's own monospaced font has to do."""
     drawing = Console(record=True, width=WIDTH, file=io.StringIO())
     report.show(drawing)
     return re.sub(r"\s*@font-face \{.*?\}", "", drawing.export_svg(title="make demo"), flags=re.DOTALL)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    """A terminal's own width; elsewhere wide enough for the tables."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=WIDTH)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends us as Ctrl-C does: the children first."""
-    raise KeyboardInterrupt
-
-
-def _start(running: House, *, port: int, products: int, orders: int) -> None:
-    """All processes at once; whichever of them comes first brings the database's schema to head."""
-    running.start_sandbox(port=port, products=products, orders=orders, clock_factor=CLOCK_FACTOR)
-    running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
-    running.start("worker", "worker", "--port", str(running.web_port))
-    running.wait_for_sandbox()
-    running.wait_ready()
-
-
-def _tell(running: House, console: Console) -> None:
-    rows = [f"{name}={json_.dumps(value)}" for name, value in running.settings().items()]
-    (running.directory / "env").write_text("\n".join(rows) + "\n")
-    with httpx.Client(trust_env=False, timeout=60) as client:
-        shop = Outside(client, running.addresses["admin"]).shop()
-    upp, uphance = shop["credentials"]["upp"], shop["credentials"]["uphance"]
-    console.print(f"\n[bold]The simulated Upgates administration: {running.addresses['admin']}[/]")
-    console.print("There: Activate, Open, edit products and orders, watch them arrive.")
-    console.print(f"The add-on: {running.web}")
-    console.print(f"Connect Upp.ai with client id {upp['client_id']}, secret {upp['secret']}", highlight=False)
-    console.print(f"Connect Uphance with {uphance['email']}, password {uphance['password']}", highlight=False)
-    console.print(f"Logs and database: {running.directory}. Ctrl-C ends everything.", highlight=False)
 
 
 @dataclass(slots=True)
@@ -164,7 +91,6 @@ class _Demo:
     client: httpx.Client
     console: Console
     report: Report
-    changes: int
     captured: Path | None = None
     token: str = ""
     key: str = ""
@@ -180,13 +106,11 @@ class _Demo:
     def outside(self) -> Outside:
         return Outside(self.client, self.house.addresses["admin"])
 
-    def run(self, products: int, orders: int) -> None:
+    def run(self) -> None:
         """All steps; what they find goes into the report."""
         with self._step("start"):
             self.house.watch_memory()
-            _start(
-                self.house, port=free_range(20_000 + 5 * secrets.randbelow(4000)), products=products, orders=orders
-            )
+            start_all(self.house, port=free_range(20_000 + 5 * secrets.randbelow(4000)))
             self._take_captured()
         with self._step("activate and connect"):
             self._activate()
@@ -197,7 +121,7 @@ class _Demo:
             self._day()
         with self._step("safety net"):
             self.house.run("shops", "reconcile", self.token, "--wait")
-            self._until_quiet(SETTLE_SECONDS)
+            self._until_quiet()
         with self._step("way back"):
             self._way_back()
         with self._step("compare"):
@@ -269,13 +193,35 @@ class _Demo:
         ) as progress:
             tasks = {name: progress.add_task(name, total=total) for name, total in expected.items()}
 
-            def watch() -> None:
-                for name, count in self.outside.counts(self.organisation).items():
-                    progress.update(tasks[name], completed=count)
-                    if count >= expected[name] and name not in self.report.seconds:
-                        self.report.seconds[name] = round(time.monotonic() - self.connected, 2)
+            def show(arrived: dict[str, int]) -> None:
+                for name, task in tasks.items():
+                    progress.update(task, completed=arrived[name])
 
-            self._until_quiet(IMPORT_SECONDS, watch)
+            watch = self._timed(
+                lambda: self.outside.arrived(self.organisation), {}, since=self.connected, show=show
+            )
+            self._until_quiet(watch)
+
+    def _timed(
+        self,
+        count: Callable[[], dict[str, int]],
+        before: dict[str, int],
+        *,
+        since: float,
+        show: Callable[[dict[str, int]], None] = lambda _: None,
+    ) -> Callable[[], None]:
+        """What to do again and again while flows run: each flow's seconds are those of its last arrival."""
+        seen = dict(before)
+
+        def watch() -> None:
+            now = count()
+            for flow, number in now.items():
+                if number != seen.get(flow, 0):
+                    seen[flow] = number
+                    self.report.seconds[flow] = round(time.monotonic() - since, 2)
+            show(now)
+
+        return watch
 
     def _judge_import(self, shown: Json) -> None:
         """Whether the first import knows itself that it has ended."""
@@ -315,7 +261,7 @@ class _Demo:
             shown = pool.submit(self._show)
             self.report.changes = self._change()
             self._judge_import(shown.result())
-        self._until_quiet(SETTLE_SECONDS)
+        self._until_quiet()
         lost = self.outside.call("GET", f"/shops/{SHOP}/deliveries")["lost"]
         self._judge_late({row["id"] for row in lost})
         clear = {"lose_share": 0.0, "double_share": 0.0, "late_share": 0.0, "reorder": False}
@@ -324,8 +270,8 @@ class _Demo:
     def _change(self) -> dict[str, int]:
         """The day's changes in bursts; how many of each kind."""
         done: dict[str, int] = {}
-        for start in range(0, self.changes, BURST):
-            body = {"changes": min(BURST, self.changes - start), "seed": 100 + start}
+        for start in range(0, CHANGES, BURST):
+            body = {"changes": min(BURST, CHANGES - start), "seed": 100 + start}
             for name, count in self.outside.call("POST", f"/shops/{SHOP}/mutate", body)["done"].items():
                 done[name] = done.get(name, 0) + count
             self.house.check()
@@ -393,30 +339,35 @@ class _Demo:
 
     def _way_back(self) -> None:
         """Staff pack, ship and count in Uphance, and the shop follows."""
+        watch = self._timed(self.outside.written_back, self.outside.written_back(), since=time.monotonic())
         self.outside.call("POST", f"/uphance/{self.organisation}/webhook", {"url": self.hook})
         with ThreadPoolExecutor(1) as pool:
             switched = pool.submit(self.house.run, "shops", "settings", self.token, "stock.write=true")
             self.staff = way_back.staff_at_work(self.outside, self.organisation, self.outside.origin(), self.key)
             switched.result()
-        self._until_quiet(SETTLE_SECONDS)
+        self._until_quiet(watch)
 
-    def _until_quiet(self, seconds: float, watch: Callable[[], None] | None = None) -> None:
+    def _until_quiet(self, watch: Callable[[], None] | None = None) -> None:
         """Until nothing moves any more: no announcement waits, no change, and the outbox stands still.
 
         It need not be empty: documents of orders that need a person stay in it.
         """
-        deadline, quiet_since, before = time.monotonic() + seconds, time.monotonic(), None
-        while time.monotonic() < deadline:
+        began = moved = quiet_since = time.monotonic()
+        before: dict[str, int] | None = None
+        while time.monotonic() - moved < STANDSTILL and time.monotonic() - began < LONGEST:
             self.house.check()
             if watch is not None:
                 watch()
             picture = self._picture()
+            if picture != before:
+                moved = time.monotonic()
             if picture != before or picture["announcements"] or picture["changes"]:
                 quiet_since, before = time.monotonic(), picture
             elif time.monotonic() - quiet_since >= QUIET:
                 return
             time.sleep(0.25)
-        raise Failed(f"after {seconds:.0f} seconds there is still work: {before}")
+        waited = time.monotonic() - began
+        raise Failed(f"after {waited:.0f} seconds there is still work that does not get done: {before}")
 
     def _picture(self) -> dict[str, int]:
         """What waits, and how much has arrived."""
