@@ -1,6 +1,9 @@
 """The program as a whole: exit codes, one line per failure, never a traceback."""
 
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,23 @@ def test_wrong_settings_are_a_line_each(program: Program, environment: pytest.Mo
             "UPBRIDGE_LOG_FORMAT",
             "UPBRIDGE_PUBLIC_URL",
         ]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.usefixtures("environment")
+def test_a_port_that_is_taken_is_a_failure(workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "upbridge", "serve", "--port", port, "--workers", workers],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "address already in use" in ended.stderr.lower()
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_database_that_is_not_there_is_one_line(program: Program, environment: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,9 @@ from upbridge.telemetry.logging import configure_logging
 log = structlog.get_logger(__name__)
 
 _RESTART_PAUSE = 1.0
+#: A web process that has not answered its parent for so long, in seconds, is replaced. A busy machine may need
+#: more than the library's five to start one, and would replace it for ever.
+_SILENT_SECONDS = 60
 
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)]
@@ -138,7 +141,14 @@ def _serve(settings: Settings, *, host: str, port: int, workers: int, child: _Ch
         "timeout_graceful_shutdown": 10,
     }
     if workers > 1:
-        uvicorn.run("upbridge.app:factory", factory=True, workers=workers, **common)  # type: ignore[arg-type]
+        with _failing_with_one():
+            uvicorn.run(
+                "upbridge.app:factory",
+                factory=True,
+                workers=workers,
+                timeout_worker_healthcheck=_SILENT_SECONDS,
+                **common,  # type: ignore[arg-type]
+            )
         return
     # The server passes the signal on when it has stopped; here it has done its work by then.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,9 +160,19 @@ def _serve(settings: Settings, *, host: str, port: int, workers: int, child: _Ch
             threading.Thread(target=child.watch, daemon=True).start()
         await server.serve()
 
-    run_async(run())
+    with _failing_with_one():
+        run_async(run())
     if not server.started:
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _failing_with_one() -> Iterator[None]:
+    """A server that cannot start (its port is taken) ends the process with a code of its own: here it is 1."""
+    try:
+        yield
+    except SystemExit as ended:
+        raise typer.Exit(1 if ended.code else 0) from None
 
 
 def worker(
