@@ -235,3 +235,25 @@ async def test_without_credentials_everything_waits_and_with_new_ones_it_goes(st
     await quiet(stage)
 
     await right(stage, side)
+
+
+async def test_no_request_to_upp_holds_anything_personal(stage: Stage) -> None:
+    """Planted into every free text that an order has, and looked for in the bytes of every request."""
+    await ready(stage, SIDES["upp"])
+    order = stage.edits.create_order(stage.origin)
+    for name, value in order["customer"].items():
+        if value is None or isinstance(value, str):
+            order["customer"][name] = f"planted {name}"
+    order["customer"] |= {"email": "planted@example.cz", "country_id_invoice": "cz", "postal_yn": True}
+    for name in ("internal_note", "external_order_number", "tracking_code", "variable_symbol"):
+        order[name] = f"planted {name}"
+    for part in ("shipment", "payment"):
+        order[part] |= {"name": f"planted {part}"}
+
+    await stage.settle()
+
+    sent = [body for host, body in stage.network.bodies if host == "upp.test"]
+    assert order["order_number"] in stage.tenant.orders
+    assert len(sent) > 1
+    assert not [body for body in sent if b"planted" in body]
+    assert order["order_number"].encode() in b"".join(sent)

@@ -179,8 +179,9 @@ class Door:
     async def _respond(self, call: Call, caller: str, receive: Receive) -> Response | None:
         """The answer, or None where the connection is to be cut."""
         faults, rng = self.faults, self.dice.of(f"faults-{self.system}")
-        if faults.latency:
-            await self._linger(faults.latency, call, caller, receive)
+        slow = faults.latency + (faults.write_latency if _writes(call) else 0)
+        if slow:
+            await self._linger(slow, call, caller, receive)
         if faults.strikes("hang", call.path, rng):
             await self._linger(_FOR_EVER, call, caller, receive)
             return None
@@ -194,8 +195,11 @@ class Door:
             response = await self.handle(call)
         except Exception as error:
             raise RuntimeError(f"the sandbox failed at {call.line}") from error
-        writes = call.method != "GET" and "/oauth/" not in call.path
-        if writes and response.status_code < FIRST_REDIRECT and faults.strikes("lost_answer", call.path, rng):
+        if (
+            _writes(call)
+            and response.status_code < FIRST_REDIRECT
+            and faults.strikes("lost_answer", call.path, rng)
+        ):
             return None
         return response
 
@@ -212,6 +216,11 @@ class Door:
         finally:
             hung_up.cancel()
             slow.cancel()
+
+
+def _writes(call: Call) -> bool:
+    """Whether a call changes what is held; a login does not."""
+    return call.method != "GET" and "/oauth/" not in call.path and "/organisations/" not in call.path
 
 
 async def _read(scope: Scope, receive: Receive) -> Call:

@@ -14,6 +14,7 @@ class Faults:
     """The faults of one system."""
 
     latency: float = 0.0
+    write_latency: float = 0.0
     error_share: float = 0.0
     error_next: int = 0
     error_status: int = 500

@@ -303,7 +303,7 @@ async def test_a_lost_answer_writes_nothing_twice(town: Town, end: str) -> None:
     town.network.lose = lose
     await town.poll()
     for _ in range(4):
-        town.watch.move(seconds=40)
+        town.watch.move(minutes=3)
         await town.work()
 
     assert left == []

@@ -56,7 +56,7 @@ class Chaos:
     def refusal(self, request: httpx.Request) -> httpx.Response | Exception | None:
         """What honestly says that nothing was applied, or any fault before it was."""
         if request.method == "POST" and request.url.path in ("/customers", "/sales_orders") and self.strikes():
-            at = self.uphance.clock() + timedelta(seconds=self.random.randrange(25))
+            at = self.uphance.clock() + timedelta(seconds=self.random.randrange(175))
             self.uphance.late.append((at, request))
             return httpx.ReadTimeout("applied when nobody waits for it any more")
         if self.strikes():
@@ -117,7 +117,7 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
                         del waiting[sent.key]
         except (Killed, Unreachable, Throttled, LoginRefused):
             pass
-        clock.forward(seconds=5)
+        clock.forward(seconds=20)
         if not waiting:
             break
 

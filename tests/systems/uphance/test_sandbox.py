@@ -193,7 +193,7 @@ async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
         orders = [order for order in orders_of(shop) if order.order_number not in shop.broken][:25]
         wanted = {document.key for document in room.documents(orders)}
         for _ in range(60):
-            room.clock.forward(seconds=31)
+            room.clock.forward(minutes=3)
             faults.set({"error_share": 0.05, "cut_share": 0.05, "lost_answer_share": 0.1, "match": "/"})
             waiting = [one for one in orders if one.order_number in wanted and not _delivered(room, one)]
             if not waiting:

@@ -43,8 +43,9 @@ SHIPMENT = "shipment"
 _ABOUT_ITEMS = frozenset({400, 413, 422})
 _OFF = frozenset({"Canceled", "HomecreditCanceled"})
 _SENT = "Sent"
-#: How long after its start a request without an answer may still be at work over there.
-_STILL_AT_WORK = timedelta(seconds=30)
+#: How long after its start a request without an answer may still be at work over there. Longer than we wait for an
+#: answer (`calls.DEADLINE`), because giving up does not stop the other side.
+_STILL_AT_WORK = timedelta(minutes=3)
 _CLOSED = frozenset({"deny", "readonly"})
 
 T = TypeVar("T")

@@ -27,8 +27,8 @@ from upbridge.systems.uphance.wire import Json, items, meta, single, whole, word
 SENDING, UNSENT, DELIVERED = "sending", "unsent", "delivered"
 
 #: How long after its start a request without an answer may still be at work over there: not to find it before
-#: proves nothing.
-_STILL_AT_WORK = timedelta(seconds=30)
+#: proves nothing. Longer than we wait for an answer (`exchange`), because giving up does not stop the other side.
+_STILL_AT_WORK = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
