@@ -137,6 +137,20 @@ async def test_written_products_fit(api: Caller, description: dict[str, Any]) ->
     _check(description, "PUT /api/v2/products", answer)
 
 
+async def test_written_orders_fit(api: Caller, description: dict[str, Any]) -> None:
+    """The description prints the fields of one order at the top and calls the rest "array of objects"; the
+    blueprint has the array. Ours is the array, so each of its rows is compared with what the description prints."""
+    body = {"orders": [{"order_number": "26000003", "tracking_code": "CZ1"}, {"order_number": "nobody"}]}
+
+    rows = (await api("PUT", "/orders", json=body)).json()["orders"]
+
+    assert [row["updated_yn"] for row in rows] == [True, False]
+    for row in rows:
+        printed = {**row, "orders": {"messages": row.pop("messages")}}
+        del printed["messages"]
+        _check(description, "PUT /api/v2/orders", printed)
+
+
 @pytest.mark.skipif(not CAPTURED.exists(), reason="no captured answers beside the project")
 @pytest.mark.parametrize(
     ("name", "path", "rows"),

@@ -1,19 +1,17 @@
 """`upbridge shops …`: the shops, their connections, settings, budget, imports."""
 
-import asyncio
 import math
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import text
 
 from upbridge.care.erasure import erase_shop
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
+from upbridge.cli.waiting import PLURAL, wait_for, waiting
 from upbridge.errors import BadRequest, Conflict, LoginRefused
 from upbridge.inbox.addresses import UPHANCE_EVENT
 from upbridge.shops.connections import ConnectionRow
@@ -23,13 +21,11 @@ from upbridge.sync.connect import change_rules, connect_uphance, connect_upp
 from upbridge.sync.connect import disconnect as disconnect_shop
 from upbridge.sync.coverage import Coverage, coverage
 from upbridge.sync.imports import start_imports
-from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
+from upbridge.sync.runs import Run, RunPurpose, latest_runs, resume_imports
 from upbridge.sync.schedule import cast_net
 from upbridge.sync.service import Service
 
 app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
-_PLURAL = {"product": "products", "order": "orders"}
-_POLL_SECONDS = 0.5
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait, with a progress bar, until it has ended.")]
 
@@ -112,7 +108,7 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
     return {
         **_line(shop, await service.connections.of(shop.id)),
         "settings": settings_json(shop.rules),
-        "imports": {_PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
+        "imports": {PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
         "waiting": await waiting(service, shop),
         "parked": await parked(service, shop),
         "coverage": coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
@@ -149,18 +145,6 @@ def settings_json(rules: Rules) -> dict[str, Any]:
     return {
         key: value if isinstance(value := rules.get(key), bool | int) else as_text(value) or None for key in RULES
     }
-
-
-async def waiting(service: Service, shop: Shop) -> int:
-    """Changes that wait to be read and documents that wait to be delivered; parked ones wait for a person."""
-    return await _count(
-        service,
-        shop,
-        """
-        SELECT (SELECT count(*) FROM changes WHERE shop_id = :id)
-             + (SELECT count(*) FROM documents WHERE shop_id = :id AND state <> 'parked')
-        """,
-    )
 
 
 async def parked(service: Service, shop: Shop) -> int:
@@ -311,9 +295,10 @@ def import_command(shop: ShopName, *, wait: Wait = False, json: Json = False) ->
         if not rows:
             raise Conflict(f"{found.key} is not connected to anything: `upbridge shops connect` first")
         async with service.engine.begin() as connection:
+            await resume_imports(connection, found.id, now=service.clock())
             await start_imports(connection, service, found, rows)
         if wait:
-            await _wait(service, found, RunPurpose.IMPORT, "importing")
+            await wait_for(service, found, RunPurpose.IMPORT, "importing")
         return await describe(service, found)
 
     _report(with_service(work), json=json)
@@ -328,11 +313,11 @@ def reconcile(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None
         async with service.engine.begin() as connection:
             await cast_net(connection, found.id, now=service.clock())
         if wait:
-            await _wait(service, found, RunPurpose.SAFETY_NET, "comparing")
+            await wait_for(service, found, RunPurpose.SAFETY_NET, "comparing")
         nets = await latest_runs(service.engine, found.id, RunPurpose.SAFETY_NET)
         return {
             **await describe(service, found),
-            "found": {_PLURAL[kind]: run.found for kind, run in nets.items()},
+            "found": {PLURAL[kind]: run.found for kind, run in nets.items()},
         }
 
     _report(with_service(work), json=json)
@@ -347,39 +332,6 @@ def _report(value: dict[str, Any], *, json: bool) -> None:
     for kind, number in value.get("found", {}).items():
         out.print(f"{kind}: {number} changes that no webhook had announced")
     out.print(f"waiting: {value['waiting']}, parked: {value['parked']}")
-
-
-async def _wait(service: Service, shop: Shop, purpose: RunPurpose, verb: str) -> None:
-    """Show progress until the runs have ended and everything is delivered or parked."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    ) as progress:
-        bars: dict[str, Any] = {}
-        quiet_since: float | None = None
-        while True:
-            state = (await service.shops.get(shop.id)).state
-            if state is not ShopState.ACTIVE:
-                raise Conflict(f"{shop.key} is {state}: nothing is read until it is active again")
-            runs = await latest_runs(service.engine, shop.id, purpose)
-            for kind, run in runs.items():
-                bar = bars.setdefault(kind, progress.add_task(f"{verb} {_PLURAL[kind]}", total=None))
-                progress.update(bar, total=run.total, completed=run.done)
-            left = await waiting(service, shop)
-            bar = bars.setdefault("waiting", progress.add_task("still waiting", total=None))
-            progress.update(bar, total=None, completed=left)
-            # Between a change and its documents there is no gap, but a run that ends may start another one.
-            if left == 0 and all(run.state is RunState.DONE for run in runs.values()):
-                quiet_since = quiet_since or time.monotonic()
-                if time.monotonic() - quiet_since >= _POLL_SECONDS:
-                    return
-            else:
-                quiet_since = None
-            await asyncio.sleep(_POLL_SECONDS)
 
 
 # --- states -------------------------------------------------------------------------------------------------
