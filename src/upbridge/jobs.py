@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.care.retention import prune
+from upbridge.care.statistics import count_grown
 from upbridge.errors import NotFound, UpbridgeError
 from upbridge.schema import ShopId
 from upbridge.sync import lanes, schedule
@@ -36,6 +37,7 @@ SWEEP_SECONDS = 1.0
 RESCUE_SECONDS = 5.0
 SCHEDULE_SECONDS = 10.0
 PRUNE_SECONDS = 600.0
+COUNT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 15.0
 """A worker that has been silent for so long is dead; its jobs are given to others."""
@@ -155,6 +157,7 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
         asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
         asyncio.create_task(_repeat("rescue", RESCUE_SECONDS, lambda: rescue_once(app, service.engine))),
         asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: schedule.run_once(service))),
+        asyncio.create_task(_repeat("count", COUNT_SECONDS, lambda: count_grown(service.engine))),
         asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
         asyncio.create_task(keep_writing(service.engine)),
     ]

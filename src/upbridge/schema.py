@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     Double,
     ForeignKey,
@@ -33,7 +34,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ShopId = NewType("ShopId", UUID)
 
 #: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -212,6 +213,14 @@ documents = Table(
     _at("due_at", nullable=False, now=True),
     Index("documents_parent_idx", "shop_id", "target", "parent"),
     Index("documents_shop_id_target_state_due_at_idx", "shop_id", "target", "state", "due_at"),
+    Index(
+        "documents_next_idx",
+        "shop_id",
+        "target",
+        "priority",
+        "seq",
+        postgresql_where=text("state IN ('waiting', 'sending')"),
+    ),
 )
 
 #: What is what over there, and the hash of what was last delivered. Goes with the shop.
@@ -230,7 +239,12 @@ links = Table(
     Column("high_water", BigInteger),
     Column("note", JSONB, nullable=False, server_default=_EMPTY),
     _at("updated_at", nullable=False, now=True),
-    Index("links_parent_idx", "shop_id", "target", "kind", "parent"),
+    # The operators of patterns, so that the beginning of an order number is enough, whatever the database's
+    # locale.
+    Index(
+        "links_parent_idx", "shop_id", "target", "kind", "parent", postgresql_ops={"parent": "text_pattern_ops"}
+    ),
+    Index("links_updated_at_idx", "shop_id", "target", "kind", "updated_at"),
 )
 
 #: A run through a whole list: the first import or the safety net. Finished runs are pruned after 90 days.
@@ -267,7 +281,8 @@ lanes = Table(
     _at("until", nullable=False),
 )
 
-#: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant.
+#: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant. *match* and
+#: *sku_id* say what it is in Uphance (`sync/matches.py`), *folded* is what a part of a name is looked for in.
 items = Table(
     "items",
     metadata,
@@ -281,9 +296,13 @@ items = Table(
     Column("stock_own", Boolean, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("listed", Boolean, nullable=False),
+    Column("folded", Text, Computed("lower(title)", persisted=True)),
+    Column("match", Text, nullable=False, server_default="unmatched"),
+    Column("sku_id", BigInteger),
     _at("read_at", nullable=False, now=True),
     Index("items_shop_id_product_id_idx", "shop_id", "product_id"),
-    Index("items_shop_id_code_idx", "shop_id", text("lower(code)")),
+    Index("items_shop_id_code_idx", "shop_id", text("lower(btrim(code))")),
+    Index("items_match_idx", "shop_id", "match", "folded", "code", "key"),
 )
 
 #: The SKUs of the connected Uphance organisation as last read. Replaced by each complete read.
@@ -330,6 +349,7 @@ orders = Table(
     _at("made_at", nullable=False),
     _at("read_at", nullable=False),
     Index("orders_shop_id_made_at_idx", "shop_id", "made_at"),
+    Index("orders_begin_idx", "shop_id", "number", postgresql_ops={"number": "text_pattern_ops"}),
 )
 
 #: The steps of orders through the bridge, without personal data. Pruned after 90 days.

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import MakeShop
 from tests.pages.conftest import Enter
 from tests.pages.test_endpoints import EN, put
-from upbridge.pages.views.products import PAGE, Match, products_of
+from upbridge.pages.views.products import PAGE, products_of
 from upbridge.schema import ShopId
+from upbridge.sync import matches
+from upbridge.sync.matches import Match
 
 
 def item(shop_id: ShopId, number: int, **more: Any) -> dict[str, Any]:
@@ -38,6 +40,8 @@ async def test_code_decides_then_ean_and_what_is_doubled_is_not_guessed(
     await put(engine, "skus", sku(shop_id, 3, sku_number="twice"), sku(shop_id, 4, sku_number="Twice "))
     await put(engine, "skus", sku(shop_id, 5, sku_number="same"))
     await put(engine, "skus", sku(other, 6, sku_number="x", ean="9"))
+    async with engine.begin() as connection:
+        await matches.renew_all(connection, shop_id)
 
     view = await products_of(engine, shop_id, Match.DOUBLED, 1)
 

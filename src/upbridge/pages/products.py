@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from upbridge.pages.door import Here, PageRoute, Session
-from upbridge.pages.views.products import Match, every_item, products_of
+from upbridge.pages.views.products import every_item, products_of
+from upbridge.sync.matches import Match
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 

@@ -51,9 +51,10 @@ async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days:
                 text(
                     """
                     SELECT
-                      (SELECT COALESCE(sum(records), 0) FROM deliveries
-                       WHERE shop_id = :shop_id AND received_at >= :since AND source = 'upgates'
-                         AND (event ILIKE 'orders.%' OR event ILIKE 'products.%')) AS announced,
+                      (SELECT COALESCE(sum(records), 0) FROM (
+                         SELECT event, sum(records) AS records FROM deliveries
+                         WHERE shop_id = :shop_id AND received_at >= :since AND source = 'upgates' GROUP BY event
+                       ) events WHERE event ILIKE 'orders.%' OR event ILIKE 'products.%') AS announced,
                       (SELECT COALESCE(sum(found), 0) FROM runs
                        WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose) AS found
                     """

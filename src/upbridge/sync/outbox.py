@@ -177,64 +177,61 @@ async def take(
 ) -> list[Document]:
     """Mark the most urgent due documents as on their way and open them; only purposes more urgent than *below*.
 
-    Documents left as `sending` by a worker that died are taken too: only one push of a lane runs at a time.
+    Documents left as `sending` by a worker that died are taken too: only one push of a lane runs at a time. Rows
+    are named by their place, and links are looked up all at once: while an import fills the tables, Postgres
+    takes them for empty, and would join by reading everything for each row.
     """
-    rows = await connection.execute(
+    taken = (
+        await connection.execute(
+            text(
+                """
+                WITH next AS (
+                  SELECT ctid FROM documents
+                  WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending')
+                    AND due_at <= :now AND priority < :below
+                  ORDER BY priority, seq LIMIT :limit FOR UPDATE
+                )
+                UPDATE documents SET state = 'sending' WHERE ctid = ANY(ARRAY(SELECT ctid FROM next))
+                RETURNING kind, key, parent, seq, body, hash, attempts, priority,
+                  CASE WHEN priority < :importing THEN since END AS since
+                """
+            ),
+            {
+                "shop_id": shop_id,
+                "target": target,
+                "limit": limit,
+                "now": now,
+                "below": below,
+                "importing": int(Purpose.IMPORT),
+            },
+        )
+    ).all()
+    linked = await connection.execute(
         text(
-            """
-            WITH next AS (
-              SELECT kind, key FROM documents
-              WHERE shop_id = :shop_id AND target = :target AND state IN ('waiting', 'sending') AND due_at <= :now
-                AND priority < :below
-              ORDER BY priority, seq LIMIT :limit FOR UPDATE
-            ), taken AS (
-              UPDATE documents d SET state = 'sending' FROM next n
-              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = n.kind AND d.key = n.key
-              RETURNING d.*
-            )
-            SELECT t.kind, t.key, t.parent, t.seq, t.body, t.hash, t.attempts, t.priority,
-              CASE WHEN t.priority < :importing THEN t.since END AS since,
-              l.kind AS link, l.parent AS link_parent, l.remote_id, l.state AS link_state, l.hash AS link_hash,
-              l.sent, l.high_water, l.note
-            FROM taken t LEFT JOIN links l
-              ON l.shop_id = :shop_id AND l.target = :target AND l.kind = t.kind AND l.key = t.key
-            ORDER BY t.priority, t.seq
-            """
+            f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608 - a constant
+            " WHERE shop_id = :shop_id AND target = :target AND kind = ANY(:kinds) AND key = ANY(:keys)"
         ),
         {
             "shop_id": shop_id,
             "target": target,
-            "limit": limit,
-            "now": now,
-            "below": below,
-            "importing": int(Purpose.IMPORT),
+            "kinds": sorted({row.kind for row in taken}),
+            "keys": [row.key for row in taken],
         },
     )
+    links = {(row["kind"], row["key"]): _link(row) for row in linked.mappings()}
     return [
         Document(
-            kind=row["kind"],
-            key=row["key"],
-            parent=row["parent"],
-            seq=row["seq"],
-            body=sealer.open(row["body"]),
-            hash=row["hash"],
-            attempts=row["attempts"],
-            since=row["since"],
-            link=None
-            if row["link"] is None
-            else Link(
-                kind=row["kind"],
-                key=row["key"],
-                parent=row["link_parent"],
-                remote_id=row["remote_id"],
-                state=row["link_state"],
-                hash=row["link_hash"],
-                sent=row["sent"],
-                high_water=row["high_water"],
-                note=row["note"],
-            ),
+            kind=row.kind,
+            key=row.key,
+            parent=row.parent,
+            seq=row.seq,
+            body=sealer.open(row.body),
+            hash=row.hash,
+            attempts=row.attempts,
+            since=row.since,
+            link=links.get((row.kind, row.key)),
         )
-        for row in rows.mappings()
+        for row in sorted(taken, key=lambda row: (row.priority, row.seq))
     ]
 
 

@@ -14,7 +14,7 @@ from upbridge.errors import LoginRefused
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.problems import Stage, close_cured
 from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, Shop, ShopState
-from upbridge.sync import changes, outbox, returns
+from upbridge.sync import changes, matches, outbox, returns
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.connect import leave
 from upbridge.sync.flows import SERVICES, shows_parameters
@@ -444,6 +444,7 @@ async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
     news = await _look_around(service, shop, row, client)
     now = service.clock()
     async with service.engine.begin() as connection:
+        await matches.renew_all(connection, shop.id)
         await changes.done(connection, shop.id, "uphance", chunk)
         await connection.execute(
             text("UPDATE connections SET polled_at = :now WHERE shop_id = :shop_id AND system = 'uphance'"),

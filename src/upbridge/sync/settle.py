@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.shops.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
-from upbridge.sync import journal, outbox
+from upbridge.sync import journal, matches, outbox
 from upbridge.sync.returns import pieces
 from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Trouble, Unmappable
-from upbridge.systems.trade import Order, Product
+from upbridge.systems.trade import Order, Product, Variant
 
 log = structlog.get_logger(__name__)
 
@@ -257,6 +257,9 @@ async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Re
     products = [entity for entity in read.entities if isinstance(entity, Product)]
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
     variants = [pair for _, pair in sorted(pairs.items())]
+    numbers = [int(key) for key in read.keys if key.isdigit()]
+    await matches.hold(connection, shop_id)
+    before = await matches.codes_of(connection, shop_id, numbers)
     await connection.execute(
         text(
             """
@@ -266,12 +269,18 @@ async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Re
         ),
         {
             "shop_id": shop_id,
-            "products": [int(key) for key in read.keys if key.isdigit()],
+            "products": numbers,
             "keys": [variant.id for _, variant in variants],
         },
     )
-    if not variants:
-        return
+    if variants:
+        await _write_items(connection, shop_id, variants, now=now)
+    await matches.renew(connection, shop_id, [variant.id for _, variant in variants], before)
+
+
+async def _write_items(
+    connection: AsyncConnection, shop_id: ShopId, variants: Sequence[tuple[Product, Variant]], *, now: datetime
+) -> None:
     await connection.execute(
         text(
             """

@@ -20,7 +20,8 @@ from upbridge.schema import ShopId
 from upbridge.sync.journal import KINDS, What, masked, opened
 
 MOST = 20
-_DELIVERIES = 400
+#: Of so many of a shop's newest webhooks those are opened that are about such things, at most so many.
+_LATEST, _DELIVERIES = 2_000, 400
 _LARGEST = 100_000
 
 
@@ -68,18 +69,25 @@ async def _orders(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> 
             """
             SELECT number FROM (
               (SELECT parent AS number FROM links WHERE shop_id = :id AND target = ANY(:targets)
-                 AND kind = 'order' AND (parent = :wanted OR starts_with(parent, :wanted)) LIMIT :most)
-              UNION (SELECT parent FROM documents WHERE shop_id = :id AND kind = 'order'
-                 AND starts_with(parent, :wanted) LIMIT :most)
+                 AND kind = 'order' AND parent LIKE :begins ORDER BY parent USING ~<~ LIMIT :most)
+              UNION (SELECT parent FROM documents WHERE shop_id = :id AND target = ANY(:targets) AND kind = 'order'
+                 AND parent LIKE :begins ORDER BY parent LIMIT :most)
               UNION (SELECT parent FROM problems WHERE shop_id = :id AND kind = 'order'
-                 AND starts_with(parent, :wanted) LIMIT :most)
-              UNION (SELECT key FROM changes WHERE shop_id = :id AND kind = 'order'
-                 AND starts_with(key, :wanted) LIMIT :most)
-              UNION (SELECT number FROM orders WHERE shop_id = :id AND starts_with(number, :wanted) LIMIT :most)
+                 AND parent LIKE :begins ORDER BY parent LIMIT :most)
+              UNION (SELECT key FROM changes WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+                 AND key LIKE :begins ORDER BY key LIMIT :most)
+              UNION (SELECT number FROM orders WHERE shop_id = :id AND number LIKE :begins
+                 ORDER BY number USING ~<~ LIMIT :most)
             ) found ORDER BY number <> :wanted, number LIMIT :most
             """
         ),
-        {"id": shop_id, "wanted": wanted, "most": MOST, "targets": ["upp", "uphance"]},
+        {
+            "id": shop_id,
+            "wanted": wanted,
+            "begins": f"{_literally(wanted)}%",
+            "most": MOST,
+            "targets": ["upp", "uphance"],
+        },
     )
     return [Hit("order", row.number, row.number) for row in rows if row.number]
 
@@ -88,15 +96,25 @@ async def _products(connection: AsyncConnection, shop_id: ShopId, wanted: str) -
     rows = await connection.execute(
         text(
             """
-            SELECT product_id, code, title FROM items
-            WHERE shop_id = :id AND (lower(code) = lower(:wanted) OR ean = :wanted
-              OR position(lower(:wanted) IN lower(title)) > 0)
-            ORDER BY lower(code) IS DISTINCT FROM lower(:wanted), title, code LIMIT :most
+            SELECT product_id, code, title FROM (
+              SELECT key, product_id, code, title, 0 AS place FROM items
+              WHERE shop_id = :id AND lower(btrim(code)) = lower(btrim(:wanted))
+              UNION ALL
+              (SELECT key, product_id, code, title, 1 FROM items
+               WHERE shop_id = :id AND (folded LIKE '%' || lower(:part) || '%' OR ean = :wanted)
+                 AND lower(btrim(code)) IS DISTINCT FROM lower(btrim(:wanted))
+               ORDER BY title, code LIMIT :most)
+            ) found ORDER BY place, title, code LIMIT :most
             """
         ),
-        {"id": shop_id, "wanted": wanted, "most": MOST},
+        {"id": shop_id, "wanted": wanted, "part": _literally(wanted), "most": MOST},
     )
     return [Hit("product", str(row.product_id), row.title or "", row.code) for row in rows]
+
+
+def _literally(wanted: str) -> str:
+    """*wanted* for LIKE: nothing in it is a pattern."""
+    return wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def timeline(
@@ -128,13 +146,20 @@ async def _heard(connection: AsyncConnection, shop_id: ShopId, hit: Hit) -> list
     rows = await connection.execute(
         text(
             """
-            SELECT received_at, event, body FROM deliveries
-            WHERE shop_id = :id AND source = 'upgates' AND lower(event) LIKE :event
-              AND octet_length(body) < :largest
+            SELECT received_at, event, body FROM (
+              SELECT * FROM deliveries WHERE shop_id = :id ORDER BY received_at DESC LIMIT :latest
+            ) latest
+            WHERE source = 'upgates' AND lower(event) LIKE :event AND octet_length(body) < :largest
             ORDER BY received_at DESC LIMIT :most
             """
         ),
-        {"id": shop_id, "event": f"{hit.kind}s.%", "largest": _LARGEST, "most": _DELIVERIES},
+        {
+            "id": shop_id,
+            "latest": _LATEST,
+            "event": f"{hit.kind}s.%",
+            "largest": _LARGEST,
+            "most": _DELIVERIES,
+        },
     )
     name = "order_number" if hit.kind == "order" else "product_id"
     return [

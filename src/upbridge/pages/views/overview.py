@@ -1,11 +1,10 @@
 """The overview: a light per flow, what waits, and every known order in exactly one box."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,6 +21,8 @@ from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
 
 #: How far back the proof of completeness and the chart look.
 DAYS = 30
+#: How far the shop's clock may be ahead of ours.
+_CLOCKS = timedelta(days=1)
 #: How long "run now" rests after the safety net was cast (R54).
 REST = timedelta(minutes=10)
 
@@ -153,11 +154,12 @@ class Overviews:
             blocked = await _blocked(connection, shop.id, now)
             ground = _Ground(shop, rows, counts, blocked, importing)
             since = now - timedelta(days=DAYS)
+            known, boxes = await _boxes(connection, shop.id, sorted(rows), since)
             return OverviewView(
                 flows=tuple(_flow(*flow, ground) for flow in _FLOWS),
                 waits=await _waits(connection, shop.id, blocked),
-                boxes=tuple([await _boxes(connection, shop.id, system, since) for system in sorted(rows)]),
-                known=await _known(connection, shop.id, since),
+                boxes=boxes,
+                known=known,
                 net=_net(shop, nets, now),
                 delays=await _delays(connection, shop.id, now),
                 coverage=webhooks,
@@ -190,12 +192,18 @@ async def _counts(connection: AsyncConnection, shop_id: ShopId) -> Mapping[tuple
               SELECT target, kind, 0, 0, count(*), CAST(NULL AS timestamptz), CAST(NULL AS timestamptz)
               FROM problems WHERE shop_id = :id AND dismissed_at IS NULL GROUP BY 1, 2
               UNION ALL
-              SELECT target, kind, 0, 0, 0, CAST(NULL AS timestamptz), max(updated_at)
-              FROM links WHERE shop_id = :id AND hash IS NOT NULL GROUP BY 1, 2
+              SELECT target, kind, 0, 0, 0, CAST(NULL AS timestamptz), (
+                SELECT max(updated_at) FROM links l
+                WHERE l.shop_id = :id AND l.target = f.target AND l.kind = f.kind AND l.hash IS NOT NULL)
+              FROM unnest(CAST(:targets AS text[]), CAST(:kinds AS text[])) AS f (target, kind)
             ) parts GROUP BY 1, 2
             """
         ),
-        {"id": shop_id},
+        {
+            "id": shop_id,
+            "targets": [name.partition(".")[2] for name, _, _, _ in _FLOWS],
+            "kinds": [kind for _, _, kind, _ in _FLOWS],
+        },
     )
     return {
         (row["target"], "product" if row["kind"] == "variant" else row["kind"]): _Count(
@@ -289,55 +297,62 @@ async def _waits(
     )
 
 
-#: An order is known if it was made within the period, or if we have heard of it and could not read it yet: then
-#: nobody knows when it was made.
-_KNOWN = """
-  SELECT number FROM orders WHERE shop_id = :id AND made_at > :since
-  UNION SELECT key FROM changes c WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-    AND NOT EXISTS (SELECT FROM orders o WHERE o.shop_id = :id AND o.number = c.key)
-  UNION SELECT parent FROM problems p WHERE shop_id = :id AND target = 'upgates' AND kind = 'order'
-    AND dismissed_at IS NULL AND NOT EXISTS (SELECT FROM orders o WHERE o.shop_id = :id AND o.number = p.parent)
-"""
+async def _boxes(
+    connection: AsyncConnection, shop_id: ShopId, systems: Sequence[str], since: datetime
+) -> tuple[int, tuple[Boxes, ...]]:
+    """How many orders are known, and each one's box for each of *systems*: the most urgent that fits.
 
-
-async def _known(connection: AsyncConnection, shop_id: ShopId, since: datetime) -> int:
-    number = await connection.scalar(
-        text(f"SELECT count(*) FROM ({_KNOWN}) known"),  # noqa: S608
-        {"id": shop_id, "since": since},
-    )
-    return int(number or 0)
-
-
-async def _boxes(connection: AsyncConnection, shop_id: ShopId, system: str, since: datetime) -> Boxes:
-    """Each known order's box for one system: the most urgent that fits."""
+    An order is known if it was made within the period, or if we have heard of it and could not read it yet: then
+    nobody knows when it was made. What is asked of single orders is asked by index (a subquery that Postgres does
+    not turn into a join), so that a shop's history costs nothing.
+    """
     rows = await connection.execute(
         text(
-            f"""
-            WITH known AS ({_KNOWN}),
-            stopped AS (
-              SELECT parent AS number FROM documents
-              WHERE shop_id = :id AND target = :system AND kind = 'order' AND state = 'parked'
-              UNION SELECT parent FROM problems
-              WHERE shop_id = :id AND target IN (:system, 'upgates') AND kind = 'order' AND dismissed_at IS NULL
-            ), underway AS (
-              SELECT parent AS number FROM documents
-              WHERE shop_id = :id AND target = :system AND kind = 'order' AND state <> 'parked'
-              UNION SELECT key FROM changes WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-            ), there AS (
-              SELECT DISTINCT parent AS number FROM links
-              WHERE shop_id = :id AND target = :system AND kind = 'order' AND state IN ('delivered', 'by_hand')
+            """
+            WITH known AS MATERIALIZED (
+              SELECT number FROM orders WHERE shop_id = :id AND made_at > :since
+              UNION SELECT key FROM changes c WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+                AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = c.key) IS NULL
+              UNION SELECT parent FROM problems p WHERE shop_id = :id AND target = 'upgates' AND kind = 'order'
+                AND dismissed_at IS NULL
+                AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = p.parent) IS NULL
+            ), stopped AS MATERIALIZED (
+              SELECT parent AS number, target FROM documents
+              WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND state = 'parked'
+              UNION SELECT parent, target FROM problems
+              WHERE shop_id = :id AND (target = ANY(:systems) OR target = 'upgates') AND kind = 'order'
+                AND dismissed_at IS NULL
+            ), underway AS MATERIALIZED (
+              SELECT parent AS number, target FROM documents
+              WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND state <> 'parked'
+              UNION SELECT key, 'upgates' FROM changes
+              WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+            ), there AS MATERIALIZED (
+              SELECT key AS number, target FROM links
+              WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND updated_at > :earlier
+                AND state IN ('delivered', 'by_hand')
             )
-            SELECT CASE WHEN s.number IS NOT NULL THEN 'parked' WHEN u.number IS NOT NULL THEN 'waiting'
-                        WHEN t.number IS NOT NULL THEN 'delivered' ELSE 'held' END AS box, count(*) AS number
-            FROM known k LEFT JOIN stopped s USING (number) LEFT JOIN underway u USING (number)
-              LEFT JOIN there t USING (number)
-            GROUP BY 1
-            """  # noqa: S608
+            SELECT NULL AS system, NULL AS box, count(*) AS number FROM known
+            UNION ALL
+            SELECT s.system, CASE
+                WHEN COALESCE(p.number, q.number) IS NOT NULL THEN 'parked'
+                WHEN COALESCE(u.number, v.number) IS NOT NULL THEN 'waiting'
+                WHEN t.number IS NOT NULL THEN 'delivered' ELSE 'held' END, count(*)
+            FROM known k CROSS JOIN unnest(CAST(:systems AS text[])) AS s (system)
+              LEFT JOIN stopped p ON p.number = k.number AND p.target = s.system
+              LEFT JOIN stopped q ON q.number = k.number AND q.target = 'upgates'
+              LEFT JOIN underway u ON u.number = k.number AND u.target = s.system
+              LEFT JOIN underway v ON v.number = k.number AND v.target = 'upgates'
+              LEFT JOIN there t ON t.number = k.number AND t.target = s.system
+            GROUP BY 1, 2
+            """
         ),
-        {"id": shop_id, "since": since, "system": system},
+        {"id": shop_id, "since": since, "earlier": since - _CLOCKS, "systems": list(systems)},
     )
-    counted: dict[str, Any] = {row.box: int(row.number) for row in rows}
-    return Boxes(system, **{box: counted.get(box, 0) for box in ("delivered", "waiting", "held", "parked")})
+    counted = {(row.system, row.box): int(row.number) for row in rows}
+    names = ("delivered", "waiting", "held", "parked")
+    boxes = [Boxes(system, **{box: counted.get((system, box), 0) for box in names}) for system in systems]
+    return counted[None, None], tuple(boxes)
 
 
 def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:

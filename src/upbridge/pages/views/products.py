@@ -1,29 +1,15 @@
-"""Products: which of the shop's variants are which SKU in Uphance, and which are not.
-
-The same rules as for an order's lines (systems/uphance/matching.py): the code decides, a doubled code is not cured
-by an EAN, and only an EAN of the variant's own counts.
-"""
+"""Products: which of the shop's variants are which SKU in Uphance, and which are not (`sync/matches.py`)."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from enum import StrEnum
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.schema import ShopId
+from upbridge.sync.matches import Match
 
 PAGE = 100
-
-
-class Match(StrEnum):
-    """How a variant is matched."""
-
-    CODE = "code"
-    EAN = "ean"
-    UNMATCHED = "unmatched"
-    DOUBLED = "doubled"
-    """Its code or EAN is on several SKUs, or on several variants of the shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +24,6 @@ class Item:
     sku_name: str | None
 
 
-_MATCHED = """
-  WITH codes AS (
-    SELECT lower(btrim(sku_number)) AS code, count(*) AS number, min(sku_id) AS sku_id, min(name) AS name
-    FROM skus WHERE shop_id = :id AND btrim(sku_number) <> '' GROUP BY 1
-  ), eans AS (
-    SELECT btrim(ean) AS ean, count(*) AS number, min(sku_id) AS sku_id, min(name) AS name
-    FROM skus WHERE shop_id = :id AND btrim(ean) <> '' GROUP BY 1
-  ), twice AS (
-    SELECT lower(btrim(code)) AS code FROM items WHERE shop_id = :id AND btrim(code) <> ''
-    GROUP BY 1 HAVING count(*) > 1
-  ), matched AS MATERIALIZED (
-    SELECT i.title, i.code, i.ean, i.key,
-      CASE WHEN t.code IS NOT NULL OR c.number > 1 OR c.number IS NULL AND e.number > 1 THEN 'doubled'
-           WHEN c.number = 1 THEN 'code' WHEN e.number = 1 THEN 'ean' ELSE 'unmatched' END AS match,
-      COALESCE(c.sku_id, e.sku_id) AS sku_id, COALESCE(c.name, e.name) AS sku_name
-    FROM items i LEFT JOIN codes c ON c.code = lower(btrim(i.code)) LEFT JOIN eans e ON e.ean = btrim(i.ean)
-      LEFT JOIN twice t ON t.code = lower(btrim(i.code))
-    WHERE i.shop_id = :id
-  )
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class ProductsView:
     """The match report: *counts* of all variants, *items* of the chosen kind (a page of them)."""
@@ -68,7 +32,8 @@ class ProductsView:
     shown: Match
     items: tuple[Item, ...]
     page: int
-    skus: int
+    skus: bool
+    """Whether any SKU of Uphance is known."""
 
     @property
     def total(self) -> int:
@@ -82,31 +47,31 @@ class ProductsView:
 
 
 async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: int) -> ProductsView:
-    """The report: the counts and one page of the variants that are matched like *shown*, in one go."""
+    """The report: the counts and one page of the variants that are matched like *shown*."""
     async with engine.connect() as connection:
-        skus = await connection.scalar(text("SELECT count(*) FROM skus WHERE shop_id = :id"), {"id": shop_id})
+        known = await connection.scalar(
+            text("SELECT EXISTS (SELECT FROM skus WHERE shop_id = :id)"), {"id": shop_id}
+        )
+        counts = await connection.execute(
+            text("SELECT match, count(*) AS number FROM items WHERE shop_id = :id GROUP BY match"), {"id": shop_id}
+        )
+        counted = {row.match: int(row.number) for row in counts}
         rows = await connection.execute(
             text(
-                f"""
-                {_MATCHED}, page AS (
-                  SELECT title, code, ean, match, sku_id, sku_name, key FROM matched WHERE match = :match
-                  ORDER BY lower(title), lower(code), key LIMIT :limit OFFSET :offset
+                """
+                WITH page AS (
+                  SELECT shop_id, key FROM items WHERE shop_id = :id AND match = :match
+                  ORDER BY folded, code, key LIMIT :limit OFFSET :offset
                 )
-                SELECT NULL AS title, NULL AS code, NULL AS ean, match, NULL AS sku_id, NULL AS sku_name,
-                  count(*) AS number, NULL AS key FROM matched GROUP BY match
-                UNION ALL SELECT title, code, ean, match, sku_id, sku_name, NULL, key FROM page
-                ORDER BY title, code, key
-                """  # noqa: S608
+                SELECT i.title, i.code, i.ean, i.match, i.sku_id, s.name AS sku_name
+                FROM page JOIN items i USING (shop_id, key) LEFT JOIN skus s USING (shop_id, sku_id)
+                ORDER BY i.folded, i.code, i.key
+                """
             ),
             {"id": shop_id, "match": shown, "limit": PAGE, "offset": (page - 1) * PAGE},
         )
-        found = list(rows.mappings())
-    counted = {row["match"]: int(row["number"]) for row in found if row["number"] is not None}
-    names = ("title", "code", "ean", "sku_id", "sku_name")
-    items = tuple(
-        Item(match=shown, **{name: row[name] for name in names}) for row in found if row["number"] is None
-    )
-    return ProductsView({match: counted.get(match, 0) for match in Match}, shown, items, page, int(skus or 0))
+        items = tuple(_item(row) for row in rows.mappings())
+    return ProductsView({match: counted.get(match, 0) for match in Match}, shown, items, page, bool(known))
 
 
 async def every_item(engine: AsyncEngine, shop_id: ShopId) -> AsyncIterator[Item]:
@@ -114,10 +79,17 @@ async def every_item(engine: AsyncEngine, shop_id: ShopId) -> AsyncIterator[Item
     async with engine.connect() as connection:
         rows = await connection.stream(
             text(
-                f"{_MATCHED} SELECT title, code, ean, match, sku_id, sku_name FROM matched"  # noqa: S608
-                " ORDER BY match, lower(title), lower(code), key"
+                """
+                SELECT i.title, i.code, i.ean, i.match, i.sku_id, s.name AS sku_name
+                FROM items i LEFT JOIN skus s USING (shop_id, sku_id)
+                WHERE i.shop_id = :id ORDER BY i.match, i.folded, i.code, i.key
+                """
             ),
             {"id": shop_id},
         )
         async for row in rows.mappings():
-            yield Item(**{**row, "match": Match(row["match"])})
+            yield _item(row)
+
+
+def _item(row: RowMapping) -> Item:
+    return Item(**{**row, "match": Match(row["match"])})

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.budget.outlook import HOURS, Outlook
 from upbridge.budget.windows import CAP_PER_DAY, HOUR, PACKAGE, Purpose, hour_start
+from upbridge.pages.views.start import SYSTEMS
 from upbridge.schema import ShopId
 
 
@@ -69,10 +70,10 @@ async def usage_of(
             made.setdefault(row.hour, {})[Purpose[row.purpose.upper()]] = int(row.number)
         orders = await connection.scalar(
             text(
-                "SELECT count(DISTINCT parent) FROM links WHERE shop_id = :id AND kind = 'order'"
-                " AND updated_at >= :first"
+                "SELECT count(DISTINCT parent) FROM links WHERE shop_id = :id AND target = ANY(:targets)"
+                " AND kind = 'order' AND updated_at >= :first"
             ),
-            {"id": shop_id, "first": now - timedelta(hours=HOURS)},
+            {"id": shop_id, "first": now - timedelta(hours=HOURS), "targets": list(SYSTEMS)},
         )
     hours = tuple((first + ahead * HOUR, made.get(first + ahead * HOUR, {})) for ahead in range(HOURS))
     return UsageView(outlook, hours, import_ends_at, int(orders or 0))

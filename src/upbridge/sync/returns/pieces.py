@@ -173,7 +173,8 @@ async def _by_item(
         text(
             """
             SELECT t.place, COALESCE(i.key, (
-              SELECT min(c.key) FROM items c WHERE c.shop_id = :shop_id AND lower(c.code) = lower(t.code)
+              SELECT min(c.key) FROM items c
+              WHERE c.shop_id = :shop_id AND lower(btrim(c.code)) = lower(btrim(t.code))
             )) AS key
             FROM unnest(CAST(:items AS text[]), CAST(:codes AS text[])) WITH ORDINALITY AS t (item, code, place)
             LEFT JOIN items i ON i.shop_id = :shop_id AND i.key = t.item

@@ -17,7 +17,7 @@ from upbridge.budget.windows import Purpose
 from upbridge.schema import ShopId
 from upbridge.shops.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.shops.shop import Shop
-from upbridge.sync import changes, lanes, outbox
+from upbridge.sync import changes, lanes, matches, outbox
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.returns import pieces
 from upbridge.sync.returns.numbers import GUARD, KIND, Comparison, Level, Plan, Waiting, needs_a_person
@@ -103,6 +103,7 @@ async def wrote(
     if not stock:
         return
     told = sorted((key, note["written"]) for key, note in stock if note["confirmed"])
+    await matches.hold(connection, shop_id)
     await connection.execute(
         text(
             """

@@ -55,8 +55,12 @@ class _Listed(Wire):
     @property
     def own(self) -> bool:
         """Whether a price is stated here, rather than inherited."""
-        stated = (self.price_with_vat, self.price_without_vat, self.price_original, self.price_sale)
-        return any(price is not None for price in stated)
+        return not (
+            self.price_with_vat is None
+            and self.price_without_vat is None
+            and self.price_original is None
+            and self.price_sale is None
+        )
 
 
 class _Prices(Wire):
