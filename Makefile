@@ -46,7 +46,7 @@ check: .venv/.ready ## format, lint, types, schema against models, translations,
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python -m tests.project.check
 
-bench: .venv/.ready ## how fast the Upgates side is, in one run (ARGS=--json for machines)
+bench: .venv/.ready ## how fast it is, against goals and bare baselines (ARGS="--only pages" for a part)
 	@$(BIN)/python -m bench $(ARGS)
 
 fix: .venv/.ready ## format, and cure what the linter can cure by itself

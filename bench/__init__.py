@@ -1,1 +1,1 @@
-"""Measurements of the Upgates side, in one run: `make bench`. What each number means: docs/benchmarks.md."""
+"""Measurements in one run: `make bench`. What each number means: docs/benchmarks.md."""

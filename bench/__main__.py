@@ -1,39 +1,81 @@
-"""`python -m bench`: everything in one run; see docs/benchmarks.md."""
+"""`python -m bench`: everything in one run, or one part of it; see docs/benchmarks.md."""
 
 import argparse
-import asyncio
 import json
+import logging
 import platform
 import shutil
 import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
+import structlog
 import uvloop
 from rich.console import Console
 
-from bench import economy, inbox, installs, spending
+from bench import bulk, economy, inbox, installs, pages, spending
 from bench.report import Row, show
-from bench.stage import TOP, stage
+from bench.stage import TOP, Stage, stage
 
-PRODUCTS, ORDERS = 1200, 400
 RESULTS = TOP / "var/bench"
 #: Load per processor before the run from which on others have a say in the latencies.
 BUSY = 0.3
 
 
-def main() -> int:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured with."""
+
+    products: int = 1200
+    orders: int = 400
+    seconds: float = 4.0
+    variants: int = 100_000
+    shop_orders: int = 50_000
+    rounds: int = pages.ROUNDS
+
+
+#: As little as shows that every part still runs; its numbers mean nothing.
+TINY = Scale(products=30, orders=10, seconds=0.3, variants=300, shop_orders=200, rounds=2)
+
+Measured = Awaitable[tuple[list[Row], dict[str, Any]]]
+
+#: What is measured, in this order. Parts after the import work on what it has read; alone, they import it first.
+PARTS: dict[str, Callable[[Stage, Scale], Measured]] = {
+    "acknowledgements": lambda here, scale: inbox.against_bare(here, seconds=scale.seconds),
+    "budget": lambda here, scale: spending.spends(here, seconds=scale.seconds),
+    "installations": lambda here, _: installs.answers(here),
+    "bulk": lambda here, scale: bulk.first_import(here, variants=scale.variants),
+    "pages": lambda here, scale: pages.answers(
+        here, variants=scale.variants, orders=scale.shop_orders, rounds=scale.rounds
+    ),
+    "import": lambda here, _: economy.first_import(here),
+    "changes": lambda here, _: economy.thousand_changes(here),
+    "busy": lambda here, scale: inbox.while_busy(here, seconds=2 * scale.seconds),
+    "disturbed": lambda here, scale: inbox.while_disturbed(here, seconds=2 * scale.seconds),
+    "bodies": lambda here, _: inbox.large_bodies(here),
+}
+_NEED_THE_IMPORT = frozenset({"changes", "busy", "disturbed", "bodies"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, keep the raw numbers; 0 whatever they are: no number of a shared machine is a test."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of one round")
-    wanted = parser.parse_args()
+    parser.add_argument("--only", action="append", choices=[*PARTS], help="this part alone; may be repeated")
+    parser.add_argument("--tiny", action="store_true", help="as little as possible: does everything still run?")
+    wanted = parser.parse_args(arguments)
+    # The application runs in this process as well, and Postgres is stopped under it on purpose.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     directory = RESULTS / "house"
     shutil.rmtree(directory, ignore_errors=True)
     load = psutil.getloadavg()
-    rows, raw = uvloop.run(measure(directory, wanted.seconds, Console(stderr=True)))
+    names = wanted.only or [*PARTS]
+    rows, raw = uvloop.run(measure(directory, names, TINY if wanted.tiny else Scale(), Console(stderr=True)))
     shutil.rmtree(directory, ignore_errors=True)
     result = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -42,6 +84,8 @@ def main() -> int:
             "processors": psutil.cpu_count(),
             "load_before": load,
         },
+        "parts": names,
+        "tiny": wanted.tiny,
         "rows": [row.as_json() for row in rows],
         "raw": raw,
     }
@@ -58,28 +102,19 @@ def main() -> int:
     return 0
 
 
-async def measure(directory: Path, seconds: float, console: Console) -> tuple[list[Row], dict[str, Any]]:
-    """All parts, one after the other, on one Postgres."""
+async def measure(
+    directory: Path, names: Sequence[str], scale: Scale, console: Console
+) -> tuple[list[Row], dict[str, Any]]:
+    """The parts *names*, one after the other, on one Postgres."""
     rows: list[Row] = []
     raw: dict[str, Any] = {}
-
-    async def part(name: str, work: Any) -> None:
-        console.print(f"[dim]{name} …[/]", highlight=False)
-        found, numbers = await work
-        rows.extend(found)
-        raw[name] = numbers
-
-    async with stage(directory, products=PRODUCTS, orders=ORDERS) as here:
-        await part("webhooks against a bare insert", inbox.against_bare(here, seconds=seconds))
-        await part("budget", spending.spends(here, seconds=seconds))
-        await part("installations", installs.answers(here))
-        here.house.start("worker", "worker", "--port", str(here.house.web_port))
-        await part("first import", economy.first_import(here))
-        await part("calls for changes", economy.thousand_changes(here))
-        await part("webhooks while the worker is busy", inbox.while_busy(here, seconds=2 * seconds))
-        await part("webhooks while Postgres is disturbed", inbox.while_disturbed(here, seconds=2 * seconds))
-        await part("large bodies", inbox.large_bodies(here))
-        await asyncio.sleep(0)
+    async with stage(directory, products=scale.products, orders=scale.orders) as here:
+        for name in (name for name in PARTS if name in names):
+            if name in _NEED_THE_IMPORT and not here.orders:
+                await here.connect()
+            console.print(f"[dim]{name} …[/]", highlight=False)
+            found, raw[name] = await PARTS[name](here, scale)
+            rows.extend(found)
     return rows, raw
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -68,6 +69,20 @@ class Stage:
             )
         )
 
+    def postgres(self) -> psutil.Process:
+        """The first process of Postgres; its children are all others."""
+        pid = (load_settings().data_dir / "postgres/postmaster.pid").read_text().split()[0]
+        return psutil.Process(int(pid))
+
+    async def ready(self, shop_id: ShopId) -> None:
+        """Until a worker has read the facts of the shop."""
+        deadline = time.monotonic() + QUIET_SECONDS
+        while await self.value("SELECT facts IS NULL FROM shops WHERE id = :id", id=shop_id):
+            if time.monotonic() > deadline:
+                raise Failed("the worker does not read the shop's facts")
+            self.house.check()
+            await asyncio.sleep(0.1)
+
     async def quiet(self) -> None:
         """Until nothing waits to be read or sent."""
         deadline = time.monotonic() + QUIET_SECONDS
@@ -83,7 +98,8 @@ class Stage:
             await asyncio.sleep(0.3)
 
     async def connect(self) -> None:
-        """Connect the shop to Upp.ai, and wait for the first import."""
+        """Start a worker, connect the shop to Upp.ai, and wait for the first import."""
+        self.house.start("worker", "worker", "--port", str(self.house.web_port))
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             shop = (await client.get(f"{self.house.addresses['admin']}/control/shops/{SHOP}")).json()
         upp = shop["credentials"]["upp"]
@@ -98,6 +114,33 @@ class Stage:
             self.products = [row.product_id for row in rows]
             rows = await connection.execute(text("SELECT DISTINCT key FROM links WHERE kind = 'order' ORDER BY 1"))
             self.orders = [row.key for row in rows]
+
+
+def used(process: psutil.Process) -> float:
+    """Processor seconds of *process* so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+class Clocks:
+    """Processor seconds of Postgres' processes from now on; of one that ended, as far as it was seen."""
+
+    def __init__(self, postmaster: psutil.Process) -> None:
+        self._postmaster = postmaster
+        self._seen: dict[int, float] = {}
+        self.look()
+        self._before = sum(self._seen.values())
+
+    def look(self) -> None:
+        """Read the clocks."""
+        for process in (self._postmaster, *self._postmaster.children()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._seen[process.pid] = used(process)
+
+    def used(self) -> float:
+        """Seconds since this was made."""
+        self.look()
+        return sum(self._seen.values()) - self._before
 
 
 @contextlib.asynccontextmanager

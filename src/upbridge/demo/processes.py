@@ -211,20 +211,27 @@ class House:
         """The processor time of each kind, all its processes together."""
         return {name: round(sum(times.values()), 1) for name, times in sorted(self.worked.items())}
 
+    def end(self, name: str) -> None:
+        """End one process and forget it."""
+        self._end(self.processes.pop(name))
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
     def stop(self) -> None:
         """End every process by its id: the worker first, the simulated systems last."""
         self._watching.set()
         for name in reversed(list(self.processes)):
-            process = self.processes[name]
-            if process.poll() is None:
-                process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            self._end(self.processes[name])
         for file in self._files:
             file.close()
 

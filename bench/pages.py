@@ -1,0 +1,214 @@
+"""How soon a page of a big shop is answered, through the real application; and how many statements it takes."""
+
+import asyncio
+import os
+import signal
+import statistics
+import time
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from sqlalchemy import event
+
+from bench.bigshop import BigShop, fill
+from bench.report import Row
+from bench.stage import Clocks, Stage
+from upbridge.app import create_app
+from upbridge.demo.processes import Failed
+from upbridge.kit.clock import utc_now
+from upbridge.kit.sealed import Sealer
+from upbridge.pages.sessions import Entrance
+from upbridge.settings import Settings, load_settings
+
+GOAL_MS = 100
+ROUNDS = 15
+_WARM_UP = 2
+_READY_SECONDS = 60.0
+
+
+def paths(shop: BigShop) -> dict[str, str]:
+    """What is looked at, by the name that the report gives it."""
+    return {
+        "start": "",
+        "start, progress": "progress",
+        "overview": "overview",
+        "connections": "connections",
+        "rules": "rules",
+        "problems": "problems",
+        "find, order number": f"find?q={shop.order}",
+        "find, code": f"find?q={shop.code}",
+        "find, name": f"find?q={shop.name}",
+        "find, part of a name": "find?q=vlněn",
+        "find, nothing": "find?q=xyzzy",
+        "products": "products",
+        "products, matched, far on": "products?show=code&page=200",
+        "products, first bytes of the CSV": "products.csv",
+        "usage": "usage",
+    }
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one page took: *warm* and *cold* in seconds, *worked* seconds of processor time (ours and Postgres')
+    and *statements* of SQL for each answer."""
+
+    warm: list[float] = field(default_factory=list)
+    cold: list[float] = field(default_factory=list)
+    worked: float = 0.0
+    statements: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Numbers for the raw results."""
+        return {
+            "median_ms": _ms(statistics.median(self.warm)),
+            "p95_ms": _ms(_p95(self.warm)),
+            "processor_ms": _ms(self.worked),
+            "cold_ms": [_ms(one) for one in self.cold],
+            "statements": self.statements,
+            "calls": len(self.warm),
+        }
+
+
+async def answers(
+    stage: Stage, *, variants: int, orders: int, rounds: int = ROUNDS
+) -> tuple[list[Row], dict[str, Any]]:
+    """Every page with warm caches, round after round, then once each right after Postgres and the system lost
+    theirs."""
+    settings = load_settings()
+    directory = settings.data_dir / "postgres"
+    started = time.perf_counter()
+    shop = await fill(stage.engine, Sealer(settings.keys()), variants=variants, orders=orders, now=utc_now())
+    filled = time.perf_counter() - started
+    seen = {name: Seen() for name in paths(shop)}
+    async with visiting(settings, shop) as visit:
+        for name, path in paths(shop).items():
+            for _ in range(_WARM_UP):
+                await visit(path)
+            postgres, ours = Clocks(stage.postgres()), time.process_time()
+            for _ in range(rounds):
+                seconds, seen[name].statements = await visit(path)
+                seen[name].warm.append(seconds)
+            seen[name].worked = (time.process_time() - ours + postgres.used()) / rounds
+        for name, path in paths(shop).items():
+            await _chill(stage, directory)
+            seen[name].cold.append((await visit(path))[0])
+    await stage.run(f"DELETE FROM shops WHERE id = '{shop.id}'")  # noqa: S608 - our own number
+    rows = [_row(name, one) for name, one in seen.items()]
+    raw = {"variants": variants, "orders": orders, "seconds_to_fill": round(filled, 1)}
+    return rows, {**raw, "pages": {name: one.as_json() for name, one in seen.items()}}
+
+
+def _row(name: str, seen: Seen) -> Row:
+    median, cold = statistics.median(seen.warm) * 1000, max(seen.cold) * 1000
+    value = (
+        f"{median:.0f} ms, p95 {_p95(seen.warm) * 1000:.0f}, processor {seen.worked * 1000:.0f},"
+        f" cold {cold:.0f}; {seen.statements} statements"
+    )
+    return Row(f"page: {name}", value, f"median under {GOAL_MS} ms", median < GOAL_MS)
+
+
+def _p95(values: list[float]) -> float:
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * 0.95), len(ordered) - 1)]
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+class Visit:
+    """A browser of one session, in this process: no network and no HTTP parser, the rest is real."""
+
+    def __init__(self, app: FastAPI, home: str, counted: list[str]) -> None:
+        self._app = app
+        self._home = home
+        self._counted = counted
+
+    async def __call__(self, path: str) -> tuple[float, int]:
+        """Seconds until the page was there (of a file: its first bytes), and the statements that it took."""
+        self._counted.clear()
+        place, _, query = path.partition("?")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": self._home + place,
+            "raw_path": (self._home + place).encode(),
+            "query_string": quote(query, safe="=&").encode(),
+            "root_path": "",
+            "headers": [(b"host", b"bench")],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+        asked, enough, status, ended = False, asyncio.Event(), 0, 0.0
+
+        async def receive() -> dict[str, Any]:
+            nonlocal asked
+            if not asked:
+                asked = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await enough.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            nonlocal status, ended
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif not enough.is_set() and (message.get("body") or not message.get("more_body")):
+                ended = time.perf_counter()
+                enough.set()  # a page is one piece; of a file the first one will do
+
+        started = time.perf_counter()
+        await self._app(scope, receive, send)
+        if status != HTTPStatus.OK:
+            raise Failed(f"the page {path} was answered {status}")
+        return ended - started, len(self._counted)
+
+
+@asynccontextmanager
+async def visiting(settings: Settings, shop: BigShop) -> AsyncIterator[Visit]:
+    """The application, ready, and somebody in the admin of *shop*."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        deadline = time.monotonic() + _READY_SECONDS
+        while app.state.addresses is None:
+            if time.monotonic() > deadline:
+                raise Failed("the application does not get ready")
+            await asyncio.sleep(0.05)
+        sessions = app.state.pages.sessions
+        entrance = await sessions.redeem(await sessions.issue(shop.id, "cs"))
+        assert isinstance(entrance, Entrance)
+        counted: list[str] = []
+        event.listen(
+            app.state.database.engine.sync_engine,
+            "before_cursor_execute",
+            lambda _connection, _cursor, statement, *_: counted.append(statement),
+        )
+        yield Visit(app, f"/ui/s/{entrance.session}/", counted)
+
+
+async def _chill(stage: Stage, directory: Path) -> None:
+    """Let Postgres start again with nothing in its memory, and have the system forget its files."""
+    embedded, postmaster = stage.database.embedded, stage.postgres()
+    assert embedded is not None
+    postmaster.send_signal(signal.SIGINT)  # a "fast" shutdown: everything is on disk afterwards
+    await asyncio.to_thread(postmaster.wait, _READY_SECONDS)
+    await asyncio.to_thread(_forget, directory)
+    await asyncio.to_thread(embedded.revive)
+
+
+def _forget(directory: Path) -> None:
+    for file in directory.glob("base/*/*"):
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,70 @@
+"""A little of what `make bench` measures with: the big shop and every page of it, the prepared catalogue."""
+
+import json
+
+import pytest
+from bench.bigshop import BigShop, fill
+from bench.pages import paths, visiting
+from bench.prepared import PRODUCTS, prepare, sellable
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import KEY, NOON
+from upbridge.kit.sealed import Sealer
+from upbridge.settings import Settings
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(
+        database_url=SecretStr(database_url),
+        encryption_keys=(SecretStr(KEY),),
+        public_url="https://upbridge.example",
+        signature_token=SecretStr("token"),
+    )
+
+
+def whole_pages(shop: BigShop) -> dict[str, str]:
+    """Without the file, which is left after its first bytes, and the searches: what they find differs."""
+    return {name: path for name, path in paths(shop).items() if not name.startswith("find") and ".csv" not in path}
+
+
+async def test_every_page_of_the_big_shop_is_answered_and_asks_no_query_per_row(
+    engine: AsyncEngine, sealer: Sealer, settings: Settings
+) -> None:
+    small = await fill(engine, sealer, variants=300, orders=200, now=NOON)
+    large = await fill(engine, sealer, variants=900, orders=800, now=NOON)
+
+    async with visiting(settings, small) as visit:
+        few = {name: (await visit(path))[1] for name, path in whole_pages(small).items()}
+    async with visiting(settings, large) as visit:
+        many = {name: (await visit(path))[1] for name, path in whole_pages(large).items()}
+
+    assert many == few
+    assert max(few.values()) <= 15
+
+
+async def test_the_big_shop_has_every_kind_of_match(engine: AsyncEngine, sealer: Sealer) -> None:
+    shop = await fill(engine, sealer, variants=300, orders=200, now=NOON)
+
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text("SELECT match, count(*) AS number FROM items WHERE shop_id = :shop GROUP BY 1"), {"shop": shop.id}
+        )
+        found = {row.match: row.number for row in rows}
+
+    assert found.keys() == {"code", "ean", "doubled", "unmatched"}
+    assert sum(found.values()) == 300
+
+
+async def test_the_prepared_catalogue_is_as_large_as_asked_for_and_repeats_no_id() -> None:
+    answers, there = await prepare(700)
+
+    pages = [json.loads(answers[PRODUCTS.format(number)]) for number in range(1, there["pages"] + 1)]
+    products = [product for page in pages for product in page["products"]]
+    variants = [variant["variant_id"] for product in products for variant in product["variants"]]
+    assert 700 <= there["variants"] == sum(map(sellable, products))
+    assert {page["number_of_items"] for page in pages} == {len(products)}
+    assert len({product["product_id"] for product in products}) == len(products)
+    assert len(set(variants)) == len(variants)
