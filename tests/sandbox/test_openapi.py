@@ -139,7 +139,7 @@ async def test_written_products_fit(api: Caller, description: dict[str, Any]) ->
 
 async def test_written_orders_fit(api: Caller, description: dict[str, Any]) -> None:
     """The description prints the fields of one order at the top and calls the rest "array of objects"; the
-    blueprint has the array. Ours is the array, so each of its rows is compared with what the description prints."""
+    blueprint has the array. Ours is the array, so each row is compared with what the description prints."""
     body = {"orders": [{"order_number": "26000003", "tracking_code": "CZ1"}, {"order_number": "nobody"}]}
 
     rows = (await api("PUT", "/orders", json=body)).json()["orders"]
