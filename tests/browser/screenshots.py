@@ -1,71 +1,182 @@
-"""`make screenshots`: every page in English, the start page in every language, and the frame in the admin."""
+"""`make screenshots`: every page in every language, a phone, and the frame in the admin, into docs/.
+
+Two shops: one whose first import is under way, and one that has worked for a month. The month is made up, because
+the pictures are taken within a minute: calls of the last day and deliveries of the last 30 are written into the
+tables. All the rest (orders, problems, matches, what waits, an order's way) has come about as it always does.
+"""
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.stage import PLACES, SHOP, Stage, address_of, chromium, connect, open_addon, stage, until
+from tests.browser.stage import (
+    PLACES,
+    SHOP,
+    Stage,
+    address_of,
+    chromium,
+    connect,
+    go,
+    made_up_past,
+    open_addon,
+    stage,
+    until,
+)
+from tests.conftest import KEY
+from upbridge.embedded import EmbeddedPostgres
+from upbridge.migrating import migrate
 from upbridge.texts import LANGUAGES, Texts
 
 DOCS = Path(__file__).parents[2] / "docs"
-_WIDTH, _HEIGHT = 1280, 800
+IMPORTING = "brand"
+_WIDTH, _HEIGHT = 1120, 700
+_PHONE = 360
+_EN = Texts("en")
 
 
 def main() -> int:
     """Write the pictures."""
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        with stage(place / "stage", products=120, orders=60) as up, chromium(place / "profile") as browser:
-            _take(up, browser)
+        with (
+            _database(place / "database") as url,
+            stage(place / "stage", database_url=url, encryption_key=KEY, products=140, orders=60) as up,
+            chromium(place / "profile", width=_WIDTH, height=_HEIGHT) as browser,
+        ):
+            _take(up, browser, url)
     return 0
 
 
-def _take(up: Stage, browser: BrowserContext) -> None:
+@contextmanager
+def _database(home: Path) -> Iterator[str]:
+    server = EmbeddedPostgres(home)
+    url = server.start()
+    try:
+        migrate(url)
+        yield url
+    finally:
+        server.close()
+
+
+def _take(up: Stage, browser: BrowserContext, url: str) -> None:
+    shots = DOCS / "screenshots"
+    shots.mkdir(parents=True, exist_ok=True)
+    importing = _half_imported(up, browser)
+    home, number = _a_month_later(up, browser, url)
     page = browser.new_page()
+    for language in LANGUAGES:
+        for address in (importing, home):
+            browser.request.post(f"{address}language", form={"language": language, "place": "start"})
+        _write(page, importing, shots / f"start-{language}.png")
+        for place in PLACES[1:]:
+            query = f"?q={number}" if place == "find" else ""
+            _write(page, f"{home}{place}{query}", shots / f"{place}-{language}.png")
+        page.set_viewport_size({"width": _PHONE, "height": _HEIGHT})
+        _write(page, f"{home}overview", shots / f"phone-{language}.png")
+        page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
+
+
+def _half_imported(up: Stage, browser: BrowserContext) -> str:
+    """A shop whose calls are used up in the middle of its first import: it goes on with the next hour."""
+    tariff = {"hour": 12, "day": 26}
+    up.control("POST", "/shops", {"name": IMPORTING, "products": 1800, "orders": 700, "tariff": tariff})
+    up.control("PUT", f"/shops/{IMPORTING}/settings", {"language": "en"})
+    page = browser.new_page()
+    frame = open_addon(page, up, IMPORTING)
+    known = up.credentials(IMPORTING)["upp"]
+    go(frame, "Connections")
+    frame.get_by_label("Client ID").fill(known["client_id"])
+    frame.get_by_label("Client secret").fill(known["secret"])
+    frame.locator("form[action$='connections/upp'] button").click()
+    frame.get_by_role("status").wait_for()
+    home = address_of(page)
+    inner = browser.new_page()
+
+    def waits_for_the_next_hour() -> bool:
+        inner.goto(home)
+        return "about" in inner.locator("#import-ends").inner_text()
+
+    until(waits_for_the_next_hour, inner)
+    return home
+
+
+def _a_month_later(up: Stage, browser: BrowserContext, url: str) -> tuple[str, str]:
+    """A shop with everything: the address of its pages, and the number of an order that was shipped."""
     up.control("PUT", f"/shops/{SHOP}/settings", {"language": "en"})
+    page = browser.new_page()
     frame = open_addon(page, up)
     home = address_of(page)
     connect(frame, up)
-    _earlier_orders(up, browser, home)
     inner = browser.new_page()
     inner.goto(home)
-    done = Texts("en").get("ui.step_state.done")
-    until(lambda: inner.locator("#step-imported").inner_text() == done, inner)
-    inner.wait_for_timeout(12_000)  # some orders arrive, some stop
+    inner.locator("#step-imported", has_text=_EN.get("ui.step_state.done")).wait_for()
+    # Let Uphance have the last weeks' orders, and the shop Uphance's stock: some of it asks for a person.
+    browser.request.post(
+        f"{home}rules",
+        form={"uphance.orders_from": "2020-01-01T00:00", "stock.write": "true", "stock.safety": "1"},
+    )
+    organisation = up.credentials(SHOP)["uphance"]["organisation"]
+    inner.goto(f"{home}connections")
+    up.control("POST", f"/uphance/{organisation}/webhook", {"url": inner.locator("#webhook").inner_text()})
 
+    def all_sent() -> bool:
+        inner.goto(f"{home}overview")
+        return inner.get_by_text(_EN.get("ui.waits.nothing")).count() > 0
+
+    until(lambda: len(up.control("GET", f"/uphance/{organisation}/orders")["items"]) > 15 and all_sent(), inner)
+    up.control("PUT", f"/shops/{SHOP}/tariff", {"tariff": "platinum", "packages": 0})
+    number = up.control("POST", f"/shops/{SHOP}/orders")["order_number"]
+    _found(inner, f"{home}find?q={number}", _EN.get("ui.moment.delivered", system="Uphance", detail="")[:-2])
+    orders = up.control("GET", f"/uphance/{organisation}/orders")["items"]
+    reference = next(
+        one["purchase_order_ref"] for one in orders if one["purchase_order_ref"].endswith(f"-{number}")
+    )
+    up.control("POST", f"/uphance/{organisation}/confirm", {"purchase_order_ref": reference})
+    ticket = up.control("POST", f"/uphance/{organisation}/tickets", {"purchase_order_ref": reference})["id"]
+    shipped = {"tracking_number": "CZ1234567890", "carrier": "Zásilkovna"}
+    up.control("POST", f"/uphance/{organisation}/tickets/{ticket}/ship", shipped)
+    _found(inner, f"{home}find?q={number}", _EN.get("ui.moment.shipped"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        made_up_past(connection, up.token(SHOP))
+    # Uphance takes its time for the newest orders, so that something waits.
+    up.control("PUT", "/faults/uphance", {"latency": 300})
+    for _ in range(5):
+        up.control("POST", f"/shops/{SHOP}/orders")
+    waiting = _EN.get("ui.waiting.documents", count=5)
+
+    def something_waits() -> bool:
+        inner.goto(home)
+        return inner.locator("#waiting-uphance").inner_text() == waiting
+
+    until(something_waits, inner)
     _in_the_admin(up, page)
-    shots = DOCS / "screenshots"
-    shots.mkdir(parents=True, exist_ok=True)
-    inner.goto(f"{home}problems")
-    number = inner.locator("th a").first.inner_text()
-    for place in PLACES:
-        _write(
-            inner,
-            f"{home}{place}?q={number}" if place == "find" else home + place,
-            shots / f"{place or 'start'}-en.png",
-        )
-    for language in LANGUAGES:
-        browser.request.post(f"{home}language", form={"language": language, "place": "start"})
-        _write(inner, home, shots / f"start-{language}.png")
+    return home, number
 
 
-def _earlier_orders(up: Stage, browser: BrowserContext, home: str) -> None:
-    """Let Uphance have the last weeks' orders, so that the pages have something to show."""
-    browser.request.post(f"{home}rules", form={"uphance.orders_from": "2020-01-01T00:00"})
+def _found(page: Page, address: str, words: str) -> None:
+    def there() -> bool:
+        page.goto(address)
+        return page.locator(".timeline", has_text=words).count() > 0
+
+    until(there, page)
 
 
 def _in_the_admin(up: Stage, page: Page) -> None:
-    open_addon(page, up)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    frame = open_addon(page, up)
+    go(frame, "Overview")
     (DOCS / "images").mkdir(parents=True, exist_ok=True)
     page.screenshot(path=DOCS / "images" / "iframe.png", full_page=True)
 
 
 def _write(page: Page, address: str, path: Path) -> None:
-    page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
     page.goto(address)
-    page.screenshot(path=path)
+    page.screenshot(path=path, full_page=True)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,18 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 from playwright.sync_api import BrowserContext, FrameLocator, Page, sync_playwright
 
 from upbridge.demo.processes import House, free_port, free_range, house
+from upbridge.texts import keys
 
 SHOP = "demo"
 PLACES = ("", "overview", "connections", "rules", "problems", "find", "products", "usage")
@@ -29,8 +32,8 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--test-third-party-cookie-phaseout",
 )
+_BLOCKING = "--test-third-party-cookie-phaseout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,10 @@ class Stage:
         """How to connect the counterparts of *shop*."""
         found: dict[str, dict[str, Any]] = self.control("GET", f"/shops/{shop}")["credentials"]
         return found
+
+    def token(self, shop: str = SHOP) -> str:
+        """What the shop is called in the signed calls."""
+        return str(self.control("GET", f"/shops/{shop}")["token"])
 
 
 @contextlib.contextmanager
@@ -84,23 +91,29 @@ def stage(
 
 
 @contextlib.contextmanager
-def chromium(profile: Path, *, width: int = 1280, height: int = 800) -> Iterator[BrowserContext]:
-    """A fresh Chromium that gives third parties no cookies. Fails where there is none."""
+def chromium(
+    profile: Path, *, width: int = 1280, height: int = 800, blocking: bool = True, scripts: bool = True
+) -> Iterator[BrowserContext]:
+    """A fresh Chromium that gives third parties no cookies (`test_cookies` proves it). Fails where there is none.
+
+    *scripts*: whether pages may run any.
+    """
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if program is None:
         raise AssertionError("the browser tests need Chromium; on Debian: apt install chromium")
     (profile / "Default").mkdir(parents=True)
-    blocked = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
+    blocked = {"profile": {"block_third_party_cookies": blocking, "cookie_controls_mode": int(blocking)}}
     (profile / "Default" / "Preferences").write_text(json.dumps(blocked))
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile,
             executable_path=program,
             headless=True,
-            args=list(_ARGUMENTS),
+            args=[*_ARGUMENTS, *([_BLOCKING] if blocking else [])],
+            java_script_enabled=scripts,
             viewport={"width": width, "height": height},
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         try:
             yield context
         finally:
@@ -152,10 +165,83 @@ def go(frame: FrameLocator, name: str) -> None:
     frame.locator("nav a[aria-current=page]", has_text=name).wait_for()
 
 
-def until(look: Callable[[], bool], page: Page, *, seconds: float = 25) -> None:
+def until(look: Callable[[], bool], page: Page, *, seconds: float = 120) -> None:
     """Look again and again, as a person reloads, until it is so."""
     for _ in range(int(seconds * 4)):
         if look():
             return
         page.wait_for_timeout(250)
+    shown = "\n".join(frame.locator("body").inner_text() for frame in page.frames)
+    raise AssertionError(f"it did not come to that; {page.url} shows:\n{shown}")
+
+
+# --- the same without a browser -----------------------------------------------------------------------------
+
+
+def enter(client: httpx.Client, stage_: Stage, shop: str) -> str:
+    """Activate the add-on and open it; returns the address of the start page."""
+    stage_.control("POST", f"/shops/{shop}/activate")
+    ticket = stage_.control("POST", f"/shops/{shop}/open")["answer"]["url"]
+    return str(httpx.URL(ticket).join(client.get(ticket).headers["location"]))
+
+
+def connect_by_form(client: httpx.Client, home: str, stage_: Stage, shop: str) -> None:
+    """Connect both systems as their forms do."""
+    known = stage_.credentials(shop)
+    upp = {"client_id": known["upp"]["client_id"], "client_secret": known["upp"]["secret"]}
+    uphance = {**known["uphance"], "organisation": str(known["uphance"]["organisation"])}
+    for system, form in (("upp", upp), ("uphance", uphance)):
+        answer = client.post(f"{home}connections/{system}", data=form)
+        assert f"connected_{system}" in answer.headers.get("location", ""), answer.text
+
+
+def wait_until(look: Callable[[], bool], *, seconds: float = 120) -> None:
+    """Look again and again until it is so."""
+    for _ in range(int(seconds * 4)):
+        if look():
+            return
+        time.sleep(0.25)
     raise AssertionError("it did not come to that")
+
+
+# --- what cannot be waited for ------------------------------------------------------------------------------
+
+#: Deliveries of thirty days, of which each took as long as orders do: mostly seconds, some minutes after a burst.
+_MONTH = """
+    INSERT INTO steps (shop_id, number, at, what, target, detail, since)
+    SELECT id, 'earlier-' || day || '-' || n, at, 'delivered', target, '', at - took * interval '1 second'
+    FROM shops, generate_series(1, 29) AS day, generate_series(1, 12 + (day * 7) %% 23) AS n,
+      unnest(ARRAY['upp', 'uphance']) AS target,
+      LATERAL (SELECT now() - day * interval '1 day' AS at) moment,
+      LATERAL (SELECT 9 + (n * 5 + day * 3) %% 17 + CASE WHEN n %% 11 = 0 THEN 20 + (day * 13) %% 40 ELSE 0 END
+               + CASE target WHEN 'uphance' THEN 6 ELSE 0 END AS took) span
+    WHERE token = %(token)s
+"""
+_DAY = """
+    INSERT INTO calls (shop_id, hour, access, purpose, count)
+    SELECT id, date_trunc('hour', now()) - back * interval '1 hour', 'earlier', purpose,
+      1 + (weight * (24 - abs(back - 9)) / 24 + (back * weight) %% 3)
+    FROM shops, generate_series(1, 23) AS back,
+      (VALUES ('orders', 9), ('stock', 7), ('products', 5), ('safety', 1)) AS kinds (purpose, weight)
+    WHERE token = %(token)s
+"""
+#: A problem of every cause, of some more than a page lists one by one.
+_PROBLEMS = """
+    INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, message)
+    SELECT s.id, 'push', cause, 'uphance', 'order', 'M-' || n, 'M-' || n, 'made up'
+    FROM shops s, unnest(%(causes)s::text[]) WITH ORDINALITY AS one (cause, place),
+      generate_series(1, CASE place WHEN 2 THEN 25 ELSE 1 + place %% 2 END) AS n
+    WHERE s.token = %(token)s
+"""
+
+
+def made_up_past(connection: psycopg.Connection[Any], token: str) -> None:
+    """Give a shop a month behind it: what it delivered, and the calls of its last day."""
+    for past in (_MONTH, _DAY):
+        connection.execute(past.encode(), {"token": token})
+
+
+def made_up_problems(connection: psycopg.Connection[Any], token: str) -> None:
+    """Give a shop problems of every cause that has a name."""
+    causes = sorted(key.removeprefix("problem.") for key in keys("en") if key.startswith("problem."))
+    connection.execute(_PROBLEMS.encode(), {"causes": causes, "token": token})

@@ -46,8 +46,9 @@ def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     """How long the first import will take, as far as the call budget tells."""
     if any(one.paused for one in view.imports):
         return texts.get("ui.import.rests")
-    if not any(one.moving for one in view.imports):
-        return ""
+    moving = [one for one in view.imports if one.moving]
+    if not moving or any(one.run is None or one.run.total is None for one in moving):
+        return ""  # nobody knows yet how many pages there are
     if view.import_ends_at is None:
         return texts.get("ui.import.ends_soon")
     left = view.import_ends_at - now

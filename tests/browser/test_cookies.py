@@ -1,0 +1,86 @@
+"""The proof that the other browser tests prove something: this Chromium gives third parties no cookies."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.stage import chromium
+
+_COOKIES = (
+    "plain=1; Path=/",
+    "cross=1; Path=/; SameSite=None; Secure",
+    "apart=1; Path=/; SameSite=None; Secure; Max-Age=600",
+)
+
+
+class _Site(BaseHTTPRequestHandler):
+    """`/frame` frames `/set` of the other name of this host; `/set` sets cookies; `/echo` says which came."""
+
+    def do_GET(self) -> None:
+        port = self.headers["Host"].rpartition(":")[2]
+        cookies = _COOKIES if self.path == "/set" else ()
+        body = {
+            "/frame": f'<iframe src="http://127.0.0.1:{port}/set"></iframe>',
+            "/set": '<p>set</p><a href="/echo">echo</a>',
+            "/echo": f"<p>came: {self.headers.get('Cookie', 'nothing')}</p>",
+        }.get(self.path, "")
+        self.send_response(200)
+        for cookie in cookies:
+            self.send_header("Set-Cookie", cookie)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def site() -> Iterator[int]:
+    """The port of a site that sets cookies."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Site)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _in_the_frame(page: Page, port: int) -> str:
+    """What came of the cookies that a frame of another site has set."""
+    page.goto(f"http://localhost:{port}/frame")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("link", name="echo").click()
+    came = frame.locator("p", has_text="came:")
+    came.wait_for()
+    return came.inner_text()
+
+
+def _visited(page: Page, port: int) -> str:
+    page.goto(f"http://127.0.0.1:{port}/set")
+    page.get_by_role("link", name="echo").click()
+    return page.locator("p", has_text="came:").inner_text()
+
+
+def test_a_cookie_that_a_foreign_frame_sets_is_not_sent_again(browser: BrowserContext, site: int) -> None:
+    page = browser.new_page()
+
+    assert _in_the_frame(page, site) == "came: nothing"
+    assert not browser.cookies()
+
+
+def test_nor_is_one_that_was_set_while_the_site_was_visited_itself(browser: BrowserContext, site: int) -> None:
+    page = browser.new_page()
+    assert "cross=1" in _visited(page, site)
+
+    assert _in_the_frame(page, site) == "came: nothing"
+
+
+def test_a_chromium_that_blocks_nothing_sends_it(tmp_path: Path, site: int) -> None:
+    with chromium(tmp_path / "open", blocking=False) as browser:
+        assert "cross=1" in _in_the_frame(browser.new_page(), site)

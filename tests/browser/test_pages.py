@@ -1,0 +1,223 @@
+"""Every page, full and empty, right and wrong: for everybody, on a phone, by keyboard, without scripts."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.stage import (
+    PLACES,
+    Stage,
+    address_of,
+    chromium,
+    connect_by_form,
+    enter,
+    made_up_past,
+    made_up_problems,
+    open_addon,
+    until,
+    wait_until,
+)
+from upbridge.texts import LANGUAGES, Texts
+
+EN = Texts("en")
+FULL, EMPTY = "full", "empty"
+WIDE, NARROW = 1280, 360
+#: What a page looks like when something was typed wrong: its address and the form.
+WRONG = {
+    "rules": {"stock.safety": "many", "uphance.customer_mode": "collective", "uphance.customer_mode.number": "x"},
+    "connections/upp": {"client_id": "nobody", "client_secret": "wrong"},
+    "connections/uphance": {"email": "nobody@example.com", "password": "wrong"},
+}
+
+
+@pytest.fixture(scope="module")
+def full(theatre: Stage, stage_database: str) -> str:
+    """A shop with something in every corner: connected, imported, a month old, with problems of every cause."""
+    theatre.control("POST", "/shops", {"name": FULL, "products": 40, "orders": 12, "tariff": "platinum"})
+    theatre.control("PUT", f"/shops/{FULL}/settings", {"language": "en"})
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        home = enter(client, theatre, FULL)
+        connect_by_form(client, home, theatre, FULL)
+
+        def imported() -> bool:
+            texts = client.get(f"{home}progress").json()["texts"]
+            return bool(
+                texts["step-imported"] == EN.get("ui.step_state.done")
+                and texts["waiting-upp"] == EN.get("ui.waiting.nothing")
+            )
+
+        wait_until(imported)
+    with psycopg.connect(stage_database, autocommit=True) as connection:
+        made_up_past(connection, theatre.token(FULL))
+        made_up_problems(connection, theatre.token(FULL))
+    return FULL
+
+
+@pytest.fixture(scope="module")
+def empty(theatre: Stage) -> str:
+    """A shop that has just been activated."""
+    theatre.control("POST", "/shops", {"name": EMPTY, "products": 2, "orders": 1})
+    theatre.control("PUT", f"/shops/{EMPTY}/settings", {"language": "en"})
+    return EMPTY
+
+
+@pytest.fixture(params=[FULL, EMPTY])
+def shop(request: pytest.FixtureRequest) -> str:
+    """Both of them, one after the other."""
+    name: str = request.getfixturevalue(request.param)
+    return name
+
+
+def _home(browser: BrowserContext, theatre: Stage, shop: str) -> tuple[Page, str]:
+    page = browser.new_page()
+    open_addon(page, theatre, shop)
+    return page, address_of(page)
+
+
+def _complaints(page: Page, name: str) -> Iterator[str]:
+    """What axe finds at both widths, and what does not fit a phone."""
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": 740})
+        for found in Axe().run(page)["violations"]:
+            yield f"{name}, {width}: {found['id']}: {found['nodes'][0]['html'][:150]}"
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            yield f"{name} is wider than {width} pixels"
+
+
+def test_every_page_passes_axe_and_fits_a_phone(theatre: Stage, browser: BrowserContext, shop: str) -> None:
+    page, home = _home(browser, theatre, shop)
+    complaints: list[str] = []
+    places = (*PLACES, "find?q=26", "find?q=nothing-like-it", "products?show=code")
+
+    for place in places:
+        page.goto(home + place)
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        complaints += _complaints(page, place or "start")
+
+    assert not complaints
+
+
+def test_what_went_wrong_passes_axe_too(theatre: Stage, browser: BrowserContext, full: str) -> None:
+    page, home = _home(browser, theatre, full)
+    complaints: list[str] = []
+
+    for address, form in WRONG.items():
+        page.goto(home + address.partition("/")[0])
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        for name, value in form.items():
+            field = page.locator(f"[name='{name}']").last
+            if field.get_attribute("type") == "radio":
+                field.check()
+            else:
+                field.fill(value)
+        page.locator(f"form[action$='{address}'] button.main").last.click()
+        page.get_by_role("alert").first.wait_for()
+        complaints += _complaints(page, f"{address}, wrong")
+    for address in ("/ui/s/nobody/", "/ui/open/nobody", "/ui/nothing/here"):
+        page.goto(re.sub(r"/ui/s/.*", address, home))
+        complaints += _complaints(page, address)
+
+    assert not complaints
+
+
+def test_every_page_speaks_every_language(theatre: Stage, browser: BrowserContext, shop: str) -> None:
+    _, home = _home(browser, theatre, shop)
+    complaints = []
+
+    for language in LANGUAGES:
+        browser.request.post(f"{home}language", form={"language": language, "place": "start"})
+        for place in (*PLACES, "find?q=26"):
+            text = browser.request.get(home + place).text()
+            bare = re.findall(r"(?<![\w./-])(?:ui|problem|error)\.[a-z_]+[a-z_.]*", text)
+            if f'<html lang="{language}">' not in text or bare:
+                complaints.append(f"{place or 'start'} is not all in {language}: {bare}")
+
+    assert not complaints
+
+
+_REACHABLE = """() => [...document.querySelectorAll(
+    'a[href], button:enabled, input:enabled:not([type=hidden]), select:enabled, summary, [tabindex="0"]')]
+  .filter(one => one.checkVisibility() && !(one.type === 'radio' && !one.checked)).map((one, place) => {
+    one.dataset.place = place; return one.outerHTML.slice(0, 100) })"""
+_PARTS = 10
+_FOCUSED = """() => { const one = document.activeElement, style = getComputedStyle(one);
+  return [one.dataset.place ?? '', style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1] }"""
+
+
+def test_every_page_is_used_by_keyboard_alone(theatre: Stage, browser: BrowserContext, full: str) -> None:
+    page, home = _home(browser, theatre, full)
+
+    for place in PLACES:
+        page.goto(home + place)
+        wanted = page.evaluate(_REACHABLE)
+        order: list[int] = []
+        for _ in range(len(wanted) + _PARTS):
+            page.keyboard.press("Tab")
+            number, outlined = page.evaluate(_FOCUSED)
+            if not number:
+                break  # past the last one, out of the page
+            assert outlined, f"{place}: one does not see the focus on {wanted[int(number)]}"
+            if int(number) not in order[-1:]:  # a date has parts
+                order.append(int(number))
+        assert order == list(range(len(wanted))), f"{place or 'start'}: not everything is reached, or not in order"
+
+    # Past the navigation, to the search, and back to a page: without a mouse.
+    page.goto(f"{home}find")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("nothing-like-it")
+    page.keyboard.press("Enter")
+    page.get_by_text(EN.get("ui.find.nothing", wanted="nothing-like-it")).wait_for()
+    page.goto(f"{home}usage")
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("table").wait_for()
+
+
+def test_all_but_live_progress_works_without_scripts(theatre: Stage, full: str, tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile", scripts=False) as browser:
+        page = browser.new_page()
+        frame = open_addon(page, theatre, full)
+        for place in PLACES[1:]:
+            link = frame.get_by_role("navigation").get_by_role("link", name=EN.get(f"ui.nav.{place}"), exact=True)
+            link.click()
+            frame.locator("nav a[aria-current=page]", has_text=EN.get(f"ui.nav.{place}")).wait_for()
+
+        # A form, a look before it is saved, a message after it.
+        frame.get_by_role("link", name=EN.get("ui.nav.rules"), exact=True).click()
+        frame.get_by_label(EN.get("ui.rule.stock.safety"), exact=True).fill("3")
+        frame.get_by_role("button", name=EN.get("ui.rules.look")).click()
+        frame.get_by_role("heading", name=EN.get("ui.rules.preview")).wait_for()
+        frame.get_by_role("button", name=EN.get("ui.rules.save")).first.click()
+        frame.get_by_text(EN.get("ui.said.rules_saved", count=1)).wait_for()
+        # "Run now", once: afterwards it rests.
+        frame.get_by_role("link", name=EN.get("ui.nav.overview"), exact=True).click()
+        frame.get_by_role("button", name=EN.get("ui.net.run")).click()
+        frame.get_by_text(EN.get("ui.said.net_cast")).wait_for()
+        assert frame.get_by_role("button", name=EN.get("ui.net.run")).is_disabled()
+        # A problem, handled by hand.
+        frame.get_by_role("link", name=EN.get("ui.nav.problems"), exact=True).click()
+        frame.get_by_role("button", name=EN.get("ui.problems.by_hand"), exact=True).first.click()
+        frame.get_by_text(EN.get("ui.said.by_hand", count=1)).wait_for()
+        frame.get_by_role("button", name="Čeština").click()
+        frame.get_by_role("heading", level=1, name=Texts("cs").get("ui.problems.heading")).wait_for()
+
+
+def test_a_page_that_stays_open_shows_what_comes(
+    theatre: Stage, browser: BrowserContext, full: str, stage_database: str
+) -> None:
+    page, home = _home(browser, theatre, full)
+    page.goto(home)
+    before = page.locator("#updated").inner_text()
+
+    until(lambda: page.locator("#updated").inner_text() != before, page)
+    with psycopg.connect(stage_database, autocommit=True) as connection:
+        connection.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
+    page.locator("#updated", has_text=EN.get("ui.ended.how")).wait_for()
