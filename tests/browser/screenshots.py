@@ -176,7 +176,11 @@ def _in_the_admin(up: Stage, page: Page) -> None:
 
 def _write(page: Page, address: str, path: Path) -> None:
     page.goto(address)
+    width = page.viewport_size["width"] if page.viewport_size else _WIDTH
+    # As tall as the page, else what sticks to the bottom of the window would lie across its middle.
+    page.set_viewport_size({"width": width, "height": page.evaluate("document.documentElement.scrollHeight")})
     page.screenshot(path=path, full_page=True)
+    page.set_viewport_size({"width": width, "height": _HEIGHT})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Find: one thing's way, and nothing about people."""
 
+import html
 import json
 import zlib
 from datetime import timedelta
@@ -49,6 +50,7 @@ async def test_an_order_s_way_is_one_timeline(
     delivered = EN.get("ui.moment.delivered", system="Upp.ai", detail="remote-77")
     assert page.count(heard) == 1
     assert page.index(heard) < page.index(delivered)
+    assert page.count(delivered) == 1
     assert EN.get("ui.moment.problem", system="Uphance") in page
     assert "jana@example.com" not in page
     assert MASK in page
@@ -93,3 +95,34 @@ def test_of_a_document_only_harmless_fields_are_shown() -> None:
     assert shown["customer"] == {"name": MASK, "email": MASK, "phone": MASK}
     assert shown["lines"] == [{"sku": "ABC", "quantity": 2, "price": "100.00", "note": MASK}]
     assert masked(b"not json") == MASK
+
+
+async def test_what_was_sent_is_told_once_after_its_delivery_and_after_its_shipment(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    await put(engine, "links", link(shop_id, "uphance", "O-1", remote_id="77"))
+    await put(engine, "links", link(shop_id, "upgates", "O-1", kind="shipment", remote_id="O-1"))
+    kept = zlib.compress(b'{"order_number": "O-1"}')
+    for place, (what, target) in enumerate((("read", "upgates"), ("parked", "uphance"), ("delivered", "uphance"))):
+        at = NOON + timedelta(seconds=place)
+        detail = {"parked": "order.no_channel", "delivered": "77"}.get(what, "")
+        step = {"shop_id": shop_id, "number": "O-1", "at": at, "what": what, "target": target, "detail": detail}
+        await put(engine, "steps", {**step, "body": kept if what == "delivered" else None})
+    shipped = {"shop_id": shop_id, "number": "O-1", "what": "delivered", "target": "upgates", "body": kept}
+    await put(engine, "steps", {**shipped, "at": NOON + timedelta(hours=1)})
+
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text)
+
+    told = [
+        EN.get("ui.moment.made"),
+        EN.get("ui.moment.read"),
+        EN.get("ui.moment.stopped", system="Uphance", detail=EN.get("ui.cause.order.no_channel")),
+        EN.get("ui.moment.delivered", system="Uphance", detail="77"),
+        EN.get("ui.moment.shipped"),
+    ]
+    assert [page.count(words) for words in told] == [1] * len(told)
+    assert [page.index(words) for words in told] == sorted(page.index(words) for words in told)
+    assert page.count(EN.get("ui.find.body_sent")) == 2
+    assert EN.get("ui.moment.delivered", system="Upgates", detail="O-1") not in page

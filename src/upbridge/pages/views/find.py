@@ -129,7 +129,7 @@ async def timeline(
     }
     async with engine.connect() as connection:
         steps = await _steps(connection, where) if hit.kind == "order" else []
-        told = {step.system for step in steps if step.what == "delivered"}
+        told = {step.system for step in steps if step.what in {"delivered", "shipped"}}
         moments = [
             *await _made(connection, where),
             *await _heard(connection, shop_id, hit),
