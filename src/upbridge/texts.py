@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from babel import Locale
-from babel.dates import format_datetime, format_skeleton, format_time, format_timedelta
+from babel.dates import format_date, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -28,6 +28,8 @@ from upbridge.kit.clock import PRAGUE
 log = structlog.get_logger(__name__)
 
 LANGUAGES = ("cs", "sk", "en")
+#: How each writes days and times: here and not across the ocean.
+_LOCALES = {"cs": Locale("cs", "CZ"), "sk": Locale("sk", "SK"), "en": Locale("en", "GB")}
 #: For an admin in any other language (R19).
 FALLBACK = "en"
 
@@ -38,7 +40,7 @@ class Texts:
     def __init__(self, language: str | None) -> None:
         base = (language or "").lower().replace("_", "-").partition("-")[0]
         self.language = base if base in LANGUAGES else FALLBACK
-        self.locale = Locale.parse(self.language)
+        self.locale = _LOCALES[self.language]
         self._catalogue = _catalogue(self.language)
 
     def get(self, key: str, /, **params: Any) -> str:
@@ -59,9 +61,11 @@ class Texts:
         """*value* with this language's separators."""
         return format_decimal(value, locale=self.locale)
 
-    def moment(self, value: datetime) -> str:
-        """*value* as day and time in Prague."""
-        return format_datetime(value, "medium", tzinfo=PRAGUE, locale=self.locale)
+    def moment(self, value: datetime, *, seconds: bool = False) -> str:
+        """*value* as day and time in Prague, to the minute or, in a timeline, to the second."""
+        local = value.astimezone(PRAGUE)
+        time = format_time(local, "medium" if seconds else "short", tzinfo=PRAGUE, locale=self.locale)
+        return f"{format_date(local, 'medium', locale=self.locale)} {time}"
 
     def day(self, value: date) -> str:
         """*value* as a day of the year."""
