@@ -35,7 +35,7 @@ play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C
 	@$(BIN)/upbridge play
 
 test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 screenshots: .venv/.ready chromium ## pictures of every page for the documents, into docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots
