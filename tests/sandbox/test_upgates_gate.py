@@ -2,12 +2,14 @@
 
 import asyncio
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from tests.sandbox.conftest import Caller
 from upbridge.sandbox import Sandbox
+from upbridge.systems.upgates.hosts import check_api_url
 
 
 async def test_a_call_without_credentials_is_401_and_a_violation(api: Caller) -> None:
@@ -155,6 +157,16 @@ async def test_a_moved_shop_answers_301_with_the_new_address_and_no_location(api
     assert old.status_code == 301
     assert "location" not in old.headers
     assert new.status_code == 200
+
+
+async def test_a_shop_moves_to_another_host_that_the_add_on_accepts_and_back(api: Caller) -> None:
+    for name in ("localhost", "127.0.0.1"):
+        moved = (await api.box.control("POST", "/shops/demo/move"))["api_url"]
+
+        assert urlsplit(moved).hostname == name
+        assert check_api_url(moved, hosts=("*.upgates.com",), allow_insecure=True) == moved
+        assert (await api.client.get(f"{moved}/owner", auth=(api.user, api.key))).status_code == 200
+    assert await api.rules() == []
 
 
 @pytest.mark.parametrize(

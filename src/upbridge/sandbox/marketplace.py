@@ -56,7 +56,7 @@ class Marketplace:
             "version": shop.version,
             "apiUser": access.user,
             "apiKey": access.key,
-            "apiUrl": f"{self.world.addresses.upgates}{shop.prefix}/api/v2",
+            "apiUrl": self.world.api_url(shop),
             "current_admin_language": shop.language,
             "time": moment(self.world.now()),
         }
@@ -133,7 +133,7 @@ class Marketplace:
             hooks = dict(shop.webhooks)
             shop.adopt(access, self.world.now())
             shop.webhooks = hooks
-            url = f"{self.world.addresses.upgates}{shop.prefix}/api/v2"
+            url = self.world.api_url(shop)
             body.update(apiUser=access.user, apiKey=access.key, apiUrl=url)
             names = INSTALL
         return await self._call(shop, "version", body, names)

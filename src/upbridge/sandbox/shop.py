@@ -148,8 +148,10 @@ class Shop:
     access: Access | None = None
     former: dict[str, Access] = field(default_factory=dict)
     rights: dict[str, str] = field(default_factory=lambda: dict(RIGHTS))
-    prefix: str = ""
-    old_prefixes: dict[str, int] = field(default_factory=dict)
+    server: str = ""
+    """Where the shop has moved to; empty before its first move."""
+    old_servers: dict[str, int] = field(default_factory=dict)
+    """Where it has been, and how many calls came there since."""
     tariff: Tariff | None = None
     closed_since: datetime | None = None
     closed_until: datetime | None = None

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from upbridge.sandbox.faults import Faults
 from upbridge.sandbox.ledger import Ledger
@@ -82,6 +83,13 @@ class World:
     def shop_of_token(self, token: str) -> Shop | None:
         """The shop with this add-on token."""
         return next((shop for shop in self.shops.values() if shop.token == token), None)
+
+    def api_url(self, shop: Shop) -> str:
+        """Where the shop's API is now: a shop that moves gets another host and keeps the path."""
+        assert self.addresses is not None
+        here = urlsplit(self.addresses.upgates)
+        place = here if not shop.server else here._replace(netloc=f"{shop.server}:{here.port}")
+        return f"{place.geturl()}/api/v2"
 
     def state(self) -> dict[str, Any]:
         """A small picture of everything, for the control API."""

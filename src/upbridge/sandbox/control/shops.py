@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 from upbridge.sandbox.control.machinery import Controls, body_of
 from upbridge.sandbox.door import Call
@@ -81,11 +82,12 @@ class ShopControls(Controls):
         return shop.as_json()
 
     async def move(self, call: Call) -> Any:
-        """Move the shop to another server: the old address answers 301."""
+        """Move the shop to another server, that is to this machine's other name: the old address answers 301."""
         shop = self.shop_of(call)
-        shop.old_prefixes[shop.prefix] = 0
-        shop.prefix = f"/server{len(shop.old_prefixes)}"
-        return {"prefix": shop.prefix}
+        old = urlsplit(self.m.world.api_url(shop)).hostname
+        shop.server = "127.0.0.1" if old == "localhost" else "localhost"
+        shop.old_servers = {str(old): 0}
+        return {"api_url": self.m.world.api_url(shop)}
 
     async def webhook_faults(self, call: Call) -> Any:
         """Lose, double, delay, reorder."""

@@ -9,6 +9,7 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -96,20 +97,15 @@ class Gate:
     def _find_path(self, call: Call, shop: Shop) -> str | Response:
         """The path below /api/v2, or 301 for the address that the shop had before."""
         prefix, found, path = call.path.partition("/api/v2")
-        if found and prefix == shop.prefix:
-            return path or "/"
-        if found and prefix in shop.old_prefixes:
-            shop.old_prefixes[prefix] += 1
-            if shop.old_prefixes[prefix] > PARALLEL:
+        if prefix or not found:
+            return self._refuse(call, "unknown-endpoint", 404)
+        host = urlsplit(f"//{call.headers.get('host', '')}").hostname
+        if host in shop.old_servers:
+            shop.old_servers[host] += 1
+            if shop.old_servers[host] > PARALLEL:
                 self.world.ledger.violation("upgates", "old-address", call.line, shop.name)
-            return answer({"api_url": f"{self.world_url}{shop.prefix}/api/v2"}, 301)
-        return self._refuse(call, "unknown-endpoint", 404)
-
-    @property
-    def world_url(self) -> str:
-        """The address of the simulated API without a path."""
-        assert self.world.addresses is not None
-        return self.world.addresses.upgates
+            return answer({"api_url": self.world.api_url(shop)}, 301)
+        return path or "/"
 
     def _right(self, call: Call, shop: Shop, path: str) -> Response | None:
         service = path.strip("/").split("/")[0]

@@ -99,8 +99,7 @@ class Settings:
     async def status(self, call: Call) -> Response:
         """GET /status: which services the API user may use, and how."""
         shop = self.world.shops[call.shop]
-        assert self.world.addresses is not None
-        base = f"{self.world.addresses.upgates}{shop.prefix}/api/v2"
+        base = self.world.api_url(shop)
         rows = [
             {"service": service, "url": f"{base}/{service}", "privilege": privilege}
             for service, privilege in shop.rights.items()
