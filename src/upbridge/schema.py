@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ShopId = NewType("ShopId", UUID)
 
 #: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -80,6 +80,7 @@ shops = Table(
     Column("facts", JSONB),
     _at("facts_at"),
     _at("subscribed_at"),
+    Column("webhook_failures", JSONB(none_as_null=True)),
     _at("reconciled_at"),
     _at("probed_at"),
     _at("signed_at"),

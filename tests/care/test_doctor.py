@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import KEY
+from tests.conftest import KEY, NOON, MakeShop
 from upbridge.care.doctor import Finding, examine
 from upbridge.db import open_database
 from upbridge.inbox.addresses import load_addresses
@@ -69,3 +69,20 @@ async def test_keys_that_open_nothing_are_found(database_url: str, keys: str, st
     found = by_check(await examine(settings(database_url, encryption_keys=keys)))
 
     assert found["encryption key"].state == state
+
+
+@pytest.mark.rule("R45")
+async def test_webhooks_whose_last_call_failed_are_a_warning_that_names_them(
+    database_url: str, make_shop: MakeShop
+) -> None:
+    failures = [{"event": "Orders.update", "at": NOON.isoformat(), "status": status} for status in (503, None)]
+    before = by_check(await examine(settings(database_url)))["webhooks"]
+    await make_shop(key="failing", webhook_failures=failures)
+    await make_shop(key="gone", state="suspended", webhook_failures=failures)
+
+    found = by_check(await examine(settings(database_url)))["webhooks"]
+
+    assert (before.state, found.state) == ("ok", "warn")
+    assert f"failing Orders.update at {NOON.isoformat()}: 503" in found.detail
+    assert "no answer" in found.detail
+    assert "gone" not in found.detail

@@ -152,6 +152,24 @@ class TestBoxes:
         assert EN.get("ui.delay.nothing") in page
 
 
+@pytest.mark.rule("R45")
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_webhooks_whose_last_call_failed_are_told_and_else_nothing(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, language: str
+) -> None:
+    failures = [{"event": event, "at": NOON.isoformat(), "status": 503} for event in ("a", "b")]
+    failing = await make_shop(language=language, subscribed_at=NOON, webhook_failures=failures)
+    fine = await make_shop(language=language, subscribed_at=NOON)
+    said = Texts(language).get("ui.net.failures", count=2, at=NOON)
+
+    pages = [
+        html.unescape((await browser.get(f"{await enter(shop, language)}overview")).text)
+        for shop in (failing, fine)
+    ]
+
+    assert [said in page for page in pages] == [True, False]
+
+
 class TestDelays:
     @staticmethod
     def step(shop_id: ShopId, seconds: float | None, **more: Any) -> dict[str, Any]:

@@ -91,7 +91,7 @@ RULES: dict[str, Rule] = {
     "R42": Rule("Names of events and whether they are allowed come from the server; the address says the event"),
     "R43": Rule("Statuses are known by their id"),
     "R44": Rule("Variants that a deletion lists beside the products are handled"),
-    "R45": Rule("Webhooks are compared daily; a deactivated one is restored"),
+    "R45": Rule("Webhooks are compared daily: a deactivated one is restored, a failed last call is told"),
     "R46": Rule(
         "Unconfirmed customers do no harm: customers are neither read nor subscribed to, buyers come with orders"
     ),

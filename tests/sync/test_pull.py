@@ -162,6 +162,24 @@ async def test_the_webhooks_are_subscribed_once(machine: Engine) -> None:
     assert (await machine.shop()).subscribed_at == machine.watch()
 
 
+@pytest.mark.rule("R45")
+async def test_last_calls_that_failed_are_kept_until_the_next_comparison_finds_none(machine: Engine) -> None:
+    await machine.hint(Kind.WEBHOOKS, "webhooks")
+    await machine.pull()
+    hook = machine.upgates.hooks[0]
+    at = machine.watch().isoformat()
+    found = []
+
+    for status in (503, None):
+        hook.update(last_error_call=at if status else None, last_error_call_status=status)
+        await machine.hint(Kind.WEBHOOKS, "webhooks")
+        await machine.pull()
+        async with machine.service.engine.connect() as connection:
+            found.append(await connection.scalar(text("SELECT webhook_failures FROM shops")))
+
+    assert found == [[{"event": hook["event"], "at": at, "status": 503}], None]
+
+
 # --- deletion -----------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from upbridge.settings import Settings
 _SECONDS = 5.0
 _MAX_SKEW = timedelta(seconds=30)
 _OLDEST_POSTGRES = 150000
+_MOST_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
     if current != HEAD:
         wrong = f"at {current or 'nothing'}, not {HEAD}: run `upbridge migrate`"
         return [*findings, Finding("schema", "bad", wrong)]
-    return [*findings, Finding("schema", "ok", f"at {HEAD}"), await _keys(database, Sealer(settings.keys()))]
+    findings.append(Finding("schema", "ok", f"at {HEAD}"))
+    return [*findings, await _keys(database, Sealer(settings.keys())), await _webhooks(database)]
 
 
 async def _keys(database: Database, sealer: Sealer) -> Finding:
@@ -103,6 +105,27 @@ async def _keys(database: Database, sealer: Sealer) -> Finding:
     except BrokenSeal:
         return Finding("encryption key", "bad", "none opens what is stored; see UPBRIDGE_ENCRYPTION_KEYS")
     return Finding("encryption key", "ok", "opens what is stored" if sealed else "nothing is stored yet")
+
+
+async def _webhooks(database: Database) -> Finding:
+    """Whether Upgates reached us last, as its own lists of webhooks say; each shop is asked daily (R45)."""
+    async with database.engine.connect() as connection:
+        rows = (
+            await connection.execute(
+                text(
+                    """
+                    SELECT s.key, one->>'event' AS event, one->>'at' AS at, one->>'status' AS status
+                    FROM shops s, jsonb_array_elements(s.webhook_failures) AS one
+                    WHERE s.state = 'active' ORDER BY at DESC
+                    """
+                )
+            )
+        ).all()
+    if not rows:
+        return Finding("webhooks", "ok", "Upgates tells of no last call that failed")
+    shown = [f"{row.key} {row.event} at {row.at}: {row.status or 'no answer'}" for row in rows[:_MOST_FAILURES]]
+    more = [f"and {len(rows) - _MOST_FAILURES} more"] if len(rows) > _MOST_FAILURES else []
+    return Finding("webhooks", "warn", "; ".join(["last calls failed: " + shown[0], *shown[1:], *more]))
 
 
 async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clock) -> list[Finding]:

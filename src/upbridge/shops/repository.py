@@ -164,7 +164,7 @@ class Shops:
                 UPDATE shops SET
                   api_url = :api_url, api_user = :api_user, api_key = :api_key, version = :version,
                   language = :language, signed_at = :signed_at, probed_at = NULL, subscribed_at = NULL,
-                  uninstalled_at = NULL,
+                  webhook_failures = NULL, uninstalled_at = NULL,
                   state = CASE WHEN :held THEN state ELSE 'active' END,
                   reason = CASE WHEN :held THEN reason END,
                   state_since = CASE WHEN :held OR state = 'active' THEN state_since ELSE :now END,
@@ -199,6 +199,7 @@ class Shops:
                       api_user = CASE WHEN :gone THEN NULL ELSE api_user END,
                       api_key = CASE WHEN :gone THEN NULL ELSE api_key END,
                       subscribed_at = CASE WHEN :gone THEN NULL ELSE subscribed_at END,
+                      webhook_failures = CASE WHEN :gone THEN NULL ELSE webhook_failures END,
                       uninstalled_at = CASE WHEN :gone THEN :now ELSE uninstalled_at END
                     WHERE id = :id AND state = ANY(:among) AND (state <> :to OR reason IS DISTINCT FROM :reason)
                     """
@@ -240,10 +241,14 @@ class Shops:
         await self._set(shop_id, facts=json.dumps(facts), facts_at=now)
 
     async def mark(self, shop_id: ShopId, column: str, *, now: datetime) -> None:
-        """Set one of the moments `subscribed_at`, `reconciled_at`, `probed_at`."""
-        if column not in {"subscribed_at", "reconciled_at", "probed_at"}:
+        """Set one of the moments `reconciled_at`, `probed_at`."""
+        if column not in {"reconciled_at", "probed_at"}:
             raise ValueError(column)
         await self._set(shop_id, **{column: now})
+
+    async def set_subscribed(self, shop_id: ShopId, failed: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
+        """The webhooks were compared at *now*; *failed*: `event`, `at` and `status` of last calls that failed."""
+        await self._set(shop_id, subscribed_at=now, webhook_failures=json.dumps(list(failed)) if failed else None)
 
     async def change_rules(self, shop_id: ShopId, texts: Mapping[str, str]) -> tuple[Rules, Rules]:
         """Change settings as typed; returns the rules before and after. `BadRequest` changes nothing."""

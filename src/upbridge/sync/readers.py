@@ -364,17 +364,21 @@ async def _granted(
 
 async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
     client = await service.upgates(shop)
-    done = await reconcile_webhooks(
-        client, url_for=lambda event: service.webhook_url(shop.id, SOURCE, event), name="Upbridge"
+    now = service.clock()
+    compared = await reconcile_webhooks(
+        client, url_for=lambda event: service.webhook_url(shop.id, SOURCE, event), name="Upbridge", now=now
     )
     log.info(
         "webhooks_compared",
         shop_id=str(shop.id),
-        created=len(done.create),
-        activated=len(done.activate),
-        deleted=len(done.delete),
+        created=len(compared.did.create),
+        activated=len(compared.did.activate),
+        deleted=len(compared.did.delete),
     )
-    await service.shops.mark(shop.id, "subscribed_at", now=service.clock())
+    failed = [{"event": one.event, "at": one.at.isoformat(), "status": one.status} for one in compared.failed]
+    if failed:
+        log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
+    await service.shops.set_subscribed(shop.id, failed, now=now)
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
 

@@ -177,10 +177,10 @@ async def test_webhooks_are_made_once_and_restored(client: UpgatesClient, shop: 
     def url_for(event: str) -> str:
         return f"https://upbridge.example.com/webhooks/upgates/{event}/token"
 
-    first = await reconcile_webhooks(client, url_for, "Upbridge")
+    first = (await reconcile_webhooks(client, url_for, "Upbridge", now=utc_now())).did
     next(iter(shop.webhooks.values())).active_yn = False
-    second = await reconcile_webhooks(client, url_for, "Upbridge")
-    third = await reconcile_webhooks(client, url_for, "Upbridge")
+    second = (await reconcile_webhooks(client, url_for, "Upbridge", now=utc_now())).did
+    third = (await reconcile_webhooks(client, url_for, "Upbridge", now=utc_now())).did
 
     assert len(first.create) == len(shop.webhooks) == 15
     assert len(second.activate) == 1

@@ -1,8 +1,21 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from upbridge.systems.upgates.subscriptions import Actions, Webhook, WebhookEvent, plan, reconcile_webhooks, wanted
+from tests.conftest import NOON
+from upbridge.systems.upgates.subscriptions import (
+    RECENTLY,
+    Actions,
+    Comparison,
+    FailedCall,
+    Webhook,
+    WebhookEvent,
+    failed_calls,
+    plan,
+    reconcile_webhooks,
+    wanted,
+)
 
 OURS = "https://upbridge.example.com/webhooks/upgates/"
 ALL = [
@@ -20,8 +33,8 @@ def events(*names: str, allowed: Any = True) -> list[WebhookEvent]:
     return [WebhookEvent.model_validate({"name": name, "allowed_yn": allowed}) for name in names]
 
 
-def hook(number: int, event: str, url: str | None = None, active: Any = True) -> Webhook:
-    raw = {"id": number, "event": event, "url": url or url_for(event), "active_yn": active}
+def hook(number: int, event: str, url: str | None = None, active: Any = True, **more: Any) -> Webhook:
+    raw = {"id": number, "event": event, "url": url or url_for(event), "active_yn": active, **more}
     return Webhook.model_validate(raw)
 
 
@@ -105,6 +118,49 @@ def test_the_address_of_a_webhook_is_not_shown() -> None:
     assert "token" not in str([hook(1, "Orders.update")])
 
 
+class TestFailedCalls:
+    """What Upgates tells about the last calls of a webhook."""
+
+    @staticmethod
+    def told(error: Any, success: Any, status: Any = 503) -> tuple[FailedCall, ...]:
+        one = hook(
+            1, "Orders.update", last_error_call=error, last_success_call=success, last_error_call_status=status
+        )
+        return failed_calls([one], now=NOON)
+
+    @pytest.mark.rule("R45")
+    def test_a_last_call_that_failed_is_told_with_its_time_and_answer(self) -> None:
+        ago = NOON - timedelta(hours=1)
+        failed = (FailedCall("Orders.update", ago, 503),)
+
+        assert self.told(ago.isoformat(), None) == failed
+        assert self.told(ago.isoformat(), (ago - timedelta(seconds=1)).isoformat(), "503") == failed
+        assert self.told(ago.isoformat(), None, None) == (FailedCall("Orders.update", ago, None),)
+
+    def test_one_that_succeeded_afterwards_or_never_failed_is_not(self) -> None:
+        ago = NOON - timedelta(hours=1)
+
+        assert self.told(ago.isoformat(), (ago + timedelta(minutes=5)).isoformat()) == ()
+        assert self.told(None, ago.isoformat(), None) == ()
+
+    def test_an_old_failure_of_a_rare_event_is_not(self) -> None:
+        assert self.told((NOON - RECENTLY).isoformat(), None) == ()
+
+    def test_nonsense_about_calls_hides_no_dead_webhook(self) -> None:
+        dead = hook(1, "Orders.update", active=0, last_error_call="yesterday", last_error_call_status="bad")
+
+        assert failed_calls([dead], now=NOON) == ()
+        assert planned(events("Orders.update"), [dead]) == Actions(activate=(1,))
+
+    def test_the_newest_comes_first(self) -> None:
+        both = [
+            hook(place, name, last_error_call=(NOON - timedelta(hours=hours)).isoformat())
+            for place, (name, hours) in enumerate({"Orders.update": 2, "Products.update": 1}.items())
+        ]
+
+        assert [one.event for one in failed_calls(both, now=NOON)] == ["Products.update", "Orders.update"]
+
+
 class _Client:
     """Remembers what was asked of it."""
 
@@ -136,11 +192,28 @@ async def test_reconciling_does_what_is_planned_and_deletes_last() -> None:
         [hook(1, "Orders.update", active=False), hook(2, "Orders.create", url=f"{OURS}Orders.create/old")],
     )
 
-    actions = await reconcile_webhooks(client, url_for, "Upbridge")
+    compared = await reconcile_webhooks(client, url_for, "Upbridge", now=NOON)
 
-    assert actions == Actions(create=("Orders.create",), activate=(1,), delete=(2,))
+    assert compared == Comparison(Actions(create=("Orders.create",), activate=(1,), delete=(2,)))
     assert client.did == [
         ("create", "Orders.create", url_for("Orders.create"), "Upbridge"),
         ("activate", 1),
         ("delete", 2),
     ]
+
+
+@pytest.mark.rule("R45")
+async def test_failed_calls_of_those_that_stay_are_told_and_of_no_others() -> None:
+    failed: dict[str, Any] = {"last_error_call": NOON.isoformat(), "last_error_call_status": 500}
+    client = _Client(
+        events("Orders.create", "Orders.update"),
+        [
+            hook(1, "Orders.update", **failed),
+            hook(2, "Orders.create", url=f"{OURS}Orders.create/old", **failed),
+            hook(3, "Orders.create", url="https://elsewhere.example.com/hook", **failed),
+        ],
+    )
+
+    compared = await reconcile_webhooks(client, url_for, "Upbridge", now=NOON)
+
+    assert compared.failed == (FailedCall("Orders.update", NOON, 500),)

@@ -109,6 +109,14 @@ class Net:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookFailures:
+    """The webhooks whose last call had failed when Upgates was last asked (R45)."""
+
+    asked_at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class OverviewView:
     """Everything on the overview."""
 
@@ -121,6 +129,7 @@ class OverviewView:
     delays: Mapping[str, tuple[Delay, ...]]
     """Per system and day, for the systems that something was delivered to."""
     coverage: Coverage
+    failures: WebhookFailures | None
 
 
 #: The flows: what they carry, to whom, and the setting that switches them; those of stock and shipments end in the
@@ -163,6 +172,7 @@ class Overviews:
                 net=_net(shop, nets, now),
                 delays=await _delays(connection, shop.id, now),
                 coverage=webhooks,
+                failures=await _failures(connection, shop.id),
             )
 
 
@@ -365,6 +375,21 @@ def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
         found=sum(run.found for run in nets.values()),
         read=sum(run.done for run in nets.values()),
     )
+
+
+async def _failures(connection: AsyncConnection, shop_id: ShopId) -> WebhookFailures | None:
+    row = (
+        await connection.execute(
+            text(
+                """
+                SELECT subscribed_at, jsonb_array_length(webhook_failures) AS number
+                FROM shops WHERE id = :id AND webhook_failures IS NOT NULL
+                """
+            ),
+            {"id": shop_id},
+        )
+    ).one_or_none()
+    return None if row is None else WebhookFailures(row.subscribed_at, row.number)
 
 
 async def _delays(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> Mapping[str, tuple[Delay, ...]]:

@@ -1,15 +1,18 @@
 """Which webhooks we want, which we have, and what is to be done about the difference (R35, R42, R45).
 
-A webhook belongs to the API user that created it and dies silently when that user's rights change; Upgates has
-no other sign of it than `active_yn` in the list. So the list is compared after an install, after a change of
-version and daily.
+A webhook belongs to the API user that created it and dies silently when that user's rights change, or when no call
+of it succeeded for twelve hours; Upgates has no other sign of it than the list. So the list is compared after an
+install, after a change of version and daily: what died is restored, and what failed last is told before it dies.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
-from upbridge.systems.upgates.fields import Flag, Whole, Wire, Words
+from pydantic import BeforeValidator
+
+from upbridge.systems.upgates.fields import Flag, Whole, Wire, Words, moment, whole
 
 #: The part of our addresses from which on they differ; before it stands our public origin.
 MARK = "/webhooks/upgates/"
@@ -17,6 +20,27 @@ MARK = "/webhooks/upgates/"
 FACT_SECTIONS = frozenset({"orderstatuses", "languages", "pricelists"})
 _SECTIONS = frozenset({"orders", "products"}) | FACT_SECTIONS
 _ACTIONS = frozenset({"create", "update", "delete"})
+#: How old a failed call may be to be told; rare events may have no later one that could succeed.
+RECENTLY = timedelta(hours=24)
+
+
+T = TypeVar("T")
+
+
+def _if_said(understand: Callable[[Any], T | None]) -> Callable[[Any], T | None]:
+    """None for what makes no sense: news about calls must not keep a dead webhook from being restored."""
+
+    def read(value: Any) -> T | None:
+        try:
+            return understand(value)
+        except ValueError:
+            return None
+
+    return read
+
+
+_Called: TypeAlias = Annotated[datetime | None, BeforeValidator(_if_said(moment))]
+_Answered: TypeAlias = Annotated[int | None, BeforeValidator(_if_said(whole))]
 
 
 class WebhookEvent(Wire):
@@ -33,6 +57,9 @@ class Webhook(Wire):
     active_yn: Flag = None
     event: Words = None
     url: Words = None
+    last_success_call: _Called = None
+    last_error_call: _Called = None
+    last_error_call_status: _Answered = None
 
     def __repr__(self) -> str:
         return f"Webhook(id={self.id}, active_yn={self.active_yn}, event={self.event!r})"
@@ -50,6 +77,23 @@ class Actions:
 
     def __bool__(self) -> bool:
         return bool(self.create or self.activate or self.delete)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """The last call of a webhook, which failed. *status*: what we answered; None or 0 if nobody did."""
+
+    event: str
+    at: datetime
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison did, and which of the webhooks that stay had failed last."""
+
+    did: Actions
+    failed: tuple[FailedCall, ...] = ()
 
 
 def wanted(name: str) -> bool:
@@ -92,6 +136,17 @@ def plan(
     return Actions(create=create, activate=tuple(activate), delete=tuple(delete))
 
 
+def failed_calls(existing: Iterable[Webhook], *, now: datetime) -> tuple[FailedCall, ...]:
+    """Those whose last call failed within `RECENTLY` and was followed by no success; the newest first. Pure."""
+    failed = [
+        FailedCall(hook.event, hook.last_error_call, hook.last_error_call_status)
+        for hook in existing
+        if hook.event and hook.last_error_call and hook.last_error_call > now - RECENTLY
+        if hook.last_success_call is None or hook.last_success_call < hook.last_error_call
+    ]
+    return tuple(sorted(failed, key=lambda call: call.at, reverse=True))
+
+
 class _Client(Protocol):
     async def webhooks(self) -> list[Webhook]: ...
 
@@ -104,17 +159,21 @@ class _Client(Protocol):
     async def delete_webhooks(self, ids: Iterable[int]) -> None: ...
 
 
-async def reconcile_webhooks(client: _Client, url_for: Callable[[str], str], name: str) -> Actions:
+async def reconcile_webhooks(
+    client: _Client, url_for: Callable[[str], str], name: str, *, now: datetime
+) -> Comparison:
     """List, compare and repair; returns what was done. New ones are made before old ones go: nothing is missed.
 
     *url_for* gives the secret address of an event, *name* is what the shop's staff read in their list. Raises what
     the client raises; called again it goes on where it stopped.
     """
     ours = url_for("Orders.create").partition(MARK)[0] + MARK
-    actions = plan(await client.webhook_events(), await client.webhooks(), ours=ours, url_for=url_for)
+    events, existing = await client.webhook_events(), await client.webhooks()
+    actions = plan(events, existing, ours=ours, url_for=url_for)
     for event in actions.create:
         await client.create_webhook(event=event, url=url_for(event), name=name)
     for webhook_id in actions.activate:
         await client.activate_webhook(webhook_id)
     await client.delete_webhooks(actions.delete)
-    return actions
+    kept = [hook for hook in existing if (hook.url or "").startswith(ours) and hook.id not in actions.delete]
+    return Comparison(actions, failed_calls(kept, now=now))
