@@ -38,7 +38,11 @@ def _value(column: Column[Any], now: datetime) -> Any:
 
 def row(table: Table, now: datetime, **given: Any) -> dict[str, Any]:
     """A row with something in every column."""
-    made = {column.name: _value(column, now) for column in table.columns if column.identity is None}
+    made = {
+        column.name: _value(column, now)
+        for column in table.columns
+        if column.identity is None and column.computed is None
+    }
     return {**made, **{name: value for name, value in given.items() if name in table.c}}
 
 
