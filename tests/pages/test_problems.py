@@ -70,6 +70,21 @@ async def test_trying_again_releases_what_was_parked_of_a_whole_cause(
     assert await states(engine, shop_id) == {"A1": "waiting", "A2": "waiting"}
 
 
+async def test_what_cannot_be_tried_again_has_no_button_for_it(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    said = {"number": "A1", "uphance_order": "S7", "ours": "121.00", "theirs": "115.00", "currency": "CZK"}
+    remark = problem(shop_id, "A1", stage="remark", key="order.taxed_otherwise", params=said)
+    await put(engine, "problems", remark)
+
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}problems")).text)
+
+    assert EN.get("problem.order.taxed_otherwise", **said) in page
+    assert "problems/retry" not in page
+    assert "problems/by-hand" in page
+
+
 async def test_what_was_handled_by_hand_is_not_sent(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:

@@ -118,6 +118,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "line.gift": Row("a gift", _BEFORE, "sent for nothing: the goods leave"),
         "no_goods": Row("services only", _BEFORE, "held: there is nothing to ship"),
         "totals": Row("sums that do not agree", _BEFORE, "held with the arithmetic, never sent wrong"),
+        "tax": Row(
+            "Uphance taxes it otherwise than the shop",
+            "when it is created",
+            "it is delivered; where the totals differ by more than 0.05 a problem says both, until somebody closes it",
+        ),
         "refused": Row("Uphance refuses it", _BEFORE, "held with its words; sent again on demand"),
     },
     "Goods": {

@@ -220,3 +220,16 @@ async def test_a_webhook_is_repeated_until_it_is_answered_with_2xx(uphance: Upha
     await addon.wait_for(lambda: len(addon.received("/hook")) == 2)
 
     assert [body["event"] for body in addon.received("/hook")] == ["pick_ticket_update"] * 2
+
+
+async def test_its_tax_can_be_made_to_differ_from_the_shops(uphance: Uphance) -> None:
+    create = {"sales_order": await _order(uphance)}
+    usual = (await uphance("POST", "/sales_orders", json=create)).json()["sales_order"]["line_items"][0]
+    create["sales_order"]["purchase_order_ref"] = "UPG-demo-2"
+
+    said = await uphance.box.control("PUT", "/uphance", {"tax_level": 10})
+
+    other = (await uphance("POST", "/sales_orders", json=create)).json()["sales_order"]["line_items"][0]
+    assert (usual["tax_level"], other["tax_level"], other["unit_tax"]) == ("21.0", "10", "0.45")
+    assert (said["tax_level"], await uphance.rules()) == (10, [])
+    assert (await uphance.box.control("PUT", "/uphance", {"tax_level": None}))["tax_level"] is None

@@ -89,6 +89,22 @@ async def test_who_dismisses_a_product_that_was_delivered_before_keeps_its_name_
     assert (link["remote_id"], link["state"]) == ("v-1", "delivered")
 
 
+async def test_a_remark_is_closed_by_hand_and_by_nothing_else(machine: Engine, problem: Problem) -> None:
+    await machine.settle(make_product(make_variant(1)))
+    await machine.push()
+    async with machine.db.begin() as connection:
+        await raise_problems(connection, machine.shop_id, [problem(stage=Stage.REMARK)])
+    [found] = await machine.problems()
+
+    assert "nothing can be tried again" in await retry(machine.service, found.id)
+    assert (await machine.change_keys(), await machine.documents()) == ([], {})
+    assert len(await machine.problems()) == 1
+    await dismiss(machine.service, found.id)
+
+    assert await machine.problems() == []
+    assert [link["state"] for link in (await machine.links()).values()] == ["delivered"]
+
+
 async def test_a_problem_that_is_not_there_cannot_be_cured(machine: Engine) -> None:
     number = await parked(machine)
     await dismiss(machine.service, number)

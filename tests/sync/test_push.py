@@ -72,6 +72,22 @@ async def test_a_delivery_without_a_remote_id_keeps_the_one_that_is_known(machin
     assert [link["remote_id"] for link in (await machine.links()).values()] == ["77"]
 
 
+async def test_a_remark_is_a_problem_of_what_was_delivered_and_no_delivery_closes_it(machine: Engine) -> None:
+    await fill(machine, 1)
+    remark = Trouble("order.taxed_otherwise", {"ours": "121.00", "theirs": "115.00"})
+    machine.target.script = one_by_one(lambda _: Delivered(remote_id="77", remark=remark))
+    await machine.push()
+    assert (await machine.documents(), [*await machine.links()]) == ({}, ["v-1"])
+    machine.target.script = one_by_one(lambda _: Delivered(remote_id="77"))
+
+    await machine.settle(make_product(make_variant(1, code="new")))
+    await machine.push()
+
+    [problem] = await machine.problems()
+    assert (problem.stage, problem.entity, problem.params) == (Stage.REMARK, "v-1", remark.params)
+    assert machine.target.times() == {"v-1": 2}
+
+
 async def test_what_is_dropped_goes_and_its_link_stays_as_it_is(machine: Engine) -> None:
     await fill(machine, 1)
     machine.target.script = one_by_one(lambda _: Dropped("it is switched off"))

@@ -20,6 +20,8 @@ class Stage(StrEnum):
     READ = "read"
     MAP = "map"
     PUSH = "push"
+    REMARK = "remark"
+    """It went well, but a person should look at what came of it: nothing closes this by itself."""
 
 
 @dataclass(frozen=True, slots=True)

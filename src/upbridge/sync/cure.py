@@ -30,6 +30,8 @@ async def retry(service: Service, number: int) -> str:
         if released:
             await service.wake(problem.shop_id, f"push:{problem.target}")
             return f"{problem.kind} {problem.entity} will be sent to {problem.target} again"
+    if problem.stage is Stage.REMARK:
+        return f"nothing can be tried again, it was delivered: look at it over there ({problem.message})"
     return await _read_again(service, problem)
 
 

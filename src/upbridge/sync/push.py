@@ -121,6 +121,10 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
             now=service.clock(),
         )
         await _close(connection, lane, gone)
+        remarks = [(document, outcome.remark) for document, outcome in delivered if outcome.remark is not None]
+        await raise_problems(
+            connection, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks]
+        )
         if lane.system == "upgates":
             await stock.wrote(connection, lane.shop_id, delivered, now=service.clock())
         if lane.system == "uphance":
@@ -172,22 +176,20 @@ async def _park(
     if document.kind in journal.KINDS:
         stopped = journal.Step(document.parent, journal.What.PARKED, lane.system, trouble.key)
         await journal.write(connection, lane.shop_id, [stopped], now=now)
-    await raise_problems(
-        connection,
-        lane.shop_id,
-        [
-            NewProblem(
-                stage=Stage.PUSH,
-                key=trouble.key,
-                target=lane.system,
-                kind=document.kind,
-                entity=document.key,
-                parent=document.parent,
-                params=trouble.params,
-            )
-        ],
-    )
+    await raise_problems(connection, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)])
     await _move(connection, lane, document, state=outbox.PARKED, reason=trouble.key, due_at=None)
+
+
+def _problem(lane: Lane, document: Document, trouble: Trouble, stage: Stage) -> NewProblem:
+    return NewProblem(
+        stage=stage,
+        key=trouble.key,
+        target=lane.system,
+        kind=document.kind,
+        entity=document.key,
+        parent=document.parent,
+        params=trouble.params,
+    )
 
 
 async def _move(

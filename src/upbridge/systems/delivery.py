@@ -86,11 +86,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """They have it. *keep* is stored as the link's `sent` copy (no personal data there, please)."""
+    """They have it. *keep* is stored as the link's `sent` copy (no personal data there, please).
+
+    *remark* is a problem with what they have made of it. It stops nothing, and only a person closes it: to deliver
+    the same again says nothing about it.
+    """
 
     remote_id: str | None = None
     keep: bytes | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
+    remark: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ class FakeUphance:
     alive: dict[str, str] = field(default_factory=lambda: {"token-0": "refresh-0"})
     dead: set[str] = field(default_factory=set)
     next_id: int = 1000
+    grand_total: Any = None
+    """What their answers say that an order costs, if they say it."""
     late: list[tuple[datetime, httpx.Request]] = field(default_factory=list)
     """Requests that nobody waits for any more, and when they will be applied after all."""
 
@@ -172,7 +174,8 @@ class FakeUphance:
             if path == "/customers":
                 return self.create(self.customers, body["customer"], "customer")
             row = {**body["sales_order"], "order_number": f"S{self.next_id}", "status": "draft"}
-            return self.create(self.orders, {**row, "organisation_id": self.organisation})
+            total = {} if self.grand_total is None else {"grand_total": self.grand_total}
+            return self.create(self.orders, {**row, **total, "organisation_id": self.organisation})
         if path in short:
             return httpx.Response(200, json={path[1:]: short[path]})
         if path == "/customers":

@@ -252,6 +252,35 @@ class TestSending:
         assert world.uphance.calls == []
 
 
+class TestTax:
+    @pytest.mark.situation("tax")
+    async def test_an_order_that_costs_otherwise_over_there_is_delivered_with_a_remark(self, world: World) -> None:
+        world.uphance.grand_total = "110.5"
+
+        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+
+        assert isinstance(outcome, Delivered)
+        assert outcome.remark is not None
+        assert (outcome.remark.key, outcome.remark.params["theirs"]) == ("order.taxed_otherwise", "110.50")
+
+    async def test_one_that_was_found_after_a_lost_answer_is_compared_too(self, world: World) -> None:
+        world.uphance.grand_total, world.uphance.after = "110.5", lose("/sales_orders")
+
+        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+
+        assert isinstance(outcome, Delivered)
+        assert outcome.remark is not None
+
+    @pytest.mark.parametrize("theirs", ["100.0", None])
+    async def test_without_a_difference_or_a_total_there_is_none(self, world: World, theirs: str | None) -> None:
+        world.uphance.grand_total = theirs
+
+        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+
+        assert isinstance(outcome, Delivered)
+        assert outcome.remark is None
+
+
 class TestAfterSending:
     @pytest.mark.situation("edit.draft")
     async def test_a_change_is_a_task_with_the_differences_and_no_call(self, world: World) -> None:

@@ -179,8 +179,28 @@ async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
     }
     references = [customer["reference"] for customer in organisation.customers.values()]
     assert len(references) == len(set(references))
+    assert [key for key, one in outcomes.items() if isinstance(one, Delivered) and one.remark is not None] == []
     assert world.uphance.organisations[502].orders == {}
     assert world.ledger.violations == []
+
+
+@pytest.mark.situation("tax")
+async def test_where_uphance_taxes_otherwise_every_order_arrives_with_a_remark(
+    world: World, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
+) -> None:
+    world.uphance.tax_level = Decimal(15)
+    orders = [order for order in orders_of(shop) if order.order_number not in shop.broken][:10]
+    async with wired(world) as http:
+        room = Room(http, engine, await make_shop())
+        await room.connect(shop)
+        outcomes = await room.push(orders)
+
+    totals = {order["purchase_order_ref"]: order["grand_total"] for order in organisation.orders.values()}
+    assert len(totals) == len(outcomes) > 0
+    for key, outcome in outcomes.items():
+        assert isinstance(outcome, Delivered)
+        assert outcome.remark is not None
+        assert Decimal(outcome.remark.params["theirs"]) == Decimal(totals[f"UPG-demo-{key}"])
 
 
 async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(

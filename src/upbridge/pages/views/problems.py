@@ -46,8 +46,8 @@ CURES: Mapping[str, str] = {
     "stock.guard": "rules#stock.guard_percent",
 }
 
-#: Nothing can be sent or read again for these: only their cure helps.
-NO_RETRY = frozenset({"connection"})
+#: Nothing can be sent or read again for these kinds and causes: only their cure helps.
+NO_RETRY = frozenset({"connection", "order.taxed_otherwise"})
 
 
 async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:

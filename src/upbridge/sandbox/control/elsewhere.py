@@ -1,5 +1,6 @@
 """Control of Upp.ai and Uphance: tokens, stock, pick tickets, and what arrived."""
 
+from decimal import Decimal
 from typing import Any
 
 from upbridge.sandbox.control.machinery import Controls, Missing, body_of
@@ -41,8 +42,12 @@ class ElsewhereControls(Controls):
         return {"items": held[kind][0], "writes": held[kind][1]}
 
     async def set_uphance(self, call: Call) -> Any:
-        """`{"token_seconds"?, "rotate_refresh"?, "keep_organisation_on_refresh"?, "drafts_reserve"?}`."""
+        """`{"token_seconds"?, "rotate_refresh"?, "keep_organisation_on_refresh"?, "drafts_reserve"?, "tax_level"?}`;
+        a `tax_level` in per cent holds for everything, null: the shop's rates again."""
         for name, value in body_of(call).items():
+            if name == "tax_level":
+                self.world.uphance.tax_level = None if value is None else Decimal(str(value))
+                continue
             if name not in ("token_seconds", "rotate_refresh", "keep_organisation_on_refresh", "drafts_reserve"):
                 raise ValueError(f"unknown: {name}")
             setattr(self.world.uphance, name, value)

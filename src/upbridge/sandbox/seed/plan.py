@@ -2,13 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from upbridge.sandbox.door import Json
 from upbridge.sandbox.seed.catalogue import sew
 from upbridge.sandbox.seed.orders import Clerk, sell
 from upbridge.sandbox.seed.wardrobe import FIRST_UPHANCE_ID, Knowledge, stock_wardrobe
 from upbridge.sandbox.shop import PACKAGE, TARIFFS, Shop, Tariff
-from upbridge.sandbox.uphance.company import Organisation
+from upbridge.sandbox.uphance.company import Organisation, Taxes
 from upbridge.sandbox.upp.tenant import Tenant
 from upbridge.sandbox.world import World
 
@@ -111,8 +113,26 @@ def _open_uphance(world: World, shop: Shop, knowledge: Knowledge) -> None:
             first = FIRST_UPHANCE_ID + 100_000 * number
             season = organisation.seasons[0]["id"]
             organisation.products = stock_wardrobe(shop.goods, knowledge, first_id=first, season_id=season)
+            organisation.taxes = _taxes_of(shop)
         world.uphance.organisations[organisation.id] = organisation
         world.uphance.add_user(email, PASSWORD, [organisation.id])
+
+
+def _taxes_of(shop: Shop) -> Taxes:
+    """Uphance set up with care: it taxes as the shop does, whatever country the order goes to."""
+
+    def taxes(reference: str | None, sku: Json | None) -> Decimal | None:
+        order = shop.orders.get((reference or "").rpartition("-")[2])
+        if order is None:
+            return None
+        if sku is None:
+            rates = [order[part]["vat"] for part in ("shipment", "payment") if order[part]["price"]]
+        else:
+            names = {sku["sku_number"], sku["ean"]} - {None}
+            rates = [line["vat"] for line in order["products"] if {line["code"], line["ean"]} & names]
+        return Decimal(str(rates[0])) if rates else None
+
+    return taxes
 
 
 def credentials(world: World, shop: Shop) -> dict[str, Any]:

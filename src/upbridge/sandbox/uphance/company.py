@@ -5,11 +5,19 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeAlias
 
 from upbridge.sandbox.door import Json
 
 WEEK = 604_800
+
+Taxes: TypeAlias = Callable[[str | None, Json | None], Decimal | None]
+"""The tax in per cent of a SKU (None: of the shipping) on the order with this reference; None if nobody says."""
+
+
+def _no_taxes(_reference: str | None, _sku: Json | None) -> Decimal | None:
+    return None
 
 
 @dataclass(slots=True)
@@ -36,6 +44,7 @@ class Organisation:
     customers: dict[int, Json] = field(default_factory=dict)
     orders: dict[int, Json] = field(default_factory=dict)
     tickets: dict[int, Json] = field(default_factory=dict)
+    taxes: Taxes = _no_taxes
     webhook_url: str | None = None
     webhook_log: list[Json] = field(default_factory=list)
     _skus: dict[int, tuple[Json, Json, Json]] = field(default_factory=dict)
@@ -88,6 +97,8 @@ class Uphance:
     rotate_refresh: bool = True
     keep_organisation_on_refresh: bool = False
     drafts_reserve: bool = False
+    tax_level: Decimal | None = None
+    """Everything is taxed like this, whatever the shop charged."""
     clock: Callable[[], datetime] = _system_clock
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(8_000_001))
 
@@ -125,5 +136,6 @@ class Uphance:
             "token_seconds": self.token_seconds,
             "rotate_refresh": self.rotate_refresh,
             "drafts_reserve": self.drafts_reserve,
+            "tax_level": None if self.tax_level is None else float(self.tax_level),
             "organisations": [item.as_json() for item in self.organisations.values()],
         }

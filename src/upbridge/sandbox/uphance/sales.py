@@ -1,9 +1,11 @@
 """Sales orders of the simulated Uphance: validation, and totals that it computes by itself.
 
 Creating is not idempotent: the idempotency key is documented for stock operations only and ignored here.
-Tax is rounded per unit (the 2018 example of the Orders API article proves it: 12 x 4.5 at 5 % is 12 x 0.23).
+Tax is rounded per unit (the 2018 example of the Orders API article proves it: 12 x 4.5 at 5 % is 12 x 0.23). Which
+rate counts is a rule of Uphance's own: here that of the shop where it is known, until `Uphance.tax_level` differs.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -69,17 +71,24 @@ def accept_order(body: Any, organisation: Organisation, uphance: Uphance, order:
         raise NotAcceptable("channel_id is not a channel of this organisation")
     if wanted.get("season_id") not in [row["id"] for row in organisation.seasons]:
         raise NotAcceptable("season_id is not a season of this organisation")
+
+    def tax(sku: Json | None) -> Decimal:
+        if uphance.tax_level is not None:
+            return uphance.tax_level
+        known = organisation.taxes(wanted.get("purchase_order_ref"), sku)
+        return TAX_LEVELS[channel["currency"]] if known is None else known
+
     if order is not None and "line_items" not in body:
         lines: list[Json] = order["line_items"]
     else:
-        lines = _lines(body.get("line_items"), organisation, uphance, TAX_LEVELS[channel["currency"]])
+        lines = _lines(body.get("line_items"), organisation, uphance, tax)
     now = stamp(uphance.clock())
     shipping = _money(wanted.get("shipping_cost", "0.0"), "shipping_cost")
     made: Json = {
         "id": order["id"] if order else uphance.next_id(),
         "created_at": order["created_at"] if order else now,
         "updated_at": now,
-        **_totals(lines, shipping, TAX_LEVELS[channel["currency"]]),
+        **_totals(lines, shipping, tax(None)),
         "shipping_cost": money(shipping),
         "settlement_discount": "0.0",
         "deposit_percentage": "0.0",
@@ -118,7 +127,7 @@ def accept_order(body: Any, organisation: Organisation, uphance: Uphance, order:
     return made
 
 
-def _lines(rows: Any, organisation: Organisation, uphance: Uphance, tax_level: Decimal) -> list[Json]:
+def _lines(rows: Any, organisation: Organisation, uphance: Uphance, tax: Callable[[Json], Decimal]) -> list[Json]:
     if not isinstance(rows, list) or not rows:
         raise NotAcceptable("line_items is empty")
     lines: list[Json] = []
@@ -141,7 +150,7 @@ def _lines(rows: Any, organisation: Organisation, uphance: Uphance, tax_level: D
             )
         if not quantities:
             raise NotAcceptable("line_quantities is empty")
-        price = _money(row.get("unit_price"), "unit_price")
+        price, tax_level = _money(row.get("unit_price"), "unit_price"), tax(sku)
         lines.append(
             {
                 "id": uphance.next_id(),

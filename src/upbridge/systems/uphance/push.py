@@ -55,6 +55,7 @@ from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference
 from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
 from upbridge.systems.uphance.products import Products
+from upbridge.systems.uphance.tax import tax_remark
 from upbridge.systems.uphance.wire import customer_body, sales_order_body, whole, words
 
 #: Statuses of these types never create an order, whatever was chosen.
@@ -204,7 +205,7 @@ class _Work:
     async def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
         """A former attempt had succeeded. If the order has changed since, that is a change after sending."""
         if order is not None and made.mark == document.hash.hex():
-            return _delivered(made)
+            return _delivered(made, order)
         delivered = _delivered(made)
         link = Link(
             ORDERS.kind,
@@ -244,7 +245,7 @@ class _Work:
             )
         except Rejected as rejected:
             return Parked(Trouble("order.refused", {"message": str(rejected), "status": rejected.answered}))
-        return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made)
+        return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made, order)
 
     async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt:
         """The customer's id over there; created at the shopper's first order, once.
@@ -297,9 +298,11 @@ def _same(document: Document, link: Link) -> Delivered | None:
     return Delivered(remote_id=link.remote_id, keep=link.sent, note=link.note)
 
 
-def _delivered(made: Made) -> Delivered:
+def _delivered(made: Made, order: Order | None = None) -> Delivered:
+    """*order*: what it was made of, if that is still what the shop has."""
     note = {"order_number": words(made.row.get("order_number")), "status": words(made.row.get("status"))}
-    return Delivered(remote_id=str(made.id), keep=canonical(made.trace), note=note)
+    remark = None if order is None else tax_remark(order, made.row)
+    return Delivered(remote_id=str(made.id), keep=canonical(made.trace), note=note, remark=remark)
 
 
 def _opened(document: Document) -> Order | None:
