@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ShopId = NewType("ShopId", UUID)
 
 #: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -303,6 +303,7 @@ items = Table(
     _at("read_at", nullable=False, now=True),
     Index("items_shop_id_product_id_idx", "shop_id", "product_id"),
     Index("items_shop_id_code_idx", "shop_id", text("lower(btrim(code))")),
+    Index("items_shop_id_ean_idx", "shop_id", text("lower(btrim(ean))")),
     Index("items_match_idx", "shop_id", "match", "folded", "code", "key"),
 )
 

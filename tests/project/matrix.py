@@ -121,7 +121,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "tax": Row(
             "Uphance taxes it otherwise than the shop",
             "when it is created",
-            "it is delivered; where the totals differ by more than 0.05 a problem says both, until somebody closes it",
+            "it is delivered; totals that differ by more than 0.05 are a problem, until somebody closes it",
         ),
         "refused": Row("Uphance refuses it", _BEFORE, "held with its words; sent again on demand"),
     },
@@ -148,7 +148,10 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "product.deleted": Row("product deleted in the shop", _ANY, "stays in Uphance; Upp.ai gets stock 0, once"),
         "product.price": Row("product loses its price", _ANY, "Upp.ai gets stock 0; a problem names it"),
         "product.case": Row(
-            "codes that differ in case only", _ANY, "the oldest variant goes to Upp.ai, a problem names the rest"
+            "codes that differ in case only, in one product or in several",
+            _ANY,
+            "the oldest variant goes to Upp.ai, a problem names the rest; they go by themselves when codes change",
+            ("upp.sku_from",),
         ),
         "upp.canceled": Row("order cancelled", "sent to Upp.ai", "stays there: no way to take one back is known"),
     },

@@ -12,12 +12,14 @@ import httpx
 from tests.systems.upgates.making import raw_order, raw_product
 from upbridge.kit.text import canonical
 from upbridge.schema import ShopId
+from upbridge.shops.rules import Rules
 from upbridge.systems.delivery import (
     Delivered,
     Document,
     Draft,
     Entity,
     Links,
+    NameOf,
     Outcome,
     Shopfront,
     Unmappable,
@@ -202,8 +204,14 @@ class Target:
     mapping: Wants = mirror
     script: Push = accept
     received: list[Document] = field(default_factory=list)
+    apart_by: NameOf | None = None
+    fronts: list[Shopfront] = field(default_factory=list)
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:
+        return self.apart_by
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+        self.fronts.append(front)
         return self.mapping(entity)
 
     def retire(self, kind: str, sent: bytes) -> bytes | None:

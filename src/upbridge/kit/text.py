@@ -1,4 +1,4 @@
-"""JSON as this service writes it: one spelling per value, so that equal means equal bytes."""
+"""One spelling per value, so that equal means equal: JSON as we write it, names as others compare them."""
 
 import hashlib
 import json
@@ -22,3 +22,8 @@ def canonical(value: Any) -> bytes:
 def fingerprint(body: bytes) -> bytes:
     """The 16 bytes by which a delivered document is remembered."""
     return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def folded(name: str) -> str:
+    """*name* as those compare it who ignore case and the blanks around it."""
+    return name.strip().casefold()

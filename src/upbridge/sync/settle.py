@@ -6,7 +6,7 @@ nothing, what is no longer said is taken back. Fetch once, feed all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.shops.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
-from upbridge.sync import journal, matches, outbox
+from upbridge.sync import journal, matches, namesakes, outbox
 from upbridge.sync.returns import pieces
 from upbridge.systems.delivery import Draft, Entity, Link, Shopfront, Target, Trouble, Unmappable
 from upbridge.systems.trade import Order, Product, Variant
@@ -55,8 +55,8 @@ class Read:
 class Settled:
     """What came of a batch: keys of its entities that were news to any target, and of those to read again soon.
 
-    *again*: something on its way is not wanted any more. Whether they got it, so that it has to be taken back, is
-    known only later.
+    *again*: something on its way is not wanted any more, and whether they got it, so that it has to be taken back,
+    is known only later; or another product took or gave up a name that this one bears too.
     """
 
     news: set[str] = field(default_factory=set)
@@ -91,7 +91,7 @@ async def settle(
     if read.kind == "order":
         await journal.know(connection, shop_id, orders, read.missing, now=now)
     if read.kind == "product":
-        await _remember_items(connection, shop_id, read, now)
+        targets = await _remember_products(connection, shop_id, read, list(targets), settled, now=now)
     await _report_unreadable(connection, shop_id, read)
     for target, front in targets:
         if read.kind == "order" and target.system == "uphance":
@@ -252,14 +252,43 @@ async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read:
     await raise_problems(connection, shop_id, problems)
 
 
-async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Read, now: datetime) -> None:
-    """Keep the catalogue copy: one row per sellable variant, none for what is gone."""
+async def _remember_products(
+    connection: AsyncConnection,
+    shop_id: ShopId,
+    read: Read,
+    targets: Sequence[tuple[Target, Shopfront]],
+    settled: Settled,
+    *,
+    now: datetime,
+) -> list[tuple[Target, Shopfront]]:
+    """Keep the catalogue copy; returns *targets* with what they may know of it. Those who bear a name that this
+    batch took or gave up are to be read again."""
     products = [entity for entity in read.entities if isinstance(entity, Product)]
+    batch = [int(key) for key in read.keys if key.isdigit()]
+    await matches.hold(connection, shop_id)
+    names = {by for target, front in targets if (by := target.told_apart_by(front.rules)) is not None}
+    before = {by: await namesakes.names_of(connection, shop_id, by, batch) for by in sorted(names)}
+    await _remember_items(connection, shop_id, products, batch, now)
+    shared = {
+        by: await namesakes.shared(connection, shop_id, by, products, batch=batch, before=known)
+        for by, known in before.items()
+    }
+    settled.again.update(*(found.stirred for found in shared.values()))
+    return [
+        (target, replace(front, namesakes=shared[by].namesakes))
+        if (by := target.told_apart_by(front.rules)) is not None
+        else (target, front)
+        for target, front in targets
+    ]
+
+
+async def _remember_items(
+    connection: AsyncConnection, shop_id: ShopId, products: Sequence[Product], batch: Sequence[int], now: datetime
+) -> None:
+    """One row per sellable variant, none for what is gone."""
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
     variants = [pair for _, pair in sorted(pairs.items())]
-    numbers = [int(key) for key in read.keys if key.isdigit()]
-    await matches.hold(connection, shop_id)
-    before = await matches.codes_of(connection, shop_id, numbers)
+    before = await matches.codes_of(connection, shop_id, batch)
     await connection.execute(
         text(
             """
@@ -269,7 +298,7 @@ async def _remember_items(connection: AsyncConnection, shop_id: ShopId, read: Re
         ),
         {
             "shop_id": shop_id,
-            "products": numbers,
+            "products": batch,
             "keys": [variant.id for _, variant in variants],
         },
     )

@@ -9,9 +9,10 @@
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
-from upbridge.kit.text import fingerprint
+from upbridge.kit.text import fingerprint, folded
 from upbridge.schema import ShopId
 from upbridge.shops.rules import Rules
 from upbridge.systems.trade import Facts, Order, Product
@@ -137,14 +138,45 @@ class Connection:
     facts: Mapping[str, Any]
 
 
+class NameOf(StrEnum):
+    """A name of a variant that several of them can bear."""
+
+    CODE = "code"
+    EAN = "ean"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A variant on offer that bears a name."""
+
+    product_id: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Namesakes:
+    """The oldest variant on offer in the whole shop for each name of what is mapped, whatever its case.
+
+    The copy of the catalogue knows no prices: a variant that cannot be sent for want of one bears its name too.
+    """
+
+    first: Mapping[str, Bearer] = field(default_factory=dict)
+
+    def older(self, name: str, product_id: int) -> str | None:
+        """The variant of an older product that bears *name*; None if this product bears it first."""
+        bearer = self.first.get(folded(name))
+        return bearer.key if bearer is not None and bearer.product_id < product_id else None
+
+
 @dataclass(frozen=True, slots=True)
 class Shopfront:
-    """What mapping may look at: the shop's rules, its facts, and the connection."""
+    """What mapping may look at: the shop's rules, its facts, the connection, and who bears the same names."""
 
     rules: Rules
     facts: Facts
     connection: Connection
     now: datetime
+    namesakes: Namesakes = field(default_factory=Namesakes)
 
 
 class Links(Protocol):
@@ -177,6 +209,13 @@ class Target(Protocol):
     """A system that receives. Copy the folder of one to add another."""
 
     system: str
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:
+        """The name by which this target tells the shop's variants apart, ignoring case; None: by their ids alone.
+
+        Of variants with the same name `wants` then learns the oldest (`Shopfront.namesakes`), and is asked again
+        when that may have changed.
+        """
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         """All that this target should hold for *entity* now."""

@@ -1,6 +1,7 @@
 """Products as Upp should hold them."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +19,10 @@ from tests.systems.upp.making import (
     make_variant,
     troubles,
 )
-from upbridge.systems.delivery import Shopfront
+from upbridge.systems.delivery import Bearer, NameOf, Namesakes, Shopfront
 from upbridge.systems.trade import Product, Text
 from upbridge.systems.upp.mapping import retire, sku_of, wants_order, wants_product
+from upbridge.systems.upp.push import UppTarget
 
 FRONT = make_front()
 
@@ -211,6 +213,27 @@ class TestSku:
         assert (trouble.key, trouble.trouble.key) == ("v-20", "product.sku_twice")
         assert trouble.trouble.params == {"sku": "ab-1", "other": "v-3"}
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": False, "v-20": True}
+
+    @pytest.mark.situation("product.case")
+    def test_an_older_product_keeps_it_too_and_a_newer_one_takes_nothing_away(self) -> None:
+        product = make_product(make_variant(3, code="ab-1"), make_variant(4, code="CD"))
+        first = {"ab-1": Bearer(11, "p-11"), "cd": Bearer(13, "v-2")}
+
+        wanted = list(wants_product(product, replace(FRONT, namesakes=Namesakes(first))))
+
+        (trouble,) = troubles(wanted)
+        assert (trouble.key, trouble.trouble.params) == ("v-3", {"sku": "ab-1", "other": "p-11"})
+        assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": True, "v-4": False}
+
+    @pytest.mark.parametrize(
+        ("source", "name"), [(None, NameOf.CODE), ("code", NameOf.CODE), ("ean", NameOf.EAN), ("id", None)]
+    )
+    def test_goods_are_told_apart_by_what_the_sku_is_made_of(
+        self, source: str | None, name: NameOf | None
+    ) -> None:
+        target = UppTarget(None)  # type: ignore[arg-type]
+
+        assert target.told_apart_by(make_front(upp_sku_from=source).rules) is name
 
     def test_an_inactive_variant_takes_no_code_away(self) -> None:
         product = make_product(make_variant(3, code="AB-1", active=False), make_variant(20, code="AB-1"))

@@ -42,8 +42,8 @@ class ElsewhereControls(Controls):
         return {"items": held[kind][0], "writes": held[kind][1]}
 
     async def set_uphance(self, call: Call) -> Any:
-        """`{"token_seconds"?, "rotate_refresh"?, "keep_organisation_on_refresh"?, "drafts_reserve"?, "tax_level"?}`;
-        a `tax_level` in per cent holds for everything, null: the shop's rates again."""
+        """`{"token_seconds"?, "rotate_refresh"?, "keep_organisation_on_refresh"?, "drafts_reserve"?}` and
+        `"tax_level"?`: per cent on everything, null: the shop's rates again."""
         for name, value in body_of(call).items():
             if name == "tax_level":
                 self.world.uphance.tax_level = None if value is None else Decimal(str(value))

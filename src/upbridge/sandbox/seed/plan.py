@@ -119,7 +119,8 @@ def _open_uphance(world: World, shop: Shop, knowledge: Knowledge) -> None:
 
 
 def _taxes_of(shop: Shop) -> Taxes:
-    """Uphance set up with care: it taxes as the shop does, whatever country the order goes to."""
+    """Uphance set up with care: it taxes as the shop does, whatever country the order goes to. A part that has no
+    price of its own is taxed like its set."""
 
     def taxes(reference: str | None, sku: Json | None) -> Decimal | None:
         order = shop.orders.get((reference or "").rpartition("-")[2])
@@ -129,7 +130,12 @@ def _taxes_of(shop: Shop) -> Taxes:
             rates = [order[part]["vat"] for part in ("shipment", "payment") if order[part]["price"]]
         else:
             names = {sku["sku_number"], sku["ean"]} - {None}
-            rates = [line["vat"] for line in order["products"] if {line["code"], line["ean"]} & names]
+            sets = {line["uuid"]: line["vat"] for line in order["products"] if line["type"] == "set"}
+            rates = [
+                line["vat"] if line["price"] else sets.get(line["parent_uuid"], line["vat"])
+                for line in order["products"]
+                if {line["code"], line["ean"]} & names
+            ]
         return Decimal(str(rates[0])) if rates else None
 
     return taxes

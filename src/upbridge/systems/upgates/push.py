@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from upbridge.budget.windows import Purpose
 from upbridge.errors import Rejected, Unreachable
 from upbridge.kit.clock import Clock
+from upbridge.shops.rules import Rules
 from upbridge.systems.delivery import (
     Again,
     Delivered,
@@ -25,6 +26,7 @@ from upbridge.systems.delivery import (
     Entity,
     Link,
     Links,
+    NameOf,
     Outcome,
     Parked,
     Shopfront,
@@ -60,6 +62,10 @@ class UpgatesTarget:
     def __init__(self, client: UpgatesClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:  # noqa: ARG002
+        """By its own ids."""
+        return None
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:  # noqa: ARG002
         """Nothing of what the shop itself has."""

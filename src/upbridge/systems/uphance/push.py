@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.errors import Rejected
 from upbridge.kit.clock import Clock
 from upbridge.kit.text import canonical, fingerprint
+from upbridge.shops.rules import Rules
 from upbridge.systems.delivery import (
     Again,
     Connection,
@@ -30,6 +31,7 @@ from upbridge.systems.delivery import (
     Entity,
     Link,
     Links,
+    NameOf,
     Outcome,
     Parked,
     Shopfront,
@@ -97,6 +99,10 @@ class UphanceTarget:
         """A client for one piece of work on *connection*, bound to its organisation."""
         chosen = (connection.facts.get("organisation") or {}).get("id") or connection.account
         return UphanceClient(self._http, self._base, vault, self._clock, whole(chosen), sleep=self._sleep)
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:  # noqa: ARG002
+        """No product's draft depends on another's names: `Catalogue.doubled` looks when it is sent."""
+        return None
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         """The sales order of an order; a product only where the shop has missing ones made.

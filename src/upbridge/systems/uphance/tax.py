@@ -1,4 +1,4 @@
-"""Does an order cost in Uphance what it cost in the shop? Only prices are sent, Uphance taxes them itself. Pure."""
+"""Does an order cost in Uphance what it cost in the shop? Prices are sent, the tax is its own. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,14 +8,14 @@ from upbridge.systems.trade import Order
 from upbridge.systems.uphance.money import amount_of, hellers
 from upbridge.systems.uphance.wire import number, words
 
-#: How far the total over there may be from the shop's, in hundredths per order, before staff are told. Section 15.1
-#: of the reference (row `vat`) proposes 0.05; the contract has no setting for it. Doubt: tax was seen to be rounded
-#: per piece there, so an order of very many pieces may be told of although every rate is right.
+#: How far the total over there may be from the shop's, in hundredths per order, before staff are told. Section
+#: 15.1 of the reference (row `vat`) proposes 0.05; the contract has no setting for it. Doubt: tax was seen to be
+#: rounded per piece there, so an order of very many pieces may be told of although every rate is right.
 TOLERANCE = 5
 
 
 def tax_remark(order: Order, row: Mapping[str, Any]) -> Trouble | None:
-    """What staff have to know of the sales order *row* that Uphance made of *order*: that it costs otherwise there.
+    """What staff have to know of the sales order *row* that was made of *order*: it costs something else there.
 
     Uphance derives tax from rules of its own and may not know the rates of other countries (OSS). Compared is what
     the shop charged before rounding, which has no home over there. An answer without a total that can be read says

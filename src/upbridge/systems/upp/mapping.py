@@ -19,7 +19,7 @@ from datetime import UTC, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from upbridge.kit.text import canonical
+from upbridge.kit.text import canonical, folded
 from upbridge.systems.delivery import Draft, Shopfront, Trouble, Unmappable
 from upbridge.systems.trade import LineType, Order, OrderLine, Price, Product, Variant
 
@@ -52,9 +52,10 @@ def sku_of(source: str, *, own_id: str | None, code: str | None, ean: str | None
 def wants_product(product: Product, front: Shopfront) -> Iterator[Draft | Unmappable]:
     """One draft per variant that can be bought; the others only to take back what Upp already has.
 
-    A variant that is inactive, has lost its price, or has an SKU that an older variant of this product has too
-    (Upp ignores case) is a draft with stock 0, `active` false and `only_if_known`. The last two are also reported:
-    `product.no_price` and `product.sku_twice`. An `Unmappable` may so stand beside a draft of the same key.
+    A variant that is inactive, has lost its price, or has an SKU that an older variant of this product or of an
+    older product has too (Upp ignores case) is a draft with stock 0, `active` false and `only_if_known`. The last
+    two are also reported: `product.no_price` and `product.sku_twice`. An `Unmappable` may so stand beside a draft
+    of the same key.
     Nothing is wanted while `upp.send` is off (`push` then drops what the engine withdraws).
     """
     if not front.rules.yes("upp.send"):
@@ -68,8 +69,8 @@ def wants_product(product: Product, front: Shopfront) -> Iterator[Draft | Unmapp
         trouble: Trouble | None = None
         if offered and price is None:
             trouble = Trouble("product.no_price", {"title": _title(product, variant, front), "sku": sku})
-        elif offered and taken.setdefault(sku.casefold(), variant.id) != variant.id:
-            trouble = Trouble("product.sku_twice", {"sku": sku, "other": taken[sku.casefold()]})
+        elif offered and (other := _older(sku, variant, taken, front)) is not None:
+            trouble = Trouble("product.sku_twice", {"sku": sku, "other": other})
         if trouble is not None:
             yield Unmappable(PRODUCT, variant.id, trouble)
         sellable = offered and trouble is None
@@ -80,6 +81,12 @@ def wants_product(product: Product, front: Shopfront) -> Iterator[Draft | Unmapp
             body=canonical(_product_body(product, variant, price, front, active=sellable)),
             only_if_known=not sellable,
         )
+
+
+def _older(sku: str, variant: Variant, taken: dict[str, str], front: Shopfront) -> str | None:
+    """Who has this SKU before *variant*; nobody: *variant* has it now."""
+    first = taken.setdefault(folded(sku), variant.id)
+    return front.namesakes.older(sku, variant.product_id) or (first if first != variant.id else None)
 
 
 def _product_body(

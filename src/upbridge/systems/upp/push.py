@@ -17,6 +17,7 @@ from json import loads
 from typing import TypeAlias
 
 from upbridge.errors import Rejected
+from upbridge.shops.rules import Rules
 from upbridge.systems.delivery import (
     Again,
     Delivered,
@@ -25,6 +26,7 @@ from upbridge.systems.delivery import (
     Dropped,
     Entity,
     Links,
+    NameOf,
     Outcome,
     Parked,
     Shopfront,
@@ -54,6 +56,10 @@ class UppTarget:
 
     def __init__(self, client: UppClient) -> None:
         self._client = client
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:
+        """By the SKU, whatever its case (Developer guide), which is what `upp.sku_from` says."""
+        return {"code": NameOf.CODE, "ean": NameOf.EAN}.get(rules.text("upp.sku_from") or "code")
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         """All that Upp should hold for *entity* now."""
