@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.lifecycle.conftest import Call, Outside
 from tests.lifecycle.signing import Upgates
 from upbridge.cli.shops import _resume, _suspend
-from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, Shop, ShopState
+from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.sync import lanes, schedule
-from upbridge.sync.pull import PROBE_PAUSE, pull
+from upbridge.sync.pull import pull
 from upbridge.sync.schedule import UNINSTALL_AFTER
 from upbridge.sync.service import Service
 
@@ -121,8 +121,10 @@ class Model:
         if self.state is None or self.state == UNINSTALLED or not (due or (self.state == ACTIVE and self.reading)):
             return
         if self.question is not None:  # one that is not due yet goes along with a bite that is made anyway
-            self.question, self.asked_at = None, now
-            self._is_answered(now)
+            self.question = None
+            if not self._rests(now):
+                self.asked_at = now
+                self._is_answered(now)
         if self.state != ACTIVE or not self.reading:
             return
         if self.api is Api.FINE:
@@ -130,6 +132,12 @@ class Model:
         elif self.api is Api.GONE:
             self.question = now + PROBE_PAUSE
             self.becomes(REFUSED, now)
+
+    def _rests(self, now: datetime) -> bool:
+        """One probe an hour at most, whoever asks for another."""
+        assert self.state is not None
+        stopped = self.state[0] in {ShopState.SUSPENDED, ShopState.UNINSTALLING}
+        return stopped and self.asked_at is not None and self.asked_at > now - PROBE_PAUSE
 
     def _is_answered(self, now: datetime) -> None:
         assert self.state is not None

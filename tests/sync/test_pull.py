@@ -534,6 +534,27 @@ async def test_a_suspended_shop_is_asked_once_an_hour_and_nothing_else(machine: 
     assert (await machine.shop()).state is ShopState.SUSPENDED
 
 
+@pytest.mark.rule("R56")
+async def test_a_probe_asked_for_while_one_is_under_way_is_not_made_within_the_hour(machine: Engine) -> None:
+    """The schedules of two processes strike at once, one of them after the other's probe has begun."""
+    machine.upgates.judges.append(answering(401))
+    await machine.hint(Kind.ORDER, "A-1")
+    await machine.pull()
+    machine.watch.move(hours=1)
+    await machine.pull()
+    machine.upgates.requests.clear()
+
+    await machine.hint(Kind.PROBE, "probe")
+    for _ in range(2):
+        await machine.pull()
+    assert (machine.upgates.requests, await machine.change_keys()) == ([], [("order", "A-1")])
+
+    machine.watch.move(hours=1)
+    await machine.hint(Kind.PROBE, "probe")
+    await machine.pull()
+    assert paths(machine.upgates) == ["/status"]
+
+
 async def test_a_probe_that_is_answered_resumes_the_shop_and_its_work(machine: Engine) -> None:
     machine.upgates.order("A-1")
     machine.upgates.judges.append(answering(401, times=1))

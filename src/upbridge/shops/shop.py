@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,9 @@ class ShopState(StrEnum):
 #: Why a shop is suspended.
 BY_OPERATOR = "operator"
 BY_UPGATES = "refused"
+
+PROBE_PAUSE = timedelta(hours=1)
+"""How long a shop that is suspended, or being uninstalled, is left alone after it was asked whether it is back."""
 
 #: States in which a webhook is still worth storing.
 LISTENING = (ShopState.ACTIVE, ShopState.SUSPENDED)

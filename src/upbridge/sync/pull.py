@@ -16,7 +16,7 @@ from upbridge.budget.pace import GATHERED, not_before
 from upbridge.budget.windows import Purpose
 from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.shops.problems import NewProblem, Stage, raise_problems
-from upbridge.shops.shop import BY_UPGATES, Shop, ShopState
+from upbridge.shops.shop import BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.sync import changes, lanes
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.flows import ENTITY, PAGES, SERVICES, wanted
@@ -34,7 +34,6 @@ BATCH = 300
 MAX_ATTEMPTS = 6
 _PATIENCE = 2
 """So often a list is asked for as a whole before it is made smaller."""
-PROBE_PAUSE = timedelta(hours=1)
 _RETRY_PAUSE = timedelta(minutes=1)
 _ABOUT_ITEMS = frozenset({400, 413, 422})
 """Refusals that can be about one of the things asked for; any other is about the whole call."""

@@ -13,7 +13,7 @@ from upbridge.budget.windows import Purpose
 from upbridge.errors import LoginRefused
 from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.problems import Stage, close_cured
-from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, Shop, ShopState
+from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.sync import changes, matches, outbox, returns
 from upbridge.sync.changes import Change, Kind, Origin
 from upbridge.sync.connect import leave
@@ -384,11 +384,20 @@ async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29)."""
+    """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29).
+
+    A shop that does not work is asked once an hour at most, however many asked for it: the schedule of another
+    process may have done so while the last question was under way.
+    """
     now = service.clock()
-    await service.shops.mark(shop.id, "probed_at", now=now)
+    shop = await service.shops.get(shop.id)
+    resting = shop.state is not ShopState.ACTIVE and shop.probed_at and shop.probed_at > now - PROBE_PAUSE
+    if not resting:
+        await service.shops.mark(shop.id, "probed_at", now=now)
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
+    if resting:
+        return
     try:
         client = await service.upgates(shop)
         await service.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn

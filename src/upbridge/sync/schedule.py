@@ -7,10 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.schema import ShopId
-from upbridge.shops.shop import BY_UPGATES, ShopState
+from upbridge.shops.shop import BY_UPGATES, PROBE_PAUSE, ShopState
 from upbridge.sync.changes import Kind, Origin, hint
 from upbridge.sync.connect import leave
-from upbridge.sync.pull import PROBE_PAUSE
 from upbridge.sync.runs import RunPurpose, start_run
 from upbridge.sync.service import Service
 
