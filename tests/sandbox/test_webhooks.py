@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.sandbox.conftest import Addon, Caller
+from upbridge.sandbox.upgates.announcements import PLACES
 
 
 async def _subscribe(api: Caller, addon: Addon, *events: str) -> None:
@@ -64,6 +65,18 @@ async def test_the_last_state_of_an_item_is_announced_once(api: Caller, addon: A
 
     ids = [row["product_id"] for row in addon.received("/hooks/Products.update")[0]["products"]]
     assert len(ids) == len(set(ids)) > 20
+
+
+async def test_the_second_of_a_call_begins_when_it_is_made(api: Caller, addon: Addon) -> None:
+    addon.delays["/hooks/hangs"] = 60
+    for name in ["hangs"] * PLACES + ["answers"] * 3:
+        body = {"name": name, "url": f"{addon.url}/hooks/{name}", "event": "Orders.create"}
+        assert (await api("POST", "/webhooks", json=body)).status_code == 200
+
+    await api.box.control("POST", "/shops/demo/orders")
+    await addon.wait_for(lambda: len(addon.received("/hooks/answers")) == 3)
+
+    assert len(addon.received("/hooks/hangs")) == PLACES
 
 
 async def test_anything_but_200_and_204_is_repeated(api: Caller, addon: Addon) -> None:

@@ -24,6 +24,8 @@ TIME_OUT = 1.0
 REPEAT_AFTER = 300.0
 MOST_RECORDS = 5000
 GATHER = 0.15
+PLACES = 50
+"""So many calls are made at once; the second of one that waits for its place has not begun."""
 LAST_STATUS_OF_GOOD = (200, 204)
 ARRAYS = {"Orders": "orders", "Products": "products", "OrderStatuses": "statuses", "Customers": "customers"}
 VERBS = ("create", "update", "delete")
@@ -47,10 +49,11 @@ class Announcer:
         self.world = world
         self.waiting: dict[str, list[Record]] = defaultdict(list)
         self.tasks: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(PLACES)
         self._client = httpx.AsyncClient(
             verify=False,  # noqa: S501  (an add-on under development has no certificate)
             timeout=None,  # noqa: S113  (the time-out is total and stands at the call)
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
+            limits=httpx.Limits(max_connections=PLACES, max_keepalive_connections=20),
             trust_env=False,
         )
 
@@ -132,7 +135,9 @@ class Announcer:
 
     async def _deliver(self, shop: Shop, hook: Webhook, body: bytes, ids: tuple[str, ...], attempt: int) -> None:
         while hook.id in shop.webhooks and hook.active_yn:
-            if await self._once(shop, hook, body, ids, attempt):
+            async with self._places:
+                delivered = await self._once(shop, hook, body, ids, attempt)
+            if delivered:
                 return
             attempt += 1
             await asyncio.sleep(self.world.wait(REPEAT_AFTER))
