@@ -42,8 +42,8 @@ async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days:
     """The shop's coverage in the *days* days before *now*, at most `LONGEST_DAYS`.
 
     Doubts: Upgates repeats what was answered late, which counts as announced again, so the share is rather too
-    high by those, and by announced changes that no connected system needed: the safety net counts only what was news
-    to one. What the search for deleted products found is not counted, for its moment is not known.
+    high by those, and by announced changes that no connected system needed: the safety net counts only what was
+    news to one. What the search for deleted products found is not counted, for its moment is not known.
     """
     days = min(days, LONGEST_DAYS)
     async with engine.connect() as connection:
