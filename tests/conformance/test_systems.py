@@ -32,7 +32,7 @@ every_side = pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
 MODIFIERS = {"error_status", "retry_after", "match", "refuse"}
 SWITCHES = [one.name for one in fields(Faults) if one.name not in MODIFIERS]
 
-TENTH = 20
+TENTH = 12
 GIVEN_UP = {"push.gave_up", "order.refused", "read.refused", "order.changed_after_sending"}
 
 

@@ -161,10 +161,11 @@ class Reaper:
         """A new process, which nobody kills."""
         self.seen, self.dead, self._times, self._at, self._after = [], False, Counter(), None, None
 
-    def kill_at(self, instant: str) -> None:
-        """The process dies at the instant of this name."""
+    def kill_at(self, instant: str, *, at_the_latest: int) -> None:
+        """The process dies at the instant of this name, or after so many: readings run side by side, and how often
+        they wait for each other is not the same each time."""
         self.spare()
-        self._at = instant
+        self._at, self._after = instant, at_the_latest
 
     def kill_after(self, instants: int) -> None:
         """The process dies after so many instants."""
