@@ -4,10 +4,12 @@ Every copy is compared with its origin by the demo's rules, which share no code 
 new module in `tests.conformance.systems`; a new fault of the sandbox is tried by itself.
 """
 
+import copy
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +259,33 @@ async def test_no_request_to_upp_holds_anything_personal(stage: Stage) -> None:
     assert len(sent) > 1
     assert not [body for body in sent if b"planted" in body]
     assert order["order_number"].encode() in b"".join(sent)
+
+
+async def test_an_order_that_waited_for_its_goods_goes_however_short_lives_are(stage: Stage) -> None:
+    """Each process lives one instant longer than the one before, so that it dies at every instant of this work."""
+    await ready(stage, SIDES["uphance"])
+    number = next(key for key, fault in stage.origin.broken.items() if fault == "unknown_sku")
+    made: Any = copy.deepcopy(next(iter(stage.organisation.products.values())))
+    made["id"] = stage.world.uphance.next_id()
+    made["variations"] = made["variations"][:1]
+    made["variations"][0]["id"] = stage.world.uphance.next_id()
+    made["variations"][0]["skus"] = made["variations"][0]["skus"][:1]
+    made["variations"][0]["skus"][0] |= {
+        "id": stage.world.uphance.next_id(),
+        "sku_number": stage.origin.clerk.strangers[0].code,
+        "ean": None,
+    }
+    stage.organisation.products[made["id"]] = made
+    stage.hours.move(minutes=20)
+
+    for instants in count(1):
+        stage.start()
+        stage.reaper.kill_after(instants)
+        try:
+            await stage.settle()
+        except Killed:
+            continue
+        break
+
+    references = [one["purchase_order_ref"] for one in stage.organisation.orders.values()]
+    assert references.count(f"UPG-demo-{number}") == 1

@@ -1,9 +1,11 @@
 """How each kind of change is read: one function per kind, one table that names them."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from sqlalchemy import text
@@ -39,7 +41,7 @@ from upbridge.systems.upgates.calls import AccessRefused
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
-from upbridge.systems.uphance.catalogue import Catalogue
+from upbridge.systems.uphance.catalogue import read_skus, replace_skus
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.pull import connect_facts
 
@@ -453,36 +455,37 @@ async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
             await changes.done(connection, shop.id, "uphance", chunk)
         return
     client = service.uphance(shop, row)
-    refreshed = await Catalogue(service.engine).refresh(shop.id, client)
-    news = await _look_around(service, shop, row, client)
+    skus = await read_skus(client)
+    facts = await _look_around(service, row, client)
     now = service.clock()
+    # All or nothing: whoever dies between the news and the release of what waited for it would see no news again.
     async with service.engine.begin() as connection:
+        refreshed = await replace_skus(connection, shop.id, skus)
         await matches.renew_all(connection, shop.id)
         await changes.done(connection, shop.id, "uphance", chunk)
         await connection.execute(
-            text("UPDATE connections SET polled_at = :now WHERE shop_id = :shop_id AND system = 'uphance'"),
-            {"now": now, "shop_id": shop.id},
+            text(
+                "UPDATE connections SET polled_at = :now, facts = CAST(:facts AS jsonb)"
+                " WHERE shop_id = :shop_id AND system = 'uphance'"
+            ),
+            {"now": now, "shop_id": shop.id, "facts": json.dumps(facts)},
         )
-        may_go = refreshed.matching_changed or news
+        may_go = refreshed.matching_changed or facts != row.facts
         released = await outbox.release(connection, shop.id, "uphance", now=now) if may_go else 0
         await returns.look(connection, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
         await service.wake(shop.id, "push:uphance")
 
 
-async def _look_around(service: Service, shop: Shop, row: ConnectionRow, client: UphanceClient) -> bool:
-    """Once a day, see whether the organisation has new channels or seasons; returns whether it has others now.
+async def _look_around(service: Service, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
+    """The connection's facts: once a day, see whether the organisation has new channels or seasons.
 
     A list that comes empty is kept as it was: neither is documented, and an empty one would hold every order.
     """
     if row.polled_at is None or row.polled_at.date() == service.clock().date():
-        return False
+        return row.facts
     found = await connect_facts(client, organisation=int(row.account))
-    facts = {**row.facts, **{name: value for name, value in found.items() if value}}
-    if facts == row.facts:
-        return False
-    await service.connections.vault(shop.id, "uphance").save_facts(facts)
-    return True
+    return {**row.facts, **{name: value for name, value in found.items() if value}}
 
 
 READERS: Mapping[Kind, Reader] = {

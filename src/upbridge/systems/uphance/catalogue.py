@@ -58,15 +58,10 @@ class Catalogue:
         self._engine = engine
 
     async def refresh(self, shop_id: ShopId, client: UphanceClient) -> Refreshed:
-        """Read all products and replace the shop's SKUs with theirs.
-
-        An incomplete read (`Unreachable`, `Throttled`, …) changes nothing and is raised. 2,000 products are 20
-        calls. `read_at` of a row is when it last differed.
-        """
-        skus: dict[int, Sku] = {}
-        async for page in client.pages("/products", "products"):
-            skus.update((sku.sku_id, sku) for product in page for sku in skus_of(product))
-        return await self._replace(shop_id, list(skus.values()))
+        """Read all products and replace the shop's SKUs with theirs."""
+        skus = await read_skus(client)
+        async with self._engine.begin() as connection:
+            return await replace_skus(connection, shop_id, skus)
 
     async def book(self, shop_id: ShopId, lines: Iterable[Coded]) -> SkuBook:
         """The SKUs that *lines* may mean, doubled ones included, in one query, and the variants' own EANs."""
@@ -151,40 +146,51 @@ class Catalogue:
             after = portion[-1].sku_id
             yield portion
 
-    async def _replace(self, shop_id: ShopId, skus: Sequence[Sku]) -> Refreshed:
-        async with self._engine.begin() as connection:
-            await connection.execute(text(f"CREATE TEMP TABLE fresh_skus ({_TYPES}) ON COMMIT DROP"))
-            for start in range(0, len(skus), _CHUNK):
-                await connection.execute(
-                    text(
-                        f"INSERT INTO fresh_skus SELECT {_COLUMNS}"  # noqa: S608 - constants
-                        f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t ({_TYPES})"
-                    ),
-                    {"rows": json.dumps([asdict(sku) for sku in skus[start : start + _CHUNK]])},
-                )
-            matching = await _differ(connection, shop_id, _IDENTITY)
-            gone = await connection.execute(
-                text(
-                    "DELETE FROM skus s WHERE s.shop_id = :shop_id"
-                    " AND NOT EXISTS (SELECT FROM fresh_skus f WHERE f.sku_id = s.sku_id)"
-                ),
-                {"shop_id": shop_id},
-            )
-            columns = _COLUMNS.split(", ")[1:]
-            written = await connection.execute(
-                text(
-                    f"""
-                    INSERT INTO skus (shop_id, {_COLUMNS}, read_at)
-                    SELECT :shop_id, {_COLUMNS}, now() FROM fresh_skus
-                    ON CONFLICT (shop_id, sku_id) DO UPDATE
-                      SET {", ".join(f"{name} = excluded.{name}" for name in columns)}, read_at = excluded.read_at
-                      WHERE ({", ".join(f"skus.{name}" for name in columns)})
-                        IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in columns)})
-                    """  # noqa: S608 - constants
-                ),
-                {"shop_id": shop_id},
-            )
-        return Refreshed(len(skus), bool(gone.rowcount or written.rowcount), matching)
+
+async def read_skus(client: UphanceClient) -> list[Sku]:
+    """The SKUs of all products; 2,000 products are 20 calls. An incomplete read is raised (`Unreachable`, …)."""
+    skus: dict[int, Sku] = {}
+    async for page in client.pages("/products", "products"):
+        skus.update((sku.sku_id, sku) for product in page for sku in skus_of(product))
+    return list(skus.values())
+
+
+async def replace_skus(connection: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]) -> Refreshed:
+    """Let *skus*, read completely, be the shop's, in the caller's transaction: what follows from a change belongs
+    into the same one. `read_at` of a row is when it last differed.
+    """
+    await connection.execute(text(f"CREATE TEMP TABLE fresh_skus ({_TYPES}) ON COMMIT DROP"))
+    for start in range(0, len(skus), _CHUNK):
+        await connection.execute(
+            text(
+                f"INSERT INTO fresh_skus SELECT {_COLUMNS}"  # noqa: S608 - constants
+                f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t ({_TYPES})"
+            ),
+            {"rows": json.dumps([asdict(sku) for sku in skus[start : start + _CHUNK]])},
+        )
+    matching = await _differ(connection, shop_id, _IDENTITY)
+    gone = await connection.execute(
+        text(
+            "DELETE FROM skus s WHERE s.shop_id = :shop_id"
+            " AND NOT EXISTS (SELECT FROM fresh_skus f WHERE f.sku_id = s.sku_id)"
+        ),
+        {"shop_id": shop_id},
+    )
+    columns = _COLUMNS.split(", ")[1:]
+    written = await connection.execute(
+        text(
+            f"""
+            INSERT INTO skus (shop_id, {_COLUMNS}, read_at)
+            SELECT :shop_id, {_COLUMNS}, now() FROM fresh_skus
+            ON CONFLICT (shop_id, sku_id) DO UPDATE
+              SET {", ".join(f"{name} = excluded.{name}" for name in columns)}, read_at = excluded.read_at
+              WHERE ({", ".join(f"skus.{name}" for name in columns)})
+                IS DISTINCT FROM ({", ".join(f"excluded.{name}" for name in columns)})
+            """  # noqa: S608 - constants
+        ),
+        {"shop_id": shop_id},
+    )
+    return Refreshed(len(skus), bool(gone.rowcount or written.rowcount), matching)
 
 
 async def _differ(connection: AsyncConnection, shop_id: ShopId, columns: Sequence[str]) -> bool:
