@@ -265,7 +265,8 @@ class Town:
 @pytest.fixture
 async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> AsyncIterator[Town]:
     """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
-    world = World(signature_token="sig", addon_url=None)
+    watch = Watch(utc_now())
+    world = World(signature_token="sig", addon_url=None, clock=watch)
     world.addresses = Addresses(*[API] * 5)
     origin = open_shop(world, Plan(name="demo", products=20, orders=0))
     origin.active = True
@@ -280,7 +281,6 @@ async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> Asyn
         httpx.ASGITransport(app=cast("Any", upgates_api(world, edits))),
         httpx.ASGITransport(app=cast("Any", uphance_api(world))),
     )
-    watch = Watch(utc_now())
     shop_id = await make_shop(
         key="demo",
         api_url=f"{API}/api/v2",
