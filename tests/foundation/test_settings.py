@@ -11,10 +11,10 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import KEY
 from upbridge.errors import BadSettings
 from upbridge.settings import EXAMPLES, Settings, load_settings, log_format
 
-KEY = Fernet.generate_key().decode()
 GIVEN = {
     "DATABASE_URL": "postgresql://upbridge:hush@db/upbridge",
     "ENCRYPTION_KEYS": KEY,
