@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.sync.conftest import Engine, MakeEngine
 from tests.sync.making import FACTS, answering
+from tests.sync.test_changes import blocked_by_somebody
 from tests.systems.uphance.fake import FakeClock, FakeUphance
 from tests.systems.upp.making import make_order, make_product, make_variant
 from tests.systems.upp.test_client import Upp
@@ -438,6 +440,22 @@ async def test_a_mapping_releases_what_waited_for_it_without_a_call(machine: Eng
 
     assert await states(machine) == ["waiting"]
     assert await machine.changes() == []
+
+
+async def test_a_change_that_dies_halfway_is_none_so_that_saving_again_releases(machine: Engine) -> None:
+    await connected(machine)
+    await parked(machine)
+    async with machine.db.begin() as connection:
+        await connection.execute(text("SELECT FROM documents FOR UPDATE"))
+        saving = asyncio.create_task(rules(machine, uphance__channels="cs/CZK:3"))
+        await blocked_by_somebody(machine)
+        saving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+
+    assert (await machine.shop()).rules.get("uphance.channels") == {}
+    await rules(machine, uphance__channels="cs/CZK:3")
+    assert await states(machine) == ["waiting"]
 
 
 async def test_a_setting_of_another_target_releases_nothing(machine: Engine) -> None:

@@ -250,19 +250,23 @@ class Shops:
         """The webhooks were compared at *now*; *failed*: `event`, `at` and `status` of last calls that failed."""
         await self._set(shop_id, subscribed_at=now, webhook_failures=json.dumps(list(failed)) if failed else None)
 
-    async def change_rules(self, shop_id: ShopId, texts: Mapping[str, str]) -> tuple[Rules, Rules]:
-        """Change settings as typed; returns the rules before and after. `BadRequest` changes nothing."""
-        async with self._engine.begin() as connection:
-            row = (
-                await connection.execute(
-                    text("SELECT settings FROM shops WHERE id = :id FOR UPDATE"), {"id": shop_id}
-                )
-            ).one()
-            after = change(row.settings, texts)
+    async def change_rules(
+        self, connection: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str]
+    ) -> tuple[Rules, Rules]:
+        """Change settings as typed, in the caller's transaction; returns the rules before and after.
+
+        Raises `BadRequest` and changes nothing for a wrong text. Others can write what belongs to the shop.
+        """
+        row = (
             await connection.execute(
-                text("UPDATE shops SET settings = :settings WHERE id = :id"),
-                {"id": shop_id, "settings": json.dumps(after)},
+                text("SELECT settings FROM shops WHERE id = :id FOR NO KEY UPDATE"), {"id": shop_id}
             )
+        ).one()
+        after = change(row.settings, texts)
+        await connection.execute(
+            text("UPDATE shops SET settings = :settings WHERE id = :id"),
+            {"id": shop_id, "settings": json.dumps(after)},
+        )
         return Rules(row.settings), Rules(after)
 
     async def erase(self, shop_id: ShopId) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -214,17 +214,20 @@ async def _recognise(connection: AsyncConnection, shop: Shop, number: str, order
 async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -> Rules:
     """Change settings as typed; what that makes sendable is sent, what waited for it is released.
 
-    Raises `BadRequest` with a line for each wrong one, and then changes nothing.
+    All of it or nothing: whoever saves the same again would change nothing, and release nothing. Raises
+    `BadRequest` with a line for each wrong one, and then changes nothing.
     """
-    before, after = await service.shops.change_rules(shop.id, texts)
-    changed = [key for key in RULES if before.get(key) != after.get(key)]
-    affected = {RULES[key].affects for key in changed}
-    if "budget" in affected:
-        await service.ledger.set_tariff(shop.id, after.text("budget.tariff"), after.number("budget.packages") or 0)
-    fresh = await service.shops.get(shop.id)
     rows = await service.connections.of(shop.id)
     now = service.clock()
     async with service.engine.begin() as connection:
+        before, after = await service.shops.change_rules(connection, shop.id, texts)
+        changed = [key for key in RULES if before.get(key) != after.get(key)]
+        affected = {RULES[key].affects for key in changed}
+        if (
+            "budget" in affected
+        ):  # the ledger commits by itself; a tariff that was set without its rule is set again
+            tariff, packages = after.text("budget.tariff"), after.number("budget.packages") or 0
+            await service.ledger.set_tariff(shop.id, tariff, packages)
         for system in sorted(released(changed, rows)):
             await outbox.release(connection, shop.id, system, now=now)
         if affected & {"stock", "shipments"}:
@@ -232,5 +235,6 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
                 await shipments.reopen(connection, shop.id, now=now)
             await returns.look(connection, shop.id, origin=Origin.SETTINGS, now=now)
         if kinds := reread(changed, rows):
+            fresh = replace(shop, rules=after)
             await start_imports(connection, service, fresh, rows, kinds=kinds, anew=True)
     return after
