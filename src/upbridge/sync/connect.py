@@ -223,9 +223,8 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
         before, after = await service.shops.change_rules(connection, shop.id, texts)
         changed = [key for key in RULES if before.get(key) != after.get(key)]
         affected = {RULES[key].affects for key in changed}
-        if (
-            "budget" in affected
-        ):  # the ledger commits by itself; a tariff that was set without its rule is set again
+        if "budget" in affected:
+            # The ledger commits by itself: a tariff whose rule was not saved is set once more with it.
             tariff, packages = after.text("budget.tariff"), after.number("budget.packages") or 0
             await service.ledger.set_tariff(shop.id, tariff, packages)
         for system in sorted(released(changed, rows)):
