@@ -45,7 +45,7 @@ async def test_one_cause_is_one_group_with_its_cure_and_the_place_that_cures_it(
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}problems")).text)
 
-    assert page.count('<section aria-labelledby="group-') == 2
+    assert page.count('<h2 id="group-') == 2
     assert EN.get("problem.order.no_channel", currency="EUR", language="sk") in page
     assert "rules#uphance.channels" in page
     assert "products?show=unmatched" in page

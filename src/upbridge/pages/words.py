@@ -15,7 +15,10 @@ def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
 
     The page is made from this and the polling endpoint answers with it, so that both always say the same.
     """
-    words = {"state": texts.get(f"ui.state.{view.state}"), "updated": texts.get("ui.updated", at=now)}
+    words = {
+        "state": texts.get(f"ui.state.{view.state}"),
+        "updated": texts.get("ui.updated", at=texts.moment(now, seconds=True)),
+    }
     bars = {}
     for one in view.imports:
         words[f"import-{one.kind}"] = import_words(one, texts)
