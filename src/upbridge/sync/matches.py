@@ -52,9 +52,15 @@ async def renew(connection: AsyncConnection, shop_id: ShopId, keys: Sequence[str
 
 
 async def renew_all(connection: AsyncConnection, shop_id: ShopId) -> None:
-    """Match every variant again; only what differs is written."""
+    """Match every variant again; only what differs is written.
+
+    Right after the tables were filled Postgres takes them for empty, and would compare every variant with every
+    SKU, one after the other: it may not, for this statement.
+    """
     await hold(connection, shop_id)
+    await connection.execute(text("SET LOCAL enable_nestloop = off"))
     await connection.execute(_RENEW_ALL, {"shop_id": shop_id})
+    await connection.execute(text("SET LOCAL enable_nestloop = on"))
 
 
 def _update(found: str) -> str:
@@ -102,8 +108,7 @@ _RENEW = text(
         """
     )
 )
-#: For all: everything is counted once. It may run right after the tables were filled, when Postgres knows nothing
-#: of them yet and looks rows up by the wrong index.
+#: For all: everything is counted once.
 _RENEW_ALL = text(
     """
     WITH own AS MATERIALIZED (
