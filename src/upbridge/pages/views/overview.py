@@ -1,5 +1,6 @@
 """The overview: a light per flow, what waits, and every known order in exactly one box."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -156,21 +157,23 @@ class Overviews:
         rows = await self._connections.of(shop.id)
         nets = await latest_runs(self._engine, shop.id, RunPurpose.SAFETY_NET)
         imports = await latest_runs(self._engine, shop.id, RunPurpose.IMPORT)
-        webhooks = await coverage(self._engine, shop.id, now=now)
         importing = {run.state for run in imports.values()}
+        # What a shop's history makes slow is asked side by side, each on its own connection.
+        webhooks, (known, boxes), delays = await asyncio.gather(
+            coverage(self._engine, shop.id, now=now),
+            _boxes(self._engine, shop.id, sorted(rows), now - timedelta(days=DAYS)),
+            _delays(self._engine, shop.id, now),
+        )
         async with self._engine.connect() as connection:
-            counts = await _counts(connection, shop.id)
             blocked = await _blocked(connection, shop.id, now)
-            ground = _Ground(shop, rows, counts, blocked, importing)
-            since = now - timedelta(days=DAYS)
-            known, boxes = await _boxes(connection, shop.id, sorted(rows), since)
+            ground = _Ground(shop, rows, await _counts(connection, shop.id), blocked, importing)
             return OverviewView(
                 flows=tuple(_flow(*flow, ground) for flow in _FLOWS),
                 waits=await _waits(connection, shop.id, blocked),
                 boxes=boxes,
                 known=known,
                 net=_net(shop, nets, now),
-                delays=await _delays(connection, shop.id, now),
+                delays=delays,
                 coverage=webhooks,
                 failures=await _failures(connection, shop.id),
             )
@@ -308,7 +311,7 @@ async def _waits(
 
 
 async def _boxes(
-    connection: AsyncConnection, shop_id: ShopId, systems: Sequence[str], since: datetime
+    engine: AsyncEngine, shop_id: ShopId, systems: Sequence[str], since: datetime
 ) -> tuple[int, tuple[Boxes, ...]]:
     """How many orders are known, and each one's box for each of *systems*: the most urgent that fits.
 
@@ -316,49 +319,46 @@ async def _boxes(
     nobody knows when it was made. What is asked of single orders is asked by index (a subquery that Postgres does
     not turn into a join), so that a shop's history costs nothing.
     """
-    rows = await connection.execute(
-        text(
-            """
-            WITH known AS MATERIALIZED (
-              SELECT number FROM orders WHERE shop_id = :id AND made_at > :since
-              UNION SELECT key FROM changes c WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-                AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = c.key) IS NULL
-              UNION SELECT parent FROM problems p WHERE shop_id = :id AND target = 'upgates' AND kind = 'order'
-                AND dismissed_at IS NULL
-                AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = p.parent) IS NULL
-            ), stopped AS MATERIALIZED (
-              SELECT parent AS number, target FROM documents
-              WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND state = 'parked'
-              UNION SELECT parent, target FROM problems
-              WHERE shop_id = :id AND (target = ANY(:systems) OR target = 'upgates') AND kind = 'order'
-                AND dismissed_at IS NULL
-            ), underway AS MATERIALIZED (
-              SELECT parent AS number, target FROM documents
-              WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND state <> 'parked'
-              UNION SELECT key, 'upgates' FROM changes
-              WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-            ), there AS MATERIALIZED (
-              SELECT key AS number, target FROM links
-              WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND updated_at > :earlier
-                AND state IN ('delivered', 'by_hand')
-            )
-            SELECT NULL AS system, NULL AS box, count(*) AS number FROM known
-            UNION ALL
-            SELECT s.system, CASE
-                WHEN COALESCE(p.number, q.number) IS NOT NULL THEN 'parked'
-                WHEN COALESCE(u.number, v.number) IS NOT NULL THEN 'waiting'
-                WHEN t.number IS NOT NULL THEN 'delivered' ELSE 'held' END, count(*)
-            FROM known k CROSS JOIN unnest(CAST(:systems AS text[])) AS s (system)
-              LEFT JOIN stopped p ON p.number = k.number AND p.target = s.system
-              LEFT JOIN stopped q ON q.number = k.number AND q.target = 'upgates'
-              LEFT JOIN underway u ON u.number = k.number AND u.target = s.system
-              LEFT JOIN underway v ON v.number = k.number AND v.target = 'upgates'
-              LEFT JOIN there t ON t.number = k.number AND t.target = s.system
-            GROUP BY 1, 2
-            """
-        ),
-        {"id": shop_id, "since": since, "earlier": since - _CLOCKS, "systems": list(systems)},
-    )
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text(
+                """
+                WITH known AS MATERIALIZED (
+                  SELECT number FROM orders WHERE shop_id = :id AND made_at > :since
+                  UNION SELECT key FROM changes c WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+                    AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = c.key) IS NULL
+                  UNION SELECT parent FROM problems p WHERE shop_id = :id AND target = 'upgates' AND kind = 'order'
+                    AND dismissed_at IS NULL
+                    AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = p.parent) IS NULL
+                ), signs AS (
+                  -- 3: stopped, 2: under way, 1: there; a sign of 'upgates' is one for every system
+                  SELECT parent AS number, target, CASE WHEN state = 'parked' THEN 3 ELSE 2 END AS weight
+                  FROM documents WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order'
+                  UNION ALL SELECT parent, target, 3 FROM problems
+                  WHERE shop_id = :id AND (target = ANY(:systems) OR target = 'upgates') AND kind = 'order'
+                    AND dismissed_at IS NULL
+                  UNION ALL SELECT key, 'upgates', 2 FROM changes
+                  WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+                  UNION ALL SELECT key, target, 1 FROM links
+                  WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND updated_at > :earlier
+                    AND state IN ('delivered', 'by_hand')
+                ), weightiest AS MATERIALIZED (
+                  SELECT g.number, s.system, max(g.weight) AS weight
+                  FROM signs g
+                    JOIN unnest(CAST(:systems AS text[])) AS s (system) ON g.target IN (s.system, 'upgates')
+                  GROUP BY 1, 2
+                )
+                SELECT NULL AS system, NULL AS box, count(*) AS number FROM known
+                UNION ALL
+                SELECT s.system, (ARRAY['held', 'delivered', 'waiting', 'parked'])[1 + COALESCE(w.weight, 0)],
+                  count(*)
+                FROM known k CROSS JOIN unnest(CAST(:systems AS text[])) AS s (system)
+                  LEFT JOIN weightiest w ON w.number = k.number AND w.system = s.system
+                GROUP BY 1, 2
+                """
+            ),
+            {"id": shop_id, "since": since, "earlier": since - _CLOCKS, "systems": list(systems)},
+        )
     counted = {(row.system, row.box): int(row.number) for row in rows}
     names = ("delivered", "waiting", "held", "parked")
     boxes = [Boxes(system, **{box: counted.get((system, box), 0) for box in names}) for system in systems]
@@ -392,21 +392,22 @@ async def _failures(connection: AsyncConnection, shop_id: ShopId) -> WebhookFail
     return None if row is None else WebhookFailures(row.subscribed_at, row.number)
 
 
-async def _delays(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> Mapping[str, tuple[Delay, ...]]:
+async def _delays(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Mapping[str, tuple[Delay, ...]]:
     today = now.astimezone(PRAGUE).date()
-    rows = await connection.execute(
-        text(
-            """
-            SELECT target, (at AT TIME ZONE 'Europe/Prague')::date AS day, count(*) AS number,
-              percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
-                ORDER BY GREATEST(extract(epoch FROM at - since), 0)) AS seconds
-            FROM steps WHERE shop_id = :id AND at > :since AND what = 'delivered' AND target = ANY(:systems)
-              AND since IS NOT NULL
-            GROUP BY 1, 2
-            """
-        ),
-        {"id": shop_id, "since": now - timedelta(days=DAYS), "systems": sorted(SYSTEMS)},
-    )
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text(
+                """
+                SELECT target, (at AT TIME ZONE 'Europe/Prague')::date AS day, count(*) AS number,
+                  percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+                    ORDER BY GREATEST(extract(epoch FROM at - since), 0)) AS seconds
+                FROM steps WHERE shop_id = :id AND at > :since AND what = 'delivered' AND target = ANY(:systems)
+                  AND since IS NOT NULL
+                GROUP BY 1, 2
+                """
+            ),
+            {"id": shop_id, "since": now - timedelta(days=DAYS), "systems": sorted(SYSTEMS)},
+        )
     found = {(row.target, row.day): Delay(row.day, int(row.number), *map(float, row.seconds)) for row in rows}
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     return {
