@@ -223,15 +223,6 @@ class Shops:
         """Remember the admin's language, a hint and nothing more (R7)."""
         await self._set(shop_id, language=language)
 
-    async def renew_credentials(self, shop_id: ShopId, credentials: Credentials) -> None:
-        """New credentials outside an installation (version change)."""
-        await self._set(
-            shop_id,
-            api_url=credentials.api_url,
-            api_user=credentials.api_user,
-            api_key=self._sealer.seal(credentials.api_key),
-        )
-
     async def set_api_url(self, shop_id: ShopId, api_url: str) -> None:
         """The shop moved to another server (R55)."""
         await self._set(shop_id, api_url=api_url)
