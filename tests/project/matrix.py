@@ -120,7 +120,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "totals": Row("sums that do not agree", _BEFORE, "held with the arithmetic, never sent wrong"),
         "tax": Row(
             "Uphance taxes it otherwise than the shop",
-            "when it is created",
+            "when it is created, or found after its answer was lost",
             "it is delivered; totals that differ by more than 0.05 are a problem, until somebody closes it",
         ),
         "refused": Row("Uphance refuses it", _BEFORE, "held with its words; sent again on demand"),

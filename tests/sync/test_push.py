@@ -88,6 +88,23 @@ async def test_a_remark_is_a_problem_of_what_was_delivered_and_no_delivery_close
     assert machine.target.times() == {"v-1": 2}
 
 
+async def test_what_was_found_and_its_remark_are_kept_with_what_is_parked(machine: Engine) -> None:
+    await fill(machine, 1)
+    found = Link("product", "v-1", "12", remote_id="77", hash=b"as sent", sent=b"{}")
+    trouble, remark = Trouble("order.changed_after_sending"), Trouble("order.taxed_otherwise", {"ours": "121.00"})
+    machine.target.script = one_by_one(lambda _: Parked(trouble, found, remark))
+
+    await machine.push()
+
+    [link] = (await machine.links()).values()
+    assert (link["remote_id"], link["state"], link["hash"]) == ("77", "delivered", b"as sent")
+    assert await keys(machine, "parked") == ["v-1"]
+    assert {(problem.stage, problem.key) for problem in await machine.problems()} == {
+        (Stage.PUSH, trouble.key),
+        (Stage.REMARK, remark.key),
+    }
+
+
 async def test_what_is_dropped_goes_and_its_link_stays_as_it_is(machine: Engine) -> None:
     await fill(machine, 1)
     machine.target.script = one_by_one(lambda _: Dropped("it is switched off"))

@@ -121,7 +121,11 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
             now=service.clock(),
         )
         await _close(connection, lane, gone)
-        remarks = [(document, outcome.remark) for document, outcome in delivered if outcome.remark is not None]
+        remarks = [
+            (document, outcome.remark)
+            for document, outcome in outcomes
+            if isinstance(outcome, Delivered | Parked) and outcome.remark is not None
+        ]
         await raise_problems(
             connection, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks]
         )
@@ -131,7 +135,9 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
             await _see_what_was_made(connection, lane, delivered, now=service.clock())
         for document, outcome in outcomes:
             match outcome:
-                case Parked(trouble):
+                case Parked(trouble, found):
+                    if found is not None:
+                        await outbox.save_link(connection, lane.shop_id, lane.system, found)
                     await _park(connection, lane, document, trouble, now=service.clock())
                 case Again(reason, until):
                     now = service.clock()

@@ -110,9 +110,15 @@ class Again:
 @dataclass(frozen=True, slots=True)
 class Parked:
     """Waits, without costing a call, for a mapping or a person; released when a setting or the catalogue
-    changes. The problem is shown and closes by itself when the document is delivered."""
+    changes. The problem is shown and closes by itself when the document is delivered.
+
+    *found* is what a former attempt turned out to have made: it is kept in the same transaction. *remark* is a
+    problem with that, as `Delivered` has one.
+    """
 
     trouble: Trouble
+    found: Link | None = None
+    remark: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ from upbridge.systems.trade import Order
 from upbridge.systems.uphance.client import WrongOrganisation
 from upbridge.systems.uphance.push import UphanceTarget
 
+#: What it costs to find an order again: the client says once whom it speaks for, then lists what is newer.
+LOOK = ["POST /organisations/set_current_org", "GET /sales_orders"]
+
 
 class World:
     """A shop, its Uphance, and an engine as small as can be."""
@@ -71,11 +74,23 @@ class World:
                     link = Link(document.kind, document.key, document.parent, outcome.remote_id)
                     kept = replace(link, hash=document.hash, sent=outcome.keep, note=outcome.note)
                     self.links.rows[document.kind, document.key] = kept
+                elif isinstance(outcome, Parked) and outcome.found is not None:
+                    self.links.rows[document.kind, document.key] = outcome.found
         return outcomes
 
     async def deliver_one(self, one: Order, attempts: int = 0) -> Outcome:
         [outcome] = await self.deliver(one, attempts=attempts)
         return outcome
+
+    async def lose_sight_of(self, one: Order) -> None:
+        """Send *one*; it is made, its answer is lost, and it cannot be looked for at once."""
+        self.uphance.after = lose("/sales_orders")
+        self.uphance.before = lambda request: (
+            httpx.ConnectError("down") if "since_id" in request.url.params else None
+        )
+        with pytest.raises(Unreachable):
+            await self.deliver_one(one)
+        self.uphance.before = lambda _: None
 
     def held(self, outcome: Outcome) -> tuple[str, Mapping[str, Any]]:
         assert isinstance(outcome, Parked), outcome
@@ -271,6 +286,60 @@ class TestTax:
         assert isinstance(outcome, Delivered)
         assert outcome.remark is not None
 
+    async def test_one_that_is_found_by_a_later_attempt_is_compared_too(self, world: World) -> None:
+        world.uphance.grand_total = "110.5"
+        await world.lose_sight_of(order(line("A1", 100, 1)))
+        before = len(world.uphance.calls)
+
+        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+
+        assert isinstance(outcome, Delivered)
+        assert outcome.remark is not None
+        assert outcome.remark.params["theirs"] == "110.50"
+        assert world.uphance.calls[before:] == LOOK
+
+    @pytest.mark.situation("tax")
+    @pytest.mark.parametrize(
+        "now", [order(line("A1", "110.5", 1)), order(status_id=3)], ids=["edited", "cancelled"]
+    )
+    async def test_one_that_has_changed_meanwhile_is_compared_as_it_was_sent(
+        self, world: World, now: Order
+    ) -> None:
+        world.uphance.grand_total = "110.5"
+        await world.lose_sight_of(order(line("A1", 100, 1)))
+        before = len(world.uphance.calls)
+
+        outcome = await world.deliver_one(now)
+
+        assert isinstance(outcome, Parked)
+        assert outcome.remark is not None
+        assert (outcome.remark.params["ours"], outcome.remark.params["theirs"]) == ("100.00", "110.50")
+        assert world.uphance.calls[before:] == LOOK
+
+    async def test_one_that_is_gone_from_the_shop_meanwhile_too(self, world: World) -> None:
+        world.uphance.grand_total = "110.5"
+        await world.lose_sight_of(order(line("A1", 100, 1)))
+        gone = world.target.retire("order", b'{"number": "26000001"}')
+        assert gone is not None
+
+        [outcome] = await world.push(world.document(Draft("order", "26000001", "26000001", gone)))
+
+        assert isinstance(outcome, Parked)
+        assert (outcome.trouble.key, outcome.remark and outcome.remark.key) == (
+            "order.cancel_in_uphance",
+            "order.taxed_otherwise",
+        )
+
+    async def test_what_was_remarked_once_is_not_remarked_at_the_next_change(self, world: World) -> None:
+        world.uphance.grand_total = "110.5"
+        await world.lose_sight_of(order(line("A1", 100, 1)))
+        await world.deliver_one(order(line("A1", 100, 2)))
+
+        outcome = await world.deliver_one(order(line("A1", 100, 3)))
+
+        assert isinstance(outcome, Parked)
+        assert (outcome.found, outcome.remark) == (None, None)
+
     @pytest.mark.parametrize("theirs", ["100.0", None])
     async def test_without_a_difference_or_a_total_there_is_none(self, world: World, theirs: str | None) -> None:
         world.uphance.grand_total = theirs
@@ -335,13 +404,7 @@ class TestDoubt:
 
     @pytest.mark.situation("lost")
     async def test_a_crash_after_the_post_is_looked_up_at_the_next_start(self, world: World) -> None:
-        world.uphance.after = lose("/sales_orders")
-        world.uphance.before = lambda request: (
-            httpx.ConnectError("down") if "since_id" in request.url.params else None
-        )
-        with pytest.raises(Unreachable):
-            await world.deliver_one(order())
-        world.uphance.before = lambda _: None
+        await world.lose_sight_of(order())
 
         outcome = await world.deliver_one(order())
 
@@ -389,13 +452,7 @@ class TestDoubt:
 
     @pytest.mark.situation("edit.doubt")
     async def test_a_change_between_two_attempts_is_a_change_after_sending(self, world: World) -> None:
-        world.uphance.after = lose("/sales_orders")
-        world.uphance.before = lambda request: (
-            httpx.ConnectError("down") if "since_id" in request.url.params else None
-        )
-        with pytest.raises(Unreachable):
-            await world.deliver_one(order(line("A1", 10)))
-        world.uphance.before = lambda _: None
+        await world.lose_sight_of(order(line("A1", 10)))
 
         key, params = world.held(await world.deliver_one(order(line("A1", 10, 2))))
 
@@ -406,13 +463,7 @@ class TestDoubt:
 
     @pytest.mark.situation("cancel.doubt")
     async def test_an_order_cancelled_while_in_doubt_is_looked_up_first(self, world: World) -> None:
-        world.uphance.after = lose("/sales_orders")
-        world.uphance.before = lambda request: (
-            httpx.ConnectError("down") if "since_id" in request.url.params else None
-        )
-        with pytest.raises(Unreachable):
-            await world.deliver_one(order())
-        world.uphance.before = lambda _: None
+        await world.lose_sight_of(order())
 
         assert world.held(await world.deliver_one(order(status_id=3)))[0] == "order.cancel_in_uphance"
 

@@ -30,6 +30,7 @@ def trace(order: Order) -> dict[str, Any]:
     salt = f"{order.order_number}:{order.uuid}"
     return {
         "number": order.order_number,
+        "charged": str(order.total_before_round),
         "goods": [[line["what"], line["quantity"], line["with_vat"]] for line in content["lines"]],
         **{name: content[name] for name in ("language", "currency", "total", "payment", "discounts")},
         **{
@@ -49,7 +50,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
         if old_goods.get(name) != new_goods.get(name)
     ]
     for name in after:
-        if name in ("goods", "number") or before.get(name) == after[name]:
+        if name in ("goods", "number", "charged") or before.get(name) == after[name]:
             continue
         plain = name in ("currency", "language", "total")
         lines.append(f"{name}: {before.get(name)} → {after[name]}" if plain else name)

@@ -11,7 +11,7 @@ One after another: each is settled before the next call.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import httpx
@@ -191,14 +191,14 @@ class _Work:
         if isinstance(former, InDoubt):
             return Again(former.reason, former.until)
         if isinstance(former, Made):
-            return await self._found(document, former, order)
+            return self._found(document, former, order)
         if order is None or canceled(order, self.front.facts):
             return Dropped("cancelled before it was sent")
         if not _sends(order, self.front):  # a rule has changed since, or an attempt was refused and then this
             return Dropped("the shop's rules do not send it any more")
         return await self._send(document, order, reference)
 
-    def _changed(self, link: Link, order: Order | None) -> Outcome:
+    def _changed(self, link: Link, order: Order | None) -> Parked:
         """Staff may have packed it already, so nothing over there is touched (section 15.7)."""
         params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
         if order is None or canceled(order, self.front.facts):
@@ -208,11 +208,12 @@ class _Work:
         told = "; ".join(lines) or "—"
         return Parked(Trouble("order.changed_after_sending", {**params, "differences": told}))
 
-    async def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
-        """A former attempt had succeeded. If the order has changed since, that is a change after sending."""
-        if order is not None and made.mark == document.hash.hex():
-            return _delivered(made, order)
+    def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
+        """A former attempt had succeeded. If the order has changed since, that is a change after sending; what
+        they have made of it before is remarked all the same."""
         delivered = _delivered(made)
+        if order is not None and made.mark == document.hash.hex():
+            return delivered
         link = Link(
             ORDERS.kind,
             document.key,
@@ -223,8 +224,7 @@ class _Work:
             sent=delivered.keep,
             note=delivered.note,
         )
-        await self.links.save(link)
-        return self._changed(link, order)
+        return replace(self._changed(link, order), found=link, remark=delivered.remark)
 
     async def _send(self, document: Document, order: Order, reference: str) -> Outcome:
         rules, connection = self.front.rules, self.front.connection
@@ -251,7 +251,7 @@ class _Work:
             )
         except Rejected as rejected:
             return Parked(Trouble("order.refused", {"message": str(rejected), "status": rejected.answered}))
-        return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made, order)
+        return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made)
 
     async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt:
         """The customer's id over there; created at the shopper's first order, once.
@@ -304,10 +304,9 @@ def _same(document: Document, link: Link) -> Delivered | None:
     return Delivered(remote_id=link.remote_id, keep=link.sent, note=link.note)
 
 
-def _delivered(made: Made, order: Order | None = None) -> Delivered:
-    """*order*: what it was made of, if that is still what the shop has."""
+def _delivered(made: Made) -> Delivered:
     note = {"order_number": words(made.row.get("order_number")), "status": words(made.row.get("status"))}
-    remark = None if order is None else tax_remark(order, made.row)
+    remark = tax_remark(made.trace, made.row)
     return Delivered(remote_id=str(made.id), keep=canonical(made.trace), note=note, remark=remark)
 
 

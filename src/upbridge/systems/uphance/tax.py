@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from upbridge.systems.delivery import Trouble
-from upbridge.systems.trade import Order
 from upbridge.systems.uphance.money import amount_of, hellers
 from upbridge.systems.uphance.wire import number, words
 
@@ -14,23 +13,24 @@ from upbridge.systems.uphance.wire import number, words
 TOLERANCE = 5
 
 
-def tax_remark(order: Order, row: Mapping[str, Any]) -> Trouble | None:
-    """What staff have to know of the sales order *row* that was made of *order*: it costs something else there.
+def tax_remark(sent: Mapping[str, Any], row: Mapping[str, Any]) -> Trouble | None:
+    """What staff have to know of the sales order *row*: it costs something else there than in the shop.
 
+    *sent* is the trace of the order that it was made of (`content.trace`): the shop's may have changed since.
     Uphance derives tax from rules of its own and may not know the rates of other countries (OSS). Compared is what
     the shop charged before rounding, which has no home over there. An answer without a total that can be read says
     nothing.
     """
-    theirs, ours = number(row.get("grand_total")), hellers(order.total_before_round)
-    if theirs is None or abs(hellers(theirs) - ours) <= TOLERANCE:
+    theirs, charged = number(row.get("grand_total")), number(sent.get("charged"))
+    if theirs is None or charged is None or abs(hellers(theirs) - (ours := hellers(charged))) <= TOLERANCE:
         return None
     return Trouble(
         "order.taxed_otherwise",
         {
-            "number": order.order_number,
+            "number": sent["number"],
             "uphance_order": words(row.get("order_number")) or words(row.get("id")),
             "ours": str(amount_of(ours)),
             "theirs": str(amount_of(hellers(theirs))),
-            "currency": order.currency,
+            "currency": sent["currency"],
         },
     )
