@@ -110,6 +110,8 @@ _TABLES = [
     "documents",
     "changes",
     "problems",
+    "orders",
+    "steps",
     "pieces",
     "deliveries",
     "calls",

@@ -69,7 +69,8 @@ class Texts:
 
     def day(self, value: date) -> str:
         """*value* as a day of the year."""
-        return format_skeleton("dMMM" if self.language == "en" else "dM", value, locale=self.locale)
+        # The letters in CLDR's own order: what is no key of the locale is searched for, at each call anew.
+        return format_skeleton("MMMd", value, locale=self.locale)
 
     def duration(self, value: timedelta) -> str:
         """About how long *value* is."""

@@ -51,11 +51,13 @@ async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days:
             await connection.execute(
                 text(
                     """
+                    WITH events AS MATERIALIZED (  -- so that a name is looked at once, not with every delivery
+                      SELECT event, sum(records) AS records FROM deliveries
+                      WHERE shop_id = :shop_id AND received_at >= :since AND source = 'upgates' GROUP BY event
+                    )
                     SELECT
-                      (SELECT COALESCE(sum(records), 0) FROM (
-                         SELECT event, sum(records) AS records FROM deliveries
-                         WHERE shop_id = :shop_id AND received_at >= :since AND source = 'upgates' GROUP BY event
-                       ) events WHERE event ILIKE 'orders.%' OR event ILIKE 'products.%') AS announced,
+                      (SELECT COALESCE(sum(records), 0) FROM events
+                       WHERE event ILIKE 'orders.%' OR event ILIKE 'products.%') AS announced,
                       (SELECT COALESCE(sum(found), 0) FROM runs
                        WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose) AS found
                     """

@@ -323,25 +323,23 @@ async def _boxes(
         rows = await connection.execute(
             text(
                 """
-                WITH known AS MATERIALIZED (
+                WITH unread AS (
+                  SELECT key AS number FROM changes
+                  WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+                  UNION SELECT parent FROM problems
+                  WHERE shop_id = :id AND target = 'upgates' AND kind = 'order' AND dismissed_at IS NULL
+                ), known AS MATERIALIZED (
                   SELECT number FROM orders WHERE shop_id = :id AND made_at > :since
-                  UNION SELECT key FROM changes c WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-                    AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = c.key) IS NULL
-                  UNION SELECT parent FROM problems p WHERE shop_id = :id AND target = 'upgates' AND kind = 'order'
-                    AND dismissed_at IS NULL
-                    AND (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = p.parent) IS NULL
+                  UNION ALL SELECT number FROM unread u
+                  WHERE (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = u.number) IS NULL
                 ), signs AS (
-                  -- 3: stopped, 2: under way, 1: there; a sign of 'upgates' is one for every system
+                  -- 3: stopped, 2: under way; a sign of 'upgates' is one for every system
                   SELECT parent AS number, target, CASE WHEN state = 'parked' THEN 3 ELSE 2 END AS weight
-                  FROM documents WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order'
+                  FROM documents WHERE shop_id = :id AND kind = 'order'
                   UNION ALL SELECT parent, target, 3 FROM problems
-                  WHERE shop_id = :id AND (target = ANY(:systems) OR target = 'upgates') AND kind = 'order'
-                    AND dismissed_at IS NULL
+                  WHERE shop_id = :id AND kind = 'order' AND dismissed_at IS NULL
                   UNION ALL SELECT key, 'upgates', 2 FROM changes
                   WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-                  UNION ALL SELECT key, target, 1 FROM links
-                  WHERE shop_id = :id AND target = ANY(:systems) AND kind = 'order' AND updated_at > :earlier
-                    AND state IN ('delivered', 'by_hand')
                 ), weightiest AS MATERIALIZED (
                   SELECT g.number, s.system, max(g.weight) AS weight
                   FROM signs g
@@ -350,10 +348,14 @@ async def _boxes(
                 )
                 SELECT NULL AS system, NULL AS box, count(*) AS number FROM known
                 UNION ALL
-                SELECT s.system, (ARRAY['held', 'delivered', 'waiting', 'parked'])[1 + COALESCE(w.weight, 0)],
+                SELECT s.system,
+                  CASE WHEN w.weight = 3 THEN 'parked' WHEN w.weight = 2 THEN 'waiting'
+                    WHEN l.key IS NOT NULL THEN 'delivered' ELSE 'held' END,
                   count(*)
                 FROM known k CROSS JOIN unnest(CAST(:systems AS text[])) AS s (system)
                   LEFT JOIN weightiest w ON w.number = k.number AND w.system = s.system
+                  LEFT JOIN links l ON l.shop_id = :id AND l.target = s.system AND l.kind = 'order'
+                    AND l.key = k.number AND l.updated_at > :earlier AND l.state IN ('delivered', 'by_hand')
                 GROUP BY 1, 2
                 """
             ),
@@ -400,7 +402,7 @@ async def _delays(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Mappin
                 """
                 SELECT target, (at AT TIME ZONE 'Europe/Prague')::date AS day, count(*) AS number,
                   percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
-                    ORDER BY GREATEST(extract(epoch FROM at - since), 0)) AS seconds
+                    ORDER BY GREATEST(date_part('epoch', at - since), 0)) AS seconds
                 FROM steps WHERE shop_id = :id AND at > :since AND what = 'delivered' AND target = ANY(:systems)
                   AND since IS NOT NULL
                 GROUP BY 1, 2
