@@ -1,5 +1,6 @@
 """The Connections page: tested before it is stored, never shown again."""
 
+import asyncio
 import html
 
 import httpx
@@ -104,11 +105,81 @@ async def test_disconnecting_asks_first_and_forgets_what_waits(
     assert await connections.of(shop_id) == {}
 
 
-@pytest.mark.parametrize("system", ["uphance", "upgates", "x"])
-async def test_what_is_not_connected_cannot_be_tested_or_disconnected(
+@pytest.mark.parametrize("system", ["upgates", "x", "%00"])
+async def test_a_system_that_there_is_not_cannot_be_tested_or_disconnected(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, system: str
 ) -> None:
     home = await enter(await make_shop())
 
     assert (await browser.get(f"{home}connections/{system}/disconnect")).status_code == 404
+    assert (await browser.post(f"{home}connections/{system}/disconnect")).status_code == 404
     assert (await browser.post(f"{home}connections/{system}/test")).status_code == 404
+
+
+async def test_a_second_click_says_what_the_first_has_done(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "a", "connected_at": NOON}
+    await put(engine, "connections", row)
+    home = await enter(shop_id)
+
+    clicks = [browser.post(f"{home}connections/upp/disconnect") for _ in range(3)]
+
+    assert {answer.headers["location"] for answer in await asyncio.gather(*clicks)} == {
+        f"{home}connections?said=disconnected_upp"
+    }
+
+
+async def test_a_page_that_was_open_while_somebody_disconnected_leads_to_what_is_so_now(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
+) -> None:
+    home = await enter(await make_shop())
+
+    for answer in (
+        await browser.get(f"{home}connections/uphance/disconnect"),
+        await browser.post(f"{home}connections/uphance/test"),
+    ):
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{home}connections")
+    assert remote.asked == []
+
+
+@pytest.mark.parametrize("organisation", ["9" * 19, "9" * 5000, "²", "-1"])
+async def test_a_number_that_no_organisation_has_is_asked_for_again(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, organisation: str
+) -> None:
+    form = {"email": "a@b.cz", "password": "do-not-show-this", "organisation": organisation}
+
+    page = await browser.post(f"{await enter(await make_shop())}connections/uphance", data=form)
+
+    assert page.status_code == 422
+    assert "do-not-show-this" not in page.text
+
+
+async def test_a_new_secret_for_the_same_account_promises_no_first_import(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
+) -> None:
+    remote.answers["/auth/oauth/token"] = TOKEN
+    home = await enter(await make_shop())
+
+    said = [
+        (await browser.post(f"{home}connections/upp", data={"client_id": "a", "client_secret": secret})).headers[
+            "location"
+        ]
+        for secret in ("first", "second")
+    ]
+
+    assert said == [f"{home}connections?said=connected_upp", f"{home}connections?said=test_upp"]
+
+
+@pytest.mark.parametrize("status", [404, 429, 500, 503])
+async def test_what_does_not_answer_is_not_said_to_be_tried_again_by_itself(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote, status: int
+) -> None:
+    remote.answers["/auth/oauth/token"] = httpx.Response(status, json={})
+    home = await enter(await make_shop())
+
+    page = await browser.post(f"{home}connections/upp", data={"client_id": "a", "client_secret": "b"})
+
+    assert page.status_code == 422
+    assert EN.get("ui.connections.no_answer", system="Upp.ai") in page.text

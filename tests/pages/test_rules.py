@@ -119,6 +119,8 @@ async def test_what_differs_is_changed(
         "stock.safety=many",
         "stock.guard_percent=101",
         "uphance.orders_from=yesterday",
+        "uphance.orders_from=0001-01-01T00:00",
+        "uphance.orders_from=9999-12-31T23:30+00:00",
         "upp.send=perhaps",
         "budget.tariff=diamond",
     ],
@@ -136,6 +138,16 @@ async def test_a_wrong_value_comes_back_as_typed_and_changes_nothing(
     assert 'value="7"' in page.text
     assert f'id="wrong.{key}"' in page.text
     assert await chosen(engine, shop_id) == {}
+
+
+async def test_a_year_of_few_digits_is_shown_as_it_was_typed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    await browser.post(f"{home}rules", data={"uphance.orders_from": "0026-01-01T08:00"})
+
+    assert 'value="0026-01-01T08:00"' in (await browser.get(f"{home}rules")).text
 
 
 async def test_a_setting_says_how_many_orders_wait_for_it(

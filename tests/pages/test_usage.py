@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
 from tests.pages.conftest import Enter
-from tests.pages.test_endpoints import EN, put
+from tests.pages.test_endpoints import EN, put, run
 from upbridge.pages.charts import HEIGHT, WIDTH, columns, nice, share
+from upbridge.sync.flows import PAGES
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(0, 10**6)), max_size=40))
@@ -70,3 +71,21 @@ async def test_known_limits_are_two_gauges(
 
     assert EN.get("ui.usage.hour", left=30, limit=50) in page
     assert EN.get("ui.usage.day", left=600, limit=600) in page
+
+
+async def test_the_import_of_a_shop_that_stands_still_has_no_end_in_sight(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    active, stopped = await make_shop(), await make_shop(state="suspended", reason="refused")
+    for shop_id in (active, stopped):
+        page = {"source": "upgates", "kind": str(PAGES["product"]), "key": "1", "origin": "import", "priority": 9}
+        await put(engine, "changes", {"shop_id": shop_id, **page})
+        await put(engine, "runs", run(shop_id, "product", total=500, done=300))
+
+    homes = [await enter(shop_id) for shop_id in (active, stopped)]
+    begun = [(await browser.get(home)).text for home in homes]
+    foreseen = [(await browser.get(f"{home}usage")).text for home in homes]
+
+    soon, none = EN.get("ui.import.ends_in_a_minute"), EN.get("ui.usage.no_import")
+    assert [soon in page for page in begun] == [True, False]
+    assert [none in page for page in foreseen] == [False, True]

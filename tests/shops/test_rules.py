@@ -110,12 +110,19 @@ def test_an_empty_text_goes_back_to_the_default() -> None:
     assert change({"upp.sku_from": "ean", "upp.send": False}, {"upp.sku_from": " "}) == {"upp.send": False}
 
 
-@pytest.mark.parametrize(
-    ("key", "text"), [("uphance.channels", "cs/CZK:²"), ("uphance.customer_mode", "collective:²")]
-)
-def test_a_digit_that_is_no_number_is_refused(key: str, text: str) -> None:
+@pytest.mark.parametrize("moment", ["0001-01-01", "9999-12-31T23:30+00:00", "9999-12-31T23:59-01:00"])
+def test_a_moment_outside_all_years_is_refused(moment: str) -> None:
     with pytest.raises(BadRequest):
-        change({}, {key: text})
+        change({}, {"uphance.orders_from": moment})
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000])
+@pytest.mark.parametrize(
+    ("key", "text"), [("uphance.channels", "cs/CZK:"), ("uphance.customer_mode", "collective:")]
+)
+def test_what_is_no_number_of_anything_over_there_is_refused(key: str, text: str, number: str) -> None:
+    with pytest.raises(BadRequest):
+        change({}, {key: text + number})
 
 
 def test_every_complaint_has_its_line_and_nothing_changes() -> None:

@@ -5,15 +5,16 @@ for secrets.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from upbridge.errors import BadRequest, Conflict, NotFound, RemoteError, UpbridgeError
+from upbridge.errors import BadRequest, Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
 from upbridge.pages.door import Here, PageRoute, Posted, Session, one
 from upbridge.pages.views.start import SYSTEMS
-from upbridge.shops.connections import ConnectionState
+from upbridge.shops.connections import ConnectionRow, ConnectionState
 from upbridge.sync.connect import connect_uphance, connect_upp
 from upbridge.sync.connect import disconnect as disconnect_shop
 from upbridge.sync.lanes import Lane, exclusive
@@ -22,6 +23,8 @@ from upbridge.systems.uphance.client import Organisation, login
 from upbridge.systems.upp.client import UppClient
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
+
+_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,13 @@ async def upp(here: Session, form: Posted) -> Response:
     typed = {"client_id": client_id}
     if not client_id or not secret:
         return await _page(here, Attempt("upp", here.texts.get("ui.connections.fill_in"), typed))
+    before = await _connected(here, "upp")
     try:
-        await connect_upp(here.pages.act(), here.shop, client_id=client_id, client_secret=secret)
+        row = await connect_upp(here.pages.act(), here.shop, client_id=client_id, client_secret=secret)
     except (RemoteError, Conflict) as error:
-        return await _page(here, Attempt("upp", _words(here, error), typed))
-    return here.go("connections", "connected_upp")
+        return await _page(here, Attempt("upp", _words(here, "upp", error), typed))
+    again = before is not None and before.account == row.account  # then no first import begins
+    return here.go("connections", "test_upp" if again else "connected_upp")
 
 
 @router.post("/connections/uphance")
@@ -71,7 +76,8 @@ async def uphance(here: Session, form: Posted) -> Response:
     service = here.pages.act()
     email, password, organisation = one(form, "email"), one(form, "password"), one(form, "organisation")
     typed = {"email": email, "organisation": organisation}
-    number = int(organisation) if organisation.isascii() and organisation.isdigit() else None
+    known = organisation.isascii() and organisation.isdigit() and len(organisation) <= _LONGEST_ID
+    number = int(organisation) if known else None
     if not email or not password:
         return await _page(here, Attempt("uphance", here.texts.get("ui.connections.fill_in"), typed))
     try:
@@ -79,7 +85,7 @@ async def uphance(here: Session, form: Posted) -> Response:
     except BadRequest:
         return await _page(here, await _choose(here, service, email, password, typed))
     except (RemoteError, Conflict) as error:
-        return await _page(here, Attempt("uphance", _words(here, error), typed))
+        return await _page(here, Attempt("uphance", _words(here, "uphance", error), typed))
     return here.go("connections", "connected_uphance")
 
 
@@ -89,7 +95,7 @@ async def _choose(here: Here, service: Service, email: str, password: str, typed
             service.http, service.settings.uphance_url, service.clock, email=email, password=password
         )
     except RemoteError as error:
-        return Attempt("uphance", _words(here, error), typed)
+        return Attempt("uphance", _words(here, "uphance", error), typed)
     if not organisations:
         return Attempt("uphance", here.texts.get("ui.connections.no_organisation"), typed)
     return Attempt("uphance", here.texts.get("ui.connections.choose"), typed, tuple(organisations))
@@ -98,9 +104,9 @@ async def _choose(here: Here, service: Service, email: str, password: str, typed
 @router.post("/connections/{system}/test")
 async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: ARG001 - Posted guards
     """Try the stored login now, and say plainly how it went."""
-    service, rows = here.pages.act(), await here.pages.connections.of(here.shop.id)
-    if system not in rows or system not in SYSTEMS:
-        raise NotFound
+    service, row = here.pages.act(), await _connected(here, system)
+    if row is None:
+        return here.go("connections")
     try:
         if system == "upp":
             secret = await here.pages.connections.vault(here.shop.id, system).secret()
@@ -111,28 +117,38 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
             # connection is using it right now, which is a test too.
             async with exclusive(here.pages.engine, Lane(here.shop.id, "push:uphance")) as mine:
                 if mine is not None:
-                    await service.uphance(here.shop, rows[system]).get("/organisations")
+                    await service.uphance(here.shop, row).get("/organisations")
     except RemoteError as error:
-        return await _page(here, Attempt(system, _words(here, error)))
+        return await _page(here, Attempt(system, _words(here, system, error)))
     return here.go("connections", f"test_{system}")
 
 
 @router.get("/connections/{system}/disconnect")
 async def ask(here: Session, system: str) -> Response:
     """Say what disconnecting means, and ask."""
-    if system not in await here.pages.connections.of(here.shop.id) or system not in SYSTEMS:
-        raise NotFound
+    if await _connected(here, system) is None:
+        return here.go("connections")
     return here.page("connections", template="disconnect", system=system)
 
 
 @router.post("/connections/{system}/disconnect")
 async def disconnect(here: Session, form: Posted, system: str) -> Response:  # noqa: ARG001 - Posted guards
-    """Forget the connection; the links stay, so that a return doubles nothing."""
-    if system not in await here.pages.connections.of(here.shop.id) or system not in SYSTEMS:
-        raise NotFound
-    await disconnect_shop(here.pages.act(), here.shop, system)
+    """Forget the connection; the links stay, so that a return doubles nothing. The second click finds none."""
+    if await _connected(here, system) is not None:
+        with suppress(Conflict):
+            await disconnect_shop(here.pages.act(), here.shop, system)
     return here.go("connections", f"disconnected_{system}")
 
 
-def _words(here: Here, error: UpbridgeError) -> str:
+async def _connected(here: Here, system: str) -> ConnectionRow | None:
+    """The connection to *system*; None if there is none (any more): the page may have been open for a while."""
+    if system not in SYSTEMS:
+        raise NotFound
+    return (await here.pages.connections.of(here.shop.id)).get(system)
+
+
+def _words(here: Here, system: str, error: UpbridgeError) -> str:
+    """What went wrong. Unlike a delivery, what somebody tries here is not tried again by itself."""
+    if isinstance(error, RemoteError) and not isinstance(error, LoginRefused):
+        return here.texts.get("ui.connections.no_answer", system=SYSTEMS[system])
     return here.texts.get(error.merchant)

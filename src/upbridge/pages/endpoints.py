@@ -56,7 +56,7 @@ for _page in (start, overview, connections, rules, problems, find, products, usa
     router.include_router(_page.router)
 
 
-@router.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+@router.api_route("/{rest:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 async def anything_else(rest: str) -> Response:  # noqa: ARG001
     """There is no such page."""
     raise NotFound

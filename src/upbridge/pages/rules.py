@@ -198,7 +198,8 @@ def _current(shop: Shop) -> dict[str, str]:
         value = shop.rules.get(key)
         texts[key] = as_text(value) or ""
         if value is not None and key == "uphance.orders_from":
-            texts[key] = f"{datetime.fromisoformat(value).astimezone(PRAGUE):%Y-%m-%dT%H:%M}"
+            local = datetime.fromisoformat(value).astimezone(PRAGUE).replace(tzinfo=None)
+            texts[key] = local.isoformat(timespec="minutes")
         if key not in shop.rules.chosen and (rule.default in (None, {}) or key == "stock.write"):
             texts[key] = ""
     return texts

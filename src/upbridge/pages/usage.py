@@ -6,6 +6,7 @@ from upbridge.budget.windows import Purpose
 from upbridge.pages.charts import columns, share
 from upbridge.pages.door import PageRoute, Session
 from upbridge.pages.views.usage import usage_of
+from upbridge.shops.shop import ShopState
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -15,11 +16,12 @@ async def usage(here: Session) -> Response:
     """What the shop's API still allows and who used it."""
     pages, now = here.pages, here.pages.clock()
     outlook = await pages.ledger.outlook(here.shop.id)
+    moving = here.shop.state is ShopState.ACTIVE
     view = await usage_of(
         pages.engine,
         here.shop.id,
         outlook,
-        import_ends_at=await pages.views.import_ends_at(here.shop.id),
+        import_ends_at=await pages.views.import_ends_at(here.shop.id) if moving else None,
         now=now,
     )
     stacked = [

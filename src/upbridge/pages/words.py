@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upbridge.pages.views.start import SYSTEMS, Import, OpenProblem, StartView
+from upbridge.shops.shop import ShopState
 from upbridge.texts import Texts
 
 _SOON = timedelta(minutes=1)
@@ -47,6 +48,8 @@ def import_words(one: Import, texts: Texts) -> str:
 
 def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     """How long the first import will take, as far as the call budget tells."""
+    if view.shop.state is not ShopState.ACTIVE:
+        return ""  # nothing moves, and the page says so above
     if any(one.paused for one in view.imports):
         return texts.get("ui.import.rests")
     moving = [one for one in view.imports if one.moving]

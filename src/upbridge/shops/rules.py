@@ -19,6 +19,7 @@ _FALSE = {"false", "0", "no", "off"}
 _ORIGINS = ("frontend", "admin", "api", "cash-register")
 _TARIFFS = ("bronze", "silver", "gold", "platinum", "exclusive")
 _MAX_PACKAGES = 60
+_LONGEST_ID = 18
 
 
 class _Wrong(ValueError):
@@ -64,11 +65,12 @@ def _text(text: str) -> str:
 def _moment(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=PRAGUE)
+        moment.astimezone(PRAGUE)  # as the page shows it: the first and the last day of all years may have none
+        return moment.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
         raise _Wrong("a date or moment such as 2026-11-01 or 2026-11-01T08:00:00+01:00") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=PRAGUE)
-    return moment.astimezone(UTC).isoformat()
 
 
 def _many(one: Callable[[str], T]) -> Callable[[str], list[T]]:
@@ -79,8 +81,8 @@ def _many(one: Callable[[str], T]) -> Callable[[str], list[T]]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether *text* is an id: digits as one types them (`²` is a digit for Python, and no number)."""
-    return text.isascii() and text.isdigit()
+    """Whether *text* is an id: some digits as one types them (`²` is a digit for Python, and no number)."""
+    return text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
 
 
 def _channels(text: str) -> dict[str, int]:

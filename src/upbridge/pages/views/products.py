@@ -47,7 +47,7 @@ class ProductsView:
 
 
 async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: int) -> ProductsView:
-    """The report: the counts and one page of the variants that are matched like *shown*."""
+    """The report: the counts and a page of the variants matched like *shown* (the last for any beyond)."""
     async with engine.connect() as connection:
         known = await connection.scalar(
             text("SELECT EXISTS (SELECT FROM skus WHERE shop_id = :id)"), {"id": shop_id}
@@ -56,6 +56,7 @@ async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: 
             text("SELECT match, count(*) AS number FROM items WHERE shop_id = :id GROUP BY match"), {"id": shop_id}
         )
         counted = {row.match: int(row.number) for row in counts}
+        page = max(min(page, -(-counted.get(shown, 0) // PAGE)), 1)
         rows = await connection.execute(
             text(
                 """
