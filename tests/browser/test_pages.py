@@ -181,6 +181,47 @@ def test_every_page_is_used_by_keyboard_alone(theatre: Stage, browser: BrowserCo
     page.get_by_role("table").wait_for()
 
 
+_HIDDEN = """() => { const bar = document.querySelector('.bar').getBoundingClientRect(),
+  one = document.activeElement, at = one.getBoundingClientRect();
+  return !one.closest('.bar') && one.closest('form') !== null && at.top >= bar.top && at.bottom <= bar.bottom }"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(WIDE, 740), (NARROW, 740), (WIDE // 2, 400)])
+def test_the_bar_of_the_rules_hides_nothing_that_has_the_focus(
+    theatre: Stage, browser: BrowserContext, full: str, width: int, height: int
+) -> None:
+    page, home = _home(browser, theatre, full)
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{home}rules")
+    hidden = []
+
+    for _ in page.evaluate(_REACHABLE):
+        page.keyboard.press("Tab")
+        if page.evaluate(_HIDDEN):
+            hidden.append(page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
+
+    assert not hidden
+
+
+_COLORS = """() => { const color = (one, name) => getComputedStyle(one)[name], ink = color(document.body, 'color'),
+  all = (choice) => [...document.querySelectorAll(choice)];
+  return { text: all('svg text').every(one => color(one, 'fill') === ink),
+    key: new Set(all('.key span').map(one => color(one, 'backgroundColor'))).size === all('.key span').length,
+    here: new Set(all('nav a').map(one => color(one, 'borderBottomColor'))).size === 2 } }"""
+
+
+def test_colors_that_the_visitor_forces_leave_charts_and_the_place_readable(
+    theatre: Stage, browser: BrowserContext, full: str
+) -> None:
+    page, home = _home(browser, theatre, full)
+    page.emulate_media(forced_colors="active", color_scheme="dark")
+
+    page.goto(f"{home}usage")
+
+    assert page.locator(".key span").count() > 1
+    assert page.evaluate(_COLORS) == {"text": True, "key": True, "here": True}
+
+
 def test_all_but_live_progress_works_without_scripts(theatre: Stage, full: str, tmp_path: Path) -> None:
     with chromium(tmp_path / "profile", scripts=False) as browser:
         page = browser.new_page()

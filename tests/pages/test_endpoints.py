@@ -264,6 +264,7 @@ class TestTheStartPage:
         page = (await browser.get(await enter(shop_id))).text
 
         assert EN.get("ui.problems.count", count=23) in page
+        assert f'id="waiting-parked">{EN.get("ui.waiting.parked", count=23)}<' in page
         assert "words for the operator 22 &lt;script&gt;" in page
         assert page.count("words for the operator") == SHOWN_PROBLEMS
         assert page.index("2026-022") < page.index("2026-021")

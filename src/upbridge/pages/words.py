@@ -74,8 +74,8 @@ def backlog_words(view: StartView, texts: Texts) -> Mapping[str, str]:
     }
     if backlog.changes:
         words["waiting-changes"] = texts.get("ui.waiting.changes", count=backlog.changes)
-    if backlog.parked:
-        words["waiting-parked"] = texts.get("ui.waiting.parked", count=backlog.parked)
+    if for_you := max(backlog.parked, view.problem_count):
+        words["waiting-parked"] = texts.get("ui.waiting.parked", count=for_you)
     for target in SYSTEMS:
         if backlog.documents[target]:
             words[f"waiting-{target}"] = texts.get("ui.waiting.documents", count=backlog.documents[target])
