@@ -69,6 +69,18 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     delivered.locator("summary").click()
     assert MASK in delivered.locator("pre").inner_text()
 
+    # Whom it is about is asked of the shop, shown once, and gone with the next look.
+    assert "@" not in frame.locator("main").inner_text()
+    frame.get_by_role("button", name=EN.get("ui.person.show")).click()
+    customer = frame.locator("section.person")
+    customer.get_by_role("rowheader", name=EN.get("ui.person.email")).wait_for()
+    assert "@" in customer.get_by_role("table").inner_text()
+    customer.get_by_text(EN.get("ui.person.same", system="Uphance")).click()
+    assert f'"order_number": "{number}"' in customer.locator("pre:visible").inner_text()
+    customer.get_by_role("link", name=EN.get("ui.person.hide")).click()
+    frame.get_by_role("button", name=EN.get("ui.person.show")).wait_for()
+    assert "@" not in frame.locator("main").inner_text()
+
     frame.get_by_role("button", name="Slovenčina").click()
     frame.get_by_role("heading", level=1, name=Texts("sk").get("ui.find.heading")).wait_for()
     frame.get_by_role("button", name="English").click()

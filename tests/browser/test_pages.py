@@ -103,6 +103,19 @@ def test_every_page_passes_axe_and_fits_a_phone(theatre: Stage, browser: Browser
     assert not complaints
 
 
+def test_whom_an_order_is_about_passes_axe_too(theatre: Stage, browser: BrowserContext, full: str) -> None:
+    page, home = _home(browser, theatre, full)
+    number = theatre.control("POST", f"/shops/{full}/orders")["order_number"]
+    ask = page.get_by_role("button", name=EN.get("ui.person.show"))
+    until(lambda: page.goto(f"{home}find?q={number}") is not None and ask.count() > 0, page)
+
+    ask.click()
+    page.locator("section.person table").wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+
+    assert not list(_complaints(page, "whom"))
+
+
 def test_what_went_wrong_passes_axe_too(theatre: Stage, browser: BrowserContext, full: str) -> None:
     page, home = _home(browser, theatre, full)
     complaints: list[str] = []

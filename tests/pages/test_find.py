@@ -4,16 +4,18 @@ import html
 import json
 import zlib
 from datetime import timedelta
+from typing import Any
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
-from tests.pages.conftest import Enter
+from tests.pages.conftest import Enter, Remote, Watch
 from tests.pages.test_endpoints import EN, document, put
 from tests.pages.test_overview import link
 from tests.pages.test_problems import problem
 from tests.pages.test_products import item
+from tests.systems.upgates.making import listed, raw_order
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.sync.journal import MASK, masked
@@ -126,3 +128,81 @@ async def test_what_was_sent_is_told_once_after_its_delivery_and_after_its_shipm
     assert [page.index(words) for words in told] == sorted(page.index(words) for words in told)
     assert page.count(EN.get("ui.find.body_sent")) == 2
     assert EN.get("ui.moment.delivered", system="Upgates", detail="O-1") not in page
+
+
+def shop_has(remote: Remote, *orders: dict[str, Any]) -> None:
+    """What the shop's API answers to every question about orders."""
+    remote.answers["/api/v2/orders"] = httpx.Response(200, json=listed("orders", list(orders)))
+
+
+async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    remote: Remote,
+    watch: Watch,
+) -> None:
+    shop_id = await make_shop(facts={"company": "Dílna"})
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O/1 ž", "made_at": NOON, "read_at": NOON})
+    postal = {"postal_yn": True, "firstname_postal": "Eva", "street_postal": "Dlouhá 5", "city_postal": "Brno"}
+    customer = {**raw_order()["customer"], **postal, "phone": "+420777123456"}
+    shop_has(remote, raw_order(order_number="O/1 ž", customer=customer))
+    home = await enter(shop_id)
+
+    hidden = (await browser.get(f"{home}find", params={"q": "O/1 ž"})).text
+    asked_before = len(remote.asked)
+    shown = await browser.post(f"{home}find", data={"key": "O/1 ž"})
+    again = (await browser.get(f"{home}find", params={"q": "O/1 ž"})).text
+
+    names = ("jana@example.cz", "+420777123456", "Jana Nová", "Eva, Dlouhá 5, Brno")
+    assert EN.get("ui.person.show") in html.unescape(hidden)
+    assert asked_before == 0
+    assert not [name for name in names if name in hidden or name in again]
+    page = html.unescape(shown.text)
+    assert [name for name in names if name not in page] == []
+    assert EN.get("ui.person.read", at=watch.now) in page
+    assert shown.headers["cache-control"] == "no-store"
+    assert "jana" not in str(shown.url)
+    assert remote.asked == ["GET /api/v2/orders"]
+
+
+async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    remote: Remote,
+    watch: Watch,
+) -> None:
+    shop_id = await make_shop(facts={"company": "Dílna"})
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    home = await enter(shop_id)
+
+    async def says(why: str, **params: object) -> bool:
+        page = await browser.post(f"{home}find", data={"key": "O-1"})
+        assert page.status_code == 200
+        return EN.get(f"ui.person.why_{why}", **params) in html.unescape(page.text)
+
+    shop_has(remote)
+    assert await says("gone")
+    shop_has(remote, raw_order(order_number="O-1", currency_id=None, creation_time="tomorrow"))
+    assert await says("unreadable")
+    remote.answers["/api/v2/orders"] = httpx.Response(500)
+    assert await says("unreachable")
+    remote.answers["/api/v2/orders"] = httpx.Response(429, json={}, headers={"Retry-After": "600"})
+    assert await says("later", at=watch.now + timedelta(minutes=10))
+    watch.wait(minutes=11)
+    remote.answers["/api/v2/orders"] = httpx.Response(401, json={})
+    assert await says("stopped")
+
+
+async def test_of_an_order_that_is_unknown_here_the_shop_is_not_asked(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
+) -> None:
+    home = await enter(await make_shop())
+
+    page = await browser.post(f"{home}find", data={"key": "O-1"})
+
+    assert EN.get("ui.find.nothing", wanted="O-1") in page.text
+    assert remote.asked == []

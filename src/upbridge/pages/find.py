@@ -1,10 +1,21 @@
-"""Find: where is my order, what happened to this product."""
+"""Find: where is my order, what happened to this product; and whom an order is about, for who asks.
+
+Personal data is hidden as long as nobody asks. Who does gets it from the shop, as the answer to a form: it stands
+in no address, and to see it again is to ask again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter, Response
 
-from upbridge.pages.door import PageRoute, Session
+from upbridge.errors import Conflict, NotFound, RemoteError, Throttled, Unreachable
+from upbridge.pages.door import Here, PageRoute, Posted, Session, one
 from upbridge.pages.views.find import MOST, Hit, search, timeline
 from upbridge.pages.words import cause_words, problem_words
+from upbridge.sync.disclosure import Disclosed, disclose
+from upbridge.systems.trade import Address, Shopper
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -12,10 +23,20 @@ _LONGEST = 100
 _KINDS = ("order", "product")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking whom an order is about: *order*, or *why* not (a text's last part) and *until* when."""
+
+    at: datetime
+    order: Disclosed | None = None
+    why: str | None = None
+    until: datetime | None = None
+
+
 @router.get("/find")
 async def find(here: Session) -> Response:
     """What a number, a code or a name finds; one hit is shown at once with its timeline."""
-    wanted = here.query.get("q", "").replace("\x00", "").strip()[:_LONGEST]
+    wanted = _typed(here.query.get("q", ""))
     kind, key = here.query.get("kind", ""), here.query.get("key", "").replace("\x00", "")[:_LONGEST]
     hits = await search(here.pages.engine, here.shop.id, wanted) if wanted else ()
     exact = [hit for hit in hits if wanted in {hit.key, hit.code}]
@@ -24,6 +45,63 @@ async def find(here: Session) -> Response:
         chosen = next((hit for hit in hits if (hit.kind, hit.key) == (kind, key)), None)
     elif len(hits) == 1 or len(exact) == 1:
         chosen = (exact or list(hits))[0]
+    return await _page(here, wanted, hits, chosen)
+
+
+@router.post("/find")
+async def whom(here: Session, form: Posted) -> Response:
+    """The same order with whom it is about, read from the shop now, or why that cannot be had."""
+    number = _typed(one(form, "key"))
+    hits = await search(here.pages.engine, here.shop.id, number)
+    chosen = next((hit for hit in hits if (hit.kind, hit.key) == ("order", number)), None)
+    return await _page(here, number, hits, chosen, None if chosen is None else await _ask(here, number))
+
+
+async def _ask(here: Here, number: str) -> Asked:
+    now = here.pages.clock()
+    try:
+        return Asked(now, order=await disclose(here.pages.act(), here.shop, number))
+    except Throttled as error:
+        return Asked(now, why="later", until=error.until)
+    except (Conflict, NotFound, RemoteError) as error:
+        whys = {Conflict: "stopped", NotFound: "gone", Unreachable: "unreachable"}
+        return Asked(now, why=whys.get(type(error), "unreadable"))
+
+
+def _person(shopper: Shopper | None) -> list[tuple[str, str]]:
+    """What the order says of its customer: the last part of a text's key, and the value; no empty ones."""
+    if shopper is None:
+        return []
+    said = {
+        "name": _joined(" ", shopper.billing.first_name, shopper.billing.last_name),
+        "company": shopper.company,
+        "company_number": shopper.company_number,
+        "vat_number": shopper.vat_number,
+        "email": shopper.email,
+        "phone": shopper.phone,
+        "billing": _address(shopper.billing),
+        "shipping": _address(shopper.shipping) if shopper.shipping else None,
+        "note": shopper.note,
+    }
+    return [(name, value) for name, value in said.items() if value]
+
+
+def _address(one: Address) -> str:
+    name, place = _joined(" ", one.first_name, one.last_name), _joined(" ", one.postcode, one.city)
+    return _joined(", ", one.company, name, one.street, place, one.state, one.country)
+
+
+def _joined(between: str, *parts: str | None) -> str:
+    return between.join(part for part in parts if part)
+
+
+def _typed(text: str) -> str:
+    return text.replace("\x00", "").strip()[:_LONGEST]
+
+
+async def _page(
+    here: Here, wanted: str, hits: Sequence[Hit], chosen: Hit | None, asked: Asked | None = None
+) -> Response:
     sealer = here.pages.act().sealer
     return here.page(
         "find",
@@ -33,6 +111,8 @@ async def find(here: Session) -> Response:
         line=None
         if chosen is None
         else await timeline(here.pages.engine, here.shop.id, chosen, open_body=sealer.open),
+        asked=asked,
+        person=_person(asked.order.order.shopper) if asked and asked.order else (),
         problem=lambda one: problem_words(one, here.texts),
         cause=lambda key: cause_words(key, here.texts),
     )

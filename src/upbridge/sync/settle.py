@@ -151,7 +151,7 @@ def _plan(
     said: set[tuple[str, str]] = set()
     puzzling: set[str] = set()
     for entity in read.entities:
-        wants = _wants(target, front, entity)
+        wants = drafts_of(target, front, entity)
         if wants is None:
             plan.problems.append(_failed(target, read.kind, entity))
             puzzling.add(entity.key)
@@ -173,7 +173,7 @@ def _plan(
     return plan
 
 
-def _wants(target: Target, front: Shopfront, entity: Entity) -> list[Draft | Unmappable] | None:
+def drafts_of(target: Target, front: Shopfront, entity: Entity) -> list[Draft | Unmappable] | None:
     """All that *target* should hold for *entity*, or None where its mapping broke down."""
     try:
         return list(target.wants(entity, front))
