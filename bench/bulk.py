@@ -169,7 +169,7 @@ async def _shop(stage: Stage, api_url: str) -> ShopId:
             Kind.FACTS,
             ["facts"],
             origin=Origin.LIFECYCLE,
-            due_at=utc_now() - timedelta(seconds=1),
+            now=utc_now() - timedelta(seconds=1),
         )
     return ShopId(number)
 

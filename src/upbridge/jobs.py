@@ -194,9 +194,8 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
 
 
 async def _clean(service: Service) -> None:
-    now = service.clock()
-    await prune(service.engine, now=now)
-    await retire(service.engine, before=now - timedelta(hours=1))
+    await prune(service.engine, now=service.clock())
+    await retire(service.engine, silent=timedelta(hours=1))
 
 
 async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]]) -> None:

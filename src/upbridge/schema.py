@@ -1,6 +1,8 @@
 """The whole data model on one page. Rooms own their queries; this page owns the tables.
 
 Each table says what prunes it. Times are `timestamptz`, secrets are sealed `bytea`, ids of shops are UUIDs.
+Moments come from the clock of whoever writes the row (`tests/project/test_times.py` holds that): the defaults
+are for rows that a person writes by hand.
 The job library's own tables come from its schema (migrations/versions), not from here.
 """
 

@@ -123,7 +123,7 @@ class Stage:
                     Kind.ORDER if event == "Orders" else Kind.PRODUCT,
                     [key for _, key in letters],
                     origin=Origin.WEBHOOK,
-                    due_at=self.hours(),
+                    now=self.hours(),
                 )
         del self.letters.waiting[: len(said)]
 

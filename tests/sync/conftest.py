@@ -73,7 +73,7 @@ class Engine:
     async def hint(self, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK, **more: Any) -> None:
         """Say that something may have changed."""
         source = more.pop("source", "upgates")
-        values = {"due_at": self.watch(), **more}
+        values = {"now": self.watch(), **more}
         async with self.db.begin() as connection:
             await changes.hint(connection, self.shop_id, source, kind, keys, origin=origin, **values)
 

@@ -174,7 +174,7 @@ async def test_a_hint_that_commits_while_the_work_is_settled_survives_it(machine
             Kind.PRODUCT,
             ["1"],
             origin=Origin.WEBHOOK,
-            due_at=machine.watch(),
+            now=machine.watch(),
         )
         settling = asyncio.create_task(done(machine, *batch))
         await blocked_by_somebody(machine)

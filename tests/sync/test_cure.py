@@ -43,7 +43,7 @@ async def test_what_was_parked_is_sent_again(machine: Engine) -> None:
 
 async def test_what_could_not_be_mapped_is_read_again(machine: Engine, problem: Problem) -> None:
     async with machine.db.begin() as connection:
-        await raise_problems(connection, machine.shop_id, [problem(parent="12")])
+        await raise_problems(connection, machine.shop_id, [problem(parent="12")], now=machine.watch())
     [found] = await machine.problems()
 
     assert "12 will be read again" in await retry(machine.service, found.id)
@@ -54,7 +54,7 @@ async def test_what_could_not_be_mapped_is_read_again(machine: Engine, problem: 
 async def test_what_cannot_be_tried_again_says_so(machine: Engine, problem: Problem) -> None:
     new = problem(stage=Stage.PUSH, kind="connection", key="connection.refused", entity="upp", parent="upp")
     async with machine.db.begin() as connection:
-        await raise_problems(connection, machine.shop_id, [new])
+        await raise_problems(connection, machine.shop_id, [new], now=machine.watch())
     [found] = await machine.problems()
 
     assert "cure the cause" in await retry(machine.service, found.id)
@@ -93,7 +93,7 @@ async def test_a_remark_is_closed_by_hand_and_by_nothing_else(machine: Engine, p
     await machine.settle(make_product(make_variant(1)))
     await machine.push()
     async with machine.db.begin() as connection:
-        await raise_problems(connection, machine.shop_id, [problem(stage=Stage.REMARK)])
+        await raise_problems(connection, machine.shop_id, [problem(stage=Stage.REMARK)], now=machine.watch())
     [found] = await machine.problems()
 
     assert "nothing can be tried again" in await retry(machine.service, found.id)

@@ -449,7 +449,7 @@ async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
     with pytest.raises(DBAPIError):  # noqa: PT012
         async with lanes.exclusive(machine.db, lane) as guard:
             assert guard is not None
-            links = StoredLinks(guard, machine.shop_id, "upp")
+            links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
             await links.save(Link("order", "A-1", state="sending"))
             await machine.run(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
@@ -465,7 +465,7 @@ async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
 async def test_links_are_committed_as_soon_as_they_are_saved(machine: Engine) -> None:
     async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")) as guard:
         assert guard is not None
-        links = StoredLinks(guard, machine.shop_id, "upp")
+        links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
         await links.save(Link("order", "A-1", remote_id="41", state="sending", note={"b": 2}))
         await links.save(Link("order", "A-2", high_water=99))
         await links.save(Link("customer", "c", remote_id="500"))

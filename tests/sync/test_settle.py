@@ -391,7 +391,7 @@ async def test_a_dismissed_problem_does_not_come_back_for_the_same_cause(machine
     machine.target.mapping = no_price
     await machine.settle(coat())
     [problem] = await machine.problems()
-    await machine.service.problems.dismiss(problem.id)
+    await machine.service.problems.dismiss(problem.id, now=machine.watch())
 
     await machine.settle(coat())
 
@@ -402,7 +402,7 @@ async def test_a_dismissed_problem_comes_back_if_it_was_cured_meanwhile(machine:
     machine.target.mapping = no_price
     await machine.settle(coat())
     [problem] = await machine.problems()
-    await machine.service.problems.dismiss(problem.id)
+    await machine.service.problems.dismiss(problem.id, now=machine.watch())
     machine.target.mapping = mirror
     await machine.settle(coat())
 
@@ -498,7 +498,7 @@ async def save(machine: Engine, **values: Any) -> None:
     order = make_order()
     link = Link(**{"kind": "order", "key": order.key, "parent": order.key, "remote_id": "99", **values})
     async with machine.db.begin() as connection:
-        await outbox.save_link(connection, machine.shop_id, "upp", link)
+        await outbox.save_link(connection, machine.shop_id, "upp", link, now=machine.watch())
 
 
 async def test_what_is_there_already_is_taken_for_delivered(machine: Engine) -> None:
@@ -622,7 +622,9 @@ async def deliver(machine: Engine, documents: Sequence[Document]) -> None:
     """Settle documents that were taken, as the target would."""
     machine.target.received += documents
     async with machine.db.begin() as connection:
-        await outbox.link(connection, machine.shop_id, "upp", [(one, delivered(one)) for one in documents])
+        await outbox.link(
+            connection, machine.shop_id, "upp", [(one, delivered(one)) for one in documents], now=machine.watch()
+        )
         await outbox.remove(connection, machine.shop_id, "upp", documents)
 
 

@@ -115,8 +115,7 @@ async def test_a_sum_does_not_fall_when_a_process_ends(engine: AsyncEngine) -> N
         await count(engine, number, uuid4())
         async with engine.begin() as connection:
             await connection.execute(text("UPDATE samples SET at = now() - make_interval(hours => 2)"))
-            moment = await connection.scalar(text("SELECT now() - make_interval(hours => 1)"))
-        await retire(engine, before=moment)
+        await retire(engine, silent=timedelta(hours=1))
 
     assert await value(engine, "upbridge_remote_calls_total", **ELSEWHERE) == 7
     async with engine.connect() as connection:

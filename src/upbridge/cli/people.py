@@ -77,7 +77,7 @@ def list_changes(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json
             SELECT s.key AS shop, c.source, c.kind, c.key, c.origin, c.priority, c.attempts,
               c.hinted_at AS since, c.due_at, l.reason AS blocked, l.until AS blocked_until
             FROM changes c JOIN shops s ON s.id = c.shop_id
-            LEFT JOIN lanes l ON l.shop_id = c.shop_id AND l.lane = 'pull:' || c.source AND l.until > now()
+            LEFT JOIN lanes l ON l.shop_id = c.shop_id AND l.lane = 'pull:' || c.source AND l.until > :now
               AND l.priority <= c.priority
             WHERE CAST(:shop AS uuid) IS NULL OR s.id = :shop
             ORDER BY c.priority, c.seq LIMIT :limit
@@ -106,7 +106,7 @@ def list_outbox(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json 
             SELECT s.key AS shop, d.target, d.kind, d.key, d.state, d.reason, d.attempts, d.since, d.due_at,
               l.reason AS blocked, l.until AS blocked_until
             FROM documents d JOIN shops s ON s.id = d.shop_id
-            LEFT JOIN lanes l ON l.shop_id = d.shop_id AND l.lane = 'push:' || d.target AND l.until > now()
+            LEFT JOIN lanes l ON l.shop_id = d.shop_id AND l.lane = 'push:' || d.target AND l.until > :now
             WHERE CAST(:shop AS uuid) IS NULL OR s.id = :shop
             ORDER BY d.priority, d.seq LIMIT :limit
             """,
@@ -144,5 +144,6 @@ def _state(row: Mapping[str, Any]) -> str:
 async def _select(service: Service, name: str | None, query: str) -> list[dict[str, Any]]:
     shop = await service.shops.find(name) if name else None
     async with service.engine.connect() as connection:
-        rows = await connection.execute(text(query), {"shop": shop.id if shop else None, "limit": _LIMIT})
+        values = {"shop": shop.id if shop else None, "now": service.clock(), "limit": _LIMIT}
+        rows = await connection.execute(text(query), values)
         return [dict(row) for row in rows.mappings()]

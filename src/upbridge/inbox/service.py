@@ -41,16 +41,16 @@ _STORE = f"""
     WITH listening AS (
       SELECT id FROM shops WHERE id = %(shop_id)s AND state = ANY(string_to_array(%(listening)s, E'\\x1f'))
     ), delivered AS (
-      INSERT INTO deliveries (shop_id, source, event, records, body)
-      SELECT listening.id, %(source)s, one.event, one.records, one.body
+      INSERT INTO deliveries (shop_id, source, event, records, body, received_at)
+      SELECT listening.id, %(source)s, one.event, one.records, one.body, %(now)s
       FROM listening, unnest(
         string_to_array(%(events)s, E'\\x1f'),
         CAST(string_to_array(%(records)s, E'\\x1f') AS int[]),
         CAST(%(bodies)b AS bytea[])
       ) AS one (event, records, body)
     ), hinted AS (
-      INSERT INTO changes (shop_id, source, kind, key, origin, priority, due_at)
-      SELECT listening.id, %(source)s, hint.kind, hint.key, %(origin)s, hint.priority, %(due_at)s
+      INSERT INTO changes (shop_id, source, kind, key, origin, priority, hinted_at, due_at)
+      SELECT listening.id, %(source)s, hint.kind, hint.key, %(origin)s, hint.priority, %(now)s, %(due_at)s
       FROM listening, unnest(
         string_to_array(%(kinds)s, E'\\x1f'),
         string_to_array(%(keys)s, E'\\x1f'),
@@ -154,6 +154,7 @@ class Inbox:
         # In order, so that two writers cannot deadlock.
         rows = sorted({(kind, key) for one in batch for kind, keys in one.hints.keys.items() for key in keys})
         shop_id, source = line
+        now = self._clock()
         return {
             "shop_id": shop_id,
             "listening": _SEPARATOR.join(LISTENING),
@@ -162,7 +163,8 @@ class Inbox:
             "records": _SEPARATOR.join([str(one.hints.records) for one in batch]),
             "bodies": [one.body for one in batch],
             "origin": str(Origin.WEBHOOK),
-            "due_at": self._clock() + self._coalesce,
+            "now": now,
+            "due_at": now + self._coalesce,
             "kinds": _SEPARATOR.join([kind for kind, _ in rows]),
             "keys": _SEPARATOR.join([key for _, key in rows]),
             "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for kind, _ in rows]),

@@ -253,7 +253,7 @@ class LifecycleService:
                     Kind.PROBE,
                     ["probe"],
                     origin=Origin.LIFECYCLE,
-                    due_at=now,
+                    now=now,
                 )
         if seen is not None or older:
             log.warning("uninstall_may_be_a_replay", shop_id=str(shop.id), seen_on=seen, older=older)
@@ -295,7 +295,7 @@ class LifecycleService:
                 kind,
                 [str(kind)],
                 origin=Origin.LIFECYCLE,
-                due_at=self.clock(),
+                now=self.clock(),
             )
 
 

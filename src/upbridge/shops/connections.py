@@ -114,10 +114,10 @@ class Connections:
             )
         return (await connections_of(connection, shop_id))[system], not again
 
-    async def disconnect(self, shop_id: ShopId, system: str) -> None:
+    async def disconnect(self, shop_id: ShopId, system: str, *, now: datetime) -> None:
         """Forget the connection, its secrets and what waits for it; the links stay for a return."""
         async with self._engine.begin() as connection:
-            await connection.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT})
+            await connection.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
             for table in ("documents", "lanes", "problems"):
                 column = "lane" if table == "lanes" else "target"
                 value = f"push:{system}" if table == "lanes" else system
@@ -177,10 +177,11 @@ _ACCOUNT = "account"
 
 _LEAVE = text(
     """
-    INSERT INTO links (shop_id, target, kind, key, remote_id, note)
-    SELECT shop_id, system, :kind, system, account, jsonb_build_object('prefix', prefix)
+    INSERT INTO links (shop_id, target, kind, key, remote_id, note, updated_at)
+    SELECT shop_id, system, :kind, system, account, jsonb_build_object('prefix', prefix), :now
     FROM connections WHERE shop_id = :shop_id AND system = :system
-    ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET remote_id = excluded.remote_id, note = excluded.note
+    ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
+      remote_id = excluded.remote_id, note = excluded.note, updated_at = excluded.updated_at
     """
 )
 

@@ -66,15 +66,18 @@ def _short(value: Any, limit: int = 300) -> str:
     return rendered if len(rendered) <= limit else rendered[: limit - 1] + "…"
 
 
-async def raise_problems(connection: AsyncConnection, shop_id: ShopId, problems: Sequence[NewProblem]) -> None:
+async def raise_problems(
+    connection: AsyncConnection, shop_id: ShopId, problems: Sequence[NewProblem], *, now: datetime
+) -> None:
     """Raise *problems*; one that is open already keeps its `since` and gets the newest details."""
     if not problems:
         return
     await connection.execute(
         text(
             """
-            INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, params, message)
-            VALUES (:shop_id, :stage, :key, :target, :kind, :entity, :parent, CAST(:params AS jsonb), :message)
+            INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, params, message, since)
+            VALUES (:shop_id, :stage, :key, :target, :kind, :entity, :parent, CAST(:params AS jsonb), :message,
+                    :now)
             ON CONFLICT (shop_id, target, kind, entity, key) DO UPDATE SET
               stage = excluded.stage, params = excluded.params, message = excluded.message
             """
@@ -90,6 +93,7 @@ async def raise_problems(connection: AsyncConnection, shop_id: ShopId, problems:
                 "parent": problem.parent,
                 "params": json.dumps(dict(problem.params), default=str),
                 "message": describe(problem.key, problem.params),
+                "now": now,
             }
             for problem in sorted(problems, key=lambda one: (one.target, one.kind, one.entity, one.key))
         ],
@@ -167,12 +171,12 @@ class Problems:
             raise NotFound(f"there is no open problem {number}")
         return found[0]
 
-    async def dismiss(self, number: int) -> None:
+    async def dismiss(self, number: int, *, now: datetime) -> None:
         """A person handled it by hand: it does not come back for the same cause. Raises `NotFound`."""
         async with self._engine.begin() as connection:
             result = await connection.execute(
-                text("UPDATE problems SET dismissed_at = now() WHERE id = :id AND dismissed_at IS NULL"),
-                {"id": number},
+                text("UPDATE problems SET dismissed_at = :now WHERE id = :id AND dismissed_at IS NULL"),
+                {"id": number, "now": now},
             )
         if not result.rowcount:
             raise NotFound(f"there is no open problem {number}")

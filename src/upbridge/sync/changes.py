@@ -96,10 +96,12 @@ async def hint(
     keys: Iterable[str],
     *,
     origin: Origin,
-    due_at: datetime,
+    now: datetime,
+    due_at: datetime | None = None,
     purpose: Purpose | None = None,
 ) -> None:
-    """Note that the things named *keys* may have changed at *source*, in the caller's transaction.
+    """Note that the things named *keys* may have changed at *source*, in the caller's transaction. They are due at
+    once, or at *due_at*.
 
     A row that is there keeps its `due_at` and `hinted_at` (so that steady hints cannot postpone the work, nor
     hurry what was refused and waits) and takes the more urgent of the two purposes. Keys are written in order,
@@ -117,7 +119,8 @@ async def hint(
             "keys": ordered,
             "origin": origin,
             "priority": int(PURPOSES[kind] if purpose is None else purpose),
-            "due_at": due_at,
+            "now": now,
+            "due_at": due_at or now,
         },
     )
 
@@ -132,8 +135,8 @@ KNOWN = """
 
 HINT = text(
     """
-    INSERT INTO changes (shop_id, source, kind, key, origin, priority, due_at)
-    SELECT :shop_id, :source, :kind, key, :origin, :priority, :due_at
+    INSERT INTO changes (shop_id, source, kind, key, origin, priority, hinted_at, due_at)
+    SELECT :shop_id, :source, :kind, key, :origin, :priority, :now, :due_at
     FROM unnest(CAST(:keys AS text[])) AS key
     """  # noqa: S608 - the rest is a constant
     + KNOWN

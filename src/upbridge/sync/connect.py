@@ -82,7 +82,7 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
         raise Conflict(f"{shop.key} is not connected to {system}")
     if system == "uphance":
         await revoke(service, shop, row)
-    await service.connections.disconnect(shop.id, system)
+    await service.connections.disconnect(shop.id, system, now=service.clock())
 
 
 async def leave(service: Service, shop: Shop) -> None:
@@ -161,7 +161,7 @@ async def _store(
             connection, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system]
         )
         for number, order in (orders or {}).items():
-            await _recognise(connection, shop, number, order)
+            await _recognise(connection, shop, number, order, now=now)
         if system == "uphance":
             await hint(
                 connection,
@@ -170,7 +170,7 @@ async def _store(
                 Kind.CATALOGUE,
                 ["catalogue"],
                 origin=Origin.LIFECYCLE,
-                due_at=now,
+                now=now,
             )
         if fresh:
             # To match products a catalogue that was read for another target will do; to make them it will not.
@@ -188,7 +188,9 @@ async def _store(
     return row
 
 
-async def _recognise(connection: AsyncConnection, shop: Shop, number: str, order: RemoteOrder) -> None:
+async def _recognise(
+    connection: AsyncConnection, shop: Shop, number: str, order: RemoteOrder, *, now: datetime
+) -> None:
     """An order that is there already with our reference (a return, a restored database) is not sent again.
 
     Its link has no hash, because what was sent is not known any more; the next reading of the order takes the
@@ -197,8 +199,9 @@ async def _recognise(connection: AsyncConnection, shop: Shop, number: str, order
     await connection.execute(
         text(
             """
-            INSERT INTO links (shop_id, target, kind, key, parent, remote_id, state, note)
-            VALUES (:shop_id, 'uphance', 'order', :number, :number, :remote_id, 'delivered', CAST(:note AS jsonb))
+            INSERT INTO links (shop_id, target, kind, key, parent, remote_id, state, note, updated_at)
+            VALUES (:shop_id, 'uphance', 'order', :number, :number, :remote_id, 'delivered',
+                    CAST(:note AS jsonb), :now)
             ON CONFLICT (shop_id, target, kind, key) DO NOTHING
             """
         ),
@@ -207,6 +210,7 @@ async def _recognise(connection: AsyncConnection, shop: Shop, number: str, order
             "number": number,
             "remote_id": str(order.id),
             "note": json.dumps({"order_number": order.order_number, "status": order.status}),
+            "now": now,
         },
     )
 

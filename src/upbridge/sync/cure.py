@@ -47,7 +47,7 @@ async def _read_again(service: Service, problem: Problem) -> str:
             kind,
             [problem.parent],
             origin=Origin.SETTINGS,
-            due_at=service.clock(),
+            now=service.clock(),
         )
     return f"{problem.kind} {problem.parent} will be read again"
 
@@ -57,15 +57,15 @@ async def dismiss(service: Service, number: int) -> str:
 
     Raises `NotFound`.
     """
-    problem = await service.problems.get(number)
+    problem, now = await service.problems.get(number), service.clock()
     if problem.key == GUARD:
         async with service.engine.begin() as connection:
-            dropped = await stock.drop(connection, problem.shop_id)
+            dropped = await stock.drop(connection, problem.shop_id, now=now)
         return f"problem {number} is closed; {dropped} numbers are not written until they change again"
-    await service.problems.dismiss(number)
+    await service.problems.dismiss(number, now=now)
     if problem.stage is Stage.PUSH:
         async with service.engine.begin() as connection:
             await outbox.settle_by_hand(
-                connection, problem.shop_id, problem.target, [(problem.kind, problem.entity)]
+                connection, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=now
             )
     return f"problem {number} is closed"

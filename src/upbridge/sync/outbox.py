@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.budget.windows import Purpose
+from upbridge.kit.clock import Clock
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.sync.returns.numbers import GUARD
@@ -236,7 +237,12 @@ async def take(
 
 
 async def link(
-    connection: AsyncConnection, shop_id: ShopId, target: str, delivered: Sequence[tuple[Document, Delivered]]
+    connection: AsyncConnection,
+    shop_id: ShopId,
+    target: str,
+    delivered: Sequence[tuple[Document, Delivered]],
+    *,
+    now: datetime,
 ) -> None:
     """Remember what they have now."""
     ordered = sorted(delivered, key=lambda pair: (pair[0].kind, pair[0].key))
@@ -247,19 +253,20 @@ async def link(
             """
             INSERT INTO links (shop_id, target, kind, key, parent, hash, remote_id, sent, note, updated_at)
             SELECT :shop_id, :target, t.kind, t.key, t.parent, t.hash, t.remote_id, t.sent,
-                   CAST(t.note AS jsonb), now()
+                   CAST(t.note AS jsonb), :now
             FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:parents AS text[]),
                         CAST(:hashes AS bytea[]), CAST(:remote_ids AS text[]), CAST(:sents AS bytea[]),
                         CAST(:notes AS text[])) AS t (kind, key, parent, hash, remote_id, sent, note)
             ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
               parent = excluded.parent, hash = excluded.hash, sent = excluded.sent, note = excluded.note,
               remote_id = COALESCE(excluded.remote_id, links.remote_id), state = 'delivered', high_water = NULL,
-              updated_at = now()
+              updated_at = excluded.updated_at
             """
         ),
         {
             "shop_id": shop_id,
             "target": target,
+            "now": now,
             "kinds": [document.kind for document, _ in ordered],
             "keys": [document.key for document, _ in ordered],
             "parents": [document.parent for document, _ in ordered],
@@ -338,11 +345,13 @@ async def release(
     return int(result.rowcount)
 
 
-async def add_note(connection: AsyncConnection, shop_id: ShopId, target: str, news: Link) -> None:
+async def add_note(
+    connection: AsyncConnection, shop_id: ShopId, target: str, news: Link, *, now: datetime
+) -> None:
     """Add the note of *news* to that of the link with its kind and key; what was said of a name is replaced."""
     await connection.execute(
         text(
-            "UPDATE links SET note = note || CAST(:news AS jsonb), updated_at = now()"
+            "UPDATE links SET note = note || CAST(:news AS jsonb), updated_at = :now"
             " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
         ),
         {
@@ -351,12 +360,18 @@ async def add_note(connection: AsyncConnection, shop_id: ShopId, target: str, ne
             "kind": news.kind,
             "key": news.key,
             "news": json.dumps(dict(news.note)),
+            "now": now,
         },
     )
 
 
 async def settle_by_hand(
-    connection: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
+    connection: AsyncConnection,
+    shop_id: ShopId,
+    target: str,
+    documents: Iterable[tuple[str, str]],
+    *,
+    now: datetime,
 ) -> None:
     """Take parked documents, by kind and key, for delivered: a person has dealt with them, or does not want them.
 
@@ -372,10 +387,10 @@ async def settle_by_hand(
               WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
                 AND d.state = 'parked' RETURNING d.*
             )
-            INSERT INTO links (shop_id, target, kind, key, parent, hash, state)
-            SELECT shop_id, target, kind, key, parent, hash, 'by_hand' FROM gone
+            INSERT INTO links (shop_id, target, kind, key, parent, hash, state, updated_at)
+            SELECT shop_id, target, kind, key, parent, hash, 'by_hand', :now FROM gone
             ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
-              hash = excluded.hash, updated_at = now(),
+              hash = excluded.hash, updated_at = excluded.updated_at,
               state = CASE WHEN links.state = 'delivered' AND links.remote_id IS NULL THEN 'by_hand'
                            ELSE links.state END
             """
@@ -383,6 +398,7 @@ async def settle_by_hand(
         {
             "shop_id": shop_id,
             "target": target,
+            "now": now,
             "kinds": [kind for kind, _ in pairs],
             "keys": [key for _, key in pairs],
         },
@@ -403,8 +419,9 @@ async def give_back(connection: AsyncConnection, shop_id: ShopId, target: str) -
 class StoredLinks:
     """The links of one shop and target (`delivery.Links`), through the session that holds the lane."""
 
-    def __init__(self, guard: AsyncConnection, shop_id: ShopId, target: str) -> None:
+    def __init__(self, guard: AsyncConnection, shop_id: ShopId, target: str, clock: Clock) -> None:
         self._guard = guard
+        self._clock = clock
         self._where = {"shop_id": shop_id, "target": target}
 
     async def get(self, kind: str, key: str) -> Link | None:
@@ -421,7 +438,8 @@ class StoredLinks:
 
     async def save(self, link: Link) -> None:
         """Insert or replace the link; committed when this returns."""
-        await save_link(self._guard, self._where["shop_id"], self._where["target"], link)
+        where = self._where
+        await save_link(self._guard, where["shop_id"], where["target"], link, now=self._clock())
 
     async def high_water(self, kind: str) -> int | None:
         """The highest id over there that is known among links of *kind*."""
@@ -438,7 +456,7 @@ class StoredLinks:
         return None if value is None else int(value)
 
 
-async def save_link(connection: AsyncConnection, shop_id: Any, target: Any, link: Link) -> None:
+async def save_link(connection: AsyncConnection, shop_id: Any, target: Any, link: Link, *, now: datetime) -> None:
     """Insert or replace a link, in the caller's transaction."""
     await connection.execute(
         text(
@@ -446,11 +464,12 @@ async def save_link(connection: AsyncConnection, shop_id: Any, target: Any, link
             INSERT INTO links
               (shop_id, target, kind, key, parent, remote_id, state, hash, sent, high_water, note, updated_at)
             VALUES (:shop_id, :target, :kind, :key, :parent, :remote_id, :state, :hash, :sent, :high_water,
-                    CAST(:note AS jsonb), now())
+                    CAST(:note AS jsonb), :now)
             ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
               parent = COALESCE(excluded.parent, links.parent), remote_id = excluded.remote_id,
               state = excluded.state, hash = excluded.hash, sent = excluded.sent,
-              high_water = excluded.high_water, note = excluded.note, updated_at = now()
+              high_water = excluded.high_water, note = excluded.note,
+              updated_at = excluded.updated_at
             """
         ),
         {
@@ -465,5 +484,6 @@ async def save_link(connection: AsyncConnection, shop_id: Any, target: Any, link
             "sent": link.sent,
             "high_water": link.high_water,
             "note": json.dumps(dict(link.note)),
+            "now": now,
         },
     )

@@ -90,7 +90,7 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
                 Kind.FACTS,
                 ["facts"],
                 origin=Origin.LIFECYCLE,
-                due_at=service.clock(),
+                now=service.clock(),
             )
         return True
     results = await asyncio.gather(
@@ -136,6 +136,7 @@ async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Chang
                     )
                     for name in services
                 ],
+                now=service.clock(),
             )
     return [change for change in batch if change not in denied]
 
@@ -188,23 +189,25 @@ async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Chan
     """No usable answer to this call: these changes wait, longer each time; after a while people are told."""
     attempts = chunk[0].attempts + 1
     async with service.engine.begin() as connection:
-        until = service.clock() + lanes.pause_after(attempts)
+        now = service.clock()
+        until = now + lanes.pause_after(attempts)
         await changes.postpone(connection, shop.id, lane.system, chunk, until=until)
         if attempts >= MAX_ATTEMPTS and len(chunk) == 1:
-            await raise_problems(connection, shop.id, [_unreadable(lane, chunk[0], error)])
+            await raise_problems(connection, shop.id, [_unreadable(lane, chunk[0], error)], now=now)
 
 
 async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, error: Rejected) -> None:
     """Upgates refuses to tell about this one: try a few times, then it is a problem and no change any more."""
     log.warning("pull_refused", shop_id=str(shop.id), kind=change.kind, key=change.key, error=str(error))
     async with service.engine.begin() as connection:
+        now = service.clock()
         if change.attempts + 1 < MAX_ATTEMPTS:
-            until = service.clock() + _RETRY_PAUSE * 2**change.attempts
+            until = now + _RETRY_PAUSE * 2**change.attempts
             await changes.postpone(connection, shop.id, lane.system, [change], until=until)
             return
         await changes.done(connection, shop.id, lane.system, [change])
         await _forget(connection, service, [change])
-        await raise_problems(connection, shop.id, [_unreadable(lane, change, error)])
+        await raise_problems(connection, shop.id, [_unreadable(lane, change, error)], now=now)
 
 
 def _unreadable(lane: Lane, change: Change, error: Rejected | Unreachable) -> NewProblem:
@@ -265,6 +268,7 @@ async def refused_by_target(service: Service, shop: Shop, system: str, error: Lo
                     params={"said": str(error)},
                 )
             ],
+            now=service.clock(),
         )
 
 
@@ -280,6 +284,7 @@ async def refused_by_upgates(service: Service, shop: Shop) -> None:
             Kind.PROBE,
             ["probe"],
             origin=Origin.SCHEDULE,
+            now=now,
             due_at=now + PROBE_PAUSE,
             purpose=Purpose.LIFECYCLE,
         )

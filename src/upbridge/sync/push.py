@@ -49,7 +49,10 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
         if not documents:
             return False
         sending = receiver.target.push(
-            documents, receiver.front, receiver.vault, outbox.StoredLinks(guard, shop.id, lane.system)
+            documents,
+            receiver.front,
+            receiver.vault,
+            outbox.StoredLinks(guard, shop.id, lane.system, service.clock),
         )
         try:
             async with aclosing(sending):
@@ -107,8 +110,9 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
     """Write down what came of each document, in one transaction."""
     delivered = [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)]
     gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
+    now = service.clock()
     async with service.engine.begin() as connection:
-        await outbox.link(connection, lane.shop_id, lane.system, delivered)
+        await outbox.link(connection, lane.shop_id, lane.system, delivered, now=now)
         await outbox.remove(connection, lane.shop_id, lane.system, gone)
         await journal.write(
             connection,
@@ -118,7 +122,7 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
                 for document, outcome in delivered
                 if document.kind in journal.KINDS
             ],
-            now=service.clock(),
+            now=now,
         )
         await _close(connection, lane, gone)
         remarks = [
@@ -127,20 +131,19 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
             if isinstance(outcome, Delivered | Parked) and outcome.remark is not None
         ]
         await raise_problems(
-            connection, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks]
+            connection, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
         )
         if lane.system == "upgates":
-            await stock.wrote(connection, lane.shop_id, delivered, now=service.clock())
+            await stock.wrote(connection, lane.shop_id, delivered, now=now)
         if lane.system == "uphance":
-            await _see_what_was_made(connection, lane, delivered, now=service.clock())
+            await _see_what_was_made(connection, lane, delivered, now=now)
         for document, outcome in outcomes:
             match outcome:
                 case Parked(trouble, found):
                     if found is not None:
-                        await outbox.save_link(connection, lane.shop_id, lane.system, found)
-                    await _park(connection, lane, document, trouble, now=service.clock())
+                        await outbox.save_link(connection, lane.shop_id, lane.system, found, now=now)
+                    await _park(connection, lane, document, trouble, now=now)
                 case Again(reason, until):
-                    now = service.clock()
                     moment = until or now + lanes.pause_after(document.attempts + 1)
                     await _later(connection, lane, document, reason=reason, until=moment, now=now)
                 case Dropped(reason):
@@ -162,6 +165,7 @@ async def _see_what_was_made(
             changes.Kind.CATALOGUE,
             ["catalogue"],
             origin=changes.Origin.SCHEDULE,
+            now=now,
             due_at=now + _MADE_PAUSE,
         )
 
@@ -182,7 +186,7 @@ async def _park(
     if document.kind in journal.KINDS:
         stopped = journal.Step(document.parent, journal.What.PARKED, lane.system, trouble.key)
         await journal.write(connection, lane.shop_id, [stopped], now=now)
-    await raise_problems(connection, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)])
+    await raise_problems(connection, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)], now=now)
     await _move(connection, lane, document, state=outbox.PARKED, reason=trouble.key, due_at=None)
 
 

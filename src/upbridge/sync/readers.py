@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -109,7 +109,7 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
             Kind.PRODUCT,
             [str(row.product_id) for row in rows],
             origin=Origin.WEBHOOK,
-            due_at=service.clock(),
+            now=service.clock(),
         )
         await changes.done(connection, shop.id, SOURCE, chunk)
 
@@ -128,6 +128,7 @@ async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: R
     """Settle what was read and take the changes off the list, in one transaction."""
     feeds = await _feeds(service, shop)
     read = replace(read, heard={change.key: change.hinted_at for change in chunk})
+    now = service.clock()
     async with service.engine.begin() as connection:
         settled = await settle(
             connection,
@@ -136,15 +137,15 @@ async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: R
             read,
             feeds,
             priority=min(int(change.purpose) for change in chunk),
-            now=service.clock(),
+            now=now,
         )
         await changes.done(connection, shop.id, SOURCE, chunk)
-        await _look_again(connection, shop, read, settled, service)
+        await _look_again(connection, shop, read, settled, now=now)
     await _wake(service, shop, feeds, settled.news)
 
 
 async def _look_again(
-    connection: AsyncConnection, shop: Shop, read: Read, settled: Settled, service: Service
+    connection: AsyncConnection, shop: Shop, read: Read, settled: Settled, *, now: datetime
 ) -> None:
     await changes.hint(
         connection,
@@ -153,7 +154,8 @@ async def _look_again(
         _BY_KEY[read.kind],
         settled.again,
         origin=Origin.SCHEDULE,
-        due_at=service.clock() + _LOOK_AGAIN,
+        now=now,
+        due_at=now + _LOOK_AGAIN,
     )
 
 
@@ -204,7 +206,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         news = settled.news
         await changes.done(connection, shop.id, SOURCE, [change])
         await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
-        await _look_again(connection, shop, read, settled, service)
+        await _look_again(connection, shop, read, settled, now=now)
         await count_page(
             connection,
             run,
@@ -267,7 +269,7 @@ async def _after(connection: AsyncConnection, shop: Shop, run: Run, service: Ser
                 Kind.COUNT,
                 ["count"],
                 origin=Origin.SAFETY_NET,
-                due_at=service.clock(),
+                now=service.clock(),
             )
         case RunPurpose.SAFETY_NET, "order":
             await _ask_about_open_orders(connection, shop, service)
@@ -287,7 +289,7 @@ async def _ask_about_open_orders(connection: AsyncConnection, shop: Shop, servic
         Kind.ORDER,
         [row.order_number for row in rows],
         origin=Origin.SAFETY_NET,
-        due_at=service.clock(),
+        now=service.clock(),
         purpose=Purpose.SAFETY,
     )
 
@@ -305,7 +307,7 @@ async def _ask_about_unseen(connection: AsyncConnection, shop: Shop, run: Run, s
         Kind.PRODUCT,
         [str(row.product_id) for row in rows],
         origin=Origin.SAFETY_NET,
-        due_at=service.clock(),
+        now=service.clock(),
         purpose=Purpose.SAFETY,
     )
 

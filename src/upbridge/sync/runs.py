@@ -303,5 +303,5 @@ async def _hint_pages(
         keys,
         origin=_ORIGIN[RunPurpose(purpose)],
         purpose=_BUDGET[RunPurpose(purpose)],
-        due_at=now,
+        now=now,
     )

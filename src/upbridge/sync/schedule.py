@@ -57,7 +57,7 @@ async def _subscriptions(connection: AsyncConnection, now: datetime) -> None:
             {"before": now - every},
         )
         for row in rows.all():
-            await hint(connection, ShopId(row.id), "upgates", kind, [key], origin=Origin.SCHEDULE, due_at=now)
+            await hint(connection, ShopId(row.id), "upgates", kind, [key], origin=Origin.SCHEDULE, now=now)
 
 
 async def _probes(connection: AsyncConnection, now: datetime) -> None:
@@ -73,9 +73,7 @@ async def _probes(connection: AsyncConnection, now: datetime) -> None:
         {"refused": BY_UPGATES, "before": now - PROBE_PAUSE},
     )
     for row in rows.all():
-        await hint(
-            connection, ShopId(row.id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, due_at=now
-        )
+        await hint(connection, ShopId(row.id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
 
 
 async def _give_up_silent(connection: AsyncConnection, now: datetime) -> list[ShopId]:
@@ -108,7 +106,7 @@ async def _stock(connection: AsyncConnection, now: datetime, *, every: timedelta
             Kind.CATALOGUE,
             ["catalogue"],
             origin=Origin.SCHEDULE,
-            due_at=now,
+            now=now,
         )
 
 

@@ -92,7 +92,7 @@ async def settle(
         await journal.know(connection, shop_id, orders, read.missing, now=now)
     if read.kind == "product":
         targets = await _remember_products(connection, shop_id, read, list(targets), settled, now=now)
-    await _report_unreadable(connection, shop_id, read)
+    await _report_unreadable(connection, shop_id, read, now=now)
     for target, front in targets:
         if read.kind == "order" and target.system == "uphance":
             await pieces.remember(connection, shop_id, orders, read.missing, front)
@@ -120,7 +120,7 @@ async def settle(
             parents=parents,
             still=plan.problems,
         )
-        await raise_problems(connection, shop_id, plan.problems)
+        await raise_problems(connection, shop_id, plan.problems, now=now)
         settled.news.update(plan.changed)
         settled.again.update(plan.unsure)
     if read.kind == "order":
@@ -228,7 +228,7 @@ def _problem(target: Target, parent: str, wanted: Unmappable) -> NewProblem:
     )
 
 
-async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read: Read) -> None:
+async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read: Read, *, now: datetime) -> None:
     problems = [
         NewProblem(
             stage=Stage.READ,
@@ -249,7 +249,7 @@ async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read:
         parents=[*read.keys, *(bad.key for bad in read.broken)],
         still=problems,
     )
-    await raise_problems(connection, shop_id, problems)
+    await raise_problems(connection, shop_id, problems, now=now)
 
 
 async def _remember_products(

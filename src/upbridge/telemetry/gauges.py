@@ -7,7 +7,7 @@ writes its counters down every few seconds, and a scrape adds them up.
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
@@ -65,14 +65,18 @@ async def keep_writing(engine: AsyncEngine) -> None:
             log.warning("counts_not_written", reason=type(error).__name__)
 
 
-async def retire(engine: AsyncEngine, *, before: datetime) -> None:
-    """Add the counts of processes that have been silent since *before* to one row, so that sums never fall."""
+async def retire(engine: AsyncEngine, *, silent: timedelta) -> None:
+    """Add the counts of processes that have been *silent* for so long to one row, so that sums never fall.
+
+    By the database's own time: it wrote down when each was heard of, wherever that runs.
+    """
     async with engine.begin() as connection:
         await connection.execute(
             text(
                 """
                 WITH gone AS (
-                  DELETE FROM samples WHERE process <> :retired AND at < :before RETURNING name, labels, value
+                  DELETE FROM samples WHERE process <> :retired AND at < now() - :silent
+                  RETURNING name, labels, value
                 )
                 INSERT INTO samples (process, name, labels, value, at)
                 SELECT :retired, name, labels, sum(value), now() FROM gone GROUP BY name, labels
@@ -80,7 +84,7 @@ async def retire(engine: AsyncEngine, *, before: datetime) -> None:
                   value = samples.value + excluded.value, at = now()
                 """
             ),
-            {"retired": _RETIRED, "before": before},
+            {"retired": _RETIRED, "silent": silent},
         )
 
 

@@ -13,7 +13,6 @@ from tests.conftest import MakeShop
 from tests.sync.conftest import settings
 from tests.sync.making import Watch, Woken
 from upbridge.budget.ledger import Ledger
-from upbridge.kit.clock import utc_now
 from upbridge.kit.sealed import Sealer
 from upbridge.sandbox.changes import Changes
 from upbridge.sandbox.seed.plan import PASSWORD, Plan, open_shop
@@ -101,7 +100,6 @@ class Town:
     async def work(self) -> None:
         """Until nothing is left that could be done now."""
         for _ in range(60):
-            self.watch.now = max(self.watch.now, utc_now())  # some moments are the database's
             due = await lanes.due(self.service.engine, now=self.watch(), only=self.shop_id)
             if not due:
                 return
@@ -121,7 +119,7 @@ class Town:
 
     async def hint(self, source: str, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK) -> None:
         async with self.service.engine.begin() as connection:
-            await changes.hint(connection, self.shop_id, source, kind, keys, origin=origin, due_at=self.watch())
+            await changes.hint(connection, self.shop_id, source, kind, keys, origin=origin, now=self.watch())
 
     async def deliver_webhooks(self) -> int:
         """What the shop has announced since the last time; returns how many."""
@@ -265,7 +263,7 @@ class Town:
 @pytest.fixture
 async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> AsyncIterator[Town]:
     """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
-    watch = Watch(utc_now())
+    watch = Watch()
     world = World(signature_token="sig", addon_url=None, clock=watch)
     world.addresses = Addresses(*[API] * 5)
     origin = open_shop(world, Plan(name="demo", products=20, orders=0))

@@ -1,6 +1,7 @@
 """Shipments on their way back, through the whole machinery: change, document, link."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from upbridge.inbox.reading import read_uphance
 from upbridge.sandbox.uphance.tickets import make_ticket, ship
 from upbridge.sync.changes import Kind
 from upbridge.sync.returns.shipments import STALE
+
+SECOND = timedelta(seconds=1)
 
 
 async def goods(town: Town) -> str:
@@ -23,6 +26,22 @@ async def webhook(town: Town, event: str, ticket: int) -> None:
     for kind, keys in read_uphance(body).keys.items():
         await town.hint("uphance", kind, *keys)
     await town.work()
+
+
+async def moment_of(town: Town, kind: str) -> datetime:
+    """When the one link of *kind* was last written."""
+    [row] = await town.rows(
+        "SELECT updated_at FROM links WHERE shop_id = :shop_id AND target = 'uphance' AND kind = :kind"
+        " AND key <> 'newest'",
+        kind=kind,
+    )
+    moment: datetime = row.updated_at
+    return moment
+
+
+async def watched(town: Town) -> list[str]:
+    """The tickets that are looked at again."""
+    return [row.key for row in await town.rows("SELECT key FROM links WHERE state = 'watched'")]
 
 
 def shop_order(town: Town, number: str) -> dict[str, Any]:
@@ -324,15 +343,37 @@ async def test_an_order_that_staff_deleted_in_uphance_is_not_asked_for_again(tow
     assert town.asked("GET /sales_orders") == []
 
 
-async def test_what_never_moves_is_not_asked_for_for_ever(town: Town) -> None:
+@pytest.mark.parametrize(("waited", "asked"), [(STALE - SECOND, True), (STALE, False)])
+async def test_what_never_moves_is_not_asked_for_for_ever(town: Town, waited: timedelta, asked: bool) -> None:
     await town.order(await goods(town))
-    town.watch.move(days=STALE.days + 1)
-    await town.set(uphance__channels="cs/CZK:6900")
+    delivered = await moment_of(town, "order")
+    town.watch.now = delivered + waited
     town.asked()
 
     await town.poll()
 
-    assert town.asked("GET /sales_orders") == []
+    assert bool(town.asked("GET /sales_orders")) is asked
+
+
+async def test_a_look_that_finds_news_is_the_new_beginning_of_the_wait(town: Town) -> None:
+    number = await town.order(await goods(town))
+    town.watch.move(days=STALE.days - 1)
+    town.confirm(number)
+    await town.poll()
+
+    assert await moment_of(town, "order") == town.watch()
+
+
+async def test_a_ticket_that_is_watched_for_too_long_is_forgotten(town: Town) -> None:
+    town.ticket(await town.order(await goods(town)))
+    await town.poll()
+    assert len(await watched(town)) == 1
+    assert await moment_of(town, "pick_ticket") == town.watch()
+    town.watch.move(days=STALE.days, seconds=1)
+
+    await town.poll()
+
+    assert await watched(town) == []
 
 
 async def test_a_disconnected_uphance_has_nothing_to_say(town: Town) -> None:
@@ -340,7 +381,7 @@ async def test_a_disconnected_uphance_has_nothing_to_say(town: Town) -> None:
     await town.set(shipments__status="77", stock__write="true")
     town.ship(town.ticket(number))
     await town.poll()
-    await town.service.connections.disconnect(town.shop_id, "uphance")
+    await town.service.connections.disconnect(town.shop_id, "uphance", now=town.watch())
 
     await town.hint("uphance", Kind.PICK_TICKETS, "poll", "17")
     await town.hint("uphance", Kind.CATALOGUE, "catalogue")

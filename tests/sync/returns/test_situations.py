@@ -1,5 +1,6 @@
 """What becomes of an order that changes, at each moment of its life, through the whole machinery."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -254,3 +255,26 @@ async def test_a_missing_product_is_made_and_the_order_that_waited_for_it_goes(t
         for sku in variation["skus"]
     ]
     assert every.count(code) == 1
+
+
+async def test_every_moment_that_is_kept_is_the_clocks(town: Town) -> None:
+    """The town's clock stands at a day on which the database's does not."""
+    begun = town.watch()
+    number = await town.order(await goods(town))
+    await edit_quantity(town, number, 2)
+    town.ship(town.ticket(number))
+    await town.poll()
+    await town.hint("upgates", Kind.ORDER, number)
+
+    for table, column in (
+        ("changes", "hinted_at"),
+        ("steps", "at"),
+        ("steps", "since"),
+        ("links", "updated_at"),
+        ("documents", "since"),
+        ("problems", "since"),
+    ):
+        [kept] = await town.rows(
+            f"SELECT min({column}) AS first, max({column}) AS last FROM {table} WHERE shop_id = :shop_id"
+        )
+        assert begun - timedelta(minutes=1) <= kept.first <= kept.last <= town.watch(), f"{table}.{column}"

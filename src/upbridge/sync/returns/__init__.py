@@ -18,4 +18,4 @@ POLL = "poll"
 async def look(connection: AsyncConnection, shop_id: ShopId, *, origin: Origin, now: datetime) -> None:
     """Have shipments and stock looked at, in this order: which orders are drafts decides what is open."""
     for kind, key in ((Kind.PICK_TICKETS, POLL), (Kind.STOCK, "stock")):
-        await hint(connection, shop_id, "uphance", kind, [key], origin=origin, due_at=now)
+        await hint(connection, shop_id, "uphance", kind, [key], origin=origin, now=now)

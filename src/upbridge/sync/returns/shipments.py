@@ -86,16 +86,17 @@ class _Round:
             found = await _unfinished(connection, self.shop.id, ships=ships, since=self.service.clock() - STALE)
         waiting = {ours.id: ours for ours in found}
         self.orders = await orders_now(self.client, waiting.keys())
+        now = self.service.clock()
         async with self.service.engine.begin() as connection:
             for number, order in self.orders.items():
                 ours = waiting[number]
                 if order is None:
                     log.info("uphance_order_gone", shop_id=str(self.shop.id), number=ours.number)
-                    await _note(connection, self.shop.id, ours, {"status": "gone", "closed": True})
+                    await _note(connection, self.shop.id, ours, {"status": "gone", "closed": True}, now=now)
                 elif ships and ours.has_moved(order):
                     self.moved[ours.number] = ours
                 elif order.status != ours.note.get("status"):
-                    await _note(connection, self.shop.id, ours, {"status": order.status})
+                    await _note(connection, self.shop.id, ours, {"status": order.status}, now=now)
 
     async def poll_tickets(self) -> None:
         """Tickets that are new, and those that were seen before they were shipped."""
@@ -121,14 +122,15 @@ class _Round:
 
     async def remember(self, connection: AsyncConnection) -> None:
         """All of it has been looked at: the next round need not."""
+        now = self.service.clock()
         for number, (ours, ticket) in self.seen.items():
             if ticket is None:
                 await _forget(connection, self.shop.id, [number])
             else:
-                await _watch(connection, self.shop.id, ours, ticket)
+                await _watch(connection, self.shop.id, ours, ticket, now=now)
         if self.newest is not None:
             mark = Link(_TICKET, _NEWEST, high_water=self.newest)
-            await outbox.save_link(connection, self.shop.id, "uphance", mark)
+            await outbox.save_link(connection, self.shop.id, "uphance", mark, now=now)
 
     async def look_closer(self, ours: Ours) -> bool:
         """Read an order with all its tickets, queue what the shop should know; returns whether that is news."""
@@ -149,7 +151,7 @@ class _Round:
             through = order.shipped and all(ticket.tracking_number for ticket in tickets)
             stamp = order.updated_at.isoformat() if order.updated_at else None
             note = {"status": order.status, "updated_at": stamp, **({"closed": True} if through else {})}
-            await _note(connection, self.shop.id, ours, note)
+            await _note(connection, self.shop.id, ours, note, now=self.service.clock())
         return news
 
     async def _queue(
@@ -304,8 +306,10 @@ async def _was_written(connection: AsyncConnection, shop_id: ShopId, number: int
     )
 
 
-async def _note(connection: AsyncConnection, shop_id: ShopId, ours: Ours, news: Mapping[str, Any]) -> None:
-    await outbox.add_note(connection, shop_id, "uphance", Link("order", ours.number, note=news))
+async def _note(
+    connection: AsyncConnection, shop_id: ShopId, ours: Ours, news: Mapping[str, Any], *, now: datetime
+) -> None:
+    await outbox.add_note(connection, shop_id, "uphance", Link("order", ours.number, note=news), now=now)
 
 
 async def _newest(connection: AsyncConnection, shop_id: ShopId) -> int | None:
@@ -333,14 +337,16 @@ async def _watched(connection: AsyncConnection, shop_id: ShopId, *, since: datet
     return {int(row.key): row.stamp for row in found if not row.stale}
 
 
-async def _watch(connection: AsyncConnection, shop_id: ShopId, ours: Ours, ticket: PickTicket) -> None:
+async def _watch(
+    connection: AsyncConnection, shop_id: ShopId, ours: Ours, ticket: PickTicket, *, now: datetime
+) -> None:
     """Look at *ticket* again until it is shipped and has a number."""
     if ticket.shipped and ticket.tracking_number:
         await _forget(connection, shop_id, [ticket.id])
         return
     note = {"updated_at": _stamp(ticket)}
     link = Link(_TICKET, str(ticket.id), parent=ours.number, state="watched", note=note)
-    await outbox.save_link(connection, shop_id, "uphance", link)
+    await outbox.save_link(connection, shop_id, "uphance", link, now=now)
 
 
 async def _forget(connection: AsyncConnection, shop_id: ShopId, numbers: Collection[int]) -> None:

@@ -73,7 +73,7 @@ async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
             return
         planned = await _plan(connection, shop)
         held = await _queue(service, connection, shop, planned)
-        await _report_unmatched(connection, shop.id)
+        await _report_unmatched(connection, shop.id, now=service.clock())
         await changes.done(connection, shop.id, "uphance", chunk)
     tally = planned.tally
     log.info(
@@ -121,7 +121,7 @@ async def wrote(
         {"shop_id": shop_id, "keys": [key for key, note in stock if not note["confirmed"]]},
     )
     again = [str(row.product_id) for row in rows]
-    await changes.hint(connection, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, due_at=now)
+    await changes.hint(connection, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
 
 
 async def let_pass(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
@@ -138,7 +138,7 @@ async def let_pass(connection: AsyncConnection, shop_id: ShopId, *, now: datetim
     return int(result.rowcount)
 
 
-async def drop(connection: AsyncConnection, shop_id: ShopId) -> int:
+async def drop(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
     """A person says that they are wrong: none is written, nor proposed again until it changes."""
     rows = await connection.execute(
         text(
@@ -148,7 +148,7 @@ async def drop(connection: AsyncConnection, shop_id: ShopId) -> int:
         {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD},
     )
     held = [(KIND, row.key) for row in rows]
-    await outbox.settle_by_hand(connection, shop_id, TARGET, held)
+    await outbox.settle_by_hand(connection, shop_id, TARGET, held, now=now)
     await _close_guard(connection, shop_id)
     return len(held)
 
@@ -292,6 +292,7 @@ async def _queue(service: Service, connection: AsyncConnection, shop: Shop, plan
                     params=params,
                 )
             ],
+            now=service.clock(),
         )
     else:
         await _close_guard(connection, shop.id)
@@ -310,7 +311,7 @@ async def _close_guard(connection: AsyncConnection, shop_id: ShopId) -> None:
     await close_entity(connection, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[GUARD])
 
 
-async def _report_unmatched(connection: AsyncConnection, shop_id: ShopId) -> None:
+async def _report_unmatched(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
     """What can never be written, told once for all of it: no code, or several that could be meant."""
     rows = await connection.execute(
         text(
@@ -331,7 +332,7 @@ async def _report_unmatched(connection: AsyncConnection, shop_id: ShopId) -> Non
     )
     problems = [_unmatched(row.cause, {"number": row.number, "names": ", ".join(row.names)}) for row in rows]
     await close_cured(connection, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
-    await raise_problems(connection, shop_id, problems)
+    await raise_problems(connection, shop_id, problems, now=now)
 
 
 def _unmatched(cause: str, params: Mapping[str, Any]) -> NewProblem:
