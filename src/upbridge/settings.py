@@ -24,6 +24,7 @@ from upbridge.errors import BadSettings
 
 PREFIX = "UPBRIDGE_"
 DEFAULT_PORT = 8000
+_DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 
 #: A hundred years: whoever wants a thing never to happen may say so, and a moment can still be computed with it.
 _LONGEST_HOURS = 876_600
@@ -187,13 +188,15 @@ class Settings(BaseSettings):
         return self.database_url.get_secret_value()
 
     def public_origin(self, port: int | None = None) -> str:
-        """The origin that Upgates and browsers reach, without a slash at the end.
+        """The origin that Upgates and browsers reach, as a browser writes it: forms are compared with it.
 
         Where none is set: this machine at *port*, or at the port where the web side last listened, so that every
         process of a development machine says the same (`remember_port`).
         """
         if self.public_url is not None:
-            return self.public_url.rstrip("/")
+            parts = urlsplit(self.public_url)
+            host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])
+            return f"{parts.scheme}://{host}"
         return f"http://localhost:{port or self._remembered_port()}"
 
     def remember_port(self, port: int) -> None:

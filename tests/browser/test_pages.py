@@ -214,6 +214,8 @@ def test_the_bar_of_the_rules_hides_nothing_that_has_the_focus(
             hidden.append(page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
 
     assert not hidden
+    page.emulate_media(media="print")
+    assert page.locator(".bar").evaluate("one => getComputedStyle(one).position") == "static", "it covers the page"
 
 
 _COLORS = """() => { const color = (one, name) => getComputedStyle(one)[name], ink = color(document.body, 'color'),

@@ -91,6 +91,20 @@ def test_nothing_has_to_be_set_to_begin() -> None:
     assert settings.data_dir == Path("var")
 
 
+@pytest.mark.parametrize(
+    ("typed", "origin"),
+    [
+        ("https://Upbridge.Example.com/", "https://upbridge.example.com"),
+        ("HTTPS://upbridge.example.com:443", "https://upbridge.example.com"),
+        ("https://upbridge.example.com:8443", "https://upbridge.example.com:8443"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+    ],
+)
+def test_the_origin_is_the_one_that_browsers_name(typed: str, origin: str) -> None:
+    assert Settings(_env_file=None, public_url=typed, allow_insecure=True).public_origin() == origin
+
+
 def test_the_defaults_are_those_of_the_contract() -> None:
     settings = load_settings()
 
