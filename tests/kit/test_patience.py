@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from upbridge.kit.patience import within
+from upbridge.kit.patience import elsewhere, within
 
 
 @dataclass
@@ -61,3 +61,47 @@ async def test_who_waited_may_go_and_the_work_is_told_to_end() -> None:
 
     stubborn.let_go.set()
     await stubborn.ended.wait()
+
+
+@pytest.mark.timeout(10)
+async def test_seconds_elsewhere_do_not_count_where_only_our_own_do() -> None:
+    async def ask() -> str:
+        with elsewhere(), elsewhere():
+            await asyncio.sleep(0.3)
+        return "answered"
+
+    assert await within(0.1, ask(), own=True) == "answered"
+    with pytest.raises(TimeoutError):
+        await within(0.1, ask())
+    assert await ask() == "answered"
+
+
+@pytest.mark.timeout(10)
+async def test_our_own_seconds_before_and_after_are_added_up() -> None:
+    told = asyncio.Event()
+
+    async def ask() -> None:
+        await asyncio.sleep(0.2)
+        with elsewhere():
+            await asyncio.sleep(0.3)
+        told.set()
+        await asyncio.Event().wait()
+
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(TimeoutError):
+        await within(0.4, ask(), own=True)
+
+    assert told.is_set()
+    assert 0.7 <= asyncio.get_running_loop().time() - started < 2
+
+
+@pytest.mark.timeout(10)
+async def test_two_calls_at_once_are_elsewhere_until_both_are_back() -> None:
+    async def call(seconds: float) -> None:
+        with elsewhere():
+            await asyncio.sleep(seconds)
+
+    async def ask() -> None:
+        await asyncio.gather(call(0.05), call(0.4))
+
+    await within(0.2, ask(), own=True)

@@ -1,5 +1,6 @@
 """The pages over a real database, and a browser without cookies."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from upbridge.settings import Settings
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
 from upbridge.sync.service import Service
+from upbridge.telemetry.remote import Measured
 
 __all__ = ["database_url", "shared_url"]
 
@@ -52,14 +54,16 @@ def connections(engine: AsyncEngine, sealer: Sealer) -> Connections:
 
 @dataclass
 class Remote:
-    """The systems that forms call: each path answers what a test put there, else 401."""
+    """The systems that forms call: each path answers what a test put there, else 401; after *latency* seconds."""
 
     answers: dict[str, httpx.Response] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    latency: float = 0
 
-    def handle(self, request: httpx.Request) -> httpx.Response:
+    async def handle(self, request: httpx.Request) -> httpx.Response:
         """One call."""
         self.asked.append(f"{request.method} {request.url.path}")
+        await asyncio.sleep(self.latency)
         return self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
 
 
@@ -71,7 +75,8 @@ def remote() -> Remote:
 @pytest.fixture
 async def service(engine: AsyncEngine, sealer: Sealer, watch: Watch, remote: Remote) -> AsyncIterator[Service]:
     """What forms call, over simulated systems."""
-    async with httpx.AsyncClient(transport=httpx.MockTransport(remote.handle)) as http:
+    transport = Measured(httpx.MockTransport(remote.handle), lambda url: url.host)
+    async with httpx.AsyncClient(transport=transport) as http:
         yield Service(
             settings=Settings(_env_file=None, public_url=ORIGIN),
             engine=engine,

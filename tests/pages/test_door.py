@@ -79,7 +79,8 @@ async def test_a_page_that_is_not_ready_says_so_as_a_page(
     page = await browser.get(f"{home}connections")
 
     assert page.status_code == 503
-    assert EN.get("error.try_again") in page.text
+    assert EN.get("ui.not_now.what") in page.text
+    assert page.headers["retry-after"] == "30"
     assert page.headers["cache-control"] == "no-store"
 
 

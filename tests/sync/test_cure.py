@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
+from sqlalchemy import text
 
 from tests.sync.conftest import Engine
 from tests.sync.making import Said, accept
 from tests.systems.upp.making import make_product, make_variant
 from upbridge.errors import NotFound
+from upbridge.kit.patience import within
 from upbridge.shops.problems import NewProblem, Stage, describe, raise_problems
 from upbridge.sync.cure import dismiss, retry
 from upbridge.systems.delivery import Document, Parked, Trouble
@@ -87,6 +89,17 @@ async def test_who_dismisses_a_product_that_was_delivered_before_keeps_its_name_
 
     [link] = (await machine.links()).values()
     assert (link["remote_id"], link["state"]) == ("v-1", "delivered")
+
+
+async def test_a_problem_is_not_closed_without_what_it_parked(machine: Engine) -> None:
+    number = await parked(machine)
+    async with machine.db.begin() as other:
+        await other.execute(text("SELECT FROM problems FOR UPDATE"))
+        with pytest.raises(TimeoutError):
+            await within(0.2, dismiss(machine.service, number))
+
+    assert [one.id for one in await machine.problems()] == [number]
+    assert {one["state"] for one in (await machine.documents()).values()} == {"parked"}
 
 
 async def test_a_remark_is_closed_by_hand_and_by_nothing_else(machine: Engine, problem: Problem) -> None:

@@ -1,9 +1,12 @@
 """Calls to other systems are counted where they leave, whatever comes of them."""
 
+import asyncio
+
 import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from upbridge.kit.patience import within
 from upbridge.telemetry.remote import Measured, operation_of
 
 
@@ -48,3 +51,15 @@ async def test_a_call_without_an_answer_is_counted_too(error: httpx.HTTPError, o
             await client.get("https://shop.test/api/v2/orders")
 
     assert counted(outcome) == before + 1
+
+
+async def test_who_waits_for_something_of_ours_does_not_count_a_call() -> None:
+    async def slow(_request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.3)
+        return httpx.Response(200)
+
+    transport = Measured(httpx.MockTransport(slow), lambda _url: "test")
+    async with httpx.AsyncClient(transport=transport) as client:
+        answer = await within(0.15, client.get("https://shop.test/api/v2/orders"), own=True)
+
+    assert answer.status_code == 200

@@ -3,14 +3,16 @@
     GET  → `Here` (a living session, its shop, its words) → a template
     POST → `Here` after `Posted`: not from another site → one service call → 303 to a page that says what happened
 
-What went wrong on the way is a page too, in the visitor's language (contract, section 3).
+What went wrong on the way is a page too, in the visitor's language (contract, section 3). So is a database that
+hangs: nobody waits for it longer than `Pages.patience`. What a form calls elsewhere has time-outs of its own and
+does not count; a change is one transaction, which then is not committed.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 import structlog
 from fastapi import Depends, Request, Response
@@ -18,8 +20,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge.errors import BadRequest, NotFound, NotReady, TooLarge, UpbridgeError
+from upbridge.kit.patience import within
 from upbridge.pages.headers import protect
 from upbridge.pages.service import Pages, preferred
 from upbridge.pages.sessions import Ended, Visitor
@@ -30,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 #: The pages in the order of the navigation: the last part of their address and of their texts' keys.
 PLACES = ("start", "overview", "connections", "rules", "problems", "find", "products", "usage")
+
+#: Where a page could not be had in time, it is worth another try after these seconds.
+RETRY_SECONDS = 30
 
 _LONGEST_SECRET = 100
 _LARGEST_FORM = 64 * 1024
@@ -54,14 +61,17 @@ class PageRoute(APIRoute):
         async def protected(request: Request) -> Response:
             pages: Pages = request.app.state.pages
             try:
-                response = await handle(request)
+                response = await within(pages.patience, handle(request), own=True)
             except SessionEnded as gone:
                 response = pages.ended(gone.ended, request)
             except RequestValidationError:
                 response = failure(pages, request, BadRequest())
-            except DBAPIError as error:
+            except (DBAPIError, PoolTimeout, TimeoutError) as error:
                 log.warning("database_failed", error=type(error).__name__)
-                response = failure(pages, request, NotReady())
+                response = not_now(pages, request)
+            except NotReady as error:
+                log.warning("not_ready", reason=str(error))
+                response = not_now(pages, request)
             except UpbridgeError as error:
                 log.info("page_refused", code=error.code)
                 response = failure(pages, request, error)
@@ -71,13 +81,42 @@ class PageRoute(APIRoute):
 
 
 def failure(pages: Pages, request: Request, error: UpbridgeError) -> HTMLResponse:
-    """What went wrong, as a page; the session's language is known once its visitor is."""
-    language = getattr(request.state, "language", None)
-    texts = Texts(language or preferred(request.headers.get("accept-language", "")))
+    """What went wrong, as a page."""
+    texts = _texts(pages, request)
     if isinstance(error, NotFound):
         return pages.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND)
     home = getattr(request.state, "home", None)
     return pages.render("failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home)
+
+
+def not_now(pages: Pages, request: Request) -> HTMLResponse:
+    """The database did not answer in time: what that means and how to try again, though nobody knows who asks."""
+    session, form = str(request.path_params.get("session", "")), request.method == "POST"
+    again = None
+    if session:
+        # An empty address is that of the page itself; that of a form leads to the page on which it stands.
+        again = _place_of(request, session) if form else ""
+    page = pages.render(
+        "not_now.html", _texts(pages, request), status=HTTPStatus.SERVICE_UNAVAILABLE, form=form, again=again
+    )
+    page.headers["Retry-After"] = str(RETRY_SECONDS)
+    return page
+
+
+def _place_of(request: Request, session: str) -> str:
+    home = f"/ui/s/{quote(session, safe='')}/"
+    place = request.url.path.removeprefix(home).partition("/")[0]
+    return home + (place if place in PLACES else "")
+
+
+def _texts(pages: Pages, request: Request) -> Texts:
+    """The visitor's language; as long as the database does not tell it, the one that this process last saw there,
+    then the browser's."""
+    session = str(request.path_params.get("session", ""))
+    known = getattr(request.state, "language", None) or (
+        None if impossible(session) else pages.sessions.language(session)
+    )
+    return Texts(known or preferred(request.headers.get("accept-language", "")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Problems: what needs a person, grouped by cause, with its cure; try again or "I handled it by hand"."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Response
@@ -49,7 +50,8 @@ async def by_hand(here: Session, form: Posted) -> Response:
 
 
 async def _each(here: Here, form: dict[str, list[str]], treat: Callable[[Service, int], Awaitable[str]]) -> int:
-    """Treat what the form names, if it is this shop's; returns how many."""
+    """Treat what the form names, if it is this shop's; returns how many. What a slow database leaves over is still
+    on the list."""
     service, number = here.pages.act(), one(form, "id")
     cause = tuple(one(form, name) for name in ("key", "target", "kind"))
     if number and not (number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID):
@@ -61,8 +63,10 @@ async def _each(here: Here, form: dict[str, list[str]], treat: Callable[[Service
         only=int(number) if number else None,
         limit=AT_ONCE,
     )
-    treated = 0
+    treated, ends = 0, time.monotonic() + here.pages.patience / 2
     for problem_id in ids:
+        if time.monotonic() > ends:
+            break
         try:
             await treat(service, problem_id)
         except NotFound:  # it closed by itself meanwhile

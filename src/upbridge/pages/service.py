@@ -26,6 +26,9 @@ from upbridge.shops.repository import Shops
 from upbridge.sync.service import Service
 from upbridge.texts import FALLBACK, LANGUAGES, Texts
 
+#: Seconds that a page may take of our own, which is the database's: a shop of a hundred thousand variants takes
+#: less than one (docs/benchmarks.md), and a person who waits longer thinks that all is lost.
+PATIENCE = 8.0
 _MAX_LANGUAGES = 20
 
 
@@ -59,6 +62,7 @@ class Pages:
     origin: str
     support_email: str | None
     support_phone: str | None
+    patience: float = PATIENCE
 
     @classmethod
     def of(

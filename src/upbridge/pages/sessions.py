@@ -7,6 +7,7 @@ ever logged. A session belongs to one shop: whoever reads anything takes the sho
 """
 
 import secrets
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -20,6 +21,7 @@ from upbridge.schema import ShopId
 
 TICKET_LIFE = timedelta(seconds=60)
 SESSION_IDLE = timedelta(minutes=30)
+_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Sessions:
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._languages: OrderedDict[bytes, str] = OrderedDict()
 
     async def issue(self, shop_id: ShopId, language: str) -> str:
         """A ticket for this shop: good once, for 60 seconds."""
@@ -76,6 +79,7 @@ class Sessions:
                 return await _ended(connection, ticket)
             session = secrets.token_urlsafe(32)
             await _store(connection, session, "session", visitor, now + SESSION_IDLE)
+        self._remember(session, visitor.language)
         return Entrance(session, visitor)
 
     async def enter(self, session: str, *, active: bool = True) -> Visitor | Ended:
@@ -90,7 +94,10 @@ class Sessions:
                 " RETURNING shop_id, language",
                 {"digest": digest(session), "now": now, "until": now + SESSION_IDLE, "active": active},
             )
-            return await _ended(connection, session) if visitor is None else visitor
+            if visitor is None:
+                return await _ended(connection, session)
+        self._remember(session, visitor.language)
+        return visitor
 
     async def speak(self, session: str, language: str) -> None:
         """Go on in another language; a session that has ended stays ended."""
@@ -99,6 +106,16 @@ class Sessions:
                 text("UPDATE sessions SET language = :language WHERE digest = :digest AND purpose = 'session'"),
                 {"digest": digest(session), "language": language},
             )
+
+    def language(self, session: str) -> str | None:
+        """That of a session which this process saw lately: for the time in which the database says nothing."""
+        return self._languages.get(digest(session))
+
+    def _remember(self, session: str, language: str) -> None:
+        self._languages[digest(session)] = language
+        self._languages.move_to_end(digest(session))
+        if len(self._languages) > _REMEMBERED:
+            self._languages.popitem(last=False)
 
 
 async def _store(

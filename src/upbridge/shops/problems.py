@@ -153,6 +153,16 @@ async def close_entity(
     )
 
 
+async def dismissed(connection: AsyncConnection, number: int, *, now: datetime) -> None:
+    """A person handled the problem by hand: it does not come back for the same cause. Raises `NotFound`."""
+    result = await connection.execute(
+        text("UPDATE problems SET dismissed_at = :now WHERE id = :id AND dismissed_at IS NULL"),
+        {"id": number, "now": now},
+    )
+    if not result.rowcount:
+        raise NotFound(f"there is no open problem {number}")
+
+
 class Problems:
     """The open problems, for people."""
 
@@ -174,12 +184,7 @@ class Problems:
     async def dismiss(self, number: int, *, now: datetime) -> None:
         """A person handled it by hand: it does not come back for the same cause. Raises `NotFound`."""
         async with self._engine.begin() as connection:
-            result = await connection.execute(
-                text("UPDATE problems SET dismissed_at = :now WHERE id = :id AND dismissed_at IS NULL"),
-                {"id": number, "now": now},
-            )
-        if not result.rowcount:
-            raise NotFound(f"there is no open problem {number}")
+            await dismissed(connection, number, now=now)
 
     async def _select(self, where: str, values: Mapping[str, Any]) -> list[Problem]:
         async with self._engine.connect() as connection:

@@ -1,6 +1,6 @@
 """What a person can do about a problem: try again, or say that it was handled by hand."""
 
-from upbridge.shops.problems import Problem, Stage
+from upbridge.shops.problems import Problem, Stage, dismissed
 from upbridge.sync import outbox
 from upbridge.sync.changes import Kind, Origin, hint
 from upbridge.sync.returns import stock
@@ -62,10 +62,12 @@ async def dismiss(service: Service, number: int) -> str:
         async with service.engine.begin() as connection:
             dropped = await stock.drop(connection, problem.shop_id, now=now)
         return f"problem {number} is closed; {dropped} numbers are not written until they change again"
-    await service.problems.dismiss(number, now=now)
-    if problem.stage is Stage.PUSH:
-        async with service.engine.begin() as connection:
+    async with service.engine.begin() as connection:
+        # Both or neither: a document that stays parked without its problem is one of which nobody hears. In the
+        # order of those who deliver, so that neither waits for the other.
+        if problem.stage is Stage.PUSH:
             await outbox.settle_by_hand(
                 connection, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=now
             )
+        await dismissed(connection, number, now=now)
     return f"problem {number} is closed"

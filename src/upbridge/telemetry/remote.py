@@ -1,4 +1,7 @@
-"""Counts and times every call to another system, at the transport: nothing that is sent can be forgotten."""
+"""Counts and times every call to another system, at the transport: nothing that is sent can be forgotten.
+
+Whoever waits for something of ours (`kit/patience.py`) does not count these seconds.
+"""
 
 import re
 import time
@@ -6,6 +9,7 @@ from collections.abc import Callable
 
 import httpx
 
+from upbridge.kit.patience import elsewhere
 from upbridge.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
 
 _NUMBER = re.compile(r"\d")
@@ -25,7 +29,8 @@ class Measured(httpx.AsyncBaseTransport):
         started = time.perf_counter()
         outcome = "failed"
         try:
-            response = await self._inner.handle_async_request(request)
+            with elsewhere():
+                response = await self._inner.handle_async_request(request)
             outcome = str(response.status_code)
         except httpx.TimeoutException:
             outcome = "timeout"

@@ -1,0 +1,230 @@
+"""Nobody waits for a database that hangs: a calm page in time, in the visitor's language, nothing half done."""
+
+import html
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from tests.conftest import NOON, MakeShop
+from tests.pages.conftest import Enter, Remote
+from tests.pages.hanging import Gate, gate_to
+from tests.pages.test_connections import TOKEN
+from tests.pages.test_endpoints import EN, document, put
+from upbridge.db import sqlalchemy_url
+from upbridge.pages.door import PLACES
+from upbridge.pages.service import Pages
+from upbridge.pages.sessions import Sessions
+from upbridge.shops.connections import Connections
+from upbridge.texts import LANGUAGES, Texts
+
+PATIENCE = 0.4
+AIR = 1.0
+"""For a busy machine, in seconds; without a deadline it would be a minute, or for ever."""
+
+
+@pytest.fixture
+async def gate(database_url: str) -> AsyncIterator[Gate]:
+    async with gate_to(database_url) as gate:
+        yield gate
+        gate.open()
+
+
+@pytest.fixture
+async def engine(gate: Gate) -> AsyncIterator[AsyncEngine]:
+    """Every connection of the test leads through the gate."""
+    engine = create_async_engine(sqlalchemy_url(gate.address), pool_size=10, max_overflow=0, pool_pre_ping=True)
+    yield engine
+    gate.open()
+    await engine.dispose()
+
+
+@pytest.fixture
+async def home(make_shop: MakeShop, enter: Enter) -> str:
+    """The start page of somebody who came in while all was well, in English."""
+    return await enter(await make_shop())
+
+
+def calm(page: httpx.Response, took: float, language: str = "en") -> None:
+    """The page that says what is the matter, in time."""
+    assert took < PATIENCE + AIR
+    assert page.status_code == 503
+    assert int(page.headers["retry-after"]) > 0
+    assert page.headers["cache-control"] == "no-store"
+    assert f'<html lang="{language}">' in page.text
+    assert Texts(language).get("ui.not_now.what") in html.unescape(page.text)
+
+
+async def timed(
+    browser: httpx.AsyncClient, method: str, address: str, *, patience: float = PATIENCE, **more: Any
+) -> tuple[httpx.Response, float]:
+    """One request to pages that are in a hurry, and how long it took. All other requests have their time."""
+    state = browser._transport.app.state  # type: ignore[attr-defined]
+    before = state.pages
+    state.pages = replace(before, patience=patience)
+    started = time.monotonic()
+    try:
+        answer = await browser.request(method, address, **more)
+    finally:
+        state.pages = before
+    return answer, time.monotonic() - started
+
+
+@pytest.mark.parametrize("place", ["", *PLACES[1:], "products.csv", "progress", "connections/upp/disconnect"])
+async def test_a_postgres_that_hangs_is_a_calm_page_whatever_the_page(
+    browser: httpx.AsyncClient, home: str, gate: Gate, place: str
+) -> None:
+    gate.shut()
+
+    page, took = await timed(browser, "GET", f"{home}{place}")
+
+    calm(page, took)
+    assert EN.get("ui.not_now.safe") in html.unescape(page.text)
+    assert 'href="">' in page.text, "no way to try again"
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [("sessions", ""), ("shops", "rules"), ("items", "products"), ("problems", "problems")],
+)
+async def test_a_locked_table_is_one_too(
+    browser: httpx.AsyncClient, home: str, engine: AsyncEngine, table: str, place: str
+) -> None:
+    async with engine.begin() as other:
+        await other.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        page, took = await timed(browser, "GET", f"{home}{place}")
+
+    calm(page, took)
+    assert (await browser.get(f"{home}{place}")).status_code == 200
+
+
+async def test_pages_come_back_with_postgres_however_many_were_asked_for(
+    browser: httpx.AsyncClient, home: str, gate: Gate
+) -> None:
+    gate.shut()
+    for _ in range(12):  # more than there are connections
+        calm(*await timed(browser, "GET", home))
+
+    gate.open()
+
+    assert (await browser.get(home)).status_code == 200
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_it_speaks_the_session_s_language_though_nobody_can_read_it(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, gate: Gate, language: str
+) -> None:
+    home = await enter(await make_shop(), language)
+    gate.shut()
+
+    calm(*await timed(browser, "GET", home, headers={"Accept-Language": "en"}), language)
+
+
+async def test_a_process_that_never_saw_the_session_speaks_as_the_browser_wishes(
+    browser: httpx.AsyncClient, home: str, gate: Gate, pages: Pages
+) -> None:
+    other = replace(pages, sessions=Sessions(pages.engine, pages.clock))
+    browser._transport.app.state.pages = other  # type: ignore[attr-defined]
+    gate.shut()
+
+    for wish, language in (("sk,cs;q=0.5", "sk"), ("cs", "cs"), ("de", "en"), ("", "en")):
+        calm(*await timed(browser, "GET", home, headers={"Accept-Language": wish}), language)
+
+
+async def test_a_ticket_that_could_not_be_redeemed_is_still_good(
+    browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages, engine: AsyncEngine
+) -> None:
+    ticket = await pages.open_door(await make_shop(), "cs")
+    async with engine.begin() as other:
+        await other.execute(text("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"))
+        page, took = await timed(browser, "GET", ticket, headers={"Accept-Language": "cs"})
+
+    calm(page, took, "cs")
+    assert Texts("cs").get("ui.ended.how") in page.text
+    assert (await browser.get(ticket)).status_code == 303
+
+
+# --- forms --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "page_of_it"),
+    [
+        ("language", ""),
+        ("rules", "rules"),
+        ("import/pause", ""),
+        ("problems/retry", "problems"),
+        ("connections/upp", "connections"),
+        ("connections/upp/test", "connections"),
+        ("overview/run", "overview"),
+    ],
+)
+async def test_a_form_leads_back_to_its_page_and_says_that_nothing_is_half_done(
+    browser: httpx.AsyncClient, home: str, gate: Gate, form: str, page_of_it: str
+) -> None:
+    gate.shut()
+
+    page, took = await timed(browser, "POST", f"{home}{form}", data={"x": "y"})
+
+    calm(page, took)
+    assert EN.get("ui.not_now.form") in html.unescape(page.text)
+    assert f'href="{home}{page_of_it}">' in page.text
+
+
+async def test_settings_that_could_not_be_saved_in_time_are_not_saved_at_all(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, pages: Pages
+) -> None:
+    shop_id = await make_shop(settings={"stock.write": True})
+    await put(
+        engine,
+        "connections",
+        {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON},
+    )
+    await put(engine, "documents", document(shop_id, "uphance", "A1", "parked"))
+    home = await enter(shop_id)
+    form = {"stock.safety": "3", "uphance.payment_term": "net 14"}
+    async with engine.begin() as other:
+        await other.execute(text("LOCK TABLE documents, changes IN ACCESS EXCLUSIVE MODE"))
+        calm(*await timed(browser, "POST", f"{home}rules", data=form))
+
+    rules = (await pages.shops.get(shop_id)).rules.chosen
+    assert rules == {"stock.write": True}
+    assert (await browser.post(f"{home}rules", data=form)).status_code == 303
+    assert (await pages.shops.get(shop_id)).rules.chosen == {
+        "stock.write": True,
+        "stock.safety": 3,
+        "uphance.payment_term": "net 14",
+    }
+
+
+async def test_a_system_that_takes_its_time_is_waited_for(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote, connections: Connections
+) -> None:
+    shop_id = await make_shop()
+    remote.answers["/auth/oauth/token"] = TOKEN
+    remote.latency = 1.5
+    home, typed = await enter(shop_id), {"client_id": "mine", "client_secret": "s"}
+
+    answer, _took = await timed(browser, "POST", f"{home}connections/upp", patience=1.0, data=typed)
+
+    assert "said=connected_upp" in answer.headers["location"]
+    assert "upp" in await connections.of(shop_id)
+
+
+async def test_what_was_tested_is_not_stored_by_a_database_that_hangs_after_it(
+    browser: httpx.AsyncClient, home: str, engine: AsyncEngine, remote: Remote
+) -> None:
+    remote.answers["/auth/oauth/token"] = TOKEN
+    typed = {"client_id": "mine", "client_secret": "s"}
+    async with engine.begin() as other:
+        await other.execute(text("LOCK TABLE runs, changes IN ACCESS EXCLUSIVE MODE"))
+        calm(*await timed(browser, "POST", f"{home}connections/upp", data=typed))
+        stored = await other.scalar(text("SELECT count(*) FROM connections"))
+
+    assert remote.asked
+    assert stored == 0
