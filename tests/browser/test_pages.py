@@ -1,5 +1,6 @@
 """Every page, full and empty, right and wrong: for everybody, on a phone, by keyboard, without scripts."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -277,3 +278,23 @@ def test_a_page_that_stays_open_shows_what_comes(
     with psycopg.connect(stage_database, autocommit=True) as connection:
         connection.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
     page.locator("#updated", has_text=EN.get("ui.ended.how")).wait_for()
+
+
+def test_names_without_a_space_fit_a_phone(
+    theatre: Stage, browser: BrowserContext, full: str, stage_database: str
+) -> None:
+    page, home = _home(browser, theatre, full)
+    page.set_viewport_size({"width": NARROW, "height": 740})
+    name = f"www.{'shopofclothes' * 4}.example"
+    names = {
+        "shops": {"company": name, "status_names": {"1": {"en": name}}},
+        "connections": {"organisation": {"name": name}, "channels": [{"id": 1, "name": name, "currency": "CZK"}]},
+    }
+
+    with psycopg.connect(stage_database, autocommit=True) as connection:
+        for table, facts in names.items():
+            connection.execute(f"UPDATE {table} SET facts = facts || %s::jsonb".encode(), [json.dumps(facts)])
+    for place in ("", "connections", "rules"):
+        page.goto(home + place)
+        assert page.get_by_text(name).count(), f"{place or 'start'} does not show it"
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{place or 'start'} is too wide"
