@@ -285,6 +285,20 @@ class TestTheStartPage:
         assert EN.get("ui.connection.connected", since=NOON) in page
         assert EN.get("ui.connection.broken") in page
 
+    async def test_no_channel_is_said_to_be_assigned_before_the_shop_s_languages_are_known(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        unread, read = await make_shop(), await make_shop(facts={"currencies": {"cs": "CZK"}})
+        row = {"system": "uphance", "state": "connected", "account": "a", "connected_at": NOON}
+        facts = {"channels": [{"id": 1, "name": "Web", "currency": "CZK"}]}
+        for shop_id in (unread, read):
+            await put(engine, "connections", {"shop_id": shop_id, **row, "facts": facts})
+
+        pages = [(await browser.get(await enter(shop_id))).text for shop_id in (unread, read)]
+
+        done = f'id="step-mapped">{EN.get("ui.step_state.done")}<'
+        assert [done in page for page in pages] == [False, True]
+
     @pytest.mark.rule("R20")
     async def test_holds_nothing_inline_and_asks_no_other_origin(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter

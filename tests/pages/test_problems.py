@@ -1,6 +1,7 @@
 """The problems page: grouped by cause, treated by this shop's people only."""
 
 import html
+import re
 from typing import Any
 
 import httpx
@@ -99,6 +100,26 @@ async def test_what_was_handled_by_hand_is_not_sent(
     assert EN.get("ui.problems.none") in (await browser.get(f"{home}problems")).text
 
 
+async def test_what_came_after_the_page_was_shown_is_not_handled_with_the_rest(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    for entity in ("A1", "A2", "A3"):
+        await put(engine, "documents", document(shop_id, "uphance", entity, "parked"))
+    await put(engine, "problems", problem(shop_id, "A1"), problem(shop_id, "A2"))
+    home = await enter(shop_id)
+    shown = (await browser.get(f"{home}problems")).text
+    form = shown[shown.index("problems/by-hand") :].partition("</form>")[0]
+    await put(engine, "problems", problem(shop_id, "A3"))
+
+    answer = await browser.post(
+        f"{home}problems/by-hand", data=dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    )
+
+    assert answer.headers["location"].endswith("said=by_hand&n=2")
+    assert await states(engine, shop_id) == {"A3": "parked"}
+
+
 async def test_another_shop_s_problem_cannot_be_treated(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
@@ -120,4 +141,5 @@ async def test_an_id_that_is_none_is_refused(
     home = await enter(await make_shop())
 
     for number in ("x", "9" * 30, "1; DROP TABLE shops"):
-        assert (await browser.post(f"{home}problems/retry", data={"id": number})).status_code == 400
+        for name in ("id", "newest"):
+            assert (await browser.post(f"{home}problems/retry", data={name: number})).status_code == 400

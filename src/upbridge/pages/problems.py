@@ -49,18 +49,24 @@ async def by_hand(here: Session, form: Posted) -> Response:
     return here.go("problems", "by_hand", await _each(here, form, dismiss))
 
 
+def _id(form: dict[str, list[str]], name: str) -> int | None:
+    number = one(form, name)
+    if number and not (number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID):
+        raise BadRequest
+    return int(number) if number else None
+
+
 async def _each(here: Here, form: dict[str, list[str]], treat: Callable[[Service, int], Awaitable[str]]) -> int:
     """Treat what the form names, if it is this shop's; returns how many. What a slow database leaves over is still
     on the list."""
-    service, number = here.pages.act(), one(form, "id")
+    service, only, newest = here.pages.act(), _id(form, "id"), _id(form, "newest")
     cause = tuple(one(form, name) for name in ("key", "target", "kind"))
-    if number and not (number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID):
-        raise BadRequest
     ids = await problem_ids(
         here.pages.engine,
         here.shop.id,
-        cause=None if number else (cause[0], cause[1], cause[2]),
-        only=int(number) if number else None,
+        cause=None if only is not None else (cause[0], cause[1], cause[2]),
+        only=only,
+        newest=newest,
         limit=AT_ONCE,
     )
     treated, ends = 0, time.monotonic() + here.pages.patience / 2

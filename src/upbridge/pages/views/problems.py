@@ -82,19 +82,35 @@ def _problem(row: RowMapping) -> OpenProblem:
 
 
 async def problem_ids(
-    engine: AsyncEngine, shop_id: ShopId, *, cause: tuple[str, str, str] | None, only: int | None, limit: int
+    engine: AsyncEngine,
+    shop_id: ShopId,
+    *,
+    cause: tuple[str, str, str] | None,
+    only: int | None,
+    newest: int | None,
+    limit: int,
 ) -> Sequence[int]:
-    """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id."""
+    """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id. None
+    that came after *newest*: whoever treats a whole cause has seen a page, and what has come since was not on it."""
     key, target, kind = cause or ("", "", "")
     async with engine.connect() as connection:
         rows = await connection.execute(
             text(
                 """
                 SELECT id FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL
-                  AND (id = :only OR key = :key AND target = :target AND kind = :kind) ORDER BY id LIMIT :limit
+                  AND (id = :only OR key = :key AND target = :target AND kind = :kind)
+                  AND id <= COALESCE(CAST(:newest AS bigint), id) ORDER BY id LIMIT :limit
                 """
             ),
-            {"shop_id": shop_id, "only": only or 0, "key": key, "target": target, "kind": kind, "limit": limit},
+            {
+                "shop_id": shop_id,
+                "only": only or 0,
+                "key": key,
+                "target": target,
+                "kind": kind,
+                "newest": newest,
+                "limit": limit,
+            },
         )
         return [row.id for row in rows]
 

@@ -149,7 +149,7 @@ class StartView:
             "paired": self.shop.facts is not None,
             "upp": "upp" in self.connected,
             "uphance": "uphance" in self.connected,
-            "mapped": "uphance" in self.connected and not self.markets_without_channel,
+            "mapped": bool(self.shop.facts) and "uphance" in self.connected and not self.markets_without_channel,
             "stock": "stock.write" in self.shop.rules.chosen,
             "imported": imported,
             "running": self.shop.state is ShopState.ACTIVE and imported and bool(self.connected),
