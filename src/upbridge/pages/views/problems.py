@@ -91,7 +91,7 @@ async def problem_ids(
     limit: int,
 ) -> Sequence[int]:
     """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id. None
-    that came after *newest*: whoever treats a whole cause has seen a page, and what has come since was not on it."""
+    that came after *newest*: whoever treats a whole cause saw a page, and what has come since was not on it."""
     key, target, kind = cause or ("", "", "")
     async with engine.connect() as connection:
         rows = await connection.execute(
