@@ -90,7 +90,13 @@ async def test_a_postgres_that_hangs_is_a_calm_page_whatever_the_page(
 
 @pytest.mark.parametrize(
     ("table", "place"),
-    [("sessions", ""), ("shops", "rules"), ("items", "products"), ("problems", "problems")],
+    [
+        ("sessions", ""),
+        ("shops", "rules"),
+        ("items", "products"),
+        ("items", "products.csv"),
+        ("problems", "problems"),
+    ],
 )
 async def test_a_locked_table_is_one_too(
     browser: httpx.AsyncClient, home: str, engine: AsyncEngine, table: str, place: str

@@ -2,19 +2,21 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
+import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
+from upbridge.kit.patience import within
 from upbridge.pages.door import Here, PageRoute, Session
-from upbridge.pages.views.products import every_item, products_of
+from upbridge.pages.views.products import Portion, portion_of, products_of
 from upbridge.sync.matches import Match
 
+log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 _LONGEST_PAGE = 9
-_ROWS_A_CHUNK = 500
 #: A cell that begins like this is a formula to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -35,29 +37,39 @@ async def products(here: Session) -> Response:
 
 @router.get("/products.csv")
 async def export(here: Session) -> Response:
-    """The whole report as CSV, as Czech and Slovak spreadsheets open it: semicolons, UTF-8 with its mark."""
+    """The whole report as CSV, as Czech and Slovak spreadsheets open it: semicolons, UTF-8 with its mark.
+
+    It is read while it is sent. A database that hangs at the beginning is a page; later it breaks the download
+    off, so that nobody takes a part for the whole.
+    """
+    first = await portion_of(here.pages.engine, here.shop.id, None)
     headers = {"Content-Disposition": f'attachment; filename="products-{here.shop.key}.csv"'}
-    return StreamingResponse(_lines(here), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(_lines(here, first), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _lines(here: Here) -> AsyncIterator[bytes]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
+async def _lines(here: Here, portion: Portion) -> AsyncIterator[bytes]:
     names = ("title", "code", "ean", "match", "sku_id", "sku_name")
-    buffer.write("\ufeff")
-    writer.writerow([here.texts.get(f"ui.products.{name}") for name in names])
-    count = 0
-    async for item in every_item(here.pages.engine, here.shop.id):
-        match = here.texts.get(f"ui.match.{item.match}")
-        writer.writerow(
-            [_cell(one) for one in (item.title, item.code, item.ean, match, item.sku_id, item.sku_name)]
+    yield b"\xef\xbb\xbf" + _written([[here.texts.get(f"ui.products.{name}") for name in names]])
+    words = {match: here.texts.get(f"ui.match.{match}") for match in Match}
+    while portion.items:
+        yield _written(
+            [_cell(cell) for cell in (one.title, one.code, one.ean, words[one.match], one.sku_id, one.sku_name)]
+            for one in portion.items
         )
-        count += 1
-        if count % _ROWS_A_CHUNK == 0:
-            yield buffer.getvalue().encode()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue().encode()
+        if portion.last is None:
+            return
+        more = portion_of(here.pages.engine, here.shop.id, portion.last)
+        try:
+            portion = await within(here.pages.patience, more)
+        except TimeoutError:
+            log.warning("download_broken_off", shop_id=str(here.shop.id))
+            raise
+
+
+def _written(rows: Iterable[list[str]]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=";").writerows(rows)
+    return buffer.getvalue().encode()
 
 
 def _cell(value: object) -> str:
