@@ -64,6 +64,28 @@ async def test_saving_the_page_as_it_is_changes_nothing(
     assert await chosen(engine, shop_id) == settings
 
 
+async def test_saving_an_old_page_changes_back_nothing_that_somebody_else_has_changed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS, settings={"stock.write": True, "upp.origins": ["frontend", "admin"]})
+    home = await enter(shop_id)
+    old = _as_shown((await browser.get(f"{home}rules")).text)
+    await browser.post(f"{home}rules", data={"stock.write": "false", "upp.origins": ["", "frontend"]})
+    old["stock.safety"] = ["3"]
+
+    looked = _as_shown((await browser.post(f"{home}rules", data={**old, "look": ["1"]})).text)
+    answer = await browser.post(f"{home}rules", data=old)
+
+    assert looked["stock.write"] == ["false"]
+    assert looked["stock.safety"] == ["3"]
+    assert answer.headers["location"].endswith("said=rules_saved&n=1")
+    assert await chosen(engine, shop_id) == {
+        "stock.write": False,
+        "upp.origins": ["frontend"],
+        "stock.safety": 3,
+    }
+
+
 def _as_shown(page: str) -> dict[str, list[str]]:
     """What a browser would send."""
     form = page[page.index('/rules" id="rules">') :]

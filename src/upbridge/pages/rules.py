@@ -97,6 +97,8 @@ class Control:
     key: str
     kind: str
     typed: str
+    was: str
+    """What stood in it before anybody typed: what is sent back like that leaves a setting alone."""
     options: tuple[Option, ...]
     markets: tuple[Market, ...]
     wrong: bool
@@ -118,7 +120,9 @@ async def rules(here: Session) -> Response:
 @router.post("/rules")
 async def save(here: Session, form: Posted) -> Response:
     """Change what differs; a wrong value, or one that is still missing, changes nothing."""
-    current, typed = _current(here.shop), _typed(form)
+    current = _current(here.shop)
+    # What somebody else has changed since the page was shown is not changed back by whoever did not touch it.
+    typed = {key: text for key, text in _typed(form).items() if not _left_alone(key, text, form)}
     changed = {key: text for key, text in typed.items() if not _same(key, text, current[key])}
     wrong = [key for key, text in changed.items() if text and not _readable(key, text)]
     wrong = wrong or needed(here.shop.rules.chosen, changed)
@@ -185,9 +189,13 @@ def _readable(key: str, text: str) -> bool:
 
 def _same(key: str, typed: str, current: str) -> bool:
     """Whether both texts mean the same (a mapping may be spelled in another order)."""
-    if typed == current or not typed or not current or not _readable(key, typed):
+    if typed == current or not typed or not current or not (_readable(key, typed) and _readable(key, current)):
         return typed == current
     return bool(RULES[key].parse(typed) == RULES[key].parse(current))
+
+
+def _left_alone(key: str, typed: str, form: Mapping[str, list[str]]) -> bool:
+    return f"was.{key}" in form and _same(key, typed, one(form, f"was.{key}"))
 
 
 def _current(shop: Shop) -> dict[str, str]:
@@ -247,13 +255,14 @@ async def _page(
 ) -> Response:
     facts = Facts.model_validate(here.shop.facts or {})
     uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
-    waiting = await waiting_for(here.pages.engine, here.shop.id)
+    waiting, current = await waiting_for(here.pages.engine, here.shop.id), _current(here.shop)
     groups = {
         name: [
             Control(
                 key=key,
                 kind=_kind(kind, options := _options(key, facts, uphance, here.texts), typed[key]),
                 typed=typed[key],
+                was=current[key],
                 options=options,
                 markets=_markets(facts, uphance, typed[key]) if kind == "channels" else (),
                 wrong=key in wrong,
