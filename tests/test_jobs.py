@@ -341,6 +341,40 @@ async def test_what_nobody_foresaw_blocks_the_lane_instead_of_spinning(machine: 
     assert await machine.lane("push:upp") is None
 
 
+async def test_a_bite_whose_database_goes_away_is_no_defect_and_waits(machine: Engine) -> None:
+    async def thrown_out(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        yield [(documents[0], delivered(documents[0]))]
+        async with machine.db.connect() as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    machine.target.script = thrown_out
+    await fill(machine, 1, 2)
+
+    with capture_logs() as said:
+        await work_on(machine.service, Lane(machine.shop_id, "push:upp"))
+
+    assert [line for line in said if line["log_level"] == "error"] == []
+    row = await machine.lane("push:upp")
+    assert row is not None
+    assert row["reason"] == "the database went away"
+    assert [*await machine.documents()] == ["v-2"]
+
+
+async def test_a_bite_that_fails_by_itself_is_told_with_its_stack(machine: Engine) -> None:
+    async def fail(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        yield [(documents[0], delivered(documents[0]))]
+        raise ZeroDivisionError
+
+    machine.target.script = fail
+    await fill(machine, 1, 2)
+
+    with capture_logs() as said:
+        await work_on(machine.service, Lane(machine.shop_id, "push:upp"))
+
+    [line] = [line for line in said if line["log_level"] == "error"]
+    assert (line["event"], line["error"], line["exc_info"]) == ("bite_failed", "ZeroDivisionError", True)
+
+
 async def test_a_job_for_a_shop_that_was_erased_ends_quietly(machine: Engine) -> None:
     lane = Lane(machine.shop_id, "pull:upgates")
     await machine.service.shops.erase(machine.shop_id)

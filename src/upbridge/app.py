@@ -30,6 +30,7 @@ from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.shops.connections import Connections
 from upbridge.shops.repository import Shops
 from upbridge.sync.service import Service
+from upbridge.telemetry.absence import DATABASE
 from upbridge.telemetry.gauges import keep_writing
 from upbridge.telemetry.logging import configure_logging
 
@@ -134,7 +135,8 @@ async def _load_addresses(
             app.state.service = await create_service(settings, database, http, clock=clock, port=port)
             app.state.addresses = await load_addresses(database.engine, Sealer(settings.keys()))
         except (DBAPIError, OSError) as error:
-            log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
+            if not DATABASE.explains(error):
+                log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
         except BrokenSeal:
             log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400

@@ -18,6 +18,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import DeleteJobCondition
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.care.retention import prune
@@ -29,6 +30,7 @@ from upbridge.sync.lanes import Lane
 from upbridge.sync.pull import pull
 from upbridge.sync.push import push
 from upbridge.sync.service import Service
+from upbridge.telemetry.absence import DATABASE
 from upbridge.telemetry.gauges import keep_writing, retire
 
 log = structlog.get_logger(__name__)
@@ -94,8 +96,11 @@ async def work_on(service: Service, lane: Lane) -> None:
             return
         except Exception as error:
             # The edge of the worker: whatever nobody foresaw must not stop the other shops, nor spin.
-            log.exception("bite_failed", error=type(error).__name__)
-            reason = str(error) if isinstance(error, UpbridgeError) else f"unexpected: {type(error).__name__}"
+            if DATABASE.explains(error):
+                reason = "the database went away"
+            else:
+                log.exception("bite_failed", error=type(error).__name__)
+                reason = str(error) if isinstance(error, UpbridgeError) else f"unexpected: {type(error).__name__}"
             await lanes.block(service.engine, lane, reason=reason, now=service.clock())
             return
         if more:
@@ -184,7 +189,8 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
             except asyncio.CancelledError:
                 break
             except (ConnectorException, DBAPIError, OSError) as error:
-                log.warning("worker_restarts", reason=type(error).__name__)
+                if not DATABASE.explains(error):
+                    log.warning("worker_restarts", reason=type(error).__name__)
             if not stop.is_set():
                 await asyncio.sleep(_RESTART_PAUSE)
     finally:
@@ -203,6 +209,9 @@ async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]])
     while True:
         try:
             await once()
-        except (DBAPIError, ConnectorException, OSError, UpbridgeError) as error:
-            log.warning("loop_failed", loop=name, reason=type(error).__name__)
+        except (DBAPIError, PoolTimeout, ConnectorException, OSError, UpbridgeError) as error:
+            if not DATABASE.explains(error):
+                log.warning("loop_failed", loop=name, reason=type(error).__name__)
+        else:
+            DATABASE.over()
         await asyncio.sleep(seconds)

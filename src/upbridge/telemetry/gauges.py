@@ -17,7 +17,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.telemetry.absence import DATABASE
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +64,11 @@ async def keep_writing(engine: AsyncEngine) -> None:
         await asyncio.sleep(WRITE_SECONDS)
         try:
             await write_down(engine)
-        except (DBAPIError, OSError) as error:
-            log.warning("counts_not_written", reason=type(error).__name__)
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            if not DATABASE.explains(error):
+                log.warning("counts_not_written", reason=type(error).__name__)
+        else:
+            DATABASE.over()
 
 
 async def retire(engine: AsyncEngine, *, silent: timedelta) -> None:

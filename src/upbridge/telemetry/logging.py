@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from upbridge.telemetry.absence import Quiet
+
 
 def configure_logging(form: Literal["console", "json"], *, level: int = logging.INFO) -> None:
     """Send structlog and the standard library's logs through one formatter to standard error."""
@@ -39,6 +41,7 @@ def configure_logging(form: Literal["console", "json"], *, level: int = logging.
             ],
         )
     )
+    handler.addFilter(Quiet())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
