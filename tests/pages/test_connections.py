@@ -11,6 +11,7 @@ from tests.conftest import NOON, MakeShop
 from tests.pages.conftest import Enter, Remote
 from tests.pages.test_endpoints import EN, document, put
 from upbridge.shops.connections import Connections
+from upbridge.sync.lanes import Lane, exclusive
 
 TOKEN = httpx.Response(200, json={"access_token": "t", "expires_in": 86400, "token_type": "Bearer"})
 
@@ -183,3 +184,18 @@ async def test_what_does_not_answer_is_not_said_to_be_tried_again_by_itself(
 
     assert page.status_code == 422
     assert EN.get("ui.connections.no_answer", system="Upp.ai") in page.text
+
+
+async def test_a_system_that_is_just_in_use_is_not_said_to_answer(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, remote: Remote
+) -> None:
+    shop_id = await make_shop()
+    row = {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON}
+    await put(engine, "connections", row)
+    home = await enter(shop_id)
+
+    async with exclusive(engine, Lane(shop_id, "push:uphance")):
+        answer = await browser.post(f"{home}connections/uphance/test")
+
+    assert answer.headers["location"] == f"{home}connections?said=test_later"
+    assert remote.asked == []

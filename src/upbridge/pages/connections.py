@@ -114,10 +114,11 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
             await client.test_login(secret["client_id"], secret["client_secret"])
         else:
             # One at a time: two who renew the same token at once would take it from each other. Whoever holds the
-            # connection is using it right now, which is a test too.
+            # connection is using it right now, and may be waiting for an answer in vain.
             async with exclusive(here.pages.engine, Lane(here.shop.id, "push:uphance")) as mine:
-                if mine is not None:
-                    await service.uphance(here.shop, row).get("/organisations")
+                if mine is None:
+                    return here.go("connections", "test_later")
+                await service.uphance(here.shop, row).get("/organisations")
     except RemoteError as error:
         return await _page(here, Attempt(system, _words(here, system, error)))
     return here.go("connections", f"test_{system}")
