@@ -151,6 +151,10 @@ class Upgates:
             },
         )
 
+    def paths(self) -> list[str]:
+        """What was asked for, in order."""
+        return [request.url.path.removeprefix("/api/v2") for request in self.requests]
+
     def asked(self, path: str, **query: str) -> list[Mapping[str, str]]:
         """The parameters of each call of *path* whose parameters hold *query*."""
         calls = [dict(one.url.params) for one in self.requests if one.url.path == f"/api/v2{path}"]

@@ -1,26 +1,23 @@
-"""How each kind of change is read: one function per kind, one table that names them."""
+"""How products and orders are read, by key and page by page; and the table that names how each kind of change is.
 
-import json
+The shop itself is read in `standing`, Uphance's catalogue in `catalogue`, what goes back to the shop in `returns`.
+"""
+
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
-from typing import Any
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.budget.windows import Purpose
-from upbridge.errors import LoginRefused
-from upbridge.shops.connections import ConnectionRow
 from upbridge.shops.problems import Stage, close_cured
-from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
-from upbridge.sync import changes, matches, outbox, returns
+from upbridge.shops.shop import Shop
+from upbridge.sync import changes
+from upbridge.sync.catalogue import read_catalogue
 from upbridge.sync.changes import Change, Kind, Origin
-from upbridge.sync.connect import leave
-from upbridge.sync.flows import SERVICES, shows_parameters
-from upbridge.sync.imports import start_imports
+from upbridge.sync.flows import shows_parameters
 from upbridge.sync.returns.shipments import read_shipments
 from upbridge.sync.returns.stock import read_stock
 from upbridge.sync.runs import (
@@ -35,15 +32,11 @@ from upbridge.sync.runs import (
 )
 from upbridge.sync.service import Service
 from upbridge.sync.settle import BadEntity, Read, Settled, settle
+from upbridge.sync.standing import compare_webhooks, probe, read_facts
 from upbridge.systems.delivery import Shopfront, Target
 from upbridge.systems.trade import Facts, Order, Product
-from upbridge.systems.upgates.calls import AccessRefused
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
-from upbridge.systems.upgates.subscriptions import reconcile_webhooks
-from upbridge.systems.uphance.catalogue import read_skus, replace_skus
-from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.pull import connect_facts
 
 log = structlog.get_logger(__name__)
 
@@ -330,166 +323,6 @@ async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
             await start_run(connection, shop.id, "product", RunPurpose.SWEEP, since=None, now=now)
 
 
-# --- the shop itself ----------------------------------------------------------------------------------------
-
-
-async def _facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    client = await service.upgates(shop)
-    # A webhook tells of languages, price lists and statuses, never of the owner: that is kept then.
-    known = Facts.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
-    facts = await client.facts(chunk[0].purpose, known=known)
-    now = service.clock()
-    await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=now)
-    connected = await service.connected(shop)
-    async with service.engine.begin() as connection:
-        await changes.done(connection, shop.id, SOURCE, chunk)
-        for system in connected:
-            await outbox.release(
-                connection, shop.id, system, now=now
-            )  # a new status or language may be what was missing
-        await outbox.release(connection, shop.id, SOURCE, now=now)
-        await _granted(connection, service, shop, facts, connected)
-
-
-async def _granted(
-    connection: AsyncConnection,
-    service: Service,
-    shop: Shop,
-    facts: Facts,
-    connected: Mapping[str, ConnectionRow],
-) -> None:
-    """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
-    before = (shop.facts or {}).get("rights") or {}
-    for kind, name in SERVICES.items():
-        if before.get(name) == "deny" and facts.rights.get(name) != "deny":
-            await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[name])
-            await start_imports(connection, service, shop, connected, kinds=(kind,))
-
-
-async def _webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    client = await service.upgates(shop)
-    now = service.clock()
-    compared = await reconcile_webhooks(
-        client, url_for=lambda event: service.webhook_url(shop.id, SOURCE, event), name="Upbridge", now=now
-    )
-    log.info(
-        "webhooks_compared",
-        shop_id=str(shop.id),
-        created=len(compared.did.create),
-        activated=len(compared.did.activate),
-        deleted=len(compared.did.delete),
-    )
-    failed = [{"event": one.event, "at": one.at.isoformat(), "status": one.status} for one in compared.failed]
-    if failed:
-        log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
-    await service.shops.set_subscribed(shop.id, failed, now=now)
-    async with service.engine.begin() as connection:
-        await changes.done(connection, shop.id, SOURCE, chunk)
-
-
-async def _probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29).
-
-    A shop that does not work is asked once an hour at most, however many asked for it: the schedule of another
-    process may have done so while the last question was under way.
-    """
-    now = service.clock()
-    shop = await service.shops.get(shop.id)
-    resting = shop.state is not ShopState.ACTIVE and shop.probed_at and shop.probed_at > now - PROBE_PAUSE
-    if not resting:
-        await service.shops.mark(shop.id, "probed_at", now=now)
-    async with service.engine.begin() as connection:
-        await changes.done(connection, shop.id, SOURCE, chunk)
-    if resting:
-        return
-    try:
-        client = await service.upgates(shop)
-        await service.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
-        await client.status(purpose=chunk[0].purpose)
-    except LoginRefused as error:
-        alive = False
-        # 403 proves nothing: it is also the answer to a locked address and to a right that is missing.
-        gone = not isinstance(error, AccessRefused) or error.answered == HTTPStatus.UNAUTHORIZED
-        log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
-    else:
-        alive, gone = True, False
-        log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
-    now_shop = await service.shops.get(shop.id)
-    if now_shop.signed_at != shop.signed_at:
-        return  # installed again meanwhile: what was asked with the old credentials says nothing
-    if alive:
-        await _is_back(service, now_shop)
-    elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
-        # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
-        ended = await service.shops.move(
-            shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING, ShopState.ACTIVE], now=now
-        )
-        if ended:
-            await leave(service, shop)
-    else:
-        await service.shops.move(
-            shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=now, reason=BY_UPGATES
-        )
-
-
-async def _is_back(service: Service, shop: Shop) -> None:
-    if shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
-        log.warning("uninstall_was_a_replay", shop_id=str(shop.id))
-    # An operator's word outlives a replayed call.
-    to = ShopState.SUSPENDED if shop.reason == BY_OPERATOR else ShopState.ACTIVE
-    await service.shops.move(
-        shop.id,
-        to=to,
-        among=[ShopState.UNINSTALLING, ShopState.SUSPENDED],
-        now=service.clock(),
-        reason=shop.reason if to is ShopState.SUSPENDED else None,
-    )
-
-
-# --- Uphance ------------------------------------------------------------------------------------------------
-
-
-async def _catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """Read the organisation's SKUs; orders that waited for one of them try again, and the way back begins."""
-    row = (await service.connected(shop)).get("uphance")
-    if row is None:
-        async with service.engine.begin() as connection:
-            await changes.done(connection, shop.id, "uphance", chunk)
-        return
-    client = service.uphance(shop, row)
-    skus = await read_skus(client)
-    facts = await _look_around(service, row, client)
-    now = service.clock()
-    # All or nothing: whoever dies between the news and the release of what waited for it would see no news again.
-    async with service.engine.begin() as connection:
-        refreshed = await replace_skus(connection, shop.id, skus)
-        await matches.renew_all(connection, shop.id)
-        await changes.done(connection, shop.id, "uphance", chunk)
-        await connection.execute(
-            text(
-                "UPDATE connections SET polled_at = :now, facts = CAST(:facts AS jsonb)"
-                " WHERE shop_id = :shop_id AND system = 'uphance'"
-            ),
-            {"now": now, "shop_id": shop.id, "facts": json.dumps(facts)},
-        )
-        may_go = refreshed.matching_changed or facts != row.facts
-        released = await outbox.release(connection, shop.id, "uphance", now=now) if may_go else 0
-        await returns.look(connection, shop.id, origin=Origin.SCHEDULE, now=now)
-    if released:
-        await service.wake(shop.id, "push:uphance")
-
-
-async def _look_around(service: Service, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
-    """The connection's facts: once a day, see whether the organisation has new channels or seasons.
-
-    A list that comes empty is kept as it was: neither is documented, and an empty one would hold every order.
-    """
-    if row.polled_at is None or row.polled_at.date() == service.clock().date():
-        return row.facts
-    found = await connect_facts(client, organisation=int(row.account))
-    return {**row.facts, **{name: value for name, value in found.items() if value}}
-
-
 READERS: Mapping[Kind, Reader] = {
     Kind.ORDER: Reader(_orders, 100),
     Kind.PRODUCT: Reader(_products, 100),
@@ -497,10 +330,10 @@ READERS: Mapping[Kind, Reader] = {
     Kind.ORDERS_PAGE: Reader(_orders_page, 1),
     Kind.PRODUCTS_PAGE: Reader(_products_page, 1),
     Kind.COUNT: Reader(_count, 1),
-    Kind.FACTS: Reader(_facts, 1),
-    Kind.WEBHOOKS: Reader(_webhooks, 1),
-    Kind.PROBE: Reader(_probe, 1),
-    Kind.CATALOGUE: Reader(_catalogue, 1),
+    Kind.FACTS: Reader(read_facts, 1),
+    Kind.WEBHOOKS: Reader(compare_webhooks, 1),
+    Kind.PROBE: Reader(probe, 1),
+    Kind.CATALOGUE: Reader(read_catalogue, 1),
     Kind.PICK_TICKETS: Reader(read_shipments, 1000),
     Kind.STOCK: Reader(read_stock, 1),
 }
