@@ -219,6 +219,26 @@ def test_the_bar_of_the_rules_hides_nothing_that_has_the_focus(
     assert page.locator(".bar").evaluate("one => getComputedStyle(one).position") == "static", "it covers the page"
 
 
+#: The sizes, in pixels of the screen, in which the words of all charts that are seen are drawn.
+_SIZES = """() => [...document.querySelectorAll('svg text')].filter(one => one.checkVisibility()).map(one =>
+  parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a)"""
+
+
+@pytest.mark.parametrize("place", ["overview", "usage"])
+def test_the_words_of_charts_can_be_read_on_every_screen(
+    theatre: Stage, browser: BrowserContext, full: str, place: str
+) -> None:
+    page, home = _home(browser, theatre, full)
+
+    for width in (320, NARROW, 414, 600, 759, 760, 1100, WIDE):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.goto(home + place)
+        sizes = page.evaluate(_SIZES)
+        assert len(sizes) > 4
+        assert min(sizes) >= (11 if width >= NARROW else 9.5), width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 _COLORS = """() => { const color = (one, name) => getComputedStyle(one)[name], ink = color(document.body, 'color'),
   all = (choice) => [...document.querySelectorAll(choice)];
   return { text: all('svg text').every(one => color(one, 'fill') === ink),

@@ -2,8 +2,10 @@
 
 import html
 from datetime import timedelta
+from itertools import pairwise
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import NOON, MakeShop
 from tests.pages.conftest import Enter
 from tests.pages.test_endpoints import EN, put, run
-from upbridge.pages.charts import HEIGHT, WIDTH, columns, nice, share
+from upbridge.pages.charts import columns, nice, share
 from upbridge.sync.flows import PAGES
 
 
@@ -19,12 +21,26 @@ from upbridge.sync.flows import PAGES
 def test_no_bar_leaves_the_chart_and_none_is_lost(data: list[dict[str, int]]) -> None:
     chart = columns([(str(place), parts) for place, parts in enumerate(data)])
 
-    assert len(chart.bars) == sum(1 for parts in data for value in parts.values() if value)
-    for bar in chart.bars:
-        assert bar.x >= 0
-        assert bar.x + bar.width <= WIDTH + 0.1
-        assert bar.y >= 0
-        assert bar.y + bar.height <= HEIGHT
+    assert chart.narrow is not None
+    assert chart.narrow.highest == chart.highest
+    for shape in (chart, chart.narrow):
+        assert len(shape.bars) == sum(1 for parts in data for value in parts.values() if value)
+        for bar in shape.bars:
+            assert bar.x >= shape.left
+            assert bar.x + bar.width <= shape.width + 0.1
+            assert bar.y >= 0
+            assert bar.y + bar.height <= shape.height
+
+
+@pytest.mark.parametrize("days", [1, 2, 5, 9, 24, 25, 29, 30, 40])
+def test_words_under_a_narrow_chart_stand_apart_and_inside(days: int) -> None:
+    """At 13 pixels "30. 11." and "12:00" take about 45."""
+    narrow = columns([("30. 11.", {"a": 1})] * days).narrow
+
+    assert narrow is not None
+    places = [label.x for label in narrow.labels]
+    assert all(after - before >= 45 for before, after in pairwise(places))
+    assert places[-1] + 45 <= narrow.width
 
 
 @given(st.integers(0, 10**9))
@@ -51,7 +67,7 @@ async def test_calls_are_shown_by_purpose_with_a_table_that_says_the_same(
 
     assert EN.get("ui.usage.total", count=1234) in page
     assert '<td class="number">1,234</td>' in page
-    assert page.count('class="p-orders"') == 2  # a bar and its key
+    assert page.count('class="p-orders"') == 3  # a bar, wide and narrow, and its key
     assert "99,999" not in page
 
 

@@ -1,14 +1,28 @@
 """Charts as plain shapes: the geometry is computed here, templates draw it as SVG with classes and attributes.
 
 No style is inline (the pages' policy forbids it), and every chart stands beside a table that says the same.
+
+An SVG scales with its words, and those of a wide chart are too small to be read on a phone. So each chart is there
+twice, wide and narrow with fewer words, and the style sheet shows the one that fits.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-WIDTH, HEIGHT = 720, 150
-_LEFT, _BOTTOM, _TOP = 44, 20, 10
-_LABELS = 6
+HEIGHT = 150
+_BOTTOM, _TOP = 20, 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A chart's width, the room for numbers beside it, and how many words stand under it."""
+
+    width: int
+    left: int
+    labels: int
+
+
+_WIDE, _NARROW = _Shape(720, left=44, labels=6), _Shape(360, left=52, labels=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +52,28 @@ class Columns:
     labels: tuple[Label, ...]
     highest: int
     """What the top line stands for."""
-    width: int = WIDTH
+    width: int
+    left: int
+    narrow: "Columns | None" = None
+    """The same for a phone."""
     height: int = HEIGHT
-    left: int = _LEFT
     top: int = _TOP
     ground: int = HEIGHT - _BOTTOM
 
 
 def columns(data: Sequence[tuple[str, Mapping[str, float]]]) -> Columns:
     """One column per entry of *data*, its series stacked in their order."""
+    return replace(_drawn(data, _WIDE), narrow=_drawn(data, _NARROW))
+
+
+def _drawn(data: Sequence[tuple[str, Mapping[str, float]]], shape: _Shape) -> Columns:
     highest = nice(max((sum(parts.values()) for _, parts in data), default=0))
     ground = HEIGHT - _BOTTOM
-    step = (WIDTH - _LEFT) / max(len(data), 1)
+    step = (shape.width - shape.left) / max(len(data), 1)
     bars, labels = [], []
-    every = max(-(-len(data) // _LABELS), 1)
+    every = max(-(-len(data) // shape.labels), 1)
     for place, (name, parts) in enumerate(data):
-        x, y = _LEFT + place * step, float(ground)
+        x, y = shape.left + place * step, float(ground)
         for series, value in parts.items():
             if not value:
                 continue
@@ -62,7 +82,7 @@ def columns(data: Sequence[tuple[str, Mapping[str, float]]]) -> Columns:
             bars.append(Bar(series, round(x + step * 0.1, 1), round(y, 1), round(step * 0.8, 1), round(height, 1)))
         if place % every == 0:
             labels.append(Label(round(x + step * 0.1, 1), name))
-    return Columns(tuple(bars), tuple(labels), highest)
+    return Columns(tuple(bars), tuple(labels), highest, shape.width, shape.left)
 
 
 def nice(value: float) -> int:
