@@ -105,3 +105,20 @@ async def test_the_import_of_a_shop_that_stands_still_has_no_end_in_sight(
     soon, none = EN.get("ui.import.ends_in_a_minute"), EN.get("ui.usage.no_import")
     assert [soon in page for page in begun] == [True, False]
     assert [none in page for page in foreseen] == [False, True]
+
+
+async def test_the_import_ends_not_before_the_shop_is_called_again(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id, until = await make_shop(), NOON + timedelta(hours=2)
+    page = {"source": "upgates", "kind": str(PAGES["product"]), "key": "1", "origin": "import", "priority": 9}
+    await put(engine, "changes", {"shop_id": shop_id, **page})
+    await put(engine, "runs", run(shop_id, "product", total=500, done=300))
+    lane = {"lane": "pull:upgates", "reason": "no answer", "priority": 0, "since": NOON, "until": until}
+    await put(engine, "lanes", {"shop_id": shop_id, **lane})
+    home = await enter(shop_id)
+
+    begun, foreseen = [(await browser.get(home + place)).text for place in ("", "usage")]
+
+    assert EN.get("ui.import.ends_in", left=EN.duration(until - NOON), at=until) in begun
+    assert EN.get("ui.import.ends_at", at=until) in foreseen

@@ -209,8 +209,9 @@ class Views:
         )
 
     async def import_ends_at(self, shop_id: ShopId) -> datetime | None:
-        """When the budget will have allowed the pages that the first import still wants; None if it never will,
-        or nothing is left to read."""
+        """When the budget will have allowed the pages that the first import still wants, not before the shop's API
+        is called again at all; None if it never will, or nothing is left to read."""
+        now = self._clock()
         async with self._engine.connect() as connection:
             left = await connection.scalar(
                 text(
@@ -224,13 +225,17 @@ class Views:
                     "never": NEVER,
                 },
             )
+            rests_until = await connection.scalar(
+                text("SELECT until FROM lanes WHERE shop_id = :shop_id AND lane = 'pull:upgates'"),
+                {"shop_id": shop_id},
+            )
         if not left:
             return None
-        now = self._clock()
         try:
-            return finish_time(int(left), await self._ledger.outlook(shop_id), now)
+            ends_at = finish_time(int(left), await self._ledger.outlook(shop_id), now)
         except ValueError:  # limits that allow no call
             return None
+        return ends_at if rests_until is None else max(ends_at, rests_until)
 
     async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
         """The newest open problems, and how many there are."""
