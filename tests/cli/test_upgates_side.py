@@ -91,6 +91,10 @@ def test_accesses_used_stand_beside_what_is_declared(program: Program, books: Bo
     assert "31,001 of 60,000" in shown
     assert "WARNING" in shown
     assert "NOT DECLARED" in shown
+    # On a terminal of 80 columns no call is broken in two.
+    assert max(map(len, shown.splitlines())) <= 80
+    lines = {line.split("  ")[-1].strip() for line in shown.splitlines() if "/api/v2" in line}
+    assert lines == {f"{method} {path}" for method, path in by_path}
 
 
 def test_without_calls_nothing_is_near_the_limit(program: Program) -> None:

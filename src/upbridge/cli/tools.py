@@ -13,7 +13,7 @@ from upbridge.cli.budget import plan_json, plan_lines
 from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
 from upbridge.cli.signed import explain_call, read_call
 from upbridge.cli.trial import try_uphance
-from upbridge.cli.usage import USAGE_COLUMNS, usage_json, usage_line, usage_rows
+from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usage_rows
 from upbridge.errors import Conflict
 from upbridge.lifecycle.signature import Endpoint
 from upbridge.settings import load_settings, log_format
@@ -96,7 +96,7 @@ def accesses(
         if json:
             print_json(usage_json(found))
             return
-        print_rows(usage_rows(found), columns=USAGE_COLUMNS, empty="")
+        print_rows(usage_rows(found), columns=USAGE_COLUMNS, wrapped=[CALL], empty="")
         out.print(usage_line(found), highlight=False)
     elif json:
         print_json(as_rows())

@@ -6,8 +6,12 @@ from upbridge.budget.usage import Alarm, Usage, Used
 from upbridge.budget.windows import CAP_PER_DAY
 from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
 
-USAGE_COLUMNS = ("call", "calls", "shops", "per shop and day", "declared")
+CALL = "call, and when it is declared"
+#: Numbers first, they are short; so call and words have room for a line each on a terminal of 80 columns.
+USAGE_COLUMNS = ("calls", "shops", "per shop and day", CALL)
 
+#: What the Marketplace form has before every answer of one's own.
+_FORM = "Custom -> "
 _NONE = Used(calls=0, shops=0)
 _WORDS = {
     Alarm.HALF: "WARNING: half of it or more; see which call grows",
@@ -18,15 +22,14 @@ _WORDS = {
 
 def usage_rows(usage: Usage) -> list[dict[str, Any]]:
     """A row per declared access, and one for each call that no access declares (there should be none)."""
-    declared = {access.label: access.repetitions for access in ACCESSES}
+    declared = {access.label: access.repetitions.removeprefix(_FORM) for access in ACCESSES}
     unknown = [label for label in usage.by_access if label not in declared]
     return [
         {
-            "call": label.replace(" ", f" {PREFIX}", 1),
             "calls": used.calls,
             "shops": used.shops,
             "per shop and day": _rate(used, usage.days),
-            "declared": declared.get(label, "NOT DECLARED"),
+            CALL: f"{label.replace(' ', f' {PREFIX}', 1)}\n[dim]{declared.get(label, 'NOT DECLARED')}[/]",
         }
         for label in [*declared, *unknown]
         for used in [usage.by_access.get(label, _NONE)]
@@ -57,13 +60,12 @@ def usage_json(usage: Usage) -> dict[str, Any]:
 
 
 def usage_line(usage: Usage) -> str:
-    """The line that matters: the busiest day against the limit."""
+    """What matters: the busiest day against the limit; an alarm has a line of its own."""
     if usage.busiest is None:
         return f"No calls in {usage.days} days."
     day, calls = usage.busiest
-    return (
-        f"busiest day {day}: {calls:,} of {CAP_PER_DAY:,} calls, {calls / CAP_PER_DAY:.1%}: {_WORDS[usage.alarm]}"
-    )
+    fact = f"busiest day {day}: {calls:,} of {CAP_PER_DAY:,} calls, {calls / CAP_PER_DAY:.1%}"
+    return (": " if usage.alarm is None else "\n").join((fact, _WORDS[usage.alarm]))
 
 
 def _rate(used: Used, days: int) -> float:
