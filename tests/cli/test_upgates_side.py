@@ -93,7 +93,7 @@ def test_accesses_used_stand_beside_what_is_declared(program: Program, books: Bo
     assert "NOT DECLARED" in shown
     # On a terminal of 80 columns no call is broken in two.
     assert max(map(len, shown.splitlines())) <= 80
-    lines = {line.split("  ")[-1].strip() for line in shown.splitlines() if "/api/v2" in line}
+    lines = {line.strip().split("  ")[-1].strip() for line in shown.splitlines() if "/api/v2" in line}
     assert lines == {f"{method} {path}" for method, path in by_path}
 
 
