@@ -1,5 +1,8 @@
 """The shop itself: its facts, its webhooks, and what a probe makes of a shop that is silent or gone."""
 
+from datetime import timedelta
+
+import httpx
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -82,6 +85,30 @@ async def test_a_refused_login_suspends_the_shop_and_keeps_everything(machine: E
     assert (shop.state, shop.reason) == (ShopState.SUSPENDED, BY_UPGATES)
     assert await machine.change_keys() == [("order", "A-1"), ("probe", "probe")]
     assert await machine.service.shops.credentials(machine.shop_id) is not None
+
+
+@pytest.mark.rule("R14", "R56")
+async def test_the_old_login_s_refusal_stops_no_shop_that_was_installed_again_meanwhile(machine: Engine) -> None:
+    """A call is on its way with credentials that a second activation replaces."""
+    machine.upgates.order("A-1")
+    await machine.hint(Kind.ORDER, "A-1")
+    installed = [machine.watch() - timedelta(days=1), machine.watch()]
+
+    async def old_login(request: httpx.Request) -> httpx.Response:
+        if installed:
+            await machine.run("UPDATE shops SET signed_at = :at WHERE id = :shop_id", at=installed.pop())
+            return httpx.Response(401, json={})
+        return machine.upgates(request)
+
+    await machine.run("UPDATE shops SET signed_at = :at WHERE id = :shop_id", at=installed.pop(0))
+    machine.upgates.others["shop.admin.s1.upgates.com"] = old_login
+
+    await machine.pull()
+    assert (await machine.shop()).state is ShopState.ACTIVE
+    assert await machine.change_keys() == [("order", "A-1")]
+
+    await machine.pull()
+    assert [*await machine.documents()] == ["A-1"]
 
 
 @pytest.mark.rule("R56")

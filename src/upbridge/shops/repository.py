@@ -185,9 +185,11 @@ class Shops:
         among: Sequence[ShopState],
         now: datetime,
         reason: str | None = None,
+        signed_at: datetime | None = None,
     ) -> bool:
         """Change the state at *now* if it is one of *among*; returns whether it changed.
 
+        *signed_at*: only if no installation was accepted after the one that was signed then (R14).
         `UNINSTALLED` also destroys the credentials and forgets the webhooks, which Upgates deletes itself (R30).
         """
         gone = to is ShopState.UNINSTALLED
@@ -202,6 +204,7 @@ class Shops:
                       webhook_failures = CASE WHEN :gone THEN NULL ELSE webhook_failures END,
                       uninstalled_at = CASE WHEN :gone THEN :now ELSE uninstalled_at END
                     WHERE id = :id AND state = ANY(:among) AND (state <> :to OR reason IS DISTINCT FROM :reason)
+                      AND signed_at IS NOT DISTINCT FROM COALESCE(:signed_at, signed_at)
                     """
                 ),
                 {
@@ -210,6 +213,7 @@ class Shops:
                     "reason": reason,
                     "gone": gone,
                     "now": now,
+                    "signed_at": signed_at,
                     "among": [str(state) for state in among],
                 },
             )

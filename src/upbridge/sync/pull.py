@@ -273,9 +273,21 @@ async def refused_by_target(service: Service, shop: Shop, system: str, error: Lo
 
 
 async def refused_by_upgates(service: Service, shop: Shop) -> None:
-    """401 or 403: suspended or uninstalled, we cannot know. Keep everything, ask once an hour (R56)."""
+    """401 or 403: suspended or uninstalled, we cannot know. Keep everything, ask once an hour (R56).
+
+    Not where *shop* was installed again while the call was under way: its new credentials were not refused (R14).
+    """
     now = service.clock()
-    await service.shops.move(shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=now, reason=BY_UPGATES)
+    await service.shops.move(
+        shop.id,
+        to=ShopState.SUSPENDED,
+        among=[ShopState.ACTIVE],
+        now=now,
+        reason=BY_UPGATES,
+        signed_at=shop.signed_at,
+    )
+    if (await service.shops.get(shop.id)).state is ShopState.ACTIVE:
+        return
     async with service.engine.begin() as connection:
         await changes.hint(
             connection,
