@@ -23,6 +23,7 @@ from upbridge.sync import lanes, pull
 from upbridge.sync.changes import Kind
 from upbridge.sync.connect import change_rules, connect_uphance, connect_upp, disconnect
 from upbridge.sync.lanes import Lane
+from upbridge.sync.push import push
 from upbridge.sync.runs import RunPurpose, RunState, latest_runs
 
 SECRET = "a-secret-of-upp"
@@ -218,6 +219,53 @@ async def test_disconnecting_forgets_secrets_and_what_waits(machine: Engine) -> 
     assert await machine.lane("push:upp") is None
     assert await machine.value("SELECT count(*) FROM connections") == 0
     assert await machine.service.connections.vault(machine.shop_id, "upp").secret() == {}
+
+
+# --- while a worker is at it --------------------------------------------------------------------------------
+
+
+async def test_what_is_still_delivered_to_the_old_account_is_not_taken_for_the_new_one_s(machine: Engine) -> None:
+    await upp(machine)
+    await machine.settle(make_product())
+
+    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")) as guard:
+        assert guard is not None
+        connecting = asyncio.create_task(upp(machine, "another"))
+        await blocked_by_somebody(machine)
+        await push(machine.service, Lane(machine.shop_id, "push:upp"), guard)
+        assert [*await machine.links()] == ["v-4711"]
+        assert not connecting.done()
+
+    assert (await connecting).account == "another"
+    assert await machine.links() == {}
+    assert await machine.settle(make_product()) == {"12"}
+
+
+async def test_a_refused_old_login_does_not_break_the_connection_that_replaces_it(machine: Engine) -> None:
+    await upp(machine)
+    shop = await machine.shop()
+
+    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+        connecting = asyncio.create_task(upp(machine))
+        await blocked_by_somebody(machine)
+        await pull.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
+
+    assert str((await connecting).state) == "connected"
+    assert await machine.problems() == []
+
+
+async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_trouble(machine: Engine) -> None:
+    await upp(machine)
+    shop = await machine.shop()
+
+    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+        leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
+        await blocked_by_somebody(machine)
+        await pull.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
+
+    await leaving
+    assert await machine.service.connections.of(machine.shop_id) == {}
+    assert await machine.problems() == []
 
 
 # --- Uphance ------------------------------------------------------------------------------------------------

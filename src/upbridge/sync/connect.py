@@ -80,9 +80,10 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
     row = (await service.connections.of(shop.id)).get(system)
     if row is None:
         raise Conflict(f"{shop.key} is not connected to {system}")
-    if system == "uphance":
-        await revoke(service, shop, row)
-    await service.connections.disconnect(shop.id, system, now=service.clock())
+    async with lanes.exclusive(service.engine, Lane(shop.id, f"push:{system}"), wait=True):
+        if system == "uphance":
+            await revoke(service, shop, row)
+        await service.connections.disconnect(shop.id, system, now=service.clock())
 
 
 async def leave(service: Service, shop: Shop) -> None:
@@ -140,8 +141,13 @@ async def _store(
     facts: Mapping[str, Any],
     orders: Mapping[str, RemoteOrder] | None = None,
 ) -> ConnectionRow:
+    """Store what was tested, when nobody works with the connection before it: what that still brings (links of
+    another account, a refused old login) is written down first, and none of it afterwards."""
     now = service.clock()
-    async with service.engine.begin() as connection:
+    async with (
+        lanes.exclusive(service.engine, Lane(shop.id, f"push:{system}"), wait=True),
+        service.engine.begin() as connection,
+    ):
         row, fresh = await service.connections.connect(
             connection,
             shop.id,

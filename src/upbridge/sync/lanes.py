@@ -50,8 +50,13 @@ class Lane:
 
 
 @asynccontextmanager
-async def exclusive(engine: AsyncEngine, lane: Lane) -> AsyncIterator[AsyncConnection | None]:
+async def exclusive(
+    engine: AsyncEngine, lane: Lane, *, wait: bool = False
+) -> AsyncIterator[AsyncConnection | None]:
     """Be the only one in the world who works on this shop and system; yields None if somebody else is.
+
+    *wait*: until whoever it is has ended (a bite of work), and nobody begins before. Raises `OperationalError`
+    where that takes longer than a statement may.
 
     The lock belongs to a database session, so a worker that hangs keeps it and one that dies loses it: no clock
     decides. What must not be done twice is written through the yielded connection (each statement commits by
@@ -60,8 +65,9 @@ async def exclusive(engine: AsyncEngine, lane: Lane) -> AsyncIterator[AsyncConne
     async with engine.connect() as plain:
         connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
         name = {"name": lane.lock}
-        mine = await connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), name)
-        if not mine:
+        lock = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+        mine = await connection.scalar(text(f"SELECT {lock}(hashtextextended(:name, 0))"), name)
+        if mine is False:
             yield None
             return
         try:
