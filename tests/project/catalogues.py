@@ -14,9 +14,11 @@ from babel.messages.pofile import read_po
 
 from tests.project.arrows import SRC, modules
 from upbridge.db import package_file
+from upbridge.shops.rules import RULES
 from upbridge.texts import LANGUAGES, catalogue_path
 
 _IN_TEMPLATE = re.compile(r"\b(?:t|texts\.get)\(\s*(['\"])(?P<key>[a-z0-9_.]+)\1(?P<open>\s*~)?")
+_QUOTED = re.compile(r'„([^“]*)“|"([^"]*)"')
 _CAUSE = re.compile(r"[a-z]+\.[a-z_]+")
 
 
@@ -35,7 +37,13 @@ def complaints() -> list[str]:
     catalogues = {language: load(language) for language in LANGUAGES}
     used = used_keys()
     english = catalogues["en"]
-    return [*differences(catalogues), *missing(english, used), *nameless(english), *dead(english, used)]
+    return [
+        *differences(catalogues),
+        *misnamed(catalogues),
+        *missing(english, used),
+        *nameless(english),
+        *dead(english, used),
+    ]
 
 
 def load(language: str) -> Catalog:
@@ -70,6 +78,22 @@ def differences(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
             if placeholders(variants) != wanted:
                 yield f"{language}: {key} has the placeholders {placeholders(variants)} instead of {wanted}"
         yield from (f"{language}: {message.id} is fuzzy" for message in catalogues[language] if _fuzzy(message))
+
+
+def misnamed(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
+    """Where a text names a button, a column or a rule otherwise than the page does."""
+    for language, catalogue in catalogues.items():
+        texts = texts_of(catalogue)
+        names = {variant for variants in texts.values() for variant in variants}
+        for key, variants in sorted(texts.items()):
+            for variant in variants:
+                quoted = {"".join(groups) for groups in _QUOTED.findall(variant)}
+                yield from (
+                    f"{language}: {key} names {one}, as nothing is called" for one in sorted(quoted - names)
+                )
+                yield from (
+                    f"{language}: {key} says {rule}, a name for operators" for rule in RULES if rule in variant
+                )
 
 
 def _fuzzy(message: object) -> bool:

@@ -40,6 +40,17 @@ def test_a_language_that_says_something_else_is_found(czech: tuple[str, ...], co
     assert complaint in list(catalogues.differences(both))
 
 
+def test_a_button_that_a_text_calls_otherwise_is_found() -> None:
+    czech = _po(
+        "cs", 'msgid "a.key"\nmsgstr "Zvolte „Znovu“ v pravidle upp.send"', 'msgid "b.key"\nmsgstr "Zkusit znovu"'
+    )
+
+    assert list(catalogues.misnamed({"cs": czech})) == [
+        "cs: a.key names Znovu, as nothing is called",
+        "cs: a.key says upp.send, which merchants never see",
+    ]
+
+
 def test_a_key_without_text_and_a_text_without_key_are_found() -> None:
     used = catalogues.Used(keys={"a.key": "upbridge.pages"})
     english = _po("en", 'msgid "b.key"\nmsgstr "Hello"')
