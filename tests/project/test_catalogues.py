@@ -47,7 +47,7 @@ def test_a_button_that_a_text_calls_otherwise_is_found() -> None:
 
     assert list(catalogues.misnamed({"cs": czech})) == [
         "cs: a.key names Znovu, as nothing is called",
-        "cs: a.key says upp.send, which merchants never see",
+        "cs: a.key says upp.send, a name for operators",
     ]
 
 
