@@ -220,6 +220,23 @@ async def test_what_changes_while_it_is_read_disturbs_nothing_else(
     assert [one.title for one in second.items] == ["Item 3", "Item 5", "Item 9"]
 
 
+async def test_goods_of_uphance_have_a_column_where_there_are_any(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "items", item(shop_id, 1, code="A"), item(shop_id, 2, code="B"))
+    await put(engine, "skus", sku(shop_id, 1, sku_number="A"))
+    async with engine.begin() as connection:
+        await matches.renew_all(connection, shop_id)
+    home = await enter(shop_id)
+
+    pages = [(await browser.get(f"{home}products?show={match}")).text for match in ("code", "unmatched")]
+
+    column = EN.get("ui.products.sku_name")
+    assert [column in page for page in pages] == [True, False]
+    assert "SKU 1" in pages[0]
+
+
 async def test_an_empty_catalogue_says_what_will_be_here(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
 ) -> None:
