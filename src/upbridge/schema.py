@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ShopId = NewType("ShopId", UUID)
 
 #: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -106,6 +106,7 @@ connections = Table(
     Column("facts", JSONB, nullable=False, server_default=_EMPTY),
     _at("polled_at"),
     _at("connected_at", nullable=False, now=True),
+    _at("login_at", nullable=False, now=True),
     Index("connections_system_account_idx", "system", "account"),
 )
 

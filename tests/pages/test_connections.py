@@ -2,14 +2,19 @@
 
 import asyncio
 import html
+import json
+from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
 from tests.pages.conftest import Enter, Remote
 from tests.pages.test_endpoints import EN, document, put
+from tests.pages.test_problems import problem
+from upbridge.kit.sealed import Sealer
 from upbridge.shops.connections import Connections
 from upbridge.sync.lanes import Lane, exclusive
 
@@ -59,8 +64,9 @@ async def test_a_stored_secret_is_set_since_and_never_shown(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "mine", "connected_at": NOON}
-    await put(engine, "connections", {**row, "secret": b"sealed-secret"})
+    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "mine", "login_at": NOON}
+    connected_at = NOON - timedelta(days=9)
+    await put(engine, "connections", {**row, "connected_at": connected_at, "secret": b"sealed-secret"})
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}connections")).text)
 
@@ -171,6 +177,38 @@ async def test_a_new_secret_for_the_same_account_promises_no_first_import(
     ]
 
     assert said == [f"{home}connections?said=connected_upp", f"{home}connections?said=test_upp"]
+
+
+async def test_a_broken_connection_whose_login_works_again_goes_on(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    remote: Remote,
+    sealer: Sealer,
+    connections: Connections,
+) -> None:
+    shop_id = await make_shop()
+    row = {"shop_id": shop_id, "system": "upp", "state": "broken", "account": "a", "connected_at": NOON}
+    secret = sealer.seal(json.dumps({"client_id": "a", "client_secret": "b"}))
+    await put(engine, "connections", {**row, "reason": "401", "secret": secret})
+    await put(engine, "documents", document(shop_id, "upp", "O-1", "parked"))
+    refused = {"key": "connection.refused", "kind": "connection", "entity": "upp", "parent": "upp"}
+    await put(engine, "problems", {**problem(shop_id, "x"), **refused, "target": "upp", "stage": "push"})
+    home = await enter(shop_id)
+
+    still = await browser.post(f"{home}connections/upp/test")
+    assert still.status_code == 422
+    assert str((await connections.of(shop_id))["upp"].state) == "broken"
+
+    remote.answers["/auth/oauth/token"] = TOKEN
+    answer = await browser.post(f"{home}connections/upp/test")
+
+    assert answer.headers["location"] == f"{home}connections?said=mended"
+    assert str((await connections.of(shop_id))["upp"].state) == "connected"
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT state FROM documents")) == "waiting"
+        assert await connection.scalar(text("SELECT count(*) FROM problems")) == 0
 
 
 @pytest.mark.parametrize("status", [404, 429, 500, 503])

@@ -285,6 +285,21 @@ class TestTheStartPage:
         assert EN.get("ui.connection.connected", since=NOON) in page
         assert EN.get("ui.connection.broken") in page
 
+    async def test_nothing_is_said_to_be_imported_for_a_shop_that_is_connected_to_nothing(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        left, stays = await make_shop(), await make_shop()
+        for shop_id in (left, stays):
+            for kind in ("product", "order"):
+                await put(engine, "runs", run(shop_id, kind, state="done", total=0, done=0))
+        row = {"system": "upp", "state": "broken", "account": "a", "connected_at": NOON}
+        await put(engine, "connections", {"shop_id": stays, **row})
+
+        pages = [(await browser.get(await enter(shop_id))).text for shop_id in (left, stays)]
+
+        done = f'id="step-imported">{EN.get("ui.step_state.done")}<'
+        assert [done in page for page in pages] == [False, True]
+
     async def test_no_channel_is_said_to_be_assigned_before_the_shop_s_languages_are_known(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:

@@ -15,7 +15,7 @@ from upbridge.errors import BadRequest, Conflict, LoginRefused, NotFound, Remote
 from upbridge.pages.door import Here, PageRoute, Posted, Session, one
 from upbridge.pages.views.start import SYSTEMS
 from upbridge.shops.connections import ConnectionRow, ConnectionState
-from upbridge.sync.connect import connect_uphance, connect_upp
+from upbridge.sync.connect import connect_uphance, connect_upp, mend
 from upbridge.sync.connect import disconnect as disconnect_shop
 from upbridge.sync.lanes import Lane, exclusive
 from upbridge.sync.service import Service
@@ -103,7 +103,7 @@ async def _choose(here: Here, service: Service, email: str, password: str, typed
 
 @router.post("/connections/{system}/test")
 async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: ARG001 - Posted guards
-    """Try the stored login now, and say plainly how it went."""
+    """Try the stored login now, and say plainly how it went. A connection that was broken goes on if it works."""
     service, row = here.pages.act(), await _connected(here, system)
     if row is None:
         return here.go("connections")
@@ -121,7 +121,8 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
                 await service.uphance(here.shop, row).get("/organisations")
     except RemoteError as error:
         return await _page(here, Attempt(system, _words(here, system, error)))
-    return here.go("connections", f"test_{system}")
+    mended = await mend(service, here.shop, system)
+    return here.go("connections", "mended" if mended else f"test_{system}")
 
 
 @router.get("/connections/{system}/disconnect")

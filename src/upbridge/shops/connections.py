@@ -34,10 +34,13 @@ class ConnectionRow:
     prefix: str
     facts: Mapping[str, Any]
     connected_at: datetime
+    """Since when the shop has been connected to this account."""
+    login_at: datetime
+    """When its login was stored."""
     polled_at: datetime | None
 
 
-_COLUMNS = "shop_id, system, state, reason, account, prefix, facts, connected_at, polled_at"
+_COLUMNS = "shop_id, system, state, reason, account, prefix, facts, connected_at, login_at, polled_at"
 
 
 class Connections:
@@ -84,13 +87,14 @@ class Connections:
             text(
                 """
                 INSERT INTO connections
-                  (shop_id, system, state, account, prefix, secret, tokens, tokens_renew_at, facts, connected_at)
+                  (shop_id, system, state, account, prefix, secret, tokens, tokens_renew_at, facts, connected_at,
+                   login_at)
                 VALUES (:shop_id, :system, 'connected', :account, :prefix, :secret, :tokens, :renew_at,
-                        CAST(:facts AS jsonb), :now)
+                        CAST(:facts AS jsonb), :now, :now)
                 ON CONFLICT (shop_id, system) DO UPDATE SET
                   state = 'connected', reason = NULL, account = excluded.account, prefix = excluded.prefix,
                   secret = excluded.secret, tokens = excluded.tokens, tokens_renew_at = excluded.tokens_renew_at,
-                  facts = excluded.facts, polled_at = NULL,
+                  facts = excluded.facts, polled_at = NULL, login_at = excluded.login_at,
                   connected_at = CASE WHEN connections.account = excluded.account THEN connections.connected_at
                                       ELSE excluded.connected_at END
                 """
@@ -147,6 +151,17 @@ class Connections:
                 ),
                 {"shop_id": shop_id, "system": system, "reason": reason},
             )
+
+    async def mend(self, connection: AsyncConnection, shop_id: ShopId, system: str) -> bool:
+        """The login works again: go on, in the caller's transaction. Returns whether it was broken."""
+        result = await connection.execute(
+            text(
+                "UPDATE connections SET state = 'connected', reason = NULL"
+                " WHERE shop_id = :shop_id AND system = :system AND state = 'broken'"
+            ),
+            {"shop_id": shop_id, "system": system},
+        )
+        return result.rowcount > 0
 
     async def forget_tokens(self, shop_id: ShopId, system: str, reason: str) -> None:
         """Keep the connection's account and links, and nothing that opens it: somebody has to connect again."""

@@ -82,7 +82,7 @@ def _many(one: Callable[[str], T]) -> Callable[[str], list[T]]:
 
 def _is_number(text: str) -> bool:
     """Whether *text* is an id: some digits as one types them (`²` is a digit for Python, and no number)."""
-    return text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
+    return text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID and int(text) > 0
 
 
 def _channels(text: str) -> dict[str, int]:

@@ -77,10 +77,10 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
 
     Raises `Conflict` if there is none.
     """
-    row = (await service.connections.of(shop.id)).get(system)
-    if row is None:
-        raise Conflict(f"{shop.key} is not connected to {system}")
     async with lanes.exclusive(service.engine, Lane(shop.id, f"push:{system}"), wait=True):
+        row = (await service.connections.of(shop.id)).get(system)
+        if row is None:
+            raise Conflict(f"{shop.key} is not connected to {system}")
         if system == "uphance":
             await revoke(service, shop, row)
         await service.connections.disconnect(shop.id, system, now=service.clock())
@@ -160,12 +160,7 @@ async def _store(
             shop_key=shop.key,
             now=now,
         )
-        await lanes.unblock(connection, Lane(shop.id, f"push:{system}"))
-        await lanes.unblock(connection, Lane(shop.id, f"pull:{system}"))
-        await outbox.release(connection, shop.id, system, now=now)
-        await close_entity(
-            connection, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system]
-        )
+        await _go_on(connection, shop, system, now=now)
         for number, order in (orders or {}).items():
             await _recognise(connection, shop, number, order, now=now)
         if system == "uphance":
@@ -192,6 +187,25 @@ async def _store(
             await start_imports(connection, service, shop, {system: row}, kinds=kinds, anew=True)
     log.info("connected", shop_id=str(shop.id), system=system, fresh=fresh)
     return row
+
+
+async def mend(service: Service, shop: Shop, system: str) -> bool:
+    """The login of a connection was tried and works: if it was thought broken, what waits for it goes on; returns
+    whether it was."""
+    async with service.engine.begin() as connection:
+        mended = await service.connections.mend(connection, shop.id, system)
+        if mended:
+            await _go_on(connection, shop, system, now=service.clock())
+            log.info("connection_mended", shop_id=str(shop.id), system=system)
+    return mended
+
+
+async def _go_on(connection: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
+    """Nothing of what stopped with the connection stands any more."""
+    await lanes.unblock(connection, Lane(shop.id, f"push:{system}"))
+    await lanes.unblock(connection, Lane(shop.id, f"pull:{system}"))
+    await outbox.release(connection, shop.id, system, now=now)
+    await close_entity(connection, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system])
 
 
 async def _recognise(

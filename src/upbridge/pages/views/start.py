@@ -143,7 +143,7 @@ class StartView:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The way from activation to running, each step done or waiting."""
-        imported = all(one.finished for one in self.imports)
+        imported = all(one.finished for one in self.imports) and bool(self.connections)
         reached = {
             "activated": self.shop.state is ShopState.ACTIVE,
             "paired": self.shop.facts is not None,
