@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ShopId = NewType("ShopId", UUID)
 
 #: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0007"
+HEAD = "0008"
 
 metadata = MetaData(
     naming_convention={
@@ -128,6 +128,7 @@ problems = Table(
     _at("dismissed_at"),
     Index("problems_once_idx", "shop_id", "target", "kind", "entity", "key", unique=True),
     Index("problems_parent_idx", "shop_id", "target", "parent"),
+    Index("problems_dismissed_at_idx", "dismissed_at", postgresql_where=text("dismissed_at IS NOT NULL")),
 )
 
 #: One-use tickets (60 s) and the sessions that they open; only digests are kept. Pruned when expired.
@@ -193,8 +194,7 @@ changes = Table(
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     _at("hinted_at", nullable=False, now=True),
     _at("due_at", nullable=False, now=True),
-    Index("changes_shop_id_source_priority_idx", "shop_id", "source", "priority", "seq"),
-    Index("changes_shop_id_source_due_at_idx", "shop_id", "source", "due_at"),
+    Index("changes_next_idx", "shop_id", "source", "priority", "due_at", "seq"),
 )
 
 #: What has to be delivered: the newest body per target and key, sealed. A row goes when it was delivered.
@@ -354,6 +354,7 @@ orders = Table(
     _at("made_at", nullable=False),
     _at("read_at", nullable=False),
     Index("orders_shop_id_made_at_idx", "shop_id", "made_at"),
+    Index("orders_made_at_idx", "made_at"),
     Index("orders_begin_idx", "shop_id", "number", postgresql_ops={"number": "text_pattern_ops"}),
 )
 

@@ -123,6 +123,22 @@ async def test_what_is_due_comes_before_what_only_fills_the_batch(machine: Engin
     assert [change.key for change in await take(machine, limit=1)] == ["now"]
 
 
+async def test_what_has_been_due_for_longest_goes_first_however_often_it_is_hinted(machine: Engine) -> None:
+    await machine.hint(Kind.PRODUCT, "first")
+    machine.watch.move(seconds=1)
+    await machine.hint(Kind.PRODUCT, "second")
+    await machine.hint(Kind.PRODUCT, "first")
+
+    assert [change.key for change in await take(machine)] == ["first", "second"]
+
+
+async def test_a_more_urgent_purpose_of_which_nothing_is_due_holds_up_no_other(machine: Engine) -> None:
+    await machine.hint(Kind.ORDER, "A-1", due_at=machine.watch() + timedelta(hours=1))
+    await machine.hint(Kind.PRODUCT, "1")
+
+    assert [change.kind for change in await take(machine)] == [Kind.PRODUCT]
+
+
 async def test_a_blocked_purpose_is_not_taken(machine: Engine) -> None:
     await machine.hint(Kind.PRODUCT, "1")
 

@@ -17,7 +17,6 @@ from upbridge.schema import ShopId
 
 EVERYTHING = 100
 """Below this are all priorities."""
-SOURCES = ("upgates", "uphance")
 
 _FIRST_PAUSE = timedelta(seconds=2)
 _LONGEST_PAUSE = timedelta(minutes=15)
@@ -152,11 +151,10 @@ async def unblock(connection: AsyncConnection, lane: Lane, *, purpose: int = EVE
 
 
 async def due(engine: AsyncEngine, *, now: datetime, only: ShopId | None = None) -> Sequence[Lane]:
-    """Lanes that have something to do now and are not blocked. One index probe per shop and lane."""
+    """Lanes that have something to do now and are not blocked. One index probe per shop, source and
+    purpose that has a change, and per connection."""
     async with engine.connect() as connection:
-        rows = await connection.execute(
-            _DUE, {"now": now, "sources": list(SOURCES), "everything": EVERYTHING, "only": only}
-        )
+        rows = await connection.execute(_DUE, {"now": now, "everything": EVERYTHING, "only": only})
         return [Lane(ShopId(row.shop_id), row.lane) for row in rows]
 
 
@@ -178,19 +176,27 @@ async def blocked(engine: AsyncEngine, shop_id: ShopId | None = None, *, now: da
 
 _DUE = text(
     """
-    SELECT s.id AS shop_id, 'pull:' || one.source AS lane
-    FROM shops s
-    CROSS JOIN unnest(CAST(:sources AS text[])) AS one (source)
-    LEFT JOIN lanes l ON l.shop_id = s.id AND l.lane = 'pull:' || one.source AND l.until > :now
-    WHERE (CAST(:only AS uuid) IS NULL OR s.id = :only)
-      AND (
-        s.state = 'active' AND EXISTS (
-          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = one.source AND c.due_at <= :now
-            AND c.priority < COALESCE(l.priority, :everything))
-        OR s.state IN ('suspended', 'uninstalling') AND one.source = 'upgates' AND EXISTS (
-          SELECT FROM changes c WHERE c.shop_id = s.id AND c.source = one.source AND c.kind = 'probe'
-            AND c.due_at <= :now AND c.priority < COALESCE(l.priority, :everything))
-      )
+    -- What is due first of each shop, source and purpose: from one to the next along the index, without the rest.
+    WITH RECURSIVE first AS (
+      (SELECT shop_id, source, priority, due_at FROM changes ORDER BY shop_id, source, priority, due_at LIMIT 1)
+      UNION ALL
+      SELECT following.* FROM first CROSS JOIN LATERAL (
+        SELECT c.shop_id, c.source, c.priority, c.due_at FROM changes c
+        WHERE (c.shop_id, c.source, c.priority) > (first.shop_id, first.source, first.priority)
+        ORDER BY c.shop_id, c.source, c.priority, c.due_at LIMIT 1
+      ) following
+    )
+    SELECT DISTINCT first.shop_id, 'pull:' || first.source AS lane
+    FROM first JOIN shops s ON s.id = first.shop_id AND s.state = 'active'
+    LEFT JOIN lanes l ON l.shop_id = first.shop_id AND l.lane = 'pull:' || first.source AND l.until > :now
+    WHERE first.due_at <= :now AND first.priority < COALESCE(l.priority, :everything)
+      AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
+    UNION ALL
+    SELECT s.id, 'pull:upgates'
+    FROM shops s JOIN changes c ON c.shop_id = s.id AND c.source = 'upgates' AND c.kind = 'probe'
+    LEFT JOIN lanes l ON l.shop_id = s.id AND l.lane = 'pull:upgates' AND l.until > :now
+    WHERE s.state IN ('suspended', 'uninstalling') AND c.due_at <= :now
+      AND c.priority < COALESCE(l.priority, :everything) AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
     UNION ALL
     SELECT c.shop_id, 'push:' || c.system
     FROM connections c JOIN shops s ON s.id = c.shop_id AND s.state = 'active'
