@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 import httpx
 import pytest
@@ -58,11 +59,13 @@ class Remote:
 
     answers: dict[str, httpx.Response] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
     latency: float = 0
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
         """One call."""
         self.asked.append(f"{request.method} {request.url.path}")
+        self.sent.append(request.content)
         await asyncio.sleep(self.latency)
         return self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
 
@@ -122,7 +125,8 @@ async def browser(pages: Pages) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def says_everything_in_words(response: httpx.Response) -> None:
-    """A text that is missing shows as its key: no page that any test asks for may have one."""
+    """A text that is missing shows as its key: no page that any test asks for may have one, and none fails."""
+    assert response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR, response.url.path
     if response.headers.get("content-type", "").startswith("text/html"):
         await response.aread()
         bare = re.findall(r"(?<![\w./-])(?:ui|problem|error)\.[a-z_]+[a-z_.]*", response.text)

@@ -163,6 +163,17 @@ async def test_a_number_that_no_organisation_has_is_asked_for_again(
     assert "do-not-show-this" not in page.text
 
 
+async def test_the_spaces_around_a_password_belong_to_it(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
+) -> None:
+    form = {"email": " a@b.cz ", "password": " two words "}
+
+    await browser.post(f"{await enter(await make_shop())}connections/uphance", data=form)
+
+    (login,) = (json.loads(body) for body in remote.sent)
+    assert (login["email"], login["password"]) == ("a@b.cz", " two words ")
+
+
 async def test_a_new_secret_for_the_same_account_promises_no_first_import(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
 ) -> None:

@@ -2,11 +2,13 @@
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from tests.conftest import MakeShop
 from tests.pages.conftest import ORIGIN, Enter
 from tests.pages.test_endpoints import EN
 from upbridge.pages.service import Pages
+from upbridge.pages.views.overview import Overviews
 
 
 @pytest.mark.parametrize(
@@ -115,3 +117,23 @@ async def test_every_page_needs_a_living_session(browser: httpx.AsyncClient, pla
 )
 async def test_every_form_needs_a_living_session(browser: httpx.AsyncClient, form: str) -> None:
     assert (await browser.post(f"/ui/s/nobody/{form}", data={"x": "y"})).status_code == 410
+
+
+async def test_a_defect_of_ours_is_a_page_too_and_all_of_it_is_in_the_log(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret-in-an-error")
+
+    home = await enter(await make_shop())
+    monkeypatch.setattr(Overviews, "of", broken)
+    browser.event_hooks = {}
+
+    with capture_logs() as logs:
+        answer = await browser.get(f"{home}overview")
+
+    assert answer.status_code == 500
+    assert EN.get("error.general") in answer.text
+    assert "secret-in-an-error" not in answer.text
+    assert "frame-ancestors" in answer.headers["content-security-policy"]
+    assert [line["error"] for line in logs if line["event"] == "request_failed"] == ["ZeroDivisionError"]

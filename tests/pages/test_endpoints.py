@@ -374,7 +374,7 @@ class TestHeaders:
         address = await enter(await make_shop())
         ticket = await pages.open_door(await make_shop(), "cs")
 
-        for path in (address, f"{address}progress", ticket, ticket, "/ui/s/nobody/", "/ui/", "/ui/nothing/here"):
+        for path in (address, f"{address}progress", ticket, ticket, "/ui/s/nobody/", "/ui", "/ui/", "/ui/x/y"):
             headers = (await browser.get(path)).headers
             assert "frame-ancestors https://*.upgates.com" in headers["content-security-policy"], path
             assert headers["referrer-policy"] == "no-referrer", path

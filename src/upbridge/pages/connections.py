@@ -12,7 +12,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from upbridge.errors import BadRequest, Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
-from upbridge.pages.door import Here, PageRoute, Posted, Session, one
+from upbridge.pages.door import Here, PageRoute, Posted, Session, as_typed, one
 from upbridge.pages.views.start import SYSTEMS
 from upbridge.shops.connections import ConnectionRow, ConnectionState
 from upbridge.sync.connect import connect_uphance, connect_upp, mend
@@ -74,7 +74,7 @@ async def upp(here: Session, form: Posted) -> Response:
 async def uphance(here: Session, form: Posted) -> Response:
     """Connect Uphance; a login that sees several companies is asked for one of them."""
     service = here.pages.act()
-    email, password, organisation = one(form, "email"), one(form, "password"), one(form, "organisation")
+    email, password, organisation = one(form, "email"), as_typed(form, "password"), one(form, "organisation")
     typed = {"email": email, "organisation": organisation}
     known = organisation.isascii() and organisation.isdigit() and len(organisation) <= _LONGEST_ID
     number = int(organisation) if known else None

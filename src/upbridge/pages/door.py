@@ -53,7 +53,7 @@ class SessionEnded(Exception):
 
 
 class PageRoute(APIRoute):
-    """Every answer carries the page headers, and every expected failure is a page."""
+    """Every answer carries the page headers, and every failure is a page."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -75,6 +75,10 @@ class PageRoute(APIRoute):
             except UpbridgeError as error:
                 log.info("page_refused", code=error.code)
                 response = failure(pages, request, error)
+            except Exception as error:
+                # A defect of ours: who asked gets a page in the frame all the same, the log gets all of it.
+                log.exception("request_failed", error=type(error).__name__)
+                response = failure(pages, request, UpbridgeError())
             return protect(response, pages.headers)
 
         return protected
@@ -222,7 +226,12 @@ Posted = Annotated[dict[str, list[str]], Depends(_posted)]
 
 def one(form: Mapping[str, list[str]], name: str) -> str:
     """The field *name*, without the spaces around it; empty if it is missing."""
-    return form.get(name, [""])[-1].strip().replace("\x00", "")
+    return as_typed(form, name).strip()
+
+
+def as_typed(form: Mapping[str, list[str]], name: str) -> str:
+    """The field *name* with the spaces around it, which may be part of a password."""
+    return form.get(name, [""])[-1].replace("\x00", "")
 
 
 def impossible(secret: str) -> bool:

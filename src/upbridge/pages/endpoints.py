@@ -56,7 +56,11 @@ for _page in (start, overview, connections, rules, problems, find, products, usa
     router.include_router(_page.router)
 
 
-@router.api_route("/{rest:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-async def anything_else(rest: str) -> Response:  # noqa: ARG001
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+@router.api_route("", methods=_METHODS)
+@router.api_route("/{rest:path}", methods=_METHODS)
+async def anything_else() -> Response:
     """There is no such page."""
     raise NotFound
