@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.sync import matches
+from upbridge.sync.days import sum_up
 
 #: A found order, code and product name are this far into the shop.
 _SHARE = 0.37
@@ -91,6 +92,7 @@ async def fill(engine: AsyncEngine, sealer: Sealer, *, variants: int, orders: in
         for statement in _STATEMENTS:
             await connection.execute(text(statement), values)
         await matches.renew_all(connection, ShopId(shop_id))
+    await sum_up(engine, now=now)  # as the worker would have, each night
     async with engine.connect() as plain:
         connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
         for table in _TABLES:  # as autovacuum would have by now
@@ -110,6 +112,7 @@ _TABLES = [
     "documents",
     "changes",
     "problems",
+    "days",
     "orders",
     "steps",
     "pieces",

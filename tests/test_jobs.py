@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -392,6 +393,30 @@ async def test_a_job_says_only_which_lane(machine: Engine, queue: App) -> None:
 
     assert row["args"] == {"shop_id": str(machine.shop_id), "lane": "push:upp"}
     assert row["lock"] == f"{machine.shop_id}:upp"
+
+
+async def test_a_worker_throws_away_what_is_old_and_sums_up_what_is_over(
+    machine: Engine, database: Database
+) -> None:
+    old = {"received_at": utc_now() - timedelta(days=8)}
+    await machine.run(
+        "INSERT INTO deliveries (shop_id, source, event, records, body, received_at)"
+        " VALUES (:shop_id, 'upgates', 'Orders.update', 1, '', :received_at)",
+        **old,
+    )
+    await machine.run(
+        "INSERT INTO steps (shop_id, number, what, target, at, since)"
+        " VALUES (:shop_id, 'O-1', 'delivered', 'upp', :at, :at)",
+        at=utc_now() - timedelta(days=2),
+    )
+
+    async def done() -> bool:
+        kept = await machine.value("SELECT count(*) FROM deliveries WHERE received_at = :received_at", **old)
+        summed = await machine.value("SELECT count(*) FROM days WHERE shop_id = :shop_id AND what = 'delays'")
+        return (kept, summed) == (0, 1)
+
+    async with worker(machine, database):
+        await until(done)
 
 
 async def test_a_worker_stops_when_it_is_told_to(machine: Engine, database: Database) -> None:

@@ -26,6 +26,7 @@ from upbridge.care.statistics import count_grown
 from upbridge.errors import NotFound, UpbridgeError
 from upbridge.schema import ShopId
 from upbridge.sync import lanes, schedule
+from upbridge.sync.days import sum_up
 from upbridge.sync.lanes import Lane
 from upbridge.sync.pull import pull
 from upbridge.sync.push import push
@@ -202,6 +203,7 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
 async def _clean(service: Service) -> None:
     await prune(service.engine, now=service.clock())
     await retire(service.engine, silent=timedelta(hours=1))
+    await sum_up(service.engine, now=service.clock())
 
 
 async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]]) -> None:

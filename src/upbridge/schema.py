@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ShopId = NewType("ShopId", UUID)
 
 #: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0008"
+HEAD = "0009"
 
 metadata = MetaData(
     naming_convention={
@@ -374,6 +374,20 @@ steps = Table(
     Index("steps_shop_id_number_idx", "shop_id", "number"),
     Index("steps_shop_id_at_idx", "shop_id", "at"),
     Index("steps_at_idx", "at"),
+)
+
+#: What a day that is over came to (`sync/days.py`), so that it is added up once. Pruned after 90 days.
+days = Table(
+    "days",
+    metadata,
+    _shop(),
+    Column("what", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("day_at", DateTime(timezone=True), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("median", Double),
+    Column("p95", Double),
+    Index("days_day_at_idx", "day_at"),
 )
 
 # --- budget -------------------------------------------------------------------------------------------------

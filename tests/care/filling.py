@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Integer,
     LargeBinary,
     Numeric,
@@ -30,6 +31,7 @@ def _value(column: Column[Any], now: datetime) -> Any:
         LargeBinary: uuid4().bytes,
         Boolean: False,
         JSONB: {},
+        Double: 1.0,
         Numeric: 1,
         Integer: 1,
     }

@@ -19,6 +19,7 @@ RULES: tuple[tuple[str, str, timedelta], ...] = (
     ("problems", "dismissed_at < :before", timedelta(days=90)),
     ("orders", "made_at < :before", timedelta(days=90)),
     ("steps", "at < :before", timedelta(days=90)),
+    ("days", "day_at < :before", timedelta(days=90)),
     ("pieces", "ordered_at < :before", timedelta(days=90)),
     ("lanes", "until < :before", timedelta(days=7)),
 )

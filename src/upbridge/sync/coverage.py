@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.kit.clock import PRAGUE
 from upbridge.schema import ShopId
+from upbridge.sync.days import What, begin, days_of
 from upbridge.sync.runs import RunPurpose
 
-#: Deliveries are kept for as long (`care/retention.py`), so nothing longer can be told.
+#: Deliveries are kept for as long (`care/retention.py`), so nothing longer can be told of a day not summed up.
 LONGEST_DAYS = 7
 
 
@@ -39,30 +41,21 @@ class Coverage:
 
 
 async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days: int = LONGEST_DAYS) -> Coverage:
-    """The shop's coverage in the *days* days before *now*, at most `LONGEST_DAYS`.
+    """The shop's coverage in *days* days of Prague, today the last of them; at most `LONGEST_DAYS`.
 
     Doubts: Upgates repeats what was answered late, which counts as announced again, so the share is rather too
     high by those, and by announced changes that no connected system needed: the safety net counts only what was
     news to one. What the search for deleted products found is not counted, for its moment is not known.
     """
     days = min(days, LONGEST_DAYS)
+    since = now.astimezone(PRAGUE).date() - timedelta(days=days - 1)
+    announced = await days_of(engine, shop_id, What.WEBHOOKS, since=since, now=now)
     async with engine.connect() as connection:
-        row = (
-            await connection.execute(
-                text(
-                    """
-                    WITH events AS MATERIALIZED (  -- so that a name is looked at once, not with every delivery
-                      SELECT event, sum(records) AS records FROM deliveries
-                      WHERE shop_id = :shop_id AND received_at >= :since AND source = 'upgates' GROUP BY event
-                    )
-                    SELECT
-                      (SELECT COALESCE(sum(records), 0) FROM events
-                       WHERE event ILIKE 'orders.%' OR event ILIKE 'products.%') AS announced,
-                      (SELECT COALESCE(sum(found), 0) FROM runs
-                       WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose) AS found
-                    """
-                ),
-                {"shop_id": shop_id, "since": now - timedelta(days=days), "purpose": RunPurpose.SAFETY_NET},
-            )
-        ).one()
-    return Coverage(days=days, announced=int(row.announced), found=int(row.found))
+        found = await connection.scalar(
+            text(
+                "SELECT COALESCE(sum(found), 0) FROM runs"
+                " WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose"
+            ),
+            {"shop_id": shop_id, "since": begin(since), "purpose": RunPurpose.SAFETY_NET},
+        )
+    return Coverage(days=days, announced=sum(one.count for one in announced), found=int(found or 0))

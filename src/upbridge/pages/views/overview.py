@@ -18,6 +18,7 @@ from upbridge.shops.connections import ConnectionRow, Connections, ConnectionSta
 from upbridge.shops.shop import Shop, ShopState
 from upbridge.sync.changes import NEVER
 from upbridge.sync.coverage import Coverage, coverage
+from upbridge.sync.days import What, days_of
 from upbridge.sync.runs import Run, RunPurpose, RunState, latest_runs
 
 #: How far back the proof of completeness and the chart look.
@@ -158,25 +159,24 @@ class Overviews:
         nets = await latest_runs(self._engine, shop.id, RunPurpose.SAFETY_NET)
         imports = await latest_runs(self._engine, shop.id, RunPurpose.IMPORT)
         importing = {run.state for run in imports.values()}
-        # What a shop's history makes slow is asked side by side, each on its own connection.
-        webhooks, (known, boxes), delays = await asyncio.gather(
-            coverage(self._engine, shop.id, now=now),
+        # The orders of a month are weighed while everything else is asked, on a connection of its own.
+        (known, boxes), webhooks, delays, still = await asyncio.gather(
             _boxes(self._engine, shop.id, sorted(rows), now - timedelta(days=DAYS)),
+            coverage(self._engine, shop.id, now=now),
             _delays(self._engine, shop.id, now),
+            _still(self._engine, shop.id, now),
         )
-        async with self._engine.connect() as connection:
-            blocked = await _blocked(connection, shop.id, now)
-            ground = _Ground(shop, rows, await _counts(connection, shop.id), blocked, importing)
-            return OverviewView(
-                flows=tuple(_flow(*flow, ground) for flow in _FLOWS),
-                waits=await _waits(connection, shop.id, blocked),
-                boxes=boxes,
-                known=known,
-                net=_net(shop, nets, now),
-                delays=delays,
-                coverage=webhooks,
-                failures=await _failures(connection, shop.id),
-            )
+        ground = _Ground(shop, rows, still.counts, still.blocked, importing)
+        return OverviewView(
+            flows=tuple(_flow(*flow, ground) for flow in _FLOWS),
+            waits=still.waits,
+            boxes=boxes,
+            known=known,
+            net=_net(shop, nets, now),
+            delays=delays,
+            coverage=webhooks,
+            failures=still.failures,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,27 @@ class _Count:
     problems: int = 0
     since: datetime | None = None
     last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    """How things are at this moment."""
+
+    blocked: Mapping[str, datetime]
+    counts: Mapping[tuple[str, str], _Count]
+    waits: tuple[Wait, ...]
+    failures: WebhookFailures | None
+
+
+async def _still(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> _Still:
+    async with engine.connect() as connection:
+        blocked = await _blocked(connection, shop_id, now)
+        return _Still(
+            blocked,
+            await _counts(connection, shop_id),
+            await _waits(connection, shop_id, blocked),
+            await _failures(connection, shop_id),
+        )
 
 
 async def _counts(connection: AsyncConnection, shop_id: ShopId) -> Mapping[tuple[str, str], _Count]:
@@ -396,22 +417,11 @@ async def _failures(connection: AsyncConnection, shop_id: ShopId) -> WebhookFail
 
 async def _delays(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Mapping[str, tuple[Delay, ...]]:
     today = now.astimezone(PRAGUE).date()
-    async with engine.connect() as connection:
-        rows = await connection.execute(
-            text(
-                """
-                SELECT target, (at AT TIME ZONE 'Europe/Prague')::date AS day, count(*) AS number,
-                  percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
-                    ORDER BY GREATEST(date_part('epoch', at - since), 0)) AS seconds
-                FROM steps WHERE shop_id = :id AND at > :since AND what = 'delivered' AND target = ANY(:systems)
-                  AND since IS NOT NULL
-                GROUP BY 1, 2
-                """
-            ),
-            {"id": shop_id, "since": now - timedelta(days=DAYS), "systems": sorted(SYSTEMS)},
-        )
-    found = {(row.target, row.day): Delay(row.day, int(row.number), *map(float, row.seconds)) for row in rows}
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    found = {
+        (one.system, one.day): Delay(one.day, one.count, one.median or 0.0, one.p95 or 0.0)
+        for one in await days_of(engine, shop_id, What.DELAYS, since=days[0], now=now)
+    }
     return {
         system: tuple(found.get((system, day), Delay(day)) for day in days)
         for system in SYSTEMS
