@@ -156,9 +156,6 @@ class Overviews:
     async def of(self, shop: Shop, now: datetime) -> OverviewView:
         """The overview at *now*."""
         rows = await self._connections.of(shop.id)
-        nets = await latest_runs(self._engine, shop.id, RunPurpose.SAFETY_NET)
-        imports = await latest_runs(self._engine, shop.id, RunPurpose.IMPORT)
-        importing = {run.state for run in imports.values()}
         # The orders of a month are weighed while everything else is asked, on a connection of its own.
         (known, boxes), webhooks, delays, still = await asyncio.gather(
             _boxes(self._engine, shop.id, sorted(rows), now - timedelta(days=DAYS)),
@@ -166,13 +163,14 @@ class Overviews:
             _delays(self._engine, shop.id, now),
             _still(self._engine, shop.id, now),
         )
+        importing = {run.state for run in still.imports.values()}
         ground = _Ground(shop, rows, still.counts, still.blocked, importing)
         return OverviewView(
             flows=tuple(_flow(*flow, ground) for flow in _FLOWS),
             waits=still.waits,
             boxes=boxes,
             known=known,
-            net=_net(shop, nets, now),
+            net=_net(shop, still.nets, now),
             delays=delays,
             coverage=webhooks,
             failures=still.failures,
@@ -198,16 +196,22 @@ class _Still:
     counts: Mapping[tuple[str, str], _Count]
     waits: tuple[Wait, ...]
     failures: WebhookFailures | None
+    nets: Mapping[str, Run]
+    imports: Mapping[str, Run]
 
 
 async def _still(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> _Still:
+    nets = await latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)
+    imports = await latest_runs(engine, shop_id, RunPurpose.IMPORT)
     async with engine.connect() as connection:
         blocked = await _blocked(connection, shop_id, now)
         return _Still(
-            blocked,
-            await _counts(connection, shop_id),
-            await _waits(connection, shop_id, blocked),
-            await _failures(connection, shop_id),
+            blocked=blocked,
+            counts=await _counts(connection, shop_id),
+            waits=await _waits(connection, shop_id, blocked),
+            failures=await _failures(connection, shop_id),
+            nets=nets,
+            imports=imports,
         )
 
 
@@ -376,7 +380,8 @@ async def _boxes(
                 FROM known k CROSS JOIN unnest(CAST(:systems AS text[])) AS s (system)
                   LEFT JOIN weightiest w ON w.number = k.number AND w.system = s.system
                   LEFT JOIN links l ON l.shop_id = :id AND l.target = s.system AND l.kind = 'order'
-                    AND l.key = k.number AND l.updated_at > :earlier AND l.state IN ('delivered', 'by_hand')
+                    AND l.key = k.number AND l.state IN ('delivered', 'by_hand')
+                    AND l.target = ANY(:systems) AND l.updated_at > :earlier  -- for the index alone
                 GROUP BY 1, 2
                 """
             ),
