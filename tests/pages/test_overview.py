@@ -1,6 +1,8 @@
 """The overview: a light per flow, every known order in exactly one box, the guarded safety net."""
 
+import asyncio
 import html
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,15 +12,17 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
-from tests.pages.conftest import Enter
+from tests.pages.conftest import Enter, Watch
 from tests.pages.test_endpoints import EN, document, put
 from tests.pages.test_problems import problem
 from upbridge.pages.service import Pages
 from upbridge.pages.views.overview import Light, Overviews, OverviewView
 from upbridge.schema import ShopId
+from upbridge.shops.shop import ShopState
 from upbridge.texts import LANGUAGES, Texts
 
 
@@ -226,3 +230,60 @@ class TestDelays:
             assert texts.get("ui.delay.alt", system="Uphance", unit=words, day=day, **figures) in page
             assert '<rect class="p-median"' in page
             assert f'<th scope="row">{day}</th>' in page
+
+
+class TestRunNow:
+    """Reading what changed, at once: guarded, and never twice at a time."""
+
+    @pytest.mark.rule("R54")
+    async def test_three_clicks_cast_one_net_and_the_button_rests_until_it_has_ended_and_ten_minutes_more(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, watch: Watch
+    ) -> None:
+        shop_id = await make_shop()
+        home = await enter(shop_id)
+        before = (await browser.get(f"{home}overview")).text
+        assert EN.get("ui.net.cost", count=2) in before
+        assert not self.rests(before)
+
+        clicks = await asyncio.gather(*(browser.post(f"{home}overview/run") for _ in range(3)))
+
+        said = Counter(answer.headers["location"].rpartition("=")[2] for answer in clicks)
+        assert said == {"net_cast": 1, "net_rests": 2}
+        async with engine.connect() as connected:
+            runs = await connected.execute(text("SELECT kind FROM runs WHERE purpose = 'safety_net' ORDER BY 1"))
+            assert [row.kind for row in runs] == ["order", "product"]
+        assert EN.get("ui.net.running") in (running := (await browser.get(f"{home}overview")).text)
+        assert self.rests(running)
+
+        async with engine.begin() as connected:
+            await connected.execute(text("UPDATE runs SET state = 'done', finished_at = :now"), {"now": watch.now})
+        watch.wait(minutes=9)
+        assert EN.get("ui.net.rests", at=watch.now + timedelta(minutes=1)) in (
+            page := (await browser.get(f"{home}overview")).text
+        )
+        assert self.rests(page)
+        watch.wait(minutes=1)
+        assert not self.rests((await browser.get(f"{home}overview")).text)
+        answer = await browser.post(f"{home}overview/run")
+        assert answer.headers["location"].endswith("said=net_cast")
+
+    @pytest.mark.rule("R54")
+    @pytest.mark.parametrize("state", [state for state in ShopState if state is not ShopState.ACTIVE])
+    async def test_a_shop_that_is_not_active_is_not_read(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, state: ShopState
+    ) -> None:
+        home = await enter(await make_shop(state=state))
+
+        page = (await browser.get(f"{home}overview")).text
+        answer = await browser.post(f"{home}overview/run")
+
+        assert self.rests(page)
+        assert answer.headers["location"].endswith("said=net_stopped")
+        async with engine.connect() as connected:
+            assert await connected.scalar(text("SELECT count(*) FROM runs")) == 0
+
+    @staticmethod
+    def rests(page: str) -> bool:
+        """Whether the button cannot be pressed."""
+        [button] = re.findall(rf"<button ([a-z]*) ?[^>]*>{EN.get('ui.net.run')}", page)
+        return bool(button == "disabled")
