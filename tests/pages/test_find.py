@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
@@ -152,8 +153,9 @@ async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  #
 
     hidden = (await browser.get(f"{home}find", params={"q": "O/1 ž"})).text
     asked_before = len(remote.asked)
-    shown = await browser.post(f"{home}find", data={"key": "O/1 ž"})
-    again = (await browser.get(f"{home}find", params={"q": "O/1 ž"})).text
+    answer = await browser.post(f"{home}find", data={"q": "O/1 ž", "key": "O/1 ž"})
+    shown = await browser.get(answer.headers["location"])
+    again = (await browser.get(answer.headers["location"])).text
 
     names = ("jana@example.cz", "+420777123456", "Jana Nová", "Eva, Dlouhá 5, Brno")
     assert EN.get("ui.person.show") in html.unescape(hidden)
@@ -180,8 +182,7 @@ async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
     home = await enter(shop_id)
 
     async def says(why: str, **params: object) -> bool:
-        page = await browser.post(f"{home}find", data={"key": "O-1"})
-        assert page.status_code == 200
+        page = await asked(browser, home, "O-1")
         return EN.get(f"ui.person.why_{why}", **params) in html.unescape(page.text)
 
     shop_has(remote)
@@ -197,12 +198,51 @@ async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
     assert await says("stopped")
 
 
+async def asked(browser: httpx.AsyncClient, home: str, number: str) -> httpx.Response:
+    """The page after the form."""
+    answer = await browser.post(f"{home}find", data={"q": number, "key": number})
+    assert answer.status_code == 303
+    page = await browser.get(answer.headers["location"])
+    assert page.status_code == 200
+    return page
+
+
 async def test_of_an_order_that_is_unknown_here_the_shop_is_not_asked(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
 ) -> None:
     home = await enter(await make_shop())
 
-    page = await browser.post(f"{home}find", data={"key": "O-1"})
+    page = await asked(browser, home, "O-1")
 
     assert EN.get("ui.find.nothing", wanted="O-1") in page.text
     assert remote.asked == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_permit_is_of_one_shop_and_of_one_minute(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    remote: Remote,
+    watch: Watch,
+    late: bool,
+) -> None:
+    mine, theirs = await make_shop(), await make_shop()
+    for shop_id in (mine, theirs):
+        await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    shop_has(remote, raw_order(order_number="O-1"))
+    home, foreign = await enter(mine), await enter(theirs)
+    address = (await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})).headers["location"]
+
+    for place in (
+        address.replace(home, foreign),
+        f"{home}find?q=O-1&permit=made-up",
+        f"{home}find?q=O-1&permit=ž",
+    ):
+        assert "jana@example.cz" not in (await browser.get(place)).text
+    if late:
+        watch.wait(seconds=61)
+
+    assert ("jana@example.cz" in (await browser.get(address)).text) is not late
+    assert len(remote.asked) == (not late)

@@ -151,9 +151,9 @@ class Here:
             **values,
         )
 
-    def go(self, place: str, said: str | None = None, count: int | None = None) -> RedirectResponse:
-        """After a form: to *place*, which says `ui.said.<said>`."""
-        query = {"said": said} if said else {}
+    def go(self, place: str, said: str | None = None, count: int | None = None, **more: str) -> RedirectResponse:
+        """After a form: to *place*, which says `ui.said.<said>`; *more* stands in its query."""
+        query = {**more, "said": said} if said else more
         if count is not None:
             query["n"] = str(count)
         address = self.home + ("" if place == "start" else place) + (f"?{urlencode(query)}" if query else "")

@@ -1,7 +1,7 @@
 """Find: where is my order, what happened to this product; and whom an order is about, for who asks.
 
-Personal data is hidden as long as nobody asks. Who does gets it from the shop, as the answer to a form: it stands
-in no address, and to see it again is to ask again.
+Personal data is hidden as long as nobody asks. Who does gets it from the shop, once: the form leads to a page
+whose permit is used up by looking, so that to load it again, or to come back to it, shows and costs nothing.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from datetime import datetime
 from fastapi import APIRouter, Response
 
 from upbridge.errors import Conflict, NotFound, RemoteError, Throttled, Unreachable
-from upbridge.pages.door import Here, PageRoute, Posted, Session, one
+from upbridge.pages.door import Here, PageRoute, Posted, Session, impossible, one
 from upbridge.pages.views.find import MOST, Hit, search, timeline
 from upbridge.pages.words import cause_words, problem_words
 from upbridge.sync.disclosure import Disclosed, disclose
@@ -45,16 +45,23 @@ async def find(here: Session) -> Response:
         chosen = next((hit for hit in hits if (hit.kind, hit.key) == (kind, key)), None)
     elif len(hits) == 1 or len(exact) == 1:
         chosen = (exact or list(hits))[0]
-    return await _page(here, wanted, hits, chosen)
+    asked = None
+    if chosen is not None and chosen.kind == "order" and await _permitted(here):
+        asked = await _ask(here, chosen.key)
+    return await _page(here, wanted, hits, chosen, asked)
 
 
 @router.post("/find")
 async def whom(here: Session, form: Posted) -> Response:
-    """The same order with whom it is about, read from the shop now, or why that cannot be had."""
-    number = _typed(one(form, "key"))
-    hits = await search(here.pages.engine, here.shop.id, number)
-    chosen = next((hit for hit in hits if (hit.kind, hit.key) == ("order", number)), None)
-    return await _page(here, number, hits, chosen, None if chosen is None else await _ask(here, number))
+    """Lead to the same order with whom it is about."""
+    wanted, key = _typed(one(form, "q")), one(form, "key")[:_LONGEST]
+    permit = await here.pages.sessions.permit(here.visitor)
+    return here.go("find", q=wanted, kind="order", key=key, permit=permit)
+
+
+async def _permitted(here: Here) -> bool:
+    permit = here.query.get("permit", "")
+    return bool(permit) and not impossible(permit) and await here.pages.sessions.use(permit, here.visitor)
 
 
 async def _ask(here: Here, number: str) -> Asked:

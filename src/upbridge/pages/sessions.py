@@ -82,6 +82,25 @@ class Sessions:
         self._remember(session, visitor.language)
         return Entrance(session, visitor)
 
+    async def permit(self, visitor: Visitor) -> str:
+        """A permit to do once, within 60 seconds, what a form has asked for: the page after it has an address that
+        can be loaded again and gone back to, and then does nothing."""
+        permit = secrets.token_urlsafe(32)
+        async with self._engine.begin() as connection:
+            await _store(connection, permit, "permit", visitor, self._clock() + TICKET_LIFE)
+        return permit
+
+    async def use(self, permit: str, visitor: Visitor) -> bool:
+        """Whether *permit* was given to this shop and is used now, for the first time."""
+        async with self._engine.begin() as connection:
+            used = await _visitor(
+                connection,
+                "UPDATE sessions SET purpose = 'used' WHERE digest = :digest AND purpose = 'permit'"
+                " AND shop_id = :shop_id AND expires_at > :now RETURNING shop_id, language",
+                {"digest": digest(permit), "shop_id": visitor.shop_id, "now": self._clock()},
+            )
+        return used is not None
+
     async def enter(self, session: str, *, active: bool = True) -> Visitor | Ended:
         """The visitor of a living session. *active*: a person did something, so that 30 minutes begin again; a
         page that polls by itself passes False."""
