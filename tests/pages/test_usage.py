@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import NOON, MakeShop
 from tests.pages.conftest import Enter
 from tests.pages.test_endpoints import EN, put, run
+from upbridge.budget.windows import PACKAGE
 from upbridge.pages.charts import columns, nice, share
 from upbridge.sync.flows import PAGES
 
@@ -122,3 +123,37 @@ async def test_the_import_ends_not_before_the_shop_is_called_again(
 
     assert EN.get("ui.import.ends_in", left=EN.duration(until - NOON), at=until) in begun
     assert EN.get("ui.import.ends_at", at=until) in foreseen
+
+
+@pytest.mark.parametrize(
+    ("limits", "calls", "said"),
+    [
+        pytest.param((50, 600), 1400, "enough", id="four in five of 1,800 are left over"),
+        pytest.param((50, 600), 1500, "packages", id="packages raise what is short"),
+        pytest.param(None, 40_000, "enough", id="the cap is far"),
+        pytest.param(None, 50_000, None, id="no package raises the cap"),
+    ],
+)
+async def test_packages_are_advised_where_they_help_and_nothing_is_enough_that_is_short(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    limits: tuple[int, int] | None,
+    calls: int,
+    said: str | None,
+) -> None:
+    shop_id = await make_shop()
+    hour, day = limits or (None, None)
+    budget = {"hour_limit": hour, "day_limit": day, "hour_at": NOON, "day_at": NOON, "learned_at": NOON}
+    await put(engine, "budgets", {"shop_id": shop_id, **budget})
+    made = {"access": "GET /orders", "purpose": "orders", "count": calls}
+    await put(engine, "calls", {"shop_id": shop_id, "hour": NOON - timedelta(hours=2), **made})
+
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}usage")).text)
+
+    words = {
+        "enough": EN.get("ui.usage.enough"),
+        "packages": EN.get("ui.usage.packages", hour=PACKAGE.hour, day=PACKAGE.day),
+    }
+    assert {key for key, text in words.items() if text in page} == ({said} if said else set())

@@ -41,10 +41,15 @@ class UsageView:
         return CAP_PER_DAY if limits is None else limits.day
 
     @property
-    def advice(self) -> bool:
-        """Whether packages would help: the limits are known and the next day is short of the last one's need."""
+    def short(self) -> bool:
+        """Whether the next day may be short of the last one's need."""
         limits = self.outlook.limits
-        return limits is not None and self.total > limits.total * 0.8
+        return self.total > (CAP_PER_DAY if limits is None else limits.total) * 0.8
+
+    @property
+    def advice(self) -> bool:
+        """Whether packages would help: they raise limits, and no cap."""
+        return self.short and self.outlook.limits is not None
 
     @property
     def package(self) -> tuple[int, int]:
