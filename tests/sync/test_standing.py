@@ -1,6 +1,7 @@
 """The shop itself: its facts, its webhooks, and what a probe makes of a shop that is silent or gone."""
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ from structlog.testing import capture_logs
 
 from tests.sync.conftest import Engine
 from tests.sync.making import answering
+from upbridge.schema import ShopId
+from upbridge.shops.repository import Shops
 from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.sync import lanes
 from upbridge.sync.changes import Kind, Origin
@@ -194,6 +197,31 @@ async def test_a_deactivated_shop_that_answers_401_loses_its_credentials(machine
     assert (await machine.shop()).state is ShopState.UNINSTALLED
     assert await machine.service.shops.credentials(machine.shop_id) is None
     assert machine.upgates.paths() == ["/status"]
+
+
+@pytest.mark.rule("R14")
+@pytest.mark.parametrize(
+    ("state", "status"), [(ShopState.ACTIVE, 401), (ShopState.ACTIVE, 403), (ShopState.UNINSTALLING, 401)]
+)
+async def test_a_probe_of_the_old_login_takes_nothing_from_a_shop_installed_at_its_last_moment(
+    machine: Engine, monkeypatch: pytest.MonkeyPatch, state: ShopState, status: int
+) -> None:
+    """The installation is accepted between the last look at the shop and what follows from the probe."""
+    machine.upgates.judges.append(answering(status))
+    await machine.run("UPDATE shops SET signed_at = :at, state = :state", at=machine.watch(), state=state)
+    await machine.hint(Kind.PROBE, "probe")
+    move = Shops.move
+
+    async def installed_first(shops: Shops, shop_id: ShopId, **how: Any) -> bool:
+        later = machine.watch() + timedelta(seconds=1)
+        await machine.run("UPDATE shops SET signed_at = :at, state = 'active'", at=later)
+        return await move(shops, shop_id, **how)
+
+    monkeypatch.setattr(Shops, "move", installed_first)
+    await machine.pull()
+
+    assert (await machine.shop()).state is ShopState.ACTIVE
+    assert await machine.service.shops.credentials(machine.shop_id) is not None
 
 
 async def test_a_deactivated_shop_whose_answer_proves_nothing_keeps_its_credentials(machine: Engine) -> None:

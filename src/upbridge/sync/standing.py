@@ -110,19 +110,28 @@ async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
         log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
     now_shop = await service.shops.get(shop.id)
     if now_shop.signed_at != shop.signed_at:
-        return  # installed again meanwhile: what was asked with the old credentials says nothing
+        return  # installed again meanwhile: what was asked with the old credentials says nothing (R14)
     if alive:
         await _is_back(service, now_shop)
     elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
         # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
         ended = await service.shops.move(
-            shop.id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING, ShopState.ACTIVE], now=now
+            shop.id,
+            to=ShopState.UNINSTALLED,
+            among=[ShopState.UNINSTALLING, ShopState.ACTIVE],
+            now=now,
+            signed_at=shop.signed_at,
         )
         if ended:
             await leave(service, shop)
     else:
         await service.shops.move(
-            shop.id, to=ShopState.SUSPENDED, among=[ShopState.ACTIVE], now=now, reason=BY_UPGATES
+            shop.id,
+            to=ShopState.SUSPENDED,
+            among=[ShopState.ACTIVE],
+            now=now,
+            reason=BY_UPGATES,
+            signed_at=shop.signed_at,
         )
 
 
