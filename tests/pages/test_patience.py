@@ -1,9 +1,10 @@
 """Nobody waits for a database that hangs: a calm page in time, in the visitor's language, nothing half done."""
 
+import asyncio
 import html
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -21,6 +22,8 @@ from upbridge.pages.door import PLACES
 from upbridge.pages.service import Pages
 from upbridge.pages.sessions import Sessions
 from upbridge.shops.connections import Connections
+from upbridge.sync import lanes
+from upbridge.sync.lanes import Lane, exclusive
 from upbridge.texts import LANGUAGES, Texts
 
 PATIENCE = 0.4
@@ -234,3 +237,92 @@ async def test_what_was_tested_is_not_stored_by_a_database_that_hangs_after_it(
 
     assert remote.asked
     assert stored == 0
+
+
+# --- while a worker is at it --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A shop that is connected to Upp.ai, and somebody in front of its pages."""
+
+    lane: Lane
+    home: str
+
+    async def leave(self, browser: httpx.AsyncClient) -> tuple[httpx.Response, float]:
+        """Disconnect, in a hurry."""
+        return await timed(browser, "POST", f"{self.home}connections/upp/disconnect")
+
+
+@pytest.fixture
+async def connected(make_shop: MakeShop, enter: Enter, engine: AsyncEngine) -> Connected:
+    shop_id = await make_shop()
+    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "7", "connected_at": NOON}
+    await put(engine, "connections", row)
+    return Connected(Lane(shop_id, "push:upp"), await enter(shop_id))
+
+
+async def somebody_waits(engine: AsyncEngine) -> None:
+    """Return as soon as some session of this database waits for a lock."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(10), engine.connect() as connection:
+        looking = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        while not await looking.scalar(query):  # noqa: ASYNC110 - the server gives no event for this
+            await asyncio.sleep(0.01)
+
+
+async def test_the_end_of_a_worker_s_bite_is_waited_for(
+    browser: httpx.AsyncClient, connected: Connected, engine: AsyncEngine, connections: Connections
+) -> None:
+    async with exclusive(engine, connected.lane):
+        leaving = asyncio.create_task(connected.leave(browser))
+        await somebody_waits(engine)
+        await asyncio.sleep(2 * PATIENCE)
+
+    answer, _took = await leaving
+    assert answer.headers["location"] == f"{connected.home}connections?said=disconnected_upp"
+    assert await connections.of(connected.lane.shop_id) == {}
+
+
+async def test_a_postgres_that_hangs_while_a_worker_is_waited_for_is_a_calm_page_too(
+    browser: httpx.AsyncClient,
+    connected: Connected,
+    engine: AsyncEngine,
+    gate: Gate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "HUNG_SECONDS", PATIENCE)
+
+    async with exclusive(engine, connected.lane):
+        leaving = asyncio.create_task(connected.leave(browser))
+        await somebody_waits(engine)
+        gate.shut()
+        await asyncio.sleep(2 * PATIENCE)
+        gate.open()  # the driver tells the server, for seconds, before it gives up
+        page, _took = await leaving
+
+    assert page.status_code == 503
+    assert EN.get("ui.not_now.form") in html.unescape(page.text)
+
+
+async def test_clicks_while_a_worker_is_at_it_take_no_page_from_anybody(
+    browser: httpx.AsyncClient, connected: Connected, home: str, engine: AsyncEngine, connections: Connections
+) -> None:
+    worker, patience = create_async_engine(engine.url), 5.0
+
+    async with exclusive(worker, connected.lane):
+        clicks = [
+            asyncio.create_task(browser.post(f"{connected.home}connections/upp/disconnect"))
+            for _ in range(12)  # more than there are connections
+        ]
+        await somebody_waits(worker)
+        page, took = await timed(browser, "GET", home, patience=patience)
+
+    assert (page.status_code, took < patience) == (200, True)
+    answers = await asyncio.wait_for(asyncio.gather(*clicks), patience)
+    said = f"{connected.home}connections?said=disconnected_upp"
+    assert {answer.headers["location"] for answer in answers} == {said}
+    assert await connections.of(connected.lane.shop_id) == {}
+    await worker.dispose()

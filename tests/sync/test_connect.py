@@ -268,6 +268,30 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
     assert await machine.problems() == []
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("wins", [False, True])
+async def test_who_gives_up_keeps_the_lane_from_nobody(machine: Engine, *, wins: bool) -> None:
+    """While waiting for it, or at the moment in which it is his."""
+    await upp(machine)
+    shop, lane = await machine.shop(), Lane(machine.shop_id, "push:upp")
+
+    async with lanes.exclusive(machine.db, lane):
+        leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
+        await blocked_by_somebody(machine)
+        if not wins:
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+    if wins:
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+    async with lanes.exclusive(machine.db, lane, wait=True) as guard:  # its session may be ending yet
+        assert guard is not None
+    assert "upp" in await machine.service.connections.of(machine.shop_id)
+
+
 # --- Uphance ------------------------------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], *, own: bool = Fa
 
 @contextmanager
 def elsewhere() -> Iterator[None]:
-    """Another system is waited for, which has time-outs of its own."""
+    """Another system, or work that ends by itself, is waited for: both have time-outs of their own."""
     watch = _watch.get()
     if watch is None:
         yield

@@ -4,8 +4,8 @@
     POST → `Here` after `Posted`: not from another site → one service call → 303 to a page that says what happened
 
 What went wrong on the way is a page too, in the visitor's language (contract, section 3). So is a database that
-hangs: nobody waits for it longer than `Pages.patience`. What a form calls elsewhere has time-outs of its own and
-does not count; a change is one transaction, which then is not committed.
+hangs: nobody waits for it longer than `Pages.patience`. What a form calls elsewhere, and a worker whose bite it
+waits for, have time-outs of their own and do not count; a change is one transaction, which then is not committed.
 """
 
 from collections.abc import Callable, Coroutine, Mapping

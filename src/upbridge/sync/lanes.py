@@ -4,22 +4,30 @@ A lane that cannot go on (no budget, no answer, refused) is blocked until a mome
 on: when only the import has run out of budget, orders still pass.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.kit.patience import elsewhere
 from upbridge.schema import ShopId
 
 EVERYTHING = 100
 """Below this are all priorities."""
 
+HUNG_SECONDS = 65.0
+"""A database that is well ends a statement sooner (`db.STATEMENT_TIMEOUT`)."""
+
 _FIRST_PAUSE = timedelta(seconds=2)
 _LONGEST_PAUSE = timedelta(minutes=15)
+#: Who waits for a lane in this process; a lock goes with the last who wants it.
+_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +63,40 @@ async def exclusive(
     """Be the only one in the world who works on this shop and system; yields None if somebody else is.
 
     *wait*: until whoever it is has ended (a bite of work), and nobody begins before. Raises `OperationalError`
-    where that takes longer than a statement may.
+    where that takes longer than a statement may, `TimeoutError` where nobody says so. Of one process and lane one
+    waits at a time: each who waits keeps a connection, and whose turn it is needs another.
 
     The lock belongs to a database session, so a worker that hangs keeps it and one that dies loses it: no clock
     decides. What must not be done twice is written through the yielded connection (each statement commits by
     itself): if the session is gone, so is the right to go on, and the write fails.
     """
-    async with engine.connect() as plain:
+    async with _turn(lane) if wait else nullcontext(), engine.connect() as plain:
         connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
         name = {"name": lane.lock}
-        lock = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
-        mine = await connection.scalar(text(f"SELECT {lock}(hashtextextended(:name, 0))"), name)
-        if mine is False:
+        mine = await connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), name)
+        if not mine and not wait:
             yield None
             return
+        if not mine:
+            with elsewhere():  # the database is well, a worker is waited for
+                async with asyncio.timeout(HUNG_SECONDS):
+                    await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), name)
         try:
             yield connection
         finally:
             if not connection.invalidated:  # else the session is gone, and the lock with it
                 await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
+
+
+@asynccontextmanager
+async def _turn(lane: Lane) -> AsyncIterator[None]:
+    turn = _turns.setdefault(lane.lock, asyncio.Lock())
+    with elsewhere():
+        await turn.acquire()
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 async def held(connection: AsyncConnection, candidates: Iterable[Lane]) -> set[Lane]:
