@@ -65,6 +65,30 @@ async def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None
     assert revision(empty_url) == HEAD
 
 
+async def test_the_previous_version_goes_on_working_while_the_indexes_of_changes_are_exchanged(
+    empty_url: str,
+) -> None:
+    """It has looked at what is due and will write it; neither of the two is ended by the server."""
+    await asyncio.to_thread(command.upgrade, alembic_config(empty_url), "0007")
+    async with await psycopg.AsyncConnection.connect(empty_url) as working:
+        await working.execute("SELECT FROM changes")
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, empty_url))
+        await somebody_waits(empty_url)
+        async with asyncio.timeout(5):
+            await working.execute("DELETE FROM changes")
+            await working.execute("DELETE FROM orders")
+
+    assert await migrating == HEAD
+
+
+async def somebody_waits(url: str) -> None:
+    """Return as soon as some session of this database waits for a lock."""
+    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(30), await psycopg.AsyncConnection.connect(url, autocommit=True) as looking:
+        while not (await looking.execute(query)).rowcount:
+            await asyncio.sleep(0.01)
+
+
 def test_the_migrations_make_the_tables_that_the_code_declares(database_url: str) -> None:
     command.check(alembic_config(database_url))
 
