@@ -6,8 +6,9 @@ Revises: 0007
 Changes lie in one index in the order in which they are taken, in the place of two; orders by the day on which they
 were made and dismissed problems are found without reading the others. The previous version of the service works
 meanwhile and afterwards, only slower where thousands of changes wait. Who writes a change waits while its index is
-built: a tenth of a second for 80,000 that wait, so a webhook is answered in time. Each step is a transaction of its
-own, so that nobody who works on two of the tables is locked out for good; who is interrupted begins again.
+built: a tenth of a second for 80,000 that wait, so a webhook is answered in time. Each step is a transaction of
+its own: who works on two of the tables, or reads one and then writes it, is in no deadlock with the migration. One
+that was interrupted begins again where it was.
 """
 
 import sqlalchemy as sa
