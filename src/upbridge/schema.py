@@ -131,7 +131,8 @@ problems = Table(
     Index("problems_dismissed_at_idx", "dismissed_at", postgresql_where=text("dismissed_at IS NOT NULL")),
 )
 
-#: One-use tickets (60 s) and the sessions that they open; only digests are kept. Pruned when expired.
+#: One-use tickets and permits (60 s), and the sessions that tickets open; only digests are kept. Pruned when
+#: expired.
 sessions = Table(
     "sessions",
     metadata,

@@ -268,6 +268,17 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
     assert await machine.problems() == []
 
 
+async def test_a_shop_that_leaves_while_a_worker_is_waited_for_is_not_connected(machine: Engine) -> None:
+    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+        connecting = asyncio.create_task(upp(machine))
+        await blocked_by_somebody(machine)
+        await machine.run("UPDATE shops SET state = 'uninstalled'")
+
+    with pytest.raises(Conflict):
+        await connecting
+    assert await machine.service.connections.of(machine.shop_id) == {}
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("wins", [False, True])
 async def test_who_gives_up_keeps_the_lane_from_nobody(machine: Engine, *, wins: bool) -> None:

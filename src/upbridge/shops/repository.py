@@ -81,6 +81,18 @@ class Shops:
         except NotFound as error:
             raise NotFound(f"{error}; `upbridge shops list` shows them all") from None
 
+    async def hold(self, connection: AsyncConnection, shop_id: ShopId) -> Shop:
+        """The shop, which stays as it is until the caller's transaction ends; raises `NotFound`. Others can write
+        what belongs to it."""
+        rows = await connection.execute(
+            text(f"SELECT {_COLUMNS} FROM shops WHERE id = :id FOR NO KEY UPDATE"),  # noqa: S608
+            {"id": shop_id},
+        )
+        row = rows.mappings().first()
+        if row is None:
+            raise NotFound(f"no shop is called {shop_id}")
+        return _shop(row)
+
     async def all(self) -> list[Shop]:
         """Every shop, oldest first."""
         async with self._engine.connect() as connection:

@@ -142,12 +142,14 @@ async def _store(
     orders: Mapping[str, RemoteOrder] | None = None,
 ) -> ConnectionRow:
     """Store what was tested, when nobody works with the connection before it: what that still brings (links of
-    another account, a refused old login) is written down first, and none of it afterwards."""
-    now = service.clock()
+    another account, a refused old login) is written down first, and none of it afterwards. Raises `Conflict` if
+    the shop has left meanwhile."""
     async with (
         lanes.exclusive(service.engine, Lane(shop.id, f"push:{system}"), wait=True),
         service.engine.begin() as connection,
     ):
+        shop, now = await service.shops.hold(connection, shop.id), service.clock()
+        _may_connect(shop)
         row, fresh = await service.connections.connect(
             connection,
             shop.id,
