@@ -5,7 +5,9 @@ import html
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from tests.pages.conftest import Enter, Remote
 from tests.pages.hanging import Gate, gate_to
 from tests.pages.test_connections import TOKEN
 from tests.pages.test_endpoints import EN, document, put
+from upbridge.budget import ledger
 from upbridge.db import sqlalchemy_url
 from upbridge.pages.door import PLACES
 from upbridge.pages.service import Pages
@@ -223,6 +226,26 @@ async def test_a_system_that_takes_its_time_is_waited_for(
 
     assert "said=connected_upp" in answer.headers["location"]
     assert "upp" in await connections.of(shop_id)
+
+
+async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "PATIENCE", timedelta(seconds=3 * PATIENCE))
+    shop_id = await make_shop(facts={"company": "Dílna"})
+    await put(pages.engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    taken = [
+        {"shop_id": shop_id, "slot": slot, "holder": uuid4(), "expires_at": NOON + timedelta(minutes=1)}
+        for slot in range(5)
+    ]
+    await put(pages.engine, "leases", *taken)
+    home = await enter(shop_id)
+    form = await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})
+
+    page, _took = await timed(browser, "GET", form.headers["location"])
+
+    assert page.status_code == 200
+    assert EN.get("ui.person.why_later", at=NOON).partition(".")[0] in html.unescape(page.text)
 
 
 async def test_what_was_tested_is_not_stored_by_a_database_that_hangs_after_it(

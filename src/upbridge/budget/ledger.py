@@ -32,6 +32,7 @@ from upbridge.budget.spend import SPEND, spending
 from upbridge.budget.windows import HOUR, Purpose, State, limits_of
 from upbridge.errors import NotReady, Throttled
 from upbridge.kit.clock import Clock
+from upbridge.kit.patience import elsewhere
 from upbridge.schema import ShopId, budgets, calls, failed_logins, leases
 
 log = structlog.get_logger(__name__)
@@ -113,7 +114,8 @@ class Ledger:
             if permit is not None:
                 return permit
             nap = _random.uniform(pause / 2, pause)
-            await self._sleep(nap)
+            with elsewhere():  # for other calls of the shop
+                await self._sleep(nap)
             waited += nap
             pause = min(pause * 2, _LONGEST_PAUSE)
         until = self._clock() + AGAIN * _random.uniform(1, 2)
