@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from upbridge import __version__, health
@@ -134,7 +135,7 @@ async def _load_addresses(
             # Wakes nobody: a sweep finds what a form leaves within a second.
             app.state.service = await create_service(settings, database, http, clock=clock, port=port)
             app.state.addresses = await load_addresses(database.engine, Sealer(settings.keys()))
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, PoolTimeout, OSError) as error:
             if not DATABASE.explains(error):
                 log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)

@@ -2,13 +2,20 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from structlog.testing import capture_logs
 
+from tests.sync.conftest import settings
+from upbridge import app as web
+from upbridge.db import Database, sqlalchemy_url
 from upbridge.inbox.addresses import WebhookAddresses, load_addresses
 from upbridge.kit.sealed import BrokenSeal, Sealer
 from upbridge.schema import ShopId
@@ -75,3 +82,26 @@ async def test_the_key_is_sealed(engine: AsyncEngine, sealer: Sealer) -> None:
 
     with pytest.raises(BrokenSeal):
         await load_addresses(engine, Sealer(["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]))
+
+
+async def test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By visitors of a database that hangs. Else it would answer no webhook for as long as it lives."""
+    few = create_async_engine(sqlalchemy_url(database.conninfo), pool_size=1, max_overflow=0, pool_timeout=0)
+
+    @asynccontextmanager
+    async def opened(*_settings: object, **_how: object) -> AsyncIterator[Database]:
+        yield replace(database, engine=few)
+
+    monkeypatch.setattr(web, "open_database", opened)
+    monkeypatch.setattr(web, "_RETRY_SECONDS", 0.01)
+    app = web.create_app(settings())
+    with capture_logs() as logs:
+        async with asyncio.timeout(10), few.connect() as taken, app.router.lifespan_context(app):
+            while "webhook_addresses_not_loaded" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
+                await asyncio.sleep(0.01)
+            await taken.close()
+            while app.state.addresses is None:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+    await few.dispose()
