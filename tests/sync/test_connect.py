@@ -195,6 +195,33 @@ async def test_another_account_gets_everything_from_the_beginning(machine: Engin
     assert await machine.settle(make_product()) == {"12"}
 
 
+async def test_what_waits_under_another_account_s_names_is_read_again_for_the_new_one(machine: Engine) -> None:
+    """Else goods would be in the new account twice, and nobody can delete them there."""
+    await upp(machine)
+    await second_shop(machine)
+    assert (await upp(machine)).prefix == "other-"
+    await machine.settle(make_product())
+    await machine.settle(make_order(), kind="order")
+    waiting = await machine.documents()
+    await machine.run("UPDATE connections SET state = 'broken'")
+
+    assert (await upp(machine, "another")).prefix == ""
+
+    assert len(waiting) == 2
+    assert await machine.documents() == {}
+    parents = {(row["kind"], row["parent"]) for row in waiting.values()}
+    assert parents <= set(await machine.change_keys())
+
+
+async def test_what_waits_under_the_same_names_waits_on(machine: Engine) -> None:
+    await upp(machine)
+    await machine.settle(make_product())
+
+    await upp(machine, "another")
+
+    assert len(await machine.documents()) == 1
+
+
 async def test_who_returns_to_the_same_account_sends_only_what_differs(machine: Engine) -> None:
     await upp(machine)
     await machine.settle(make_product(make_variant(1), make_variant(2)))

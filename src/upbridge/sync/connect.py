@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.errors import BadRequest, Conflict, RemoteError
-from upbridge.shops.connections import ConnectionRow
+from upbridge.shops.connections import ConnectionRow, connections_of
 from upbridge.shops.problems import Stage, close_entity
 from upbridge.shops.rules import RULES, Rules
 from upbridge.shops.shop import Shop, ShopState
@@ -150,6 +150,7 @@ async def _store(
     ):
         shop, now = await service.shops.hold(connection, shop.id), service.clock()
         _may_connect(shop)
+        before = (await connections_of(connection, shop.id)).get(system)
         row, fresh = await service.connections.connect(
             connection,
             shop.id,
@@ -162,6 +163,8 @@ async def _store(
             shop_key=shop.key,
             now=now,
         )
+        if before is not None and before.prefix != row.prefix:
+            await _name_again(connection, shop, system, now=now)
         await _go_on(connection, shop, system, now=now)
         for number, order in (orders or {}).items():
             await _recognise(connection, shop, number, order, now=now)
@@ -200,6 +203,19 @@ async def mend(service: Service, shop: Shop, system: str) -> bool:
             await _go_on(connection, shop, system, now=service.clock())
             log.info("connection_mended", shop_id=str(shop.id), system=system)
     return mended
+
+
+async def _name_again(connection: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
+    """What waits has the names of another account in it: it is read and mapped again."""
+    rows = await connection.execute(
+        text("DELETE FROM documents WHERE shop_id = :shop_id AND target = :system RETURNING kind, parent"),
+        {"shop_id": shop.id, "system": system},
+    )
+    parents: dict[Kind, set[str]] = {}
+    for row in rows:
+        parents.setdefault(Kind(row.kind), set()).add(row.parent)
+    for kind in sorted(parents):
+        await hint(connection, shop.id, "upgates", kind, parents[kind], origin=Origin.LIFECYCLE, now=now)
 
 
 async def _go_on(connection: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
