@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.sync.conftest import Engine
 from tests.sync.making import Said, Target, accept, delivered, mirror
 from tests.systems.upp.making import make_order, make_product, make_variant
-from upbridge.sync import outbox
+from upbridge.sync import cure, outbox
 from upbridge.sync.settle import BadEntity, Read
 from upbridge.systems.delivery import Document, Draft, Entity, Link, Parked, Trouble, Unmappable
 from upbridge.systems.trade import Product
@@ -391,7 +391,7 @@ async def test_a_dismissed_problem_does_not_come_back_for_the_same_cause(machine
     machine.target.mapping = no_price
     await machine.settle(coat())
     [problem] = await machine.problems()
-    await machine.service.problems.dismiss(problem.id, now=machine.watch())
+    await cure.dismiss(machine.service, problem.id)
 
     await machine.settle(coat())
 
@@ -402,7 +402,7 @@ async def test_a_dismissed_problem_comes_back_if_it_was_cured_meanwhile(machine:
     machine.target.mapping = no_price
     await machine.settle(coat())
     [problem] = await machine.problems()
-    await machine.service.problems.dismiss(problem.id, now=machine.watch())
+    await cure.dismiss(machine.service, problem.id)
     machine.target.mapping = mirror
     await machine.settle(coat())
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upbridge.errors import BadRequest, TooLarge
-from upbridge.kit.text import canonical
+from upbridge.kit.text import canonical, whole
 from upbridge.sync.changes import Kind
 from upbridge.sync.returns import POLL
 
@@ -20,7 +20,6 @@ MAX_RECORDS = 5_000
 MAX_BYTES = 4 * 1024 * 1024
 
 _LONGEST_KEY = 100
-_LONGEST_ID = 18
 _FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
 
 
@@ -129,7 +128,7 @@ def _key(value: Any) -> str | None:
 
 def _is_id(key: str) -> bool:
     """Whether *key* is the number of a product or variant, and one that the database can hold."""
-    return key.isascii() and key.isdecimal() and len(key) <= _LONGEST_ID
+    return whole(key) is not None
 
 
 def events(names: Iterable[str]) -> list[str]:

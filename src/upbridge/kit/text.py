@@ -1,4 +1,5 @@
-"""One spelling per value, so that equal means equal: JSON as we write it, names as others compare them."""
+"""One spelling per value, so that equal means equal: JSON as we write it, names as others compare them, and whole
+numbers as people type them."""
 
 import hashlib
 import json
@@ -22,6 +23,18 @@ def canonical(value: Any) -> bytes:
 def fingerprint(body: bytes) -> bytes:
     """The 16 bytes by which a delivered document is remembered."""
     return hashlib.blake2b(body, digest_size=16).digest()
+
+
+#: Digits of the longest number that fits into the database's `bigint`, whatever they are.
+_LONGEST = 18
+
+
+def whole(text: str, *, longest: int = _LONGEST) -> int | None:
+    """The number that *text* is; None if it is none, or has more than *longest* digits.
+
+    `²` is a digit for Python and no number, and to read thousands of digits is an error of its own.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None
 
 
 def folded(name: str) -> str:

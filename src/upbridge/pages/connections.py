@@ -12,6 +12,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from upbridge.errors import BadRequest, Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
+from upbridge.kit.text import whole
 from upbridge.pages.door import Here, PageRoute, Posted, Session, as_typed, one
 from upbridge.pages.views.start import SYSTEMS
 from upbridge.shops.connections import ConnectionRow, ConnectionState
@@ -23,8 +24,6 @@ from upbridge.systems.uphance.client import Organisation, login
 from upbridge.systems.upp.client import UppClient
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
-
-_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +75,10 @@ async def uphance(here: Session, form: Posted) -> Response:
     service = here.pages.act()
     email, password, organisation = one(form, "email"), as_typed(form, "password"), one(form, "organisation")
     typed = {"email": email, "organisation": organisation}
-    known = organisation.isascii() and organisation.isdigit() and len(organisation) <= _LONGEST_ID
-    number = int(organisation) if known else None
     if not email or not password:
         return await _page(here, Attempt("uphance", here.texts.get("ui.connections.fill_in"), typed))
     try:
-        await connect_uphance(service, here.shop, email=email, password=password, organisation=number)
+        await connect_uphance(service, here.shop, email=email, password=password, organisation=whole(organisation))
     except BadRequest:
         return await _page(here, await _choose(here, service, email, password, typed))
     except (RemoteError, Conflict) as error:

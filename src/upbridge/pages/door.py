@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge.errors import BadRequest, NotFound, NotReady, TooLarge, UpbridgeError
 from upbridge.kit.patience import within
+from upbridge.kit.text import whole
 from upbridge.pages.headers import protect
 from upbridge.pages.service import Pages, preferred
 from upbridge.pages.sessions import Ended, Visitor
@@ -41,7 +42,7 @@ RETRY_SECONDS = 30
 _LONGEST_SECRET = 100
 _LARGEST_FORM = 64 * 1024
 _MOST_FIELDS = 2_000
-_LONGEST_COUNT = 7
+_LONGEST_COUNT = 6
 
 
 class SessionEnded(Exception):
@@ -164,9 +165,8 @@ class Here:
         said = self.query.get("said", "")
         if not self.texts.has(f"ui.said.{said}"):
             return None
-        number = self.query.get("n", "")
-        count = int(number) if number.isascii() and number.isdigit() and len(number) < _LONGEST_COUNT else 0
-        return self.texts.get(f"ui.said.{said}", count=count)
+        count = whole(self.query.get("n", ""), longest=_LONGEST_COUNT)
+        return self.texts.get(f"ui.said.{said}", count=count or 0)
 
 
 async def pages_here(request: Request) -> Pages:

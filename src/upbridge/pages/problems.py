@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Response
 
 from upbridge.errors import BadRequest, NotFound
+from upbridge.kit.text import whole
 from upbridge.pages.door import Here, PageRoute, Posted, Session, one
 from upbridge.pages.views.problems import CURES, LISTED, NO_RETRY, problem_groups, problem_ids
 from upbridge.pages.words import cause_words, problem_words
@@ -16,7 +17,6 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 #: How many problems one click treats: each is a few statements, and a page should answer.
 AT_ONCE = 300
-_LONGEST_ID = 18
 
 
 @router.get("/problems")
@@ -50,10 +50,11 @@ async def by_hand(here: Session, form: Posted) -> Response:
 
 
 def _id(form: dict[str, list[str]], name: str) -> int | None:
-    number = one(form, name)
-    if number and not (number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID):
+    typed = one(form, name)
+    number = whole(typed)
+    if typed and number is None:
         raise BadRequest
-    return int(number) if number else None
+    return number
 
 
 async def _each(here: Here, form: dict[str, list[str]], treat: Callable[[Service, int], Awaitable[str]]) -> int:

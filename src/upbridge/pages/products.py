@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from upbridge.kit.patience import within
+from upbridge.kit.text import whole
 from upbridge.pages.door import Here, PageRoute, Session
 from upbridge.pages.views.products import Portion, portion_of, products_of
 from upbridge.sync.matches import Match
@@ -26,10 +27,10 @@ async def products(here: Session) -> Response:
     """Counts, and the variants of one kind of match: those that are not matched if nobody chose."""
     wanted, page = here.query.get("show", ""), here.query.get("page", "1")
     shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
-    number = int(page) if page.isascii() and page.isdigit() and len(page) <= _LONGEST_PAGE else 1
+    number = whole(page, longest=_LONGEST_PAGE)
     return here.page(
         "products",
-        view=await products_of(here.pages.engine, here.shop.id, shown, number),
+        view=await products_of(here.pages.engine, here.shop.id, shown, 1 if number is None else number),
         matches=Match,
         connected="uphance" in await here.pages.connections.of(here.shop.id),
     )

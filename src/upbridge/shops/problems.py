@@ -181,11 +181,6 @@ class Problems:
             raise NotFound(f"there is no open problem {number}")
         return found[0]
 
-    async def dismiss(self, number: int, *, now: datetime) -> None:
-        """A person handled it by hand: it does not come back for the same cause. Raises `NotFound`."""
-        async with self._engine.begin() as connection:
-            await dismissed(connection, number, now=now)
-
     async def _select(self, where: str, values: Mapping[str, Any]) -> list[Problem]:
         async with self._engine.connect() as connection:
             rows = await connection.execute(

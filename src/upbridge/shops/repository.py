@@ -53,6 +53,14 @@ def _shop(row: RowMapping) -> Shop:
     return Shop(**{**values, "id": ShopId(values["id"]), "state": ShopState(values["state"]), "rules": rules})
 
 
+async def _found(connection: AsyncConnection, where: str, value: Any) -> Shop:
+    rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"), {"value": value})  # noqa: S608
+    row = rows.mappings().first()
+    if row is None:
+        raise NotFound(f"no shop is called {value}")
+    return _shop(row)
+
+
 class Shops:
     """The shops of this service. Each method is one short transaction unless it takes a connection."""
 
@@ -84,14 +92,7 @@ class Shops:
     async def hold(self, connection: AsyncConnection, shop_id: ShopId) -> Shop:
         """The shop, which stays as it is until the caller's transaction ends; raises `NotFound`. Others can write
         what belongs to it."""
-        rows = await connection.execute(
-            text(f"SELECT {_COLUMNS} FROM shops WHERE id = :id FOR NO KEY UPDATE"),  # noqa: S608
-            {"id": shop_id},
-        )
-        row = rows.mappings().first()
-        if row is None:
-            raise NotFound(f"no shop is called {shop_id}")
-        return _shop(row)
+        return await _found(connection, "id = :value FOR NO KEY UPDATE", shop_id)
 
     async def all(self) -> list[Shop]:
         """Every shop, oldest first."""
@@ -101,14 +102,7 @@ class Shops:
 
     async def _one(self, where: str, value: Any) -> Shop:
         async with self._engine.connect() as connection:
-            rows = await connection.execute(
-                text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"),  # noqa: S608
-                {"value": value},
-            )
-            row = rows.mappings().first()
-        if row is None:
-            raise NotFound(f"no shop is called {value}")
-        return _shop(row)
+            return await _found(connection, where, value)
 
     async def credentials(self, shop_id: ShopId) -> Credentials | None:
         """What a call to the shop's API needs; None once they were destroyed."""
@@ -264,17 +258,13 @@ class Shops:
 
         Raises `BadRequest` and changes nothing for a wrong text. Others can write what belongs to the shop.
         """
-        row = (
-            await connection.execute(
-                text("SELECT settings FROM shops WHERE id = :id FOR NO KEY UPDATE"), {"id": shop_id}
-            )
-        ).one()
-        after = change(row.settings, texts)
+        before = (await self.hold(connection, shop_id)).rules
+        after = change(before.chosen, texts)
         await connection.execute(
             text("UPDATE shops SET settings = :settings WHERE id = :id"),
             {"id": shop_id, "settings": json.dumps(after)},
         )
-        return Rules(row.settings), Rules(after)
+        return before, Rules(after)
 
     async def erase(self, shop_id: ShopId) -> None:
         """Delete the shop and everything that belongs to it."""

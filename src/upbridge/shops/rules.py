@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from upbridge.errors import BadRequest
 from upbridge.kit.clock import PRAGUE
+from upbridge.kit.text import whole
 
 T = TypeVar("T")
 
@@ -19,7 +20,6 @@ _FALSE = {"false", "0", "no", "off"}
 _ORIGINS = ("frontend", "admin", "api", "cash-register")
 _TARIFFS = ("bronze", "silver", "gold", "platinum", "exclusive")
 _MAX_PACKAGES = 60
-_LONGEST_ID = 18
 
 
 class _Wrong(ValueError):
@@ -81,8 +81,8 @@ def _many(one: Callable[[str], T]) -> Callable[[str], list[T]]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether *text* is an id: some digits as one types them (`²` is a digit for Python, and no number)."""
-    return text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID and int(text) > 0
+    """Whether *text* is an id."""
+    return bool(whole(text))
 
 
 def _channels(text: str) -> dict[str, int]:
