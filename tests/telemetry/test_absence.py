@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -167,6 +168,25 @@ class TestLibraries:
 
         assert written == []
         assert [line["event"] for line in said] == ["database_away"]
+
+    async def test_a_pool_that_is_given_back_a_connection_that_broke(
+        self, library: logging.Logger, written: list[str], monkeypatch: pytest.MonkeyPatch, database_url: str
+    ) -> None:
+        """Its record holds neither a stack nor an error, only the connection: whoever had borrowed it was told."""
+        monkeypatch.setattr("psycopg_pool.pool_async.logger", library)
+        library.setLevel(logging.WARNING)
+
+        with capture_logs() as said:
+            async with AsyncConnectionPool(database_url, min_size=1, max_size=1, open=False) as pool:
+                with pytest.raises(psycopg.OperationalError):
+                    async with pool.connection() as connection:
+                        await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+                async with pool.connection() as another:
+                    await another.execute("SELECT 1")
+
+        assert written == []
+        assert [line["event"] for line in said] == ["database_away"]
+        assert pool.get_stats()["returns_bad"] == 1
 
     def test_a_job_that_failed_by_itself_is_told_with_its_stack(
         self, library: logging.Logger, written: list[str]

@@ -89,7 +89,17 @@ class Quiet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether *record* is to be written."""
-        error = record.exc_info[1] if record.exc_info else None
-        if error is None and isinstance(record.args, tuple):  # a pool says it without a stack, once per attempt
-            error = next((one for one in record.args if isinstance(one, psycopg.Error)), None)
-        return not self._absence.explains(error)
+        return not self._absence.explains(_failure(record))
+
+
+def _failure(record: logging.LogRecord) -> BaseException | None:
+    """What *record* reports. A pool says it without a stack: it names the error for each attempt, and for a
+    connection that broke while it was lent (whoever had borrowed it got the error) nothing but the connection."""
+    if record.exc_info:
+        return record.exc_info[1]
+    for one in record.args if isinstance(record.args, tuple) else ():
+        if isinstance(one, psycopg.Error):
+            return one
+        if isinstance(one, psycopg.AsyncConnection) and one.broken:
+            return psycopg.OperationalError("a connection to the database broke")
+    return None
