@@ -152,7 +152,7 @@ class TestLibraries:
 
         handler = Into()
         handler.addFilter(Quiet(Absence()))
-        logger = logging.getLogger("procrastinate.worker.under_test")
+        logger = logging.getLogger("psycopg.under_test")
         logger.propagate = False
         logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO)
@@ -187,6 +187,41 @@ class TestLibraries:
         assert written == []
         assert [line["event"] for line in said] == ["database_away"]
         assert pool.get_stats()["returns_bad"] == 1
+
+    async def test_a_session_that_ended_while_its_query_was_being_cancelled(
+        self, library: logging.Logger, written: list[str], monkeypatch: pytest.MonkeyPatch, database_url: str
+    ) -> None:
+        """The record holds the name of the error's class and nothing else: whoever cancelled it is told so."""
+
+        async def end(connection: psycopg.AsyncConnection, **_: float) -> None:
+            async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as another:
+                await another.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+
+        monkeypatch.setattr("psycopg.connection_async.logger", library)
+        monkeypatch.setattr(psycopg.AsyncConnection, "_try_cancel", end)
+
+        with capture_logs() as said:
+            async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await connection.execute("SELECT pg_sleep(3600)")
+
+        assert written == []
+        assert [line["event"] for line in said] == ["database_away"]
+        assert connection.broken
+
+    def test_what_the_driver_reports_of_anything_else_is_written(
+        self, library: logging.Logger, written: list[str]
+    ) -> None:
+        with capture_logs() as said:
+            library.warning("unknown PostgreSQL timezone: %r; will use UTC", "Mars")
+            try:
+                int("none")
+            except ValueError as error:
+                library.warning("query cancellation interrupted (%s): closing connection", type(error).__name__)
+
+        assert len(written) == 2
+        assert said == []
 
     def test_a_job_that_failed_by_itself_is_told_with_its_stack(
         self, library: logging.Logger, written: list[str]

@@ -6,6 +6,7 @@ and what to do. A failure that the database answered with is none of this and is
 """
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -20,6 +21,8 @@ AGAIN_SECONDS = 60.0
 #: It says itself that it ends, or that it does not take anybody yet; class 08 is a connection that broke.
 _ENDING = frozenset({"57P01", "57P02", "57P03"})
 _BROKEN = "08"
+
+_DRIVER = "psycopg"
 
 _WHAT_TO_DO = (
     "nothing at first: all of it waits and goes on by itself. If this lasts, see that Postgres runs and that"
@@ -93,8 +96,9 @@ class Quiet(logging.Filter):
 
 
 def _failure(record: logging.LogRecord) -> BaseException | None:
-    """What *record* reports. A pool says it without a stack: it names the error for each attempt, and for a
-    connection that broke while it was lent (whoever had borrowed it got the error) nothing but the connection."""
+    """What *record* reports. Those of the driver have no stack: they name the error of an attempt, or only the
+    connection that broke while a pool had lent it, or are made while the error is caught. Whoever was using the
+    connection is told in any case."""
     if record.exc_info:
         return record.exc_info[1]
     for one in record.args if isinstance(record.args, tuple) else ():
@@ -102,4 +106,4 @@ def _failure(record: logging.LogRecord) -> BaseException | None:
             return one
         if isinstance(one, psycopg.AsyncConnection) and one.broken:
             return psycopg.OperationalError("a connection to the database broke")
-    return None
+    return sys.exc_info()[1] if record.name.startswith(_DRIVER) else None
