@@ -21,10 +21,11 @@ from upbridge.shops.problems import NewProblem, Stage, raise_problems
 from upbridge.shops.shop import ShopState
 from upbridge.sync import lanes, pull
 from upbridge.sync.changes import Kind
-from upbridge.sync.connect import change_rules, connect_uphance, connect_upp, disconnect
+from upbridge.sync.connect import change_rules, connect_uphance, connect_upp, disconnect, leave
 from upbridge.sync.lanes import Lane
 from upbridge.sync.push import push
 from upbridge.sync.runs import RunPurpose, RunState, latest_runs
+from upbridge.sync.schedule import run_once
 
 SECRET = "a-secret-of-upp"
 
@@ -457,6 +458,7 @@ async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machin
     await machine.hint(Kind.PROBE, "probe")
 
     await machine.pull()
+    await run_once(machine.service)
 
     row = (await machine.service.connections.of(machine.shop_id))["uphance"]
     assert (row.account, str(row.state)) == ("5", "broken")
@@ -464,6 +466,32 @@ async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machin
     assert [body for body in server.bodies if body and "revoke_all" in body] == []
     assert len(server.dead) == 1
     assert [*await machine.links("uphance")] == ["1"]
+
+
+async def test_a_login_in_use_is_given_up_when_whoever_uses_it_has_ended(machine: Engine) -> None:
+    """A renewal of the tokens under way would write down new ones after the old are forgotten."""
+    server = uphance_of(machine)
+    await uphance(machine)
+    await machine.run("UPDATE shops SET state = 'uninstalled'")
+
+    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:uphance")):
+        await run_once(machine.service)
+        assert server.dead == set()
+    await run_once(machine.service)
+    await run_once(machine.service)
+
+    assert len(server.dead) == 1
+    assert await machine.service.connections.still_open() == []
+
+
+async def test_a_shop_that_came_back_meanwhile_keeps_its_login(machine: Engine) -> None:
+    server = uphance_of(machine)
+    await uphance(machine)
+
+    await leave(machine.service, machine.shop_id)
+
+    assert server.dead == set()
+    assert await machine.service.connections.vault(machine.shop_id, "uphance").tokens() is not None
 
 
 @pytest.mark.situation("organisation")

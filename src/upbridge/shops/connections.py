@@ -174,6 +174,17 @@ class Connections:
                 {"shop_id": shop_id, "system": system, "reason": reason},
             )
 
+    async def still_open(self) -> list[ShopId]:
+        """Shops that have left us and whose tokens we still keep."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(
+                text(
+                    "SELECT s.id FROM connections c JOIN shops s ON s.id = c.shop_id"
+                    " WHERE s.state = 'uninstalled' AND c.tokens IS NOT NULL ORDER BY s.id"
+                )
+            )
+            return [ShopId(row.id) for row in rows]
+
     def vault(self, shop_id: ShopId, system: str) -> "SealedVault":
         """The secrets of one connection."""
         return SealedVault(self._engine, self._sealer, shop_id, system)

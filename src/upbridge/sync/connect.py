@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.errors import BadRequest, Conflict, RemoteError
+from upbridge.schema import ShopId
 from upbridge.shops.connections import ConnectionRow, connections_of
 from upbridge.shops.problems import Stage, close_entity
 from upbridge.shops.rules import RULES, Rules
@@ -86,13 +87,18 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
         await service.connections.disconnect(shop.id, system, now=service.clock())
 
 
-async def leave(service: Service, shop: Shop) -> None:
-    """The shop has deactivated the add-on: give up the login to Uphance, which is a person's. Settings, links and
-    the account stay for a return."""
-    row = (await service.connections.of(shop.id)).get("uphance")
-    if row is not None:
-        await revoke(service, shop, row)
-        await service.connections.forget_tokens(shop.id, "uphance", "the add-on was deactivated")
+async def leave(service: Service, shop_id: ShopId) -> None:
+    """Give up the login to Uphance, which is a person's, if the shop has left us. Settings, links and the account
+    stay for a return. Does nothing while somebody works with the connection: it is asked again."""
+    async with lanes.exclusive(service.engine, Lane(shop_id, "push:uphance")) as mine:
+        if mine is None:
+            return
+        shop = await service.shops.get(shop_id)
+        row = (await service.connections.of(shop_id)).get("uphance")
+        if shop.state is ShopState.UNINSTALLED and row is not None:
+            await revoke(service, shop, row)
+            await service.connections.forget_tokens(shop_id, "uphance", "the add-on was deactivated")
+            log.info("login_given_up", shop_id=str(shop_id), system="uphance")
 
 
 async def revoke(service: Service, shop: Shop, row: ConnectionRow) -> None:

@@ -1,4 +1,4 @@
-"""What happens because of the clock: rows in `changes`, nothing else. Spread over the day by shop (R51)."""
+"""What happens because of the clock: rows in `changes`, spread over the day by shop (R51); and leave-taking."""
 
 from datetime import datetime, timedelta
 
@@ -39,12 +39,10 @@ async def run_once(service: Service) -> None:
         await _safety_nets(connection, now, every=timedelta(hours=service.settings.reconcile_hours))
         given_up = await _give_up_silent(connection, now)
     for shop_id in given_up:
-        ended = await service.shops.move(
-            shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now
-        )
-        if ended:
-            await leave(service, await service.shops.get(shop_id))
-        log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
+        if await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):
+            log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
+    for shop_id in await service.connections.still_open():
+        await leave(service, shop_id)
 
 
 async def _subscriptions(connection: AsyncConnection, now: datetime) -> None:

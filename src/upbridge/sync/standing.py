@@ -12,7 +12,6 @@ from upbridge.shops.problems import Stage, close_cured
 from upbridge.shops.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.sync import changes, outbox
 from upbridge.sync.changes import Change, Origin
-from upbridge.sync.connect import leave
 from upbridge.sync.flows import SERVICES
 from upbridge.sync.imports import start_imports
 from upbridge.sync.service import Service
@@ -115,15 +114,13 @@ async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
         await _is_back(service, now_shop)
     elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
         # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
-        ended = await service.shops.move(
+        await service.shops.move(
             shop.id,
             to=ShopState.UNINSTALLED,
             among=[ShopState.UNINSTALLING, ShopState.ACTIVE],
             now=now,
             signed_at=shop.signed_at,
         )
-        if ended:
-            await leave(service, shop)
     else:
         await service.shops.move(
             shop.id,
