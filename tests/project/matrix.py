@@ -193,6 +193,9 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "token": Row(
             "token expired or revoked", _ANY, "renewed, the call repeated once; else the connection stops"
         ),
+        "refused.login": Row(
+            "the login is refused, connected again later", _ANY, "what happened meanwhile has waited, and is sent"
+        ),
         "organisation": Row(
             "the login means another company", _ANY, "the connection stops before anything is written; a problem"
         ),

@@ -14,6 +14,7 @@ from tests.sync.test_changes import blocked_by_somebody
 from tests.systems.uphance.fake import FakeClock, FakeUphance
 from tests.systems.upp.making import make_order, make_product, make_variant
 from tests.systems.upp.test_client import Upp
+from upbridge import schema
 from upbridge.errors import BadRequest, Conflict, LoginRefused
 from upbridge.schema import ShopId
 from upbridge.shops.connections import ConnectionRow
@@ -133,6 +134,44 @@ async def test_connecting_again_repairs_and_sends_what_waited(machine: Engine) -
     assert await machine.lane("push:upp") is None
     assert [one["state"] for one in (await machine.documents()).values()] == ["waiting"]
     assert await machine.changes() == []  # it has all that was imported the first time
+
+
+@pytest.mark.situation("refused.login")
+@pytest.mark.parametrize("alone", [True, False])
+async def test_what_happens_while_the_login_is_refused_waits_for_the_next(machine: Engine, *, alone: bool) -> None:
+    """Neither the hint nor a safety net comes a second time, and another system's share of it is no reason."""
+    await upp(machine)
+    if not alone:
+        await uphance(machine)
+    await machine.run("DELETE FROM changes")
+    await machine.service.connections.break_off(machine.shop_id, "upp", "401")
+    machine.upgates.order("A-1")
+    await machine.hint(Kind.ORDER, "A-1")
+    await machine.pull()
+    waiting = await machine.documents("upp")
+    machine.watch.move(days=3)
+
+    await upp(machine)
+
+    assert [*waiting] == ["A-1"]
+    assert await machine.documents("upp") == waiting
+    assert Lane(machine.shop_id, "push:upp") in await lanes.due(machine.db, now=machine.watch())
+
+
+async def test_what_was_queued_by_a_reader_that_did_not_know_of_the_disconnection_is_read_again(
+    machine: Engine,
+) -> None:
+    await upp(machine)
+    await machine.settle(make_product())
+    queued = await machine.rows("SELECT * FROM documents")
+    await disconnect(machine.service, await machine.shop(), "upp")
+    async with machine.db.begin() as connection:
+        await connection.execute(schema.documents.insert(), queued)
+
+    await upp(machine)
+
+    assert await machine.documents() == {}
+    assert ("product", "12") in await machine.change_keys()
 
 
 # --- two shops, one tenant ----------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ async def _store(
             shop_key=shop.key,
             now=now,
         )
-        if before is not None and before.prefix != row.prefix:
+        if before is None or before.prefix != row.prefix:
             await _name_again(connection, shop, system, now=now)
         await _go_on(connection, shop, system, now=now)
         for number, order in (orders or {}).items():
@@ -212,7 +212,8 @@ async def mend(service: Service, shop: Shop, system: str) -> bool:
 
 
 async def _name_again(connection: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
-    """What waits has the names of another account in it: it is read and mapped again."""
+    """What waits has the names of another account in it, or was on its way into the outbox while the shop was
+    disconnected: it is read and mapped again."""
     rows = await connection.execute(
         text("DELETE FROM documents WHERE shop_id = :shop_id AND target = :system RETURNING kind, parent"),
         {"shop_id": shop.id, "system": system},

@@ -39,20 +39,21 @@ ENTITY: dict[Kind, str] = {
 PARAMETERS: dict[str, str] = {"upp": "upp.variant_titles", "uphance": "uphance.create_products"}
 
 
-def shows_parameters(rules: Rules, connected: Collection[str]) -> bool:
-    """Whether any connected target needs them."""
-    return any(rules.yes(PARAMETERS[system]) for system in connected if system in PARAMETERS)
+def shows_parameters(rules: Rules, fed: Collection[str]) -> bool:
+    """Whether any target that the shop feeds needs them."""
+    return any(rules.yes(PARAMETERS[system]) for system in fed if system in PARAMETERS)
 
 
 #: The kind of change that reads one page of a list of such entities.
 PAGES: dict[str, Kind] = {"order": Kind.ORDERS_PAGE, "product": Kind.PRODUCTS_PAGE}
 
 
-def wanted(kind: Kind, connected: Collection[str], *, source: str = "upgates") -> bool:
-    """Whether any connected target wants what a change of *kind* brings; changes about the shop itself always."""
+def wanted(kind: Kind, fed: Collection[str], *, source: str = "upgates") -> bool:
+    """Whether any target that the shop feeds wants what a change of *kind* brings; what is about the shop itself
+    always is."""
     entity = ENTITY.get(kind)
     return entity is None or any(
-        flow.target in connected for flow in FLOWS if flow.source == source and flow.kind == entity
+        flow.target in fed for flow in FLOWS if flow.source == source and flow.kind == entity
     )
 
 

@@ -74,12 +74,12 @@ async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequen
 
 async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
     """Read and settle *batch*; returns whether the lane can go on."""
-    connected = await service.connected(shop)
-    useless = [change for change in batch if not wanted(change.kind, connected)]
+    fed = await service.fed(shop)
+    useless = [change for change in batch if not wanted(change.kind, fed)]
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, lane.system, useless)
         await _forget(connection, service, useless)
-    useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, connected)])
+    useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, fed)])
     if shop.facts is None and any(change.kind in ENTITY for change in useful):
         # Nothing can be mapped before languages, price lists and statuses are known.
         async with service.engine.begin() as connection:

@@ -80,7 +80,7 @@ async def _with_parameters(
     """The same products with colour, size and the like of their variants: one call more, and only where a target
     of the shop shows them."""
     ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
-    if not ids or not shows_parameters(shop.rules, await service.connected(shop)):
+    if not ids or not shows_parameters(shop.rules, await service.fed(shop)):
         return page
     language = shop.rules.text("upp.language") or Facts.model_validate(shop.facts or {}).default_language
     found = await client.product_parameters(ids, language=language, purpose=purpose)
@@ -156,8 +156,8 @@ Feeds = list[tuple[Target, Shopfront]]
 
 
 async def _feeds(service: Service, shop: Shop) -> Feeds:
-    connected = await service.connected(shop)
-    return [(service.targets[system], service.front(shop, row)) for system, row in connected.items()]
+    rows = await service.fed(shop)
+    return [(service.targets[system], service.front(shop, row)) for system, row in rows.items()]
 
 
 async def _wake(service: Service, shop: Shop, feeds: Feeds, news: set[str]) -> None:

@@ -104,14 +104,16 @@ class Service:
             organisation=int(row.account),
         )
 
-    async def connected(self, shop: Shop) -> dict[str, ConnectionRow]:
-        """The shop's working connections whose system we know how to feed."""
+    async def fed(self, shop: Shop) -> dict[str, ConnectionRow]:
+        """The shop's connections whose system we know how to feed. A broken one is among them: what happens
+        meanwhile waits for it, because no net that was cast meanwhile reaches back that far again."""
         rows = await self.connections.of(shop.id)
-        return {
-            system: row
-            for system, row in rows.items()
-            if row.state is ConnectionState.CONNECTED and system in self.targets
-        }
+        return {system: row for system, row in rows.items() if system in self.targets}
+
+    async def connected(self, shop: Shop) -> dict[str, ConnectionRow]:
+        """Those of them that work: whom we can call."""
+        rows = await self.fed(shop)
+        return {system: row for system, row in rows.items() if row.state is ConnectionState.CONNECTED}
 
     async def receiver(self, shop: Shop, system: str) -> Receiver | None:
         """Who takes what is to be delivered to *system*; None if it is not connected.

@@ -32,15 +32,15 @@ async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     facts = await client.facts(chunk[0].purpose, known=known)
     now = service.clock()
     await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=now)
-    connected = await service.connected(shop)
+    fed = await service.fed(shop)
     async with service.engine.begin() as connection:
         await changes.done(connection, shop.id, SOURCE, chunk)
-        for system in connected:
+        for system in fed:
             await outbox.release(
                 connection, shop.id, system, now=now
             )  # a new status or language may be what was missing
         await outbox.release(connection, shop.id, SOURCE, now=now)
-        await _granted(connection, service, shop, facts, connected)
+        await _granted(connection, service, shop, facts, fed)
 
 
 async def _granted(
@@ -48,14 +48,14 @@ async def _granted(
     service: Service,
     shop: Shop,
     facts: Facts,
-    connected: Mapping[str, ConnectionRow],
+    fed: Mapping[str, ConnectionRow],
 ) -> None:
     """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
     before = (shop.facts or {}).get("rights") or {}
     for kind, name in SERVICES.items():
         if before.get(name) == "deny" and facts.rights.get(name) != "deny":
             await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[name])
-            await start_imports(connection, service, shop, connected, kinds=(kind,))
+            await start_imports(connection, service, shop, fed, kinds=(kind,))
 
 
 async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
