@@ -660,6 +660,21 @@ async def test_a_setting_that_changes_products_only_reads_products_only(machine:
     assert [kind for kind, _ in await machine.change_keys()] == ["products.page"]
 
 
+@pytest.mark.parametrize("texts", [{"uphance__send_orders": "true"}, {"uphance__order_statuses": "1"}])
+async def test_orders_that_a_setting_has_held_since_uphance_was_connected_are_read_again(
+    machine: Engine, texts: dict[str, str]
+) -> None:
+    row = await uphance(machine)
+    machine.watch.move(days=2)
+    await rules(machine, uphance__send_orders="false")
+    assert "order" not in await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)
+
+    await rules(machine, **{"uphance__send_orders": "true", **texts})
+
+    runs = await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)
+    assert runs["order"].since == row.connected_at
+
+
 async def test_saving_what_holds_already_does_nothing(machine: Engine) -> None:
     await connected(machine)
 

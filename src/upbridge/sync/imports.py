@@ -27,7 +27,8 @@ async def start_imports(
     *anew*: pages that were read already do not count (they were read for other settings, or other targets).
 
     How far back orders are read is what the targets want: Upp.ai `upp.order_days` before it was connected,
-    Uphance from `uphance.orders_from` on, which by default is the moment of connecting, i.e. no history.
+    Uphance from `uphance.orders_from` on, which by default is the moment of connecting: no history then, and later
+    what settings have held since.
     """
     now = service.clock()
     if anew:
@@ -41,18 +42,17 @@ async def start_imports(
     runs = []
     if "product" in kinds:
         runs.append(await start_run(connection, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
-    since = orders_since(shop.rules, rows)
+    since = orders_since(shop.rules, rows, now=now)
     if "order" in kinds and since is not None:
         runs.append(await start_run(connection, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
     return runs
 
 
-def orders_since(rules: Rules, rows: Mapping[str, ConnectionRow]) -> datetime | None:
-    """From when on orders have to be read for the targets in *rows*; None if none wants any history."""
+def orders_since(rules: Rules, rows: Mapping[str, ConnectionRow], *, now: datetime) -> datetime | None:
+    """From when on orders have to be read for the targets in *rows*; None if none wants any of before *now*."""
     wanted = []
     if "upp" in rows and rules.yes("upp.send"):
         wanted.append(rows["upp"].connected_at - timedelta(days=rules.number("upp.order_days") or 0))
-    chosen = rules.moment("uphance.orders_from")
-    if "uphance" in rows and rules.yes("uphance.send_orders") and chosen is not None:
-        wanted.append(chosen)
-    return min(wanted, default=None)
+    if "uphance" in rows and rules.yes("uphance.send_orders"):
+        wanted.append(rules.moment("uphance.orders_from") or rows["uphance"].connected_at)
+    return min((since for since in wanted if since < now), default=None)
