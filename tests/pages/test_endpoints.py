@@ -191,6 +191,37 @@ class TestTheStartPage:
 
         assert EN.get(f"ui.state.{state}") in html.unescape(page)
 
+    @pytest.mark.parametrize("broken", [[], ["upp"], ["upp", "uphance"]])
+    async def test_says_whose_login_no_longer_works_and_where_to_enter_it(
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        engine: AsyncEngine,
+        broken: list[str],
+    ) -> None:
+        shop_id = await make_shop()
+        for system in ("upp", "uphance"):
+            state = "broken" if system in broken else "connected"
+            row = {"shop_id": shop_id, "system": system, "account": "501", "connected_at": NOON}
+            await put(engine, "connections", {**row, "state": state})
+        await put(engine, "runs", run(shop_id, "product", state="done"))
+        home = await enter(shop_id)
+
+        page = (await browser.get(home)).text
+        moving = (await browser.get(f"{home}progress")).json()["texts"]
+
+        systems = ", ".join({"upp": "Upp.ai", "uphance": "Uphance"}[system] for system in sorted(broken))
+        said = EN.get("ui.state.login_refused", systems=systems) if broken else EN.get("ui.state.active")
+        assert moving["state"] == said
+        assert said in html.unescape(page)
+        assert moving["step-running"] == EN.get(f"ui.step_state.{'waiting' if broken else 'done'}")
+        places = [
+            f'href="{home}connections#{system}">{EN.get("ui.flow_next.broken")}<' for system in sorted(broken)
+        ]
+        assert [place for place in places if place in page] == places[:1]
+        assert broken or EN.get("ui.flow_next.broken") not in page
+
     async def test_shows_how_far_the_first_import_is(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:

@@ -53,6 +53,27 @@ async def test_one_cause_is_one_group_with_its_cure_and_the_place_that_cures_it(
     assert page.index("A2") < page.index(">B<")
 
 
+async def test_a_login_that_stops_a_connection_comes_first_and_names_the_system_as_its_maker_does(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "problems", *(problem(shop_id, f"A{number}") for number in range(3)))
+    login: dict[str, Any] = {
+        "kind": "connection",
+        "entity": "uphance",
+        "parent": "uphance",
+        "params": {"said": "401"},
+    }
+    await put(engine, "problems", problem(shop_id, **{**login, "key": "connection.refused"}))
+    await put(engine, "problems", problem(shop_id, **{**login, "key": "connection.wrong_organisation"}))
+
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}problems")).text)
+
+    said = [EN.get(f"problem.connection.{why}", system="Uphance") for why in ("refused", "wrong_organisation")]
+    assert page.index(said[0]) < page.index(said[1]) < page.index(">A2<")
+    assert page.count('connections">') >= len(said)
+
+
 async def test_trying_again_releases_what_was_parked_of_a_whole_cause(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:

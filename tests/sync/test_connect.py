@@ -543,7 +543,7 @@ async def test_another_company_behind_the_login_stops_the_connection_and_says_so
 
     row = (await machine.service.connections.of(machine.shop_id))["uphance"]
     assert str(row.state) == "broken"
-    assert [problem.key for problem in await machine.problems()] == ["connection.refused"]
+    assert [problem.key for problem in await machine.problems()] == ["connection.wrong_organisation"]
 
 
 @pytest.mark.situation("currency")

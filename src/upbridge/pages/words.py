@@ -17,7 +17,7 @@ def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
     The page is made from this and the polling endpoint answers with it, so that both always say the same.
     """
     words = {
-        "state": texts.get(f"ui.state.{view.state}"),
+        "state": texts.get(f"ui.state.{view.state}", **state_values(view)),
         "updated": texts.get("ui.updated", at=texts.moment(now, seconds=True)),
     }
     bars = {}
@@ -29,6 +29,11 @@ def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
     words["import-ends"] = ends_words(view, texts, now=now)
     words |= backlog_words(view, texts)
     return {"texts": words, "bars": bars, "settled": view.settled}
+
+
+def state_values(view: StartView) -> dict[str, str]:
+    """What the sentence about the state names."""
+    return {"systems": ", ".join(SYSTEMS[name] for name in view.refused)} if view.refused else {}
 
 
 def import_words(one: Import, texts: Texts) -> str:
@@ -87,7 +92,10 @@ def problem_words(problem: OpenProblem, texts: Texts) -> str:
     key = f"problem.{problem.key}"
     if not texts.has(key):
         return problem.message
-    return texts.get(key, **{name: value for name, value in problem.params.items() if name != "count"})
+    values = {name: value for name, value in problem.params.items() if name != "count"}
+    if problem.kind == "connection":
+        values["system"] = SYSTEMS.get(problem.entity, problem.entity)
+    return texts.get(key, **values)
 
 
 def cause_words(key: str, texts: Texts) -> str:

@@ -260,7 +260,7 @@ async def refused_by_target(service: Service, shop: Shop, system: str, error: Lo
             [
                 NewProblem(
                     stage=Stage.PUSH,
-                    key="connection.refused",
+                    key=f"connection.{error.code.removeprefix('login_')}",  # refused, wrong_organisation
                     target=system,
                     kind="connection",
                     entity=system,

@@ -34,6 +34,7 @@ class Group:
 #: Where a cause is cured: the page and the place on it. What is not here is cured in the shop or in Uphance.
 CURES: Mapping[str, str] = {
     "connection.refused": "connections",
+    "connection.wrong_organisation": "connections",
     "order.no_channel": "rules#uphance.channels",
     "order.no_season": "rules#uphance.season",
     "order.no_customer": "rules#uphance.customer_mode",
@@ -51,7 +52,7 @@ NO_RETRY = frozenset({"connection", "order.taxed_otherwise"})
 
 
 async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:
-    """The open problems of a shop, the largest group first."""
+    """The open problems of a shop: first what stops a whole connection, then the largest group."""
     async with engine.connect() as connection:
         rows = await connection.execute(
             text(
@@ -62,7 +63,8 @@ async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, .
                     row_number() OVER (PARTITION BY key, target, kind ORDER BY id DESC) AS place
                   FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL
                   WINDOW cause AS (PARTITION BY key, target, kind)
-                ) ranked WHERE place <= :listed ORDER BY number DESC, key, target, kind, place
+                ) ranked WHERE place <= :listed
+                ORDER BY kind = 'connection' DESC, number DESC, key, target, kind, place
                 """
             ),
             {"shop_id": shop_id, "listed": LISTED},

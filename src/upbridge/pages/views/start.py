@@ -127,7 +127,7 @@ class StartView:
         """The last part of the state's key in the catalogue."""
         if self.shop.state is ShopState.SUSPENDED and self.shop.reason == BY_OPERATOR:
             return "suspended_operator"
-        return str(self.shop.state)
+        return "login_refused" if self.shop.state is ShopState.ACTIVE and self.refused else str(self.shop.state)
 
     @property
     def company(self) -> str | None:
@@ -141,6 +141,11 @@ class StartView:
         return tuple(name for name, row in self.connections.items() if row.state is ConnectionState.CONNECTED)
 
     @property
+    def refused(self) -> tuple[str, ...]:
+        """The systems that refuse the login which is stored for them."""
+        return tuple(name for name in self.connections if name not in self.connected)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """The way from activation to running, each step done or waiting."""
         imported = all(one.finished for one in self.imports) and bool(self.connections)
@@ -152,7 +157,7 @@ class StartView:
             "mapped": bool(self.shop.facts) and "uphance" in self.connected and not self.markets_without_channel,
             "stock": "stock.write" in self.shop.rules.chosen,
             "imported": imported,
-            "running": self.shop.state is ShopState.ACTIVE and imported and bool(self.connected),
+            "running": self.shop.state is ShopState.ACTIVE and imported and not self.refused,
         }
         return tuple(Step(name, StepState.DONE if done else StepState.WAITING) for name, done in reached.items())
 
@@ -176,7 +181,7 @@ class StartView:
         """Whether nothing on the page will move by itself for now."""
         return (
             not self.backlog.changes
-            and not any(self.backlog.documents.values())
+            and not any(self.backlog.documents[name] for name in self.connected)
             and not any(one.moving for one in self.imports)
         )
 
