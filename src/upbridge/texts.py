@@ -46,9 +46,10 @@ class Texts:
     def get(self, key: str, /, **params: Any) -> str:
         """The text of *key* with its `{placeholders}` filled in; `count` chooses among plural forms.
 
-        `{name:n}` writes a number as the language does, a datetime is written in Prague's time, several values are
-        joined by commas. A key without a text is answered by itself, a placeholder without a value by a dash:
-        problems are stored with their parameters, and an old row must not take a page down.
+        `{name:n}` writes a number as the language does, `{name:money}` an amount of money; a datetime is written
+        in Prague's time, several values are joined by commas. A key without a text is answered by itself, a
+        placeholder without a value by a dash: problems are stored with their parameters, and an old row must not
+        take a page down.
         """
         text = self._catalogue.ngettext(key, key, params["count"]) if "count" in params else key
         if text == key:
@@ -60,6 +61,10 @@ class Texts:
     def number(self, value: Decimal | float | str) -> str:
         """*value* with this language's separators."""
         return format_decimal(value, locale=self.locale)
+
+    def money(self, value: Decimal | str) -> str:
+        """*value* as an amount is written: never a tenth without its hundredth."""
+        return format_decimal(value, "#,##0.00##", locale=self.locale)
 
     def moment(self, value: datetime, *, seconds: bool = False) -> str:
         """*value* as day and time in Prague, to the minute or, in a timeline, to the second."""
@@ -102,7 +107,8 @@ class _Formatter(string.Formatter):
                 return self._texts.moment(value)
             case list() | tuple():
                 return ", ".join(self.format_field(item, format_spec) for item in value)
-        return self._texts.number(value) if format_spec == "n" else str(value)
+        written = {"n": self._texts.number, "money": self._texts.money}.get(format_spec, str)
+        return written(value)
 
 
 def catalogue_path(language: str) -> Path:

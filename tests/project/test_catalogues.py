@@ -89,5 +89,8 @@ class TestTexts:
 
         assert Texts("cs").number(1234567).replace("\xa0", " ") == "1 234 567"
         assert Texts("en").number(1234567) == "1,234,567"
+        assert Texts("cs").money("2106.9").replace("\xa0", " ") == "2 106,90"
+        assert Texts("en").money("-37") == "-37.00"
+        assert Texts("en").money("0.1234") == "0.1234"
         assert Texts("cs").moment(at) == "24. 11. 2026 12:00"
         assert Texts("en").moment(at, seconds=True) == "24 Nov 2026 12:00:00"
