@@ -156,6 +156,27 @@ class TestBoxes:
         assert EN.get("ui.delay.nothing") in page
 
 
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["waiting", "waiting", "parked"], (Light.WARN, "blocked")),
+        (["parked"], (Light.WARN, "problems")),
+        ([], (Light.GOOD, "nothing_yet")),
+    ],
+)
+async def test_a_system_that_takes_nothing_is_the_reason_where_something_waits_for_it_and_only_there(
+    pages: Pages, make_shop: MakeShop, engine: AsyncEngine, states: list[str], expected: tuple[Light, str]
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "connections", connection(shop_id, "uphance"))
+    lane = {"lane": "push:uphance", "reason": "502", "priority": 0, "until": NOON + timedelta(minutes=4)}
+    await put(engine, "lanes", {"shop_id": shop_id, **lane, "since": NOON})
+    for number, state in enumerate(states):
+        await put(engine, "documents", document(shop_id, "uphance", f"O-{number}", state))
+
+    assert lights(await look(pages, shop_id))["order.uphance"] == expected
+
+
 @pytest.mark.rule("R45")
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_webhooks_whose_last_call_failed_are_told_and_else_nothing(

@@ -287,11 +287,11 @@ def _moving(name: str, kind: str, ground: _Ground) -> FlowState:
     """The light of a flow that nobody has stopped."""
     target = name.partition(".")[2]
     count, until = ground.counts.get((target, kind), _Count()), ground.blocked.get(f"push:{target}")
+    if until is not None and count.waiting:
+        return FlowState(name, Light.WARN, "blocked", None, count.waiting, until)
     troubles = max(count.problems, count.parked)
     if troubles:
         return FlowState(name, Light.WARN, "problems", "problems", troubles)
-    if until is not None:
-        return FlowState(name, Light.WARN, "blocked", None, count.waiting, until)
     if count.waiting:
         return FlowState(name, Light.BUSY, "sending", None, count.waiting, count.since)
     if ground.importing - {RunState.DONE} and kind in {"product", "order"}:
