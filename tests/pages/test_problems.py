@@ -48,8 +48,10 @@ async def test_one_cause_is_one_group_with_its_cure_and_the_place_that_cures_it(
 
     assert page.count('<h2 id="group-') == 2
     assert EN.get("problem.order.no_channel", currency="EUR", language="sk") in page
-    assert "rules#uphance.channels" in page
-    assert "products?show=unmatched" in page
+    there = EN.get("ui.problems.cure_there", page=EN.get("ui.nav.rules"))
+    assert f'rules#uphance.channels">{there}</a>' in page
+    more = EN.get("ui.problems.see_there", page=EN.get("ui.nav.products"))
+    assert f'products?show=unmatched">{more}</a>' in page
     assert page.index("A2") < page.index(">B<")
 
 

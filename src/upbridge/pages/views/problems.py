@@ -31,7 +31,8 @@ class Group:
         return self.count > 1 and all(one.params == self.shown[0].params for one in self.shown)
 
 
-#: Where a cause is cured: the page and the place on it. What is not here is cured in the shop or in Uphance.
+#: Where a cause is cured: the page and the place on it; or, with a question mark, where it is told in full. What
+#: is not here is cured in the shop or in Uphance.
 CURES: Mapping[str, str] = {
     "connection.refused": "connections",
     "connection.wrong_organisation": "connections",
