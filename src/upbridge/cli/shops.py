@@ -291,7 +291,7 @@ def import_command(shop: ShopName, *, wait: Wait = False, json: Json = False) ->
 
     async def work(service: Service) -> dict[str, Any]:
         found = await service.shops.find(shop)
-        rows = await service.connected(found)
+        rows = await service.fed(found)
         if not rows:
             raise Conflict(f"{found.key} is not connected to anything: `upbridge shops connect` first")
         async with service.engine.begin() as connection:
