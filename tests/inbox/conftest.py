@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -29,6 +30,20 @@ Json = dict[str, Any]
 async def no_network(_request: httpx.Request) -> httpx.Response:
     """Nobody is called from here."""
     raise AssertionError("a web process calls nobody for this")
+
+
+@pytest.fixture(autouse=True)
+def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored is no question of how busy a machine is: only tests marked `deadline` refuse what is late."""
+    if request.node.get_closest_marker("deadline") is None:
+        monkeypatch.setattr("upbridge.inbox.service.DEADLINE", 60.0)
+
+
+async def accepted(work: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """The answer to a delivery, sent again as Upgates does while it is refused as not ready."""
+    while (response := await work()).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        pass
+    return response
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -189,26 +188,16 @@ class TestInstall:
         rows: Rows,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(service, "STORE_SECONDS", 0.3)
         async with engine.begin() as blocker:
             await blocker.execute(text("LOCK TABLE shops IN ACCESS EXCLUSIVE MODE"))
-            started = time.monotonic()
-            response = await call("install", upgates.install())
-            took = time.monotonic() - started
+            with monkeypatch.context() as hurried:
+                hurried.setattr(service, "STORE_SECONDS", 0.3)
+                # Whoever waited for the lock would wait for ever.
+                response = await asyncio.wait_for(call("install", upgates.install()), 10)
 
-        assert took < 2
         assert (response.status_code, response.json()["error"]) == (200, True)
         assert await rows("shops") == await rows("signatures") == []
         assert (await call("install", upgates.install())).json() == OK
-
-    async def test_answers_quickly(self, call: Call, upgates: Upgates) -> None:
-        await call("install", upgates.install("warm"))
-        started = time.monotonic()
-
-        for number in range(20):
-            await call("install", upgates.install(f"quick-{number}"))
-
-        assert (time.monotonic() - started) / 20 < 0.25
 
 
 class TestOpen:

@@ -30,7 +30,7 @@ from upbridge.sync.lanes import Lane, exclusive
 from upbridge.texts import LANGUAGES, Texts
 
 PATIENCE = 0.4
-AIR = 1.0
+AIR = 10.0
 """For a busy machine, in seconds; without a deadline it would be a minute, or for ever."""
 
 
@@ -333,7 +333,7 @@ async def test_a_postgres_that_hangs_while_a_worker_is_waited_for_is_a_calm_page
 async def test_clicks_while_a_worker_is_at_it_take_no_page_from_anybody(
     browser: httpx.AsyncClient, connected: Connected, home: str, engine: AsyncEngine, connections: Connections
 ) -> None:
-    worker, patience = create_async_engine(engine.url), 5.0
+    worker, patience = create_async_engine(engine.url), 30.0
 
     async with exclusive(worker, connected.lane):
         clicks = [
