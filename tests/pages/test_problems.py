@@ -73,7 +73,8 @@ async def test_a_login_that_stops_a_connection_comes_first_and_names_the_system_
 
     said = [EN.get(f"problem.connection.{why}", system="Uphance") for why in ("refused", "wrong_organisation")]
     assert page.index(said[0]) < page.index(said[1]) < page.index(">A2<")
-    assert page.count('connections">') >= len(said)
+    there = EN.get("ui.problems.cure_there", page=EN.get("ui.nav.connections"))
+    assert page.count(f'connections">{there}</a>') == len(said)
 
 
 async def test_trying_again_releases_what_was_parked_of_a_whole_cause(

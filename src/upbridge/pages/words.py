@@ -16,8 +16,9 @@ def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
 
     The page is made from this and the polling endpoint answers with it, so that both always say the same.
     """
+    refused = [SYSTEMS[name] for name in view.refused]
     words = {
-        "state": texts.get(f"ui.state.{view.state}", **state_values(view)),
+        "state": texts.get(f"ui.state.{view.state}", systems=refused),
         "updated": texts.get("ui.updated", at=texts.moment(now, seconds=True)),
     }
     bars = {}
@@ -29,11 +30,6 @@ def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
     words["import-ends"] = ends_words(view, texts, now=now)
     words |= backlog_words(view, texts)
     return {"texts": words, "bars": bars, "settled": view.settled}
-
-
-def state_values(view: StartView) -> dict[str, str]:
-    """What the sentence about the state names."""
-    return {"systems": ", ".join(SYSTEMS[name] for name in view.refused)} if view.refused else {}
 
 
 def import_words(one: Import, texts: Texts) -> str:

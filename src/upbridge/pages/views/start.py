@@ -142,7 +142,7 @@ class StartView:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """The systems that refuse the login which is stored for them."""
+        """The systems whose login no longer works: refused, or given up when the shop had left."""
         return tuple(name for name in self.connections if name not in self.connected)
 
     @property
