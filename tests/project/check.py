@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.project import catalogues, documents, matrix, models, review
+from tests.project import catalogues, citations, documents, matrix, models, review
 
 
 def main() -> int:
@@ -12,6 +12,7 @@ def main() -> int:
         for subject, look in (
             ("texts", catalogues.complaints),
             ("documents", documents.complaints),
+            ("citations", citations.complaints),
             ("schema", models.complaints),
             ("review", review.complaints),
             ("matrix", matrix.complaints),

@@ -1,0 +1,59 @@
+"""Does every citation lead somewhere? Anchors of links, and the documents that code and tests name."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.project.documents import TOP, committed, documents
+
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#{1,6} (?P<text>.+)$", re.MULTILINE)
+_LINK = re.compile(r"\]\((?P<page>[^)#\s]*\.md)?#(?P<anchor>[^)\s]+)\)")
+_PAGE = re.compile(r"\bdocs/[\w./-]+?\.md(?:#(?P<anchor>[\w-]+))?")
+_DECISION = re.compile(r"\b(?:docs/decisions/|[Dd]ecision )(?P<number>\d{4})\b")
+
+#: Where code cites documents.
+_CODE = ("*.py", "*.html", "*.sql", "Makefile", "Dockerfile", "*.toml", "*.yml", "*.yaml")
+
+
+def complaints() -> Iterator[str]:
+    """One line for each link to a heading, and each cited document, that does not exist."""
+    for path in documents():
+        yield from in_document(path, path.read_text())
+    for path in committed(*_CODE):
+        yield from in_code(str(path.relative_to(TOP)), path.read_text())
+
+
+def in_document(path: Path, text: str) -> Iterator[str]:
+    """The links in *text*, the page at *path*, whose heading does not exist."""
+    for link in _LINK.finditer(_FENCE.sub("", text)):
+        page = path.parent / link["page"] if link["page"] else path
+        if page.is_file() and link["anchor"] not in anchors(page):
+            yield f"{path.relative_to(TOP)} links to {link['page'] or ''}#{link['anchor']}, which is no heading"
+
+
+def in_code(name: str, text: str) -> Iterator[str]:
+    """The documents, their headings and the decisions that *text*, the file called *name*, cites in vain."""
+    for found in _PAGE.finditer(text):
+        page = TOP / found[0].partition("#")[0]
+        if not page.is_file():
+            yield f"{name} cites {found[0]}, which is not there"
+        elif found["anchor"] and found["anchor"] not in anchors(page):
+            yield f"{name} cites {found[0]}, which is no heading"
+    for found in _DECISION.finditer(text):
+        if not list((TOP / "docs/decisions").glob(f"{found['number']}-*.md")):
+            yield f"{name} cites decision {found['number']}, which is not there"
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """The anchors of the headings of *page*, as GitHub makes them."""
+    headings = (heading["text"] for heading in _HEADING.finditer(_FENCE.sub("", page.read_text())))
+    return frozenset(anchor(text) for text in headings)
+
+
+def anchor(heading: str) -> str:
+    """The anchor of one heading: lower case, no punctuation, hyphens for blanks."""
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+    return re.sub(r"[^\w\- ]", "", plain).strip().replace(" ", "-")
