@@ -7,7 +7,7 @@ from bench.inbox import order_body, product_body
 from bench.load import Caller
 from bench.report import Row
 from bench.stage import Stage
-from upbridge.demo.processes import Failed
+from upbridge_sandbox.demo.processes import Failed
 
 PAGE = 100
 ROUNDS = 3

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from bench.load import at_a_rate
 from bench.report import Row
 from bench.stage import Stage
-from upbridge.demo.processes import Failed, free_port
-from upbridge.sandbox.signing import INSTALL, Signer
+from upbridge_sandbox.demo.processes import Failed, free_port
+from upbridge_sandbox.signing import INSTALL, Signer
 
 CALLS, RATE = 300, 30
 

@@ -20,11 +20,11 @@ from bench.bigshop import BigShop, fill
 from bench.report import Row
 from bench.stage import Clocks, Stage
 from upbridge.app import create_app
-from upbridge.demo.processes import Failed
 from upbridge.kit.clock import utc_now
 from upbridge.kit.sealed import Sealer
 from upbridge.pages.sessions import Entrance
 from upbridge.settings import Settings, load_settings
+from upbridge_sandbox.demo.processes import Failed
 
 GOAL_MS = 100
 ROUNDS = 15

@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.bare import TABLE
 from upbridge.db import Database, open_database
-from upbridge.demo.processes import Failed, House, free_port, free_range, house
 from upbridge.inbox.addresses import WebhookAddresses, load_addresses
 from upbridge.kit.sealed import Sealer
 from upbridge.schema import ShopId
 from upbridge.settings import load_settings
+from upbridge_sandbox.demo.processes import Failed, House, free_port, free_range, house
 
 TOP = Path(__file__).parents[1]
 SHOP = "demo"

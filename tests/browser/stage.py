@@ -18,8 +18,8 @@ import httpx
 import psycopg
 from playwright.sync_api import BrowserContext, FrameLocator, Page, sync_playwright
 
-from upbridge.demo.processes import House, free_port, free_range, house
 from upbridge.texts import keys
+from upbridge_sandbox.demo.processes import House, free_port, free_range, house
 
 SHOP = "demo"
 PLACES = ("", "overview", "connections", "rules", "problems", "find", "products", "usage")

@@ -9,8 +9,8 @@ from upbridge.care.doctor import Finding, examine
 from upbridge.db import open_database
 from upbridge.inbox.addresses import load_addresses
 from upbridge.kit.sealed import Sealer
-from upbridge.sandbox import Sandbox, running_sandbox
 from upbridge.settings import Settings
+from upbridge_sandbox import Sandbox, running_sandbox
 
 ANOTHER_KEY = "YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyE="
 

@@ -17,7 +17,7 @@ from tests.conftest import KEY
 from tests.foundation.emptied import database_url, shared_url
 from upbridge import cli
 from upbridge.kit.sealed import Sealer
-from upbridge.sandbox import Sandbox, sandbox_thread
+from upbridge_sandbox import Sandbox, sandbox_thread
 
 __all__ = ["database_url", "shared_url"]
 

@@ -62,6 +62,19 @@ def test_wrong_settings_are_a_line_each(program: Program, environment: pytest.Mo
         ]
 
 
+@pytest.mark.parametrize("command", ["sandbox", "demo", "play"])
+def test_without_the_simulated_systems_their_commands_say_how_to_install_them(
+    program: Program, environment: pytest.MonkeyPatch, command: str
+) -> None:
+    environment.setitem(sys.modules, "upbridge_sandbox", None)
+
+    ended = program(command)
+
+    assert (ended.code, ended.out) == (1, "")
+    assert len(ended.err.splitlines()) == 1
+    assert "make setup" in ended.err
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.usefixtures("environment")
 def test_a_port_that_is_taken_is_a_failure(workers: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Books, Ended, Program
-from upbridge.sandbox import Sandbox
+from upbridge_sandbox import Sandbox
 
 
 def failed(ended: Ended, code: int = 1) -> str:

@@ -19,21 +19,8 @@ from tests.conformance.virtual import Hours, Network, Reaper
 from tests.sync.conftest import settings
 from upbridge import schema
 from upbridge.budget.ledger import Ledger
-from upbridge.demo.compare import Origin as Goods
-from upbridge.demo.compare import Problems
-from upbridge.demo.way_back import Day
 from upbridge.jobs import work_on
 from upbridge.kit.sealed import Sealer
-from upbridge.sandbox.changes import Changes
-from upbridge.sandbox.seed.plan import Plan, open_shop
-from upbridge.sandbox.shop import Shop as SandboxShop
-from upbridge.sandbox.signing import Signer
-from upbridge.sandbox.upgates.api import upgates_api
-from upbridge.sandbox.uphance.api import uphance_api
-from upbridge.sandbox.uphance.company import Organisation
-from upbridge.sandbox.upp.api import upp_api
-from upbridge.sandbox.upp.tenant import Tenant
-from upbridge.sandbox.world import Addresses, World
 from upbridge.schema import ShopId
 from upbridge.shops.problems import Stage as ProblemStage
 from upbridge.shops.shop import Shop
@@ -45,6 +32,19 @@ from upbridge.systems.delivery import Target
 from upbridge.systems.uphance.push import UphanceTarget
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.push import UppTarget
+from upbridge_sandbox.changes import Changes
+from upbridge_sandbox.demo.compare import Origin as Goods
+from upbridge_sandbox.demo.compare import Problems
+from upbridge_sandbox.demo.way_back import Day
+from upbridge_sandbox.seed.plan import Plan, open_shop
+from upbridge_sandbox.shop import Shop as SandboxShop
+from upbridge_sandbox.signing import Signer
+from upbridge_sandbox.upgates.api import upgates_api
+from upbridge_sandbox.uphance.api import uphance_api
+from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.upp.api import upp_api
+from upbridge_sandbox.upp.tenant import Tenant
+from upbridge_sandbox.world import Addresses, World
 
 HOST = "demo.admin.s24.upgates.com"
 UPP, UPHANCE = "http://upp.test", "http://uphance.test"

@@ -19,10 +19,10 @@ from tests.conformance import systems as sides
 from tests.conformance.stage import Stage, dice
 from tests.conformance.systems import Side
 from tests.conformance.virtual import Killed
-from upbridge.demo import compare
-from upbridge.sandbox.faults import Faults
 from upbridge.sync.lanes import Lane
 from upbridge.systems import __path__ as systems_path
+from upbridge_sandbox.demo import compare
+from upbridge_sandbox.faults import Faults
 
 SIDES: dict[str, Side] = {
     module.name: importlib.import_module(f"{sides.__name__}.{module.name}").SIDE

@@ -12,17 +12,24 @@
                    │
                   kit
 
-The assembly's modules (schema, settings, errors, …) are open to every room but `kit`, `sandbox` and `demo`: the
-last two must be able to prove the others wrong. The entrances (web, background, commands) put everything together;
-no room imports them.
+The assembly's modules (schema, settings, errors, …) are open to every room but `kit`. The entrances (web,
+background, commands) put everything together; no room imports them.
+
+The second package, `upbridge_sandbox`, is no room: it imports nothing of the product, so that each can prove the
+other wrong, and the product imports it in `SANDBOX_STARTED_BY` alone.
 """
 
 import ast
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 SRC = Path(__file__).parents[2] / "src"
 PACKAGE = "upbridge"
+SANDBOX = "upbridge_sandbox"
+
+#: The one module that starts the simulated systems and the demo.
+SANDBOX_STARTED_BY = "upbridge.cli.run"
 
 _GROUND = {"kit"}
 _OWN = _GROUND | {"telemetry"}
@@ -43,8 +50,6 @@ ASSEMBLY: dict[str, set[str]] = {
 
 ROOMS: dict[str, set[str]] = {
     "kit": set(),
-    "sandbox": {"kit"},
-    "demo": set(),
     "telemetry": _GROUND,
     "shops": _OWN,
     "budget": _OWN,
@@ -59,7 +64,7 @@ ROOMS: dict[str, set[str]] = {
 }
 
 #: Rooms that know nothing of the product.
-ALONE = {"kit", "sandbox", "demo"}
+ALONE = {"kit"}
 
 #: These put the rooms together; no room imports them.
 ENTRANCES = {"app", "background", "cli", "__main__"}
@@ -69,8 +74,17 @@ SHARED_WORDS = {"trade", "delivery"}
 
 
 def modules(src: Path = SRC) -> Iterator[tuple[str, str]]:
-    """Name and source of every module of the package."""
-    for path in sorted((src / PACKAGE).rglob("*.py")):
+    """Name and source of every module of the product."""
+    return _modules(src, PACKAGE)
+
+
+def sandbox_modules(src: Path = SRC) -> Iterator[tuple[str, str]]:
+    """Name and source of every module of the simulated systems and the demo."""
+    return _modules(src, SANDBOX)
+
+
+def _modules(src: Path, package: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((src / package).rglob("*.py")):
         parts = path.relative_to(src).with_suffix("").parts
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path.read_text()
 
@@ -87,17 +101,26 @@ def imports(module: str, source: str) -> set[str]:
             case ast.ImportFrom(module=name, level=level):
                 above = ".".join(module.split(".")[:-level])
                 found |= {".".join(filter(None, (above, name, alias.name))) for alias in node.names}
-    return {name for name in found if name.split(".")[0] == PACKAGE}
+    return {name for name in found if name.split(".")[0] in (PACKAGE, SANDBOX)}
 
 
 def complaints(files: Iterator[tuple[str, str]] | None = None) -> list[str]:
     """One line for each import that no arrow allows."""
     return [
         f"{module} imports {target}: {reason}"
-        for module, source in (modules() if files is None else files)
+        for module, source in (chain(modules(), sandbox_modules()) if files is None else files)
         for target in sorted(imports(module, source))
-        if (reason := _refusal(module, target)) is not None
+        if (reason := _reason(module, target)) is not None
     ]
+
+
+def _reason(module: str, target: str) -> str | None:
+    package, other = module.partition(".")[0], target.partition(".")[0]
+    if package == other:
+        return None if package == SANDBOX else _refusal(module, target)
+    if package == SANDBOX:
+        return "the simulated systems share nothing with the product"
+    return None if module == SANDBOX_STARTED_BY else f"only {SANDBOX_STARTED_BY} starts the simulated systems"
 
 
 def _refusal(module: str, target: str) -> str | None:

@@ -24,8 +24,11 @@ def test_every_module_stands_in_a_room_of_the_plan() -> None:
             "upbridge.budget.ledger", "from upbridge.systems import upgates", id="budget imports a system"
         ),
         pytest.param("upbridge.systems.upp.push", "from upbridge.systems.uphance import wire", id="upp, uphance"),
-        pytest.param("upbridge.sandbox.door", "from upbridge.systems.trade import Order", id="sandbox, words"),
-        pytest.param("upbridge.sandbox.door", "from upbridge.schema import shops", id="sandbox imports a table"),
+        pytest.param("upbridge_sandbox.shop", "from upbridge.kit import clock", id="sandbox imports the product"),
+        pytest.param("upbridge_sandbox.demo", "import upbridge", id="demo imports the product"),
+        pytest.param("upbridge_sandbox.shop", "from ..upbridge import schema", id="sandbox, a relative import"),
+        pytest.param("upbridge.sync.pull", "import upbridge_sandbox", id="a room imports the sandbox"),
+        pytest.param("upbridge.app", "from upbridge_sandbox import serve", id="the app imports the sandbox"),
         pytest.param("upbridge.inbox.service", "from upbridge.app import create_app", id="a room imports the app"),
         pytest.param("upbridge.shops.shop", "def f():\n    from upbridge.sync import x", id="inside a function"),
         pytest.param("upbridge.kit.clock", "from ..shops import rules", id="by a relative import"),
@@ -47,7 +50,8 @@ def test_a_wrong_import_is_found(module: str, source: str) -> None:
         ),
         pytest.param("upbridge.sync.pull", "from upbridge import schema, errors", id="assembly"),
         pytest.param("upbridge.app", "from upbridge.pages import routes", id="the app puts all together"),
-        pytest.param("upbridge.sandbox.door", "from upbridge.kit import clock", id="sandbox and kit"),
+        pytest.param("upbridge_sandbox.demo", "from upbridge_sandbox.shop import Shop", id="demo and sandbox"),
+        pytest.param("upbridge.cli.run", "from upbridge_sandbox.demo import run_demo", id="a command starts it"),
     ],
 )
 def test_a_right_import_passes(module: str, source: str) -> None:

@@ -47,8 +47,8 @@ def test_everything_beside_the_code_is_inside(installed: Path, folder: str) -> N
     assert {str(path.relative_to(TOP)) for path in committed(folder)} <= packed
 
 
-def test_nothing_but_the_package_is_inside(installed: Path) -> None:
-    assert {path.name.partition("-")[0] for path in installed.iterdir()} == {"upbridge"}
+def test_nothing_but_the_two_packages_is_inside(installed: Path) -> None:
+    assert {path.name.partition("-")[0] for path in installed.iterdir()} == {"upbridge", "upbridge_sandbox"}
     assert not (installed / "upbridge" / "src").exists()
 
 

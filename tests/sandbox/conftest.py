@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from upbridge.sandbox import Plan, Sandbox, running_sandbox
+from upbridge_sandbox import Plan, Sandbox, running_sandbox
 
 
 @dataclass(slots=True)

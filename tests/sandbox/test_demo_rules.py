@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from upbridge.demo import compare, uphance_rules, upp_rules
-from upbridge.demo.compare import Origin, Problems
-from upbridge.sandbox.seed.orders import BROKEN
-from upbridge.sandbox.seed.plan import Plan, open_shop
-from upbridge.sandbox.uphance.sales import accept_order
-from upbridge.sandbox.world import World
+from upbridge_sandbox.demo import compare, uphance_rules, upp_rules
+from upbridge_sandbox.demo.compare import Origin, Problems
+from upbridge_sandbox.seed.orders import BROKEN
+from upbridge_sandbox.seed.plan import Plan, open_shop
+from upbridge_sandbox.uphance.sales import accept_order
+from upbridge_sandbox.world import World
 
 Json = dict[str, Any]
 

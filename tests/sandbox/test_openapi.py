@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from tests.sandbox.conftest import Caller
-from upbridge.sandbox.seed.orders import BROKEN
+from upbridge_sandbox.seed.orders import BROKEN
 
 OPENAPI = Path(__file__).parents[3] / "shared/reference/upgates-api-v2.openapi.json"
 CAPTURED = OPENAPI.parent / "captured"

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import Addon
-from upbridge.sandbox import Plan, Sandbox
-from upbridge.sandbox.seed.plan import open_shop
-from upbridge.sandbox.world import World
+from upbridge_sandbox import Plan, Sandbox
+from upbridge_sandbox.seed.plan import open_shop
+from upbridge_sandbox.world import World
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from upbridge.demo.play import _alone
-from upbridge.demo.processes import Failed
+from upbridge_sandbox.demo.play import _alone
+from upbridge_sandbox.demo.processes import Failed
 
 
 def test_a_second_one_leaves_the_first_ones_folder_alone(tmp_path: Path) -> None:

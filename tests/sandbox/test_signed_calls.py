@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from tests.sandbox.conftest import Addon, Caller
-from upbridge.sandbox import Sandbox
+from upbridge_sandbox import Sandbox
 
 INSTALL = ("token", "apiUser", "apiKey", "apiUrl", "time")
 SHORT = ("token", "time")

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import Caller
-from upbridge.sandbox import Sandbox
 from upbridge.systems.upgates.hosts import check_api_url
+from upbridge_sandbox import Sandbox
 
 
 async def test_a_call_without_credentials_is_401_and_a_violation(api: Caller) -> None:

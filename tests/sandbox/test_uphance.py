@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from upbridge.sandbox import Sandbox
+from upbridge_sandbox import Sandbox
 
 LOGIN = {"email": "demo@uphance.test", "password": "sandbox-password", "grant_type": "password"}
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from upbridge.sandbox import Sandbox
+from upbridge_sandbox import Sandbox
 
 ORDER = {
     "externalOrderId": "1",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.sandbox.conftest import Addon, Caller
-from upbridge.sandbox.upgates.announcements import PLACES
+from upbridge_sandbox.upgates.announcements import PLACES
 
 
 async def _subscribe(api: Caller, addon: Addon, *events: str) -> None:

@@ -5,6 +5,7 @@ What only one of them needs is imported there: a command that lists shops must n
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ import typer
 
 from upbridge.background import running_service
 from upbridge.cli.common import out, run_async
+from upbridge.errors import UpbridgeError
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.telemetry.logging import configure_logging
 
@@ -34,6 +36,12 @@ _SILENT_SECONDS = 60
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)]
 Concurrency = Annotated[int, typer.Option(help="Lanes that are worked on at once.", min=1, max=64)]
+
+
+class SandboxMissing(UpbridgeError):
+    """The simulated systems are not installed; `make setup` in a checkout brings them."""
+
+    code = "sandbox_missing"
 
 
 def register(app: typer.Typer) -> None:
@@ -231,7 +239,8 @@ def sandbox(
     addon_url: Annotated[str, typer.Option(help="Where the add-on listens.")] = f"http://localhost:{DEFAULT_PORT}",
 ) -> None:
     """The simulated Upgates (with admin), Upp.ai and Uphance, for development."""
-    from upbridge.sandbox.serve import run_sandbox  # noqa: PLC0415 - a development tool costs a start nothing
+    _require_sandbox()
+    from upbridge_sandbox.serve import run_sandbox  # noqa: PLC0415 - a development tool costs a start nothing
 
     settings = load_settings()
     token = settings.signature_token.get_secret_value() if settings.signature_token else "sandbox-signature-token"
@@ -247,13 +256,21 @@ def demo(
     ] = None,
 ) -> None:
     """Activate a simulated shop, import it, change it for a day, and compare every copy with its origin."""
-    from upbridge.demo import run_demo  # noqa: PLC0415
+    _require_sandbox()
+    from upbridge_sandbox.demo import run_demo  # noqa: PLC0415
 
     raise typer.Exit(run_demo(json=json, picture=picture, captured=captured))
 
 
 def play() -> None:
     """Like demo, but stays up for a person: prints the address of the simulated Upgates admin."""
-    from upbridge.demo import run_play  # noqa: PLC0415
+    _require_sandbox()
+    from upbridge_sandbox.demo import run_play  # noqa: PLC0415
 
     raise typer.Exit(run_play())
+
+
+def _require_sandbox() -> None:
+    """Raises `SandboxMissing` where the second package was left out of the installation."""
+    if importlib.util.find_spec("upbridge_sandbox") is None:
+        raise SandboxMissing

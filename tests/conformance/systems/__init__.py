@@ -6,7 +6,7 @@ A module has `SIDE`, a `Side`. A new system is a new module here, and then the w
 from typing import Protocol
 
 from tests.conformance.stage import Stage
-from upbridge.demo.compare import Verdict
+from upbridge_sandbox.demo.compare import Verdict
 
 
 class Side(Protocol):

@@ -7,11 +7,11 @@ from typing import Any, cast
 from tests.conformance.stage import Json, Stage
 from tests.conformance.systems import Side
 from tests.conformance.systems.uphance import SIDE as UPHANCE
-from upbridge.demo import uphance_rules, way_back
-from upbridge.demo.compare import Verdict
-from upbridge.demo.outside import Outside
-from upbridge.sandbox.seed.orders import CANCELED, SENT
-from upbridge.sandbox.uphance.tickets import make_ticket, ship
+from upbridge_sandbox.demo import uphance_rules, way_back
+from upbridge_sandbox.demo.compare import Verdict
+from upbridge_sandbox.demo.outside import Outside
+from upbridge_sandbox.seed.orders import CANCELED, SENT
+from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
 
 @dataclass

@@ -14,14 +14,6 @@ from tests.sync.conftest import settings
 from tests.sync.making import Watch, Woken
 from upbridge.budget.ledger import Ledger
 from upbridge.kit.sealed import Sealer
-from upbridge.sandbox.changes import Changes
-from upbridge.sandbox.seed.plan import PASSWORD, Plan, open_shop
-from upbridge.sandbox.shop import Shop as SandboxShop
-from upbridge.sandbox.upgates.api import upgates_api
-from upbridge.sandbox.uphance.api import uphance_api
-from upbridge.sandbox.uphance.company import Organisation
-from upbridge.sandbox.uphance.tickets import confirm, make_ticket, ship
-from upbridge.sandbox.world import Addresses, World
 from upbridge.schema import ShopId
 from upbridge.shops.problems import Problem
 from upbridge.shops.shop import Shop
@@ -33,6 +25,14 @@ from upbridge.sync.pull import pull
 from upbridge.sync.push import push
 from upbridge.sync.service import Service
 from upbridge.systems.uphance.push import UphanceTarget
+from upbridge_sandbox.changes import Changes
+from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
+from upbridge_sandbox.shop import Shop as SandboxShop
+from upbridge_sandbox.upgates.api import upgates_api
+from upbridge_sandbox.uphance.api import uphance_api
+from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
+from upbridge_sandbox.world import Addresses, World
 
 API = "https://demo.admin.s24.upgates.com"
 UPHANCE = "http://uphance.test"

@@ -9,9 +9,9 @@ import pytest
 
 from tests.sync.returns.conftest import Town
 from upbridge.inbox.reading import read_uphance
-from upbridge.sandbox.uphance.tickets import make_ticket, ship
 from upbridge.sync.changes import Kind
 from upbridge.sync.returns.shipments import STALE
+from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
 SECOND = timedelta(seconds=1)
 

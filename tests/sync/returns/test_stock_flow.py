@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.sync.returns.conftest import Town
-from upbridge.sandbox.shop import Tariff
 from upbridge.sync import lanes
 from upbridge.sync.changes import Kind
 from upbridge.sync.lanes import Lane
+from upbridge_sandbox.shop import Tariff
 
 
 async def note(town: Town, code: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
     making, opening = set(), set()
     for path in sorted(top.rglob("*.py")):
         where = path.relative_to(top)
-        for node in ast.walk(ast.parse(path.read_text())) if where.parts[0] != "sandbox" else ():
+        for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(func=ast.Name(id="UpgatesClient" | "Account" as name)):
                     making.add((str(where), name))

@@ -10,16 +10,16 @@ import pytest
 from tests.systems.upgates.making import API_URL, SHOP, FakeLedger
 from upbridge.budget.windows import Purpose
 from upbridge.kit.clock import utc_now
-from upbridge.sandbox.changes import Changes
-from upbridge.sandbox.seed.plan import Plan, open_shop
-from upbridge.sandbox.shop import Shop
-from upbridge.sandbox.upgates.api import upgates_api
-from upbridge.sandbox.world import Addresses, World
 from upbridge.systems.trade import LineType, Order, Product
 from upbridge.systems.upgates.client import Account, OrderChange, Page, UpgatesClient
 from upbridge.systems.upgates.hosts import HostPolicy
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 from upbridge.systems.upgates.wire import with_parameters
+from upbridge_sandbox.changes import Changes
+from upbridge_sandbox.seed.plan import Plan, open_shop
+from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.upgates.api import upgates_api
+from upbridge_sandbox.world import Addresses, World
 
 
 class _Silence:

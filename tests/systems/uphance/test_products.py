@@ -16,10 +16,6 @@ from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from tests.systems.uphance.test_sandbox import BASE, Cable
 from upbridge import schema
 from upbridge.errors import Unreachable
-from upbridge.sandbox.faults import Faults
-from upbridge.sandbox.uphance.api import uphance_api
-from upbridge.sandbox.uphance.company import Organisation
-from upbridge.sandbox.world import World
 from upbridge.schema import ShopId
 from upbridge.shops.rules import Rules
 from upbridge.systems.delivery import (
@@ -40,6 +36,10 @@ from upbridge.systems.uphance.catalogue import Catalogue
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
 from upbridge.systems.uphance.push import UphanceTarget
+from upbridge_sandbox.faults import Faults
+from upbridge_sandbox.uphance.api import uphance_api
+from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.world import World
 
 RULES: Mapping[str, Any] = {
     "uphance.create_products": True,

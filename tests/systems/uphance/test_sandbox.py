@@ -16,11 +16,6 @@ from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from upbridge import schema
 from upbridge.errors import Throttled, Unreachable
 from upbridge.kit.clock import utc_now
-from upbridge.sandbox.seed.plan import PASSWORD, Plan, open_shop
-from upbridge.sandbox.shop import Shop
-from upbridge.sandbox.uphance.api import uphance_api
-from upbridge.sandbox.uphance.company import Organisation
-from upbridge.sandbox.world import World
 from upbridge.schema import ShopId
 from upbridge.shops.rules import Rules
 from upbridge.systems.delivery import Connection, Delivered, Document, Draft, Link, Outcome, Parked, Shopfront
@@ -30,6 +25,11 @@ from upbridge.systems.uphance.catalogue import Catalogue
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.pull import connect_facts, existing_orders
 from upbridge.systems.uphance.push import UphanceTarget
+from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
+from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.uphance.api import uphance_api
+from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.world import World
 
 BASE = "http://uphance.test"
 #: What each way in which the simulated shop breaks an order is called here.

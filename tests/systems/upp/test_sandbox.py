@@ -13,17 +13,17 @@ import pytest
 from tests.systems.upp.making import MemoryVault, drafts, make_document, make_front, money
 from upbridge.errors import LoginRefused, Throttled, Unreachable
 from upbridge.kit.clock import utc_now
-from upbridge.sandbox.seed.plan import SECRET, Plan, open_shop
-from upbridge.sandbox.shop import Shop
-from upbridge.sandbox.upp.api import upp_api
-from upbridge.sandbox.upp.tenant import Tenant
-from upbridge.sandbox.world import World
 from upbridge.systems.delivery import Delivered, Document, Entity, Links, Parked, Shopfront
 from upbridge.systems.trade import Facts
 from upbridge.systems.upgates import wire
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.mapping import wants_order
 from upbridge.systems.upp.push import UppTarget
+from upbridge_sandbox.seed.plan import SECRET, Plan, open_shop
+from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.upp.api import upp_api
+from upbridge_sandbox.upp.tenant import Tenant
+from upbridge_sandbox.world import World
 
 CAPTURED = Path(__file__).resolve().parents[4] / "shared" / "reference" / "captured"
 NO_LINKS = cast("Links", None)

@@ -1,0 +1,35 @@
+"""`python -m upbridge_sandbox`: the simulated systems alone, with every switch that they start with."""
+
+import argparse
+
+from upbridge_sandbox.serve import run_sandbox
+
+
+def main() -> None:
+    """Read the command line and run until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m upbridge_sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=8900, help="first of five ports; 0 takes free ones")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--addon-url", default="http://127.0.0.1:8000", help="where the add-on listens")
+    parser.add_argument("--signature-token", default="sandbox-signature-token")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clock-factor", type=float, default=1.0, help="100: five minutes are three seconds")
+    parser.add_argument("--products", type=int, default=1200)
+    parser.add_argument("--orders", type=int, default=400)
+    parser.add_argument("--shop", default="demo", help="name of the shop that is there from the start")
+    wanted = parser.parse_args()
+    run_sandbox(
+        wanted.port,
+        wanted.host,
+        wanted.addon_url,
+        wanted.signature_token,
+        seed=wanted.seed,
+        clock_factor=wanted.clock_factor,
+        products=wanted.products,
+        orders=wanted.orders,
+        shop=wanted.shop,
+    )
+
+
+if __name__ == "__main__":
+    main()

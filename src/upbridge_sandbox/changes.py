@@ -1,0 +1,209 @@
+"""Every change of a shop goes through here: the data, its time, its old versions, and the announcement."""
+
+import random
+from datetime import timedelta
+from typing import Any, Protocol
+
+from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, STATUS_NAMES, WORKING, reprice
+from upbridge_sandbox.seed.shapes import Json, moment
+from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.world import World
+
+
+class Announces(Protocol):
+    """Whoever tells the add-on that something changed."""
+
+    def announce(self, shop: Shop, event: str, key: str, body: Json, *, array: str = "") -> None:
+        """Tell it."""
+
+
+class Changes:
+    """What can be done to a shop's products and orders."""
+
+    def __init__(self, world: World, announcer: Announces) -> None:
+        self.world = world
+        self.announcer = announcer
+
+    def edit_product(self, shop: Shop, product: Json, variant: Json | None, values: dict[str, Any]) -> None:
+        """Change fields of a product or of one of its variants."""
+        (product if variant is None else variant).update(values)
+        product["variants_stock"] = sum(item["stock"] or 0 for item in product["variants"])
+        self._product_changed(shop, product)
+
+    def price_product(self, shop: Shop, product: Json, percent: int) -> None:
+        """Raise or lower all prices of a product and of its variants by *percent*."""
+        for source in (product, *product["variants"]):
+            for row in source["prices"]:
+                for entry in row["pricelists"]:
+                    for name in ("price_original", "price_sale", "price_with_vat", "price_without_vat"):
+                        if entry[name] is not None:
+                            entry[name] = round(entry[name] * (100 + percent) / 100, 2)
+        self._product_changed(shop, product)
+
+    def rename_product(self, shop: Shop, product: Json, language: str, title: str) -> None:
+        """Change a product's title in one language."""
+        for text in product["descriptions"]:
+            if text["language"] == language:
+                text["title"] = title
+        self._product_changed(shop, product)
+
+    def create_product(self, shop: Shop) -> Json:
+        """A new product."""
+        index = max(shop.goods.products, default=0) - 40
+        product = shop.tailor.product(index, shop.goods)
+        now = moment(self.world.now())
+        product.update(creation_time=now, last_update_time=now)
+        body = {"product_id": product["product_id"], "code": product["code"], "creation_time": now}
+        self.announcer.announce(shop, "Products.create", str(product["product_id"]), body)
+        return product
+
+    def take_product(self, shop: Shop, product: Json) -> Json:
+        """A product exactly as an API once showed it, e.g. a captured answer."""
+        shop.goods.products[product["product_id"]] = product
+        body = {name: product[name] for name in ("product_id", "code", "creation_time")}
+        self.announcer.announce(shop, "Products.create", str(product["product_id"]), body)
+        return product
+
+    def delete_product(self, shop: Shop, product: Json) -> None:
+        """Remove a product with its variants; only the webhook ever tells."""
+        del shop.goods.products[product["product_id"]]
+        shop.deleted_products[product["product_id"]] = product
+        now = moment(self.world.now())
+        for variant in product["variants"]:
+            body = {"variant_id": variant["variant_id"], "code": variant["code"], "deletion_time": now}
+            key = f"v{variant['variant_id']}"
+            self.announcer.announce(shop, "Products.delete", key, body, array="variants")
+        body = {"product_id": product["product_id"], "code": product["code"], "deletion_time": now}
+        self.announcer.announce(shop, "Products.delete", str(product["product_id"]), body)
+
+    def _product_changed(self, shop: Shop, product: Json) -> None:
+        product["last_update_time"] = moment(self.world.now())
+        body = {name: product[name] for name in ("product_id", "code", "last_update_time")}
+        self.announcer.announce(shop, "Products.update", str(product["product_id"]), body)
+
+    def create_order(self, shop: Shop, *, broken: str = "") -> Json:
+        """A new order from the shop's front end."""
+        shop.clerk.now = self.world.now()
+        order = shop.clerk.order(age=timedelta(0), fresh=True, broken=broken)
+        shop.orders[order["order_number"]] = order
+        shop.keep_version(order)
+        if broken:
+            shop.broken[order["order_number"]] = broken
+        body = {name: order[name] for name in ("order_number", "creation_time", "status_id", "status")}
+        self.announcer.announce(shop, "Orders.create", order["order_number"], body)
+        return order
+
+    def take_order(self, shop: Shop, order: Json) -> Json:
+        """An order exactly as an API once showed it, placed now."""
+        order["creation_time"] = order["last_update_time"] = moment(self.world.now())
+        shop.orders[order["order_number"]] = order
+        shop.keep_version(order)
+        body = {name: order[name] for name in ("order_number", "creation_time", "status_id", "status")}
+        self.announcer.announce(shop, "Orders.create", order["order_number"], body)
+        return order
+
+    def edit_order(self, shop: Shop, order: Json, values: dict[str, Any]) -> None:
+        """Change fields of an order; the status' name follows its id."""
+        order.update(values)
+        if "status_id" in values:
+            order["status"] = STATUS_NAMES.get((order["status_id"], order["language_id"]))
+        self._order_changed(shop, order)
+
+    def edit_order_line(self, shop: Shop, order: Json, quantity: int) -> None:
+        """Change the quantity of an order's first line, and its totals."""
+        reprice(order, order["products"][0], quantity)
+        self._order_changed(shop, order)
+
+    def delete_order(self, shop: Shop, order: Json) -> None:
+        """Remove an order."""
+        number = order["order_number"]
+        shop.deleted_orders[number] = shop.orders.pop(number)
+        body = {"order_number": number, "deletion_time": moment(self.world.now())}
+        self.announcer.announce(shop, "Orders.delete", number, body)
+
+    def _order_changed(self, shop: Shop, order: Json) -> None:
+        shop.touch_order(order, self.world.now())
+        body = {name: order[name] for name in ("order_number", "last_update_time", "status_id", "status")}
+        self.announcer.announce(shop, "Orders.update", order["order_number"], body)
+
+    def many(self, shop: Shop, count: int, seed: int) -> dict[str, int]:
+        """*count* changes of a busy day; the same for the same seed and state. Returns how many of each kind."""
+        rng, done = random.Random(f"{seed}"), dict[str, int]()  # noqa: S311 - chance that repeats
+        for _ in range(count):
+            kind = rng.choices(tuple(_MIX), tuple(_MIX.values()))[0]
+            done_kind = getattr(self, f"_random_{kind}")(shop, rng) or kind
+            done[done_kind] = done.get(done_kind, 0) + 1
+        return done
+
+    def _random_product(self, shop: Shop, rng: random.Random) -> Json:
+        return shop.goods.products[rng.choice(list(shop.goods.products))]
+
+    def _random_stock(self, shop: Shop, rng: random.Random) -> None:
+        product = self._random_product(shop, rng)
+        variant = rng.choice(product["variants"]) if product["variants"] else None
+        self.edit_product(shop, product, variant, {"stock": rng.randrange(200)})
+
+    def _random_price(self, shop: Shop, rng: random.Random) -> None:
+        self.price_product(shop, self._random_product(shop, rng), rng.choice((-10, 5, 12)))
+
+    def _random_title(self, shop: Shop, rng: random.Random) -> None:
+        product = self._random_product(shop, rng)
+        self.rename_product(shop, product, "cs", f"{product['descriptions'][0]['title']} – nové")  # noqa: RUF001
+
+    def _random_activity(self, shop: Shop, rng: random.Random) -> None:
+        product = self._random_product(shop, rng)
+        self.edit_product(shop, product, None, {"active_yn": not product["active_yn"]})
+
+    def _random_new_product(self, shop: Shop, _rng: random.Random) -> None:
+        self.create_product(shop)
+
+    def _random_gone_product(self, shop: Shop, rng: random.Random) -> str | None:
+        product = self._random_product(shop, rng)
+        if product["set_yn"] or product["in_set_yn"]:
+            self.price_product(shop, product, 3)
+            return "price"
+        self.delete_product(shop, product)
+        return None
+
+    def _random_new_order(self, shop: Shop, _rng: random.Random) -> None:
+        self.create_order(shop)
+
+    def _random_status(self, shop: Shop, rng: random.Random) -> str | None:
+        order = shop.orders[rng.choice(list(shop.orders))]
+        steps = {RECEIVED: (PAID, PAID, PAID, WORKING, CANCELED), PAID: (WORKING, SENT), WORKING: (SENT,)}
+        status = rng.choice(steps.get(order["status_id"], (order["status_id"],)))
+        if status == order["status_id"]:
+            self.edit_order(shop, order, {"internal_note": f"poznámka {rng.randrange(10**6)}"})
+            return "note"
+        self.edit_order(shop, order, {"status_id": status})
+        return None
+
+    def _random_quantity(self, shop: Shop, rng: random.Random) -> str | None:
+        order = shop.orders[rng.choice(list(shop.orders)[-60:])]
+        if order["order_number"] in shop.broken or len(order["products"]) > 1 or _discounted(order):
+            self.edit_order(shop, order, {"internal_note": f"poznámka {rng.randrange(10**6)}"})
+            return "note"
+        self.edit_order_line(shop, order, order["products"][0]["quantity"] + 1)
+        return None
+
+    def _random_gone_order(self, shop: Shop, rng: random.Random) -> None:
+        self.delete_order(shop, shop.orders[rng.choice(list(shop.orders)[-40:])])
+
+
+#: what a busy day is made of
+_MIX = {
+    "stock": 48,
+    "price": 12,
+    "title": 6,
+    "activity": 4,
+    "new_product": 2,
+    "gone_product": 1,
+    "new_order": 14,
+    "status": 10,
+    "quantity": 2,
+    "gone_order": 1,
+}
+
+
+def _discounted(order: Json) -> bool:
+    return any(order[name] for name in ("discount_voucher", "quantity_discount", "loyalty_points"))

@@ -1,0 +1,120 @@
+"""Control of Upp.ai and Uphance: tokens, stock, pick tickets, and what arrived."""
+
+from decimal import Decimal
+from typing import Any
+
+from upbridge_sandbox.control.machinery import Controls, Missing, body_of
+from upbridge_sandbox.door import Call, Json
+from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
+from upbridge_sandbox.upp.tenant import Tenant
+
+
+class ElsewhereControls(Controls):
+    """Tenants and organisations."""
+
+    async def add_tenant(self, call: Call) -> Any:
+        """`{"client_id", "secret", "token_seconds"?}`."""
+        tenant = Tenant(**body_of(call))
+        self.world.tenants[tenant.client_id] = tenant
+        return tenant.as_json()
+
+    async def expire_upp(self, _call: Call) -> Any:
+        """Every token ends now."""
+        for tenant in self.world.tenants.values():
+            tenant.tokens.clear()
+        return {}
+
+    async def tenant(self, call: Call) -> Any:
+        """How much a tenant holds."""
+        return self.tenant_of(call).as_json()
+
+    async def tenant_items(self, call: Call) -> Any:
+        """`products`, `orders` (with how often each was written) or `cpa`."""
+        tenant, kind = self.tenant_of(call), call.params["kind"]
+        if kind == "cpa":
+            return {"cpa": tenant.cpa}
+        held: dict[str, tuple[dict[str, Json], dict[str, int]]] = {
+            "products": (tenant.products, tenant.sent_products),
+            "orders": (tenant.orders, tenant.sent_orders),
+        }
+        if kind not in held:
+            raise Missing(kind)
+        return {"items": held[kind][0], "writes": held[kind][1]}
+
+    async def set_uphance(self, call: Call) -> Any:
+        """`{"token_seconds"?, "rotate_refresh"?, "keep_organisation_on_refresh"?, "drafts_reserve"?}` and
+        `"tax_level"?`: per cent on everything, null: the shop's rates again."""
+        for name, value in body_of(call).items():
+            if name == "tax_level":
+                self.world.uphance.tax_level = None if value is None else Decimal(str(value))
+                continue
+            if name not in ("token_seconds", "rotate_refresh", "keep_organisation_on_refresh", "drafts_reserve"):
+                raise ValueError(f"unknown: {name}")
+            setattr(self.world.uphance, name, value)
+        return self.world.uphance.as_json()
+
+    async def expire_uphance(self, _call: Call) -> Any:
+        """Every access token ends now."""
+        self.world.uphance.expire_tokens()
+        return {}
+
+    async def uphance_webhook(self, call: Call) -> Any:
+        """`{"url"}`: what a person pastes under Apps > Uphance API."""
+        self.organisation_of(call).webhook_url = body_of(call)["url"]
+        return {}
+
+    async def confirm(self, call: Call) -> Any:
+        """Staff confirm a draft: `{"order_id"}` or `{"purchase_order_ref"}`."""
+        order = self.sales_order_of(call)
+        confirm(order, self.organisation_of(call), self.world.uphance)
+        return order
+
+    async def make_ticket(self, call: Call) -> Any:
+        """A pick ticket for an order, for all of it or for `{"pieces": {"SKU id": n}}`; fires an update only."""
+        organisation, order = self.organisation_of(call), self.sales_order_of(call)
+        pieces = body_of(call).get("pieces")
+        wanted = None if pieces is None else {int(sku): int(count) for sku, count in pieces.items()}
+        ticket = make_ticket(order, organisation, self.world.uphance, pieces=wanted)
+        self.m.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
+        return ticket
+
+    async def ship(self, call: Call) -> Any:
+        """Ship a pick ticket: `{"tracking_number"?, "carrier"?}`."""
+        organisation, body = self.organisation_of(call), body_of(call)
+        ticket = self.ticket_of(organisation, call)
+        ship(ticket, organisation, self.world.uphance, body.get("tracking_number"), body.get("carrier"))
+        self.m.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
+        return ticket
+
+    async def drop_ticket(self, call: Call) -> Any:
+        """Delete a pick ticket; the webhook holds little more than the id."""
+        organisation = self.organisation_of(call)
+        ticket = self.ticket_of(organisation, call)
+        del organisation.tickets[ticket["id"]]
+        self.m.uphance_hooks.send(organisation, "pick_ticket_delete", "pick_ticket", {"id": ticket["id"]})
+        return {}
+
+    async def edit_sku(self, call: Call) -> Any:
+        """`{"in_stock"?, "available_to_sell"?, "available_to_sell_from_stock"?, "ean"?, "sku_number"?}`."""
+        organisation = self.organisation_of(call)
+        found = organisation.sku(int(call.params["id"]))
+        if found is None:
+            raise Missing(f"SKU {call.params['id']}")
+        product, _, sku = found
+        sku.update(body_of(call))
+        self.m.uphance_hooks.send(organisation, "product_update", "product", product)
+        return sku
+
+    async def uphance_items(self, call: Call) -> Any:
+        """`orders`, `customers`, `tickets`, `products` or `hooks` (webhook calls) of an organisation."""
+        organisation, kind = self.organisation_of(call), call.params["kind"]
+        held: dict[str, list[Json]] = {
+            "orders": list(organisation.orders.values()),
+            "customers": list(organisation.customers.values()),
+            "tickets": list(organisation.tickets.values()),
+            "products": list(organisation.products.values()),
+            "hooks": organisation.webhook_log,
+        }
+        if kind not in held:
+            raise Missing(kind)
+        return {"items": held[kind]}

@@ -1,0 +1,275 @@
+"""Every copy against its origin: what is lost, doubled, different, or should not be there."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from upbridge_sandbox.demo import uphance_rules, upp_rules
+from upbridge_sandbox.demo.upp_rules import Json
+
+LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT = "lost", "doubled", "different", "unwanted", "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One copy that is not as it should be. `silent`: nobody was told that something cannot be sent."""
+
+    flow: str
+    kind: str
+    entity: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The outcome of comparing one flow."""
+
+    flow: str
+    origins: int = 0
+    copies: int = 0
+    parked: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, kind: str, entity: str, detail: str = "") -> None:
+        """Note a finding."""
+        self.findings.append(Finding(self.flow, kind, entity, detail[:160]))
+
+    def count(self, kind: str) -> int:
+        """How many findings are of *kind*."""
+        return sum(item.kind == kind for item in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the simulated shop holds now, held before, and deleted."""
+
+    products: list[Json]
+    deleted_products: list[Json]
+    orders: dict[str, Json]
+    versions: dict[str, list[Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """The add-on's list of what needs a person, by anything that names the entity."""
+
+    rows: list[Json]
+
+    def about(self, names: set[str], target: str | None = None) -> bool:
+        """Whether a problem names one of *names*."""
+        return any(names & _words(row) for row in self.rows if target in (None, row.get("target")))
+
+    def others(self, names: set[str]) -> list[Json]:
+        """The problems that name none of *names*."""
+        return [row for row in self.rows if not names & _words(row)]
+
+
+def _words(row: Json) -> set[str]:
+    text = f"{row.get('entity')} {row.get('message')}"
+    for character in ",;:()[]'\"":
+        text = text.replace(character, " ")
+    return set(text.split())
+
+
+def upp_products(origin: Origin, copies: dict[str, Json], problems: Problems) -> Verdict:
+    """Upgates products against Upp.ai's."""
+    verdict = Verdict("products → Upp.ai", copies=len(copies))
+    expected: dict[str, Json | None] = {}
+    names: dict[str, set[str]] = {}
+    for product in origin.deleted_products:
+        expected.update(dict.fromkeys(upp_rules.product_ids(product)))
+    for product in origin.products:
+        documents = upp_rules.product_documents(product)
+        expected.update(documents)
+        names.update(dict.fromkeys(documents, _product_names(product)))
+        if upp_rules.has_problem(product):
+            verdict.parked += 1
+            if not problems.about(_product_names(product)):
+                verdict.add(SILENT, str(product["product_id"]), "has no price and nobody was told")
+    skus = Counter(str(document["sku"]).lower() for document in expected.values() if document)
+    for key, document in expected.items():
+        if document is None:
+            _compare_retired(verdict, key, copies.get(key))
+            continue
+        verdict.origins += 1
+        twin = skus[str(document["sku"]).lower()] > 1
+        told = twin and problems.about(names[key] | {key, str(document["sku"])})
+        _compare_product(verdict, key, document, copies.get(key), told=told)
+    for key in copies.keys() - expected.keys():
+        verdict.add(UNWANTED, key, "the shop has no such thing")
+    return verdict
+
+
+def _compare_retired(verdict: Verdict, key: str, copy: Json | None) -> None:
+    """What is not for sale is not there, or with stock 0 and not active."""
+    if copy is not None and not (copy.get("stock") == 0 and copy.get("active") is False):
+        verdict.add(UNWANTED, key, "is not for sale, but stands there as if it were")
+
+
+def _compare_product(verdict: Verdict, key: str, document: Json, copy: Json | None, *, told: bool) -> None:
+    """*told*: its SKU is another's too, and staff know; then only one of the two is sent."""
+    if copy is None:
+        if not told:
+            verdict.add(LOST, key, str(document["sku"]))
+    elif (wrong := _difference(document, copy)) and not (told and copy.get("active") is False):
+        verdict.add(DIFFERENT, key, wrong)
+
+
+def upp_orders(origin: Origin, copies: dict[str, Json]) -> Verdict:
+    """Upgates orders against Upp.ai's."""
+    verdict = Verdict("orders → Upp.ai", copies=len(copies))
+    for number, versions in origin.versions.items():
+        now, copy = origin.orders.get(number), copies.get(number)
+        if now is not None and upp_rules.order_wanted(now):
+            verdict.origins += 1
+            if copy is None:
+                verdict.add(LOST, number)
+            elif wrong := _difference(upp_rules.order_document(now), copy):
+                verdict.add(DIFFERENT, number, wrong)
+        elif copy is not None:
+            sent = [upp_rules.order_document(item) for item in versions if upp_rules.order_wanted(item)]
+            if not any(not _difference(item, copy) for item in sent):
+                verdict.add(UNWANTED, number, "was never to be sent like this")
+    for number in copies.keys() - origin.versions.keys():
+        verdict.add(UNWANTED, number, "the shop has no such order")
+    return verdict
+
+
+def uphance_orders(
+    origin: Origin, copies: list[Json], catalogue: uphance_rules.Catalogue, problems: Problems, key: str
+) -> Verdict:
+    """Upgates orders against Uphance's drafts."""
+    verdict = Verdict("orders → Uphance", copies=len(copies))
+    by_reference: dict[str, list[Json]] = {}
+    for copy in copies:
+        by_reference.setdefault(str(copy["purchase_order_ref"]), []).append(copy)
+    for number, versions in origin.versions.items():
+        drafts = by_reference.pop(f"UPG-{key}-{number}", [])
+        now = origin.orders.get(number)
+        wanted = uphance_rules.sales_order(now, catalogue) if now and uphance_rules.sendable(now) else None
+        told = problems.about({number, f"UPG-{key}-{number}"})
+        if len(drafts) > 1:
+            verdict.add(DOUBLED, number, f"{len(drafts)} drafts")
+        elif isinstance(wanted, uphance_rules.Draft):
+            verdict.origins += 1
+            wrong = _wrong_draft(wanted, drafts, versions, catalogue, told=told)
+            if wrong:
+                verdict.add(wrong[0], number, wrong[1])
+        elif isinstance(wanted, uphance_rules.Parked) and not drafts:
+            verdict.parked += 1
+            if not told:
+                verdict.add(SILENT, number, f"cannot be sent ({wanted.reason}) and nobody was told")
+        elif drafts and not _like_any(drafts[0], versions, catalogue):
+            verdict.add(UNWANTED, number, "was never to be sent like this")
+    for reference in by_reference:
+        verdict.add(UNWANTED, reference, "the shop has no such order")
+    return verdict
+
+
+def _wrong_draft(
+    wanted: uphance_rules.Draft,
+    drafts: list[Json],
+    versions: list[Json],
+    catalogue: uphance_rules.Catalogue,
+    *,
+    told: bool,
+) -> tuple[str, str] | None:
+    """What is wrong with the draft of an order that should have one. *told*: staff know that it has changed."""
+    if not drafts:
+        return LOST, ""
+    sent = uphance_rules.as_sent(drafts[0])
+    if sent == wanted or (told and _like_any(drafts[0], versions, catalogue)):
+        return None
+    return DIFFERENT, f"{sent} is not {wanted}"
+
+
+def _like_any(draft: Json, versions: list[Json], catalogue: uphance_rules.Catalogue) -> bool:
+    """Whether a draft is what the order was once: sent orders are not changed, staff are told."""
+    sent = uphance_rules.as_sent(draft)
+    return any(
+        uphance_rules.sales_order(item, catalogue) == sent for item in versions if uphance_rules.sendable(item)
+    )
+
+
+def uphance_customers(origin: Origin, orders: list[Json], customers: list[Json], key: str) -> Verdict:
+    """The shoppers of sent orders against Uphance's customers."""
+    verdict = Verdict("customers → Uphance", copies=len(customers))
+    by_id = {customer["id"]: customer for customer in customers}
+    references = Counter(customer["reference"] for customer in customers)
+    for reference, count in references.items():
+        if count > 1:
+            verdict.add(DOUBLED, str(reference)[:12], f"{count} customers with one reference")
+    used: set[int] = set()
+    for copy in orders:
+        number = str(copy["purchase_order_ref"]).removeprefix(f"UPG-{key}-")
+        customer = by_id.get(copy["company_id"])
+        versions = origin.versions.get(number, [])
+        if customer is None or not versions:
+            verdict.add(LOST, number, "the order's customer")
+            continue
+        used.add(customer["id"])
+        wrong = [uphance_rules.wrong_customer(customer, item, key) for item in versions]
+        if all(wrong):
+            verdict.add(DIFFERENT, number, wrong[-1])
+    verdict.origins = len(used)
+    for customer in customers:
+        if customer["id"] not in used:
+            verdict.add(UNWANTED, str(customer["id"]), "no order has this customer")
+    return verdict
+
+
+def expected_problems(origin: Origin, catalogue: uphance_rules.Catalogue, key: str) -> set[str]:
+    """Names of everything that may rightly be on the list of problems."""
+    names: set[str] = set()
+    skus: Counter[str] = Counter()
+    for product in origin.products:
+        for document in upp_rules.product_documents(product).values():
+            if document:
+                skus[str(document["sku"]).lower()] += 1
+    for product in origin.products:
+        twins = any(
+            document and skus[str(document["sku"]).lower()] > 1
+            for document in upp_rules.product_documents(product).values()
+        )
+        if twins or upp_rules.has_problem(product):
+            names |= _product_names(product) | {row["code"] for row in product["variants"] if row["code"]}
+    for number, versions in origin.versions.items():
+        now = origin.orders.get(number)
+        changed = now is None or len(versions) > 1
+        bad = any(
+            isinstance(uphance_rules.sales_order(item, catalogue), uphance_rules.Parked) for item in versions
+        )
+        if changed or bad or not upp_rules.adds_up(versions[-1]):
+            names |= {number, f"UPG-{key}-{number}"}
+    return names
+
+
+def _product_names(product: Json) -> set[str]:
+    return {str(product["product_id"]), f"p-{product['product_id']}", *upp_rules.product_ids(product)} | (
+        {product["code"]} if product["code"] else set()
+    )
+
+
+def _difference(expected: Json, copy: Json) -> str:
+    """The first field in which *copy* is not *expected*; fields that are expected and more are looked at."""
+    for name, value in expected.items():
+        if not _same(value, copy.get(name)):
+            return f"{name}: {copy.get(name)!r} is not {value!r}"
+    for name in ("stock", "costOfGoods", "imageUrl", "salePrice", "ean"):
+        if name in copy and name not in expected:
+            return f"{name}: {copy[name]!r} should not be there"
+    return ""
+
+
+def _same(wanted: Any, got: Any) -> bool:
+    if isinstance(wanted, list):
+        same_length = isinstance(got, list) and len(wanted) == len(got)
+        return same_length and all(_same(one, other) for one, other in zip(wanted, got, strict=True))
+    if isinstance(wanted, dict):
+        return isinstance(got, dict) and all(_same(value, got.get(name)) for name, value in wanted.items())
+    if isinstance(wanted, bool) or isinstance(got, bool):
+        return wanted is got
+    if isinstance(wanted, int | float) and isinstance(got, int | float):
+        return math.isclose(wanted, got, abs_tol=0.001)
+    return bool(wanted == got)

@@ -1,0 +1,150 @@
+"""A shop from a few numbers, and its counterparts at Upp.ai and Uphance."""
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from upbridge_sandbox.door import Json
+from upbridge_sandbox.seed.catalogue import sew
+from upbridge_sandbox.seed.orders import Clerk, sell
+from upbridge_sandbox.seed.wardrobe import FIRST_UPHANCE_ID, Knowledge, stock_wardrobe
+from upbridge_sandbox.shop import PACKAGE, TARIFFS, Shop, Tariff
+from upbridge_sandbox.uphance.company import Organisation, Taxes
+from upbridge_sandbox.upp.tenant import Tenant
+from upbridge_sandbox.world import World
+
+SECRET, PASSWORD = "sandbox-secret", "sandbox-password"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for with POST /control/shops."""
+
+    name: str = "demo"
+    products: int = 1200
+    orders: int = 400
+    days: float = 25.0
+    seed: int = 1
+    tariff: str | dict[str, int] | None = None
+    packages: int = 0
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> "Plan":
+        """From JSON; raises ValueError that says what is wrong."""
+        unknown = set(body) - set(cls.__slots__)
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        plan = cls(**body)
+        if not plan.name.isidentifier() or min(plan.products, plan.orders, plan.packages) < 0:
+            raise ValueError("name is a plain word, numbers are not negative")
+        return plan
+
+
+def tariff_of(tariff: str | dict[str, int] | None, packages: int) -> Tariff | None:
+    """The limits of a tariff with packages; None, as for every verified add-on, means no limits."""
+    if tariff is None and not packages:
+        return None
+    if isinstance(tariff, dict):
+        hour, day = tariff["hour"], tariff["day"]
+    elif tariff is None:
+        hour, day = 0, 0
+    elif tariff.lower() in TARIFFS:
+        hour, day = TARIFFS[tariff.lower()]
+    else:
+        raise ValueError(f"no tariff is called {tariff!r}; there are {', '.join(TARIFFS)}")
+    return Tariff(hour=hour + packages * PACKAGE[0], day=day + packages * PACKAGE[1])
+
+
+def open_shop(world: World, plan: Plan) -> Shop:
+    """Make the shop of *plan*, an Upp.ai tenant `upp-NAME` and an Uphance login `NAME@uphance.test`."""
+    if plan.name in world.shops:
+        raise ValueError(f"there is a shop {plan.name!r} already")
+    tariff = tariff_of(plan.tariff, plan.packages)
+    rng, now = world.dice.of(f"shop-{plan.name}-{plan.seed}"), world.now()
+    host = f"https://{plan.name}.admin.s24.upgates.com"
+    goods, tailor = sew(plan.products, rng, now, host)
+    knowledge = Knowledge.of(goods)
+    clerk = Clerk(goods, knowledge, rng, now, host)
+    orders, broken = sell(clerk, plan.orders, plan.days)
+    shop = Shop(
+        name=plan.name,
+        token=hashlib.sha256(f"{world.seed}/{plan.name}/{plan.seed}".encode()).hexdigest()[:32],
+        goods=goods,
+        tailor=tailor,
+        clerk=clerk,
+        orders=orders,
+        broken=broken,
+        rng=rng,
+        tariff=tariff,
+    )
+    for order in orders.values():
+        shop.keep_version(order)
+    world.shops[plan.name] = shop
+    _open_upp(world, plan.name)
+    _open_uphance(world, shop, knowledge)
+    return shop
+
+
+def _open_upp(world: World, name: str) -> None:
+    client = f"upp-{name}"
+    world.tenants[client] = Tenant(client_id=client, secret=SECRET)
+
+
+def _open_uphance(world: World, shop: Shop, knowledge: Knowledge) -> None:
+    """Two organisations: the shop's own, and another one of the same user that must never be written to."""
+    place = len(world.uphance.organisations)
+    email = f"{shop.name}@uphance.test"
+    for offset, name in enumerate((f"Wholesale {shop.name}", f"Other company {shop.name}")):
+        number = place + offset
+        organisation = Organisation(
+            id=501 + number,
+            name=name,
+            channels=[
+                {"channel_ID": 6900 + 10 * number, "channel_name": "Web CZ", "currency": "CZK"},
+                {"channel_ID": 6901 + 10 * number, "channel_name": "Web EU", "currency": "EUR"},
+            ],
+            seasons=[
+                {"id": 300 + 10 * number, "name": "AW26"},
+                {"id": 301 + 10 * number, "name": "SS27"},
+            ],
+        )
+        if offset == 0:
+            first = FIRST_UPHANCE_ID + 100_000 * number
+            season = organisation.seasons[0]["id"]
+            organisation.products = stock_wardrobe(shop.goods, knowledge, first_id=first, season_id=season)
+            organisation.taxes = _taxes_of(shop)
+        world.uphance.organisations[organisation.id] = organisation
+        world.uphance.add_user(email, PASSWORD, [organisation.id])
+
+
+def _taxes_of(shop: Shop) -> Taxes:
+    """Uphance set up with care: it taxes as the shop does, whatever country the order goes to. A part that has no
+    price of its own is taxed like its set."""
+
+    def taxes(reference: str | None, sku: Json | None) -> Decimal | None:
+        order = shop.orders.get((reference or "").rpartition("-")[2])
+        if order is None:
+            return None
+        if sku is None:
+            rates = [order[part]["vat"] for part in ("shipment", "payment") if order[part]["price"]]
+        else:
+            names = {sku["sku_number"], sku["ean"]} - {None}
+            sets = {line["uuid"]: line["vat"] for line in order["products"] if line["type"] == "set"}
+            rates = [
+                line["vat"] if line["price"] else sets.get(line["parent_uuid"], line["vat"])
+                for line in order["products"]
+                if {line["code"], line["ean"]} & names
+            ]
+        return Decimal(str(rates[0])) if rates else None
+
+    return taxes
+
+
+def credentials(world: World, shop: Shop) -> dict[str, Any]:
+    """How to connect the counterparts of *shop*."""
+    email = f"{shop.name}@uphance.test"
+    return {
+        "upp": {"client_id": f"upp-{shop.name}", "secret": SECRET},
+        "uphance": {"email": email, "password": PASSWORD, "organisation": world.uphance.members[email][0]},
+    }

@@ -1,0 +1,163 @@
+"""Starts the simulated systems: five servers on one loop.
+
+P is the simulated administration with the control API, P+1 the Upgates API, P+2 Upp.ai, P+3 Uphance, P+4 the
+signature key. When all listen, one line of JSON with their addresses goes to standard output.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Generator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from upbridge_sandbox.admin import admin_app
+from upbridge_sandbox.changes import Changes
+from upbridge_sandbox.control import Control, Machinery
+from upbridge_sandbox.keys import PATH, key_server
+from upbridge_sandbox.marketplace import Marketplace
+from upbridge_sandbox.seed.plan import Plan, open_shop
+from upbridge_sandbox.upgates.announcements import Announcer, stop
+from upbridge_sandbox.upgates.api import upgates_api
+from upbridge_sandbox.uphance.api import uphance_api
+from upbridge_sandbox.uphance.hooks import UphanceHooks
+from upbridge_sandbox.upp.api import upp_api
+from upbridge_sandbox.world import Addresses, World
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever started it: five of them share one process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def build(world: World) -> tuple[Machinery, list[ASGIApp]]:
+    """The five applications around *world*, in the order of their ports."""
+    announcer = Announcer(world)
+    changes = Changes(world, announcer)
+    machinery = Machinery(world, changes, announcer, Marketplace(world), UphanceHooks(world))
+    apps: list[ASGIApp] = [
+        admin_app(machinery, Control(machinery)),
+        upgates_api(world, changes),
+        upp_api(world),
+        uphance_api(world),
+        key_server(world),
+    ]
+    return machinery, apps
+
+
+@contextlib.asynccontextmanager
+async def running(world: World, *, port: int, host: str = "127.0.0.1") -> AsyncIterator[Machinery]:
+    """The systems listen as long as the block lasts; port 0 takes five free ports."""
+    sockets = [_listen(host, port + place if port else 0) for place in range(5)]
+    urls = [f"http://{host}:{item.getsockname()[1]}" for item in sockets]
+    world.addresses = Addresses(urls[0], urls[1], urls[2], urls[3], urls[4] + PATH)
+    machinery, apps = build(world)
+    servers = [_Server(_config(app)) for app in apps]
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[item])) for server, item in zip(servers, sockets, strict=True)
+    ]
+    announcing = asyncio.create_task(machinery.announcer.run())
+    try:
+        while not all(server.started for server in servers):
+            if any(task.done() for task in tasks):
+                raise RuntimeError("a simulated system did not start")
+            await asyncio.sleep(0.01)
+        yield machinery
+    finally:
+        await stop(announcing)
+        await machinery.announcer.close()
+        await machinery.uphance_hooks.close()
+        await machinery.marketplace.close()
+        for server in servers:
+            server.should_exit = True
+            server.force_exit = True
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for item in sockets:
+            item.close()
+
+
+async def serve(
+    *,
+    port: int,
+    host: str = "127.0.0.1",
+    addon_url: str | None = None,
+    signature_token: str,
+    clock_factor: float = 1.0,
+    seed: int = 1,
+    plan: Plan | None = None,
+    ready: Callable[[Addresses], None] | None = None,
+    until: asyncio.Event | None = None,
+) -> None:
+    """Run until *until* is set (or for ever), with the shop of *plan* in place."""
+    world = World(signature_token, addon_url, seed=seed, clock_factor=clock_factor)
+    if plan is not None:
+        open_shop(world, plan)
+    async with running(world, port=port, host=host):
+        if ready is not None:
+            assert world.addresses is not None
+            ready(world.addresses)
+        await (until or asyncio.Event()).wait()
+
+
+def run_sandbox(
+    port: int = 8900,
+    host: str = "127.0.0.1",
+    addon_url: str | None = "http://127.0.0.1:8000",
+    signature_token: str = "sandbox-signature-token",  # noqa: S107  (a simulated secret)
+    *,
+    seed: int = 1,
+    clock_factor: float = 1.0,
+    products: int = 1200,
+    orders: int = 400,
+    shop: str | None = "demo",
+) -> None:
+    """The command `upbridge sandbox`: runs until SIGINT or SIGTERM."""
+    plan = None if shop is None else Plan(name=shop, products=products, orders=orders, seed=seed)
+
+    async def main() -> None:
+        until = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, until.set)
+        await serve(
+            port=port,
+            host=host,
+            addon_url=addon_url,
+            signature_token=signature_token,
+            clock_factor=clock_factor,
+            seed=seed,
+            plan=plan,
+            ready=_print_addresses,
+            until=until,
+        )
+
+    asyncio.run(main())
+
+
+def _print_addresses(addresses: Addresses) -> None:
+    sys.stdout.write(json.dumps(addresses.as_json()) + "\n")
+    sys.stdout.flush()
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(app, lifespan="off", access_log=False, log_config=None, server_header=False)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # The protocol is named so that asyncio sends small answers at once; else each waits 40 ms to be acknowledged.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SystemExit(f"port {port} of {host} is taken: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener

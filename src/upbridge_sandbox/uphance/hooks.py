@@ -1,0 +1,55 @@
+"""Uphance's webhooks: a URL that a person pasted; anything but 2xx is tried again for 48 hours."""
+
+import asyncio
+import time
+
+import httpx
+
+from upbridge_sandbox.door import Json
+from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.world import World
+
+TIME_OUT = 5.0
+RETRY_AFTER = 60.0
+GIVE_UP_AFTER = 48 * 3600.0
+
+
+class UphanceHooks:
+    """Delivers what happens in the organisations."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._client = httpx.AsyncClient(verify=False, trust_env=False, timeout=TIME_OUT)  # noqa: S501
+
+    async def close(self) -> None:
+        """Stop what is on its way."""
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    def send(self, organisation: Organisation, event: str, key: str, item: Json) -> None:
+        """Tell the URL of *organisation*, if there is one. A draft pick ticket fires nothing."""
+        if organisation.webhook_url is None:
+            return
+        body = {"event": event, key: item}
+        task = asyncio.create_task(self._deliver(organisation, organisation.webhook_url, event, body))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _deliver(self, organisation: Organisation, url: str, event: str, body: Json) -> None:
+        waited, pause = 0.0, RETRY_AFTER
+        while waited < GIVE_UP_AFTER:
+            started, status = time.perf_counter(), 0
+            try:
+                status = (await self._client.post(url, json=body)).status_code
+            except httpx.HTTPError:
+                status = 0
+            seconds = round(time.perf_counter() - started, 4)
+            at = self.world.now().isoformat()
+            organisation.webhook_log.append({"at": at, "event": event, "status": status, "seconds": seconds})
+            if 200 <= status < 300:  # noqa: PLR2004
+                return
+            await asyncio.sleep(self.world.wait(pause))
+            waited, pause = waited + pause, min(pause * 2, 3600.0)

@@ -1,0 +1,106 @@
+"""The whole simulated outside: shops at Upgates, tenants at Upp.ai, organisations at Uphance, and what
+was noticed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from upbridge_sandbox.faults import Faults
+from upbridge_sandbox.ledger import Ledger
+from upbridge_sandbox.randomness import Dice
+from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.signing import Signer
+from upbridge_sandbox.uphance.company import Uphance
+from upbridge_sandbox.upp.tenant import Tenant
+
+SYSTEMS = ("upgates", "upp", "uphance", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the simulated systems listen."""
+
+    admin: str
+    upgates: str
+    upp: str
+    uphance: str
+    key: str
+
+    def as_json(self) -> dict[str, str]:
+        """The addresses; the sandbox prints them as one line when it is up."""
+        return asdict(self)
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that the simulated systems know. One process, one loop: no locks.
+
+    *clock* is the moment, *sleep* how a slow system waits: a test may give it a time of its own.
+    """
+
+    signature_token: str
+    addon_url: str | None
+    seed: int = 1
+    clock_factor: float = 1.0
+    shift: timedelta = timedelta()
+    shops: dict[str, Shop] = field(default_factory=dict)
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    uphance: Uphance = field(default_factory=Uphance)
+    faults: dict[str, Faults] = field(default_factory=lambda: {name: Faults() for name in SYSTEMS})
+    signer: Signer = field(default_factory=Signer)
+    wrong_logins: dict[str, list[datetime]] = field(default_factory=dict)
+    addresses: Addresses | None = None
+    clock: Callable[[], datetime] = _system_clock
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    dice: Dice = field(init=False)
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dice = Dice(self.seed)
+        self.ledger = Ledger(self.now)
+        self.uphance.clock = self.now
+
+    def now(self) -> datetime:
+        """The sandbox's moment; the control API can push it forward."""
+        return self.clock() + self.shift
+
+    def wait(self, published_seconds: float) -> float:
+        """How long a published delay lasts here: 5 minutes are 3 seconds at a factor of 100."""
+        return published_seconds / self.clock_factor
+
+    def shop_of_user(self, user: str) -> Shop | None:
+        """The shop that an API user belongs to, present or past."""
+        return next((shop for shop in self.shops.values() if shop.knows(user)), None)
+
+    def shop_of_token(self, token: str) -> Shop | None:
+        """The shop with this add-on token."""
+        return next((shop for shop in self.shops.values() if shop.token == token), None)
+
+    def api_url(self, shop: Shop) -> str:
+        """Where the shop's API is now: a shop that moves gets another host and keeps the path."""
+        assert self.addresses is not None
+        here = urlsplit(self.addresses.upgates)
+        place = here if not shop.server else here._replace(netloc=f"{shop.server}:{here.port}")
+        return f"{place.geturl()}/api/v2"
+
+    def state(self) -> dict[str, Any]:
+        """A small picture of everything, for the control API."""
+        return {
+            "time": self.now().isoformat(),
+            "addon_url": self.addon_url,
+            "clock_factor": self.clock_factor,
+            "addresses": self.addresses.as_json() if self.addresses else None,
+            "shops": [shop.as_json() for shop in self.shops.values()],
+            "tenants": [tenant.as_json() for tenant in self.tenants.values()],
+            "uphance": self.uphance.as_json(),
+            "violations": len(self.ledger.violations),
+            "faults": {name: faults.as_json() for name, faults in self.faults.items()},
+        }
