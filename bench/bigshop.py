@@ -14,10 +14,10 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.kit.sealed import Sealer
-from upbridge.schema import ShopId
-from upbridge.sync import matches
-from upbridge.sync.days import sum_up
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine import sku_matching
+from upbridge.insights.daily_stats import sum_up
 
 #: A found order, code and product name are this far into the shop.
 _SHARE = 0.37
@@ -91,7 +91,7 @@ async def fill(engine: AsyncEngine, sealer: Sealer, *, variants: int, orders: in
     async with engine.begin() as connection:
         for statement in _STATEMENTS:
             await connection.execute(text(statement), values)
-        await matches.renew_all(connection, ShopId(shop_id))
+        await sku_matching.renew_all(connection, ShopId(shop_id))
     await sum_up(engine, now=now)  # as the worker would have, each night
     async with engine.connect() as plain:
         connection = await plain.execution_options(isolation_level="AUTOCOMMIT")

@@ -30,11 +30,11 @@ from sqlalchemy import text
 from bench.prepared import PRODUCTS, sellable
 from bench.report import Row
 from bench.stage import TOP, Clocks, Stage, used
-from upbridge.kit.clock import utc_now
-from upbridge.kit.sealed import Sealer
-from upbridge.schema import ShopId
+from upbridge.core.clock import utc_now
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
 from upbridge.settings import load_settings
-from upbridge.sync.changes import Kind, Origin, hint
+from upbridge.store.changes import Kind, Origin, hint
 from upbridge_sandbox.demo.processes import Failed, free_port
 
 GOAL_PER_SECOND, GOAL_MEGABYTES = 1_000, 256

@@ -20,10 +20,10 @@ from bench.bigshop import BigShop, fill
 from bench.report import Row
 from bench.stage import Clocks, Stage
 from upbridge.app import create_app
-from upbridge.kit.clock import utc_now
-from upbridge.kit.sealed import Sealer
-from upbridge.pages.sessions import Entrance
+from upbridge.core.clock import utc_now
+from upbridge.core.encryption import Sealer
 from upbridge.settings import Settings, load_settings
+from upbridge.web.sessions import Entrance
 from upbridge_sandbox.demo.processes import Failed
 
 GOAL_MS = 100

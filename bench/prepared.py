@@ -28,7 +28,7 @@ from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.serve import build
 from upbridge_sandbox.world import Addresses, World
 
-#: As the first import asks (`sync/readers.py`); an answer that was not prepared is a 404, and the bench fails.
+#: As the first import asks (`engine/readers.py`); an answer that was not prepared is a 404, and the bench fails.
 PRODUCTS = "/api/v2/products?active_yn=true&archived_yn=false&page={}&current_page_items=100"
 _FACTS = ("status", "owner", "languages", "pricelists", "config", "order-statuses")
 

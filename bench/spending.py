@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from bench.report import Row
 from bench.stage import Stage
-from upbridge.budget.ledger import Ledger
-from upbridge.budget.windows import Purpose
-from upbridge.errors import Throttled
-from upbridge.kit.clock import utc_now
-from upbridge.schema import ShopId
+from upbridge.core.clock import utc_now
+from upbridge.core.errors import Throttled
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits.ledger import Ledger
 
 SHOPS = 12
 #: Three calls of a shop may be in flight (R49); the third slot is for urgent ones.

@@ -17,11 +17,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.bare import TABLE
-from upbridge.db import Database, open_database
-from upbridge.inbox.addresses import WebhookAddresses, load_addresses
-from upbridge.kit.sealed import Sealer
-from upbridge.schema import ShopId
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
 from upbridge.settings import load_settings
+from upbridge.store.database import Database, open_database
+from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 from upbridge_sandbox.demo.processes import Failed, House, free_port, free_range, house
 
 TOP = Path(__file__).parents[1]

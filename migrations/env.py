@@ -5,7 +5,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import create_engine, text
 
-from upbridge.schema import metadata
+from upbridge.store.schema import metadata
 
 #: Any number that nobody else uses: processes that migrate at the same time take turns on it.
 LOCK = 7_235_801_994

@@ -16,12 +16,12 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from upbridge import schema
-from upbridge.db import Database, sqlalchemy_url
-from upbridge.embedded import EmbeddedPostgres
-from upbridge.kit.sealed import Sealer
-from upbridge.migrating import migrate
-from upbridge.schema import ShopId
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
+from upbridge.store import schema
+from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.store.embedded import EmbeddedPostgres
+from upbridge.store.migrate import migrate
 
 #: A moment on a Tuesday morning; tests that need the time take this one.
 NOON = datetime(2026, 11, 24, 11, 0, 0, tzinfo=UTC)

@@ -17,22 +17,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from tests.conftest import MakeShop
-from tests.sync.conftest import Engine
-from tests.sync.dying import service_on
-from tests.sync.making import FACTS, Said, Target, Upgates, Watch, Woken, accept, delivered
+from tests.engine.conftest import Engine
+from tests.engine.dying import service_on
+from tests.engine.making import FACTS, Said, Target, Upgates, Watch, Woken, accept, delivered
 from tests.systems.upp.making import make_product, make_variant
 from upbridge import jobs
-from upbridge.budget.windows import Purpose
-from upbridge.db import Database
-from upbridge.errors import NotReady
+from upbridge.core.clock import utc_now
+from upbridge.core.errors import NotReady
+from upbridge.domain.delivery import Document
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine import lanes
+from upbridge.engine.lanes import Lane
 from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
-from upbridge.kit.clock import utc_now
-from upbridge.schema import ShopId
-from upbridge.shops.shop import ShopState
-from upbridge.sync import lanes
-from upbridge.sync.changes import Kind
-from upbridge.sync.lanes import Lane
-from upbridge.systems.delivery import Document
+from upbridge.store.changes import Kind
+from upbridge.store.database import Database
 
 DEADLINE = 30.0
 
@@ -164,7 +164,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
 ) -> None:
     await fill(machine, 1, 2, 3)
     dying = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.sync.dying", database.conninfo, stdout=asyncio.subprocess.DEVNULL
+        sys.executable, "-m", "tests.engine.dying", database.conninfo, stdout=asyncio.subprocess.DEVNULL
     )
     async with asyncio.timeout(DEADLINE):
         assert await dying.wait() == -signal.SIGKILL

@@ -13,27 +13,28 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from upbridge import __version__, health
-from upbridge.background import create_service, http_client
-from upbridge.db import Database, open_database
-from upbridge.errors import NotReady, UpbridgeError
-from upbridge.inbox import endpoints as inbox_endpoints
-from upbridge.inbox.addresses import UPHANCE_EVENT, load_addresses
-from upbridge.inbox.service import Inbox, inbox_engine
-from upbridge.kit.clock import Clock, utc_now
-from upbridge.kit.sealed import BrokenSeal, Sealer
-from upbridge.lifecycle import endpoints as lifecycle_endpoints
-from upbridge.lifecycle.keys import SignatureKeys
-from upbridge.lifecycle.service import LifecycleService
-from upbridge.pages import endpoints as pages_endpoints
-from upbridge.pages.service import Pages
+from upbridge import __version__
+from upbridge.bootstrap import create_service, http_client
+from upbridge.core.clock import Clock, utc_now
+from upbridge.core.encryption import BrokenSeal, Sealer
+from upbridge.core.errors import NotReady, UpbridgeError
+from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.core.telemetry.logging import configure_logging
+from upbridge.engine.context import Service
+from upbridge.installation import endpoints as lifecycle_endpoints
+from upbridge.installation.keys import SignatureKeys
+from upbridge.installation.service import LifecycleService
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
-from upbridge.shops.connections import Connections
-from upbridge.shops.repository import Shops
-from upbridge.sync.service import Service
-from upbridge.telemetry.absence import DATABASE
-from upbridge.telemetry.gauges import keep_writing
-from upbridge.telemetry.logging import configure_logging
+from upbridge.store.connections import Connections
+from upbridge.store.database import Database, open_database
+from upbridge.store.metric_samples import keep_writing
+from upbridge.store.shops import Shops
+from upbridge.web import health
+from upbridge.web import routes as pages_endpoints
+from upbridge.web.context import Pages
+from upbridge.webhooks import endpoints as inbox_endpoints
+from upbridge.webhooks.addresses import UPHANCE_EVENT, load_addresses
+from upbridge.webhooks.inbox import Inbox, inbox_engine
 
 log = structlog.get_logger(__name__)
 

@@ -21,18 +21,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.care.retention import prune
-from upbridge.care.statistics import count_grown
-from upbridge.errors import NotFound, UpbridgeError
-from upbridge.schema import ShopId
-from upbridge.sync import lanes, schedule
-from upbridge.sync.days import sum_up
-from upbridge.sync.lanes import Lane
-from upbridge.sync.pull import pull
-from upbridge.sync.push import push
-from upbridge.sync.service import Service
-from upbridge.telemetry.absence import DATABASE
-from upbridge.telemetry.gauges import keep_writing, retire
+from upbridge.core.errors import NotFound, UpbridgeError
+from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine import lanes, scheduler
+from upbridge.engine.context import Service
+from upbridge.engine.lanes import Lane
+from upbridge.engine.puller import pull
+from upbridge.engine.pusher import push
+from upbridge.insights.daily_stats import sum_up
+from upbridge.maintenance.analyze import count_grown
+from upbridge.maintenance.retention import prune
+from upbridge.store.metric_samples import keep_writing, retire
 
 log = structlog.get_logger(__name__)
 
@@ -162,7 +162,7 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
     loops = [
         asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
         asyncio.create_task(_repeat("rescue", RESCUE_SECONDS, lambda: rescue_once(app, service.engine))),
-        asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: schedule.run_once(service))),
+        asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: scheduler.run_once(service))),
         asyncio.create_task(_repeat("count", COUNT_SECONDS, lambda: count_grown(service.engine))),
         asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
         asyncio.create_task(keep_writing(service.engine)),

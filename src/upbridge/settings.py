@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from upbridge.errors import BadSettings
+from upbridge.core.errors import BadSettings
 
 PREFIX = "UPBRIDGE_"
 DEFAULT_PORT = 8000

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import KEY, NOON
-from upbridge.kit.sealed import Sealer
+from upbridge.core.encryption import Sealer
 from upbridge.settings import Settings
 
 

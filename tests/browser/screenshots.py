@@ -28,9 +28,9 @@ from tests.browser.stage import (
     until,
 )
 from tests.conftest import KEY
-from upbridge.embedded import EmbeddedPostgres
-from upbridge.migrating import migrate
-from upbridge.texts import LANGUAGES, Texts
+from upbridge.core.i18n import LANGUAGES, Texts
+from upbridge.store.embedded import EmbeddedPostgres
+from upbridge.store.migrate import migrate
 
 DOCS = Path(__file__).parents[2] / "docs"
 IMPORTING = "brand"

@@ -18,7 +18,7 @@ import httpx
 import psycopg
 from playwright.sync_api import BrowserContext, FrameLocator, Page, sync_playwright
 
-from upbridge.texts import keys
+from upbridge.core.i18n import keys
 from upbridge_sandbox.demo.processes import House, free_port, free_range, house
 
 SHOP = "demo"

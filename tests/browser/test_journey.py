@@ -5,8 +5,8 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, FrameLocator, Page, Request
 
 from tests.browser.stage import PLACES, SHOP, Stage, address_of, connect, go, open_addon, until
-from upbridge.sync.journal import MASK
-from upbridge.texts import Texts
+from upbridge.core.i18n import Texts
+from upbridge.insights.order_timeline import MASK
 
 EN = Texts("en")
 SECOND = "second"

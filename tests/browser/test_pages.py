@@ -24,7 +24,7 @@ from tests.browser.stage import (
     until,
     wait_until,
 )
-from upbridge.texts import LANGUAGES, Texts
+from upbridge.core.i18n import LANGUAGES, Texts
 
 EN = Texts("en")
 FULL, EMPTY = "full", "empty"

@@ -14,9 +14,9 @@ import pytest
 import structlog
 
 from tests.conftest import KEY
-from tests.foundation.emptied import database_url, shared_url
+from tests.store.emptied import database_url, shared_url
 from upbridge import cli
-from upbridge.kit.sealed import Sealer
+from upbridge.core.encryption import Sealer
 from upbridge_sandbox import Sandbox, sandbox_thread
 
 __all__ = ["database_url", "shared_url"]

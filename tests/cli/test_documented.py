@@ -11,7 +11,7 @@ import typer
 
 from tests.cli.conftest import Books, Program
 from upbridge.cli import app
-from upbridge.shops.rules import RULES
+from upbridge.domain.shop_settings import RULES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 _SECTION = re.compile(r"^### `upbridge ([^`]+)`\n(.*?)(?=^### |\Z)", re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Books, Program
 from upbridge import __version__
-from upbridge.schema import HEAD
+from upbridge.store.schema import HEAD
 
 ANOTHER_KEY = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="
 

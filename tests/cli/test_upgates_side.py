@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from tests.cli.conftest import Books, Program
-from tests.lifecycle.signing import TOKEN, Upgates
+from tests.installation.signing import TOKEN, Upgates
 
 UPGATES = Upgates()
 

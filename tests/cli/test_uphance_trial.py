@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Books, Ended, Program
 from tests.cli.test_documented import compare
-from upbridge.care.uphance import MARK, differences, masked
+from upbridge.systems.uphance.probe import MARK, differences, masked
 from upbridge_sandbox import Sandbox
 
 KINDS = ("customers", "products", "orders")

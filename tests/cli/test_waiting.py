@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.sync.conftest import Engine, MakeEngine, database_url, machine, make_engine, shared_url
-from upbridge.cli.waiting import wait_for, waiting
-from upbridge.errors import Conflict
-from upbridge.shops.shop import ShopState
-from upbridge.sync.changes import Kind
-from upbridge.sync.runs import RunPurpose, pause_imports, resume_imports, start_run
+from tests.engine.conftest import Engine, MakeEngine, database_url, machine, make_engine, shared_url
+from upbridge.cli.progress import wait_for, waiting
+from upbridge.core.errors import Conflict
+from upbridge.domain.shop import ShopState
+from upbridge.engine.runs import RunPurpose, pause_imports, resume_imports, start_run
+from upbridge.store.changes import Kind
 
 __all__ = ["MakeEngine", "database_url", "machine", "make_engine", "shared_url"]
 

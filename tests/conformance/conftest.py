@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.stage import Stage, staged
-from tests.foundation.emptied import database_url, shared_url
-from upbridge.kit.sealed import Sealer
+from tests.store.emptied import database_url, shared_url
+from upbridge.core.encryption import Sealer
 
 __all__ = ["database_url", "shared_url"]
 

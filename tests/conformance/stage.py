@@ -16,22 +16,23 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.virtual import Hours, Network, Reaper
-from tests.sync.conftest import settings
-from upbridge import schema
-from upbridge.budget.ledger import Ledger
+from tests.engine.conftest import settings
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine import lanes, scheduler
+from upbridge.engine.context import Service
 from upbridge.jobs import work_on
-from upbridge.kit.sealed import Sealer
-from upbridge.schema import ShopId
-from upbridge.shops.problems import Stage as ProblemStage
-from upbridge.shops.shop import Shop
-from upbridge.sync import changes, cure, lanes, schedule
-from upbridge.sync.changes import Kind, Origin
-from upbridge.sync.connect import change_rules
-from upbridge.sync.service import Service
-from upbridge.systems.delivery import Target
-from upbridge.systems.uphance.push import UphanceTarget
+from upbridge.operations import resolve_problem
+from upbridge.operations.connect import change_rules
+from upbridge.rate_limits.ledger import Ledger
+from upbridge.store import changes, schema
+from upbridge.store.changes import Kind, Origin
+from upbridge.store.problems import Stage as ProblemStage
+from upbridge.systems.base import Target
+from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
-from upbridge.systems.upp.push import UppTarget
+from upbridge.systems.upp.target import UppTarget
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.demo.compare import Origin as Goods
 from upbridge_sandbox.demo.compare import Problems
@@ -143,7 +144,7 @@ class Stage:
         """Until nothing waits, neither for its turn nor its time: letters and the schedule come, hours pass."""
         for _ in range(400):
             await self.deliver()
-            await schedule.run_once(self.service)
+            await scheduler.run_once(self.service)
             await self.work(shuffle)
             if self.letters.waiting:
                 continue
@@ -182,7 +183,7 @@ class Stage:
         """A person tries again whatever could not be sent or read; returns the keys of those problems."""
         found = [one for one in await self.service.problems.open(self.shop_id) if one.stage != ProblemStage.MAP]
         for problem in found:
-            await cure.retry(self.service, problem.id)
+            await resolve_problem.retry(self.service, problem.id)
         return [problem.key for problem in found]
 
     # --- what is true -----------------------------------------------------------------------------------------

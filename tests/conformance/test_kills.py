@@ -21,9 +21,9 @@ from tests.conformance.stage import Checkpoint, Stage, dice, staged
 from tests.conformance.systems import upgates, uphance, upp
 from tests.conformance.virtual import Killed
 from tests.conftest import KEY
-from tests.foundation.emptied import emptied
-from upbridge.db import sqlalchemy_url
-from upbridge.kit.sealed import Sealer
+from tests.store.emptied import emptied
+from upbridge.core.encryption import Sealer
+from upbridge.store.database import sqlalchemy_url
 
 RUNS = 200
 SIDES = (upp.SIDE, upgates.SIDE, uphance.SIDE)

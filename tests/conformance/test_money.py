@@ -15,11 +15,11 @@ import pytest
 from tests.conformance.till import Json, Till, goods, haler, right_sums
 from tests.systems.uphance.builders import connection, sku
 from tests.systems.upp.making import make_front
-from upbridge.kit.text import canonical
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Draft, Trouble, Unmappable
-from upbridge.systems.trade import Order
-from upbridge.systems.upgates import wire
+from upbridge.core.canonical_json import canonical
+from upbridge.domain.delivery import Draft, Trouble, Unmappable
+from upbridge.domain.order import Order
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.upgates import schemas
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.upp.mapping import wants_order
@@ -34,7 +34,7 @@ def rung_up(portion: int) -> Iterator[tuple[Till, Json, Order]]:
     for number in range(portion * PORTION, (portion + 1) * PORTION):
         till = Till(Random(number), number)
         raw = till.order()
-        yield till, raw, wire.parse_order(json.loads(canonical(raw), parse_float=Decimal))
+        yield till, raw, schemas.parse_order(json.loads(canonical(raw), parse_float=Decimal))
 
 
 @portions

@@ -13,9 +13,9 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po
 
 from tests.project.arrows import SRC, modules
-from upbridge.db import package_file
-from upbridge.shops.rules import RULES
-from upbridge.texts import LANGUAGES, catalogue_path
+from upbridge.core.i18n import LANGUAGES, catalogue_path
+from upbridge.core.package_files import package_file
+from upbridge.domain.shop_settings import RULES
 
 _IN_TEMPLATE = re.compile(r"\b(?:t|texts\.get)\(\s*(['\"])(?P<key>[a-z0-9_.]+)\1(?P<open>\s*~)?")
 _QUOTED = re.compile(r'„([^“]*)“|"([^"]*)"')

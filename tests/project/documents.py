@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import typer
 import yaml
 
+from upbridge.domain.shop_settings import RULES, as_text
 from upbridge.settings import EXAMPLES, PREFIX, Settings
-from upbridge.shops.rules import RULES, as_text
 
 TOP = Path(__file__).parents[2]
 

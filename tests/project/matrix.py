@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.project.documents import TOP
 from tests.project.review import Proof, proofs
-from upbridge.shops.rules import RULES
+from upbridge.domain.shop_settings import RULES
 
 PAGE = TOP / "docs/edit-matrix.md"
 MARKER = "situation"

@@ -42,7 +42,7 @@ RULES: dict[str, Rule] = {
     "R5": Rule("`signature_v2`: base64, SHA-256, PKCS#1 v1.5, the official key; the legacy field never counts"),
     "R6": Rule(
         "The public key is neither shipped nor stored",
-        "that it is kept in memory for ten minutes is a choice, argued in `src/upbridge/lifecycle/keys.py`",
+        "that it is kept in memory for ten minutes is a choice, argued in `src/upbridge/installation/keys.py`",
     ),
     "R7": Rule("Language and version are unsigned hints and decide nothing about access"),
     "R8": Rule("A signed time has a window, and a signature seen before stops no shop"),
@@ -119,7 +119,7 @@ The rules of the platform for the Upgates side, in our words, each with the test
 {rules} rules by {tests} tests. Where no code can prove a thing, or not all of it, the table says what a person
 looks at.
 
-One by itself: `make test ARGS=tests/lifecycle/test_endpoints.py`. This page is made by
+One by itself: `make test ARGS=tests/installation/test_endpoints.py`. This page is made by
 `python -m tests.project.review` from the markers that the tests carry; a test fails if it is out of date or a rule
 has no proof.
 

@@ -10,7 +10,7 @@ def test_no_import_goes_against_the_arrows() -> None:
 
 
 def test_every_module_stands_in_a_room_of_the_plan() -> None:
-    known = arrows.ROOMS.keys() | arrows.ASSEMBLY.keys() | arrows.ENTRANCES | {""}
+    known = arrows.FLOOR.keys() | {""}
 
     assert {name.split(".")[1] for name, _ in arrows.modules() if "." in name} - known == set()
 
@@ -18,21 +18,30 @@ def test_every_module_stands_in_a_room_of_the_plan() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        pytest.param("upbridge.kit.clock", "import upbridge.errors", id="kit imports anything of ours"),
-        pytest.param("upbridge.sync.pull", "from upbridge.pages import routes", id="sync imports pages"),
+        pytest.param("upbridge.core.clock", "import upbridge.settings", id="core imports anything of ours"),
+        pytest.param("upbridge.domain.sku", "from upbridge.store import schema", id="domain imports a table"),
+        pytest.param("upbridge.engine.puller", "from upbridge.web import routes", id="the engine imports pages"),
+        pytest.param("upbridge.rate_limits.ledger", "from upbridge.systems import upgates", id="an upper floor"),
         pytest.param(
-            "upbridge.budget.ledger", "from upbridge.systems import upgates", id="budget imports a system"
+            "upbridge.systems.upp.target", "from upbridge.systems.uphance import schemas", id="upp, uphance"
         ),
-        pytest.param("upbridge.systems.upp.push", "from upbridge.systems.uphance import wire", id="upp, uphance"),
-        pytest.param("upbridge_sandbox.shop", "from upbridge.kit import clock", id="sandbox imports the product"),
+        pytest.param(
+            "upbridge.systems.base", "from upbridge.systems.upp import client", id="the shared base, upp"
+        ),
+        pytest.param("upbridge.web.context", "from upbridge.webhooks import inbox", id="two rooms of one floor"),
+        pytest.param(
+            "upbridge.webhooks.inbox", "from upbridge.app import create_app", id="a room imports the app"
+        ),
+        pytest.param(
+            "upbridge.domain.shop", "def f():\n    from upbridge.engine import x", id="inside a function"
+        ),
+        pytest.param("upbridge_sandbox.shop", "from upbridge.core import clock", id="sandbox imports the product"),
         pytest.param("upbridge_sandbox.demo", "import upbridge", id="demo imports the product"),
-        pytest.param("upbridge_sandbox.shop", "from ..upbridge import schema", id="sandbox, a relative import"),
-        pytest.param("upbridge.sync.pull", "import upbridge_sandbox", id="a room imports the sandbox"),
+        pytest.param("upbridge_sandbox.shop", "from ..upbridge import app", id="sandbox, a relative import"),
+        pytest.param("upbridge.engine.puller", "import upbridge_sandbox", id="a room imports the sandbox"),
         pytest.param("upbridge.app", "from upbridge_sandbox import serve", id="the app imports the sandbox"),
-        pytest.param("upbridge.inbox.service", "from upbridge.app import create_app", id="a room imports the app"),
-        pytest.param("upbridge.shops.shop", "def f():\n    from upbridge.sync import x", id="inside a function"),
-        pytest.param("upbridge.kit.clock", "from ..shops import rules", id="by a relative import"),
-        pytest.param("upbridge.attic.things", "from upbridge.kit import clock", id="a room that nobody planned"),
+        pytest.param("upbridge.core.clock", "from ..store import shops", id="by a relative import"),
+        pytest.param("upbridge.attic.things", "from upbridge.core import clock", id="a room that is not planned"),
     ],
 )
 def test_a_wrong_import_is_found(module: str, source: str) -> None:
@@ -42,16 +51,15 @@ def test_a_wrong_import_is_found(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
+        pytest.param("upbridge.systems.upp.target", "from upbridge.systems.base import Target", id="shared base"),
         pytest.param(
-            "upbridge.systems.upp.push", "from upbridge.systems.delivery import Draft", id="shared words"
+            "upbridge.systems.upp.target", "from upbridge.systems.upp.client import Upp", id="its own room"
         ),
-        pytest.param(
-            "upbridge.systems.upp.push", "from upbridge.systems.upp.client import Upp", id="its own room"
-        ),
-        pytest.param("upbridge.sync.pull", "from upbridge import schema, errors", id="assembly"),
-        pytest.param("upbridge.app", "from upbridge.pages import routes", id="the app puts all together"),
+        pytest.param("upbridge.engine.puller", "from upbridge.store import schema", id="a lower floor"),
+        pytest.param("upbridge.app", "from upbridge.web import routes", id="the app puts all together"),
         pytest.param("upbridge_sandbox.demo", "from upbridge_sandbox.shop import Shop", id="demo and sandbox"),
         pytest.param("upbridge.cli.run", "from upbridge_sandbox.demo import run_demo", id="a command starts it"),
+        pytest.param("upbridge.cli.run", "from upbridge.app import create_app", id="an entrance, an entrance"),
     ],
 )
 def test_a_right_import_passes(module: str, source: str) -> None:

@@ -8,7 +8,7 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po
 
 from tests.project import catalogues
-from upbridge.texts import LANGUAGES, Texts
+from upbridge.core.i18n import LANGUAGES, Texts
 
 
 def _po(language: str, *entries: str) -> Catalog:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 import upbridge
-from upbridge.errors import RemoteError, UpbridgeError
-from upbridge.texts import LANGUAGES, Texts
+from upbridge.core.errors import RemoteError, UpbridgeError
+from upbridge.core.i18n import LANGUAGES, Texts
 
 
 def _errors(root: type[UpbridgeError] = UpbridgeError) -> Iterator[type[UpbridgeError]]:

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from tests.project import models
-from upbridge.migrating import migrate
-from upbridge.schema import HEAD
+from upbridge.store.migrate import migrate
+from upbridge.store.schema import HEAD
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 

@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import DefaultClause
 
 import upbridge
-from upbridge.schema import metadata
+from upbridge.store.schema import metadata
 
 ROOM = Path(upbridge.__file__).parent
 
 #: Where the database's own time is meant, and why.
 ITS_OWN = {
-    "cli/waiting.py": "the job library writes the heartbeats of workers by it",
+    "cli/progress.py": "the job library writes the heartbeats of workers by it",
     "jobs.py": "the job library writes its events by it",
-    "systems/uphance/catalogue.py": "when a SKU last differed: for people, nothing is decided by it",
-    "telemetry/gauges.py": "when a process was last heard of, on whatever machine",
+    "systems/uphance/sku_copy.py": "when a SKU last differed: for people, nothing is decided by it",
+    "store/metric_samples.py": "when a process was last heard of, on whatever machine",
 }
 
 _NOW = re.compile(r"(?<![\w.])now\(\)")

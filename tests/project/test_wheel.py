@@ -54,8 +54,8 @@ def test_nothing_but_the_two_packages_is_inside(installed: Path) -> None:
 
 def test_texts_and_migrations_are_found_outside_a_checkout(installed: Path, tmp_path: Path) -> None:
     script = (
-        "import upbridge, upbridge.db as db, upbridge.texts as t;"
-        "print(upbridge.__file__, db.package_file('migrations'), db.package_file('alembic.ini'));"
+        "import upbridge, upbridge.core.package_files as p, upbridge.core.i18n as t;"
+        "print(upbridge.__file__, p.package_file('migrations'), p.package_file('alembic.ini'));"
         "print(t.Texts('sk').get('error.try_again'))"
     )
 

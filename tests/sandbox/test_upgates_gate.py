@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import Caller
-from upbridge.systems.upgates.hosts import check_api_url
+from upbridge.systems.upgates.url_policy import check_api_url
 from upbridge_sandbox import Sandbox
 
 

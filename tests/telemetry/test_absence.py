@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from tests.conftest import KEY
-from upbridge.embedded import EmbeddedPostgres
-from upbridge.migrating import migrate
-from upbridge.telemetry.absence import AGAIN_SECONDS, Absence, Quiet, lost
+from upbridge.core.telemetry.database_outage import AGAIN_SECONDS, Absence, Quiet, lost
+from upbridge.store.embedded import EmbeddedPostgres
+from upbridge.store.migrate import migrate
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 DEADLINE = 60.0

@@ -9,12 +9,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.care.filling import fill
 from tests.conftest import NOON, MakeShop
-from upbridge.schema import samples
-from upbridge.telemetry import gauges
-from upbridge.telemetry.gauges import keep_writing, render, retire, write_down
-from upbridge.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS, WEBHOOK_SECONDS
+from tests.maintenance.filling import fill
+from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS, WEBHOOK_SECONDS
+from upbridge.store import metric_samples
+from upbridge.store.metric_samples import keep_writing, render, retire, write_down
+from upbridge.store.schema import samples
 
 #: Contract, section 6.
 NAMES = {
@@ -125,7 +125,7 @@ async def test_a_sum_does_not_fall_when_a_process_ends(engine: AsyncEngine) -> N
 
 async def test_a_living_process_writes_by_itself(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker is never scraped, and a web process that is not would be taken for ended and counted twice."""
-    monkeypatch.setattr(gauges, "WRITE_SECONDS", 0.01)
+    monkeypatch.setattr(metric_samples, "WRITE_SECONDS", 0.01)
     REMOTE_CALLS.labels(system="worker", operation="x", outcome="ok").inc()
     writing = asyncio.create_task(keep_writing(engine))
     query = text("SELECT count(*) FROM samples WHERE labels LIKE '%worker%'")

@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import sys, structlog
-from upbridge.telemetry.logging import configure_logging
+from upbridge.core.telemetry.logging import configure_logging
 
 configure_logging(sys.argv[1])
 log = structlog.get_logger("test")

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from upbridge.kit.patience import within
-from upbridge.telemetry.remote import Measured, operation_of
+from upbridge.core.deadline import within
+from upbridge.core.telemetry.metered_transport import Measured, operation_of
 
 
 def counted(outcome: str) -> float:

@@ -13,11 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
-from tests.inbox.conftest import Door, MakeClient
-from tests.sync.conftest import settings
-from upbridge import __version__, health
-from upbridge.db import Database, sqlalchemy_url
-from upbridge.schema import HEAD
+from tests.engine.conftest import settings
+from tests.webhooks.conftest import Door, MakeClient
+from upbridge import __version__
+from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.store.schema import HEAD
+from upbridge.web import health
 
 
 async def get(door: Door, path: str, **headers: str) -> httpx.Response:

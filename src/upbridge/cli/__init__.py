@@ -9,10 +9,10 @@ import sys
 import typer
 
 from upbridge import __version__
-from upbridge.cli import people, run, shops, tools
+from upbridge.cli import queues, run, shops, tools
 from upbridge.cli.common import console_error
-from upbridge.errors import BadSettings, UpbridgeError
-from upbridge.kit.sealed import BrokenSeal
+from upbridge.core.encryption import BrokenSeal
+from upbridge.core.errors import BadSettings, UpbridgeError
 
 app = typer.Typer(
     name="upbridge",
@@ -35,9 +35,9 @@ def _version(
 run.register(app)
 tools.register(app)
 app.add_typer(shops.app, name="shops")
-app.add_typer(people.problems_app, name="problems")
-app.add_typer(people.changes_app, name="changes")
-app.add_typer(people.outbox_app, name="outbox")
+app.add_typer(queues.problems_app, name="problems")
+app.add_typer(queues.changes_app, name="changes")
+app.add_typer(queues.outbox_app, name="outbox")
 app.add_typer(tools.cpa_app, name="cpa")
 app.add_typer(tools.keys_app, name="keys")
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from upbridge.budget.forecast import Delay, Plan
-from upbridge.budget.outlook import Outlook
-from upbridge.budget.windows import CAP_PER_DAY, Purpose
+from upbridge.domain.purpose import Purpose
+from upbridge.rate_limits.forecast import Delay, Plan
+from upbridge.rate_limits.snapshot import Outlook
+from upbridge.rate_limits.windows import CAP_PER_DAY
 
 
 def outlook_json(outlook: Outlook) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from upbridge.background import running_service
+from upbridge.bootstrap import running_service
+from upbridge.core.telemetry.logging import configure_logging
+from upbridge.engine.context import Service
 from upbridge.settings import load_settings, log_format
-from upbridge.sync.service import Service
-from upbridge.telemetry.logging import configure_logging
 
 T = TypeVar("T")
 

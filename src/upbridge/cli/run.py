@@ -20,11 +20,11 @@ from typing import Annotated
 import structlog
 import typer
 
-from upbridge.background import running_service
+from upbridge.bootstrap import running_service
 from upbridge.cli.common import out, run_async
-from upbridge.errors import UpbridgeError
+from upbridge.core.errors import UpbridgeError
+from upbridge.core.telemetry.logging import configure_logging
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
-from upbridge.telemetry.logging import configure_logging
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +64,8 @@ def _settings() -> Settings:
 @contextlib.contextmanager
 def _prepared(settings: Settings) -> Iterator[str]:
     """A database with its schema at head; an embedded one runs as long as the block. Yields the revision."""
-    from upbridge.embedded import EmbeddedPostgres  # noqa: PLC0415
-    from upbridge.migrating import migrate  # noqa: PLC0415
+    from upbridge.store.embedded import EmbeddedPostgres  # noqa: PLC0415
+    from upbridge.store.migrate import migrate  # noqa: PLC0415
 
     embedded = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None
     try:

@@ -8,22 +8,22 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import text
 
-from upbridge.care.erasure import erase_shop
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
-from upbridge.cli.waiting import PLURAL, wait_for, waiting
-from upbridge.errors import BadRequest, Conflict, LoginRefused
-from upbridge.inbox.addresses import UPHANCE_EVENT
-from upbridge.shops.connections import ConnectionRow
-from upbridge.shops.rules import RULES, Rules, as_text
-from upbridge.shops.shop import BY_OPERATOR, Shop, ShopState
-from upbridge.sync.connect import change_rules, connect_uphance, connect_upp
-from upbridge.sync.connect import disconnect as disconnect_shop
-from upbridge.sync.coverage import Coverage, coverage
-from upbridge.sync.imports import start_imports
-from upbridge.sync.runs import Run, RunPurpose, latest_runs, resume_imports
-from upbridge.sync.schedule import cast_net
-from upbridge.sync.service import Service
+from upbridge.cli.progress import PLURAL, wait_for, waiting
+from upbridge.core.errors import BadRequest, Conflict, LoginRefused
+from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.domain.shop_settings import RULES, Rules, as_text
+from upbridge.engine.context import Service
+from upbridge.engine.imports import start_imports
+from upbridge.engine.runs import Run, RunPurpose, latest_runs, resume_imports
+from upbridge.engine.scheduler import cast_net
+from upbridge.insights.webhook_coverage import Coverage, coverage
+from upbridge.maintenance.erasure import erase_shop
+from upbridge.operations.connect import change_rules, connect_uphance, connect_upp
+from upbridge.operations.connect import disconnect as disconnect_shop
+from upbridge.store.connections import ConnectionRow
+from upbridge.webhooks.addresses import UPHANCE_EVENT
 
 app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
 

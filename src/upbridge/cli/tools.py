@@ -5,23 +5,23 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.budget.forecast import plan as simulate
-from upbridge.budget.usage import LONGEST_DAYS, usage
-from upbridge.care.doctor import examine
-from upbridge.care.rotation import rotate_all
 from upbridge.cli.budget import plan_json, plan_lines
 from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
-from upbridge.cli.signed import explain_call, read_call
-from upbridge.cli.trial import try_uphance
+from upbridge.cli.explain_signature import explain_call, read_call
+from upbridge.cli.uphance_probe import try_uphance
 from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usage_rows
-from upbridge.errors import Conflict
-from upbridge.lifecycle.signature import Endpoint
+from upbridge.core.errors import Conflict
+from upbridge.core.telemetry.logging import configure_logging
+from upbridge.engine.context import Service
+from upbridge.installation.signature import Endpoint
+from upbridge.maintenance.doctor import examine
+from upbridge.maintenance.key_rotation import rotate_all
+from upbridge.rate_limits.forecast import plan as simulate
+from upbridge.rate_limits.usage import LONGEST_DAYS, usage
 from upbridge.settings import load_settings, log_format
-from upbridge.sync.service import Service
 from upbridge.systems.upgates.accesses import as_markdown, as_rows
 from upbridge.systems.upp import cpa
 from upbridge.systems.upp.client import UppClient
-from upbridge.telemetry.logging import configure_logging
 
 cpa_app = typer.Typer(help="Cost per acquisition.", no_args_is_help=True)
 keys_app = typer.Typer(help="Encryption keys.", no_args_is_help=True)

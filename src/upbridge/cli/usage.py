@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from upbridge.budget.usage import Alarm, Usage, Used
-from upbridge.budget.windows import CAP_PER_DAY
+from upbridge.rate_limits.usage import Alarm, Usage, Used
+from upbridge.rate_limits.windows import CAP_PER_DAY
 from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
 
 CALL = "call, and when it is declared"

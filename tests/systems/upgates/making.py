@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from tests.conftest import NOON
-from upbridge.budget.windows import Purpose
-from upbridge.schema import ShopId
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_id import ShopId
 from upbridge.systems.upgates.client import Account, UpgatesClient
-from upbridge.systems.upgates.hosts import HostPolicy
-from upbridge.systems.upgates.wire import loads
+from upbridge.systems.upgates.schemas import loads
+from upbridge.systems.upgates.url_policy import HostPolicy
 
 SHOP = ShopId(UUID(int=7))
 API_URL = "https://shop.admin.s1.upgates.com/api/v2"

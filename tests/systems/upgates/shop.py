@@ -11,11 +11,12 @@ import httpx
 from tests.conftest import NOON
 from tests.systems.upgates.making import SHOP, Json, Upgates, listed, raw_order
 from tests.systems.uphance.fake import FakeLinks, FakeVault
-from upbridge.kit.text import canonical, fingerprint
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Connection, Delivered, Document, Link, Outcome, Shopfront
-from upbridge.systems.trade import Facts
-from upbridge.systems.upgates.push import UpgatesTarget
+from upbridge.core.canonical_json import canonical, fingerprint
+from upbridge.domain.delivery import Delivered, Document, Link, Outcome
+from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Connection, Shopfront
+from upbridge.systems.upgates.target import UpgatesTarget
 
 Fault = Callable[[httpx.Request], Exception | httpx.Response | None]
 

@@ -50,7 +50,7 @@ def test_a_call_that_is_not_declared_cannot_be_made() -> None:
 
 @pytest.mark.rule("R47")
 def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
-    """`sync/service.py` makes the one client; the credentials are opened there and where they are kept."""
+    """`engine/context.py` makes the one client; the credentials are opened there and where they are kept."""
     top = Path(next(iter(upbridge.__path__)))
     making, opening = set(), set()
     for path in sorted(top.rglob("*.py")):
@@ -62,8 +62,8 @@ def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
                 case ast.Call(func=ast.Attribute(attr="credentials")):
                     opening.add(str(where))
 
-    assert making == {("sync/service.py", "UpgatesClient"), ("sync/service.py", "Account")}
-    assert opening == {"sync/service.py"}
+    assert making == {("engine/context.py", "UpgatesClient"), ("engine/context.py", "Account")}
+    assert opening == {"engine/context.py"}
 
 
 def test_a_row_has_what_the_form_asks_for() -> None:

@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 
 from tests.conftest import NOON
 from tests.systems.upgates.making import API_URL, SHOP, Upgates, answering, listed
-from upbridge.budget.ledger import LEASE, Ledger
-from upbridge.budget.windows import Purpose
-from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
-from upbridge.systems.upgates import calls
-from upbridge.systems.upgates.calls import AccessRefused, Account, TooMany
-from upbridge.systems.upgates.hosts import HostPolicy
+from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.domain.purpose import Purpose
+from upbridge.rate_limits.ledger import LEASE, Ledger
+from upbridge.systems.upgates import transport
+from upbridge.systems.upgates.transport import AccessRefused, Account, TooMany
+from upbridge.systems.upgates.url_policy import HostPolicy
 
 MOVED = "https://shop.admin.s2.upgates.com/api/v2"
 
@@ -103,13 +103,13 @@ class TestBudget:
         assert upgates.ledger.said[0][0] == 401
 
     def test_the_real_ledger_is_what_the_client_needs(self) -> None:
-        def needs(ledger: calls.Ledger) -> calls.Ledger:
+        def needs(ledger: transport.Ledger) -> transport.Ledger:
             return ledger
 
         assert callable(needs(Ledger.__new__(Ledger)).call)
 
     async def test_a_call_ends_before_the_lease_of_its_slot(self) -> None:
-        assert timedelta(seconds=calls.DEADLINE) < LEASE
+        assert timedelta(seconds=transport.DEADLINE) < LEASE
 
 
 class TestVerdicts:
@@ -185,7 +185,7 @@ class TestVerdicts:
         assert upgates.ledger.said[0][1]["x-rate-limit-hour"] == "9"
 
     async def test_an_answer_without_end_is_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(calls, "MAX_ANSWER", 1000)
+        monkeypatch.setattr(transport, "MAX_ANSWER", 1000)
         upgates = Upgates(lambda _request: httpx.Response(200, content=b" " * 1001))
 
         with pytest.raises(Unreachable, match="too large"):
@@ -198,7 +198,7 @@ class TestVerdicts:
                     await asyncio.sleep(0)
                     yield b" "
 
-        monkeypatch.setattr(calls, "DEADLINE", 0.01)
+        monkeypatch.setattr(transport, "DEADLINE", 0.01)
         upgates = Upgates(lambda _request: httpx.Response(200, stream=_Slow()))
 
         with pytest.raises(Unreachable, match="no answer within"):

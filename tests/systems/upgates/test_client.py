@@ -16,11 +16,11 @@ from tests.systems.upgates.making import (
     raw_variant,
 )
 from tests.systems.upgates.test_facts import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
-from upbridge.budget.windows import Purpose
-from upbridge.errors import Rejected, Unreachable
-from upbridge.systems.trade import Facts
-from upbridge.systems.upgates.calls import AccessRefused
+from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_profile import Facts
 from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter
+from upbridge.systems.upgates.transport import AccessRefused
 
 MOMENT = datetime(2026, 11, 20, 9, 0, 0, 500, tzinfo=UTC)
 

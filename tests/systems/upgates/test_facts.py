@@ -1,7 +1,7 @@
 import pytest
 
-from upbridge.systems.trade import Facts
-from upbridge.systems.upgates.wire import Unreadable, build_facts, loads, parse_status
+from upbridge.domain.shop_profile import Facts
+from upbridge.systems.upgates.schemas import Unreadable, build_facts, loads, parse_status
 
 OWNER = {
     "owner": [

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upbridge.errors import BadRequest
-from upbridge.systems.upgates.hosts import HostPolicy, check_api_url
+from upbridge.core.errors import BadRequest
+from upbridge.systems.upgates.url_policy import HostPolicy, check_api_url
 
 HOSTS = ("*.upgates.com",)
 GOOD = "https://shop.admin.s24.upgates.com/api/v2"

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.systems.upgates.making import REFERENCE, Json, Upgates
-from upbridge.budget.windows import Purpose
+from upbridge.domain.purpose import Purpose
 from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
 from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.systems.upgates.making import captured, raw_line, raw_order
-from upbridge.systems.trade import LineType, Money
-from upbridge.systems.upgates.wire import Unreadable, parse_list, parse_order
+from upbridge.domain.order import LineType, Money
+from upbridge.systems.upgates.schemas import Unreadable, parse_list, parse_order
 
 NEW_FIELDS = ("price_per_unit_with_vat", "price_per_unit_without_vat", "price_with_vat", "price_without_vat")
 

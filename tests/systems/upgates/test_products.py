@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.systems.upgates.making import captured, raw_prices, raw_product, raw_variant
-from upbridge.systems.trade import Price, Variant
-from upbridge.systems.upgates.wire import Unreadable, parse_list, parse_parameters, parse_product, with_parameters
+from upbridge.domain.product import Price, Variant
+from upbridge.systems.upgates.schemas import (
+    Unreadable,
+    parse_list,
+    parse_parameters,
+    parse_product,
+    with_parameters,
+)
 
 WITHOUT_FINAL: dict[str, Any] = {"price_with_vat": None, "price_without_vat": None}
 RED: dict[str, Any] = {

@@ -4,11 +4,11 @@ import pytest
 
 from tests.systems.upgates.making import raw_order
 from tests.systems.upgates.shop import Room, answered, codes, lost, number_for, shipment_of
-from upbridge.errors import Throttled, Unreachable
-from upbridge.systems.delivery import Delivered, Dropped, Parked
-from upbridge.systems.trade import Facts
-from upbridge.systems.upgates.push import UpgatesTarget
-from upbridge.systems.upgates.wire import parse_order
+from upbridge.core.errors import Throttled, Unreachable
+from upbridge.domain.delivery import Delivered, Dropped, Parked
+from upbridge.domain.shop_profile import Facts
+from upbridge.systems.upgates.schemas import parse_order
+from upbridge.systems.upgates.target import UpgatesTarget
 
 
 async def test_a_hundred_numbers_are_one_call() -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.systems.upgates.shop import KINDS, Room, answered, lost, parcel, shipment_of
-from upbridge.errors import Unreachable
-from upbridge.systems.delivery import Again, Delivered, Dropped, Outcome, Parked
-from upbridge.systems.trade import Facts
+from upbridge.core.errors import Unreachable
+from upbridge.domain.delivery import Again, Delivered, Dropped, Outcome, Parked
+from upbridge.domain.shop_profile import Facts
 
 
 def trouble(outcome: Outcome) -> str:

@@ -8,13 +8,14 @@ import httpx
 import pytest
 
 from tests.systems.upgates.making import API_URL, SHOP, FakeLedger
-from upbridge.budget.windows import Purpose
-from upbridge.kit.clock import utc_now
-from upbridge.systems.trade import LineType, Order, Product
+from upbridge.core.clock import utc_now
+from upbridge.domain.order import LineType, Order
+from upbridge.domain.product import Product
+from upbridge.domain.purpose import Purpose
 from upbridge.systems.upgates.client import Account, OrderChange, Page, UpgatesClient
-from upbridge.systems.upgates.hosts import HostPolicy
+from upbridge.systems.upgates.schemas import with_parameters
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
-from upbridge.systems.upgates.wire import with_parameters
+from upbridge.systems.upgates.url_policy import HostPolicy
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.shop import Shop

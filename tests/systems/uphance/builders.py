@@ -6,10 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
-from upbridge.schema import ShopId
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Connection, Shopfront
-from upbridge.systems.trade import Address, Charge, Discount, Facts, LineType, Money, Order, OrderLine, Shopper
+from upbridge.domain.order import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Connection, Shopfront
 from upbridge.systems.uphance.matching import Sku, SkuBook
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)

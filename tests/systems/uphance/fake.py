@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from upbridge.systems.delivery import Link
+from upbridge.domain.delivery import Link
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.tokens import Tokens
 

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import MakeShop
 from tests.systems.uphance.builders import NOON, line
 from tests.systems.uphance.fake import FakeClock, FakeUphance
-from upbridge import schema
-from upbridge.errors import Unreachable
-from upbridge.systems.uphance.catalogue import Catalogue, Refreshed
+from upbridge.core.errors import Unreachable
+from upbridge.store import schema
 from upbridge.systems.uphance.matching import Miss, Sku
-from upbridge.systems.uphance.pull import connect_facts, existing_orders, pick_tickets
+from upbridge.systems.uphance.reads import connect_facts, existing_orders, pick_tickets
+from upbridge.systems.uphance.sku_copy import Catalogue, Refreshed
 
 
 def product(number: int, *skus: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import pytest
 
 from tests.systems.uphance.builders import NOON
 from tests.systems.uphance.fake import BASE, FakeClock, FakeUphance
-from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.systems.uphance.client import WrongOrganisation, login
-from upbridge.systems.uphance.exchange import Failed, NotSent
+from upbridge.systems.uphance.transport import Failed, NotSent
 
 
 @pytest.fixture

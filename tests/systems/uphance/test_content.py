@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.systems.uphance.builders import EVA, HOME, NOON, OFFICE, SHOP_FACTS, charge, line, order, voucher
-from upbridge.kit.text import canonical
-from upbridge.systems.uphance.content import canceled, differences, mark, trace
+from upbridge.core.canonical_json import canonical
+from upbridge.systems.uphance.order_fingerprint import canceled, differences, mark, trace
 
 CHANGES: dict[str, Any] = {
     "delivery": {"shopper": EVA.model_copy(update={"shipping": OFFICE})},

@@ -3,11 +3,11 @@
 import pytest
 
 from tests.systems.uphance.builders import EVA, HOME, OFFICE, connection, order
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Trouble
-from upbridge.systems.trade import Shopper
+from upbridge.domain.delivery import Trouble
+from upbridge.domain.order import Shopper
+from upbridge.domain.shop_settings import Rules
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
-from upbridge.systems.uphance.wire import customer_body
+from upbridge.systems.uphance.schemas import customer_body
 
 
 def mapped(shopper: Shopper | None, mode: str = "per_shopper") -> Customer | House | Trouble:

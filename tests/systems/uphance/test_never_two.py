@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.systems.uphance.builders import BOOK, EVA, NOON, front, order
 from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
-from upbridge.errors import LoginRefused, Throttled, Unreachable
-from upbridge.schema import ShopId
-from upbridge.systems.delivery import Again, Delivered, Document, Draft, Link
-from upbridge.systems.trade import OrderLine
+from upbridge.core.errors import LoginRefused, Throttled, Unreachable
+from upbridge.domain.delivery import Again, Delivered, Document, Draft, Link
+from upbridge.domain.order import OrderLine
+from upbridge.domain.shop_id import ShopId
 from upbridge.systems.uphance.matching import SkuBook
-from upbridge.systems.uphance.push import UphanceTarget
+from upbridge.systems.uphance.target import UphanceTarget
 
 
 class Killed(BaseException):

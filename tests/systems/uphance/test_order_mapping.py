@@ -20,9 +20,9 @@ from tests.systems.uphance.builders import (
     sku,
     voucher,
 )
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Trouble
-from upbridge.systems.trade import LineType, Order
+from upbridge.domain.delivery import Trouble
+from upbridge.domain.order import LineType, Order
+from upbridge.domain.shop_settings import Rules
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.systems.uphance.builders import charge, connection, line, order, sku, voucher
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Trouble
-from upbridge.systems.trade import LineType, Money, Order, OrderLine
+from upbridge.domain.delivery import Trouble
+from upbridge.domain.order import LineType, Money, Order, OrderLine
+from upbridge.domain.shop_settings import Rules
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 

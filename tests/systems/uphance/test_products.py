@@ -14,28 +14,18 @@ from tests.conftest import MakeShop
 from tests.systems.uphance.builders import FACTS, NOON
 from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from tests.systems.uphance.test_sandbox import BASE, Cable
-from upbridge import schema
-from upbridge.errors import Unreachable
-from upbridge.schema import ShopId
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import (
-    Again,
-    Connection,
-    Delivered,
-    Document,
-    Draft,
-    Dropped,
-    Link,
-    Outcome,
-    Parked,
-    Shopfront,
-    Trouble,
-)
-from upbridge.systems.trade import Facts, Price, Product, Text, Variant
-from upbridge.systems.uphance.catalogue import Catalogue
+from upbridge.core.errors import Unreachable
+from upbridge.domain.delivery import Again, Delivered, Document, Draft, Dropped, Link, Outcome, Parked, Trouble
+from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_settings import Rules
+from upbridge.store import schema
+from upbridge.systems.base import Connection, Shopfront
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
-from upbridge.systems.uphance.push import UphanceTarget
+from upbridge.systems.uphance.sku_copy import Catalogue
+from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.company import Organisation

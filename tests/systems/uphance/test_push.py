@@ -14,23 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import MakeShop
 from tests.systems.uphance.builders import EVA, NOON, OFFICE, front, line, order
 from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
-from upbridge import schema
-from upbridge.errors import Unreachable
-from upbridge.schema import ShopId
-from upbridge.systems.delivery import (
-    Again,
-    Delivered,
-    Document,
-    Draft,
-    Dropped,
-    Link,
-    Outcome,
-    Parked,
-    Shopfront,
-)
-from upbridge.systems.trade import Order
+from upbridge.core.errors import Unreachable
+from upbridge.domain.delivery import Again, Delivered, Document, Draft, Dropped, Link, Outcome, Parked
+from upbridge.domain.order import Order
+from upbridge.domain.shop_id import ShopId
+from upbridge.store import schema
+from upbridge.systems.base import Shopfront
 from upbridge.systems.uphance.client import WrongOrganisation
-from upbridge.systems.uphance.push import UphanceTarget
+from upbridge.systems.uphance.target import UphanceTarget
 
 #: What it costs to find an order again: the client says once whom it speaks for, then lists what is newer.
 LOOK = ["POST /organisations/set_current_org", "GET /sales_orders"]

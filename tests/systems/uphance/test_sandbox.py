@@ -13,18 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
 from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
-from upbridge import schema
-from upbridge.errors import Throttled, Unreachable
-from upbridge.kit.clock import utc_now
-from upbridge.schema import ShopId
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Connection, Delivered, Document, Draft, Link, Outcome, Parked, Shopfront
-from upbridge.systems.trade import Facts, Order
-from upbridge.systems.upgates import wire
-from upbridge.systems.uphance.catalogue import Catalogue
+from upbridge.core.clock import utc_now
+from upbridge.core.errors import Throttled, Unreachable
+from upbridge.domain.delivery import Delivered, Document, Draft, Link, Outcome, Parked
+from upbridge.domain.order import Order
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_settings import Rules
+from upbridge.store import schema
+from upbridge.systems.base import Connection, Shopfront
+from upbridge.systems.upgates import schemas
 from upbridge.systems.uphance.client import UphanceClient, login
-from upbridge.systems.uphance.pull import connect_facts, existing_orders
-from upbridge.systems.uphance.push import UphanceTarget
+from upbridge.systems.uphance.reads import connect_facts, existing_orders
+from upbridge.systems.uphance.sku_copy import Catalogue
+from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.uphance.api import uphance_api
@@ -102,7 +104,7 @@ class Room:
 
     async def remember(self, shop: Shop) -> None:
         """The shop's variants with their own EANs, as the engine keeps them."""
-        products = [wire.parse_product(_read(raw)) for raw in shop.goods.products.values()]
+        products = [schemas.parse_product(_read(raw)) for raw in shop.goods.products.values()]
         rows = [
             {
                 "shop_id": self.shop_id,
@@ -142,11 +144,11 @@ class Room:
 
 
 def _read(raw: Any) -> Any:
-    return wire.loads(json.dumps(raw).encode())
+    return schemas.loads(json.dumps(raw).encode())
 
 
 def orders_of(shop: Shop) -> list[Order]:
-    return [wire.parse_order(_read(raw)) for raw in shop.orders.values()]
+    return [schemas.parse_order(_read(raw)) for raw in shop.orders.values()]
 
 
 def charged(raw: Any) -> Decimal:

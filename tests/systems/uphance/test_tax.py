@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.systems.uphance.builders import line, order
-from upbridge.systems.uphance.content import trace
+from upbridge.systems.uphance.order_fingerprint import trace
 from upbridge.systems.uphance.tax import tax_remark
 
 

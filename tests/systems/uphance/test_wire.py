@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.systems.uphance.builders import BOOK, connection, line, order, sku
-from upbridge.shops.rules import Rules
-from upbridge.systems.uphance import wire
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.uphance import schemas
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 
@@ -26,7 +26,7 @@ from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
     ],
 )
 def test_numbers_are_read_however_they_are_written(written: Any, read: Any) -> None:
-    assert wire.number(written) == read
+    assert schemas.number(written) == read
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,17 @@ def test_numbers_are_read_however_they_are_written(written: Any, read: Any) -> N
     ],
 )
 def test_a_single_object_is_found_however_it_is_wrapped(payload: Any) -> None:
-    assert wire.single(payload, "sales_order") == {"id": 1}
+    assert schemas.single(payload, "sales_order") == {"id": 1}
 
 
 @pytest.mark.parametrize("payload", [None, [], {}, {"error": "no"}, {"sales_order": None}])
 def test_what_is_no_object_is_none(payload: Any) -> None:
-    assert wire.single(payload, "sales_order") is None
+    assert schemas.single(payload, "sales_order") is None
 
 
 @pytest.mark.parametrize(("written", "read"), [(9, 9), ("9", 9), ([8, 9], 9), ([], None), (None, None)])
 def test_a_season_may_be_a_number_or_a_list(written: Any, read: int | None) -> None:
-    assert wire.one_season(written) == read
+    assert schemas.one_season(written) == read
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_season_may_be_a_number_or_a_list(written: Any, read: int | None) -> N
     ],
 )
 def test_moments_become_utc(written: str) -> None:
-    found = wire.moment(written)
+    found = schemas.moment(written)
 
     assert found is not None
     assert found.isoformat() == "2026-11-24T11:00:00+00:00"
@@ -70,17 +70,17 @@ def test_moments_become_utc(written: str) -> None:
 
 @pytest.mark.parametrize(("written", "read"), [(1001, "1001"), ("1001", "1001"), ("", None)])
 def test_an_order_number_is_text(written: Any, read: str | None) -> None:
-    found = wire.remote_order({"id": "3", "order_number": written})
+    found = schemas.remote_order({"id": "3", "order_number": written})
 
     assert found is not None
     assert (found.id, found.order_number) == (3, read)
 
 
 def test_organisations_are_found_wherever_an_answer_carries_them() -> None:
-    assert list(wire.organisations_in({"organisation_id": 1})) == [1]
-    assert list(wire.organisations_in({"sales_order": {"organisation_id": "2"}})) == [2]
-    assert list(wire.organisations_in({"sales_orders": [{"organisation_id": 3}, {}], "meta": {}})) == [3]
-    assert list(wire.organisations_in(None)) == []
+    assert list(schemas.organisations_in({"organisation_id": 1})) == [1]
+    assert list(schemas.organisations_in({"sales_order": {"organisation_id": "2"}})) == [2]
+    assert list(schemas.organisations_in({"sales_orders": [{"organisation_id": 3}, {}], "meta": {}})) == [3]
+    assert list(schemas.organisations_in(None)) == []
 
 
 def test_a_product_is_a_tree_of_colours_and_sizes() -> None:
@@ -99,7 +99,7 @@ def test_a_product_is_a_tree_of_colours_and_sizes() -> None:
         ],
     }
 
-    [found] = wire.skus_of(product)
+    [found] = schemas.skus_of(product)
 
     assert (found.sku_id, found.product_id, found.variation_id, found.season_id) == (3, 1, 2, 7)
     assert (found.sku_number, found.ean, found.name, found.in_stock) == ("A1", None, "Shirt / Red / S", 4)
@@ -115,12 +115,12 @@ def test_a_pick_ticket_is_shipped_only_by_that_very_word() -> None:
         "line_items": [{"line_quantities": [{"sku_id": 3, "quantity": 2}, {"sku_id": 4, "quantity": 0}]}],
     }
 
-    found = wire.pick_ticket(row)
+    found = schemas.pick_ticket(row)
 
     assert found is not None
     assert (found.order_id, found.shipped, found.tracking_number, found.pieces) == (2, True, None, ((3, 2),))
-    assert not (wire.pick_ticket({**row, "status": "packed"}) or found).shipped
-    assert wire.pick_ticket({}) is None
+    assert not (schemas.pick_ticket({**row, "status": "packed"}) or found).shipped
+    assert schemas.pick_ticket({}) is None
 
 
 @pytest.mark.situation("line.twice")
@@ -130,7 +130,7 @@ def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not
     sales_order = map_order(one, book.match, Rules(), connection())
     assert isinstance(sales_order, SalesOrder)
 
-    body = wire.sales_order_body(sales_order, company_id=7, idempotency_key="k")
+    body = schemas.sales_order_body(sales_order, company_id=7, idempotency_key="k")
 
     items = body["sales_order"]["line_items"]
     assert [[entry["sku_id"] for entry in item["line_quantities"]] for item in items] == [[1, 2], [3], [1]]
@@ -143,6 +143,6 @@ def test_a_warehouse_goes_by_name_or_by_number(chosen: str, field: str) -> None:
     sales_order = map_order(order(), BOOK.match, rules, connection())
     assert isinstance(sales_order, SalesOrder)
 
-    body = wire.sales_order_body(sales_order, company_id=7, idempotency_key="k")
+    body = schemas.sales_order_body(sales_order, company_id=7, idempotency_key="k")
 
     assert str(body["sales_order"][field]) == chosen

@@ -6,24 +6,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from upbridge.schema import ShopId
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Connection, Document, Draft, Shopfront, Unmappable
-from upbridge.systems.trade import (
-    Address,
-    Charge,
-    Discount,
-    Facts,
-    LineType,
-    Money,
-    Order,
-    OrderLine,
-    Price,
-    Product,
-    Shopper,
-    Text,
-    Variant,
-)
+from upbridge.domain.delivery import Document, Draft, Unmappable
+from upbridge.domain.order import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
+from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Connection, Shopfront
 
 NOON = datetime(2026, 11, 24, 11, 0, 0, tzinfo=UTC)
 SHOP = ShopId(UUID(int=1))

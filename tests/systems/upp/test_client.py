@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.systems.upp.making import NOON, MemoryVault
-from upbridge.errors import LoginRefused, Rejected, RemoteError, Throttled, Unreachable
+from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Throttled, Unreachable
 from upbridge.systems.upp.client import UppClient
 
 Reply = httpx.Response | Exception

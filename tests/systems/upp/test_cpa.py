@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upbridge.errors import BadRequest
+from upbridge.core.errors import BadRequest
 from upbridge.systems.upp.cpa import parse
 
 DAYS = [(date(2026, 11, 1), Decimal("30.03")), (date(2026, 11, 2), Decimal(34))]

@@ -19,8 +19,8 @@ from tests.systems.upp.making import (
     money,
     troubles,
 )
-from upbridge.systems.delivery import Shopfront
-from upbridge.systems.trade import Charge, Discount, LineType, Money, Order
+from upbridge.domain.order import Charge, Discount, LineType, Money, Order
+from upbridge.systems.base import Shopfront
 from upbridge.systems.upp.mapping import net_amount, wants_order
 
 FRONT = make_front()

@@ -19,10 +19,10 @@ from tests.systems.upp.making import (
     make_variant,
     troubles,
 )
-from upbridge.systems.delivery import Bearer, NameOf, Namesakes, Shopfront
-from upbridge.systems.trade import Product, Text
+from upbridge.domain.product import Product, Text
+from upbridge.systems.base import Bearer, NameOf, Namesakes, Shopfront
 from upbridge.systems.upp.mapping import retire, sku_of, wants_order, wants_product
-from upbridge.systems.upp.push import UppTarget
+from upbridge.systems.upp.target import UppTarget
 
 FRONT = make_front()
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from tests.systems.upp.making import MemoryVault, drafts, make_document, make_front, make_order, make_product
 from tests.systems.upp.test_client import Reply, Upp
-from upbridge.errors import LoginRefused, Throttled, Unreachable
-from upbridge.kit.text import canonical
-from upbridge.systems.delivery import Again, Delivered, Document, Dropped, Links, Outcome, Parked, Target
-from upbridge.systems.upp.push import UppTarget
+from upbridge.core.canonical_json import canonical
+from upbridge.core.errors import LoginRefused, Throttled, Unreachable
+from upbridge.domain.delivery import Again, Delivered, Document, Dropped, Outcome, Parked
+from upbridge.systems.base import Links, Target
+from upbridge.systems.upp.target import UppTarget
 
 FRONT = make_front()
 NO_LINKS = cast("Links", None)  # Upp's calls are idempotent: nothing is looked up

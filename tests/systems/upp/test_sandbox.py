@@ -11,14 +11,15 @@ import httpx
 import pytest
 
 from tests.systems.upp.making import MemoryVault, drafts, make_document, make_front, money
-from upbridge.errors import LoginRefused, Throttled, Unreachable
-from upbridge.kit.clock import utc_now
-from upbridge.systems.delivery import Delivered, Document, Entity, Links, Parked, Shopfront
-from upbridge.systems.trade import Facts
-from upbridge.systems.upgates import wire
+from upbridge.core.clock import utc_now
+from upbridge.core.errors import LoginRefused, Throttled, Unreachable
+from upbridge.domain.delivery import Delivered, Document, Entity, Parked
+from upbridge.domain.shop_profile import Facts
+from upbridge.systems.base import Links, Shopfront
+from upbridge.systems.upgates import schemas
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.mapping import wants_order
-from upbridge.systems.upp.push import UppTarget
+from upbridge.systems.upp.target import UppTarget
 from upbridge_sandbox.seed.plan import SECRET, Plan, open_shop
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.upp.api import upp_api
@@ -82,15 +83,15 @@ def a_front() -> Shopfront:
 
 
 def everything(target: UppTarget, shop: Shop, front: Shopfront) -> list[Document]:
-    products = [wire.parse_product(raw) for raw in _read(list(shop.goods.products.values()))]
-    orders = [wire.parse_order(raw) for raw in _read(list(shop.orders.values()))]
+    products = [schemas.parse_product(raw) for raw in _read(list(shop.goods.products.values()))]
+    orders = [schemas.parse_order(raw) for raw in _read(list(shop.orders.values()))]
     entities: list[Entity] = [*products, *orders]
     wanted = [draft for entity in entities for draft in drafts(target.wants(entity, front))]
     return [make_document(draft, seq) for seq, draft in enumerate(wanted) if not draft.only_if_known]
 
 
 def _read(raw: Any) -> Any:
-    return wire.loads(json.dumps(raw).encode())
+    return schemas.loads(json.dumps(raw).encode())
 
 
 async def push(target: UppTarget, waiting: list[Document], front: Shopfront, vault: MemoryVault) -> dict[str, Any]:
@@ -182,8 +183,8 @@ async def test_a_wrong_secret_is_refused(world: World, shop: Shop) -> None:
 
 @pytest.mark.skipif(not CAPTURED.exists(), reason="the captures are not beside the project")
 def test_real_orders_map_and_add_up() -> None:
-    captured = wire.loads((CAPTURED / "orders-2024-02.json").read_bytes())
-    orders = [wire.parse_order(raw) for raw in captured["orders"]]
+    captured = schemas.loads((CAPTURED / "orders-2024-02.json").read_bytes())
+    orders = [schemas.parse_order(raw) for raw in captured["orders"]]
     front = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
 
     for order in orders:

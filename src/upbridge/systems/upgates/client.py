@@ -11,26 +11,17 @@ from typing import Any, TypeVar
 
 import httpx
 
-from upbridge.budget.windows import Purpose
-from upbridge.errors import Rejected, Unreachable
-from upbridge.kit.clock import Clock
-from upbridge.systems.trade import Facts, Order, Product
+from upbridge.core.clock import Clock
+from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.order import Order
+from upbridge.domain.product import Product
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_profile import Facts
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.accesses import Access
-from upbridge.systems.upgates.calls import Account, Calls, Json, Ledger, Param, TooMany
 from upbridge.systems.upgates.fields import Many, Model, Raw, Unreadable, Wire, read
-from upbridge.systems.upgates.hosts import HostPolicy
-from upbridge.systems.upgates.listing import PAGE_SIZE, OrderFilter, Page, ProductFilter, complete, page_of
-from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent
-from upbridge.systems.upgates.wire import (
-    Parameters,
-    build_facts,
-    parse_order,
-    parse_parameters,
-    parse_product,
-    parse_status,
-)
-from upbridge.systems.upgates.writing import (
+from upbridge.systems.upgates.pagination import PAGE_SIZE, OrderFilter, Page, ProductFilter, complete, page_of
+from upbridge.systems.upgates.payloads import (
     BATCH,
     ItemResult,
     OrderChange,
@@ -43,6 +34,17 @@ from upbridge.systems.upgates.writing import (
     stock_body,
     stock_results,
 )
+from upbridge.systems.upgates.schemas import (
+    Parameters,
+    build_facts,
+    parse_order,
+    parse_parameters,
+    parse_product,
+    parse_status,
+)
+from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent
+from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param, TooMany
+from upbridge.systems.upgates.url_policy import HostPolicy
 
 __all__ = ["Account", "ItemResult", "OrderChange", "OrderFilter", "Page", "ProductFilter", "UpgatesClient"]
 

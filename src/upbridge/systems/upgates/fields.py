@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from upbridge.errors import UpbridgeError
-from upbridge.kit.clock import PRAGUE
+from upbridge.core.clock import PRAGUE
+from upbridge.core.errors import UpbridgeError
 
 CENT = Decimal("0.01")
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -12

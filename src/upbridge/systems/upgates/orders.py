@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Literal
 
-from upbridge.kit.clock import PRAGUE
-from upbridge.systems.trade import Charge, Discount, LineType, Money, Order, OrderLine
+from upbridge.core.clock import PRAGUE
+from upbridge.domain.order import Charge, Discount, LineType, Money, Order, OrderLine
+from upbridge.systems.upgates.customers import Customer, shopper
 from upbridge.systems.upgates.fields import (
     Amount,
     Flag,
@@ -31,7 +32,6 @@ from upbridge.systems.upgates.fields import (
     read,
     required,
 )
-from upbridge.systems.upgates.shoppers import Customer, shopper
 
 _FINE = Decimal("0.0001")
 _ZERO = Decimal(0)

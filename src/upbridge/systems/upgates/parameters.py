@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from upbridge.systems.trade import Product
+from upbridge.domain.product import Product
 from upbridge.systems.upgates.fields import Many, Raw, Whole, Wire, Words, key_of, read, required, text
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator
 
-from upbridge.systems.trade import Price, Product, Text, Variant
+from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.systems.upgates.fields import (
     Amount,
     Flag,

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import structlog
 
-from upbridge.errors import LoginRefused, Rejected, Throttled, Unreachable
-from upbridge.kit.clock import Clock
-from upbridge.systems.delivery import Vault
-from upbridge.systems.uphance.exchange import Exchange, TokenRefused
+from upbridge.core.clock import Clock
+from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.systems.base import Vault
+from upbridge.systems.uphance.schemas import Json, items, meta, organisations_in, single, whole, words
 from upbridge.systems.uphance.tokens import Tokens, read_tokens
-from upbridge.systems.uphance.wire import Json, items, meta, organisations_in, single, whole, words
+from upbridge.systems.uphance.transport import Exchange, TokenRefused
 
 log = structlog.get_logger(__name__)
 

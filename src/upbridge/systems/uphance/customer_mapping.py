@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Connection, Trouble
-from upbridge.systems.trade import Address, Order, Shopper
+from upbridge.domain.delivery import Trouble
+from upbridge.domain.order import Address, Order, Shopper
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Connection
 
 
 @dataclass(frozen=True, slots=True)

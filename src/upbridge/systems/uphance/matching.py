@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from upbridge.systems.trade import Variant
+from upbridge.domain.product import Variant
 
 
 class Coded(Protocol):

@@ -10,13 +10,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from upbridge.kit.clock import PRAGUE
-from upbridge.shops.rules import Rules
-from upbridge.systems.delivery import Connection, Trouble
-from upbridge.systems.trade import Address, Charge, LineType, Order, OrderLine, Shopper
+from upbridge.core.clock import PRAGUE
+from upbridge.domain.delivery import Trouble
+from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, Shopper
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Connection
 from upbridge.systems.uphance.matching import Miss, Sku, spelled
 from upbridge.systems.uphance.money import amount_of, hellers, unit_prices
-from upbridge.systems.uphance.parity import Parity, parity
+from upbridge.systems.uphance.order_totals import Parity, parity
 from upbridge.systems.uphance.pricing import Position, Priced, price
 
 Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss]

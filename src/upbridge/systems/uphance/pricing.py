@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from upbridge.systems.trade import LineType, Order, OrderLine
+from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.systems.uphance.money import hellers, spread
-from upbridge.systems.uphance.parity import Families, Reading, side, taken_off
+from upbridge.systems.uphance.order_totals import Families, Reading, side, taken_off
 
 
 @dataclass(slots=True)

@@ -12,9 +12,10 @@ from typing import Any
 
 from jinja2.filters import do_striptags
 
-from upbridge.kit.text import canonical, fingerprint
-from upbridge.systems.delivery import Shopfront, Trouble
-from upbridge.systems.trade import Product, Variant
+from upbridge.core.canonical_json import canonical, fingerprint
+from upbridge.domain.delivery import Trouble
+from upbridge.domain.product import Product, Variant
+from upbridge.systems.base import Shopfront
 from upbridge.systems.uphance.matching import plain_ean, spelled
 from upbridge.systems.uphance.order_mapping import channel_of
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from upbridge.systems.delivery import Trouble
+from upbridge.domain.delivery import Trouble
 from upbridge.systems.uphance.money import amount_of, hellers
-from upbridge.systems.uphance.wire import number, words
+from upbridge.systems.uphance.schemas import number, words
 
 #: How far the total over there may be from the shop's, in hundredths per order, before staff are told. Section
 #: 15.1 of the reference (row `vat`) proposes 0.05; the contract has no setting for it. Doubt: tax was seen to be

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from upbridge.errors import LoginRefused, Unreachable
-from upbridge.systems.uphance.wire import whole, words
+from upbridge.core.errors import LoginRefused, Unreachable
+from upbridge.systems.uphance.schemas import whole, words
 
 #: Renew at this share of a token's life, and this long before its end at the latest.
 _RENEW_AT = 0.8

@@ -6,8 +6,8 @@
     POST /cpa                cost per acquisition, a row per day
 
 Documented answers are 200, 201, 202 and 401. What a validation error looks like is not, nor a rate limit: both
-are read by the table of `kit/answers.py`. Repeating any of these calls is safe. Nothing here logs, and no error
-text holds a token or a secret, even if the server echoes one.
+are read by the table of `systems/http/classify.py`. Repeating any of these calls is safe. Nothing here logs, and
+no error text holds a token or a secret, even if the server echoes one.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from weakref import WeakValueDictionary
 
 import httpx
 
-from upbridge.errors import LoginRefused, Rejected, RemoteError, Throttled, Unreachable
-from upbridge.kit.answers import Action, judge
-from upbridge.kit.clock import Clock
-from upbridge.kit.text import canonical
-from upbridge.systems.delivery import Vault
+from upbridge.core.canonical_json import canonical
+from upbridge.core.clock import Clock
+from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Throttled, Unreachable
+from upbridge.systems.base import Vault
+from upbridge.systems.http.classify import Action, judge
 
 #: The most products, orders or days in one call.
 BATCH = 1000

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 
-from upbridge.errors import BadRequest
+from upbridge.core.errors import BadRequest
 
 _CZECH = re.compile(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})")
 _NUMBER = re.compile(r"\d+([.,]\d+)?")

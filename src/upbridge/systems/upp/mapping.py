@@ -19,9 +19,12 @@ from datetime import UTC, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from upbridge.kit.text import canonical, folded
-from upbridge.systems.delivery import Draft, Shopfront, Trouble, Unmappable
-from upbridge.systems.trade import LineType, Order, OrderLine, Price, Product, Variant
+from upbridge.core.canonical_json import canonical
+from upbridge.domain.delivery import Draft, Trouble, Unmappable
+from upbridge.domain.order import LineType, Order, OrderLine
+from upbridge.domain.product import Price, Product, Variant
+from upbridge.domain.sku import folded
+from upbridge.systems.base import Shopfront
 
 PRODUCT = "product"
 ORDER = "order"

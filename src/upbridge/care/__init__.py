@@ -1,1 +1,0 @@
-"""What keeps the house in order: retention, erasure, doctor."""

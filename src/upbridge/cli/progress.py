@@ -1,0 +1,99 @@
+"""`--wait`: show the progress of a shop's work until everything is delivered or parked."""
+
+import asyncio
+import time
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
+
+from upbridge.cli.common import err
+from upbridge.core.errors import Conflict
+from upbridge.domain.shop import Shop, ShopState
+from upbridge.engine.context import Service
+from upbridge.engine.runs import RunPurpose, RunState, latest_runs
+from upbridge.store.changes import NEVER
+
+PLURAL = {"product": "products", "order": "orders"}
+_POLL_SECONDS = 0.5
+_NO_WORKER = "no worker is running, so nothing will happen: start one with `upbridge worker`"
+
+
+async def waiting(service: Service, shop: Shop) -> int:
+    """Changes that wait to be read and documents that wait to be delivered.
+
+    Not what waits for a person: parked documents, and pages of an import that was paused.
+    """
+    query = """
+        SELECT (SELECT count(*) FROM changes WHERE shop_id = :id AND due_at < :never)
+             + (SELECT count(*) FROM documents WHERE shop_id = :id AND state <> 'parked')
+    """
+    async with service.engine.connect() as connection:
+        return int(await connection.scalar(text(query), {"id": shop.id, "never": NEVER}) or 0)
+
+
+async def wait_for(service: Service, shop: Shop, purpose: RunPurpose, verb: str) -> None:
+    """Return when the runs of *purpose* have ended and nothing of *shop* waits any more.
+
+    Says so on standard error where nobody works. Raises `Conflict` where the shop is stopped or a run is paused.
+    """
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    ) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def show(name: str, words: str, done: int, total: int | None) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(words, total=None)
+            progress.update(bars[name], total=total, completed=done)
+
+        quiet_since: float | None = None
+        told = False
+        while True:
+            await _go_on(service, shop)
+            if not told and not await _works(service):
+                told = True
+                err.print(_NO_WORKER)
+            runs = await latest_runs(service.engine, shop.id, purpose)
+            for kind, run in runs.items():
+                show(kind, f"{verb} {PLURAL[kind]}", run.done, run.total)
+                if run.state is RunState.PAUSED:
+                    raise Conflict(
+                        f"the import of {shop.key} was paused: `upbridge shops import {shop.key}` goes on"
+                    )
+            left = await waiting(service, shop)
+            show("waiting", "still waiting", left, None)
+            # Between a change and its documents there is no gap, but a run that ends may start another one.
+            if left == 0 and all(run.state is RunState.DONE for run in runs.values()):
+                quiet_since = quiet_since or time.monotonic()
+                if time.monotonic() - quiet_since >= _POLL_SECONDS:
+                    return
+            else:
+                quiet_since = None
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _go_on(service: Service, shop: Shop) -> None:
+    state = (await service.shops.get(shop.id)).state
+    if state is not ShopState.ACTIVE:
+        raise Conflict(f"{shop.key} is {state}: nothing is read until it is active again")
+
+
+async def _works(service: Service) -> bool:
+    """Whether a worker has been heard of lately, by the database's own time: it wrote the heartbeat."""
+    from upbridge.jobs import STALLED_SECONDS  # noqa: PLC0415 - the job library takes its time
+
+    async with service.engine.connect() as connection:
+        return bool(
+            await connection.scalar(
+                text(
+                    "SELECT EXISTS (SELECT FROM procrastinate_workers"
+                    " WHERE last_heartbeat > now() - make_interval(secs => :seconds))"
+                ),
+                {"seconds": STALLED_SECONDS},
+            )
+        )

@@ -1,0 +1,134 @@
+"""Every failure this service expects, as one tree.
+
+    UpbridgeError
+    ├── BadSettings            a setting is missing or wrong: the start ends
+    ├── NotReady               the database, its schema or the signature key cannot be had right now
+    ├── Refused                the caller is wrong
+    │   ├── BadRequest         malformed input
+    │   ├── BadSignature       not signed by Upgates, or too old, or replayed
+    │   ├── NotFound           no such shop, problem, ticket
+    │   ├── Conflict           right, but not now
+    │   └── TooLarge           more than the endpoint takes
+    └── RemoteError            another system did not do what was asked (systems/http/classify.py says why)
+        ├── LoginRefused       credentials do not work: the shop or connection is paused
+        ├── Throttled          later, and when
+        ├── Unreachable        nobody knows whether it happened
+        └── Rejected           the request itself was refused: repeating it is useless
+
+Each error speaks to three readers: `status` and `code` to the platform, `merchant` (a key of the message
+catalogue) to the shop's staff, and its text to the log. The class docstring is the default text.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+
+class UpbridgeError(Exception):
+    """Something expected went wrong."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "error"
+    merchant: ClassVar[str] = "error.general"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+
+class BadSettings(UpbridgeError):
+    """The settings are incomplete or wrong."""
+
+    code = "bad_settings"
+
+
+class NotReady(UpbridgeError):
+    """The service cannot do this at the moment; try again shortly."""
+
+    status = 503
+    code = "not_ready"
+    merchant = "error.try_again"
+
+
+class Refused(UpbridgeError):
+    """The call was refused."""
+
+    status = 400
+    code = "refused"
+
+
+class BadRequest(Refused):
+    """The request is malformed."""
+
+    status = 400
+    code = "bad_request"
+
+
+class BadSignature(Refused):
+    """The signature does not prove that Upgates made this call."""
+
+    status = 403
+    code = "bad_signature"
+
+
+class NotFound(Refused):
+    """There is no such thing here."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(Refused):
+    """That cannot be done in the present state."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooLarge(Refused):
+    """The body is larger than this endpoint takes."""
+
+    status = 413
+    code = "too_large"
+
+
+class RemoteError(UpbridgeError):
+    """Another system did not do what it was asked."""
+
+    status = 502
+    code = "remote"
+    merchant = "error.remote"
+
+
+class LoginRefused(RemoteError):
+    """The other system refused our credentials."""
+
+    code = "login_refused"
+    merchant = "error.login_refused"
+
+
+class Throttled(RemoteError):
+    """The other system, or our own budget for it, says: later."""
+
+    code = "throttled"
+    merchant = "error.throttled"
+
+    def __init__(self, message: str | None = None, *, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class Unreachable(RemoteError):
+    """No usable answer came: nobody knows whether the request took effect."""
+
+    code = "unreachable"
+    merchant = "error.unreachable"
+
+
+class Rejected(RemoteError):
+    """The other system refused the request itself."""
+
+    code = "rejected"
+    merchant = "error.rejected"
+
+    def __init__(self, message: str | None = None, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.answered = status

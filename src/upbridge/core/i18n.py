@@ -1,0 +1,133 @@
+"""What merchants read, in their language: `locales/<language>/LC_MESSAGES/upbridge.po`.
+
+The catalogues are read as they stand, so nothing has to be compiled before the service starts. A key such as
+`problem.no_price` says where a text is used, not what it says; all three languages have the same keys, the same
+placeholders and their own plural forms (a test holds this).
+"""
+
+import string
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import structlog
+from babel import Locale
+from babel.dates import format_date, format_skeleton, format_time, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from upbridge.core.clock import PRAGUE
+from upbridge.core.package_files import package_file
+
+log = structlog.get_logger(__name__)
+
+LANGUAGES = ("cs", "sk", "en")
+#: How each writes days and times: here and not across the ocean.
+_LOCALES = {"cs": Locale("cs", "CZ"), "sk": Locale("sk", "SK"), "en": Locale("en", "GB")}
+#: For an admin in any other language (R19).
+FALLBACK = "en"
+
+
+class Texts:
+    """The texts of one language: "cs", "sk" or "en"; any other is answered in English (R19)."""
+
+    def __init__(self, language: str | None) -> None:
+        base = (language or "").lower().replace("_", "-").partition("-")[0]
+        self.language = base if base in LANGUAGES else FALLBACK
+        self.locale = _LOCALES[self.language]
+        self._catalogue = _catalogue(self.language)
+
+    def get(self, key: str, /, **params: Any) -> str:
+        """The text of *key* with its `{placeholders}` filled in; `count` chooses among plural forms.
+
+        `{name:n}` writes a number as the language does, `{name:money}` an amount of money; a datetime is written
+        in Prague's time, several values are joined by commas. A key without a text is answered by itself, a
+        placeholder without a value by a dash: problems are stored with their parameters, and an old row must not
+        take a page down.
+        """
+        text = self._catalogue.ngettext(key, key, params["count"]) if "count" in params else key
+        if text == key:
+            text = self._catalogue.gettext(key)
+        if text == key:
+            log.error("text_missing", key=key, language=self.language)
+        return _Formatter(self).vformat(text, (), params)
+
+    def number(self, value: Decimal | float | str) -> str:
+        """*value* with this language's separators."""
+        return format_decimal(value, locale=self.locale)
+
+    def money(self, value: Decimal | str) -> str:
+        """*value* as an amount is written: never a tenth without its hundredth."""
+        return format_decimal(value, "#,##0.00##", locale=self.locale)
+
+    def moment(self, value: datetime, *, seconds: bool = False) -> str:
+        """*value* as day and time in Prague, to the minute or, in a timeline, to the second."""
+        local = value.astimezone(PRAGUE)
+        time = format_time(local, "medium" if seconds else "short", tzinfo=PRAGUE, locale=self.locale)
+        return f"{format_date(local, 'medium', locale=self.locale)} {time}"
+
+    def day(self, value: date) -> str:
+        """*value* as a day of the year."""
+        # The letters in CLDR's own order: what is no key of the locale is searched for, at each call anew.
+        return format_skeleton("MMMd", value, locale=self.locale)
+
+    def duration(self, value: timedelta) -> str:
+        """About how long *value* is."""
+        return format_timedelta(value, locale=self.locale)
+
+    def hour(self, value: datetime) -> str:
+        """The hour of *value* in Prague."""
+        return format_time(value, "short", tzinfo=PRAGUE, locale=self.locale)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text for *key*."""
+        return key in keys(self.language)
+
+
+class _Formatter(string.Formatter):
+    """`str.format` for catalogues: names only, and never an exception for what a row does not have."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def get_field(self, field_name: str, _args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        return kwargs.get(field_name), field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        match value:
+            case None:
+                return "-"
+            case datetime():
+                return self._texts.moment(value)
+            case list() | tuple():
+                return ", ".join(self.format_field(item, format_spec) for item in value)
+        written = {"n": self._texts.number, "money": self._texts.money}.get(format_spec, str)
+        return written(value)
+
+
+def catalogue_path(language: str) -> Path:
+    """Where the catalogue of *language* is."""
+    return package_file("locales") / language / "LC_MESSAGES" / "upbridge.po"
+
+
+@cache
+def keys(language: str) -> frozenset[str]:
+    """Every key that has a text in *language*."""
+    with catalogue_path(language).open("rb") as file:
+        messages = [message for message in read_po(file, locale=language) if message.id]
+    return frozenset(message.id if isinstance(message.id, str) else message.id[0] for message in messages)
+
+
+@cache
+def _catalogue(language: str) -> GNUTranslations:
+    compiled = BytesIO()
+    with catalogue_path(language).open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language, abort_invalid=True))
+    compiled.seek(0)
+    return GNUTranslations(compiled)

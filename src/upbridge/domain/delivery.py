@@ -1,0 +1,128 @@
+"""What is to be sent to a target, and what came of it: the words between the engine and the systems.
+
+entity ──wants()──► Draft …    what this target should hold now for this entity; anything else is withdrawn
+Document ──push()─► Outcome    what came of sending it; the engine settles it in the database
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from upbridge.core.canonical_json import fingerprint
+from upbridge.domain.order import Order
+from upbridge.domain.product import Product
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that a person has to cure. *key* names the cause (`problem.<key>` in the catalogues)."""
+
+    key: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a target should hold under (kind, key). *parent* groups what came from one entity."""
+
+    kind: str
+    key: str
+    parent: str
+    body: bytes
+    only_if_known: bool = False
+    """Send only if something was delivered under this key before (e.g. a deactivated product)."""
+    hash: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not self.hash:
+            object.__setattr__(self, "hash", fingerprint(self.body))
+
+
+@dataclass(frozen=True, slots=True)
+class Unmappable:
+    """This entity, or this part of it, cannot be mapped; the rest goes on."""
+
+    kind: str
+    key: str
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What we know about a thing over there (a row of `links`)."""
+
+    kind: str
+    key: str
+    parent: str | None = None
+    remote_id: str | None = None
+    state: str = "delivered"
+    hash: bytes | None = None
+    sent: bytes | None = None
+    high_water: int | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row of the outbox, opened for sending."""
+
+    kind: str
+    key: str
+    parent: str
+    seq: int
+    body: bytes
+    hash: bytes
+    attempts: int
+    link: Link | None
+    since: datetime | None = None
+    """When we heard of what it says; None for what the first import sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """They have it. *keep* is stored as the link's `sent` copy (no personal data there, please).
+
+    *remark* is a problem with what they have made of it. It stops nothing, and only a person closes it: to deliver
+    the same again says nothing about it.
+    """
+
+    remote_id: str | None = None
+    keep: bytes | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+    remark: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Passing trouble: try later, counted as an attempt. *until*: when they said to come back."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Waits, without costing a call, for a mapping or a person; released when a setting or the catalogue
+    changes. The problem is shown and closes by itself when the document is delivered.
+
+    *found* is what a former attempt turned out to have made: it is kept in the same transaction. *remark* is a
+    problem with that, as `Delivered` has one.
+    """
+
+    trouble: Trouble
+    found: Link | None = None
+    remark: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Nothing is to be sent after all; the document goes, the link stays as it is."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Delivered | Again | Parked | Dropped
+
+
+Entity: TypeAlias = Product | Order

@@ -1,0 +1,144 @@
+"""Orders as every system here understands them.
+
+Source systems parse their wire format into these; target systems map these into theirs. So no system knows
+another. Values are immutable, money and quantities are `Decimal`, moments are aware and in UTC, and what the
+vendor left out is None.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from upbridge.domain.value import Value
+
+
+class LineType(StrEnum):
+    """What an order's line is (Upgates: `products[].type`)."""
+
+    PRODUCT = "product"
+    SET = "set"
+    SET_PART = "set_part"
+    GIFT = "gift"
+    DISCOUNT = "discount"
+
+
+class Money(Value):
+    """One amount with and without VAT, as the shop states it or as computed from its rate."""
+
+    with_vat: Decimal
+    without_vat: Decimal
+    vat: Decimal
+
+
+class OrderLine(Value):
+    """One line of an order. `unit` and `total` may disagree by rounding; `total` is what was charged."""
+
+    type: LineType
+    uuid: str | None
+    parent_uuid: str | None
+    product_id: int | None
+    variant_id: int | None
+    code: str | None
+    ean: str | None
+    title: str | None
+    quantity: Decimal
+    unit: Money
+    total: Money
+    recycling_fee: Decimal | None = None
+    configuration: str | None = None
+
+
+class Discount(Value):
+    """A discount on the whole order at one VAT level. Amounts are positive: what is taken off."""
+
+    kind: Literal["voucher", "quantity", "loyalty"]
+    code: str | None
+    amount: Money
+
+
+class Charge(Value):
+    """Shipping or payment as charged."""
+
+    name: str | None
+    code: str | None
+    amount: Money
+    branch_id: str | None = None
+    branch_name: str | None = None
+    carrier_id: str | None = None
+
+
+class Address(Value):
+    """Where to send or to bill. Countries are upper-case ISO 3166-1 alpha-2 where the shop gave a code."""
+
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    street: str | None
+    city: str | None
+    state: str | None
+    postcode: str | None
+    country: str | None
+
+
+class Shopper(Value):
+    """Who ordered. Personal data: sealed at rest, gone when delivered, never to Upp."""
+
+    customer_id: int | None
+    code: str | None
+    email: str | None
+    phone: str | None
+    company: str | None
+    company_number: str | None
+    vat_number: str | None
+    note: str | None
+    billing: Address
+    shipping: Address | None
+    """None: the same as `billing`."""
+
+    @property
+    def name(self) -> str | None:
+        """The company, else first and last name, else None."""
+        full = " ".join(part for part in (self.billing.first_name, self.billing.last_name) if part)
+        return self.company or full or None
+
+
+class Order(Value):
+    """An order as the shop has it now."""
+
+    order_number: str
+    order_id: int | None
+    uuid: str | None
+    external_order_number: str | None
+    language: str | None
+    currency: str
+    status_id: int | None
+    paid_on: str | None
+    created_at: datetime
+    updated_at: datetime | None
+    origin: str
+    """`frontend`, `admin`, `api` or `cash-register`."""
+    in_statistics: bool
+    total: Decimal
+    """What the customer pays, with VAT, after rounding."""
+    total_before_round: Decimal
+    rounding: Decimal
+    variable_symbol: str | None
+    internal_note: str | None
+    admin_url: str | None
+    tracking_code: str | None
+    shopper: Shopper | None
+    lines: tuple[OrderLine, ...]
+    discounts: tuple[Discount, ...]
+    shipping: Charge | None
+    payment: Charge | None
+
+    @property
+    def key(self) -> str:
+        """The key of this order among a shop's changes."""
+        return self.order_number
+
+    def charges(self) -> Iterator[Charge]:
+        """Shipping and payment, where the order has them."""
+        yield from (charge for charge in (self.shipping, self.payment) if charge is not None)

@@ -1,0 +1,146 @@
+"""What the background side works with: one object, made once, handed to every loop."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.clock import Clock
+from upbridge.core.encryption import Sealer
+from upbridge.core.errors import LoginRefused
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import Facts
+from upbridge.rate_limits.ledger import Ledger
+from upbridge.settings import Settings
+from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.store.problems import Problems
+from upbridge.store.shops import Shops
+from upbridge.systems.base import Connection, Shopfront, Target, Vault
+from upbridge.systems.upgates.client import Account, UpgatesClient
+from upbridge.systems.upgates.target import UpgatesTarget
+from upbridge.systems.upgates.url_policy import HostPolicy
+from upbridge.systems.uphance.client import UphanceClient
+
+WebhookUrl = Callable[[ShopId, str, str], str]
+"""(shop, source, event) to the address that the event is to be sent to."""
+
+
+async def _nobody(_shop_id: ShopId, _lane: str) -> None:
+    """Nobody listens: the sweep will find the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A target, ready to be pushed to for one shop."""
+
+    target: Target
+    front: Shopfront
+    vault: Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The collaborators of `sync`."""
+
+    settings: Settings
+    engine: AsyncEngine
+    sealer: Sealer
+    clock: Clock
+    http: httpx.AsyncClient
+    ledger: Ledger
+    targets: Mapping[str, Target]
+    webhook_url: WebhookUrl
+    wake: Callable[[ShopId, str], Awaitable[None]] = field(default=_nobody)
+    """Say that a lane has work; a lost call costs a moment, the sweep sees everything."""
+
+    @property
+    def shops(self) -> Shops:
+        """The shops."""
+        return Shops(self.engine, self.sealer)
+
+    @property
+    def connections(self) -> Connections:
+        """The connections of shops to targets."""
+        return Connections(self.engine, self.sealer)
+
+    @property
+    def problems(self) -> Problems:
+        """What people have to cure."""
+        return Problems(self.engine)
+
+    async def upgates(self, shop: Shop) -> UpgatesClient:
+        """A client for the shop's API; raises `LoginRefused` if its credentials were destroyed."""
+        credentials = await self.shops.credentials(shop.id)
+        if credentials is None:
+            raise LoginRefused("the shop has no credentials any more")
+
+        async def moved(api_url: str) -> None:
+            await self.shops.set_api_url(shop.id, api_url)
+
+        return UpgatesClient(
+            http=self.http,
+            ledger=self.ledger,
+            account=Account(
+                shop_id=shop.id,
+                api_url=credentials.api_url,
+                api_user=credentials.api_user,
+                api_key=credentials.api_key,
+            ),
+            clock=self.clock,
+            policy=HostPolicy(self.settings.upgates_hosts, allow_insecure=self.settings.allow_insecure),
+            on_moved=moved,
+            prices_with_vat=Facts.model_validate(shop.facts or {}).prices_with_vat,
+        )
+
+    def uphance(self, shop: Shop, row: ConnectionRow) -> UphanceClient:
+        """A client for the shop's Uphance organisation."""
+        return UphanceClient(
+            http=self.http,
+            base_url=self.settings.uphance_url,
+            vault=self.connections.vault(shop.id, "uphance"),
+            clock=self.clock,
+            organisation=int(row.account),
+        )
+
+    async def fed(self, shop: Shop) -> dict[str, ConnectionRow]:
+        """The shop's connections whose system we know how to feed. A broken one is among them: what happens
+        meanwhile waits for it, because no net that was cast meanwhile reaches back that far again."""
+        rows = await self.connections.of(shop.id)
+        return {system: row for system, row in rows.items() if system in self.targets}
+
+    async def connected(self, shop: Shop) -> dict[str, ConnectionRow]:
+        """Those of them that work: whom we can call."""
+        rows = await self.fed(shop)
+        return {system: row for system, row in rows.items() if row.state is ConnectionState.CONNECTED}
+
+    async def receiver(self, shop: Shop, system: str) -> Receiver | None:
+        """Who takes what is to be delivered to *system*; None if it is not connected.
+
+        The shop itself needs no connection of its own: what goes back to it comes from Uphance.
+        """
+        row = (await self.connected(shop)).get("uphance" if system == "upgates" else system)
+        if row is None:
+            return None
+        target = (
+            UpgatesTarget(await self.upgates(shop), self.clock) if system == "upgates" else self.targets[system]
+        )
+        return Receiver(target, self.front(shop, row), self.connections.vault(shop.id, system))
+
+    def front(self, shop: Shop, row: ConnectionRow) -> Shopfront:
+        """What mapping may look at."""
+        return Shopfront(
+            rules=shop.rules,
+            facts=Facts.model_validate(shop.facts or {}),
+            connection=Connection(
+                shop_id=shop.id,
+                shop_key=shop.key,
+                system=row.system,
+                account=row.account,
+                prefix=row.prefix,
+                connected_at=row.connected_at,
+                facts=row.facts,
+            ),
+            now=self.clock(),
+        )

@@ -1,0 +1,345 @@
+"""One transaction that turns what was read into documents: the middle of change -> document -> link.
+
+For each connected target the mapping says all that the target should hold for an entity. That is compared with
+what was last delivered (links) and what is on its way (documents): what differs is queued, what agrees costs
+nothing, what is no longer said is taken back. Fetch once, feed all.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.core.encryption import Sealer
+from upbridge.domain.delivery import Draft, Entity, Link, Trouble, Unmappable
+from upbridge.domain.order import Order
+from upbridge.domain.product import Product, Variant
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine import name_owners, sku_matching
+from upbridge.insights import order_timeline
+from upbridge.store import documents as outbox
+from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
+from upbridge.systems.base import Shopfront, Target
+from upbridge.systems.uphance import reservations
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "upgates"
+
+
+@dataclass(frozen=True, slots=True)
+class BadEntity:
+    """An entity that could not be read: which one and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one batch brought. *missing* were asked for by key and are confirmed to be gone."""
+
+    kind: str
+    entities: Sequence[Entity]
+    broken: Sequence[BadEntity] = ()
+    missing: Sequence[str] = ()
+    heard: Mapping[str, datetime] = field(default_factory=dict)
+    """When we heard of an entity, by its key, if that was before it was read."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Every entity that the batch says something about."""
+        return [*(entity.key for entity in self.entities), *self.missing]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a batch: keys of its entities that were news to any target, and of those to read again soon.
+
+    *again*: something on its way is not wanted any more, and whether they got it, so that it has to be taken back,
+    is known only later; or another product took or gave up a name that this one bears too.
+    """
+
+    news: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one target's outbox needs for a batch."""
+
+    put: list[Draft] = field(default_factory=list)
+    withdraw: set[tuple[str, str]] = field(default_factory=set)
+    adopt: list[Draft] = field(default_factory=list)
+    problems: list[NewProblem] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
+
+
+async def settle(
+    connection: AsyncConnection,
+    sealer: Sealer,
+    shop_id: ShopId,
+    read: Read,
+    targets: Iterable[tuple[Target, Shopfront]],
+    *,
+    priority: int,
+    now: datetime,
+) -> Settled:
+    """Queue what *read*, which was read at *now*, means for each of *targets*."""
+    settled = Settled()
+    orders = [entity for entity in read.entities if isinstance(entity, Order)]
+    if read.kind == "order":
+        await order_timeline.know(connection, shop_id, orders, read.missing, now=now)
+    if read.kind == "product":
+        targets = await _remember_products(connection, shop_id, read, list(targets), settled, now=now)
+    await _report_unreadable(connection, shop_id, read, now=now)
+    for target, front in targets:
+        if read.kind == "order" and target.system == "uphance":
+            await reservations.remember(connection, shop_id, orders, read.missing, front)
+        parents = read.keys
+        links = await outbox.links_of(connection, shop_id, target.system, parents=parents)
+        waiting = await outbox.queued(connection, shop_id, target.system, parents=parents)
+        plan = _plan(target, front, read, links, waiting)
+        await outbox.put(
+            connection,
+            sealer,
+            shop_id,
+            target.system,
+            plan.put,
+            priority=priority,
+            now=front.now,
+            heard=read.heard,
+        )
+        await outbox.adopt(connection, shop_id, target.system, plan.adopt)
+        await _withdraw(connection, shop_id, target.system, plan.withdraw)
+        await close_cured(
+            connection,
+            shop_id,
+            stages=[Stage.MAP],
+            target=target.system,
+            parents=parents,
+            still=plan.problems,
+        )
+        await raise_problems(connection, shop_id, plan.problems, now=now)
+        settled.news.update(plan.changed)
+        settled.again.update(plan.unsure)
+    if read.kind == "order":
+        steps = [order_timeline.Step(number, order_timeline.What.READ) for number in sorted(settled.news)]
+        await order_timeline.write(connection, shop_id, steps, now=now)
+    return settled
+
+
+async def _withdraw(
+    connection: AsyncConnection, shop_id: ShopId, target: str, documents: set[tuple[str, str]]
+) -> None:
+    """Take back what is not to be sent any more, and with it what a person was to do about it."""
+    gone = await outbox.withdraw(connection, shop_id, target, documents)
+    for kind in {kind for kind, _ in gone}:
+        entities = [key for one, key in gone if one == kind]
+        await close_entity(connection, shop_id, stage=Stage.PUSH, target=target, kind=kind, entities=entities)
+
+
+def _plan(
+    target: Target,
+    front: Shopfront,
+    read: Read,
+    links: dict[tuple[str, str], Link],
+    waiting: dict[tuple[str, str], outbox.Queued],
+) -> _Plan:
+    """Compare what *target* should hold with what it has and what is on its way. Pure."""
+    plan = _Plan()
+    said: set[tuple[str, str]] = set()
+    puzzling: set[str] = set()
+    for entity in read.entities:
+        wants = drafts_of(target, front, entity)
+        if wants is None:
+            plan.problems.append(_failed(target, read.kind, entity))
+            puzzling.add(entity.key)
+            continue
+        for wanted in wants:
+            if isinstance(wanted, Unmappable):
+                plan.problems.append(_problem(target, entity.key, wanted))
+                continue
+            place = (wanted.kind, wanted.key)
+            said.add(place)
+            _want(plan, wanted, _known(links.get(place)), waiting.get(place))
+    for place, link in links.items():
+        # What nobody can say anything about stays there as it is; what waits of it is out of date.
+        if place not in said and link.hash is not None and link.parent not in puzzling:
+            said |= _retire(plan, target, link, waiting.get(place))
+    unwanted = {place: document for place, document in waiting.items() if place not in said}
+    plan.withdraw |= unwanted.keys()
+    plan.unsure |= {one.parent for one in unwanted.values() if one.state == outbox.SENDING}
+    return plan
+
+
+def drafts_of(target: Target, front: Shopfront, entity: Entity) -> list[Draft | Unmappable] | None:
+    """All that *target* should hold for *entity*, or None where its mapping broke down."""
+    try:
+        return list(target.wants(entity, front))
+    except Exception as error:
+        # A defect of ours that one entity brings to light: without this it would stop all the others of its shop.
+        log.exception("mapping_failed", target=target.system, key=entity.key, error=type(error).__name__)
+        return None
+
+
+def _known(link: Link | None) -> Link | None:
+    """*link*, unless it only remembers an attempt that certainly created nothing."""
+    return None if link is not None and link.state == "unsent" else link
+
+
+def _want(plan: _Plan, draft: Draft, link: Link | None, waiting: outbox.Queued | None) -> None:
+    place = (draft.kind, draft.key)
+    on_its_way = waiting is not None and waiting.state == outbox.SENDING
+    if link is None and draft.only_if_known and not on_its_way:
+        plan.withdraw.add(place)
+    elif link is not None and link.state == "delivered" and link.hash is None:
+        plan.adopt.append(draft)  # recognised over there when the shop was connected
+    elif link is not None and link.hash == draft.hash and not on_its_way:
+        plan.withdraw.add(place)  # they have exactly this; what waited is out of date
+    else:
+        plan.put.append(draft)
+        if waiting is None or waiting.hash != draft.hash:
+            plan.changed.add(draft.parent)
+
+
+def _retire(plan: _Plan, target: Target, link: Link, waiting: outbox.Queued | None) -> set[tuple[str, str]]:
+    body = target.retire(link.kind, link.sent) if link.sent is not None else None
+    if body is None:
+        return set()
+    draft = Draft(kind=link.kind, key=link.key, parent=link.parent or link.key, body=body)
+    _want(plan, draft, link, waiting)
+    return {(link.kind, link.key)}
+
+
+def _failed(target: Target, kind: str, entity: Entity) -> NewProblem:
+    return _problem(target, entity.key, Unmappable(kind, entity.key, Trouble("mapping.failed")))
+
+
+def _problem(target: Target, parent: str, wanted: Unmappable) -> NewProblem:
+    return NewProblem(
+        stage=Stage.MAP,
+        key=wanted.trouble.key,
+        target=target.system,
+        kind=wanted.kind,
+        entity=wanted.key,
+        parent=parent,
+        params=wanted.trouble.params,
+    )
+
+
+async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read: Read, *, now: datetime) -> None:
+    problems = [
+        NewProblem(
+            stage=Stage.READ,
+            key=f"{read.kind}.unreadable",
+            target=SOURCE,
+            kind=read.kind,
+            entity=bad.key,
+            parent=bad.key,
+            params={"reason": bad.reason},
+        )
+        for bad in read.broken
+    ]
+    await close_cured(
+        connection,
+        shop_id,
+        stages=[Stage.READ],
+        target=SOURCE,
+        parents=[*read.keys, *(bad.key for bad in read.broken)],
+        still=problems,
+    )
+    await raise_problems(connection, shop_id, problems, now=now)
+
+
+async def _remember_products(
+    connection: AsyncConnection,
+    shop_id: ShopId,
+    read: Read,
+    targets: Sequence[tuple[Target, Shopfront]],
+    settled: Settled,
+    *,
+    now: datetime,
+) -> list[tuple[Target, Shopfront]]:
+    """Keep the catalogue copy; returns *targets* with what they may know of it. Those who bear a name that this
+    batch took or gave up are to be read again."""
+    products = [entity for entity in read.entities if isinstance(entity, Product)]
+    batch = [int(key) for key in read.keys if key.isdigit()]
+    await sku_matching.hold(connection, shop_id)
+    names = {by for target, front in targets if (by := target.told_apart_by(front.rules)) is not None}
+    before = {by: await name_owners.names_of(connection, shop_id, by, batch) for by in sorted(names)}
+    await _remember_items(connection, shop_id, products, batch, now)
+    shared = {
+        by: await name_owners.shared(connection, shop_id, by, products, batch=batch, before=known)
+        for by, known in before.items()
+    }
+    settled.again.update(*(found.stirred for found in shared.values()))
+    return [
+        (target, replace(front, namesakes=shared[by].namesakes))
+        if (by := target.told_apart_by(front.rules)) is not None
+        else (target, front)
+        for target, front in targets
+    ]
+
+
+async def _remember_items(
+    connection: AsyncConnection, shop_id: ShopId, products: Sequence[Product], batch: Sequence[int], now: datetime
+) -> None:
+    """One row per sellable variant, none for what is gone."""
+    pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
+    variants = [pair for _, pair in sorted(pairs.items())]
+    before = await sku_matching.codes_of(connection, shop_id, batch)
+    await connection.execute(
+        text(
+            """
+            DELETE FROM items WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[]))
+              AND NOT key = ANY(CAST(:keys AS text[]))
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "products": batch,
+            "keys": [variant.id for _, variant in variants],
+        },
+    )
+    if variants:
+        await _write_items(connection, shop_id, variants, now=now)
+    await sku_matching.renew(connection, shop_id, [variant.id for _, variant in variants], before)
+
+
+async def _write_items(
+    connection: AsyncConnection, shop_id: ShopId, variants: Sequence[tuple[Product, Variant]], *, now: datetime
+) -> None:
+    await connection.execute(
+        text(
+            """
+            INSERT INTO items
+              (shop_id, key, product_id, code, ean, title, stock, stock_own, active, listed, read_at)
+            SELECT :shop_id, t.*, :now
+            FROM unnest(CAST(:keys AS text[]), CAST(:products AS bigint[]), CAST(:codes AS text[]),
+              CAST(:eans AS text[]), CAST(:titles AS text[]), CAST(:stocks AS numeric[]),
+              CAST(:own AS boolean[]), CAST(:active AS boolean[]), CAST(:listed AS boolean[])) AS t
+            ON CONFLICT (shop_id, key) DO UPDATE SET
+              product_id = excluded.product_id, code = excluded.code, ean = excluded.ean,
+              title = excluded.title, stock = excluded.stock, stock_own = excluded.stock_own,
+              active = excluded.active, listed = excluded.listed, read_at = excluded.read_at
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "now": now,
+            "keys": [variant.id for _, variant in variants],
+            "products": [variant.product_id for _, variant in variants],
+            "codes": [variant.code for _, variant in variants],
+            "eans": [variant.ean for _, variant in variants],
+            "titles": [text_.title if (text_ := product.text(None)) else None for product, _ in variants],
+            "stocks": [variant.stock for _, variant in variants],
+            "own": [variant.stock_own for _, variant in variants],
+            "active": [variant.active for _, variant in variants],
+            "listed": [product.active for product, _ in variants],
+        },
+    )

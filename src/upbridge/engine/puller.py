@@ -1,0 +1,303 @@
+"""The first half of every flow: take changes, read the current state, settle it into documents.
+
+Works in bites: a bite ends after `BITE_SECONDS`, says whether something is left, and is taken up again later,
+so that one shop's import never keeps another shop's orders waiting. No transaction is open during a call.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.core.telemetry.metrics import BUDGET_WAITS
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, Shop, ShopState
+from upbridge.engine import lanes
+from upbridge.engine.context import Service
+from upbridge.engine.flows import ENTITY, PAGES, SERVICES, wanted
+from upbridge.engine.lanes import Lane
+from upbridge.engine.readers import READERS
+from upbridge.engine.runs import forget_pages
+from upbridge.rate_limits.pace import GATHERED, not_before
+from upbridge.store import changes
+from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.problems import NewProblem, Stage, raise_problems
+
+log = structlog.get_logger(__name__)
+
+BITE_SECONDS = 10.0
+BATCH = 300
+"""Changes that are looked at together: three calls in flight, a hundred entities each."""
+MAX_ATTEMPTS = 6
+_PATIENCE = 2
+"""So often a list is asked for as a whole before it is made smaller."""
+_RETRY_PAUSE = timedelta(minutes=1)
+_ABOUT_ITEMS = frozenset({400, 413, 422})
+"""Refusals that can be about one of the things asked for; any other is about the whole call."""
+
+
+async def pull(service: Service, lane: Lane) -> bool:
+    """Work one bite of *lane*; returns whether something is left that could be done now."""
+    deadline = time.monotonic() + BITE_SECONDS
+    while time.monotonic() < deadline:
+        shop = await service.shops.get(lane.shop_id)
+        async with service.engine.begin() as connection:
+            now = service.clock()
+            below = await lanes.open_below(connection, lane, now=now)
+            batch = await changes.take(connection, shop.id, lane.system, below=below, limit=BATCH, now=now)
+        batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
+        if not batch:
+            return False
+        if await _gather_longer(service, lane, shop, batch):
+            continue
+        if not await _work(service, lane, shop, batch):
+            return False
+    return True
+
+
+async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+    """Whether calls for hints have to be spread, because they run ahead of what the hour and the day hold."""
+    if lane.system != "upgates" or batch[0].purpose not in GATHERED:
+        return False
+    now = service.clock()
+    until = not_before((await service.ledger.outlook(shop.id)).state, now)
+    if until <= now:
+        return False
+    async with service.engine.begin() as connection:
+        await changes.gather(connection, shop.id, lane.system, GATHERED, until=until)
+    log.info("hints_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
+    return True
+
+
+async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+    """Read and settle *batch*; returns whether the lane can go on."""
+    fed = await service.fed(shop)
+    useless = [change for change in batch if not wanted(change.kind, fed)]
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, lane.system, useless)
+        await _forget(connection, service, useless)
+    useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, fed)])
+    if shop.facts is None and any(change.kind in ENTITY for change in useful):
+        # Nothing can be mapped before languages, price lists and statuses are known.
+        async with service.engine.begin() as connection:
+            await changes.hint(
+                connection,
+                shop.id,
+                lane.system,
+                Kind.FACTS,
+                ["facts"],
+                origin=Origin.LIFECYCLE,
+                now=service.clock(),
+            )
+        return True
+    results = await asyncio.gather(
+        *(_read(service, lane, shop, chunk) for chunk in _chunks(useful)), return_exceptions=True
+    )
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if not failures:
+        if useful:
+            async with service.engine.begin() as connection:
+                await lanes.unblock(connection, lane, purpose=int(useful[0].purpose))
+        return True
+    failures.sort(key=_gravity)
+    for failure in failures[1:]:
+        log.info("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
+    if len(failures) < len(results) and isinstance(failures[0], Unreachable):
+        # The rest went well, so it is not the shop that is down: what failed waits by itself (`_read`).
+        return True
+    await _stop(service, lane, shop, failures[0], priority=min(int(change.purpose) for change in useful))
+    return False
+
+
+async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Change]) -> list[Change]:
+    """*batch* without what the shop does not let us read: that is a problem of the shop, and no call (R32)."""
+    rights = (shop.facts or {}).get("rights") or {}
+    denied = [change for change in batch if rights.get(SERVICES.get(ENTITY.get(change.kind, ""), "")) == "deny"]
+    if denied:
+        services = sorted({SERVICES[ENTITY[change.kind]] for change in denied})
+        async with service.engine.begin() as connection:
+            await changes.done(connection, shop.id, lane.system, denied)
+            await _forget(connection, service, denied)
+            await raise_problems(
+                connection,
+                shop.id,
+                [
+                    NewProblem(
+                        stage=Stage.READ,
+                        key="shop.no_right",
+                        target=lane.system,
+                        kind="right",
+                        entity=name,
+                        parent=name,
+                        params={"service": name},
+                    )
+                    for name in services
+                ],
+                now=service.clock(),
+            )
+    return [change for change in batch if change not in denied]
+
+
+async def _forget(connection: AsyncConnection, service: Service, given_up: Sequence[Change]) -> None:
+    pages = [change.key for change in given_up if change.kind in PAGES.values()]
+    await forget_pages(connection, pages, now=service.clock())
+
+
+def _chunks(batch: Sequence[Change]) -> list[list[Change]]:
+    """One list per call: as many as one call can ask for, of one kind, at most three calls.
+
+    What has failed a few times is asked for in ever smaller lists, so that the one thing on which the server
+    stumbles ends up alone and holds up no other.
+    """
+    result: list[list[Change]] = []
+    for kind, attempts in dict.fromkeys((change.kind, change.attempts) for change in batch):
+        same = [change for change in batch if change.kind is kind and change.attempts == attempts]
+        size = max(1, READERS[kind].batch >> max(0, attempts - _PATIENCE))
+        result += [same[start : start + size] for start in range(0, len(same), size)]
+    return result[:3]
+
+
+async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+    """Read one chunk. Without a usable answer its changes wait, each time longer, and the failure goes on."""
+    try:
+        await _ask(service, lane, shop, chunk)
+    except Unreachable as error:
+        await _unanswered(service, lane, shop, chunk, error)
+        raise
+
+
+async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+    """One call, or more: a refusal halves the chunk until the bad one is alone and counted."""
+    try:
+        await READERS[chunk[0].kind].read(service, shop, chunk)
+    except Rejected as error:
+        needed = chunk[0].kind is Kind.FACTS and shop.facts is None  # nothing else can be done before
+        if needed or error.answered not in _ABOUT_ITEMS:
+            raise Unreachable(f"Upgates does not answer as published: {error}") from error
+        if len(chunk) > 1:
+            middle = len(chunk) // 2
+            await _ask(service, lane, shop, chunk[:middle])
+            await _ask(service, lane, shop, chunk[middle:])
+        else:
+            await _refused(service, lane, shop, chunk[0], error)
+
+
+async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Change], error: Unreachable) -> None:
+    """No usable answer to this call: these changes wait, longer each time; after a while people are told."""
+    attempts = chunk[0].attempts + 1
+    async with service.engine.begin() as connection:
+        now = service.clock()
+        until = now + lanes.pause_after(attempts)
+        await changes.postpone(connection, shop.id, lane.system, chunk, until=until)
+        if attempts >= MAX_ATTEMPTS and len(chunk) == 1:
+            await raise_problems(connection, shop.id, [_unreadable(lane, chunk[0], error)], now=now)
+
+
+async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, error: Rejected) -> None:
+    """Upgates refuses to tell about this one: try a few times, then it is a problem and no change any more."""
+    log.warning("pull_refused", shop_id=str(shop.id), kind=change.kind, key=change.key, error=str(error))
+    async with service.engine.begin() as connection:
+        now = service.clock()
+        if change.attempts + 1 < MAX_ATTEMPTS:
+            until = now + _RETRY_PAUSE * 2**change.attempts
+            await changes.postpone(connection, shop.id, lane.system, [change], until=until)
+            return
+        await changes.done(connection, shop.id, lane.system, [change])
+        await _forget(connection, service, [change])
+        await raise_problems(connection, shop.id, [_unreadable(lane, change, error)], now=now)
+
+
+def _unreadable(lane: Lane, change: Change, error: Rejected | Unreachable) -> NewProblem:
+    return NewProblem(
+        stage=Stage.READ,
+        key="read.refused",
+        target=lane.system,
+        kind=change.kind,
+        entity=change.key,
+        parent=change.key,
+        params={"said": str(error)},
+    )
+
+
+def _gravity(error: BaseException) -> int:
+    """The gravest first: what we cannot name, then what stops the shop, then what only waits."""
+    for rank, kind in enumerate((LoginRefused, Throttled, Unreachable), start=1):
+        if isinstance(error, kind):
+            return rank
+    return 0
+
+
+async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, *, priority: int) -> None:
+    """Block the lane as the failure asks for; what nobody expects is raised."""
+    now = service.clock()
+    match error:
+        case LoginRefused() if lane.system == "upgates":
+            await refused_by_upgates(service, shop)
+        case LoginRefused():
+            await refused_by_target(service, shop, lane.system, error)
+        case Throttled():
+            BUDGET_WAITS.inc()
+            await lanes.block(
+                service.engine, lane, reason=str(error), now=now, until=error.until, priority=max(priority, 0)
+            )
+        case Unreachable():
+            await lanes.block(service.engine, lane, reason=str(error), now=now)
+        case _:
+            raise error
+    log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+
+
+async def refused_by_target(service: Service, shop: Shop, system: str, error: LoginRefused) -> None:
+    """The login does not work any more, or leads to another company: stop, until somebody connects again."""
+    await service.connections.break_off(shop.id, system, str(error))
+    async with service.engine.begin() as connection:
+        await raise_problems(
+            connection,
+            shop.id,
+            [
+                NewProblem(
+                    stage=Stage.PUSH,
+                    key=f"connection.{error.code.removeprefix('login_')}",  # refused, wrong_organisation
+                    target=system,
+                    kind="connection",
+                    entity=system,
+                    parent=system,
+                    params={"said": str(error)},
+                )
+            ],
+            now=service.clock(),
+        )
+
+
+async def refused_by_upgates(service: Service, shop: Shop) -> None:
+    """401 or 403: suspended or uninstalled, we cannot know. Keep everything, ask once an hour (R56).
+
+    Not where *shop* was installed again while the call was under way: its new credentials were not refused (R14).
+    """
+    now = service.clock()
+    await service.shops.move(
+        shop.id,
+        to=ShopState.SUSPENDED,
+        among=[ShopState.ACTIVE],
+        now=now,
+        reason=BY_UPGATES,
+        signed_at=shop.signed_at,
+    )
+    if (await service.shops.get(shop.id)).state is ShopState.ACTIVE:
+        return
+    async with service.engine.begin() as connection:
+        await changes.hint(
+            connection,
+            shop.id,
+            "upgates",
+            Kind.PROBE,
+            ["probe"],
+            origin=Origin.SCHEDULE,
+            now=now,
+            due_at=now + PROBE_PAUSE,
+            purpose=Purpose.LIFECYCLE,
+        )

@@ -1,0 +1,246 @@
+"""The second half of every flow: take documents, send them, settle each outcome before the next call."""
+
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.core.errors import LoginRefused, Throttled, Unreachable
+from upbridge.domain.delivery import Again, Delivered, Document, Dropped, Outcome, Parked, Trouble
+from upbridge.domain.shop import Shop, ShopState
+from upbridge.engine import lanes
+from upbridge.engine.context import Service
+from upbridge.engine.lanes import Lane
+from upbridge.engine.puller import refused_by_target, refused_by_upgates
+from upbridge.insights import order_timeline
+from upbridge.store import changes
+from upbridge.store import documents as outbox
+from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
+from upbridge.systems.uphance import stock
+from upbridge.systems.uphance.product_push import MADE
+
+log = structlog.get_logger(__name__)
+
+BITE_SECONDS = 10.0
+BATCH = 1_000
+_MADE_PAUSE = timedelta(seconds=30)
+"""Products are made in rows: their catalogue is read once for many."""
+MAX_ATTEMPTS = 10
+"""Passing trouble with one and the same document, several hours of it: a person should look."""
+
+
+async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
+    """Work one bite of *lane*; returns whether something is left that could be done now.
+
+    *guard* is the session that holds the lane (`lanes.exclusive`).
+    """
+    deadline = time.monotonic() + BITE_SECONDS
+    while time.monotonic() < deadline:
+        shop = await service.shops.get(lane.shop_id)
+        if shop.state is not ShopState.ACTIVE or (receiver := await service.receiver(shop, lane.system)) is None:
+            return False
+        async with service.engine.begin() as connection:
+            now = service.clock()
+            below = await lanes.open_below(connection, lane, now=now)
+            documents = await outbox.take(
+                connection, service.sealer, shop.id, lane.system, limit=BATCH, now=now, below=below
+            )
+        if not documents:
+            return False
+        sending = receiver.target.push(
+            documents,
+            receiver.front,
+            receiver.vault,
+            outbox.StoredLinks(guard, shop.id, lane.system, service.clock),
+        )
+        try:
+            async with aclosing(sending):
+                async for outcomes in sending:
+                    await _settle(service, lane, outcomes)
+                    if time.monotonic() > deadline:
+                        break  # others wait too; what was not sent waits again
+        except (LoginRefused, Throttled, Unreachable) as error:
+            await _stop(service, lane, shop, error)
+            return False
+        finally:
+            await _give_back(service, lane)
+        if below == lanes.EVERYTHING:  # else what is less urgent than these stays blocked
+            async with service.engine.begin() as connection:
+                await lanes.unblock(connection, lane)
+    return True
+
+
+async def _give_back(service: Service, lane: Lane) -> None:
+    async with service.engine.begin() as connection:
+        await outbox.give_back(connection, lane.shop_id, lane.system)
+
+
+async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
+    now = service.clock()
+    match error:
+        case LoginRefused() if lane.system == "upgates":
+            await refused_by_upgates(service, shop)
+        case LoginRefused():
+            await refused_by_target(service, shop, lane.system, error)
+        case Throttled():
+            priority = await _first_left(service, lane) if lane.system == "upgates" else 0
+            await lanes.block(
+                service.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
+            )
+        case Unreachable():
+            await lanes.block(service.engine, lane, reason=str(error), now=now)
+    log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+
+
+async def _first_left(service: Service, lane: Lane) -> int:
+    """The purpose for which the budget was spent: that of the first document which was not settled."""
+    async with service.engine.connect() as connection:
+        priority = await connection.scalar(
+            text(
+                "SELECT min(priority) FROM documents WHERE shop_id = :shop_id AND target = :target"
+                " AND state = 'sending'"
+            ),
+            {"shop_id": lane.shop_id, "target": lane.system},
+        )
+    return int(priority or 0)
+
+
+async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
+    """Write down what came of each document, in one transaction."""
+    delivered = [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)]
+    gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        await outbox.link(connection, lane.shop_id, lane.system, delivered, now=now)
+        await outbox.remove(connection, lane.shop_id, lane.system, gone)
+        await order_timeline.write(
+            connection,
+            lane.shop_id,
+            [
+                order_timeline.delivered(document, lane.system, outcome.remote_id)
+                for document, outcome in delivered
+                if document.kind in order_timeline.KINDS
+            ],
+            now=now,
+        )
+        await _close(connection, lane, gone)
+        remarks = [
+            (document, outcome.remark)
+            for document, outcome in outcomes
+            if isinstance(outcome, Delivered | Parked) and outcome.remark is not None
+        ]
+        await raise_problems(
+            connection, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
+        )
+        if lane.system == "upgates":
+            await stock.wrote(connection, lane.shop_id, delivered, now=now)
+        if lane.system == "uphance":
+            await _see_what_was_made(connection, lane, delivered, now=now)
+        for document, outcome in outcomes:
+            match outcome:
+                case Parked(trouble, found):
+                    if found is not None:
+                        await outbox.save_link(connection, lane.shop_id, lane.system, found, now=now)
+                    await _park(connection, lane, document, trouble, now=now)
+                case Again(reason, until):
+                    moment = until or now + lanes.pause_after(document.attempts + 1)
+                    await _later(connection, lane, document, reason=reason, until=moment, now=now)
+                case Dropped(reason):
+                    log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
+                case Delivered():
+                    pass
+
+
+async def _see_what_was_made(
+    connection: AsyncConnection, lane: Lane, delivered: Sequence[tuple[Document, Delivered]], *, now: datetime
+) -> None:
+    """Products that were made over there have SKUs now that orders may wait for: read the catalogue again."""
+    known = [(document.link.note if document.link else {}, outcome.note) for document, outcome in delivered]
+    if any(after.get(MADE, ()) != before.get(MADE, ()) for before, after in known):
+        await changes.hint(
+            connection,
+            lane.shop_id,
+            "uphance",
+            changes.Kind.CATALOGUE,
+            ["catalogue"],
+            origin=changes.Origin.SCHEDULE,
+            now=now,
+            due_at=now + _MADE_PAUSE,
+        )
+
+
+async def _later(
+    connection: AsyncConnection, lane: Lane, document: Document, *, reason: str, until: datetime, now: datetime
+) -> None:
+    if document.attempts + 1 >= MAX_ATTEMPTS:
+        await _park(connection, lane, document, Trouble("push.gave_up", {"said": reason}), now=now)
+    else:
+        await _move(connection, lane, document, state=outbox.WAITING, reason=reason, due_at=until)
+
+
+async def _park(
+    connection: AsyncConnection, lane: Lane, document: Document, trouble: Trouble, *, now: datetime
+) -> None:
+    await _close(connection, lane, [document])
+    if document.kind in order_timeline.KINDS:
+        stopped = order_timeline.Step(document.parent, order_timeline.What.PARKED, lane.system, trouble.key)
+        await order_timeline.write(connection, lane.shop_id, [stopped], now=now)
+    await raise_problems(connection, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)], now=now)
+    await _move(connection, lane, document, state=outbox.PARKED, reason=trouble.key, due_at=None)
+
+
+def _problem(lane: Lane, document: Document, trouble: Trouble, stage: Stage) -> NewProblem:
+    return NewProblem(
+        stage=stage,
+        key=trouble.key,
+        target=lane.system,
+        kind=document.kind,
+        entity=document.key,
+        parent=document.parent,
+        params=trouble.params,
+    )
+
+
+async def _move(
+    connection: AsyncConnection, lane: Lane, document: Document, *, state: str, reason: str, due_at: object
+) -> None:
+    """Change the document's row, unless a newer body has come meanwhile: that one waits to be sent."""
+    await connection.execute(
+        text(
+            """
+            UPDATE documents SET
+              state = CASE WHEN seq = :seq THEN :state ELSE 'waiting' END,
+              reason = CASE WHEN seq = :seq THEN :reason END,
+              attempts = CASE WHEN seq = :seq THEN attempts + 1 ELSE 0 END,
+              due_at = CASE WHEN seq = :seq THEN COALESCE(CAST(:due_at AS timestamptz), due_at) ELSE due_at END
+            WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key
+            """
+        ),
+        {**_place(lane, document), "state": state, "reason": reason, "due_at": due_at},
+    )
+
+
+async def _close(connection: AsyncConnection, lane: Lane, documents: Sequence[Document]) -> None:
+    for kind in {document.kind for document in documents}:
+        await close_entity(
+            connection,
+            lane.shop_id,
+            stage=Stage.PUSH,
+            target=lane.system,
+            kind=kind,
+            entities=[document.key for document in documents if document.kind == kind],
+        )
+
+
+def _place(lane: Lane, document: Document) -> dict[str, object]:
+    return {
+        "shop_id": lane.shop_id,
+        "target": lane.system,
+        "kind": document.kind,
+        "key": document.key,
+        "seq": document.seq,
+    }

@@ -1,0 +1,341 @@
+"""How products and orders are read, by key and page by page; and the table that names how each kind of change is.
+
+The shop itself is read in `standing`, Uphance's catalogue in `catalogue`, what goes back to the shop in `returns`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.order import Order
+from upbridge.domain.product import Product
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_profile import Facts
+from upbridge.engine.context import Service
+from upbridge.engine.flows import shows_parameters
+from upbridge.engine.planner import BadEntity, Read, Settled, settle
+from upbridge.engine.runs import (
+    Run,
+    RunPurpose,
+    RunState,
+    count_page,
+    finish_if_complete,
+    get_run,
+    read_page_key,
+    start_run,
+)
+from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
+from upbridge.store import changes
+from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.problems import Stage, close_cured
+from upbridge.systems.base import Shopfront, Target
+from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
+from upbridge.systems.upgates.parameters import with_parameters
+from upbridge.systems.uphance.shipments import read_shipments
+from upbridge.systems.uphance.sku_sync import read_catalogue
+from upbridge.systems.uphance.stock import read_stock
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "upgates"
+
+_BY_KEY: Mapping[str, Kind] = {"product": Kind.PRODUCT, "order": Kind.ORDER}
+_LOOK_AGAIN = timedelta(seconds=30)
+"""By then what was on its way has usually arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a kind of change is read, and how many of it one call can ask for."""
+
+    read: Callable[[Service, Shop, list[Change]], Awaitable[None]]
+    batch: int
+
+
+# --- products and orders by key -----------------------------------------------------------------------------
+
+
+async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    client = await service.upgates(shop)
+    numbers = [change.key for change in chunk]
+    page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
+    await _settle(service, shop, chunk, _read_of("order", page, asked=numbers))
+
+
+async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    client = await service.upgates(shop)
+    ids = [change.key for change in chunk]
+    purpose = chunk[0].purpose
+    page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=purpose)
+    page = await _with_parameters(service, shop, client, page, purpose=purpose)
+    await _settle(service, shop, chunk, _read_of("product", page, asked=ids))
+
+
+async def _with_parameters(
+    service: Service, shop: Shop, client: UpgatesClient, page: Page[Product], *, purpose: Purpose
+) -> Page[Product]:
+    """The same products with colour, size and the like of their variants: one call more, and only where a target
+    of the shop shows them."""
+    ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
+    if not ids or not shows_parameters(shop.rules, await service.fed(shop)):
+        return page
+    language = shop.rules.text("upp.language") or Facts.model_validate(shop.facts or {}).default_language
+    found = await client.product_parameters(ids, language=language, purpose=purpose)
+    parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
+    return replace(page, items=[with_parameters(product, parameters) for product in page.items])
+
+
+async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
+    async with service.engine.begin() as connection:
+        rows = await connection.execute(
+            text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND key = ANY(:keys)"),
+            {"shop_id": shop.id, "keys": [f"v-{change.key}" for change in chunk]},
+        )
+        await changes.hint(
+            connection,
+            shop.id,
+            SOURCE,
+            Kind.PRODUCT,
+            [str(row.product_id) for row in rows],
+            origin=Origin.WEBHOOK,
+            now=service.clock(),
+        )
+        await changes.done(connection, shop.id, SOURCE, chunk)
+
+
+def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> Read:
+    """What was answered; what was asked for and is in no way there is confirmed to be deleted (G6)."""
+    broken = [BadEntity(bad.key, bad.reason) for bad in page.broken]
+    known = {entity.key for entity in page.items} | {bad.key for bad in broken}
+    # An entity so broken that it does not say which one it is could be any of those that seem to be missing.
+    anonymous = any(bad.key not in set(asked) for bad in broken) if asked else False
+    missing = [] if anonymous else [key for key in asked if key not in known]
+    return Read(kind=kind, entities=list(page.items), broken=broken, missing=missing)
+
+
+async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: Read) -> None:
+    """Settle what was read and take the changes off the list, in one transaction."""
+    feeds = await _feeds(service, shop)
+    read = replace(read, heard={change.key: change.hinted_at for change in chunk})
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        settled = await settle(
+            connection,
+            service.sealer,
+            shop.id,
+            read,
+            feeds,
+            priority=min(int(change.purpose) for change in chunk),
+            now=now,
+        )
+        await changes.done(connection, shop.id, SOURCE, chunk)
+        await _look_again(connection, shop, read, settled, now=now)
+    await _wake(service, shop, feeds, settled.news)
+
+
+async def _look_again(
+    connection: AsyncConnection, shop: Shop, read: Read, settled: Settled, *, now: datetime
+) -> None:
+    await changes.hint(
+        connection,
+        shop.id,
+        SOURCE,
+        _BY_KEY[read.kind],
+        settled.again,
+        origin=Origin.SCHEDULE,
+        now=now,
+        due_at=now + _LOOK_AGAIN,
+    )
+
+
+Feeds = list[tuple[Target, Shopfront]]
+
+
+async def _feeds(service: Service, shop: Shop) -> Feeds:
+    rows = await service.fed(shop)
+    return [(service.targets[system], service.front(shop, row)) for system, row in rows.items()]
+
+
+async def _wake(service: Service, shop: Shop, feeds: Feeds, news: set[str]) -> None:
+    if news:
+        for target, _front in feeds:
+            await service.wake(shop.id, f"push:{target.system}")
+
+
+# --- runs: page by page -------------------------------------------------------------------------------------
+
+
+async def _orders_page(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    await _page(service, shop, chunk[0])
+
+
+async def _products_page(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    await _page(service, shop, chunk[0])
+
+
+async def _page(service: Service, shop: Shop, change: Change) -> None:
+    """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
+    run_id, number = read_page_key(change.key)
+    async with service.engine.begin() as connection:
+        run = await get_run(connection, run_id)
+        if run is not None and run.state is RunState.PAUSED:
+            await changes.postpone(connection, shop.id, SOURCE, [change], until=changes.NEVER)
+            return
+        if run is None or run.state is RunState.DONE:
+            await changes.done(connection, shop.id, SOURCE, [change])
+            return
+    page = await _ask_page(service, shop, run, number, change)
+    read = _read_of(run.kind, page)
+    feeds = await _feeds(service, shop)
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        settled = await settle(
+            connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose), now=now
+        )
+        news = settled.news
+        await changes.done(connection, shop.id, SOURCE, [change])
+        await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
+        await _look_again(connection, shop, read, settled, now=now)
+        await count_page(
+            connection,
+            run,
+            items=len(page.items) + len(page.broken),
+            pages=page.pages,
+            total=page.total,
+            found=len(news - await _announced(connection, shop, read.kind, news)),
+            now=now,
+        )
+        if await finish_if_complete(connection, run, now=now):
+            await _after(connection, shop, run, service)
+    await _wake(service, shop, feeds, news)
+
+
+async def _ask_page(
+    service: Service, shop: Shop, run: Run, number: int, change: Change
+) -> Page[Order] | Page[Product]:
+    client = await service.upgates(shop)
+    safety_net = run.purpose is RunPurpose.SAFETY_NET
+    if run.kind == "order":
+        order_filter = OrderFilter(updated_from=run.since) if safety_net else OrderFilter(created_from=run.since)
+        return await client.orders_page(number, filters=order_filter, purpose=change.purpose)
+    # The first import asks only for what is on sale; the safety net also wants what has just left the shop.
+    product_filter = (
+        ProductFilter(updated_from=run.since) if safety_net else ProductFilter(active=True, archived=False)
+    )
+    page = await client.products_page(number, filters=product_filter, purpose=change.purpose)
+    return await _with_parameters(service, shop, client, page, purpose=change.purpose)
+
+
+async def _announced(connection: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
+    """Those of *keys* that a hint has announced and that still wait to be read."""
+    rows = await connection.execute(
+        text(
+            "SELECT key FROM changes WHERE shop_id = :shop_id AND source = :source AND kind = :kind"
+            " AND key = ANY(:keys)"
+        ),
+        {"shop_id": shop.id, "source": SOURCE, "kind": kind, "keys": sorted(keys)},
+    )
+    return {row.key for row in rows}
+
+
+async def _after(connection: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+    """What follows when a run has ended."""
+    log.info(
+        "run_finished",
+        shop_id=str(shop.id),
+        kind=run.kind,
+        purpose=run.purpose,
+        done=run.done,
+        found=run.found,
+    )
+    match run.purpose, run.kind:
+        case RunPurpose.SAFETY_NET, "product":
+            # A deleted product has no time of its last change: only a count can miss it.
+            await changes.hint(
+                connection,
+                shop.id,
+                SOURCE,
+                Kind.COUNT,
+                ["count"],
+                origin=Origin.SAFETY_NET,
+                now=service.clock(),
+            )
+        case RunPurpose.SAFETY_NET, "order":
+            await _ask_about_open_orders(connection, shop, service)
+        case RunPurpose.SWEEP, "product":
+            await _ask_about_unseen(connection, shop, run, service)
+
+
+async def _ask_about_open_orders(connection: AsyncConnection, shop: Shop, service: Service) -> None:
+    """A deleted order is in no list either: those that are not through yet are asked about by number."""
+    rows = await connection.execute(
+        text("SELECT DISTINCT order_number FROM pieces WHERE shop_id = :shop_id"), {"shop_id": shop.id}
+    )
+    await changes.hint(
+        connection,
+        shop.id,
+        SOURCE,
+        Kind.ORDER,
+        [row.order_number for row in rows],
+        origin=Origin.SAFETY_NET,
+        now=service.clock(),
+        purpose=Purpose.SAFETY,
+    )
+
+
+async def _ask_about_unseen(connection: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+    """Products of ours that a complete reading did not show: the API is asked for each before anything is done."""
+    rows = await connection.execute(
+        text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND listed AND read_at < :started"),
+        {"shop_id": shop.id, "started": run.started_at},
+    )
+    await changes.hint(
+        connection,
+        shop.id,
+        SOURCE,
+        Kind.PRODUCT,
+        [str(row.product_id) for row in rows],
+        origin=Origin.SAFETY_NET,
+        now=service.clock(),
+        purpose=Purpose.SAFETY,
+    )
+
+
+async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Compare the number of products on sale with ours; read the whole list only if it differs."""
+    client = await service.upgates(shop)
+    page = await client.products_page(
+        1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
+    )
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        ours = await connection.scalar(
+            text("SELECT count(DISTINCT product_id) FROM items WHERE shop_id = :shop_id AND listed"),
+            {"shop_id": shop.id},
+        )
+        await changes.done(connection, shop.id, SOURCE, chunk)
+        if ours != page.total:
+            log.info("product_counts_differ", shop_id=str(shop.id), ours=ours, theirs=page.total)
+            await start_run(connection, shop.id, "product", RunPurpose.SWEEP, since=None, now=now)
+
+
+READERS: Mapping[Kind, Reader] = {
+    Kind.ORDER: Reader(_orders, 100),
+    Kind.PRODUCT: Reader(_products, 100),
+    Kind.VARIANT: Reader(_variants, 1000),
+    Kind.ORDERS_PAGE: Reader(_orders_page, 1),
+    Kind.PRODUCTS_PAGE: Reader(_products_page, 1),
+    Kind.COUNT: Reader(_count, 1),
+    Kind.FACTS: Reader(read_facts, 1),
+    Kind.WEBHOOKS: Reader(compare_webhooks, 1),
+    Kind.PROBE: Reader(probe, 1),
+    Kind.CATALOGUE: Reader(read_catalogue, 1),
+    Kind.PICK_TICKETS: Reader(read_shipments, 1000),
+    Kind.STOCK: Reader(read_stock, 1),
+}

@@ -1,0 +1,152 @@
+"""What happens because of the clock: rows in `changes`, spread over the day by shop (R51); and leave-taking."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.context import Service
+from upbridge.engine.runs import RunPurpose, start_run
+from upbridge.operations.connect import leave
+from upbridge.store.changes import Kind, Origin, hint
+
+log = structlog.get_logger(__name__)
+
+SUBSCRIPTIONS_EVERY = timedelta(hours=24)
+FACTS_EVERY = timedelta(days=7)
+"""Facts are renewed by webhook; this is for the webhook that was lost."""
+UNINSTALL_AFTER = timedelta(hours=24)
+"""A deactivated shop that gives no answer at all is taken at its word after this."""
+OVERLAP = timedelta(hours=1)
+"""How far the safety net reaches back before its last run: two clocks, and changes while it ran."""
+
+_LOCK = "upbridge.schedule"
+
+
+async def run_once(service: Service) -> None:
+    """Put what is due into `changes`; whoever else does this at the same moment does nothing."""
+    now = service.clock()
+    async with service.engine.begin() as connection:
+        mine = await connection.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})
+        if not mine:
+            return
+        await _subscriptions(connection, now)
+        await _probes(connection, now)
+        await _stock(connection, now, every=timedelta(seconds=service.settings.stock_poll_seconds))
+        await _safety_nets(connection, now, every=timedelta(hours=service.settings.reconcile_hours))
+        given_up = await _give_up_silent(connection, now)
+    for shop_id in given_up:
+        if await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):
+            log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
+    for shop_id in await service.connections.still_open():
+        await leave(service, shop_id)
+
+
+async def _subscriptions(connection: AsyncConnection, now: datetime) -> None:
+    for kind, key, column, every in (
+        (Kind.WEBHOOKS, "webhooks", "subscribed_at", SUBSCRIPTIONS_EVERY),
+        (Kind.FACTS, "facts", "facts_at", FACTS_EVERY),
+    ):
+        rows = await connection.execute(
+            text(f"SELECT id FROM shops WHERE state = 'active' AND ({column} IS NULL OR {column} < :before)"),  # noqa: S608
+            {"before": now - every},
+        )
+        for row in rows.all():
+            await hint(connection, ShopId(row.id), "upgates", kind, [key], origin=Origin.SCHEDULE, now=now)
+
+
+async def _probes(connection: AsyncConnection, now: datetime) -> None:
+    """Once an hour ask a refused shop whether it is back, and a deactivated one whether it is true."""
+    rows = await connection.execute(
+        text(
+            """
+            SELECT id FROM shops
+            WHERE (state = 'suspended' AND reason = :refused OR state = 'uninstalling')
+              AND COALESCE(probed_at, state_since) < :before
+            """
+        ),
+        {"refused": BY_UPGATES, "before": now - PROBE_PAUSE},
+    )
+    for row in rows.all():
+        await hint(connection, ShopId(row.id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
+
+
+async def _give_up_silent(connection: AsyncConnection, now: datetime) -> list[ShopId]:
+    """Shops that were asked and did not answer; a worker that was away itself has to ask first."""
+    rows = await connection.execute(
+        text(
+            "SELECT id FROM shops WHERE state = 'uninstalling' AND state_since < :before AND probed_at IS NOT NULL"
+        ),
+        {"before": now - UNINSTALL_AFTER},
+    )
+    return [ShopId(row.id) for row in rows]
+
+
+async def _stock(connection: AsyncConnection, now: datetime, *, every: timedelta) -> None:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT c.shop_id FROM connections c JOIN shops s ON s.id = c.shop_id
+            WHERE c.system = 'uphance' AND c.state = 'connected' AND s.state = 'active'
+              AND (c.polled_at IS NULL OR c.polled_at < :before)
+            """
+        ),
+        {"before": now - every},
+    )
+    for row in rows.all():
+        await hint(
+            connection,
+            ShopId(row.shop_id),
+            "uphance",
+            Kind.CATALOGUE,
+            ["catalogue"],
+            origin=Origin.SCHEDULE,
+            now=now,
+        )
+
+
+async def _safety_nets(connection: AsyncConnection, now: datetime, *, every: timedelta) -> None:
+    """Each shop has its own minute of the period, from its id, so that they do not all come at once."""
+    rows = await connection.execute(
+        text(
+            """
+            SELECT id FROM shops
+            WHERE state = 'active' AND EXISTS (SELECT FROM connections c WHERE c.shop_id = shops.id)
+              AND NOT EXISTS (
+                SELECT FROM runs r WHERE r.shop_id = shops.id AND r.purpose = :purpose AND r.state = 'running')
+              AND COALESCE(reconciled_at,
+                    installed_at - :every * (('x' || substr(md5(id::text), 1, 6))::bit(24)::int / 16777216.0))
+                  < :before
+            """
+        ),
+        {"every": every, "before": now - every, "purpose": RunPurpose.SAFETY_NET},
+    )
+    for row in rows.all():
+        await cast_net(connection, ShopId(row.id), now=now)
+
+
+async def cast_net(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> list[int]:
+    """Start the safety net for one shop: read what changed since the last time; returns its runs."""
+    row = (
+        await connection.execute(
+            text("SELECT COALESCE(reconciled_at, installed_at) AS since FROM shops WHERE id = :id FOR UPDATE"),
+            {"id": shop_id},
+        )
+    ).one()
+    since = row.since - OVERLAP
+    runs = [
+        await start_run(connection, shop_id, kind, RunPurpose.SAFETY_NET, since=since, now=now)
+        for kind in ("order", "product")
+    ]
+    # A run that was joined may have read its pages long ago: then the next net reaches back as far as this one.
+    await connection.execute(
+        text(
+            "UPDATE shops SET reconciled_at = :now WHERE id = :id"
+            " AND NOT EXISTS (SELECT FROM runs WHERE id = ANY(:runs) AND started_at < :now)"
+        ),
+        {"now": now, "id": shop_id, "runs": runs},
+    )
+    return runs

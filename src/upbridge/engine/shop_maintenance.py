@@ -1,0 +1,146 @@
+"""The shop itself: what rarely changes of it, the webhooks that it calls us by, and whether it works at all."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.core.errors import LoginRefused
+from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
+from upbridge.domain.shop_profile import Facts
+from upbridge.engine.context import Service
+from upbridge.engine.flows import SERVICES
+from upbridge.engine.imports import start_imports
+from upbridge.store import changes, documents
+from upbridge.store.changes import Change, Origin
+from upbridge.store.connections import ConnectionRow
+from upbridge.store.problems import Stage, close_cured
+from upbridge.systems.upgates.subscriptions import reconcile_webhooks
+from upbridge.systems.upgates.transport import AccessRefused
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "upgates"
+
+
+async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again."""
+    client = await service.upgates(shop)
+    # A webhook tells of languages, price lists and statuses, never of the owner: that is kept then.
+    known = Facts.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
+    facts = await client.facts(chunk[0].purpose, known=known)
+    now = service.clock()
+    await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=now)
+    fed = await service.fed(shop)
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, SOURCE, chunk)
+        for system in fed:
+            await documents.release(
+                connection, shop.id, system, now=now
+            )  # a new status or language may be what was missing
+        await documents.release(connection, shop.id, SOURCE, now=now)
+        await _granted(connection, service, shop, facts, fed)
+
+
+async def _granted(
+    connection: AsyncConnection,
+    service: Service,
+    shop: Shop,
+    facts: Facts,
+    fed: Mapping[str, ConnectionRow],
+) -> None:
+    """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
+    before = (shop.facts or {}).get("rights") or {}
+    for kind, name in SERVICES.items():
+        if before.get(name) == "deny" and facts.rights.get(name) != "deny":
+            await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[name])
+            await start_imports(connection, service, shop, fed, kinds=(kind,))
+
+
+async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Have Upgates call us for all that we want to hear of, and see whose last call failed."""
+    client = await service.upgates(shop)
+    now = service.clock()
+    compared = await reconcile_webhooks(
+        client, url_for=lambda event: service.webhook_url(shop.id, SOURCE, event), name="Upbridge", now=now
+    )
+    log.info(
+        "webhooks_compared",
+        shop_id=str(shop.id),
+        created=len(compared.did.create),
+        activated=len(compared.did.activate),
+        deleted=len(compared.did.delete),
+    )
+    failed = [{"event": one.event, "at": one.at.isoformat(), "status": one.status} for one in compared.failed]
+    if failed:
+        log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
+    await service.shops.set_subscribed(shop.id, failed, now=now)
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, SOURCE, chunk)
+
+
+async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29).
+
+    A shop that does not work is asked once an hour at most, however many asked for it: the schedule of another
+    process may have done so while the last question was under way.
+    """
+    now = service.clock()
+    shop = await service.shops.get(shop.id)
+    resting = shop.state is not ShopState.ACTIVE and shop.probed_at and shop.probed_at > now - PROBE_PAUSE
+    if not resting:
+        await service.shops.mark(shop.id, "probed_at", now=now)
+    async with service.engine.begin() as connection:
+        await changes.done(connection, shop.id, SOURCE, chunk)
+    if resting:
+        return
+    try:
+        client = await service.upgates(shop)
+        await service.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
+        await client.status(purpose=chunk[0].purpose)
+    except LoginRefused as error:
+        alive = False
+        # 403 proves nothing: it is also the answer to a locked address and to a right that is missing.
+        gone = not isinstance(error, AccessRefused) or error.answered == HTTPStatus.UNAUTHORIZED
+        log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
+    else:
+        alive, gone = True, False
+        log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
+    now_shop = await service.shops.get(shop.id)
+    if now_shop.signed_at != shop.signed_at:
+        return  # installed again meanwhile: what was asked with the old credentials says nothing (R14)
+    if alive:
+        await _is_back(service, now_shop)
+    elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
+        # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
+        await service.shops.move(
+            shop.id,
+            to=ShopState.UNINSTALLED,
+            among=[ShopState.UNINSTALLING, ShopState.ACTIVE],
+            now=now,
+            signed_at=shop.signed_at,
+        )
+    else:
+        await service.shops.move(
+            shop.id,
+            to=ShopState.SUSPENDED,
+            among=[ShopState.ACTIVE],
+            now=now,
+            reason=BY_UPGATES,
+            signed_at=shop.signed_at,
+        )
+
+
+async def _is_back(service: Service, shop: Shop) -> None:
+    if shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
+        log.warning("uninstall_was_a_replay", shop_id=str(shop.id))
+    # An operator's word outlives a replayed call.
+    to = ShopState.SUSPENDED if shop.reason == BY_OPERATOR else ShopState.ACTIVE
+    await service.shops.move(
+        shop.id,
+        to=to,
+        among=[ShopState.UNINSTALLING, ShopState.SUSPENDED],
+        now=service.clock(),
+        reason=shop.reason if to is ShopState.SUSPENDED else None,
+    )

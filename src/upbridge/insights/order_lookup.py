@@ -1,0 +1,95 @@
+"""An order as its shop has it now, for somebody there who asks whom it is about. Nothing of it is kept.
+
+What was sent is stored without personal data (docs/decisions/0010), its fingerprint is stored as it was: mapping
+the order again tells whether a system has exactly what the order says now.
+"""
+
+import json
+from dataclasses import dataclass
+
+import structlog
+
+from upbridge.core.errors import Conflict, LoginRefused, NotFound, Rejected
+from upbridge.domain.delivery import Draft, Link
+from upbridge.domain.order import Order
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import Shop, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.context import Service
+from upbridge.engine.flows import FLOWS
+from upbridge.engine.planner import drafts_of
+from upbridge.engine.puller import refused_by_upgates
+from upbridge.store import documents
+
+log = structlog.get_logger(__name__)
+
+_TARGETS = tuple(flow.target for flow in FLOWS if (flow.source, flow.kind) == ("upgates", "order"))
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What *system* should hold of the order now. *same*: whether it is what it was given; None: nothing was."""
+
+    system: str
+    body: str
+    same: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """The order, personal data and all, and what each connected system should hold of it."""
+
+    order: Order
+    copies: tuple[Copy, ...]
+
+
+async def disclose(service: Service, shop: Shop, number: str) -> Disclosed:
+    """Read the order *number* from *shop*: one call of its budget, after which others still find some (R54).
+
+    Raises `Conflict` where the shop is not active (nothing is called) or refuses us (then it is suspended, R56),
+    `NotFound` where the shop has no such order (any more), `Rejected` where it cannot be read, `Throttled` where
+    no calls are left, `Unreachable` where no usable answer came.
+    """
+    if shop.state is not ShopState.ACTIVE:
+        raise Conflict("the shop is not active")
+    client = await service.upgates(shop)
+    try:
+        page = await client.orders_by_numbers([number], purpose=Purpose.SAFETY)
+    except LoginRefused as error:
+        await refused_by_upgates(service, shop)
+        raise Conflict("the shop refuses the add-on") from error
+    order = next((one for one in page.items if one.key == number), None)
+    if order is None and page.broken:
+        raise Rejected("the order cannot be read")
+    if order is None:
+        raise NotFound("the shop has no such order")
+    # Who looks at whose data is worth a line; the number of an order is nobody's name.
+    log.info("order_disclosed", shop_id=str(shop.id), order=number)
+    return Disclosed(order, await _copies(service, shop, order))
+
+
+async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...]:
+    copies: list[Copy] = []
+    for system in _TARGETS:
+        receiver = await service.receiver(shop, system)
+        if receiver is None:
+            continue
+        links = await _links(service, shop.id, system, order.key)
+        drafts = [one for one in drafts_of(receiver.target, receiver.front, order) or () if isinstance(one, Draft)]
+        found = (_copy(system, draft, links.get((draft.kind, draft.key))) for draft in drafts)
+        copies += [copy for copy in found if copy is not None]
+    return tuple(copies)
+
+
+async def _links(service: Service, shop_id: ShopId, system: str, number: str) -> dict[tuple[str, str], Link]:
+    async with service.engine.connect() as connection:
+        return await documents.links_of(connection, shop_id, system, parents=[number])
+
+
+def _copy(system: str, draft: Draft, link: Link | None) -> Copy | None:
+    """None where the system has nothing of the order and shall have nothing."""
+    given = link is not None and link.hash is not None
+    if draft.only_if_known and not given:
+        return None
+    body = json.dumps(json.loads(draft.body), ensure_ascii=False, indent=1)
+    return Copy(system, body, same=link.hash == draft.hash if link is not None and given else None)

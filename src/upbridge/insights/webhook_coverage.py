@@ -1,0 +1,61 @@
+"""How much of what changed in a shop its webhooks announced: what they said, against what the safety net found.
+
+A webhook is a hint that Upgates tries to deliver and does not promise to (R38). The safety net reads by the time
+of the last change, so whatever it finds that nothing had announced is what the webhooks missed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.clock import PRAGUE
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.runs import RunPurpose
+from upbridge.insights.daily_stats import What, begin, days_of
+
+#: Deliveries are kept for as long (`maintenance/retention.py`), so no longer span can be counted.
+LONGEST_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was announced and what was found in *days* days. A thing announced three times counts three times."""
+
+    days: int
+    announced: int
+    """Records of orders and products in webhooks."""
+    found: int
+    """Orders and products that had changed and that no webhook had announced."""
+
+    @property
+    def changes(self) -> int:
+        """Both together."""
+        return self.announced + self.found
+
+    @property
+    def share(self) -> float | None:
+        """The announced part, 0 to 1; None where nothing changed."""
+        return self.announced / self.changes if self.changes else None
+
+
+async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days: int = LONGEST_DAYS) -> Coverage:
+    """The shop's coverage in *days* days of Prague, today the last of them; at most `LONGEST_DAYS`.
+
+    Doubts: Upgates repeats what was answered late, which counts as announced again, so the share is rather too
+    high by those, and by announced changes that no connected system needed: the safety net counts only what was
+    news to one. What the search for deleted products found is not counted, for its moment is not known.
+    """
+    days = min(days, LONGEST_DAYS)
+    since = now.astimezone(PRAGUE).date() - timedelta(days=days - 1)
+    announced = await days_of(engine, shop_id, What.WEBHOOKS, since=since, now=now)
+    async with engine.connect() as connection:
+        found = await connection.scalar(
+            text(
+                "SELECT COALESCE(sum(found), 0) FROM runs"
+                " WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose"
+            ),
+            {"shop_id": shop_id, "since": begin(since), "purpose": RunPurpose.SAFETY_NET},
+        )
+    return Coverage(days=days, announced=sum(one.count for one in announced), found=int(found or 0))

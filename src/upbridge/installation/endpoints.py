@@ -1,0 +1,103 @@
+"""POST /addon/install, /open, /uninstall, /version: read the body, call the service, shape the answer (R1).
+
+The service is `app.state.lifecycle`, a `LifecycleService`. Statuses and bodies: contract, section 3.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any, NoReturn
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+
+from upbridge.core.errors import BadRequest, NotReady, Refused, TooLarge
+from upbridge.installation.service import Answer, LifecycleService
+
+#: A signed call is under 2 KiB; what is much longer is none.
+MAX_BODY = 65_536
+BODY_SECONDS = 10.0
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+class _Route(APIRoute):
+    """Turns expected errors into a status and `{"error", "detail"}`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (Refused, NotReady) as error:
+                return JSONResponse(
+                    {"error": error.code, "detail": str(error)}, status_code=error.status, headers=_NO_STORE
+                )
+
+        return guarded
+
+
+router = APIRouter(prefix="/addon", tags=["lifecycle"], route_class=_Route)
+
+
+async def _service(request: Request) -> LifecycleService:
+    service: LifecycleService = request.app.state.lifecycle
+    return service
+
+
+Service = Annotated[LifecycleService, Depends(_service)]
+
+
+@router.post("/install")
+async def install(request: Request, service: Service) -> JSONResponse:
+    """A client activates the add-on, or does so again."""
+    return _answer(await service.install(await _body(request)))
+
+
+@router.post("/open")
+async def open_pages(request: Request, service: Service) -> JSONResponse:
+    """A client opens the add-on in the admin."""
+    url = await service.open(await _body(request))
+    return JSONResponse({"url": url, "type": "iframe"}, headers=_NO_STORE)
+
+
+@router.post("/uninstall")
+async def uninstall(request: Request, service: Service) -> JSONResponse:
+    """A client has deactivated the add-on."""
+    return _answer(await service.uninstall(await _body(request)))
+
+
+@router.post("/version")
+async def version(request: Request, service: Service) -> JSONResponse:
+    """A client moves to another version of the add-on."""
+    return _answer(await service.version(await _body(request)))
+
+
+def _answer(answer: Answer) -> JSONResponse:
+    return JSONResponse({"error": answer.error, "message": answer.message}, headers=_NO_STORE)
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    """The body as a JSON object. Raises `TooLarge` beyond 64 KiB and `BadRequest` for anything else."""
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise TooLarge(f"the body is larger than {MAX_BODY} bytes")
+    except (ClientDisconnect, TimeoutError):
+        raise BadRequest("the body did not arrive") from None
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise BadRequest("the body is not a JSON object")
+    return value
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError

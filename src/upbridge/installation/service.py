@@ -1,0 +1,332 @@
+"""What the four calls of Upgates do to a shop. Each verifies, stores, and leaves the rest to the worker.
+
+Nothing here calls a shop's API: an installation is answered within five seconds even if everything around hangs
+(R11), at most 1.5 s for the key and 2.5 s for the database.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.core.clock import Clock
+from upbridge.core.deadline import within
+from upbridge.core.errors import BadRequest, BadSignature, NotFound, NotReady
+from upbridge.core.i18n import Texts
+from upbridge.domain.shop import LISTENING, Shop, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.installation.keys import SignatureKeys
+from upbridge.installation.repository import remember
+from upbridge.installation.signature import Endpoint, SignedCall, claim
+from upbridge.settings import Settings
+from upbridge.store.changes import Kind, Origin, forget, hint
+from upbridge.store.shops import Arrival, Installation, Shops
+from upbridge.systems.upgates.url_policy import HostPolicy
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+STORE_SECONDS = 2.5
+_LANE = "pull:upgates"
+
+#: Makes the address that the admin will frame: for this shop, in this language, once, within a minute.
+OpenDoor: TypeAlias = Callable[[ShopId, str], Awaitable[str]]
+#: Says that a lane of the shop has work. Raises nothing; a lost call costs a moment, the sweep sees everything.
+Wake: TypeAlias = Callable[[ShopId, str], Awaitable[None]]
+
+
+async def _nobody(_shop_id: ShopId, _lane: str) -> None:
+    """Nobody listens: the sweep will find the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body that Upgates expects of three of the four calls (R12)."""
+
+    error: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleService:
+    """Install, open, uninstall, version.
+
+    Each method takes the decoded JSON body and raises `BadSignature` if Upgates did not sign it for us now, and
+    `NotReady` if there is no signature token. *open_door* makes the address of the pages for one opening.
+    """
+
+    engine: AsyncEngine
+    shops: Shops
+    keys: SignatureKeys
+    open_door: OpenDoor
+    clock: Clock
+    signature_token: str = field(repr=False)
+    max_age: int
+    policy: HostPolicy
+    wake: Wake = _nobody
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        engine: AsyncEngine,
+        shops: Shops,
+        keys: SignatureKeys,
+        open_door: OpenDoor,
+        clock: Clock,
+        wake: Wake = _nobody,
+    ) -> "LifecycleService":
+        """The service as the settings want it."""
+        token = settings.signature_token
+        return cls(
+            engine=engine,
+            shops=shops,
+            keys=keys,
+            open_door=open_door,
+            clock=clock,
+            signature_token=token.get_secret_value() if token else "",
+            max_age=settings.signature_max_age,
+            policy=HostPolicy(settings.upgates_hosts, allow_insecure=settings.allow_insecure),
+            wake=wake,
+        )
+
+    # --- the four calls -------------------------------------------------------------------------------------
+
+    async def install(self, body: Mapping[str, Any]) -> Answer:
+        """Take the shop in, or its new credentials (R11-R15); one transaction, then the worker reads the rest."""
+        self._need_token()
+        texts = Texts(_language(body))
+        with _logged(Endpoint.INSTALL, body):
+            try:
+                call = await self._authentic(Endpoint.INSTALL, body)
+                return await _in_time(self._install(call, texts))
+            except NotReady as error:
+                log.warning("install_not_possible_now", reason=str(error))
+                return Answer(error=True, message=texts.get("error.try_again"))
+
+    async def open(self, body: Mapping[str, Any]) -> str:
+        """The address to frame (R17, R27).
+
+        Raises `NotFound` for an unknown shop, and `NotReady` if key or database cannot be had.
+        """
+        self._need_token()
+        with _logged(Endpoint.OPEN, body):
+            return await _in_time(self._open(await self._authentic(Endpoint.OPEN, body)))
+
+    async def uninstall(self, body: Mapping[str, Any]) -> Answer:
+        """Stop the shop at once and have one question asked that confirms it (R28-R30).
+
+        Opening and uninstallation sign the same string. A signature that was seen before, or that is older than
+        the last installation, may be a replay: it stops nothing, the question alone decides.
+        """
+        self._need_token()
+        texts = Texts(_language(body))
+        with _logged(Endpoint.UNINSTALL, body):
+            try:
+                await _in_time(self._uninstall(await self._authentic(Endpoint.UNINSTALL, body)))
+            except NotFound:
+                log.info("uninstall_of_unknown_shop")
+            except NotReady as error:
+                log.warning("uninstall_not_possible_now", reason=str(error))
+                return Answer(error=True, message=texts.get("error.try_again"))
+        return Answer()
+
+    async def version(self, body: Mapping[str, Any]) -> Answer:
+        """Note the version, take new credentials if they were signed, read rights and webhooks again (R31, R32).
+
+        The page that describes this call is not public: what the body holds besides the token and the time is
+        optional, and the names of its fields are logged.
+        """
+        self._need_token()
+        texts = Texts(_language(body))
+        with _logged(Endpoint.VERSION, body):
+            try:
+                call = await self._authentic(Endpoint.VERSION, body)
+                log.info("version_call", signed_access=call.access is not None, fields=field_names(body))
+                return await _in_time(self._version(call, texts))
+            except NotFound:
+                log.info("version_of_unknown_shop")
+            except NotReady as error:
+                log.warning("version_not_possible_now", reason=str(error))
+                return Answer(error=True, message=texts.get("error.try_again"))
+        return Answer()
+
+    # --- the parts, in the order they act -------------------------------------------------------------------
+
+    def _need_token(self) -> None:
+        if not self.signature_token:
+            raise NotReady("UPBRIDGE_SIGNATURE_TOKEN is not set: signed calls cannot be verified")
+
+    async def _authentic(self, endpoint: Endpoint, body: Mapping[str, Any]) -> SignedCall:
+        """The signed call; looks at the key's address again before it says no."""
+        claimed = claim(
+            body,
+            endpoint=endpoint,
+            signature_token=self.signature_token,
+            now=self.clock(),
+            max_age=self.max_age,
+        )
+        keys = await self.keys.current()
+        try:
+            return claimed.prove(keys)
+        except BadSignature:
+            unseen = await self.keys.unseen(keys)
+            if not unseen:
+                raise
+        return claimed.prove(unseen)
+
+    async def _known(self, call: SignedCall) -> Shop:
+        """The shop of *call*; raises `NotFound` in words that do not repeat its token."""
+        try:
+            return await self.shops.by_token(call.token)
+        except NotFound:
+            raise NotFound("this shop has not activated the add-on") from None
+
+    async def _install(self, call: SignedCall, texts: Texts) -> Answer:
+        try:
+            async with self.engine.begin() as connection:
+                shop, arrival = await self._admit(connection, call, version=call.version, language=texts.language)
+                await self._read_again(connection, shop)
+        except BadRequest as error:
+            return _foreign(call, error, texts)
+        await self.wake(shop.id, _LANE)
+        log.info("shop_installed", shop_id=str(shop.id), arrival=arrival)
+        return Answer()
+
+    async def _admit(
+        self, connection: AsyncConnection, call: SignedCall, *, version: int | None, language: str
+    ) -> tuple[Shop, Arrival]:
+        """Store the call's credentials. Raises `BadRequest` for an API address that is not at Upgates, and
+        `BadSignature` if a newer call was accepted before, or if this very call was and the shop has been stopped
+        since: then it would bring back what has ended (R8)."""
+        access = call.access
+        assert access is not None, "the caller saw to it"
+        api_url = self.policy.check(access.api_url)
+        now = self.clock()
+        seen = await remember(connection, call, now=now)
+        shop, arrival = await self.shops.install(
+            connection,
+            Installation(
+                token=call.token,
+                api_url=api_url,
+                api_user=access.api_user,
+                api_key=access.api_key,
+                version=version,
+                language=language,
+                signed_at=call.time,
+            ),
+            now=now,
+        )
+        if seen is not None and arrival is not Arrival.RENEWED:
+            raise BadSignature("this call was accepted before, and the shop was stopped since")
+        # A question about the old credentials, answered with the new ones, could end what has just begun.
+        await forget(connection, shop.id, "upgates", Kind.PROBE)
+        return shop, arrival
+
+    async def _open(self, call: SignedCall) -> str:
+        shop = await self._known(call)
+        language = Texts(call.language).language if call.language else shop.language
+        if language != shop.language:
+            await self.shops.set_language(shop.id, language)
+        async with self.engine.begin() as connection:
+            await remember(connection, call, now=self.clock())
+        return await self.open_door(shop.id, language)
+
+    async def _uninstall(self, call: SignedCall) -> None:
+        shop = await self._known(call)
+        older = shop.signed_at is not None and call.time < shop.signed_at
+        now = self.clock()
+        async with self.engine.begin() as connection:
+            seen = await remember(connection, call, now=now)
+            if shop.state is not ShopState.UNINSTALLED:
+                await hint(
+                    connection,
+                    shop.id,
+                    "upgates",
+                    Kind.PROBE,
+                    ["probe"],
+                    origin=Origin.LIFECYCLE,
+                    now=now,
+                )
+        if seen is not None or older:
+            log.warning("uninstall_may_be_a_replay", shop_id=str(shop.id), seen_on=seen, older=older)
+        else:
+            # an operator's suspension outlives a deactivation that turns out to be a replay
+            reason = shop.reason if shop.state is ShopState.SUSPENDED else None
+            if await self.shops.move(shop.id, to=ShopState.UNINSTALLING, among=LISTENING, now=now, reason=reason):
+                log.info("shop_uninstalling", shop_id=str(shop.id))
+        await self.wake(shop.id, _LANE)
+
+    async def _version(self, call: SignedCall, texts: Texts) -> Answer:
+        shop = await self._known(call)
+        if shop.state not in LISTENING:
+            log.info("version_of_stopped_shop", shop_id=str(shop.id))
+            return Answer()
+        version = shop.version if call.version is None else call.version
+        try:
+            async with self.engine.begin() as connection:
+                if call.access:
+                    await self._admit(connection, call, version=version, language=shop.language)
+                else:
+                    await remember(connection, call, now=self.clock())
+                await self._read_again(connection, shop)
+        except BadRequest as error:
+            return _foreign(call, error, texts)
+        if version != shop.version:
+            await self.shops.set_version(shop.id, version)
+        await self.wake(shop.id, _LANE)
+        log.info("version_changed", shop_id=str(shop.id), version=version)
+        return Answer()
+
+    async def _read_again(self, connection: AsyncConnection, shop: Shop) -> None:
+        """Have the worker read what rarely changes, and compare the webhooks (R32)."""
+        for kind in (Kind.FACTS, Kind.WEBHOOKS):
+            await hint(
+                connection,
+                shop.id,
+                "upgates",
+                kind,
+                [str(kind)],
+                origin=Origin.LIFECYCLE,
+                now=self.clock(),
+            )
+
+
+def field_names(body: Mapping[str, Any]) -> list[str]:
+    """The names of the fields of *body*, for the log: never a value, and no more than a log line bears."""
+    return sorted(str(name)[:40].encode("ascii", "backslashreplace").decode() for name in body)[:30]
+
+
+def _foreign(call: SignedCall, error: BadRequest, texts: Texts) -> Answer:
+    log.warning("api_address_refused", endpoint=call.endpoint, reason=str(error))
+    return Answer(error=True, message=texts.get("install.foreign_address"))
+
+
+def _language(body: Mapping[str, Any]) -> str | None:
+    value = body.get("current_admin_language")
+    return value if isinstance(value, str) else None
+
+
+@contextmanager
+def _logged(endpoint: Endpoint, body: Mapping[str, Any]) -> Iterator[None]:
+    """Log why a call was refused, with the names of its fields."""
+    try:
+        yield
+    except BadSignature as error:
+        log.warning("signed_call_refused", endpoint=endpoint, reason=str(error), fields=field_names(body))
+        raise
+
+
+async def _in_time(work: Coroutine[Any, Any, T]) -> T:
+    """A database that is away or stuck is `NotReady`, soon enough for an answer within five seconds."""
+    try:
+        return await within(STORE_SECONDS, work)
+    except (TimeoutError, PoolTimeout, OperationalError, InterfaceError) as error:
+        raise NotReady(f"the database does not answer: {type(error).__name__}") from error

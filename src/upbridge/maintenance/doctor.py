@@ -1,0 +1,161 @@
+"""The doctor: one line for each thing that has to be right, and what to do where it is not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import httpx
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from upbridge.core.clock import Clock, utc_now
+from upbridge.core.encryption import BrokenSeal, Sealer
+from upbridge.core.errors import NotReady
+from upbridge.settings import Settings
+from upbridge.store.database import Database, open_database, revision_of
+from upbridge.store.schema import HEAD
+
+_SECONDS = 5.0
+_MAX_SKEW = timedelta(seconds=30)
+_OLDEST_POSTGRES = 150000
+_MOST_FAILURES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination."""
+
+    check: str
+    state: Literal["ok", "warn", "bad"]
+    detail: str
+
+
+async def examine(settings: Settings, *, clock: Clock = utc_now) -> list[Finding]:
+    """Look at everything; a part that fails never hides the others."""
+    findings = _settings(settings)
+    try:
+        async with open_database(settings, pool_size=1) as database:
+            findings += await _database(database, settings)
+    except NotReady as error:
+        findings.append(Finding("database", "bad", str(error)))
+    async with httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as http:
+        checks: list[Callable[[], Awaitable[list[Finding]]]] = [
+            lambda: _signature_key(http, settings, clock),
+            lambda: _reachable(http, "upp.ai", settings.upp_url),
+            lambda: _reachable(http, "uphance", settings.uphance_url),
+        ]
+        for found in await asyncio.gather(*(check() for check in checks)):
+            findings += found
+    return findings
+
+
+def _settings(settings: Settings) -> list[Finding]:
+    findings = [Finding("settings", "ok", "complete")]
+    if settings.signature_token is None:
+        findings.append(
+            Finding("signature token", "bad", "set UPBRIDGE_SIGNATURE_TOKEN: signed calls are answered 503")
+        )
+    else:
+        findings.append(Finding("signature token", "ok", "set"))
+    origin = settings.public_origin()
+    if settings.public_url is None:
+        findings.append(
+            Finding("public url", "warn", f"{origin} is for this machine only; set UPBRIDGE_PUBLIC_URL")
+        )
+    elif origin.startswith("http://"):
+        findings.append(Finding("public url", "warn", f"{origin} is not https: for sandbox and tests only"))
+    else:
+        findings.append(Finding("public url", "ok", origin))
+    if settings.allow_insecure:
+        findings.append(Finding("insecure", "warn", "UPBRIDGE_ALLOW_INSECURE=1: for sandbox and tests only"))
+    return findings
+
+
+async def _database(database: Database, settings: Settings) -> list[Finding]:
+    try:
+        async with database.engine.connect() as connection:
+            number = int(await connection.scalar(text("SHOW server_version_num")) or 0)
+            version = await connection.scalar(text("SHOW server_version"))
+    except (DBAPIError, OSError) as error:
+        return [Finding("database", "bad", f"does not answer: {type(error).__name__}; see UPBRIDGE_DATABASE_URL")]
+    kind = "embedded" if database.embedded is not None else "given"
+    old = number < _OLDEST_POSTGRES
+    findings = [
+        Finding("database", "bad" if old else "ok", f"Postgres {version}, {kind}{', 15 is needed' if old else ''}")
+    ]
+    current = await revision_of(database.engine)
+    if current != HEAD:
+        wrong = f"at {current or 'nothing'}, not {HEAD}: run `upbridge migrate`"
+        return [*findings, Finding("schema", "bad", wrong)]
+    findings.append(Finding("schema", "ok", f"at {HEAD}"))
+    return [*findings, await _keys(database, Sealer(settings.keys())), await _webhooks(database)]
+
+
+async def _keys(database: Database, sealer: Sealer) -> Finding:
+    """Whether the keys open what is stored: with a wrong one the service starts, and can do nothing."""
+    async with database.engine.connect() as connection:
+        sealed = [bytes(value) for value in await connection.scalars(text("SELECT value FROM secrets"))]
+    try:
+        for value in sealed:
+            sealer.open(value)
+    except BrokenSeal:
+        return Finding("encryption key", "bad", "none opens what is stored; see UPBRIDGE_ENCRYPTION_KEYS")
+    return Finding("encryption key", "ok", "opens what is stored" if sealed else "nothing is stored yet")
+
+
+async def _webhooks(database: Database) -> Finding:
+    """Whether Upgates reached us last, as its own lists of webhooks say; each shop is asked daily (R45)."""
+    async with database.engine.connect() as connection:
+        rows = (
+            await connection.execute(
+                text(
+                    """
+                    SELECT s.key, one->>'event' AS event, one->>'at' AS at, one->>'status' AS status
+                    FROM shops s, jsonb_array_elements(s.webhook_failures) AS one
+                    WHERE s.state = 'active' ORDER BY at DESC
+                    """
+                )
+            )
+        ).all()
+    if not rows:
+        return Finding("webhooks", "ok", "Upgates tells of no last call that failed")
+    shown = [f"{row.key} {row.event} at {row.at}: {row.status or 'no answer'}" for row in rows[:_MOST_FAILURES]]
+    more = [f"and {len(rows) - _MOST_FAILURES} more"] if len(rows) > _MOST_FAILURES else []
+    return Finding("webhooks", "warn", "; ".join(["last calls failed: " + shown[0], *shown[1:], *more]))
+
+
+async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clock) -> list[Finding]:
+    try:
+        answer = await http.get(settings.signature_key_url)
+        answer.raise_for_status()
+        key = load_pem_public_key(answer.content)
+    except (httpx.HTTPError, ValueError) as error:
+        return [
+            Finding(
+                "signature key", "bad", f"not readable: {type(error).__name__}; see UPBRIDGE_SIGNATURE_KEY_URL"
+            )
+        ]
+    findings = [Finding("signature key", "ok", type(key).__name__.lstrip("_"))]
+    stamp = answer.headers.get("date")
+    if stamp:
+        skew = abs(clock() - parsedate_to_datetime(stamp))
+        state: Literal["ok", "bad"] = "ok" if skew <= _MAX_SKEW else "bad"
+        findings.append(Finding("clock", state, f"{skew.total_seconds():.0f} s from the key host's clock"))
+    else:
+        findings.append(Finding("clock", "warn", "the key host does not say what time it is"))
+    return findings
+
+
+async def _reachable(http: httpx.AsyncClient, name: str, url: str) -> list[Finding]:
+    """Any answer proves the way there, a refusal too; nothing is asked that counts as a login."""
+    try:
+        answer = await http.get(url)
+    except httpx.HTTPError as error:
+        return [Finding(name, "bad", f"{url} does not answer: {type(error).__name__}")]
+    if answer.is_server_error:
+        return [Finding(name, "warn", f"{url} answers, but with {answer.status_code}")]
+    return [Finding(name, "ok", f"{url} answers")]

@@ -1,0 +1,73 @@
+"""What a person can do about a problem: try again, or say that it was handled by hand."""
+
+from upbridge.engine.context import Service
+from upbridge.store import documents
+from upbridge.store.changes import Kind, Origin, hint
+from upbridge.store.problems import Problem, Stage, dismissed
+from upbridge.systems.uphance import stock
+from upbridge.systems.uphance.stock_calculation import GUARD
+
+_READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
+
+
+async def retry(service: Service, number: int) -> str:
+    """Send again what was parked, or read the thing again; returns what was done. Raises `NotFound`."""
+    problem = await service.problems.get(number)
+    if problem.key == GUARD:
+        async with service.engine.begin() as connection:
+            passed = await stock.let_pass(connection, problem.shop_id, now=service.clock())
+        await service.wake(problem.shop_id, f"push:{problem.target}")
+        return f"{passed} numbers will be written to the shop"
+    if problem.stage is Stage.PUSH:
+        async with service.engine.begin() as connection:
+            released = await documents.release(
+                connection,
+                problem.shop_id,
+                problem.target,
+                now=service.clock(),
+                keys=[(problem.kind, problem.entity)],
+            )
+        if released:
+            await service.wake(problem.shop_id, f"push:{problem.target}")
+            return f"{problem.kind} {problem.entity} will be sent to {problem.target} again"
+    if problem.stage is Stage.REMARK:
+        return f"nothing can be tried again, it was delivered: look at it over there ({problem.message})"
+    return await _read_again(service, problem)
+
+
+async def _read_again(service: Service, problem: Problem) -> str:
+    kind = _READ_AGAIN.get(problem.kind)
+    if kind is None:
+        return f"nothing can be tried again for a {problem.kind}: cure the cause ({problem.message})"
+    async with service.engine.begin() as connection:
+        await hint(
+            connection,
+            problem.shop_id,
+            "upgates",
+            kind,
+            [problem.parent],
+            origin=Origin.SETTINGS,
+            now=service.clock(),
+        )
+    return f"{problem.kind} {problem.parent} will be read again"
+
+
+async def dismiss(service: Service, number: int) -> str:
+    """Close the problem for good; what was parked counts as delivered by hand until it changes again.
+
+    Raises `NotFound`.
+    """
+    problem, now = await service.problems.get(number), service.clock()
+    if problem.key == GUARD:
+        async with service.engine.begin() as connection:
+            dropped = await stock.drop(connection, problem.shop_id, now=now)
+        return f"problem {number} is closed; {dropped} numbers are not written until they change again"
+    async with service.engine.begin() as connection:
+        # Both or neither: a document that stays parked without its problem is one of which nobody hears. In the
+        # order of those who deliver, so that neither waits for the other.
+        if problem.stage is Stage.PUSH:
+            await documents.settle_by_hand(
+                connection, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=now
+            )
+        await dismissed(connection, number, now=now)
+    return f"problem {number} is closed"

@@ -1,0 +1,83 @@
+"""What a change of settings will do, told before it is made: the pages show it, `connect.change_rules` does it.
+
+Both take what follows from the same two functions, `released` and `reread`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_settings import RULES, Rules, change
+from upbridge.engine.context import Service
+from upbridge.engine.flows import shows_parameters
+from upbridge.engine.imports import orders_since
+from upbridge.store.connections import ConnectionRow
+from upbridge.systems.upgates.pagination import PAGE_SIZE
+from upbridge.systems.uphance.stock_calculation import GUARD
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What changing some settings will do."""
+
+    tried: int = 0
+    """Stopped documents that are tried again: those that the change cures go."""
+    reread: tuple[str, ...] = ()
+    """Lists of the shop that are read again from the beginning."""
+    calls: int = 0
+    """Calls that the reading will cost, as far as what is known tells."""
+    compared: bool = False
+    """Stock and shipments are compared with the shop, and what differs is written."""
+
+
+async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> Foreseen:
+    """What `change_rules` will do, without doing it. Raises `BadRequest` for wrong texts."""
+    before, after = shop.rules, Rules(change(shop.rules.chosen, texts))
+    changed = [key for key in RULES if before.get(key) != after.get(key)]
+    rows = await service.connections.of(shop.id)
+    targets = released(changed, rows)
+    since = orders_since(after, rows, now=service.clock())
+    lists = tuple(kind for kind in reread(changed, rows) if kind != "order" or since is not None)
+    async with service.engine.connect() as connection:
+        tried = await connection.scalar(
+            text(
+                "SELECT count(*) FROM documents WHERE shop_id = :id AND target = ANY(:targets)"
+                " AND state = 'parked' AND reason IS DISTINCT FROM :guard"
+            ),
+            {"id": shop.id, "targets": sorted(targets), "guard": GUARD},
+        )
+        counted = await connection.execute(
+            text(
+                """
+                SELECT kind, count(*) AS number FROM (
+                  SELECT DISTINCT 'product' AS kind, product_id::text FROM items WHERE shop_id = :id AND listed
+                  UNION ALL SELECT 'order', number FROM orders WHERE shop_id = :id AND made_at >= :since
+                ) known GROUP BY kind
+                """
+            ),
+            {"id": shop.id, "since": since},
+        )
+        known = {row.kind: int(row.number) for row in counted}
+    # Colour and size are a call of their own for each page of products.
+    times = {"product": 2 if shows_parameters(after, rows) else 1}
+    return Foreseen(
+        tried=int(tried or 0),
+        reread=lists,
+        calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
+        compared="upgates" in targets,
+    )
+
+
+def released(changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> set[str]:
+    """The targets whose stopped documents are tried again when *changed* changes."""
+    affected = {RULES[key].affects for key in changed}
+    return {*(affected & rows.keys()), *({"upgates"} if affected & {"stock", "shipments"} else ())}
+
+
+def reread(changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> tuple[str, ...]:
+    """The lists that are read again when *changed* changes."""
+    if not {RULES[key].affects for key in changed if RULES[key].kinds} & rows.keys():
+        return ()
+    return tuple(sorted({kind for key in changed for kind in RULES[key].kinds}))

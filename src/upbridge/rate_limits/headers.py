@@ -1,0 +1,155 @@
+"""What an answer's headers say about the budget, without I/O (Upgates API v2, Rate limiting).
+
+The server's numbers win: other software may draw on the same pot. They may be absent, partial or garbage, and the
+answers of calls that were made side by side may arrive in another order than they were counted in.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from upbridge.rate_limits.windows import HOUR, Limits, State, hour_start
+from upbridge.systems.http.classify import retry_after
+
+#: How long to wait after a 429 that comes although calls are left: too many at once, not too many at all. A second
+#: one within a minute of the first waits longer.
+BRIEF = timedelta(seconds=2)
+LONGER = timedelta(minutes=1)
+#: Nothing published closes a budget for longer than an hour; a server that says a year is not believed.
+LONGEST = timedelta(days=1)
+
+#: A server whose `Date` differs by more from our clock is not asked which hour it counted in.
+_BELIEVABLE = timedelta(minutes=10)
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The numbers of one answer; None for what it did not say in a form that can be read."""
+
+    hour: int | None = None
+    day: int | None = None
+    hour_left: int | None = None
+    day_left: int | None = None
+    total_left: int | None = None
+    date: datetime | None = None
+    retry_at: datetime | None = None
+
+    def limits(self, known: Limits | None) -> Limits | None:
+        """The limits after this answer; both are needed before one counts."""
+        hour, day = self.hour, self.day
+        if known is not None:
+            hour, day = known.hour if hour is None else hour, known.day if day is None else day
+        return known if hour is None or day is None else Limits(hour, day)
+
+    def remaining(self, state: State) -> tuple[int, int] | None:
+        """Calls left in the hour and in the day; what is missing is made up from the total or from *state*."""
+        hour, day, total = self.hour_left, self.day_left, self.total_left
+        if hour is None and day is None and total is None:
+            return None
+        if hour is None:
+            if total is None:
+                hour = state.hour_left
+            else:
+                hour = min(total, state.hour_left) if day is None else total - day
+        hour = max(hour, 0)
+        if day is None:
+            day = state.day_left if total is None else total - hour
+        if total is not None and total < hour + day:  # they contradict each other: the stricter one holds
+            hour = min(hour, total)
+            day = total - hour
+        return max(hour, 0), max(day, 0)
+
+
+def read(headers: Mapping[str, str], *, now: datetime) -> Reading:
+    """The budget's part of an answer's *headers* (any case)."""
+    said = {name.lower(): value for name, value in headers.items()}
+    return Reading(
+        hour=_limit(said.get("x-rate-limit-hour")),
+        day=_limit(said.get("x-rate-limit-day")),
+        hour_left=_left(said.get("x-rate-limit-hour-remaining")),
+        day_left=_left(said.get("x-rate-limit-day-remaining")),
+        total_left=_left(said.get("x-rate-limit-total-remaining")),
+        date=_date(said.get("date"), now),
+        retry_at=retry_after(said.get("retry-after"), now=now),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The budget after an answer."""
+
+    state: State
+    counted: bool
+    """The answer held a count of this hour, and so this call."""
+    newest: bool
+    """It is the newest count so far."""
+
+
+def learn(
+    state: State, reading: Reading, *, same_hour: bool, overlapped: bool, in_flight: int, lost: int, now: datetime
+) -> Learned:
+    """What an answer teaches.
+
+    *same_hour*: the call was counted in the hour that *state* is in; a count of another hour says nothing here.
+    *overlapped*: the call was already under way when the last count came, so this one may be the older of the two;
+    counts only grow within an hour, so the larger is the newer. *in_flight*: other calls under way, which this
+    count may not hold; *lost*: calls that ended uncounted since this one began, which it may not hold either.
+    """
+    state = replace(state, limits=reading.limits(state.limits))
+    remaining = reading.remaining(state)
+    counted_at = hour_start(reading.date or now)
+    if state.limits is None or remaining is None or not same_hour or counted_at != state.hour_at:
+        return Learned(state, counted=False, newest=False)
+    hour_used = max(state.limits.hour - remaining[0], 0)
+    day_used = max(state.limits.day - remaining[1], 0)
+    newest = not overlapped or hour_used > state.hour_used or day_used > state.day_used
+    if overlapped:
+        hour_used, day_used = max(hour_used, state.hour_used), max(day_used, state.day_used)
+    unseen = max(min(state.unseen - 1, in_flight + lost), 0)
+    learned = replace(state, hour_used=hour_used, day_used=day_used, unseen=unseen)
+    return Learned(learned, counted=True, newest=newest)
+
+
+def closed_until(state: State, reading: Reading, *, learned: bool, now: datetime) -> datetime:
+    """Until when a 429 closes the budget.
+
+    `Retry-After` says it. Without one: shortly, if the server's own numbers say that calls are left (*learned*:
+    they were read in this hour), for then it was the limit of three at a time; else until the next full hour.
+    """
+    if reading.retry_at is not None and reading.retry_at > now:
+        return min(reading.retry_at, now + LONGEST)
+    remaining = reading.remaining(state)
+    left = sum(remaining) if remaining is not None else state.left if learned else 0
+    if left > 0 or reading.retry_at is not None:  # a moment that has passed already: their clock, or a slow answer
+        return _shortly(state, now)
+    return hour_start(now) + HOUR
+
+
+def _shortly(state: State, now: datetime) -> datetime:
+    again = state.closed_until is not None and now - state.closed_until < LONGER
+    return now + (LONGER if again else BRIEF)
+
+
+def _limit(value: str | None) -> int | None:
+    number = _left(value)
+    return number if value is not None and not value.strip().startswith("-") else None
+
+
+def _left(value: str | None) -> int | None:
+    if value is None or not _NUMBER.fullmatch(value.strip()):
+        return None
+    return max(int(value), 0)
+
+
+def _date(value: str | None, now: datetime) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if abs(moment - now) <= _BELIEVABLE else None

@@ -1,0 +1,253 @@
+"""The ledger: every call to a shop's Upgates API goes through `Ledger.call` (contract, section 5).
+
+    async with ledger.call(shop_id, access="GET /orders", purpose=Purpose.ORDERS) as permit:
+        response = await client.send(request)                          # no transaction is open here
+        await permit.answered(response.status_code, response.headers)
+
+Entering asks the fuse, spends one call and leases one of three slots, in one short transaction, committed before
+the call. Leaving gives the slot back, whatever happened; a process that dies keeps it until the lease expires. The
+count stands in any case: a call too many in our books costs less than one too few.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from secrets import SystemRandom
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.core.clock import Clock
+from upbridge.core.deadline import elsewhere
+from upbridge.core.errors import NotReady, Throttled
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits import repository as rows
+from upbridge.rate_limits.lease import COUNTED_SLOT, leasing
+from upbridge.rate_limits.login_breaker import Pass, admit
+from upbridge.rate_limits.record_response import Ticket, answered, unanswered
+from upbridge.rate_limits.snapshot import HOURS, Outlook, look
+from upbridge.rate_limits.spend import SPEND, spending
+from upbridge.rate_limits.windows import HOUR, State, limits_of
+from upbridge.store.schema import budgets, calls, failed_logins, leases
+
+log = structlog.get_logger(__name__)
+
+#: How long a slot is held for a process that may have died. A call must be over before: time out earlier.
+LEASE = timedelta(seconds=90)
+#: How long `call` waits for a slot, or for the turn of a first call, before it says `Throttled`.
+PATIENCE = timedelta(seconds=10)
+#: What it says then: come back in about this time.
+AGAIN = timedelta(seconds=5)
+#: How long the database may take before the ledger fails closed, in seconds.
+DATABASE_PATIENCE = 10.0
+#: How long calls and failed logins are remembered.
+CALLS_KEPT = timedelta(days=35)
+FAILURES_KEPT = timedelta(days=1)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+
+Sleep = Callable[[float], Awaitable[None]]
+Settle = Callable[[Ticket, int, Mapping[str, str]], Coroutine[Any, Any, None]]
+_random = SystemRandom()
+
+
+class Permit:
+    """The right to make one call, now. Made by `Ledger.call`."""
+
+    def __init__(self, settle: Settle, ticket: Ticket) -> None:
+        self.settled = False
+        self._settle = settle
+        self._ticket = ticket
+
+    async def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """Tell the ledger what the server said; call it once, when the answer is complete.
+
+        The headers correct the count, 429 closes the shop's budget, 401 and 403 are failed logins, 2xx is a
+        successful one. The slot is free afterwards. If the database does not answer, what the server said is lost
+        (and logged): the call stays counted and the slot comes back when its lease expires.
+        """
+        if self.settled:
+            raise RuntimeError("a permit is good for one call")
+        self.settled = True
+        await _surely(self._settle(self._ticket, status, headers))
+
+
+class Ledger:
+    """The budgets of all shops, in Postgres; any number of processes share them."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, *, sleep: Sleep = asyncio.sleep) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._sleep = sleep
+
+    @asynccontextmanager
+    async def call(self, shop_id: ShopId, *, access: str, purpose: Purpose) -> AsyncIterator[Permit]:
+        """Spend one call of the shop's budget and hold one of its three slots for the length of the block.
+
+        *access* is the declared access ("GET /orders"), counted per hour. Waits up to `PATIENCE` for a slot or for
+        the turn of a first call, never for budget. Raises `Throttled` (with `until`) when nothing is left for
+        *purpose*, the server closed the budget or the fuse does; `NotReady` when the database does not answer;
+        `NotFound` for a shop that does not exist. In these cases nothing was spent.
+        """
+        holder = uuid4()
+        try:
+            permit = await self._wait(shop_id, holder, access, purpose)
+        except asyncio.CancelledError:  # perhaps after the commit
+            await _surely(self._release(shop_id, holder))
+            raise
+        try:
+            yield permit
+        finally:
+            if not permit.settled:
+                permit.settled = True
+                await _surely(self._release(shop_id, holder))
+
+    async def _wait(self, shop_id: ShopId, holder: UUID, access: str, purpose: Purpose) -> Permit:
+        pause, waited = _FIRST_PAUSE, 0.0
+        while waited < PATIENCE.total_seconds():
+            permit = await self._enter(shop_id, holder, access, purpose)
+            if permit is not None:
+                return permit
+            nap = _random.uniform(pause / 2, pause)
+            with elsewhere():  # for other calls of the shop
+                await self._sleep(nap)
+            waited += nap
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        until = self._clock() + AGAIN * _random.uniform(1, 2)
+        raise Throttled("other calls of this shop take all slots", until=until)
+
+    async def _enter(self, shop_id: ShopId, holder: UUID, access: str, purpose: Purpose) -> Permit | None:
+        """One attempt, all or nothing; None when it is worth another one in a moment."""
+        now = self._clock()
+        async with self._transaction() as connection:
+            passed = await admit(connection, shop_id, now)
+            if isinstance(passed, datetime):
+                raise Throttled("too many failed logins within the hour", until=passed)
+            if passed is Pass.BUSY:
+                return None
+            entry = await self._spend(connection, shop_id, purpose, now)
+            if entry is None:
+                return None
+            slot = leasing(
+                shop_id,
+                holder,
+                access=access,
+                purpose=purpose,
+                first=passed is Pass.FIRST,
+                hour=entry.hour_at,
+                now=now,
+                until=now + LEASE,
+            )
+            if await connection.scalar(COUNTED_SLOT, slot) is None:
+                await connection.rollback()  # takes back what was spent
+                return None
+        ticket = Ticket(shop_id, holder, number=entry.made, lost=entry.lost, hour_at=entry.hour_at, spent_at=now)
+        return Permit(self._settle, ticket)
+
+    async def _spend(
+        self, connection: AsyncConnection, shop_id: ShopId, purpose: Purpose, now: datetime
+    ) -> Row[Any] | None:
+        """Spend a call, or say until when there is none; None if that changed while we looked."""
+        spent = await connection.execute(SPEND, spending(shop_id, purpose, now))
+        entry = spent.one_or_none()
+        if entry is not None:
+            return entry
+        row = await rows.find(connection, shop_id)
+        if row is None:  # the shop's first call ever
+            await rows.ensure(connection, shop_id, now)
+            return await self._spend(connection, shop_id, purpose, now)
+        state = rows.state_of(row)
+        until = state.free_at(purpose, now)
+        if until > now:
+            reason = "Upgates wants no calls" if state.closed(now) else "nothing is left of the budget"
+            raise Throttled(f"{reason} for {purpose.name.lower()}", until=until)
+        return None
+
+    async def _settle(self, ticket: Ticket, status: int, headers: Mapping[str, str]) -> None:
+        try:
+            async with self._transaction() as connection:
+                await answered(connection, ticket, status, headers, self._clock())
+        except NotReady as error:
+            log.warning("answer_not_recorded", shop_id=str(ticket.shop_id), status=status, error=str(error))
+
+    async def _release(self, shop_id: ShopId, holder: UUID) -> None:
+        try:
+            async with self._transaction() as connection:
+                await unanswered(connection, shop_id, holder)
+        except NotReady as error:  # the lease expires by itself
+            log.warning("slot_not_released", shop_id=str(shop_id), error=str(error))
+
+    async def outlook(self, shop_id: ShopId) -> Outlook:
+        """What the shop's budget holds now and in the next 24 hours."""
+        now = self._clock()
+        made = (
+            select(calls.c.purpose, func.sum(calls.c.count))
+            .where(calls.c.shop_id == shop_id, calls.c.hour > now - HOURS * HOUR)
+            .group_by(calls.c.purpose)
+        )
+        async with self._transaction() as connection:
+            row = await rows.find(connection, shop_id)
+            sums = (await connection.execute(made)).all()
+        state = State.fresh(None, now) if row is None else rows.state_of(row)
+        by_purpose = {Purpose[name.upper()]: int(count) for name, count in sums}
+        return look(
+            state,
+            now,
+            learned_at=row.learned_at if row is not None else None,
+            calls={purpose: by_purpose.get(purpose, 0) for purpose in Purpose},
+        )
+
+    async def set_tariff(self, shop_id: ShopId, tariff: str | None, packages: int = 0) -> None:
+        """Take the published limits of a tariff, for a shop on its own API user; limits from headers win.
+
+        Raises `ValueError` for a tariff or a number of packages that cannot be bought, `NotFound`, `NotReady`.
+        """
+        limits, now = limits_of(tariff, packages), self._clock()
+        async with self._transaction() as connection:
+            await rows.ensure(connection, shop_id, now)
+            published = {"hour_limit": limits and limits.hour, "day_limit": limits and limits.day}
+            untaught = (budgets.c.shop_id == shop_id) & budgets.c.learned_at.is_(None)
+            await connection.execute(update(budgets).where(untaught).values(published))
+
+    async def doubt(self, shop_id: ShopId) -> None:
+        """The shop's credentials are new, or probably dead: its next call is a first call again for the fuse."""
+        statement = update(budgets).where(budgets.c.shop_id == shop_id).values(succeeded_at=None)
+        async with self._transaction() as connection:
+            await connection.execute(statement)
+
+    async def prune(self) -> int:
+        """Forget calls after 35 days, failed logins after one; returns how many rows went."""
+        now = self._clock()
+        old = (
+            delete(calls).where(calls.c.hour < now - CALLS_KEPT),
+            delete(failed_logins).where(failed_logins.c.at < now - FAILURES_KEPT),
+            delete(leases).where(leases.c.expires_at < now - HOUR),
+        )
+        async with self._transaction() as connection:
+            return sum([(await connection.execute(statement)).rowcount for statement in old])
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A short transaction on a database that answers; `NotReady` otherwise."""
+        try:
+            async with asyncio.timeout(DATABASE_PATIENCE), self._engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
+            raise NotReady("the database does not answer, so no call is made") from error
+
+
+async def _surely(work: Coroutine[Any, Any, None]) -> None:
+    """Finish *work* even if the caller is cancelled meanwhile; then let the cancellation go on."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -1,0 +1,39 @@
+"""Spreading calls for hints over hour and day, so that the last order of an hour waits a minute and not forty.
+
+With a fixed gathering time a busy shop on a small tariff spends its hour in the first quarter of it, and what
+comes then waits for the next one. Gathering longer costs nobody anything: a call asks for a hundred things (R53).
+"""
+
+from datetime import datetime, timedelta
+
+from upbridge.domain.purpose import Purpose
+from upbridge.rate_limits.windows import HOUR, State, next_day
+
+_DAY = timedelta(days=1)
+#: What is announced by hints, and can be gathered a little longer. The others come in pages or by the clock.
+GATHERED = frozenset({Purpose.ORDERS, Purpose.PRODUCTS})
+#: The part of an hour's calls that may be spent as soon as it begins: who needs no more is never delayed.
+BURST = 0.2
+
+
+def not_before(state: State, now: datetime) -> datetime:
+    """The first moment from *now* on at which a call for hints keeps an even pace; *now* where there is plenty.
+
+    An hour holds its own calls and its part of what the day's pool has left. While the hour lasts, what was
+    spent of it may be `BURST` ahead of the clock; then the pool may be as low as the day is old. Never later than
+    the next full hour.
+    """
+    state = state.at(now)
+    limits = state.limits
+    if limits is None or not limits.hour:
+        return now
+    end, midnight = state.hour_at + HOUR, next_day(now)
+    if state.hour_left:
+        part = state.day_left * (HOUR / (midnight - state.hour_at))
+        ahead = limits.hour - state.hour_left - BURST * limits.hour
+        moment = state.hour_at + HOUR * max(ahead / (limits.hour + part), 0)
+    elif state.day_left:
+        moment = midnight - _DAY * min(state.day_left / limits.day, 1)
+    else:
+        moment = now  # the budget itself says when
+    return min(max(moment, now), end)

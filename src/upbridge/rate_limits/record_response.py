@@ -1,0 +1,106 @@
+"""Settling a call: what the server's answer, or its silence, changes in the books.
+
+Everything here happens with the shop's row locked, and gives the slot back in the same transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Delete, Select, delete, exists, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits import repository as rows
+from upbridge.rate_limits.headers import closed_until, learn, read
+from upbridge.rate_limits.windows import hour_start
+from upbridge.store.schema import budgets, failed_logins, leases
+
+log = structlog.get_logger(__name__)
+
+_LOGIN_FAILED = (401, 403)
+_TOO_MANY = 429
+_OK = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What is remembered of a call while it is under way."""
+
+    shop_id: ShopId
+    holder: UUID
+    number: int
+    """The how manieth call of this shop it is."""
+    lost: int
+    """How many calls of the shop had ended uncounted when it began."""
+    hour_at: datetime
+    spent_at: datetime
+
+
+async def answered(
+    connection: AsyncConnection, ticket: Ticket, status: int, headers: Mapping[str, str], now: datetime
+) -> None:
+    """Take over what an answer says: count, limits, closing, login."""
+    row = await rows.find(connection, ticket.shop_id, lock=True)
+    if row is None:  # erased while the call was under way
+        return
+    beside = (await connection.execute(_beside(ticket, now))).one()
+    reading = read(headers, now=now)
+    before = rows.state_of(row).at(now)
+    learned = learn(
+        before,
+        reading,
+        same_hour=ticket.hour_at == before.hour_at,
+        overlapped=ticket.number <= row.seen_made,
+        in_flight=beside.in_flight,
+        lost=row.lost - ticket.lost,
+        now=now,
+    )
+    changes = rows.columns(learned.state)
+    if learned.newest:
+        changes["seen_made"] = row.made
+    if not learned.counted:
+        changes["lost"] = row.lost + 1
+    if reading.hour is not None and reading.day is not None:
+        changes["learned_at"] = now
+    if status == _TOO_MANY:
+        fresh = row.learned_at is not None and hour_start(row.learned_at) == before.hour_at
+        until = closed_until(learned.state, reading, learned=fresh, now=now)
+        changes["closed_until"] = max(until, row.closed_until or until)
+        log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
+    if status in _LOGIN_FAILED:
+        changes["succeeded_at"] = None
+        await connection.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
+        log.warning("login_refused", shop_id=str(ticket.shop_id), status=status)
+    elif status in _OK and not beside.refused:
+        changes["succeeded_at"] = now
+    slot_back = _slot_back(ticket.shop_id, ticket.holder).cte("slot_back")
+    this = update(budgets).where(budgets.c.shop_id == ticket.shop_id)
+    await connection.execute(this.values(changes).add_cte(slot_back))
+
+
+async def unanswered(connection: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
+    """The call ended and nobody knows whether the server counted it: we do, until an answer knows better."""
+    lost = update(budgets).where(budgets.c.shop_id == shop_id).values(lost=budgets.c.lost + 1)
+    await connection.execute(lost)  # first, as whoever takes a slot does: locks are taken in one order
+    await connection.execute(_slot_back(shop_id, holder))
+
+
+def _beside(ticket: Ticket, now: datetime) -> Select[tuple[int, bool]]:
+    """What went on beside this call: others of the shop under way, and whether one of them was refused.
+
+    An answer that was under way while another call was refused proves nothing about the login now.
+    """
+    in_flight = select(func.count()).where(
+        leases.c.shop_id == ticket.shop_id,
+        leases.c.holder != ticket.holder,
+        leases.c.expires_at > now,
+    )
+    refused = exists().where(failed_logins.c.shop_id == ticket.shop_id, failed_logins.c.at > ticket.spent_at)
+    return select(in_flight.scalar_subquery().label("in_flight"), refused.label("refused"))
+
+
+def _slot_back(shop_id: ShopId, holder: UUID) -> Delete:
+    return delete(leases).where(leases.c.shop_id == shop_id, leases.c.holder == holder)

@@ -1,0 +1,302 @@
+"""A shop's connections to Upp.ai and Uphance, and the vault that keeps their secrets sealed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
+
+
+class ConnectionState(StrEnum):
+    """Whether the connection works."""
+
+    CONNECTED = "connected"
+    BROKEN = "broken"
+    """Its credentials were refused: nothing is sent until somebody connects again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A row of `connections`, without secrets."""
+
+    shop_id: ShopId
+    system: str
+    state: ConnectionState
+    reason: str | None
+    account: str
+    prefix: str
+    facts: Mapping[str, Any]
+    connected_at: datetime
+    """Since when the shop has been connected to this account."""
+    login_at: datetime
+    """When its login was stored."""
+    polled_at: datetime | None
+
+
+_COLUMNS = "shop_id, system, state, reason, account, prefix, facts, connected_at, login_at, polled_at"
+
+
+class Connections:
+    """The connections of all shops."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+        self._engine = engine
+        self._sealer = sealer
+
+    async def of(self, shop_id: ShopId) -> dict[str, ConnectionRow]:
+        """The shop's connections by system."""
+        async with self._engine.connect() as connection:
+            return await connections_of(connection, shop_id)
+
+    async def connect(
+        self,
+        connection: AsyncConnection,
+        shop_id: ShopId,
+        system: str,
+        *,
+        account: str,
+        secret: Mapping[str, str] | None,
+        tokens: Mapping[str, Any] | None,
+        renew_at: datetime | None,
+        facts: Mapping[str, Any],
+        shop_key: str,
+        now: datetime,
+    ) -> tuple[ConnectionRow, bool]:
+        """Store a connection that was tested; returns it and whether the shop had none to this account.
+
+        The second shop that connects the same account of Upp.ai gets its key as prefix on all ids over there;
+        a shop keeps the prefix that it once had for that account, because another one would double everything.
+        """
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.connect'))"))
+        before = (await connections_of(connection, shop_id)).get(system)
+        again = before is not None and before.account == account
+        last = _Account(before.account, before.prefix) if before else await _left(connection, shop_id, system)
+        if last is not None and last.name == account:
+            prefix = last.prefix
+        else:
+            taken = system == "upp" and await _bare_names_taken(connection, shop_id, system, account)
+            prefix = f"{shop_key}-" if taken else ""
+        await connection.execute(
+            text(
+                """
+                INSERT INTO connections
+                  (shop_id, system, state, account, prefix, secret, tokens, tokens_renew_at, facts, connected_at,
+                   login_at)
+                VALUES (:shop_id, :system, 'connected', :account, :prefix, :secret, :tokens, :renew_at,
+                        CAST(:facts AS jsonb), :now, :now)
+                ON CONFLICT (shop_id, system) DO UPDATE SET
+                  state = 'connected', reason = NULL, account = excluded.account, prefix = excluded.prefix,
+                  secret = excluded.secret, tokens = excluded.tokens, tokens_renew_at = excluded.tokens_renew_at,
+                  facts = excluded.facts, polled_at = NULL, login_at = excluded.login_at,
+                  connected_at = CASE WHEN connections.account = excluded.account THEN connections.connected_at
+                                      ELSE excluded.connected_at END
+                """
+            ),
+            {
+                "shop_id": shop_id,
+                "system": system,
+                "account": account,
+                "prefix": prefix,
+                "secret": None if secret is None else self._sealer.seal(json.dumps(dict(secret))),
+                "tokens": None if tokens is None else self._sealer.seal(json.dumps(dict(tokens))),
+                "renew_at": renew_at,
+                "facts": json.dumps(dict(facts)),
+                "now": now,
+            },
+        )
+        if last is not None and last.name != account:  # another account: what was linked there is not here
+            await connection.execute(
+                text("DELETE FROM links WHERE shop_id = :shop_id AND target = :system"),
+                {"shop_id": shop_id, "system": system},
+            )
+        return (await connections_of(connection, shop_id))[system], not again
+
+    async def disconnect(self, shop_id: ShopId, system: str, *, now: datetime) -> None:
+        """Forget the connection, its secrets and what waits for it; the links stay for a return."""
+        async with self._engine.begin() as connection:
+            await connection.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
+            for table in ("documents", "lanes", "problems"):
+                column = "lane" if table == "lanes" else "target"
+                value = f"push:{system}" if table == "lanes" else system
+                await connection.execute(
+                    text(f"DELETE FROM {table} WHERE shop_id = :shop_id AND {column} = :value"),  # noqa: S608
+                    {"shop_id": shop_id, "value": value},
+                )
+            if system == "uphance":  # its numbers and shipments are not the shop's business any more
+                for statement in (
+                    "DELETE FROM documents WHERE shop_id = :shop_id AND target = 'upgates'",
+                    "DELETE FROM problems WHERE shop_id = :shop_id AND kind IN ('stock', 'shipment')",
+                    "DELETE FROM pieces WHERE shop_id = :shop_id",
+                ):
+                    await connection.execute(text(statement), {"shop_id": shop_id})
+            await connection.execute(
+                text("DELETE FROM connections WHERE shop_id = :shop_id AND system = :system"),
+                {"shop_id": shop_id, "system": system},
+            )
+
+    async def break_off(self, shop_id: ShopId, system: str, reason: str) -> None:
+        """The credentials do not work any more: stop until somebody connects again."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE connections SET state = 'broken', reason = :reason"
+                    " WHERE shop_id = :shop_id AND system = :system"
+                ),
+                {"shop_id": shop_id, "system": system, "reason": reason},
+            )
+
+    async def mend(self, connection: AsyncConnection, shop_id: ShopId, system: str) -> bool:
+        """The login works again: go on, in the caller's transaction. Returns whether it was broken."""
+        result = await connection.execute(
+            text(
+                "UPDATE connections SET state = 'connected', reason = NULL"
+                " WHERE shop_id = :shop_id AND system = :system AND state = 'broken'"
+            ),
+            {"shop_id": shop_id, "system": system},
+        )
+        return result.rowcount > 0
+
+    async def forget_tokens(self, shop_id: ShopId, system: str, reason: str) -> None:
+        """Keep the connection's account and links, and nothing that opens it: somebody has to connect again."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE connections SET state = 'broken', reason = :reason, tokens = NULL,"
+                    " tokens_renew_at = NULL WHERE shop_id = :shop_id AND system = :system"
+                ),
+                {"shop_id": shop_id, "system": system, "reason": reason},
+            )
+
+    async def still_open(self) -> list[ShopId]:
+        """Shops that have left us and whose tokens we still keep."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(
+                text(
+                    "SELECT s.id FROM connections c JOIN shops s ON s.id = c.shop_id"
+                    " WHERE s.state = 'uninstalled' AND c.tokens IS NOT NULL ORDER BY s.id"
+                )
+            )
+            return [ShopId(row.id) for row in rows]
+
+    def vault(self, shop_id: ShopId, system: str) -> "SealedVault":
+        """The secrets of one connection."""
+        return SealedVault(self._engine, self._sealer, shop_id, system)
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """An account over there, and the prefix that a shop's names have in it."""
+
+    name: str
+    prefix: str
+
+
+#: The kind of the link that remembers, after a disconnection, to which account the other links lead.
+_ACCOUNT = "account"
+
+_LEAVE = text(
+    """
+    INSERT INTO links (shop_id, target, kind, key, remote_id, note, updated_at)
+    SELECT shop_id, system, :kind, system, account, jsonb_build_object('prefix', prefix), :now
+    FROM connections WHERE shop_id = :shop_id AND system = :system
+    ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
+      remote_id = excluded.remote_id, note = excluded.note, updated_at = excluded.updated_at
+    """
+)
+
+
+async def _left(connection: AsyncConnection, shop_id: ShopId, system: str) -> _Account | None:
+    """The account that the shop has left, if it has."""
+    rows = await connection.execute(
+        text(
+            "SELECT remote_id, note ->> 'prefix' AS prefix FROM links"
+            " WHERE shop_id = :shop_id AND target = :system AND kind = :kind AND key = :system"
+        ),
+        {"shop_id": shop_id, "system": system, "kind": _ACCOUNT},
+    )
+    row = rows.first()
+    return None if row is None else _Account(row.remote_id, row.prefix)
+
+
+async def _bare_names_taken(connection: AsyncConnection, shop_id: ShopId, system: str, account: str) -> bool:
+    """Whether another shop feeds, or has fed, this account without a prefix."""
+    taken = await connection.scalar(
+        text(
+            """
+            SELECT EXISTS (
+              SELECT FROM connections WHERE system = :system AND account = :account AND shop_id <> :shop_id
+                AND prefix = ''
+              UNION ALL
+              SELECT FROM links WHERE target = :system AND kind = :kind AND remote_id = :account
+                AND shop_id <> :shop_id AND note ->> 'prefix' = '')
+            """
+        ),
+        {"system": system, "account": account, "shop_id": shop_id, "kind": _ACCOUNT},
+    )
+    return bool(taken)
+
+
+async def connections_of(connection: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:
+    """The shop's connections by system, in the caller's transaction."""
+    rows = await connection.execute(
+        text(f"SELECT {_COLUMNS} FROM connections WHERE shop_id = :shop_id ORDER BY system"),  # noqa: S608
+        {"shop_id": shop_id},
+    )
+    return {
+        row["system"]: ConnectionRow(**{**row, "state": ConnectionState(row["state"])}) for row in rows.mappings()
+    }
+
+
+class SealedVault:
+    """A connection's secrets (`delivery.Vault`). Each call is one short transaction."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer, shop_id: ShopId, system: str) -> None:
+        self._engine = engine
+        self._sealer = sealer
+        self._where = {"shop_id": shop_id, "system": system}
+
+    async def secret(self) -> Mapping[str, str]:
+        """What was stored when the connection was made; {} if nothing."""
+        value = await self._read("secret")
+        return {} if value is None else value
+
+    async def tokens(self) -> Mapping[str, Any] | None:
+        """The tokens last saved, or None."""
+        return await self._read("tokens")
+
+    async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
+        """Seal and keep *tokens*; they are to be renewed from *renew_at* on."""
+        await self._write(
+            "tokens = :tokens, tokens_renew_at = :renew_at",
+            tokens=self._sealer.seal(json.dumps(dict(tokens))),
+            renew_at=renew_at,
+        )
+
+    async def save_facts(self, facts: Mapping[str, Any]) -> None:
+        """Replace the connection's facts."""
+        await self._write("facts = CAST(:facts AS jsonb)", facts=json.dumps(dict(facts)))
+
+    async def _read(self, column: str) -> dict[str, Any] | None:
+        async with self._engine.connect() as connection:
+            value = await connection.scalar(
+                text(f"SELECT {column} FROM connections WHERE shop_id = :shop_id AND system = :system"),  # noqa: S608
+                self._where,
+            )
+        if value is None:
+            return None
+        opened: dict[str, Any] = json.loads(self._sealer.open(value))
+        return opened
+
+    async def _write(self, assignment: str, **values: object) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text(f"UPDATE connections SET {assignment} WHERE shop_id = :shop_id AND system = :system"),  # noqa: S608
+                {**self._where, **values},
+            )

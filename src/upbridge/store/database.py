@@ -1,0 +1,91 @@
+"""The database: where it is, how to reach it, which version of the schema it has."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from upbridge.core.errors import NotReady
+from upbridge.settings import Settings
+from upbridge.store.embedded import EmbeddedPostgres
+
+log = structlog.get_logger(__name__)
+
+#: How long a statement of ours may take before Postgres ends it: nothing here needs longer, and a stuck one
+#: would hold a lock that a webhook waits for.
+STATEMENT_TIMEOUT = "60s"
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database: an engine for our queries, an address for the job library's own pool."""
+
+    engine: AsyncEngine
+    conninfo: str
+    embedded: EmbeddedPostgres | None
+
+
+def sqlalchemy_url(conninfo: str) -> str:
+    """The address as SQLAlchemy spells it, with psycopg as the driver."""
+    url = make_url(conninfo)
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+@asynccontextmanager
+async def open_database(
+    settings: Settings, *, pool_size: int = 10, watch: bool = False
+) -> AsyncIterator[Database]:
+    """The configured database, or the embedded one, started if need be; closed and let go at the end.
+
+    With *watch* a task revives the embedded server whenever it dies. Raises `NotReady` if it cannot start.
+    """
+    embedded: EmbeddedPostgres | None = None
+    if settings.database_url is not None:
+        conninfo = settings.given_database()
+    else:
+        embedded = EmbeddedPostgres(settings.data_dir)
+        conninfo = await asyncio.to_thread(embedded.start)
+    engine = create_async_engine(
+        sqlalchemy_url(conninfo),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
+        connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"},
+    )
+    watcher = asyncio.create_task(_watch(embedded)) if embedded is not None and watch else None
+    try:
+        yield Database(engine=engine, conninfo=conninfo, embedded=embedded)
+    finally:
+        if watcher is not None:
+            watcher.cancel()
+        await engine.dispose()
+        if embedded is not None:
+            await asyncio.to_thread(embedded.close)
+
+
+async def _watch(embedded: EmbeddedPostgres) -> None:
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        if not await asyncio.to_thread(embedded.running):
+            log.warning("embedded_postgres_died")
+            try:
+                await asyncio.to_thread(embedded.revive)
+            except NotReady as error:
+                log.error("embedded_postgres_stays_down", error=str(error))  # noqa: TRY400
+            else:
+                log.info("embedded_postgres_revived")
+
+
+async def revision_of(engine: AsyncEngine) -> str | None:
+    """The revision that the database has; None if it was never migrated."""
+    async with engine.connect() as connection:
+        if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return None
+        revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision

@@ -1,0 +1,190 @@
+"""Metrics of all processes together. Counters of each process are kept in Postgres, gauges are counted there.
+
+A scrape reaches one web process only, while most remote calls are made by workers elsewhere. So every process
+writes its counters down every few seconds, and a scrape adds them up.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.telemetry.database_outage import DATABASE
+
+log = structlog.get_logger(__name__)
+
+WRITE_SECONDS = 5.0
+
+#: This process among those that count.
+PROCESS: UUID = uuid4()
+#: Where the counts of processes that have ended are added up.
+_RETIRED = UUID(int=0)
+_OURS = "upbridge_"
+
+
+async def write_down(engine: AsyncEngine) -> None:
+    """Keep this process's counts where a scrape of any web process finds them."""
+    rows = [
+        {"process": PROCESS, "name": sample.name, "labels": _labels(sample.labels), "value": sample.value}
+        for family in REGISTRY.collect()
+        if family.name.startswith(_OURS)
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    ]
+    if not rows:
+        return
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                """
+                INSERT INTO samples (process, name, labels, value, at)
+                VALUES (:process, :name, :labels, :value, now())
+                ON CONFLICT (process, name, labels) DO UPDATE SET value = excluded.value, at = excluded.at
+                """
+            ),
+            sorted(rows, key=lambda row: (str(row["name"]), str(row["labels"]))),
+        )
+
+
+async def keep_writing(engine: AsyncEngine) -> None:
+    """Write the counts down every few seconds, until cancelled. Every process that counts does this: one that is
+    silent for long is taken for ended (`retire`)."""
+    while True:
+        await asyncio.sleep(WRITE_SECONDS)
+        try:
+            await write_down(engine)
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            if not DATABASE.explains(error):
+                log.warning("counts_not_written", reason=type(error).__name__)
+        else:
+            DATABASE.over()
+
+
+async def retire(engine: AsyncEngine, *, silent: timedelta) -> None:
+    """Add the counts of processes that have been *silent* for so long to one row, so that sums never fall.
+
+    By the database's own time: it wrote down when each was heard of, wherever that runs.
+    """
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                """
+                WITH gone AS (
+                  DELETE FROM samples WHERE process <> :retired AND at < now() - :silent
+                  RETURNING name, labels, value
+                )
+                INSERT INTO samples (process, name, labels, value, at)
+                SELECT :retired, name, labels, sum(value), now() FROM gone GROUP BY name, labels
+                ON CONFLICT (process, name, labels) DO UPDATE SET
+                  value = samples.value + excluded.value, at = now()
+                """
+            ),
+            {"retired": _RETIRED, "silent": silent},
+        )
+
+
+async def render(engine: AsyncEngine, now: datetime) -> str:
+    """Everything as Prometheus reads it."""
+    await write_down(engine)
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text("SELECT name, labels, sum(value) AS value FROM samples GROUP BY 1, 2")
+        )
+        sums = {(row.name, row.labels): float(row.value) for row in rows}
+        families = list(_counted(sums))
+        for name, help_, labels, query in _GAUGES:
+            gauge = GaugeMetricFamily(name, help_, labels=labels)
+            for row in await connection.execute(text(query), {"now": now} if ":now" in query else {}):
+                *values, number = row
+                gauge.add_metric([str(value) for value in values], float(number))
+            families.append(gauge)
+    registry = CollectorRegistry()
+    registry.register(_Given(families))
+    return generate_latest(registry).decode()
+
+
+class _Given(Collector):
+    """Metrics that are known already."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _counted(sums: Mapping[tuple[str, str], float]) -> Iterator[Metric]:
+    """Our counters and histograms with the sums of all processes in them."""
+    for family in REGISTRY.collect():
+        if not family.name.startswith(_OURS):
+            continue
+        total = Metric(family.name, family.documentation, family.type)
+        names = {sample.name for sample in family.samples} | {f"{family.name}{end}" for end in _ENDS[family.type]}
+        samples = [(name, json.loads(labels), value) for (name, labels), value in sums.items() if name in names]
+        for name, labels, value in sorted(samples, key=_order):
+            total.add_sample(name, labels, value)
+        yield total
+
+
+def _order(sample: tuple[str, dict[str, str], float]) -> tuple[object, ...]:
+    """Series together, buckets in the order of their limits."""
+    name, labels, _value = sample
+    rest = sorted((key, value) for key, value in labels.items() if key != "le")
+    return name, rest, float(labels.get("le", "0"))
+
+
+_ENDS: Mapping[str, tuple[str, ...]] = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+
+_GAUGES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    (
+        "upbridge_changes_pending",
+        "Changes that wait to be read.",
+        ("kind",),
+        "SELECT kind, count(*) FROM changes GROUP BY kind",
+    ),
+    (
+        "upbridge_outbox_pending",
+        "Documents that wait to be delivered.",
+        ("target", "kind"),
+        "SELECT target, kind, count(*) FROM documents GROUP BY target, kind",
+    ),
+    (
+        "upbridge_oldest_pending_seconds",
+        "Age of the oldest thing that waits.",
+        ("stage",),
+        """
+        SELECT 'change', COALESCE(extract(epoch FROM CAST(:now AS timestamptz) - min(hinted_at)), 0) FROM changes
+        UNION ALL
+        SELECT 'document', COALESCE(extract(epoch FROM CAST(:now AS timestamptz) - min(since)), 0) FROM documents
+        WHERE state <> 'parked'
+        """,
+    ),
+    (
+        "upbridge_problems_open",
+        "Open problems.",
+        ("key",),
+        "SELECT key, count(*) FROM problems WHERE dismissed_at IS NULL GROUP BY key",
+    ),
+    ("upbridge_shops", "Shops.", ("state",), "SELECT state, count(*) FROM shops GROUP BY state"),
+    (
+        "upbridge_jobs",
+        "Jobs of the job library.",
+        ("status",),
+        "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status",
+    ),
+)
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return json.dumps(dict(labels), sort_keys=True)

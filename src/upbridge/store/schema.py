@@ -1,0 +1,458 @@
+"""The whole data model on one page. Rooms own their queries; this page owns the tables.
+
+Each table says what prunes it. Times are `timestamptz`, secrets are sealed `bytea`, ids of shops are UUIDs.
+Moments come from the clock of whoever writes the row (`tests/project/test_times.py` holds that): the defaults
+are for rows that a person writes by hand.
+The job library's own tables come from its schema (migrations/versions), not from here.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+#: The newest revision in migrations/versions: what this code wants the database to have.
+HEAD = "0009"
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+_EMPTY = text("'{}'::jsonb")
+_NOW = func.now()
+
+
+def _at(name: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=_NOW if now else None)
+
+
+def _shop(*, primary_key: bool = True) -> Column[object]:
+    """The shop that a row belongs to; erasing the shop erases the row."""
+    return Column("shop_id", Uuid, ForeignKey("shops.id", ondelete="CASCADE"), primary_key=primary_key)
+
+
+# --- shops --------------------------------------------------------------------------------------------------
+
+#: A shop for as long as it is not erased. Never pruned; `upbridge shops erase` deletes the row and all below.
+shops = Table(
+    "shops",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("token", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    _at("state_since", nullable=False, now=True),
+    Column("api_url", Text, nullable=False),
+    Column("api_user", Text),
+    Column("api_key", LargeBinary),
+    Column("version", Integer),
+    Column("language", Text, nullable=False, server_default="cs"),
+    Column("settings", JSONB, nullable=False, server_default=_EMPTY),
+    Column("facts", JSONB),
+    _at("facts_at"),
+    _at("subscribed_at"),
+    Column("webhook_failures", JSONB(none_as_null=True)),
+    _at("reconciled_at"),
+    _at("probed_at"),
+    _at("signed_at"),
+    _at("installed_at", nullable=False, now=True),
+    _at("uninstalled_at"),
+)
+
+#: A shop's link to Upp.ai or Uphance. Deleted with the shop or by disconnecting.
+connections = Table(
+    "connections",
+    metadata,
+    _shop(),
+    Column("system", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("account", Text, nullable=False),
+    Column("prefix", Text, nullable=False, server_default=""),
+    Column("secret", LargeBinary),
+    Column("tokens", LargeBinary),
+    _at("tokens_renew_at"),
+    Column("facts", JSONB, nullable=False, server_default=_EMPTY),
+    _at("polled_at"),
+    _at("connected_at", nullable=False, now=True),
+    _at("login_at", nullable=False, now=True),
+    Index("connections_system_account_idx", "system", "account"),
+)
+
+#: What needs a person, one row per cause and thing. Rows go when cured, dismissed ones after their retention.
+problems = Table(
+    "problems",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    Column("stage", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("params", JSONB, nullable=False, server_default=_EMPTY),
+    Column("message", Text, nullable=False),
+    _at("since", nullable=False, now=True),
+    _at("dismissed_at"),
+    Index("problems_once_idx", "shop_id", "target", "kind", "entity", "key", unique=True),
+    Index("problems_parent_idx", "shop_id", "target", "parent"),
+    Index("problems_dismissed_at_idx", "dismissed_at", postgresql_where=text("dismissed_at IS NOT NULL")),
+)
+
+#: One-use tickets and permits (60 s), and the sessions that tickets open; only digests are kept. Pruned when
+#: expired.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    _shop(primary_key=False),
+    Column("language", Text, nullable=False),
+    _at("expires_at", nullable=False),
+    Index("sessions_expires_at_idx", "expires_at"),
+)
+
+#: Signatures that were accepted, to notice a replay. Pruned when their `time` can no longer be accepted.
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    _at("seen_at", nullable=False, now=True),
+    Index("signatures_seen_at_idx", "seen_at"),
+)
+
+#: Secrets that the service makes for itself (webhook addresses), sealed. A handful of rows.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# --- change -> document -> link -----------------------------------------------------------------------------
+
+#: Webhook deliveries as received, for diagnosis. No customer data (R43-R46). Pruned after a few days.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    Column("source", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _at("received_at", nullable=False, now=True),
+    Index("deliveries_received_at_idx", "received_at"),
+    Index("deliveries_shop_id_received_at_idx", "shop_id", "received_at"),
+)
+
+change_seq = Sequence("change_seq", metadata=metadata)
+
+#: What may have changed: a set, not a log. A row goes when it was worked on and its `seq` did not move.
+changes = Table(
+    "changes",
+    metadata,
+    _shop(),
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False, server_default=change_seq.next_value()),
+    Column("origin", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    _at("hinted_at", nullable=False, now=True),
+    _at("due_at", nullable=False, now=True),
+    Index("changes_next_idx", "shop_id", "source", "priority", "due_at", "seq"),
+)
+
+#: What has to be delivered: the newest body per target and key, sealed. A row goes when it was delivered.
+documents = Table(
+    "documents",
+    metadata,
+    _shop(),
+    Column("target", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("parent", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False, server_default=change_seq.next_value()),
+    Column("body", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("reason", Text),
+    Column("priority", SmallInteger, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    _at("since", nullable=False, now=True),
+    _at("due_at", nullable=False, now=True),
+    Index("documents_parent_idx", "shop_id", "target", "parent"),
+    Index("documents_shop_id_target_state_due_at_idx", "shop_id", "target", "state", "due_at"),
+    Index(
+        "documents_next_idx",
+        "shop_id",
+        "target",
+        "priority",
+        "seq",
+        postgresql_where=text("state IN ('waiting', 'sending')"),
+    ),
+)
+
+#: What is what over there, and the hash of what was last delivered. Goes with the shop.
+links = Table(
+    "links",
+    metadata,
+    _shop(),
+    Column("target", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("parent", Text),
+    Column("remote_id", Text),
+    Column("state", Text, nullable=False, server_default="delivered"),
+    Column("hash", LargeBinary),
+    Column("sent", LargeBinary),
+    Column("high_water", BigInteger),
+    Column("note", JSONB, nullable=False, server_default=_EMPTY),
+    _at("updated_at", nullable=False, now=True),
+    # The operators of patterns, so that the beginning of an order number is enough, whatever the database's
+    # locale.
+    Index(
+        "links_parent_idx", "shop_id", "target", "kind", "parent", postgresql_ops={"parent": "text_pattern_ops"}
+    ),
+    Index("links_updated_at_idx", "shop_id", "target", "kind", "updated_at"),
+)
+
+#: A run through a whole list: the first import or the safety net. Finished runs are pruned after 90 days.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    Column("kind", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _at("since"),
+    Column("total", Integer),
+    Column("pages", Integer),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("found", Integer, nullable=False, server_default="0"),
+    Column("rounds", SmallInteger, nullable=False, server_default="1"),
+    Column("shrunk", Boolean, nullable=False, server_default=text("false")),
+    _at("started_at", nullable=False, now=True),
+    _at("finished_at"),
+    Index("runs_shop_id_kind_purpose_idx", "shop_id", "kind", "purpose", "id"),
+)
+
+#: A lane of work that has to wait: no budget, no answer, refused. A row goes when the lane works again.
+lanes = Table(
+    "lanes",
+    metadata,
+    _shop(),
+    Column("lane", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("failures", SmallInteger, nullable=False, server_default="1"),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    _at("since", nullable=False, now=True),
+    _at("until", nullable=False),
+)
+
+#: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant. *match* and
+#: *sku_id* say what it is in Uphance (`engine/sku_matching.py`), *folded* is what a search looks in.
+items = Table(
+    "items",
+    metadata,
+    _shop(),
+    Column("key", Text, primary_key=True),
+    Column("product_id", BigInteger, nullable=False),
+    Column("code", Text),
+    Column("ean", Text),
+    Column("title", Text),
+    Column("stock", Numeric),
+    Column("stock_own", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("listed", Boolean, nullable=False),
+    Column("folded", Text, Computed("lower(title)", persisted=True)),
+    Column("match", Text, nullable=False, server_default="unmatched"),
+    Column("sku_id", BigInteger),
+    _at("read_at", nullable=False, now=True),
+    Index("items_shop_id_product_id_idx", "shop_id", "product_id"),
+    Index("items_shop_id_code_idx", "shop_id", text("lower(btrim(code))")),
+    Index("items_shop_id_ean_idx", "shop_id", text("lower(btrim(ean))")),
+    Index("items_match_idx", "shop_id", "match", "folded", "code", "key"),
+)
+
+#: The SKUs of the connected Uphance organisation as last read. Replaced by each complete read.
+skus = Table(
+    "skus",
+    metadata,
+    _shop(),
+    Column("sku_id", BigInteger, primary_key=True),
+    Column("product_id", BigInteger, nullable=False),
+    Column("variation_id", BigInteger),
+    Column("season_id", BigInteger),
+    Column("sku_number", Text),
+    Column("ean", Text),
+    Column("name", Text),
+    Column("in_stock", Integer),
+    Column("available", Integer),
+    Column("available_from_stock", Integer),
+    _at("read_at", nullable=False, now=True),
+    Index("skus_shop_id_sku_number_idx", "shop_id", text("lower(btrim(sku_number))")),
+    Index("skus_shop_id_ean_idx", "shop_id", "ean"),
+)
+
+#: What was ordered in the shop and Uphance may not know of, a row per line. *waits*: the order may still be sent.
+#: Rows go when Uphance knows the order (each stock read), and 90 days after it was made.
+pieces = Table(
+    "pieces",
+    metadata,
+    _shop(),
+    Column("order_number", Text, primary_key=True),
+    Column("place", SmallInteger, primary_key=True),
+    Column("item", Text),
+    Column("code", Text),
+    Column("quantity", Numeric, nullable=False),
+    Column("waits", Boolean, nullable=False),
+    _at("ordered_at", nullable=False),
+)
+
+#: Every order that was read, also one that no system wants. A row goes with its order, or after 90 days.
+orders = Table(
+    "orders",
+    metadata,
+    _shop(),
+    Column("number", Text, primary_key=True),
+    _at("made_at", nullable=False),
+    _at("read_at", nullable=False),
+    Index("orders_shop_id_made_at_idx", "shop_id", "made_at"),
+    Index("orders_made_at_idx", "made_at"),
+    Index("orders_begin_idx", "shop_id", "number", postgresql_ops={"number": "text_pattern_ops"}),
+)
+
+#: The steps of orders through the bridge, without personal data. Pruned after 90 days.
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    Column("number", Text, nullable=False),
+    _at("at", nullable=False),
+    Column("what", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    _at("since"),
+    Column("body", LargeBinary),
+    Index("steps_shop_id_number_idx", "shop_id", "number"),
+    Index("steps_shop_id_at_idx", "shop_id", "at"),
+    Index("steps_at_idx", "at"),
+)
+
+#: What a day that is over came to (`insights/daily_stats.py`), so that it is added up once. Pruned after 90 days.
+days = Table(
+    "days",
+    metadata,
+    _shop(),
+    Column("what", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("day_at", DateTime(timezone=True), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("median", Double),
+    Column("p95", Double),
+    Index("days_day_at_idx", "day_at"),
+)
+
+# --- budget -------------------------------------------------------------------------------------------------
+
+#: What a shop's API still allows: one row per shop, written before each call. `hour_used` and `day_used` are what
+#: the server said last, `unseen` our own calls that no answer of its has counted yet. `made` numbers the calls,
+#: `seen_made` is that number when the server was last believed, `lost` counts the calls that nobody answered.
+budgets = Table(
+    "budgets",
+    metadata,
+    _shop(),
+    Column("hour_limit", Integer),
+    Column("day_limit", Integer),
+    _at("hour_at", nullable=False),
+    Column("hour_used", Integer, nullable=False, server_default="0"),
+    _at("day_at", nullable=False),
+    Column("day_used", Integer, nullable=False, server_default="0"),
+    Column("unseen", Integer, nullable=False, server_default="0"),
+    Column("calls_today", Integer, nullable=False, server_default="0"),
+    Column("made", BigInteger, nullable=False, server_default="0"),
+    Column("seen_made", BigInteger, nullable=False, server_default="0"),
+    Column("lost", BigInteger, nullable=False, server_default="0"),
+    _at("closed_until"),
+    _at("learned_at"),
+    _at("succeeded_at"),
+)
+
+#: Calls in flight. A lease of a dead process expires. Of the shops whose login is not proved, one calls at a time.
+leases = Table(
+    "leases",
+    metadata,
+    _shop(),
+    Column("slot", SmallInteger, primary_key=True),
+    Column("holder", Uuid, nullable=False),
+    Column("first", Boolean, nullable=False, server_default=text("false")),
+    _at("expires_at", nullable=False),
+)
+
+#: Calls made, per hour, access and purpose: for gauge, forecast and declaration. Pruned after 35 days.
+calls = Table(
+    "calls",
+    metadata,
+    _shop(),
+    Column("hour", DateTime(timezone=True), primary_key=True),
+    Column("access", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("count", Integer, nullable=False, server_default="0"),
+)
+
+#: Failed logins over all shops: Upgates locks our address at five in an hour (R56), also when the shop is erased
+#: meanwhile. Pruned after a day.
+failed_logins = Table(
+    "failed_logins",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("shop_id", Uuid, ForeignKey("shops.id", ondelete="SET NULL")),
+    _at("at", nullable=False, now=True),
+    Index("failed_logins_at_idx", "at"),
+)
+
+# --- telemetry ----------------------------------------------------------------------------------------------
+
+#: The counters of each process, so that one scrape sees them all. Rows of ended processes become one row.
+samples = Table(
+    "samples",
+    metadata,
+    Column("process", Uuid, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("value", Double, nullable=False),
+    _at("at", nullable=False, now=True),
+)

@@ -1,0 +1,296 @@
+"""Every query about shops. A shop is keyed by its Upgates token (R15); `key` is its name over there."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.core.encryption import Sealer
+from upbridge.core.errors import BadSignature, NotFound
+from upbridge.domain.shop import BY_OPERATOR, Credentials, Shop, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_settings import Rules, change
+
+_KEY_LENGTH = 40
+_COLUMNS = """id, key, token, state, reason, state_since, api_url, version, language, settings, facts, facts_at,
+    subscribed_at, reconciled_at, probed_at, signed_at, installed_at, uninstalled_at"""
+
+
+class Arrival(StrEnum):
+    """What an installation turned out to be."""
+
+    NEW = "new"
+    RENEWED = "renewed"
+    """The shop was active: only its credentials are new (R14)."""
+    RETURNED = "returned"
+    """The shop had been uninstalled or suspended: its settings and links were kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The signed content of an installation call, ready to be stored."""
+
+    token: str
+    api_url: str
+    api_user: str
+    api_key: str
+    version: int | None
+    language: str
+    signed_at: datetime
+
+
+def _shop(row: RowMapping) -> Shop:
+    values = dict(row)
+    rules = Rules(values.pop("settings"))
+    return Shop(**{**values, "id": ShopId(values["id"]), "state": ShopState(values["state"]), "rules": rules})
+
+
+async def _found(connection: AsyncConnection, where: str, value: Any) -> Shop:
+    rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"), {"value": value})  # noqa: S608
+    row = rows.mappings().first()
+    if row is None:
+        raise NotFound(f"no shop is called {value}")
+    return _shop(row)
+
+
+class Shops:
+    """The shops of this service. Each method is one short transaction unless it takes a connection."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+        self._engine = engine
+        self._sealer = sealer
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    async def get(self, shop_id: ShopId) -> Shop:
+        """The shop; raises `NotFound`."""
+        return await self._one("id = :value", shop_id)
+
+    async def by_token(self, token: str) -> Shop:
+        """The shop with this Upgates token; raises `NotFound`."""
+        return await self._one("token = :value", token)
+
+    async def find(self, name: str) -> Shop:
+        """The shop that an operator means: our id, its Upgates token, or its key. Raises `NotFound`."""
+        try:
+            return await self._one("id = :value", UUID(name))
+        except (ValueError, NotFound):
+            pass
+        try:
+            return await self._one("token = :value OR key = :value", name)
+        except NotFound as error:
+            raise NotFound(f"{error}; `upbridge shops list` shows them all") from None
+
+    async def hold(self, connection: AsyncConnection, shop_id: ShopId) -> Shop:
+        """The shop, which stays as it is until the caller's transaction ends; raises `NotFound`. Others can write
+        what belongs to it."""
+        return await _found(connection, "id = :value FOR NO KEY UPDATE", shop_id)
+
+    async def all(self) -> list[Shop]:
+        """Every shop, oldest first."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM shops ORDER BY installed_at, id"))  # noqa: S608
+            return [_shop(row) for row in rows.mappings()]
+
+    async def _one(self, where: str, value: Any) -> Shop:
+        async with self._engine.connect() as connection:
+            return await _found(connection, where, value)
+
+    async def credentials(self, shop_id: ShopId) -> Credentials | None:
+        """What a call to the shop's API needs; None once they were destroyed."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(
+                text("SELECT api_url, api_user, api_key FROM shops WHERE id = :id"), {"id": shop_id}
+            )
+            row = rows.first()
+        if row is None or row.api_key is None:
+            return None
+        return Credentials(
+            api_url=row.api_url, api_user=row.api_user or "", api_key=self._sealer.open_text(row.api_key)
+        )
+
+    # --- life cycle -----------------------------------------------------------------------------------------
+
+    async def install(
+        self, connection: AsyncConnection, call: Installation, *, now: datetime
+    ) -> tuple[Shop, Arrival]:
+        """Store a verified installation that arrived at *now*: new shop, new credentials, or a return (R14, R15).
+
+        Runs in the caller's transaction. Raises `BadSignature` if a newer installation was accepted before. A
+        shop that an operator suspended stays so.
+        """
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.install'))"))
+        before = (
+            (await connection.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE token = :t"), {"t": call.token}))  # noqa: S608
+            .mappings()
+            .first()
+        )
+        values = {
+            "token": call.token,
+            "api_url": call.api_url,
+            "api_user": call.api_user,
+            "api_key": self._sealer.seal(call.api_key),
+            "version": call.version,
+            "language": call.language,
+            "signed_at": call.signed_at,
+            "now": now,
+        }
+        if before is None:
+            taken = await connection.execute(text("SELECT key FROM shops"))
+            key = free_key(shop_key(call.api_url), {row.key for row in taken})
+            rows = await connection.execute(
+                text(
+                    f"""
+                    INSERT INTO shops
+                      (id, key, token, state, api_url, api_user, api_key, version, language, signed_at,
+                       installed_at, state_since)
+                    VALUES
+                      (:id, :key, :token, 'active', :api_url, :api_user, :api_key, :version, :language, :signed_at,
+                       :now, :now)
+                    RETURNING {_COLUMNS}
+                    """  # noqa: S608
+                ),
+                {"id": uuid4(), "key": key, **values},
+            )
+            return _shop(rows.mappings().one()), Arrival.NEW
+        if before["signed_at"] is not None and call.signed_at < before["signed_at"]:
+            raise BadSignature("a newer installation of this shop was accepted before")
+        held = before["state"] == ShopState.SUSPENDED and before["reason"] == BY_OPERATOR
+        rows = await connection.execute(
+            text(
+                f"""
+                UPDATE shops SET
+                  api_url = :api_url, api_user = :api_user, api_key = :api_key, version = :version,
+                  language = :language, signed_at = :signed_at, probed_at = NULL, subscribed_at = NULL,
+                  webhook_failures = NULL, uninstalled_at = NULL,
+                  state = CASE WHEN :held THEN state ELSE 'active' END,
+                  reason = CASE WHEN :held THEN reason END,
+                  state_since = CASE WHEN :held OR state = 'active' THEN state_since ELSE :now END,
+                  installed_at = CASE WHEN state IN ('active', 'suspended') THEN installed_at ELSE :now END
+                WHERE token = :token RETURNING {_COLUMNS}
+                """  # noqa: S608
+            ),
+            {"held": held, **values},
+        )
+        arrival = Arrival.RENEWED if before["state"] == ShopState.ACTIVE else Arrival.RETURNED
+        return _shop(rows.mappings().one()), arrival
+
+    async def move(
+        self,
+        shop_id: ShopId,
+        *,
+        to: ShopState,
+        among: Sequence[ShopState],
+        now: datetime,
+        reason: str | None = None,
+        signed_at: datetime | None = None,
+    ) -> bool:
+        """Change the state at *now* if it is one of *among*; returns whether it changed.
+
+        *signed_at*: only if no installation was accepted after the one that was signed then (R14).
+        `UNINSTALLED` also destroys the credentials and forgets the webhooks, which Upgates deletes itself (R30).
+        """
+        gone = to is ShopState.UNINSTALLED
+        async with self._engine.begin() as connection:
+            result = await connection.execute(
+                text(
+                    """
+                    UPDATE shops SET state = :to, reason = :reason, state_since = :now, probed_at = NULL,
+                      api_user = CASE WHEN :gone THEN NULL ELSE api_user END,
+                      api_key = CASE WHEN :gone THEN NULL ELSE api_key END,
+                      subscribed_at = CASE WHEN :gone THEN NULL ELSE subscribed_at END,
+                      webhook_failures = CASE WHEN :gone THEN NULL ELSE webhook_failures END,
+                      uninstalled_at = CASE WHEN :gone THEN :now ELSE uninstalled_at END
+                    WHERE id = :id AND state = ANY(:among) AND (state <> :to OR reason IS DISTINCT FROM :reason)
+                      AND signed_at IS NOT DISTINCT FROM COALESCE(:signed_at, signed_at)
+                    """
+                ),
+                {
+                    "id": shop_id,
+                    "to": to,
+                    "reason": reason,
+                    "gone": gone,
+                    "now": now,
+                    "signed_at": signed_at,
+                    "among": [str(state) for state in among],
+                },
+            )
+            return result.rowcount > 0
+
+    async def set_version(self, shop_id: ShopId, version: int | None) -> None:
+        """Remember which version of the add-on the shop runs (R31)."""
+        await self._set(shop_id, version=version)
+
+    async def set_language(self, shop_id: ShopId, language: str) -> None:
+        """Remember the admin's language, a hint and nothing more (R7)."""
+        await self._set(shop_id, language=language)
+
+    async def set_api_url(self, shop_id: ShopId, api_url: str) -> None:
+        """The shop moved to another server (R55)."""
+        await self._set(shop_id, api_url=api_url)
+
+    async def set_facts(self, shop_id: ShopId, facts: Mapping[str, Any], *, now: datetime) -> None:
+        """Keep what rarely changes (R52)."""
+        await self._set(shop_id, facts=json.dumps(facts), facts_at=now)
+
+    async def mark(self, shop_id: ShopId, column: str, *, now: datetime) -> None:
+        """Set one of the moments `reconciled_at`, `probed_at`."""
+        if column not in {"reconciled_at", "probed_at"}:
+            raise ValueError(column)
+        await self._set(shop_id, **{column: now})
+
+    async def set_subscribed(self, shop_id: ShopId, failed: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
+        """The webhooks were compared at *now*; *failed*: `event`, `at` and `status` of last calls that failed."""
+        await self._set(shop_id, subscribed_at=now, webhook_failures=json.dumps(list(failed)) if failed else None)
+
+    async def change_rules(
+        self, connection: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str]
+    ) -> tuple[Rules, Rules]:
+        """Change settings as typed, in the caller's transaction; returns the rules before and after.
+
+        Raises `BadRequest` and changes nothing for a wrong text. Others can write what belongs to the shop.
+        """
+        before = (await self.hold(connection, shop_id)).rules
+        after = change(before.chosen, texts)
+        await connection.execute(
+            text("UPDATE shops SET settings = :settings WHERE id = :id"),
+            {"id": shop_id, "settings": json.dumps(after)},
+        )
+        return before, Rules(after)
+
+    async def erase(self, shop_id: ShopId) -> None:
+        """Delete the shop and everything that belongs to it."""
+        async with self._engine.begin() as connection:
+            await connection.execute(text("DELETE FROM shops WHERE id = :id"), {"id": shop_id})
+
+    async def _set(self, shop_id: ShopId, **values: Any) -> None:
+        assignments = ", ".join(f"{name} = :{name}" for name in values)
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text(f"UPDATE shops SET {assignments} WHERE id = :id"),  # noqa: S608
+                {"id": shop_id, **values},
+            )
+
+
+def shop_key(api_url: str) -> str:
+    """The first label of the address's host, as far as it makes a name."""
+    label = (urlsplit(api_url).hostname or "").split(".", 1)[0].lower()
+    return re.sub(r"[^a-z0-9]+", "-", label)[:_KEY_LENGTH].strip("-") or "shop"
+
+
+def free_key(wanted: str, taken: set[str]) -> str:
+    """*wanted*, or with `-2`, `-3` … where it is taken."""
+    if wanted not in taken:
+        return wanted
+    number = 2
+    while f"{wanted}-{number}" in taken:
+        number += 1
+    return f"{wanted}-{number}"

@@ -1,0 +1,123 @@
+"""What a system implements, and what the engine gives it to work with (the values stand in `domain/delivery.py`).
+
+`wants` and `retire` are pure. `push` talks to the network and is never called inside a transaction.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from upbridge.domain.delivery import Document, Draft, Entity, Link, Outcome, Unmappable
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_settings import Rules
+from upbridge.domain.sku import folded
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A shop's connection to a target, as a target needs it. No secrets: those come from `Vault`."""
+
+    shop_id: ShopId
+    shop_key: str
+    system: str
+    account: str
+    prefix: str
+    connected_at: datetime
+    facts: Mapping[str, Any]
+
+
+class NameOf(StrEnum):
+    """A name of a variant that several of them can bear."""
+
+    CODE = "code"
+    EAN = "ean"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A variant on offer that bears a name."""
+
+    product_id: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Namesakes:
+    """The oldest variant on offer in the whole shop for each name of what is mapped, whatever its case.
+
+    The copy of the catalogue knows no prices: a variant that cannot be sent for want of one bears its name too.
+    """
+
+    first: Mapping[str, Bearer] = field(default_factory=dict)
+
+    def older(self, name: str, product_id: int) -> str | None:
+        """The variant of an older product that bears *name*; None if this product bears it first."""
+        bearer = self.first.get(folded(name))
+        return bearer.key if bearer is not None and bearer.product_id < product_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Shopfront:
+    """What mapping may look at: the shop's rules, its facts, the connection, and who bears the same names."""
+
+    rules: Rules
+    facts: Facts
+    connection: Connection
+    now: datetime
+    namesakes: Namesakes = field(default_factory=Namesakes)
+
+
+class Links(Protocol):
+    """The links of one shop and target, for targets whose creation is not idempotent. Commits at once."""
+
+    async def get(self, kind: str, key: str) -> Link | None: ...
+
+    async def save(self, link: Link) -> None: ...
+
+    async def high_water(self, kind: str) -> int | None:
+        """The highest `high_water` or numeric `remote_id` known among links of *kind*."""
+
+
+class Vault(Protocol):
+    """A connection's secrets, sealed at rest."""
+
+    async def secret(self) -> Mapping[str, str]:
+        """What was stored when the connection was made (Upp: client_id, client_secret); {} if nothing."""
+
+    async def tokens(self) -> Mapping[str, Any] | None:
+        """The tokens last saved, or None."""
+
+    async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None: ...
+
+    async def save_facts(self, facts: Mapping[str, Any]) -> None:
+        """Replace the connection's facts (organisation, channels, seasons…), which are no secret."""
+
+
+class Target(Protocol):
+    """A system that receives. Copy the folder of one to add another."""
+
+    system: str
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:
+        """The name by which this target tells the shop's variants apart, ignoring case; None: by their ids alone.
+
+        Of variants with the same name `wants` then learns the oldest (`Shopfront.namesakes`), and is asked again
+        when that may have changed.
+        """
+
+    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+        """All that this target should hold for *entity* now."""
+
+    def retire(self, kind: str, sent: bytes) -> bytes | None:
+        """The body that takes back what was *sent* (the thing was deleted), or None if nothing can be said."""
+
+    def push(
+        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+    ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
+        """Send; yields outcomes as soon as they are known, so that each is settled before the next call.
+
+        Raises `LoginRefused` (stop the connection), `Throttled` (later) or `Unreachable`.
+        """

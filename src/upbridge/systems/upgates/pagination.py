@@ -1,0 +1,118 @@
+"""Lists as Upgates gives them: filters that go in, pages that come out (Upgates API v2, "Stránkování")."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from upbridge.core.errors import Unreachable
+from upbridge.systems.upgates.accesses import Access
+from upbridge.systems.upgates.fields import Raw, Unreadable, whole
+from upbridge.systems.upgates.schemas import parse_list
+from upbridge.systems.upgates.transport import Json, Param
+
+PAGE_SIZE = 100
+#: Ids in one address are this long at most, together: servers refuse long addresses.
+_LONGEST_LIST = 4000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list, or all that was asked for by ids (then it is the only one)."""
+
+    items: list[T]
+    broken: list[Unreadable]
+    """Entities that could not be read, each with its key and the reason."""
+    page: int
+    pages: int
+    total: int
+    """How many entities the whole list has, as the server counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFilter:
+    """Which products are listed; None asks for all."""
+
+    updated_from: datetime | None = None
+    active: bool | None = None
+    archived: bool | None = None
+
+    def params(self) -> dict[str, Param]:
+        """As the API wants it."""
+        return {
+            "last_update_time_from": self.updated_from,
+            "active_yn": self.active,
+            "archived_yn": self.archived,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders are listed; None asks for all. Oldest first: by change if `updated_from`, else by creation."""
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    updated_from: datetime | None = None
+
+    def params(self) -> dict[str, Param]:
+        """As the API wants it."""
+        return {
+            "creation_time_from": self.created_from,
+            "creation_time_to": self.created_to,
+            "last_update_time_from": self.updated_from,
+            "order_by": "creation_time" if self.updated_from is None else "last_update_time",
+            "order_dir": "asc",
+        }
+
+
+def page_of(raw: Json, name: str, parse: Callable[[Raw], T], page: int) -> Page[T]:
+    """The page in an answer. Without `number_of_pages` there is one more as long as something comes."""
+    if not isinstance(raw.get(name), list | dict):
+        raise Unreachable(f"the answer has no {name}")
+    good, bad = parse_list(raw[name], parse)
+    try:
+        pages, total = whole(raw.get("number_of_pages")), whole(raw.get("number_of_items"))
+    except ValueError as error:
+        raise Unreachable("the answer's page numbers make no sense") from error
+    found = len(good) + len(bad)
+    if pages is None:
+        pages = page + 1 if found else page
+    return Page(good, bad, page, pages, found if total is None else total)
+
+
+async def complete(
+    one_page: Callable[[Sequence[str], int], Awaitable[Page[T]]], ids: Sequence[str], access: Access
+) -> Page[T]:
+    """All entities with these *ids*, whatever page size the server has.
+
+    What is missing from the result will count as deleted, so a list that changed while its pages were read
+    is no answer (`Unreachable`).
+    """
+    read: list[Page[T]] = []
+    for chunk in _chunks(dict.fromkeys(ids)):
+        pages = [await one_page(chunk, 1)]
+        while len(pages) < min(pages[0].pages, len(chunk)):
+            pages.append(await one_page(chunk, len(pages) + 1))
+        came = sum(len(page.items) + len(page.broken) for page in pages)
+        if came < pages[0].total or any(page.total != pages[0].total for page in pages):
+            raise Unreachable(f"{access.name}: {came} came of {pages[0].total}, or the list changed meanwhile")
+        read += pages
+    items = [item for page in read for item in page.items]
+    broken = [bad for page in read for bad in page.broken]
+    return Page(items, broken, 1, 1, len(items) + len(broken))
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """*ids* in lists that fit one page and one address."""
+    chunk: list[str] = []
+    length = 0
+    for one in ids:
+        if chunk and (len(chunk) == PAGE_SIZE or length + len(one) + 1 > _LONGEST_LIST):
+            yield chunk
+            chunk, length = [], 0
+        chunk.append(one)
+        length += len(one) + 1
+    if chunk:
+        yield chunk

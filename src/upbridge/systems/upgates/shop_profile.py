@@ -1,0 +1,173 @@
+"""What rarely changes about a shop, put together from six small answers (R52)."""
+
+from typing import Any, TypeAlias
+
+from upbridge.domain.shop_profile import Facts
+from upbridge.systems.upgates.fields import Flag, Many, One, Raw, Whole, Wire, Words, read
+
+Piece: TypeAlias = dict[str, Any]
+
+
+class _Owner(Wire):
+    company: Words = None
+    company_number: Words = None
+    country_id: Words = None
+    language_id: Words = None
+    email: Words = None
+
+
+class _Owners(Wire):
+    owner: Many[_Owner] = ()
+
+
+class _Language(Wire):
+    language_id: Words = None
+    active_yn: Flag = None
+    default_yn: Flag = None
+    currency_id: Words = None
+
+
+class _Languages(Wire):
+    languages: Many[_Language] = ()
+
+
+class _Pricelist(Wire):
+    name: Words = None
+    default_yn: Flag = None
+
+
+class _Pricelists(Wire):
+    pricelists: Many[_Pricelist] = ()
+
+
+class _Settings(Wire):
+    prices_with_vat_yn: Flag = None
+    vat_payer_yn: Flag = None
+
+
+class _Config(Wire):
+    config: One[_Settings] = None
+
+
+class _Name(Wire):
+    language_id: Words = None
+    name: Words = None
+
+
+class _Status(Wire):
+    id: Whole = None
+    type: Words = None
+    descriptions: Many[_Name] = ()
+
+
+class _Statuses(Wire):
+    order_statuses: Many[_Status] = ()
+
+
+class _Service(Wire):
+    service: Words = None
+    url: Words = None
+    privilege: Words = None
+
+
+class _Services(Wire):
+    services: Many[_Service] = ()
+
+
+def parse_owner(raw: Raw, *, language: str | None = None) -> Piece:
+    """Company, number, country and e-mail of GET /owner: the owner for *language* of several, else the first."""
+    owners = read(_Owners, raw, "owner").owner
+    owner = next((one for one in owners if one.language_id == language), owners[0] if owners else _Owner())
+    return {
+        "company": owner.company,
+        "company_number": owner.company_number,
+        "country": owner.country_id.upper() if owner.country_id else None,
+        "email": owner.email,
+    }
+
+
+def parse_languages(raw: Raw) -> Piece:
+    """The default language, and the currency of each active one, of GET /languages."""
+    rows = [row for row in read(_Languages, raw, "languages").languages if row.language_id]
+    active = [row for row in rows if row.active_yn is not False]
+    default = next((row.language_id for row in rows if row.default_yn), active[0].language_id if active else None)
+    return {
+        "default_language": default,
+        "currencies": {row.language_id: row.currency_id.upper() for row in active if row.currency_id},
+    }
+
+
+def parse_pricelists(raw: Raw) -> Piece:
+    """The names of the price lists, and of the default one, of GET /pricelists."""
+    rows = [row for row in read(_Pricelists, raw, "pricelists").pricelists if row.name]
+    return {
+        "pricelists": tuple(row.name for row in rows),
+        "default_pricelist": next((row.name for row in rows if row.default_yn), None),
+    }
+
+
+def parse_config(raw: Raw) -> Piece:
+    """Whether the owner pays VAT and whether prices are stored with it, of GET /config; yes where not said."""
+    settings = read(_Config, raw, "config").config or _Settings()
+    return {
+        "vat_payer": settings.vat_payer_yn is not False,
+        "prices_with_vat": settings.prices_with_vat_yn is not False,
+    }
+
+
+def parse_order_statuses(raw: Raw) -> Piece:
+    """Type and names of each order status, by its id, of GET /order-statuses."""
+    rows = read(_Statuses, raw, "order-statuses").order_statuses
+    known = {row.id: row for row in rows if row.id is not None}
+    return {
+        "status_types": {number: row.type for number, row in known.items() if row.type},
+        "status_names": {
+            number: {
+                entry.language_id: entry.name for entry in row.descriptions if entry.language_id and entry.name
+            }
+            for number, row in known.items()
+        },
+    }
+
+
+def parse_status(raw: Raw) -> Piece:
+    """What the API user may do, of GET /status: endpoint (`orders`, `order-statuses`) to its privilege.
+
+    The vendor does not list the names of the services, so the key is the last part of the service's `url`,
+    else its name.
+    """
+    rights: dict[str, str] = {}
+    for row in read(_Services, raw, "status").services:
+        endpoint = row.url.partition("?")[0].rstrip("/").rpartition("/")[2] if row.url else row.service
+        if endpoint and row.privilege:
+            rights[endpoint.lower()] = row.privilege.lower()
+    return {"rights": rights}
+
+
+def build_facts(
+    *,
+    owner: Raw | None = None,
+    languages: Raw | None = None,
+    pricelists: Raw | None = None,
+    config: Raw | None = None,
+    order_statuses: Raw | None = None,
+    status: Raw | None = None,
+) -> Facts:
+    """The facts of a shop from the answers that could be had; what is None keeps its default.
+
+    Raises `Unreadable` if one of them is not what it should be.
+    """
+    pieces: Piece = {}
+    if languages is not None:
+        pieces |= parse_languages(languages)
+    if owner is not None:
+        pieces |= parse_owner(owner, language=pieces.get("default_language"))
+    for raw, parse in (
+        (pricelists, parse_pricelists),
+        (config, parse_config),
+        (order_statuses, parse_order_statuses),
+        (status, parse_status),
+    ):
+        if raw is not None:
+            pieces |= parse(raw)
+    return Facts(**pieces)

@@ -1,0 +1,345 @@
+"""The shop itself as a target: numbers of its stock, and what was shipped of its orders.
+
+    stock      up to 100 numbers a PUT, absolute; each item's answer is read
+    shipment   GET the orders ─► PUT status and tracking ─► POST a note per parcel, once
+
+Both documents come from Uphance (docs/returns.md). Shipments are sent first: they are the more urgent purpose.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from upbridge.core.clock import Clock
+from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.delivery import (
+    Again,
+    Delivered,
+    Document,
+    Draft,
+    Dropped,
+    Entity,
+    Link,
+    Outcome,
+    Parked,
+    Trouble,
+    Unmappable,
+)
+from upbridge.domain.order import Order
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Links, NameOf, Shopfront, Vault
+from upbridge.systems.upgates.client import ItemResult, OrderChange, UpgatesClient
+from upbridge.systems.upgates.payloads import BATCH
+
+STOCK = "stock"
+SHIPMENT = "shipment"
+
+#: Refusals that can be about one of the items sent; any other is about the whole call.
+_ABOUT_ITEMS = frozenset({400, 413, 422})
+_OFF = frozenset({"Canceled", "HomecreditCanceled"})
+_SENT = "Sent"
+#: How long after its start a request without an answer may still be at work over there. Longer than we wait for an
+#: answer (`calls.DEADLINE`), because giving up does not stop the other side.
+_STILL_AT_WORK = timedelta(minutes=3)
+_CLOSED = frozenset({"deny", "readonly"})
+
+T = TypeVar("T")
+Settled = list[tuple[Document, Outcome]]
+
+
+class UpgatesTarget:
+    """The target `upgates` of one shop."""
+
+    system = "upgates"
+
+    def __init__(self, client: UpgatesClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:  # noqa: ARG002
+        """By its own ids."""
+        return None
+
+    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:  # noqa: ARG002
+        """Nothing of what the shop itself has."""
+        return ()
+
+    def retire(self, kind: str, sent: bytes) -> bytes | None:  # noqa: ARG002
+        """Nothing is taken back by itself: neither a number nor a shipment."""
+        return None
+
+    async def push(
+        self,
+        documents: Sequence[Document],
+        front: Shopfront,
+        vault: Vault,  # noqa: ARG002 - the client has the shop's credentials
+        links: Links,
+    ) -> AsyncGenerator[Settled, None]:
+        """Send shipments, then stock; each answer is settled before the next call.
+
+        Raises `LoginRefused`, `Throttled` or `Unreachable`, which concern the whole shop.
+        """
+        shipments = [document for document in documents if document.kind == SHIPMENT]
+        for start in range(0, len(shipments), BATCH):
+            work = Shipping(self._client, self._clock, front, links)
+            async for settled in work.send(shipments[start : start + BATCH]):
+                yield settled
+        stock = [document for document in documents if document.kind == STOCK]
+        for start in range(0, len(stock), BATCH):
+            yield await self._write(stock[start : start + BATCH], front)
+
+    # --- stock ------------------------------------------------------------------------------------------------
+
+    async def _write(self, documents: Sequence[Document], front: Shopfront) -> Settled:
+        if not front.rules.yes("stock.write"):
+            return [(document, Dropped("stock is not written any more")) for document in documents]
+        if front.facts.rights.get("products") in _CLOSED:
+            return [(document, Parked(Trouble("stock.no_right"))) for document in documents]
+        bodies = [json.loads(document.body) for document in documents]
+        asked = [(body["level"], (body["code"], Decimal(body["written"]))) for body in bodies]
+        try:
+            results = await self._client.put_stock(
+                variants=[item for level, item in asked if level == "variant"],
+                products=[item for level, item in asked if level == "product"],
+            )
+        except Rejected as rejected:
+            return await self._isolate(documents, front, rejected)
+        said = {(result.kind, result.key): result for result in results}
+        return [
+            (document, self._came(body, said[body["level"], body["code"]]))
+            for document, body in zip(documents, bodies, strict=True)
+        ]
+
+    async def _isolate(self, documents: Sequence[Document], front: Shopfront, rejected: Rejected) -> Settled:
+        """The call as a whole was refused: find the item that it is about, let the others pass."""
+        if rejected.answered not in _ABOUT_ITEMS:
+            raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
+        if len(documents) == 1:
+            code = json.loads(documents[0].body)["code"]
+            return [(documents[0], Parked(Trouble("stock.refused", {"code": code, "said": str(rejected)})))]
+        middle = len(documents) // 2
+        return await self._write(documents[:middle], front) + await self._write(documents[middle:], front)
+
+    def _came(self, body: Mapping[str, Any], result: ItemResult) -> Outcome:
+        """What the answer says of one number. One that it does not mention is read again to be sure."""
+        if result.updated is False:
+            said = "; ".join(result.messages) or "—"
+            return Parked(Trouble("stock.refused", {"code": body["code"], "said": said}))
+        note = {name: body[name] for name in ("written", "uphance", "open", "safety")}
+        return Delivered(note={**note, "at": self._clock().isoformat(), "confirmed": result.updated is True})
+
+
+# --- shipments ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one shipment needs: a change of the order, and notes in its history."""
+
+    document: Document
+    body: Mapping[str, Any]
+    change: OrderChange | None
+    notes: Mapping[int, tuple[str, str]]
+    """By ticket: name and value of an entry that is not in the history yet, as far as we know."""
+    written: Mapping[str, Any]
+    """What the link will say once all of this is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """Up to a hundred shipments on their way to the shop."""
+
+    client: UpgatesClient
+    clock: Clock
+    front: Shopfront
+    links: Links
+
+    async def send(self, documents: Sequence[Document]) -> AsyncGenerator[Settled, None]:
+        """Read the orders as they are now, change them in one call, note each parcel in its order's history."""
+        if not self.front.rules.yes("shipments.write"):
+            yield [(document, Dropped("shipments are not written any more")) for document in documents]
+            return
+        if self.front.facts.rights.get("orders") in _CLOSED:
+            yield [(document, Parked(Trouble("shipment.no_right"))) for document in documents]
+            return
+        numbers = [document.key for document in documents]
+        page = await _asked(self.client.orders_by_numbers(numbers, purpose=Purpose.ORDERS))
+        orders = {order.order_number: order for order in page.items}
+        broken = {bad.key: bad.reason for bad in page.broken}
+        steps: list[Step] = []
+        settled: Settled = []
+        for document in documents:
+            if document.key in broken or (document.key not in orders and page.broken):
+                settled.append((document, Again(f"the order cannot be read: {broken.get(document.key, '?')}")))
+                continue
+            step = decide(document, orders.get(document.key), self.front)
+            if isinstance(step, Step):
+                steps.append(step)
+            else:
+                settled.append((document, step))
+        for notify in (True, False):
+            part = [step for step in steps if self._notifies(step) is notify]
+            refused = await self._change(part, notify=notify)
+            settled += [
+                (step.document, refused[step.document.key]) for step in part if step.document.key in refused
+            ]
+            if settled:
+                yield settled
+                settled = []
+            for step in part:
+                if step.document.key not in refused:
+                    yield [(step.document, await self._note(step))]
+
+    def _notifies(self, step: Step) -> bool:
+        """Whether Upgates is to tell the shopper: never of what was shipped before Uphance was connected."""
+        return self.front.rules.yes("shipments.notify") and not step.body["backfill"]
+
+    async def _change(self, steps: Sequence[Step], *, notify: bool) -> dict[str, Outcome]:
+        """Change the orders; returns what came of those that were not changed."""
+        changes = [step.change for step in steps if step.change is not None]
+        if not changes:
+            return {}
+        try:
+            results = await self.client.put_orders(changes, notify=notify)
+        except Rejected as rejected:
+            if rejected.answered not in _ABOUT_ITEMS:
+                raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
+            if len(steps) == 1:
+                return {steps[0].document.key: _refused(steps[0].document.key, str(rejected))}
+            middle = len(steps) // 2
+            return {
+                **await self._change(steps[:middle], notify=notify),
+                **await self._change(steps[middle:], notify=notify),
+            }
+        outcomes: dict[str, Outcome] = {}
+        for result in results:
+            if result.updated is None:
+                outcomes[result.key] = Again("the answer does not say whether the order was changed")
+            elif not result.updated:
+                outcomes[result.key] = _refused(result.key, "; ".join(result.messages) or "—")
+        return outcomes
+
+    async def _note(self, step: Step) -> Outcome:
+        """Write each parcel into the history once.
+
+        A repeated POST would add it again. So what is about to be written is saved before; where the answer was
+        lost, or what was written is not known any more (a restored database), the history is looked at first.
+        """
+        number, link = step.document.key, step.document.link
+        before = link.note if link is not None else {}
+        written = set(before.get("tickets", ()))
+        missing = {ticket: note for ticket, note in step.notes.items() if ticket not in written}
+        if missing and (before.get("doubt") or (link is None and step.body["backfill"])):
+            if (until := _at_work_until(before)) is not None and until > self.clock():
+                return Again("the answer to a note was lost: it may still be on its way", until)
+            names = await _asked(self.client.history_names(number))
+            missing = {ticket: note for ticket, note in missing.items() if note[0] not in names}
+        done = {**step.written, "at": self.clock().isoformat(), "tickets": sorted(written | step.notes.keys())}
+        if missing:
+            note = {**step.written, "tickets": sorted(written), "doubt_at": self.clock().isoformat()}
+            await self.links.save(_in_doubt(step.document, note, missing))
+            try:
+                result = await self.client.add_history(number, list(missing.values()))
+            except Rejected as rejected:
+                if rejected.answered not in _ABOUT_ITEMS:
+                    raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
+                return _refused(number, str(rejected))
+            if result.updated is False:
+                return _refused(number, "; ".join(result.messages) or "—")
+        return Delivered(note=done)
+
+
+def decide(document: Document, order: Order | None, front: Shopfront) -> Step | Outcome:
+    """What a shipment means for *order* as the shop has it now. Pure.
+
+    The status is written once: where staff have moved the order on since, it stays so. The tracking code is that
+    of the first parcel that has one; all of them are in the history. Uphance's order number goes along where the
+    shop has none and a call is made anyway.
+    """
+    body = json.loads(document.body)
+    before = document.link.note if document.link is not None else {}
+    number = document.key
+    if order is None:
+        return Dropped("the order is gone from the shop")
+    tickets = {ticket["id"]: ticket for ticket in body["tickets"]}
+    gone = [ticket for ticket in before.get("tickets", ()) if ticket not in tickets]
+    if gone or (before.get("status") is not None and not body["complete"]):
+        lost = ", ".join(str(ticket) for ticket in gone) or "—"
+        return Parked(Trouble("shipment.taken_back", {"number": number, "tickets": lost}))
+    if front.facts.status_types.get(order.status_id or 0) in _OFF:
+        return Parked(Trouble("shipment.order_canceled", {"number": number}))
+    written = {name: before[name] for name in ("status", "tracking", "external") if name in before}
+    change = None
+    if body["complete"]:
+        status = _status(front)
+        if status is None:
+            names = len(front.facts.statuses_of(_SENT))
+            return Parked(Trouble("shipment.no_status", {"number": number, "found": names}))
+        tracking = next((ticket["tracking"] for ticket in body["tickets"] if ticket["tracking"]), None)
+        change = _changed(order, status, tracking, body["uphance_order"], before)
+        written |= {"status": status, "tracking": tracking}
+        if change is not None and change.external_order_number is not None:
+            written["external"] = change.external_order_number
+    notes = {ticket: _entry(one) for ticket, one in tickets.items()}
+    return Step(document, body, change, notes, written)
+
+
+def _status(front: Shopfront) -> int | None:
+    """The status of a shipped order: the chosen one, else the only one of its type."""
+    chosen = front.rules.number("shipments.status")
+    if chosen is not None:
+        return chosen
+    fitting = front.facts.statuses_of(_SENT)
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _changed(
+    order: Order, status: int, tracking: str | None, uphance_order: str, before: Mapping[str, Any]
+) -> OrderChange | None:
+    """Only what differs from what the shop has and from what was written before; None if that is nothing."""
+    new_status = status if status not in (order.status_id, before.get("status")) else None
+    new_tracking = tracking if tracking not in (None, order.tracking_code, before.get("tracking")) else None
+    if new_status is None and new_tracking is None:
+        return None
+    external = uphance_order if not order.external_order_number and "external" not in before else None
+    return OrderChange(order.order_number, new_status, new_tracking, external)
+
+
+def _entry(ticket: Mapping[str, Any]) -> tuple[str, str]:
+    """One parcel in the history: the name finds it again, the value is for people."""
+    facts = (ticket["shipment"], ticket["date"], ticket["carrier"], ticket["tracking"])
+    return f"Uphance #{ticket['id']}", " · ".join(fact for fact in facts if fact) or "—"
+
+
+def _in_doubt(document: Document, note: Mapping[str, Any], tickets: Iterable[int]) -> Link:
+    link = document.link or Link(SHIPMENT, document.key)
+    return Link(
+        kind=SHIPMENT,
+        key=document.key,
+        parent=document.parent,
+        remote_id=link.remote_id,
+        state="sending",
+        hash=link.hash,
+        note={**note, "doubt": sorted(tickets)},
+    )
+
+
+def _at_work_until(note: Mapping[str, Any]) -> datetime | None:
+    """Until when a request whose answer was lost may still take effect over there."""
+    return datetime.fromisoformat(note["doubt_at"]) + _STILL_AT_WORK if "doubt_at" in note else None
+
+
+async def _asked(call: Awaitable[T]) -> T:
+    """What a reading call answers; a refusal of one is about nothing that was sent."""
+    try:
+        return await call
+    except Rejected as rejected:
+        raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
+
+
+def _refused(number: str, said: str) -> Parked:
+    return Parked(Trouble("shipment.refused", {"number": number, "said": said}))

@@ -1,0 +1,116 @@
+"""What of an order matters over there, and how two states of it differ. Pure.
+
+A change counts as one only if it changes what would be sent. What moves by itself after sending does not:
+status, payment and tracking; the external number, which is written back by us; the shop's own links and keys.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from upbridge.core.canonical_json import canonical, fingerprint
+from upbridge.domain.order import Charge, Money, Order, Shopper
+from upbridge.domain.shop_profile import Facts
+
+_CANCELED = frozenset({"Canceled", "HomecreditCanceled"})
+
+
+def canceled(order: Order, facts: Facts) -> bool:
+    """Whether the order's status is one of a type that means: off."""
+    return facts.status_types.get(order.status_id or 0) in _CANCELED
+
+
+def mark(order: Order, *, canceled: bool) -> bytes:
+    """The fingerprint by which a document about *order* is compared with what was delivered."""
+    return fingerprint(canonical({**_content(order), **({"canceled": True} if canceled else {})}))
+
+
+def trace(order: Order) -> dict[str, Any]:
+    """What is kept about a sent order, to say later what changed. No personal data: of that only fingerprints."""
+    content = _content(order)
+    salt = f"{order.order_number}:{order.uuid}"
+    return {
+        "number": order.order_number,
+        "charged": str(order.total_before_round),
+        "goods": [[line["what"], line["quantity"], line["with_vat"]] for line in content["lines"]],
+        **{name: content[name] for name in ("language", "currency", "total", "payment", "discounts")},
+        **{
+            name: fingerprint(salt.encode() + canonical(content[name])).hex()
+            for name in ("buyer", "billing", "delivery", "shipping", "note", "internal_note")
+        },
+    }
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What differs between two traces, a line each: `A1: 2x 20 → 3x 30`, `delivery`. The names are keys of
+    what changed, the values as the shop states them."""
+    old_goods, new_goods = _by_name(before.get("goods")), _by_name(after.get("goods"))
+    lines = [
+        f"{name}: {old_goods.get(name, '—')} → {new_goods.get(name, '—')}"
+        for name in dict.fromkeys((*old_goods, *new_goods))
+        if old_goods.get(name) != new_goods.get(name)
+    ]
+    for name in after:
+        if name in ("goods", "number", "charged") or before.get(name) == after[name]:
+            continue
+        plain = name in ("currency", "language", "total")
+        lines.append(f"{name}: {before.get(name)} → {after[name]}" if plain else name)
+    return lines
+
+
+def _by_name(goods: Any) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for what, quantity, worth in goods or ():
+        found.setdefault(str(what), []).append(f"{quantity}x {worth}")
+    return {what: " + ".join(amounts) for what, amounts in found.items()}
+
+
+def _content(order: Order) -> dict[str, Any]:
+    shopper = order.shopper
+    # Through JSON, so that a trace that was stored and one that was just made compare as equal.
+    content: dict[str, Any] = json.loads(
+        canonical(
+            {
+                "language": order.language,
+                "currency": order.currency,
+                "total": order.total,
+                "lines": [
+                    {
+                        "type": line.type,
+                        "what": line.code or line.ean or line.title or str(line.product_id),
+                        "ean": line.ean,
+                        "variant": [line.product_id, line.variant_id],
+                        "quantity": line.quantity,
+                        **_money(line.total),
+                        "configuration": line.configuration,
+                    }
+                    for line in order.lines
+                ],
+                "discounts": [[one.kind, one.code, *_money(one.amount).values()] for one in order.discounts],
+                "shipping": _charge(order.shipping),
+                "payment": _charge(order.payment),
+                "buyer": _buyer(shopper),
+                "billing": shopper.billing.model_dump() if shopper else None,
+                "delivery": shopper.shipping.model_dump() if shopper and shopper.shipping else None,
+                "note": shopper.note if shopper else None,
+                "internal_note": order.internal_note,
+            }
+        )
+    )
+    return content
+
+
+def _money(money: Money) -> dict[str, Any]:
+    return {"with_vat": money.with_vat, "without_vat": money.without_vat, "vat": money.vat}
+
+
+def _charge(charge: Charge | None) -> list[Any] | None:
+    if charge is None:
+        return None
+    return [charge.name, *_money(charge.amount).values(), charge.branch_id, charge.branch_name, charge.carrier_id]
+
+
+def _buyer(shopper: Shopper | None) -> list[str | None] | None:
+    if shopper is None:
+        return None
+    return [shopper.email, shopper.phone, shopper.company, shopper.company_number, shopper.vat_number]

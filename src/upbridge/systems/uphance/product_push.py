@@ -1,0 +1,167 @@
+"""Making products that the shop has and Uphance lacks, where the shop chose so (`uphance.create_products`).
+
+    product ─► which variants are no SKU? ─none─► nothing to do, no call
+                  └─ some ─► a product of that name or with its other variants is there? ─► PUT what it lacks
+                                └─ no ─► POST the product (`creation`: never two)
+
+Read before write: what is added is what the product over there lacks at this moment, so an answer that was lost
+costs a repeat and doubles nothing. What was made once is not made again, even if Uphance names it differently.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from upbridge.core.errors import Rejected
+from upbridge.domain.delivery import Again, Delivered, Document, Dropped, Link, Outcome, Parked, Trouble
+from upbridge.domain.product import Product
+from upbridge.systems.base import Shopfront
+from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, InDoubt, Made, Maker
+from upbridge.systems.uphance.matching import Doubled, Miss, Sku, SkuBook, plain_ean, spelled
+from upbridge.systems.uphance.product_mapping import (
+    NewProduct,
+    identifier_of,
+    map_product,
+    wanted_variants,
+)
+from upbridge.systems.uphance.schemas import Json, product_additions, product_body, skus_of, whole, words
+from upbridge.systems.uphance.transport import Failed
+
+#: After so many failures of their application on the same product, a person has to look at it.
+_ENOUGH = 5
+#: In a link's note: the variants that were made, by their ids in the shop.
+MADE = "made"
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """One push: what all its products share. *complete*: the catalogue over there has been read to its end;
+    *doubled*: what names more than one variant of the shop."""
+
+    front: Shopfront
+    book: SkuBook
+    doubled: Doubled
+    maker: Maker
+    client: UphanceClient
+    complete: bool
+
+    async def deliver(self, document: Document, product: Product) -> Outcome:
+        """What comes of one product."""
+        if not self.front.rules.yes("uphance.create_products"):
+            return Dropped("the shop's rules do not make products any more")
+        if not self.complete:
+            return Again("the catalogue of Uphance was not read yet")
+        reference = identifier_of(product, self.front.connection.shop_key)
+        former = await self.maker.look(PRODUCTS, document.link, reference)
+        if isinstance(former, InDoubt):
+            return Again(former.reason, former.until)
+        try:
+            return await self._complete(document, product, former)
+        except Rejected as rejected:
+            return _refused(str(rejected), rejected.answered)
+        except Failed as failed:
+            return self._failed(document, str(failed))
+
+    async def _complete(self, document: Document, product: Product, former: Made | None) -> Outcome:
+        """Bring what is missing of *product*; nothing is asked of anybody if nothing is."""
+        home, made = _known(document.link, former)
+        matches = {variant.id: self.book.match(variant) for variant in wanted_variants(product)}
+        missing = [
+            alone
+            for variant in wanted_variants(product)
+            if matches[variant.id] is Miss.UNKNOWN
+            and variant.id not in made
+            and (alone := self.doubled.without(variant)) is not None
+        ]
+        if not missing:
+            return _delivered(home, made)
+        mapped = map_product(product, missing, self.front)
+        if isinstance(mapped, Trouble):
+            return Parked(mapped)
+        siblings = {match.product_id for match in matches.values() if isinstance(match, Sku)}
+        return await self._bring(document, mapped, siblings, home, made)
+
+    async def _bring(
+        self, document: Document, new: NewProduct, siblings: set[int], home: int | None, made: Sequence[str]
+    ) -> Outcome:
+        """Add to the product that is there, or make one."""
+        places = {home} if home is not None else siblings or await self._of_that_name(new.identifier)
+        if len(places) > 1:
+            names = ", ".join(str(place) for place in sorted(places))
+            return Parked(Trouble("product.unclear", {"code": new.identifier, "products": names}))
+        keys = [*made, *(sku.key for sku in new.skus)]
+        if places:
+            return await self._add(places.pop(), new, keys)
+        shop_key, link = self.front.connection.shop_key, Link(PRODUCTS.kind, document.key, document.parent)
+        body = product_body(new, idempotency_key=f"upgates:{shop_key}:product:{document.key}")
+        mark, trace = document.hash.hex(), {MADE: keys}
+        outcome = await self.maker.make(PRODUCTS, link, new.identifier, body, mark=mark, trace=trace)
+        if isinstance(outcome, InDoubt):
+            if outcome.failed:
+                return self._failed(document, outcome.reason)
+            return Again(outcome.reason, outcome.until)
+        return _delivered(outcome.id, keys)
+
+    async def _of_that_name(self, identifier: str) -> set[int]:
+        """Products with this identifier (Product API: `filter[product_identifier]`). The filter is not trusted:
+        one that is ignored lists everything, and every row is looked at."""
+        found: set[int] = set()
+        filtered = {"filter[product_identifier]": identifier}
+        async for page in self.client.pages(PRODUCTS.path, PRODUCTS.list_name, **filtered):
+            for row in page:
+                number = whole(row.get("id"))
+                if number is not None and words(row.get(PRODUCTS.reference)) == identifier:
+                    found.add(number)
+        return found
+
+    async def _add(self, product_id: int, new: NewProduct, keys: Sequence[str]) -> Outcome:
+        there = await self.client.one(f"{PRODUCTS.path}/{product_id}", PRODUCTS.name)
+        if there is None:  # staff have deleted it since: their decision, not ours to undo
+            return _delivered(product_id, keys)
+        codes = {spelled(sku.sku_number) for sku in skus_of(there)} - {None}
+        eans = {plain_ean(sku.ean) for sku in skus_of(there)} - {None}
+        lacking = [
+            sku for sku in new.skus if spelled(sku.sku_number) not in codes and plain_ean(sku.ean) not in eans
+        ]
+        taken = _places(there)
+        clash = [sku for sku in lacking if sku.place in taken]
+        if clash:  # the same colour and size under another code: one of the two is wrong
+            names = ", ".join(sku.sku_number or sku.ean or sku.key for sku in clash)
+            return Parked(Trouble("product.no_size", {"variants": names}))
+        if lacking:
+            await self.client.put(f"{PRODUCTS.path}/{product_id}", product_additions(new, there, lacking))
+        return _delivered(product_id, keys)
+
+    def _failed(self, document: Document, reason: str) -> Outcome:
+        return _refused(reason, 500) if document.attempts >= _ENOUGH else Again(reason)
+
+
+def _known(link: Link | None, former: Made | None) -> tuple[int | None, Sequence[str]]:
+    """The product over there that was made or added to before, and the variants that were made."""
+    if former is not None:
+        return former.id, former.trace.get(MADE, ())
+    if link is None or link.state != DELIVERED:
+        return None, ()
+    return None if link.remote_id is None else int(link.remote_id), link.note.get(MADE, ())
+
+
+def _places(product: Json) -> set[tuple[str, str]]:
+    """Colour and size of every SKU of a product over there, as ours are compared."""
+    return {
+        (
+            (words(variation.get("color")) or words(sku.get("color")) or "").casefold(),
+            (words(sku.get("size")) or "").casefold(),
+        )
+        for variation in product.get("variations") or ()
+        for sku in variation.get("skus") or ()
+    }
+
+
+def _refused(message: str, status: int) -> Parked:
+    return Parked(Trouble("product.refused", {"message": message, "status": status}))
+
+
+def _delivered(product_id: int | None, made: Sequence[str]) -> Delivered:
+    return Delivered(
+        remote_id=None if product_id is None else str(product_id), note={MADE: sorted(set(made))} if made else {}
+    )

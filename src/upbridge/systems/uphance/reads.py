@@ -1,0 +1,157 @@
+"""What is read from Uphance besides the catalogue: the connection's facts, our own orders, pick tickets."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from upbridge.core.errors import Rejected
+from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.order_mapping import order_reference
+from upbridge.systems.uphance.schemas import (
+    Json,
+    PickTicket,
+    RemoteOrder,
+    items,
+    pick_ticket,
+    remote_order,
+    whole,
+    words,
+)
+
+log = structlog.get_logger(__name__)
+
+
+async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str, Any]:
+    """The facts of a connection: what the settings are chosen from, and nothing secret.
+
+    `organisation` {id, name}; `channels` [{id, name, currency}], one currency each; `seasons` [{id, name}].
+    """
+    rows = items(await client.get("/organisations"), "organisations") or []
+    names = {whole(row.get("id")): words(row.get("name")) for row in rows}
+    return {
+        "organisation": {"id": organisation, "name": names.get(organisation) or str(organisation)},
+        "channels": [channel for row in await _all(client, "channels") if (channel := _channel(row))],
+        "seasons": [
+            {"id": number, "name": words(row.get("name")) or str(number)}
+            for row in await _all(client, "seasons")
+            if (number := whole(row.get("id"))) is not None
+        ],
+    }
+
+
+async def existing_orders(
+    client: UphanceClient, shop_key: str, *, others: Collection[str] = ()
+) -> dict[str, RemoteOrder]:
+    """The sales orders over there that are ours, by the shop's order number: for linking them again.
+
+    Reads all sales orders (100 a call). Of two with the same reference the older one counts. *others* are the keys
+    of all shops: an order of one whose key merely begins like ours (`shop` and `shop-2`) is none of ours.
+    """
+    prefix = order_reference(shop_key, "")
+    longer = tuple(
+        order_reference(key, "")
+        for key in others
+        if key != shop_key and order_reference(key, "").startswith(prefix)
+    )
+    found: dict[str, RemoteOrder] = {}
+    async for page in client.pages("/sales_orders", "sales_orders"):
+        for order in map(remote_order, page):
+            if order is None or order.reference is None or not order.reference.startswith(prefix):
+                continue
+            if order.reference.startswith(longer):
+                continue
+            number = order.reference.removeprefix(prefix)
+            if number and (number not in found or order.id < found[number].id):
+                found[number] = order
+    return found
+
+
+async def pick_tickets(
+    client: UphanceClient,
+    *,
+    since_id: int | None = None,
+    since_created_at: datetime | None = None,
+    order_id: int | None = None,
+) -> AsyncIterator[list[PickTicket]]:
+    """Pick tickets page by page (Inventory API, pick tickets: `since_id`, `since_created_at`, `by_order_id`).
+
+    There is no "updated since": a ticket that was read before it was shipped has to be read again, by its order
+    or by `read_pick_ticket` after a webhook.
+    """
+    query: dict[str, str | int] = {}
+    if since_id is not None:
+        query["since_id"] = since_id
+    if since_created_at is not None:
+        query["since_created_at"] = since_created_at.isoformat()
+    if order_id is not None:
+        query["by_order_id"] = order_id
+    async for page in client.pages("/pick_tickets", "pick_tickets", **query):
+        yield [ticket for ticket in map(pick_ticket, page) if ticket is not None]
+
+
+async def tickets_now(client: UphanceClient, ids: Collection[int]) -> dict[int, PickTicket | None]:
+    """The pick tickets *ids* as they are now; None for one that was deleted."""
+    rows = await _now(client, "/pick_tickets", "pick_tickets", "pick_ticket", ids)
+    return {number: pick_ticket(row) for number, row in rows.items()}
+
+
+async def orders_now(client: UphanceClient, ids: Collection[int]) -> dict[int, RemoteOrder | None]:
+    """The sales orders *ids* as they are now; None for one that is gone."""
+    rows = await _now(client, "/sales_orders", "sales_orders", "sales_order", ids)
+    return {number: remote_order(row) for number, row in rows.items()}
+
+
+async def _now(
+    client: UphanceClient, path: str, plural: str, singular: str, ids: Collection[int]
+) -> dict[int, Json | None]:
+    """The objects *ids* in few calls: the list from the oldest of them on, a hundred a call, for as long as that
+    is cheaper than asking for each of those that have not come yet. Never more than twice the cheaper way.
+
+    `since_id` is documented for other lists, for sales orders only presumed: what does not come is asked for.
+    """
+    found: dict[int, Json | None] = {}
+    if len(ids) > 1:
+        pages = client.pages(path, plural, since_id=min(ids) - 1)
+        async with aclosing(pages):
+            read = 0
+            async for rows in pages:
+                read += 1
+                came = {whole(row.get("id")): row for row in rows}
+                found |= {number: came[number] for number in ids if number in came}
+                if read >= len(ids) - len(found):
+                    break
+    for number in sorted(set(ids) - found.keys()):
+        found[number] = await client.one(f"{path}/{number}", singular)
+    return found
+
+
+async def read_pick_ticket(client: UphanceClient, ticket_id: int) -> PickTicket | None:
+    """One pick ticket as it is now; None if it was deleted meanwhile."""
+    return pick_ticket(await client.one(f"/pick_tickets/{ticket_id}", "pick_ticket"))
+
+
+async def read_order(client: UphanceClient, order_id: int) -> RemoteOrder | None:
+    """One sales order as it is now (draft or confirmed, shipped or not); None if there is none."""
+    return remote_order(await client.one(f"/sales_orders/{order_id}", "sales_order"))
+
+
+async def _all(client: UphanceClient, name: str) -> list[Json]:
+    """A short list. Neither /channels nor /seasons is documented, only used in practice: an Uphance that does
+    not know one leaves it empty, and the settings ask for numbers instead."""
+    try:
+        return [row async for page in client.pages(f"/{name}", name) for row in page]
+    except Rejected as rejected:
+        log.warning("uphance_list_missing", name=name, status=rejected.answered)
+        return []
+
+
+def _channel(row: Json) -> dict[str, Any] | None:
+    number = whole(row.get("channel_ID") or row.get("channel_id") or row.get("id"))
+    currency = words(row.get("currency"))
+    if number is None or currency is None:
+        return None
+    name = words(row.get("channel_name") or row.get("name")) or str(number)
+    return {"id": number, "name": name, "currency": currency.upper()}

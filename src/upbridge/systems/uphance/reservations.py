@@ -1,0 +1,189 @@
+"""What the shop has sold and Uphance's numbers do not show yet: *open* pieces, one row of `pieces` per line.
+
+Bodies in the outbox are sealed, and opening thousands of them for every look at the stock would be dear. So the
+lines are noted when an order is read, in the same transaction that queues it; which of them are open is then one
+query over `pieces` and `links`. There is nothing personal in a row.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.order import LineType, Order, OrderLine
+from upbridge.domain.shop_id import ShopId
+from upbridge.systems.base import Shopfront
+
+_GOODS = frozenset({LineType.PRODUCT, LineType.SET_PART, LineType.GIFT})
+_OFF = frozenset({"Canceled", "HomecreditCanceled"})
+#: In a status of these types an order is not on its way to Uphance: it failed, or the shop has shipped it itself.
+_AT_REST = frozenset({"PaymentFailed", "PaymentCanceled", "Unresolved", "Sent"})
+
+_KNOWN = """
+    l.shop_id = p.shop_id AND l.target = 'uphance' AND l.kind = 'order' AND l.key = p.order_number
+    AND l.state IN ('delivered', 'by_hand')
+"""
+#: What was made as a draft stays one until Uphance says otherwise (`shipments`).
+_DRAFT = "l.state = 'delivered' AND COALESCE(l.note ->> 'status', 'draft') = 'draft'"
+
+
+async def remember(
+    connection: AsyncConnection, shop_id: ShopId, orders: Sequence[Order], gone: Sequence[str], front: Shopfront
+) -> None:
+    """Note the goods of *orders* instead of what was noted of them before; *gone* are not there any more.
+
+    An order that is older than `uphance.orders_from`, of an origin that is not sent, or canceled, or in a shop
+    that sends none, has no row.
+    """
+    await connection.execute(
+        text("DELETE FROM pieces WHERE shop_id = :shop_id AND order_number = ANY(CAST(:numbers AS text[]))"),
+        {"shop_id": shop_id, "numbers": sorted({*(order.order_number for order in orders), *gone})},
+    )
+    rows = [
+        (order, place, line, waits)
+        for order in orders
+        if (waits := _waits(order, front)) is not None
+        for place, line in enumerate(order.lines)
+        if line.type in _GOODS and line.quantity > 0
+    ]
+    if not rows:
+        return
+    await connection.execute(
+        text(
+            """
+            INSERT INTO pieces (shop_id, order_number, place, item, code, quantity, waits, ordered_at)
+            SELECT :shop_id, t.* FROM unnest(CAST(:numbers AS text[]), CAST(:places AS int[]),
+              CAST(:items AS text[]), CAST(:codes AS text[]), CAST(:quantities AS numeric[]),
+              CAST(:waits AS boolean[]), CAST(:moments AS timestamptz[])) AS t
+            ON CONFLICT DO NOTHING
+            """
+        ),
+        {
+            "shop_id": shop_id,
+            "numbers": [order.order_number for order, _, _, _ in rows],
+            "places": [place for _, place, _, _ in rows],
+            "items": [_item(line) for _, _, line, _ in rows],
+            "codes": [_code(line) for _, _, line, _ in rows],
+            "quantities": [line.quantity for _, _, line, _ in rows],
+            "waits": [waits for _, _, _, waits in rows],
+            "moments": [order.created_at for order, _, _, _ in rows],
+        },
+    )
+
+
+async def open_pieces(
+    connection: AsyncConnection, shop_id: ShopId, *, drafts_reserve: bool
+) -> Mapping[str, Decimal]:
+    """How many pieces of each item (its key) are sold without Uphance's numbers showing it.
+
+    Those of orders that Uphance does not know and that may still be sent there; of those that are drafts over
+    there, unless drafts reserve; of what was added to an order after that, as long as staff have not settled it.
+    """
+    values: dict[str, Any] = {"shop_id": shop_id, "drafts": not drafts_reserve}
+    rows = await connection.execute(
+        text(
+            f"""
+            SELECT p.item, p.code, sum(p.quantity) AS quantity
+            FROM pieces p LEFT JOIN links l ON {_KNOWN}
+            WHERE p.shop_id = :shop_id
+              AND CASE WHEN l.key IS NULL THEN p.waits ELSE :drafts AND {_DRAFT} END
+            GROUP BY p.item, p.code
+            """  # noqa: S608 - constants
+        ),
+        values,
+    )
+    found = [(row.item, row.code, row.quantity) for row in rows]
+    found += await _added(connection, values)
+    return await _by_item(connection, shop_id, found)
+
+
+async def prune(connection: AsyncConnection, shop_id: ShopId) -> None:
+    """Forget the orders that Uphance counts by itself. Those that nobody ever sends go after 90 days
+    (`care.retention`): an order that Uphance has not heard of for so long is nobody's reservation any more."""
+    await connection.execute(
+        text(
+            f"""
+            DELETE FROM pieces p WHERE p.shop_id = :shop_id
+              AND EXISTS (SELECT FROM links l WHERE {_KNOWN} AND NOT ({_DRAFT}))
+              AND NOT EXISTS (SELECT FROM documents d WHERE d.shop_id = p.shop_id AND d.target = 'uphance'
+                AND d.kind = 'order' AND d.key = p.order_number)
+            """  # noqa: S608 - constants
+        ),
+        {"shop_id": shop_id},
+    )
+
+
+def _waits(order: Order, front: Shopfront) -> bool | None:
+    """Whether Uphance may still be told of *order*; None if it is no concern of Uphance's at all."""
+    kind = front.facts.status_types.get(order.status_id or 0)
+    since = front.rules.moment("uphance.orders_from") or front.connection.connected_at
+    if kind in _OFF or order.created_at < since or not front.rules.yes("uphance.send_orders"):
+        return None
+    if order.origin not in front.rules.get("uphance.origins"):
+        return None
+    return kind not in _AT_REST
+
+
+def _item(line: OrderLine) -> str | None:
+    if line.product_id is None:
+        return None
+    return f"p-{line.product_id}" if line.variant_id is None else f"v-{line.variant_id}"
+
+
+def _code(line: OrderLine) -> str | None:
+    """As the trace of a sent order names the line (`systems.uphance.content`)."""
+    return line.code or line.ean
+
+
+async def _added(connection: AsyncConnection, values: Mapping[str, Any]) -> list[tuple[str | None, str, Decimal]]:
+    """What was added to orders that Uphance counts already: what the shop has now, less what was sent."""
+    rows = await connection.execute(
+        text(
+            f"""
+            SELECT p.order_number, p.code, min(p.item) AS item, sum(p.quantity) AS quantity, l.sent
+            FROM pieces p JOIN links l ON {_KNOWN}
+            JOIN documents d ON d.shop_id = p.shop_id AND d.target = 'uphance' AND d.kind = 'order'
+              AND d.key = p.order_number
+            WHERE p.shop_id = :shop_id AND NOT (:drafts AND {_DRAFT}) AND p.code IS NOT NULL
+            GROUP BY p.order_number, p.code, l.sent
+            """  # noqa: S608 - constants
+        ),
+        values,
+    )
+    added = []
+    for row in rows:
+        sent = json.loads(row.sent).get("goods", ()) if row.sent else ()
+        more = row.quantity - sum(
+            (Decimal(str(quantity)) for what, quantity, _ in sent if what == row.code), Decimal()
+        )
+        if row.sent and more > 0:
+            added.append((row.item, row.code, more))
+    return added
+
+
+async def _by_item(
+    connection: AsyncConnection, shop_id: ShopId, found: Iterable[tuple[str | None, str | None, Decimal]]
+) -> Mapping[str, Decimal]:
+    """By the item's key: the ordered variant itself, or, if that is gone, the one that has its code now."""
+    wanted = list(found)
+    rows = await connection.execute(
+        text(
+            """
+            SELECT t.place, COALESCE(i.key, (
+              SELECT min(c.key) FROM items c
+              WHERE c.shop_id = :shop_id AND lower(btrim(c.code)) = lower(btrim(t.code))
+            )) AS key
+            FROM unnest(CAST(:items AS text[]), CAST(:codes AS text[])) WITH ORDINALITY AS t (item, code, place)
+            LEFT JOIN items i ON i.shop_id = :shop_id AND i.key = t.item
+            """
+        ),
+        {"shop_id": shop_id, "items": [item for item, _, _ in wanted], "codes": [code for _, code, _ in wanted]},
+    )
+    pieces: dict[str, Decimal] = {}
+    for row in rows:
+        if row.key is not None:
+            pieces[row.key] = pieces.get(row.key, Decimal()) + wanted[row.place - 1][2]
+    return pieces

@@ -1,0 +1,61 @@
+"""The catalogue of the connected Uphance organisation: its SKUs with their stock, its channels and seasons."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import text
+
+from upbridge.domain.shop import Shop
+from upbridge.engine import sku_matching
+from upbridge.engine.context import Service
+from upbridge.store import changes, documents
+from upbridge.store.changes import Change, Origin
+from upbridge.store.connections import ConnectionRow
+from upbridge.systems.uphance import write_back
+from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.reads import connect_facts
+from upbridge.systems.uphance.sku_copy import read_skus, replace_skus
+
+SOURCE = "uphance"
+
+
+async def read_catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Read the organisation's SKUs; orders that waited for one of them try again, and the way back begins."""
+    row = (await service.connected(shop)).get(SOURCE)
+    if row is None:
+        async with service.engine.begin() as connection:
+            await changes.done(connection, shop.id, SOURCE, chunk)
+        return
+    client = service.uphance(shop, row)
+    skus = await read_skus(client)
+    facts = await _look_around(service, row, client)
+    now = service.clock()
+    # All or nothing: whoever dies between the news and the release of what waited for it would see no news again.
+    async with service.engine.begin() as connection:
+        refreshed = await replace_skus(connection, shop.id, skus)
+        await sku_matching.renew_all(connection, shop.id)
+        await changes.done(connection, shop.id, SOURCE, chunk)
+        await connection.execute(
+            text(
+                "UPDATE connections SET polled_at = :now, facts = CAST(:facts AS jsonb)"
+                " WHERE shop_id = :shop_id AND system = 'uphance'"
+            ),
+            {"now": now, "shop_id": shop.id, "facts": json.dumps(facts)},
+        )
+        may_go = refreshed.matching_changed or facts != row.facts
+        released = await documents.release(connection, shop.id, SOURCE, now=now) if may_go else 0
+        await write_back.look(connection, shop.id, origin=Origin.SCHEDULE, now=now)
+    if released:
+        await service.wake(shop.id, f"push:{SOURCE}")
+
+
+async def _look_around(service: Service, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
+    """The connection's facts: once a day, see whether the organisation has new channels or seasons.
+
+    A list that comes empty is kept as it was: neither is documented, and an empty one would hold every order.
+    """
+    if row.polled_at is None or row.polled_at.date() == service.clock().date():
+        return row.facts
+    found = await connect_facts(client, organisation=int(row.account))
+    return {**row.facts, **{name: value for name, value in found.items() if value}}

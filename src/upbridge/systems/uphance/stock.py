@@ -1,0 +1,362 @@
+"""Uphance's stock becomes numbers for the shop: absolute, only what differs, nothing from half a catalogue.
+
+Nothing is asked of anybody here: the SKUs were read completely or not at all (`Catalogue.refresh`), the shop's
+own numbers are in `items`. What is compared is what the shop *shows*, not what was written last: a number that
+somebody edits in the shop differs again, and is set right at the next look.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.delivery import Delivered, Document
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine import lanes, sku_matching
+from upbridge.engine.context import Service
+from upbridge.store import changes, documents
+from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
+from upbridge.systems.uphance import reservations
+from upbridge.systems.uphance.stock_calculation import (
+    GUARD,
+    KIND,
+    Comparison,
+    Level,
+    Plan,
+    Waiting,
+    needs_a_person,
+)
+
+log = structlog.get_logger(__name__)
+
+TARGET = "upgates"
+_LONGEST_PAUSE = timedelta(minutes=1)
+_EXAMPLES = 10
+_PORTION = 2_000
+
+_QUANTITIES = {
+    "available_to_sell_from_stock": "available_from_stock",
+    "available_to_sell": "available",
+    "in_stock": "in_stock",
+}
+
+#: Which SKU an item may be: by code, or where no SKU has its code, by its own EAN.
+_CANDIDATES = """
+    candidates AS (
+      SELECT i.key, s.sku_id FROM items i
+      JOIN skus s ON s.shop_id = i.shop_id AND lower(btrim(s.sku_number)) = lower(btrim(i.code))
+      WHERE i.shop_id = :shop_id AND btrim(i.code) <> ''
+      UNION ALL
+      SELECT i.key, s.sku_id FROM items i JOIN skus s ON s.shop_id = i.shop_id AND s.ean = btrim(i.ean)
+      WHERE i.shop_id = :shop_id AND btrim(i.ean) <> '' AND NOT EXISTS (
+        SELECT FROM skus c WHERE c.shop_id = i.shop_id AND lower(btrim(c.sku_number)) = lower(btrim(i.code)))
+    ), counted AS (
+      SELECT key, sku_id, count(*) OVER (PARTITION BY key) AS skus, count(*) OVER (PARTITION BY sku_id) AS items
+      FROM candidates
+    ), coded AS (
+      SELECT lower(btrim(code)) AS code FROM items WHERE shop_id = :shop_id AND btrim(code) <> ''
+      GROUP BY 1, left(key, 1) HAVING count(*) > 1
+    )
+"""
+
+
+async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Compare all matched SKUs with what the shop shows, and queue what differs."""
+    row = (await service.connected(shop)).get("uphance")
+    async with service.engine.begin() as connection:
+        await reservations.prune(connection, shop.id)
+        if row is None or not shop.rules.yes("stock.write"):
+            await _stop(connection, shop.id)
+            await changes.done(connection, shop.id, "uphance", chunk)
+            return
+        if (why := await _too_early(connection, shop.id, chunk)) is not None:
+            log.info("stock_waits", shop_id=str(shop.id), reason=why)
+            until = service.clock() + min(lanes.pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
+            await changes.postpone(connection, shop.id, "uphance", chunk, until=until)
+            return
+        planned = await _plan(connection, shop)
+        held = await _queue(service, connection, shop, planned)
+        await _report_unmatched(connection, shop.id, now=service.clock())
+        await changes.done(connection, shop.id, "uphance", chunk)
+    tally = planned.tally
+    log.info(
+        "stock_compared",
+        shop_id=str(shop.id),
+        matched=tally.matched,
+        differing=len(planned.put),
+        fresh=tally.changed,
+        held=held,
+    )
+    if planned.put:
+        await service.wake(shop.id, f"push:{TARGET}")
+
+
+async def wrote(
+    connection: AsyncConnection,
+    shop_id: ShopId,
+    delivered: Sequence[tuple[Document, Delivered]],
+    *,
+    now: datetime,
+) -> None:
+    """The shop shows what was written: remember it, so that the webhook which this causes is no news.
+
+    What the answer did not confirm is read again instead.
+    """
+    stock = [(document.key, outcome.note) for document, outcome in delivered if document.kind == KIND]
+    if not stock:
+        return
+    told = sorted((key, note["written"]) for key, note in stock if note["confirmed"])
+    await sku_matching.hold(connection, shop_id)
+    await connection.execute(
+        text(
+            """
+            UPDATE items i SET stock = t.written
+            FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS numeric[])) AS t (key, written)
+            WHERE i.shop_id = :shop_id AND i.key = t.key
+            """
+        ),
+        {"shop_id": shop_id, "keys": [key for key, _ in told], "numbers": [written for _, written in told]},
+    )
+    rows = await connection.execute(
+        text(
+            "SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"
+        ),
+        {"shop_id": shop_id, "keys": [key for key, note in stock if not note["confirmed"]]},
+    )
+    again = [str(row.product_id) for row in rows]
+    await changes.hint(connection, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
+
+
+async def let_pass(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
+    """A person says that the numbers which the guard holds are right; returns how many."""
+    result = await connection.execute(
+        text(
+            "UPDATE documents SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now"
+            " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND state = 'parked'"
+            " AND reason = :guard"
+        ),
+        {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD, "now": now},
+    )
+    await _close_guard(connection, shop_id)
+    return int(result.rowcount)
+
+
+async def drop(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
+    """A person says that they are wrong: none is written, nor proposed again until it changes."""
+    rows = await connection.execute(
+        text(
+            "SELECT key FROM documents WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
+            " AND state = 'parked' AND reason = :guard"
+        ),
+        {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD},
+    )
+    held = [(KIND, row.key) for row in rows]
+    await documents.settle_by_hand(connection, shop_id, TARGET, held, now=now)
+    await _close_guard(connection, shop_id)
+    return len(held)
+
+
+# --- the parts of a look at the stock -----------------------------------------------------------------------
+
+
+async def _too_early(connection: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:
+    """Why no number can be right yet: orders that are not read have sold pieces that nobody has counted."""
+    unread = await connection.scalar(
+        text(
+            "SELECT EXISTS (SELECT FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
+            " AND kind = 'order' AND hinted_at <= :asked)"
+        ),
+        {"shop_id": shop_id, "asked": max(change.hinted_at for change in chunk)},
+    )
+    if unread:
+        return "orders have to be read first"
+    first = await connection.scalar(
+        text(
+            """
+            SELECT EXISTS (
+              SELECT FROM runs r WHERE r.shop_id = :shop_id AND r.purpose = 'import' AND r.state <> 'done'
+                AND NOT EXISTS (SELECT FROM runs d WHERE d.shop_id = r.shop_id AND d.kind = r.kind
+                  AND d.purpose = r.purpose AND d.state = 'done'))
+            """
+        ),
+        {"shop_id": shop_id},
+    )
+    return "the first import is under way" if first else None
+
+
+async def _plan(connection: AsyncConnection, shop: Shop) -> Plan:
+    rules = shop.rules
+    quantity = _QUANTITIES[rules.get("stock.quantity")]
+    comparison = Comparison(
+        pieces=await reservations.open_pieces(
+            connection, shop.id, drafts_reserve=rules.yes("stock.drafts_reserve")
+        ),
+        safety=rules.number("stock.safety") or 0,
+        waiting=await _waiting(connection, shop.id),
+        declined=await _declined(connection, shop.id),
+    )
+    # A number that the shop does not track, or that a variant inherits, is left alone: writing one would change
+    # what it means. A code that two variants share names neither.
+    await connection.execute(
+        text("SET LOCAL cursor_tuple_fraction = 1")
+    )  # all rows are wanted, not the first soon
+    levels = await connection.stream(
+        text(
+            f"""
+            WITH {_CANDIDATES}
+            SELECT i.key, i.code, i.stock AS shown, s.{quantity} AS quantity, s.sku_id
+            FROM counted c JOIN items i ON i.shop_id = :shop_id AND i.key = c.key
+            JOIN skus s ON s.shop_id = :shop_id AND s.sku_id = c.sku_id
+            WHERE c.skus = 1 AND c.items = 1 AND i.stock IS NOT NULL AND i.stock_own AND btrim(i.code) <> ''
+              AND s.{quantity} IS NOT NULL
+              AND lower(btrim(i.code)) NOT IN (SELECT code FROM coded)
+            """  # noqa: S608 - names of columns from a table above
+        ),
+        {"shop_id": shop.id},
+        execution_options={"yield_per": _PORTION},
+    )
+    async for rows in levels.partitions():
+        for row in rows:
+            comparison.see(Level(*row))
+    return comparison.plan()
+
+
+async def _waiting(connection: AsyncConnection, shop_id: ShopId) -> dict[str, Waiting]:
+    rows = await connection.execute(
+        text(
+            "SELECT key, hash, state, reason FROM documents WHERE shop_id = :shop_id AND target = :target"
+            " AND kind = :kind ORDER BY key FOR UPDATE"
+        ),
+        {"shop_id": shop_id, "target": TARGET, "kind": KIND},
+    )
+    return {row.key: Waiting(row.hash, row.state, row.reason) for row in rows}
+
+
+async def _declined(connection: AsyncConnection, shop_id: ShopId) -> dict[str, bytes]:
+    rows = await connection.execute(
+        text(
+            "SELECT key, hash FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
+            " AND state = 'by_hand'"
+        ),
+        {"shop_id": shop_id, "target": TARGET, "kind": KIND},
+    )
+    return {row.key: row.hash for row in rows}
+
+
+async def _queue(service: Service, connection: AsyncConnection, shop: Shop, planned: Plan) -> bool:
+    """Put the outbox right; returns whether a person has to look at it first."""
+    percent = shop.rules.number("stock.guard_percent") or 0
+    held = needs_a_person(planned.tally, percent)
+    await documents.put(
+        connection,
+        service.sealer,
+        shop.id,
+        TARGET,
+        planned.put,
+        priority=int(Purpose.STOCK),
+        now=service.clock(),
+    )
+    gone = sorted(planned.withdraw)
+    await documents.withdraw(connection, shop.id, TARGET, [(KIND, key) for key in gone])
+    await close_entity(connection, shop.id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=gone)
+    await connection.execute(
+        text(
+            """
+            UPDATE documents d SET state = :state, reason = :reason, due_at = :now
+            FROM unnest(CAST(:keys AS text[])) AS t (key)
+            WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = :kind AND d.key = t.key
+              AND d.state <> 'sending' AND (:held OR d.reason = :guard)
+            """
+        ),
+        {
+            "shop_id": shop.id,
+            "target": TARGET,
+            "kind": KIND,
+            "keys": sorted(planned.fresh),
+            "state": documents.PARKED if held else documents.WAITING,
+            "reason": GUARD if held else None,
+            "held": held,
+            "guard": GUARD,
+            "now": service.clock(),
+        },
+    )
+    if held:
+        tally = planned.tally
+        params = {"changed": tally.changed, "zeroed": tally.zeroed, "matched": tally.matched, "percent": percent}
+        await raise_problems(
+            connection,
+            shop.id,
+            [
+                NewProblem(
+                    stage=Stage.PUSH,
+                    key="stock.guard",
+                    target=TARGET,
+                    kind=KIND,
+                    entity=GUARD,
+                    parent=GUARD,
+                    params=params,
+                )
+            ],
+            now=service.clock(),
+        )
+    else:
+        await _close_guard(connection, shop.id)
+    return held
+
+
+async def _stop(connection: AsyncConnection, shop_id: ShopId) -> None:
+    """Nothing is to be written (any more)."""
+    keys = list(await _waiting(connection, shop_id))
+    await documents.withdraw(connection, shop_id, TARGET, [(KIND, key) for key in keys])
+    await close_entity(connection, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[*keys, GUARD])
+    await close_cured(connection, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND])
+
+
+async def _close_guard(connection: AsyncConnection, shop_id: ShopId) -> None:
+    await close_entity(connection, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[GUARD])
+
+
+async def _report_unmatched(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
+    """What can never be written, told once for all of it: no code, or several that could be meant."""
+    rows = await connection.execute(
+        text(
+            f"""
+            WITH {_CANDIDATES}, cause AS (
+              SELECT DISTINCT c.key,
+                CASE WHEN c.skus > 1 OR c.items > 1 OR lower(btrim(i.code)) IN (SELECT code FROM coded)
+                  THEN 'stock.ambiguous' WHEN COALESCE(btrim(i.code), '') = '' THEN 'stock.no_code' END AS cause,
+                COALESCE(i.code, i.title, i.ean) AS name
+              FROM counted c JOIN items i ON i.shop_id = :shop_id AND i.key = c.key
+              WHERE i.stock IS NOT NULL AND i.stock_own
+            )
+            SELECT cause, count(*) AS number, (array_agg(name ORDER BY name))[1:{_EXAMPLES}] AS names
+            FROM cause WHERE cause IS NOT NULL GROUP BY cause
+            """  # noqa: S608 - constants
+        ),
+        {"shop_id": shop_id},
+    )
+    problems = [_unmatched(row.cause, {"number": row.number, "names": ", ".join(row.names)}) for row in rows]
+    await close_cured(connection, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
+    await raise_problems(connection, shop_id, problems, now=now)
+
+
+def _unmatched(cause: str, params: Mapping[str, Any]) -> NewProblem:
+    if cause == "stock.no_code":
+        return NewProblem(
+            stage=Stage.MAP,
+            key="stock.no_code",
+            target=TARGET,
+            kind=KIND,
+            entity=cause,
+            parent=KIND,
+            params=params,
+        )
+    return NewProblem(
+        stage=Stage.MAP, key="stock.ambiguous", target=TARGET, kind=KIND, entity=cause, parent=KIND, params=params
+    )

@@ -1,0 +1,145 @@
+"""The arithmetic of stock that is written back: the number itself, what differs, and the guard. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
+
+from upbridge.core.canonical_json import canonical, fingerprint
+from upbridge.domain.delivery import Draft
+
+KIND = "stock"
+GUARD = "stock.guard"
+"""Why a number waits for a person, as its document says."""
+
+SMALL = 10
+"""With fewer matched SKUs than this a percentage says nothing."""
+_ALL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A variant of the shop with the SKU that it is in Uphance, one to one."""
+
+    key: str
+    """`v-<variant_id>`, or `p-<product_id>` of a product without variants."""
+    code: str
+    shown: Decimal
+    """What the shop shows now."""
+    quantity: int
+    """What Uphance says (`stock.quantity` chooses which of its numbers)."""
+    sku_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A number that is in the outbox already."""
+
+    hash: bytes
+    state: str
+    reason: str | None
+
+    @property
+    def held(self) -> bool:
+        """Whether the guard keeps it."""
+        return self.state == "parked" and self.reason == GUARD
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run would do, as the guard judges it."""
+
+    matched: int
+    in_stock: int
+    """Of the matched, how many the shop shows as in stock."""
+    changed: int
+    """Numbers that the run would write and that nobody has let pass before."""
+    zeroed: int
+    """Of these, how many become 0."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the outbox needs after a look at all levels."""
+
+    put: list[Draft] = field(default_factory=list)
+    fresh: set[str] = field(default_factory=set)
+    """Of `put`, the keys on which the guard has its say."""
+    withdraw: set[str] = field(default_factory=set)
+    tally: Tally = Tally(0, 0, 0, 0)
+
+
+def number(quantity: int, pieces: Decimal, safety: int) -> int:
+    """The stock to show: what Uphance says less open pieces less what is kept back, whole and never below 0."""
+    return max(0, int((quantity - pieces - safety).to_integral_value(ROUND_FLOOR)))
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Compares every number with what the shop shows, level by level: a catalogue need not fit into memory.
+
+    *waiting*: what is in the outbox, by key; *declined*: the hashes of numbers that a person has dismissed, which
+    are not proposed again until they change.
+    """
+
+    pieces: Mapping[str, Decimal]
+    safety: int
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    declined: Mapping[str, bytes] = field(default_factory=dict)
+    _plan: Plan = field(default_factory=Plan)
+    _matched: int = 0
+    _in_stock: int = 0
+    _zeroed: int = 0
+
+    def see(self, level: Level) -> None:
+        """Look at one SKU."""
+        self._matched += 1
+        self._in_stock += level.shown > 0
+        taken = self.pieces.get(level.key, Decimal())
+        wanted = number(level.quantity, taken, self.safety)
+        if level.shown == wanted:
+            return
+        draft = _draft(level, wanted, taken, self.safety)
+        if self.declined.get(level.key) == draft.hash:
+            return
+        self._plan.put.append(draft)
+        there = self.waiting.get(level.key)
+        if there is None or there.hash != draft.hash or there.held:
+            self._plan.fresh.add(level.key)
+            self._zeroed += wanted == 0
+
+    def plan(self) -> Plan:
+        """What follows, once all were seen."""
+        wanted = {draft.key for draft in self._plan.put}
+        self._plan.withdraw = {key for key in self.waiting if key not in wanted}
+        self._plan.tally = Tally(self._matched, self._in_stock, len(self._plan.fresh), self._zeroed)
+        return self._plan
+
+
+def needs_a_person(tally: Tally, percent: int) -> bool:
+    """Whether a run is so large that somebody should look at it first (`stock.guard_percent`).
+
+    More than *percent* of the matched SKUs; 0 holds every run, 100 none. Where fewer than `SMALL` are matched one
+    change can be half of them: there only a run waits that zeroes all that is in stock, two at least.
+    """
+    if percent <= 0:
+        return tally.changed > 0
+    if percent >= _ALL:
+        return False
+    if tally.matched < SMALL:
+        return tally.zeroed > 1 and tally.zeroed == tally.in_stock
+    return tally.changed * _ALL > percent * tally.matched
+
+
+def _draft(level: Level, wanted: int, taken: Decimal, safety: int) -> Draft:
+    """One number, with all that explains it. Two are the same if the shop would be told the same."""
+    body = {
+        "code": level.code,
+        "level": "product" if level.key.startswith("p-") else "variant",
+        "written": wanted,
+        "uphance": level.quantity,
+        "open": taken,
+        "safety": safety,
+        "sku": level.sku_id,
+    }
+    mark = fingerprint(canonical([level.code, wanted]))
+    return Draft(kind=KIND, key=level.key, parent=level.key, body=canonical(body), hash=mark)

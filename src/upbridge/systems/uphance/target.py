@@ -1,0 +1,320 @@
+"""Uphance as a target: orders of the shop become draft sales orders, each exactly once; products that it lacks are
+made where the shop chose so (`products`), else they are matched only.
+
+    order ─► sold there? ─► map ─► customer ─► order ─► delivered
+               │             └─► what a person has to cure: parked, no call made
+               └─► changed or cancelled since: parked, staff change it in Uphance by hand (section 15.7)
+
+One after another: each is settled before the next call.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.canonical_json import canonical, fingerprint
+from upbridge.core.clock import Clock
+from upbridge.core.errors import Rejected
+from upbridge.domain.delivery import (
+    Again,
+    Delivered,
+    Document,
+    Draft,
+    Dropped,
+    Entity,
+    Link,
+    Outcome,
+    Parked,
+    Trouble,
+    Unmappable,
+)
+from upbridge.domain.order import Order
+from upbridge.domain.product import Product
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Connection, Links, NameOf, Shopfront, Vault
+from upbridge.systems.uphance.client import Sleep, UphanceClient
+from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
+from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORDERS, PRODUCTS, InDoubt, Made, Maker
+from upbridge.systems.uphance.matching import Doubled, SkuBook
+from upbridge.systems.uphance.order_fingerprint import canceled, differences, mark, trace
+from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference
+from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
+from upbridge.systems.uphance.product_push import Products
+from upbridge.systems.uphance.schemas import customer_body, sales_order_body, whole, words
+from upbridge.systems.uphance.sku_copy import Catalogue
+from upbridge.systems.uphance.tax import tax_remark
+
+#: Statuses of these types never create an order, whatever was chosen.
+_NEVER = frozenset({"Canceled", "PaymentFailed", "PaymentCanceled", "Unresolved", "HomecreditCanceled"})
+_DEFAULT = ("Received", "PaymentSuccessful")
+#: After so many failures of their application on the same order, a person has to look at it.
+_ENOUGH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Company:
+    """The customer over there, and whether its record has this order's addresses."""
+
+    id: int
+    addressed: bool
+
+
+class UphanceTarget:
+    """The target `uphance`."""
+
+    system = "uphance"
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        base_url: str,
+        engine: AsyncEngine,
+        clock: Clock,
+        *,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._base = base_url
+        self._catalogue = Catalogue(engine)
+        self._clock = clock
+        self._sleep = sleep
+
+    def client(self, connection: Connection, vault: Vault) -> UphanceClient:
+        """A client for one piece of work on *connection*, bound to its organisation."""
+        chosen = (connection.facts.get("organisation") or {}).get("id") or connection.account
+        return UphanceClient(self._http, self._base, vault, self._clock, whole(chosen), sleep=self._sleep)
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:  # noqa: ARG002
+        """No product's draft depends on another's names: `Catalogue.doubled` looks when it is sent."""
+        return None
+
+    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+        """The sales order of an order; a product only where the shop has missing ones made.
+
+        An order whose status does not send, or that is older than `uphance.orders_from`, or cancelled, is wanted
+        only where it is known already: there its changes are news to staff. Its hash covers what would be sent.
+        """
+        if isinstance(entity, Product):
+            if front.rules.yes("uphance.create_products") and wanted_variants(entity):
+                body = entity.model_dump_json().encode()
+                yield Draft(PRODUCTS.kind, entity.key, entity.key, body, hash=product_mark(entity))
+            return
+        off = canceled(entity, front.facts)
+        yield Draft(
+            kind=ORDERS.kind,
+            key=entity.order_number,
+            parent=entity.order_number,
+            body=entity.model_dump_json().encode(),
+            only_if_known=off or not _sends(entity, front),
+            hash=mark(entity, canceled=off),
+        )
+
+    def retire(self, kind: str, sent: bytes) -> bytes | None:
+        """An order that is gone from the shop: a body that asks staff to cancel it over there. A product that is
+        gone stays as it is: what its SKUs are needed for is not the shop's business."""
+        if kind != ORDERS.kind:
+            return None
+        return canonical({"gone": json.loads(sent).get("number")})
+
+    async def push(
+        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+    ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
+        """Send one after another; yields each outcome before the next call is made.
+
+        What waits for a person is `Parked` without a call. Raises `LoginRefused` (`WrongOrganisation` is one),
+        `Throttled`, `Unreachable` for what concerns the whole connection; nothing that was sent is then lost: its
+        link says so.
+        """
+        shop_id, client = front.connection.shop_id, self.client(front.connection, vault)
+        orders = {document.key: _opened(document) for document in documents if document.kind == ORDERS.kind}
+        goods = {
+            document.key: Product.model_validate_json(document.body)
+            for document in documents
+            if document.kind == PRODUCTS.kind
+        }
+        book = await self._catalogue.book(
+            shop_id,
+            (
+                *(line for order in orders.values() if order is not None for line in order.lines),
+                *(variant for product in goods.values() for variant in product.variants),
+            ),
+        )
+        maker = Maker(client, links, self._clock)
+        work = _Work(front=front, book=book, maker=maker, links=links)
+        products = Products(
+            front=front,
+            book=book,
+            doubled=await self._catalogue.doubled(shop_id) if goods else Doubled(),
+            maker=maker,
+            client=client,
+            complete=bool(goods) and await self._catalogue.complete(shop_id),
+        )
+        for document in documents:
+            if document.kind == PRODUCTS.kind:
+                yield [(document, await products.deliver(document, goods[document.key]))]
+            else:
+                yield [(document, await work.deliver(document, orders[document.key]))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One push: what all its orders share."""
+
+    front: Shopfront
+    book: SkuBook
+    maker: Maker
+    links: Links
+
+    async def deliver(self, document: Document, order: Order | None) -> Outcome:
+        """What comes of one order; None is an order that is gone from the shop."""
+        link = document.link
+        if link is not None and link.state == DELIVERED:
+            return _same(document, link) or self._changed(link, order)
+        reference = order_reference(self.front.connection.shop_key, document.key)
+        former = await self.maker.look(ORDERS, link, reference)
+        if isinstance(former, InDoubt):
+            return Again(former.reason, former.until)
+        if isinstance(former, Made):
+            return self._found(document, former, order)
+        if order is None or canceled(order, self.front.facts):
+            return Dropped("cancelled before it was sent")
+        if not _sends(order, self.front):  # a rule has changed since, or an attempt was refused and then this
+            return Dropped("the shop's rules do not send it any more")
+        return await self._send(document, order, reference)
+
+    def _changed(self, link: Link, order: Order | None) -> Parked:
+        """Staff may have packed it already, so nothing over there is touched (section 15.7)."""
+        params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
+        if order is None or canceled(order, self.front.facts):
+            return Parked(Trouble("order.cancel_in_uphance", params))
+        # An order that was recognised over there (a restored database) has no copy to compare with.
+        lines = differences(json.loads(link.sent), trace(order)) if link.sent else []
+        told = "; ".join(lines) or "—"
+        return Parked(Trouble("order.changed_after_sending", {**params, "differences": told}))
+
+    def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
+        """A former attempt had succeeded. If the order has changed since, that is a change after sending; what
+        they have made of it before is remarked all the same."""
+        delivered = _delivered(made)
+        if order is not None and made.mark == document.hash.hex():
+            return delivered
+        link = Link(
+            ORDERS.kind,
+            document.key,
+            document.parent,
+            remote_id=delivered.remote_id,
+            state=DELIVERED,
+            hash=bytes.fromhex(made.mark),
+            sent=delivered.keep,
+            note=delivered.note,
+        )
+        return replace(self._changed(link, order), found=link, remark=delivered.remark)
+
+    async def _send(self, document: Document, order: Order, reference: str) -> Outcome:
+        rules, connection = self.front.rules, self.front.connection
+        sales_order = map_order(order, self.book.match, rules, connection)
+        customer = map_customer(order, rules, connection)
+        for trouble in (sales_order, customer):
+            if isinstance(trouble, Trouble):
+                return Parked(trouble)
+            if isinstance(trouble, NotYet):
+                return self._not_yet(document, trouble)
+        assert isinstance(sales_order, SalesOrder)
+        assert isinstance(customer, Customer | House)
+        try:
+            company = await self._company(customer, sales_order.channel_id)
+            if isinstance(company, InDoubt):
+                return self._doubt(document, company)
+            if not company.addressed and order.shopper is not None:
+                sales_order = sales_order.delivered_to(order.shopper)
+            key = f"upgates:{connection.shop_key}:order:{order.order_number}"
+            body = sales_order_body(sales_order, company_id=company.id, idempotency_key=key)
+            link = Link(ORDERS.kind, document.key, document.parent)
+            made = await self.maker.make(
+                ORDERS, link, reference, body, mark=document.hash.hex(), trace=trace(order)
+            )
+        except Rejected as rejected:
+            return Parked(Trouble("order.refused", {"message": str(rejected), "status": rejected.answered}))
+        return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made)
+
+    async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt:
+        """The customer's id over there; created at the shopper's first order, once.
+
+        A record is never changed afterwards (how is not published): an order with other addresses carries its
+        own in the shipping instructions.
+        """
+        if isinstance(customer, House):
+            return _Company(customer.customer_id, addressed=False)
+        body = customer_body(customer, channel_id=channel_id, idempotency_key=f"upgates:{customer.reference}")
+        addresses = fingerprint(customer.reference.encode() + canonical(body["customer"]["addresses"])).hex()
+        link = await self.links.get(CUSTOMERS.kind, customer.reference)
+        if link is not None and link.state == DELIVERED and link.remote_id is not None:
+            return _Company(int(link.remote_id), addressed=link.note.get("mark") == addresses)
+        former = await self.maker.look(CUSTOMERS, link, customer.reference)
+        if former is None:
+            blank = Link(CUSTOMERS.kind, customer.reference)
+            former = await self.maker.make(CUSTOMERS, blank, customer.reference, body, mark=addresses, trace={})
+        if isinstance(former, InDoubt):
+            return former
+        await self.links.save(
+            Link(
+                CUSTOMERS.kind,
+                customer.reference,
+                remote_id=str(former.id),
+                state=DELIVERED,
+                note={"mark": former.mark},
+            )
+        )
+        return _Company(former.id, addressed=former.mark == addresses)
+
+    @staticmethod
+    def _doubt(document: Document, doubt: InDoubt) -> Outcome:
+        if doubt.failed and document.attempts >= _ENOUGH:
+            return Parked(Trouble("order.refused", {"message": doubt.reason, "status": 500}))
+        return Again(doubt.reason, doubt.until)
+
+    @staticmethod
+    def _not_yet(document: Document, why: NotYet) -> Outcome:
+        if document.attempts >= _ENOUGH:  # the variant is gone from the shop: nobody will ever tell
+            return Parked(Trouble("order.unknown_sku", {"codes": why.names}))
+        return Again(why.reason)
+
+
+def _same(document: Document, link: Link) -> Delivered | None:
+    """They have exactly this, if it is what was delivered: what was sent is never changed over there. It was read
+    again at the moment at which its delivery was written down, and so queued once more."""
+    if link.hash != document.hash:
+        return None
+    return Delivered(remote_id=link.remote_id, keep=link.sent, note=link.note)
+
+
+def _delivered(made: Made) -> Delivered:
+    note = {"order_number": words(made.row.get("order_number")), "status": words(made.row.get("status"))}
+    remark = tax_remark(made.trace, made.row)
+    return Delivered(remote_id=str(made.id), keep=canonical(made.trace), note=note, remark=remark)
+
+
+def _opened(document: Document) -> Order | None:
+    """The order in a document; None for the tombstone that `retire` made."""
+    body = json.loads(document.body)
+    return None if "gone" in body else Order.model_validate(body)
+
+
+def _sends(order: Order, front: Shopfront) -> bool:
+    """Whether the shop's rules say that this order goes to Uphance (contract section 4)."""
+    rules = front.rules
+    chosen: Iterable[int] = rules.get("uphance.order_statuses") or front.facts.statuses_of(*_DEFAULT)
+    since: datetime = rules.moment("uphance.orders_from") or front.connection.connected_at
+    return (
+        rules.yes("uphance.send_orders")
+        and order.status_id is not None
+        and order.status_id in chosen
+        and front.facts.status_types.get(order.status_id) not in _NEVER
+        and order.created_at >= since
+        and order.origin in rules.get("uphance.origins")
+    )

@@ -1,0 +1,184 @@
+"""Upp.ai as a target: documents in, outcomes out.
+
+    documents ─► products, then orders ─► batches of 1,000 ─► accepted: all delivered
+                                              ▲     │
+                                              └─────┴─ refused: halves, until the bad item is found and parked
+
+Upp says nothing about single items, so a refused batch is halved. So is one that is answered with 500, for an item
+that they choke on must not stop the others; while they only stumble, the whole connection waits. An accepted batch
+is "delivered" in the sense that they accepted it: 202 promises no more.
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from http import HTTPStatus
+from json import loads
+from typing import TypeAlias
+
+from upbridge.core.errors import Rejected
+from upbridge.domain.delivery import (
+    Again,
+    Delivered,
+    Document,
+    Draft,
+    Dropped,
+    Entity,
+    Outcome,
+    Parked,
+    Trouble,
+    Unmappable,
+)
+from upbridge.domain.order import Order
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Links, NameOf, Shopfront, Vault
+from upbridge.systems.upp import mapping
+from upbridge.systems.upp.client import BATCH, Stumbled, UppClient
+
+Settled: TypeAlias = list[tuple[Document, Outcome]]
+_Batch: TypeAlias = Sequence[Document]
+_Send: TypeAlias = Callable[[Vault, Sequence[bytes]], Awaitable[None]]
+
+#: After so many refused items and none accepted, the refusal is hardly about the items: the rest waits for later
+#: instead of being tried one by one.
+_ENOUGH = 10
+#: To find one item among a thousand takes eleven halvings; a server that stumbles more often in a row is ill.
+_STUMBLES = 12
+
+
+class UppTarget:
+    """The target `upp`."""
+
+    system = "upp"
+
+    def __init__(self, client: UppClient) -> None:
+        self._client = client
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:
+        """By the SKU, whatever its case (Developer guide), which is what `upp.sku_from` says."""
+        return {"code": NameOf.CODE, "ean": NameOf.EAN}.get(rules.text("upp.sku_from") or "code")
+
+    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+        """All that Upp should hold for *entity* now."""
+        if isinstance(entity, Order):
+            return mapping.wants_order(entity, front)
+        return mapping.wants_product(entity, front)
+
+    def retire(self, kind: str, sent: bytes) -> bytes | None:
+        """A product as last *sent* with stock 0 and inactive; None for an order, or if that was sent."""
+        return mapping.retire(kind, sent)
+
+    async def push(
+        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+    ) -> AsyncGenerator[Settled, None]:
+        """Send *documents*, products before the orders that name them; outcomes follow each call.
+
+        A refused item is `Parked` with `upp.rejected` and the vendor's words. While `upp.send` is off everything
+        is `Dropped`, what is withdrawn included: switching off is not taking back. Repeats are harmless on both
+        endpoints, so *links* are not needed. Raises `LoginRefused`, `Throttled`, `Unreachable` for what concerns
+        the whole connection.
+        """
+        del links
+        if not front.rules.yes("upp.send"):
+            yield [(document, Dropped("upp.send is off")) for document in documents]
+            return
+        calls: dict[str, _Send] = {mapping.PRODUCT: self._client.ingest, mapping.ORDER: self._client.send_orders}
+        strange = {document.kind for document in documents} - calls.keys()
+        if strange:
+            raise ValueError(f"Upp.ai takes no {', '.join(sorted(strange))}")
+        batches = [
+            batch
+            for kind in calls
+            for batch in _pieces([document for document in documents if document.kind == kind], BATCH)
+        ]
+        async with aclosing(_deliver(_Round(batches), calls, vault)) as steps:
+            async for settled in steps:
+                yield settled
+
+
+async def _deliver(batches: "_Round", calls: Mapping[str, _Send], vault: Vault) -> AsyncGenerator[Settled, None]:
+    """Send what *batches* hands out until nothing waits."""
+    while batches.waiting:
+        batch = batches.waiting.pop()
+        try:
+            await calls[batch[0].kind](vault, [document.body for document in batch])
+        except Rejected as refusal:
+            settled = batches.refused(batch, refusal)
+        except Stumbled as stumble:
+            settled = batches.stumbled(batch, stumble)
+        else:
+            settled = batches.accepted(batch)
+        if settled:
+            yield settled
+    if batches.choked:
+        yield batches.rest()
+
+
+class _Round:
+    """What still waits in one round of sending, and what each answer means for it. No I/O."""
+
+    def __init__(self, batches: Sequence[_Batch]) -> None:
+        self.waiting = list(batches)[::-1]
+        """A stack of batches, each of one kind; the next one is on top."""
+        self.choked: list[Document] = []
+        """Answered with 500 one by one."""
+        self._accepted: set[str] = set()
+        self._refused: Counter[str] = Counter()
+        self._stumbles = 0
+        self._stumble: Stumbled | None = None
+
+    def accepted(self, batch: _Batch) -> Settled:
+        """They took *batch*."""
+        self._accepted.add(batch[0].kind)
+        self._stumbles = 0
+        return [(document, _delivered(document)) for document in batch]
+
+    def refused(self, batch: _Batch, refusal: Rejected) -> Settled:
+        """Something in *batch* is wrong: its halves are next; a single item is parked."""
+        if len(batch) > 1:
+            self._halve(batch)
+            if refusal.answered == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # the next ones would be, too
+                size = len(self.waiting[-1])
+                self.waiting = [piece for one in self.waiting for piece in reversed(_pieces(one, size))]
+            return []
+        kind = batch[0].kind
+        settled: Settled = [(batch[0], Parked(Trouble("upp.rejected", {"said": str(refusal)})))]
+        self._refused[kind] += 1
+        if self._refused[kind] >= _ENOUGH and kind not in self._accepted:
+            again = Again(f"Upp.ai refuses everything: {refusal}")
+            settled += [(document, again) for one in self.waiting for document in one if document.kind == kind]
+            self.waiting = [one for one in self.waiting if one[0].kind != kind]
+        return settled
+
+    def stumbled(self, batch: _Batch, stumble: Stumbled) -> Settled:
+        """They may choke on something in *batch*: its halves are next. Raises *stumble* if they are ill."""
+        self._stumble = stumble
+        self._stumbles += 1
+        if self._stumbles > _STUMBLES:
+            raise stumble
+        if len(batch) > 1:
+            self._halve(batch)
+        else:
+            self.choked += batch
+        return []
+
+    def rest(self) -> Settled:
+        """The items that they choked on come again; if nothing else was accepted, raises: nobody is to blame."""
+        if self._stumble is not None and not self._accepted:
+            raise self._stumble
+        return [(document, Again("Upp.ai answers 500 to this one")) for document in self.choked]
+
+    def _halve(self, batch: _Batch) -> None:
+        self.waiting += reversed(_pieces(batch, (len(batch) + 1) // 2))
+
+
+def _pieces(documents: _Batch, size: int) -> list[_Batch]:
+    return [documents[start : start + size] for start in range(0, len(documents), size)]
+
+
+def _delivered(document: Document) -> Delivered:
+    """A product's copy is kept, to be taken back from when the product is gone; an order is never taken back."""
+    body = loads(document.body)
+    if document.kind == mapping.PRODUCT:
+        return Delivered(remote_id=body["externalProductId"], keep=document.body)
+    return Delivered(remote_id=body["externalOrderId"])

@@ -1,0 +1,78 @@
+"""Products: the match report, and the same as a file."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+
+import structlog
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+
+from upbridge.core.deadline import within
+from upbridge.core.parsing import whole
+from upbridge.engine.sku_matching import Match
+from upbridge.web.dependencies import Here, PageRoute, Session
+from upbridge.web.queries.products import Portion, portion_of, products_of
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
+
+_LONGEST_PAGE = 9
+#: A cell that begins like this is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@router.get("/products")
+async def products(here: Session) -> Response:
+    """Counts, and the variants of one kind of match: those that are not matched if nobody chose."""
+    wanted, page = here.query.get("show", ""), here.query.get("page", "1")
+    shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
+    number = whole(page, longest=_LONGEST_PAGE)
+    return here.page(
+        "products",
+        view=await products_of(here.pages.engine, here.shop.id, shown, 1 if number is None else number),
+        matches=Match,
+        connected="uphance" in await here.pages.connections.of(here.shop.id),
+    )
+
+
+@router.get("/products.csv")
+async def export(here: Session) -> Response:
+    """The whole report as CSV, as Czech and Slovak spreadsheets open it: semicolons, UTF-8 with its mark.
+
+    It is read while it is sent. A database that hangs at the beginning is a page; later it breaks the download
+    off, so that nobody takes a part for the whole.
+    """
+    first = await portion_of(here.pages.engine, here.shop.id, None)
+    headers = {"Content-Disposition": f'attachment; filename="products-{here.shop.key}.csv"'}
+    return StreamingResponse(_lines(here, first), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _lines(here: Here, portion: Portion) -> AsyncIterator[bytes]:
+    names = ("title", "code", "ean", "match", "sku_id", "sku_name")
+    yield b"\xef\xbb\xbf" + _written([[here.texts.get(f"ui.products.{name}") for name in names]])
+    words = {match: here.texts.get(f"ui.match.{match}") for match in Match}
+    while portion.items:
+        yield _written(
+            [_cell(cell) for cell in (one.title, one.code, one.ean, words[one.match], one.sku_id, one.sku_name)]
+            for one in portion.items
+        )
+        if portion.last is None:
+            return
+        more = portion_of(here.pages.engine, here.shop.id, portion.last)
+        try:
+            portion = await within(here.pages.patience, more)
+        except TimeoutError:
+            log.warning("download_broken_off", shop_id=str(here.shop.id))
+            raise
+
+
+def _written(rows: Iterable[list[str]]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=";").writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,276 @@
+"""Find: one thing's way through the bridge, from what is stored about it.
+
+Webhooks are kept for a few days, the steps of orders for 90, documents until they are delivered, links for good:
+the timeline says no more than that. Personal data is masked: of what is or was sent, only fields that are known to
+be harmless are shown, and of what was sent nothing else is stored (`insights/order_timeline.py`).
+"""
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.insights.order_timeline import KINDS, What, masked, opened
+from upbridge.web.queries.start import OpenProblem
+
+MOST = 20
+#: Of so many of a shop's newest webhooks those are opened that are about such things, at most so many.
+_LATEST, _DELIVERIES = 2_000, 400
+_LARGEST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A thing that answers a search: an order, or a variant of a product."""
+
+    kind: str
+    key: str
+    """The shop's number of the order, or of the product."""
+    name: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of a timeline: *what* is the last part of its text's key."""
+
+    at: datetime
+    what: str
+    system: str = "upgates"
+    detail: str = ""
+    until: datetime | None = None
+    body: str | None = None
+    problem: OpenProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything that is known of one thing, oldest first."""
+
+    hit: Hit
+    moments: tuple[Moment, ...] = field(default=())
+
+
+async def search(engine: AsyncEngine, shop_id: ShopId, wanted: str) -> tuple[Hit, ...]:
+    """Orders by number, variants by code or EAN, then by a part of their name."""
+    async with engine.connect() as connection:
+        return (*await _orders(connection, shop_id, wanted), *await _products(connection, shop_id, wanted))
+
+
+async def _orders(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT number FROM (
+              (SELECT parent AS number FROM links WHERE shop_id = :id AND target = ANY(:targets)
+                 AND kind = 'order' AND parent LIKE :begins ORDER BY parent USING ~<~ LIMIT :most)
+              UNION (SELECT parent FROM documents WHERE shop_id = :id AND target = ANY(:targets) AND kind = 'order'
+                 AND parent LIKE :begins ORDER BY parent LIMIT :most)
+              UNION (SELECT parent FROM problems WHERE shop_id = :id AND kind = 'order'
+                 AND parent LIKE :begins ORDER BY parent LIMIT :most)
+              UNION (SELECT key FROM changes WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
+                 AND key LIKE :begins ORDER BY key LIMIT :most)
+              UNION (SELECT number FROM orders WHERE shop_id = :id AND number LIKE :begins
+                 ORDER BY number USING ~<~ LIMIT :most)
+            ) found ORDER BY number <> :wanted, number LIMIT :most
+            """
+        ),
+        {
+            "id": shop_id,
+            "wanted": wanted,
+            "begins": f"{_literally(wanted)}%",
+            "most": MOST,
+            "targets": ["upp", "uphance"],
+        },
+    )
+    return [Hit("order", row.number, row.number) for row in rows if row.number]
+
+
+async def _products(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT product_id, code, title FROM (
+              SELECT key, product_id, code, title, 0 AS place FROM items
+              WHERE shop_id = :id AND lower(btrim(code)) = lower(btrim(:wanted))
+              UNION ALL
+              (SELECT key, product_id, code, title, 1 FROM items
+               WHERE shop_id = :id AND (folded LIKE '%' || lower(:part) || '%' OR ean = :wanted)
+                 AND lower(btrim(code)) IS DISTINCT FROM lower(btrim(:wanted))
+               ORDER BY title, code LIMIT :most)
+            ) found ORDER BY place, title, code LIMIT :most
+            """
+        ),
+        {"id": shop_id, "wanted": wanted, "part": _literally(wanted), "most": MOST},
+    )
+    return [Hit("product", str(row.product_id), row.title or "", row.code) for row in rows]
+
+
+def _literally(wanted: str) -> str:
+    """*wanted* for LIKE: nothing in it is a pattern."""
+    return wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def timeline(
+    engine: AsyncEngine, shop_id: ShopId, hit: Hit, *, open_body: Callable[[bytes], bytes]
+) -> Timeline:
+    """The way of *hit*, as far as it is stored."""
+    where = {
+        "id": shop_id,
+        "kind": hit.kind,
+        "kinds": sorted(KINDS) if hit.kind == "order" else [hit.kind],
+        "parent": hit.key,
+    }
+    async with engine.connect() as connection:
+        steps = await _steps(connection, where) if hit.kind == "order" else []
+        told = {step.system for step in steps if step.what in {"delivered", "shipped"}}
+        moments = [
+            *await _made(connection, where),
+            *await _heard(connection, shop_id, hit),
+            *await _to_be_read(connection, where),
+            *await _to_be_sent(connection, where, open_body),
+            *steps,
+            *[one for one in await _sent(connection, where) if one.what != "delivered" or one.system not in told],
+            *await _problems(connection, where),
+        ]
+    return Timeline(hit, tuple(sorted(moments, key=lambda moment: moment.at)))
+
+
+async def _heard(connection: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            """
+            SELECT received_at, event, body FROM (
+              SELECT * FROM deliveries WHERE shop_id = :id ORDER BY received_at DESC LIMIT :latest
+            ) latest
+            WHERE source = 'upgates' AND lower(event) LIKE :event AND octet_length(body) < :largest
+            ORDER BY received_at DESC LIMIT :most
+            """
+        ),
+        {
+            "id": shop_id,
+            "latest": _LATEST,
+            "event": f"{hit.kind}s.%",
+            "largest": _LARGEST,
+            "most": _DELIVERIES,
+        },
+    )
+    name = "order_number" if hit.kind == "order" else "product_id"
+    return [
+        Moment(row.received_at, "heard", detail=row.event)
+        for row in rows
+        if _names(json.loads(zlib.decompress(row.body)), f"{hit.kind}s", name, hit.key)
+    ]
+
+
+def _names(payload: Any, section: str, name: str, key: str) -> bool:
+    records = payload.get(section) if isinstance(payload, dict) else None
+    return isinstance(records, list) and any(
+        isinstance(record, dict) and str(record.get(name)) == key for record in records
+    )
+
+
+async def _made(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    if where["kind"] != "order":
+        return []
+    rows = await connection.execute(
+        text("SELECT made_at FROM orders WHERE shop_id = :id AND number = :parent"), where
+    )
+    return [Moment(row.made_at, "made") for row in rows]
+
+
+async def _steps(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT at, what, target, detail, body FROM steps WHERE shop_id = :id AND number = :parent"
+            " ORDER BY id DESC LIMIT 100"
+        ),
+        where,
+    )
+    return [
+        Moment(row.at, _past(row.what, row.target), row.target, row.detail, body=opened(row.body)) for row in rows
+    ]
+
+
+def _past(what: str, target: str) -> str:
+    """The moment that a step was. "Parked" is what a document is now, "stopped" what it once was."""
+    if what == What.PARKED:
+        return "stopped"
+    return "shipped" if what == What.DELIVERED and target == "upgates" else what
+
+
+async def _to_be_read(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT hinted_at, due_at, origin FROM changes"
+            " WHERE shop_id = :id AND source = 'upgates' AND kind = :kind AND key = :parent"
+        ),
+        where,
+    )
+    return [Moment(row.hinted_at, f"hinted.{row.origin}", until=row.due_at) for row in rows]
+
+
+async def _to_be_sent(
+    connection: AsyncConnection, where: dict[str, Any], open_body: Callable[[bytes], bytes]
+) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT target, key, state, since, due_at, body FROM documents"
+            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY key LIMIT 20"
+        ),
+        where,
+    )
+    return [
+        Moment(
+            row.since,
+            row.state,
+            row.target,
+            detail=row.key if row.key != where["parent"] else "",
+            until=row.due_at if row.state == "waiting" else None,
+            body=masked(open_body(row.body)),
+        )
+        for row in rows
+    ]
+
+
+async def _sent(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT target, key, remote_id, state, updated_at FROM links"
+            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY updated_at LIMIT 40"
+        ),
+        where,
+    )
+    return [
+        Moment(
+            row.updated_at,
+            row.state if row.state in {"delivered", "by_hand"} else "attempted",
+            row.target,
+            detail=row.remote_id or row.key,
+        )
+        for row in rows
+    ]
+
+
+async def _problems(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await connection.execute(
+        text(
+            "SELECT id, key, params, kind, entity, message, since, target, dismissed_at FROM problems"
+            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY id LIMIT 40"
+        ),
+        where,
+    )
+    moments = []
+    for row in rows.mappings():
+        names = ("id", "key", "params", "kind", "entity", "message", "since")
+        problem = OpenProblem(**{name: row[name] for name in names})
+        moments.append(Moment(row["since"], "problem", row["target"], problem=problem))
+        if row["dismissed_at"] is not None:
+            moments.append(Moment(row["dismissed_at"], "handled", row["target"]))
+    return moments

@@ -1,0 +1,283 @@
+"""The start page: the steps of the way to a working add-on, the first import, what waits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.clock import Clock
+from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.flows import PAGES
+from upbridge.engine.runs import Run, RunPurpose, RunState, latest_runs
+from upbridge.rate_limits.forecast import finish_time
+from upbridge.rate_limits.ledger import Ledger
+from upbridge.store.changes import NEVER, Origin
+from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.store.shops import Shops
+
+#: The systems that a shop can be connected to, as their makers spell them.
+SYSTEMS: Mapping[str, str] = {"upp": "Upp.ai", "uphance": "Uphance"}
+#: What the first import reads, in this order.
+KINDS = ("product", "order")
+SHOWN_PROBLEMS = 3
+
+
+class StepState(StrEnum):
+    """A step of the way to a working add-on (R23)."""
+
+    DONE = "done"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: *name* is the last part of its key in the catalogue."""
+
+    name: str
+    state: StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """How far the first import of one kind is; *run* is None until it starts."""
+
+    kind: str
+    run: Run | None
+    spared: bool = False
+    """Nothing of this kind has to be read (no connected system wants what is older than its connection)."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything was read."""
+        return self.spared or (self.run is not None and self.run.state is RunState.DONE)
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has paused it."""
+        return self.run is not None and self.run.state is RunState.PAUSED
+
+    @property
+    def moving(self) -> bool:
+        """Whether it goes on by itself."""
+        return self.run is not None and self.run.state is RunState.RUNNING and not self.spared
+
+    @property
+    def total(self) -> int:
+        """The number of things, 1 as long as nobody knows (so that a bar can be drawn)."""
+        return max((self.run.total if self.run else None) or 1, 1)
+
+    @property
+    def done(self) -> int:
+        """How many were read, never more than `total`: a list may shrink under the run."""
+        return self.total if self.finished else min(self.run.done if self.run else 0, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: *changes* to be read from the shop, *documents* to be sent and *parked* ones, per target."""
+
+    changes: int
+    documents: Mapping[str, int]
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProblem:
+    """A problem as a page shows it: *key* and *params* make the sentence, *message* stands in where none is."""
+
+    id: int
+    key: str
+    params: Mapping[str, Any]
+    kind: str
+    entity: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StartView:
+    """Everything on the start page."""
+
+    shop: Shop
+    connections: Mapping[str, ConnectionRow]
+    imports: tuple[Import, ...]
+    backlog: Backlog
+    problems: tuple[OpenProblem, ...]
+    problem_count: int
+    import_ends_at: datetime | None
+    """When the budget will have allowed the rest of the first import; None if there is none, or nobody knows."""
+
+    @property
+    def pausable(self) -> bool:
+        """Whether there is a first import that could rest."""
+        return any(one.moving for one in self.imports)
+
+    @property
+    def paused(self) -> bool:
+        """Whether a first import rests because somebody wanted it."""
+        return any(one.paused for one in self.imports)
+
+    @property
+    def state(self) -> str:
+        """The last part of the state's key in the catalogue."""
+        if self.shop.state is ShopState.SUSPENDED and self.shop.reason == BY_OPERATOR:
+            return "suspended_operator"
+        return "login_refused" if self.shop.state is ShopState.ACTIVE and self.refused else str(self.shop.state)
+
+    @property
+    def company(self) -> str | None:
+        """Who the shop belongs to, once Upgates has told (R25)."""
+        company = (self.shop.facts or {}).get("company")
+        return str(company) if company else None
+
+    @property
+    def connected(self) -> tuple[str, ...]:
+        """The systems whose connection works."""
+        return tuple(name for name, row in self.connections.items() if row.state is ConnectionState.CONNECTED)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The systems whose login no longer works: refused, or given up when the shop had left."""
+        return tuple(name for name in self.connections if name not in self.connected)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way from activation to running, each step done or waiting."""
+        imported = all(one.finished for one in self.imports) and bool(self.connections)
+        reached = {
+            "activated": self.shop.state is ShopState.ACTIVE,
+            "paired": self.shop.facts is not None,
+            "upp": "upp" in self.connected,
+            "uphance": "uphance" in self.connected,
+            "mapped": bool(self.shop.facts) and "uphance" in self.connected and not self.markets_without_channel,
+            "stock": "stock.write" in self.shop.rules.chosen,
+            "imported": imported,
+            "running": self.shop.state is ShopState.ACTIVE and imported and not self.refused,
+        }
+        return tuple(Step(name, StepState.DONE if done else StepState.WAITING) for name, done in reached.items())
+
+    @property
+    def markets_without_channel(self) -> tuple[str, ...]:
+        """Languages with their currency ("cs/CZK") for which no Uphance channel is chosen, nor the only one."""
+        row = self.connections.get("uphance")
+        if row is None:
+            return ()
+        offered = [channel.get("currency") for channel in row.facts.get("channels") or ()]
+        chosen = self.shop.rules.get("uphance.channels")
+        markets = ((self.shop.facts or {}).get("currencies") or {}).items()
+        return tuple(
+            f"{language}/{currency}"
+            for language, currency in markets
+            if f"{language}/{currency}" not in chosen and offered.count(currency) != 1
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing on the page will move by itself for now."""
+        return (
+            not self.backlog.changes
+            and not any(self.backlog.documents[name] for name in self.connected)
+            and not any(one.moving for one in self.imports)
+        )
+
+
+class Views:
+    """Reads what a page shows. Every query takes the shop."""
+
+    def __init__(
+        self, engine: AsyncEngine, shops: Shops, connections: Connections, ledger: Ledger, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._shops = shops
+        self._connections = connections
+        self._ledger = ledger
+        self._clock = clock
+
+    async def start(self, shop_id: ShopId) -> StartView:
+        """The start page of one shop; raises `NotFound` if it was erased."""
+        runs = await latest_runs(self._engine, shop_id, RunPurpose.IMPORT)
+        problems, problem_count = await self._newest_problems(shop_id)
+        imports = tuple(Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs) for kind in KINDS)
+        return StartView(
+            shop=await self._shops.get(shop_id),
+            connections=await self._connections.of(shop_id),
+            imports=imports,
+            import_ends_at=await self.import_ends_at(shop_id) if any(one.moving for one in imports) else None,
+            backlog=await self._backlog(shop_id),
+            problems=problems,
+            problem_count=problem_count,
+        )
+
+    async def import_ends_at(self, shop_id: ShopId) -> datetime | None:
+        """When the budget will have allowed the pages that the first import still wants, not before the shop's API
+        is called again at all; None if it never will, or nothing is left to read."""
+        now = self._clock()
+        async with self._engine.connect() as connection:
+            left = await connection.scalar(
+                text(
+                    "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
+                    " AND origin = :origin AND kind = ANY(:kinds) AND due_at < :never"
+                ),
+                {
+                    "shop_id": shop_id,
+                    "origin": Origin.IMPORT,
+                    "kinds": [str(kind) for kind in PAGES.values()],
+                    "never": NEVER,
+                },
+            )
+            rests_until = await connection.scalar(
+                text("SELECT until FROM lanes WHERE shop_id = :shop_id AND lane = 'pull:upgates'"),
+                {"shop_id": shop_id},
+            )
+        if not left:
+            return None
+        try:
+            ends_at = finish_time(int(left), await self._ledger.outlook(shop_id), now)
+        except ValueError:  # limits that allow no call
+            return None
+        return ends_at if rests_until is None else max(ends_at, rests_until)
+
+    async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
+        """The newest open problems, and how many there are."""
+        async with self._engine.connect() as connection:
+            number = await connection.scalar(
+                text("SELECT count(*) FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL"),
+                {"shop_id": shop_id},
+            )
+            rows = await connection.execute(
+                text(
+                    "SELECT id, key, params, kind, entity, message, since FROM problems"
+                    " WHERE shop_id = :shop_id AND dismissed_at IS NULL ORDER BY id DESC LIMIT :limit"
+                ),
+                {"shop_id": shop_id, "limit": SHOWN_PROBLEMS},
+            )
+            return tuple(OpenProblem(**row) for row in rows.mappings()), int(number or 0)
+
+    async def _backlog(self, shop_id: ShopId) -> Backlog:
+        async with self._engine.connect() as connection:
+            changes = await connection.scalar(
+                text(
+                    "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND kind <> 'probe' AND due_at < :never"
+                ),
+                {"shop_id": shop_id, "never": NEVER},
+            )
+            rows = await connection.execute(
+                text(
+                    "SELECT target, state = 'parked' AS parked, count(*) AS number FROM documents"
+                    " WHERE shop_id = :shop_id GROUP BY 1, 2"
+                ),
+                {"shop_id": shop_id},
+            )
+            counted = [(row.target, row.parked, row.number) for row in rows]
+        documents = dict.fromkeys(SYSTEMS, 0)
+        documents.update({target: number for target, parked, number in counted if not parked})
+        return Backlog(
+            changes=int(changes or 0),
+            documents=documents,
+            parked=sum(number for _, parked, number in counted if parked),
+        )

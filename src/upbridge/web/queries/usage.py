@@ -1,0 +1,85 @@
+"""API usage: what the shop's Upgates API still allows, and who used it in the last 24 hours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits.snapshot import HOURS, Outlook
+from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, PACKAGE, hour_start
+from upbridge.web.queries.start import SYSTEMS
+
+
+@dataclass(frozen=True, slots=True)
+class UsageView:
+    """Everything on the page of API usage."""
+
+    outlook: Outlook
+    hours: tuple[tuple[datetime, Mapping[Purpose, int]], ...]
+    """The last 24 clock hours, oldest first, with calls by purpose."""
+    import_ends_at: datetime | None
+    orders: int
+    """Orders delivered in the same 24 hours."""
+
+    @property
+    def total(self) -> int:
+        """Calls in these hours."""
+        return sum(sum(parts.values()) for _, parts in self.hours)
+
+    @property
+    def by_purpose(self) -> dict[Purpose, int]:
+        """Calls in these hours, by purpose, in the order of need."""
+        return {purpose: sum(parts.get(purpose, 0) for _, parts in self.hours) for purpose in Purpose}
+
+    @property
+    def day_limit(self) -> int:
+        """Calls in the day's pool, or the cap that holds without known limits (R50)."""
+        limits = self.outlook.limits
+        return CAP_PER_DAY if limits is None else limits.day
+
+    @property
+    def short(self) -> bool:
+        """Whether the next day may be short of the last one's need."""
+        limits = self.outlook.limits
+        return self.total > (CAP_PER_DAY if limits is None else limits.total) * 0.8
+
+    @property
+    def advice(self) -> bool:
+        """Whether packages would help: they raise limits, and no cap."""
+        return self.short and self.outlook.limits is not None
+
+    @property
+    def package(self) -> tuple[int, int]:
+        """What a package adds to the hour and to the day."""
+        return PACKAGE.hour, PACKAGE.day
+
+
+async def usage_of(
+    engine: AsyncEngine, shop_id: ShopId, outlook: Outlook, *, import_ends_at: datetime | None, now: datetime
+) -> UsageView:
+    """The page at *now*."""
+    first = hour_start(now) - (HOURS - 1) * HOUR
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT hour, purpose, sum(count) AS number FROM calls WHERE shop_id = :id AND hour >= :first"
+                " GROUP BY 1, 2"
+            ),
+            {"id": shop_id, "first": first},
+        )
+        made: dict[datetime, dict[Purpose, int]] = {}
+        for row in rows:
+            made.setdefault(row.hour, {})[Purpose[row.purpose.upper()]] = int(row.number)
+        orders = await connection.scalar(
+            text(
+                "SELECT count(DISTINCT parent) FROM links WHERE shop_id = :id AND target = ANY(:targets)"
+                " AND kind = 'order' AND updated_at >= :first"
+            ),
+            {"id": shop_id, "first": now - timedelta(hours=HOURS), "targets": list(SYSTEMS)},
+        )
+    hours = tuple((first + ahead * HOUR, made.get(first + ahead * HOUR, {})) for ahead in range(HOURS))
+    return UsageView(outlook, hours, import_ends_at, int(orders or 0))

@@ -1,0 +1,66 @@
+"""GET /ui/…: what the shop's staff see inside the admin (contract, section 3).
+
+What the pages need is `app.state.pages`, a `Pages`. No cookie is set or read: the session travels in the path, so
+nothing may ever log a path (there is no access log). Each page of the navigation has a module of its own.
+"""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from upbridge.core.errors import NotFound
+from upbridge.core.i18n import LANGUAGES
+from upbridge.web.dependencies import PLACES, PageRoute, PagesHere, Posted, Session, SessionEnded, impossible, one
+from upbridge.web.endpoints import connections, find, overview, problems, products, settings, start, usage
+from upbridge.web.sessions import Ended
+
+router = APIRouter(prefix="/ui", tags=["pages"], route_class=PageRoute, default_response_class=HTMLResponse)
+
+
+@router.get("/static/{name}")
+async def static(name: str, request: Request, pages: PagesHere) -> Response:
+    """A static file. Its address changes with its content, so that it may be kept for ever."""
+    asset = pages.assets.get(name)
+    if asset is None:
+        raise NotFound
+    current = request.query_params.get("v") == asset.version
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable" if current else "no-cache",
+        "ETag": f'"{asset.version}"',
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+
+@router.get("/open/{ticket}")
+async def enter(ticket: str, pages: PagesHere) -> Response:
+    """Exchange a ticket for a session. HEAD is not served here: looking does not use a ticket up."""
+    entry = Ended(None) if impossible(ticket) else await pages.sessions.redeem(ticket)
+    if isinstance(entry, Ended):
+        raise SessionEnded(entry)
+    return RedirectResponse(f"/ui/s/{entry.session}/", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/s/{session}/language")
+async def speak(session: str, here: Session, form: Posted) -> Response:
+    """Go on in another language, on the same page."""
+    language, place = one(form, "language"), one(form, "place")
+    if language in LANGUAGES:
+        await here.pages.sessions.speak(session, language)
+    return here.go(place if place in PLACES else "start")
+
+
+for _page in (start, overview, connections, settings, problems, find, products, usage):
+    router.include_router(_page.router)
+
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+@router.api_route("", methods=_METHODS)
+@router.api_route("/{rest:path}", methods=_METHODS)
+async def anything_else() -> Response:
+    """There is no such page."""
+    raise NotFound

@@ -1,0 +1,168 @@
+"""Tickets and sessions of the pages, without cookies (docs/decisions/0004-sessions-without-cookies.md).
+
+    open call ──issue()──► ticket, 60 s, once ──redeem()──► session, 30 idle minutes, in the path of every page
+
+Both are random secrets of 256 bits; the database keeps digests, so what it holds opens nothing. Nothing here is
+ever logged. A session belongs to one shop: whoever reads anything takes the shop from `Visitor` and nowhere else.
+"""
+
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.core.clock import Clock
+from upbridge.core.encryption import digest
+from upbridge.domain.shop_id import ShopId
+
+TICKET_LIFE = timedelta(seconds=60)
+SESSION_IDLE = timedelta(minutes=30)
+_REMEMBERED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody in the admin of *shop_id*; more than that nobody knows (R27)."""
+
+    shop_id: ShopId
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A ticket that was good: the session that it opened."""
+
+    session: str = field(repr=False)
+    visitor: Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The ticket or session is used, expired or unknown. *language*: that of its visitor, if it was known."""
+
+    language: str | None
+
+
+Entry: TypeAlias = Entrance | Ended
+
+
+class Sessions:
+    """The doors of the pages. Each method is one short transaction."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._languages: OrderedDict[bytes, str] = OrderedDict()
+
+    async def issue(self, shop_id: ShopId, language: str) -> str:
+        """A ticket for this shop: good once, for 60 seconds."""
+        ticket = secrets.token_urlsafe(32)
+        async with self._engine.begin() as connection:
+            await _store(connection, ticket, "ticket", Visitor(shop_id, language), self._clock() + TICKET_LIFE)
+        return ticket
+
+    async def redeem(self, ticket: str) -> Entry:
+        """A session for a ticket that is good; of two callers with the same ticket only one gets one."""
+        now = self._clock()
+        async with self._engine.begin() as connection:
+            visitor = await _visitor(
+                connection,
+                "UPDATE sessions SET purpose = 'used' WHERE digest = :digest AND purpose = 'ticket'"
+                " AND expires_at > :now RETURNING shop_id, language",
+                {"digest": digest(ticket), "now": now},
+            )
+            if visitor is None:
+                return await _ended(connection, ticket)
+            session = secrets.token_urlsafe(32)
+            await _store(connection, session, "session", visitor, now + SESSION_IDLE)
+        self._remember(session, visitor.language)
+        return Entrance(session, visitor)
+
+    async def permit(self, visitor: Visitor) -> str:
+        """A permit to do once, within 60 seconds, what a form has asked for: the page after it has an address that
+        can be loaded again and gone back to, and then does nothing."""
+        permit = secrets.token_urlsafe(32)
+        async with self._engine.begin() as connection:
+            await _store(connection, permit, "permit", visitor, self._clock() + TICKET_LIFE)
+        return permit
+
+    async def use(self, permit: str, visitor: Visitor) -> bool:
+        """Whether *permit* was given to this shop and is used now, for the first time."""
+        async with self._engine.begin() as connection:
+            used = await _visitor(
+                connection,
+                "UPDATE sessions SET purpose = 'used' WHERE digest = :digest AND purpose = 'permit'"
+                " AND shop_id = :shop_id AND expires_at > :now RETURNING shop_id, language",
+                {"digest": digest(permit), "shop_id": visitor.shop_id, "now": self._clock()},
+            )
+        return used is not None
+
+    async def enter(self, session: str, *, active: bool = True) -> Visitor | Ended:
+        """The visitor of a living session. *active*: a person did something, so that 30 minutes begin again; a
+        page that polls by itself passes False."""
+        now = self._clock()
+        async with self._engine.begin() as connection:
+            visitor = await _visitor(
+                connection,
+                "UPDATE sessions SET expires_at = CASE WHEN :active THEN :until ELSE expires_at END"
+                " WHERE digest = :digest AND purpose = 'session' AND expires_at > :now"
+                " RETURNING shop_id, language",
+                {"digest": digest(session), "now": now, "until": now + SESSION_IDLE, "active": active},
+            )
+            if visitor is None:
+                return await _ended(connection, session)
+        self._remember(session, visitor.language)
+        return visitor
+
+    async def speak(self, session: str, language: str) -> None:
+        """Go on in another language; a session that has ended stays ended."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text("UPDATE sessions SET language = :language WHERE digest = :digest AND purpose = 'session'"),
+                {"digest": digest(session), "language": language},
+            )
+
+    def language(self, session: str) -> str | None:
+        """That of a session which this process saw lately: for the time in which the database says nothing."""
+        return self._languages.get(digest(session))
+
+    def _remember(self, session: str, language: str) -> None:
+        self._languages[digest(session)] = language
+        self._languages.move_to_end(digest(session))
+        if len(self._languages) > _REMEMBERED:
+            self._languages.popitem(last=False)
+
+
+async def _store(
+    connection: AsyncConnection, secret: str, purpose: str, visitor: Visitor, expires_at: datetime
+) -> None:
+    await connection.execute(
+        text(
+            "INSERT INTO sessions (digest, purpose, shop_id, language, expires_at)"
+            " VALUES (:digest, :purpose, :shop_id, :language, :expires_at)"
+        ),
+        {
+            "digest": digest(secret),
+            "purpose": purpose,
+            "shop_id": visitor.shop_id,
+            "language": visitor.language,
+            "expires_at": expires_at,
+        },
+    )
+
+
+async def _visitor(connection: AsyncConnection, statement: str, values: dict[str, Any]) -> Visitor | None:
+    row = (await connection.execute(text(statement), values)).first()
+    return None if row is None else Visitor(ShopId(row.shop_id), row.language)
+
+
+async def _ended(connection: AsyncConnection, secret: str) -> Ended:
+    return Ended(
+        await connection.scalar(
+            text("SELECT language FROM sessions WHERE digest = :digest"), {"digest": digest(secret)}
+        )
+    )

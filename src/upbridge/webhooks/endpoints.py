@@ -1,0 +1,84 @@
+"""The webhook addresses: check the token, read the hints, store, answer. Nothing else happens here (R36)."""
+
+import time
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from upbridge.core.errors import NotFound, NotReady, Refused, TooLarge, UpbridgeError
+from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
+from upbridge.domain.shop_id import ShopId
+from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses
+from upbridge.webhooks.inbox import Inbox
+from upbridge.webhooks.parsing import MAX_BYTES, Hints, known_event, read_upgates, read_uphance
+
+log = structlog.get_logger(__name__)
+router = APIRouter()
+
+
+async def upgates(request: Request) -> Response:
+    """A delivery from Upgates: 204 once it is committed."""
+    return await _receive(request, source="upgates", event=request.path_params["event"])
+
+
+async def uphance(request: Request) -> Response:
+    """A delivery from Uphance: 204 once it is committed."""
+    return await _receive(request, source="uphance", event=UPHANCE_EVENT)
+
+
+# Starlette's own routes: there is nothing to inject or to validate, and looking for it took time (decision 0008).
+router.add_route("/webhooks/upgates/{event}/{token}", upgates, methods=["POST"])
+router.add_route("/webhooks/uphance/{token}", uphance, methods=["POST"])
+
+
+async def _receive(request: Request, *, source: str, event: str) -> Response:
+    inbox: Inbox = request.app.state.inbox
+    addresses: WebhookAddresses | None = request.app.state.addresses
+    started = time.perf_counter()
+    outcome = "stored"
+    hints: Hints | None = None
+    shop_id: ShopId | None = None
+    try:
+        if addresses is None:
+            raise NotReady("the key of the addresses is not loaded yet")
+        shop_id = addresses.shop(request.path_params["token"], source, event)
+        if shop_id is None or (source == "upgates" and not known_event(event)):
+            raise NotFound("no shop listens at this address")
+        body = await read_body(request, limit=MAX_BYTES)
+        hints = read_upgates(event, body) if source == "upgates" else read_uphance(body)
+        await inbox.store(
+            shop_id, source=source, event=event, body=body if hints.kept is None else hints.kept, hints=hints
+        )
+    except UpbridgeError as error:
+        outcome = error.code if isinstance(error, Refused) else "not_stored"
+        raise
+    finally:
+        seconds = time.perf_counter() - started
+        WEBHOOK_DELIVERIES.labels(source=source, outcome=outcome).inc()
+        WEBHOOK_SECONDS.observe(seconds)
+        log.info(
+            "webhook_received",
+            source=source,
+            event_name=event if shop_id is not None else None,
+            shop_id=str(shop_id) if shop_id is not None else None,
+            outcome=outcome,
+            records=hints.records if hints is not None else None,
+            unreadable=hints.unreadable if hints is not None else None,
+            ms=round(seconds * 1000, 1),
+        )
+    return Response(status_code=204)
+
+
+async def read_body(request: Request, *, limit: int) -> bytes:
+    """The body, given up as soon as it grows beyond *limit* bytes (`TooLarge`)."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"more than {limit} bytes")
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"more than {limit} bytes")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,178 @@
+"""Store deliveries: one committed write, well inside Upgates' second (R36, R37).
+
+    delivery ──► waits for its shop's turn ──► one statement with all that waits ──► committed ──► 204
+                                 └── not committed after DEADLINE ──► 503, whatever becomes of it
+
+A shop's deliveries are written one statement after the other, and what comes while one is under way goes together
+in the next: a bulk edit costs few commits, a single delivery waits for nobody, and a shop whose rows are locked
+keeps no other shop waiting (docs/decisions/0008). A time-out counts as delivered over there, so being late is
+losing: an answer never waits for more than `DEADLINE`, not even for a late attempt to be cancelled.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg
+
+from upbridge.core.clock import Clock
+from upbridge.core.errors import NotFound, NotReady
+from upbridge.domain.shop import LISTENING
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.changes import KNOWN, PURPOSES, Kind, Origin
+from upbridge.webhooks.connection_pool import InboxPool
+from upbridge.webhooks.parsing import MAX_RECORDS, Hints
+
+DEADLINE = 0.45
+"""Seconds for everything that touches the database; contract section 3 allows 0.5."""
+MOST = 64
+"""Deliveries in one statement; and no more records than one delivery may have."""
+
+_WARM = 4
+#: Between the parts of a list; no key holds one (`reading` takes printable ones only).
+_SEPARATOR = "\x1f"
+
+#: Lists of texts travel as one text each: of 5,000 keys that is a tenth of the work that arrays are.
+_STORE = f"""
+    WITH listening AS (
+      SELECT id FROM shops WHERE id = %(shop_id)s AND state = ANY(string_to_array(%(listening)s, E'\\x1f'))
+    ), delivered AS (
+      INSERT INTO deliveries (shop_id, source, event, records, body, received_at)
+      SELECT listening.id, %(source)s, one.event, one.records, one.body, %(now)s
+      FROM listening, unnest(
+        string_to_array(%(events)s, E'\\x1f'),
+        CAST(string_to_array(%(records)s, E'\\x1f') AS int[]),
+        CAST(%(bodies)b AS bytea[])
+      ) AS one (event, records, body)
+    ), hinted AS (
+      INSERT INTO changes (shop_id, source, kind, key, origin, priority, hinted_at, due_at)
+      SELECT listening.id, %(source)s, hint.kind, hint.key, %(origin)s, hint.priority, %(now)s, %(due_at)s
+      FROM listening, unnest(
+        string_to_array(%(kinds)s, E'\\x1f'),
+        string_to_array(%(keys)s, E'\\x1f'),
+        CAST(string_to_array(%(priorities)s, E'\\x1f') AS int[])
+      ) AS hint (kind, key, priority)
+    {KNOWN}
+    )
+    SELECT count(*) FROM listening
+"""  # noqa: S608 - what is put in is a constant
+
+
+def inbox_engine(conninfo: str) -> InboxPool:
+    """Connections of its own, so that no page and no job can keep a webhook waiting for one."""
+    return InboxPool(conninfo, statement_seconds=DEADLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What waits to be stored; *stored*: whether its shop listens, or why nobody knows."""
+
+    event: str
+    body: bytes
+    hints: Hints
+    stored: asyncio.Future[bool]
+
+
+_Line: TypeAlias = tuple[ShopId, str]
+
+
+class Inbox:
+    """Stores deliveries of known shops."""
+
+    def __init__(self, engine: InboxPool, clock: Clock, *, coalesce_seconds: float) -> None:
+        self._pool = engine
+        self._clock = clock
+        self._coalesce = timedelta(seconds=coalesce_seconds)
+        self._waiting: dict[_Line, list[_Delivery]] = {}
+        self._writers: set[asyncio.Task[None]] = set()
+
+    async def warm_up(self) -> None:
+        """Open connections and prepare the statement, so that the first delivery does not pay for it.
+
+        Raises `OSError` if the database cannot be had.
+        """
+        nobody = (ShopId(UUID(int=0)), "")
+        stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        values = self._values(nobody, [_Delivery("", b"", Hints({}, records=0), stored)])
+        try:
+            await asyncio.gather(*(self._pool.value(_STORE, values) for _ in range(_WARM)))
+        except psycopg.Error as error:
+            raise ConnectionError(f"the inbox cannot reach the database: {type(error).__name__}") from error
+
+    async def store(self, shop_id: ShopId, *, source: str, event: str, body: bytes, hints: Hints) -> None:
+        """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens), `NotReady` (repeat it)."""
+        stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._enqueue((shop_id, source), _Delivery(event, zlib.compress(body, level=1), hints, stored))
+        await asyncio.wait([stored], timeout=DEADLINE)
+        if not stored.done():
+            stored.cancel()
+            raise NotReady("the delivery could not be stored in time")
+        if not stored.result():
+            raise NotFound("no shop listens at this address")
+
+    def _enqueue(self, line: _Line, delivery: _Delivery) -> None:
+        if line in self._waiting:  # its writer is at work and comes back for more
+            self._waiting[line].append(delivery)
+            return
+        self._waiting[line] = [delivery]
+        writer = asyncio.create_task(self._write(line))
+        self._writers.add(writer)
+        writer.add_done_callback(self._writers.discard)
+
+    async def _write(self, line: _Line) -> None:
+        """Store what waits in *line*, and what comes meanwhile, until nothing does."""
+        try:
+            while batch := self._take(line):
+                try:
+                    listening = await self._pool.value(_STORE, self._values(line, batch))
+                except (psycopg.Error, OSError) as error:
+                    _fail(batch, f"the delivery could not be stored: {type(error).__name__}")
+                else:
+                    for one in batch:
+                        if not one.stored.done():
+                            one.stored.set_result(bool(listening))
+        finally:
+            del self._waiting[line]
+
+    def _take(self, line: _Line) -> list[_Delivery]:
+        """The oldest that still wait for an answer, as many as fit into one statement."""
+        waiting = [one for one in self._waiting[line] if not one.stored.done()]
+        records, count = 0, 0
+        for one in waiting[:MOST]:
+            records += one.hints.records
+            if count and records > MAX_RECORDS:
+                break
+            count += 1
+        self._waiting[line] = waiting[count:]
+        return waiting[:count]
+
+    def _values(self, line: _Line, batch: Sequence[_Delivery]) -> Mapping[str, Any]:
+        # In order, so that two writers cannot deadlock.
+        rows = sorted({(kind, key) for one in batch for kind, keys in one.hints.keys.items() for key in keys})
+        shop_id, source = line
+        now = self._clock()
+        return {
+            "shop_id": shop_id,
+            "listening": _SEPARATOR.join(LISTENING),
+            "source": source,
+            "events": _SEPARATOR.join([one.event for one in batch]),
+            "records": _SEPARATOR.join([str(one.hints.records) for one in batch]),
+            "bodies": [one.body for one in batch],
+            "origin": str(Origin.WEBHOOK),
+            "now": now,
+            "due_at": now + self._coalesce,
+            "kinds": _SEPARATOR.join([kind for kind, _ in rows]),
+            "keys": _SEPARATOR.join([key for _, key in rows]),
+            "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for kind, _ in rows]),
+        }
+
+
+def _fail(batch: Sequence[_Delivery], reason: str) -> None:
+    """Say to those who still wait that nothing was stored; each is told by an error of its own."""
+    for one in batch:
+        if not one.stored.done():
+            one.stored.set_exception(NotReady(reason))

@@ -1,0 +1,137 @@
+"""What a webhook says, reduced to "read these again". Pure: bytes in, hints out.
+
+The body is a hint and nothing more: it is not signed, names no event and no shop (R41, R42). Payloads as
+published for Orders, Products, OrderStatuses (Upgates, Webhooks); those of Languages and Pricelists are not
+published, so their mere arrival is the hint.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from upbridge.core.canonical_json import canonical
+from upbridge.core.errors import BadRequest, TooLarge
+from upbridge.core.parsing import whole
+from upbridge.store.changes import Kind
+from upbridge.systems.uphance.write_back import POLL
+
+MAX_RECORDS = 5_000
+"""Upgates sends at most this many records in one call (changelog 5.9.2024)."""
+MAX_BYTES = 4 * 1024 * 1024
+
+_LONGEST_KEY = 100
+_FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What to read again, how many records said so, and how many of them could not be read."""
+
+    keys: Mapping[Kind, list[str]]
+    records: int
+    unreadable: int = 0
+    kept: bytes | None = None
+    """What is kept of the body for diagnosis; None: all of it, because it holds no personal data."""
+
+
+@dataclass(slots=True)
+class _Collector:
+    keys: dict[Kind, list[str]] = field(default_factory=dict)
+    records: int = 0
+    unreadable: int = 0
+
+    def read(self, kind: Kind, records: Any, name: str) -> None:
+        if records is None:
+            return
+        if not isinstance(records, list):
+            raise BadRequest("the records are not a list")
+        for record in records:
+            self.records += 1
+            key = _key(record.get(name)) if isinstance(record, Mapping) else None
+            if key is None or (kind is not Kind.ORDER and not _is_id(key)):
+                self.unreadable += 1
+            else:
+                self.keys.setdefault(kind, []).append(key)
+
+
+def known_event(event: str) -> bool:
+    """Whether we subscribe to events of this name (any case)."""
+    section, _, action = event.lower().partition(".")
+    return section in {"orders", "products"} | _FACTS and action in {"create", "update", "delete"}
+
+
+def read_upgates(event: str, body: bytes) -> Hints:
+    """The hints in a delivery of *event*. Raises `BadRequest` or `TooLarge`; one bad record harms no other."""
+    payload = _object(body)
+    section = event.lower().partition(".")[0]
+    collector = _Collector()
+    if section in _FACTS:
+        collector.keys[Kind.FACTS] = ["facts"]
+        collector.records = 1
+    elif section == "orders":
+        collector.read(Kind.ORDER, _required(payload, "orders"), "order_number")
+    else:
+        variants = payload.get("variants")
+        products = payload.get("products") if variants is not None else _required(payload, "products")
+        collector.read(Kind.PRODUCT, products, "product_id")
+        collector.read(Kind.VARIANT, variants, "variant_id")
+    if collector.records > MAX_RECORDS:
+        raise TooLarge(f"more than {MAX_RECORDS} records")
+    if collector.unreadable and collector.unreadable == collector.records:
+        raise BadRequest("no record says what changed")
+    return Hints(collector.keys, collector.records, collector.unreadable)
+
+
+def read_uphance(body: bytes) -> Hints:
+    """The hint in a delivery from Uphance: `{"event": …, <object>: {…}}`. The object is read again anyway."""
+    payload = _object(body)
+    event = payload.get("event")
+    if not isinstance(event, str) or not event.isprintable():
+        raise BadRequest("there is no event")
+    hints: dict[Kind, list[str]] = {}
+    if event.startswith("pick_ticket"):
+        ticket = payload.get("pick_ticket")
+        key = _key(ticket.get("id")) if isinstance(ticket, Mapping) else None
+        hints = {Kind.PICK_TICKETS: [key if key is not None and key.isdecimal() else POLL]}
+    elif "product" in event:
+        hints = {Kind.CATALOGUE: ["catalogue"]}
+    # Whole objects come in practice, with the names and addresses of people: those are not kept.
+    kept = {"event": event[:_LONGEST_KEY], "ids": [key for keys in hints.values() for key in keys]}
+    return Hints(hints, records=1, kept=canonical(kept))
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    if len(body) > MAX_BYTES:
+        raise TooLarge(f"more than {MAX_BYTES} bytes")
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("the body is not JSON") from error
+    if not isinstance(payload, dict):
+        raise BadRequest("the body is not a JSON object")
+    return payload
+
+
+def _required(payload: Mapping[str, Any], name: str) -> Any:
+    if not isinstance(payload.get(name), list):
+        raise BadRequest(f"there is no list of {name}")
+    return payload[name]
+
+
+def _key(value: Any) -> str | None:
+    """An id as text. Texts longer than any real id, or with characters that no database stores, are none."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    key = str(value).strip()
+    return key if 0 < len(key) <= _LONGEST_KEY and key.isprintable() else None
+
+
+def _is_id(key: str) -> bool:
+    """Whether *key* is the number of a product or variant, and one that the database can hold."""
+    return whole(key) is not None
+
+
+def events(names: Iterable[str]) -> list[str]:
+    """Those of *names* that we subscribe to."""
+    return [name for name in names if known_event(name)]

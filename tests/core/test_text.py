@@ -1,0 +1,23 @@
+"""Whole numbers as people type them."""
+
+import pytest
+
+from upbridge.core.parsing import whole
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5000, None)],
+    ids=["nothing", "zeros before it", "what the database holds", "one digit more", "without end"],
+)
+def test_a_number_is_read_as_far_as_it_can_be_stored(text: str, number: int | None) -> None:
+    assert whole(text) == number
+
+
+@pytest.mark.parametrize("text", ["", " 1", "1 ", "-1", "+1", "1.0", "1e3", "1_000", "²", "٣", "0x1", "\x00"])
+def test_what_only_looks_like_a_number_is_none(text: str) -> None:
+    assert whole(text) is None
+
+
+def test_fewer_digits_can_be_asked_for() -> None:
+    assert (whole("123", longest=3), whole("1234", longest=3)) == (123, None)

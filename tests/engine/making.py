@@ -1,0 +1,239 @@
+"""A simulated Upgates in memory, a target that does as it is told, and a clock that a test moves."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from tests.systems.upgates.making import raw_order, raw_product
+from upbridge.core.canonical_json import canonical
+from upbridge.domain.delivery import Delivered, Document, Draft, Entity, Outcome, Unmappable
+from upbridge.domain.order import Order
+from upbridge.domain.product import Product
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_settings import Rules
+from upbridge.systems.base import Links, NameOf, Shopfront, Vault
+
+Json = dict[str, Any]
+Said = list[tuple[Document, Outcome]]
+Push = Callable[[Sequence[Document]], AsyncIterator[Said]]
+Wants = Callable[[Entity], Iterable[Draft | Unmappable]]
+
+#: What every shop of these tests is known to be.
+FACTS: Json = {
+    "company": "Dílna",
+    "default_language": "cs",
+    "currencies": {"cs": "CZK"},
+    "pricelists": ["Výchozí"],
+    "default_pricelist": "Výchozí",
+    "status_types": {"1": "Received"},
+}
+
+
+#: What rarely changes, as the API says it.
+_RARE: Mapping[str, Json] = {
+    "/status": {"services": []},
+    "/owner": {"owner": [{"company": "Dílna"}]},
+    "/languages": {
+        "languages": [{"language_id": "cs", "default_yn": True, "active_yn": True, "currency_id": "CZK"}]
+    },
+    "/pricelists": {"pricelists": [{"name": "Výchozí", "default_yn": True}]},
+    "/config": {"config": {"vat_payer_yn": True, "prices_with_vat_yn": True}},
+    "/order-statuses": {"order_statuses": [{"id": 1, "type": "Received"}]},
+    "/webhooks/events": {
+        "events": [
+            {"name": name, "allowed_yn": True} for name in ("Orders.create", "Orders.update", "Products.delete")
+        ]
+    },
+}
+
+
+class Watch:
+    """Stands still until a test moves it, at a time at which no hour and no day is about to end."""
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.now = now or datetime(2026, 3, 10, 9, 40, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**by)
+
+
+# --- a source -----------------------------------------------------------------------------------------------
+
+Answer = Callable[[httpx.Request], httpx.Response | None]
+
+
+@dataclass
+class Upgates:
+    """Products and orders behind the published API. *judges* are asked first: what one answers, goes."""
+
+    products: dict[int, Json] = field(default_factory=dict)
+    orders: dict[str, Json] = field(default_factory=dict)
+    page_size: int = 100
+    judges: list[Answer] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
+    hooks: list[Json] = field(default_factory=list)
+    others: dict[str, Callable[[httpx.Request], Awaitable[httpx.Response]]] = field(default_factory=dict)
+    """Other systems, by host."""
+
+    def sell(self, *numbers: int, **overrides: Any) -> None:
+        """Put products on sale, or change them."""
+        for number in numbers:
+            values = {"product_id": number, "code": f"C-{number}", "ean": None, **overrides}
+            self.products[number] = raw_product(**values)
+
+    def order(self, *numbers: str, **overrides: Any) -> None:
+        """Receive orders, or change them."""
+        for number in numbers:
+            self.orders[number] = raw_order(order_number=number, **overrides)
+
+    async def route(self, request: httpx.Request) -> httpx.Response:
+        """Where a request goes."""
+        other = self.others.get(request.url.host)
+        return self(request) if other is None else await other(request)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        for judge in list(self.judges):
+            if (answer := judge(request)) is not None:
+                return answer
+        path = request.url.path.removeprefix("/api/v2")
+        match request.method, path:
+            case "GET", "/products":
+                return self._list("products", list(self.products.values()), "product_id", "product_ids", request)
+            case "GET", "/orders":
+                return self._list("orders", list(self.orders.values()), "order_number", "order_numbers", request)
+            case "GET", "/webhooks":
+                return httpx.Response(200, json={"webhooks": self.hooks})
+            case "POST", "/webhooks":
+                made = {**json.loads(request.content), "id": len(self.hooks) + 1}
+                self.hooks.append(made)
+                return httpx.Response(200, json={"webhook": made})
+        return httpx.Response(200, json=_RARE[path]) if path in _RARE else httpx.Response(404, json={})
+
+    def _list(self, name: str, rows: list[Json], key: str, asked: str, request: httpx.Request) -> httpx.Response:
+        query = request.url.params
+        if asked in query:
+            wanted = set(query[asked].split(";"))
+            rows = [row for row in rows if str(row[key]) in wanted]
+        if query.get("active_yn") == "true":
+            rows = [row for row in rows if row["active_yn"] and not row["archived_yn"]]
+        if since := query.get("last_update_time_from"):
+            moment = datetime.fromisoformat(since)
+            rows = [row for row in rows if datetime.fromisoformat(row["last_update_time"]) >= moment]
+        page = int(query.get("page", "1"))
+        some = rows[(page - 1) * self.page_size : page * self.page_size]
+        return httpx.Response(
+            200,
+            json={
+                "current_page": page,
+                "current_page_items": len(some),
+                "number_of_pages": max(1, -(-len(rows) // self.page_size)),
+                "number_of_items": len(rows),
+                name: some,
+            },
+        )
+
+    def paths(self) -> list[str]:
+        """What was asked for, in order."""
+        return [request.url.path.removeprefix("/api/v2") for request in self.requests]
+
+    def asked(self, path: str, **query: str) -> list[Mapping[str, str]]:
+        """The parameters of each call of *path* whose parameters hold *query*."""
+        calls = [dict(one.url.params) for one in self.requests if one.url.path == f"/api/v2{path}"]
+        return [call for call in calls if query.items() <= call.items()]
+
+
+def answering(status: int, path: str = "", *, times: int = 10**9, **headers: str) -> Answer:
+    """A judge that answers calls whose address holds *path* with *status*, so many times."""
+    left = [times]
+
+    def judge(request: httpx.Request) -> httpx.Response | None:
+        if path not in str(request.url) or not left[0]:
+            return None
+        left[0] -= 1
+        return httpx.Response(
+            status, json={"messages": []}, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
+
+    return judge
+
+
+# --- a target -----------------------------------------------------------------------------------------------
+
+
+def mirror(entity: Entity) -> Iterable[Draft | Unmappable]:
+    """A draft per variant with its stock, a draft per order with its total."""
+    match entity:
+        case Product():
+            for variant in entity.variants:
+                body = {"id": variant.id, "stock": variant.stock, "code": variant.code}
+                yield Draft("product", variant.id, entity.key, canonical(body))
+        case Order():
+            yield Draft("order", entity.key, entity.key, canonical({"id": entity.key, "total": entity.total}))
+
+
+async def accept(documents: Sequence[Document]) -> AsyncIterator[Said]:
+    """Take everything; products are remembered, so that they can be taken back."""
+    yield [(one, delivered(one)) for one in documents]
+
+
+def delivered(document: Document) -> Delivered:
+    """What *accept* says of a document."""
+    return Delivered(remote_id=document.key, keep=document.body if document.kind == "product" else None)
+
+
+@dataclass
+class Target:
+    """A system that receives what it is told to want, and says what it is told to say."""
+
+    system: str = "upp"
+    mapping: Wants = mirror
+    script: Push = accept
+    received: list[Document] = field(default_factory=list)
+    apart_by: NameOf | None = None
+    fronts: list[Shopfront] = field(default_factory=list)
+
+    def told_apart_by(self, rules: Rules) -> NameOf | None:
+        return self.apart_by
+
+    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+        self.fronts.append(front)
+        return self.mapping(entity)
+
+    def retire(self, kind: str, sent: bytes) -> bytes | None:
+        body = json.loads(sent)
+        return None if body.get("gone") else canonical({"id": body["id"], "gone": True})
+
+    async def push(
+        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+    ) -> AsyncGenerator[Said, None]:
+        self.received += documents
+        async for said in self.script(documents):
+            yield said
+
+    def bodies(self) -> list[Any]:
+        """What was received, in order."""
+        return [json.loads(one.body) for one in self.received]
+
+    def times(self) -> Counter[str]:
+        """How often each key was received."""
+        return Counter(one.key for one in self.received)
+
+
+@dataclass
+class Woken:
+    """Remembers which lanes were said to have work."""
+
+    lanes: list[tuple[ShopId, str]] = field(default_factory=list)
+
+    async def __call__(self, shop_id: ShopId, lane: str) -> None:
+        self.lanes.append((shop_id, lane))

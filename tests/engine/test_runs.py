@@ -1,0 +1,579 @@
+"""Whole lists: the first import, the safety net, the search for deleted products. Nothing is skipped, ever."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.engine.conftest import Engine
+from tests.engine.making import answering
+from upbridge.domain.shop import Shop
+from upbridge.engine import puller, readers
+from upbridge.engine.imports import start_imports
+from upbridge.engine.runs import (
+    Run,
+    RunPurpose,
+    RunState,
+    latest_runs,
+    page_key,
+    pause_imports,
+    read_page_key,
+    resume_imports,
+    start_run,
+)
+from upbridge.engine.scheduler import cast_net
+from upbridge.store import changes
+from upbridge.store.changes import Kind
+
+
+async def begin(machine: Engine, kind: str = "product", purpose: RunPurpose = RunPurpose.IMPORT) -> int:
+    async with machine.db.begin() as connection:
+        return await start_run(connection, machine.shop_id, kind, purpose, since=None, now=machine.watch())
+
+
+async def run_of(machine: Engine, kind: str = "product", purpose: RunPurpose = RunPurpose.IMPORT) -> Run:
+    return (await latest_runs(machine.db, machine.shop_id, purpose))[kind]
+
+
+async def net(machine: Engine) -> None:
+    async with machine.db.begin() as connection:
+        await cast_net(connection, machine.shop_id, now=machine.watch())
+
+
+def pages_asked(machine: Engine, path: str = "/products") -> list[str]:
+    return [call["page"] for call in machine.upgates.asked(path) if "product_ids" not in call]
+
+
+def test_a_page_key_can_be_read_back() -> None:
+    assert read_page_key(page_key(12, 345)) == (12, 345)
+
+
+# --- page by page -------------------------------------------------------------------------------------------
+
+
+async def test_every_page_is_read_once_and_counted(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 46))
+    await begin(machine)
+
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert (run.state, run.total, run.pages, run.done, run.rounds) == (RunState.DONE, 45, 5, 45, 1)
+    assert run.finished_at == machine.watch()
+    assert sorted(pages_asked(machine)) == ["1", "2", "3", "4", "5"]
+    assert len(machine.target.times()) == 45
+    assert await machine.changes() == []
+
+
+async def test_an_empty_list_is_a_finished_run(machine: Engine) -> None:
+    await begin(machine)
+
+    await machine.pull()
+
+    run = await run_of(machine)
+    assert (run.state, run.total, run.done) == (RunState.DONE, 0, 0)
+
+
+async def test_an_import_asks_only_for_what_is_on_sale(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    machine.upgates.sell(2, active_yn=False)
+    machine.upgates.sell(3, archived_yn=True)
+    await begin(machine)
+
+    await machine.drain()
+
+    assert [call["active_yn"] + call["archived_yn"] for call in machine.upgates.asked("/products")] == [
+        "truefalse"
+    ]
+    assert [*machine.target.times()] == ["p-1"]
+
+
+async def test_an_unreadable_entity_is_counted_and_named(machine: Engine) -> None:
+    machine.upgates.sell(1, 2)
+    machine.upgates.sell(3, weight="heavy")
+    await begin(machine)
+
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert (run.state, run.done) == (RunState.DONE, 3)
+    assert [problem.entity for problem in await machine.problems()] == ["3"]
+
+
+async def test_pages_that_appear_during_the_run_are_read_too(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 21))
+
+    def grow(request: httpx.Request) -> None:
+        if request.url.params.get("page") == "2":
+            machine.upgates.sell(*range(21, 26))
+
+    machine.upgates.judges.append(grow)
+    await begin(machine)
+
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert (run.state, run.total, run.done) == (RunState.DONE, 25, 25)
+    assert len(machine.target.times()) == 25
+
+
+async def test_a_list_that_shrinks_is_read_once_more(machine: Engine) -> None:
+    """Product 11 moves to page 1 when product 1 goes, after page 1 was read."""
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 31))
+
+    def shrink(request: httpx.Request) -> None:
+        if request.url.params.get("page") != "1":
+            machine.upgates.products.pop(1, None)
+
+    machine.upgates.judges.append(shrink)
+    await begin(machine)
+
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert (run.state, run.rounds, run.total, run.done) == (RunState.DONE, 2, 29, 29)
+    assert machine.target.times().keys() == {f"p-{number}" for number in range(1, 31)}
+
+
+async def test_a_list_that_shrinks_all_the_time_ends_the_run_some_day(machine: Engine) -> None:
+    machine.upgates.page_size = 5
+    machine.upgates.sell(*range(1, 61))
+
+    def shrink(request: httpx.Request) -> None:
+        if request.url.params.get("page") != "1":
+            machine.upgates.products.pop(next(iter(machine.upgates.products)), None)
+
+    machine.upgates.judges.append(shrink)
+    await begin(machine)
+
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert run.state is RunState.DONE
+    assert len(pages_asked(machine)) < 60
+
+
+# --- joining ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R54")
+async def test_a_run_under_way_is_joined(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 25))
+    first = await begin(machine)
+
+    assert await begin(machine) == first
+
+    await machine.drain()
+    assert sorted(pages_asked(machine)) == ["1", "2", "3"]
+    assert await begin(machine) != first
+
+
+async def test_a_run_that_covers_less_is_not_joined(machine: Engine) -> None:
+    async with machine.db.begin() as connection:
+        late, early = machine.watch(), machine.watch() - timedelta(days=30)
+
+        async def since(moment: Any) -> int:
+            return await start_run(
+                connection, machine.shop_id, "order", RunPurpose.IMPORT, since=moment, now=machine.watch()
+            )
+
+        first, second, third = await since(late), await since(early), await since(late)
+
+    assert first != second
+    assert third == second
+
+
+async def test_the_runs_of_two_shops_are_two_runs(machine: Engine) -> None:
+    first = await begin(machine)
+    machine.shop_id = await machine.make_shop()
+
+    assert await begin(machine) != first
+
+
+# --- a kill at any point ------------------------------------------------------------------------------------
+
+STEPS = ("settle", "count_page", "finish_if_complete")
+
+
+class Killed(BaseException):
+    """The process is gone in the middle of a transaction."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+async def test_a_kill_in_any_page_repeats_that_page_only(
+    machine: Engine, monkeypatch: pytest.MonkeyPatch, step: str, number: int
+) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 36))
+    await begin(machine)
+    original: Callable[..., Awaitable[Any]] = getattr(readers, step)
+    seen = 0
+
+    async def dies(*args: Any, **more: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        result = await original(*args, **more)
+        if seen == number:
+            raise Killed
+        return result
+
+    monkeypatch.setattr(readers, step, dies)
+    monkeypatch.setattr(puller, "BATCH", 1)  # one page after the other
+    with pytest.raises(Killed):
+        await machine.drain()
+    assert (await run_of(machine)).state is RunState.RUNNING
+
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert (run.state, run.done, run.total) == (RunState.DONE, 35, 35)
+    asked = pages_asked(machine)
+    assert sorted(set(asked)) == ["1", "2", "3", "4"]
+    assert len(asked) == 5
+    assert set(machine.target.times().values()) == {1}
+    assert len(machine.target.times()) == 35
+
+
+# --- pages that are never read ------------------------------------------------------------------------------
+
+
+async def test_a_page_that_stays_refused_does_not_keep_the_run_alive_for_ever(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 31))
+    machine.upgates.judges.append(answering(400, "page=2"))
+    first = await begin(machine)
+
+    for _ in range(puller.MAX_ATTEMPTS + 1):
+        await machine.drain()
+        machine.watch.move(hours=2)
+
+    assert (await run_of(machine)).state is RunState.DONE
+    assert [problem.key for problem in await machine.problems()] == ["read.refused"]
+    machine.upgates.judges.clear()
+    assert await begin(machine) != first
+    await machine.drain()
+    assert len(machine.target.times()) == 30
+
+
+async def test_an_import_that_nobody_wanted_any_more_can_be_started_again(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 31))
+    await begin(machine)
+    await machine.service.connections.disconnect(machine.shop_id, "upp", now=machine.watch())
+    await machine.pull()
+    assert await machine.changes() == []
+
+    await machine.connect("upp", account="client")
+    await begin(machine)
+    await machine.drain()
+
+    assert (await run_of(machine)).state is RunState.DONE
+    assert len(machine.target.times()) == 30
+
+
+async def test_an_import_of_what_the_shop_does_not_show_can_be_started_again(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    await machine.run("""UPDATE shops SET facts = facts || '{"rights": {"products": "deny"}}'""")
+    await begin(machine)
+    await machine.pull()
+    assert machine.upgates.requests == []
+    assert [problem.key for problem in await machine.problems()] == ["shop.no_right"]
+
+    await machine.hint(Kind.FACTS, "facts")
+    await machine.drain()
+
+    assert machine.target.times() == {"p-1": 1}
+    assert await machine.problems() == []
+
+
+# --- the safety net -----------------------------------------------------------------------------------------
+
+
+def stamp(machine: Engine, **ago: float) -> str:
+    return (machine.watch() - timedelta(**ago)).isoformat()
+
+
+@pytest.mark.rule("R38")
+async def test_the_net_repairs_and_counts_what_no_webhook_announced(machine: Engine) -> None:
+    machine.upgates.sell(1, 2, 3, last_update_time=stamp(machine, days=9))
+    machine.upgates.order("A-1", "A-2", last_update_time=stamp(machine, days=9))
+    await begin(machine)
+    await machine.hint(Kind.ORDER, "A-1", "A-2")
+    await machine.drain()
+    machine.target.received.clear()
+    # three changes: one is announced and waits, one is announced and was read, one is not announced
+    recently = stamp(machine, minutes=1)
+    machine.upgates.sell(1, 2, 3, stock=9, last_update_time=recently)
+    machine.upgates.order("A-2", order_total=999, last_update_time=recently)
+    await machine.hint(Kind.PRODUCT, "2")
+    await machine.drain()
+    await machine.hint(Kind.PRODUCT, "1", due_at=machine.watch() + timedelta(hours=1))
+    machine.watch.move(minutes=1)
+    await machine.run("UPDATE changes SET attempts = 1")  # so that it does not fill a call
+
+    await net(machine)
+    await machine.drain()
+
+    products = await run_of(machine, "product", RunPurpose.SAFETY_NET)
+    orders = await run_of(machine, "order", RunPurpose.SAFETY_NET)
+    assert (products.done, products.found) == (3, 1)
+    assert (orders.done, orders.found) == (1, 1)
+    assert machine.target.times() == {"p-1": 1, "p-2": 1, "p-3": 1, "A-2": 1}
+
+
+async def test_the_net_sees_what_has_just_left_the_shop(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    await machine.hint(Kind.PRODUCT, "1")
+    await machine.drain()
+    machine.upgates.sell(1, active_yn=False, stock=0, last_update_time=stamp(machine))
+
+    await net(machine)
+    await machine.drain()
+
+    assert machine.target.times() == {"p-1": 2}
+
+
+async def test_a_net_reaches_back_an_hour_before_the_last_one(machine: Engine) -> None:
+    first = machine.watch()
+    await net(machine)
+    await machine.drain()
+    machine.watch.move(hours=24)
+
+    await net(machine)
+
+    run = await run_of(machine, "order", RunPurpose.SAFETY_NET)
+    assert run.since == first - timedelta(hours=1)
+
+
+async def test_a_net_that_joined_a_slow_one_leaves_no_gap(machine: Engine) -> None:
+    """The slow run may have read its pages before the second net: what changed meanwhile is the third one's."""
+    first = machine.watch()
+    await net(machine)
+    machine.watch.move(hours=24)
+    await net(machine)
+    await machine.drain()
+    machine.watch.move(hours=24)
+
+    await net(machine)
+
+    run = await run_of(machine, "order", RunPurpose.SAFETY_NET)
+    assert run.since is not None
+    assert run.since <= first
+
+
+async def test_the_net_asks_about_orders_that_are_not_through_yet(machine: Engine) -> None:
+    """A deleted order is in no list; while its pieces count as sold, somebody has to notice."""
+    machine.upgates.order("A-1", "A-2")
+    await machine.run(
+        "INSERT INTO pieces (shop_id, order_number, place, quantity, waits, ordered_at)"
+        " VALUES (:shop_id, 'A-1', 0, 1, true, now()), (:shop_id, 'A-9', 0, 1, true, now())"
+    )
+
+    await net(machine)
+    await machine.drain()
+
+    [asked] = machine.upgates.asked("/orders", order_numbers="A-1;A-9")
+    assert asked["page"] == "1"
+
+
+# --- deleted products ---------------------------------------------------------------------------------------
+
+
+async def imported(machine: Engine, count: int) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, count + 1), last_update_time=stamp(machine, days=9))
+    await begin(machine)
+    await machine.drain()
+    machine.watch.move(minutes=1)
+    machine.upgates.requests.clear()
+
+
+@pytest.mark.rule("R38")
+async def test_the_net_finds_a_product_that_vanished_without_a_word(machine: Engine) -> None:
+    await imported(machine, 25)
+    for number in (3, 14):
+        del machine.upgates.products[number]
+
+    await net(machine)
+    await machine.drain()
+
+    assert (await run_of(machine, "product", RunPurpose.SWEEP)).state is RunState.DONE
+    gone = sorted(machine.target.bodies()[25:], key=lambda body: str(body["id"]))
+    assert gone == [{"id": "p-14", "gone": True}, {"id": "p-3", "gone": True}]
+    asked = [call["product_ids"] for call in machine.upgates.asked("/products") if "product_ids" in call]
+    assert [set(ids.split(";")) for ids in asked] == [{"3", "14"}]
+    assert await machine.value("SELECT count(*) FROM items") == 23
+
+
+async def test_where_the_numbers_agree_one_call_is_enough(machine: Engine) -> None:
+    await imported(machine, 25)
+
+    await net(machine)
+    await machine.drain()
+
+    assert len(machine.upgates.asked("/products")) == 2  # what changed, and how many there are
+    assert "product" not in await latest_runs(machine.db, machine.shop_id, RunPurpose.SWEEP)
+
+
+async def test_a_sweep_deletes_nothing_that_the_api_still_has(machine: Engine) -> None:
+    """A list that skips a product while it is read must not have it deleted over there."""
+    await imported(machine, 25)
+    hidden = machine.upgates.products[7]
+
+    def skip(request: httpx.Request) -> None:
+        if "product_ids" in request.url.params:
+            machine.upgates.products[7] = hidden
+        else:
+            machine.upgates.products.pop(7, None)
+
+    machine.upgates.judges.append(skip)
+    await net(machine)
+    await machine.drain()
+
+    assert machine.target.times()["p-7"] == 1
+
+
+async def test_the_imports_of_a_shop_read_products_and_the_orders_of_the_last_days(machine: Engine) -> None:
+    shop: Shop = await machine.shop()
+    rows = await machine.service.connections.of(machine.shop_id)
+    async with machine.db.begin() as connection:
+        runs = await start_imports(connection, machine.service, shop, rows)
+
+    assert len(runs) == 2
+    order = await run_of(machine, "order")
+    assert order.since == rows["upp"].connected_at - timedelta(days=30)
+
+
+# --- pause and resume ---------------------------------------------------------------------------------------
+
+
+async def pause(machine: Engine) -> int:
+    async with machine.db.begin() as connection:
+        return await pause_imports(connection, machine.shop_id)
+
+
+async def resume(machine: Engine) -> int:
+    async with machine.db.begin() as connection:
+        return await resume_imports(connection, machine.shop_id, now=machine.watch())
+
+
+async def test_a_paused_import_asks_nothing_and_goes_on_where_it_stopped(machine: Engine) -> None:
+    machine.upgates.page_size = 10
+    machine.upgates.sell(*range(1, 46))
+    await begin(machine)
+    await read_first_page(machine)
+
+    assert await pause(machine) == 1
+    await machine.drain()
+    asked = pages_asked(machine)
+    machine.watch.move(days=3)
+    await machine.drain()
+
+    run = await run_of(machine)
+    assert (run.state, run.done) == (RunState.PAUSED, 10)
+    assert pages_asked(machine) == asked == ["1"]
+    assert await resume(machine) == 1
+    await machine.drain()
+    run = await run_of(machine)
+    assert (run.state, run.done) == (RunState.DONE, 45)
+    assert sorted(pages_asked(machine)) == ["1", "2", "3", "4", "5"]
+
+
+async def read_first_page(machine: Engine) -> None:
+    """Settle page 1 alone: it says which others there are."""
+    async with machine.db.begin() as connection:
+        (change,) = await changes.take(
+            connection, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch()
+        )
+    await readers.READERS[change.kind].read(machine.service, await machine.shop(), [change])
+
+
+async def test_news_go_on_while_the_import_is_paused(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    machine.upgates.order("O-1")
+    await begin(machine)
+    await pause(machine)
+    await machine.hint(Kind.ORDER, "O-1")
+
+    await machine.drain()
+
+    assert list(machine.target.times()) == ["O-1"]
+
+
+async def test_a_page_that_was_being_read_is_counted_and_the_run_ends_when_resumed(machine: Engine) -> None:
+    machine.upgates.sell(1, 2, 3)
+    await begin(machine)
+
+    async with machine.db.begin() as connection:
+        (change,) = await changes.take(
+            connection, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch()
+        )
+    read = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        read[0].set()
+        await read[1].wait()
+        return machine.upgates(request)
+
+    machine.upgates.others["shop.admin.s1.upgates.com"] = slow
+    shop = await machine.shop()
+
+    async def pause_during_the_call() -> None:
+        await read[0].wait()
+        await pause(machine)
+        read[1].set()
+
+    await asyncio.gather(
+        readers.READERS[change.kind].read(machine.service, shop, [change]), pause_during_the_call()
+    )
+
+    run = await run_of(machine)
+    assert (run.state, run.done) == (RunState.PAUSED, 3)
+    await resume(machine)
+    assert (await run_of(machine)).state is RunState.DONE
+
+
+async def test_a_page_that_turns_up_while_paused_is_put_off_and_not_lost(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    await begin(machine)
+    await pause(machine)
+    await machine.run("UPDATE changes SET due_at = :at", at=machine.watch())
+
+    await machine.drain()
+
+    assert pages_asked(machine) == []
+    await resume(machine)
+    await machine.drain()
+    assert (await run_of(machine)).state is RunState.DONE
+    assert len(machine.target.times()) == 1
+
+
+async def test_a_new_reading_of_everything_ends_a_paused_one(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    first = await begin(machine)
+    await pause(machine)
+    rows = await machine.service.connections.of(machine.shop_id)
+
+    async with machine.db.begin() as connection:
+        runs = await start_imports(
+            connection, machine.service, await machine.shop(), rows, kinds=("product",), anew=True
+        )
+
+    assert runs != [first]
+    await machine.drain()
+    assert (await run_of(machine)).state is RunState.DONE
+
+
+async def test_the_safety_net_is_no_import_that_could_be_paused(machine: Engine) -> None:
+    await net(machine)
+
+    assert await pause(machine) == 0
+    assert await resume(machine) == 0

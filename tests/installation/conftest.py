@@ -1,0 +1,128 @@
+"""A web side with the four endpoints and the pages, and an Upgates that signs for it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON
+from tests.installation.signing import TOKEN, Upgates
+from tests.store.emptied import database_url, shared_url
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
+from upbridge.installation import endpoints
+from upbridge.installation.keys import SignatureKeys
+from upbridge.installation.service import LifecycleService
+from upbridge.settings import Settings
+from upbridge.store.shops import Shops
+
+__all__ = ["database_url", "shared_url"]
+
+#: One pair of keys for all tests: making them takes longer than most tests.
+UPGATES = Upgates()
+
+
+@dataclass
+class Outside:
+    """What tests turn: the time, the key host, what was opened and woken."""
+
+    now: datetime = NOON
+    key_status: int = 200
+    key_pem: bytes = UPGATES.pem
+    doors: list[tuple[ShopId, str]] = field(default_factory=list)
+    woken: list[tuple[ShopId, str]] = field(default_factory=list)
+
+    def wait(self, **time: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**time)
+
+    async def key(self, _request: httpx.Request) -> httpx.Response:
+        return httpx.Response(self.key_status, content=self.key_pem)
+
+    async def open_door(self, shop_id: ShopId, language: str) -> str:
+        self.doors.append((shop_id, language))
+        return "https://upbridge.example/ui/open/ticket"
+
+    async def wake(self, shop_id: ShopId, lane: str) -> None:
+        self.woken.append((shop_id, lane))
+
+
+Call = Callable[[str, Any], Awaitable[httpx.Response]]
+Rows = Callable[[str], Awaitable[list[dict[str, Any]]]]
+
+
+def settings(**overrides: Any) -> Settings:
+    """Settings of a service with a token, whatever the environment of the tests says."""
+    return Settings(
+        _env_file=None,
+        **{"signature_token": TOKEN, "upgates_hosts": "*.upgates.com", "allow_insecure": False, **overrides},
+    )
+
+
+@pytest.fixture
+def upgates() -> Upgates:
+    return UPGATES
+
+
+@pytest.fixture
+def outside() -> Outside:
+    return Outside()
+
+
+@pytest.fixture
+def shops(engine: AsyncEngine, sealer: Sealer) -> Shops:
+    return Shops(engine, sealer)
+
+
+@pytest.fixture
+async def service(engine: AsyncEngine, shops: Shops, outside: Outside) -> AsyncIterator[LifecycleService]:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(outside.key)) as http:
+        keys = SignatureKeys(http, "https://files.example/key", lambda: outside.now)
+        yield LifecycleService.of(
+            settings(),
+            engine=engine,
+            shops=shops,
+            keys=keys,
+            open_door=outside.open_door,
+            clock=lambda: outside.now,
+            wake=outside.wake,
+        )
+        await keys.close()
+
+
+@pytest.fixture
+async def client(service: LifecycleService) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller of the endpoints."""
+    app = FastAPI()
+    app.include_router(endpoints.router)
+    app.state.lifecycle = service
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://upbridge.example") as client:
+        yield client
+
+
+@pytest.fixture
+def call(client: httpx.AsyncClient) -> Call:
+    """Call an endpoint with a JSON body."""
+
+    async def post(endpoint: str, body: Any) -> httpx.Response:
+        return await client.post(f"/addon/{endpoint}", json=body)
+
+    return post
+
+
+@pytest.fixture
+def rows(engine: AsyncEngine) -> Rows:
+    """All rows of a table."""
+
+    async def read(table: str) -> list[dict[str, Any]]:
+        async with engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(text(f"SELECT * FROM {table}"))).mappings()]
+
+    return read

@@ -1,0 +1,88 @@
+"""What the doctor says, against real systems where that is possible."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import KEY, NOON, MakeShop
+from upbridge.core.encryption import Sealer
+from upbridge.maintenance.doctor import Finding, examine
+from upbridge.settings import Settings
+from upbridge.store.database import open_database
+from upbridge.webhooks.addresses import load_addresses
+from upbridge_sandbox import Sandbox, running_sandbox
+
+ANOTHER_KEY = "YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyE="
+
+
+def settings(database_url: str, box: Sandbox | None = None, **changes: Any) -> Settings:
+    """Settings over the shared database; without *box* nothing else answers."""
+    nobody = "http://127.0.0.1:9"
+    found = {
+        "database_url": database_url,
+        "encryption_keys": KEY,
+        "public_url": "https://upbridge.example",
+        "signature_token": "t",
+        "allow_insecure": True,
+        "upp_url": box.addresses.upp if box else nobody,
+        "uphance_url": box.addresses.uphance if box else nobody,
+        "signature_key_url": box.addresses.key if box else nobody,
+    }
+    return Settings(_env_file=None, **{**found, **changes})
+
+
+def by_check(findings: list[Finding]) -> dict[str, Finding]:
+    return {one.check: one for one in findings}
+
+
+async def test_where_all_is_well_nothing_is_bad_and_no_rule_is_broken(database_url: str) -> None:
+    async with running_sandbox() as box:
+        found = await examine(settings(database_url, box))
+
+        assert {one.check for one in found if one.state == "bad"} == set()
+        assert by_check(found)["upp.ai"].detail == f"{box.addresses.upp} answers"
+        assert await box.violations() == []
+
+
+async def test_a_system_in_trouble_is_a_warning(database_url: str) -> None:
+    async with running_sandbox() as box:
+        await box.control("PUT", "/faults/uphance", {"error_share": 1, "error_status": 503})
+
+        found = by_check(await examine(settings(database_url, box)))
+
+        assert (found["uphance"].state, found["upp.ai"].state) == ("warn", "ok")
+        assert "503" in found["uphance"].detail
+
+
+async def test_what_cannot_be_reached_is_bad_and_hides_nothing(database_url: str) -> None:
+    found = by_check(await examine(settings(database_url)))
+
+    assert {one.check for one in found.values() if one.state == "bad"} == {"signature key", "upp.ai", "uphance"}
+    assert found["schema"].state == "ok"
+
+
+@pytest.mark.parametrize(("keys", "state"), [(KEY, "ok"), (f"{ANOTHER_KEY},{KEY}", "ok"), (ANOTHER_KEY, "bad")])
+async def test_keys_that_open_nothing_are_found(database_url: str, keys: str, state: str) -> None:
+    async with open_database(settings(database_url)) as database:
+        await load_addresses(database.engine, Sealer([KEY]))
+
+    found = by_check(await examine(settings(database_url, encryption_keys=keys)))
+
+    assert found["encryption key"].state == state
+
+
+@pytest.mark.rule("R45")
+async def test_webhooks_whose_last_call_failed_are_a_warning_that_names_them(
+    database_url: str, make_shop: MakeShop
+) -> None:
+    failures = [{"event": "Orders.update", "at": NOON.isoformat(), "status": status} for status in (503, None)]
+    before = by_check(await examine(settings(database_url)))["webhooks"]
+    await make_shop(key="failing", webhook_failures=failures)
+    await make_shop(key="gone", state="suspended", webhook_failures=failures)
+
+    found = by_check(await examine(settings(database_url)))["webhooks"]
+
+    assert (before.state, found.state) == ("ok", "warn")
+    assert f"failing Orders.update at {NOON.isoformat()}: 503" in found.detail
+    assert "no answer" in found.detail
+    assert "gone" not in found.detail

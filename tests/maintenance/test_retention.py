@@ -1,0 +1,101 @@
+"""What grows with time is thrown away in time, and nothing else is."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.maintenance.filling import fill, row
+from upbridge.maintenance import retention
+from upbridge.maintenance.retention import RULES, prune
+from upbridge.store.schema import deliveries, metadata, secrets, signatures
+
+#: Tables whose size follows the shops and their goods, not the time.
+BOUNDED = {
+    "shops": "one row a shop",
+    "connections": "one row a shop and system",
+    "changes": "a set, worked off",
+    "documents": "the newest body of each thing, worked off",
+    "links": "one row a thing over there",
+    "items": "one row a variant",
+    "skus": "one row an SKU",
+    "budgets": "one row a shop",
+    "secrets": "a handful",
+    "samples": "retired by telemetry.gauges",
+}
+
+
+def test_every_table_is_pruned_or_bounded() -> None:
+    pruned = {table for table, _, _ in RULES}
+    tables = {table.name for table in metadata.sorted_tables}
+
+    assert tables - pruned - BOUNDED.keys() == set()
+    assert pruned <= tables
+    assert pruned & BOUNDED.keys() == set()
+
+
+def test_every_table_about_a_shop_goes_with_the_shop() -> None:
+    for table in metadata.sorted_tables:
+        for key in table.foreign_keys:
+            kept = key.ondelete == "SET NULL" and table.name == "failed_logins"
+            assert kept or key.ondelete == "CASCADE", table.name
+
+
+async def left(engine: AsyncEngine, table: str) -> int:
+    async with engine.connect() as connection:
+        return int(await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+
+
+@pytest.mark.parametrize(("table", "kept"), [(table, kept) for table, _, kept in RULES])
+async def test_a_row_stays_for_its_time_and_no_longer(
+    engine: AsyncEngine, make_shop: MakeShop, table: str, kept: timedelta
+) -> None:
+    shop_id = await make_shop()
+    await fill(engine, shop_id, now=NOON, state="done")
+    async with engine.begin() as connection:
+        await connection.execute(insert(signatures).values(row(signatures, NOON)))
+    moment = timedelta(seconds=1)
+
+    await prune(engine, now=NOON + kept - moment)
+    assert await left(engine, table) == 1
+
+    await prune(engine, now=NOON + kept + moment)
+    assert await left(engine, table) == 0
+
+
+async def test_what_is_bounded_is_never_pruned(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    shop_id = await make_shop()
+    await fill(engine, shop_id, now=NOON)
+    async with engine.begin() as connection:
+        await connection.execute(insert(secrets).values(row(secrets, NOON)))
+
+    await prune(engine, now=NOON + timedelta(days=10_000))
+
+    for table in BOUNDED.keys() - {"samples"} & {one.name for one in metadata.sorted_tables}:
+        assert await left(engine, table) == 1, table
+
+
+async def test_a_run_under_way_and_an_open_problem_are_kept(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    shop_id = await make_shop()
+    await fill(engine, shop_id, now=NOON, state="running", dismissed_at=None)
+
+    await prune(engine, now=NOON + timedelta(days=10_000))
+
+    assert (await left(engine, "runs"), await left(engine, "problems")) == (1, 1)
+
+
+async def test_much_is_thrown_away_in_small_bites(
+    engine: AsyncEngine, make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_LIMIT", 10)
+    shop_id = await make_shop()
+    rows = [row(deliveries, datetime(2020, 1, 1, tzinfo=NOON.tzinfo), shop_id=shop_id) for _ in range(25)]
+    async with engine.begin() as connection:
+        await connection.execute(insert(deliveries).values(rows))
+
+    gone = await prune(engine, now=NOON)
+
+    assert gone["deliveries"] == 25
+    assert await left(engine, "deliveries") == 0

@@ -1,0 +1,50 @@
+"""Postgres is told at once what has grown."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from upbridge.domain.shop_id import ShopId
+from upbridge.maintenance.analyze import TABLES, count_grown
+from upbridge.store.schema import metadata
+
+
+async def fill(engine: AsyncEngine, shop_id: ShopId, first: int, last: int) -> None:
+    """Rows of `skus`; their session says at once how many they were, as it else does once in a while. Postgres'
+    own housekeeping stays away."""
+    async with engine.connect() as connection:
+        await connection.execute(text("ALTER TABLE skus SET (autovacuum_enabled = false)"))
+        await connection.execute(
+            text(
+                "INSERT INTO skus (shop_id, sku_id, product_id)"
+                " SELECT :shop_id, n, n FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n"
+            ),
+            {"shop_id": shop_id, "first": first, "last": last},
+        )
+        await connection.commit()
+        await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        await connection.commit()
+
+
+async def test_what_has_more_than_doubled_is_counted_once(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    shop_id = await make_shop()
+    await fill(engine, shop_id, 1, 1000)
+
+    assert await count_grown(engine) == ["skus"]
+    assert await count_grown(engine) == []
+
+    await fill(engine, shop_id, 1001, 1500)
+    assert await count_grown(engine) == []
+
+    await fill(engine, shop_id, 1501, 2500)
+    assert await count_grown(engine) == ["skus"]
+
+
+async def test_a_small_table_is_left_to_postgres(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    await fill(engine, await make_shop(), 1, 100)
+
+    assert await count_grown(engine) == []
+
+
+def test_the_tables_are_ours() -> None:
+    assert set(TABLES) <= set(metadata.tables)

@@ -1,0 +1,120 @@
+"""The schema: reachable from nothing, repeatable, safe to race for, and what the code says."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import KEY, MakeShop, url_of
+from upbridge.settings import Settings
+from upbridge.store.database import open_database, revision_of
+from upbridge.store.migrate import alembic_config, head_revision, migrate
+from upbridge.store.schema import HEAD
+
+
+@pytest.fixture
+def empty_url(postgres: str, tmp_path: Path) -> str:
+    name = f"empty_{tmp_path.name}".replace("-", "_").lower()
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    return url_of(postgres, name)
+
+
+def revision(url: str) -> str | None:
+    """The revision that the database has, asked without our code."""
+    with psycopg.connect(url) as connection:
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+    assert revision(empty_url) is None
+
+    first = migrate(empty_url)
+    second = migrate(empty_url)
+
+    assert first == second == HEAD == revision(empty_url)
+
+
+def test_the_code_wants_the_newest_revision(empty_url: str) -> None:
+    assert head_revision(empty_url) == HEAD
+
+
+async def test_the_revision_can_be_asked_over_an_open_engine(engine: AsyncEngine) -> None:
+    assert await revision_of(engine) == HEAD
+
+
+async def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None:
+    code = "import sys; from upbridge.store.migrate import migrate; migrate(sys.argv[1])"
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", code, empty_url, stderr=asyncio.subprocess.PIPE)
+        for _ in range(3)
+    ]
+
+    ended = [await process.communicate() for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0, 0], ended
+    assert revision(empty_url) == HEAD
+
+
+async def test_the_previous_version_goes_on_working_while_the_indexes_of_changes_are_exchanged(
+    empty_url: str,
+) -> None:
+    """It has looked at what is due and will write it; neither of the two is ended by the server."""
+    await asyncio.to_thread(command.upgrade, alembic_config(empty_url), "0007")
+    async with await psycopg.AsyncConnection.connect(empty_url) as working:
+        await working.execute("SELECT FROM changes")
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, empty_url))
+        await somebody_waits(empty_url)
+        async with asyncio.timeout(5):
+            await working.execute("DELETE FROM changes")
+            await working.execute("DELETE FROM orders")
+
+    assert await migrating == HEAD
+
+
+async def somebody_waits(url: str) -> None:
+    """Return as soon as some session of this database waits for a lock."""
+    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(30), await psycopg.AsyncConnection.connect(url, autocommit=True) as looking:
+        while not (await looking.execute(query)).rowcount:  # noqa: ASYNC110 - the server gives no event for this
+            await asyncio.sleep(0.01)
+
+
+def test_the_migrations_make_the_tables_that_the_code_declares(database_url: str) -> None:
+    command.check(alembic_config(database_url))
+
+
+def test_the_migrations_can_be_taken_back(empty_url: str) -> None:
+    migrate(empty_url)
+
+    command.downgrade(alembic_config(empty_url), "base")
+
+    assert revision(empty_url) is None
+    assert migrate(empty_url) == HEAD
+
+
+async def test_a_shop_can_be_stored(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    await make_shop(key="shop")
+
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT key FROM shops")) == "shop"
+
+
+async def test_what_a_failed_statement_was_about_does_not_reach_the_log(database_url: str) -> None:
+    settings = Settings(
+        _env_file=None, database_url=database_url, encryption_keys=KEY, public_url="https://upbridge.example"
+    )
+    async with open_database(settings) as database, database.engine.connect() as connection:
+        with pytest.raises(DBAPIError) as caught:
+            await connection.execute(text("SELECT CAST(CAST(:value AS text) || 'x' AS int)"), {"value": "jana@"})
+
+    assert "parameters hidden" in str(caught.value)

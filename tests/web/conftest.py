@@ -1,0 +1,145 @@
+"""The pages over a real database, and a browser without cookies."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON
+from tests.store.emptied import database_url, shared_url
+from upbridge.core.encryption import Sealer
+from upbridge.core.telemetry.metered_transport import Measured
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.context import Service
+from upbridge.rate_limits.ledger import Ledger
+from upbridge.settings import Settings
+from upbridge.store.connections import Connections
+from upbridge.store.shops import Shops
+from upbridge.web import routes
+from upbridge.web.context import Pages
+
+__all__ = ["database_url", "shared_url"]
+
+ORIGIN = "https://upbridge.example"
+
+Enter = Callable[..., Awaitable[str]]
+
+
+@dataclass
+class Watch:
+    """The time of day, to be turned."""
+
+    now: datetime = NOON
+
+    def wait(self, **time: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**time)
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def connections(engine: AsyncEngine, sealer: Sealer) -> Connections:
+    return Connections(engine, sealer)
+
+
+@dataclass
+class Remote:
+    """The systems that forms call: each path answers what a test put there, else 401; after *latency* seconds."""
+
+    answers: dict[str, httpx.Response] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+    latency: float = 0
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        """One call."""
+        self.asked.append(f"{request.method} {request.url.path}")
+        self.sent.append(request.content)
+        await asyncio.sleep(self.latency)
+        return self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
+
+
+@pytest.fixture
+def remote() -> Remote:
+    return Remote()
+
+
+@pytest.fixture
+async def service(engine: AsyncEngine, sealer: Sealer, watch: Watch, remote: Remote) -> AsyncIterator[Service]:
+    """What forms call, over simulated systems."""
+    transport = Measured(httpx.MockTransport(remote.handle), lambda url: url.host)
+    async with httpx.AsyncClient(transport=transport) as http:
+        yield Service(
+            settings=Settings(_env_file=None, public_url=ORIGIN),
+            engine=engine,
+            sealer=sealer,
+            clock=lambda: watch.now,
+            http=http,
+            ledger=Ledger(engine, lambda: watch.now),
+            targets={},
+            webhook_url=lambda shop_id, source, event: f"{ORIGIN}/webhooks/{source}/{shop_id}",
+        )
+
+
+@pytest.fixture
+def pages(engine: AsyncEngine, sealer: Sealer, connections: Connections, watch: Watch, service: Service) -> Pages:
+    settings = Settings(
+        _env_file=None,
+        public_url=ORIGIN,
+        frame_ancestors=("https://*.upgates.com",),
+        support_email="support@upbridge.example",
+        support_phone="+420 123 456 789",
+    )
+    return Pages.of(
+        settings,
+        engine=engine,
+        shops=Shops(engine, sealer),
+        connections=connections,
+        clock=lambda: watch.now,
+        act=lambda: service,
+        uphance_address=lambda shop_id: f"{ORIGIN}/webhooks/uphance/{shop_id}",
+    )
+
+
+@pytest.fixture
+async def browser(pages: Pages) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that follows nothing by itself."""
+    app = FastAPI()
+    app.include_router(routes.router)
+    app.state.pages = pages
+    transport = httpx.ASGITransport(app=app)
+    hooks = {"response": [says_everything_in_words]}
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, event_hooks=hooks) as client:
+        yield client
+
+
+async def says_everything_in_words(response: httpx.Response) -> None:
+    """A text that is missing shows as its key: no page that any test asks for may have one, and none fails."""
+    assert response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR, response.url.path
+    if response.headers.get("content-type", "").startswith("text/html"):
+        await response.aread()
+        bare = re.findall(r"(?<![\w./-])(?:ui|problem|error)\.[a-z_]+[a-z_.]*", response.text)
+        assert not bare, f"{response.url.path} shows the keys {bare}"
+
+
+@pytest.fixture
+def enter(pages: Pages, browser: httpx.AsyncClient) -> Enter:
+    """Open the add-on for a shop, as the admin does; returns the address of the start page."""
+
+    async def open_and_follow(shop_id: ShopId, language: str = "en") -> str:
+        response = await browser.get(await pages.open_door(shop_id, language))
+        assert response.status_code == 303
+        return str(response.headers["location"])
+
+    return open_and_follow

@@ -1,0 +1,139 @@
+"""Forms, messages and failures, whatever the page."""
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from tests.conftest import MakeShop
+from tests.web.conftest import ORIGIN, Enter
+from tests.web.test_endpoints import EN
+from upbridge.web.context import Pages
+from upbridge.web.queries.overview import Overviews
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({}, 303, id="an old browser says nothing"),
+        pytest.param({"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}, 303, id="our own page"),
+        pytest.param({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, 303, id="our own page, no referrer"),
+        pytest.param({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, 303, id="our own page in a sandbox"),
+        pytest.param({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403, id="another site"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="another site that hides its name"),
+        pytest.param({"Origin": "https://evil.example"}, 403, id="another site in an old browser"),
+    ],
+)
+async def test_a_form_of_another_site_is_refused(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, headers: dict[str, str], status: int
+) -> None:
+    home = await enter(await make_shop())
+
+    answer = await browser.post(f"{home}language", data={"language": "cs", "place": "rules"}, headers=headers)
+
+    assert answer.status_code == status
+
+
+async def test_the_language_stays_with_the_session(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(), "cs")
+
+    answer = await browser.post(f"{home}language", data={"language": "sk", "place": "problems"})
+
+    assert answer.headers["location"] == f"{home}problems"
+    assert '<html lang="sk">' in (await browser.get(home)).text
+
+
+async def test_a_form_that_is_too_large_is_refused(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop())
+
+    assert (await browser.post(f"{home}language", data={"x": "y" * 70_000})).status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"\xff=1", b"a=%ff", b"&".join(b"a=1" for _ in range(3000))])
+async def test_a_form_that_cannot_be_read_is_refused(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, body: bytes
+) -> None:
+    home = await enter(await make_shop())
+
+    assert (await browser.post(f"{home}language", content=body)).status_code == 400
+
+
+async def test_an_address_cannot_make_a_page_say_something(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop())
+
+    for query in ("said=<b>pay here</b>", "said=../error.general", "said=rules_saved&n=99999999999999"):
+        page = await browser.get(f"{home}problems?{query}")
+        assert page.status_code == 200
+        assert "pay here" not in page.text
+
+
+async def test_a_page_that_is_not_ready_says_so_as_a_page(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages
+) -> None:
+    home = await enter(await make_shop())
+    browser._transport.app.state.pages = _without_service(pages)  # type: ignore[attr-defined]
+
+    page = await browser.get(f"{home}connections")
+
+    assert page.status_code == 503
+    assert EN.get("ui.not_now.what") in page.text
+    assert page.headers["retry-after"] == "30"
+    assert page.headers["cache-control"] == "no-store"
+
+
+def _without_service(pages: Pages) -> Pages:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from upbridge.web.context import _nowhere  # noqa: PLC0415
+
+    return replace(pages, uphance_address=_nowhere)
+
+
+@pytest.mark.parametrize(
+    "place", ["", "overview", "connections", "rules", "problems", "find", "products", "products.csv", "usage"]
+)
+async def test_every_page_needs_a_living_session(browser: httpx.AsyncClient, place: str) -> None:
+    assert (await browser.get(f"/ui/s/nobody/{place}")).status_code == 410
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "language",
+        "rules",
+        "problems/retry",
+        "problems/by-hand",
+        "connections/upp",
+        "connections/uphance",
+        "connections/upp/test",
+        "connections/upp/disconnect",
+        "overview/run",
+    ],
+)
+async def test_every_form_needs_a_living_session(browser: httpx.AsyncClient, form: str) -> None:
+    assert (await browser.post(f"/ui/s/nobody/{form}", data={"x": "y"})).status_code == 410
+
+
+async def test_a_defect_of_ours_is_a_page_too_and_all_of_it_is_in_the_log(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret-in-an-error")
+
+    home = await enter(await make_shop())
+    monkeypatch.setattr(Overviews, "of", broken)
+    browser.event_hooks = {}
+
+    with capture_logs() as logs:
+        answer = await browser.get(f"{home}overview")
+
+    assert answer.status_code == 500
+    assert EN.get("error.general") in answer.text
+    assert "secret-in-an-error" not in answer.text
+    assert "frame-ancestors" in answer.headers["content-security-policy"]
+    assert [line["error"] for line in logs if line["event"] == "request_failed"] == ["ZeroDivisionError"]

@@ -1,0 +1,516 @@
+"""The pages as a browser in the admin's frame sees them."""
+
+import html
+import re
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import event, insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.web.conftest import ORIGIN, Enter, Watch
+from upbridge.core.i18n import LANGUAGES, Texts
+from upbridge.domain.shop_id import ShopId
+from upbridge.store import schema
+from upbridge.web.context import Pages, preferred
+from upbridge.web.dependencies import PLACES
+from upbridge.web.queries.start import SHOWN_PROBLEMS
+
+EN = Texts("en")
+COMPANY = 'Móda & "Styl" <s.r.o.>'
+
+
+async def put(engine: AsyncEngine, table: str, *rows: dict[str, Any]) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(insert(schema.metadata.tables[table]), list(rows))
+
+
+def run(shop_id: ShopId, kind: str, **more: Any) -> dict[str, Any]:
+    values = {"state": "running", "total": None, "pages": None, "done": 0}
+    return {"shop_id": shop_id, "kind": kind, "purpose": "import", **values, **more}
+
+
+def document(shop_id: ShopId, target: str, key: str, state: str = "waiting") -> dict[str, Any]:
+    return {
+        "shop_id": shop_id,
+        "target": target,
+        "kind": "order",
+        "key": key,
+        "parent": key,
+        "body": b"",
+        "hash": b"",
+        "state": state,
+        "priority": 1,
+    }
+
+
+class TestEntering:
+    @pytest.mark.rule("R20", "R24")
+    async def test_a_ticket_leads_to_the_start_page_without_any_cookie(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        page = await browser.get(await enter(await make_shop()))
+
+        assert page.status_code == 200
+        assert not browser.cookies
+        assert "set-cookie" not in page.headers
+
+    @pytest.mark.rule("R17")
+    async def test_the_address_is_of_the_public_origin(self, pages: Pages, make_shop: MakeShop) -> None:
+        assert (await pages.open_door(await make_shop(), "cs")).startswith(f"{ORIGIN}/ui/open/")
+
+    @pytest.mark.rule("R26")
+    async def test_a_used_ticket_says_how_to_go_on_in_the_visitor_s_language(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
+    ) -> None:
+        address = await pages.open_door(await make_shop(), "sk")
+        await browser.get(address)
+
+        page = await browser.get(address, headers={"Accept-Language": "en"})
+
+        assert page.status_code == 410
+        assert Texts("sk").get("ui.ended.how") in page.text
+
+    async def test_an_expired_ticket_says_how_to_go_on(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages, watch: Watch
+    ) -> None:
+        address = await pages.open_door(await make_shop(), "cs")
+        watch.wait(seconds=61)
+
+        page = await browser.get(address)
+
+        assert page.status_code == 410
+        assert Texts("cs").get("ui.ended.how") in page.text
+
+    async def test_looking_without_opening_does_not_use_a_ticket_up(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
+    ) -> None:
+        address = await pages.open_door(await make_shop(), "cs")
+
+        assert (await browser.head(address)).status_code == 404
+        assert (await browser.get(address)).status_code == 303
+
+    @pytest.mark.parametrize("path", ["/ui/open/{}", "/ui/s/{}/", "/ui/s/{}", "/ui/s/{}/progress"])
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            pytest.param("nobody", id="unknown"),
+            pytest.param("x" * 5000, id="endless"),
+            pytest.param("%00", id="a zero byte"),
+            pytest.param("%ff%fe", id="not UTF-8"),
+            pytest.param("ž", id="not ASCII"),
+            pytest.param("..%2f..", id="dots"),
+        ],
+    )
+    async def test_a_secret_that_is_none_is_answered_by_4xx(
+        self, browser: httpx.AsyncClient, path: str, secret: str
+    ) -> None:
+        page = await browser.get(path.format(secret))
+
+        assert page.status_code in {404, 410}
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+    async def test_where_there_is_no_page_a_page_says_so(self, browser: httpx.AsyncClient, method: str) -> None:
+        page = await browser.request(method, "/ui/nowhere")
+
+        assert page.status_code == 404
+        assert page.headers["content-type"].startswith("text/html")
+        assert "content-security-policy" in page.headers
+
+    async def test_an_expired_session_says_how_to_go_on_and_its_polling_ends(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, watch: Watch
+    ) -> None:
+        address = await enter(await make_shop(), "sk")
+        watch.wait(minutes=31)
+
+        page, poll = await browser.get(address), await browser.get(f"{address}progress")
+
+        assert page.status_code == poll.status_code == 410
+        assert Texts("sk").get("ui.ended.how") in page.text
+        assert set(poll.json()) == {"error", "detail"}
+
+    async def test_the_session_of_an_erased_shop_has_ended(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        address = await enter(await make_shop())
+        async with engine.begin() as connection:
+            await connection.execute(schema.shops.delete())
+
+        assert (await browser.get(address)).status_code == 410
+
+
+class TestTheStartPage:
+    @pytest.mark.rule("R22", "R25")
+    async def test_shows_the_shop_the_company_and_the_support_with_everything_escaped(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        shop_id = await make_shop(key="moda", facts={"company": COMPANY})
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert "Móda &amp; &#34;Styl&#34; &lt;s.r.o.&gt;" in page
+        assert COMPANY not in page
+        assert "<code>moda</code>" in page
+        assert "mailto:support@upbridge.example" in page
+        assert "tel:+420123456789" in page
+        assert EN.get("ui.thanks") in page
+
+    @pytest.mark.rule("R19")
+    @pytest.mark.parametrize("language", LANGUAGES)
+    async def test_speaks_the_language_of_the_opening(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, language: str
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop(), language))).text
+
+        assert f'<html lang="{language}">' in page
+        assert Texts(language).get("ui.steps.heading") in page
+        assert not re.search(r"\bui\.[a-z_]+", page), "a key without a text"
+
+    @pytest.mark.rule("R18")
+    @pytest.mark.parametrize(
+        ("columns", "state"),
+        [
+            ({"state": "active"}, "active"),
+            ({"state": "suspended", "reason": "refused"}, "suspended"),
+            ({"state": "suspended", "reason": "operator"}, "suspended_operator"),
+            ({"state": "uninstalling"}, "uninstalling"),
+            ({"state": "uninstalled"}, "uninstalled"),
+        ],
+    )
+    async def test_says_the_state_of_the_shop(
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        columns: dict[str, Any],
+        state: str,
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop(**columns)))).text
+
+        assert EN.get(f"ui.state.{state}") in html.unescape(page)
+
+    @pytest.mark.parametrize("broken", [[], ["upp"], ["upp", "uphance"]])
+    async def test_says_whose_login_no_longer_works_and_where_to_enter_it(
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        engine: AsyncEngine,
+        broken: list[str],
+    ) -> None:
+        shop_id = await make_shop()
+        for system in ("upp", "uphance"):
+            state = "broken" if system in broken else "connected"
+            row = {"shop_id": shop_id, "system": system, "account": "501", "connected_at": NOON}
+            await put(engine, "connections", {**row, "state": state})
+        await put(engine, "runs", run(shop_id, "product", state="done"))
+        home = await enter(shop_id)
+
+        page = (await browser.get(home)).text
+        moving = (await browser.get(f"{home}progress")).json()["texts"]
+
+        systems = ", ".join({"upp": "Upp.ai", "uphance": "Uphance"}[system] for system in sorted(broken))
+        said = EN.get("ui.state.login_refused", systems=systems) if broken else EN.get("ui.state.active")
+        assert moving["state"] == said
+        assert said in html.unescape(page)
+        assert moving["step-running"] == EN.get(f"ui.step_state.{'waiting' if broken else 'done'}")
+        places = [
+            f'href="{home}connections#{system}">{EN.get("ui.flow_next.broken")}<' for system in sorted(broken)
+        ]
+        assert [place for place in places if place in page] == places[:1]
+        assert broken or EN.get("ui.flow_next.broken") not in page
+
+    async def test_shows_how_far_the_first_import_is(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await put(engine, "runs", run(shop_id, "product", total=1200, done=300))
+        await put(engine, "runs", run(shop_id, "order", total=1400, done=1400, state="done"))
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert 'id="bar-product" value="300" max="1200"' in page
+        assert EN.get("ui.import.running", done=300, total=1200) in page
+        assert EN.get("ui.import.done", done=1400) in page
+
+    async def test_a_bar_never_passes_its_end(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await put(engine, "runs", run(shop_id, "product", total=10, done=12))
+        await put(engine, "runs", run(shop_id, "order", total=0, done=0, state="done"))
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert 'id="bar-product" value="10" max="10"' in page
+        assert 'id="bar-order" value="1" max="1"' in page
+
+    async def test_shows_what_waits_of_this_shop_alone(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+        for owner, number in ((shop_id, 1), (other, 5)):
+            for key in map(str, range(number)):
+                change = {"source": "upgates", "kind": "order", "key": key, "origin": "webhook", "priority": 1}
+                await put(engine, "changes", {"shop_id": owner, **change})
+                await put(engine, "documents", document(owner, "upp", key))
+                await put(engine, "documents", document(owner, "uphance", key, "parked"))
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        for row, key in (
+            ("changes", "changes"),
+            ("upp", "documents"),
+            ("uphance", "nothing"),
+            ("parked", "parked"),
+        ):
+            assert f'id="waiting-{row}">{EN.get(f"ui.waiting.{key}", count=1)}<' in page
+
+    async def test_shows_the_newest_problems_in_words_and_how_many_there_are(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await put(
+            engine,
+            "problems",
+            *(
+                {
+                    "shop_id": shop_id,
+                    "stage": "map",
+                    "key": "nobody.knows.this",
+                    "target": "upp",
+                    "kind": "order",
+                    "entity": f"2026-{number:03}",
+                    "parent": f"2026-{number:03}",
+                    "params": {"name": "<b>"},
+                    "message": f"words for the operator {number} <script>",
+                    "since": NOON,
+                }
+                for number in range(23)
+            ),
+        )
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert EN.get("ui.problems.count", count=23) in page
+        assert f'id="waiting-parked">{EN.get("ui.waiting.parked", count=23)}<' in page
+        assert "words for the operator 22 &lt;script&gt;" in page
+        assert page.count("words for the operator") == SHOWN_PROBLEMS
+        assert page.index("2026-022") < page.index("2026-021")
+
+    @pytest.mark.rule("R22", "R23")
+    async def test_shows_the_connections_and_the_steps_that_are_done(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop(facts={"company": "Móda"})
+        row = {"shop_id": shop_id, "account": "a", "connected_at": NOON}
+        await put(engine, "connections", {**row, "system": "upp", "state": "connected"})
+        await put(engine, "connections", {**row, "system": "uphance", "state": "broken"})
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        done = re.findall(rf'id="step-(\w+)">{EN.get("ui.step_state.done")}<', page)
+        assert done == ["activated", "paired", "upp"]
+        assert EN.get("ui.connection.connected", since=NOON) in page
+        assert EN.get("ui.connection.broken") in page
+
+    async def test_nothing_is_said_to_be_imported_for_a_shop_that_is_connected_to_nothing(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        left, stays = await make_shop(), await make_shop()
+        for shop_id in (left, stays):
+            for kind in ("product", "order"):
+                await put(engine, "runs", run(shop_id, kind, state="done", total=0, done=0))
+        row = {"system": "upp", "state": "broken", "account": "a", "connected_at": NOON}
+        await put(engine, "connections", {"shop_id": stays, **row})
+
+        pages = [(await browser.get(await enter(shop_id))).text for shop_id in (left, stays)]
+
+        done = f'id="step-imported">{EN.get("ui.step_state.done")}<'
+        assert [done in page for page in pages] == [False, True]
+
+    async def test_no_channel_is_said_to_be_assigned_before_the_shop_s_languages_are_known(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        unread, read = await make_shop(), await make_shop(facts={"currencies": {"cs": "CZK"}})
+        row = {"system": "uphance", "state": "connected", "account": "a", "connected_at": NOON}
+        facts = {"channels": [{"id": 1, "name": "Web", "currency": "CZK"}]}
+        for shop_id in (unread, read):
+            await put(engine, "connections", {"shop_id": shop_id, **row, "facts": facts})
+
+        pages = [(await browser.get(await enter(shop_id))).text for shop_id in (unread, read)]
+
+        done = f'id="step-mapped">{EN.get("ui.step_state.done")}<'
+        assert [done in page for page in pages] == [False, True]
+
+    @pytest.mark.rule("R20")
+    async def test_holds_nothing_inline_and_asks_no_other_origin(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop()))).text
+
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", page)
+        assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page)
+
+    @pytest.mark.rule("R25")
+    async def test_two_shops_never_see_each_other(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        first, second = await make_shop(key="first"), await make_shop(key="second")
+        one, other = await enter(first), await enter(second)
+
+        assert "<code>first</code>" in (await browser.get(one)).text
+        assert "<code>second</code>" in (await browser.get(other)).text
+
+
+class TestProgress:
+    async def test_says_the_same_as_the_page(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        address = await enter(shop_id, "cs")
+        await put(engine, "runs", run(shop_id, "product", total=1200, done=300))
+
+        answer = (await browser.get(f"{address}progress")).json()
+        page = (await browser.get(address)).text
+
+        assert answer["bars"]["bar-product"] == {"value": 300, "max": 1200}
+        assert answer["settled"] is False
+        for element, words in answer["texts"].items():
+            assert re.search(rf'id="{element}">{re.escape(words)}<', page), element
+
+    async def test_is_answered_to_a_sandboxed_frame_too(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        address = await enter(await make_shop())
+
+        for path in (f"{address}progress", "/ui/s/nobody/progress"):
+            response = await browser.get(path, headers={"Origin": "null"})
+            assert response.headers["access-control-allow-origin"] == "*"
+
+    async def test_settles_when_nothing_moves(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        address = await enter(await make_shop())
+
+        assert (await browser.get(f"{address}progress")).json()["settled"] is True
+
+
+class TestHeaders:
+    async def test_every_page_is_protected(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages
+    ) -> None:
+        address = await enter(await make_shop())
+        ticket = await pages.open_door(await make_shop(), "cs")
+
+        for path in (address, f"{address}progress", ticket, ticket, "/ui/s/nobody/", "/ui", "/ui/", "/ui/x/y"):
+            headers = (await browser.get(path)).headers
+            assert "frame-ancestors https://*.upgates.com" in headers["content-security-policy"], path
+            assert headers["referrer-policy"] == "no-referrer", path
+            assert headers["x-content-type-options"] == "nosniff", path
+            assert headers["cache-control"] == "no-store", path
+
+    async def test_static_files_may_be_kept_for_ever_under_their_hash(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        page = (await browser.get(await enter(await make_shop()))).text
+        addresses = re.findall(r'(?:src|href)="(/ui/static/[^"]+)"', page)
+
+        assert len(addresses) == 2
+        for address in addresses:
+            response = await browser.get(address)
+            assert response.status_code == 200
+            assert "immutable" in response.headers["cache-control"]
+            assert response.headers["content-type"].split(";")[0] in {"text/css", "text/javascript"}
+            again = await browser.get(address, headers={"If-None-Match": response.headers["etag"]})
+            assert again.status_code == 304
+
+    async def test_static_files_without_the_right_hash_are_asked_for_again(
+        self, browser: httpx.AsyncClient
+    ) -> None:
+        assert (await browser.get("/ui/static/pages.css?v=old")).headers["cache-control"] == "no-cache"
+
+    @pytest.mark.parametrize("name", ["nothing.css", "..%2fbase.html", "%2e%2e", "base.html"])
+    async def test_nothing_but_static_files_is_served_as_such(self, browser: httpx.AsyncClient, name: str) -> None:
+        assert (await browser.get(f"/ui/static/{name}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("cs-CZ,cs;q=0.9,en;q=0.8", "cs"),
+        ("de,sk;q=0.5,en;q=0.9", "en"),
+        ("sk;q=x,cs;q=0", "en"),
+        ("SK", "sk"),
+        (";;;,,,q=", "en"),
+    ],
+)
+def test_a_browser_s_wish_is_heard(header: str, language: str) -> None:
+    assert preferred(header) == language
+
+
+async def test_no_page_reads_the_rows_that_it_only_counts(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    """How fast a page of a big shop is, `make bench` says; this says that no page asks for all that there is."""
+    shop_id = await make_shop()
+    await put(engine, "documents", *(document(shop_id, "upp", str(number)) for number in range(3000)))
+    many = [{"shop_id": shop_id, "number": str(n), "made_at": NOON, "read_at": NOON} for n in range(3000)]
+    await put(engine, "orders", *many)
+    home = await enter(shop_id)
+    most: list[int] = []
+
+    def count(_connection: Any, cursor: Any, *_more: Any) -> None:
+        most.append(cursor.rowcount)
+
+    event.listen(engine.sync_engine, "after_cursor_execute", count)
+    try:
+        for place in PLACES:
+            await browser.get(home + ("" if place == "start" else place))
+        page = (await browser.get(home)).text
+    finally:
+        event.remove(engine.sync_engine, "after_cursor_execute", count)
+
+    assert EN.get("ui.waiting.documents", count=3000) in page
+    assert max(most) < 500
+
+
+class TestPausingTheImport:
+    async def test_a_running_import_can_be_paused_and_a_paused_one_continued(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+        for owner in (shop_id, other):
+            await put(engine, "runs", run(owner, "product", total=1200, done=300))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO changes (shop_id, source, kind, key, origin, priority)"
+                    " SELECT shop_id, 'upgates', 'products.page', id || '\\:4', 'import', 5 FROM runs"
+                )
+            )
+        home, theirs = await enter(shop_id), await enter(other)
+        assert EN.get("ui.import.pause") in (await browser.get(home)).text
+
+        answer = await browser.post(f"{home}import/pause")
+
+        assert "said=import_paused" in answer.headers["location"]
+        page = (await browser.get(home)).text
+        assert EN.get("ui.import.paused", done=300, total=1200) in page
+        assert EN.get("ui.import.rests") in page
+        assert EN.get("ui.import.pause") not in page
+        assert EN.get("ui.import.running", done=300, total=1200) in (await browser.get(theirs)).text
+        assert "said=import_resumed" in (await browser.post(f"{home}import/resume")).headers["location"]
+        assert EN.get("ui.import.running", done=300, total=1200) in (await browser.get(home)).text
+
+    async def test_without_an_import_there_is_nothing_to_pause(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        home = await enter(await make_shop())
+
+        assert EN.get("ui.import.pause") not in (await browser.get(home)).text
+        for what in ("pause", "resume"):
+            assert "import_still" in (await browser.post(f"{home}import/{what}")).headers["location"]

@@ -1,0 +1,248 @@
+"""Find: one thing's way, and nothing about people."""
+
+import html
+import json
+import zlib
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.systems.upgates.making import listed, raw_order
+from tests.web.conftest import Enter, Remote, Watch
+from tests.web.test_endpoints import EN, document, put
+from tests.web.test_overview import link
+from tests.web.test_problems import problem
+from tests.web.test_products import item
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
+from upbridge.insights.order_timeline import MASK, masked
+
+
+def delivery(shop_id: ShopId, number: str) -> dict[str, object]:
+    body = zlib.compress(json.dumps({"orders": [{"order_number": number}]}).encode())
+    return {
+        "shop_id": shop_id,
+        "source": "upgates",
+        "event": "orders.create",
+        "records": 1,
+        "body": body,
+        "received_at": NOON - timedelta(minutes=1),
+    }
+
+
+async def test_an_order_s_way_is_one_timeline(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, sealer: Sealer
+) -> None:
+    shop_id, other = await make_shop(), await make_shop()
+    for owner, remote in ((shop_id, "remote-77"), (other, "not-ours")):
+        await put(engine, "deliveries", delivery(owner, "O-1"), delivery(owner, "O-2"))
+        await put(engine, "links", link(owner, "upp", "O-1", remote_id=remote))
+        body = sealer.seal(json.dumps({"order_number": "O-1", "email": "jana@example.com"}).encode())
+        await put(
+            engine, "documents", {**document(owner, "uphance", "O-1", "parked"), "body": body, "since": NOON}
+        )
+        await put(engine, "problems", problem(owner, "O-1"))
+
+    page = (await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text
+
+    heard = EN.get("ui.moment.heard", system="Upgates", detail="orders.create")
+    delivered = EN.get("ui.moment.delivered", system="Upp.ai", detail="remote-77")
+    assert page.count(heard) == 1
+    assert page.index(heard) < page.index(delivered)
+    assert page.count(delivered) == 1
+    assert EN.get("ui.moment.problem", system="Uphance") in page
+    assert "jana@example.com" not in page
+    assert MASK in page
+    assert "not-ours" not in page
+
+
+async def test_a_product_is_found_by_code_ean_and_a_part_of_its_name(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "items", item(shop_id, 1, code="ABC-1", ean="859", title="Modrá košile"))
+    await put(engine, "items", item(shop_id, 2, code="ABC-2", ean="860", title="Červená sukně"))
+    home = await enter(shop_id)
+
+    for wanted in ("abc-1", "859", "KOŠIL"):
+        page = (await browser.get(f"{home}find", params={"q": wanted})).text
+        assert "Modrá košile" in page
+        assert "Červená sukně" not in page
+
+
+async def test_what_is_not_there_is_said_as_it_was_typed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop())
+
+    for wanted in ("<b>x</b>", "%", "' OR 1=1", "\x00", "ž" * 500):
+        page = await browser.get(f"{home}find", params={"q": wanted})
+        assert page.status_code == 200
+        assert "<b>x</b>" not in page.text
+
+
+def test_of_a_document_only_harmless_fields_are_shown() -> None:
+    body = {
+        "order_number": "O-1",
+        "currency": "CZK",
+        "customer": {"name": "Jana Nováková", "email": "jana@example.com", "phone": 777123456},
+        "lines": [{"sku": "ABC", "quantity": 2, "price": "100.00", "note": "for Jana"}],
+    }
+
+    shown = json.loads(masked(json.dumps(body).encode()))
+
+    assert shown["customer"] == {"name": MASK, "email": MASK, "phone": MASK}
+    assert shown["lines"] == [{"sku": "ABC", "quantity": 2, "price": "100.00", "note": MASK}]
+    assert masked(b"not json") == MASK
+
+
+async def test_what_was_sent_is_told_once_after_its_delivery_and_after_its_shipment(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    await put(engine, "links", link(shop_id, "uphance", "O-1", remote_id="77"))
+    await put(engine, "links", link(shop_id, "upgates", "O-1", kind="shipment", remote_id="O-1"))
+    kept = zlib.compress(b'{"order_number": "O-1"}')
+    for place, (what, target) in enumerate((("read", "upgates"), ("parked", "uphance"), ("delivered", "uphance"))):
+        at = NOON + timedelta(seconds=place)
+        detail = {"parked": "order.no_channel", "delivered": "77"}.get(what, "")
+        step = {"shop_id": shop_id, "number": "O-1", "at": at, "what": what, "target": target, "detail": detail}
+        await put(engine, "steps", {**step, "body": kept if what == "delivered" else None})
+    shipped = {"shop_id": shop_id, "number": "O-1", "what": "delivered", "target": "upgates", "body": kept}
+    await put(engine, "steps", {**shipped, "at": NOON + timedelta(hours=1)})
+
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text)
+
+    told = [
+        EN.get("ui.moment.made"),
+        EN.get("ui.moment.read"),
+        EN.get("ui.moment.stopped", system="Uphance", detail=EN.get("ui.cause.order.no_channel")),
+        EN.get("ui.moment.delivered", system="Uphance", detail="77"),
+        EN.get("ui.moment.shipped"),
+    ]
+    assert [page.count(words) for words in told] == [1] * len(told)
+    assert [page.index(words) for words in told] == sorted(page.index(words) for words in told)
+    assert page.count(EN.get("ui.find.body_sent")) == 2
+    assert EN.get("ui.moment.delivered", system="Upgates", detail="O-1") not in page
+
+
+def shop_has(remote: Remote, *orders: dict[str, Any]) -> None:
+    """What the shop's API answers to every question about orders."""
+    remote.answers["/api/v2/orders"] = httpx.Response(200, json=listed("orders", list(orders)))
+
+
+async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    remote: Remote,
+    watch: Watch,
+) -> None:
+    shop_id = await make_shop(facts={"company": "Dílna"})
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O/1 ž", "made_at": NOON, "read_at": NOON})
+    postal = {"postal_yn": True, "firstname_postal": "Eva", "street_postal": "Dlouhá 5", "city_postal": "Brno"}
+    customer = {**raw_order()["customer"], **postal, "phone": "+420777123456"}
+    shop_has(remote, raw_order(order_number="O/1 ž", customer=customer))
+    home = await enter(shop_id)
+
+    hidden = (await browser.get(f"{home}find", params={"q": "O/1 ž"})).text
+    asked_before = len(remote.asked)
+    answer = await browser.post(f"{home}find", data={"q": "O/1 ž", "key": "O/1 ž"})
+    shown = await browser.get(answer.headers["location"])
+    again = (await browser.get(answer.headers["location"])).text
+
+    names = ("jana@example.cz", "+420777123456", "Jana Nová", "Eva, Dlouhá 5, Brno")
+    assert EN.get("ui.person.show") in html.unescape(hidden)
+    assert asked_before == 0
+    assert not [name for name in names if name in hidden or name in again]
+    page = html.unescape(shown.text)
+    assert [name for name in names if name not in page] == []
+    assert EN.get("ui.person.read", at=watch.now) in page
+    assert shown.headers["cache-control"] == "no-store"
+    assert "jana" not in str(shown.url)
+    assert remote.asked == ["GET /api/v2/orders"]
+
+
+async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    remote: Remote,
+    watch: Watch,
+) -> None:
+    shop_id = await make_shop(facts={"company": "Dílna"})
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    home = await enter(shop_id)
+
+    async def says(why: str, **params: object) -> bool:
+        page = await asked(browser, home, "O-1")
+        return EN.get(f"ui.person.why_{why}", **params) in html.unescape(page.text)
+
+    shop_has(remote)
+    assert await says("gone")
+    shop_has(remote, raw_order(order_number="O-1", currency_id=None, creation_time="tomorrow"))
+    assert await says("unreadable")
+    remote.answers["/api/v2/orders"] = httpx.Response(500)
+    assert await says("unreachable")
+    remote.answers["/api/v2/orders"] = httpx.Response(429, json={}, headers={"Retry-After": "600"})
+    assert await says("later", at=watch.now + timedelta(minutes=10))
+    watch.wait(minutes=11)
+    remote.answers["/api/v2/orders"] = httpx.Response(401, json={})
+    assert await says("stopped")
+
+
+async def asked(browser: httpx.AsyncClient, home: str, number: str) -> httpx.Response:
+    """The page after the form."""
+    answer = await browser.post(f"{home}find", data={"q": number, "key": number})
+    assert answer.status_code == 303
+    page = await browser.get(answer.headers["location"])
+    assert page.status_code == 200
+    return page
+
+
+async def test_of_an_order_that_is_unknown_here_the_shop_is_not_asked(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
+) -> None:
+    home = await enter(await make_shop())
+
+    page = await asked(browser, home, "O-1")
+
+    assert EN.get("ui.find.nothing", wanted="O-1") in page.text
+    assert remote.asked == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_permit_is_of_one_shop_and_of_one_minute(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    remote: Remote,
+    watch: Watch,
+    late: bool,
+) -> None:
+    mine, theirs = await make_shop(), await make_shop()
+    for shop_id in (mine, theirs):
+        await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    shop_has(remote, raw_order(order_number="O-1"))
+    home, foreign = await enter(mine), await enter(theirs)
+    address = (await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})).headers["location"]
+
+    for place in (
+        address.replace(home, foreign),
+        f"{home}find?q=O-1&permit=made-up",
+        f"{home}find?q=O-1&permit=ž",
+    ):
+        assert "jana@example.cz" not in (await browser.get(place)).text
+    if late:
+        watch.wait(seconds=61)
+
+    assert ("jana@example.cz" in (await browser.get(address)).text) is not late
+    assert len(remote.asked) == (not late)

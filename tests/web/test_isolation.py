@@ -1,0 +1,156 @@
+"""Two shops never see each other: over every route that the pages have, also one that is added tomorrow."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.web.conftest import Enter
+from tests.web.test_endpoints import EN, document, put, run
+from tests.web.test_find import delivery
+from tests.web.test_overview import connection, link
+from tests.web.test_problems import problem
+from tests.web.test_products import item
+from upbridge.core.encryption import Sealer
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.runs import page_key
+from upbridge.store import schema
+from upbridge.web import routes
+from upbridge.web.context import Pages
+
+MINE, THEIRS = "MINE-7", "THEIRS-7"
+_SESSION = "/ui/s/{session}"
+
+
+def _routes(router: Any) -> list[tuple[str, str]]:
+    """Every (method, path) of *router*, those of included routers too."""
+    found = []
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            found += [(method, route.path) for method in sorted(route.methods or ())]
+        elif hasattr(route, "routes"):
+            found += _routes(route)
+        elif (inner := getattr(route, "original_router", None)) is not None:
+            found += _routes(inner)
+    return found
+
+
+ROUTES = [
+    (method, path if path.startswith("/ui") else f"/ui{path}")
+    for method, path in _routes(routes.router)
+    if "{session}" in path
+]
+
+
+async def furnish(engine: AsyncEngine, sealer: Sealer, shop_id: ShopId, mark: str) -> int:
+    """Rows of every kind that say *mark*; returns the number of a problem."""
+    for system in ("upp", "uphance"):
+        channels = [{"id": 3, "name": mark, "currency": "CZK"}]
+        facts = {"organisation": {"name": mark}, "channels": channels, "seasons": [{"id": 1, "name": mark}]}
+        await put(engine, "connections", connection(shop_id, system, account="7", facts=facts))
+        await put(engine, "links", link(shop_id, system, mark, remote_id=mark))
+        body = sealer.seal(f'{{"order_number": "{mark}"}}'.encode())
+        await put(engine, "documents", {**document(shop_id, system, mark, "parked"), "body": body})
+        await put(engine, "problems", problem(shop_id, mark, target=system, params={"said": mark}))
+        step = {"number": mark, "at": NOON, "what": "delivered", "target": system, "detail": mark}
+        await put(engine, "steps", {"shop_id": shop_id, "since": NOON - timedelta(seconds=5), **step})
+    await put(engine, "orders", {"shop_id": shop_id, "number": mark, "made_at": NOON, "read_at": NOON})
+    await put(engine, "items", item(shop_id, 1, code=mark, title=mark))
+    sku = {"sku_id": 1, "product_id": 1, "sku_number": mark, "name": mark, "read_at": NOON}
+    await put(engine, "skus", {"shop_id": shop_id, **sku})
+    await put(engine, "deliveries", delivery(shop_id, mark))
+    await put(engine, "runs", run(shop_id, "product", total=10, done=1))
+    async with engine.connect() as connected:
+        run_id = await connected.scalar(select(schema.runs.c.id).where(schema.runs.c.shop_id == shop_id))
+        number = await connected.scalar(select(schema.problems.c.id).where(schema.problems.c.shop_id == shop_id))
+    page = {"source": "upgates", "kind": "products.page", "key": page_key(int(run_id or 0), 2)}
+    await put(engine, "changes", {"shop_id": shop_id, "origin": "import", "priority": 5, **page})
+    return int(number or 0)
+
+
+async def everything_of(engine: AsyncEngine, shop_id: ShopId) -> dict[str, list[Any]]:
+    """All rows of a shop, its sessions apart."""
+    rows = {}
+    async with engine.connect() as connected:
+        for table in schema.metadata.sorted_tables:
+            column = table.c.id if table is schema.shops else table.c.get("shop_id")
+            if column is not None and table is not schema.sessions:
+                found = await connected.execute(select(table).where(column == shop_id))
+                rows[table.name] = sorted(map(repr, found.all()))
+    return rows
+
+
+def test_the_walk_finds_every_page_and_every_form() -> None:
+    source = {path for _, path in ROUTES}
+
+    assert {f"{_SESSION}/{place}" for place in ("overview", "rules", "problems/retry", "import/pause")} <= source
+    assert len(ROUTES) >= 20
+
+
+@pytest.mark.rule("R25", "R27")
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda value: value.removeprefix(_SESSION) or "/")
+async def test_no_route_shows_or_changes_anything_of_another_shop(  # noqa: PLR0917
+    browser: httpx.AsyncClient,
+    make_shop: MakeShop,
+    enter: Enter,
+    engine: AsyncEngine,
+    sealer: Sealer,
+    method: str,
+    path: str,
+) -> None:
+    facts = {"company": MINE, "currencies": {"cs": "CZK"}}
+    mine = await make_shop(key="mine", facts=facts)
+    theirs = await make_shop(key="theirs", facts={**facts, "company": THEIRS})
+    await furnish(engine, sealer, mine, MINE)
+    problem_id = await furnish(engine, sealer, theirs, THEIRS)
+    home = await enter(mine)
+    before = await everything_of(engine, theirs)
+    address = re.sub(r"\{system\}", "uphance", path.replace(f"{_SESSION}", home.rstrip("/")))
+    # Whatever a form or a query may name is the other shop's.
+    fields = {
+        "id": str(problem_id),
+        "q": THEIRS,
+        "kind": "order",
+        "key": THEIRS,
+        "target": "uphance",
+        "show": "code",
+        "place": "start",
+        "shop": str(theirs),
+        "shop_id": str(theirs),
+        "system": "uphance",
+        "uphance.season": "1",
+    }
+
+    sent = {"data": fields} if method == "POST" else {"params": fields}
+    answer = await browser.request(method, address, **sent)  # type: ignore[arg-type]
+
+    assert answer.status_code in {200, 303, 422}
+    # The search says what was typed: in its box, and when it found nothing.
+    typed = (f'value="{THEIRS}"', EN.get("ui.find.nothing", wanted=THEIRS))
+    said = answer.text.replace(typed[0], "").replace(typed[1], "")
+    assert THEIRS not in said
+    assert "theirs" not in said
+    assert await everything_of(engine, theirs) == before
+
+
+@pytest.mark.rule("R27")
+async def test_a_ticket_and_a_session_open_one_shop_and_nothing_in_each_other_s_place(
+    browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
+) -> None:
+    mine, theirs = await make_shop(key="mine"), await make_shop(key="theirs")
+    tickets = {key: await pages.open_door(shop, "en") for key, shop in (("mine", mine), ("theirs", theirs))}
+    homes = {key: (await browser.get(ticket)).headers["location"] for key, ticket in tickets.items()}
+
+    for key, home in homes.items():
+        assert f"<code>{key}</code>" in (await browser.get(home)).text
+        session = home.removeprefix("/ui/s/").rstrip("/")
+        ticket = tickets[key].rpartition("/")[2]
+        assert (await browser.get(f"/ui/open/{session}")).status_code == 410
+        assert (await browser.get(f"/ui/s/{ticket}/")).status_code == 410
+        assert (await browser.get(tickets[key])).status_code == 410

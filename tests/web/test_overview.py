@@ -1,0 +1,310 @@
+"""The overview: a light per flow, every known order in exactly one box, the guarded safety net."""
+
+import asyncio
+import html
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.web.conftest import Enter, Watch
+from tests.web.test_endpoints import EN, document, put
+from tests.web.test_problems import problem
+from upbridge.core.i18n import LANGUAGES, Texts
+from upbridge.domain.shop import ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.web.context import Pages
+from upbridge.web.queries.overview import Light, Overviews, OverviewView
+
+
+def link(shop_id: ShopId, target: str, key: str, **more: Any) -> dict[str, Any]:
+    values = {"kind": "order", "key": key, "parent": key, "hash": b"h", "updated_at": NOON}
+    return {"shop_id": shop_id, "target": target, **values, **more}
+
+
+def connection(shop_id: ShopId, system: str, **more: Any) -> dict[str, Any]:
+    values = {"state": "connected", "account": system, "connected_at": NOON}
+    return {"shop_id": shop_id, "system": system, **values, **more}
+
+
+async def look(pages: Pages, shop_id: ShopId) -> OverviewView:
+    shop = await pages.shops.get(shop_id)
+    return await Overviews(pages.engine, pages.connections, pages.ledger).of(shop, pages.clock())
+
+
+def lights(view: OverviewView) -> dict[str, tuple[Light, str]]:
+    return {flow.name: (flow.light, flow.reason) for flow in view.flows}
+
+
+@dataclass(frozen=True)
+class At:
+    """How an order stands with one system."""
+
+    link: str | None
+    document: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """An order as the tables may hold it. *made*: days ago; None if it was not read yet."""
+
+    made: int | None
+    change: bool
+    unreadable: str | None
+    at: dict[str, At]
+
+    @property
+    def counts(self) -> bool:
+        if self.made is None:
+            return self.change or self.unreadable == "open"
+        return self.made < 30
+
+    def box(self, system: str) -> str:
+        there = self.at[system]
+        if there.document == "parked" or "open" in (there.problem, self.unreadable):
+            return "parked"
+        if there.document is not None or self.change:
+            return "waiting"
+        return "delivered" if there.link in {"delivered", "by_hand"} else "held"
+
+
+PROBLEMS = st.sampled_from([None, None, "open", "dismissed"])
+STANDINGS = st.builds(
+    At,
+    link=st.sampled_from([None, "delivered", "by_hand", "creating"]),
+    document=st.sampled_from([None, None, "waiting", "sending", "parked"]),
+    problem=PROBLEMS,
+)
+ORDERS = st.builds(
+    Known,
+    made=st.sampled_from([None, 0, 29, 31, 80]),
+    change=st.booleans(),
+    unreadable=PROBLEMS,
+    at=st.fixed_dictionaries({"upp": STANDINGS, "uphance": STANDINGS}),
+)
+BOXES = ("delivered", "waiting", "held", "parked")
+
+
+async def fill(engine: AsyncEngine, shop_id: ShopId, orders: list[Known]) -> None:
+    """Write *orders* as the engine would have."""
+
+    def trouble(number: str, state: str, **more: Any) -> dict[str, Any]:
+        return problem(shop_id, number, dismissed_at=NOON if state == "dismissed" else None, **more)
+
+    for place, order in enumerate(orders):
+        number = f"O-{place}"
+        if order.made is not None:
+            made = NOON - timedelta(days=order.made)
+            row = {"shop_id": shop_id, "number": number, "made_at": made, "read_at": NOON}
+            await put(engine, "orders", row)
+        if order.change:
+            change = {"source": "upgates", "kind": "order", "key": number, "origin": "webhook", "priority": 1}
+            await put(engine, "changes", {"shop_id": shop_id, **change})
+        if order.unreadable:
+            await put(engine, "problems", trouble(number, order.unreadable, target="upgates", stage="read"))
+        for system, there in order.at.items():
+            if there.link:
+                await put(engine, "links", link(shop_id, system, number, state=there.link))
+            if there.document:
+                await put(engine, "documents", document(shop_id, system, number, there.document))
+            if there.problem:
+                await put(engine, "problems", trouble(number, there.problem, target=system))
+
+
+class TestBoxes:
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        derandomize=True,
+    )
+    @given(orders=st.lists(ORDERS, max_size=9))
+    async def test_every_order_of_the_period_is_in_one_box_of_each_system_and_the_sums_are_equal(
+        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine, orders: list[Known]
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+        await put(engine, "connections", connection(shop_id, "upp"), connection(shop_id, "uphance"))
+        await fill(engine, shop_id, orders)
+        await fill(engine, other, [order for order in orders if order.counts][:1])
+
+        view = await look(pages, shop_id)
+
+        counted = [order for order in orders if order.counts]
+        assert view.known == len(counted)
+        assert [box.system for box in view.boxes] == ["uphance", "upp"]
+        for boxes in view.boxes:
+            expected = Counter(order.box(boxes.system) for order in counted)
+            assert {box: getattr(boxes, box) for box in BOXES} == {box: expected[box] for box in BOXES}
+            assert boxes.total == view.known
+
+    async def test_a_shop_without_connections_is_told_what_will_be_there(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        page = (await browser.get(f"{await enter(await make_shop())}overview")).text
+
+        assert EN.get("ui.boxes.nothing") in page
+        assert EN.get("ui.delay.nothing") in page
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["waiting", "waiting", "parked"], (Light.WARN, "blocked")),
+        (["parked"], (Light.WARN, "problems")),
+        ([], (Light.GOOD, "nothing_yet")),
+    ],
+)
+async def test_a_system_that_takes_nothing_is_the_reason_where_something_waits_for_it_and_only_there(
+    pages: Pages, make_shop: MakeShop, engine: AsyncEngine, states: list[str], expected: tuple[Light, str]
+) -> None:
+    shop_id = await make_shop()
+    await put(engine, "connections", connection(shop_id, "uphance"))
+    lane = {"lane": "push:uphance", "reason": "502", "priority": 0, "until": NOON + timedelta(minutes=4)}
+    await put(engine, "lanes", {"shop_id": shop_id, **lane, "since": NOON})
+    for number, state in enumerate(states):
+        await put(engine, "documents", document(shop_id, "uphance", f"O-{number}", state))
+
+    assert lights(await look(pages, shop_id))["order.uphance"] == expected
+
+
+@pytest.mark.rule("R45")
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_webhooks_whose_last_call_failed_are_told_and_else_nothing(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, language: str
+) -> None:
+    failures = [{"event": event, "at": NOON.isoformat(), "status": 503} for event in ("a", "b")]
+    failing = await make_shop(language=language, subscribed_at=NOON, webhook_failures=failures)
+    fine = await make_shop(language=language, subscribed_at=NOON)
+    said = Texts(language).get("ui.net.failures", count=2, at=NOON)
+
+    pages = [
+        html.unescape((await browser.get(f"{await enter(shop, language)}overview")).text)
+        for shop in (failing, fine)
+    ]
+
+    assert [said in page for page in pages] == [True, False]
+
+
+class TestDelays:
+    @staticmethod
+    def step(shop_id: ShopId, seconds: float | None, **more: Any) -> dict[str, Any]:
+        values = {"number": "O-1", "what": "delivered", "target": "uphance", "at": NOON}
+        since = None if seconds is None else more.get("at", NOON) - timedelta(seconds=seconds)
+        return {"shop_id": shop_id, **values, "since": since, **more}
+
+    async def test_are_counted_per_day_and_system_without_the_first_import(
+        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+        today = [self.step(shop_id, seconds) for seconds in (*range(1, 101), None)]
+        midnight = NOON - timedelta(hours=11, minutes=30)  # the day before in UTC, this one in Prague
+        await put(
+            engine,
+            "steps",
+            *today,
+            self.step(shop_id, 7, at=midnight - timedelta(hours=1)),
+            self.step(shop_id, 5000, what="parked"),
+            self.step(shop_id, 5000, target="upgates"),
+            self.step(shop_id, 5000, at=NOON - timedelta(days=31)),
+            self.step(other, 5000),
+        )
+
+        delays = (await look(pages, shop_id)).delays
+
+        assert set(delays) == {"uphance"}
+        assert len(delays["uphance"]) == 30
+        *_, before, last = delays["uphance"]
+        assert (last.count, last.median) == (100, 50.5)
+        assert 95 <= last.p95 <= 96
+        assert (before.count, before.median, before.p95) == (1, 7, 7)
+
+    @pytest.mark.parametrize(("seconds", "unit", "size"), [(12, "seconds", 1), (600, "minutes", 60)])
+    async def test_are_drawn_in_a_unit_that_suits_them_with_the_same_in_words_and_as_a_table(  # noqa: PLR0917
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        engine: AsyncEngine,
+        seconds: int,
+        unit: str,
+        size: int,
+    ) -> None:
+        shop_id = await make_shop()
+        await put(engine, "steps", self.step(shop_id, seconds))
+
+        for language in LANGUAGES:
+            texts = Texts(language)
+            page = html.unescape((await browser.get(f"{await enter(shop_id, language)}overview")).text)
+
+            day, words = texts.day(NOON.date()), texts.get(f"ui.delay.unit.{unit}")
+            figures = {"median": seconds / size, "p95": seconds / size}
+            assert texts.get("ui.delay.alt", system="Uphance", unit=words, day=day, **figures) in page
+            assert '<rect class="p-median"' in page
+            assert f'<th scope="row">{day}</th>' in page
+
+
+class TestRunNow:
+    """Reading what changed, at once: guarded, and never twice at a time."""
+
+    @pytest.mark.rule("R54")
+    async def test_three_clicks_cast_one_net_and_the_button_rests_until_it_has_ended_and_ten_minutes_more(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, watch: Watch
+    ) -> None:
+        shop_id = await make_shop()
+        home = await enter(shop_id)
+        before = (await browser.get(f"{home}overview")).text
+        assert EN.get("ui.net.cost", count=2) in before
+        assert not self.rests(before)
+
+        clicks = await asyncio.gather(*(browser.post(f"{home}overview/run") for _ in range(3)))
+
+        said = Counter(answer.headers["location"].rpartition("=")[2] for answer in clicks)
+        assert said == {"net_cast": 1, "net_rests": 2}
+        async with engine.connect() as connected:
+            runs = await connected.execute(text("SELECT kind FROM runs WHERE purpose = 'safety_net' ORDER BY 1"))
+            assert [row.kind for row in runs] == ["order", "product"]
+        assert EN.get("ui.net.running") in (running := (await browser.get(f"{home}overview")).text)
+        assert self.rests(running)
+
+        async with engine.begin() as connected:
+            await connected.execute(text("UPDATE runs SET state = 'done', finished_at = :now"), {"now": watch.now})
+        watch.wait(minutes=9)
+        assert EN.get("ui.net.rests", at=watch.now + timedelta(minutes=1)) in (
+            page := (await browser.get(f"{home}overview")).text
+        )
+        assert self.rests(page)
+        watch.wait(minutes=1)
+        assert not self.rests((await browser.get(f"{home}overview")).text)
+        answer = await browser.post(f"{home}overview/run")
+        assert answer.headers["location"].endswith("said=net_cast")
+
+    @pytest.mark.rule("R54")
+    @pytest.mark.parametrize("state", [state for state in ShopState if state is not ShopState.ACTIVE])
+    async def test_a_shop_that_is_not_active_is_not_read(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, state: ShopState
+    ) -> None:
+        home = await enter(await make_shop(state=state))
+
+        page = (await browser.get(f"{home}overview")).text
+        answer = await browser.post(f"{home}overview/run")
+
+        assert self.rests(page)
+        assert answer.headers["location"].endswith("said=net_stopped")
+        async with engine.connect() as connected:
+            assert await connected.scalar(text("SELECT count(*) FROM runs")) == 0
+
+    @staticmethod
+    def rests(page: str) -> bool:
+        """Whether the button cannot be pressed."""
+        [button] = re.findall(rf"<button ([a-z]*) ?[^>]*>{EN.get('ui.net.run')}", page)
+        return bool(button == "disabled")

@@ -1,0 +1,116 @@
+"""Tickets and sessions: once, briefly, for one shop, and nothing usable at rest."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from tests.web.conftest import Watch
+from upbridge.web.sessions import Ended, Entrance, Sessions, Visitor
+
+
+@pytest.fixture
+def sessions(engine: AsyncEngine, watch: Watch) -> Sessions:
+    return Sessions(engine, lambda: watch.now)
+
+
+async def session_of(sessions: Sessions, ticket: str) -> str:
+    entry = await sessions.redeem(ticket)
+    assert isinstance(entry, Entrance)
+    return entry.session
+
+
+@pytest.mark.rule("R24")
+async def test_a_ticket_opens_a_session_of_its_shop(sessions: Sessions, make_shop: MakeShop) -> None:
+    shop_id = await make_shop()
+
+    session = await session_of(sessions, await sessions.issue(shop_id, "sk"))
+
+    assert await sessions.enter(session) == Visitor(shop_id, "sk")
+
+
+@pytest.mark.rule("R27")
+async def test_a_ticket_is_good_once_and_leaves_its_language(sessions: Sessions, make_shop: MakeShop) -> None:
+    ticket = await sessions.issue(await make_shop(), "sk")
+    await sessions.redeem(ticket)
+
+    assert await sessions.redeem(ticket) == Ended("sk")
+
+
+async def test_of_many_who_come_with_one_ticket_one_gets_in(sessions: Sessions, make_shop: MakeShop) -> None:
+    ticket = await sessions.issue(await make_shop(), "cs")
+
+    entries = await asyncio.gather(*(sessions.redeem(ticket) for _ in range(8)))
+
+    assert sum(isinstance(entry, Entrance) for entry in entries) == 1
+
+
+@pytest.mark.rule("R27")
+async def test_a_ticket_lives_for_a_minute(sessions: Sessions, make_shop: MakeShop, watch: Watch) -> None:
+    shop_id = await make_shop()
+    in_time, too_late = await sessions.issue(shop_id, "cs"), await sessions.issue(shop_id, "cs")
+
+    watch.wait(seconds=59)
+    assert isinstance(await sessions.redeem(in_time), Entrance)
+    watch.wait(seconds=1)
+    assert await sessions.redeem(too_late) == Ended("cs")
+
+
+async def test_a_session_lives_for_thirty_minutes_after_the_last_visit(
+    sessions: Sessions, make_shop: MakeShop, watch: Watch
+) -> None:
+    session = await session_of(sessions, await sessions.issue(await make_shop(), "en"))
+
+    for _ in range(3):
+        watch.wait(minutes=29)
+        assert isinstance(await sessions.enter(session), Visitor)
+    watch.wait(minutes=30)
+
+    assert await sessions.enter(session) == Ended("en")
+
+
+async def test_polling_does_not_keep_a_session_alive(
+    sessions: Sessions, make_shop: MakeShop, watch: Watch
+) -> None:
+    session = await session_of(sessions, await sessions.issue(await make_shop(), "en"))
+
+    watch.wait(minutes=29)
+    assert isinstance(await sessions.enter(session, active=False), Visitor)
+    watch.wait(minutes=1)
+
+    assert isinstance(await sessions.enter(session, active=False), Ended)
+
+
+async def test_tickets_and_sessions_do_not_stand_in_for_each_other(
+    sessions: Sessions, make_shop: MakeShop
+) -> None:
+    shop_id = await make_shop()
+    ticket = await sessions.issue(shop_id, "cs")
+    session = await session_of(sessions, await sessions.issue(shop_id, "cs"))
+
+    assert isinstance(await sessions.enter(ticket), Ended)
+    assert isinstance(await sessions.redeem(session), Ended)
+
+
+async def test_an_unknown_secret_says_nothing(sessions: Sessions) -> None:
+    assert await sessions.enter("nobody") == await sessions.redeem("nobody") == Ended(None)
+
+
+async def test_what_is_stored_opens_nothing(sessions: Sessions, make_shop: MakeShop, engine: AsyncEngine) -> None:
+    ticket = await sessions.issue(await make_shop(), "cs")
+    session = await session_of(sessions, ticket)
+
+    async with engine.connect() as connection:
+        stored = str((await connection.execute(text("SELECT * FROM sessions"))).all())
+
+    assert ticket not in stored
+    assert session not in stored
+
+
+async def test_the_entrance_s_repr_does_not_show_the_session(sessions: Sessions, make_shop: MakeShop) -> None:
+    entry = await sessions.redeem(await sessions.issue(await make_shop(), "cs"))
+
+    assert isinstance(entry, Entrance)
+    assert entry.session not in repr(entry)

@@ -1,0 +1,107 @@
+"""Secret addresses: made for one shop, source and event, recognised without asking anybody."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from structlog.testing import capture_logs
+
+from tests.engine.conftest import settings
+from upbridge import app as web
+from upbridge.core.encryption import BrokenSeal, Sealer
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
+
+ADDRESSES = WebhookAddresses(b"k" * 32)
+SHOP = ShopId(UUID(int=7))
+TOKEN = ADDRESSES.token(SHOP, "upgates", "Orders.create")
+
+
+@given(number=st.uuids(), event=st.text(max_size=30))
+def test_a_token_names_its_shop(number: UUID, event: str) -> None:
+    token = ADDRESSES.token(ShopId(number), "upgates", event)
+
+    assert ADDRESSES.shop(token, "upgates", event) == number
+    assert len(token) == 48
+    assert token.isascii()
+
+
+@pytest.mark.rule("R41", "R42")
+@pytest.mark.parametrize(
+    ("source", "event"),
+    [("uphance", "Orders.create"), ("upgates", "Orders.update"), ("upgates", "orders.create"), ("", "")],
+)
+def test_a_token_is_good_for_one_source_and_event(source: str, event: str) -> None:
+    assert ADDRESSES.shop(TOKEN, source, event) is None
+
+
+def test_a_token_of_another_service_is_worth_nothing() -> None:
+    assert WebhookAddresses(b"x" * 32).shop(TOKEN, "upgates", "Orders.create") is None
+
+
+@pytest.mark.rule("R41")
+def test_a_token_cannot_be_turned_to_another_shop() -> None:
+    raw = base64.urlsafe_b64decode(TOKEN)
+    forged = base64.urlsafe_b64encode(uuid4().bytes + raw[16:]).decode()
+
+    assert ADDRESSES.shop(forged, "upgates", "Orders.create") is None
+
+
+@given(place=st.integers(0, 47), other=st.characters(min_codepoint=33, max_codepoint=0x2FFF))
+def test_one_wrong_character_is_enough(place: int, other: str) -> None:
+    forged = TOKEN[:place] + other + TOKEN[place + 1 :]
+
+    assert (ADDRESSES.shop(forged, "upgates", "Orders.create") is None) == (forged != TOKEN)
+
+
+@given(token=st.text(max_size=80))
+def test_any_text_is_no_token(token: str) -> None:
+    assert ADDRESSES.shop(token, "upgates", "Orders.create") is None
+
+
+def test_parts_of_a_name_do_not_run_into_each_other() -> None:
+    assert ADDRESSES.token(SHOP, "a", "bc") != ADDRESSES.token(SHOP, "ab", "c")
+
+
+async def test_every_process_reads_the_key_that_the_first_one_made(engine: AsyncEngine, sealer: Sealer) -> None:
+    loaded = await asyncio.gather(*(load_addresses(engine, sealer) for _ in range(5)))
+
+    assert {one.token(SHOP, "upgates", "x") for one in loaded} == {loaded[0].token(SHOP, "upgates", "x")}
+
+
+async def test_the_key_is_sealed(engine: AsyncEngine, sealer: Sealer) -> None:
+    await load_addresses(engine, sealer)
+
+    with pytest.raises(BrokenSeal):
+        await load_addresses(engine, Sealer(["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]))
+
+
+async def test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By visitors of a database that hangs. Else it would answer no webhook for as long as it lives."""
+    few = create_async_engine(sqlalchemy_url(database.conninfo), pool_size=1, max_overflow=0, pool_timeout=0)
+
+    @asynccontextmanager
+    async def opened(*_settings: object, **_how: object) -> AsyncIterator[Database]:
+        yield replace(database, engine=few)
+
+    monkeypatch.setattr(web, "open_database", opened)
+    monkeypatch.setattr(web, "_RETRY_SECONDS", 0.01)
+    app = web.create_app(settings())
+    with capture_logs() as logs:
+        async with asyncio.timeout(10), few.connect() as taken, app.router.lifespan_context(app):
+            while "webhook_addresses_not_loaded" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
+                await asyncio.sleep(0.01)
+            await taken.close()
+            while app.state.addresses is None:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+    await few.dispose()

@@ -1,0 +1,186 @@
+"""Storing a delivery: committed or refused within half a second, whatever Postgres is doing."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from upbridge.core.errors import NotFound, NotReady
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.changes import Kind
+from upbridge.store.database import Database
+from upbridge.webhooks.inbox import DEADLINE, Inbox, inbox_engine
+from upbridge.webhooks.parsing import Hints
+
+LIMIT = 0.5
+"""Seconds, contract section 3."""
+AT_ONCE = 5.0
+"""Seconds: whoever waits for a lock would wait for ever, many in a row for longer. How quick: `make bench`."""
+
+Store = Callable[..., Awaitable[None]]
+Rows = Callable[[str], Awaitable[list[Any]]]
+
+
+@pytest.fixture
+async def inbox(database: Database) -> AsyncIterator[Inbox]:
+    pool = inbox_engine(database.conninfo)
+    inbox = Inbox(pool, lambda: NOON, coalesce_seconds=10)
+    await inbox.warm_up()
+    yield inbox
+    await pool.dispose()
+
+
+@pytest.fixture
+def store(inbox: Inbox) -> Store:
+    """Store a delivery of one product, or of what is said."""
+
+    async def one(shop_id: ShopId, *keys: str, **more: Any) -> None:
+        values = {"source": "upgates", "event": "Products.update", "body": b"{}", **more}
+        hints = Hints({more.pop("kind", Kind.PRODUCT): list(keys or ("1",))}, records=len(keys) or 1)
+        values.pop("kind", None)
+        await inbox.store(shop_id, hints=hints, **values)
+
+    return one
+
+
+@pytest.fixture
+def rows(engine: AsyncEngine) -> Rows:
+    async def read(query: str) -> list[Any]:
+        async with engine.connect() as connection:
+            return list(await connection.execute(text(query)))
+
+    return read
+
+
+async def how_long(work: Awaitable[None]) -> float:
+    """Seconds until *work* was refused as not ready."""
+    started = time.perf_counter()
+    with pytest.raises(NotReady):
+        await work
+    return time.perf_counter() - started
+
+
+async def accepted(store: Store, shop_id: ShopId) -> None:
+    """Store a delivery, again while it is refused as not ready, as Upgates does."""
+    while True:
+        try:
+            return await store(shop_id)
+        except NotReady:
+            continue
+
+
+class TestStoring:
+    @pytest.mark.parametrize("state", ["uninstalling", "uninstalled"])
+    async def test_a_shop_that_does_not_listen_is_not_found_and_nothing_is_kept(
+        self, store: Store, rows: Rows, make_shop: MakeShop, state: str
+    ) -> None:
+        with pytest.raises(NotFound):
+            await store(await make_shop(state=state))
+
+        assert await rows("SELECT FROM deliveries UNION ALL SELECT FROM changes") == []
+
+    @pytest.mark.rule("R36", "R40")
+    async def test_what_comes_at_once_goes_together_and_each_is_kept(
+        self, store: Store, rows: Rows, make_shop: MakeShop
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+
+        await asyncio.gather(
+            *(store(shop_id, str(number % 50), event=f"Products.{number}") for number in range(300)),
+            *(store(other, str(number)) for number in range(30)),
+            *(store(shop_id, "c", source="uphance", kind=Kind.CATALOGUE) for _ in range(30)),
+        )
+
+        deliveries = await rows("SELECT event, xmin::text AS written FROM deliveries WHERE event LIKE '%.%'")
+        assert {row.event for row in deliveries} >= {f"Products.{number}" for number in range(300)}
+        assert len(deliveries) == 360
+        assert len({row.written for row in deliveries}) < 60
+        counts = await rows("SELECT count(*) AS n FROM changes GROUP BY shop_id, source ORDER BY 1")
+        assert [row.n for row in counts] == [1, 30, 50]
+
+    @pytest.mark.rule("R39")
+    async def test_bodies_of_five_thousand_records_are_not_put_together(
+        self, store: Store, rows: Rows, make_shop: MakeShop
+    ) -> None:
+        shop_id = await make_shop()
+
+        await asyncio.gather(*(store(shop_id, *(str(part * 5000 + n) for n in range(5000))) for part in range(2)))
+
+        deliveries = await rows("SELECT records, xmin::text AS written FROM deliveries")
+        assert [row.records for row in deliveries] == [5000, 5000]
+        assert len({row.written for row in deliveries}) == 2
+        assert (await rows("SELECT count(*) AS n FROM changes"))[0].n == 10_000
+
+
+class TestWhatCannotBeStored:
+    @pytest.mark.deadline
+    @pytest.mark.rule("R37")
+    @pytest.mark.parametrize("table", ["changes", "deliveries", "shops"])
+    async def test_is_refused_in_time_while_a_table_is_locked(
+        self, store: Store, rows: Rows, make_shop: MakeShop, engine: AsyncEngine, table: str
+    ) -> None:
+        shop_id = await make_shop()
+        async with engine.begin() as connection:
+            await connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+            assert DEADLINE * 0.9 < await how_long(store(shop_id)) < AT_ONCE
+
+        await accepted(store, shop_id)
+        assert await rows("SELECT key FROM changes")
+
+    @pytest.mark.deadline
+    @pytest.mark.rule("R37")
+    async def test_never_waits_longer_however_many_wait(
+        self, store: Store, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        shop_ids = [await make_shop() for _ in range(20)]
+        async with engine.begin() as connection:
+            await connection.execute(text("LOCK TABLE changes IN ACCESS EXCLUSIVE MODE"))
+            waits = await asyncio.gather(*(how_long(store(shop_ids[n % 20])) for n in range(400)))
+
+        assert DEADLINE < LIMIT
+        assert max(waits) < AT_ONCE < DEADLINE * 400 / 20
+        for shop_id in shop_ids:
+            await accepted(store, shop_id)
+
+    async def test_is_stored_beside_a_long_transaction(
+        self, store: Store, rows: Rows, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        async with engine.connect() as connection:
+            for table in ("shops", "changes", "deliveries"):
+                await connection.execute(text(f"SELECT count(*) FROM {table}"))
+            await store(shop_id)
+
+        assert await rows("SELECT key FROM changes")
+
+    async def test_is_stored_by_a_new_connection_after_the_server_cut_the_old_ones(
+        self, store: Store, rows: Rows, make_shop: MakeShop
+    ) -> None:
+        shop_id = await make_shop()
+        await store(shop_id, "1")
+
+        cut = await rows(
+            "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
+            " WHERE application_name = 'inbox' AND datname = current_database()"
+        )
+        await store(shop_id, "2")
+
+        assert cut
+        assert [row.key for row in await rows("SELECT key FROM changes ORDER BY key")] == ["1", "2"]
+
+    @pytest.mark.deadline
+    @pytest.mark.rule("R37")
+    async def test_is_refused_while_there_is_no_database(self, make_shop: MakeShop) -> None:
+        pool = inbox_engine("postgresql://nobody@127.0.0.1:9/nothing")
+        inbox = Inbox(pool, lambda: NOON, coalesce_seconds=10)
+
+        hints = Hints({Kind.PRODUCT: ["1"]}, records=1)
+        work = inbox.store(await make_shop(), source="upgates", event="Products.update", body=b"{}", hints=hints)
+        assert await how_long(work) < AT_ONCE
+        with pytest.raises(OSError, match="cannot reach"):
+            await inbox.warm_up()
