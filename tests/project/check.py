@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.project import catalogues, citations, documents, matrix, models, review
+from tests.project import catalogues, citations, decisions, documents, matrix, models, review
 
 
 def main() -> int:
@@ -13,6 +13,7 @@ def main() -> int:
             ("texts", catalogues.complaints),
             ("documents", documents.complaints),
             ("citations", citations.complaints),
+            ("decisions", decisions.complaints),
             ("schema", models.complaints),
             ("review", review.complaints),
             ("matrix", matrix.complaints),

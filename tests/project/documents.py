@@ -1,4 +1,4 @@
-"""Do the documents say what is there? Settings, commands, links, decisions and deployment files, read as text."""
+"""Do the documents say what is there? Settings, commands, links and deployment files, read as text."""
 
 import importlib
 import re
@@ -27,7 +27,6 @@ _VARIABLE = re.compile(rf"\b{PREFIX}([A-Z][A-Z_]*[A-Z])\b")
 _FENCE = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_DECISION = re.compile(r"^\d{4}-[a-z0-9-]+\.md$")
 _TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
 
 
@@ -40,7 +39,7 @@ def complaints() -> list[str]:
         *target_complaints(),
         *command_complaints(),
         *link_complaints(),
-        *decision_complaints(),
+        *index_complaints(),
     ]
 
 
@@ -194,23 +193,13 @@ def link_complaints() -> Iterator[str]:
                 yield f"{path.relative_to(TOP)} links to {link}, which is not there"
 
 
-def decision_complaints() -> Iterator[str]:
-    """Decisions are numbered without gaps, and each ends with the files that hold it."""
-    pages = sorted((TOP / "docs/decisions").glob("*.md"))
-    for number, page in enumerate(pages, start=1):
-        name = page.relative_to(TOP)
-        if not _DECISION.match(page.name) or not page.name.startswith(f"{number:04}-"):
-            yield f"{name} should be called {number:04}-some-words.md"
-        _, heading, held_by = page.read_text().rpartition("\n## ")
-        files = [word for word in _INLINE.findall(held_by) if "/" in word]
-        if not heading or not held_by.startswith("Held by\n") or not files:
-            yield f"{name} does not end with the section 'Held by' and its files"
-        yield from (f"{name}: {file} is not there" for file in files if not _holds(file))
-
-
-def _holds(file: str) -> bool:
-    """A path from the top of the project, or from the package as its modules are called."""
-    return any((start / file.partition("::")[0]).exists() for start in (TOP, TOP / "src/upbridge"))
+def index_complaints() -> Iterator[str]:
+    """`docs/README.md` links every page of `docs` and the index of every folder in it."""
+    index = TOP / "docs/README.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in _LINK.findall(index.read_text())}
+    for page in committed("docs/*.md", "docs/*/README.md"):
+        if page != index and page not in linked and (page.parent == index.parent or page.name == index.name):
+            yield f"docs/README.md does not link {page.relative_to(TOP)}"
 
 
 def compose() -> dict[str, Any]:

@@ -16,7 +16,10 @@ from tests.project.documents import TOP
         pytest.param(documents.target_complaints, id="every make target exists"),
         pytest.param(documents.command_complaints, id="every command exists"),
         pytest.param(documents.link_complaints, id="every link leads somewhere"),
-        pytest.param(documents.decision_complaints, id="every decision names what holds it"),
+        pytest.param(documents.index_complaints, id="every page is in the index"),
+        pytest.param(
+            documents.shop_settings_complaints, id="every setting of a shop has its line and its default"
+        ),
     ],
 )
 def test_nothing_is_promised_that_is_not_there(look: documents.Look) -> None:
