@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.systems.uphance.builders import EVA, HOME, NOON, OFFICE, SHOP_FACTS, charge, line, order, voucher
+from tests.systems.uphance.builders import EVA, HOME, NOON, OFFICE, charge, line, order, voucher
 from upbridge.core.canonical_json import canonical
-from upbridge.systems.uphance.order_fingerprint import canceled, differences, mark, trace
+from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 
 CHANGES: dict[str, Any] = {
     "delivery": {"shopper": EVA.model_copy(update={"shipping": OFFICE})},
@@ -60,10 +60,8 @@ def test_changed_goods_are_told_piece_by_piece() -> None:
     assert told == ["A1: 2x 20 → 3x 30", "A2: 1x 5 → —", "A4: — → 1x 5", "total: 26 → 36"]
 
 
-def test_cancelling_is_a_change_and_its_types_are_known() -> None:
+def test_cancelling_is_a_change() -> None:
     assert mark(order(), canceled=True) != mark(order(), canceled=False)
-    assert canceled(order(status_id=3), SHOP_FACTS)
-    assert not canceled(order(status_id=None), SHOP_FACTS)
 
 
 def test_what_is_kept_about_a_sent_order_names_nobody() -> None:

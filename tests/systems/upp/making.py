@@ -25,7 +25,7 @@ def make_front(prefix: str = "", connected_at: datetime = NOON, **rules: Any) ->
         currencies={"cs": "CZK", "sk": "EUR"},
         pricelists=("Výchozí", "VIP"),
         default_pricelist="Výchozí",
-        status_types={1: "Received", 7: "Canceled"},
+        status_types={1: "Received", 7: "Canceled", 8: "HomecreditCanceled"},
         vat_payer=rules.pop("vat_payer", True),
     )
     chosen = {key.replace("_", ".", 1): value for key, value in rules.items()}

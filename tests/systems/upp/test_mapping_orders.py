@@ -89,6 +89,7 @@ class TestWhichOrdersGo:
         ("overrides", "rules"),
         [
             pytest.param({"status_id": 7}, {}, id="cancelled"),
+            pytest.param({"status_id": 8}, {}, id="cancelled by Home Credit"),
             pytest.param({"in_statistics": False}, {}, id="not in the statistics"),
             pytest.param({"origin": "admin"}, {}, id="typed in by the staff"),
             pytest.param({}, {"upp_origins": ["api"]}, id="of an origin that is not chosen"),

@@ -31,6 +31,7 @@ from upbridge.domain.delivery import (
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_settings import Rules
+from upbridge.domain.statuses import SHIPPED, is_cancelled
 from upbridge.systems.base import Links, NameOf, Shopfront, Vault
 from upbridge.systems.upgates.client import ItemResult, OrderChange, UpgatesClient
 from upbridge.systems.upgates.payloads import BATCH
@@ -40,8 +41,6 @@ SHIPMENT = "shipment"
 
 #: Refusals that can be about one of the items sent; any other is about the whole call.
 _ABOUT_ITEMS = frozenset({400, 413, 422})
-_OFF = frozenset({"Canceled", "HomecreditCanceled"})
-_SENT = "Sent"
 #: How long after its start a request without an answer may still be at work over there. Longer than we wait for an
 #: answer (`calls.DEADLINE`), because giving up does not stop the other side.
 _STILL_AT_WORK = timedelta(minutes=3)
@@ -270,14 +269,14 @@ def decide(document: Document, order: Order | None, front: Shopfront) -> Step | 
     if gone or (before.get("status") is not None and not body["complete"]):
         lost = ", ".join(str(ticket) for ticket in gone) or "—"
         return Parked(Trouble("shipment.taken_back", {"number": number, "tickets": lost}))
-    if front.facts.status_types.get(order.status_id or 0) in _OFF:
+    if is_cancelled(order, front.facts):
         return Parked(Trouble("shipment.order_canceled", {"number": number}))
     written = {name: before[name] for name in ("status", "tracking", "external") if name in before}
     change = None
     if body["complete"]:
         status = _status(front)
         if status is None:
-            names = len(front.facts.statuses_of(_SENT))
+            names = len(front.facts.statuses_of(SHIPPED))
             return Parked(Trouble("shipment.no_status", {"number": number, "found": names}))
         tracking = next((ticket["tracking"] for ticket in body["tickets"] if ticket["tracking"]), None)
         change = _changed(order, status, tracking, body["uphance_order"], before)
@@ -293,7 +292,7 @@ def _status(front: Shopfront) -> int | None:
     chosen = front.rules.number("shipments.status")
     if chosen is not None:
         return chosen
-    fitting = front.facts.statuses_of(_SENT)
+    fitting = front.facts.statuses_of(SHIPPED)
     return fitting[0] if len(fitting) == 1 else None
 
 

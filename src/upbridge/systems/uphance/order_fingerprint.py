@@ -10,14 +10,6 @@ from typing import Any
 
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.order import Charge, Money, Order, Shopper
-from upbridge.domain.shop_profile import Facts
-
-_CANCELED = frozenset({"Canceled", "HomecreditCanceled"})
-
-
-def canceled(order: Order, facts: Facts) -> bool:
-    """Whether the order's status is one of a type that means: off."""
-    return facts.status_types.get(order.status_id or 0) in _CANCELED
 
 
 def mark(order: Order, *, canceled: bool) -> bytes:

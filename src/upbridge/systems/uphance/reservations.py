@@ -15,12 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.statuses import is_at_rest, is_cancelled
 from upbridge.systems.base import Shopfront
 
 _GOODS = frozenset({LineType.PRODUCT, LineType.SET_PART, LineType.GIFT})
-_OFF = frozenset({"Canceled", "HomecreditCanceled"})
-#: In a status of these types an order is not on its way to Uphance: it failed, or the shop has shipped it itself.
-_AT_REST = frozenset({"PaymentFailed", "PaymentCanceled", "Unresolved", "Sent"})
 
 _KNOWN = """
     l.shop_id = p.shop_id AND l.target = 'uphance' AND l.kind = 'order' AND l.key = p.order_number
@@ -118,13 +116,12 @@ async def prune(connection: AsyncConnection, shop_id: ShopId) -> None:
 
 def _waits(order: Order, front: Shopfront) -> bool | None:
     """Whether Uphance may still be told of *order*; None if it is no concern of Uphance's at all."""
-    kind = front.facts.status_types.get(order.status_id or 0)
     since = front.rules.moment("uphance.orders_from") or front.connection.connected_at
-    if kind in _OFF or order.created_at < since or not front.rules.yes("uphance.send_orders"):
+    if is_cancelled(order, front.facts) or order.created_at < since or not front.rules.yes("uphance.send_orders"):
         return None
     if order.origin not in front.rules.get("uphance.origins"):
         return None
-    return kind not in _AT_REST
+    return not is_at_rest(order, front.facts)
 
 
 def _item(line: OrderLine) -> str | None:

@@ -36,12 +36,13 @@ from upbridge.domain.delivery import (
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_settings import Rules
+from upbridge.domain.statuses import READY, is_cancelled, is_failed
 from upbridge.systems.base import Connection, Links, NameOf, Shopfront, Vault
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
 from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORDERS, PRODUCTS, InDoubt, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, SkuBook
-from upbridge.systems.uphance.order_fingerprint import canceled, differences, mark, trace
+from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference
 from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
 from upbridge.systems.uphance.product_push import Products
@@ -49,9 +50,6 @@ from upbridge.systems.uphance.schemas import customer_body, sales_order_body, wh
 from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.tax import tax_remark
 
-#: Statuses of these types never create an order, whatever was chosen.
-_NEVER = frozenset({"Canceled", "PaymentFailed", "PaymentCanceled", "Unresolved", "HomecreditCanceled"})
-_DEFAULT = ("Received", "PaymentSuccessful")
 #: After so many failures of their application on the same order, a person has to look at it.
 _ENOUGH = 5
 
@@ -104,7 +102,7 @@ class UphanceTarget:
                 body = entity.model_dump_json().encode()
                 yield Draft(PRODUCTS.kind, entity.key, entity.key, body, hash=product_mark(entity))
             return
-        off = canceled(entity, front.facts)
+        off = is_cancelled(entity, front.facts)
         yield Draft(
             kind=ORDERS.kind,
             key=entity.order_number,
@@ -181,7 +179,7 @@ class _Work:
             return Again(former.reason, former.until)
         if isinstance(former, Made):
             return self._found(document, former, order)
-        if order is None or canceled(order, self.front.facts):
+        if order is None or is_cancelled(order, self.front.facts):
             return Dropped("cancelled before it was sent")
         if not _sends(order, self.front):  # a rule has changed since, or an attempt was refused and then this
             return Dropped("the shop's rules do not send it any more")
@@ -190,7 +188,7 @@ class _Work:
     def _changed(self, link: Link, order: Order | None) -> Parked:
         """Staff may have packed it already, so nothing over there is touched (section 15.7)."""
         params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
-        if order is None or canceled(order, self.front.facts):
+        if order is None or is_cancelled(order, self.front.facts):
             return Parked(Trouble("order.cancel_in_uphance", params))
         # An order that was recognised over there (a restored database) has no copy to compare with.
         lines = differences(json.loads(link.sent), trace(order)) if link.sent else []
@@ -308,13 +306,14 @@ def _opened(document: Document) -> Order | None:
 def _sends(order: Order, front: Shopfront) -> bool:
     """Whether the shop's rules say that this order goes to Uphance (contract section 4)."""
     rules = front.rules
-    chosen: Iterable[int] = rules.get("uphance.order_statuses") or front.facts.statuses_of(*_DEFAULT)
+    chosen: Iterable[int] = rules.get("uphance.order_statuses") or front.facts.statuses_of(*READY)
     since: datetime = rules.moment("uphance.orders_from") or front.connection.connected_at
     return (
         rules.yes("uphance.send_orders")
         and order.status_id is not None
         and order.status_id in chosen
-        and front.facts.status_types.get(order.status_id) not in _NEVER
+        and not is_cancelled(order, front.facts)
+        and not is_failed(order, front.facts)
         and order.created_at >= since
         and order.origin in rules.get("uphance.origins")
     )

@@ -24,6 +24,7 @@ from upbridge.domain.delivery import Draft, Trouble, Unmappable
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.product import Price, Product, Variant
 from upbridge.domain.sku import folded
+from upbridge.domain.statuses import is_cancelled
 from upbridge.systems.base import Shopfront
 
 PRODUCT = "product"
@@ -33,7 +34,6 @@ ORDER = "order"
 TOLERANCE = Decimal("0.05")
 
 _CENT = Decimal("0.01")
-_CANCELED = "Canceled"
 _CHANNELS = {"frontend": "web", "admin": "admin", "api": "api", "cash-register": "pos"}
 
 
@@ -186,7 +186,7 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
         not rules.yes("upp.send")
         or not order.in_statistics
         or order.origin not in rules.get("upp.origins")
-        or front.facts.status_types.get(order.status_id or 0) == _CANCELED
+        or is_cancelled(order, front.facts)
     ):
         return
     net, difference = net_amount(order, vat_payer=front.facts.vat_payer)
