@@ -25,8 +25,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from upbridge_sandbox.seed.plan import Plan, open_shop
-from upbridge_sandbox.serve import build
-from upbridge_sandbox.world import Addresses, World
+from upbridge_sandbox.server import build
+from upbridge_sandbox.state import Addresses, State
 
 #: As the first import asks (`engine/readers.py`); an answer that was not prepared is a 404, and the bench fails.
 PRODUCTS = "/api/v2/products?active_yn=true&archived_yn=false&page={}&current_page_items=100"
@@ -41,7 +41,7 @@ _NO_ORDERS = (
 
 async def prepare(variants: int) -> tuple[dict[str, bytes], dict[str, int]]:
     """Every answer by its address, and what there is to read: at least as many *variants*."""
-    world = World("bench", None)
+    world = State("bench", None)
     world.addresses = Addresses("", "", "", "", "")
     shop = open_shop(world, Plan(products=min(_PATTERN, variants), orders=0))
     access = shop.new_access()

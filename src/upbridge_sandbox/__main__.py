@@ -2,7 +2,7 @@
 
 import argparse
 
-from upbridge_sandbox.serve import run_sandbox
+from upbridge_sandbox.server import run_sandbox
 
 
 def main() -> None:

@@ -3,17 +3,17 @@
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from upbridge_sandbox.control import Control, Machinery
+from upbridge_sandbox.control import Context, Control
 from upbridge_sandbox.door import Call, Door
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.pages import Pages
 
 
-def admin_app(machinery: Machinery, control: Control) -> ASGIApp:
+def admin_app(context: Context, control: Control) -> ASGIApp:
     """`/control/...` is JSON, everything else is pages. Has no faults of its own and is not counted as a
     vendor.
     """
-    world, pages = machinery.world, Pages(machinery)
+    state, pages = context.state, Pages(context)
 
     async def handle(call: Call) -> Response:
         if call.path.startswith("/control/"):
@@ -21,5 +21,5 @@ def admin_app(machinery: Machinery, control: Control) -> ASGIApp:
         return await pages.handle(call)
 
     return Door(
-        "admin", handle, ledger=world.ledger, faults=Faults(), dice=world.dice, caller=lambda call: call.client
+        "admin", handle, ledger=state.ledger, faults=Faults(), rng=state.rng, caller=lambda call: call.client
     )

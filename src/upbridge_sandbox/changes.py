@@ -4,10 +4,10 @@ import random
 from datetime import timedelta
 from typing import Any, Protocol
 
+from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, STATUS_NAMES, WORKING, reprice
-from upbridge_sandbox.seed.shapes import Json, moment
 from upbridge_sandbox.shop import Shop
-from upbridge_sandbox.world import World
+from upbridge_sandbox.state import State
 
 
 class Announces(Protocol):
@@ -20,8 +20,8 @@ class Announces(Protocol):
 class Changes:
     """What can be done to a shop's products and orders."""
 
-    def __init__(self, world: World, announcer: Announces) -> None:
-        self.world = world
+    def __init__(self, state: State, announcer: Announces) -> None:
+        self.state = state
         self.announcer = announcer
 
     def edit_product(self, shop: Shop, product: Json, variant: Json | None, values: dict[str, Any]) -> None:
@@ -50,8 +50,8 @@ class Changes:
     def create_product(self, shop: Shop) -> Json:
         """A new product."""
         index = max(shop.goods.products, default=0) - 40
-        product = shop.tailor.product(index, shop.goods)
-        now = moment(self.world.now())
+        product = shop.product_factory.product(index, shop.goods)
+        now = moment(self.state.now())
         product.update(creation_time=now, last_update_time=now)
         body = {"product_id": product["product_id"], "code": product["code"], "creation_time": now}
         self.announcer.announce(shop, "Products.create", str(product["product_id"]), body)
@@ -68,7 +68,7 @@ class Changes:
         """Remove a product with its variants; only the webhook ever tells."""
         del shop.goods.products[product["product_id"]]
         shop.deleted_products[product["product_id"]] = product
-        now = moment(self.world.now())
+        now = moment(self.state.now())
         for variant in product["variants"]:
             body = {"variant_id": variant["variant_id"], "code": variant["code"], "deletion_time": now}
             key = f"v{variant['variant_id']}"
@@ -77,14 +77,14 @@ class Changes:
         self.announcer.announce(shop, "Products.delete", str(product["product_id"]), body)
 
     def _product_changed(self, shop: Shop, product: Json) -> None:
-        product["last_update_time"] = moment(self.world.now())
+        product["last_update_time"] = moment(self.state.now())
         body = {name: product[name] for name in ("product_id", "code", "last_update_time")}
         self.announcer.announce(shop, "Products.update", str(product["product_id"]), body)
 
     def create_order(self, shop: Shop, *, broken: str = "") -> Json:
         """A new order from the shop's front end."""
-        shop.clerk.now = self.world.now()
-        order = shop.clerk.order(age=timedelta(0), fresh=True, broken=broken)
+        shop.order_factory.now = self.state.now()
+        order = shop.order_factory.order(age=timedelta(0), fresh=True, broken=broken)
         shop.orders[order["order_number"]] = order
         shop.keep_version(order)
         if broken:
@@ -95,7 +95,7 @@ class Changes:
 
     def take_order(self, shop: Shop, order: Json) -> Json:
         """An order exactly as an API once showed it, placed now."""
-        order["creation_time"] = order["last_update_time"] = moment(self.world.now())
+        order["creation_time"] = order["last_update_time"] = moment(self.state.now())
         shop.orders[order["order_number"]] = order
         shop.keep_version(order)
         body = {name: order[name] for name in ("order_number", "creation_time", "status_id", "status")}
@@ -118,11 +118,11 @@ class Changes:
         """Remove an order."""
         number = order["order_number"]
         shop.deleted_orders[number] = shop.orders.pop(number)
-        body = {"order_number": number, "deletion_time": moment(self.world.now())}
+        body = {"order_number": number, "deletion_time": moment(self.state.now())}
         self.announcer.announce(shop, "Orders.delete", number, body)
 
     def _order_changed(self, shop: Shop, order: Json) -> None:
-        shop.touch_order(order, self.world.now())
+        shop.touch_order(order, self.state.now())
         body = {name: order[name] for name in ("order_number", "last_update_time", "status_id", "status")}
         self.announcer.announce(shop, "Orders.update", order["order_number"], body)
 

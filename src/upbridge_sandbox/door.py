@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.ledger import Ledger
-from upbridge_sandbox.randomness import Dice
+from upbridge_sandbox.rng import RandomStreams
 
 Json: TypeAlias = dict[str, Any]
 
@@ -133,7 +133,7 @@ class Door:
         *,
         ledger: Ledger,
         faults: Faults,
-        dice: Dice,
+        rng: RandomStreams,
         caller: Callable[[Call], str],
         busy: Callable[[Call, int], Response] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -142,7 +142,7 @@ class Door:
         self.handle = handle
         self.ledger = ledger
         self.faults = faults
-        self.dice = dice
+        self.rng = rng
         self.caller = caller
         self.busy = busy
         self.sleep = sleep
@@ -178,7 +178,7 @@ class Door:
 
     async def _respond(self, call: Call, caller: str, receive: Receive) -> Response | None:
         """The answer, or None where the connection is to be cut."""
-        faults, rng = self.faults, self.dice.of(f"faults-{self.system}")
+        faults, rng = self.faults, self.rng.of(f"faults-{self.system}")
         slow = faults.latency + (faults.write_latency if _writes(call) else 0)
         if slow:
             await self._linger(slow, call, caller, receive)

@@ -3,26 +3,26 @@
 from starlette.responses import Response
 
 from upbridge_sandbox.door import Call, Door, answer
-from upbridge_sandbox.world import World
+from upbridge_sandbox.state import State
 
 PATH = "/addons/signature/api.signature.pub.key"
 
 
-def key_server(world: World) -> Door:
+def key_server(state: State) -> Door:
     """The ASGI application; its faults are those of the system `key`."""
 
     async def handle(call: Call) -> Response:
         call.operation = f"GET {PATH}"
         if call.method != "GET" or call.path != PATH:
             return answer({"error": "not found"}, 404)
-        return Response(world.signer.public_pem, media_type="application/octet-stream")
+        return Response(state.signer.public_pem, media_type="application/octet-stream")
 
     return Door(
         "key",
         handle,
-        ledger=world.ledger,
-        faults=world.faults["key"],
-        dice=world.dice,
+        ledger=state.ledger,
+        faults=state.faults["key"],
+        rng=state.rng,
         caller=lambda call: call.client,
-        sleep=world.sleep,
+        sleep=state.sleep,
     )

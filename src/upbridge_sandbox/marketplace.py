@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 
-from upbridge_sandbox.seed.shapes import Json, moment
+from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.shop import RIGHTS, Shop
 from upbridge_sandbox.signing import INSTALL, SHORT
-from upbridge_sandbox.world import World
+from upbridge_sandbox.state import State
 
 INSTALL_SECONDS = 5.0
 OTHER_SECONDS = 30.0
@@ -26,8 +26,8 @@ class NoAddon(Exception):
 class Marketplace:
     """The four calls."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: State) -> None:
+        self.state = state
         self._client = httpx.AsyncClient(verify=False, trust_env=False, timeout=None)  # noqa: S113, S501
 
     async def close(self) -> None:
@@ -40,7 +40,7 @@ class Marketplace:
         The activation fails unless the answer is 200 with a valid body within five seconds; then, and where the
         add-on says `error`, the new credentials are deleted and an earlier activation stays as it was.
         """
-        assert self.world.addresses is not None
+        assert self.state.addresses is not None
         previous, access = shop.access, shop.new_access()
         if previous is None:
             shop.access = access
@@ -56,24 +56,24 @@ class Marketplace:
             "version": shop.version,
             "apiUser": access.user,
             "apiKey": access.key,
-            "apiUrl": self.world.api_url(shop),
+            "apiUrl": self.state.api_url(shop),
             "current_admin_language": shop.language,
-            "time": moment(self.world.now()),
+            "time": moment(self.state.now()),
         }
         result = await self._call(shop, "install", body, INSTALL, seconds=INSTALL_SECONDS, overrides=overrides)
         good, answer = result["status"] == 200, result["answer"]  # noqa: PLR2004
         valid = good and isinstance(answer, dict) and answer.get("error") in (True, False, 0, 1)
         if result["timed_out"]:
-            self.world.ledger.violation("addon", "late-install-answer", "POST /addon/install", shop.name)
+            self.state.ledger.violation("addon", "late-install-answer", "POST /addon/install", shop.name)
         elif good and (not valid or (answer["error"] and not answer.get("message"))):
-            self.world.ledger.violation("addon", "bad-install-answer", "POST /addon/install", shop.name)
+            self.state.ledger.violation("addon", "bad-install-answer", "POST /addon/install", shop.name)
         result["activated"] = bool(valid and not answer["error"])
         self._after_install(shop, access.user, previous.user if previous else None, activated=result["activated"])
         return result
 
     def _after_install(self, shop: Shop, new: str, old: str | None, *, activated: bool) -> None:
         shop.former.pop(new, None)
-        now = self.world.now()
+        now = self.state.now()
         if activated:
             shop.active = True
             if old is not None:
@@ -91,7 +91,7 @@ class Marketplace:
             "token": shop.token,
             "current_admin_language": shop.language,
             "version": shop.version,
-            "time": moment(self.world.now()),
+            "time": moment(self.state.now()),
         }
         result = await self._call(shop, "open", body, SHORT, overrides=overrides)
         answer = result["answer"]
@@ -103,14 +103,14 @@ class Marketplace:
             and answer.get("type") in ("iframe", "redirect")
         )
         if shop.active and not valid and not overrides:
-            self.world.ledger.violation("addon", "bad-open-answer", "POST /addon/open", shop.name)
+            self.state.ledger.violation("addon", "bad-open-answer", "POST /addon/open", shop.name)
         result["opened"] = valid
         shop.frame = answer if valid else None
         return result
 
     async def deactivate(self, shop: Shop, *, overrides: Json | None = None, silent: bool = False) -> Json:
         """Delete the API user with its webhooks, then tell the add-on; its answer does not matter (R28, R29)."""
-        now = self.world.now()
+        now = self.state.now()
         former, shop.active = shop.access, False
         shop.retire("deactivated", now, grace=OTHER_SECONDS)
         if silent:
@@ -119,21 +119,21 @@ class Marketplace:
             body = {"token": shop.token, "version": shop.version, "time": moment(now)}
             result = await self._call(shop, "uninstall", body, SHORT, overrides=overrides)
         if former is not None:
-            former.forgiven_until = self.world.now() + timedelta(seconds=1)
+            former.forgiven_until = self.state.now() + timedelta(seconds=1)
         return result
 
     async def change_version(self, shop: Shop, version: int, *, new_access: bool = False) -> Json:
         """Tell the add-on that this shop moves to another version of it (R31)."""
-        assert self.world.addresses is not None
+        assert self.state.addresses is not None
         shop.version = version
-        body: Json = {"token": shop.token, "version": version, "time": moment(self.world.now())}
+        body: Json = {"token": shop.token, "version": version, "time": moment(self.state.now())}
         names: tuple[str, ...] = SHORT
         if new_access and shop.access is not None:
             access = shop.new_access()
             hooks = dict(shop.webhooks)
-            shop.adopt(access, self.world.now())
+            shop.adopt(access, self.state.now())
             shop.webhooks = hooks
-            url = self.world.api_url(shop)
+            url = self.state.api_url(shop)
             body.update(apiUser=access.user, apiKey=access.key, apiUrl=url)
             names = INSTALL
         return await self._call(shop, "version", body, names)
@@ -155,16 +155,16 @@ class Marketplace:
         overrides: Json | None = None,
     ) -> Json:
         """One signed call. *overrides* replace values after signing, `sign` ones before."""
-        if self.world.addon_url is None:
+        if self.state.addon_url is None:
             raise NoAddon
         overrides = dict(overrides or {})
         body.update(overrides.pop("sign", {}))
-        body["signature_v2"] = self.world.signer.sign(body, names, self.world.signature_token)
+        body["signature_v2"] = self.state.signer.sign(body, names, self.state.signature_token)
         body.update(overrides)
         started, status, answer, timed_out = time.perf_counter(), 0, None, False
         try:
             response = await self._client.post(
-                f"{self.world.addon_url}/addon/{endpoint}",
+                f"{self.state.addon_url}/addon/{endpoint}",
                 json=body,
                 timeout=seconds,
                 headers={"Accept-Encoding": "deflate, gzip, br, zstd"},
@@ -181,7 +181,7 @@ class Marketplace:
             "seconds": round(time.perf_counter() - started, 4),
             "timed_out": timed_out,
         }
-        shop.log.append({"at": self.world.now().isoformat(), **result, "answer": _shown(answer)})
+        shop.log.append({"at": self.state.now().isoformat(), **result, "answer": _shown(answer)})
         return result
 
 

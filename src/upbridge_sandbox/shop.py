@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upbridge_sandbox.faults import WebhookFaults
-from upbridge_sandbox.seed.catalogue import Goods, Tailor
-from upbridge_sandbox.seed.orders import Clerk
-from upbridge_sandbox.seed.shapes import Json, moment
+from upbridge_sandbox.seed.formats import Json, moment
+from upbridge_sandbox.seed.orders import OrderFactory
+from upbridge_sandbox.seed.products import Goods, ProductFactory
 
 #: what the add-on asked for in the Marketplace: service -> privilege (GET /status)
 RIGHTS = {
@@ -137,8 +137,8 @@ class Shop:
     name: str
     token: str
     goods: Goods
-    tailor: Tailor
-    clerk: Clerk
+    product_factory: ProductFactory
+    order_factory: OrderFactory
     orders: dict[str, Json]
     broken: dict[str, str]
     rng: random.Random
@@ -209,7 +209,7 @@ class Shop:
         self.keep_version(order)
 
     def keep_version(self, order: Json) -> None:
-        """Remember how an order looks now: a copy elsewhere may rightly be older than the newest state."""
+        """Remember how an order looks now: a copy in a target may rightly be older than the newest state."""
         self.versions.setdefault(order["order_number"], []).append(copy.deepcopy(order))
 
     def as_json(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from upbridge_sandbox.seed.plan import Plan
-from upbridge_sandbox.serve import serve
-from upbridge_sandbox.world import Addresses
+from upbridge_sandbox.server import serve
+from upbridge_sandbox.state import Addresses
 
 START_SECONDS = 30
 #: the sandbox speaks plain HTTP; without this every client would read the system's certificates first

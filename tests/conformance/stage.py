@@ -36,16 +36,16 @@ from upbridge.systems.upp.target import UppTarget
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.demo.compare import Origin as Goods
 from upbridge_sandbox.demo.compare import Problems
-from upbridge_sandbox.demo.way_back import Day
+from upbridge_sandbox.demo.writeback_checks import Day
 from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.shop import Shop as SandboxShop
 from upbridge_sandbox.signing import Signer
+from upbridge_sandbox.state import Addresses, State
 from upbridge_sandbox.upgates.api import upgates_api
 from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.company import Organisation
 from upbridge_sandbox.upp.api import upp_api
 from upbridge_sandbox.upp.tenant import Tenant
-from upbridge_sandbox.world import Addresses, World
 
 HOST = "demo.admin.s24.upgates.com"
 UPP, UPHANCE = "http://upp.test", "http://uphance.test"
@@ -73,7 +73,7 @@ class Stage:
     engine: AsyncEngine
     sealer: Sealer
     http: httpx.AsyncClient
-    world: World
+    world: State
     origin: SandboxShop
     edits: Changes
     letters: Letters
@@ -240,7 +240,7 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """An activated shop that is connected to nothing yet. In the end nobody has broken a published rule."""
     hours = Hours()
-    world = World("sig", None, seed=seed, clock=hours, sleep=hours.sleep, signer=_signer())
+    world = State("sig", None, seed=seed, clock=hours, sleep=hours.sleep, signer=_signer())
     world.addresses = Addresses(*[f"https://{HOST}"] * 5)
     origin = open_shop(world, Plan(name="demo", products=products, orders=orders, seed=seed))
     origin.active = True
@@ -269,7 +269,7 @@ async def staged(
 class Checkpoint:
     """A stage at a moment, to start from again and again: the world, and the rows of the database."""
 
-    world: World
+    world: State
     hours: Hours
     shop_id: ShopId
     day: Day
@@ -303,7 +303,7 @@ def _read(cursor: psycopg.Cursor[Any], table: str) -> bytes:
         return b"".join(bytes(part) for part in copying)
 
 
-def _copied(world: World, hours: Hours) -> tuple[World, Hours]:
+def _copied(world: State, hours: Hours) -> tuple[State, Hours]:
     """A world of its own, with a clock of its own, at the same moment."""
     clock = Hours(hours())
     ids = next(world.uphance.ids)  # an iterator cannot be copied
@@ -314,7 +314,7 @@ def _copied(world: World, hours: Hours) -> tuple[World, Hours]:
 
 @asynccontextmanager
 async def _around(
-    engine: AsyncEngine, sealer: Sealer, world: World, hours: Hours, shop_id: ShopId
+    engine: AsyncEngine, sealer: Sealer, world: State, hours: Hours, shop_id: ShopId
 ) -> AsyncIterator[Stage]:
     letters, reaper = Letters(), Reaper()
     edits = Changes(world, letters)

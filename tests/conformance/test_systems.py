@@ -272,7 +272,7 @@ async def test_an_order_that_waited_for_its_goods_goes_however_short_lives_are(s
     made["variations"][0]["skus"] = made["variations"][0]["skus"][:1]
     made["variations"][0]["skus"][0] |= {
         "id": stage.world.uphance.next_id(),
-        "sku_number": stage.origin.clerk.strangers[0].code,
+        "sku_number": stage.origin.order_factory.strangers[0].code,
         "ean": None,
     }
     stage.organisation.products[made["id"]] = made

@@ -10,35 +10,35 @@ from upbridge_sandbox.demo import compare, uphance_rules, upp_rules
 from upbridge_sandbox.demo.compare import Origin, Problems
 from upbridge_sandbox.seed.orders import BROKEN
 from upbridge_sandbox.seed.plan import Plan, open_shop
+from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.sales import accept_order
-from upbridge_sandbox.world import World
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> State:
     """A seeded outside."""
-    made = World("token", None)
+    made = State("token", None)
     open_shop(made, Plan(products=120, orders=80))
     return made
 
 
 @pytest.fixture
-def origin(world: World) -> Origin:
+def origin(world: State) -> Origin:
     """What the shop holds."""
     shop = world.shops["demo"]
     return copy.deepcopy(Origin(list(shop.goods.products.values()), [], shop.orders, shop.versions))
 
 
 @pytest.fixture
-def problems(origin: Origin, world: World) -> Problems:
+def problems(origin: Origin, world: State) -> Problems:
     """A list that tells of everything that it should."""
     names = compare.expected_problems(origin, _catalogue(world), "demo")
     return Problems([{"entity": name, "message": ""} for name in names])
 
 
-def _catalogue(world: World) -> uphance_rules.Catalogue:
+def _catalogue(world: State) -> uphance_rules.Catalogue:
     organisation = world.uphance.organisations[501]
     return uphance_rules.Catalogue(list(organisation.products.values()), organisation.channels)
 
@@ -129,7 +129,7 @@ def test_a_cancelled_order_may_be_what_it_was_once_but_not_anything(origin: Orig
     assert _kinds(compare.upp_orders(origin, copies)) == ["unwanted"]
 
 
-def test_net_and_gross_come_from_the_parts_or_their_share(origin: Origin, world: World) -> None:
+def test_net_and_gross_come_from_the_parts_or_their_share(origin: Origin, world: State) -> None:
     broken = next(number for number, reason in world.shops["demo"].broken.items() if reason == "totals")
     for number, order in origin.orders.items():
         total, net = upp_rules.sums(order)
@@ -141,7 +141,7 @@ def test_net_and_gross_come_from_the_parts_or_their_share(origin: Origin, world:
             assert document["netOrderAmount"] == round(document["grossOrderAmount"] * float(net / total), 2)
 
 
-def test_every_broken_order_is_parked_and_no_other(origin: Origin, world: World) -> None:
+def test_every_broken_order_is_parked_and_no_other(origin: Origin, world: State) -> None:
     broken = world.shops["demo"].broken
     parked = {
         number
@@ -153,7 +153,7 @@ def test_every_broken_order_is_parked_and_no_other(origin: Origin, world: World)
     assert parked == set(broken)
 
 
-def _drafts(origin: Origin, world: World) -> list[Json]:
+def _drafts(origin: Origin, world: State) -> list[Json]:
     """Drafts as a sender might make them: one line per SKU at the whole price of the order, the rest free."""
     organisation = world.uphance.organisations[501]
     organisation.customers[1] = {"id": 1, "name": "x"}
@@ -183,7 +183,7 @@ def _drafts(origin: Origin, world: World) -> list[Json]:
     return drafts
 
 
-def test_right_drafts_are_passed(origin: Origin, problems: Problems, world: World) -> None:
+def test_right_drafts_are_passed(origin: Origin, problems: Problems, world: State) -> None:
     verdict = compare.uphance_orders(origin, _drafts(origin, world), _catalogue(world), problems, "demo")
 
     assert verdict.findings == []
@@ -208,7 +208,7 @@ def test_right_drafts_are_passed(origin: Origin, problems: Problems, world: Worl
     ],
 )
 def test_a_wrong_draft_is_found(
-    origin: Origin, world: World, spoil: Callable[[list[Json]], Any], kind: str
+    origin: Origin, world: State, spoil: Callable[[list[Json]], Any], kind: str
 ) -> None:
     drafts = _drafts(origin, world)
     spoil(drafts)
@@ -218,7 +218,7 @@ def test_a_wrong_draft_is_found(
     assert _kinds(compare.uphance_orders(origin, drafts, _catalogue(world), broken, "demo")) == [kind]
 
 
-def test_a_parked_order_that_nobody_was_told_of_is_found(origin: Origin, world: World) -> None:
+def test_a_parked_order_that_nobody_was_told_of_is_found(origin: Origin, world: State) -> None:
     verdict = compare.uphance_orders(origin, _drafts(origin, world), _catalogue(world), Problems([]), "demo")
 
     sendable = [number for number in world.shops["demo"].broken if uphance_rules.sendable(origin.orders[number])]

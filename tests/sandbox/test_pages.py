@@ -9,7 +9,7 @@ import pytest
 from tests.sandbox.conftest import Addon
 from upbridge_sandbox import Plan, Sandbox
 from upbridge_sandbox.seed.plan import open_shop
-from upbridge_sandbox.world import World
+from upbridge_sandbox.state import State
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ async def test_two_shops_live_in_one_sandbox_and_keep_apart(box: Sandbox, addon:
 
 def test_the_same_seed_makes_the_same_shop() -> None:
     def made(seed: int) -> list[Any]:
-        world = World("token", None, seed=seed)
+        world = State("token", None, seed=seed)
         shop = open_shop(world, Plan(products=30, orders=10))
         prices = [row["prices"] for row in shop.goods.products.values()]
         return [*prices, *(order["order_total"] for order in shop.orders.values())]

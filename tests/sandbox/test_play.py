@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from upbridge_sandbox.demo.play import _alone
+from upbridge_sandbox.demo.interactive import _alone
 from upbridge_sandbox.demo.processes import Failed
 
 

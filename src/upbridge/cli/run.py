@@ -240,7 +240,7 @@ def sandbox(
 ) -> None:
     """The simulated Upgates (with admin), Upp.ai and Uphance, for development."""
     _require_sandbox()
-    from upbridge_sandbox.serve import run_sandbox  # noqa: PLC0415 - a development tool costs a start nothing
+    from upbridge_sandbox.server import run_sandbox  # noqa: PLC0415 - a development tool costs a start nothing
 
     settings = load_settings()
     token = settings.signature_token.get_secret_value() if settings.signature_token else "sandbox-signature-token"

@@ -8,16 +8,16 @@ from typing import Any, TypeAlias
 
 from starlette.responses import Response
 
-from upbridge_sandbox.control.elsewhere import ElsewhereControls
-from upbridge_sandbox.control.goods import GoodsControls
-from upbridge_sandbox.control.machinery import Machinery, Missing
-from upbridge_sandbox.control.outside import WorldControls
+from upbridge_sandbox.control.context import Context, Missing
+from upbridge_sandbox.control.shop_data import ShopDataControls
 from upbridge_sandbox.control.shops import ShopControls
+from upbridge_sandbox.control.simulation import SimulationControls
+from upbridge_sandbox.control.targets import TargetControls
 from upbridge_sandbox.door import Call, Routes, answer
 from upbridge_sandbox.marketplace import NoAddon
 from upbridge_sandbox.uphance.sales import NotAcceptable
 
-__all__ = ["Control", "Machinery"]
+__all__ = ["Context", "Control"]
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Any]]
 
@@ -25,25 +25,25 @@ Handler: TypeAlias = Callable[[Call], Awaitable[Any]]
 class Control:
     """The calls of the control API."""
 
-    def __init__(self, machinery: Machinery) -> None:
+    def __init__(self, context: Context) -> None:
         self.routes = Routes()
-        world, shops = WorldControls(machinery), ShopControls(machinery)
-        goods, elsewhere = GoodsControls(machinery), ElsewhereControls(machinery)
+        simulation, shops = SimulationControls(context), ShopControls(context)
+        goods, targets = ShopDataControls(context), TargetControls(context)
         calls: tuple[tuple[str, str, Handler], ...] = (
-            ("GET", "/state", world.state),
-            ("GET", "/addresses", world.addresses),
-            ("POST", "/addon", world.set_addon),
-            ("POST", "/clock", world.clock),
-            ("POST", "/key", world.key),
-            ("GET", "/violations", world.violations),
-            ("DELETE", "/violations", world.forget),
-            ("GET", "/calls", world.calls),
-            ("GET", "/calls/log", world.call_log),
-            ("GET", "/faults", world.faults),
-            ("PUT", "/faults/{system}", world.set_faults),
-            ("DELETE", "/faults", world.clear_faults),
-            ("POST", "/lock", world.lock),
-            ("DELETE", "/lock", world.unlock),
+            ("GET", "/state", simulation.picture),
+            ("GET", "/addresses", simulation.addresses),
+            ("POST", "/addon", simulation.set_addon),
+            ("POST", "/clock", simulation.clock),
+            ("POST", "/key", simulation.key),
+            ("GET", "/violations", simulation.violations),
+            ("DELETE", "/violations", simulation.forget),
+            ("GET", "/calls", simulation.calls),
+            ("GET", "/calls/log", simulation.call_log),
+            ("GET", "/faults", simulation.faults),
+            ("PUT", "/faults/{system}", simulation.set_faults),
+            ("DELETE", "/faults", simulation.clear_faults),
+            ("POST", "/lock", simulation.lock),
+            ("DELETE", "/lock", simulation.unlock),
             ("POST", "/shops", shops.create_shop),
             ("GET", "/shops", shops.shops),
             ("GET", "/shops/{shop}", shops.one_shop),
@@ -72,19 +72,19 @@ class Control:
             ("POST", "/shops/{shop}/orders", goods.add_order),
             ("PUT", "/shops/{shop}/orders/{number}", goods.edit_order),
             ("DELETE", "/shops/{shop}/orders/{number}", goods.drop_order),
-            ("POST", "/upp", elsewhere.add_tenant),
-            ("POST", "/upp/expire", elsewhere.expire_upp),
-            ("GET", "/upp/{client}", elsewhere.tenant),
-            ("GET", "/upp/{client}/{kind}", elsewhere.tenant_items),
-            ("PUT", "/uphance", elsewhere.set_uphance),
-            ("POST", "/uphance/expire", elsewhere.expire_uphance),
-            ("POST", "/uphance/{org}/webhook", elsewhere.uphance_webhook),
-            ("POST", "/uphance/{org}/confirm", elsewhere.confirm),
-            ("POST", "/uphance/{org}/tickets", elsewhere.make_ticket),
-            ("POST", "/uphance/{org}/tickets/{id}/ship", elsewhere.ship),
-            ("DELETE", "/uphance/{org}/tickets/{id}", elsewhere.drop_ticket),
-            ("PUT", "/uphance/{org}/skus/{id}", elsewhere.edit_sku),
-            ("GET", "/uphance/{org}/{kind}", elsewhere.uphance_items),
+            ("POST", "/upp", targets.add_tenant),
+            ("POST", "/upp/expire", targets.expire_upp),
+            ("GET", "/upp/{client}", targets.tenant),
+            ("GET", "/upp/{client}/{kind}", targets.tenant_items),
+            ("PUT", "/uphance", targets.set_uphance),
+            ("POST", "/uphance/expire", targets.expire_uphance),
+            ("POST", "/uphance/{org}/webhook", targets.uphance_webhook),
+            ("POST", "/uphance/{org}/confirm", targets.confirm),
+            ("POST", "/uphance/{org}/tickets", targets.make_ticket),
+            ("POST", "/uphance/{org}/tickets/{id}/ship", targets.ship),
+            ("DELETE", "/uphance/{org}/tickets/{id}", targets.drop_ticket),
+            ("PUT", "/uphance/{org}/skus/{id}", targets.edit_sku),
+            ("GET", "/uphance/{org}/{kind}", targets.uphance_items),
         )
         for method, path, handler in calls:
             self._add(method, path, handler)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
-from upbridge_sandbox.control.machinery import Controls, body_of
+from upbridge_sandbox.control.context import Controls, body_of
 from upbridge_sandbox.door import Call
 from upbridge_sandbox.seed.plan import Plan, credentials, open_shop, tariff_of
 from upbridge_sandbox.upgates.announcements import timings
@@ -16,17 +16,17 @@ class ShopControls(Controls):
     async def create_shop(self, call: Call) -> Any:
         """A new shop from a plan, with its counterparts and how to connect them."""
         plan = Plan.read(body_of(call))
-        shop = await asyncio.to_thread(open_shop, self.world, plan)
-        return {**shop.as_json(), "credentials": credentials(self.world, shop)}
+        shop = await asyncio.to_thread(open_shop, self.state, plan)
+        return {**shop.as_json(), "credentials": credentials(self.state, shop)}
 
     async def shops(self, _call: Call) -> Any:
         """All shops."""
-        return {"shops": [shop.as_json() for shop in self.world.shops.values()]}
+        return {"shops": [shop.as_json() for shop in self.state.shops.values()]}
 
     async def one_shop(self, call: Call) -> Any:
         """One shop, with how to connect its counterparts."""
         shop = self.shop_of(call)
-        return {**shop.as_json(), "credentials": credentials(self.world, shop), "log": list(shop.log)}
+        return {**shop.as_json(), "credentials": credentials(self.state, shop), "log": list(shop.log)}
 
     async def activate(self, call: Call) -> Any:
         """Signed install: `{"version"?, "overrides"?}`."""
@@ -84,10 +84,10 @@ class ShopControls(Controls):
     async def move(self, call: Call) -> Any:
         """Move the shop to another server, that is to this machine's other name: the old address answers 301."""
         shop = self.shop_of(call)
-        old = urlsplit(self.m.world.api_url(shop)).hostname
+        old = urlsplit(self.m.state.api_url(shop)).hostname
         shop.server = "127.0.0.1" if old == "localhost" else "localhost"
         shop.old_servers = {str(old): 0}
-        return {"api_url": self.m.world.api_url(shop)}
+        return {"api_url": self.m.state.api_url(shop)}
 
     async def webhook_faults(self, call: Call) -> Any:
         """Lose, double, delay, reorder."""

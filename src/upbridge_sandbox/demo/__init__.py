@@ -5,7 +5,7 @@ arrives is compared with its origin by rules written a second time here, from th
 this package imports the add-on's own code, so that each can prove the other wrong.
 """
 
-from upbridge_sandbox.demo.play import run_play
-from upbridge_sandbox.demo.story import run_demo
+from upbridge_sandbox.demo.interactive import run_play
+from upbridge_sandbox.demo.scenario import run_demo
 
 __all__ = ["run_demo", "run_play"]

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from upbridge_sandbox.demo.bound import Bound
+from upbridge_sandbox.demo.call_bound import Bound
 from upbridge_sandbox.demo.compare import DIFFERENT, DOUBLED, LOST, SILENT, UNWANTED, Finding, Verdict
 
 MOST_CALLS = 1.3

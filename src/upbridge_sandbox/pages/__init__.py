@@ -1,4 +1,4 @@
-"""The simulated administration for a person: shops, products, orders, deliveries, what arrived elsewhere, faults.
+"""The simulated administration for a person: shops, products, orders, deliveries, what the targets hold, faults.
 
 Plain HTML made here; forms post to the page that shows them and come back to it. Nothing of it is part of the
 add-on.
@@ -10,12 +10,12 @@ from typing import TypeAlias
 
 from starlette.responses import Response
 
-from upbridge_sandbox.control.machinery import Machinery
+from upbridge_sandbox.control.context import Context
 from upbridge_sandbox.door import Call, Routes
-from upbridge_sandbox.pages.elsewhere import ElsewherePages
-from upbridge_sandbox.pages.frame import Frame
-from upbridge_sandbox.pages.goods import GoodsPages
+from upbridge_sandbox.pages.layout import Layout
+from upbridge_sandbox.pages.shop_data import ShopDataPages
 from upbridge_sandbox.pages.shops import ShopPages
+from upbridge_sandbox.pages.targets import TargetPages
 from upbridge_sandbox.uphance.sales import NotAcceptable
 
 Page: TypeAlias = Callable[[Call], Awaitable[Response]]
@@ -24,10 +24,10 @@ Page: TypeAlias = Callable[[Call], Awaitable[Response]]
 class Pages:
     """The pages of one sandbox."""
 
-    def __init__(self, machinery: Machinery) -> None:
-        self.frame = Frame(machinery)
+    def __init__(self, context: Context) -> None:
+        self.frame = Layout(context)
         self.routes = Routes()
-        shops, goods, elsewhere = ShopPages(machinery), GoodsPages(machinery), ElsewherePages(machinery)
+        shops, goods, targets = ShopPages(context), ShopDataPages(context), TargetPages(context)
         pages: tuple[tuple[str, str, Page], ...] = (
             ("GET", "/", shops.home),
             ("GET", "/shops/{shop}", shops.shop),
@@ -39,12 +39,12 @@ class Pages:
             ("POST", "/shops/{shop}/products/{id}", goods.change_product),
             ("GET", "/shops/{shop}/orders", goods.orders),
             ("POST", "/shops/{shop}/orders", goods.change_order),
-            ("GET", "/upp/{client}", elsewhere.upp),
-            ("GET", "/uphance/{org}", elsewhere.uphance),
-            ("POST", "/uphance/{org}", elsewhere.work_in_uphance),
-            ("GET", "/faults", elsewhere.faults),
-            ("POST", "/faults", elsewhere.change_faults),
-            ("GET", "/violations", elsewhere.violations),
+            ("GET", "/upp/{client}", targets.upp),
+            ("GET", "/uphance/{org}", targets.uphance),
+            ("POST", "/uphance/{org}", targets.work_in_uphance),
+            ("GET", "/faults", targets.faults),
+            ("POST", "/faults", targets.change_faults),
+            ("GET", "/violations", targets.violations),
         )
         for method, path, page in pages:
             self.routes.add(method, path, page)

@@ -7,18 +7,18 @@ from starlette.responses import RedirectResponse, Response
 
 from upbridge_sandbox.door import Call
 from upbridge_sandbox.marketplace import NoAddon
-from upbridge_sandbox.pages.frame import Frame
 from upbridge_sandbox.pages.html import ROWS, button, do, form, link, pill, select, table
+from upbridge_sandbox.pages.layout import Layout
 from upbridge_sandbox.seed.plan import credentials
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.upgates.announcements import timings
 
 
-class ShopPages(Frame):
+class ShopPages(Layout):
     """All shops, one shop, its deliveries."""
 
     async def home(self, _call: Call) -> Response:
-        """All shops, and what lies elsewhere."""
+        """All shops, and what the targets hold."""
         shops = table(
             ("shop", "state", "#products", "#orders", "#webhooks"),
             (
@@ -29,14 +29,14 @@ class ShopPages(Frame):
                     len(shop.orders),
                     len(shop.webhooks),
                 )
-                for shop in self.world.shops.values()
+                for shop in self.state.shops.values()
             ),
         )
         upp = table(
             ("Upp.ai account", "#products", "#orders"),
             (
                 (link(f"/upp/{item.client_id}", item.client_id), len(item.products), len(item.orders))
-                for item in self.world.tenants.values()
+                for item in self.state.tenants.values()
             ),
         )
         uphance = table(
@@ -49,7 +49,7 @@ class ShopPages(Frame):
                     len(item.orders),
                     len(item.tickets),
                 )
-                for item in self.world.uphance.organisations.values()
+                for item in self.state.uphance.organisations.values()
             ),
         )
         body = f"<h2>Shops at Upgates</h2><section>{shops}</section>"
@@ -59,7 +59,7 @@ class ShopPages(Frame):
 
     async def shop(self, call: Call) -> Response:
         """One shop: activate, open, deactivate, and the frame of the opened add-on."""
-        shop = self.world.shops[call.params["shop"]]
+        shop = self.state.shops[call.params["shop"]]
         buttons = [button("activate", "Activate again" if shop.active else "Activate", "")]
         if shop.active:
             buttons += [
@@ -91,7 +91,7 @@ class ShopPages(Frame):
 
     def _hints(self, shop: Shop) -> str:
         """What a person may want to do next."""
-        connect = credentials(self.world, shop)
+        connect = credentials(self.state, shop)
         upp, uphance = connect["upp"], connect["uphance"]
         rows = (
             ("Upp.ai", f"client id {upp['client_id']}, secret {upp['secret']}"),
@@ -103,7 +103,7 @@ class ShopPages(Frame):
 
     async def act(self, call: Call) -> Response:
         """A button of the shop's page."""
-        shop, sent = self.world.shops[call.params["shop"]], call.form()
+        shop, sent = self.state.shops[call.params["shop"]], call.form()
         pressed = sent.get("do")
         try:
             if pressed == "activate":
@@ -122,7 +122,7 @@ class ShopPages(Frame):
 
     async def deliveries(self, call: Call) -> Response:
         """The webhooks and how the add-on answered."""
-        shop = self.world.shops[call.params["shop"]]
+        shop = self.state.shops[call.params["shop"]]
         took = timings(shop)
         hooks = table(
             ("event", "active", "last success", "last error"),

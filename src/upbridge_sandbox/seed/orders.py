@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from upbridge_sandbox.seed.catalogue import Goods, price_of, vat_of
-from upbridge_sandbox.seed.people import people
-from upbridge_sandbox.seed.shapes import MARKETS, Json, cents, moment, net, number, php_moment
-from upbridge_sandbox.seed.wardrobe import Knowledge
+from upbridge_sandbox.seed.customers import make_customers
+from upbridge_sandbox.seed.formats import MARKETS, Json, cents, moment, net, number, php_moment
+from upbridge_sandbox.seed.products import Goods, price_of, vat_of
+from upbridge_sandbox.seed.uphance_seed import Coverage
 
 RECEIVED, PAID, WORKING, SENT, CANCELED, PAYMENT_FAILED, UNRESOLVED = range(1, 8)
 STATUSES: tuple[tuple[int, str, str, str, str, str], ...] = (
@@ -53,11 +53,11 @@ class Sellable:
 
 
 @dataclass(slots=True)
-class Clerk:
+class OrderFactory:
     """Writes orders; numbers count up."""
 
     goods: Goods
-    knowledge: Knowledge
+    coverage: Coverage
     rng: random.Random
     now: datetime
     host: str
@@ -67,8 +67,8 @@ class Clerk:
     strangers: list[Sellable] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.customers = people(self.rng)
-        doubled = self.knowledge.doubled
+        self.customers = make_customers(self.rng)
+        doubled = self.coverage.doubled
         for product in self.goods.products.values():
             if not (product["active_yn"] and product["prices"]) or product["archived_yn"]:
                 continue
@@ -79,7 +79,7 @@ class Clerk:
                 source = variant or product
                 if {source["code"], source["ean"]} & doubled:
                     continue
-                known = self.knowledge.how(product, variant) != "missing"
+                known = self.coverage.how(product, variant) != "missing"
                 (self.pool if known else self.strangers).append(item)
 
     def order(self, *, age: timedelta, broken: str = "", fresh: bool = False) -> Json:
@@ -115,7 +115,7 @@ class Clerk:
         self._delivery(order, number_, country)
         if broken == "no_channel":
             order["currency_id"] = "USD"
-        settle(order)
+        write_totals(order)
         if broken == "totals":
             order["order_total"] = number(Decimal(str(order["order_total"])) + 37)
             order["order_total_before_round"] = number(Decimal(str(order["order_total_before_round"])) + 37)
@@ -312,7 +312,7 @@ class Clerk:
         }
 
 
-def settle(order: Json) -> None:
+def write_totals(order: Json) -> None:
     """Write the totals of *order* as Upgates does; crowns are rounded to whole ones."""
     total = sum((Decimal(str(line["price_with_vat"])) for line in order["products"]), Decimal(0))
     for part in ("shipment", "payment"):
@@ -332,7 +332,7 @@ def reprice(order: Json, line: Json, quantity: int) -> None:
     """Change a line's quantity as the administration does, and the totals with it."""
     line["quantity"] = quantity
     _price_line(line, Decimal(str(line["price_per_unit_with_vat"])), quantity)
-    settle(order)
+    write_totals(order)
 
 
 def _price_line(line: Json, unit: Decimal, quantity: Decimal | int) -> None:
@@ -388,7 +388,7 @@ def _spread(goods: dict[int, Decimal], amounts: dict[int, Decimal]) -> list[Json
     ]
 
 
-def sell(clerk: Clerk, count: int, days: float) -> tuple[dict[str, Json], dict[str, str]]:
+def make_orders(order_factory: OrderFactory, count: int, days: float) -> tuple[dict[str, Json], dict[str, str]]:
     """*count* orders over the last *days* days, oldest first, and the broken ones with their reason."""
     broken_at = {count * (place + 1) // (len(BROKEN) + 2): reason for place, reason in enumerate(BROKEN)}
     orders: dict[str, Json] = {}
@@ -396,9 +396,9 @@ def sell(clerk: Clerk, count: int, days: float) -> tuple[dict[str, Json], dict[s
     for index in range(count):
         age = timedelta(days=days) * (1 - (index + 0.5) / count)
         reason = broken_at.get(index, "") if count > len(BROKEN) else ""
-        if reason == "unknown_sku" and not clerk.strangers:
+        if reason == "unknown_sku" and not order_factory.strangers:
             reason = ""
-        order = clerk.order(age=age, broken=reason)
+        order = order_factory.order(age=age, broken=reason)
         orders[order["order_number"]] = order
         if reason:
             broken[order["order_number"]] = reason

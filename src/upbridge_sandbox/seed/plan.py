@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from upbridge_sandbox.door import Json
-from upbridge_sandbox.seed.catalogue import sew
-from upbridge_sandbox.seed.orders import Clerk, sell
-from upbridge_sandbox.seed.wardrobe import FIRST_UPHANCE_ID, Knowledge, stock_wardrobe
+from upbridge_sandbox.seed.orders import OrderFactory, make_orders
+from upbridge_sandbox.seed.products import make_products
+from upbridge_sandbox.seed.uphance_seed import FIRST_UPHANCE_ID, Coverage, uphance_products
 from upbridge_sandbox.shop import PACKAGE, TARIFFS, Shop, Tariff
+from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.company import Organisation, Taxes
 from upbridge_sandbox.upp.tenant import Tenant
-from upbridge_sandbox.world import World
 
 SECRET, PASSWORD = "sandbox-secret", "sandbox-password"
 
@@ -56,23 +56,23 @@ def tariff_of(tariff: str | dict[str, int] | None, packages: int) -> Tariff | No
     return Tariff(hour=hour + packages * PACKAGE[0], day=day + packages * PACKAGE[1])
 
 
-def open_shop(world: World, plan: Plan) -> Shop:
+def open_shop(state: State, plan: Plan) -> Shop:
     """Make the shop of *plan*, an Upp.ai tenant `upp-NAME` and an Uphance login `NAME@uphance.test`."""
-    if plan.name in world.shops:
+    if plan.name in state.shops:
         raise ValueError(f"there is a shop {plan.name!r} already")
     tariff = tariff_of(plan.tariff, plan.packages)
-    rng, now = world.dice.of(f"shop-{plan.name}-{plan.seed}"), world.now()
+    rng, now = state.rng.of(f"shop-{plan.name}-{plan.seed}"), state.now()
     host = f"https://{plan.name}.admin.s24.upgates.com"
-    goods, tailor = sew(plan.products, rng, now, host)
-    knowledge = Knowledge.of(goods)
-    clerk = Clerk(goods, knowledge, rng, now, host)
-    orders, broken = sell(clerk, plan.orders, plan.days)
+    goods, product_factory = make_products(plan.products, rng, now, host)
+    coverage = Coverage.of(goods)
+    order_factory = OrderFactory(goods, coverage, rng, now, host)
+    orders, broken = make_orders(order_factory, plan.orders, plan.days)
     shop = Shop(
         name=plan.name,
-        token=hashlib.sha256(f"{world.seed}/{plan.name}/{plan.seed}".encode()).hexdigest()[:32],
+        token=hashlib.sha256(f"{state.seed}/{plan.name}/{plan.seed}".encode()).hexdigest()[:32],
         goods=goods,
-        tailor=tailor,
-        clerk=clerk,
+        product_factory=product_factory,
+        order_factory=order_factory,
         orders=orders,
         broken=broken,
         rng=rng,
@@ -80,20 +80,20 @@ def open_shop(world: World, plan: Plan) -> Shop:
     )
     for order in orders.values():
         shop.keep_version(order)
-    world.shops[plan.name] = shop
-    _open_upp(world, plan.name)
-    _open_uphance(world, shop, knowledge)
+    state.shops[plan.name] = shop
+    _open_upp(state, plan.name)
+    _open_uphance(state, shop, coverage)
     return shop
 
 
-def _open_upp(world: World, name: str) -> None:
+def _open_upp(state: State, name: str) -> None:
     client = f"upp-{name}"
-    world.tenants[client] = Tenant(client_id=client, secret=SECRET)
+    state.tenants[client] = Tenant(client_id=client, secret=SECRET)
 
 
-def _open_uphance(world: World, shop: Shop, knowledge: Knowledge) -> None:
+def _open_uphance(state: State, shop: Shop, coverage: Coverage) -> None:
     """Two organisations: the shop's own, and another one of the same user that must never be written to."""
-    place = len(world.uphance.organisations)
+    place = len(state.uphance.organisations)
     email = f"{shop.name}@uphance.test"
     for offset, name in enumerate((f"Wholesale {shop.name}", f"Other company {shop.name}")):
         number = place + offset
@@ -112,10 +112,10 @@ def _open_uphance(world: World, shop: Shop, knowledge: Knowledge) -> None:
         if offset == 0:
             first = FIRST_UPHANCE_ID + 100_000 * number
             season = organisation.seasons[0]["id"]
-            organisation.products = stock_wardrobe(shop.goods, knowledge, first_id=first, season_id=season)
+            organisation.products = uphance_products(shop.goods, coverage, first_id=first, season_id=season)
             organisation.taxes = _taxes_of(shop)
-        world.uphance.organisations[organisation.id] = organisation
-        world.uphance.add_user(email, PASSWORD, [organisation.id])
+        state.uphance.organisations[organisation.id] = organisation
+        state.uphance.add_user(email, PASSWORD, [organisation.id])
 
 
 def _taxes_of(shop: Shop) -> Taxes:
@@ -141,10 +141,10 @@ def _taxes_of(shop: Shop) -> Taxes:
     return taxes
 
 
-def credentials(world: World, shop: Shop) -> dict[str, Any]:
+def credentials(state: State, shop: Shop) -> dict[str, Any]:
     """How to connect the counterparts of *shop*."""
     email = f"{shop.name}@uphance.test"
     return {
         "upp": {"client_id": f"upp-{shop.name}", "secret": SECRET},
-        "uphance": {"email": email, "password": PASSWORD, "organisation": world.uphance.members[email][0]},
+        "uphance": {"email": email, "password": PASSWORD, "organisation": state.uphance.members[email][0]},
     }

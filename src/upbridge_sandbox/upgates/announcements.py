@@ -16,9 +16,9 @@ from typing import Any
 
 import httpx
 
-from upbridge_sandbox.seed.shapes import Json, moment
+from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.shop import Delivery, Shop, Webhook
-from upbridge_sandbox.world import World
+from upbridge_sandbox.state import State
 
 TIME_OUT = 1.0
 REPEAT_AFTER = 300.0
@@ -45,8 +45,8 @@ class Record:
 class Announcer:
     """Delivers the webhooks of every shop; `run` is its endless loop, `flush` one turn of it."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: State) -> None:
+        self.state = state
         self.waiting: dict[str, list[Record]] = defaultdict(list)
         self.tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(PLACES)
@@ -72,10 +72,10 @@ class Announcer:
 
     def announce(self, shop: Shop, event: str, key: str, body: Json, *, array: str = "") -> None:
         """Something changed: due now, or never, twice or late where that was asked for."""
-        faults, dice = shop.webhook_faults, self.world.dice.of(f"webhooks-{shop.name}")
+        faults, rng = shop.webhook_faults, self.state.rng.of(f"webhooks-{shop.name}")
         if not any(hook.event == event and hook.active_yn for hook in shop.webhooks.values()):
             return
-        luck, due = [dice.random() for _ in range(3)], time.monotonic()
+        luck, due = [rng.random() for _ in range(3)], time.monotonic()
         if faults.stopped or luck[0] < faults.lose_share:
             shop.lost_records.append((event, key))
             return
@@ -95,7 +95,7 @@ class Announcer:
         now = time.monotonic()
         for name, records in self.waiting.items():
             due = [record for record in records if record.due <= now]
-            shop = self.world.shops.get(name)
+            shop = self.state.shops.get(name)
             if not due or shop is None:
                 continue
             self.waiting[name] = [record for record in records if record.due > now]
@@ -111,11 +111,11 @@ class Announcer:
             grouped[record.event][record.array, record.key] = record
         events = sorted(grouped, key=lambda event: VERBS.index(event.partition(".")[2]))
         if shop.webhook_faults.reorder:
-            self.world.dice.of("reorder").shuffle(events)
+            self.state.rng.of("reorder").shuffle(events)
         for event in events:
             records = list(grouped[event].values())
             if shop.webhook_faults.reorder:
-                self.world.dice.of("reorder").shuffle(records)
+                self.state.rng.of("reorder").shuffle(records)
             chunks = [records[at : at + MOST_RECORDS] for at in range(0, len(records), MOST_RECORDS)]
             yield event, [self._body(shop, event, chunk) for chunk in chunks]
 
@@ -140,11 +140,11 @@ class Announcer:
             if delivered:
                 return
             attempt += 1
-            await asyncio.sleep(self.world.wait(REPEAT_AFTER))
+            await asyncio.sleep(self.state.wait(REPEAT_AFTER))
 
     async def _once(self, shop: Shop, hook: Webhook, body: bytes, ids: tuple[str, ...], attempt: int) -> bool:
         """One call; True where Upgates counts it as delivered."""
-        started, at, status, outcome = time.perf_counter(), self.world.now(), 0, "unreachable"
+        started, at, status, outcome = time.perf_counter(), self.state.now(), 0, "unreachable"
         try:
             async with asyncio.timeout(TIME_OUT):
                 response = await self._client.post(
@@ -154,7 +154,7 @@ class Announcer:
             outcome = "ok" if status in LAST_STATUS_OF_GOOD else "refused"
         except TimeoutError:
             outcome = "late"
-            self.world.ledger.violation("webhooks", "late-webhook-answer", f"POST {hook.event}", shop.name)
+            self.state.ledger.violation("webhooks", "late-webhook-answer", f"POST {hook.event}", shop.name)
         except httpx.HTTPError:
             outcome = "unreachable"
         seconds = round(time.perf_counter() - started, 4)

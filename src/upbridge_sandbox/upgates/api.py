@@ -2,18 +2,18 @@
 
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.door import Door, Routes
-from upbridge_sandbox.upgates.gate import Gate
+from upbridge_sandbox.state import State
+from upbridge_sandbox.upgates.access_rules import AccessRules
 from upbridge_sandbox.upgates.orders import Orders
 from upbridge_sandbox.upgates.products import Products
 from upbridge_sandbox.upgates.settings import Settings
 from upbridge_sandbox.upgates.subscriptions import Subscriptions
-from upbridge_sandbox.world import World
 
 
-def upgates_api(world: World, changes: Changes) -> Door:
+def upgates_api(state: State, changes: Changes) -> Door:
     """The ASGI application that answers `/api/v2`."""
-    orders, products = Orders(world, changes), Products(world, changes)
-    settings, hooks = Settings(world), Subscriptions(world)
+    orders, products = Orders(state, changes), Products(state, changes)
+    settings, hooks = Settings(state), Subscriptions(state)
     routes = Routes()
     routes.add("GET", "/owner", settings.owner)
     routes.add("GET", "/languages", settings.languages)
@@ -39,14 +39,14 @@ def upgates_api(world: World, changes: Changes) -> Door:
     routes.add("GET", "/products/parameters", products.parameters)
     routes.add("GET", "/products/variants", products.variants)
     routes.add("GET", "/products/{code}", products.one)
-    gate = Gate(world, routes)
+    rules = AccessRules(state, routes)
     return Door(
         "upgates",
-        gate.handle,
-        ledger=world.ledger,
-        faults=world.faults["upgates"],
-        dice=world.dice,
-        caller=gate.caller,
-        busy=gate.busy,
-        sleep=world.sleep,
+        rules.handle,
+        ledger=state.ledger,
+        faults=state.faults["upgates"],
+        rng=state.rng,
+        caller=rules.caller,
+        busy=rules.busy,
+        sleep=state.sleep,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from upbridge_sandbox.door import Call
 from upbridge_sandbox.ledger import Ledger
-from upbridge_sandbox.seed.shapes import PRAGUE, Json
+from upbridge_sandbox.seed.formats import PRAGUE, Json
 
 ORDERS_A_PAGE = 100
 PRODUCTS_A_PAGE = 50

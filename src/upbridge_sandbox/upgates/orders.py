@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.door import Call, answer
+from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.seed.orders import STATUS_NAMES
-from upbridge_sandbox.seed.shapes import Json, moment
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.lists import MOST_A_PAGE, ORDERS_A_PAGE, Filters, complaint, page
-from upbridge_sandbox.world import World
 
 NAME_LENGTH, VALUE_LENGTH = 50, 500
 #: what an order's PUT carries out here; the rest is published but not simulated
@@ -33,15 +33,15 @@ CARRIED_OUT = frozenset(
 
 
 class Orders:
-    """The order endpoints of one world."""
+    """The order endpoints."""
 
-    def __init__(self, world: World, changes: Changes) -> None:
-        self.world = world
+    def __init__(self, state: State, changes: Changes) -> None:
+        self.state = state
         self.changes = changes
 
     async def list(self, call: Call) -> Response:
         """GET /orders: a hundred a page, oldest first unless asked otherwise."""
-        shop, filters = self.world.shops[call.shop], Filters(call, self.world.ledger)
+        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
         orders = list(filter(_Wanted(call, filters), shop.orders.values()))
         order_by, direction = call.last("order_by"), call.last("order_dir")
         if order_by not in (None, "creation_time", "last_update_time"):
@@ -60,19 +60,19 @@ class Orders:
 
     async def one(self, call: Call) -> Response:
         """GET /orders/{order_number}: the same envelope with one order or none."""
-        shop, filters = self.world.shops[call.shop], Filters(call, self.world.ledger)
+        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
         order = shop.orders.get(call.params["order_number"])
         found = [] if order is None else [order]
         return answer(page(found, filters, key="orders", size=ORDERS_A_PAGE, shape=lambda item: item))
 
     async def history(self, call: Call) -> Response:
         """GET /orders/{order_number}/history."""
-        entries = self.world.shops[call.shop].history.get(call.params["order_number"], [])
+        entries = self.state.shops[call.shop].history.get(call.params["order_number"], [])
         return answer({"number_of_items": len(entries), "history": entries})
 
     async def add_history(self, call: Call) -> Response:
         """POST /orders/{order_number}/history: one entry; name up to 50 characters, value up to 500."""
-        shop, number = self.world.shops[call.shop], call.params["order_number"]
+        shop, number = self.state.shops[call.shop], call.params["order_number"]
         data = call.json().get("data")
         rows = data if isinstance(data, list) else []
         good = bool(rows) and all(
@@ -80,11 +80,11 @@ class Orders:
             for row in rows
         )
         if not good:
-            self.world.ledger.violation("upgates", "bad-body", call.line, "data needs name and value")
+            self.state.ledger.violation("upgates", "bad-body", call.line, "data needs name and value")
             return answer({"updated": False, "messages": [complaint("data is required", thing="data")]}, 400)
         for row in rows:
             if len(row["name"]) > NAME_LENGTH or len(row["value"]) > VALUE_LENGTH:
-                self.world.ledger.violation("upgates", "bad-body", call.line, "history text is too long")
+                self.state.ledger.violation("upgates", "bad-body", call.line, "history text is too long")
         if number not in shop.orders:
             return answer({"updated": False, "messages": [complaint("Order not found", thing="order")]})
         entries = [
@@ -99,20 +99,20 @@ class Orders:
                 "admin_yn": True,
                 "origin": "api",
                 "data": entries,
-                "creation_time": moment(self.world.now()),
+                "creation_time": moment(self.state.now()),
             }
         )
         return answer({"updated": True, "messages": []})
 
     async def put(self, call: Call) -> Response:
         """PUT /orders: at most a hundred; above that nothing is done."""
-        shop, items = self.world.shops[call.shop], call.json().get("orders")
+        shop, items = self.state.shops[call.shop], call.json().get("orders")
         if not isinstance(items, list):
-            self.world.ledger.violation("upgates", "bad-body", call.line, "orders is not an array")
+            self.state.ledger.violation("upgates", "bad-body", call.line, "orders is not an array")
             return answer({"orders": [], "messages": [complaint("orders is required", thing="orders")]}, 400)
         call.items = len(items)
         if len(items) > MOST_A_PAGE:
-            self.world.ledger.violation("upgates", "too-many-items", call.line, str(len(items)))
+            self.state.ledger.violation("upgates", "too-many-items", call.line, str(len(items)))
             return answer({"messages": [complaint("Payload Too Large")]}, 413)
         return answer({"orders": [self._put_one(shop, item, call) for item in items]})
 
@@ -137,7 +137,7 @@ class Orders:
             return result
         for name in item:
             if name not in CARRIED_OUT:
-                self.world.ledger.violation("upgates", "not-simulated", call.line, name)
+                self.state.ledger.violation("upgates", "not-simulated", call.line, name)
         values = {name: value for name, value in item.items() if name in CARRIED_OUT - {"order_number", "status"}}
         changed = any(order.get(name) != value for name, value in values.items())
         if changed:

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.door import Call, answer
-from upbridge_sandbox.seed import words
-from upbridge_sandbox.seed.shapes import Json
+from upbridge_sandbox.seed import vocabulary
+from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.lists import MOST_A_PAGE, PRODUCTS_A_PAGE, Filters, complaint, page
-from upbridge_sandbox.world import World
 
 #: what a product's or variant's PUT carries out here; the rest is published but not simulated
 CARRIED_OUT = frozenset(
@@ -37,10 +37,10 @@ _COMPLETE_ONLY = frozenset(
 
 
 class Products:
-    """The product endpoints of one world."""
+    """The product endpoints."""
 
-    def __init__(self, world: World, changes: Changes) -> None:
-        self.world = world
+    def __init__(self, state: State, changes: Changes) -> None:
+        self.state = state
         self.changes = changes
 
     async def complete(self, call: Call) -> Response:
@@ -49,8 +49,8 @@ class Products:
 
     async def one(self, call: Call) -> Response:
         """GET /products/{code}."""
-        filters, code = Filters(call, self.world.ledger), call.params["code"]
-        found = [item for item in self.world.shops[call.shop].goods.products.values() if item["code"] == code]
+        filters, code = Filters(call, self.state.ledger), call.params["code"]
+        found = [item for item in self.state.shops[call.shop].goods.products.values() if item["code"] == code]
         return answer(page(found, filters, key="products", size=PRODUCTS_A_PAGE, shape=_as_is))
 
     async def simple(self, call: Call) -> Response:
@@ -59,12 +59,12 @@ class Products:
 
     async def parameters(self, call: Call) -> Response:
         """GET /products/parameters: colours and sizes of products and variants."""
-        shop = self.world.shops[call.shop]
+        shop = self.state.shops[call.shop]
         return self._list(call, lambda product: _with_parameters(product, shop))
 
     async def variants(self, call: Call) -> Response:
         """GET /products/variants: the variants alone."""
-        shop, filters = self.world.shops[call.shop], Filters(call, self.world.ledger)
+        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
         found = [variant for product in self._chosen(call, filters) for variant in product["variants"]]
         if (codes := filters.several("variant_codes")) is not None:
             found = [variant for variant in found if variant["code"] in codes]
@@ -72,7 +72,7 @@ class Products:
         return answer(page(found, filters, key="variants", size=size, shape=_as_is))
 
     def _list(self, call: Call, shape: Callable[[Json], Json]) -> Response:
-        shop, filters = self.world.shops[call.shop], Filters(call, self.world.ledger)
+        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
         chosen = self._chosen(call, filters)
         languages = filters.several("languages") or filters.several("language")
         pricelist, variants = call.last("pricelist"), filters.yes("variants_yn")
@@ -98,7 +98,7 @@ class Products:
         return PRODUCTS_A_PAGE if shop.ignore_page_items else size
 
     def _chosen(self, call: Call, filters: Filters) -> list[Json]:
-        shop = self.world.shops[call.shop]
+        shop = self.state.shops[call.shop]
         tests: list[Callable[[Json], bool]] = []
         ids = filters.ids("product_ids")
         if (single := call.last("product_id")) is not None:
@@ -120,15 +120,15 @@ class Products:
 
     async def put(self, call: Call) -> Response:
         """PUT /products: by code, products and variants of existing ones; above 100 nothing is done."""
-        shop, body = self.world.shops[call.shop], call.json()
+        shop, body = self.state.shops[call.shop], call.json()
         products, variants = body.get("products", []), body.get("variants", [])
         if not isinstance(products, list) or not isinstance(variants, list):
-            self.world.ledger.violation("upgates", "bad-body", call.line, "products and variants are arrays")
+            self.state.ledger.violation("upgates", "bad-body", call.line, "products and variants are arrays")
             return answer({"products": [], "messages": [complaint("products is not an array")]}, 400)
         call.items = len(products) + len(variants)
         nested = max((len(item.get("variants") or []) for item in products), default=0)
         if call.items > MOST_A_PAGE or nested > MOST_A_PAGE:
-            self.world.ledger.violation("upgates", "too-many-items", call.line, str(call.items))
+            self.state.ledger.violation("upgates", "too-many-items", call.line, str(call.items))
             return answer({"messages": [complaint("Payload Too Large")]}, 413)
         index = _Codes(shop)
         answers: dict[int | None, Json] = {}
@@ -182,9 +182,9 @@ class Products:
         target = product if variant is None else variant
         for name, value in item.items():
             if name not in CARRIED_OUT:
-                self.world.ledger.violation("upgates", "not-simulated", call.line, name)
+                self.state.ledger.violation("upgates", "not-simulated", call.line, name)
             elif name == "stock" and (not isinstance(value, int | float) or isinstance(value, bool)):
-                self.world.ledger.violation("upgates", "bad-body", call.line, "stock is a number")
+                self.state.ledger.violation("upgates", "bad-body", call.line, "stock is a number")
             elif name == "stock_increment":
                 values["stock"] = (target["stock"] or 0) + float(value)
             elif name not in ("code", "variants"):
@@ -253,7 +253,7 @@ def _with_parameters(product: Json, shop: Shop) -> Json:
             {
                 "code": variant["code"],
                 "variant_id": variant["variant_id"],
-                **_worn(*shop.goods.worn_as[variant["variant_id"]]),
+                **_worn(*shop.goods.colour_and_size[variant["variant_id"]]),
             }
             for variant in product["variants"]
         ],
@@ -264,7 +264,7 @@ def _with_parameters(product: Json, shop: Shop) -> Json:
 def _worn(colour: int, size: str) -> Json:
     """A variant's colour and size, in the old and the new notation."""
     old, new = [], []
-    names = words.COLOURS[colour]
+    names = vocabulary.COLOURS[colour]
     for parameter, titles, values, value_id in (
         (_COLOUR, ("Barva", "Farba", "Colour"), names[:3], 100 + colour),
         (_SIZE, ("Velikost", "Veľkosť", "Size"), (size,) * 3, 200 + sum(size.encode())),

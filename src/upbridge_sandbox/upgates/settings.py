@@ -3,21 +3,21 @@
 from starlette.responses import Response
 
 from upbridge_sandbox.door import Call, answer
+from upbridge_sandbox.seed.formats import MARKETS, PRICELISTS, Json
 from upbridge_sandbox.seed.orders import STATUSES
-from upbridge_sandbox.seed.shapes import MARKETS, PRICELISTS, Json
-from upbridge_sandbox.world import World
+from upbridge_sandbox.state import State
 
 
 class Settings:
-    """The settings endpoints of one world."""
+    """The settings endpoints."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: State) -> None:
+        self.state = state
 
     async def owner(self, call: Call) -> Response:
         """GET /owner: an array, because every language may have its own."""
         owner: Json = {
-            "company": f"{self.world.shops[call.shop].project_name} s.r.o.",
+            "company": f"{self.state.shops[call.shop].project_name} s.r.o.",
             "company_number": "12345679",
             "vat_number": "CZ12345679",
             "vat_country_id": "cz",
@@ -98,8 +98,8 @@ class Settings:
 
     async def status(self, call: Call) -> Response:
         """GET /status: which services the API user may use, and how."""
-        shop = self.world.shops[call.shop]
-        base = self.world.api_url(shop)
+        shop = self.state.shops[call.shop]
+        base = self.state.api_url(shop)
         rows = [
             {"service": service, "url": f"{base}/{service}", "privilege": privilege}
             for service, privilege in shop.rights.items()

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from upbridge_sandbox.door import Call, answer
-from upbridge_sandbox.seed.shapes import Json, moment
+from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.shop import Shop, Webhook
+from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.lists import Filters, complaint
-from upbridge_sandbox.world import World
 
 ENTITIES = {
     "Orders": "orders",
@@ -35,26 +35,26 @@ def may(shop: Shop, event: str) -> bool:
 
 
 class Subscriptions:
-    """The webhook endpoints of one world."""
+    """The webhook endpoints."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: State) -> None:
+        self.state = state
 
     async def list(self, call: Call) -> Response:
         """GET /webhooks and GET /webhooks/{id}."""
-        hooks = self.world.shops[call.shop].webhooks
+        hooks = self.state.shops[call.shop].webhooks
         wanted = call.params.get("id")
         return answer({"webhooks": [hook.as_json() for hook in hooks.values() if wanted in (None, str(hook.id))]})
 
     async def events(self, call: Call) -> Response:
         """GET /webhooks/events: what can be subscribed, and whether this API user may."""
-        shop = self.world.shops[call.shop]
+        shop = self.state.shops[call.shop]
         rows = [{"name": event, "allowed_yn": "1" if may(shop, event) else "0"} for event in EVENTS]
         return answer({"events": rows})
 
     async def create(self, call: Call) -> Response:
         """POST /webhooks."""
-        shop, body = self.world.shops[call.shop], call.json()
+        shop, body = self.state.shops[call.shop], call.json()
         if wrong := self._wrong(shop, body, ("name", "url", "event")):
             return self._refuse(call, wrong)
         hook = Webhook(
@@ -63,7 +63,7 @@ class Subscriptions:
             url=body["url"],
             event=body["event"],
             active_yn=bool(body.get("active_yn", True)),
-            creation_time=moment(self.world.now()),
+            creation_time=moment(self.state.now()),
         )
         shop.next_webhook += 1
         shop.webhooks[hook.id] = hook
@@ -71,7 +71,7 @@ class Subscriptions:
 
     async def update(self, call: Call) -> Response:
         """PUT /webhooks: one object, paired by id."""
-        shop, body = self.world.shops[call.shop], call.json()
+        shop, body = self.state.shops[call.shop], call.json()
         hook = shop.webhooks.get(body.get("id"))
         if hook is None:
             return answer({"messages": [complaint("Webhook not found", name="id")]}, 404)
@@ -86,7 +86,7 @@ class Subscriptions:
 
     async def delete(self, call: Call) -> Response:
         """DELETE /webhooks/{id} and DELETE /webhooks?ids=1;2."""
-        shop, filters = self.world.shops[call.shop], Filters(call, self.world.ledger)
+        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
         wanted = filters.several("ids") or []
         single = call.params.get("id") or call.last("id")
         if single is not None:
@@ -115,5 +115,5 @@ class Subscriptions:
         return ""
 
     def _refuse(self, call: Call, why: str) -> Response:
-        self.world.ledger.violation("upgates", "bad-body", call.line, why)
+        self.state.ledger.violation("upgates", "bad-body", call.line, why)
         return answer({"messages": [complaint(why, thing="webhook")]}, 400)

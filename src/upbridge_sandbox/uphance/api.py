@@ -6,22 +6,22 @@ from typing import Any, TypeAlias
 from starlette.responses import Response
 
 from upbridge_sandbox.door import Call, Door, Json, Routes, answer, published_only, too_many
+from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.company import Organisation, Token
 from upbridge_sandbox.uphance.customers import accept_customer
 from upbridge_sandbox.uphance.sales import NotAcceptable, UnknownField, accept_order
 from upbridge_sandbox.uphance.tickets import reserve
-from upbridge_sandbox.world import World
 
 PAGE = 100
 Inside: TypeAlias = Callable[[Call, Organisation], Awaitable[Response]]
 
 
 class UphanceApi:
-    """The endpoints of one world."""
+    """The endpoints."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.uphance = world.uphance
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.uphance = state.uphance
 
     # -- who calls ---------------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ class UphanceApi:
                 "token_type": "Bearer",
                 "expires_in": self.uphance.token_seconds,
                 "refresh_token": token.refresh,
-                "created_at": int(self.world.now().timestamp()),
+                "created_at": int(self.state.now().timestamp()),
             }
         )
 
@@ -89,7 +89,7 @@ class UphanceApi:
         if token.dead:
             self._violation(call, "dead-token", "")
             return answer({"error": "unauthorized"}, 401)
-        if token.expires_at <= self.world.now():
+        if token.expires_at <= self.state.now():
             return answer({"error": "token expired"}, 401)
         if call.in_flight > 1:
             self._violation(call, "parallel-uphance", str(call.in_flight))
@@ -220,7 +220,7 @@ class UphanceApi:
         except NotAcceptable as error:
             return self._unacceptable(call, error)
         reference = order["purchase_order_ref"]
-        if reference in self.world.faults["uphance"].refuse:
+        if reference in self.state.faults["uphance"].refuse:
             return answer({"error": {"message": "purchase order reference was refused"}}, 422)
         if reference and any(item["purchase_order_ref"] == reference for item in organisation.orders.values()):
             self._violation(call, "doubled-order", reference)
@@ -350,16 +350,16 @@ class UphanceApi:
         return answer({"error": {"message": str(error)}}, 422)
 
     def _violation(self, call: Call, rule: str, detail: str) -> None:
-        self.world.ledger.violation("uphance", rule, call.line, detail)
+        self.state.ledger.violation("uphance", rule, call.line, detail)
 
 
 def _id(call: Call) -> int:
     return int(call.params["id"]) if call.params["id"].isdigit() else 0
 
 
-def uphance_api(world: World) -> Door:
+def uphance_api(state: State) -> Door:
     """The ASGI application of the simulated Uphance."""
-    api, routes = UphanceApi(world), Routes()
+    api, routes = UphanceApi(state), Routes()
     routes.add("POST", "/oauth/token", api.token)
     routes.add("POST", "/oauth/revoke_tokens", api.revoke)
     routes.add("GET", "/organisations", api.organisations)
@@ -387,11 +387,11 @@ def uphance_api(world: World) -> Door:
 
     return Door(
         "uphance",
-        published_only("uphance", routes, world.ledger),
-        ledger=world.ledger,
-        faults=world.faults["uphance"],
-        dice=world.dice,
+        published_only("uphance", routes, state.ledger),
+        ledger=state.ledger,
+        faults=state.faults["uphance"],
+        rng=state.rng,
         caller=lambda call: call.headers.get("authorization", ""),
         busy=too_many,
-        sleep=world.sleep,
+        sleep=state.sleep,
     )

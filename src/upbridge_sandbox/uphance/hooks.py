@@ -6,8 +6,8 @@ import time
 import httpx
 
 from upbridge_sandbox.door import Json
+from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.company import Organisation
-from upbridge_sandbox.world import World
 
 TIME_OUT = 5.0
 RETRY_AFTER = 60.0
@@ -17,8 +17,8 @@ GIVE_UP_AFTER = 48 * 3600.0
 class UphanceHooks:
     """Delivers what happens in the organisations."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: State) -> None:
+        self.state = state
         self.tasks: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(verify=False, trust_env=False, timeout=TIME_OUT)  # noqa: S501
 
@@ -47,9 +47,9 @@ class UphanceHooks:
             except httpx.HTTPError:
                 status = 0
             seconds = round(time.perf_counter() - started, 4)
-            at = self.world.now().isoformat()
+            at = self.state.now().isoformat()
             organisation.webhook_log.append({"at": at, "event": event, "status": status, "seconds": seconds})
             if 200 <= status < 300:  # noqa: PLR2004
                 return
-            await asyncio.sleep(self.world.wait(pause))
+            await asyncio.sleep(self.state.wait(pause))
             waited, pause = waited + pause, min(pause * 2, 3600.0)

@@ -6,8 +6,8 @@ from typing import Any
 from starlette.responses import Response
 
 from upbridge_sandbox.door import Call, Door, Json, Routes, answer, published_only, too_many
+from upbridge_sandbox.state import State
 from upbridge_sandbox.upp.tenant import Tenant
-from upbridge_sandbox.world import World
 
 MOST_IN_BATCH = 1000
 PRODUCT_NUMBERS = ("price", "stock", "costOfGoods", "salePrice")
@@ -28,22 +28,22 @@ ORDER_NUMBERS = ("netOrderAmount", "grossOrderAmount")
 
 
 class Upp:
-    """The endpoints of one world."""
+    """The endpoints."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: State) -> None:
+        self.state = state
 
     async def token(self, call: Call) -> Response:
         """POST /auth/oauth/token: client credentials as a form; 24 hours."""
         if "application/x-www-form-urlencoded" not in call.headers.get("content-type", ""):
             self._violation(call, "bad-content-type", "the token call is a form")
         form = call.form()
-        tenant = self.world.tenants.get(form.get("client_id", ""))
+        tenant = self.state.tenants.get(form.get("client_id", ""))
         if form.get("grant_type") != "client_credentials":
             return answer({"error": "unsupported_grant_type"}, 400)
         if tenant is None or tenant.secret != form.get("client_secret"):
             return answer({"error": "invalid_client"}, 401)
-        token = tenant.new_token(self.world.now())
+        token = tenant.new_token(self.state.now())
         return answer({"access_token": token, "expires_in": tenant.token_seconds, "token_type": "Bearer"})
 
     async def products(self, call: Call) -> Response:
@@ -129,9 +129,9 @@ class Upp:
         if scheme != "Bearer":
             self._violation(call, "missing-header", "authorization")
             return answer({"error": "unauthorized"}, 401)
-        for tenant in self.world.tenants.values():
+        for tenant in self.state.tenants.values():
             expires = tenant.tokens.get(token)
-            if expires is not None and expires > self.world.now():
+            if expires is not None and expires > self.state.now():
                 call.shop = tenant.client_id
                 return tenant
         return answer({"error": "invalid_token"}, 401)
@@ -158,7 +158,7 @@ class Upp:
 
     def _refused(self, items: list[Json], key: str) -> Response | None:
         """400 for the whole batch where the control API said that an item is refused."""
-        refuse = self.world.faults["upp"].refuse
+        refuse = self.state.faults["upp"].refuse
         bad = [item[key] for item in items if item[key] in refuse]
         return answer({"error": f"validation failed for {bad[0]}"}, 400) if bad else None
 
@@ -169,8 +169,8 @@ class Upp:
             text = str(call.json())
         if "@" in text:
             self._violation(call, "personal-data", "an @ in the body")
-        for shop in self.world.shops.values():
-            for shopper in shop.clerk.customers:
+        for shop in self.state.shops.values():
+            for shopper in shop.order_factory.customers:
                 name = f"{shopper['firstname_invoice']} {shopper['surname_invoice']}"
                 for value in (name, shopper["phone"], shopper["street_invoice"]):
                     if value in text:
@@ -182,7 +182,7 @@ class Upp:
         return answer({"error": why}, 400)
 
     def _violation(self, call: Call, rule: str, detail: str) -> None:
-        self.world.ledger.violation("upp", rule, call.line, detail)
+        self.state.ledger.violation("upp", rule, call.line, detail)
 
 
 def _number(value: Any) -> bool:
@@ -226,9 +226,9 @@ def _wrong_line(line: Any) -> str:
     return ""
 
 
-def upp_api(world: World) -> Door:
+def upp_api(state: State) -> Door:
     """The ASGI application of the simulated Upp.ai."""
-    upp, routes = Upp(world), Routes()
+    upp, routes = Upp(state), Routes()
     routes.add("POST", "/auth/oauth/token", upp.token)
     routes.add("POST", "/ingest/bulk", upp.products)
     routes.add("POST", "/orders", upp.order)
@@ -238,11 +238,11 @@ def upp_api(world: World) -> Door:
 
     return Door(
         "upp",
-        published_only("upp", routes, world.ledger),
-        ledger=world.ledger,
-        faults=world.faults["upp"],
-        dice=world.dice,
+        published_only("upp", routes, state.ledger),
+        ledger=state.ledger,
+        faults=state.faults["upp"],
+        rng=state.rng,
         caller=lambda call: call.client,
         busy=too_many,
-        sleep=world.sleep,
+        sleep=state.sleep,
     )

@@ -7,9 +7,9 @@ from typing import Any, cast
 from tests.conformance.stage import Json, Stage
 from tests.conformance.systems import Side
 from tests.conformance.systems.uphance import SIDE as UPHANCE
-from upbridge_sandbox.demo import uphance_rules, way_back
+from upbridge_sandbox.demo import uphance_rules, writeback_checks
 from upbridge_sandbox.demo.compare import Verdict
-from upbridge_sandbox.demo.outside import Outside
+from upbridge_sandbox.demo.sandbox_client import SandboxClient
 from upbridge_sandbox.seed.orders import CANCELED, SENT
 from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
@@ -69,18 +69,18 @@ class Upgates:
             product["variations"][0]["skus"][0]["available_to_sell_from_stock"] += 2 + seed
 
     async def verdicts(self, stage: Stage) -> list[Verdict]:
-        goods, outside = stage.goods(), cast("Outside", _Inside(stage))
+        goods, outside = stage.goods(), cast("SandboxClient", _Inside(stage))
         catalogue = uphance_rules.Catalogue(
             list(stage.organisation.products.values()), stage.organisation.channels
         )
         return [
-            way_back.shipments(outside, goods, stage.day),
-            way_back.stock(outside, 501, goods, "demo", catalogue),
+            writeback_checks.shipments(outside, goods, stage.day),
+            writeback_checks.stock(outside, 501, goods, "demo", catalogue),
         ]
 
     def refuse(self, stage: Stage) -> str:
         goods = stage.goods()
-        item, sku = way_back.pairs(goods, list(stage.organisation.products.values()))[0]
+        item, sku = writeback_checks.pairs(goods, list(stage.organisation.products.values()))[0]
         found = stage.organisation.sku(sku["id"])
         assert found is not None
         found[2]["available_to_sell_from_stock"] += 5

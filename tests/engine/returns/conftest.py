@@ -30,11 +30,11 @@ from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
 from upbridge_sandbox.shop import Shop as SandboxShop
+from upbridge_sandbox.state import Addresses, State
 from upbridge_sandbox.upgates.api import upgates_api
 from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.company import Organisation
 from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
-from upbridge_sandbox.world import Addresses, World
 
 API = "https://demo.admin.s24.upgates.com"
 UPHANCE = "http://uphance.test"
@@ -80,7 +80,7 @@ class Town:
 
     service: Service
     shop_id: ShopId
-    world: World
+    world: State
     origin: SandboxShop
     organisation: Organisation
     network: Network
@@ -266,7 +266,7 @@ class Town:
 async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> AsyncIterator[Town]:
     """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
     watch = Watch()
-    world = World(signature_token="sig", addon_url=None, clock=watch)
+    world = State(signature_token="sig", addon_url=None, clock=watch)
     world.addresses = Addresses(*[API] * 5)
     origin = open_shop(world, Plan(name="demo", products=20, orders=0))
     origin.active = True

@@ -19,8 +19,8 @@ from upbridge.systems.upgates.url_policy import HostPolicy
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.state import Addresses, State
 from upbridge_sandbox.upgates.api import upgates_api
-from upbridge_sandbox.world import Addresses, World
 
 
 class _Silence:
@@ -31,14 +31,14 @@ class _Silence:
 
 
 @pytest.fixture
-def world() -> World:
-    made = World(signature_token="sig", addon_url=None)
+def world() -> State:
+    made = State(signature_token="sig", addon_url=None)
     made.addresses = Addresses(*[API_URL.removesuffix("/api/v2")] * 5)
     return made
 
 
 @pytest.fixture
-def shop(world: World) -> Shop:
+def shop(world: State) -> Shop:
     opened = open_shop(world, Plan(name="demo", products=130, orders=120))
     opened.active = True
     opened.adopt(opened.new_access(), world.now())
@@ -46,7 +46,7 @@ def shop(world: World) -> Shop:
 
 
 @pytest.fixture
-async def client(world: World, shop: Shop) -> AsyncIterator[UpgatesClient]:
+async def client(world: State, shop: Shop) -> AsyncIterator[UpgatesClient]:
     async def moved(_api_url: str) -> None:
         raise AssertionError("nobody moved")
 

@@ -27,9 +27,9 @@ from upbridge.systems.uphance.product_mapping import NewProduct, map_product
 from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.faults import Faults
+from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.company import Organisation
-from upbridge_sandbox.world import World
 
 RULES: Mapping[str, Any] = {
     "uphance.create_products": True,
@@ -109,7 +109,7 @@ class Room:
     """A connected shop whose rules make products, and the organisation that gets them."""
 
     def __init__(
-        self, world: World, cable: "Losing", http: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId
+        self, world: State, cable: "Losing", http: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId
     ) -> None:
         self.world, self.cable, self.http, self.engine, self.shop_id = world, cable, http, engine, shop_id
         self.clock = FakeClock(NOON)
@@ -198,7 +198,7 @@ def held(outcome: Outcome) -> str:
 
 @pytest.fixture
 async def room(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Room]:
-    world = World(signature_token="sig", addon_url=None)
+    world = State(signature_token="sig", addon_url=None)
     world.uphance.add_user("a@b.cz", "right", [5])
     channels = [{"channel_ID": 3, "channel_name": "Web CZ", "currency": "CZK"}]
     seasons = [{"id": 9, "name": "AW26"}]

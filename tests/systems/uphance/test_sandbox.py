@@ -29,9 +29,9 @@ from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.company import Organisation
-from upbridge_sandbox.world import World
 
 BASE = "http://uphance.test"
 #: What each way in which the simulated shop breaks an order is called here.
@@ -45,17 +45,17 @@ TROUBLES = {
 
 
 @pytest.fixture
-def world() -> World:
-    return World(signature_token="sig", addon_url=None)
+def world() -> State:
+    return State(signature_token="sig", addon_url=None)
 
 
 @pytest.fixture
-def shop(world: World) -> Shop:
+def shop(world: State) -> Shop:
     return open_shop(world, Plan(name="demo", products=150, orders=120))
 
 
 @pytest.fixture
-def organisation(world: World, shop: Shop) -> Organisation:
+def organisation(world: State, shop: Shop) -> Organisation:
     return world.uphance.organisations[501]
 
 
@@ -70,7 +70,7 @@ class Cable(httpx.ASGITransport):
 
 
 @asynccontextmanager
-async def wired(world: World) -> AsyncIterator[httpx.AsyncClient]:
+async def wired(world: State) -> AsyncIterator[httpx.AsyncClient]:
     transport = Cable(app=cast("Any", uphance_api(world)))
     async with httpx.AsyncClient(transport=transport) as http:
         yield http
@@ -162,7 +162,7 @@ def charged(raw: Any) -> Decimal:
 
 
 async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
-    world: World, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
+    world: State, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     async with wired(world) as http:
         room = Room(http, engine, await make_shop())
@@ -188,7 +188,7 @@ async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
 
 @pytest.mark.situation("tax")
 async def test_where_uphance_taxes_otherwise_every_order_arrives_with_a_remark(
-    world: World, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
+    world: State, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     world.uphance.tax_level = Decimal(15)
     orders = [order for order in orders_of(shop) if order.order_number not in shop.broken][:10]
@@ -206,7 +206,7 @@ async def test_where_uphance_taxes_otherwise_every_order_arrives_with_a_remark(
 
 
 async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
-    world: World, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
+    world: State, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     faults = world.faults["uphance"]
     async with wired(world) as http:

@@ -22,26 +22,26 @@ from upbridge.systems.upp.mapping import wants_order
 from upbridge.systems.upp.target import UppTarget
 from upbridge_sandbox.seed.plan import SECRET, Plan, open_shop
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.state import State
 from upbridge_sandbox.upp.api import upp_api
 from upbridge_sandbox.upp.tenant import Tenant
-from upbridge_sandbox.world import World
 
 CAPTURED = Path(__file__).resolve().parents[4] / "shared" / "reference" / "captured"
 NO_LINKS = cast("Links", None)
 
 
 @pytest.fixture
-def world() -> World:
-    return World(signature_token="sig", addon_url=None)
+def world() -> State:
+    return State(signature_token="sig", addon_url=None)
 
 
 @pytest.fixture
-def shop(world: World) -> Shop:
+def shop(world: State) -> Shop:
     return open_shop(world, Plan(name="demo", products=120, orders=120))
 
 
 @pytest.fixture
-def tenant(world: World, shop: Shop) -> Tenant:
+def tenant(world: State, shop: Shop) -> Tenant:
     return world.tenants["upp-demo"]
 
 
@@ -52,7 +52,7 @@ def a_vault(secret: str = SECRET) -> MemoryVault:
 class Wire(httpx.ASGITransport):
     """The way to the sandbox; loses the first answer from the path *lose*."""
 
-    def __init__(self, world: World, lose: str) -> None:
+    def __init__(self, world: State, lose: str) -> None:
         super().__init__(app=cast("Any", upp_api(world)))
         self.lose = lose
 
@@ -65,7 +65,7 @@ class Wire(httpx.ASGITransport):
 
 
 @asynccontextmanager
-async def target_of(world: World, *, lose: str = "") -> AsyncIterator[UppTarget]:
+async def target_of(world: State, *, lose: str = "") -> AsyncIterator[UppTarget]:
     transport = Wire(world, lose)
     async with httpx.AsyncClient(transport=transport) as http:
         yield UppTarget(UppClient(http, "http://upp.test", utc_now))
@@ -99,7 +99,7 @@ async def push(target: UppTarget, waiting: list[Document], front: Shopfront, vau
     return {document.key: outcome for step in steps for document, outcome in step}
 
 
-async def test_a_whole_shop_arrives_as_sent_and_breaks_no_rule(world: World, shop: Shop, tenant: Tenant) -> None:
+async def test_a_whole_shop_arrives_as_sent_and_breaks_no_rule(world: State, shop: Shop, tenant: Tenant) -> None:
     front, vault = a_front(), a_vault()
     async with target_of(world) as target:
         waiting = everything(target, shop, front)
@@ -112,7 +112,7 @@ async def test_a_whole_shop_arrives_as_sent_and_breaks_no_rule(world: World, sho
     assert there == {outcomes[one.key].remote_id: json.loads(one.body) for one in waiting}
 
 
-async def test_refused_items_are_parked_and_all_others_arrive(world: World, shop: Shop, tenant: Tenant) -> None:
+async def test_refused_items_are_parked_and_all_others_arrive(world: State, shop: Shop, tenant: Tenant) -> None:
     front, vault = a_front(), a_vault()
     async with target_of(world) as target:
         waiting = everything(target, shop, front)
@@ -133,7 +133,7 @@ async def test_refused_items_are_parked_and_all_others_arrive(world: World, shop
     ],
 )
 async def test_what_was_not_taken_is_sent_again(
-    world: World, shop: Shop, tenant: Tenant, faults: dict[str, Any], error: type[Exception]
+    world: State, shop: Shop, tenant: Tenant, faults: dict[str, Any], error: type[Exception]
 ) -> None:
     front, vault = a_front(), a_vault()
     async with target_of(world) as target:
@@ -148,7 +148,7 @@ async def test_what_was_not_taken_is_sent_again(
 
 
 async def test_an_answer_that_is_lost_costs_a_repeat_and_doubles_nothing(
-    world: World, shop: Shop, tenant: Tenant
+    world: State, shop: Shop, tenant: Tenant
 ) -> None:
     front, vault = a_front(), a_vault()
     async with target_of(world, lose="/orders/bulk") as target:
@@ -162,7 +162,7 @@ async def test_an_answer_that_is_lost_costs_a_repeat_and_doubles_nothing(
     assert len(tenant.products) + len(tenant.orders) == len(waiting)
 
 
-async def test_a_token_that_died_early_is_renewed_in_mid_sending(world: World, shop: Shop, tenant: Tenant) -> None:
+async def test_a_token_that_died_early_is_renewed_in_mid_sending(world: State, shop: Shop, tenant: Tenant) -> None:
     front, vault = a_front(), a_vault()
     async with target_of(world) as target:
         waiting = everything(target, shop, front)
@@ -173,7 +173,7 @@ async def test_a_token_that_died_early_is_renewed_in_mid_sending(world: World, s
     assert len(outcomes) == len(waiting)
 
 
-async def test_a_wrong_secret_is_refused(world: World, shop: Shop) -> None:
+async def test_a_wrong_secret_is_refused(world: State, shop: Shop) -> None:
     front = a_front()
     async with target_of(world) as target:
         waiting = everything(target, shop, front)

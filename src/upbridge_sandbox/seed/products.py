@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from upbridge_sandbox.seed import words
-from upbridge_sandbox.seed.shapes import Json, ean, moment, price_rows
+from upbridge_sandbox.seed import vocabulary
+from upbridge_sandbox.seed.formats import Json, ean, moment, price_rows
 
 FIRST_PRODUCT, FIRST_VARIANT = 41, 5001
 NO_PRICE_AT = 5
@@ -23,7 +23,7 @@ class Goods:
 
     products: dict[int, Json] = field(default_factory=dict)
     #: variant id -> colour (index into the words) and size
-    worn_as: dict[int, tuple[int, str]] = field(default_factory=dict)
+    colour_and_size: dict[int, tuple[int, str]] = field(default_factory=dict)
     #: product id of a set -> product ids of its parts
     sets: dict[int, list[int]] = field(default_factory=dict)
 
@@ -36,7 +36,7 @@ class Goods:
         return None
 
 
-class Tailor:
+class ProductFactory:
     """Makes products one after another; ids and codes count up."""
 
     def __init__(self, rng: random.Random, now: datetime, host: str) -> None:
@@ -49,20 +49,20 @@ class Tailor:
         """The *index*-th product, put into *goods*."""
         rng, product_id = self.rng, FIRST_PRODUCT + index
         accessory = index % 13 in (4, 9, 12)
-        adjective = words.ADJECTIVES[index % len(words.ADJECTIVES)]
+        adjective = vocabulary.ADJECTIVES[index % len(vocabulary.ADJECTIVES)]
         if accessory:
-            *names, price, vat = words.ACCESSORIES[index % len(words.ACCESSORIES)]
+            *names, price, vat = vocabulary.ACCESSORIES[index % len(vocabulary.ACCESSORIES)]
             sizes: tuple[str, ...] = ()
         else:
-            *names, sizes, price, vat = words.GARMENTS[index % len(words.GARMENTS)]
+            *names, sizes, price, vat = vocabulary.GARMENTS[index % len(vocabulary.GARMENTS)]
         base = Decimal(int(price) + 10 * rng.randrange(0, 40)) + rng.choice((Decimal(0), Decimal("0.9")))
         purchase = None if rng.random() < 0.15 else Decimal(int(base) * rng.randrange(35, 60)) / 100
         sale = rng.random() < 0.08
         created = self.now - timedelta(days=rng.randrange(60, 700), minutes=rng.randrange(1440))
         code = None if index % 97 == 11 else f"{'ACC' if accessory else 'GAR'}-{product_id:05d}"
         slug = f"{names[2]}-{product_id}".lower().replace(" ", "-")
-        category = words.CATEGORIES[3 if accessory else index % 3]
-        maker = rng.randrange(len(words.MAKERS))
+        category = vocabulary.CATEGORIES[3 if accessory else index % 3]
+        maker = rng.randrange(len(vocabulary.MAKERS))
         product: Json = {
             "code": code,
             "product_id": product_id,
@@ -80,7 +80,7 @@ class Tailor:
             "in_set_yn": False,
             "exclude_from_search_yn": False,
             "descriptions": self._texts(names, adjective, product_id, slug),
-            "manufacturer": words.MAKERS[maker] if rng.random() < 0.8 else None,
+            "manufacturer": vocabulary.MAKERS[maker] if rng.random() < 0.8 else None,
             "manufacturer_id": maker + 1,
             "stock": self._stock(index) if accessory or index % 3 == 0 else None,
             "stock_position": None,
@@ -177,7 +177,7 @@ class Tailor:
     ) -> list[Json]:
         rng = self.rng
         count = (2, 3, 3, 4, 4, 4, 5, 6)[index % 8] if index % 19 else 1
-        colours = words.COLOURS[index % 3 :][: max(1, -(-count // len(sizes)))]
+        colours = vocabulary.COLOURS[index % 3 :][: max(1, -(-count // len(sizes)))]
         combinations = [(colour, size) for colour in colours for size in sizes][:count]
         variants: list[Json] = []
         for place, (colour, size) in enumerate(combinations):
@@ -220,7 +220,7 @@ class Tailor:
                     "metas": [],
                 }
             )
-            goods.worn_as[variant_id] = (words.COLOURS.index(colour), size)
+            goods.colour_and_size[variant_id] = (vocabulary.COLOURS.index(colour), size)
         return variants
 
 
@@ -237,15 +237,15 @@ def _without_prices(rows: list[Json]) -> list[Json]:
     return rows
 
 
-def sew(products: int, rng: random.Random, now: datetime, host: str) -> tuple[Goods, Tailor]:
+def make_products(products: int, rng: random.Random, now: datetime, host: str) -> tuple[Goods, ProductFactory]:
     """A catalogue of *products* products."""
     goods = Goods()
-    tailor = Tailor(rng, now, host)
+    product_factory = ProductFactory(rng, now, host)
     for index in range(products):
-        tailor.product(index, goods)
+        product_factory.product(index, goods)
     _double_some(goods)
     _bundle_some(goods)
-    return goods, tailor
+    return goods, product_factory
 
 
 def _double_some(goods: Goods) -> None:

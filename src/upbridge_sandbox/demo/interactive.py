@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from upbridge_sandbox.demo.outside import Outside
 from upbridge_sandbox.demo.processes import Failed, House, free_port, free_range, house
-from upbridge_sandbox.demo.stage import interrupt, make_console, start_all
+from upbridge_sandbox.demo.sandbox_client import SandboxClient
+from upbridge_sandbox.demo.setup import interrupt, make_console, start_all
 
 PORT, WEB_PORT = 8900, 8000
 
@@ -63,7 +63,7 @@ def _tell(running: House, console: Console) -> None:
     rows = [f"{name}={json.dumps(value)}" for name, value in running.settings().items()]
     (running.directory / "env").write_text("\n".join(rows) + "\n")
     with httpx.Client(trust_env=False, timeout=60) as client:
-        shop = Outside(client, running.addresses["admin"]).shop()
+        shop = SandboxClient(client, running.addresses["admin"]).shop()
     upp, uphance = shop["credentials"]["upp"], shop["credentials"]["uphance"]
     console.print(f"\n[bold]The simulated Upgates administration: {running.addresses['admin']}[/]")
     console.print("There: Activate, Open, edit products and orders, watch them arrive.")

@@ -3,7 +3,7 @@
 import random
 
 
-class Dice:
+class RandomStreams:
     """Named streams of chance; a new consumer of one never shifts another."""
 
     def __init__(self, seed: int) -> None:

@@ -3,85 +3,85 @@
 from datetime import timedelta
 from typing import Any
 
-from upbridge_sandbox.control.machinery import Controls, Missing, body_of
+from upbridge_sandbox.control.context import Controls, Missing, body_of
 from upbridge_sandbox.door import Call
 
 
-class WorldControls(Controls):
-    """The world as a whole."""
+class SimulationControls(Controls):
+    """What is common to all systems."""
 
-    async def state(self, _call: Call) -> Any:
+    async def picture(self, _call: Call) -> Any:
         """A small picture of everything."""
-        return self.world.state()
+        return self.state.state()
 
     async def addresses(self, _call: Call) -> Any:
         """Where the systems listen."""
-        return self.world.addresses.as_json() if self.world.addresses else {}
+        return self.state.addresses.as_json() if self.state.addresses else {}
 
     async def set_addon(self, call: Call) -> Any:
         """Where the add-on listens: `{"url", "signature_token"?}`."""
         body = body_of(call)
-        self.world.addon_url = body["url"]
-        self.world.signature_token = body.get("signature_token", self.world.signature_token)
-        return {"url": self.world.addon_url}
+        self.state.addon_url = body["url"]
+        self.state.signature_token = body.get("signature_token", self.state.signature_token)
+        return {"url": self.state.addon_url}
 
     async def clock(self, call: Call) -> Any:
         """`{"advance_seconds"}` pushes the sandbox's own clock forward; `{"factor"}` shortens its delays."""
         body = body_of(call)
-        self.world.shift += timedelta(seconds=float(body.get("advance_seconds", 0)))
-        self.world.clock_factor = float(body.get("factor", self.world.clock_factor))
-        return {"time": self.world.now().isoformat(), "factor": self.world.clock_factor}
+        self.state.shift += timedelta(seconds=float(body.get("advance_seconds", 0)))
+        self.state.clock_factor = float(body.get("factor", self.state.clock_factor))
+        return {"time": self.state.now().isoformat(), "factor": self.state.clock_factor}
 
     async def key(self, call: Call) -> Any:
         """`{"kind": "rsa" | "ec"}`: a new signing key."""
-        self.world.signer.rotate(body_of(call).get("kind", "rsa"))
-        return {"pem": self.world.signer.public_pem.decode()}
+        self.state.signer.rotate(body_of(call).get("kind", "rsa"))
+        return {"pem": self.state.signer.public_pem.decode()}
 
     async def violations(self, _call: Call) -> Any:
         """Every request that a published rule forbids."""
-        return {"violations": [item.as_json() for item in self.world.ledger.violations]}
+        return {"violations": [item.as_json() for item in self.state.ledger.violations]}
 
     async def forget(self, _call: Call) -> Any:
         """Forget violations and calls."""
-        self.world.ledger.clear()
+        self.state.ledger.clear()
         return {}
 
     async def calls(self, _call: Call) -> Any:
         """Calls per system, operation and status."""
-        return self.world.ledger.totals()
+        return self.state.ledger.totals()
 
     async def call_log(self, call: Call) -> Any:
         """Every call with its time; `?system=` narrows."""
         system = call.last("system")
-        return {"calls": [item.as_json() for item in self.world.ledger.calls if system in (None, item.system)]}
+        return {"calls": [item.as_json() for item in self.state.ledger.calls if system in (None, item.system)]}
 
     async def faults(self, _call: Call) -> Any:
         """The switches of every system."""
-        return {name: faults.as_json() for name, faults in self.world.faults.items()}
+        return {name: faults.as_json() for name, faults in self.state.faults.items()}
 
     async def set_faults(self, call: Call) -> Any:
         """Change the switches of upgates, upp, uphance or key."""
-        if call.params["system"] not in self.world.faults:
+        if call.params["system"] not in self.state.faults:
             raise Missing(call.params["system"])
-        faults = self.world.faults[call.params["system"]]
+        faults = self.state.faults[call.params["system"]]
         faults.set(body_of(call))
         return faults.as_json()
 
     async def clear_faults(self, _call: Call) -> Any:
         """Everything works again."""
-        for faults in self.world.faults.values():
+        for faults in self.state.faults.values():
             faults.clear()
-        for shop in self.world.shops.values():
+        for shop in self.state.shops.values():
             shop.webhook_faults.clear()
             shop.refuse_puts.clear()
         return {}
 
     async def lock(self, call: Call) -> Any:
         """Lock an address as five wrong logins do: `{"ip"}`."""
-        self.world.wrong_logins[body_of(call).get("ip", "127.0.0.1")] = [self.world.now()] * 5
+        self.state.wrong_logins[body_of(call).get("ip", "127.0.0.1")] = [self.state.now()] * 5
         return {}
 
     async def unlock(self, _call: Call) -> Any:
         """Forget wrong logins."""
-        self.world.wrong_logins.clear()
+        self.state.wrong_logins.clear()
         return {}

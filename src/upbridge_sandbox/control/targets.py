@@ -3,24 +3,24 @@
 from decimal import Decimal
 from typing import Any
 
-from upbridge_sandbox.control.machinery import Controls, Missing, body_of
+from upbridge_sandbox.control.context import Controls, Missing, body_of
 from upbridge_sandbox.door import Call, Json
 from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
 from upbridge_sandbox.upp.tenant import Tenant
 
 
-class ElsewhereControls(Controls):
+class TargetControls(Controls):
     """Tenants and organisations."""
 
     async def add_tenant(self, call: Call) -> Any:
         """`{"client_id", "secret", "token_seconds"?}`."""
         tenant = Tenant(**body_of(call))
-        self.world.tenants[tenant.client_id] = tenant
+        self.state.tenants[tenant.client_id] = tenant
         return tenant.as_json()
 
     async def expire_upp(self, _call: Call) -> Any:
         """Every token ends now."""
-        for tenant in self.world.tenants.values():
+        for tenant in self.state.tenants.values():
             tenant.tokens.clear()
         return {}
 
@@ -46,16 +46,16 @@ class ElsewhereControls(Controls):
         `"tax_level"?`: per cent on everything, null: the shop's rates again."""
         for name, value in body_of(call).items():
             if name == "tax_level":
-                self.world.uphance.tax_level = None if value is None else Decimal(str(value))
+                self.state.uphance.tax_level = None if value is None else Decimal(str(value))
                 continue
             if name not in ("token_seconds", "rotate_refresh", "keep_organisation_on_refresh", "drafts_reserve"):
                 raise ValueError(f"unknown: {name}")
-            setattr(self.world.uphance, name, value)
-        return self.world.uphance.as_json()
+            setattr(self.state.uphance, name, value)
+        return self.state.uphance.as_json()
 
     async def expire_uphance(self, _call: Call) -> Any:
         """Every access token ends now."""
-        self.world.uphance.expire_tokens()
+        self.state.uphance.expire_tokens()
         return {}
 
     async def uphance_webhook(self, call: Call) -> Any:
@@ -66,7 +66,7 @@ class ElsewhereControls(Controls):
     async def confirm(self, call: Call) -> Any:
         """Staff confirm a draft: `{"order_id"}` or `{"purchase_order_ref"}`."""
         order = self.sales_order_of(call)
-        confirm(order, self.organisation_of(call), self.world.uphance)
+        confirm(order, self.organisation_of(call), self.state.uphance)
         return order
 
     async def make_ticket(self, call: Call) -> Any:
@@ -74,7 +74,7 @@ class ElsewhereControls(Controls):
         organisation, order = self.organisation_of(call), self.sales_order_of(call)
         pieces = body_of(call).get("pieces")
         wanted = None if pieces is None else {int(sku): int(count) for sku, count in pieces.items()}
-        ticket = make_ticket(order, organisation, self.world.uphance, pieces=wanted)
+        ticket = make_ticket(order, organisation, self.state.uphance, pieces=wanted)
         self.m.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
         return ticket
 
@@ -82,7 +82,7 @@ class ElsewhereControls(Controls):
         """Ship a pick ticket: `{"tracking_number"?, "carrier"?}`."""
         organisation, body = self.organisation_of(call), body_of(call)
         ticket = self.ticket_of(organisation, call)
-        ship(ticket, organisation, self.world.uphance, body.get("tracking_number"), body.get("carrier"))
+        ship(ticket, organisation, self.state.uphance, body.get("tracking_number"), body.get("carrier"))
         self.m.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
         return ticket
 

@@ -4,22 +4,22 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from upbridge_sandbox.seed import words
-from upbridge_sandbox.seed.catalogue import Goods, effective_stock, price_of
-from upbridge_sandbox.seed.shapes import EUR_RATE, Json, cents
+from upbridge_sandbox.seed import vocabulary
+from upbridge_sandbox.seed.formats import EUR_RATE, Json, cents
+from upbridge_sandbox.seed.products import Goods, effective_stock, price_of
 
 How = Literal["sku", "ean", "missing"]
 FIRST_UPHANCE_ID = 7_000_000
 
 
 @dataclass(slots=True)
-class Knowledge:
+class Coverage:
     """Which things Uphance knows, and by what."""
 
     doubled: set[str | None]
 
     @classmethod
-    def of(cls, goods: Goods) -> "Knowledge":
+    def of(cls, goods: Goods) -> "Coverage":
         """Learn which codes and EANs occur twice (codes without regard to case)."""
         codes: Counter[str] = Counter()
         spellings: dict[str, set[str]] = {}
@@ -52,7 +52,7 @@ class Knowledge:
         return "ean" if item["ean"] else "missing"
 
 
-def stock_wardrobe(goods: Goods, knowledge: Knowledge, *, first_id: int, season_id: int) -> dict[int, Json]:
+def uphance_products(goods: Goods, coverage: Coverage, *, first_id: int, season_id: int) -> dict[int, Json]:
     """Uphance's products (product -> variations -> skus) for one organisation."""
     products: dict[int, Json] = {}
     ids = iter(range(first_id, first_id + 10**6))
@@ -60,7 +60,7 @@ def stock_wardrobe(goods: Goods, knowledge: Knowledge, *, first_id: int, season_
         rows = [
             (variant, how)
             for variant in product["variants"] or [None]
-            if (how := knowledge.how(product, variant)) != "missing"
+            if (how := coverage.how(product, variant)) != "missing"
         ]
         if not rows:
             continue
@@ -81,8 +81,8 @@ def stock_wardrobe(goods: Goods, knowledge: Knowledge, *, first_id: int, season_
         for variant, how in rows:
             colour, size = "—", "ONE"
             if variant is not None:
-                worn = goods.worn_as[variant["variant_id"]]
-                colour, size = words.COLOURS[worn[0]][2], worn[1]
+                worn = goods.colour_and_size[variant["variant_id"]]
+                colour, size = vocabulary.COLOURS[worn[0]][2], worn[1]
             if colour not in by_colour:
                 price = price_of(product, None, "cs") or 0
                 euro = cents(price / EUR_RATE) if price else 0

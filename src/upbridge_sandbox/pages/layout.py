@@ -4,17 +4,17 @@ from html import escape
 
 from starlette.responses import HTMLResponse, Response
 
-from upbridge_sandbox.control.machinery import Machinery
+from upbridge_sandbox.control.context import Context
 from upbridge_sandbox.pages.html import STYLE, link
 from upbridge_sandbox.shop import Shop
 
 
-class Frame:
+class Layout:
     """What all pages have in common."""
 
-    def __init__(self, machinery: Machinery) -> None:
-        self.m = machinery
-        self.world = machinery.world
+    def __init__(self, context: Context) -> None:
+        self.m = context
+        self.state = context.state
 
     def tabs(self, shop: Shop) -> str:
         names = (("", "Add-on"), ("/products", "Products"), ("/orders", "Orders"), ("/deliveries", "Webhooks"))
@@ -22,7 +22,7 @@ class Frame:
         return f"<nav>{links}</nav><p></p>"
 
     def page(self, title: str, body: str, status: int = 200) -> Response:
-        broken = len(self.world.ledger.violations)
+        broken = len(self.state.ledger.violations)
         links = "".join(
             f'<a href="{path}">{name}</a>'
             for path, name in (("/", "Shops"), ("/faults", "Faults"), ("/violations", f"Rules broken: {broken}"))

@@ -17,16 +17,16 @@ from starlette.types import ASGIApp
 
 from upbridge_sandbox.admin import admin_app
 from upbridge_sandbox.changes import Changes
-from upbridge_sandbox.control import Control, Machinery
+from upbridge_sandbox.control import Context, Control
 from upbridge_sandbox.keys import PATH, key_server
 from upbridge_sandbox.marketplace import Marketplace
 from upbridge_sandbox.seed.plan import Plan, open_shop
+from upbridge_sandbox.state import Addresses, State
 from upbridge_sandbox.upgates.announcements import Announcer, stop
 from upbridge_sandbox.upgates.api import upgates_api
 from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.hooks import UphanceHooks
 from upbridge_sandbox.upp.api import upp_api
-from upbridge_sandbox.world import Addresses, World
 
 
 class _Server(uvicorn.Server):
@@ -37,44 +37,44 @@ class _Server(uvicorn.Server):
         yield
 
 
-def build(world: World) -> tuple[Machinery, list[ASGIApp]]:
-    """The five applications around *world*, in the order of their ports."""
-    announcer = Announcer(world)
-    changes = Changes(world, announcer)
-    machinery = Machinery(world, changes, announcer, Marketplace(world), UphanceHooks(world))
+def build(state: State) -> tuple[Context, list[ASGIApp]]:
+    """The five applications around *state*, in the order of their ports."""
+    announcer = Announcer(state)
+    changes = Changes(state, announcer)
+    context = Context(state, changes, announcer, Marketplace(state), UphanceHooks(state))
     apps: list[ASGIApp] = [
-        admin_app(machinery, Control(machinery)),
-        upgates_api(world, changes),
-        upp_api(world),
-        uphance_api(world),
-        key_server(world),
+        admin_app(context, Control(context)),
+        upgates_api(state, changes),
+        upp_api(state),
+        uphance_api(state),
+        key_server(state),
     ]
-    return machinery, apps
+    return context, apps
 
 
 @contextlib.asynccontextmanager
-async def running(world: World, *, port: int, host: str = "127.0.0.1") -> AsyncIterator[Machinery]:
+async def running(state: State, *, port: int, host: str = "127.0.0.1") -> AsyncIterator[Context]:
     """The systems listen as long as the block lasts; port 0 takes five free ports."""
     sockets = [_listen(host, port + place if port else 0) for place in range(5)]
     urls = [f"http://{host}:{item.getsockname()[1]}" for item in sockets]
-    world.addresses = Addresses(urls[0], urls[1], urls[2], urls[3], urls[4] + PATH)
-    machinery, apps = build(world)
+    state.addresses = Addresses(urls[0], urls[1], urls[2], urls[3], urls[4] + PATH)
+    context, apps = build(state)
     servers = [_Server(_config(app)) for app in apps]
     tasks = [
         asyncio.create_task(server.serve(sockets=[item])) for server, item in zip(servers, sockets, strict=True)
     ]
-    announcing = asyncio.create_task(machinery.announcer.run())
+    announcing = asyncio.create_task(context.announcer.run())
     try:
         while not all(server.started for server in servers):
             if any(task.done() for task in tasks):
                 raise RuntimeError("a simulated system did not start")
             await asyncio.sleep(0.01)
-        yield machinery
+        yield context
     finally:
         await stop(announcing)
-        await machinery.announcer.close()
-        await machinery.uphance_hooks.close()
-        await machinery.marketplace.close()
+        await context.announcer.close()
+        await context.uphance_hooks.close()
+        await context.marketplace.close()
         for server in servers:
             server.should_exit = True
             server.force_exit = True
@@ -96,13 +96,13 @@ async def serve(
     until: asyncio.Event | None = None,
 ) -> None:
     """Run until *until* is set (or for ever), with the shop of *plan* in place."""
-    world = World(signature_token, addon_url, seed=seed, clock_factor=clock_factor)
+    state = State(signature_token, addon_url, seed=seed, clock_factor=clock_factor)
     if plan is not None:
-        open_shop(world, plan)
-    async with running(world, port=port, host=host):
+        open_shop(state, plan)
+    async with running(state, port=port, host=host):
         if ready is not None:
-            assert world.addresses is not None
-            ready(world.addresses)
+            assert state.addresses is not None
+            ready(state.addresses)
         await (until or asyncio.Event()).wait()
 
 

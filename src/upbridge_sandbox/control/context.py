@@ -8,20 +8,20 @@ from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.door import Call, Json
 from upbridge_sandbox.marketplace import Marketplace
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.announcements import Announcer
 from upbridge_sandbox.uphance.company import Organisation
 from upbridge_sandbox.uphance.hooks import UphanceHooks
 from upbridge_sandbox.upp.tenant import Tenant
-from upbridge_sandbox.world import World
 
 PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Machinery:
+class Context:
     """What the control API and the admin pages work with."""
 
-    world: World
+    state: State
     changes: Changes
     announcer: Announcer
     marketplace: Marketplace
@@ -35,13 +35,13 @@ class Missing(Exception):
 class Controls:
     """Finds what a control call names."""
 
-    def __init__(self, machinery: Machinery) -> None:
-        self.m = machinery
-        self.world = machinery.world
+    def __init__(self, context: Context) -> None:
+        self.m = context
+        self.state = context.state
 
     def shop_of(self, call: Call) -> Shop:
         wanted = call.params["shop"]
-        shop = self.world.shops.get(wanted) or self.world.shop_of_token(wanted)
+        shop = self.state.shops.get(wanted) or self.state.shop_of_token(wanted)
         if shop is None:
             raise Missing(f"shop {wanted}")
         return shop
@@ -54,13 +54,13 @@ class Controls:
         return product
 
     def tenant_of(self, call: Call) -> Tenant:
-        if call.params["client"] not in self.world.tenants:
+        if call.params["client"] not in self.state.tenants:
             raise Missing(f"tenant {call.params['client']}")
-        return self.world.tenants[call.params["client"]]
+        return self.state.tenants[call.params["client"]]
 
     def organisation_of(self, call: Call) -> Organisation:
         wanted = call.params["org"]
-        organisation = self.world.uphance.organisations.get(int(wanted)) if wanted.isdigit() else None
+        organisation = self.state.uphance.organisations.get(int(wanted)) if wanted.isdigit() else None
         if organisation is None:
             raise Missing(f"organisation {wanted}")
         return organisation

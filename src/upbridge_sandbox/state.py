@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.ledger import Ledger
-from upbridge_sandbox.randomness import Dice
+from upbridge_sandbox.rng import RandomStreams
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.signing import Signer
 from upbridge_sandbox.uphance.company import Uphance
@@ -40,7 +40,7 @@ def _system_clock() -> datetime:
 
 
 @dataclass(slots=True)
-class World:
+class State:
     """Everything that the simulated systems know. One process, one loop: no locks.
 
     *clock* is the moment, *sleep* how a slow system waits: a test may give it a time of its own.
@@ -60,11 +60,11 @@ class World:
     addresses: Addresses | None = None
     clock: Callable[[], datetime] = _system_clock
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    dice: Dice = field(init=False)
+    rng: RandomStreams = field(init=False)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
-        self.dice = Dice(self.seed)
+        self.rng = RandomStreams(self.seed)
         self.ledger = Ledger(self.now)
         self.uphance.clock = self.now
 

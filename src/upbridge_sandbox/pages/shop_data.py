@@ -5,7 +5,6 @@ from html import escape
 from starlette.responses import RedirectResponse, Response
 
 from upbridge_sandbox.door import Call, Json
-from upbridge_sandbox.pages.frame import Frame
 from upbridge_sandbox.pages.html import (
     Html,
     button,
@@ -22,18 +21,19 @@ from upbridge_sandbox.pages.html import (
     select,
     table,
 )
-from upbridge_sandbox.seed.catalogue import price_of
+from upbridge_sandbox.pages.layout import Layout
 from upbridge_sandbox.seed.orders import STATUSES
-from upbridge_sandbox.seed.words import COLOURS
+from upbridge_sandbox.seed.products import price_of
+from upbridge_sandbox.seed.vocabulary import COLOURS
 from upbridge_sandbox.shop import Shop
 
 
-class GoodsPages(Frame):
+class ShopDataPages(Layout):
     """What a shop holds."""
 
     async def products(self, call: Call) -> Response:
         """The products, a page at a time."""
-        shop = self.world.shops[call.params["shop"]]
+        shop = self.state.shops[call.params["shop"]]
         wanted = (call.last("q") or "").lower()
         rows = [item for item in shop.goods.products.values() if wanted in _searchable(item)]
         shown, pager = paged(call, rows, f"/shops/{shop.name}/products", wanted)
@@ -62,7 +62,7 @@ class GoodsPages(Frame):
 
     async def product(self, call: Call) -> Response:
         """One product with its variants, to be edited."""
-        shop = self.world.shops[call.params["shop"]]
+        shop = self.state.shops[call.params["shop"]]
         product = shop.goods.products[int(call.params["id"])]
         checked = " checked" if product["active_yn"] else ""
         title = escape(product["descriptions"][0]["title"], quote=True)
@@ -89,11 +89,11 @@ class GoodsPages(Frame):
 
     async def change_product(self, call: Call) -> Response:
         """A form of the product pages."""
-        shop, sent, changes = self.world.shops[call.params["shop"]], call.form(), self.m.changes
+        shop, sent, changes = self.state.shops[call.params["shop"]], call.form(), self.m.changes
         back = f"/shops/{shop.name}/products"
         pressed = sent.get("do")
         if pressed == "many":
-            changes.many(shop, int(sent["count"]), self.world.dice.of("admin").randrange(10**6))
+            changes.many(shop, int(sent["count"]), self.state.rng.of("admin").randrange(10**6))
         elif pressed == "new":
             back += f"/{changes.create_product(shop)['product_id']}"
         else:
@@ -121,7 +121,7 @@ class GoodsPages(Frame):
 
     async def orders(self, call: Call) -> Response:
         """The orders, newest first."""
-        shop = self.world.shops[call.params["shop"]]
+        shop = self.state.shops[call.params["shop"]]
         rows = list(reversed(shop.orders.values()))
         shown, pager = paged(call, rows, f"/shops/{shop.name}/orders", "")
         names = [(str(status), czech) for status, _, _, czech, *_ in STATUSES]
@@ -158,7 +158,7 @@ class GoodsPages(Frame):
 
     async def change_order(self, call: Call) -> Response:
         """A form of the orders page."""
-        shop, sent, changes = self.world.shops[call.params["shop"]], call.form(), self.m.changes
+        shop, sent, changes = self.state.shops[call.params["shop"]], call.form(), self.m.changes
         if sent.get("do") == "new":
             changes.create_order(shop)
         else:
@@ -191,7 +191,7 @@ def _product_state(product: Json) -> Html:
 
 def _worn(shop: Shop, variant: Json) -> tuple[str, str]:
 
-    colour, size = shop.goods.worn_as[variant["variant_id"]]
+    colour, size = shop.goods.colour_and_size[variant["variant_id"]]
     return COLOURS[colour][0], size
 
 

@@ -21,13 +21,13 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from upbridge_sandbox.demo import compare, uphance_rules, upp_rules, way_back
-from upbridge_sandbox.demo.bound import Day, needed_calls
+from upbridge_sandbox.demo import compare, uphance_rules, upp_rules, writeback_checks
+from upbridge_sandbox.demo.call_bound import Day, needed_calls
 from upbridge_sandbox.demo.compare import Finding, Origin, Problems
-from upbridge_sandbox.demo.outside import SHOP, Outside
 from upbridge_sandbox.demo.processes import Failed, House, free_port, free_range, house
 from upbridge_sandbox.demo.report import Report
-from upbridge_sandbox.demo.stage import WIDTH, interrupt, make_console, start_all
+from upbridge_sandbox.demo.sandbox_client import SHOP, SandboxClient
+from upbridge_sandbox.demo.setup import WIDTH, interrupt, make_console, start_all
 from upbridge_sandbox.demo.upp_rules import Json
 
 CHANGES = 500
@@ -100,11 +100,11 @@ class _Demo:
     began: float = field(default_factory=time.monotonic)
     connected: float = 0.0
     sizes: tuple[int, int] = (0, 0)
-    staff: way_back.Day = field(default_factory=way_back.Day)
+    staff: writeback_checks.Day = field(default_factory=writeback_checks.Day)
 
     @property
-    def outside(self) -> Outside:
-        return Outside(self.client, self.house.addresses["admin"])
+    def sandbox(self) -> SandboxClient:
+        return SandboxClient(self.client, self.house.addresses["admin"])
 
     def run(self) -> None:
         """All steps; what they find goes into the report."""
@@ -137,7 +137,7 @@ class _Demo:
                 for entity in answer.get(kind, ()):
                     for thing in entity["products"] if kind == "orders" else [entity]:
                         thing["product_id"] = ELSEWHERE + (thing.get("product_id") or 0)
-                    self.outside.call("POST", f"/shops/{SHOP}/{kind}", {"as_is": entity})
+                    self.sandbox.call("POST", f"/shops/{SHOP}/{kind}", {"as_is": entity})
                     self.report.captured += 1
 
     @contextlib.contextmanager
@@ -149,9 +149,9 @@ class _Demo:
 
     def _activate(self) -> None:
         self.activated_at = datetime.now(UTC)
-        shop = self.outside.shop()
+        shop = self.sandbox.shop()
         self.token, self.organisation = shop["token"], shop["credentials"]["uphance"]["organisation"]
-        answer = self.outside.call("POST", f"/shops/{SHOP}/activate")
+        answer = self.sandbox.call("POST", f"/shops/{SHOP}/activate")
         if not answer["activated"]:
             raise Failed(f"the activation failed: {answer}")
 
@@ -164,7 +164,7 @@ class _Demo:
     def _connect(self) -> None:
         """Both counterparts at once, Uphance with a setting before it, so that old orders go too."""
         self.connected = time.monotonic()
-        credentials = self.outside.shop()["credentials"]
+        credentials = self.sandbox.shop()["credentials"]
         upp, uphance = credentials["upp"], credentials["uphance"]
         early = (self.activated_at - timedelta(days=60)).isoformat(timespec="seconds")
 
@@ -184,7 +184,7 @@ class _Demo:
             second.result()
 
     def _first_import(self) -> None:
-        origin = self.outside.origin()
+        origin = self.sandbox.origin()
         self.sizes = (len(origin.products), len(origin.orders))
         expected = self._expected(origin)
         columns = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -198,7 +198,7 @@ class _Demo:
                     progress.update(task, completed=arrived[name])
 
             watch = self._timed(
-                lambda: self.outside.arrived(self.organisation), {}, since=self.connected, show=show
+                lambda: self.sandbox.arrived(self.organisation), {}, since=self.connected, show=show
             )
             self._until_quiet(watch)
 
@@ -251,28 +251,28 @@ class _Demo:
         }
 
     def _catalogue(self) -> uphance_rules.Catalogue:
-        state = self.outside.call("GET", "/state")["uphance"]["organisations"]
+        state = self.sandbox.call("GET", "/state")["uphance"]["organisations"]
         channels = next(item["channels"] for item in state if item["id"] == self.organisation)
-        return uphance_rules.Catalogue(self.outside.uphance(self.organisation, "products"), channels)
+        return uphance_rules.Catalogue(self.sandbox.uphance(self.organisation, "products"), channels)
 
     def _day(self) -> None:
-        self.outside.call("PUT", f"/shops/{SHOP}/webhooks", FAULTS)
+        self.sandbox.call("PUT", f"/shops/{SHOP}/webhooks", FAULTS)
         with ThreadPoolExecutor(1) as pool:
             shown = pool.submit(self._show)
             self.report.changes = self._change()
             self._judge_import(shown.result())
         self._until_quiet()
-        lost = self.outside.call("GET", f"/shops/{SHOP}/deliveries")["lost"]
+        lost = self.sandbox.call("GET", f"/shops/{SHOP}/deliveries")["lost"]
         self._judge_late({row["id"] for row in lost})
         clear = {"lose_share": 0.0, "double_share": 0.0, "late_share": 0.0, "reorder": False}
-        self.outside.call("PUT", f"/shops/{SHOP}/webhooks", clear)
+        self.sandbox.call("PUT", f"/shops/{SHOP}/webhooks", clear)
 
     def _change(self) -> dict[str, int]:
         """The day's changes in bursts; how many of each kind."""
         done: dict[str, int] = {}
         for start in range(0, CHANGES, BURST):
             body = {"changes": min(BURST, CHANGES - start), "seed": 100 + start}
-            for name, count in self.outside.call("POST", f"/shops/{SHOP}/mutate", body)["done"].items():
+            for name, count in self.sandbox.call("POST", f"/shops/{SHOP}/mutate", body)["done"].items():
                 done[name] = done.get(name, 0) + count
             self.house.check()
             time.sleep(0.1)
@@ -280,7 +280,7 @@ class _Demo:
 
     def _judge_late(self, lost: set[str]) -> None:
         """What was announced and is still not right before the safety net ran."""
-        origin = self.outside.origin()
+        origin = self.sandbox.origin()
         parents = {
             key: str(product["product_id"])
             for product in [*origin.products, *origin.deleted_products]
@@ -294,11 +294,11 @@ class _Demo:
 
     def _verdicts(self, origin: Origin, problems: Problems) -> list[compare.Verdict]:
         catalogue = self._catalogue()
-        drafts = self.outside.uphance(self.organisation, "orders")
-        customers = self.outside.uphance(self.organisation, "customers")
+        drafts = self.sandbox.uphance(self.organisation, "orders")
+        customers = self.sandbox.uphance(self.organisation, "customers")
         return [
-            compare.upp_products(origin, self.outside.upp("products"), problems),
-            compare.upp_orders(origin, self.outside.upp("orders")),
+            compare.upp_products(origin, self.sandbox.upp("products"), problems),
+            compare.upp_orders(origin, self.sandbox.upp("orders")),
             compare.uphance_orders(origin, drafts, catalogue, problems, self.key),
             compare.uphance_customers(origin, drafts, customers, self.key),
         ]
@@ -308,25 +308,25 @@ class _Demo:
         return Problems(rows if isinstance(rows, list) else [])
 
     def _compare(self) -> None:
-        origin, report = self.outside.origin(), self.report
+        origin, report = self.sandbox.origin(), self.report
         problems = self._problems()
         report.verdicts = [
             *self._verdicts(origin, problems),
-            way_back.stock(self.outside, self.organisation, origin, self.key, self._catalogue()),
-            way_back.shipments(self.outside, origin, self.staff),
+            writeback_checks.stock(self.sandbox, self.organisation, origin, self.key, self._catalogue()),
+            writeback_checks.shipments(self.sandbox, origin, self.staff),
         ]
         report.problems = len(problems.rows)
         report.strange_problems = problems.others(compare.expected_problems(origin, self._catalogue(), self.key))
-        report.webhooks = self.outside.call("GET", f"/shops/{SHOP}/timings")
-        report.violations = self.outside.call("GET", "/violations")["violations"]
-        deliveries = self.outside.call("GET", f"/shops/{SHOP}/deliveries")
+        report.webhooks = self.sandbox.call("GET", f"/shops/{SHOP}/timings")
+        report.violations = self.sandbox.call("GET", "/violations")["violations"]
+        deliveries = self.sandbox.call("GET", f"/shops/{SHOP}/deliveries")
         since = self.activated_at.replace(microsecond=0)
         changed = tuple(
             sum(datetime.fromisoformat(row["last_update_time"]) >= since for row in rows)
             for rows in (origin.products, origin.orders.values())
         )
         report.bound = needed_calls(
-            self.outside.call("GET", "/calls/log")["calls"],
+            self.sandbox.call("GET", "/calls/log")["calls"],
             deliveries["deliveries"],
             Day(
                 *self.sizes,
@@ -339,11 +339,13 @@ class _Demo:
 
     def _way_back(self) -> None:
         """Staff pack, ship and count in Uphance, and the shop follows."""
-        watch = self._timed(self.outside.written_back, self.outside.written_back(), since=time.monotonic())
-        self.outside.call("POST", f"/uphance/{self.organisation}/webhook", {"url": self.hook})
+        watch = self._timed(self.sandbox.written_back, self.sandbox.written_back(), since=time.monotonic())
+        self.sandbox.call("POST", f"/uphance/{self.organisation}/webhook", {"url": self.hook})
         with ThreadPoolExecutor(1) as pool:
             switched = pool.submit(self.house.run, "shops", "settings", self.token, "stock.write=true")
-            self.staff = way_back.staff_at_work(self.outside, self.organisation, self.outside.origin(), self.key)
+            self.staff = writeback_checks.staff_at_work(
+                self.sandbox, self.organisation, self.sandbox.origin(), self.key
+            )
             switched.result()
         self._until_quiet(watch)
 
@@ -372,12 +374,12 @@ class _Demo:
     def _picture(self) -> dict[str, int]:
         """What waits, and how much has arrived."""
         text = self.client.get(f"{self.house.web}/metrics").text
-        timings = self.outside.call("GET", f"/shops/{SHOP}/timings")
+        timings = self.sandbox.call("GET", f"/shops/{SHOP}/timings")
         return {
             "announcements": timings["pending"],
             "changes": _gauge(text, "upbridge_changes_pending"),
             "documents": _gauge(text, "upbridge_outbox_pending"),
-            "delivered": self.outside.writes(),
+            "delivered": self.sandbox.writes(),
         }
 
 

@@ -6,17 +6,17 @@ from html import escape
 from starlette.responses import RedirectResponse, Response
 
 from upbridge_sandbox.door import Call
-from upbridge_sandbox.pages.frame import Frame
 from upbridge_sandbox.pages.html import ROWS, Html, do, entry, form, hidden, table
+from upbridge_sandbox.pages.layout import Layout
 from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
 
-class ElsewherePages(Frame):
+class TargetPages(Layout):
     """Upp.ai, Uphance, faults, violations."""
 
     async def upp(self, call: Call) -> Response:
         """What Upp.ai holds of one tenant."""
-        tenant = self.world.tenants[call.params["client"]]
+        tenant = self.state.tenants[call.params["client"]]
         products = table(
             ("id", "SKU", "title", "#price", "#stock", "active"),
             (
@@ -47,7 +47,7 @@ class ElsewherePages(Frame):
 
     async def uphance(self, call: Call) -> Response:
         """What one Uphance organisation holds; here its staff ship."""
-        organisation = self.world.uphance.organisations[int(call.params["org"])]
+        organisation = self.state.uphance.organisations[int(call.params["org"])]
         names = {item["id"]: item["name"] for item in organisation.customers.values()}
         orders = table(
             ("order", "reference", "customer", "#total", "state", ""),
@@ -101,14 +101,14 @@ class ElsewherePages(Frame):
 
     async def work_in_uphance(self, call: Call) -> Response:
         """A form of the Uphance page."""
-        organisation, sent = self.world.uphance.organisations[int(call.params["org"])], call.form()
+        organisation, sent = self.state.uphance.organisations[int(call.params["org"])], call.form()
         hooks = self.m.uphance_hooks
         if sent.get("do") == "hook":
             organisation.webhook_url = sent["url"] or None
         elif sent.get("do") == "ship":
             order = organisation.orders[int(sent["order"])]
-            ticket = make_ticket(order, organisation, self.world.uphance)
-            ship(ticket, organisation, self.world.uphance, sent.get("tracking") or None, "dhl")
+            ticket = make_ticket(order, organisation, self.state.uphance)
+            ship(ticket, organisation, self.state.uphance, sent.get("tracking") or None, "dhl")
             hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
         elif sent.get("do") == "stock":
             found = organisation.sku(int(sent["sku"]))
@@ -122,10 +122,10 @@ class ElsewherePages(Frame):
         """The switches of every system."""
         sections = []
         for title, name, values in (
-            *((system, system, faults.as_json()) for system, faults in self.world.faults.items()),
+            *((system, system, faults.as_json()) for system, faults in self.state.faults.items()),
             *(
                 (f"webhooks of {shop.name}", f"shop:{shop.name}", shop.webhook_faults.as_json())
-                for shop in self.world.shops.values()
+                for shop in self.state.shops.values()
             ),
         ):
             inputs = "".join(
@@ -144,16 +144,16 @@ class ElsewherePages(Frame):
         sent = call.form()
         name = sent.pop("system")
         if not name:
-            for faults in self.world.faults.values():
+            for faults in self.state.faults.values():
                 faults.clear()
-            for shop in self.world.shops.values():
+            for shop in self.state.shops.values():
                 shop.webhook_faults.clear()
         else:
             values = {key: json.loads(value) for key, value in sent.items()}
             if name.startswith("shop:"):
-                self.world.shops[name.removeprefix("shop:")].webhook_faults.set(values)
+                self.state.shops[name.removeprefix("shop:")].webhook_faults.set(values)
             else:
-                self.world.faults[name].set(values)
+                self.state.faults[name].set(values)
         return RedirectResponse("/faults", 303)
 
     async def violations(self, _call: Call) -> Response:
@@ -162,12 +162,12 @@ class ElsewherePages(Frame):
             ("time", "system", "rule", "request", "detail"),
             (
                 (item.at.strftime("%H:%M:%S"), item.system, item.as_json()["says"], item.request, item.detail)
-                for item in reversed(self.world.ledger.violations)
+                for item in reversed(self.state.ledger.violations)
             ),
         )
         nothing = "<section class=ok>No request has broken a published rule.</section>"
-        body = f"<section>{rows}</section>" if self.world.ledger.violations else nothing
-        calls = self.world.ledger.totals()
+        body = f"<section>{rows}</section>" if self.state.ledger.violations else nothing
+        calls = self.state.ledger.totals()
         rows = table(
             ("system", "operation", "#status", "#calls"),
             (

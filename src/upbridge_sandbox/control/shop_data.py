@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from upbridge_sandbox.control.machinery import Controls, Missing, body_of, page_of
+from upbridge_sandbox.control.context import Controls, Missing, body_of, page_of
 from upbridge_sandbox.door import Call
 
 
-class GoodsControls(Controls):
+class ShopDataControls(Controls):
     """Products and orders."""
 
     async def products(self, call: Call) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from upbridge_sandbox.demo.compare import Origin
-from upbridge_sandbox.demo.older import modern_order, modern_product
+from upbridge_sandbox.demo.legacy import modern_order, modern_product
 from upbridge_sandbox.demo.processes import Failed
 from upbridge_sandbox.demo.upp_rules import Json
 
@@ -14,7 +14,7 @@ SHOP = "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class SandboxClient:
     """The control API of a running sandbox."""
 
     client: httpx.Client

@@ -3,18 +3,18 @@
 
 import random
 
-from upbridge_sandbox.seed import words
-from upbridge_sandbox.seed.shapes import Json
+from upbridge_sandbox.seed import vocabulary
+from upbridge_sandbox.seed.formats import Json
 
 
-def people(rng: random.Random, count: int = 160) -> list[Json]:
+def make_customers(rng: random.Random, count: int = 160) -> list[Json]:
     """The shoppers: with and without a second address, with and without an account, some of them companies."""
     shoppers: list[Json] = []
     for index in range(count):
-        first, last = rng.choice(words.FIRST_NAMES), rng.choice(words.SURNAMES)
-        town, postcode, country = rng.choice(words.TOWNS)
+        first, last = rng.choice(vocabulary.FIRST_NAMES), rng.choice(vocabulary.SURNAMES)
+        town, postcode, country = rng.choice(vocabulary.TOWNS)
         company, account, other = index % 7 == 3, index % 4 != 0, index % 3 == 1
-        second = rng.choice(words.TOWNS)
+        second = rng.choice(vocabulary.TOWNS)
         shoppers.append(
             {
                 "email": f"{_plain(first)}.{_plain(last)}{index}@example.com",
@@ -26,7 +26,7 @@ def people(rng: random.Random, count: int = 160) -> list[Json]:
                 "pricelist_percent": None,
                 "firstname_invoice": first,
                 "surname_invoice": last,
-                "street_invoice": f"{rng.choice(words.STREETS)} {rng.randrange(1, 200)}",
+                "street_invoice": f"{rng.choice(vocabulary.STREETS)} {rng.randrange(1, 200)}",
                 "city_invoice": town,
                 "state_invoice": "",
                 "zip_invoice": postcode,
@@ -34,7 +34,7 @@ def people(rng: random.Random, count: int = 160) -> list[Json]:
                 "postal_yn": int(other) if index % 5 == 0 else other,
                 "firstname_postal": first if other else None,
                 "surname_postal": last if other else None,
-                "street_postal": f"{rng.choice(words.STREETS)} {rng.randrange(1, 200)}" if other else None,
+                "street_postal": f"{rng.choice(vocabulary.STREETS)} {rng.randrange(1, 200)}" if other else None,
                 "city_postal": second[0] if other else None,
                 "state_postal": "" if other else None,
                 "zip_postal": second[1] if other else None,

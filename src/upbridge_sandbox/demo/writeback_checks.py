@@ -1,6 +1,6 @@
 """The way back: staff pack, ship and count in Uphance; the shop has to show the same, and nothing more.
 
-The numbers are worked out here a second time, from what the outside world holds: a SKU's number in Uphance less
+The numbers are worked out here a second time, from what the sandbox state holds: a SKU's number in Uphance less
 the pieces of orders that Uphance does not count yet, never below zero.
 """
 
@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from upbridge_sandbox.demo.compare import DIFFERENT, LOST, UNWANTED, Origin, Verdict
-from upbridge_sandbox.demo.outside import SHOP, Outside
+from upbridge_sandbox.demo.sandbox_client import SHOP, SandboxClient
 from upbridge_sandbox.demo.uphance_rules import Catalogue
 from upbridge_sandbox.demo.upp_rules import CANCELED, Json
 
@@ -27,10 +27,10 @@ class Day:
     counted: int = 0
 
 
-def staff_at_work(outside: Outside, organisation: int, origin: Origin, key: str, *, orders: int = 30) -> Day:
+def staff_at_work(sandbox: SandboxClient, organisation: int, origin: Origin, key: str, *, orders: int = 30) -> Day:
     """Ship *orders* of the shop's orders whole and a few in part, and count some SKUs anew."""
     day = Day()
-    for draft in sorted(outside.uphance(organisation, "orders"), key=lambda row: int(row["id"])):
+    for draft in sorted(sandbox.uphance(organisation, "orders"), key=lambda row: int(row["id"])):
         number = str(draft["purchase_order_ref"] or "").removeprefix(f"UPG-{key}-")
         order = origin.orders.get(number)
         if order is None or order["status_id"] in (CANCELED, SENT) or draft["status"] != "draft":
@@ -38,39 +38,39 @@ def staff_at_work(outside: Outside, organisation: int, origin: Origin, key: str,
         pieces = [entry for line in draft["line_items"] for entry in line["line_quantities"]]
         total = sum(entry["quantity"] for entry in pieces)
         if len(day.shipped) < orders:
-            ticket = _ticket(outside, organisation, draft, None)
+            ticket = _ticket(sandbox, organisation, draft, None)
             day.shipped[number] = f"TRACK-{number}"
-            _ship(outside, organisation, ticket, day.shipped[number])
+            _ship(sandbox, organisation, ticket, day.shipped[number])
         elif total > 1 and len(day.partly) < orders // 5:
-            ticket = _ticket(outside, organisation, draft, {str(pieces[0]["sku_id"]): 1})
+            ticket = _ticket(sandbox, organisation, draft, {str(pieces[0]["sku_id"]): 1})
             day.partly.add(number)
-            _ship(outside, organisation, ticket, f"PART-{number}")
-    for product in outside.uphance(organisation, "products")[:COUNTED]:
+            _ship(sandbox, organisation, ticket, f"PART-{number}")
+    for product in sandbox.uphance(organisation, "products")[:COUNTED]:
         sku = product["variations"][0]["skus"][0]
         fresh = {"available_to_sell_from_stock": int(sku["available_to_sell_from_stock"]) + 2}
-        outside.call("PUT", f"/uphance/{organisation}/skus/{sku['id']}", fresh)
+        sandbox.call("PUT", f"/uphance/{organisation}/skus/{sku['id']}", fresh)
         day.counted += 1
     return day
 
 
-def _ticket(outside: Outside, organisation: int, draft: Json, pieces: Json | None) -> Json:
+def _ticket(sandbox: SandboxClient, organisation: int, draft: Json, pieces: Json | None) -> Json:
     body = {"order_id": draft["id"], **({} if pieces is None else {"pieces": pieces})}
-    made: Json = outside.call("POST", f"/uphance/{organisation}/tickets", body)
+    made: Json = sandbox.call("POST", f"/uphance/{organisation}/tickets", body)
     return made
 
 
-def _ship(outside: Outside, organisation: int, ticket: Json, tracking: str) -> None:
+def _ship(sandbox: SandboxClient, organisation: int, ticket: Json, tracking: str) -> None:
     body = {"tracking_number": tracking, "carrier": "dpd"}
-    outside.call("POST", f"/uphance/{organisation}/tickets/{ticket['id']}/ship", body)
+    sandbox.call("POST", f"/uphance/{organisation}/tickets/{ticket['id']}/ship", body)
 
 
 # -- what has to be true afterwards ------------------------------------------------------------------------
 
 
-def shipments(outside: Outside, origin: Origin, day: Day) -> Verdict:
+def shipments(sandbox: SandboxClient, origin: Origin, day: Day) -> Verdict:
     """Whole shipments change status and tracking; partial ones only the history; nobody else is touched."""
     verdict = Verdict("shipments → Upgates", origins=len(day.shipped) + len(day.partly))
-    noted: dict[str, Json] = outside.call("GET", f"/shops/{SHOP}/history")["history"]
+    noted: dict[str, Json] = sandbox.call("GET", f"/shops/{SHOP}/history")["history"]
     for number, order in origin.orders.items():
         tracking = day.shipped.get(number)
         if tracking is not None:
@@ -86,15 +86,15 @@ def shipments(outside: Outside, origin: Origin, day: Day) -> Verdict:
     return verdict
 
 
-def stock(outside: Outside, organisation: int, origin: Origin, key: str, catalogue: Catalogue) -> Verdict:
+def stock(sandbox: SandboxClient, organisation: int, origin: Origin, key: str, catalogue: Catalogue) -> Verdict:
     """Every variant that is one SKU, and no other, shows Uphance's number less the open pieces."""
     drafts = {
         str(row["purchase_order_ref"]).removeprefix(f"UPG-{key}-"): row
-        for row in outside.uphance(organisation, "orders")
+        for row in sandbox.uphance(organisation, "orders")
     }
     taken = _open_pieces(origin, drafts, catalogue)
     verdict = Verdict("stock → Upgates")
-    for item, sku in pairs(origin, outside.uphance(organisation, "products")):
+    for item, sku in pairs(origin, sandbox.uphance(organisation, "products")):
         wanted = max(0, int(sku["available_to_sell_from_stock"] - taken[item["key"]]))
         verdict.origins += 1
         verdict.copies += item["stock"] == wanted

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from upbridge_sandbox.door import Call, Routes, answer
-from upbridge_sandbox.seed.shapes import PRAGUE
+from upbridge_sandbox.seed.formats import PRAGUE
 from upbridge_sandbox.shop import Shop, Tariff
+from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.fields import BODIES, PARAMETERS, unknown_fields
-from upbridge_sandbox.world import World
 
 WRONG_LOGINS = 5
 PARALLEL = 3
@@ -25,11 +25,11 @@ GRACE = timedelta(seconds=1)
 FREE_SERVICES = ("status", "webhooks")
 
 
-class Gate:
+class AccessRules:
     """Answers what must not pass; hands the rest to the routes with `call.shop` set."""
 
-    def __init__(self, world: World, routes: Routes) -> None:
-        self.world = world
+    def __init__(self, state: State, routes: Routes) -> None:
+        self.state = state
         self.routes = routes
         self.shop: Shop | None = None
 
@@ -56,12 +56,12 @@ class Gate:
         return response
 
     def _refuse(self, call: Call, rule: str, status: int, detail: str = "", **headers: str) -> Response:
-        self.world.ledger.violation("upgates", rule, call.line, detail or call.shop)
+        self.state.ledger.violation("upgates", rule, call.line, detail or call.shop)
         return _error(status, rule, headers)
 
     def _login(self, call: Call) -> Shop | Response:  # noqa: PLR0911 - one return per published status
-        now = self.world.now()
-        wrong = self.world.wrong_logins.setdefault(call.client, [])
+        now = self.state.now()
+        wrong = self.state.wrong_logins.setdefault(call.client, [])
         wrong[:] = [at for at in wrong if now - at < timedelta(hours=1)]
         if len(wrong) >= WRONG_LOGINS:
             return self._refuse(call, "call-while-locked", 403)
@@ -69,7 +69,7 @@ class Gate:
         if pair is None:
             return self._refuse(call, "missing-auth", 401)
         user, key = pair
-        shop = self.world.shop_of_user(user)
+        shop = self.state.shop_of_user(user)
         access = shop.access if shop else None
         if shop and access and access.user == user and hmac.compare_digest(access.key, key):
             if not access.active:
@@ -103,8 +103,8 @@ class Gate:
         if host in shop.old_servers:
             shop.old_servers[host] += 1
             if shop.old_servers[host] > PARALLEL:
-                self.world.ledger.violation("upgates", "old-address", call.line, shop.name)
-            return answer({"api_url": self.world.api_url(shop)}, 301)
+                self.state.ledger.violation("upgates", "old-address", call.line, shop.name)
+            return answer({"api_url": self.state.api_url(shop)}, 301)
         return path or "/"
 
     def _right(self, call: Call, shop: Shop, path: str) -> Response | None:
@@ -117,12 +117,12 @@ class Gate:
         return self._refuse(call, "no-right", 403, service)
 
     def _limit(self, call: Call, shop: Shop) -> Response | None:
-        now = self.world.now()
+        now = self.state.now()
         if call.in_flight > PARALLEL:
             return self._refuse(call, "too-parallel", 429, **_retry(now + timedelta(seconds=1)))
         if shop.closed_until is not None and now < shop.closed_until:
             if shop.closed_since is not None and now - shop.closed_since > GRACE:
-                self.world.ledger.violation("upgates", "call-while-closed", call.line, shop.name)
+                self.state.ledger.violation("upgates", "call-while-closed", call.line, shop.name)
             return _error(429, "Too Many Requests", _retry(shop.closed_until))
         tariff = shop.tariff
         if tariff is None or _spend(tariff, now):
@@ -137,10 +137,10 @@ class Gate:
         known = PARAMETERS.get(template, frozenset())
         for name in dict.fromkeys(name.removesuffix("[]") for name, _ in call.query):
             if name not in known:
-                self.world.ledger.violation("upgates", "unknown-parameter", call.line, name)
+                self.state.ledger.violation("upgates", "unknown-parameter", call.line, name)
         if call.method in ("POST", "PUT"):
             if "application/json" not in call.headers.get("content-type", ""):
-                self.world.ledger.violation("upgates", "bad-content-type", call.line)
+                self.state.ledger.violation("upgates", "bad-content-type", call.line)
             try:
                 body: Any = call.json()
             except ValueError:
@@ -148,12 +148,12 @@ class Gate:
             if not isinstance(body, dict):
                 return self._refuse(call, "bad-body", 400, "not a JSON object")
             for name in unknown_fields(body, BODIES.get(template)):
-                self.world.ledger.violation("upgates", "unknown-field", call.line, name)
+                self.state.ledger.violation("upgates", "unknown-field", call.line, name)
         return None
 
     def busy(self, call: Call, seconds: int) -> Response:
         """429 on demand: the shop's budget is closed for *seconds* (Retry-After has whole seconds)."""
-        now = self.world.now()
+        now = self.state.now()
         until = (now + timedelta(seconds=seconds + 1)).replace(microsecond=0)
         shop = self.shop_of(call)
         if shop is not None:
@@ -165,7 +165,7 @@ class Gate:
     def shop_of(self, call: Call) -> Shop | None:
         """The shop whose user makes this call, whatever the key."""
         pair = _basic(call.headers.get("authorization", ""))
-        return self.world.shop_of_user(pair[0]) if pair else None
+        return self.state.shop_of_user(pair[0]) if pair else None
 
     def caller(self, call: Call) -> str:
         """What the three parallel calls are counted by: the shop's group of accesses."""
