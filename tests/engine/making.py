@@ -12,11 +12,14 @@ import httpx
 from tests.systems.upgates.making import raw_order, raw_product
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import Delivered, Document, Draft, Entity, Outcome, Unmappable
+from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import Rules
 from upbridge.systems.base import Links, NameOf, Shopfront, Vault
+from upbridge.systems.uphance import order_policy as uphance
+from upbridge.systems.upp import order_policy as upp
 
 Json = dict[str, Any]
 Said = list[tuple[Document, Outcome]]
@@ -204,6 +207,10 @@ class Target:
 
     def told_apart_by(self, rules: Rules) -> NameOf | None:
         return self.apart_by
+
+    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+        policies = {"upp": upp.order_policy, "uphance": uphance.order_policy}
+        return policies[self.system](front)
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         self.fronts.append(front)

@@ -4,7 +4,7 @@ Both take what follows from the same two functions, `released` and `reread`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 
@@ -38,7 +38,7 @@ async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> For
     changed = [key for key in RULES if before.get(key) != after.get(key)]
     rows = await service.connections.of(shop.id)
     targets = released(changed, rows)
-    since = orders_since(after, rows, now=service.clock())
+    since = orders_since(service, replace(shop, rules=after), rows)
     lists = tuple(kind for kind in reread(changed, rows) if kind != "order" or since is not None)
     async with service.engine.connect() as connection:
         tried = await connection.scalar(

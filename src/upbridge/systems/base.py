@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from upbridge.domain.delivery import Document, Draft, Entity, Link, Outcome, Unmappable
+from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import Facts
 from upbridge.domain.shop_settings import Rules
@@ -107,6 +108,9 @@ class Target(Protocol):
         Of variants with the same name `wants` then learns the oldest (`Shopfront.namesakes`), and is asked again
         when that may have changed.
         """
+
+    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+        """Which orders of the shop this target is sent; None: it is sent none."""
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         """All that this target should hold for *entity* now."""

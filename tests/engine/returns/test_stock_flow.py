@@ -182,6 +182,19 @@ async def test_the_pieces_of_an_order_that_waits_for_its_payment_are_open(town: 
     assert town.shown(code) == 50
 
 
+async def test_an_order_that_a_chosen_status_sends_is_open_although_the_shop_has_shipped_it(town: Town) -> None:
+    """Who chooses the status Sent has orders sent then: until Uphance knows one, its pieces are open."""
+    await town.set(stock__write="true", uphance__order_statuses="4", uphance__channels="cs/CZK:1")
+    code = (await town.tracked())[0]
+    await town.put({code: 50})
+    await town.order(code, 4, status=4)
+
+    await town.poll()
+
+    assert town.organisation.orders == {}
+    assert town.shown(code) == 46
+
+
 @pytest.mark.situation("edit.packed")
 async def test_what_was_added_to_a_confirmed_order_is_open_until_staff_have_settled_it(town: Town) -> None:
     await town.set(stock__write="true")

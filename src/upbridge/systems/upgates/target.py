@@ -28,6 +28,7 @@ from upbridge.domain.delivery import (
     Trouble,
     Unmappable,
 )
+from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_settings import Rules
@@ -61,6 +62,10 @@ class UpgatesTarget:
 
     def told_apart_by(self, rules: Rules) -> NameOf | None:  # noqa: ARG002
         """By its own ids."""
+        return None
+
+    def order_policy(self, front: Shopfront) -> OrderPolicy | None:  # noqa: ARG002
+        """None: the orders are its own."""
         return None
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:  # noqa: ARG002

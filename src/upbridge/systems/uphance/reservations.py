@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.statuses import is_at_rest, is_cancelled
 from upbridge.systems.base import Shopfront
+from upbridge.systems.uphance.order_policy import order_policy
 
 _GOODS = frozenset({LineType.PRODUCT, LineType.SET_PART, LineType.GIFT})
 
@@ -115,13 +116,14 @@ async def prune(connection: AsyncConnection, shop_id: ShopId) -> None:
 
 
 def _waits(order: Order, front: Shopfront) -> bool | None:
-    """Whether Uphance may still be told of *order*; None if it is no concern of Uphance's at all."""
-    since = front.rules.moment("uphance.orders_from") or front.connection.connected_at
-    if is_cancelled(order, front.facts) or order.created_at < since or not front.rules.yes("uphance.send_orders"):
-        return None
-    if order.origin not in front.rules.get("uphance.origins"):
-        return None
-    return not is_at_rest(order, front.facts)
+    """Whether Uphance may still be sent *order*; None if no change of its status alone can have it sent."""
+    match order_policy(front).judge(order, front.facts):
+        case Eligibility.SENT | Eligibility.WAITS:
+            return True
+        case Eligibility.AT_REST:
+            return False
+        case _:
+            return None
 
 
 def _item(line: OrderLine) -> str | None:

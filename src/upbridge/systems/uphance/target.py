@@ -12,7 +12,6 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -33,10 +32,11 @@ from upbridge.domain.delivery import (
     Trouble,
     Unmappable,
 )
+from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_settings import Rules
-from upbridge.domain.statuses import READY, is_cancelled, is_failed
+from upbridge.domain.statuses import is_cancelled
 from upbridge.systems.base import Connection, Links, NameOf, Shopfront, Vault
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
@@ -44,6 +44,7 @@ from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORD
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference
+from upbridge.systems.uphance.order_policy import order_policy
 from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
 from upbridge.systems.uphance.product_push import Products
 from upbridge.systems.uphance.schemas import customer_body, sales_order_body, whole, words
@@ -91,6 +92,10 @@ class UphanceTarget:
         """No product's draft depends on another's names: `Catalogue.doubled` looks when it is sent."""
         return None
 
+    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+        """Orders in a status that sends (`order_policy.order_policy`)."""
+        return order_policy(front)
+
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         """The sales order of an order; a product only where the shop has missing ones made.
 
@@ -108,7 +113,7 @@ class UphanceTarget:
             key=entity.order_number,
             parent=entity.order_number,
             body=entity.model_dump_json().encode(),
-            only_if_known=off or not _sends(entity, front),
+            only_if_known=not _is_sent(entity, front),
             hash=mark(entity, canceled=off),
         )
 
@@ -181,7 +186,7 @@ class _Work:
             return self._found(document, former, order)
         if order is None or is_cancelled(order, self.front.facts):
             return Dropped("cancelled before it was sent")
-        if not _sends(order, self.front):  # a rule has changed since, or an attempt was refused and then this
+        if not _is_sent(order, self.front):  # a rule has changed since, or an attempt was refused and then this
             return Dropped("the shop's rules do not send it any more")
         return await self._send(document, order, reference)
 
@@ -303,17 +308,5 @@ def _opened(document: Document) -> Order | None:
     return None if "gone" in body else Order.model_validate(body)
 
 
-def _sends(order: Order, front: Shopfront) -> bool:
-    """Whether the shop's rules say that this order goes to Uphance (contract section 4)."""
-    rules = front.rules
-    chosen: Iterable[int] = rules.get("uphance.order_statuses") or front.facts.statuses_of(*READY)
-    since: datetime = rules.moment("uphance.orders_from") or front.connection.connected_at
-    return (
-        rules.yes("uphance.send_orders")
-        and order.status_id is not None
-        and order.status_id in chosen
-        and not is_cancelled(order, front.facts)
-        and not is_failed(order, front.facts)
-        and order.created_at >= since
-        and order.origin in rules.get("uphance.origins")
-    )
+def _is_sent(order: Order, front: Shopfront) -> bool:
+    return order_policy(front).judge(order, front.facts) is Eligibility.SENT

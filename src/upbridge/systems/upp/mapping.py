@@ -15,17 +15,18 @@ an update replaces the whole document, so everything is sent each time. A cancel
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import Draft, Trouble, Unmappable
+from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.product import Price, Product, Variant
 from upbridge.domain.sku import folded
-from upbridge.domain.statuses import is_cancelled
 from upbridge.systems.base import Shopfront
+from upbridge.systems.upp.order_policy import order_policy
 
 PRODUCT = "product"
 ORDER = "order"
@@ -181,19 +182,13 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
     known. Parts that do not add up to the total are reported as `order.net_estimated` beside the draft; net is
     then the gross amount in the proportion of the parts.
     """
-    rules = front.rules
-    if (
-        not rules.yes("upp.send")
-        or not order.in_statistics
-        or order.origin not in rules.get("upp.origins")
-        or is_cancelled(order, front.facts)
-    ):
+    verdict = order_policy(front).judge(order, front.facts)
+    if verdict not in (Eligibility.SENT, Eligibility.TOO_OLD):
         return
     net, difference = net_amount(order, vat_payer=front.facts.vat_payer)
     if difference:
         said = {"total": str(order.total_before_round), "difference": str(difference)}
         yield Unmappable(ORDER, order.key, Trouble("order.net_estimated", said))
-    earliest = front.connection.connected_at - timedelta(days=rules.number("upp.order_days") or 0)
     yield Draft(
         kind=ORDER,
         key=order.key,
@@ -209,7 +204,7 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
                 "items": list(_items(order, front)),
             }
         ),
-        only_if_known=order.created_at < earliest,
+        only_if_known=verdict is Eligibility.TOO_OLD,
     )
 
 

@@ -29,11 +29,13 @@ from upbridge.domain.delivery import (
     Trouble,
     Unmappable,
 )
+from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import Rules
 from upbridge.systems.base import Links, NameOf, Shopfront, Vault
 from upbridge.systems.upp import mapping
 from upbridge.systems.upp.client import BATCH, Stumbled, UppClient
+from upbridge.systems.upp.order_policy import order_policy
 
 Settled: TypeAlias = list[tuple[Document, Outcome]]
 _Batch: TypeAlias = Sequence[Document]
@@ -57,6 +59,10 @@ class UppTarget:
     def told_apart_by(self, rules: Rules) -> NameOf | None:
         """By the SKU, whatever its case (Developer guide), which is what `upp.sku_from` says."""
         return {"code": NameOf.CODE, "ean": NameOf.EAN}.get(rules.text("upp.sku_from") or "code")
+
+    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+        """Orders that advertising can have caused (`order_policy.order_policy`)."""
+        return order_policy(front)
 
     def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
         """All that Upp should hold for *entity* now."""

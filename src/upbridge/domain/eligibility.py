@@ -1,0 +1,62 @@
+"""Who is sent what: the verdict on an order for one target. Pure.
+
+the shop's settings ─► OrderPolicy of a target ─┬─► what the target is sent
+                                                ├─► whose goods are reserved
+                                                └─► how far back the first import reads
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from upbridge.domain.order import Order
+from upbridge.domain.shop_profile import Facts
+from upbridge.domain.statuses import is_at_rest, is_cancelled, is_failed
+
+
+class Eligibility(StrEnum):
+    """What a target is to do with an order."""
+
+    SENT = "sent"
+    """The target is sent the order."""
+    NOT_CHOSEN = "not_chosen"
+    """The settings leave it out: nothing is sent, or it has another origin or does not count in the statistics."""
+    CANCELLED = "cancelled"
+    TOO_OLD = "too_old"
+    """It was placed before the first order that the target is sent."""
+    AT_REST = "at_rest"
+    """It is not on its way: the payment failed, or the shop has shipped it itself."""
+    WAITS = "waits"
+    """It is on its way, and its status does not send it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPolicy:
+    """Which orders of a shop one target is sent."""
+
+    enabled: bool
+    since: datetime
+    """Orders that were placed before are not sent."""
+    origins: Collection[str]
+    statuses: Collection[int] | None = None
+    """Ids of the statuses that send; None: all do that are not cancelled."""
+    statistics_only: bool = False
+    """Orders that the shop leaves out of its statistics are not sent."""
+
+    def judge(self, order: Order, facts: Facts) -> Eligibility:
+        """The verdict on *order* as it is now; of several reasons against it the first in `Eligibility`."""
+        if not self._chooses(order):
+            return Eligibility.NOT_CHOSEN
+        if is_cancelled(order, facts):
+            return Eligibility.CANCELLED
+        if order.created_at < self.since:
+            return Eligibility.TOO_OLD
+        if self.statuses is None:
+            return Eligibility.SENT
+        if order.status_id in self.statuses and not is_failed(order, facts):
+            return Eligibility.SENT
+        return Eligibility.AT_REST if is_at_rest(order, facts) else Eligibility.WAITS
+
+    def _chooses(self, order: Order) -> bool:
+        return self.enabled and order.origin in self.origins and (order.in_statistics or not self.statistics_only)
