@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from tests.support.postgres import InstalledPostgres, chosen_bin
 from upbridge.core.encryption import Sealer
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
@@ -32,10 +33,18 @@ MakeShop = Callable[..., Awaitable[ShopId]]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a throw-away Postgres; `TEST_DATABASE_URL` names another one to use."""
+    """The address of a throw-away Postgres: the embedded one, or one of the binaries in `TEST_POSTGRES_BIN`.
+
+    `TEST_DATABASE_URL` names a server that runs already.
+    """
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given
+        return
+    if (binaries := chosen_bin()) is not None:
+        installed = InstalledPostgres(binaries)
+        yield installed.start()
+        installed.close()
         return
     home = Path(tempfile.mkdtemp(prefix="upbridge-tests-"))
     server = EmbeddedPostgres(home)

@@ -8,6 +8,7 @@ import string
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from babel.messages import Catalog
 from babel.messages.pofile import read_po
@@ -39,6 +40,7 @@ def complaints() -> list[str]:
     english = catalogues["en"]
     return [
         *differences(catalogues),
+        *unsorted(catalogues),
         *misnamed(catalogues),
         *missing(english, used),
         *nameless(english),
@@ -78,6 +80,15 @@ def differences(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
             if placeholders(variants) != wanted:
                 yield f"{language}: {key} has the placeholders {placeholders(variants)} instead of {wanted}"
         yield from (f"{language}: {message.id} is fuzzy" for message in catalogues[language] if _fuzzy(message))
+
+
+def unsorted(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
+    """The first key of each catalogue that does not stand where the alphabet has it."""
+    for language, catalogue in catalogues.items():
+        keys = list(texts_of(catalogue))
+        wrong = next((key for before, key in pairwise(keys) if key < before), None)
+        if wrong is not None:
+            yield f"{language}: {wrong} is not sorted in"
 
 
 def misnamed(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
