@@ -14,10 +14,10 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import sku_matching
-from upbridge.insights.daily_stats import sum_up
+from upbridge.insights.daily_stats import summarise_days
 
 #: A found order, code and product name are this far into the shop.
 _SHARE = 0.37
@@ -63,7 +63,7 @@ class BigShop:
     name: str
 
 
-async def fill(engine: AsyncEngine, sealer: Sealer, *, variants: int, orders: int, now: datetime) -> BigShop:
+async def fill(engine: AsyncEngine, cipher: Cipher, *, variants: int, orders: int, now: datetime) -> BigShop:
     """A shop of *variants* and *orders*, connected to both systems, its import long done, some of it under way."""
     shop_id = uuid4()
     values: dict[str, Any] = {
@@ -72,7 +72,7 @@ async def fill(engine: AsyncEngine, sealer: Sealer, *, variants: int, orders: in
         "variants": variants,
         "orders": orders,
         "days": _DAYS,
-        "body": sealer.seal(json.dumps(_ORDER).encode()),
+        "body": cipher.encrypt(json.dumps(_ORDER).encode()),
         "sent": json.dumps(
             {"sku": "GAR", "title": "Svetr vlněný", "stock": 12, "price": 599, "active": True}
         ).encode(),
@@ -88,15 +88,15 @@ async def fill(engine: AsyncEngine, sealer: Sealer, *, variants: int, orders: in
         "unread": _UNREAD,
         "never_sent": _NEVER_SENT,
     }
-    async with engine.begin() as connection:
+    async with engine.begin() as tx:
         for statement in _STATEMENTS:
-            await connection.execute(text(statement), values)
-        await sku_matching.renew_all(connection, ShopId(shop_id))
-    await sum_up(engine, now=now)  # as the worker would have, each night
+            await tx.execute(text(statement), values)
+        await sku_matching.rematch_all(tx, ShopId(shop_id))
+    await summarise_days(engine, now=now)  # as the worker would have, each night
     async with engine.connect() as plain:
-        connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
         for table in _TABLES:  # as autovacuum would have by now
-            await connection.execute(text(f"VACUUM (ANALYZE) {table}"))
+            await tx.execute(text(f"VACUUM (ANALYZE) {table}"))
     place = int(variants * _SHARE)
     return BigShop(
         ShopId(shop_id), f"U{int(orders * _SHARE):08}", f"GAR-{place:06}-M", f"Svetr vlněný {place // 3}"

@@ -31,10 +31,10 @@ from bench.prepared import PRODUCTS, sellable
 from bench.report import Row
 from bench.stage import TOP, Clocks, Stage, used
 from upbridge.core.clock import utc_now
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.settings import load_settings
-from upbridge.store.changes import Kind, Origin, hint
+from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge_sandbox.demo.processes import Failed, free_port
 
 GOAL_PER_SECOND, GOAL_MEGABYTES = 1_000, 256
@@ -149,8 +149,8 @@ async def _ours(stage: Stage, address: str, variants: int) -> Taken:
 async def _shop(stage: Stage, api_url: str) -> ShopId:
     """A shop as an installation leaves it, without subscriptions: nobody announces anything here."""
     number, settings = uuid4(), load_settings()
-    async with stage.engine.begin() as connection:
-        await connection.execute(
+    async with stage.engine.begin() as tx:
+        await tx.execute(
             text(
                 "INSERT INTO shops (id, key, token, state, api_url, api_user, api_key, subscribed_at)"
                 " VALUES (:id, :name, :name, 'active', :api_url, 'bench', :api_key, now())"
@@ -159,11 +159,11 @@ async def _shop(stage: Stage, api_url: str) -> ShopId:
                 "id": number,
                 "name": f"bulk-{number.hex}",
                 "api_url": api_url,
-                "api_key": Sealer(settings.keys()).seal("bench"),
+                "api_key": Cipher(settings.keys()).encrypt("bench"),
             },
         )
-        await hint(
-            connection,
+        await mark_changed(
+            tx,
             ShopId(number),
             "upgates",
             Kind.FACTS,
@@ -232,13 +232,13 @@ async def _bare(stage: Stage, address: str, pages: int) -> Taken:
                 (await client.post("/ingest/bulk", json={"products": batch})).raise_for_status()
 
         async def work() -> None:
-            async with await AsyncConnection.connect(stage.database.conninfo) as connection:
+            async with await AsyncConnection.connect(stage.database.conninfo) as tx:
                 for number in numbers:
                     products = json.loads((await client.get(PRODUCTS.format(number))).content)["products"]
                     rows = [row for product in products for row in _rows(product)]
-                    async with connection.cursor() as cursor:
+                    async with tx.cursor() as cursor:
                         await cursor.executemany("INSERT INTO bench_bulk VALUES (%s, %s)", rows)
-                    await connection.commit()
+                    await tx.commit()
                     waiting.extend({"externalProductId": key, "title": title} for key, title in rows)
                     await post(BATCH)
 

@@ -163,11 +163,11 @@ async def _long_transaction(stage: Stage) -> None:
 @asynccontextmanager
 async def _snapshot(stage: Stage) -> AsyncIterator[None]:
     async with stage.engine.connect() as plain:
-        connection = await plain.execution_options(isolation_level="REPEATABLE READ")
+        tx = await plain.execution_options(isolation_level="REPEATABLE READ")
         for table in ("deliveries", "changes", "shops"):
-            await connection.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608
+            await tx.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608
         yield
-        await connection.rollback()
+        await tx.rollback()
 
 
 _DISTURBANCES: dict[str, Disturb] = {

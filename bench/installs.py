@@ -38,8 +38,8 @@ async def answers(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
         )
         house.processes.pop("installs").terminate()
     installed = int(await stage.value("SELECT count(*) FROM shops WHERE token LIKE 'bench-%'"))
-    async with stage.engine.begin() as connection:
-        await connection.execute(text("DELETE FROM shops WHERE token LIKE 'bench-%'"))
+    async with stage.engine.begin() as tx:
+        await tx.execute(text("DELETE FROM shops WHERE token LIKE 'bench-%'"))
     p99 = taken.quantile(0.99)
     return [
         Row(f"p99 of {installed} installations", f"{p99:.0f} ms", "under 500 ms", p99 < 500 and installed == CALLS)  # noqa: PLR2004

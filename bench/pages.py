@@ -21,7 +21,7 @@ from bench.report import Row
 from bench.stage import Clocks, Stage
 from upbridge.app import create_app
 from upbridge.core.clock import utc_now
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.settings import Settings, load_settings
 from upbridge.web.sessions import Entrance
 from upbridge_sandbox.demo.processes import Failed
@@ -83,7 +83,7 @@ async def answers(
     settings = load_settings()
     directory = settings.data_dir / "postgres"
     started = time.perf_counter()
-    shop = await fill(stage.engine, Sealer(settings.keys()), variants=variants, orders=orders, now=utc_now())
+    shop = await fill(stage.engine, Cipher(settings.keys()), variants=variants, orders=orders, now=utc_now())
     filled = time.perf_counter() - started
     seen = {name: Seen() for name in paths(shop)}
     async with visiting(settings, shop) as visit:

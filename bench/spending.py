@@ -29,8 +29,8 @@ async def spends(stage: Stage, *, seconds: float) -> tuple[list[Row], dict[str, 
             await permit.answered(200, {})
     one = await _rate(ledger, shops[:1], seconds)
     many = await _rate(ledger, shops, seconds)
-    async with stage.engine.begin() as connection:
-        await connection.execute(text("DELETE FROM shops WHERE id = ANY(:ids)"), {"ids": shops})
+    async with stage.engine.begin() as tx:
+        await tx.execute(text("DELETE FROM shops WHERE id = ANY(:ids)"), {"ids": shops})
     return [
         Row("budget spends a second, one shop", f"{one:,.0f}"),
         Row(f"budget spends a second, {SHOPS} shops", f"{many:,.0f}"),
@@ -57,8 +57,8 @@ async def _rate(ledger: Ledger, shops: list[ShopId], seconds: float) -> float:
 
 async def _shop(stage: Stage) -> ShopId:
     number = uuid4()
-    async with stage.engine.begin() as connection:
-        await connection.execute(
+    async with stage.engine.begin() as tx:
+        await tx.execute(
             text(
                 "INSERT INTO shops (id, key, token, state, api_url)"
                 " VALUES (:id, :name, :name, 'suspended', 'https://bench.invalid/api/v2')"

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.bare import TABLE
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.settings import load_settings
 from upbridge.store.database import Database, open_database
@@ -52,14 +52,14 @@ class Stage:
 
     async def value(self, query: str, **values: Any) -> Any:
         """One value from the database."""
-        async with self.engine.connect() as connection:
-            return await connection.scalar(text(query), {"shop": self.shop_id, **values})
+        async with self.engine.connect() as tx:
+            return await tx.scalar(text(query), {"shop": self.shop_id, **values})
 
     async def run(self, statement: str) -> None:
         """One statement outside a transaction."""
         async with self.engine.connect() as plain:
-            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text(statement))
+            tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            await tx.execute(text(statement))
 
     async def calls(self) -> int:
         """Calls of the shop's API so far, the life cycle's aside."""
@@ -109,10 +109,10 @@ class Stage:
             stdin=upp["secret"],
         )
         await self.quiet()
-        async with self.engine.connect() as connection:
-            rows = await connection.execute(text("SELECT DISTINCT product_id FROM items ORDER BY 1"))
+        async with self.engine.connect() as tx:
+            rows = await tx.execute(text("SELECT DISTINCT product_id FROM items ORDER BY 1"))
             self.products = [row.product_id for row in rows]
-            rows = await connection.execute(text("SELECT DISTINCT key FROM links WHERE kind = 'order' ORDER BY 1"))
+            rows = await tx.execute(text("SELECT DISTINCT key FROM links WHERE kind = 'order' ORDER BY 1"))
             self.orders = [row.key for row in rows]
 
 
@@ -163,10 +163,10 @@ async def stage(directory: Path, *, products: int, orders: int) -> AsyncIterator
             raise Failed(f"the activation failed: {answer}")
         os.environ.update(running.settings())  # the keys of this house are ours as well
         async with open_database(load_settings(), pool_size=20) as database:
-            addresses = await load_addresses(database.engine, Sealer(load_settings().keys()))
-            async with database.engine.begin() as connection:
-                await connection.execute(text(TABLE))
-                shop_id = ShopId(await connection.scalar(text("SELECT id FROM shops")))
+            addresses = await load_addresses(database.engine, Cipher(load_settings().keys()))
+            async with database.engine.begin() as tx:
+                await tx.execute(text(TABLE))
+                shop_id = ShopId(await tx.scalar(text("SELECT id FROM shops")))
             async with _bare(database.conninfo) as port:
                 yield Stage(running, database, addresses, shop_id, port)
 

@@ -17,7 +17,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.support.postgres import InstalledPostgres, chosen_bin
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
 from upbridge.store.database import Database, sqlalchemy_url
@@ -49,10 +49,10 @@ def postgres() -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="upbridge-tests-"))
     server = EmbeddedPostgres(home)
     address = server.start()
-    with psycopg.connect(address, autocommit=True) as connection:
+    with psycopg.connect(address, autocommit=True) as tx:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
-        connection.execute("SELECT pg_reload_conf()")
+            tx.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        tx.execute("SELECT pg_reload_conf()")
     yield address
     server.close()
     shutil.rmtree(home, ignore_errors=True)
@@ -66,8 +66,8 @@ def _named(address: str, name: str) -> str:
 def template(postgres: str) -> str:
     """The name of a migrated, empty database to copy."""
     name = f"template_{uuid4().hex[:8]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}"'.encode())
     migrate(url_of(postgres, name))
     return name
 
@@ -88,11 +88,11 @@ def url_of(address: str, name: str) -> str:
 def database_url(postgres: str, template: str) -> Iterator[str]:
     """The address of a fresh migrated database; dropped afterwards."""
     name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     yield url_of(postgres, name)
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @pytest.fixture
@@ -110,13 +110,13 @@ def engine(database: Database) -> AsyncEngine:
 
 
 @pytest.fixture
-def sealer() -> Sealer:
+def sealer() -> Cipher:
     """Seals with a key that only tests use."""
-    return Sealer([KEY])
+    return Cipher([KEY])
 
 
 @pytest.fixture
-def make_shop(engine: AsyncEngine, sealer: Sealer) -> MakeShop:
+def make_shop(engine: AsyncEngine, sealer: Cipher) -> MakeShop:
     """Insert a shop with sane defaults; keyword arguments override columns."""
 
     async def make(**overrides: Any) -> ShopId:
@@ -128,12 +128,12 @@ def make_shop(engine: AsyncEngine, sealer: Sealer) -> MakeShop:
             "state": "active",
             "api_url": "https://shop.admin.s1.upgates.com/api/v2",
             "api_user": "12345678",
-            "api_key": sealer.seal("api-key"),
+            "api_key": sealer.encrypt("api-key"),
             "installed_at": NOON,
             **overrides,
         }
-        async with engine.begin() as connection:
-            await connection.execute(insert(schema.shops).values(values))
+        async with engine.begin() as tx:
+            await tx.execute(insert(schema.shops).values(values))
         return ShopId(values["id"])
 
     return make

@@ -345,8 +345,8 @@ async def test_what_nobody_foresaw_blocks_the_lane_instead_of_spinning(machine: 
 async def test_a_bite_whose_database_goes_away_is_no_defect_and_waits(machine: Engine) -> None:
     async def thrown_out(documents: Sequence[Document]) -> AsyncIterator[Said]:
         yield [(documents[0], delivered(documents[0]))]
-        async with machine.db.connect() as connection:
-            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        async with machine.db.connect() as tx:
+            await tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     machine.target.script = thrown_out
     await fill(machine, 1, 2)
@@ -424,6 +424,6 @@ async def test_a_worker_stops_when_it_is_told_to(machine: Engine, database: Data
         await stack.enter_async_context(worker(machine, database))
         await fill(machine, 1)
 
-    async with machine.db.connect() as connection:
-        doing = await connection.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"))
+    async with machine.db.connect() as tx:
+        doing = await tx.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"))
     assert doing == 0

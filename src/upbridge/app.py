@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from upbridge import __version__
 from upbridge.bootstrap import create_service, http_client
 from upbridge.core.clock import Clock, utc_now
-from upbridge.core.encryption import BrokenSeal, Sealer
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.core.telemetry.logging import configure_logging
@@ -89,8 +89,8 @@ async def assemble(
     port: int = DEFAULT_PORT,
 ) -> None:
     """Put what the endpoints need on `app.state`."""
-    sealer = Sealer(settings.keys())
-    shops = Shops(database.engine, sealer)
+    cipher = Cipher(settings.keys())
+    shops = Shops(database.engine, cipher)
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock
@@ -109,7 +109,7 @@ async def assemble(
         settings,
         engine=database.engine,
         shops=shops,
-        connections=Connections(database.engine, sealer),
+        connections=Connections(database.engine, cipher),
         clock=clock,
         origin=settings.public_origin(port),
         act=act,
@@ -135,12 +135,12 @@ async def _load_addresses(
             await app.state.inbox.warm_up()
             # Wakes nobody: a sweep finds what a form leaves within a second.
             app.state.service = await create_service(settings, database, http, clock=clock, port=port)
-            app.state.addresses = await load_addresses(database.engine, Sealer(settings.keys()))
+            app.state.addresses = await load_addresses(database.engine, Cipher(settings.keys()))
         except (DBAPIError, PoolTimeout, OSError) as error:
             if not DATABASE.explains(error):
                 log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
-        except BrokenSeal:
+        except DecryptionError:
             log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
             await asyncio.sleep(_RETRY_SECONDS)
         else:

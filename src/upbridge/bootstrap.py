@@ -8,7 +8,7 @@ import httpx
 from sqlalchemy.exc import DBAPIError
 
 from upbridge.core.clock import Clock, utc_now
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import NotReady
 from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
@@ -41,13 +41,13 @@ async def create_service(
     port: int | None = None,
 ) -> Service:
     """The collaborators of `sync`, wired. Nobody is woken: the sweep of a worker finds what there is to do."""
-    sealer = Sealer(settings.keys())
-    addresses = await load_addresses(database.engine, sealer)
+    cipher = Cipher(settings.keys())
+    addresses = await load_addresses(database.engine, cipher)
     origin = settings.public_origin(port)
     return Service(
         settings=settings,
         engine=database.engine,
-        sealer=sealer,
+        cipher=cipher,
         clock=clock,
         http=http,
         ledger=Ledger(database.engine, clock),

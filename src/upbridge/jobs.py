@@ -29,10 +29,10 @@ from upbridge.engine.context import Service
 from upbridge.engine.lanes import Lane
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
-from upbridge.insights.daily_stats import sum_up
+from upbridge.insights.daily_stats import summarise_days
 from upbridge.maintenance.analyze import count_grown
 from upbridge.maintenance.retention import prune
-from upbridge.store.metric_samples import keep_writing, retire
+from upbridge.store.metric_samples import keep_writing, merge_ended_processes
 
 log = structlog.get_logger(__name__)
 
@@ -113,8 +113,8 @@ async def sweep_once(service: Service) -> int:
     due = await lanes.due(service.engine, now=service.clock())
     if not due:
         return 0
-    async with service.engine.connect() as connection:
-        rows = await connection.execute(
+    async with service.engine.connect() as tx:
+        rows = await tx.execute(
             text("SELECT queueing_lock FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
         )
         busy = {row.queueing_lock for row in rows}
@@ -131,8 +131,8 @@ async def rescue_once(app: App, engine: AsyncEngine) -> int:
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
         if job.id is not None
     }
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 """
                 SELECT j.id, j.args ->> 'shop_id' AS shop_id, j.args ->> 'lane' AS lane
@@ -144,12 +144,12 @@ async def rescue_once(app: App, engine: AsyncEngine) -> int:
             {"seconds": LOST_SECONDS},
         )
         long = {int(row.id): Lane(ShopId(UUID(row.shop_id)), row.lane) for row in rows}
-        held = await lanes.held(connection, long.values())
+        held = await lanes.held(tx, long.values())
         ids = {job_id for job_id, lane in long.items() if lane not in held} | stalled.keys()
     for job_id in ids:
         # Finished, not retried: a retry could collide with a job that waits already, and the sweep makes one.
-        async with engine.begin() as connection:
-            await connection.execute(
+        async with engine.begin() as tx:
+            await tx.execute(
                 text("DELETE FROM procrastinate_jobs WHERE id = :id AND status = 'doing'"), {"id": job_id}
             )
         log.warning("job_rescued", job_id=job_id)
@@ -202,8 +202,8 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
 
 async def _clean(service: Service) -> None:
     await prune(service.engine, now=service.clock())
-    await retire(service.engine, silent=timedelta(hours=1))
-    await sum_up(service.engine, now=service.clock())
+    await merge_ended_processes(service.engine, silent=timedelta(hours=1))
+    await summarise_days(service.engine, now=service.clock())
 
 
 async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import KEY, NOON
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.settings import Settings
 
 
@@ -31,10 +31,10 @@ def whole_pages(shop: BigShop) -> dict[str, str]:
 
 
 async def test_every_page_of_the_big_shop_is_answered_and_asks_no_query_per_row(
-    engine: AsyncEngine, sealer: Sealer, settings: Settings
+    engine: AsyncEngine, cipher: Cipher, settings: Settings
 ) -> None:
-    small = await fill(engine, sealer, variants=300, orders=200, now=NOON)
-    large = await fill(engine, sealer, variants=900, orders=800, now=NOON)
+    small = await fill(engine, cipher, variants=300, orders=200, now=NOON)
+    large = await fill(engine, cipher, variants=900, orders=800, now=NOON)
 
     async with visiting(settings, small) as visit:
         few = {name: (await visit(path))[1] for name, path in whole_pages(small).items()}
@@ -45,11 +45,11 @@ async def test_every_page_of_the_big_shop_is_answered_and_asks_no_query_per_row(
     assert max(few.values()) <= 15
 
 
-async def test_the_big_shop_has_every_kind_of_match(engine: AsyncEngine, sealer: Sealer) -> None:
-    shop = await fill(engine, sealer, variants=300, orders=200, now=NOON)
+async def test_the_big_shop_has_every_kind_of_match(engine: AsyncEngine, cipher: Cipher) -> None:
+    shop = await fill(engine, cipher, variants=300, orders=200, now=NOON)
 
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text("SELECT match, count(*) AS number FROM items WHERE shop_id = :shop GROUP BY 1"), {"shop": shop.id}
         )
         found = {row.match: row.number for row in rows}

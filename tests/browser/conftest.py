@@ -16,8 +16,8 @@ from tests.conftest import KEY, url_of
 def stage_database(postgres: str, template: str) -> str:
     """The address of the stage's own migrated database."""
     name = f"stage_{uuid4().hex[:8]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     return url_of(postgres, name)
 
 

@@ -141,8 +141,8 @@ def _a_month_later(up: Stage, browser: BrowserContext, url: str) -> tuple[str, s
     shipped = {"tracking_number": "CZ1234567890", "carrier": "Zásilkovna"}
     up.control("POST", f"/uphance/{organisation}/tickets/{ticket}/ship", shipped)
     _found(inner, f"{home}find?q={number}", _EN.get("ui.moment.shipped"))
-    with psycopg.connect(url, autocommit=True) as connection:
-        made_up_past(connection, up.token(SHOP))
+    with psycopg.connect(url, autocommit=True) as tx:
+        made_up_past(tx, up.token(SHOP))
     # Uphance takes its time for the newest orders, so that something waits.
     up.control("PUT", "/faults/uphance", {"latency": 300})
     for _ in range(5):

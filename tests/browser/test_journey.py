@@ -96,8 +96,8 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
 
     # Half an hour later.
     session = address_of(page).rpartition("/ui/s/")[2].rstrip("/")
-    with psycopg.connect(stage_database, autocommit=True) as connection:
-        connection.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
+    with psycopg.connect(stage_database, autocommit=True) as tx:
+        tx.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
     frame.get_by_role("navigation").get_by_role("link", name="Overview").click()
     frame.get_by_role("heading", name=EN.get("ui.ended.title")).wait_for()
     for log in theatre.house.directory.glob("*.log"):
@@ -140,8 +140,8 @@ def test_two_shops_in_two_frames_never_see_each_other(
     open_addon(one, theatre)
     open_addon(other, theatre, second_shop)
     mine, theirs = address_of(one), address_of(other)
-    with psycopg.connect(stage_database, autocommit=True) as connection:
-        row = connection.execute(
+    with psycopg.connect(stage_database, autocommit=True) as tx:
+        row = tx.execute(
             "INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, message)"
             " SELECT id, 'map', 'order.quantity', 'upp', 'order', 'SECRET-1', 'SECRET-1', 'x' FROM shops"
             " ORDER BY installed_at DESC LIMIT 1 RETURNING id"

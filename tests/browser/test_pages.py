@@ -54,9 +54,9 @@ def full(theatre: Stage, stage_database: str) -> str:
             )
 
         wait_until(imported)
-    with psycopg.connect(stage_database, autocommit=True) as connection:
-        made_up_past(connection, theatre.token(FULL))
-        made_up_problems(connection, theatre.token(FULL))
+    with psycopg.connect(stage_database, autocommit=True) as tx:
+        made_up_past(tx, theatre.token(FULL))
+        made_up_problems(tx, theatre.token(FULL))
     return FULL
 
 
@@ -300,8 +300,8 @@ def test_a_page_that_stays_open_shows_what_comes(
     before = page.locator("#updated").inner_text()
 
     until(lambda: page.locator("#updated").inner_text() != before, page)
-    with psycopg.connect(stage_database, autocommit=True) as connection:
-        connection.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
+    with psycopg.connect(stage_database, autocommit=True) as tx:
+        tx.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
     page.locator("#updated", has_text=EN.get("ui.ended.how")).wait_for()
 
 
@@ -316,10 +316,10 @@ def test_names_without_a_space_fit_a_phone(
         "connections": {"organisation": {"name": name}, "channels": [{"id": 1, "name": name, "currency": "CZK"}]},
     }
 
-    with psycopg.connect(stage_database, autocommit=True) as connection:
+    with psycopg.connect(stage_database, autocommit=True) as tx:
         for table, facts in names.items():
-            connection.execute(f"UPDATE {table} SET facts = facts || %s::jsonb".encode(), [json.dumps(facts)])
-        connection.execute(b"UPDATE items SET title = %s, code = code || %s", [name, name])
+            tx.execute(f"UPDATE {table} SET facts = facts || %s::jsonb".encode(), [json.dumps(facts)])
+        tx.execute(b"UPDATE items SET title = %s, code = code || %s", [name, name])
     for place in ("", "connections", "rules", "products?show=unmatched", "find?q=www"):
         page.goto(home + place)
         assert page.get_by_text(name).count(), f"{place or 'start'} does not show it"

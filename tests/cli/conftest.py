@@ -16,7 +16,7 @@ import structlog
 from tests.conftest import KEY
 from tests.store.emptied import database_url, shared_url
 from upbridge import cli
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge_sandbox import Sandbox, sandbox_thread
 
 __all__ = ["database_url", "shared_url"]
@@ -96,8 +96,8 @@ class Books:
 
     def run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """A statement; its rows if it has any."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode(), values)
+        with psycopg.connect(self.url, autocommit=True) as tx:
+            cursor = tx.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
     def shop(self, key: str = "garde", **columns: Any) -> str:
@@ -110,7 +110,7 @@ class Books:
             "state": "active",
             "api_url": f"https://{key}.admin.s1.upgates.com/api/v2",
             "api_user": "12345678",
-            "api_key": Sealer([KEY]).seal("api-key"),
+            "api_key": Cipher([KEY]).encrypt("api-key"),
             "version": 1,
             **columns,
         }

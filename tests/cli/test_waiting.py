@@ -17,9 +17,9 @@ async def wait(machine: Engine, purpose: RunPurpose = RunPurpose.SAFETY_NET) -> 
 
 
 async def paused_import(machine: Engine) -> None:
-    async with machine.db.begin() as connection:
-        await start_run(connection, machine.shop_id, "order", RunPurpose.IMPORT, since=None, now=machine.watch())
-        assert await pause_imports(connection, machine.shop_id) == 1
+    async with machine.db.begin() as tx:
+        await start_run(tx, machine.shop_id, "order", RunPurpose.IMPORT, since=None, now=machine.watch())
+        assert await pause_imports(tx, machine.shop_id) == 1
 
 
 async def test_it_ends_when_nothing_waits_and_says_that_nobody_works(
@@ -46,8 +46,8 @@ async def test_what_a_person_has_paused_is_not_waited_for(machine: Engine) -> No
         await wait(machine, RunPurpose.IMPORT)
 
     assert await waiting(machine.service, await machine.shop()) == 0
-    async with machine.db.begin() as connection:
-        await resume_imports(connection, machine.shop_id, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await resume_imports(tx, machine.shop_id, now=machine.watch())
     assert await waiting(machine.service, await machine.shop()) == 1
 
 

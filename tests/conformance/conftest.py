@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.stage import Stage, staged
 from tests.store.emptied import database_url, shared_url
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 
 __all__ = ["database_url", "shared_url"]
 
 
 @pytest.fixture
-async def stage(engine: AsyncEngine, sealer: Sealer) -> AsyncIterator[Stage]:
+async def stage(engine: AsyncEngine, cipher: Cipher) -> AsyncIterator[Stage]:
     """An activated shop that is connected to nothing yet."""
-    async with staged(engine, sealer) as made:
+    async with staged(engine, cipher) as made:
         yield made

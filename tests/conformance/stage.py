@@ -17,14 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.virtual import Hours, Network, Reaper
 from tests.engine.conftest import settings
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, scheduler
 from upbridge.engine.context import Service
 from upbridge.jobs import work_on
 from upbridge.operations import resolve_problem
-from upbridge.operations.connect import change_rules
+from upbridge.operations.connect import change_settings
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, schema
 from upbridge.store.changes import Kind, Origin
@@ -71,7 +71,7 @@ class Stage:
     """One shop and everything around it. `service` is that of the process which is alive."""
 
     engine: AsyncEngine
-    sealer: Sealer
+    cipher: Cipher
     http: httpx.AsyncClient
     world: State
     origin: SandboxShop
@@ -101,13 +101,13 @@ class Stage:
     async def set(self, **texts: str) -> None:
         """Change settings as typed (`stock__write="true"`)."""
         typed = {name.replace("__", "."): value for name, value in texts.items()}
-        await change_rules(self.service, await self.shop(), typed)
+        await change_settings(self.service, await self.shop(), typed)
 
     # --- the machinery ----------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """A fresh process on the same database: nothing that was in memory is left."""
-        self.service = _service(self.engine, self.sealer, self.http, self.hours)
+        self.service = _service(self.engine, self.cipher, self.http, self.hours)
         self.reaper.spare()
 
     async def deliver(self, order: Callable[[list[tuple[str, str]]], Iterable[tuple[str, str]]] = list) -> None:
@@ -115,10 +115,10 @@ class Stage:
         said = list(self.letters.waiting)
         if not said:
             return
-        async with self.service.engine.begin() as connection:
+        async with self.service.engine.begin() as tx:
             for event, letters in itertools.groupby(order(said), key=lambda letter: letter[0].partition(".")[0]):
-                await changes.hint(
-                    connection,
+                await changes.mark_changed(
+                    tx,
                     self.shop_id,
                     "upgates",
                     Kind.ORDER if event == "Orders" else Kind.PRODUCT,
@@ -176,8 +176,8 @@ class Stage:
         assert not rows, rows
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
-        async with self.engine.connect() as connection:
-            return list(await connection.execute(text(query), {"shop_id": self.shop_id, **values}))
+        async with self.engine.connect() as tx:
+            return list(await tx.execute(text(query), {"shop_id": self.shop_id, **values}))
 
     async def retry_everything(self) -> list[str]:
         """A person tries again whatever could not be sent or read; returns the keys of those problems."""
@@ -217,7 +217,7 @@ def _signer() -> Signer:
     return Signer()
 
 
-def _service(engine: AsyncEngine, sealer: Sealer, http: httpx.AsyncClient, hours: Hours) -> Service:
+def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours: Hours) -> Service:
     targets: dict[str, Target] = {
         "upp": UppTarget(UppClient(http, UPP, hours)),
         "uphance": UphanceTarget(http, UPHANCE, engine, hours, sleep=hours.pause),
@@ -225,7 +225,7 @@ def _service(engine: AsyncEngine, sealer: Sealer, http: httpx.AsyncClient, hours
     return Service(
         settings=settings(uphance_url=UPHANCE, upp_url=UPP, allow_insecure=True),
         engine=engine,
-        sealer=sealer,
+        cipher=cipher,
         clock=hours,
         http=http,
         ledger=Ledger(engine, hours, sleep=hours.pause),
@@ -236,7 +236,7 @@ def _service(engine: AsyncEngine, sealer: Sealer, http: httpx.AsyncClient, hours
 
 @asynccontextmanager
 async def staged(
-    engine: AsyncEngine, sealer: Sealer, *, products: int = 12, orders: int = 14, seed: int = 1
+    engine: AsyncEngine, cipher: Cipher, *, products: int = 12, orders: int = 14, seed: int = 1
 ) -> AsyncIterator[Stage]:
     """An activated shop that is connected to nothing yet. In the end nobody has broken a published rule."""
     hours = Hours()
@@ -254,14 +254,14 @@ async def staged(
         "state": "active",
         "api_url": f"https://{HOST}/api/v2",
         "api_user": origin.access.user,
-        "api_key": sealer.seal(origin.access.key),
+        "api_key": cipher.encrypt(origin.access.key),
         "installed_at": hours(),
         "reconciled_at": hours(),
         "subscribed_at": hours(),  # the postman needs no subscription
     }
-    async with engine.begin() as connection:
-        await connection.execute(insert(schema.shops).values(values))
-    async with _around(engine, sealer, world, hours, shop_id) as stage:
+    async with engine.begin() as tx:
+        await tx.execute(insert(schema.shops).values(values))
+    async with _around(engine, cipher, world, hours, shop_id) as stage:
         yield stage
 
 
@@ -280,20 +280,20 @@ class Checkpoint:
         """*stage*, whose database has that *address*, as it is now: quiet."""
         assert not stage.letters.waiting
         world, hours = _copied(stage.world, stage.hours)
-        with psycopg.connect(address) as connection, connection.cursor() as cursor:
+        with psycopg.connect(address) as tx, tx.cursor() as cursor:
             rows = {table.name: _read(cursor, table.name) for table in schema.metadata.sorted_tables}
         return cls(world, hours, stage.shop_id, copy.deepcopy(stage.day), rows)
 
     @asynccontextmanager
-    async def again(self, engine: AsyncEngine, sealer: Sealer, address: str) -> AsyncIterator[Stage]:
+    async def again(self, engine: AsyncEngine, cipher: Cipher, address: str) -> AsyncIterator[Stage]:
         """The stage as it was, in an empty database."""
-        with psycopg.connect(address) as connection, connection.cursor() as cursor:
+        with psycopg.connect(address) as tx, tx.cursor() as cursor:
             for table, rows in self.rows.items():
                 if rows:
                     with cursor.copy(f"COPY {table} FROM STDIN".encode()) as copying:
                         copying.write(rows)
         world, hours = _copied(self.world, self.hours)
-        async with _around(engine, sealer, world, hours, self.shop_id) as stage:
+        async with _around(engine, cipher, world, hours, self.shop_id) as stage:
             stage.day = copy.deepcopy(self.day)
             yield stage
 
@@ -314,7 +314,7 @@ def _copied(world: State, hours: Hours) -> tuple[State, Hours]:
 
 @asynccontextmanager
 async def _around(
-    engine: AsyncEngine, sealer: Sealer, world: State, hours: Hours, shop_id: ShopId
+    engine: AsyncEngine, cipher: Cipher, world: State, hours: Hours, shop_id: ShopId
 ) -> AsyncIterator[Stage]:
     letters, reaper = Letters(), Reaper()
     edits = Changes(world, letters)
@@ -323,7 +323,7 @@ async def _around(
     async with httpx.AsyncClient(transport=network) as http:
         stage = Stage(
             engine=engine,
-            sealer=sealer,
+            cipher=cipher,
             http=http,
             world=world,
             origin=world.shops["demo"],
@@ -333,7 +333,7 @@ async def _around(
             reaper=reaper,
             network=network,
             shop_id=shop_id,
-            service=_service(engine, sealer, http, hours),
+            service=_service(engine, cipher, http, hours),
         )
         with reaper.watching(engine):
             yield stage

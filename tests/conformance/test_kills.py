@@ -22,7 +22,7 @@ from tests.conformance.systems import upgates, uphance, upp
 from tests.conformance.virtual import Killed
 from tests.conftest import KEY
 from tests.store.emptied import emptied
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.store.database import sqlalchemy_url
 
 RUNS = 200
@@ -71,7 +71,7 @@ def scenes(shared_url: str) -> list[Scene]:
         engine = create_async_engine(sqlalchemy_url(emptied(shared_url)))
         learned: list[Scene] = []
         try:
-            async with staged(engine, Sealer([KEY]), products=5, orders=3) as stage:
+            async with staged(engine, Cipher([KEY]), products=5, orders=3) as stage:
                 await upp.SIDE.connect(stage)
                 await upgates.SIDE.connect(stage)  # and Uphance with it
                 for act in (nothing, shoppers, staff):
@@ -91,13 +91,13 @@ def scenes(shared_url: str) -> list[Scene]:
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <function ServerCursorMixin")  # the dead close nothing
 @pytest.mark.parametrize("seed", range(RUNS), ids=lambda seed: f"seed{seed}-")
 async def test_whenever_it_dies_nothing_is_lost_and_nothing_doubled(
-    scenes: list[Scene], engine: AsyncEngine, sealer: Sealer, database_url: str, seed: int
+    scenes: list[Scene], engine: AsyncEngine, cipher: Cipher, database_url: str, seed: int
 ) -> None:
     chance = dice(seed)
     scene = scenes[seed % len(scenes)]
     place = chosen(scene.instants, chance)
     deaths = [f"scene {scene.name}"]
-    async with scene.begin.again(engine, sealer, database_url) as stage:
+    async with scene.begin.again(engine, cipher, database_url) as stage:
         stage.reaper.kill_at(scene.instants[place], at_the_latest=place + 10)
         scene.act(stage)
         with pytest.raises(Killed):

@@ -13,12 +13,12 @@ from random import Random
 import pytest
 
 from tests.conformance.till import Json, Till, goods, haler, right_sums
-from tests.systems.uphance.builders import connection, sku
+from tests.systems.uphance.builders import sku, uphance_connection
 from tests.systems.upp.making import make_front
 from upbridge.core.canonical_json import canonical
-from upbridge.domain.delivery import Draft, Trouble, Unmappable
+from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.order import Order
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.upgates import schemas
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
@@ -44,9 +44,11 @@ def test_uphance_is_told_what_was_charged_to_the_last_haler_or_nothing(portion: 
         for with_tax in (True, False):
             right = [pair[0 if with_tax else 1] for pair in right_sums(raw)]
 
-            result = map_order(order, BOOK.match, Rules({"uphance.prices_with_tax": with_tax}), connection())
+            result = map_order(
+                order, BOOK.match, ShopSettings({"uphance.prices_with_tax": with_tax}), uphance_connection()
+            )
 
-            came[result.key if isinstance(result, Trouble) else "sent"] += 1
+            came[result.key if isinstance(result, Issue) else "sent"] += 1
             if isinstance(result, SalesOrder):
                 assert till.fault in ("", "total"), order.order_number
                 assert worth(result) in right, (order.order_number, worth(result), right)
@@ -54,7 +56,7 @@ def test_uphance_is_told_what_was_charged_to_the_last_haler_or_nothing(portion: 
                 assert all(line.unit_price >= 0 and line.quantity > 0 for line in result.lines)
                 assert result.shipping_cost >= 0
                 continue
-            assert isinstance(result, Trouble)
+            assert isinstance(result, Issue)
             wanted = {"fraction": "order.quantity", "manual": "order.manual_line"}.get(till.fault)
             assert result.key == wanted or (result.key == "order.totals_differ" and wanted is None), (
                 order.order_number
@@ -78,7 +80,7 @@ def pieces(result: SalesOrder) -> Counter[str]:
     return found
 
 
-def arithmetic_adds_up(trouble: Trouble, raw: Json) -> None:
+def arithmetic_adds_up(trouble: Issue, raw: Json) -> None:
     """What staff are told is a sum that they can follow."""
     figure = {name: haler(value) for name, value in trouble.params.items() if name != "currency"}
     assert figure["lines"] + figure["shipping"] + figure["payment"] - figure["discounts"] == figure["sum"]
@@ -103,7 +105,7 @@ def test_upp_is_told_what_was_charged_and_its_net_to_the_last_haler_or_that_it_i
 
         wanted = list(wants_order(order, make_front(vat_payer=till.vat_payer)))
 
-        [draft] = [one for one in wanted if isinstance(one, Draft)]
+        [draft] = [one for one in wanted if isinstance(one, DesiredDocument)]
         estimated = [one for one in wanted if isinstance(one, Unmappable)]
         body = json.loads(draft.body)
         assert haler(body["grossOrderAmount"]) == haler(raw["order_total"])

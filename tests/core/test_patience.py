@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from upbridge.core.deadline import elsewhere, within
+from upbridge.core.deadline import pause_deadline, with_deadline
 
 
 @dataclass
@@ -30,9 +30,9 @@ async def test_what_is_done_in_time_is_returned_or_raised() -> None:
     async def divide(by: int) -> float:
         return 1 / by
 
-    assert await within(60, divide(2)) == 0.5
+    assert await with_deadline(60, divide(2)) == 0.5
     with pytest.raises(ZeroDivisionError):
-        await within(60, divide(0))
+        await with_deadline(60, divide(0))
 
 
 @pytest.mark.timeout(10)
@@ -40,7 +40,7 @@ async def test_what_is_late_is_told_to_end_and_not_waited_for() -> None:
     stubborn = Stubborn()
 
     with pytest.raises(TimeoutError):
-        await within(0, stubborn.work())
+        await with_deadline(0, stubborn.work())
 
     await stubborn.told.wait()
     assert not stubborn.ended.is_set()
@@ -51,7 +51,7 @@ async def test_what_is_late_is_told_to_end_and_not_waited_for() -> None:
 @pytest.mark.timeout(10)
 async def test_who_waited_may_go_and_the_work_is_told_to_end() -> None:
     stubborn = Stubborn()
-    waiting = asyncio.create_task(within(60, stubborn.work()))
+    waiting = asyncio.create_task(with_deadline(60, stubborn.work()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     waiting.cancel()
@@ -66,13 +66,13 @@ async def test_who_waited_may_go_and_the_work_is_told_to_end() -> None:
 @pytest.mark.timeout(10)
 async def test_seconds_elsewhere_do_not_count_where_only_our_own_do() -> None:
     async def ask() -> str:
-        with elsewhere(), elsewhere():
+        with pause_deadline(), pause_deadline():
             await asyncio.sleep(0.3)
         return "answered"
 
-    assert await within(0.1, ask(), own=True) == "answered"
+    assert await with_deadline(0.1, ask(), own=True) == "answered"
     with pytest.raises(TimeoutError):
-        await within(0.1, ask())
+        await with_deadline(0.1, ask())
     assert await ask() == "answered"
 
 
@@ -82,14 +82,14 @@ async def test_our_own_seconds_before_and_after_are_added_up() -> None:
 
     async def ask() -> None:
         await asyncio.sleep(0.2)
-        with elsewhere():
+        with pause_deadline():
             await asyncio.sleep(0.3)
         told.set()
         await asyncio.Event().wait()
 
     started = asyncio.get_running_loop().time()
     with pytest.raises(TimeoutError):
-        await within(0.4, ask(), own=True)
+        await with_deadline(0.4, ask(), own=True)
 
     assert told.is_set()
     assert 0.7 <= asyncio.get_running_loop().time() - started < 2
@@ -98,10 +98,10 @@ async def test_our_own_seconds_before_and_after_are_added_up() -> None:
 @pytest.mark.timeout(10)
 async def test_two_calls_at_once_are_elsewhere_until_both_are_back() -> None:
     async def call(seconds: float) -> None:
-        with elsewhere():
+        with pause_deadline():
             await asyncio.sleep(seconds)
 
     async def ask() -> None:
         await asyncio.gather(call(0.05), call(0.4))
 
-    await within(0.2, ask(), own=True)
+    await with_deadline(0.2, ask(), own=True)

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.systems.uphance.builders import NOON, SHOP_FACTS, front, order
-from upbridge.domain.delivery import Draft
+from tests.systems.uphance.builders import NOON, SHOP_FACTS, mapping_context, order
+from upbridge.domain.delivery import DesiredDocument
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.uphance.order_policy import order_policy as of_uphance
 from upbridge.systems.upp.mapping import wants_order
 from upbridge.systems.upp.order_policy import order_policy as of_upp
 
 #: Status ids by type, one of each that matters.
-FACTS = Facts(
+FACTS = ShopProfile(
     status_types=dict(
         enumerate(["Received", "Canceled", "HomecreditCanceled", "PaymentFailed", "Sent", "Custom"], start=1)
     )
@@ -77,22 +77,22 @@ def test_a_chosen_status(status: int, verdict: Eligibility) -> None:
 
 
 def test_uphance_is_sent_orders_since_it_was_connected_in_the_statuses_that_are_ready() -> None:
-    policy = of_uphance(front())
+    policy = of_uphance(mapping_context())
 
     assert policy == OrderPolicy(
         enabled=True,
-        since=front().connection.connected_at,
+        since=mapping_context().connection.connected_at,
         origins=["frontend", "admin", "api", "cash-register"],
         statuses=(1, 2),
     )
 
 
 def test_upp_is_sent_what_advertising_can_have_caused() -> None:
-    policy = of_upp(front({"upp.order_days": 3}))
+    policy = of_upp(mapping_context({"upp.order_days": 3}))
 
     assert policy == OrderPolicy(
         enabled=True,
-        since=front().connection.connected_at - timedelta(days=3),
+        since=mapping_context().connection.connected_at - timedelta(days=3),
         origins=["frontend"],
         statistics_only=True,
     )
@@ -109,10 +109,10 @@ def test_upp_is_sent_what_advertising_can_have_caused() -> None:
     st.booleans(),
 )
 def test_upp_has_exactly_the_orders_of_its_policy(one: Order, send: bool) -> None:
-    context = front({"upp.send": send})
+    context = mapping_context({"upp.send": send})
     verdict = of_upp(context).judge(one, context.facts)
 
-    drafts = [draft for draft in wants_order(one, context) if isinstance(draft, Draft)]
+    drafts = [draft for draft in wants_order(one, context) if isinstance(draft, DesiredDocument)]
 
     assert bool(drafts) is (verdict in (Eligibility.SENT, Eligibility.TOO_OLD))
     assert all(draft.only_if_known is (verdict is Eligibility.TOO_OLD) for draft in drafts)

@@ -6,10 +6,10 @@ import pytest
 
 from tests.systems.uphance.builders import order
 from upbridge.domain.order import Order
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.statuses import is_at_rest, is_cancelled, is_failed
 
-Question = Callable[[Order, Facts], bool]
+Question = Callable[[Order, ShopProfile], bool]
 
 ON_ITS_WAY = (
     "Received",
@@ -38,13 +38,13 @@ ON_ITS_WAY = (
 )
 def test_what_a_type_means(types: tuple[str, ...], yes: set[Question]) -> None:
     for type_ in types:
-        facts = Facts(status_types={3: type_})
+        facts = ShopProfile(status_types={3: type_})
         answers = {one for one in (is_cancelled, is_failed, is_at_rest) if one(order(status_id=3), facts)}
         assert answers == yes, type_
 
 
 @pytest.mark.parametrize("status", [None, 0, 4])
 def test_a_status_that_the_profile_lacks_means_nothing(status: int | None) -> None:
-    facts = Facts(status_types={3: "Canceled"})
+    facts = ShopProfile(status_types={3: "Canceled"})
 
     assert not any(ask(order(status_id=status), facts) for ask in (is_cancelled, is_failed, is_at_rest))

@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tests.conftest import KEY, MakeShop
 from tests.engine.making import FACTS, Target, Upgates, Watch, Woken
 from tests.store.emptied import database_url, shared_url
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import Entity
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.lanes import Lane
-from upbridge.engine.planner import Read, settle
+from upbridge.engine.planner import ReadBatch, plan_documents
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
 from upbridge.rate_limits.ledger import Ledger
@@ -55,8 +55,8 @@ class Engine:
 
     async def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """The rows of a query about this shop (`:shop_id`)."""
-        async with self.db.connect() as connection:
-            rows = await connection.execute(text(query), {"shop_id": self.shop_id, **values})
+        async with self.db.connect() as tx:
+            rows = await tx.execute(text(query), {"shop_id": self.shop_id, **values})
             return [dict(row) for row in rows.mappings()]
 
     async def value(self, query: str, **values: Any) -> Any:
@@ -66,8 +66,8 @@ class Engine:
 
     async def run(self, statement: str, **values: Any) -> None:
         """A statement about this shop."""
-        async with self.db.begin() as connection:
-            await connection.execute(text(statement), {"shop_id": self.shop_id, **values})
+        async with self.db.begin() as tx:
+            await tx.execute(text(statement), {"shop_id": self.shop_id, **values})
 
     # --- the steps ------------------------------------------------------------------------------------------
 
@@ -75,8 +75,8 @@ class Engine:
         """Say that something may have changed."""
         source = more.pop("source", "upgates")
         values = {"now": self.watch(), **more}
-        async with self.db.begin() as connection:
-            await changes.hint(connection, self.shop_id, source, kind, keys, origin=origin, **values)
+        async with self.db.begin() as tx:
+            await changes.mark_changed(tx, self.shop_id, source, kind, keys, origin=origin, **values)
 
     async def changes(self, source: str = "upgates") -> list[dict[str, Any]]:
         """What waits to be read."""
@@ -104,19 +104,19 @@ class Engine:
         kind: str = "product",
         missing: tuple[str, ...] = (),
         targets: tuple[Target, ...] = (),
-        read: Read | None = None,
+        read: ReadBatch | None = None,
         priority: int = 3,
     ) -> set[str]:
         """Turn entities into documents; returns what was news. What is to be read again is in `again`."""
         shop = await self.shop()
         rows = await self.service.connections.of(self.shop_id)
-        feeds = [(target, self.service.front(shop, rows["upp"])) for target in targets or (self.target,)]
-        async with self.db.begin() as connection:
-            settled = await settle(
-                connection,
-                self.service.sealer,
+        feeds = [(target, self.service.context(shop, rows["upp"])) for target in targets or (self.target,)]
+        async with self.db.begin() as tx:
+            settled = await plan_documents(
+                tx,
+                self.service.cipher,
                 self.shop_id,
-                read or Read(kind, entities, missing=missing),
+                read or ReadBatch(kind, entities, missing=missing),
                 feeds,
                 priority=priority,
                 now=self.watch(),
@@ -130,7 +130,7 @@ class Engine:
             "SELECT * FROM documents WHERE shop_id = :shop_id AND target = :target ORDER BY kind, key",
             target=target,
         )
-        return {row["key"]: {**row, "body": self.service.sealer.open(row["body"])} for row in rows}
+        return {row["key"]: {**row, "body": self.service.cipher.decrypt(row["body"])} for row in rows}
 
     async def links(self, target: str = "upp") -> dict[str, dict[str, Any]]:
         """What they have over there, by key."""
@@ -151,10 +151,8 @@ class Engine:
 
     async def take(self, limit: int = 1000) -> list[Any]:
         """Documents on their way."""
-        async with self.db.begin() as connection:
-            return await outbox.take(
-                connection, self.service.sealer, self.shop_id, "upp", limit=limit, now=self.watch()
-            )
+        async with self.db.begin() as tx:
+            return await outbox.claim(tx, self.service.cipher, self.shop_id, "upp", limit=limit, now=self.watch())
 
     async def connect(self, system: str, shop_id: ShopId | None = None, **overrides: Any) -> None:
         """A working connection, made without asking anybody."""
@@ -167,8 +165,8 @@ class Engine:
             "connected_at": self.watch(),
             **overrides,
         }
-        async with self.db.begin() as connection:
-            await connection.execute(insert(schema.connections).values(values))
+        async with self.db.begin() as tx:
+            await tx.execute(insert(schema.connections).values(values))
 
     async def drain(self, bites: int = 20) -> None:
         """Read and send until nothing is left."""
@@ -192,7 +190,7 @@ MakeEngine = Callable[..., Awaitable[Engine]]
 
 @pytest.fixture
 async def make_engine(
-    engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop
+    engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop
 ) -> AsyncIterator[Callable[..., Awaitable[Engine]]]:
     """An engine with its own simulated Upgates; keyword arguments override columns of the shop."""
     https: list[httpx.AsyncClient] = []
@@ -206,7 +204,7 @@ async def make_engine(
         service = Service(
             settings=settings(),
             engine=engine,
-            sealer=sealer,
+            cipher=cipher,
             clock=watch,
             http=http,
             ledger=Ledger(engine, watch),
@@ -252,5 +250,5 @@ def problem() -> Callable[..., NewProblem]:
 
 async def in_transaction(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Any:
     """What *work* returns, committed."""
-    async with engine.begin() as connection:
-        return await work(connection)
+    async with engine.begin() as tx:
+        return await work(tx)

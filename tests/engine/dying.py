@@ -17,7 +17,7 @@ from tests.conftest import KEY
 from tests.engine.conftest import settings
 from tests.engine.making import Said, Target, Upgates, delivered
 from upbridge.core.clock import utc_now
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import Document
 from upbridge.engine.context import Service
 from upbridge.jobs import create_jobs, run_worker, waker
@@ -36,7 +36,7 @@ def service_on(engine: AsyncEngine, http: httpx.AsyncClient, target: Target, **m
     return Service(
         settings=settings(),
         engine=engine,
-        sealer=Sealer([KEY]),
+        cipher=Cipher([KEY]),
         clock=utc_now,
         http=http,
         ledger=Ledger(engine, utc_now),

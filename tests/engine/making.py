@@ -11,20 +11,20 @@ import httpx
 
 from tests.systems.upgates.making import raw_order, raw_product
 from upbridge.core.canonical_json import canonical
-from upbridge.domain.delivery import Delivered, Document, Draft, Entity, Outcome, Unmappable
+from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import Rules
-from upbridge.systems.base import Links, NameOf, Shopfront, Vault
+from upbridge.domain.shop_settings import ShopSettings
+from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
 from upbridge.systems.uphance import order_policy as uphance
 from upbridge.systems.upp import order_policy as upp
 
 Json = dict[str, Any]
 Said = list[tuple[Document, Outcome]]
 Push = Callable[[Sequence[Document]], AsyncIterator[Said]]
-Wants = Callable[[Entity], Iterable[Draft | Unmappable]]
+Wants = Callable[[Entity], Iterable[DesiredDocument | Unmappable]]
 
 #: What every shop of these tests is known to be.
 FACTS: Json = {
@@ -173,15 +173,17 @@ def answering(status: int, path: str = "", *, times: int = 10**9, **headers: str
 # --- a target -----------------------------------------------------------------------------------------------
 
 
-def mirror(entity: Entity) -> Iterable[Draft | Unmappable]:
+def mirror(entity: Entity) -> Iterable[DesiredDocument | Unmappable]:
     """A draft per variant with its stock, a draft per order with its total."""
     match entity:
         case Product():
             for variant in entity.variants:
                 body = {"id": variant.id, "stock": variant.stock, "code": variant.code}
-                yield Draft("product", variant.id, entity.key, canonical(body))
+                yield DesiredDocument("product", variant.id, entity.key, canonical(body))
         case Order():
-            yield Draft("order", entity.key, entity.key, canonical({"id": entity.key, "total": entity.total}))
+            yield DesiredDocument(
+                "order", entity.key, entity.key, canonical({"id": entity.key, "total": entity.total})
+            )
 
 
 async def accept(documents: Sequence[Document]) -> AsyncIterator[Said]:
@@ -202,26 +204,26 @@ class Target:
     mapping: Wants = mirror
     script: Push = accept
     received: list[Document] = field(default_factory=list)
-    apart_by: NameOf | None = None
-    fronts: list[Shopfront] = field(default_factory=list)
+    apart_by: UniqueName | None = None
+    fronts: list[MappingContext] = field(default_factory=list)
 
-    def told_apart_by(self, rules: Rules) -> NameOf | None:
+    def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
         return self.apart_by
 
-    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+    def order_policy(self, context: MappingContext) -> OrderPolicy | None:
         policies = {"upp": upp.order_policy, "uphance": uphance.order_policy}
-        return policies[self.system](front)
+        return policies[self.system](context)
 
-    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
-        self.fronts.append(front)
+    def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
+        self.fronts.append(context)
         return self.mapping(entity)
 
-    def retire(self, kind: str, sent: bytes) -> bytes | None:
+    def tombstone(self, kind: str, sent: bytes) -> bytes | None:
         body = json.loads(sent)
         return None if body.get("gone") else canonical({"id": body["id"], "gone": True})
 
     async def push(
-        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
     ) -> AsyncGenerator[Said, None]:
         self.received += documents
         async for said in self.script(documents):

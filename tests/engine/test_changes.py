@@ -18,15 +18,13 @@ from upbridge.store.changes import Change, Kind, Origin
 
 
 async def take(machine: Engine, *, below: int = EVERYTHING, limit: int = 300) -> list[Change]:
-    async with machine.db.begin() as connection:
-        return await changes.take(
-            connection, machine.shop_id, "upgates", below=below, limit=limit, now=machine.watch()
-        )
+    async with machine.db.begin() as tx:
+        return await changes.claim(tx, machine.shop_id, "upgates", below=below, limit=limit, now=machine.watch())
 
 
 async def done(machine: Engine, *batch: Change) -> set[int]:
-    async with machine.db.begin() as connection:
-        return await changes.done(connection, machine.shop_id, "upgates", batch)
+    async with machine.db.begin() as tx:
+        return await changes.done(tx, machine.shop_id, "upgates", batch)
 
 
 # --- hint ---------------------------------------------------------------------------------------------------
@@ -86,8 +84,8 @@ async def test_a_hint_does_not_hurry_what_was_refused(machine: Engine) -> None:
     await machine.hint(Kind.FACTS, "facts")
     [change] = await take(machine)
     until = machine.watch() + timedelta(minutes=4)
-    async with machine.db.begin() as connection:
-        await changes.postpone(connection, machine.shop_id, "upgates", [change], until=until)
+    async with machine.db.begin() as tx:
+        await changes.postpone(tx, machine.shop_id, "upgates", [change], until=until)
 
     await machine.hint(Kind.FACTS, "facts")
 
@@ -182,9 +180,9 @@ async def test_a_hint_that_commits_while_the_work_is_settled_survives_it(machine
     """The hint has the row locked when the work ends: `done` waits, and then sees that it moved."""
     await machine.hint(Kind.PRODUCT, "1")
     batch = await take(machine)
-    async with machine.db.begin() as connection:
-        await changes.hint(
-            connection,
+    async with machine.db.begin() as tx:
+        await changes.mark_changed(
+            tx,
             machine.shop_id,
             "upgates",
             Kind.PRODUCT,
@@ -287,9 +285,9 @@ async def test_whatever_was_heard_after_it_was_taken_still_waits(
                 unread -= {change.key for change in batch} - fresh
                 batch = []
             case _:
-                async with machine.db.begin() as connection:
+                async with machine.db.begin() as tx:
                     await changes.postpone(
-                        connection,
+                        tx,
                         machine.shop_id,
                         "upgates",
                         batch,

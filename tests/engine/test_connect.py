@@ -22,7 +22,7 @@ from upbridge.engine.lanes import Lane
 from upbridge.engine.pusher import push
 from upbridge.engine.runs import RunPurpose, RunState, latest_runs
 from upbridge.engine.scheduler import run_once
-from upbridge.operations.connect import change_rules, connect_uphance, connect_upp, disconnect, leave
+from upbridge.operations.connect import change_settings, connect_uphance, connect_upp, disconnect, give_up_login
 from upbridge.store import schema
 from upbridge.store.changes import Kind
 from upbridge.store.connections import ConnectionRow
@@ -118,8 +118,8 @@ async def test_connecting_again_repairs_and_sends_what_waited(machine: Engine) -
         parent="upp",
         params={},
     )
-    async with machine.db.begin() as connection:
-        await raise_problems(connection, machine.shop_id, [problem], now=machine.watch())
+    async with machine.db.begin() as tx:
+        await raise_problems(tx, machine.shop_id, [problem], now=machine.watch())
     await lanes.block(machine.db, Lane(machine.shop_id, "push:upp"), reason="401", now=machine.watch())
     await machine.settle(make_product())
     await machine.run("UPDATE documents SET state = 'parked'")
@@ -165,8 +165,8 @@ async def test_what_was_queued_by_a_reader_that_did_not_know_of_the_disconnectio
     await machine.settle(make_product())
     queued = await machine.rows("SELECT * FROM documents")
     await disconnect(machine.service, await machine.shop(), "upp")
-    async with machine.db.begin() as connection:
-        await connection.execute(schema.documents.insert(), queued)
+    async with machine.db.begin() as tx:
+        await tx.execute(schema.documents.insert(), queued)
 
     await upp(machine)
 
@@ -527,7 +527,7 @@ async def test_a_shop_that_came_back_meanwhile_keeps_its_login(machine: Engine) 
     server = uphance_of(machine)
     await uphance(machine)
 
-    await leave(machine.service, machine.shop_id)
+    await give_up_login(machine.service, machine.shop_id)
 
     assert server.dead == set()
     assert await machine.service.connections.vault(machine.shop_id, "uphance").tokens() is not None
@@ -586,8 +586,8 @@ async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before
 # --- settings -----------------------------------------------------------------------------------------------
 
 
-async def rules(machine: Engine, **texts: str) -> None:
-    await change_rules(
+async def change(machine: Engine, **texts: str) -> None:
+    await change_settings(
         machine.service, await machine.shop(), {key.replace("__", "."): value for key, value in texts.items()}
     )
 
@@ -613,7 +613,7 @@ async def test_a_mapping_releases_what_waited_for_it_without_a_call(machine: Eng
     await connected(machine)
     await parked(machine)
 
-    await rules(machine, uphance__channels="cs/CZK:3")
+    await change(machine, uphance__channels="cs/CZK:3")
 
     assert await states(machine) == ["waiting"]
     assert await machine.changes() == []
@@ -622,16 +622,16 @@ async def test_a_mapping_releases_what_waited_for_it_without_a_call(machine: Eng
 async def test_a_change_that_dies_halfway_is_none_so_that_saving_again_releases(machine: Engine) -> None:
     await connected(machine)
     await parked(machine)
-    async with machine.db.begin() as connection:
-        await connection.execute(text("SELECT FROM documents FOR UPDATE"))
-        saving = asyncio.create_task(rules(machine, uphance__channels="cs/CZK:3"))
+    async with machine.db.begin() as tx:
+        await tx.execute(text("SELECT FROM documents FOR UPDATE"))
+        saving = asyncio.create_task(change(machine, uphance__channels="cs/CZK:3"))
         await blocked_by_somebody(machine)
         saving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await saving
 
-    assert (await machine.shop()).rules.get("uphance.channels") == {}
-    await rules(machine, uphance__channels="cs/CZK:3")
+    assert (await machine.shop()).settings.get("uphance.channels") == {}
+    await change(machine, uphance__channels="cs/CZK:3")
     assert await states(machine) == ["waiting"]
 
 
@@ -639,7 +639,7 @@ async def test_a_setting_of_another_target_releases_nothing(machine: Engine) -> 
     await connected(machine)
     await parked(machine)
 
-    await rules(machine, upp__origins="frontend,admin")
+    await change(machine, upp__origins="frontend,admin")
 
     assert await states(machine) == ["parked"]
 
@@ -647,7 +647,7 @@ async def test_a_setting_of_another_target_releases_nothing(machine: Engine) -> 
 async def test_a_setting_that_changes_what_is_sent_reads_again(machine: Engine) -> None:
     await connected(machine)
 
-    await rules(machine, upp__sku_from="ean")
+    await change(machine, upp__sku_from="ean")
 
     assert [kind for kind, _ in await machine.change_keys()] == ["orders.page", "products.page"]
 
@@ -655,7 +655,7 @@ async def test_a_setting_that_changes_what_is_sent_reads_again(machine: Engine) 
 async def test_a_setting_that_changes_products_only_reads_products_only(machine: Engine) -> None:
     await connected(machine)
 
-    await rules(machine, upp__variant_titles="true")
+    await change(machine, upp__variant_titles="true")
 
     assert [kind for kind, _ in await machine.change_keys()] == ["products.page"]
 
@@ -666,10 +666,10 @@ async def test_orders_that_a_setting_has_held_since_uphance_was_connected_are_re
 ) -> None:
     row = await uphance(machine)
     machine.watch.move(days=2)
-    await rules(machine, uphance__send_orders="false")
+    await change(machine, uphance__send_orders="false")
     assert "order" not in await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)
 
-    await rules(machine, **{"uphance__send_orders": "true", **texts})
+    await change(machine, **{"uphance__send_orders": "true", **texts})
 
     runs = await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)
     assert runs["order"].since == row.connected_at
@@ -678,7 +678,7 @@ async def test_orders_that_a_setting_has_held_since_uphance_was_connected_are_re
 async def test_saving_what_holds_already_does_nothing(machine: Engine) -> None:
     await connected(machine)
 
-    await rules(machine, upp__sku_from="code", upp__send="true", uphance__channels="")
+    await change(machine, upp__sku_from="code", upp__send="true", uphance__channels="")
 
     assert await machine.changes() == []
 
@@ -689,7 +689,7 @@ async def test_a_run_under_way_begins_again_with_the_new_settings(machine: Engin
     await upp(machine)
     [before] = [key for kind, key in await machine.change_keys() if kind == "products.page"]
 
-    await rules(machine, upp__sku_from="ean")
+    await change(machine, upp__sku_from="ean")
     await machine.drain()
 
     runs = await latest_runs(machine.db, machine.shop_id, RunPurpose.IMPORT)
@@ -699,26 +699,26 @@ async def test_a_run_under_way_begins_again_with_the_new_settings(machine: Engin
 
 
 async def test_a_setting_of_a_system_that_is_not_connected_waits_for_it(machine: Engine) -> None:
-    await rules(machine, upp__sku_from="ean")
+    await change(machine, upp__sku_from="ean")
 
     assert await machine.changes() == []
-    assert (await machine.shop()).rules.text("upp.sku_from") == "ean"
+    assert (await machine.shop()).settings.text("upp.sku_from") == "ean"
 
 
 async def test_a_tariff_becomes_the_budget_at_once(machine: Engine) -> None:
-    await rules(machine, budget__tariff="bronze", budget__packages="1")
+    await change(machine, budget__tariff="bronze", budget__packages="1")
 
     outlook = await machine.service.ledger.outlook(machine.shop_id)
     assert outlook.limits is not None
     without = 10
     assert outlook.limits.hour > without
-    await rules(machine, budget__tariff="")
+    await change(machine, budget__tariff="")
     assert (await machine.service.ledger.outlook(machine.shop_id)).limits is None
 
 
 async def test_one_wrong_setting_changes_none(machine: Engine) -> None:
     with pytest.raises(BadRequest) as caught:
-        await change_rules(
+        await change_settings(
             machine.service,
             await machine.shop(),
             {"upp.sku_from": "ean", "upp.order_days": "many", "no.such": "1"},
@@ -726,12 +726,12 @@ async def test_one_wrong_setting_changes_none(machine: Engine) -> None:
 
     lines = str(caught.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == ["upp.order_days", "no.such"]
-    assert (await machine.shop()).rules.chosen == {}
+    assert (await machine.shop()).settings.chosen == {}
 
 
 async def test_orders_of_uphance_from_a_chosen_day_are_read(machine: Engine) -> None:
     await connected(machine)
 
-    await rules(machine, uphance__orders_from="2026-11-01")
+    await change(machine, uphance__orders_from="2026-11-01")
 
     assert (Kind.ORDERS_PAGE.value in [kind for kind, _ in await machine.change_keys()]) is True

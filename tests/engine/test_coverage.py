@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from tests.engine.conftest import Engine
-from upbridge.engine.scheduler import cast_net
+from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.store import schema
 from upbridge.store.changes import Kind
@@ -22,14 +22,14 @@ async def delivered(machine: Engine, records: int, event: str = "Orders.update",
         "body": b"",
         **more,
     }
-    async with machine.db.begin() as connection:
-        await connection.execute(insert(schema.deliveries).values({"received_at": machine.watch(), **row}))
+    async with machine.db.begin() as tx:
+        await tx.execute(insert(schema.deliveries).values({"received_at": machine.watch(), **row}))
 
 
 async def ran(machine: Engine, found: int, **more: Any) -> None:
     row = {"shop_id": machine.shop_id, "kind": "order", "purpose": "safety_net", "state": "done", "found": found}
-    async with machine.db.begin() as connection:
-        await connection.execute(insert(schema.runs).values({"started_at": machine.watch(), **row, **more}))
+    async with machine.db.begin() as tx:
+        await tx.execute(insert(schema.runs).values({"started_at": machine.watch(), **row, **more}))
 
 
 async def of(machine: Engine, days: int = 7) -> Coverage:
@@ -74,8 +74,8 @@ async def test_what_the_net_finds_alone_is_counted_and_repaired_and_what_was_ann
     machine.watch.move(hours=1)
     await machine.hint(Kind.PRODUCT, "1", due_at=machine.watch() + timedelta(hours=1))
 
-    async with machine.db.begin() as connection:
-        await cast_net(connection, machine.shop_id, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await start_reconciliation(tx, machine.shop_id, now=machine.watch())
     await machine.drain()
 
     assert (await of(machine)).found == 1

@@ -8,9 +8,9 @@ from sqlalchemy import text
 from tests.engine.conftest import Engine
 from tests.engine.making import Said, accept
 from tests.systems.upp.making import make_product, make_variant
-from upbridge.core.deadline import within
+from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import NotFound
-from upbridge.domain.delivery import Document, Parked, Trouble
+from upbridge.domain.delivery import Document, Issue, Parked
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.store.problems import NewProblem, Stage, describe, raise_problems
 
@@ -21,7 +21,7 @@ async def parked(machine: Engine) -> int:
     """A product that Upp refused; returns the number of its problem."""
 
     async def refuse(documents: Sequence[Document]) -> AsyncIterator[Said]:
-        yield [(one, Parked(Trouble("upp.rejected", {"said": "no"}))) for one in documents]
+        yield [(one, Parked(Issue("upp.rejected", {"said": "no"}))) for one in documents]
 
     machine.target.script = refuse
     await machine.settle(make_product(make_variant(1)))
@@ -44,8 +44,8 @@ async def test_what_was_parked_is_sent_again(machine: Engine) -> None:
 
 
 async def test_what_could_not_be_mapped_is_read_again(machine: Engine, problem: Problem) -> None:
-    async with machine.db.begin() as connection:
-        await raise_problems(connection, machine.shop_id, [problem(parent="12")], now=machine.watch())
+    async with machine.db.begin() as tx:
+        await raise_problems(tx, machine.shop_id, [problem(parent="12")], now=machine.watch())
     [found] = await machine.problems()
 
     assert "12 will be read again" in await retry(machine.service, found.id)
@@ -55,8 +55,8 @@ async def test_what_could_not_be_mapped_is_read_again(machine: Engine, problem: 
 
 async def test_what_cannot_be_tried_again_says_so(machine: Engine, problem: Problem) -> None:
     new = problem(stage=Stage.PUSH, kind="connection", key="connection.refused", entity="upp", parent="upp")
-    async with machine.db.begin() as connection:
-        await raise_problems(connection, machine.shop_id, [new], now=machine.watch())
+    async with machine.db.begin() as tx:
+        await raise_problems(tx, machine.shop_id, [new], now=machine.watch())
     [found] = await machine.problems()
 
     assert "cure the cause" in await retry(machine.service, found.id)
@@ -96,7 +96,7 @@ async def test_a_problem_is_not_closed_without_what_it_parked(machine: Engine) -
     async with machine.db.begin() as other:
         await other.execute(text("SELECT FROM problems FOR UPDATE"))
         with pytest.raises(TimeoutError):
-            await within(0.2, dismiss(machine.service, number))
+            await with_deadline(0.2, dismiss(machine.service, number))
 
     assert [one.id for one in await machine.problems()] == [number]
     assert {one["state"] for one in (await machine.documents()).values()} == {"parked"}
@@ -105,8 +105,8 @@ async def test_a_problem_is_not_closed_without_what_it_parked(machine: Engine) -
 async def test_a_remark_is_closed_by_hand_and_by_nothing_else(machine: Engine, problem: Problem) -> None:
     await machine.settle(make_product(make_variant(1)))
     await machine.push()
-    async with machine.db.begin() as connection:
-        await raise_problems(connection, machine.shop_id, [problem(stage=Stage.REMARK)], now=machine.watch())
+    async with machine.db.begin() as tx:
+        await raise_problems(tx, machine.shop_id, [problem(stage=Stage.REMARK)], now=machine.watch())
     [found] = await machine.problems()
 
     assert "nothing can be tried again" in await retry(machine.service, found.id)

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from tests.engine.conftest import Engine
 from tests.engine.test_coverage import delivered
 from upbridge.core.clock import PRAGUE
-from upbridge.insights.daily_stats import LONGEST_DAYS, Sum, What, days_of, sum_up
+from upbridge.insights.daily_stats import LONGEST_DAYS, DailyStat, StatKind, daily_stats_of, summarise_days
 from upbridge.store import schema
 
 #: Summer time ends in this week, and in this hour a day of 25 hours begins.
@@ -23,12 +23,12 @@ async def arrived(machine: Engine, at: datetime, *, seconds: float = 10, **more:
     """An order was delivered to Upp.ai at *at*."""
     since = at - timedelta(seconds=seconds)
     row = {"shop_id": machine.shop_id, "number": "O-1", "what": "delivered", "target": "upp", "at": at}
-    async with machine.db.begin() as connection:
-        await connection.execute(insert(schema.steps).values({**row, "since": since, **more}))
+    async with machine.db.begin() as tx:
+        await tx.execute(insert(schema.steps).values({**row, "since": since, **more}))
 
 
-async def of(machine: Engine, what: What, since: date) -> list[Sum]:
-    found = await days_of(machine.db, machine.shop_id, what, since=since, now=machine.watch())
+async def of(machine: Engine, what: StatKind, since: date) -> list[DailyStat]:
+    found = await daily_stats_of(machine.db, machine.shop_id, what, since=since, now=machine.watch())
     return sorted(found, key=lambda one: (one.day, one.system))
 
 
@@ -53,12 +53,12 @@ async def a_week(machine: Engine) -> date:
     return (AUTUMN - timedelta(days=4)).date()
 
 
-@pytest.mark.parametrize("what", What)
-async def test_a_day_comes_to_the_same_before_and_after_it_was_summed_up(machine: Engine, what: What) -> None:
+@pytest.mark.parametrize("what", StatKind)
+async def test_a_day_comes_to_the_same_before_and_after_it_was_summed_up(machine: Engine, what: StatKind) -> None:
     since = await a_week(machine)
     before = await of(machine, what, since)
 
-    assert await sum_up(machine.db, now=machine.watch()) > 0
+    assert await summarise_days(machine.db, now=machine.watch()) > 0
     assert await stored(machine) > 0
     assert await of(machine, what, since) == before
     await arrived(machine, machine.watch())
@@ -68,7 +68,7 @@ async def test_a_day_comes_to_the_same_before_and_after_it_was_summed_up(machine
     assert len({one.day for one in before}) == 7
     assert after[:-2] == before[:-2]
     more = sum(one.count for one in after) - sum(one.count for one in before)
-    assert more == {What.WEBHOOKS: 7, What.DELAYS: 1}[what]
+    assert more == {StatKind.WEBHOOKS: 7, StatKind.DELAYS: 1}[what]
 
 
 async def test_delays_are_those_of_the_orders_of_the_day(machine: Engine) -> None:
@@ -79,7 +79,7 @@ async def test_delays_are_those_of_the_orders_of_the_day(machine: Engine) -> Non
     await arrived(machine, machine.watch(), target="upgates")
 
     today = machine.watch().date()
-    (one,) = await of(machine, What.DELAYS, today)
+    (one,) = await of(machine, StatKind.DELAYS, today)
 
     assert (one.system, one.day, one.count) == ("upp", today, len(TOOK))
     assert one.median == median(max(seconds, 0) for seconds in TOOK)
@@ -90,27 +90,27 @@ async def test_a_day_is_summed_up_once_and_not_before_it_is_over(machine: Engine
     midnight = datetime(2026, 3, 11, tzinfo=PRAGUE)
     machine.watch.now = midnight + timedelta(minutes=59)
     await arrived(machine, midnight - timedelta(seconds=1))
-    await sum_up(machine.db, now=machine.watch())
+    await summarise_days(machine.db, now=machine.watch())
     assert await stored(machine) == 0
 
     machine.watch.move(minutes=1)
-    assert await sum_up(machine.db, now=machine.watch()) > 0
+    assert await summarise_days(machine.db, now=machine.watch()) > 0
     assert await stored(machine) == 1
-    assert await sum_up(machine.db, now=machine.watch()) == 0
+    assert await summarise_days(machine.db, now=machine.watch()) == 0
 
 
 async def test_days_on_which_the_worker_was_away_are_made_up_for(machine: Engine) -> None:
     today = machine.watch().date()
     for back in (0, 1, 5, LONGEST_DAYS - 1):
         await arrived(machine, machine.watch() - timedelta(days=back))
-    await sum_up(machine.db, now=machine.watch() - timedelta(days=4))
+    await summarise_days(machine.db, now=machine.watch() - timedelta(days=4))
     assert await stored(machine) == 2
 
-    await sum_up(machine.db, now=machine.watch())
+    await summarise_days(machine.db, now=machine.watch())
 
     assert await stored(machine) == 3
     first = today - timedelta(days=LONGEST_DAYS - 1)
-    assert [one.count for one in await of(machine, What.DELAYS, first)] == [1, 1, 1, 1]
+    assert [one.count for one in await of(machine, StatKind.DELAYS, first)] == [1, 1, 1, 1]
 
 
 async def test_the_days_of_two_shops_are_kept_apart(machine: Engine) -> None:
@@ -119,8 +119,8 @@ async def test_the_days_of_two_shops_are_kept_apart(machine: Engine) -> None:
     await arrived(machine, at)
     await arrived(machine, at - timedelta(days=2), shop_id=other)
     await arrived(machine, at, shop_id=other)
-    await sum_up(machine.db, now=machine.watch())
+    await summarise_days(machine.db, now=machine.watch())
 
-    assert [one.count for one in await of(machine, What.DELAYS, (at - timedelta(days=9)).date())] == [1]
+    assert [one.count for one in await of(machine, StatKind.DELAYS, (at - timedelta(days=9)).date())] == [1]
     machine.shop_id = other
-    assert [one.count for one in await of(machine, What.DELAYS, (at - timedelta(days=9)).date())] == [1, 1]
+    assert [one.count for one in await of(machine, StatKind.DELAYS, (at - timedelta(days=9)).date())] == [1, 1]

@@ -12,16 +12,16 @@ import structlog
 from tests.engine.conftest import Engine
 from tests.engine.making import answering, mirror
 from upbridge.core.errors import Conflict, NotFound, Rejected, Throttled, Unreachable
-from upbridge.domain.delivery import Draft
+from upbridge.domain.delivery import DesiredDocument
 from upbridge.domain.shop import BY_UPGATES, ShopState
-from upbridge.insights.order_lookup import Disclosed, disclose
+from upbridge.insights.order_lookup import OrderLookup, look_up_order
 from upbridge.store.changes import Kind
 
 MakeEngine = Callable[..., Awaitable[Engine]]
 
 
-async def asked(machine: Engine, number: str = "O-1") -> Disclosed:
-    return await disclose(machine.service, await machine.shop(), number)
+async def asked(machine: Engine, number: str = "O-1") -> OrderLookup:
+    return await look_up_order(machine.service, await machine.shop(), number)
 
 
 async def everything(machine: Engine) -> str:
@@ -68,8 +68,8 @@ async def test_what_a_system_neither_has_nor_shall_have_is_not_shown(machine: En
 
     def only_if_known(entity: Any) -> Any:
         for draft in mirror(entity):
-            assert isinstance(draft, Draft)
-            yield Draft(draft.kind, draft.key, draft.parent, draft.body, only_if_known=True)
+            assert isinstance(draft, DesiredDocument)
+            yield DesiredDocument(draft.kind, draft.key, draft.parent, draft.body, only_if_known=True)
 
     machine.target.mapping = only_if_known
 

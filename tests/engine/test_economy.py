@@ -13,7 +13,7 @@ from upbridge.engine.runs import RunPurpose, start_run
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
 from upbridge.webhooks.inbox import Inbox, inbox_engine
-from upbridge.webhooks.parsing import Hints
+from upbridge.webhooks.parsing import ChangedKeys
 
 PRODUCTS = 1_500
 HINTS = 10_000
@@ -44,7 +44,7 @@ async def test_ten_thousand_hints_cost_at_most_a_tenth_more_than_the_bound(
     inbox = Inbox(pool, machine.watch, coalesce_seconds=10)
 
     async def deliver(keys: list[str]) -> None:
-        hints = Hints({Kind.PRODUCT: keys}, records=len(keys))
+        hints = ChangedKeys({Kind.PRODUCT: keys}, records=len(keys))
         await inbox.store(machine.shop_id, source="upgates", event="Products.update", body=b"{}", hints=hints)
 
     for keys in announced(HINTS, different, size):
@@ -91,8 +91,8 @@ async def test_a_shop_ahead_of_its_hour_gathers_hints_longer_and_still_imports(m
     await machine.service.ledger.set_tariff(machine.shop_id, "gold")
     await machine.run("UPDATE budgets SET unseen = 30 WHERE shop_id = :shop_id")
     await machine.hint(Kind.ORDER, "A-1")
-    async with machine.db.begin() as connection:
-        await start_run(connection, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
 
     await machine.pull()
 

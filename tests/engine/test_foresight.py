@@ -3,10 +3,10 @@
 import pytest
 
 from tests.engine.conftest import Engine
-from tests.engine.test_connect import connected, machine, parked, rules, states
+from tests.engine.test_connect import change, connected, machine, parked, states
 from upbridge.core.errors import BadRequest
-from upbridge.domain.shop_settings import RULES
-from upbridge.operations.settings_preview import Foreseen, foresee
+from upbridge.domain.shop_settings import SETTINGS
+from upbridge.operations.settings_preview import SettingsPreview, preview_settings
 
 __all__ = ["machine"]
 
@@ -47,7 +47,7 @@ OTHER = {
 
 
 def test_every_setting_is_tried() -> None:
-    assert OTHER.keys() == RULES.keys()
+    assert OTHER.keys() == SETTINGS.keys()
 
 
 @pytest.mark.parametrize("key", OTHER)
@@ -55,13 +55,13 @@ async def test_what_is_foreseen_is_what_happens(machine: Engine, key: str) -> No
     await connected(machine)
     await parked(machine)
     await machine.run("DELETE FROM changes")
-    texts = {each: OTHER[each] for each in (key, *RULES[key].needs)}
+    texts = {each: OTHER[each] for each in (key, *SETTINGS[key].needs)}
 
-    foreseen = await foresee(machine.service, await machine.shop(), texts)
+    foreseen = await preview_settings(machine.service, await machine.shop(), texts)
 
     assert await states(machine) == ["parked"], "looking changes nothing"
     assert await machine.changes() == []
-    await rules(machine, **texts)
+    await change(machine, **texts)
     assert foreseen.tried == (await states(machine)).count("waiting")
     assert list(foreseen.reread) == sorted(
         kind.removesuffix("s.page") for kind, _ in await machine.change_keys() if kind.endswith(".page")
@@ -74,20 +74,20 @@ async def test_the_calls_are_those_of_the_known_pages(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 131))
     await connected(machine)
 
-    foreseen = await foresee(machine.service, await machine.shop(), {"upp.sku_from": "ean"})
+    foreseen = await preview_settings(machine.service, await machine.shop(), {"upp.sku_from": "ean"})
 
-    assert foreseen == Foreseen(reread=("order", "product"), calls=1 + 2)
+    assert foreseen == SettingsPreview(reread=("order", "product"), calls=1 + 2)
 
 
 async def test_a_wrong_text_is_refused(machine: Engine) -> None:
     with pytest.raises(BadRequest):
-        await foresee(machine.service, await machine.shop(), {"stock.safety": "many"})
+        await preview_settings(machine.service, await machine.shop(), {"stock.safety": "many"})
 
 
 async def test_parameters_cost_a_call_more_for_each_page_of_products(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 131))
     await connected(machine)
 
-    foreseen = await foresee(machine.service, await machine.shop(), {"upp.variant_titles": "true"})
+    foreseen = await preview_settings(machine.service, await machine.shop(), {"upp.variant_titles": "true"})
 
-    assert foreseen == Foreseen(reread=("product",), calls=2 + 2)
+    assert foreseen == SettingsPreview(reread=("product",), calls=2 + 2)

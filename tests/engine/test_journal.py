@@ -7,8 +7,8 @@ from tests.engine.conftest import Engine
 from tests.engine.test_push import one_by_one
 from tests.systems.upp.making import make_order, make_product, make_variant
 from upbridge.core.canonical_json import canonical
-from upbridge.domain.delivery import Delivered, Draft, Parked, Trouble
-from upbridge.engine.planner import Read
+from upbridge.domain.delivery import Delivered, DesiredDocument, Issue, Parked
+from upbridge.engine.planner import ReadBatch
 from upbridge.insights.order_timeline import MASK, opened
 from upbridge.store.changes import Kind
 
@@ -35,7 +35,7 @@ async def test_an_order_that_nobody_wants_is_known_until_it_is_gone(machine: Eng
 
 
 async def test_an_order_s_way_is_kept_step_by_step(machine: Engine) -> None:
-    machine.target.script = one_by_one(lambda _document: Parked(Trouble("order.no_channel")))
+    machine.target.script = one_by_one(lambda _document: Parked(Issue("order.no_channel")))
     await machine.settle(make_order(order_number="1"), kind="order")
     await machine.push()
     machine.target.script = one_by_one(lambda document: Delivered(remote_id=f"remote-{document.key}"))
@@ -65,7 +65,7 @@ async def test_of_what_was_sent_a_copy_without_personal_data_stays(machine: Engi
         "email": "jana@example.com",
         "lines": [{"sku": "A", "note": "J"}],
     }
-    machine.target.mapping = lambda entity: [Draft("order", entity.key, entity.key, canonical(body))]
+    machine.target.mapping = lambda entity: [DesiredDocument("order", entity.key, entity.key, canonical(body))]
 
     await machine.settle(make_order(order_number="1"), kind="order")
     await machine.push()
@@ -97,7 +97,7 @@ async def test_the_delay_counts_from_when_we_heard_of_the_order(machine: Engine)
 async def test_what_the_first_import_sends_has_no_delay(machine: Engine) -> None:
     order = make_order(order_number="1")
 
-    await machine.settle(read=Read("order", [order]), priority=5)
+    await machine.settle(read=ReadBatch("order", [order]), priority=5)
     await machine.push()
 
     assert await machine.value("SELECT since FROM steps WHERE shop_id = :shop_id AND what = 'delivered'") is None

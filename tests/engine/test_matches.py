@@ -16,13 +16,11 @@ CODES = (None, "", "a", "A ", "b", "c", "d")
 EANS = (None, "", "1", "2", "3")
 
 
-async def write(
-    connection: AsyncConnection, shop_id: ShopId, product: int, variants: list[dict[str, Any]]
-) -> None:
+async def write(tx: AsyncConnection, shop_id: ShopId, product: int, variants: list[dict[str, Any]]) -> None:
     """A product as it is read again, and the matches with it."""
-    await sku_matching.hold(connection, shop_id)
-    before = await sku_matching.codes_of(connection, shop_id, [product])
-    await connection.execute(
+    await sku_matching.lock_matching(tx, shop_id)
+    before = await sku_matching.codes_of(tx, shop_id, [product])
+    await tx.execute(
         text("DELETE FROM items WHERE shop_id = :shop AND product_id = :product"),
         {"shop": shop_id, "product": product},
     )
@@ -39,14 +37,12 @@ async def write(
         for variant in variants
     ]
     if rows:
-        await connection.execute(insert(schema.items), rows)
-    await sku_matching.renew(connection, shop_id, [row["key"] for row in rows], before)
+        await tx.execute(insert(schema.items), rows)
+    await sku_matching.rematch(tx, shop_id, [row["key"] for row in rows], before)
 
 
-async def kept(connection: AsyncConnection, shop_id: ShopId) -> dict[str, tuple[str, int | None]]:
-    rows = await connection.execute(
-        text("SELECT key, match, sku_id FROM items WHERE shop_id = :shop"), {"shop": shop_id}
-    )
+async def kept(tx: AsyncConnection, shop_id: ShopId) -> dict[str, tuple[str, int | None]]:
+    rows = await tx.execute(text("SELECT key, match, sku_id FROM items WHERE shop_id = :shop"), {"shop": shop_id})
     return {row.key: (row.match, row.sku_id) for row in rows}
 
 
@@ -55,8 +51,8 @@ async def test_one_product_after_the_other_ends_as_a_look_at_all_of_them(
     engine: AsyncEngine, make_shop: MakeShop, seed: int
 ) -> None:
     dice, shop_id, other = random.Random(seed), await make_shop(), await make_shop()
-    async with engine.begin() as connection:
-        await connection.execute(
+    async with engine.begin() as tx:
+        await tx.execute(
             insert(schema.skus),
             [
                 {
@@ -76,23 +72,23 @@ async def test_one_product_after_the_other_ends_as_a_look_at_all_of_them(
                 {"key": f"v-{product}-{place}", "code": dice.choice(CODES), "ean": dice.choice(EANS)}
                 for place in range(dice.randrange(4))
             ]
-            await write(connection, shop_id, product, variants)
+            await write(tx, shop_id, product, variants)
 
-            found = await kept(connection, shop_id)
-            await sku_matching.renew_all(connection, shop_id)
-            assert found == await kept(connection, shop_id), step
+            found = await kept(tx, shop_id)
+            await sku_matching.rematch_all(tx, shop_id)
+            assert found == await kept(tx, shop_id), step
 
 
 async def test_a_code_that_is_free_again_matches(engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id = await make_shop()
-    async with engine.begin() as connection:
-        await connection.execute(
+    async with engine.begin() as tx:
+        await tx.execute(
             insert(schema.skus), {"shop_id": shop_id, "sku_id": 7, "product_id": 1, "sku_number": "SHIRT"}
         )
-        await write(connection, shop_id, 1, [{"key": "v-1", "code": "shirt", "ean": None}])
-        await write(connection, shop_id, 2, [{"key": "v-2", "code": "Shirt", "ean": None}])
-        assert {match for match, _ in (await kept(connection, shop_id)).values()} == {"doubled"}
+        await write(tx, shop_id, 1, [{"key": "v-1", "code": "shirt", "ean": None}])
+        await write(tx, shop_id, 2, [{"key": "v-2", "code": "Shirt", "ean": None}])
+        assert {match for match, _ in (await kept(tx, shop_id)).values()} == {"doubled"}
 
-        await write(connection, shop_id, 2, [])
+        await write(tx, shop_id, 2, [])
 
-        assert await kept(connection, shop_id) == {"v-1": ("code", 7)}
+        assert await kept(tx, shop_id) == {"v-1": ("code", 7)}

@@ -8,8 +8,8 @@ import pytest
 from tests.engine.conftest import Engine
 from tests.systems.upp.making import make_product, make_variant
 from upbridge.domain.product import Product
-from upbridge.systems.base import Bearer, NameOf
-from upbridge.systems.upp.mapping import retire, wants_product
+from upbridge.systems.base import NameOwner, UniqueName
+from upbridge.systems.upp.mapping import tombstone, wants_product
 
 
 def goods(product_id: int, code: str | None, *, active: bool = True, **overrides: Any) -> Product:
@@ -18,14 +18,14 @@ def goods(product_id: int, code: str | None, *, active: bool = True, **overrides
     return make_product(variant, product_id=product_id, active=active)
 
 
-def first(machine: Engine) -> dict[str, Bearer]:
+def first(machine: Engine) -> dict[str, NameOwner]:
     """Who bears names first, as the target was told last."""
-    return dict(machine.target.fronts[-1].namesakes.first)
+    return dict(machine.target.fronts[-1].name_owners.first)
 
 
 @pytest.fixture(autouse=True)
 def by_code(machine: Engine) -> None:
-    machine.target.apart_by = NameOf.CODE
+    machine.target.apart_by = UniqueName.CODE
 
 
 async def test_the_oldest_product_bears_a_name_first_whatever_its_case(machine: Engine) -> None:
@@ -34,7 +34,7 @@ async def test_the_oldest_product_bears_a_name_first_whatever_its_case(machine: 
 
     await machine.settle(goods(9, "Ab-1"))
 
-    assert first(machine) == {"ab-1": Bearer(3, "v-30")}
+    assert first(machine) == {"ab-1": NameOwner(3, "v-30")}
 
 
 @pytest.mark.parametrize(("one", "other"), [("ČERNÁ-1", "černá-1"), ("ß-1", "ß-1"), ("a_1%", "A_1%")])
@@ -51,12 +51,12 @@ async def test_case_is_folded_beyond_ascii_whatever_the_locale_of_the_database(
 
 
 async def test_eans_are_looked_at_where_the_target_goes_by_them(machine: Engine) -> None:
-    machine.target.apart_by = NameOf.EAN
+    machine.target.apart_by = UniqueName.EAN
     await machine.settle(goods(3, "A", ean="859"))
 
     await machine.settle(goods(7, "B", ean="859"))
 
-    assert first(machine) == {"859": Bearer(3, "v-30")}
+    assert first(machine) == {"859": NameOwner(3, "v-30")}
 
 
 async def test_a_target_that_goes_by_ids_is_told_nothing_and_nothing_is_read_again(machine: Engine) -> None:
@@ -74,7 +74,7 @@ async def test_what_is_not_on_offer_bears_no_name(machine: Engine) -> None:
 
     await machine.settle(goods(7, "A"))
 
-    assert first(machine) == {"a": Bearer(4, "v-40")}
+    assert first(machine) == {"a": NameOwner(4, "v-40")}
 
 
 async def test_another_shop_is_another_world(machine: Engine) -> None:
@@ -84,7 +84,7 @@ async def test_another_shop_is_another_world(machine: Engine) -> None:
 
     await other.settle(goods(7, "A"))
 
-    assert first(machine) == {"a": Bearer(7, "v-70")}
+    assert first(machine) == {"a": NameOwner(7, "v-70")}
 
 
 class TestReadingAgain:
@@ -129,12 +129,12 @@ class TestUpp:
     async def upp(self, machine: Engine) -> None:
         shop = await machine.shop()
         [row] = (await machine.service.connections.of(machine.shop_id)).values()
-        front = machine.service.front(shop, row)
+        context = machine.service.context(shop, row)
 
         def wants(entity: Any) -> Any:
-            return wants_product(entity, replace(front, namesakes=machine.target.fronts[-1].namesakes))
+            return wants_product(entity, replace(context, name_owners=machine.target.fronts[-1].name_owners))
 
-        machine.target.mapping, machine.target.retire = wants, retire  # type: ignore[method-assign]
+        machine.target.mapping, machine.target.tombstone = wants, tombstone  # type: ignore[method-assign]
 
     async def sent(self, machine: Engine) -> list[tuple[str, bool]]:
         machine.target.received.clear()

@@ -45,10 +45,10 @@ async def rows_read(machine: Engine, table: str, work: Callable[[], Awaitable[An
         await work()
     read = 0
     for statement, values in asked:
-        async with machine.db.connect() as connection:
-            found = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+        async with machine.db.connect() as tx:
+            found = await tx.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
             plan = found.scalar_one()
-            await connection.rollback()
+            await tx.rollback()
         [top] = json.loads(plan) if isinstance(plan, str) else plan
         read += sum(_looked_at(node) for node in _nodes(top["Plan"]) if node.get("Relation Name") == table)
     return read
@@ -72,9 +72,9 @@ async def due(machine: Engine) -> list[Lane]:
 
 
 async def take(machine: Engine, limit: int = 100) -> list[changes.Change]:
-    async with machine.db.connect() as connection:
-        return await changes.take(
-            connection, machine.shop_id, "upgates", below=lanes.EVERYTHING, limit=limit, now=machine.watch()
+    async with machine.db.connect() as tx:
+        return await changes.claim(
+            tx, machine.shop_id, "upgates", below=lanes.EVERYTHING, limit=limit, now=machine.watch()
         )
 
 
@@ -96,8 +96,8 @@ async def test_a_batch_is_read_and_not_all_that_it_is_taken_from(crowded: Engine
 
 async def test_what_is_gathered_until_later_is_not_read_every_second(crowded: Engine) -> None:
     later = crowded.watch() + timedelta(hours=1)
-    async with crowded.db.begin() as connection:
-        await changes.gather(connection, crowded.shop_id, "upgates", list(Purpose), until=later)
+    async with crowded.db.begin() as tx:
+        await changes.gather(tx, crowded.shop_id, "upgates", list(Purpose), until=later)
     assert await due(crowded) == []
     assert await take(crowded) == []
 

@@ -12,7 +12,7 @@ from tests.engine.conftest import Engine, MakeEngine
 from tests.engine.making import FACTS, Target, accept, answering, mirror
 from tests.systems.upgates.making import raw_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
-from upbridge.domain.delivery import Document, Draft, Entity, Unmappable
+from upbridge.domain.delivery import DesiredDocument, Document, Entity, Unmappable
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
@@ -355,8 +355,8 @@ async def test_a_lane_that_fails_waits_longer_each_time_and_forgets_when_it_work
 
 
 async def test_an_import_without_budget_lets_orders_pass(machine: Engine) -> None:
-    async with machine.db.begin() as connection:
-        await start_run(connection, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
     machine.upgates.order("A-1")
     lane = Lane(machine.shop_id, "pull:upgates")
     until = machine.watch.now.replace(year=machine.watch.now.year + 1)
@@ -377,8 +377,8 @@ async def test_waiting_for_budget_blocks_only_what_has_none_and_counts_no_attemp
     """An hour of 10 calls: the import leaves 40 % of it to the others."""
     await machine.service.ledger.set_tariff(machine.shop_id, "bronze")
     await machine.run("UPDATE budgets SET day_used = 100, hour_used = 7")
-    async with machine.db.begin() as connection:
-        await start_run(connection, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
 
     await machine.pull()
 
@@ -465,8 +465,8 @@ async def test_no_transaction_is_open_while_somebody_else_is_asked(machine: Engi
     open_ones: list[Any] = []
 
     async def look(_request: httpx.Request) -> None:
-        async with machine.db.connect() as connection:
-            rows = await connection.execute(
+        async with machine.db.connect() as tx:
+            rows = await tx.execute(
                 text(
                     "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
                     " AND pid <> pg_backend_pid() AND state = 'idle in transaction'"
@@ -519,7 +519,7 @@ def parameters_of(machine: Engine, target: Target) -> list[tuple[tuple[str, str]
     """Have *target* say which parameters it sees."""
     seen: list[tuple[tuple[str, str], ...]] = []
 
-    def wants(entity: Entity) -> Iterable[Draft | Unmappable]:
+    def wants(entity: Entity) -> Iterable[DesiredDocument | Unmappable]:
         assert isinstance(entity, Product)
         seen.extend(variant.parameters for variant in entity.variants)
         return mirror(entity)
@@ -532,7 +532,7 @@ def parameters_of(machine: Engine, target: Target) -> list[tuple[tuple[str, str]
 
 
 @pytest.mark.parametrize(
-    ("system", "rules", "asked"),
+    ("system", "shop_settings", "asked"),
     [
         ("upp", {"upp.variant_titles": True}, [(("Barva", "bílá"),)] * 2),
         ("upp", {"upp.variant_titles": True, "upp.language": "en"}, [(("Colour", "white"),)] * 2),
@@ -542,9 +542,9 @@ def parameters_of(machine: Engine, target: Target) -> list[tuple[tuple[str, str]
     ],
 )
 async def test_parameters_are_read_where_a_target_shows_them_and_cost_one_call(
-    make_engine: MakeEngine, system: str, rules: dict[str, Any], asked: list[Any]
+    make_engine: MakeEngine, system: str, shop_settings: dict[str, Any], asked: list[Any]
 ) -> None:
-    machine = await make_engine(connected=False, settings=rules)
+    machine = await make_engine(connected=False, settings=shop_settings)
     await machine.connect(system)
     seen = parameters_of(machine, machine.target if system == "upp" else machine.other)
     await machine.hint(Kind.PRODUCT, "1", "2")
@@ -558,8 +558,8 @@ async def test_parameters_are_read_where_a_target_shows_them_and_cost_one_call(
 async def test_the_first_import_reads_parameters_page_by_page(make_engine: MakeEngine) -> None:
     machine = await make_engine(settings={"upp.variant_titles": True})
     seen = parameters_of(machine, machine.target)
-    async with machine.db.begin() as connection:
-        await start_run(connection, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
 
     await machine.drain()
 
@@ -581,7 +581,7 @@ async def test_a_shop_that_keeps_prices_without_vat_is_read_as_such(make_engine:
     machine = await make_engine(facts={**FACTS, "prices_with_vat": False})
     shown: list[Decimal | None] = []
 
-    def wants(entity: Entity) -> Iterable[Draft | Unmappable]:
+    def wants(entity: Entity) -> Iterable[DesiredDocument | Unmappable]:
         assert isinstance(entity, Product)
         shown.extend(price.with_vat for variant in entity.variants for price in variant.prices)
         return ()

@@ -13,7 +13,7 @@ from tests.engine.conftest import Engine
 from tests.engine.making import Said, accept, delivered
 from tests.systems.upp.making import make_order, make_product, make_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
-from upbridge.domain.delivery import Again, Delivered, Document, Dropped, Link, Outcome, Parked, Trouble
+from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
@@ -74,7 +74,7 @@ async def test_a_delivery_without_a_remote_id_keeps_the_one_that_is_known(machin
 
 async def test_a_remark_is_a_problem_of_what_was_delivered_and_no_delivery_closes_it(machine: Engine) -> None:
     await fill(machine, 1)
-    remark = Trouble("order.taxed_otherwise", {"ours": "121.00", "theirs": "115.00"})
+    remark = Issue("order.taxed_otherwise", {"ours": "121.00", "theirs": "115.00"})
     machine.target.script = one_by_one(lambda _: Delivered(remote_id="77", remark=remark))
     await machine.push()
     assert (await machine.documents(), [*await machine.links()]) == ({}, ["v-1"])
@@ -91,7 +91,7 @@ async def test_a_remark_is_a_problem_of_what_was_delivered_and_no_delivery_close
 async def test_what_was_found_and_its_remark_are_kept_with_what_is_parked(machine: Engine) -> None:
     await fill(machine, 1)
     found = Link("product", "v-1", "12", remote_id="77", hash=b"as sent", sent=b"{}")
-    trouble, remark = Trouble("order.changed_after_sending"), Trouble("order.taxed_otherwise", {"ours": "121.00"})
+    trouble, remark = Issue("order.changed_after_sending"), Issue("order.taxed_otherwise", {"ours": "121.00"})
     machine.target.script = one_by_one(lambda _: Parked(trouble, found, remark))
 
     await machine.push()
@@ -116,7 +116,7 @@ async def test_what_is_dropped_goes_and_its_link_stays_as_it_is(machine: Engine)
 
 async def test_what_is_parked_waits_for_a_person_and_costs_no_call(machine: Engine) -> None:
     await fill(machine, 1)
-    machine.target.script = one_by_one(lambda _: Parked(Trouble("uphance.channel_missing", {"currency": "EUR"})))
+    machine.target.script = one_by_one(lambda _: Parked(Issue("uphance.channel_missing", {"currency": "EUR"})))
 
     for _ in range(3):
         await machine.push()
@@ -131,7 +131,7 @@ async def test_what_is_parked_waits_for_a_person_and_costs_no_call(machine: Engi
 
 async def test_what_comes_again_waits_and_counts_an_attempt(machine: Engine) -> None:
     await fill(machine, 1)
-    machine.target.script = one_by_one(lambda _: Again("they stumbled"))
+    machine.target.script = one_by_one(lambda _: Retry("they stumbled"))
 
     await machine.push()
 
@@ -148,7 +148,7 @@ async def test_what_comes_again_waits_and_counts_an_attempt(machine: Engine) -> 
 async def test_what_comes_again_waits_until_they_say(machine: Engine) -> None:
     await fill(machine, 1)
     until = machine.watch() + timedelta(hours=1)
-    machine.target.script = one_by_one(lambda _: Again("later", until))
+    machine.target.script = one_by_one(lambda _: Retry("later", until))
 
     await machine.push()
 
@@ -157,7 +157,7 @@ async def test_what_comes_again_waits_until_they_say(machine: Engine) -> None:
 
 async def test_what_never_works_becomes_a_problem(machine: Engine) -> None:
     await fill(machine, 1)
-    machine.target.script = one_by_one(lambda _: Again("they stumbled"))
+    machine.target.script = one_by_one(lambda _: Retry("they stumbled"))
 
     for _ in range(pusher.MAX_ATTEMPTS):
         await machine.push()
@@ -170,7 +170,7 @@ async def test_what_never_works_becomes_a_problem(machine: Engine) -> None:
 
 async def test_a_delivery_closes_the_problem_of_its_sending(machine: Engine) -> None:
     await fill(machine, 1)
-    machine.target.script = one_by_one(lambda _: Parked(Trouble("upp.rejected", {})))
+    machine.target.script = one_by_one(lambda _: Parked(Issue("upp.rejected", {})))
     await machine.push()
     machine.target.script = accept
     await machine.settle(make_product(make_variant(1, code="better")))
@@ -182,9 +182,9 @@ async def test_a_delivery_closes_the_problem_of_its_sending(machine: Engine) -> 
 
 async def test_a_new_cause_replaces_the_old_one(machine: Engine) -> None:
     await fill(machine, 1)
-    machine.target.script = one_by_one(lambda _: Parked(Trouble("uphance.channel_missing", {})))
+    machine.target.script = one_by_one(lambda _: Parked(Issue("uphance.channel_missing", {})))
     await machine.push()
-    machine.target.script = one_by_one(lambda _: Parked(Trouble("uphance.season_missing", {})))
+    machine.target.script = one_by_one(lambda _: Parked(Issue("uphance.season_missing", {})))
     await machine.settle(make_product(make_variant(1, code="other")))
 
     await machine.push()
@@ -192,7 +192,7 @@ async def test_a_new_cause_replaces_the_old_one(machine: Engine) -> None:
     assert [problem.key for problem in await machine.problems()] == ["uphance.season_missing"]
 
 
-@pytest.mark.parametrize("outcome", [Again("x"), Parked(Trouble("upp.rejected", {}))])
+@pytest.mark.parametrize("outcome", [Retry("x"), Parked(Issue("upp.rejected", {}))])
 async def test_an_outcome_of_an_older_body_does_not_hold_the_newer_one(machine: Engine, outcome: Outcome) -> None:
     async def meanwhile(documents: Sequence[Document]) -> AsyncIterator[Said]:
         if machine.target.script is meanwhile:

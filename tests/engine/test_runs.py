@@ -24,14 +24,14 @@ from upbridge.engine.runs import (
     resume_imports,
     start_run,
 )
-from upbridge.engine.scheduler import cast_net
+from upbridge.engine.scheduler import start_reconciliation
 from upbridge.store import changes
 from upbridge.store.changes import Kind
 
 
 async def begin(machine: Engine, kind: str = "product", purpose: RunPurpose = RunPurpose.IMPORT) -> int:
-    async with machine.db.begin() as connection:
-        return await start_run(connection, machine.shop_id, kind, purpose, since=None, now=machine.watch())
+    async with machine.db.begin() as tx:
+        return await start_run(tx, machine.shop_id, kind, purpose, since=None, now=machine.watch())
 
 
 async def run_of(machine: Engine, kind: str = "product", purpose: RunPurpose = RunPurpose.IMPORT) -> Run:
@@ -39,8 +39,8 @@ async def run_of(machine: Engine, kind: str = "product", purpose: RunPurpose = R
 
 
 async def net(machine: Engine) -> None:
-    async with machine.db.begin() as connection:
-        await cast_net(connection, machine.shop_id, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await start_reconciliation(tx, machine.shop_id, now=machine.watch())
 
 
 def pages_asked(machine: Engine, path: str = "/products") -> list[str]:
@@ -176,12 +176,12 @@ async def test_a_run_under_way_is_joined(machine: Engine) -> None:
 
 
 async def test_a_run_that_covers_less_is_not_joined(machine: Engine) -> None:
-    async with machine.db.begin() as connection:
+    async with machine.db.begin() as tx:
         late, early = machine.watch(), machine.watch() - timedelta(days=30)
 
         async def since(moment: Any) -> int:
             return await start_run(
-                connection, machine.shop_id, "order", RunPurpose.IMPORT, since=moment, now=machine.watch()
+                tx, machine.shop_id, "order", RunPurpose.IMPORT, since=moment, now=machine.watch()
             )
 
         first, second, third = await since(late), await since(early), await since(late)
@@ -199,7 +199,7 @@ async def test_the_runs_of_two_shops_are_two_runs(machine: Engine) -> None:
 
 # --- a kill at any point ------------------------------------------------------------------------------------
 
-STEPS = ("settle", "count_page", "finish_if_complete")
+STEPS = ("plan_documents", "count_page", "finish_if_complete")
 
 
 class Killed(BaseException):
@@ -444,8 +444,8 @@ async def test_a_sweep_deletes_nothing_that_the_api_still_has(machine: Engine) -
 async def test_the_imports_of_a_shop_read_products_and_the_orders_of_the_last_days(machine: Engine) -> None:
     shop: Shop = await machine.shop()
     rows = await machine.service.connections.of(machine.shop_id)
-    async with machine.db.begin() as connection:
-        runs = await start_imports(connection, machine.service, shop, rows)
+    async with machine.db.begin() as tx:
+        runs = await start_imports(tx, machine.service, shop, rows)
 
     assert len(runs) == 2
     order = await run_of(machine, "order")
@@ -456,13 +456,13 @@ async def test_the_imports_of_a_shop_read_products_and_the_orders_of_the_last_da
 
 
 async def pause(machine: Engine) -> int:
-    async with machine.db.begin() as connection:
-        return await pause_imports(connection, machine.shop_id)
+    async with machine.db.begin() as tx:
+        return await pause_imports(tx, machine.shop_id)
 
 
 async def resume(machine: Engine) -> int:
-    async with machine.db.begin() as connection:
-        return await resume_imports(connection, machine.shop_id, now=machine.watch())
+    async with machine.db.begin() as tx:
+        return await resume_imports(tx, machine.shop_id, now=machine.watch())
 
 
 async def test_a_paused_import_asks_nothing_and_goes_on_where_it_stopped(machine: Engine) -> None:
@@ -489,10 +489,8 @@ async def test_a_paused_import_asks_nothing_and_goes_on_where_it_stopped(machine
 
 async def read_first_page(machine: Engine) -> None:
     """Settle page 1 alone: it says which others there are."""
-    async with machine.db.begin() as connection:
-        (change,) = await changes.take(
-            connection, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch()
-        )
+    async with machine.db.begin() as tx:
+        (change,) = await changes.claim(tx, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch())
     await readers.READERS[change.kind].read(machine.service, await machine.shop(), [change])
 
 
@@ -512,10 +510,8 @@ async def test_a_page_that_was_being_read_is_counted_and_the_run_ends_when_resum
     machine.upgates.sell(1, 2, 3)
     await begin(machine)
 
-    async with machine.db.begin() as connection:
-        (change,) = await changes.take(
-            connection, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch()
-        )
+    async with machine.db.begin() as tx:
+        (change,) = await changes.claim(tx, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch())
     read = asyncio.Event(), asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
@@ -562,10 +558,8 @@ async def test_a_new_reading_of_everything_ends_a_paused_one(machine: Engine) ->
     await pause(machine)
     rows = await machine.service.connections.of(machine.shop_id)
 
-    async with machine.db.begin() as connection:
-        runs = await start_imports(
-            connection, machine.service, await machine.shop(), rows, kinds=("product",), anew=True
-        )
+    async with machine.db.begin() as tx:
+        runs = await start_imports(tx, machine.service, await machine.shop(), rows, kinds=("product",), anew=True)
 
     assert runs != [first]
     await machine.drain()

@@ -215,8 +215,8 @@ async def test_a_broken_connection_is_not_read(machine: Engine) -> None:
 
 async def test_only_one_of_many_workers_does_what_the_clock_asks_for(machine: Engine) -> None:
     machine.watch.move(hours=48)
-    async with machine.db.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.schedule'))"))
+    async with machine.db.begin() as tx:
+        await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.schedule'))"))
         await run_once(machine.service)
         assert await kinds(machine) == []
 

@@ -15,9 +15,9 @@ from sqlalchemy import text
 from tests.engine.conftest import Engine
 from tests.engine.making import Said, Target, accept, delivered, mirror
 from tests.systems.upp.making import make_order, make_product, make_variant
-from upbridge.domain.delivery import Document, Draft, Entity, Link, Parked, Trouble, Unmappable
+from upbridge.domain.delivery import DesiredDocument, Document, Entity, Issue, Link, Parked, Unmappable
 from upbridge.domain.product import Product
-from upbridge.engine.planner import BadEntity, Read
+from upbridge.engine.planner import BadEntity, ReadBatch
 from upbridge.operations import resolve_problem
 from upbridge.store import documents as outbox
 
@@ -195,9 +195,9 @@ async def test_a_draft_for_known_things_replaces_what_waits_for_the_first_time(m
     assert await machine.documents() == {}
 
 
-def known_only(entity: Entity) -> Iterable[Draft | Unmappable]:
+def known_only(entity: Entity) -> Iterable[DesiredDocument | Unmappable]:
     for draft in mirror(entity):
-        assert isinstance(draft, Draft)
+        assert isinstance(draft, DesiredDocument)
         yield replace(draft, only_if_known=True)
 
 
@@ -264,7 +264,7 @@ async def test_a_deleted_order_of_which_nothing_was_kept_is_left_alone(machine: 
 
 async def park(machine: Engine) -> None:
     async def refuse(documents: Sequence[Document]) -> AsyncIterator[Said]:
-        yield [(one, Parked(Trouble("uphance.sku_unknown", {"sku": "X"}))) for one in documents]
+        yield [(one, Parked(Issue("uphance.sku_unknown", {"sku": "X"}))) for one in documents]
 
     await machine.settle(coat(12))
     before, machine.target.script = machine.target.script, refuse
@@ -296,8 +296,8 @@ async def test_what_is_parked_waits_again_when_it_says_something_new(machine: En
 async def test_what_is_parked_goes_when_it_is_released(machine: Engine) -> None:
     await park(machine)
 
-    async with machine.db.begin() as connection:
-        assert await outbox.release(connection, machine.shop_id, "upp", now=machine.watch()) == 1
+    async with machine.db.begin() as tx:
+        assert await outbox.release(tx, machine.shop_id, "upp", now=machine.watch()) == 1
     machine.watch.move(seconds=60)
     await machine.push()
 
@@ -308,13 +308,9 @@ async def test_what_is_parked_goes_when_it_is_released(machine: Engine) -> None:
 async def test_only_what_is_named_is_released(machine: Engine) -> None:
     await park(machine)
 
-    async with machine.db.begin() as connection:
-        nothing = await outbox.release(
-            connection, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-1")]
-        )
-        one = await outbox.release(
-            connection, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-4711")]
-        )
+    async with machine.db.begin() as tx:
+        nothing = await outbox.release(tx, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-1")])
+        one = await outbox.release(tx, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-4711")])
 
     assert (nothing, one) == (0, 1)
 
@@ -322,14 +318,14 @@ async def test_only_what_is_named_is_released(machine: Engine) -> None:
 # --- problems -----------------------------------------------------------------------------------------------
 
 
-def no_price(entity: Entity) -> Iterable[Draft | Unmappable]:
+def no_price(entity: Entity) -> Iterable[DesiredDocument | Unmappable]:
     assert isinstance(entity, Product)
     for variant in entity.variants:
-        yield Unmappable("product", variant.id, Trouble("product.no_price", {"language": "cs"}))
+        yield Unmappable("product", variant.id, Issue("product.no_price", {"language": "cs"}))
 
 
 async def test_what_cannot_be_mapped_is_a_problem_once_and_stops_nothing(machine: Engine) -> None:
-    def some(entity: Entity) -> Iterable[Draft | Unmappable]:
+    def some(entity: Entity) -> Iterable[DesiredDocument | Unmappable]:
         return no_price(entity) if entity.key == "12" else mirror(entity)
 
     machine.target.mapping = some
@@ -352,7 +348,7 @@ async def test_a_problem_keeps_its_beginning_and_takes_the_newest_details(machin
     machine.target.mapping = no_price
     await machine.settle(coat())
     [first] = await machine.problems()
-    machine.target.mapping = lambda _: [Unmappable("product", "v-4711", Trouble("product.no_price", {"x": 1}))]
+    machine.target.mapping = lambda _: [Unmappable("product", "v-4711", Issue("product.no_price", {"x": 1}))]
 
     await machine.settle(coat())
 
@@ -414,7 +410,7 @@ async def test_a_dismissed_problem_comes_back_if_it_was_cured_meanwhile(machine:
 
 
 async def test_what_cannot_be_read_never_stops_the_batch_and_is_named(machine: Engine) -> None:
-    read = Read("product", [coat()], broken=[BadEntity("13", "prices.0.vat: is not a number")])
+    read = ReadBatch("product", [coat()], broken=[BadEntity("13", "prices.0.vat: is not a number")])
 
     await machine.settle(read=read)
 
@@ -425,7 +421,7 @@ async def test_what_cannot_be_read_never_stops_the_batch_and_is_named(machine: E
 
 
 async def test_what_can_be_read_again_closes_its_problem(machine: Engine) -> None:
-    await machine.settle(read=Read("product", [], broken=[BadEntity("12", "is not text")]))
+    await machine.settle(read=ReadBatch("product", [], broken=[BadEntity("12", "is not text")]))
 
     await machine.settle(coat())
 
@@ -436,16 +432,16 @@ async def test_what_cannot_be_read_is_not_taken_for_deleted(machine: Engine) -> 
     await machine.settle(coat())
     await machine.push()
 
-    await machine.settle(read=Read("product", [], broken=[BadEntity("12", "is not text")]))
+    await machine.settle(read=ReadBatch("product", [], broken=[BadEntity("12", "is not text")]))
 
     assert await machine.documents() == {}
     assert await machine.value("SELECT count(*) FROM items") == 1
 
 
-def stumbling_over(key: str) -> Callable[[Entity], Iterable[Draft | Unmappable]]:
+def stumbling_over(key: str) -> Callable[[Entity], Iterable[DesiredDocument | Unmappable]]:
     """A mapping with a defect that one entity brings to light."""
 
-    def mapping(entity: Entity) -> Iterable[Draft | Unmappable]:
+    def mapping(entity: Entity) -> Iterable[DesiredDocument | Unmappable]:
         if entity.key == key:
             raise ZeroDivisionError
         return mirror(entity)
@@ -498,8 +494,8 @@ async def test_a_defect_that_was_repaired_closes_its_problem(machine: Engine) ->
 async def save(machine: Engine, **values: Any) -> None:
     order = make_order()
     link = Link(**{"kind": "order", "key": order.key, "parent": order.key, "remote_id": "99", **values})
-    async with machine.db.begin() as connection:
-        await outbox.save_link(connection, machine.shop_id, "upp", link, now=machine.watch())
+    async with machine.db.begin() as tx:
+        await outbox.save_link(tx, machine.shop_id, "upp", link, now=machine.watch())
 
 
 async def test_what_is_there_already_is_taken_for_delivered(machine: Engine) -> None:
@@ -510,7 +506,7 @@ async def test_what_is_there_already_is_taken_for_delivered(machine: Engine) -> 
 
     assert await machine.documents() == {}
     [draft] = mirror(order)
-    assert isinstance(draft, Draft)
+    assert isinstance(draft, DesiredDocument)
     assert (await machine.links())[order.key]["hash"] == draft.hash
 
 
@@ -530,7 +526,7 @@ async def test_what_changes_after_it_was_recognised_is_sent_with_its_link(machin
 async def test_an_attempt_that_certainly_failed_does_not_count_as_known(machine: Engine) -> None:
     order = make_order()
     [draft] = mirror(order)
-    assert isinstance(draft, Draft)
+    assert isinstance(draft, DesiredDocument)
     await save(machine, state="unsent", hash=draft.hash, remote_id=None)
 
     assert await machine.settle(order, kind="order") == {order.key}
@@ -584,8 +580,8 @@ async def test_after_any_history_they_have_what_the_shop_has(
     machine: Engine, steps: list[tuple[str, int]]
 ) -> None:
     for table in ("documents", "links", "items", "problems", "changes"):
-        async with machine.db.begin() as connection:
-            await connection.execute(text(f"DELETE FROM {table}"))
+        async with machine.db.begin() as tx:
+            await tx.execute(text(f"DELETE FROM {table}"))
     machine.target.received.clear()
     machine.again.clear()
     state: list[int | None] = [None]
@@ -622,11 +618,11 @@ async def test_after_any_history_they_have_what_the_shop_has(
 async def deliver(machine: Engine, documents: Sequence[Document]) -> None:
     """Settle documents that were taken, as the target would."""
     machine.target.received += documents
-    async with machine.db.begin() as connection:
+    async with machine.db.begin() as tx:
         await outbox.link(
-            connection, machine.shop_id, "upp", [(one, delivered(one)) for one in documents], now=machine.watch()
+            tx, machine.shop_id, "upp", [(one, delivered(one)) for one in documents], now=machine.watch()
         )
-        await outbox.remove(connection, machine.shop_id, "upp", documents)
+        await outbox.remove(tx, machine.shop_id, "upp", documents)
 
 
 async def test_a_product_of_a_thousand_variants_is_settled_as_one(machine: Engine) -> None:

@@ -67,8 +67,8 @@ async def test_last_calls_that_failed_are_kept_until_the_next_comparison_finds_n
         hook.update(last_error_call=at if status else None, last_error_call_status=status)
         await machine.hint(Kind.WEBHOOKS, "webhooks")
         await machine.pull()
-        async with machine.service.engine.connect() as connection:
-            found.append(await connection.scalar(text("SELECT webhook_failures FROM shops")))
+        async with machine.service.engine.connect() as tx:
+            found.append(await tx.scalar(text("SELECT webhook_failures FROM shops")))
 
     assert found == [[{"event": hook["event"], "at": at, "status": 503}], None]
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import NOON
 from tests.installation.signing import TOKEN, Upgates
 from tests.store.emptied import database_url, shared_url
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.installation import endpoints
 from upbridge.installation.keys import SignatureKeys
@@ -76,8 +76,8 @@ def outside() -> Outside:
 
 
 @pytest.fixture
-def shops(engine: AsyncEngine, sealer: Sealer) -> Shops:
-    return Shops(engine, sealer)
+def shops(engine: AsyncEngine, cipher: Cipher) -> Shops:
+    return Shops(engine, cipher)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def rows(engine: AsyncEngine) -> Rows:
     """All rows of a table."""
 
     async def read(table: str) -> list[dict[str, Any]]:
-        async with engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(text(f"SELECT * FROM {table}"))).mappings()]
+        async with engine.connect() as tx:
+            return [dict(row) for row in (await tx.execute(text(f"SELECT * FROM {table}"))).mappings()]
 
     return read

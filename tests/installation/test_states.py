@@ -25,7 +25,7 @@ from tests.installation.walking import (
     Walk,
 )
 from tests.systems.upgates.making import FakeLedger
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
@@ -110,7 +110,7 @@ async def test_a_return_keeps_settings_and_key_and_forgets_the_webhooks(
     await call("install", upgates.install("shop-1", apiUrl="https://other.admin.s2.upgates.com/api/v2"))
 
     shop = await shops.get(shop_id)
-    assert (shop.key, shop.rules.yes("stock.write"), shop.subscribed_at) == ("moda", True, None)
+    assert (shop.key, shop.settings.yes("stock.write"), shop.subscribed_at) == ("moda", True, None)
 
 
 # --- a walk -------------------------------------------------------------------------------------------------
@@ -122,13 +122,13 @@ def api() -> ShopApi:
 
 
 @pytest.fixture
-async def worker(engine: AsyncEngine, sealer: Sealer, outside: Outside, api: ShopApi) -> AsyncIterator[Service]:
+async def worker(engine: AsyncEngine, cipher: Cipher, outside: Outside, api: ShopApi) -> AsyncIterator[Service]:
     """The background side, over a shop's API that answers as it is told; the budget is another room's business."""
     async with httpx.AsyncClient(transport=httpx.MockTransport(api)) as http:
         yield Service(
             settings=settings(encryption_keys=KEY, public_url="https://upbridge.example"),
             engine=engine,
-            sealer=sealer,
+            cipher=cipher,
             clock=lambda: outside.now,
             http=http,
             ledger=Unlimited(),  # type: ignore[arg-type]

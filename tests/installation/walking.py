@@ -194,9 +194,9 @@ class Walk:
         state = None if found is None else (found.state, found.reason)
         assert state == self.model.state, name
         if found is not None:  # moments of the database are moments of the walk
-            async with self.engine.begin() as connection:
+            async with self.engine.begin() as tx:
                 statement = text("UPDATE shops SET state_since = :since WHERE id = :id")
-                await connection.execute(statement, {"since": self.model.since, "id": found.id})
+                await tx.execute(statement, {"since": self.model.since, "id": found.id})
             credentials = await self.service.shops.credentials(found.id)
             assert (credentials is None) == (self.model.state == UNINSTALLED)
 
@@ -253,8 +253,8 @@ class Walk:
         shop = await self._shop()
         if shop is None:
             return
-        async with self.engine.begin() as connection:  # the pause after a silence is over
-            await connection.execute(text("DELETE FROM lanes WHERE shop_id = :id"), {"id": shop.id})
+        async with self.engine.begin() as tx:  # the pause after a silence is over
+            await tx.execute(text("DELETE FROM lanes WHERE shop_id = :id"), {"id": shop.id})
         for lane in await lanes.due(self.engine, now=now, only=shop.id):
             await pull(self.service, lane)
         self.model.worker_works(now)
@@ -277,9 +277,9 @@ class Walk:
 
     async def _is_to_be_read(self, shop: Shop) -> bool:
         """Whether the day's comparison or the week's renewal is due: how often is another test's business."""
-        async with self.engine.connect() as connection:
+        async with self.engine.connect() as tx:
             statement = text("SELECT count(*) FROM changes WHERE shop_id = :id AND kind IN ('facts', 'webhooks')")
-            return bool(await connection.scalar(statement, {"id": shop.id}))
+            return bool(await tx.scalar(statement, {"id": shop.id}))
 
     async def _install(self, body: dict[str, Any], at: datetime) -> None:
         self.installs.append((body, at))

@@ -52,7 +52,7 @@ def row(table: Table, now: datetime, **given: Any) -> dict[str, Any]:
 async def fill(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, **given: Any) -> set[str]:
     """A row about the shop in every table that has such; returns their names."""
     tables = [table for table in metadata.sorted_tables if "shop_id" in table.c]
-    async with engine.begin() as connection:
+    async with engine.begin() as tx:
         for table in tables:
-            await connection.execute(insert(table).values(row(table, now, shop_id=shop_id, **given)))
+            await tx.execute(insert(table).values(row(table, now, shop_id=shop_id, **given)))
     return {table.name for table in tables}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import KEY, NOON, MakeShop
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.maintenance.doctor import Finding, examine
 from upbridge.settings import Settings
 from upbridge.store.database import open_database
@@ -64,7 +64,7 @@ async def test_what_cannot_be_reached_is_bad_and_hides_nothing(database_url: str
 @pytest.mark.parametrize(("keys", "state"), [(KEY, "ok"), (f"{ANOTHER_KEY},{KEY}", "ok"), (ANOTHER_KEY, "bad")])
 async def test_keys_that_open_nothing_are_found(database_url: str, keys: str, state: str) -> None:
     async with open_database(settings(database_url)) as database:
-        await load_addresses(database.engine, Sealer([KEY]))
+        await load_addresses(database.engine, Cipher([KEY]))
 
     found = by_check(await examine(settings(database_url, encryption_keys=keys)))
 

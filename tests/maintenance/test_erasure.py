@@ -10,9 +10,9 @@ from upbridge.store.schema import failed_logins, metadata
 
 
 async def counts(engine: AsyncEngine) -> dict[str, int]:
-    async with engine.connect() as connection:
+    async with engine.connect() as tx:
         return {
-            table.name: int(await connection.scalar(text(f"SELECT count(*) FROM {table.name}")) or 0)
+            table.name: int(await tx.scalar(text(f"SELECT count(*) FROM {table.name}")) or 0)
             for table in metadata.sorted_tables
         }
 
@@ -48,21 +48,21 @@ async def test_nothing_of_another_shop_is_touched(engine: AsyncEngine, make_shop
 async def test_failed_logins_still_count_for_our_address(engine: AsyncEngine, make_shop: MakeShop) -> None:
     """Upgates counts them by IP (R56): whoever erases a shop must not blow the fuse of all the others."""
     shop_id = await make_shop()
-    async with engine.begin() as connection:
-        await connection.execute(insert(failed_logins).values([{"shop_id": shop_id}] * 3))
+    async with engine.begin() as tx:
+        await tx.execute(insert(failed_logins).values([{"shop_id": shop_id}] * 3))
 
     await erase_shop(engine, shop_id)
 
-    async with engine.connect() as connection:
-        rows = (await connection.execute(text("SELECT shop_id FROM failed_logins"))).all()
+    async with engine.connect() as tx:
+        rows = (await tx.execute(text("SELECT shop_id FROM failed_logins"))).all()
     assert [row.shop_id for row in rows] == [None] * 3
 
 
 async def test_its_waiting_jobs_go_too(engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id, other = await make_shop(), await make_shop()
-    async with engine.begin() as connection:
+    async with engine.begin() as tx:
         for number in (shop_id, other):
-            await connection.execute(
+            await tx.execute(
                 text(
                     "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"
                     " VALUES ('default', 'work', :lane)"
@@ -72,8 +72,8 @@ async def test_its_waiting_jobs_go_too(engine: AsyncEngine, make_shop: MakeShop)
 
     await erase_shop(engine, shop_id)
 
-    async with engine.connect() as connection:
-        rows = (await connection.execute(text("SELECT queueing_lock FROM procrastinate_jobs"))).all()
+    async with engine.connect() as tx:
+        rows = (await tx.execute(text("SELECT queueing_lock FROM procrastinate_jobs"))).all()
     assert [row.queueing_lock for row in rows] == [f"{other}:push:upp"]
 
 

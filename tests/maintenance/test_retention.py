@@ -44,8 +44,8 @@ def test_every_table_about_a_shop_goes_with_the_shop() -> None:
 
 
 async def left(engine: AsyncEngine, table: str) -> int:
-    async with engine.connect() as connection:
-        return int(await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+    async with engine.connect() as tx:
+        return int(await tx.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
 
 
 @pytest.mark.parametrize(("table", "kept"), [(table, kept) for table, _, kept in RULES])
@@ -54,8 +54,8 @@ async def test_a_row_stays_for_its_time_and_no_longer(
 ) -> None:
     shop_id = await make_shop()
     await fill(engine, shop_id, now=NOON, state="done")
-    async with engine.begin() as connection:
-        await connection.execute(insert(signatures).values(row(signatures, NOON)))
+    async with engine.begin() as tx:
+        await tx.execute(insert(signatures).values(row(signatures, NOON)))
     moment = timedelta(seconds=1)
 
     await prune(engine, now=NOON + kept - moment)
@@ -68,8 +68,8 @@ async def test_a_row_stays_for_its_time_and_no_longer(
 async def test_what_is_bounded_is_never_pruned(engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id = await make_shop()
     await fill(engine, shop_id, now=NOON)
-    async with engine.begin() as connection:
-        await connection.execute(insert(secrets).values(row(secrets, NOON)))
+    async with engine.begin() as tx:
+        await tx.execute(insert(secrets).values(row(secrets, NOON)))
 
     await prune(engine, now=NOON + timedelta(days=10_000))
 
@@ -92,8 +92,8 @@ async def test_much_is_thrown_away_in_small_bites(
     monkeypatch.setattr(retention, "_LIMIT", 10)
     shop_id = await make_shop()
     rows = [row(deliveries, datetime(2020, 1, 1, tzinfo=NOON.tzinfo), shop_id=shop_id) for _ in range(25)]
-    async with engine.begin() as connection:
-        await connection.execute(insert(deliveries).values(rows))
+    async with engine.begin() as tx:
+        await tx.execute(insert(deliveries).values(rows))
 
     gone = await prune(engine, now=NOON)
 

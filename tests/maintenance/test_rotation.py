@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
 from tests.maintenance.filling import fill, row
-from upbridge.core.encryption import BrokenSeal, Sealer
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.maintenance import key_rotation
 from upbridge.maintenance.key_rotation import SEALED, rotate_all
 from upbridge.store.schema import documents, metadata, secrets
@@ -38,11 +38,10 @@ def test_every_column_of_bytes_is_sealed_or_known_to_be_open() -> None:
 
 
 async def sealed_values(engine: AsyncEngine) -> dict[str, list[bytes]]:
-    async with engine.connect() as connection:
+    async with engine.connect() as tx:
         return {
             str(column): [
-                bytes(value)
-                for value in (await connection.scalars(select(column).where(column.is_not(None)))).all()
+                bytes(value) for value in (await tx.scalars(select(column).where(column.is_not(None)))).all()
             ]
             for column in SEALED
         }
@@ -50,23 +49,23 @@ async def sealed_values(engine: AsyncEngine) -> dict[str, list[bytes]]:
 
 async def fill_sealed(engine: AsyncEngine, make_shop: MakeShop, key: str) -> None:
     """A row with a sealed value in every sealed column."""
-    sealer = Sealer([key])
-    values = {column.name: sealer.seal(f"the {column}") for column in SEALED}
+    cipher = Cipher([key])
+    values = {column.name: cipher.encrypt(f"the {column}") for column in SEALED}
     shop_id = await make_shop(api_key=values["api_key"])
     await fill(engine, shop_id, now=NOON, **values)
-    async with engine.begin() as connection:
-        await connection.execute(insert(secrets).values(row(secrets, NOON, value=values["value"])))
+    async with engine.begin() as tx:
+        await tx.execute(insert(secrets).values(row(secrets, NOON, value=values["value"])))
 
 
 async def test_afterwards_the_old_key_is_not_needed(engine: AsyncEngine, make_shop: MakeShop) -> None:
     await fill_sealed(engine, make_shop, OLD)
 
-    counts = await rotate_all(engine, Sealer([NEW, OLD]))
+    counts = await rotate_all(engine, Cipher([NEW, OLD]))
 
     assert counts == {str(column): 1 for column in SEALED}
-    only_new = Sealer([NEW])
+    only_new = Cipher([NEW])
     opened = {
-        name: [only_new.open_text(value) for value in values]
+        name: [only_new.decrypt_text(value) for value in values]
         for name, values in (await sealed_values(engine)).items()
     }
     assert opened == {str(column): [f"the {column}"] for column in SEALED}
@@ -75,35 +74,35 @@ async def test_afterwards_the_old_key_is_not_needed(engine: AsyncEngine, make_sh
 async def test_a_value_that_no_key_opens_stops_the_rotation(engine: AsyncEngine, make_shop: MakeShop) -> None:
     await fill_sealed(engine, make_shop, FOREIGN)
 
-    with pytest.raises(BrokenSeal):
-        await rotate_all(engine, Sealer([NEW, OLD]))
+    with pytest.raises(DecryptionError):
+        await rotate_all(engine, Cipher([NEW, OLD]))
 
 
 async def test_what_is_not_set_stays_unset(engine: AsyncEngine, make_shop: MakeShop) -> None:
     await make_shop(api_key=None)
 
-    assert set((await rotate_all(engine, Sealer([NEW]))).values()) == {0}
+    assert set((await rotate_all(engine, Cipher([NEW]))).values()) == {0}
 
 
 async def test_many_rows_are_rotated_in_bites(
     engine: AsyncEngine, make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_rotation, "_BITE", 10)
-    shop_id, old = await make_shop(api_key=None), Sealer([OLD])
-    rows = [row(documents, NOON, shop_id=shop_id, body=old.seal(str(number))) for number in range(35)]
-    async with engine.begin() as connection:
-        await connection.execute(insert(documents).values(rows))
+    shop_id, old = await make_shop(api_key=None), Cipher([OLD])
+    rows = [row(documents, NOON, shop_id=shop_id, body=old.encrypt(str(number))) for number in range(35)]
+    async with engine.begin() as tx:
+        await tx.execute(insert(documents).values(rows))
 
-    counts = await rotate_all(engine, Sealer([NEW, OLD]))
+    counts = await rotate_all(engine, Cipher([NEW, OLD]))
 
     assert counts["documents.body"] == 35
-    only_new = Sealer([NEW])
-    texts = {only_new.open_text(value) for value in (await sealed_values(engine))["documents.body"]}
+    only_new = Cipher([NEW])
+    texts = {only_new.decrypt_text(value) for value in (await sealed_values(engine))["documents.body"]}
     assert texts == {str(number) for number in range(35)}
 
 
 async def test_rotating_twice_is_harmless(engine: AsyncEngine, make_shop: MakeShop) -> None:
     await fill_sealed(engine, make_shop, OLD)
-    await rotate_all(engine, Sealer([NEW, OLD]))
+    await rotate_all(engine, Cipher([NEW, OLD]))
 
-    assert set((await rotate_all(engine, Sealer([NEW]))).values()) == {1}
+    assert set((await rotate_all(engine, Cipher([NEW]))).values()) == {1}

@@ -12,18 +12,18 @@ from upbridge.store.schema import metadata
 async def fill(engine: AsyncEngine, shop_id: ShopId, first: int, last: int) -> None:
     """Rows of `skus`; their session says at once how many they were, as it else does once in a while. Postgres'
     own housekeeping stays away."""
-    async with engine.connect() as connection:
-        await connection.execute(text("ALTER TABLE skus SET (autovacuum_enabled = false)"))
-        await connection.execute(
+    async with engine.connect() as tx:
+        await tx.execute(text("ALTER TABLE skus SET (autovacuum_enabled = false)"))
+        await tx.execute(
             text(
                 "INSERT INTO skus (shop_id, sku_id, product_id)"
                 " SELECT :shop_id, n, n FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n"
             ),
             {"shop_id": shop_id, "first": first, "last": last},
         )
-        await connection.commit()
-        await connection.execute(text("SELECT pg_stat_force_next_flush()"))
-        await connection.commit()
+        await tx.commit()
+        await tx.execute(text("SELECT pg_stat_force_next_flush()"))
+        await tx.commit()
 
 
 async def test_what_has_more_than_doubled_is_counted_once(engine: AsyncEngine, make_shop: MakeShop) -> None:

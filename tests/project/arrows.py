@@ -52,7 +52,7 @@ SHARED = {"base", "http"}
 DEBTS: set[tuple[str, str]] = {
     ("upbridge.engine.planner", "upbridge.insights.order_timeline"),
     ("upbridge.engine.pusher", "upbridge.insights.order_timeline"),
-    ("upbridge.engine.scheduler", "upbridge.operations.connect.leave"),
+    ("upbridge.engine.scheduler", "upbridge.operations.connect.give_up_login"),
     ("upbridge.rate_limits.headers", "upbridge.systems.http.classify.retry_after"),
     ("upbridge.store.documents", "upbridge.systems.uphance.stock_calculation.GUARD"),
     ("upbridge.systems.uphance.probe", "upbridge.engine.context.Service"),

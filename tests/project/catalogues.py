@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 from tests.project.arrows import SRC, modules
 from upbridge.core.i18n import LANGUAGES, catalogue_path
 from upbridge.core.package_files import package_file
-from upbridge.domain.shop_settings import RULES
+from upbridge.domain.shop_settings import SETTINGS
 
 _IN_TEMPLATE = re.compile(r"\b(?:t|texts\.get)\(\s*(['\"])(?P<key>[a-z0-9_.]+)\1(?P<open>\s*~)?")
 _QUOTED = re.compile(r'„([^“]*)“|"([^"]*)"')
@@ -103,7 +103,7 @@ def misnamed(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
                     f"{language}: {key} names {one}, as nothing is called" for one in sorted(quoted - names)
                 )
                 yield from (
-                    f"{language}: {key} says {rule}, a name for operators" for rule in RULES if rule in variant
+                    f"{language}: {key} says {rule}, a name for operators" for rule in SETTINGS if rule in variant
                 )
 
 
@@ -166,7 +166,7 @@ def used_keys() -> Used:
 
 def _collect(node: ast.AST, module: str, used: Used) -> None:
     match node:
-        case ast.Call(func=ast.Name(id="Trouble"), args=[key, *params]):
+        case ast.Call(func=ast.Name(id="Issue"), args=[key, *params]):
             params += [keyword.value for keyword in node.keywords if keyword.arg == "params"]
             _problem(key, params[0] if params else ast.Dict([], []), module, used)
         case ast.Call(func=ast.Name(id="NewProblem"), keywords=keywords):
@@ -209,7 +209,7 @@ def _chooses_trouble(function: ast.AST) -> bool:
     return any(
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "Trouble"
+        and node.func.id == "Issue"
         and isinstance(node.args[0], ast.Name)
         for node in ast.walk(function)
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.project.documents import TOP
 from tests.project.review import Proof, proofs
-from upbridge.domain.shop_settings import RULES
+from upbridge.domain.shop_settings import SETTINGS
 
 PAGE = TOP / "docs/edit-matrix.md"
 MARKER = "situation"
@@ -249,7 +249,7 @@ def page(found: list[Proof]) -> str:
 
 def _line(name: str, row: Row, found: list[Proof]) -> str:
     settings = "<br>".join(f"`{setting}`" for setting in row.settings) or "none"
-    proved = "<br>".join(f"`{proof.node}`" for proof in found if name in proof.rules)
+    proved = "<br>".join(f"`{proof.node}`" for proof in found if name in proof.settings)
     return f"| {row.situation} | {row.moment} | {row.does} | {settings} | {proved} |"
 
 
@@ -257,13 +257,13 @@ def complaints() -> Iterator[str]:
     """Rows without a proof, marks without a row, settings that do not exist, a page that is out of date."""
     found = proofs(MARKER)
     for name, row in ROWS.items():
-        if not any(name in proof.rules for proof in found):
+        if not any(name in proof.settings for proof in found):
             yield f"{name} ({row.situation}, {row.moment}) has no test"
         yield from (
-            f"{name} names {setting}, which is no setting" for setting in row.settings if setting not in RULES
+            f"{name} names {setting}, which is no setting" for setting in row.settings if setting not in SETTINGS
         )
     for proof in found:
-        yield from (f"{proof.node} proves {name}, which is no row" for name in proof.rules if name not in ROWS)
+        yield from (f"{proof.node} proves {name}, which is no row" for name in proof.settings if name not in ROWS)
     if not PAGE.exists() or PAGE.read_text() != page(found):
         yield "docs/edit-matrix.md is out of date: run `python -m tests.project.matrix`"
 

@@ -28,7 +28,7 @@ class Proof:
     """A test (its pytest node id) and the rules that it proves."""
 
     node: str
-    rules: tuple[str, ...] = field(default=())
+    settings: tuple[str, ...] = field(default=())
 
 
 RULES: dict[str, Rule] = {
@@ -173,23 +173,25 @@ def _named(node: ast.expr, name: str) -> bool:
 def page(found: list[Proof]) -> str:
     """The text of docs/review.md."""
     rows = [f"| {name} | {rule.words} | {'<br>'.join(_cell(name, rule, found))} |" for name, rule in RULES.items()]
-    proved = sum(any(name in proof.rules for proof in found) for name in RULES)
+    proved = sum(any(name in proof.settings for proof in found) for name in RULES)
     return _PAGE.format(proved=proved, rules=len(RULES), tests=len(found), rows="\n".join(rows))
 
 
 def _cell(name: str, rule: Rule, found: list[Proof]) -> list[str]:
     person = [f"A person: {rule.person}"] if rule.person else []
-    return [*(f"`{proof.node}`" for proof in found if name in proof.rules), *person]
+    return [*(f"`{proof.node}`" for proof in found if name in proof.settings), *person]
 
 
 def complaints() -> Iterator[str]:
     """Rules without a proof, marks without a rule, a page that is out of date."""
     found = proofs()
     for name, rule in RULES.items():
-        if rule.person is None and not any(name in proof.rules for proof in found):
+        if rule.person is None and not any(name in proof.settings for proof in found):
             yield f"{name} ({rule.words}) has neither a test nor a place to look at"
     for proof in found:
-        yield from (f"{proof.node} proves {name}, which is no rule" for name in proof.rules if name not in RULES)
+        yield from (
+            f"{proof.node} proves {name}, which is no rule" for name in proof.settings if name not in RULES
+        )
     if not PAGE.exists() or PAGE.read_text() != page(found):
         yield "docs/review.md is out of date: run `python -m tests.project.review`"
 

@@ -24,8 +24,8 @@ def installed() -> Iterator[str]:
 
 
 def test_the_migrations_make_the_declared_tables(installed: str) -> None:
-    with psycopg.connect(installed) as connection:
-        version = connection.info.server_version // 10_000
+    with psycopg.connect(installed) as tx:
+        version = tx.info.server_version // 10_000
     assert version == 15 if chosen_bin() is None else version >= 15
 
     assert models.differences(installed) == []

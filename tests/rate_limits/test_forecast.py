@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.forecast import GOAL, PAGE, Plan, finish_time, plan
-from upbridge.rate_limits.snapshot import look
+from upbridge.rate_limits.snapshot import take_snapshot
 from upbridge.rate_limits.windows import TARIFFS, Limits, State, limits_of
 
 NOON = datetime(2026, 11, 24, 11, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_a_simulated_day_never_spends_more_than_the_limits_hold(
 
 
 def test_a_long_run_ends_when_its_last_call_is_made() -> None:
-    idle = look(State.fresh(Limits(10, 100), NOON), NOON)
+    idle = take_snapshot(State.fresh(Limits(10, 100), NOON), NOON)
     # 104 at once (IMPORT leaves 4 of 110, and the rest of the hour's tail at 12:50), one second each.
     assert finish_time(50, idle, NOON) == NOON + timedelta(seconds=50)
     assert finish_time(0, idle, NOON) == NOON
@@ -95,12 +95,12 @@ def test_a_long_run_waits_until_a_closed_budget_opens_and_for_those_before_it() 
         day_at=NOON - timedelta(hours=12),
         closed_until=NOON + timedelta(hours=2),
     )
-    assert finish_time(1, look(closed, NOON), NOON) == NOON + timedelta(hours=2, seconds=1)
-    alone = look(State.fresh(Limits(10, 0), NOON), NOON)
-    beside = look(State.fresh(Limits(10, 0), NOON), NOON, calls={Purpose.ORDERS: 24 * 4})
+    assert finish_time(1, take_snapshot(closed, NOON), NOON) == NOON + timedelta(hours=2, seconds=1)
+    alone = take_snapshot(State.fresh(Limits(10, 0), NOON), NOON)
+    beside = take_snapshot(State.fresh(Limits(10, 0), NOON), NOON, calls={Purpose.ORDERS: 24 * 4})
     assert finish_time(60, beside, NOON) > finish_time(60, alone, NOON)
 
 
 def test_no_calls_at_all_never_end() -> None:
     with pytest.raises(ValueError, match="no call"):
-        finish_time(1, look(State.fresh(Limits(0, 0), NOON), NOON), NOON)
+        finish_time(1, take_snapshot(State.fresh(Limits(0, 0), NOON), NOON), NOON)

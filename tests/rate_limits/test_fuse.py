@@ -18,7 +18,7 @@ from upbridge.core.errors import Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.ledger import LEASE, Ledger
-from upbridge.rate_limits.login_breaker import BLOWN, WINDOW, Pass, Standing, judge
+from upbridge.rate_limits.login_breaker import BLOWN, WINDOW, LoginHistory, Pass, breaker_decision
 
 RECENTLY = NOON - timedelta(minutes=30)
 LONG_AGO = NOON - timedelta(minutes=60)
@@ -32,25 +32,25 @@ def ago(*minutes: int) -> tuple[datetime, ...]:
 @pytest.mark.parametrize(
     ("standing", "verdict"),
     [
-        (Standing((), RECENTLY, first=True, own=2, busiest=3, in_flight=50), Pass.FREE),
-        (Standing((), None, busiest=3, in_flight=50), Pass.FIRST),
-        (Standing((), LONG_AGO), Pass.FIRST),
-        (Standing((), None, first=True, in_flight=1), Pass.BUSY),
-        (Standing(ago(5), None, busiest=2), Pass.FIRST),
-        (Standing(ago(5), None, busiest=3), Pass.BUSY),
-        (Standing(ago(5), RECENTLY, own=2, busiest=2, in_flight=50), Pass.FREE),
-        (Standing(ago(5), RECENTLY, first=True, own=2, busiest=2), Pass.BUSY),
-        (Standing(ago(5, 20), None), NOON + timedelta(minutes=40)),
-        (Standing(ago(5, 20), RECENTLY, own=1, busiest=1, in_flight=1), Pass.FREE),
-        (Standing(ago(5, 20), RECENTLY, busiest=1, in_flight=2), Pass.BUSY),
-        (Standing(ago(5, 20, 30), RECENTLY), Pass.FREE),
-        (Standing(ago(5, 20, 30), RECENTLY, busiest=1, in_flight=1), Pass.BUSY),
-        (Standing(ago(5, 20, 30), None), NOON + timedelta(minutes=40)),
-        (Standing(ago(5, 20, 30, 50), RECENTLY), NOON + timedelta(minutes=10)),
+        (LoginHistory((), RECENTLY, first=True, own=2, busiest=3, in_flight=50), Pass.FREE),
+        (LoginHistory((), None, busiest=3, in_flight=50), Pass.FIRST),
+        (LoginHistory((), LONG_AGO), Pass.FIRST),
+        (LoginHistory((), None, first=True, in_flight=1), Pass.BUSY),
+        (LoginHistory(ago(5), None, busiest=2), Pass.FIRST),
+        (LoginHistory(ago(5), None, busiest=3), Pass.BUSY),
+        (LoginHistory(ago(5), RECENTLY, own=2, busiest=2, in_flight=50), Pass.FREE),
+        (LoginHistory(ago(5), RECENTLY, first=True, own=2, busiest=2), Pass.BUSY),
+        (LoginHistory(ago(5, 20), None), NOON + timedelta(minutes=40)),
+        (LoginHistory(ago(5, 20), RECENTLY, own=1, busiest=1, in_flight=1), Pass.FREE),
+        (LoginHistory(ago(5, 20), RECENTLY, busiest=1, in_flight=2), Pass.BUSY),
+        (LoginHistory(ago(5, 20, 30), RECENTLY), Pass.FREE),
+        (LoginHistory(ago(5, 20, 30), RECENTLY, busiest=1, in_flight=1), Pass.BUSY),
+        (LoginHistory(ago(5, 20, 30), None), NOON + timedelta(minutes=40)),
+        (LoginHistory(ago(5, 20, 30, 50), RECENTLY), NOON + timedelta(minutes=10)),
     ],
 )
-def test_the_table(standing: Standing, verdict: Pass | datetime) -> None:
-    assert judge(standing, NOON) == verdict
+def test_the_table(standing: LoginHistory, verdict: Pass | datetime) -> None:
+    assert breaker_decision(standing, NOON) == verdict
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Everybody:
 
     def begin(self, shop: int) -> None:
         plain = [sum(not first for first in calls) for calls in self.in_flight]
-        standing = Standing(
+        standing = LoginHistory(
             failures=ago(*range(self.failures)),
             succeeded_at=RECENTLY if self.good[shop] else None,
             first=any(any(calls) for calls in self.in_flight),
@@ -73,7 +73,7 @@ class Everybody:
             busiest=max(plain),
             in_flight=sum(len(calls) for calls in self.in_flight),
         )
-        verdict = judge(standing, NOON)
+        verdict = breaker_decision(standing, NOON)
         if isinstance(verdict, Pass) and verdict is not Pass.BUSY and len(self.in_flight[shop]) < 3:
             self.in_flight[shop].append(verdict is Pass.FIRST)
 

@@ -50,8 +50,8 @@ async def reset(ledger: Ledger, shop_id: ShopId) -> None:
 
 
 async def sql(ledger: Ledger, statement: str, **values: Any) -> Any:
-    async with ledger._engine.begin() as connection:
-        result = await connection.execute(text(statement), values)
+    async with ledger._engine.begin() as tx:
+        result = await tx.execute(text(statement), values)
         return result.scalar() if result.returns_rows else None
 
 
@@ -320,8 +320,8 @@ async def test_a_database_that_hangs_is_no_database(
     ledger: Ledger, engine: AsyncEngine, shop: ShopId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("upbridge.rate_limits.ledger.DATABASE_PATIENCE", 0.2)
-    async with engine.connect() as connection, connection.begin():
-        await connection.execute(text("LOCK TABLE budgets"))
+    async with engine.connect() as tx, tx.begin():
+        await tx.execute(text("LOCK TABLE budgets"))
         with pytest.raises(NotReady):
             await one_call(ledger, shop)
     await one_call(ledger, shop)

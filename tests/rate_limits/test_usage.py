@@ -14,8 +14,8 @@ from upbridge.store.schema import calls
 
 async def called(engine: AsyncEngine, shop_id: Any, access: str, count: int, **ago: float) -> None:
     row = {"shop_id": shop_id, "access": access, "purpose": "orders", "count": count}
-    async with engine.begin() as connection:
-        await connection.execute(insert(calls).values(**row, hour=NOON - timedelta(**ago)))
+    async with engine.begin() as tx:
+        await tx.execute(insert(calls).values(**row, hour=NOON - timedelta(**ago)))
 
 
 @pytest.mark.rule("R47", "R50")

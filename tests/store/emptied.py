@@ -20,17 +20,17 @@ _EMPTY = "".join(f"DELETE FROM {table};" for table in _TABLES).encode()
 def shared_url(postgres: str, template: str) -> Iterator[str]:
     """The address of a migrated database that the package's tests share."""
     name = f"shared_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     yield url_of(postgres, name)
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def emptied(address: str) -> str:
     """*address*, after every row in the database there has gone."""
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(_EMPTY)
+    with psycopg.connect(address, autocommit=True) as tx:
+        tx.execute(_EMPTY)
     return address
 
 

@@ -21,17 +21,17 @@ from upbridge.store.schema import HEAD
 @pytest.fixture
 def empty_url(postgres: str, tmp_path: Path) -> str:
     name = f"empty_{tmp_path.name}".replace("-", "_").lower()
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}"'.encode())
     return url_of(postgres, name)
 
 
 def revision(url: str) -> str | None:
     """The revision that the database has, asked without our code."""
-    with psycopg.connect(url) as connection:
-        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+    with psycopg.connect(url) as tx:
+        if tx.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
             return None
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        row = tx.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row[0])
 
 
@@ -105,16 +105,16 @@ def test_the_migrations_can_be_taken_back(empty_url: str) -> None:
 async def test_a_shop_can_be_stored(engine: AsyncEngine, make_shop: MakeShop) -> None:
     await make_shop(key="shop")
 
-    async with engine.connect() as connection:
-        assert await connection.scalar(text("SELECT key FROM shops")) == "shop"
+    async with engine.connect() as tx:
+        assert await tx.scalar(text("SELECT key FROM shops")) == "shop"
 
 
 async def test_what_a_failed_statement_was_about_does_not_reach_the_log(database_url: str) -> None:
     settings = Settings(
         _env_file=None, database_url=database_url, encryption_keys=KEY, public_url="https://upbridge.example"
     )
-    async with open_database(settings) as database, database.engine.connect() as connection:
+    async with open_database(settings) as database, database.engine.connect() as tx:
         with pytest.raises(DBAPIError) as caught:
-            await connection.execute(text("SELECT CAST(CAST(:value AS text) || 'x' AS int)"), {"value": "jana@"})
+            await tx.execute(text("SELECT CAST(CAST(:value AS text) || 'x' AS int)"), {"value": "jana@"})
 
     assert "parameters hidden" in str(caught.value)

@@ -52,8 +52,8 @@ async def test_the_last_one_to_go_stops_the_server(home: Path) -> None:
 
     await asyncio.to_thread(first.close)
     assert running(home)
-    with psycopg.connect(address) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with psycopg.connect(address) as tx:
+        assert tx.execute("SELECT 1").fetchone() == (1,)
     await asyncio.to_thread(second.close)
     assert not running(home)
 
@@ -78,9 +78,9 @@ def test_those_who_start_together_share_one_server(home: Path) -> None:
 async def test_a_killed_server_comes_back_by_itself_with_every_committed_row(home: Path) -> None:
     settings = Settings(_env_file=None, data_dir=home)
     async with open_database(settings, watch=True) as database:
-        async with database.engine.begin() as connection:
-            await connection.execute(text("DROP TABLE IF EXISTS kept"))
-            await connection.execute(text("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number"))
+        async with database.engine.begin() as tx:
+            await tx.execute(text("DROP TABLE IF EXISTS kept"))
+            await tx.execute(text("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number"))
         victim = postmaster(home)
         victim.kill()
         victim.wait(SECONDS)
@@ -88,8 +88,8 @@ async def test_a_killed_server_comes_back_by_itself_with_every_committed_row(hom
         async with asyncio.timeout(SECONDS):
             while True:
                 try:
-                    async with database.engine.connect() as connection:
-                        count = await connection.scalar(text("SELECT count(*) FROM kept"))
+                    async with database.engine.connect() as tx:
+                        count = await tx.scalar(text("SELECT count(*) FROM kept"))
                     break
                 except (DBAPIError, OSError):
                     await asyncio.sleep(0.1)
@@ -109,8 +109,8 @@ async def test_without_a_watcher_nobody_brings_it_back(home: Path) -> None:
 
         await asyncio.to_thread(database.embedded.revive)
 
-        async with database.engine.connect() as connection:
-            assert await connection.scalar(text("SELECT 1")) == 1
+        async with database.engine.connect() as tx:
+            assert await tx.scalar(text("SELECT 1")) == 1
 
 
 @pytest.mark.parametrize("whose", ["another program", "another Postgres"])
@@ -131,8 +131,8 @@ def test_a_pid_that_belongs_to_somebody_else_by_now_is_no_obstacle(home: Path, t
 
     address = handle.revive()
 
-    with psycopg.connect(address) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with psycopg.connect(address) as tx:
+        assert tx.execute("SELECT 1").fetchone() == (1,)
     handle.close()
     assert not running(home)
     assert running(tmp_path)
@@ -171,8 +171,8 @@ def test_any_path_will_do(tmp_path: Path, name: str) -> None:
     address = handle.start()
 
     try:
-        with psycopg.connect(address) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
+        with psycopg.connect(address) as tx:
+            assert tx.execute("SELECT 1").fetchone() == (1,)
         engine = create_engine(sqlalchemy_url(address), poolclass=NullPool)
         with engine.connect() as through_sqlalchemy:
             assert through_sqlalchemy.scalar(text("SELECT 1")) == 1
@@ -190,8 +190,8 @@ def test_a_start_that_was_killed_while_it_made_the_files_is_begun_again(tmp_path
     address = handle.start()
 
     try:
-        with psycopg.connect(address) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
+        with psycopg.connect(address) as tx:
+            assert tx.execute("SELECT 1").fetchone() == (1,)
         assert not half.exists()
     finally:
         handle.close()

@@ -13,7 +13,7 @@ from tests.conftest import NOON, MakeShop
 from tests.maintenance.filling import fill
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS, WEBHOOK_SECONDS
 from upbridge.store import metric_samples
-from upbridge.store.metric_samples import keep_writing, render, retire, write_down
+from upbridge.store.metric_samples import keep_writing, merge_ended_processes, render, write_samples
 from upbridge.store.schema import samples
 
 #: Contract, section 6.
@@ -50,8 +50,8 @@ async def count(engine: AsyncEngine, number: float, process: UUID) -> None:
     """Another process that has made so many calls."""
     labels = '{"operation": "other", "outcome": "ok", "system": "elsewhere"}'
     row = {"process": process, "name": "upbridge_remote_calls_total", "labels": labels, "value": number}
-    async with engine.begin() as connection:
-        await connection.execute(insert(samples).values(row))
+    async with engine.begin() as tx:
+        await tx.execute(insert(samples).values(row))
 
 
 ELSEWHERE = {"system": "elsewhere", "operation": "other", "outcome": "ok"}
@@ -64,10 +64,8 @@ async def test_every_metric_of_the_contract_is_there_without_a_shop_in_it(
     REMOTE_CALLS.labels(system="upp", operation="x", outcome="ok").inc()
     REMOTE_SECONDS.labels(system="upp", operation="x").observe(0.1)
     found: dict[str, set[str]] = {}
-    async with engine.begin() as connection:
-        await connection.execute(
-            text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'work')")
-        )
+    async with engine.begin() as tx:
+        await tx.execute(text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'work')"))
     for name, pairs in await scrape(engine):
         found.setdefault(name, set()).update(key for key, _ in pairs)
 
@@ -105,7 +103,7 @@ async def test_writing_twice_counts_once(engine: AsyncEngine) -> None:
     labels = {"system": "twice", "operation": "x", "outcome": "ok"}
     REMOTE_CALLS.labels(**labels).inc(2)
     for _ in range(2):
-        await write_down(engine)
+        await write_samples(engine)
 
     assert await value(engine, "upbridge_remote_calls_total", **labels) == 2
 
@@ -113,13 +111,13 @@ async def test_writing_twice_counts_once(engine: AsyncEngine) -> None:
 async def test_a_sum_does_not_fall_when_a_process_ends(engine: AsyncEngine) -> None:
     for number in (3, 4):
         await count(engine, number, uuid4())
-        async with engine.begin() as connection:
-            await connection.execute(text("UPDATE samples SET at = now() - make_interval(hours => 2)"))
-        await retire(engine, silent=timedelta(hours=1))
+        async with engine.begin() as tx:
+            await tx.execute(text("UPDATE samples SET at = now() - make_interval(hours => 2)"))
+        await merge_ended_processes(engine, silent=timedelta(hours=1))
 
     assert await value(engine, "upbridge_remote_calls_total", **ELSEWHERE) == 7
-    async with engine.connect() as connection:
-        left = await connection.scalar(text("SELECT count(*) FROM samples WHERE labels LIKE '%elsewhere%'"))
+    async with engine.connect() as tx:
+        left = await tx.scalar(text("SELECT count(*) FROM samples WHERE labels LIKE '%elsewhere%'"))
     assert left == 1
 
 
@@ -131,8 +129,8 @@ async def test_a_living_process_writes_by_itself(engine: AsyncEngine, monkeypatc
     query = text("SELECT count(*) FROM samples WHERE labels LIKE '%worker%'")
     async with asyncio.timeout(10):
         while True:
-            async with engine.connect() as connection:
-                if await connection.scalar(query):
+            async with engine.connect() as tx:
+                if await tx.scalar(query):
                     break
             await asyncio.sleep(0.01)
     writing.cancel()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from upbridge.core.deadline import within
+from upbridge.core.deadline import with_deadline
 from upbridge.core.telemetry.metered_transport import Measured, operation_of
 
 
@@ -60,6 +60,6 @@ async def test_who_waits_for_something_of_ours_does_not_count_a_call() -> None:
 
     transport = Measured(httpx.MockTransport(slow), lambda _url: "test")
     async with httpx.AsyncClient(transport=transport) as client:
-        answer = await within(0.15, client.get("https://shop.test/api/v2/orders"), own=True)
+        answer = await with_deadline(0.15, client.get("https://shop.test/api/v2/orders"), own=True)
 
     assert answer.status_code == 200

@@ -47,13 +47,13 @@ async def test_not_ready_while_the_key_is_not_loaded(door: Door) -> None:
 
 
 async def test_not_ready_while_the_schema_is_another(door: Door) -> None:
-    async with door.engine.begin() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    async with door.engine.begin() as tx:
+        await tx.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     try:
         response = await get(door, "/readyz")
     finally:
-        async with door.engine.begin() as connection:
-            await connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
+        async with door.engine.begin() as tx:
+            await tx.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
 
     assert response.status_code == 503
     assert (await get(door, "/livez")).status_code == 200

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
 from tests.store.emptied import database_url, shared_url
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
@@ -49,8 +49,8 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-def connections(engine: AsyncEngine, sealer: Sealer) -> Connections:
-    return Connections(engine, sealer)
+def connections(engine: AsyncEngine, cipher: Cipher) -> Connections:
+    return Connections(engine, cipher)
 
 
 @dataclass
@@ -76,14 +76,14 @@ def remote() -> Remote:
 
 
 @pytest.fixture
-async def service(engine: AsyncEngine, sealer: Sealer, watch: Watch, remote: Remote) -> AsyncIterator[Service]:
+async def service(engine: AsyncEngine, cipher: Cipher, watch: Watch, remote: Remote) -> AsyncIterator[Service]:
     """What forms call, over simulated systems."""
     transport = Measured(httpx.MockTransport(remote.handle), lambda url: url.host)
     async with httpx.AsyncClient(transport=transport) as http:
         yield Service(
             settings=Settings(_env_file=None, public_url=ORIGIN),
             engine=engine,
-            sealer=sealer,
+            cipher=cipher,
             clock=lambda: watch.now,
             http=http,
             ledger=Ledger(engine, lambda: watch.now),
@@ -93,7 +93,7 @@ async def service(engine: AsyncEngine, sealer: Sealer, watch: Watch, remote: Rem
 
 
 @pytest.fixture
-def pages(engine: AsyncEngine, sealer: Sealer, connections: Connections, watch: Watch, service: Service) -> Pages:
+def pages(engine: AsyncEngine, cipher: Cipher, connections: Connections, watch: Watch, service: Service) -> Pages:
     settings = Settings(
         _env_file=None,
         public_url=ORIGIN,
@@ -104,7 +104,7 @@ def pages(engine: AsyncEngine, sealer: Sealer, connections: Connections, watch: 
     return Pages.of(
         settings,
         engine=engine,
-        shops=Shops(engine, sealer),
+        shops=Shops(engine, cipher),
         connections=connections,
         clock=lambda: watch.now,
         act=lambda: service,

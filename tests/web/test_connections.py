@@ -14,7 +14,7 @@ from tests.conftest import NOON, MakeShop
 from tests.web.conftest import Enter, Remote
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.engine.lanes import Lane, exclusive
 from upbridge.store.connections import Connections
 
@@ -196,12 +196,12 @@ async def test_a_broken_connection_whose_login_works_again_goes_on(  # noqa: PLR
     enter: Enter,
     engine: AsyncEngine,
     remote: Remote,
-    sealer: Sealer,
+    cipher: Cipher,
     connections: Connections,
 ) -> None:
     shop_id = await make_shop()
     row = {"shop_id": shop_id, "system": "upp", "state": "broken", "account": "a", "connected_at": NOON}
-    secret = sealer.seal(json.dumps({"client_id": "a", "client_secret": "b"}))
+    secret = cipher.encrypt(json.dumps({"client_id": "a", "client_secret": "b"}))
     await put(engine, "connections", {**row, "reason": "401", "secret": secret})
     await put(engine, "documents", document(shop_id, "upp", "O-1", "parked"))
     refused = {"key": "connection.refused", "kind": "connection", "entity": "upp", "parent": "upp"}
@@ -217,9 +217,9 @@ async def test_a_broken_connection_whose_login_works_again_goes_on(  # noqa: PLR
 
     assert answer.headers["location"] == f"{home}connections?said=mended"
     assert str((await connections.of(shop_id))["upp"].state) == "connected"
-    async with engine.connect() as connection:
-        assert await connection.scalar(text("SELECT state FROM documents")) == "waiting"
-        assert await connection.scalar(text("SELECT count(*) FROM problems")) == 0
+    async with engine.connect() as tx:
+        assert await tx.scalar(text("SELECT state FROM documents")) == "waiting"
+        assert await tx.scalar(text("SELECT count(*) FROM problems")) == 0
 
 
 @pytest.mark.parametrize("status", [404, 429, 500, 503])

@@ -23,8 +23,8 @@ COMPANY = 'Móda & "Styl" <s.r.o.>'
 
 
 async def put(engine: AsyncEngine, table: str, *rows: dict[str, Any]) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(insert(schema.metadata.tables[table]), list(rows))
+    async with engine.begin() as tx:
+        await tx.execute(insert(schema.metadata.tables[table]), list(rows))
 
 
 def run(shop_id: ShopId, kind: str, **more: Any) -> dict[str, Any]:
@@ -135,8 +135,8 @@ class TestEntering:
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
         address = await enter(await make_shop())
-        async with engine.begin() as connection:
-            await connection.execute(schema.shops.delete())
+        async with engine.begin() as tx:
+            await tx.execute(schema.shops.delete())
 
         assert (await browser.get(address)).status_code == 410
 
@@ -485,8 +485,8 @@ class TestPausingTheImport:
         shop_id, other = await make_shop(), await make_shop()
         for owner in (shop_id, other):
             await put(engine, "runs", run(owner, "product", total=1200, done=300))
-        async with engine.begin() as connection:
-            await connection.execute(
+        async with engine.begin() as tx:
+            await tx.execute(
                 text(
                     "INSERT INTO changes (shop_id, source, kind, key, origin, priority)"
                     " SELECT shop_id, 'upgates', 'products.page', id || '\\:4', 'import', 5 FROM runs"

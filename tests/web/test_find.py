@@ -17,7 +17,7 @@ from tests.web.test_endpoints import EN, document, put
 from tests.web.test_overview import link
 from tests.web.test_problems import problem
 from tests.web.test_products import item
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.order_timeline import MASK, masked
 
@@ -35,13 +35,13 @@ def delivery(shop_id: ShopId, number: str) -> dict[str, object]:
 
 
 async def test_an_order_s_way_is_one_timeline(
-    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, sealer: Sealer
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, cipher: Cipher
 ) -> None:
     shop_id, other = await make_shop(), await make_shop()
     for owner, remote in ((shop_id, "remote-77"), (other, "not-ours")):
         await put(engine, "deliveries", delivery(owner, "O-1"), delivery(owner, "O-2"))
         await put(engine, "links", link(owner, "upp", "O-1", remote_id=remote))
-        body = sealer.seal(json.dumps({"order_number": "O-1", "email": "jana@example.com"}).encode())
+        body = cipher.encrypt(json.dumps({"order_number": "O-1", "email": "jana@example.com"}).encode())
         await put(
             engine, "documents", {**document(owner, "uphance", "O-1", "parked"), "body": body, "since": NOON}
         )

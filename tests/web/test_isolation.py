@@ -14,10 +14,10 @@ from tests.conftest import NOON, MakeShop
 from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put, run
 from tests.web.test_find import delivery
-from tests.web.test_overview import connection, link
+from tests.web.test_overview import connection_row, link
 from tests.web.test_problems import problem
 from tests.web.test_products import item
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.runs import page_key
 from upbridge.store import schema
@@ -48,14 +48,14 @@ ROUTES = [
 ]
 
 
-async def furnish(engine: AsyncEngine, sealer: Sealer, shop_id: ShopId, mark: str) -> int:
+async def furnish(engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, mark: str) -> int:
     """Rows of every kind that say *mark*; returns the number of a problem."""
     for system in ("upp", "uphance"):
         channels = [{"id": 3, "name": mark, "currency": "CZK"}]
         facts = {"organisation": {"name": mark}, "channels": channels, "seasons": [{"id": 1, "name": mark}]}
-        await put(engine, "connections", connection(shop_id, system, account="7", facts=facts))
+        await put(engine, "connections", connection_row(shop_id, system, account="7", facts=facts))
         await put(engine, "links", link(shop_id, system, mark, remote_id=mark))
-        body = sealer.seal(f'{{"order_number": "{mark}"}}'.encode())
+        body = cipher.encrypt(f'{{"order_number": "{mark}"}}'.encode())
         await put(engine, "documents", {**document(shop_id, system, mark, "parked"), "body": body})
         await put(engine, "problems", problem(shop_id, mark, target=system, params={"said": mark}))
         step = {"number": mark, "at": NOON, "what": "delivered", "target": system, "detail": mark}
@@ -100,15 +100,15 @@ async def test_no_route_shows_or_changes_anything_of_another_shop(  # noqa: PLR0
     make_shop: MakeShop,
     enter: Enter,
     engine: AsyncEngine,
-    sealer: Sealer,
+    cipher: Cipher,
     method: str,
     path: str,
 ) -> None:
     facts = {"company": MINE, "currencies": {"cs": "CZK"}}
     mine = await make_shop(key="mine", facts=facts)
     theirs = await make_shop(key="theirs", facts={**facts, "company": THEIRS})
-    await furnish(engine, sealer, mine, MINE)
-    problem_id = await furnish(engine, sealer, theirs, THEIRS)
+    await furnish(engine, cipher, mine, MINE)
+    problem_id = await furnish(engine, cipher, theirs, THEIRS)
     home = await enter(mine)
     before = await everything_of(engine, theirs)
     address = re.sub(r"\{system\}", "uphance", path.replace(f"{_SESSION}", home.rstrip("/")))

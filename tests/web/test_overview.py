@@ -31,7 +31,7 @@ def link(shop_id: ShopId, target: str, key: str, **more: Any) -> dict[str, Any]:
     return {"shop_id": shop_id, "target": target, **values, **more}
 
 
-def connection(shop_id: ShopId, system: str, **more: Any) -> dict[str, Any]:
+def connection_row(shop_id: ShopId, system: str, **more: Any) -> dict[str, Any]:
     values = {"state": "connected", "account": system, "connected_at": NOON}
     return {"shop_id": shop_id, "system": system, **values, **more}
 
@@ -133,7 +133,7 @@ class TestBoxes:
         self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine, orders: list[Known]
     ) -> None:
         shop_id, other = await make_shop(), await make_shop()
-        await put(engine, "connections", connection(shop_id, "upp"), connection(shop_id, "uphance"))
+        await put(engine, "connections", connection_row(shop_id, "upp"), connection_row(shop_id, "uphance"))
         await fill(engine, shop_id, orders)
         await fill(engine, other, [order for order in orders if order.counts][:1])
 
@@ -168,7 +168,7 @@ async def test_a_system_that_takes_nothing_is_the_reason_where_something_waits_f
     pages: Pages, make_shop: MakeShop, engine: AsyncEngine, states: list[str], expected: tuple[Light, str]
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "connections", connection(shop_id, "uphance"))
+    await put(engine, "connections", connection_row(shop_id, "uphance"))
     lane = {"lane": "push:uphance", "reason": "502", "priority": 0, "until": NOON + timedelta(minutes=4)}
     await put(engine, "lanes", {"shop_id": shop_id, **lane, "since": NOON})
     for number, state in enumerate(states):

@@ -204,10 +204,10 @@ async def test_settings_that_could_not_be_saved_in_time_are_not_saved_at_all(
         await other.execute(text("LOCK TABLE documents, changes IN ACCESS EXCLUSIVE MODE"))
         calm(*await timed(browser, "POST", f"{home}rules", data=form))
 
-    rules = (await pages.shops.get(shop_id)).rules.chosen
-    assert rules == {"stock.write": True}
+    shop_settings = (await pages.shops.get(shop_id)).settings.chosen
+    assert shop_settings == {"stock.write": True}
     assert (await browser.post(f"{home}rules", data=form)).status_code == 303
-    assert (await pages.shops.get(shop_id)).rules.chosen == {
+    assert (await pages.shops.get(shop_id)).settings.chosen == {
         "stock.write": True,
         "stock.safety": 3,
         "uphance.payment_term": "net 14",
@@ -290,8 +290,8 @@ async def somebody_waits(engine: AsyncEngine) -> None:
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(10), engine.connect() as connection:
-        looking = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    async with asyncio.timeout(10), engine.connect() as tx:
+        looking = await tx.execution_options(isolation_level="AUTOCOMMIT")
         while not await looking.scalar(query):  # noqa: ASYNC110 - the server gives no event for this
             await asyncio.sleep(0.01)
 

@@ -30,10 +30,8 @@ def problem(shop_id: ShopId, entity: str, **more: Any) -> dict[str, Any]:
 
 
 async def states(engine: AsyncEngine, shop_id: ShopId) -> dict[str, str]:
-    async with engine.connect() as connection:
-        rows = await connection.execute(
-            text("SELECT key, state FROM documents WHERE shop_id = :id"), {"id": shop_id}
-        )
+    async with engine.connect() as tx:
+        rows = await tx.execute(text("SELECT key, state FROM documents WHERE shop_id = :id"), {"id": shop_id})
         return {row.key: row.state for row in rows}
 
 

@@ -85,8 +85,8 @@ async def test_code_decides_then_ean_and_what_is_doubled_is_not_guessed(
     await put(engine, "skus", sku(shop_id, 3, sku_number="twice"), sku(shop_id, 4, sku_number="Twice "))
     await put(engine, "skus", sku(shop_id, 5, sku_number="same"))
     await put(engine, "skus", sku(other, 6, sku_number="x", ean="9"))
-    async with engine.begin() as connection:
-        await sku_matching.renew_all(connection, shop_id)
+    async with engine.begin() as tx:
+        await sku_matching.rematch_all(tx, shop_id)
 
     view = await products_of(engine, shop_id, Match.DOUBLED, 1)
 
@@ -158,8 +158,8 @@ async def test_portions_are_the_whole_report_in_its_order(engine: AsyncEngine, m
         for number in range(300)
     ]
     await put(engine, "items", *rows, item(other, 1, match=Match.CODE))
-    async with engine.connect() as connection:
-        ordered = await connection.scalars(
+    async with engine.connect() as tx:
+        ordered = await tx.scalars(
             text("SELECT key FROM items WHERE shop_id = :id ORDER BY match, folded, code, key"), {"id": shop_id}
         )
         keys = list(ordered)
@@ -189,8 +189,8 @@ async def test_who_reads_slowly_holds_nothing_and_who_breaks_off_leaves_nothing(
     assert reader.status == 200
     assert 0 < reader.body.count(b"Item") <= PORTION
     assert engine.sync_engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-    async with engine.connect() as connection:
-        others = await connection.scalars(
+    async with engine.connect() as tx:
+        others = await tx.scalars(
             text(
                 "SELECT state FROM pg_stat_activity WHERE datname = current_database()"
                 " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'"
@@ -210,9 +210,9 @@ async def test_what_changes_while_it_is_read_disturbs_nothing_else(
     shop_id = await make_shop()
     await put(engine, "items", *(item(shop_id, number, title=f"Item {number}") for number in range(6)))
     first = await portion_of(engine, shop_id, None, most=3)
-    async with engine.begin() as connection:
-        await connection.execute(text("DELETE FROM items WHERE title IN ('Item 2', 'Item 4')"))
-        await connection.execute(text("UPDATE items SET title = 'Item 9' WHERE title = 'Item 0'"))
+    async with engine.begin() as tx:
+        await tx.execute(text("DELETE FROM items WHERE title IN ('Item 2', 'Item 4')"))
+        await tx.execute(text("UPDATE items SET title = 'Item 9' WHERE title = 'Item 0'"))
 
     second = await portion_of(engine, shop_id, first.last, most=3)
 
@@ -226,8 +226,8 @@ async def test_goods_of_uphance_have_a_column_where_there_are_any(
     shop_id = await make_shop()
     await put(engine, "items", item(shop_id, 1, code="A"), item(shop_id, 2, code="B"))
     await put(engine, "skus", sku(shop_id, 1, sku_number="A"))
-    async with engine.begin() as connection:
-        await sku_matching.renew_all(connection, shop_id)
+    async with engine.begin() as tx:
+        await sku_matching.rematch_all(tx, shop_id)
     home = await enter(shop_id)
 
     pages = [(await browser.get(f"{home}products?show={match}")).text for match in ("code", "unmatched")]

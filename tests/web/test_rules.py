@@ -16,7 +16,7 @@ from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import RULES
+from upbridge.domain.shop_settings import SETTINGS
 from upbridge.web.endpoints.settings import GROUPS
 
 FACTS: dict[str, Any] = {
@@ -29,22 +29,24 @@ FACTS: dict[str, Any] = {
 
 
 async def chosen(engine: AsyncEngine, shop_id: ShopId) -> dict[str, Any]:
-    async with engine.connect() as connection:
-        value = await connection.scalar(text("SELECT settings FROM shops WHERE id = :id"), {"id": shop_id})
+    async with engine.connect() as tx:
+        value = await tx.scalar(text("SELECT settings FROM shops WHERE id = :id"), {"id": shop_id})
     return dict(value or {})
 
 
 def test_every_setting_stands_on_the_page_exactly_once() -> None:
     keys = [key for group in GROUPS.values() for key in group]
 
-    assert sorted(keys) == sorted(RULES)
+    assert sorted(keys) == sorted(SETTINGS)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_setting_has_a_name_and_a_consequence(language: str) -> None:
     texts = Texts(language)
 
-    assert [key for key in RULES if not (texts.has(f"ui.rule.{key}") and texts.has(f"ui.consequence.{key}"))] == []
+    assert [
+        key for key in SETTINGS if not (texts.has(f"ui.rule.{key}") and texts.has(f"ui.consequence.{key}"))
+    ] == []
 
 
 async def test_saving_the_page_as_it_is_changes_nothing(

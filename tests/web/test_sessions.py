@@ -102,8 +102,8 @@ async def test_what_is_stored_opens_nothing(sessions: Sessions, make_shop: MakeS
     ticket = await sessions.issue(await make_shop(), "cs")
     session = await session_of(sessions, ticket)
 
-    async with engine.connect() as connection:
-        stored = str((await connection.execute(text("SELECT * FROM sessions"))).all())
+    async with engine.connect() as tx:
+        stored = str((await tx.execute(text("SELECT * FROM sessions"))).all())
 
     assert ticket not in stored
     assert session not in stored

@@ -17,7 +17,7 @@ from tests.engine.conftest import settings
 from tests.engine.making import Watch
 from tests.store.emptied import database_url, shared_url
 from upbridge.app import assemble, create_app
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database
 from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
@@ -72,8 +72,8 @@ class Door:
         return await self.client.post(f"/webhooks/uphance/{token}", json=body)
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        async with self.engine.connect() as connection:
-            return [tuple(row) for row in await connection.execute(text(query))]
+        async with self.engine.connect() as tx:
+            return [tuple(row) for row in await tx.execute(text(query))]
 
     async def changes(self) -> list[tuple[Any, ...]]:
         """Source, kind and key of what waits."""
@@ -110,10 +110,10 @@ async def make_client() -> AsyncIterator[MakeClient]:
 
 
 @pytest.fixture
-async def door(database: Database, make_client: MakeClient, make_shop: MakeShop, sealer: Sealer) -> Door:
+async def door(database: Database, make_client: MakeClient, make_shop: MakeShop, cipher: Cipher) -> Door:
     """A shop whose webhooks arrive."""
     app, client = await make_client(database)
-    app.state.addresses = await load_addresses(database.engine, sealer)
+    app.state.addresses = await load_addresses(database.engine, cipher)
     await app.state.inbox.warm_up()
     shop_id = ShopId(await make_shop())
     return Door(client, app.state.addresses, database.engine, shop_id, app.state.clock, make_shop, app)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.engine.conftest import settings
 from upbridge import app as web
-from upbridge.core.encryption import BrokenSeal, Sealer
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
@@ -71,17 +71,17 @@ def test_parts_of_a_name_do_not_run_into_each_other() -> None:
     assert ADDRESSES.token(SHOP, "a", "bc") != ADDRESSES.token(SHOP, "ab", "c")
 
 
-async def test_every_process_reads_the_key_that_the_first_one_made(engine: AsyncEngine, sealer: Sealer) -> None:
-    loaded = await asyncio.gather(*(load_addresses(engine, sealer) for _ in range(5)))
+async def test_every_process_reads_the_key_that_the_first_one_made(engine: AsyncEngine, cipher: Cipher) -> None:
+    loaded = await asyncio.gather(*(load_addresses(engine, cipher) for _ in range(5)))
 
     assert {one.token(SHOP, "upgates", "x") for one in loaded} == {loaded[0].token(SHOP, "upgates", "x")}
 
 
-async def test_the_key_is_sealed(engine: AsyncEngine, sealer: Sealer) -> None:
-    await load_addresses(engine, sealer)
+async def test_the_key_is_sealed(engine: AsyncEngine, cipher: Cipher) -> None:
+    await load_addresses(engine, cipher)
 
-    with pytest.raises(BrokenSeal):
-        await load_addresses(engine, Sealer(["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]))
+    with pytest.raises(DecryptionError):
+        await load_addresses(engine, Cipher(["MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="]))
 
 
 async def test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free(

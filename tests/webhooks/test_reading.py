@@ -12,7 +12,7 @@ from upbridge.store.changes import Kind
 from upbridge.webhooks.parsing import (
     MAX_BYTES,
     MAX_RECORDS,
-    Hints,
+    ChangedKeys,
     events,
     known_event,
     read_upgates,
@@ -22,7 +22,7 @@ from upbridge.webhooks.parsing import (
 EVENTS = ("Orders.create", "Orders.update", "Products.update", "Products.delete", "OrderStatuses.update")
 
 
-def said(event: str, body: Any) -> Hints:
+def said(event: str, body: Any) -> ChangedKeys:
     return read_upgates(event, json.dumps(body).encode())
 
 
@@ -32,13 +32,13 @@ def said(event: str, body: Any) -> Hints:
 def test_an_order_is_named_by_its_number() -> None:
     body = {"orders": [{"order_number": "OBJ-1", "status_id": 1}, {"order_number": 26000123}]}
 
-    assert said("Orders.create", body) == Hints({Kind.ORDER: ["OBJ-1", "26000123"]}, records=2)
+    assert said("Orders.create", body) == ChangedKeys({Kind.ORDER: ["OBJ-1", "26000123"]}, records=2)
 
 
 def test_a_product_is_named_by_its_id() -> None:
-    assert said("Products.update", {"products": [{"product_id": 1, "code": "A"}, {"product_id": "2"}]}) == Hints(
-        {Kind.PRODUCT: ["1", "2"]}, records=2
-    )
+    assert said(
+        "Products.update", {"products": [{"product_id": 1, "code": "A"}, {"product_id": "2"}]}
+    ) == ChangedKeys({Kind.PRODUCT: ["1", "2"]}, records=2)
 
 
 @pytest.mark.rule("R44")
@@ -59,11 +59,11 @@ def test_a_deletion_of_products_alone_needs_no_variants() -> None:
 @pytest.mark.parametrize("event", ["OrderStatuses.update", "Languages.create", "Pricelists.delete"])
 @pytest.mark.parametrize("body", [{}, {"statuses": [{"order_status_id": "1"}]}, {"anything": None}])
 def test_what_the_facts_are_made_of_is_read_again_whatever_it_says(event: str, body: Any) -> None:
-    assert said(event, body) == Hints({Kind.FACTS: ["facts"]}, records=1)
+    assert said(event, body) == ChangedKeys({Kind.FACTS: ["facts"]}, records=1)
 
 
 def test_an_empty_delivery_is_harmless() -> None:
-    assert said("Orders.update", {"orders": []}) == Hints({}, records=0)
+    assert said("Orders.update", {"orders": []}) == ChangedKeys({}, records=0)
 
 
 def test_one_bad_record_harms_no_other() -> None:
@@ -82,7 +82,9 @@ def test_one_bad_record_harms_no_other() -> None:
         {"order_number": 1.5},
     ]
 
-    assert said("Orders.update", {"orders": records}) == Hints({Kind.ORDER: ["A"]}, records=12, unreadable=11)
+    assert said("Orders.update", {"orders": records}) == ChangedKeys(
+        {Kind.ORDER: ["A"]}, records=12, unreadable=11
+    )
 
 
 @pytest.mark.parametrize("number", ["²", "1²", "-1", "1.0", "1e3", "abc", "٣", 10**18, str(10**30)])

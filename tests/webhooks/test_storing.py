@@ -15,7 +15,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
 from upbridge.webhooks.inbox import DEADLINE, Inbox, inbox_engine
-from upbridge.webhooks.parsing import Hints
+from upbridge.webhooks.parsing import ChangedKeys
 
 LIMIT = 0.5
 """Seconds, contract section 3."""
@@ -41,7 +41,7 @@ def store(inbox: Inbox) -> Store:
 
     async def one(shop_id: ShopId, *keys: str, **more: Any) -> None:
         values = {"source": "upgates", "event": "Products.update", "body": b"{}", **more}
-        hints = Hints({more.pop("kind", Kind.PRODUCT): list(keys or ("1",))}, records=len(keys) or 1)
+        hints = ChangedKeys({more.pop("kind", Kind.PRODUCT): list(keys or ("1",))}, records=len(keys) or 1)
         values.pop("kind", None)
         await inbox.store(shop_id, hints=hints, **values)
 
@@ -51,8 +51,8 @@ def store(inbox: Inbox) -> Store:
 @pytest.fixture
 def rows(engine: AsyncEngine) -> Rows:
     async def read(query: str) -> list[Any]:
-        async with engine.connect() as connection:
-            return list(await connection.execute(text(query)))
+        async with engine.connect() as tx:
+            return list(await tx.execute(text(query)))
 
     return read
 
@@ -125,8 +125,8 @@ class TestWhatCannotBeStored:
         self, store: Store, rows: Rows, make_shop: MakeShop, engine: AsyncEngine, table: str
     ) -> None:
         shop_id = await make_shop()
-        async with engine.begin() as connection:
-            await connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        async with engine.begin() as tx:
+            await tx.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
             assert DEADLINE * 0.9 < await how_long(store(shop_id)) < AT_ONCE
 
         await accepted(store, shop_id)
@@ -138,8 +138,8 @@ class TestWhatCannotBeStored:
         self, store: Store, make_shop: MakeShop, engine: AsyncEngine
     ) -> None:
         shop_ids = [await make_shop() for _ in range(20)]
-        async with engine.begin() as connection:
-            await connection.execute(text("LOCK TABLE changes IN ACCESS EXCLUSIVE MODE"))
+        async with engine.begin() as tx:
+            await tx.execute(text("LOCK TABLE changes IN ACCESS EXCLUSIVE MODE"))
             waits = await asyncio.gather(*(how_long(store(shop_ids[n % 20])) for n in range(400)))
 
         assert DEADLINE < LIMIT
@@ -151,9 +151,9 @@ class TestWhatCannotBeStored:
         self, store: Store, rows: Rows, make_shop: MakeShop, engine: AsyncEngine
     ) -> None:
         shop_id = await make_shop()
-        async with engine.connect() as connection:
+        async with engine.connect() as tx:
             for table in ("shops", "changes", "deliveries"):
-                await connection.execute(text(f"SELECT count(*) FROM {table}"))
+                await tx.execute(text(f"SELECT count(*) FROM {table}"))
             await store(shop_id)
 
         assert await rows("SELECT key FROM changes")
@@ -179,7 +179,7 @@ class TestWhatCannotBeStored:
         pool = inbox_engine("postgresql://nobody@127.0.0.1:9/nothing")
         inbox = Inbox(pool, lambda: NOON, coalesce_seconds=10)
 
-        hints = Hints({Kind.PRODUCT: ["1"]}, records=1)
+        hints = ChangedKeys({Kind.PRODUCT: ["1"]}, records=1)
         work = inbox.store(await make_shop(), source="upgates", event="Products.update", body=b"{}", hints=hints)
         assert await how_long(work) < AT_ONCE
         with pytest.raises(OSError, match="cannot reach"):

@@ -11,7 +11,7 @@ import typer
 from upbridge import __version__
 from upbridge.cli import queues, run, shops, tools
 from upbridge.cli.common import console_error
-from upbridge.core.encryption import BrokenSeal
+from upbridge.core.encryption import DecryptionError
 from upbridge.core.errors import BadSettings, UpbridgeError
 
 app = typer.Typer(
@@ -50,7 +50,7 @@ def main() -> None:
         for line in str(error).splitlines():
             console_error(line)
         sys.exit(2)
-    except BrokenSeal:
+    except DecryptionError:
         console_error("UPBRIDGE_ENCRYPTION_KEYS: none of these keys opens a secret that is stored")
         sys.exit(2)
     except UpbridgeError as error:

@@ -4,11 +4,11 @@ from typing import Any
 
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.forecast import Delay, Plan
-from upbridge.rate_limits.snapshot import Outlook
+from upbridge.rate_limits.snapshot import BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY
 
 
-def outlook_json(outlook: Outlook) -> dict[str, Any]:
+def outlook_json(outlook: BudgetSnapshot) -> dict[str, Any]:
     """A budget as `shops budget --json` prints it."""
     return {
         "limits": None if outlook.limits is None else {"hour": outlook.limits.hour, "day": outlook.limits.day},
@@ -24,7 +24,7 @@ def outlook_json(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def outlook_lines(outlook: Outlook) -> list[str]:
+def outlook_lines(outlook: BudgetSnapshot) -> list[str]:
     """A budget for people."""
     if outlook.limits is None:
         lines = [f"limits          none known; our own cap is {CAP_PER_DAY:,} calls a day"]

@@ -27,8 +27,8 @@ async def waiting(service: Service, shop: Shop) -> int:
         SELECT (SELECT count(*) FROM changes WHERE shop_id = :id AND due_at < :never)
              + (SELECT count(*) FROM documents WHERE shop_id = :id AND state <> 'parked')
     """
-    async with service.engine.connect() as connection:
-        return int(await connection.scalar(text(query), {"id": shop.id, "never": NEVER}) or 0)
+    async with service.engine.connect() as tx:
+        return int(await tx.scalar(text(query), {"id": shop.id, "never": NEVER}) or 0)
 
 
 async def wait_for(service: Service, shop: Shop, purpose: RunPurpose, verb: str) -> None:
@@ -87,9 +87,9 @@ async def _works(service: Service) -> bool:
     """Whether a worker has been heard of lately, by the database's own time: it wrote the heartbeat."""
     from upbridge.jobs import STALLED_SECONDS  # noqa: PLC0415 - the job library takes its time
 
-    async with service.engine.connect() as connection:
+    async with service.engine.connect() as tx:
         return bool(
-            await connection.scalar(
+            await tx.scalar(
                 text(
                     "SELECT EXISTS (SELECT FROM procrastinate_workers"
                     " WHERE last_heartbeat > now() - make_interval(secs => :seconds))"

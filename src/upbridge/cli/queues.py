@@ -143,7 +143,7 @@ def _state(row: Mapping[str, Any]) -> str:
 
 async def _select(service: Service, name: str | None, query: str) -> list[dict[str, Any]]:
     shop = await service.shops.find(name) if name else None
-    async with service.engine.connect() as connection:
+    async with service.engine.connect() as tx:
         values = {"shop": shop.id if shop else None, "now": service.clock(), "limit": _LIMIT}
-        rows = await connection.execute(text(query), values)
+        rows = await tx.execute(text(query), values)
         return [dict(row) for row in rows.mappings()]

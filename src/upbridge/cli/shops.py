@@ -13,14 +13,14 @@ from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, prin
 from upbridge.cli.progress import PLURAL, wait_for, waiting
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
-from upbridge.domain.shop_settings import RULES, Rules, as_text
+from upbridge.domain.shop_settings import SETTINGS, ShopSettings, as_text
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
 from upbridge.engine.runs import Run, RunPurpose, latest_runs, resume_imports
-from upbridge.engine.scheduler import cast_net
+from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.maintenance.erasure import erase_shop
-from upbridge.operations.connect import change_rules, connect_uphance, connect_upp
+from upbridge.operations.connect import change_settings, connect_uphance, connect_upp
 from upbridge.operations.connect import disconnect as disconnect_shop
 from upbridge.store.connections import ConnectionRow
 from upbridge.webhooks.addresses import UPHANCE_EVENT
@@ -107,7 +107,7 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
     runs = await latest_runs(service.engine, shop.id, RunPurpose.IMPORT)
     return {
         **_line(shop, await service.connections.of(shop.id)),
-        "settings": settings_json(shop.rules),
+        "settings": settings_json(shop.settings),
         "imports": {PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
         "waiting": await waiting(service, shop),
         "parked": await parked(service, shop),
@@ -140,10 +140,11 @@ def _import(run: Run) -> dict[str, Any]:
     }
 
 
-def settings_json(rules: Rules) -> dict[str, Any]:
+def settings_json(shop_settings: ShopSettings) -> dict[str, Any]:
     """Settings for machines: true, false and numbers as such, lists and mappings as they would be typed."""
     return {
-        key: value if isinstance(value := rules.get(key), bool | int) else as_text(value) or None for key in RULES
+        key: value if isinstance(value := shop_settings.get(key), bool | int) else as_text(value) or None
+        for key in SETTINGS
     }
 
 
@@ -153,8 +154,8 @@ async def parked(service: Service, shop: Shop) -> int:
 
 
 async def _count(service: Service, shop: Shop, query: str) -> int:
-    async with service.engine.connect() as connection:
-        return int(await connection.scalar(text(query), {"id": shop.id}) or 0)
+    async with service.engine.connect() as tx:
+        return int(await tx.scalar(text(query), {"id": shop.id}) or 0)
 
 
 # --- connections --------------------------------------------------------------------------------------------
@@ -250,17 +251,17 @@ def settings(
             raise typer.BadParameter(f"{change!r} is not KEY=VALUE")
         texts[key.strip()] = value
 
-    async def work(service: Service) -> Rules:
+    async def work(service: Service) -> ShopSettings:
         found = await service.shops.find(shop)
-        return await change_rules(service, found, texts) if texts else found.rules
+        return await change_settings(service, found, texts) if texts else found.settings
 
-    rules = with_service(work)
+    shop_settings = with_service(work)
     if json:
-        print_json(settings_json(rules))
+        print_json(settings_json(shop_settings))
         return
     rows = [
-        {"setting": key, "value": value, "": "" if key in rules.chosen else "default"}
-        for key, value in rules.as_text().items()
+        {"setting": key, "value": value, "": "" if key in shop_settings.chosen else "default"}
+        for key, value in shop_settings.as_text().items()
         if not texts or key in texts
     ]
     print_rows(rows, columns=("setting", "value", ""), wrapped=("value",), empty="")
@@ -291,12 +292,12 @@ def import_command(shop: ShopName, *, wait: Wait = False, json: Json = False) ->
 
     async def work(service: Service) -> dict[str, Any]:
         found = await service.shops.find(shop)
-        rows = await service.fed(found)
+        rows = await service.target_connections(found)
         if not rows:
             raise Conflict(f"{found.key} is not connected to anything: `upbridge shops connect` first")
-        async with service.engine.begin() as connection:
-            await resume_imports(connection, found.id, now=service.clock())
-            await start_imports(connection, service, found, rows)
+        async with service.engine.begin() as tx:
+            await resume_imports(tx, found.id, now=service.clock())
+            await start_imports(tx, service, found, rows)
         if wait:
             await wait_for(service, found, RunPurpose.IMPORT, "importing")
         return await describe(service, found)
@@ -310,8 +311,8 @@ def reconcile(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None
 
     async def work(service: Service) -> dict[str, Any]:
         found = await service.shops.find(shop)
-        async with service.engine.begin() as connection:
-            await cast_net(connection, found.id, now=service.clock())
+        async with service.engine.begin() as tx:
+            await start_reconciliation(tx, found.id, now=service.clock())
         if wait:
             await wait_for(service, found, RunPurpose.SAFETY_NET, "comparing")
         nets = await latest_runs(service.engine, found.id, RunPurpose.SAFETY_NET)

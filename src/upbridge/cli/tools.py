@@ -156,7 +156,7 @@ def rotate() -> None:
     """Re-encrypt every stored secret with the newest key; afterwards older keys can be taken out."""
 
     async def work(service: Service) -> dict[str, int]:
-        return await rotate_all(service.engine, service.sealer)
+        return await rotate_all(service.engine, service.cipher)
 
     counts = with_service(work)
     out.print("Re-encrypted: " + ", ".join(f"{number} {place}" for place, number in counts.items()))

@@ -14,10 +14,10 @@ _left: set[asyncio.Task[Any]] = set()
 _GRAIN = 0.02
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T], *, own: bool = False) -> T:
+async def with_deadline(seconds: float, work: Coroutine[Any, Any, T], *, own: bool = False) -> T:
     """What *work* returns or raises; `TimeoutError` after *seconds*, and then it is cancelled and left behind.
 
-    *own*: only seconds of our own count, not those spent `elsewhere`.
+    *own*: only seconds of our own count, not those spent `pause_deadline`.
 
     `asyncio.timeout` waits until the cancelled work has ended. That of a database which hangs ends late: the
     driver first tells the server, for seconds, and the connection is given back after that.
@@ -46,7 +46,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], *, own: bool = Fa
 
 
 @contextmanager
-def elsewhere() -> Iterator[None]:
+def pause_deadline() -> Iterator[None]:
     """Another system, or work that ends by itself, is waited for: both have time-outs of their own."""
     watch = _watch.get()
     if watch is None:

@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed with Fernet, newest key first, opened only by an explicit call."""
+"""Secrets at rest: encrypted with Fernet, newest key first, decrypted only by an explicit call."""
 
 import hashlib
 import hmac
@@ -7,18 +7,18 @@ from typing import NewType
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-Sealed = NewType("Sealed", bytes)
+Ciphertext = NewType("Ciphertext", bytes)
 
 
-class BrokenSeal(Exception):
-    """A sealed value could not be opened: none of the configured keys made it."""
+class DecryptionError(Exception):
+    """A stored value could not be decrypted: none of the configured keys encrypted it."""
 
 
-class Sealer:
-    """Seals with the newest key and opens with any of them.
+class Cipher:
+    """Encrypts with the newest key and decrypts with any of them.
 
-    Keys are url-safe base64 of 32 bytes each, newest first. A sealed value carries no plaintext and its
-    `repr` is ciphertext, so a row or a log line that shows it shows nothing.
+    Keys are url-safe base64 of 32 bytes each, newest first. A `Ciphertext` carries no plaintext, so a
+    row or a log line that shows it shows nothing.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -26,27 +26,27 @@ class Sealer:
             raise ValueError("at least one encryption key is needed")
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
-    def seal(self, value: str | bytes) -> Sealed:
+    def encrypt(self, value: str | bytes) -> Ciphertext:
         """Encrypt *value* (text becomes UTF-8) with the newest key."""
-        return Sealed(self._fernet.encrypt(value.encode() if isinstance(value, str) else value))
+        return Ciphertext(self._fernet.encrypt(value.encode() if isinstance(value, str) else value))
 
-    def open(self, sealed: bytes) -> bytes:
-        """The bytes that were sealed; raises `BrokenSeal` if no key fits."""
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """The bytes that were encrypted; raises `DecryptionError` if no key fits."""
         try:
-            return self._fernet.decrypt(bytes(sealed))
+            return self._fernet.decrypt(bytes(ciphertext))
         except InvalidToken as error:
-            raise BrokenSeal(str(BrokenSeal.__doc__)) from error
+            raise DecryptionError(str(DecryptionError.__doc__)) from error
 
-    def open_text(self, sealed: bytes) -> str:
-        """The text that was sealed; raises `BrokenSeal` if no key fits."""
-        return self.open(sealed).decode()
+    def decrypt_text(self, ciphertext: bytes) -> str:
+        """The text that was encrypted; raises `DecryptionError` if no key fits."""
+        return self.decrypt(ciphertext).decode()
 
-    def rotate(self, sealed: bytes) -> Sealed:
-        """The same value under the newest key; raises `BrokenSeal` if no key fits."""
+    def rotate(self, ciphertext: bytes) -> Ciphertext:
+        """The same value under the newest key; raises `DecryptionError` if no key fits."""
         try:
-            return Sealed(self._fernet.rotate(bytes(sealed)))
+            return Ciphertext(self._fernet.rotate(bytes(ciphertext)))
         except InvalidToken as error:
-            raise BrokenSeal(str(BrokenSeal.__doc__)) from error
+            raise DecryptionError(str(DecryptionError.__doc__)) from error
 
 
 def digest(value: str | bytes) -> bytes:

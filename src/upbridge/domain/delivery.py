@@ -15,7 +15,7 @@ from upbridge.domain.product import Product
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Issue:
     """Something that a person has to cure. *key* names the cause (`problem.<key>` in the catalogues)."""
 
     key: str
@@ -23,7 +23,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DesiredDocument:
     """What a target should hold under (kind, key). *parent* groups what came from one entity."""
 
     kind: str
@@ -45,7 +45,7 @@ class Unmappable:
 
     kind: str
     key: str
-    trouble: Trouble
+    issue: Issue
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,11 @@ class Delivered:
     remote_id: str | None = None
     keep: bytes | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
-    remark: Trouble | None = None
+    remark: Issue | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     """Passing trouble: try later, counted as an attempt. *until*: when they said to come back."""
 
     reason: str
@@ -110,9 +110,9 @@ class Parked:
     problem with that, as `Delivered` has one.
     """
 
-    trouble: Trouble
+    issue: Issue
     found: Link | None = None
-    remark: Trouble | None = None
+    remark: Issue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Dropped:
     reason: str
 
 
-Outcome: TypeAlias = Delivered | Again | Parked | Dropped
+Outcome: TypeAlias = Delivered | Retry | Parked | Dropped
 
 
 Entity: TypeAlias = Product | Order

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from upbridge.domain.order import Order
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.statuses import is_at_rest, is_cancelled, is_failed
 
 
@@ -44,7 +44,7 @@ class OrderPolicy:
     statistics_only: bool = False
     """Orders that the shop leaves out of its statistics are not sent."""
 
-    def judge(self, order: Order, facts: Facts) -> Eligibility:
+    def judge(self, order: Order, facts: ShopProfile) -> Eligibility:
         """The verdict on *order* as it is now; of several reasons against it the first in `Eligibility`."""
         if not self._chooses(order):
             return Eligibility.NOT_CHOSEN

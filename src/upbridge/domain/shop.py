@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 
 
 class ShopState(StrEnum):
@@ -46,7 +46,7 @@ class Shop:
     api_url: str
     version: int | None
     language: str
-    rules: Rules
+    settings: ShopSettings
     facts: Mapping[str, Any] | None
     facts_at: datetime | None
     subscribed_at: datetime | None

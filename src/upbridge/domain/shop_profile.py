@@ -5,7 +5,7 @@ from pydantic import Field
 from upbridge.domain.value import Value
 
 
-class Facts(Value):
+class ShopProfile(Value):
     """What rarely changes about a shop; read once and kept (R52)."""
 
     company: str | None = None

@@ -1,7 +1,7 @@
 """The rules of a shop: its settings, their defaults, their validation (contract section 4).
 
 One table, used by the settings page, `upbridge shops settings`, and the mapping. Stored is only what somebody
-chose; a default that depends on the shop's facts (languages, statuses) is resolved by `Rules`.
+chose; a default that depends on the shop's facts (languages, statuses) is resolved by `ShopSettings`.
 """
 
 from collections.abc import Callable, Mapping
@@ -105,7 +105,7 @@ def _customer_mode(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[T]):
+class Setting(Generic[T]):
     """One setting: how its text is read, and what holds while nobody chose. *affects*: which target's documents
     a change of it can change (`upp`, `uphance`, `stock`, `shipments`, `budget`)."""
 
@@ -118,60 +118,60 @@ class Rule(Generic[T]):
     """Settings that have to be chosen before this one can be switched on."""
 
 
-RULES: Mapping[str, Rule[Any]] = {
-    "upp.send": Rule(_boolean, True, "upp", ("product", "order")),
-    "upp.language": Rule(_text, None, "upp", ("product",)),
-    "upp.pricelist": Rule(_text, None, "upp", ("product",)),
-    "upp.sku_from": Rule(_choice("code", "ean", "id"), "code", "upp", ("product", "order")),
-    "upp.variant_titles": Rule(_boolean, False, "upp", ("product",)),
-    "upp.order_days": Rule(_whole(0, 3650), 30, "upp", ("order",)),
-    "upp.origins": Rule(_many(_choice(*_ORIGINS)), ["frontend"], "upp", ("order",)),
-    "uphance.send_orders": Rule(_boolean, True, "uphance", ("order",)),
-    "uphance.origins": Rule(_many(_choice(*_ORIGINS)), list(_ORIGINS), "uphance", ("order",)),
-    "uphance.orders_from": Rule(_moment, None, "uphance", ("order",)),
-    "uphance.order_statuses": Rule(_many(_whole(1, 2**31)), None, "uphance", ("order",)),
-    "uphance.channels": Rule(_channels, {}, "uphance"),
-    "uphance.season": Rule(_whole(1, 2**31), None, "uphance"),
-    "uphance.warehouse": Rule(_text, None, "uphance"),
-    "uphance.payment_term": Rule(_text, None, "uphance"),
-    "uphance.customer_mode": Rule(_customer_mode, "per_shopper", "uphance"),
-    "uphance.prices_with_tax": Rule(_boolean, False, "uphance"),
-    "uphance.services": Rule(_many(_text), [], "uphance"),
-    "uphance.create_products": Rule(
+SETTINGS: Mapping[str, Setting[Any]] = {
+    "upp.send": Setting(_boolean, True, "upp", ("product", "order")),
+    "upp.language": Setting(_text, None, "upp", ("product",)),
+    "upp.pricelist": Setting(_text, None, "upp", ("product",)),
+    "upp.sku_from": Setting(_choice("code", "ean", "id"), "code", "upp", ("product", "order")),
+    "upp.variant_titles": Setting(_boolean, False, "upp", ("product",)),
+    "upp.order_days": Setting(_whole(0, 3650), 30, "upp", ("order",)),
+    "upp.origins": Setting(_many(_choice(*_ORIGINS)), ["frontend"], "upp", ("order",)),
+    "uphance.send_orders": Setting(_boolean, True, "uphance", ("order",)),
+    "uphance.origins": Setting(_many(_choice(*_ORIGINS)), list(_ORIGINS), "uphance", ("order",)),
+    "uphance.orders_from": Setting(_moment, None, "uphance", ("order",)),
+    "uphance.order_statuses": Setting(_many(_whole(1, 2**31)), None, "uphance", ("order",)),
+    "uphance.channels": Setting(_channels, {}, "uphance"),
+    "uphance.season": Setting(_whole(1, 2**31), None, "uphance"),
+    "uphance.warehouse": Setting(_text, None, "uphance"),
+    "uphance.payment_term": Setting(_text, None, "uphance"),
+    "uphance.customer_mode": Setting(_customer_mode, "per_shopper", "uphance"),
+    "uphance.prices_with_tax": Setting(_boolean, False, "uphance"),
+    "uphance.services": Setting(_many(_text), [], "uphance"),
+    "uphance.create_products": Setting(
         _boolean,
         False,
         "uphance",
         ("product",),
         needs=("uphance.color_parameter", "uphance.size_parameter"),
     ),
-    "uphance.color_parameter": Rule(_text, None, "uphance", ("product",)),
-    "uphance.size_parameter": Rule(_text, None, "uphance", ("product",)),
-    "stock.write": Rule(_boolean, False, "stock"),
-    "stock.quantity": Rule(
+    "uphance.color_parameter": Setting(_text, None, "uphance", ("product",)),
+    "uphance.size_parameter": Setting(_text, None, "uphance", ("product",)),
+    "stock.write": Setting(_boolean, False, "stock"),
+    "stock.quantity": Setting(
         _choice("available_to_sell_from_stock", "in_stock", "available_to_sell"),
         "available_to_sell_from_stock",
         "stock",
     ),
-    "stock.drafts_reserve": Rule(_boolean, False, "stock"),
-    "stock.safety": Rule(_whole(0, 1_000_000), 0, "stock"),
-    "stock.guard_percent": Rule(_whole(0, 100), 30, "stock"),
-    "shipments.write": Rule(_boolean, True, "shipments"),
-    "shipments.status": Rule(_whole(1, 2**31), None, "shipments"),
-    "shipments.notify": Rule(_boolean, False, "shipments"),
-    "budget.tariff": Rule(_choice(*_TARIFFS), None, "budget"),
-    "budget.packages": Rule(_whole(0, _MAX_PACKAGES), 0, "budget"),
+    "stock.drafts_reserve": Setting(_boolean, False, "stock"),
+    "stock.safety": Setting(_whole(0, 1_000_000), 0, "stock"),
+    "stock.guard_percent": Setting(_whole(0, 100), 30, "stock"),
+    "shipments.write": Setting(_boolean, True, "shipments"),
+    "shipments.status": Setting(_whole(1, 2**31), None, "shipments"),
+    "shipments.notify": Setting(_boolean, False, "shipments"),
+    "budget.tariff": Setting(_choice(*_TARIFFS), None, "budget"),
+    "budget.packages": Setting(_whole(0, _MAX_PACKAGES), 0, "budget"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ShopSettings:
     """A shop's settings as chosen, with the defaults behind them."""
 
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     def get(self, key: str) -> Any:
         """The chosen value of *key*, else its default."""
-        return self.chosen.get(key, RULES[key].default)
+        return self.chosen.get(key, SETTINGS[key].default)
 
     def yes(self, key: str) -> bool:
         """A true/false setting."""
@@ -192,7 +192,7 @@ class Rules:
 
     def as_text(self) -> dict[str, str | None]:
         """Every setting as it would be typed; None where nothing is chosen and the shop decides."""
-        return {key: as_text(self.get(key)) for key in RULES}
+        return {key: as_text(self.get(key)) for key in SETTINGS}
 
 
 def as_text(value: Any) -> str | None:
@@ -232,9 +232,9 @@ def _typed(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> tuple[dict[st
     result = dict(chosen)
     complaints = []
     for key, text in texts.items():
-        rule = RULES.get(key)
+        rule = SETTINGS.get(key)
         if rule is None:
-            complaints.append(f"{key}: there is no such setting (there are: {', '.join(RULES)})")
+            complaints.append(f"{key}: there is no such setting (there are: {', '.join(SETTINGS)})")
         elif not text.strip():
             result.pop(key, None)
         else:
@@ -249,6 +249,6 @@ def _lacking(chosen: Mapping[str, Any]) -> dict[str, list[str]]:
     """The settings that are switched on, each with what it needs and nobody chose."""
     return {
         key: [need for need in rule.needs if not chosen.get(need)]
-        for key, rule in RULES.items()
+        for key, rule in SETTINGS.items()
         if rule.needs and chosen.get(key)
     }

@@ -10,7 +10,7 @@ on its way.
 from typing import Final
 
 from upbridge.domain.order import Order
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 
 #: The types that send an order to a warehouse, unless the shop chose statuses itself.
 READY: Final = ("Received", "PaymentSuccessful")
@@ -20,20 +20,20 @@ _CANCELLED = frozenset({"Canceled", "HomecreditCanceled"})
 _FAILED = frozenset({"PaymentFailed", "PaymentCanceled", "Unresolved"})
 
 
-def is_cancelled(order: Order, facts: Facts) -> bool:
+def is_cancelled(order: Order, facts: ShopProfile) -> bool:
     """Whether *order* is off, for every target."""
     return _type_of(order, facts) in _CANCELLED
 
 
-def is_failed(order: Order, facts: Facts) -> bool:
+def is_failed(order: Order, facts: ShopProfile) -> bool:
     """Whether *order* was not paid and is not shipped as it is."""
     return _type_of(order, facts) in _FAILED
 
 
-def is_at_rest(order: Order, facts: Facts) -> bool:
+def is_at_rest(order: Order, facts: ShopProfile) -> bool:
     """Whether *order* is not on its way: it failed, or the shop has shipped it itself."""
     return is_failed(order, facts) or _type_of(order, facts) == SHIPPED
 
 
-def _type_of(order: Order, facts: Facts) -> str | None:
+def _type_of(order: Order, facts: ShopProfile) -> str | None:
     return None if order.status_id is None else facts.status_types.get(order.status_id)

@@ -7,17 +7,17 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import LoginRefused
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.problems import Problems
 from upbridge.store.shops import Shops
-from upbridge.systems.base import Connection, Shopfront, Target, Vault
+from upbridge.systems.base import Connection, MappingContext, Target, Vault
 from upbridge.systems.upgates.client import Account, UpgatesClient
 from upbridge.systems.upgates.target import UpgatesTarget
 from upbridge.systems.upgates.url_policy import HostPolicy
@@ -36,7 +36,7 @@ class Receiver:
     """A target, ready to be pushed to for one shop."""
 
     target: Target
-    front: Shopfront
+    context: MappingContext
     vault: Vault
 
 
@@ -46,7 +46,7 @@ class Service:
 
     settings: Settings
     engine: AsyncEngine
-    sealer: Sealer
+    cipher: Cipher
     clock: Clock
     http: httpx.AsyncClient
     ledger: Ledger
@@ -58,12 +58,12 @@ class Service:
     @property
     def shops(self) -> Shops:
         """The shops."""
-        return Shops(self.engine, self.sealer)
+        return Shops(self.engine, self.cipher)
 
     @property
     def connections(self) -> Connections:
         """The connections of shops to targets."""
-        return Connections(self.engine, self.sealer)
+        return Connections(self.engine, self.cipher)
 
     @property
     def problems(self) -> Problems:
@@ -91,7 +91,7 @@ class Service:
             clock=self.clock,
             policy=HostPolicy(self.settings.upgates_hosts, allow_insecure=self.settings.allow_insecure),
             on_moved=moved,
-            prices_with_vat=Facts.model_validate(shop.facts or {}).prices_with_vat,
+            prices_with_vat=ShopProfile.model_validate(shop.facts or {}).prices_with_vat,
         )
 
     def uphance(self, shop: Shop, row: ConnectionRow) -> UphanceClient:
@@ -104,7 +104,7 @@ class Service:
             organisation=int(row.account),
         )
 
-    async def fed(self, shop: Shop) -> dict[str, ConnectionRow]:
+    async def target_connections(self, shop: Shop) -> dict[str, ConnectionRow]:
         """The shop's connections whose system we know how to feed. A broken one is among them: what happens
         meanwhile waits for it, because no net that was cast meanwhile reaches back that far again."""
         rows = await self.connections.of(shop.id)
@@ -112,7 +112,7 @@ class Service:
 
     async def connected(self, shop: Shop) -> dict[str, ConnectionRow]:
         """Those of them that work: whom we can call."""
-        rows = await self.fed(shop)
+        rows = await self.target_connections(shop)
         return {system: row for system, row in rows.items() if row.state is ConnectionState.CONNECTED}
 
     async def receiver(self, shop: Shop, system: str) -> Receiver | None:
@@ -126,13 +126,13 @@ class Service:
         target = (
             UpgatesTarget(await self.upgates(shop), self.clock) if system == "upgates" else self.targets[system]
         )
-        return Receiver(target, self.front(shop, row), self.connections.vault(shop.id, system))
+        return Receiver(target, self.context(shop, row), self.connections.vault(shop.id, system))
 
-    def front(self, shop: Shop, row: ConnectionRow) -> Shopfront:
+    def context(self, shop: Shop, row: ConnectionRow) -> MappingContext:
         """What mapping may look at."""
-        return Shopfront(
-            rules=shop.rules,
-            facts=Facts.model_validate(shop.facts or {}),
+        return MappingContext(
+            settings=shop.settings,
+            facts=ShopProfile.model_validate(shop.facts or {}),
             connection=Connection(
                 shop_id=shop.id,
                 shop_key=shop.key,

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.store.changes import Kind
 
 
@@ -39,21 +39,21 @@ ENTITY: dict[Kind, str] = {
 PARAMETERS: dict[str, str] = {"upp": "upp.variant_titles", "uphance": "uphance.create_products"}
 
 
-def shows_parameters(rules: Rules, fed: Collection[str]) -> bool:
+def shows_parameters(shop_settings: ShopSettings, targets: Collection[str]) -> bool:
     """Whether any target that the shop feeds needs them."""
-    return any(rules.yes(PARAMETERS[system]) for system in fed if system in PARAMETERS)
+    return any(shop_settings.yes(PARAMETERS[system]) for system in targets if system in PARAMETERS)
 
 
 #: The kind of change that reads one page of a list of such entities.
 PAGES: dict[str, Kind] = {"order": Kind.ORDERS_PAGE, "product": Kind.PRODUCTS_PAGE}
 
 
-def wanted(kind: Kind, fed: Collection[str], *, source: str = "upgates") -> bool:
+def wanted(kind: Kind, targets: Collection[str], *, source: str = "upgates") -> bool:
     """Whether any target that the shop feeds wants what a change of *kind* brings; what is about the shop itself
     always is."""
     entity = ENTITY.get(kind)
     return entity is None or any(
-        flow.target in fed for flow in FLOWS if flow.source == source and flow.kind == entity
+        flow.target in targets for flow in FLOWS if flow.source == source and flow.kind == entity
     )
 
 

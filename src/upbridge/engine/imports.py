@@ -13,7 +13,7 @@ from upbridge.store.connections import ConnectionRow
 
 
 async def start_imports(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     service: Service,
     shop: Shop,
     rows: Mapping[str, ConnectionRow],
@@ -29,7 +29,7 @@ async def start_imports(
     """
     now = service.clock()
     if anew:
-        await connection.execute(
+        await tx.execute(
             text(
                 "UPDATE runs SET state = 'done', finished_at = :now WHERE shop_id = :shop_id"
                 " AND purpose = 'import' AND state <> 'done' AND kind = ANY(:kinds)"
@@ -38,17 +38,17 @@ async def start_imports(
         )
     runs = []
     if "product" in kinds:
-        runs.append(await start_run(connection, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
+        runs.append(await start_run(tx, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
     since = orders_since(service, shop, rows)
     if "order" in kinds and since is not None:
-        runs.append(await start_run(connection, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
+        runs.append(await start_run(tx, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
     return runs
 
 
 def orders_since(service: Service, shop: Shop, rows: Mapping[str, ConnectionRow]) -> datetime | None:
     """From when on orders have to be read for the targets in *rows*; None if none is sent any of before now."""
     policies = [
-        service.targets[system].order_policy(service.front(shop, row))
+        service.targets[system].order_policy(service.context(shop, row))
         for system, row in rows.items()
         if system in service.targets
     ]

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from upbridge.core.deadline import elsewhere
+from upbridge.core.deadline import pause_deadline
 from upbridge.domain.shop_id import ShopId
 
 EVERYTHING = 100
@@ -71,27 +71,27 @@ async def exclusive(
     itself): if the session is gone, so is the right to go on, and the write fails.
     """
     async with _turn(lane) if wait else nullcontext(), engine.connect() as plain:
-        connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
         name = {"name": lane.lock}
-        mine = await connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), name)
+        mine = await tx.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), name)
         if not mine and not wait:
             yield None
             return
         if not mine:
-            with elsewhere():  # the database is well, a worker is waited for
+            with pause_deadline():  # the database is well, a worker is waited for
                 async with asyncio.timeout(HUNG_SECONDS):
-                    await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), name)
+                    await tx.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), name)
         try:
-            yield connection
+            yield tx
         finally:
-            if not connection.invalidated:  # else the session is gone, and the lock with it
-                await connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
+            if not tx.invalidated:  # else the session is gone, and the lock with it
+                await tx.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
 
 
 @asynccontextmanager
 async def _turn(lane: Lane) -> AsyncIterator[None]:
     turn = _turns.setdefault(lane.lock, asyncio.Lock())
-    with elsewhere():
+    with pause_deadline():
         await turn.acquire()
     try:
         yield
@@ -99,12 +99,12 @@ async def _turn(lane: Lane) -> AsyncIterator[None]:
         turn.release()
 
 
-async def held(connection: AsyncConnection, candidates: Iterable[Lane]) -> set[Lane]:
+async def held(tx: AsyncConnection, candidates: Iterable[Lane]) -> set[Lane]:
     """Those of *candidates* that somebody works on at this moment, or on whose shop and system."""
     by_lock: dict[str, set[Lane]] = {}
     for lane in candidates:
         by_lock.setdefault(lane.lock, set()).add(lane)
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             SELECT name FROM unnest(CAST(:names AS text[])) AS name
@@ -124,9 +124,9 @@ def pause_after(failures: int) -> timedelta:
     return min(_FIRST_PAUSE * float(2 ** min(failures - 1, 12)), _LONGEST_PAUSE)
 
 
-async def open_below(connection: AsyncConnection, lane: Lane, *, now: datetime) -> int:
+async def open_below(tx: AsyncConnection, lane: Lane, *, now: datetime) -> int:
     """Purposes more urgent than this may pass: `EVERYTHING`, or less while the lane is blocked."""
-    priority = await connection.scalar(
+    priority = await tx.scalar(
         text("SELECT priority FROM lanes WHERE shop_id = :shop_id AND lane = :lane AND until > :now"),
         {"shop_id": lane.shop_id, "lane": lane.name, "now": now},
     )
@@ -143,8 +143,8 @@ async def block(
     priority: int = 0,
 ) -> datetime:
     """Block purposes from *priority* on until *until*, or for longer after each failure; returns until when."""
-    async with engine.begin() as connection:
-        failures = await connection.scalar(
+    async with engine.begin() as tx:
+        failures = await tx.scalar(
             text(
                 """
                 INSERT INTO lanes (shop_id, lane, reason, priority, since, until)
@@ -158,16 +158,16 @@ async def block(
             {"shop_id": lane.shop_id, "lane": lane.name, "reason": reason, "priority": priority, "now": now},
         )
         moment = until if until is not None else now + pause_after(int(failures or 1))
-        await connection.execute(
+        await tx.execute(
             text("UPDATE lanes SET until = :until WHERE shop_id = :shop_id AND lane = :lane"),
             {"shop_id": lane.shop_id, "lane": lane.name, "until": moment},
         )
     return moment
 
 
-async def unblock(connection: AsyncConnection, lane: Lane, *, purpose: int = EVERYTHING) -> None:
+async def unblock(tx: AsyncConnection, lane: Lane, *, purpose: int = EVERYTHING) -> None:
     """The lane works (again) for *purpose*; a block of less urgent ones stays."""
-    await connection.execute(
+    await tx.execute(
         text("DELETE FROM lanes WHERE shop_id = :shop_id AND lane = :lane AND priority <= :purpose"),
         {"shop_id": lane.shop_id, "lane": lane.name, "purpose": purpose},
     )
@@ -176,15 +176,15 @@ async def unblock(connection: AsyncConnection, lane: Lane, *, purpose: int = EVE
 async def due(engine: AsyncEngine, *, now: datetime, only: ShopId | None = None) -> Sequence[Lane]:
     """Lanes that have something to do now and are not blocked. One index probe per shop, source and
     purpose that has a change, and per connection."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(_DUE, {"now": now, "everything": EVERYTHING, "only": only})
+    async with engine.connect() as tx:
+        rows = await tx.execute(_DUE, {"now": now, "everything": EVERYTHING, "only": only})
         return [Lane(ShopId(row.shop_id), row.lane) for row in rows]
 
 
 async def blocked(engine: AsyncEngine, shop_id: ShopId | None = None, *, now: datetime) -> list[dict[str, Any]]:
     """Blocked lanes with reason and until when, for people."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 """
                 SELECT s.key AS shop, l.lane, l.reason, l.failures, l.priority, l.since, l.until

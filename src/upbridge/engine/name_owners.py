@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import folded
-from upbridge.systems.base import Bearer, NameOf, Namesakes
+from upbridge.systems.base import NameOwner, NameOwners, UniqueName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +24,22 @@ class Shared:
     """What a batch means for names: who bears them first, and the other products whose place among the bearers may
     have changed."""
 
-    namesakes: Namesakes
+    name_owners: NameOwners
     stirred: frozenset[str]
 
 
 async def names_of(
-    connection: AsyncConnection, shop_id: ShopId, by: NameOf, products: Sequence[int]
+    tx: AsyncConnection, shop_id: ShopId, by: UniqueName, products: Sequence[int]
 ) -> frozenset[tuple[str, str]]:
     """(variant, name) of what these products offer, as the copy stands."""
-    rows = await connection.execute(_NAMES[by], {"shop_id": shop_id, "products": list(products)})
+    rows = await tx.execute(_NAMES[by], {"shop_id": shop_id, "products": list(products)})
     return frozenset((row.key, row.name) for row in rows)
 
 
 async def shared(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
-    by: NameOf,
+    by: UniqueName,
     products: Sequence[Product],
     *,
     batch: Sequence[int],
@@ -55,19 +55,19 @@ async def shared(
     names = {name for _, name in before | after}
     # What the database's locale lowers beyond ASCII is not ours to say: the candidates are many, `folded` decides.
     spellings = sorted({spelling for name in names for spelling in (name, name.lower(), name.upper())})
-    rows = await connection.execute(_BEARERS[by], {"shop_id": shop_id, "names": spellings})
+    rows = await tx.execute(_BEARERS[by], {"shop_id": shop_id, "names": spellings})
     moved = {folded(name) for _, name in before ^ after}
-    first: dict[str, Bearer] = {}
+    first: dict[str, NameOwner] = {}
     stirred: set[str] = set()
     for row in rows:
-        name, bearer = folded(row.name), Bearer(row.product_id, row.key)
+        name, bearer = folded(row.name), NameOwner(row.product_id, row.key)
         first[name] = min(first.get(name, bearer), bearer, key=_age)
         if name in moved and row.product_id not in batch:
             stirred.add(str(row.product_id))
-    return Shared(Namesakes(first), frozenset(stirred))
+    return Shared(NameOwners(first), frozenset(stirred))
 
 
-def _age(bearer: Bearer) -> tuple[int, int]:
+def _age(bearer: NameOwner) -> tuple[int, int]:
     """The oldest first: ids count up, the order in which a shop lists things can change."""
     return bearer.product_id, int(bearer.key.removeprefix("v-")) if bearer.key.startswith("v-") else 0
 
@@ -78,7 +78,7 @@ _NAMES = {
         f"SELECT key, btrim({by}) AS name FROM items WHERE shop_id = :shop_id"  # noqa: S608 - a constant
         f" AND product_id = ANY(CAST(:products AS bigint[])) AND listed AND active AND btrim({by}) <> ''"
     )
-    for by in NameOf
+    for by in UniqueName
 }
 _BEARERS = {
     by: text(
@@ -86,5 +86,5 @@ _BEARERS = {
         f" WHERE shop_id = :shop_id AND listed AND active AND btrim({by}) <> ''"
         f" AND lower(btrim({by})) = ANY(ARRAY(SELECT lower(name) FROM unnest(CAST(:names AS text[])) AS name))"
     )
-    for by in NameOf
+    for by in UniqueName
 }

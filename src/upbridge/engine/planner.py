@@ -13,8 +13,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.encryption import Sealer
-from upbridge.domain.delivery import Draft, Entity, Link, Trouble, Unmappable
+from upbridge.core.encryption import Cipher
+from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, Unmappable
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product, Variant
 from upbridge.domain.shop_id import ShopId
@@ -22,7 +22,7 @@ from upbridge.engine import name_owners, sku_matching
 from upbridge.insights import order_timeline
 from upbridge.store import documents as outbox
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
-from upbridge.systems.base import Shopfront, Target
+from upbridge.systems.base import MappingContext, Target
 from upbridge.systems.uphance import reservations
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class BadEntity:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadBatch:
     """What one batch brought. *missing* were asked for by key and are confirmed to be gone."""
 
     kind: str
@@ -56,7 +56,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class PlanResult:
     """What came of a batch: keys of its entities that were news to any target, and of those to read again soon.
 
     *again*: something on its way is not wanted any more, and whether they got it, so that it has to be taken back,
@@ -71,82 +71,83 @@ class Settled:
 class _Plan:
     """What one target's outbox needs for a batch."""
 
-    put: list[Draft] = field(default_factory=list)
+    put: list[DesiredDocument] = field(default_factory=list)
     withdraw: set[tuple[str, str]] = field(default_factory=set)
-    adopt: list[Draft] = field(default_factory=list)
+    adopt: list[DesiredDocument] = field(default_factory=list)
     problems: list[NewProblem] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
 
 
-async def settle(
-    connection: AsyncConnection,
-    sealer: Sealer,
+async def plan_documents(
+    tx: AsyncConnection,
+    cipher: Cipher,
     shop_id: ShopId,
-    read: Read,
-    targets: Iterable[tuple[Target, Shopfront]],
+    read: ReadBatch,
+    targets: Iterable[tuple[Target, MappingContext]],
     *,
     priority: int,
     now: datetime,
-) -> Settled:
+) -> PlanResult:
     """Queue what *read*, which was read at *now*, means for each of *targets*."""
-    settled = Settled()
+    settled = PlanResult()
     orders = [entity for entity in read.entities if isinstance(entity, Order)]
     if read.kind == "order":
-        await order_timeline.know(connection, shop_id, orders, read.missing, now=now)
+        await order_timeline.upsert_orders(tx, shop_id, orders, read.missing, now=now)
     if read.kind == "product":
-        targets = await _remember_products(connection, shop_id, read, list(targets), settled, now=now)
-    await _report_unreadable(connection, shop_id, read, now=now)
-    for target, front in targets:
+        targets = await _remember_products(tx, shop_id, read, list(targets), settled, now=now)
+    await _report_unreadable(tx, shop_id, read, now=now)
+    for target, context in targets:
         if read.kind == "order" and target.system == "uphance":
-            await reservations.remember(connection, shop_id, orders, read.missing, front)
+            await reservations.remember(tx, shop_id, orders, read.missing, context)
         parents = read.keys
-        links = await outbox.links_of(connection, shop_id, target.system, parents=parents)
-        waiting = await outbox.queued(connection, shop_id, target.system, parents=parents)
-        plan = _plan(target, front, read, links, waiting)
+        links = await outbox.links_of(tx, shop_id, target.system, parents=parents)
+        waiting = await outbox.queued(tx, shop_id, target.system, parents=parents)
+        plan = _plan(target, context, read, links, waiting)
         await outbox.put(
-            connection,
-            sealer,
+            tx,
+            cipher,
             shop_id,
             target.system,
             plan.put,
             priority=priority,
-            now=front.now,
+            now=context.now,
             heard=read.heard,
         )
-        await outbox.adopt(connection, shop_id, target.system, plan.adopt)
-        await _withdraw(connection, shop_id, target.system, plan.withdraw)
+        await outbox.adopt(tx, shop_id, target.system, plan.adopt)
+        await _withdraw(tx, shop_id, target.system, plan.withdraw)
         await close_cured(
-            connection,
+            tx,
             shop_id,
             stages=[Stage.MAP],
             target=target.system,
             parents=parents,
             still=plan.problems,
         )
-        await raise_problems(connection, shop_id, plan.problems, now=now)
+        await raise_problems(tx, shop_id, plan.problems, now=now)
         settled.news.update(plan.changed)
         settled.again.update(plan.unsure)
     if read.kind == "order":
-        steps = [order_timeline.Step(number, order_timeline.What.READ) for number in sorted(settled.news)]
-        await order_timeline.write(connection, shop_id, steps, now=now)
+        steps = [
+            order_timeline.OrderEvent(number, order_timeline.OrderEventKind.READ)
+            for number in sorted(settled.news)
+        ]
+        await order_timeline.record_events(tx, shop_id, steps, now=now)
     return settled
 
 
-async def _withdraw(
-    connection: AsyncConnection, shop_id: ShopId, target: str, documents: set[tuple[str, str]]
-) -> None:
+async def _withdraw(tx: AsyncConnection, shop_id: ShopId, target: str, documents: set[tuple[str, str]]) -> None:
     """Take back what is not to be sent any more, and with it what a person was to do about it."""
-    gone = await outbox.withdraw(connection, shop_id, target, documents)
+    gone = await outbox.withdraw(tx, shop_id, target, documents)
     for kind in {kind for kind, _ in gone}:
         entities = [key for one, key in gone if one == kind]
-        await close_entity(connection, shop_id, stage=Stage.PUSH, target=target, kind=kind, entities=entities)
+        await close_entity(tx, shop_id, stage=Stage.PUSH, target=target, kind=kind, entities=entities)
 
 
 def _plan(
     target: Target,
-    front: Shopfront,
-    read: Read,
+    context: MappingContext,
+    read: ReadBatch,
     links: dict[tuple[str, str], Link],
     waiting: dict[tuple[str, str], outbox.Queued],
 ) -> _Plan:
@@ -155,7 +156,7 @@ def _plan(
     said: set[tuple[str, str]] = set()
     puzzling: set[str] = set()
     for entity in read.entities:
-        wants = drafts_of(target, front, entity)
+        wants = desired_documents_of(target, context, entity)
         if wants is None:
             plan.problems.append(_failed(target, read.kind, entity))
             puzzling.add(entity.key)
@@ -177,10 +178,12 @@ def _plan(
     return plan
 
 
-def drafts_of(target: Target, front: Shopfront, entity: Entity) -> list[Draft | Unmappable] | None:
+def desired_documents_of(
+    target: Target, context: MappingContext, entity: Entity
+) -> list[DesiredDocument | Unmappable] | None:
     """All that *target* should hold for *entity*, or None where its mapping broke down."""
     try:
-        return list(target.wants(entity, front))
+        return list(target.desired_documents(entity, context))
     except Exception as error:
         # A defect of ours that one entity brings to light: without this it would stop all the others of its shop.
         log.exception("mapping_failed", target=target.system, key=entity.key, error=type(error).__name__)
@@ -192,7 +195,7 @@ def _known(link: Link | None) -> Link | None:
     return None if link is not None and link.state == "unsent" else link
 
 
-def _want(plan: _Plan, draft: Draft, link: Link | None, waiting: outbox.Queued | None) -> None:
+def _want(plan: _Plan, draft: DesiredDocument, link: Link | None, waiting: outbox.Queued | None) -> None:
     place = (draft.kind, draft.key)
     on_its_way = waiting is not None and waiting.state == outbox.SENDING
     if link is None and draft.only_if_known and not on_its_way:
@@ -208,31 +211,31 @@ def _want(plan: _Plan, draft: Draft, link: Link | None, waiting: outbox.Queued |
 
 
 def _retire(plan: _Plan, target: Target, link: Link, waiting: outbox.Queued | None) -> set[tuple[str, str]]:
-    body = target.retire(link.kind, link.sent) if link.sent is not None else None
+    body = target.tombstone(link.kind, link.sent) if link.sent is not None else None
     if body is None:
         return set()
-    draft = Draft(kind=link.kind, key=link.key, parent=link.parent or link.key, body=body)
+    draft = DesiredDocument(kind=link.kind, key=link.key, parent=link.parent or link.key, body=body)
     _want(plan, draft, link, waiting)
     return {(link.kind, link.key)}
 
 
 def _failed(target: Target, kind: str, entity: Entity) -> NewProblem:
-    return _problem(target, entity.key, Unmappable(kind, entity.key, Trouble("mapping.failed")))
+    return _problem(target, entity.key, Unmappable(kind, entity.key, Issue("mapping.failed")))
 
 
 def _problem(target: Target, parent: str, wanted: Unmappable) -> NewProblem:
     return NewProblem(
         stage=Stage.MAP,
-        key=wanted.trouble.key,
+        key=wanted.issue.key,
         target=target.system,
         kind=wanted.kind,
         entity=wanted.key,
         parent=parent,
-        params=wanted.trouble.params,
+        params=wanted.issue.params,
     )
 
 
-async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read: Read, *, now: datetime) -> None:
+async def _report_unreadable(tx: AsyncConnection, shop_id: ShopId, read: ReadBatch, *, now: datetime) -> None:
     problems = [
         NewProblem(
             stage=Stage.READ,
@@ -246,54 +249,54 @@ async def _report_unreadable(connection: AsyncConnection, shop_id: ShopId, read:
         for bad in read.broken
     ]
     await close_cured(
-        connection,
+        tx,
         shop_id,
         stages=[Stage.READ],
         target=SOURCE,
         parents=[*read.keys, *(bad.key for bad in read.broken)],
         still=problems,
     )
-    await raise_problems(connection, shop_id, problems, now=now)
+    await raise_problems(tx, shop_id, problems, now=now)
 
 
 async def _remember_products(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
-    read: Read,
-    targets: Sequence[tuple[Target, Shopfront]],
-    settled: Settled,
+    read: ReadBatch,
+    targets: Sequence[tuple[Target, MappingContext]],
+    settled: PlanResult,
     *,
     now: datetime,
-) -> list[tuple[Target, Shopfront]]:
+) -> list[tuple[Target, MappingContext]]:
     """Keep the catalogue copy; returns *targets* with what they may know of it. Those who bear a name that this
     batch took or gave up are to be read again."""
     products = [entity for entity in read.entities if isinstance(entity, Product)]
     batch = [int(key) for key in read.keys if key.isdigit()]
-    await sku_matching.hold(connection, shop_id)
-    names = {by for target, front in targets if (by := target.told_apart_by(front.rules)) is not None}
-    before = {by: await name_owners.names_of(connection, shop_id, by, batch) for by in sorted(names)}
-    await _remember_items(connection, shop_id, products, batch, now)
+    await sku_matching.lock_matching(tx, shop_id)
+    names = {by for target, context in targets if (by := target.unique_name(context.settings)) is not None}
+    before = {by: await name_owners.names_of(tx, shop_id, by, batch) for by in sorted(names)}
+    await _remember_items(tx, shop_id, products, batch, now)
     shared = {
-        by: await name_owners.shared(connection, shop_id, by, products, batch=batch, before=known)
+        by: await name_owners.shared(tx, shop_id, by, products, batch=batch, before=known)
         for by, known in before.items()
     }
     settled.again.update(*(found.stirred for found in shared.values()))
     return [
-        (target, replace(front, namesakes=shared[by].namesakes))
-        if (by := target.told_apart_by(front.rules)) is not None
-        else (target, front)
-        for target, front in targets
+        (target, replace(context, name_owners=shared[by].name_owners))
+        if (by := target.unique_name(context.settings)) is not None
+        else (target, context)
+        for target, context in targets
     ]
 
 
 async def _remember_items(
-    connection: AsyncConnection, shop_id: ShopId, products: Sequence[Product], batch: Sequence[int], now: datetime
+    tx: AsyncConnection, shop_id: ShopId, products: Sequence[Product], batch: Sequence[int], now: datetime
 ) -> None:
     """One row per sellable variant, none for what is gone."""
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
     variants = [pair for _, pair in sorted(pairs.items())]
-    before = await sku_matching.codes_of(connection, shop_id, batch)
-    await connection.execute(
+    before = await sku_matching.codes_of(tx, shop_id, batch)
+    await tx.execute(
         text(
             """
             DELETE FROM items WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[]))
@@ -307,14 +310,14 @@ async def _remember_items(
         },
     )
     if variants:
-        await _write_items(connection, shop_id, variants, now=now)
-    await sku_matching.renew(connection, shop_id, [variant.id for _, variant in variants], before)
+        await _write_items(tx, shop_id, variants, now=now)
+    await sku_matching.rematch(tx, shop_id, [variant.id for _, variant in variants], before)
 
 
 async def _write_items(
-    connection: AsyncConnection, shop_id: ShopId, variants: Sequence[tuple[Product, Variant]], *, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, variants: Sequence[tuple[Product, Variant]], *, now: datetime
 ) -> None:
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO items

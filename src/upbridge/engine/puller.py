@@ -45,10 +45,10 @@ async def pull(service: Service, lane: Lane) -> bool:
     deadline = time.monotonic() + BITE_SECONDS
     while time.monotonic() < deadline:
         shop = await service.shops.get(lane.shop_id)
-        async with service.engine.begin() as connection:
+        async with service.engine.begin() as tx:
             now = service.clock()
-            below = await lanes.open_below(connection, lane, now=now)
-            batch = await changes.take(connection, shop.id, lane.system, below=below, limit=BATCH, now=now)
+            below = await lanes.open_below(tx, lane, now=now)
+            batch = await changes.claim(tx, shop.id, lane.system, below=below, limit=BATCH, now=now)
         batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
         if not batch:
             return False
@@ -67,25 +67,25 @@ async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequen
     until = not_before((await service.ledger.outlook(shop.id)).state, now)
     if until <= now:
         return False
-    async with service.engine.begin() as connection:
-        await changes.gather(connection, shop.id, lane.system, GATHERED, until=until)
+    async with service.engine.begin() as tx:
+        await changes.gather(tx, shop.id, lane.system, GATHERED, until=until)
     log.info("hints_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
     return True
 
 
 async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
     """Read and settle *batch*; returns whether the lane can go on."""
-    fed = await service.fed(shop)
-    useless = [change for change in batch if not wanted(change.kind, fed)]
-    async with service.engine.begin() as connection:
-        await changes.done(connection, shop.id, lane.system, useless)
-        await _forget(connection, service, useless)
-    useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, fed)])
+    targets = await service.target_connections(shop)
+    useless = [change for change in batch if not wanted(change.kind, targets)]
+    async with service.engine.begin() as tx:
+        await changes.done(tx, shop.id, lane.system, useless)
+        await _forget(tx, service, useless)
+    useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, targets)])
     if shop.facts is None and any(change.kind in ENTITY for change in useful):
         # Nothing can be mapped before languages, price lists and statuses are known.
-        async with service.engine.begin() as connection:
-            await changes.hint(
-                connection,
+        async with service.engine.begin() as tx:
+            await changes.mark_changed(
+                tx,
                 shop.id,
                 lane.system,
                 Kind.FACTS,
@@ -100,8 +100,8 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     failures = [result for result in results if isinstance(result, BaseException)]
     if not failures:
         if useful:
-            async with service.engine.begin() as connection:
-                await lanes.unblock(connection, lane, purpose=int(useful[0].purpose))
+            async with service.engine.begin() as tx:
+                await lanes.unblock(tx, lane, purpose=int(useful[0].purpose))
         return True
     failures.sort(key=_gravity)
     for failure in failures[1:]:
@@ -119,11 +119,11 @@ async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Chang
     denied = [change for change in batch if rights.get(SERVICES.get(ENTITY.get(change.kind, ""), "")) == "deny"]
     if denied:
         services = sorted({SERVICES[ENTITY[change.kind]] for change in denied})
-        async with service.engine.begin() as connection:
-            await changes.done(connection, shop.id, lane.system, denied)
-            await _forget(connection, service, denied)
+        async with service.engine.begin() as tx:
+            await changes.done(tx, shop.id, lane.system, denied)
+            await _forget(tx, service, denied)
             await raise_problems(
-                connection,
+                tx,
                 shop.id,
                 [
                     NewProblem(
@@ -142,9 +142,9 @@ async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Chang
     return [change for change in batch if change not in denied]
 
 
-async def _forget(connection: AsyncConnection, service: Service, given_up: Sequence[Change]) -> None:
+async def _forget(tx: AsyncConnection, service: Service, given_up: Sequence[Change]) -> None:
     pages = [change.key for change in given_up if change.kind in PAGES.values()]
-    await forget_pages(connection, pages, now=service.clock())
+    await forget_pages(tx, pages, now=service.clock())
 
 
 def _chunks(batch: Sequence[Change]) -> list[list[Change]]:
@@ -189,26 +189,26 @@ async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) ->
 async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Change], error: Unreachable) -> None:
     """No usable answer to this call: these changes wait, longer each time; after a while people are told."""
     attempts = chunk[0].attempts + 1
-    async with service.engine.begin() as connection:
+    async with service.engine.begin() as tx:
         now = service.clock()
         until = now + lanes.pause_after(attempts)
-        await changes.postpone(connection, shop.id, lane.system, chunk, until=until)
+        await changes.postpone(tx, shop.id, lane.system, chunk, until=until)
         if attempts >= MAX_ATTEMPTS and len(chunk) == 1:
-            await raise_problems(connection, shop.id, [_unreadable(lane, chunk[0], error)], now=now)
+            await raise_problems(tx, shop.id, [_unreadable(lane, chunk[0], error)], now=now)
 
 
 async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, error: Rejected) -> None:
     """Upgates refuses to tell about this one: try a few times, then it is a problem and no change any more."""
     log.warning("pull_refused", shop_id=str(shop.id), kind=change.kind, key=change.key, error=str(error))
-    async with service.engine.begin() as connection:
+    async with service.engine.begin() as tx:
         now = service.clock()
         if change.attempts + 1 < MAX_ATTEMPTS:
             until = now + _RETRY_PAUSE * 2**change.attempts
-            await changes.postpone(connection, shop.id, lane.system, [change], until=until)
+            await changes.postpone(tx, shop.id, lane.system, [change], until=until)
             return
-        await changes.done(connection, shop.id, lane.system, [change])
-        await _forget(connection, service, [change])
-        await raise_problems(connection, shop.id, [_unreadable(lane, change, error)], now=now)
+        await changes.done(tx, shop.id, lane.system, [change])
+        await _forget(tx, service, [change])
+        await raise_problems(tx, shop.id, [_unreadable(lane, change, error)], now=now)
 
 
 def _unreadable(lane: Lane, change: Change, error: Rejected | Unreachable) -> NewProblem:
@@ -254,9 +254,9 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
 async def refused_by_target(service: Service, shop: Shop, system: str, error: LoginRefused) -> None:
     """The login does not work any more, or leads to another company: stop, until somebody connects again."""
     await service.connections.break_off(shop.id, system, str(error))
-    async with service.engine.begin() as connection:
+    async with service.engine.begin() as tx:
         await raise_problems(
-            connection,
+            tx,
             shop.id,
             [
                 NewProblem(
@@ -289,9 +289,9 @@ async def refused_by_upgates(service: Service, shop: Shop) -> None:
     )
     if (await service.shops.get(shop.id)).state is ShopState.ACTIVE:
         return
-    async with service.engine.begin() as connection:
-        await changes.hint(
-            connection,
+    async with service.engine.begin() as tx:
+        await changes.mark_changed(
+            tx,
             shop.id,
             "upgates",
             Kind.PROBE,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
-from upbridge.domain.delivery import Again, Delivered, Document, Dropped, Outcome, Parked, Trouble
+from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Outcome, Parked, Retry
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
@@ -43,17 +43,17 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
         shop = await service.shops.get(lane.shop_id)
         if shop.state is not ShopState.ACTIVE or (receiver := await service.receiver(shop, lane.system)) is None:
             return False
-        async with service.engine.begin() as connection:
+        async with service.engine.begin() as tx:
             now = service.clock()
-            below = await lanes.open_below(connection, lane, now=now)
-            documents = await outbox.take(
-                connection, service.sealer, shop.id, lane.system, limit=BATCH, now=now, below=below
+            below = await lanes.open_below(tx, lane, now=now)
+            documents = await outbox.claim(
+                tx, service.cipher, shop.id, lane.system, limit=BATCH, now=now, below=below
             )
         if not documents:
             return False
         sending = receiver.target.push(
             documents,
-            receiver.front,
+            receiver.context,
             receiver.vault,
             outbox.StoredLinks(guard, shop.id, lane.system, service.clock),
         )
@@ -69,14 +69,14 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
         finally:
             await _give_back(service, lane)
         if below == lanes.EVERYTHING:  # else what is less urgent than these stays blocked
-            async with service.engine.begin() as connection:
-                await lanes.unblock(connection, lane)
+            async with service.engine.begin() as tx:
+                await lanes.unblock(tx, lane)
     return True
 
 
 async def _give_back(service: Service, lane: Lane) -> None:
-    async with service.engine.begin() as connection:
-        await outbox.give_back(connection, lane.shop_id, lane.system)
+    async with service.engine.begin() as tx:
+        await outbox.release_claims(tx, lane.shop_id, lane.system)
 
 
 async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
@@ -98,8 +98,8 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
 
 async def _first_left(service: Service, lane: Lane) -> int:
     """The purpose for which the budget was spent: that of the first document which was not settled."""
-    async with service.engine.connect() as connection:
-        priority = await connection.scalar(
+    async with service.engine.connect() as tx:
+        priority = await tx.scalar(
             text(
                 "SELECT min(priority) FROM documents WHERE shop_id = :shop_id AND target = :target"
                 " AND state = 'sending'"
@@ -114,11 +114,11 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
     delivered = [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)]
     gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
     now = service.clock()
-    async with service.engine.begin() as connection:
-        await outbox.link(connection, lane.shop_id, lane.system, delivered, now=now)
-        await outbox.remove(connection, lane.shop_id, lane.system, gone)
-        await order_timeline.write(
-            connection,
+    async with service.engine.begin() as tx:
+        await outbox.link(tx, lane.shop_id, lane.system, delivered, now=now)
+        await outbox.remove(tx, lane.shop_id, lane.system, gone)
+        await order_timeline.record_events(
+            tx,
             lane.shop_id,
             [
                 order_timeline.delivered(document, lane.system, outcome.remote_id)
@@ -127,28 +127,28 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
             ],
             now=now,
         )
-        await _close(connection, lane, gone)
+        await _close(tx, lane, gone)
         remarks = [
             (document, outcome.remark)
             for document, outcome in outcomes
             if isinstance(outcome, Delivered | Parked) and outcome.remark is not None
         ]
         await raise_problems(
-            connection, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
+            tx, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
         )
         if lane.system == "upgates":
-            await stock.wrote(connection, lane.shop_id, delivered, now=now)
+            await stock.wrote(tx, lane.shop_id, delivered, now=now)
         if lane.system == "uphance":
-            await _see_what_was_made(connection, lane, delivered, now=now)
+            await _see_what_was_made(tx, lane, delivered, now=now)
         for document, outcome in outcomes:
             match outcome:
                 case Parked(trouble, found):
                     if found is not None:
-                        await outbox.save_link(connection, lane.shop_id, lane.system, found, now=now)
-                    await _park(connection, lane, document, trouble, now=now)
-                case Again(reason, until):
+                        await outbox.save_link(tx, lane.shop_id, lane.system, found, now=now)
+                    await _park(tx, lane, document, trouble, now=now)
+                case Retry(reason, until):
                     moment = until or now + lanes.pause_after(document.attempts + 1)
-                    await _later(connection, lane, document, reason=reason, until=moment, now=now)
+                    await _later(tx, lane, document, reason=reason, until=moment, now=now)
                 case Dropped(reason):
                     log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
                 case Delivered():
@@ -156,13 +156,13 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
 
 
 async def _see_what_was_made(
-    connection: AsyncConnection, lane: Lane, delivered: Sequence[tuple[Document, Delivered]], *, now: datetime
+    tx: AsyncConnection, lane: Lane, delivered: Sequence[tuple[Document, Delivered]], *, now: datetime
 ) -> None:
     """Products that were made over there have SKUs now that orders may wait for: read the catalogue again."""
     known = [(document.link.note if document.link else {}, outcome.note) for document, outcome in delivered]
     if any(after.get(MADE, ()) != before.get(MADE, ()) for before, after in known):
-        await changes.hint(
-            connection,
+        await changes.mark_changed(
+            tx,
             lane.shop_id,
             "uphance",
             changes.Kind.CATALOGUE,
@@ -174,26 +174,26 @@ async def _see_what_was_made(
 
 
 async def _later(
-    connection: AsyncConnection, lane: Lane, document: Document, *, reason: str, until: datetime, now: datetime
+    tx: AsyncConnection, lane: Lane, document: Document, *, reason: str, until: datetime, now: datetime
 ) -> None:
     if document.attempts + 1 >= MAX_ATTEMPTS:
-        await _park(connection, lane, document, Trouble("push.gave_up", {"said": reason}), now=now)
+        await _park(tx, lane, document, Issue("push.gave_up", {"said": reason}), now=now)
     else:
-        await _move(connection, lane, document, state=outbox.WAITING, reason=reason, due_at=until)
+        await _move(tx, lane, document, state=outbox.WAITING, reason=reason, due_at=until)
 
 
-async def _park(
-    connection: AsyncConnection, lane: Lane, document: Document, trouble: Trouble, *, now: datetime
-) -> None:
-    await _close(connection, lane, [document])
+async def _park(tx: AsyncConnection, lane: Lane, document: Document, trouble: Issue, *, now: datetime) -> None:
+    await _close(tx, lane, [document])
     if document.kind in order_timeline.KINDS:
-        stopped = order_timeline.Step(document.parent, order_timeline.What.PARKED, lane.system, trouble.key)
-        await order_timeline.write(connection, lane.shop_id, [stopped], now=now)
-    await raise_problems(connection, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)], now=now)
-    await _move(connection, lane, document, state=outbox.PARKED, reason=trouble.key, due_at=None)
+        stopped = order_timeline.OrderEvent(
+            document.parent, order_timeline.OrderEventKind.PARKED, lane.system, trouble.key
+        )
+        await order_timeline.record_events(tx, lane.shop_id, [stopped], now=now)
+    await raise_problems(tx, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)], now=now)
+    await _move(tx, lane, document, state=outbox.PARKED, reason=trouble.key, due_at=None)
 
 
-def _problem(lane: Lane, document: Document, trouble: Trouble, stage: Stage) -> NewProblem:
+def _problem(lane: Lane, document: Document, trouble: Issue, stage: Stage) -> NewProblem:
     return NewProblem(
         stage=stage,
         key=trouble.key,
@@ -206,10 +206,10 @@ def _problem(lane: Lane, document: Document, trouble: Trouble, stage: Stage) -> 
 
 
 async def _move(
-    connection: AsyncConnection, lane: Lane, document: Document, *, state: str, reason: str, due_at: object
+    tx: AsyncConnection, lane: Lane, document: Document, *, state: str, reason: str, due_at: object
 ) -> None:
     """Change the document's row, unless a newer body has come meanwhile: that one waits to be sent."""
-    await connection.execute(
+    await tx.execute(
         text(
             """
             UPDATE documents SET
@@ -224,10 +224,10 @@ async def _move(
     )
 
 
-async def _close(connection: AsyncConnection, lane: Lane, documents: Sequence[Document]) -> None:
+async def _close(tx: AsyncConnection, lane: Lane, documents: Sequence[Document]) -> None:
     for kind in {document.kind for document in documents}:
         await close_entity(
-            connection,
+            tx,
             lane.shop_id,
             stage=Stage.PUSH,
             target=lane.system,

@@ -15,10 +15,10 @@ from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
-from upbridge.engine.planner import BadEntity, Read, Settled, settle
+from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
 from upbridge.engine.runs import (
     Run,
     RunPurpose,
@@ -33,7 +33,7 @@ from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.problems import Stage, close_cured
-from upbridge.systems.base import Shopfront, Target
+from upbridge.systems.base import MappingContext, Target
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
 from upbridge.systems.uphance.shipments import read_shipments
@@ -82,9 +82,9 @@ async def _with_parameters(
     """The same products with colour, size and the like of their variants: one call more, and only where a target
     of the shop shows them."""
     ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
-    if not ids or not shows_parameters(shop.rules, await service.fed(shop)):
+    if not ids or not shows_parameters(shop.settings, await service.target_connections(shop)):
         return page
-    language = shop.rules.text("upp.language") or Facts.model_validate(shop.facts or {}).default_language
+    language = shop.settings.text("upp.language") or ShopProfile.model_validate(shop.facts or {}).default_language
     found = await client.product_parameters(ids, language=language, purpose=purpose)
     parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
     return replace(page, items=[with_parameters(product, parameters) for product in page.items])
@@ -92,13 +92,13 @@ async def _with_parameters(
 
 async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
-    async with service.engine.begin() as connection:
-        rows = await connection.execute(
+    async with service.engine.begin() as tx:
+        rows = await tx.execute(
             text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND key = ANY(:keys)"),
             {"shop_id": shop.id, "keys": [f"v-{change.key}" for change in chunk]},
         )
-        await changes.hint(
-            connection,
+        await changes.mark_changed(
+            tx,
             shop.id,
             SOURCE,
             Kind.PRODUCT,
@@ -106,44 +106,44 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
             origin=Origin.WEBHOOK,
             now=service.clock(),
         )
-        await changes.done(connection, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, SOURCE, chunk)
 
 
-def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> Read:
+def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> ReadBatch:
     """What was answered; what was asked for and is in no way there is confirmed to be deleted (G6)."""
     broken = [BadEntity(bad.key, bad.reason) for bad in page.broken]
     known = {entity.key for entity in page.items} | {bad.key for bad in broken}
     # An entity so broken that it does not say which one it is could be any of those that seem to be missing.
     anonymous = any(bad.key not in set(asked) for bad in broken) if asked else False
     missing = [] if anonymous else [key for key in asked if key not in known]
-    return Read(kind=kind, entities=list(page.items), broken=broken, missing=missing)
+    return ReadBatch(kind=kind, entities=list(page.items), broken=broken, missing=missing)
 
 
-async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: Read) -> None:
+async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: ReadBatch) -> None:
     """Settle what was read and take the changes off the list, in one transaction."""
     feeds = await _feeds(service, shop)
     read = replace(read, heard={change.key: change.hinted_at for change in chunk})
     now = service.clock()
-    async with service.engine.begin() as connection:
-        settled = await settle(
-            connection,
-            service.sealer,
+    async with service.engine.begin() as tx:
+        settled = await plan_documents(
+            tx,
+            service.cipher,
             shop.id,
             read,
             feeds,
             priority=min(int(change.purpose) for change in chunk),
             now=now,
         )
-        await changes.done(connection, shop.id, SOURCE, chunk)
-        await _look_again(connection, shop, read, settled, now=now)
+        await changes.done(tx, shop.id, SOURCE, chunk)
+        await _look_again(tx, shop, read, settled, now=now)
     await _wake(service, shop, feeds, settled.news)
 
 
 async def _look_again(
-    connection: AsyncConnection, shop: Shop, read: Read, settled: Settled, *, now: datetime
+    tx: AsyncConnection, shop: Shop, read: ReadBatch, settled: PlanResult, *, now: datetime
 ) -> None:
-    await changes.hint(
-        connection,
+    await changes.mark_changed(
+        tx,
         shop.id,
         SOURCE,
         _BY_KEY[read.kind],
@@ -154,12 +154,12 @@ async def _look_again(
     )
 
 
-Feeds = list[tuple[Target, Shopfront]]
+Feeds = list[tuple[Target, MappingContext]]
 
 
 async def _feeds(service: Service, shop: Shop) -> Feeds:
-    rows = await service.fed(shop)
-    return [(service.targets[system], service.front(shop, row)) for system, row in rows.items()]
+    rows = await service.target_connections(shop)
+    return [(service.targets[system], service.context(shop, row)) for system, row in rows.items()]
 
 
 async def _wake(service: Service, shop: Shop, feeds: Feeds, news: set[str]) -> None:
@@ -182,37 +182,37 @@ async def _products_page(service: Service, shop: Shop, chunk: list[Change]) -> N
 async def _page(service: Service, shop: Shop, change: Change) -> None:
     """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
     run_id, number = read_page_key(change.key)
-    async with service.engine.begin() as connection:
-        run = await get_run(connection, run_id)
+    async with service.engine.begin() as tx:
+        run = await get_run(tx, run_id)
         if run is not None and run.state is RunState.PAUSED:
-            await changes.postpone(connection, shop.id, SOURCE, [change], until=changes.NEVER)
+            await changes.postpone(tx, shop.id, SOURCE, [change], until=changes.NEVER)
             return
         if run is None or run.state is RunState.DONE:
-            await changes.done(connection, shop.id, SOURCE, [change])
+            await changes.done(tx, shop.id, SOURCE, [change])
             return
     page = await _ask_page(service, shop, run, number, change)
     read = _read_of(run.kind, page)
     feeds = await _feeds(service, shop)
     now = service.clock()
-    async with service.engine.begin() as connection:
-        settled = await settle(
-            connection, service.sealer, shop.id, read, feeds, priority=int(change.purpose), now=now
+    async with service.engine.begin() as tx:
+        settled = await plan_documents(
+            tx, service.cipher, shop.id, read, feeds, priority=int(change.purpose), now=now
         )
         news = settled.news
-        await changes.done(connection, shop.id, SOURCE, [change])
-        await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
-        await _look_again(connection, shop, read, settled, now=now)
+        await changes.done(tx, shop.id, SOURCE, [change])
+        await close_cured(tx, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
+        await _look_again(tx, shop, read, settled, now=now)
         await count_page(
-            connection,
+            tx,
             run,
             items=len(page.items) + len(page.broken),
             pages=page.pages,
             total=page.total,
-            found=len(news - await _announced(connection, shop, read.kind, news)),
+            found=len(news - await _announced(tx, shop, read.kind, news)),
             now=now,
         )
-        if await finish_if_complete(connection, run, now=now):
-            await _after(connection, shop, run, service)
+        if await finish_if_complete(tx, run, now=now):
+            await _after(tx, shop, run, service)
     await _wake(service, shop, feeds, news)
 
 
@@ -232,9 +232,9 @@ async def _ask_page(
     return await _with_parameters(service, shop, client, page, purpose=change.purpose)
 
 
-async def _announced(connection: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
+async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
     """Those of *keys* that a hint has announced and that still wait to be read."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             "SELECT key FROM changes WHERE shop_id = :shop_id AND source = :source AND kind = :kind"
             " AND key = ANY(:keys)"
@@ -244,7 +244,7 @@ async def _announced(connection: AsyncConnection, shop: Shop, kind: str, keys: s
     return {row.key for row in rows}
 
 
-async def _after(connection: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+async def _after(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
     """What follows when a run has ended."""
     log.info(
         "run_finished",
@@ -257,8 +257,8 @@ async def _after(connection: AsyncConnection, shop: Shop, run: Run, service: Ser
     match run.purpose, run.kind:
         case RunPurpose.SAFETY_NET, "product":
             # A deleted product has no time of its last change: only a count can miss it.
-            await changes.hint(
-                connection,
+            await changes.mark_changed(
+                tx,
                 shop.id,
                 SOURCE,
                 Kind.COUNT,
@@ -267,18 +267,18 @@ async def _after(connection: AsyncConnection, shop: Shop, run: Run, service: Ser
                 now=service.clock(),
             )
         case RunPurpose.SAFETY_NET, "order":
-            await _ask_about_open_orders(connection, shop, service)
+            await _ask_about_open_orders(tx, shop, service)
         case RunPurpose.SWEEP, "product":
-            await _ask_about_unseen(connection, shop, run, service)
+            await _ask_about_unseen(tx, shop, run, service)
 
 
-async def _ask_about_open_orders(connection: AsyncConnection, shop: Shop, service: Service) -> None:
+async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Service) -> None:
     """A deleted order is in no list either: those that are not through yet are asked about by number."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text("SELECT DISTINCT order_number FROM pieces WHERE shop_id = :shop_id"), {"shop_id": shop.id}
     )
-    await changes.hint(
-        connection,
+    await changes.mark_changed(
+        tx,
         shop.id,
         SOURCE,
         Kind.ORDER,
@@ -289,14 +289,14 @@ async def _ask_about_open_orders(connection: AsyncConnection, shop: Shop, servic
     )
 
 
-async def _ask_about_unseen(connection: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+async def _ask_about_unseen(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
     """Products of ours that a complete reading did not show: the API is asked for each before anything is done."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND listed AND read_at < :started"),
         {"shop_id": shop.id, "started": run.started_at},
     )
-    await changes.hint(
-        connection,
+    await changes.mark_changed(
+        tx,
         shop.id,
         SOURCE,
         Kind.PRODUCT,
@@ -314,15 +314,15 @@ async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
         1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
     )
     now = service.clock()
-    async with service.engine.begin() as connection:
-        ours = await connection.scalar(
+    async with service.engine.begin() as tx:
+        ours = await tx.scalar(
             text("SELECT count(DISTINCT product_id) FROM items WHERE shop_id = :shop_id AND listed"),
             {"shop_id": shop.id},
         )
-        await changes.done(connection, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, SOURCE, chunk)
         if ours != page.total:
             log.info("product_counts_differ", shop_id=str(shop.id), ours=ours, theirs=page.total)
-            await start_run(connection, shop.id, "product", RunPurpose.SWEEP, since=None, now=now)
+            await start_run(tx, shop.id, "product", RunPurpose.SWEEP, since=None, now=now)
 
 
 READERS: Mapping[Kind, Reader] = {

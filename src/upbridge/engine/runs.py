@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.flows import PAGES
-from upbridge.store.changes import NEVER, Kind, Origin, hint
+from upbridge.store.changes import NEVER, Kind, Origin, mark_changed
 
 _MAX_ROUNDS = 3
 
@@ -102,7 +102,7 @@ def read_page_key(key: str) -> tuple[int, int]:
 
 
 async def start_run(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
     kind: str,
     purpose: RunPurpose,
@@ -112,7 +112,7 @@ async def start_run(
 ) -> int:
     """Start a run, or join the one that is under way if it covers as much; returns its id."""
     under_way = (
-        await connection.execute(
+        await tx.execute(
             text(
                 """
                 SELECT id FROM runs WHERE shop_id = :shop_id AND kind = :kind AND purpose = :purpose
@@ -125,7 +125,7 @@ async def start_run(
     ).first()
     if under_way is not None:
         return int(under_way.id)
-    run_id = await connection.scalar(
+    run_id = await tx.scalar(
         text(
             """
             INSERT INTO runs (shop_id, kind, purpose, state, since, started_at)
@@ -134,19 +134,19 @@ async def start_run(
         ),
         {"shop_id": shop_id, "kind": kind, "purpose": purpose, "since": since, "now": now},
     )
-    await _hint_pages(connection, shop_id, kind, purpose, [page_key(int(run_id or 0), 1)], now=now)
+    await _hint_pages(tx, shop_id, kind, purpose, [page_key(int(run_id or 0), 1)], now=now)
     return int(run_id or 0)
 
 
-async def get_run(connection: AsyncConnection, run_id: int) -> Run | None:
+async def get_run(tx: AsyncConnection, run_id: int) -> Run | None:
     """The run, or None if it was pruned."""
-    rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM runs WHERE id = :id"), {"id": run_id})  # noqa: S608
+    rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM runs WHERE id = :id"), {"id": run_id})  # noqa: S608
     row = rows.mappings().first()
     return None if row is None else _run(row)
 
 
 async def count_page(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     run: Run,
     *,
     items: int,
@@ -157,7 +157,7 @@ async def count_page(
 ) -> None:
     """Count a page that is being settled, and put the pages that are not asked for yet into `changes`."""
     row = (
-        await connection.execute(
+        await tx.execute(
             text(
                 """
                 UPDATE runs SET done = done + :items, found = found + :found,
@@ -170,12 +170,12 @@ async def count_page(
         )
     ).one()
     fresh = [page_key(run.id, number) for number in range(row.before + 1, row.pages + 1)]
-    await _hint_pages(connection, run.shop_id, run.kind, run.purpose, fresh, now=now)
+    await _hint_pages(tx, run.shop_id, run.kind, run.purpose, fresh, now=now)
 
 
-async def finish_if_complete(connection: AsyncConnection, run: Run, *, now: datetime) -> bool:
+async def finish_if_complete(tx: AsyncConnection, run: Run, *, now: datetime) -> bool:
     """End the run if none of its pages is left, or send it round again; returns whether it ended just now."""
-    left = await connection.scalar(
+    left = await tx.scalar(
         text(
             "SELECT EXISTS (SELECT FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
             " AND kind = :kind AND key LIKE :prefix)"
@@ -185,7 +185,7 @@ async def finish_if_complete(connection: AsyncConnection, run: Run, *, now: date
     if left:
         return False
     row = (
-        await connection.execute(
+        await tx.execute(
             text(
                 """
                 UPDATE runs SET
@@ -202,31 +202,31 @@ async def finish_if_complete(connection: AsyncConnection, run: Run, *, now: date
         )
     ).first()
     if row is not None and row.state == RunState.RUNNING:
-        await _hint_pages(connection, run.shop_id, run.kind, run.purpose, [page_key(run.id, 1)], now=now)
+        await _hint_pages(tx, run.shop_id, run.kind, run.purpose, [page_key(run.id, 1)], now=now)
     return row is not None and row.state == RunState.DONE
 
 
-async def pause_imports(connection: AsyncConnection, shop_id: ShopId) -> int:
+async def pause_imports(tx: AsyncConnection, shop_id: ShopId) -> int:
     """Let the running first imports rest until `resume_imports`; returns how many. A page that is being read is
     still counted. Whoever finds a page of theirs afterwards puts it off (`readers`)."""
-    runs = await _imports(connection, shop_id, RunState.RUNNING)
-    await _move_pages(connection, shop_id, runs, due_at=NEVER)
-    await _set_state(connection, runs, RunState.PAUSED)
+    runs = await _imports(tx, shop_id, RunState.RUNNING)
+    await _move_pages(tx, shop_id, runs, due_at=NEVER)
+    await _set_state(tx, runs, RunState.PAUSED)
     return len(runs)
 
 
-async def resume_imports(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
+async def resume_imports(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
     """Go on where the first imports were paused; returns how many were."""
-    runs = await _imports(connection, shop_id, RunState.PAUSED)
-    await _move_pages(connection, shop_id, runs, due_at=now)
-    await _set_state(connection, runs, RunState.RUNNING)
+    runs = await _imports(tx, shop_id, RunState.PAUSED)
+    await _move_pages(tx, shop_id, runs, due_at=now)
+    await _set_state(tx, runs, RunState.RUNNING)
     for run in runs:  # its last page may have been read meanwhile
-        await finish_if_complete(connection, run, now=now)
+        await finish_if_complete(tx, run, now=now)
     return len(runs)
 
 
-async def _imports(connection: AsyncConnection, shop_id: ShopId, state: RunState) -> list[Run]:
-    rows = await connection.execute(
+async def _imports(tx: AsyncConnection, shop_id: ShopId, state: RunState) -> list[Run]:
+    rows = await tx.execute(
         text(
             f"SELECT {_COLUMNS} FROM runs WHERE shop_id = :shop_id AND purpose = :purpose"  # noqa: S608
             " AND state = :state ORDER BY id"
@@ -236,11 +236,9 @@ async def _imports(connection: AsyncConnection, shop_id: ShopId, state: RunState
     return [_run(row) for row in rows.mappings()]
 
 
-async def _move_pages(
-    connection: AsyncConnection, shop_id: ShopId, runs: Sequence[Run], *, due_at: datetime
-) -> None:
+async def _move_pages(tx: AsyncConnection, shop_id: ShopId, runs: Sequence[Run], *, due_at: datetime) -> None:
     """When the pages of *runs* are due. Locks in key order, as everybody does who writes changes."""
-    await connection.execute(
+    await tx.execute(
         text(
             """
             WITH locked AS (
@@ -262,27 +260,27 @@ async def _move_pages(
     )
 
 
-async def _set_state(connection: AsyncConnection, runs: Sequence[Run], state: RunState) -> None:
-    await connection.execute(
+async def _set_state(tx: AsyncConnection, runs: Sequence[Run], state: RunState) -> None:
+    await tx.execute(
         text("UPDATE runs SET state = :state WHERE id = ANY(:ids) AND state <> 'done'"),
         {"state": state, "ids": [run.id for run in runs]},
     )
 
 
-async def forget_pages(connection: AsyncConnection, keys: Sequence[str], *, now: datetime) -> None:
+async def forget_pages(tx: AsyncConnection, keys: Sequence[str], *, now: datetime) -> None:
     """Pages of runs that will not be read and are off the list: a run that has no other page left ends without
     them, so that it can be started again."""
     for run_id in sorted({read_page_key(key)[0] for key in keys}):
-        run = await get_run(connection, run_id)
+        run = await get_run(tx, run_id)
         if run is not None:
-            await connection.execute(text("UPDATE runs SET shrunk = false WHERE id = :id"), {"id": run_id})
-            await finish_if_complete(connection, run, now=now)
+            await tx.execute(text("UPDATE runs SET shrunk = false WHERE id = :id"), {"id": run_id})
+            await finish_if_complete(tx, run, now=now)
 
 
 async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose) -> dict[str, Run]:
     """The newest run of each kind."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 f"SELECT DISTINCT ON (kind) {_COLUMNS} FROM runs"  # noqa: S608
                 " WHERE shop_id = :shop_id AND purpose = :purpose ORDER BY kind, id DESC"
@@ -293,10 +291,10 @@ async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose)
 
 
 async def _hint_pages(
-    connection: AsyncConnection, shop_id: ShopId, kind: str, purpose: str, keys: Sequence[str], *, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, kind: str, purpose: str, keys: Sequence[str], *, now: datetime
 ) -> None:
-    await hint(
-        connection,
+    await mark_changed(
+        tx,
         shop_id,
         "upgates",
         Kind(PAGES[kind]),

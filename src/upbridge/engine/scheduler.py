@@ -10,8 +10,8 @@ from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.engine.runs import RunPurpose, start_run
-from upbridge.operations.connect import leave
-from upbridge.store.changes import Kind, Origin, hint
+from upbridge.operations.connect import give_up_login
+from upbridge.store.changes import Kind, Origin, mark_changed
 
 log = structlog.get_logger(__name__)
 
@@ -29,38 +29,38 @@ _LOCK = "upbridge.schedule"
 async def run_once(service: Service) -> None:
     """Put what is due into `changes`; whoever else does this at the same moment does nothing."""
     now = service.clock()
-    async with service.engine.begin() as connection:
-        mine = await connection.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})
+    async with service.engine.begin() as tx:
+        mine = await tx.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})
         if not mine:
             return
-        await _subscriptions(connection, now)
-        await _probes(connection, now)
-        await _stock(connection, now, every=timedelta(seconds=service.settings.stock_poll_seconds))
-        await _safety_nets(connection, now, every=timedelta(hours=service.settings.reconcile_hours))
-        given_up = await _give_up_silent(connection, now)
+        await _subscriptions(tx, now)
+        await _probes(tx, now)
+        await _stock(tx, now, every=timedelta(seconds=service.settings.stock_poll_seconds))
+        await _safety_nets(tx, now, every=timedelta(hours=service.settings.reconcile_hours))
+        given_up = await _give_up_silent(tx, now)
     for shop_id in given_up:
         if await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):
             log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
     for shop_id in await service.connections.still_open():
-        await leave(service, shop_id)
+        await give_up_login(service, shop_id)
 
 
-async def _subscriptions(connection: AsyncConnection, now: datetime) -> None:
+async def _subscriptions(tx: AsyncConnection, now: datetime) -> None:
     for kind, key, column, every in (
         (Kind.WEBHOOKS, "webhooks", "subscribed_at", SUBSCRIPTIONS_EVERY),
         (Kind.FACTS, "facts", "facts_at", FACTS_EVERY),
     ):
-        rows = await connection.execute(
+        rows = await tx.execute(
             text(f"SELECT id FROM shops WHERE state = 'active' AND ({column} IS NULL OR {column} < :before)"),  # noqa: S608
             {"before": now - every},
         )
         for row in rows.all():
-            await hint(connection, ShopId(row.id), "upgates", kind, [key], origin=Origin.SCHEDULE, now=now)
+            await mark_changed(tx, ShopId(row.id), "upgates", kind, [key], origin=Origin.SCHEDULE, now=now)
 
 
-async def _probes(connection: AsyncConnection, now: datetime) -> None:
+async def _probes(tx: AsyncConnection, now: datetime) -> None:
     """Once an hour ask a refused shop whether it is back, and a deactivated one whether it is true."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             SELECT id FROM shops
@@ -71,12 +71,12 @@ async def _probes(connection: AsyncConnection, now: datetime) -> None:
         {"refused": BY_UPGATES, "before": now - PROBE_PAUSE},
     )
     for row in rows.all():
-        await hint(connection, ShopId(row.id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
+        await mark_changed(tx, ShopId(row.id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
 
 
-async def _give_up_silent(connection: AsyncConnection, now: datetime) -> list[ShopId]:
+async def _give_up_silent(tx: AsyncConnection, now: datetime) -> list[ShopId]:
     """Shops that were asked and did not answer; a worker that was away itself has to ask first."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             "SELECT id FROM shops WHERE state = 'uninstalling' AND state_since < :before AND probed_at IS NOT NULL"
         ),
@@ -85,8 +85,8 @@ async def _give_up_silent(connection: AsyncConnection, now: datetime) -> list[Sh
     return [ShopId(row.id) for row in rows]
 
 
-async def _stock(connection: AsyncConnection, now: datetime, *, every: timedelta) -> None:
-    rows = await connection.execute(
+async def _stock(tx: AsyncConnection, now: datetime, *, every: timedelta) -> None:
+    rows = await tx.execute(
         text(
             """
             SELECT c.shop_id FROM connections c JOIN shops s ON s.id = c.shop_id
@@ -97,8 +97,8 @@ async def _stock(connection: AsyncConnection, now: datetime, *, every: timedelta
         {"before": now - every},
     )
     for row in rows.all():
-        await hint(
-            connection,
+        await mark_changed(
+            tx,
             ShopId(row.shop_id),
             "uphance",
             Kind.CATALOGUE,
@@ -108,9 +108,9 @@ async def _stock(connection: AsyncConnection, now: datetime, *, every: timedelta
         )
 
 
-async def _safety_nets(connection: AsyncConnection, now: datetime, *, every: timedelta) -> None:
+async def _safety_nets(tx: AsyncConnection, now: datetime, *, every: timedelta) -> None:
     """Each shop has its own minute of the period, from its id, so that they do not all come at once."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             SELECT id FROM shops
@@ -125,24 +125,24 @@ async def _safety_nets(connection: AsyncConnection, now: datetime, *, every: tim
         {"every": every, "before": now - every, "purpose": RunPurpose.SAFETY_NET},
     )
     for row in rows.all():
-        await cast_net(connection, ShopId(row.id), now=now)
+        await start_reconciliation(tx, ShopId(row.id), now=now)
 
 
-async def cast_net(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> list[int]:
+async def start_reconciliation(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> list[int]:
     """Start the safety net for one shop: read what changed since the last time; returns its runs."""
     row = (
-        await connection.execute(
+        await tx.execute(
             text("SELECT COALESCE(reconciled_at, installed_at) AS since FROM shops WHERE id = :id FOR UPDATE"),
             {"id": shop_id},
         )
     ).one()
     since = row.since - OVERLAP
     runs = [
-        await start_run(connection, shop_id, kind, RunPurpose.SAFETY_NET, since=since, now=now)
+        await start_run(tx, shop_id, kind, RunPurpose.SAFETY_NET, since=since, now=now)
         for kind in ("order", "product")
     ]
     # A run that was joined may have read its pages long ago: then the next net reaches back as far as this one.
-    await connection.execute(
+    await tx.execute(
         text(
             "UPDATE shops SET reconciled_at = :now WHERE id = :id"
             " AND NOT EXISTS (SELECT FROM runs WHERE id = ANY(:runs) AND started_at < :now)"

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
 from upbridge.engine.flows import SERVICES
 from upbridge.engine.imports import start_imports
@@ -28,34 +28,34 @@ async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again."""
     client = await service.upgates(shop)
     # A webhook tells of languages, price lists and statuses, never of the owner: that is kept then.
-    known = Facts.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
+    known = ShopProfile.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
     facts = await client.facts(chunk[0].purpose, known=known)
     now = service.clock()
     await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=now)
-    fed = await service.fed(shop)
-    async with service.engine.begin() as connection:
-        await changes.done(connection, shop.id, SOURCE, chunk)
-        for system in fed:
+    targets = await service.target_connections(shop)
+    async with service.engine.begin() as tx:
+        await changes.done(tx, shop.id, SOURCE, chunk)
+        for system in targets:
             await documents.release(
-                connection, shop.id, system, now=now
+                tx, shop.id, system, now=now
             )  # a new status or language may be what was missing
-        await documents.release(connection, shop.id, SOURCE, now=now)
-        await _granted(connection, service, shop, facts, fed)
+        await documents.release(tx, shop.id, SOURCE, now=now)
+        await _granted(tx, service, shop, facts, targets)
 
 
 async def _granted(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     service: Service,
     shop: Shop,
-    facts: Facts,
-    fed: Mapping[str, ConnectionRow],
+    facts: ShopProfile,
+    targets: Mapping[str, ConnectionRow],
 ) -> None:
     """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
     before = (shop.facts or {}).get("rights") or {}
     for kind, name in SERVICES.items():
         if before.get(name) == "deny" and facts.rights.get(name) != "deny":
-            await close_cured(connection, shop.id, stages=[Stage.READ], target=SOURCE, parents=[name])
-            await start_imports(connection, service, shop, fed, kinds=(kind,))
+            await close_cured(tx, shop.id, stages=[Stage.READ], target=SOURCE, parents=[name])
+            await start_imports(tx, service, shop, targets, kinds=(kind,))
 
 
 async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -76,8 +76,8 @@ async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) ->
     if failed:
         log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
     await service.shops.set_subscribed(shop.id, failed, now=now)
-    async with service.engine.begin() as connection:
-        await changes.done(connection, shop.id, SOURCE, chunk)
+    async with service.engine.begin() as tx:
+        await changes.done(tx, shop.id, SOURCE, chunk)
 
 
 async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -91,8 +91,8 @@ async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
     resting = shop.state is not ShopState.ACTIVE and shop.probed_at and shop.probed_at > now - PROBE_PAUSE
     if not resting:
         await service.shops.mark(shop.id, "probed_at", now=now)
-    async with service.engine.begin() as connection:
-        await changes.done(connection, shop.id, SOURCE, chunk)
+    async with service.engine.begin() as tx:
+        await changes.done(tx, shop.id, SOURCE, chunk)
     if resting:
         return
     try:

@@ -25,18 +25,18 @@ class Match(StrEnum):
     """Its code or EAN is on several SKUs, or on several variants of the shop."""
 
 
-async def hold(connection: AsyncConnection, shop_id: ShopId) -> None:
+async def lock_matching(tx: AsyncConnection, shop_id: ShopId) -> None:
     """Be the only one who changes the shop's variants until the transaction ends: whether a code is doubled
     depends on rows that another one may be writing. Call it before the first of them is touched."""
-    await connection.execute(
+    await tx.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('matches:' || CAST(:shop_id AS text), 0))"),
         {"shop_id": shop_id},
     )
 
 
-async def codes_of(connection: AsyncConnection, shop_id: ShopId, products: Sequence[int]) -> list[str]:
-    """The codes of these products' variants as they stand, for `renew`."""
-    rows = await connection.execute(
+async def codes_of(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int]) -> list[str]:
+    """The codes of these products' variants as they stand, for `rematch`."""
+    rows = await tx.execute(
         text(
             "SELECT DISTINCT lower(btrim(code)) AS code FROM items"
             " WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[])) AND btrim(code) <> ''"
@@ -46,21 +46,21 @@ async def codes_of(connection: AsyncConnection, shop_id: ShopId, products: Seque
     return [row.code for row in rows]
 
 
-async def renew(connection: AsyncConnection, shop_id: ShopId, keys: Sequence[str], codes: Sequence[str]) -> None:
+async def rematch(tx: AsyncConnection, shop_id: ShopId, keys: Sequence[str], codes: Sequence[str]) -> None:
     """Match the variants *keys* again, and those that have one of their codes, or one of the *codes* of before."""
-    await connection.execute(_RENEW, {"shop_id": shop_id, "keys": list(keys), "codes": list(codes)})
+    await tx.execute(_RENEW, {"shop_id": shop_id, "keys": list(keys), "codes": list(codes)})
 
 
-async def renew_all(connection: AsyncConnection, shop_id: ShopId) -> None:
+async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
     """Match every variant again; only what differs is written.
 
     Right after the tables were filled Postgres takes them for empty, and would compare every variant with every
     SKU, one after the other: it may not, for this statement.
     """
-    await hold(connection, shop_id)
-    await connection.execute(text("SET LOCAL enable_nestloop = off"))
-    await connection.execute(_RENEW_ALL, {"shop_id": shop_id})
-    await connection.execute(text("SET LOCAL enable_nestloop = on"))
+    await lock_matching(tx, shop_id)
+    await tx.execute(text("SET LOCAL enable_nestloop = off"))
+    await tx.execute(_RENEW_ALL, {"shop_id": shop_id})
+    await tx.execute(text("SET LOCAL enable_nestloop = on"))
 
 
 def _update(found: str) -> str:

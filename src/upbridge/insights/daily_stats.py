@@ -1,6 +1,6 @@
 """What the days of a shop came to: what webhooks announced, and how long orders took. By days of Prague.
 
-A day that is over does not change any more: it is added up once, by `sum_up`, and what reads many days adds up the
+A day that is over does not change any more: `summarise_days` adds it up once, and what reads many days adds up the
 last one alone. Days that nobody has summed up yet are added up from the rows themselves: the same numbers, later.
 """
 
@@ -21,7 +21,7 @@ _OVER = timedelta(hours=1)
 LONGEST_DAYS = 30
 
 
-class What(StrEnum):
+class StatKind(StrEnum):
     """What is added up."""
 
     WEBHOOKS = "webhooks"
@@ -31,7 +31,7 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class DailyStat:
     """What one day came to. *median* and *p95* (what 95 of 100 did not exceed) are seconds, where it has any."""
 
     system: str
@@ -42,9 +42,9 @@ class Sum:
 
 
 #: What the rows of some days come to. `{where}`: all shops, or one of them, so that its index is taken.
-_ROWS: Mapping[What, str] = {
+_ROWS: Mapping[StatKind, str] = {
     # The names of events are looked at once for a day, not with every delivery.
-    What.WEBHOOKS: """
+    StatKind.WEBHOOKS: """
         WITH events AS MATERIALIZED (
           SELECT shop_id, date_trunc('day', received_at, 'Europe/Prague') AS day_at, event, sum(records) AS records
           FROM deliveries
@@ -54,7 +54,7 @@ _ROWS: Mapping[What, str] = {
           CAST(NULL AS double precision) AS median, CAST(NULL AS double precision) AS p95
         FROM events WHERE event ILIKE 'orders.%' OR event ILIKE 'products.%' GROUP BY 1, 3
     """,
-    What.DELAYS: """
+    StatKind.DELAYS: """
         SELECT shop_id, target AS system, date_trunc('day', at, 'Europe/Prague') AS day_at, count(*) AS count,
           (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds))[1] AS median,
           (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds))[2] AS p95
@@ -80,10 +80,12 @@ _OF_ALL = {
 }
 
 
-async def days_of(engine: AsyncEngine, shop_id: ShopId, what: What, *, since: date, now: datetime) -> list[Sum]:
+async def daily_stats_of(
+    engine: AsyncEngine, shop_id: ShopId, what: StatKind, *, since: date, now: datetime
+) -> list[DailyStat]:
     """What each day from *since* to today came to, as far as it came to anything; a row for each system."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 "SELECT system, day_at, count, median, p95 FROM days"
                 " WHERE shop_id = :shop_id AND what = :what AND day_at >= :since"
@@ -93,25 +95,23 @@ async def days_of(engine: AsyncEngine, shop_id: ShopId, what: What, *, since: da
         found = [_sum(*row) for row in rows]
         left = max((one.day + timedelta(days=1) for one in found), default=since)
         tomorrow = begin(_day(now) + timedelta(days=1))
-        rows = await connection.execute(
-            _OF_ONE[what], {"shop_id": shop_id, "since": begin(left), "until": tomorrow}
-        )
+        rows = await tx.execute(_OF_ONE[what], {"shop_id": shop_id, "since": begin(left), "until": tomorrow})
         return found + [_sum(*row) for row in rows]
 
 
-async def sum_up(engine: AsyncEngine, *, now: datetime) -> int:
+async def summarise_days(engine: AsyncEngine, *, now: datetime) -> int:
     """Add up the days that are over, for all shops; returns how many days. Each in a transaction of its own."""
     last = _day(now - _OVER)
-    async with engine.connect() as connection:
-        summed: datetime | None = await connection.scalar(text("SELECT max(day_at) FROM days"))
+    async with engine.connect() as tx:
+        summed: datetime | None = await tx.scalar(text("SELECT max(day_at) FROM days"))
     first = last - timedelta(days=LONGEST_DAYS)
     if summed is not None:
         first = max(first, _day(summed) + timedelta(days=1))
     days: Sequence[date] = [first + timedelta(days=number) for number in range((last - first).days)]
     for day in days:
-        async with engine.begin() as connection:
+        async with engine.begin() as tx:
             for statement in _OF_ALL.values():
-                await connection.execute(statement, {"since": begin(day), "until": begin(day + timedelta(days=1))})
+                await tx.execute(statement, {"since": begin(day), "until": begin(day + timedelta(days=1))})
     return len(days)
 
 
@@ -124,5 +124,5 @@ def _day(moment: datetime) -> date:
     return moment.astimezone(PRAGUE).date()
 
 
-def _sum(system: str, day_at: datetime, count: int, median: float | None, p95: float | None) -> Sum:
-    return Sum(system, _day(day_at), int(count), median, p95)
+def _sum(system: str, day_at: datetime, count: int, median: float | None, p95: float | None) -> DailyStat:
+    return DailyStat(system, _day(day_at), int(count), median, p95)

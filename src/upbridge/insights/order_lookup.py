@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import structlog
 
 from upbridge.core.errors import Conflict, LoginRefused, NotFound, Rejected
-from upbridge.domain.delivery import Draft, Link
+from upbridge.domain.delivery import DesiredDocument, Link
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.engine.flows import FLOWS
-from upbridge.engine.planner import drafts_of
+from upbridge.engine.planner import desired_documents_of
 from upbridge.engine.puller import refused_by_upgates
 from upbridge.store import documents
 
@@ -36,14 +36,14 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Disclosed:
+class OrderLookup:
     """The order, personal data and all, and what each connected system should hold of it."""
 
     order: Order
     copies: tuple[Copy, ...]
 
 
-async def disclose(service: Service, shop: Shop, number: str) -> Disclosed:
+async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLookup:
     """Read the order *number* from *shop*: one call of its budget, after which others still find some (R54).
 
     Raises `Conflict` where the shop is not active (nothing is called) or refuses us (then it is suspended, R56),
@@ -65,7 +65,7 @@ async def disclose(service: Service, shop: Shop, number: str) -> Disclosed:
         raise NotFound("the shop has no such order")
     # Who looks at whose data is worth a line; the number of an order is nobody's name.
     log.info("order_disclosed", shop_id=str(shop.id), order=number)
-    return Disclosed(order, await _copies(service, shop, order))
+    return OrderLookup(order, await _copies(service, shop, order))
 
 
 async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...]:
@@ -75,18 +75,22 @@ async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...
         if receiver is None:
             continue
         links = await _links(service, shop.id, system, order.key)
-        drafts = [one for one in drafts_of(receiver.target, receiver.front, order) or () if isinstance(one, Draft)]
+        drafts = [
+            one
+            for one in desired_documents_of(receiver.target, receiver.context, order) or ()
+            if isinstance(one, DesiredDocument)
+        ]
         found = (_copy(system, draft, links.get((draft.kind, draft.key))) for draft in drafts)
         copies += [copy for copy in found if copy is not None]
     return tuple(copies)
 
 
 async def _links(service: Service, shop_id: ShopId, system: str, number: str) -> dict[tuple[str, str], Link]:
-    async with service.engine.connect() as connection:
-        return await documents.links_of(connection, shop_id, system, parents=[number])
+    async with service.engine.connect() as tx:
+        return await documents.links_of(tx, shop_id, system, parents=[number])
 
 
-def _copy(system: str, draft: Draft, link: Link | None) -> Copy | None:
+def _copy(system: str, draft: DesiredDocument, link: Link | None) -> Copy | None:
     """None where the system has nothing of the order and shall have nothing."""
     given = link is not None and link.hash is not None
     if draft.only_if_known and not given:

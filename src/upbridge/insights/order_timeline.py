@@ -64,7 +64,7 @@ _HARMLESS = frozenset(
 )
 
 
-class What(StrEnum):
+class OrderEventKind(StrEnum):
     """What a step was."""
 
     READ = "read"
@@ -76,29 +76,29 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OrderEvent:
     """A row to be written. *since*: when we had heard of what was delivered, None where that says nothing."""
 
     number: str
-    what: What
+    what: OrderEventKind
     target: str = "upgates"
     detail: str = ""
     since: datetime | None = None
     body: bytes | None = None
 
 
-async def know(
-    connection: AsyncConnection, shop_id: ShopId, orders: Sequence[Order], gone: Sequence[str], *, now: datetime
+async def upsert_orders(
+    tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order], gone: Sequence[str], *, now: datetime
 ) -> None:
     """These orders exist; *gone* do not (any more)."""
-    await connection.execute(
+    await tx.execute(
         text("DELETE FROM orders WHERE shop_id = :shop_id AND number = ANY(CAST(:gone AS text[]))"),
         {"shop_id": shop_id, "gone": sorted(gone)},
     )
     made = {order.order_number: order.created_at for order in orders}
     if not made:
         return
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO orders (shop_id, number, made_at, read_at)
@@ -111,12 +111,14 @@ async def know(
     )
 
 
-async def write(connection: AsyncConnection, shop_id: ShopId, steps: Iterable[Step], *, now: datetime) -> None:
+async def record_events(
+    tx: AsyncConnection, shop_id: ShopId, steps: Iterable[OrderEvent], *, now: datetime
+) -> None:
     """Note *steps*, which are being taken in this transaction."""
     rows = list(steps)
     if not rows:
         return
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO steps (shop_id, number, at, what, target, detail, since, body)
@@ -139,11 +141,11 @@ async def write(connection: AsyncConnection, shop_id: ShopId, steps: Iterable[St
     )
 
 
-def delivered(document: Document, target: str, remote_id: str | None) -> Step:
+def delivered(document: Document, target: str, remote_id: str | None) -> OrderEvent:
     """The step of a delivered *document*, with a copy of it in which nothing says who the customer is."""
-    return Step(
+    return OrderEvent(
         document.parent,
-        What.DELIVERED,
+        OrderEventKind.DELIVERED,
         target,
         remote_id or "",
         since=document.since,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.runs import RunPurpose
-from upbridge.insights.daily_stats import What, begin, days_of
+from upbridge.insights.daily_stats import StatKind, begin, daily_stats_of
 
 #: Deliveries are kept for as long (`maintenance/retention.py`), so no longer span can be counted.
 LONGEST_DAYS = 7
@@ -49,9 +49,9 @@ async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days:
     """
     days = min(days, LONGEST_DAYS)
     since = now.astimezone(PRAGUE).date() - timedelta(days=days - 1)
-    announced = await days_of(engine, shop_id, What.WEBHOOKS, since=since, now=now)
-    async with engine.connect() as connection:
-        found = await connection.scalar(
+    announced = await daily_stats_of(engine, shop_id, StatKind.WEBHOOKS, since=since, now=now)
+    async with engine.connect() as tx:
+        found = await tx.scalar(
             text(
                 "SELECT COALESCE(sum(found), 0) FROM runs"
                 " WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose"

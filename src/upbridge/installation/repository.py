@@ -8,12 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.installation.signature import Endpoint, SignedCall
 
 
-async def remember(connection: AsyncConnection, call: SignedCall, *, now: datetime) -> Endpoint | None:
+async def remember(tx: AsyncConnection, call: SignedCall, *, now: datetime) -> Endpoint | None:
     """Note that *call* was accepted, in the caller's transaction; returns the endpoint that saw it before, if any.
 
     Of two transactions with the same signature the second waits for the first.
     """
-    fresh = await connection.execute(
+    fresh = await tx.execute(
         text(
             "INSERT INTO signatures (digest, endpoint, seen_at) VALUES (:digest, :endpoint, :now)"
             " ON CONFLICT (digest) DO NOTHING"
@@ -22,7 +22,7 @@ async def remember(connection: AsyncConnection, call: SignedCall, *, now: dateti
     )
     if fresh.rowcount:
         return None
-    seen = await connection.execute(
+    seen = await tx.execute(
         text("SELECT endpoint FROM signatures WHERE digest = :digest"), {"digest": call.digest}
     )
     return Endpoint(seen.scalar_one())

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.deadline import within
+from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import BadRequest, BadSignature, NotFound, NotReady
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import LISTENING, Shop, ShopState
@@ -24,7 +24,7 @@ from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.repository import remember
 from upbridge.installation.signature import Endpoint, SignedCall, claim
 from upbridge.settings import Settings
-from upbridge.store.changes import Kind, Origin, forget, hint
+from upbridge.store.changes import Kind, Origin, forget, mark_changed
 from upbridge.store.shops import Arrival, Installation, Shops
 from upbridge.systems.upgates.url_policy import HostPolicy
 
@@ -191,9 +191,9 @@ class LifecycleService:
 
     async def _install(self, call: SignedCall, texts: Texts) -> Answer:
         try:
-            async with self.engine.begin() as connection:
-                shop, arrival = await self._admit(connection, call, version=call.version, language=texts.language)
-                await self._read_again(connection, shop)
+            async with self.engine.begin() as tx:
+                shop, arrival = await self._admit(tx, call, version=call.version, language=texts.language)
+                await self._read_again(tx, shop)
         except BadRequest as error:
             return _foreign(call, error, texts)
         await self.wake(shop.id, _LANE)
@@ -201,7 +201,7 @@ class LifecycleService:
         return Answer()
 
     async def _admit(
-        self, connection: AsyncConnection, call: SignedCall, *, version: int | None, language: str
+        self, tx: AsyncConnection, call: SignedCall, *, version: int | None, language: str
     ) -> tuple[Shop, Arrival]:
         """Store the call's credentials. Raises `BadRequest` for an API address that is not at Upgates, and
         `BadSignature` if a newer call was accepted before, or if this very call was and the shop has been stopped
@@ -210,9 +210,9 @@ class LifecycleService:
         assert access is not None, "the caller saw to it"
         api_url = self.policy.check(access.api_url)
         now = self.clock()
-        seen = await remember(connection, call, now=now)
+        seen = await remember(tx, call, now=now)
         shop, arrival = await self.shops.install(
-            connection,
+            tx,
             Installation(
                 token=call.token,
                 api_url=api_url,
@@ -227,7 +227,7 @@ class LifecycleService:
         if seen is not None and arrival is not Arrival.RENEWED:
             raise BadSignature("this call was accepted before, and the shop was stopped since")
         # A question about the old credentials, answered with the new ones, could end what has just begun.
-        await forget(connection, shop.id, "upgates", Kind.PROBE)
+        await forget(tx, shop.id, "upgates", Kind.PROBE)
         return shop, arrival
 
     async def _open(self, call: SignedCall) -> str:
@@ -235,19 +235,19 @@ class LifecycleService:
         language = Texts(call.language).language if call.language else shop.language
         if language != shop.language:
             await self.shops.set_language(shop.id, language)
-        async with self.engine.begin() as connection:
-            await remember(connection, call, now=self.clock())
+        async with self.engine.begin() as tx:
+            await remember(tx, call, now=self.clock())
         return await self.open_door(shop.id, language)
 
     async def _uninstall(self, call: SignedCall) -> None:
         shop = await self._known(call)
         older = shop.signed_at is not None and call.time < shop.signed_at
         now = self.clock()
-        async with self.engine.begin() as connection:
-            seen = await remember(connection, call, now=now)
+        async with self.engine.begin() as tx:
+            seen = await remember(tx, call, now=now)
             if shop.state is not ShopState.UNINSTALLED:
-                await hint(
-                    connection,
+                await mark_changed(
+                    tx,
                     shop.id,
                     "upgates",
                     Kind.PROBE,
@@ -271,12 +271,12 @@ class LifecycleService:
             return Answer()
         version = shop.version if call.version is None else call.version
         try:
-            async with self.engine.begin() as connection:
+            async with self.engine.begin() as tx:
                 if call.access:
-                    await self._admit(connection, call, version=version, language=shop.language)
+                    await self._admit(tx, call, version=version, language=shop.language)
                 else:
-                    await remember(connection, call, now=self.clock())
-                await self._read_again(connection, shop)
+                    await remember(tx, call, now=self.clock())
+                await self._read_again(tx, shop)
         except BadRequest as error:
             return _foreign(call, error, texts)
         if version != shop.version:
@@ -285,11 +285,11 @@ class LifecycleService:
         log.info("version_changed", shop_id=str(shop.id), version=version)
         return Answer()
 
-    async def _read_again(self, connection: AsyncConnection, shop: Shop) -> None:
+    async def _read_again(self, tx: AsyncConnection, shop: Shop) -> None:
         """Have the worker read what rarely changes, and compare the webhooks (R32)."""
         for kind in (Kind.FACTS, Kind.WEBHOOKS):
-            await hint(
-                connection,
+            await mark_changed(
+                tx,
                 shop.id,
                 "upgates",
                 kind,
@@ -327,6 +327,6 @@ def _logged(endpoint: Endpoint, body: Mapping[str, Any]) -> Iterator[None]:
 async def _in_time(work: Coroutine[Any, Any, T]) -> T:
     """A database that is away or stuck is `NotReady`, soon enough for an answer within five seconds."""
     try:
-        return await within(STORE_SECONDS, work)
+        return await with_deadline(STORE_SECONDS, work)
     except (TimeoutError, PoolTimeout, OperationalError, InterfaceError) as error:
         raise NotReady(f"the database does not answer: {type(error).__name__}") from error

@@ -26,9 +26,9 @@ _GROWN = text(
 async def count_grown(engine: AsyncEngine) -> list[str]:
     """Let Postgres count the tables that hold more than twice of what it believes; returns their names."""
     async with engine.connect() as plain:
-        connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-        rows = await connection.execute(_GROWN, {"tables": list(TABLES), "worth_it": _WORTH_IT})
+        tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        rows = await tx.execute(_GROWN, {"tables": list(TABLES), "worth_it": _WORTH_IT})
         grown = [str(row.name) for row in rows]
         for name in grown:
-            await connection.execute(text(f"ANALYZE {name}"))
+            await tx.execute(text(f"ANALYZE {name}"))
     return grown

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from upbridge.core.clock import Clock, utc_now
-from upbridge.core.encryption import BrokenSeal, Sealer
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
 from upbridge.settings import Settings
 from upbridge.store.database import Database, open_database, revision_of
@@ -77,9 +77,9 @@ def _settings(settings: Settings) -> list[Finding]:
 
 async def _database(database: Database, settings: Settings) -> list[Finding]:
     try:
-        async with database.engine.connect() as connection:
-            number = int(await connection.scalar(text("SHOW server_version_num")) or 0)
-            version = await connection.scalar(text("SHOW server_version"))
+        async with database.engine.connect() as tx:
+            number = int(await tx.scalar(text("SHOW server_version_num")) or 0)
+            version = await tx.scalar(text("SHOW server_version"))
     except (DBAPIError, OSError) as error:
         return [Finding("database", "bad", f"does not answer: {type(error).__name__}; see UPBRIDGE_DATABASE_URL")]
     kind = "embedded" if database.embedded is not None else "given"
@@ -92,26 +92,26 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
         wrong = f"at {current or 'nothing'}, not {HEAD}: run `upbridge migrate`"
         return [*findings, Finding("schema", "bad", wrong)]
     findings.append(Finding("schema", "ok", f"at {HEAD}"))
-    return [*findings, await _keys(database, Sealer(settings.keys())), await _webhooks(database)]
+    return [*findings, await _keys(database, Cipher(settings.keys())), await _webhooks(database)]
 
 
-async def _keys(database: Database, sealer: Sealer) -> Finding:
+async def _keys(database: Database, cipher: Cipher) -> Finding:
     """Whether the keys open what is stored: with a wrong one the service starts, and can do nothing."""
-    async with database.engine.connect() as connection:
-        sealed = [bytes(value) for value in await connection.scalars(text("SELECT value FROM secrets"))]
+    async with database.engine.connect() as tx:
+        sealed = [bytes(value) for value in await tx.scalars(text("SELECT value FROM secrets"))]
     try:
         for value in sealed:
-            sealer.open(value)
-    except BrokenSeal:
+            cipher.decrypt(value)
+    except DecryptionError:
         return Finding("encryption key", "bad", "none opens what is stored; see UPBRIDGE_ENCRYPTION_KEYS")
     return Finding("encryption key", "ok", "opens what is stored" if sealed else "nothing is stored yet")
 
 
 async def _webhooks(database: Database) -> Finding:
     """Whether Upgates reached us last, as its own lists of webhooks say; each shop is asked daily (R45)."""
-    async with database.engine.connect() as connection:
+    async with database.engine.connect() as tx:
         rows = (
-            await connection.execute(
+            await tx.execute(
                 text(
                     """
                     SELECT s.key, one->>'event' AS event, one->>'at' AS at, one->>'status' AS status

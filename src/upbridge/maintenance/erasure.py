@@ -10,15 +10,15 @@ from upbridge.store.schema import failed_logins, metadata, shops
 async def erase_shop(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
     """Delete the shop and every row that belongs to it, in one transaction; returns how many rows per table."""
     counts: dict[str, int] = {}
-    async with engine.begin() as connection:
+    async with engine.begin() as tx:
         for table in reversed(metadata.sorted_tables):
             # Failed logins count against our address, whoever failed (R56): they only forget the shop.
             if "shop_id" in table.c and table is not failed_logins:
-                result = await connection.execute(table.delete().where(table.c.shop_id == shop_id))
+                result = await tx.execute(table.delete().where(table.c.shop_id == shop_id))
                 counts[table.name] = result.rowcount
-        result = await connection.execute(shops.delete().where(shops.c.id == shop_id))
+        result = await tx.execute(shops.delete().where(shops.c.id == shop_id))
         counts["shops"] = result.rowcount
-        await connection.execute(
+        await tx.execute(
             text("DELETE FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock LIKE :lane"),
             {"lane": f"{shop_id}:%"},
         )

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.store import schema
 
 #: Every sealed column. A test compares this with the data model.
@@ -20,15 +20,15 @@ SEALED: tuple[Column[Any], ...] = (
 _BITE = 500
 
 
-async def rotate_all(engine: AsyncEngine, sealer: Sealer) -> dict[str, int]:
-    """Re-encrypt; returns how many values per column. Raises `BrokenSeal` if a value's key is not configured.
+async def rotate_all(engine: AsyncEngine, cipher: Cipher) -> dict[str, int]:
+    """Re-encrypt; returns how many values per column. Raises `DecryptionError` if a value's key is not configured.
 
     Rows that appear meanwhile are left alone: whoever wrote them used the newest key.
     """
-    return {str(column): await _rotate(engine, sealer, column) for column in SEALED}
+    return {str(column): await _rotate(engine, cipher, column) for column in SEALED}
 
 
-async def _rotate(engine: AsyncEngine, sealer: Sealer, column: Column[Any]) -> int:
+async def _rotate(engine: AsyncEngine, cipher: Cipher, column: Column[Any]) -> int:
     table = column.table
     keys = list(table.primary_key.columns)
     last: Sequence[Any] | None = None
@@ -37,13 +37,13 @@ async def _rotate(engine: AsyncEngine, sealer: Sealer, column: Column[Any]) -> i
         query = select(*keys, column.label("sealed")).where(column.is_not(None))
         if last is not None:
             query = query.where(tuple_(*keys) > tuple_(*last))
-        async with engine.begin() as connection:
-            rows = (await connection.execute(query.order_by(*keys).limit(_BITE).with_for_update())).all()
+        async with engine.begin() as tx:
+            rows = (await tx.execute(query.order_by(*keys).limit(_BITE).with_for_update())).all()
             for *key, sealed in rows:
-                await connection.execute(
+                await tx.execute(
                     table.update()
                     .where(*(one == value for one, value in zip(keys, key, strict=True)))
-                    .values({column.name: sealer.rotate(sealed)})
+                    .values({column.name: cipher.rotate(sealed)})
                 )
         count += len(rows)
         if len(rows) < _BITE:

@@ -30,8 +30,8 @@ async def prune(engine: AsyncEngine, *, now: datetime) -> dict[str, int]:
     gone: dict[str, int] = {}
     for table, condition, kept in RULES:
         while True:
-            async with engine.begin() as connection:
-                result = await connection.execute(
+            async with engine.begin() as tx:
+                result = await tx.execute(
                     text(
                         f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("  # noqa: S608
                         f"SELECT ctid FROM {table} WHERE {condition} LIMIT {_LIMIT}))"

@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.errors import BadRequest, Conflict, RemoteError
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import RULES, Rules
+from upbridge.domain.shop_settings import SETTINGS, ShopSettings
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
 from upbridge.engine.lanes import Lane
 from upbridge.operations.settings_preview import released, reread
 from upbridge.store import documents
-from upbridge.store.changes import Kind, Origin, hint
+from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.problems import Stage, close_entity
 from upbridge.systems.uphance import shipments, write_back
@@ -88,7 +88,7 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
         await service.connections.disconnect(shop.id, system, now=service.clock())
 
 
-async def leave(service: Service, shop_id: ShopId) -> None:
+async def give_up_login(service: Service, shop_id: ShopId) -> None:
     """Give up the login to Uphance, which is a person's, if the shop has left us. Settings, links and the account
     stay for a return. Does nothing while somebody works with the connection: it is asked again."""
     async with lanes.exclusive(service.engine, Lane(shop_id, "push:uphance")) as mine:
@@ -153,13 +153,13 @@ async def _store(
     the shop has left meanwhile."""
     async with (
         lanes.exclusive(service.engine, Lane(shop.id, f"push:{system}"), wait=True),
-        service.engine.begin() as connection,
+        service.engine.begin() as tx,
     ):
-        shop, now = await service.shops.hold(connection, shop.id), service.clock()
+        shop, now = await service.shops.hold(tx, shop.id), service.clock()
         _may_connect(shop)
-        before = (await connections_of(connection, shop.id)).get(system)
+        before = (await connections_of(tx, shop.id)).get(system)
         row, fresh = await service.connections.connect(
-            connection,
+            tx,
             shop.id,
             system,
             account=account,
@@ -171,13 +171,13 @@ async def _store(
             now=now,
         )
         if before is None or before.prefix != row.prefix:
-            await _name_again(connection, shop, system, now=now)
-        await _go_on(connection, shop, system, now=now)
+            await _name_again(tx, shop, system, now=now)
+        await _go_on(tx, shop, system, now=now)
         for number, order in (orders or {}).items():
-            await _recognise(connection, shop, number, order, now=now)
+            await _recognise(tx, shop, number, order, now=now)
         if system == "uphance":
-            await hint(
-                connection,
+            await mark_changed(
+                tx,
                 shop.id,
                 "uphance",
                 Kind.CATALOGUE,
@@ -189,33 +189,33 @@ async def _store(
             # To match products a catalogue that was read for another target will do; to make them it will not.
             known = (
                 system == "uphance"
-                and not shop.rules.yes("uphance.create_products")
-                and await connection.scalar(
+                and not shop.settings.yes("uphance.create_products")
+                and await tx.scalar(
                     text("SELECT EXISTS (SELECT FROM runs WHERE shop_id = :id AND kind = 'product')"),
                     {"id": shop.id},
                 )
             )
             kinds = ("order",) if known else ("product", "order")
-            await start_imports(connection, service, shop, {system: row}, kinds=kinds, anew=True)
+            await start_imports(tx, service, shop, {system: row}, kinds=kinds, anew=True)
     log.info("connected", shop_id=str(shop.id), system=system, fresh=fresh)
     return row
 
 
-async def mend(service: Service, shop: Shop, system: str) -> bool:
+async def restore_connection(service: Service, shop: Shop, system: str) -> bool:
     """The login of a connection was tried and works: if it was thought broken, what waits for it goes on; returns
     whether it was."""
-    async with service.engine.begin() as connection:
-        mended = await service.connections.mend(connection, shop.id, system)
+    async with service.engine.begin() as tx:
+        mended = await service.connections.mend(tx, shop.id, system)
         if mended:
-            await _go_on(connection, shop, system, now=service.clock())
+            await _go_on(tx, shop, system, now=service.clock())
             log.info("connection_mended", shop_id=str(shop.id), system=system)
     return mended
 
 
-async def _name_again(connection: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
+async def _name_again(tx: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
     """What waits has the names of another account in it, or was on its way into the outbox while the shop was
     disconnected: it is read and mapped again."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text("DELETE FROM documents WHERE shop_id = :shop_id AND target = :system RETURNING kind, parent"),
         {"shop_id": shop.id, "system": system},
     )
@@ -223,26 +223,24 @@ async def _name_again(connection: AsyncConnection, shop: Shop, system: str, *, n
     for row in rows:
         parents.setdefault(Kind(row.kind), set()).add(row.parent)
     for kind in sorted(parents):
-        await hint(connection, shop.id, "upgates", kind, parents[kind], origin=Origin.LIFECYCLE, now=now)
+        await mark_changed(tx, shop.id, "upgates", kind, parents[kind], origin=Origin.LIFECYCLE, now=now)
 
 
-async def _go_on(connection: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
+async def _go_on(tx: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
     """Nothing of what stopped with the connection stands any more."""
-    await lanes.unblock(connection, Lane(shop.id, f"push:{system}"))
-    await lanes.unblock(connection, Lane(shop.id, f"pull:{system}"))
-    await documents.release(connection, shop.id, system, now=now)
-    await close_entity(connection, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system])
+    await lanes.unblock(tx, Lane(shop.id, f"push:{system}"))
+    await lanes.unblock(tx, Lane(shop.id, f"pull:{system}"))
+    await documents.release(tx, shop.id, system, now=now)
+    await close_entity(tx, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system])
 
 
-async def _recognise(
-    connection: AsyncConnection, shop: Shop, number: str, order: RemoteOrder, *, now: datetime
-) -> None:
+async def _recognise(tx: AsyncConnection, shop: Shop, number: str, order: RemoteOrder, *, now: datetime) -> None:
     """An order that is there already with our reference (a return, a restored database) is not sent again.
 
     Its link has no hash, because what was sent is not known any more; the next reading of the order takes the
     shop's state of then for it (`settle`).
     """
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO links (shop_id, target, kind, key, parent, remote_id, state, note, updated_at)
@@ -261,7 +259,7 @@ async def _recognise(
     )
 
 
-async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -> Rules:
+async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]) -> ShopSettings:
     """Change settings as typed; what that makes sendable is sent, what waited for it is released.
 
     All of it or nothing: whoever saves the same again would change nothing, and release nothing. Raises
@@ -269,21 +267,21 @@ async def change_rules(service: Service, shop: Shop, texts: Mapping[str, str]) -
     """
     rows = await service.connections.of(shop.id)
     now = service.clock()
-    async with service.engine.begin() as connection:
-        before, after = await service.shops.change_rules(connection, shop.id, texts)
-        changed = [key for key in RULES if before.get(key) != after.get(key)]
-        affected = {RULES[key].affects for key in changed}
+    async with service.engine.begin() as tx:
+        before, after = await service.shops.change_settings(tx, shop.id, texts)
+        changed = [key for key in SETTINGS if before.get(key) != after.get(key)]
+        affected = {SETTINGS[key].affects for key in changed}
         if "budget" in affected:
             # The ledger commits by itself: a tariff whose rule was not saved is set once more with it.
             tariff, packages = after.text("budget.tariff"), after.number("budget.packages") or 0
             await service.ledger.set_tariff(shop.id, tariff, packages)
         for system in sorted(released(changed, rows)):
-            await documents.release(connection, shop.id, system, now=now)
+            await documents.release(tx, shop.id, system, now=now)
         if affected & {"stock", "shipments"}:
             if after.yes("shipments.write") and not before.yes("shipments.write"):
-                await shipments.reopen(connection, shop.id, now=now)
-            await write_back.look(connection, shop.id, origin=Origin.SETTINGS, now=now)
+                await shipments.reopen(tx, shop.id, now=now)
+            await write_back.look(tx, shop.id, origin=Origin.SETTINGS, now=now)
         if kinds := reread(changed, rows):
-            fresh = replace(shop, rules=after)
-            await start_imports(connection, service, fresh, rows, kinds=kinds, anew=True)
+            fresh = replace(shop, settings=after)
+            await start_imports(tx, service, fresh, rows, kinds=kinds, anew=True)
     return after

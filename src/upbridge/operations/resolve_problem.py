@@ -2,7 +2,7 @@
 
 from upbridge.engine.context import Service
 from upbridge.store import documents
-from upbridge.store.changes import Kind, Origin, hint
+from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.problems import Problem, Stage, dismissed
 from upbridge.systems.uphance import stock
 from upbridge.systems.uphance.stock_calculation import GUARD
@@ -14,14 +14,14 @@ async def retry(service: Service, number: int) -> str:
     """Send again what was parked, or read the thing again; returns what was done. Raises `NotFound`."""
     problem = await service.problems.get(number)
     if problem.key == GUARD:
-        async with service.engine.begin() as connection:
-            passed = await stock.let_pass(connection, problem.shop_id, now=service.clock())
+        async with service.engine.begin() as tx:
+            passed = await stock.let_pass(tx, problem.shop_id, now=service.clock())
         await service.wake(problem.shop_id, f"push:{problem.target}")
         return f"{passed} numbers will be written to the shop"
     if problem.stage is Stage.PUSH:
-        async with service.engine.begin() as connection:
+        async with service.engine.begin() as tx:
             released = await documents.release(
-                connection,
+                tx,
                 problem.shop_id,
                 problem.target,
                 now=service.clock(),
@@ -39,9 +39,9 @@ async def _read_again(service: Service, problem: Problem) -> str:
     kind = _READ_AGAIN.get(problem.kind)
     if kind is None:
         return f"nothing can be tried again for a {problem.kind}: cure the cause ({problem.message})"
-    async with service.engine.begin() as connection:
-        await hint(
-            connection,
+    async with service.engine.begin() as tx:
+        await mark_changed(
+            tx,
             problem.shop_id,
             "upgates",
             kind,
@@ -59,15 +59,15 @@ async def dismiss(service: Service, number: int) -> str:
     """
     problem, now = await service.problems.get(number), service.clock()
     if problem.key == GUARD:
-        async with service.engine.begin() as connection:
-            dropped = await stock.drop(connection, problem.shop_id, now=now)
+        async with service.engine.begin() as tx:
+            dropped = await stock.drop(tx, problem.shop_id, now=now)
         return f"problem {number} is closed; {dropped} numbers are not written until they change again"
-    async with service.engine.begin() as connection:
+    async with service.engine.begin() as tx:
         # Both or neither: a document that stays parked without its problem is one of which nobody hears. In the
         # order of those who deliver, so that neither waits for the other.
         if problem.stage is Stage.PUSH:
-            await documents.settle_by_hand(
-                connection, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=now
+            await documents.mark_handled(
+                tx, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=now
             )
-        await dismissed(connection, number, now=now)
+        await dismissed(tx, number, now=now)
     return f"problem {number} is closed"

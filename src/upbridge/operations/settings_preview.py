@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import text
 
 from upbridge.domain.shop import Shop
-from upbridge.domain.shop_settings import RULES, Rules, change
+from upbridge.domain.shop_settings import SETTINGS, ShopSettings, change
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.imports import orders_since
@@ -19,7 +19,7 @@ from upbridge.systems.uphance.stock_calculation import GUARD
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class SettingsPreview:
     """What changing some settings will do."""
 
     tried: int = 0
@@ -32,23 +32,23 @@ class Foreseen:
     """Stock and shipments are compared with the shop, and what differs is written."""
 
 
-async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> Foreseen:
+async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str]) -> SettingsPreview:
     """What `change_rules` will do, without doing it. Raises `BadRequest` for wrong texts."""
-    before, after = shop.rules, Rules(change(shop.rules.chosen, texts))
-    changed = [key for key in RULES if before.get(key) != after.get(key)]
+    before, after = shop.settings, ShopSettings(change(shop.settings.chosen, texts))
+    changed = [key for key in SETTINGS if before.get(key) != after.get(key)]
     rows = await service.connections.of(shop.id)
     targets = released(changed, rows)
-    since = orders_since(service, replace(shop, rules=after), rows)
+    since = orders_since(service, replace(shop, settings=after), rows)
     lists = tuple(kind for kind in reread(changed, rows) if kind != "order" or since is not None)
-    async with service.engine.connect() as connection:
-        tried = await connection.scalar(
+    async with service.engine.connect() as tx:
+        tried = await tx.scalar(
             text(
                 "SELECT count(*) FROM documents WHERE shop_id = :id AND target = ANY(:targets)"
                 " AND state = 'parked' AND reason IS DISTINCT FROM :guard"
             ),
             {"id": shop.id, "targets": sorted(targets), "guard": GUARD},
         )
-        counted = await connection.execute(
+        counted = await tx.execute(
             text(
                 """
                 SELECT kind, count(*) AS number FROM (
@@ -62,7 +62,7 @@ async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> For
         known = {row.kind: int(row.number) for row in counted}
     # Colour and size are a call of their own for each page of products.
     times = {"product": 2 if shows_parameters(after, rows) else 1}
-    return Foreseen(
+    return SettingsPreview(
         tried=int(tried or 0),
         reread=lists,
         calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
@@ -72,12 +72,12 @@ async def foresee(service: Service, shop: Shop, texts: Mapping[str, str]) -> For
 
 def released(changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> set[str]:
     """The targets whose stopped documents are tried again when *changed* changes."""
-    affected = {RULES[key].affects for key in changed}
+    affected = {SETTINGS[key].affects for key in changed}
     return {*(affected & rows.keys()), *({"upgates"} if affected & {"stock", "shipments"} else ())}
 
 
 def reread(changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> tuple[str, ...]:
     """The lists that are read again when *changed* changes."""
-    if not {RULES[key].affects for key in changed if RULES[key].kinds} & rows.keys():
+    if not {SETTINGS[key].affects for key in changed if SETTINGS[key].kinds} & rows.keys():
         return ()
-    return tuple(sorted({kind for key in changed for kind in RULES[key].kinds}))
+    return tuple(sorted({kind for key in changed for kind in SETTINGS[key].kinds}))

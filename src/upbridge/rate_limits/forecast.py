@@ -15,7 +15,7 @@ from itertools import accumulate
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.pace import GATHERED, not_before
-from upbridge.rate_limits.snapshot import Outlook, look
+from upbridge.rate_limits.snapshot import BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.windows import HOUR, MAX_PACKAGES, Limits, State, limits_of
 
 #: Orders, or products, that one call reads; items that one call writes (R53).
@@ -86,7 +86,7 @@ def plan(
     limits = limits_of(tariff, packages)
     calls, waited = _simulate(limits, demand, coalesce)
     import_calls = _pages(products) + _pages(orders_per_day * _ORDER_DAYS)
-    outlook = look(State.fresh(limits, _MIDNIGHT), _MIDNIGHT, calls=calls)
+    outlook = take_snapshot(State.fresh(limits, _MIDNIGHT), _MIDNIGHT, calls=calls)
     return Plan(
         limits=limits,
         calls=calls,
@@ -100,7 +100,7 @@ def plan(
 
 def finish_time(
     calls_needed: int,
-    outlook: Outlook,
+    outlook: BudgetSnapshot,
     now: datetime,
     *,
     purpose: Purpose = Purpose.IMPORT,

@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.deadline import elsewhere
+from upbridge.core.deadline import pause_deadline
 from upbridge.core.errors import NotReady, Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
@@ -32,7 +32,7 @@ from upbridge.rate_limits import repository as rows
 from upbridge.rate_limits.lease import COUNTED_SLOT, leasing
 from upbridge.rate_limits.login_breaker import Pass, admit
 from upbridge.rate_limits.record_response import Ticket, answered, unanswered
-from upbridge.rate_limits.snapshot import HOURS, Outlook, look
+from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.spend import SPEND, spending
 from upbridge.rate_limits.windows import HOUR, State, limits_of
 from upbridge.store.schema import budgets, calls, failed_logins, leases
@@ -116,7 +116,7 @@ class Ledger:
             if permit is not None:
                 return permit
             nap = _random.uniform(pause / 2, pause)
-            with elsewhere():  # for other calls of the shop
+            with pause_deadline():  # for other calls of the shop
                 await self._sleep(nap)
             waited += nap
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -126,13 +126,13 @@ class Ledger:
     async def _enter(self, shop_id: ShopId, holder: UUID, access: str, purpose: Purpose) -> Permit | None:
         """One attempt, all or nothing; None when it is worth another one in a moment."""
         now = self._clock()
-        async with self._transaction() as connection:
-            passed = await admit(connection, shop_id, now)
+        async with self._transaction() as tx:
+            passed = await admit(tx, shop_id, now)
             if isinstance(passed, datetime):
                 raise Throttled("too many failed logins within the hour", until=passed)
             if passed is Pass.BUSY:
                 return None
-            entry = await self._spend(connection, shop_id, purpose, now)
+            entry = await self._spend(tx, shop_id, purpose, now)
             if entry is None:
                 return None
             slot = leasing(
@@ -145,24 +145,24 @@ class Ledger:
                 now=now,
                 until=now + LEASE,
             )
-            if await connection.scalar(COUNTED_SLOT, slot) is None:
-                await connection.rollback()  # takes back what was spent
+            if await tx.scalar(COUNTED_SLOT, slot) is None:
+                await tx.rollback()  # takes back what was spent
                 return None
         ticket = Ticket(shop_id, holder, number=entry.made, lost=entry.lost, hour_at=entry.hour_at, spent_at=now)
         return Permit(self._settle, ticket)
 
     async def _spend(
-        self, connection: AsyncConnection, shop_id: ShopId, purpose: Purpose, now: datetime
+        self, tx: AsyncConnection, shop_id: ShopId, purpose: Purpose, now: datetime
     ) -> Row[Any] | None:
         """Spend a call, or say until when there is none; None if that changed while we looked."""
-        spent = await connection.execute(SPEND, spending(shop_id, purpose, now))
+        spent = await tx.execute(SPEND, spending(shop_id, purpose, now))
         entry = spent.one_or_none()
         if entry is not None:
             return entry
-        row = await rows.find(connection, shop_id)
+        row = await rows.find(tx, shop_id)
         if row is None:  # the shop's first call ever
-            await rows.ensure(connection, shop_id, now)
-            return await self._spend(connection, shop_id, purpose, now)
+            await rows.ensure(tx, shop_id, now)
+            return await self._spend(tx, shop_id, purpose, now)
         state = rows.state_of(row)
         until = state.free_at(purpose, now)
         if until > now:
@@ -172,19 +172,19 @@ class Ledger:
 
     async def _settle(self, ticket: Ticket, status: int, headers: Mapping[str, str]) -> None:
         try:
-            async with self._transaction() as connection:
-                await answered(connection, ticket, status, headers, self._clock())
+            async with self._transaction() as tx:
+                await answered(tx, ticket, status, headers, self._clock())
         except NotReady as error:
             log.warning("answer_not_recorded", shop_id=str(ticket.shop_id), status=status, error=str(error))
 
     async def _release(self, shop_id: ShopId, holder: UUID) -> None:
         try:
-            async with self._transaction() as connection:
-                await unanswered(connection, shop_id, holder)
+            async with self._transaction() as tx:
+                await unanswered(tx, shop_id, holder)
         except NotReady as error:  # the lease expires by itself
             log.warning("slot_not_released", shop_id=str(shop_id), error=str(error))
 
-    async def outlook(self, shop_id: ShopId) -> Outlook:
+    async def outlook(self, shop_id: ShopId) -> BudgetSnapshot:
         """What the shop's budget holds now and in the next 24 hours."""
         now = self._clock()
         made = (
@@ -192,12 +192,12 @@ class Ledger:
             .where(calls.c.shop_id == shop_id, calls.c.hour > now - HOURS * HOUR)
             .group_by(calls.c.purpose)
         )
-        async with self._transaction() as connection:
-            row = await rows.find(connection, shop_id)
-            sums = (await connection.execute(made)).all()
+        async with self._transaction() as tx:
+            row = await rows.find(tx, shop_id)
+            sums = (await tx.execute(made)).all()
         state = State.fresh(None, now) if row is None else rows.state_of(row)
         by_purpose = {Purpose[name.upper()]: int(count) for name, count in sums}
-        return look(
+        return take_snapshot(
             state,
             now,
             learned_at=row.learned_at if row is not None else None,
@@ -210,17 +210,17 @@ class Ledger:
         Raises `ValueError` for a tariff or a number of packages that cannot be bought, `NotFound`, `NotReady`.
         """
         limits, now = limits_of(tariff, packages), self._clock()
-        async with self._transaction() as connection:
-            await rows.ensure(connection, shop_id, now)
+        async with self._transaction() as tx:
+            await rows.ensure(tx, shop_id, now)
             published = {"hour_limit": limits and limits.hour, "day_limit": limits and limits.day}
             untaught = (budgets.c.shop_id == shop_id) & budgets.c.learned_at.is_(None)
-            await connection.execute(update(budgets).where(untaught).values(published))
+            await tx.execute(update(budgets).where(untaught).values(published))
 
     async def doubt(self, shop_id: ShopId) -> None:
         """The shop's credentials are new, or probably dead: its next call is a first call again for the fuse."""
         statement = update(budgets).where(budgets.c.shop_id == shop_id).values(succeeded_at=None)
-        async with self._transaction() as connection:
-            await connection.execute(statement)
+        async with self._transaction() as tx:
+            await tx.execute(statement)
 
     async def prune(self) -> int:
         """Forget calls after 35 days, failed logins after one; returns how many rows went."""
@@ -230,15 +230,15 @@ class Ledger:
             delete(failed_logins).where(failed_logins.c.at < now - FAILURES_KEPT),
             delete(leases).where(leases.c.expires_at < now - HOUR),
         )
-        async with self._transaction() as connection:
-            return sum([(await connection.execute(statement)).rowcount for statement in old])
+        async with self._transaction() as tx:
+            return sum([(await tx.execute(statement)).rowcount for statement in old])
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         """A short transaction on a database that answers; `NotReady` otherwise."""
         try:
-            async with asyncio.timeout(DATABASE_PATIENCE), self._engine.begin() as connection:
-                yield connection
+            async with asyncio.timeout(DATABASE_PATIENCE), self._engine.begin() as tx:
+                yield tx
         except (OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
             raise NotReady("the database does not answer, so no call is made") from error
 

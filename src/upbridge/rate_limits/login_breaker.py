@@ -46,7 +46,7 @@ class Pass(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LoginHistory:
     """What the fuse knows: moments of failed logins, newest first, and calls that may become some."""
 
     failures: tuple[datetime, ...]
@@ -65,7 +65,7 @@ class Standing:
         return self.succeeded_at is not None and self.succeeded_at > now - WINDOW
 
 
-def judge(standing: Standing, now: datetime) -> Pass | datetime:
+def breaker_decision(standing: LoginHistory, now: datetime) -> Pass | datetime:
     """Whether a call may be made, or from when on it may."""
     good, failures = standing.good(now), len(standing.failures)
     bound = BLOWN if good else CAREFUL
@@ -78,20 +78,20 @@ def judge(standing: Standing, now: datetime) -> Pass | datetime:
     return Pass.FREE if failures + at_risk + 1 <= BLOWN else Pass.BUSY
 
 
-async def admit(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | datetime:
+async def admit(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | datetime:
     """Judge a call of this shop; a pass holds until the transaction that asked has put its lease or gone back.
 
     Where no login failed, a shop in good standing takes no lock and waits for nobody.
     """
     moment = {"shop": shop_id, "now": now, "since": now - WINDOW, "most": BLOWN}
-    row = (await connection.execute(_QUICK, moment)).one()
-    standing = Standing(tuple(row.failures), row.succeeded_at)
+    row = (await tx.execute(_QUICK, moment)).one()
+    standing = LoginHistory(tuple(row.failures), row.succeeded_at)
     if standing.good(now) and not standing.failures:
         return Pass.FREE
-    await connection.execute(_LOCK, {"turn": _TURN})
-    row = (await connection.execute(_CAREFUL, moment)).one()
-    standing = Standing(tuple(row.failures), row.succeeded_at, row.first, row.own, row.busiest, row.in_flight)
-    return judge(standing, now)
+    await tx.execute(_LOCK, {"turn": _TURN})
+    row = (await tx.execute(_CAREFUL, moment)).one()
+    standing = LoginHistory(tuple(row.failures), row.succeeded_at, row.first, row.own, row.busiest, row.in_flight)
+    return breaker_decision(standing, now)
 
 
 _MOMENTS = tuple(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since"))

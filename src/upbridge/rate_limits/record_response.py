@@ -40,13 +40,13 @@ class Ticket:
 
 
 async def answered(
-    connection: AsyncConnection, ticket: Ticket, status: int, headers: Mapping[str, str], now: datetime
+    tx: AsyncConnection, ticket: Ticket, status: int, headers: Mapping[str, str], now: datetime
 ) -> None:
     """Take over what an answer says: count, limits, closing, login."""
-    row = await rows.find(connection, ticket.shop_id, lock=True)
+    row = await rows.find(tx, ticket.shop_id, lock=True)
     if row is None:  # erased while the call was under way
         return
-    beside = (await connection.execute(_beside(ticket, now))).one()
+    beside = (await tx.execute(_beside(ticket, now))).one()
     reading = read(headers, now=now)
     before = rows.state_of(row).at(now)
     learned = learn(
@@ -72,20 +72,20 @@ async def answered(
         log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
     if status in _LOGIN_FAILED:
         changes["succeeded_at"] = None
-        await connection.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
+        await tx.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
         log.warning("login_refused", shop_id=str(ticket.shop_id), status=status)
     elif status in _OK and not beside.refused:
         changes["succeeded_at"] = now
     slot_back = _slot_back(ticket.shop_id, ticket.holder).cte("slot_back")
     this = update(budgets).where(budgets.c.shop_id == ticket.shop_id)
-    await connection.execute(this.values(changes).add_cte(slot_back))
+    await tx.execute(this.values(changes).add_cte(slot_back))
 
 
-async def unanswered(connection: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
+async def unanswered(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
     """The call ended and nobody knows whether the server counted it: we do, until an answer knows better."""
     lost = update(budgets).where(budgets.c.shop_id == shop_id).values(lost=budgets.c.lost + 1)
-    await connection.execute(lost)  # first, as whoever takes a slot does: locks are taken in one order
-    await connection.execute(_slot_back(shop_id, holder))
+    await tx.execute(lost)  # first, as whoever takes a slot does: locks are taken in one order
+    await tx.execute(_slot_back(shop_id, holder))
 
 
 def _beside(ticket: Ticket, now: datetime) -> Select[tuple[int, bool]]:

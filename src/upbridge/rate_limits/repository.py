@@ -14,17 +14,17 @@ from upbridge.rate_limits.windows import Limits, State
 from upbridge.store.schema import budgets
 
 
-async def find(connection: AsyncConnection, shop_id: ShopId, *, lock: bool = False) -> Row[Any] | None:
+async def find(tx: AsyncConnection, shop_id: ShopId, *, lock: bool = False) -> Row[Any] | None:
     """The shop's row, with *lock* held until the transaction ends; None if no call was ever made."""
     query = select(budgets).where(budgets.c.shop_id == shop_id)
-    return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    return (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
 
 
-async def ensure(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> None:
+async def ensure(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> None:
     """Make the shop's row if there is none. Raises `NotFound` if there is no such shop."""
     fresh = insert(budgets).values(shop_id=shop_id, **columns(State.fresh(None, now)))
     try:
-        await connection.execute(fresh.on_conflict_do_nothing())
+        await tx.execute(fresh.on_conflict_do_nothing())
     except IntegrityError:
         raise NotFound("there is no such shop") from None
 

@@ -21,7 +21,7 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class BudgetSnapshot:
     """A shop's budget now and in the next 24 hours."""
 
     state: State
@@ -65,9 +65,9 @@ class Outlook:
         return sum(hour.calls for hour in self.hours) + sum(days.values())
 
 
-def look(
+def take_snapshot(
     state: State, now: datetime, *, learned_at: datetime | None = None, calls: Mapping[Purpose, int] | None = None
-) -> Outlook:
+) -> BudgetSnapshot:
     """The outlook from *state* (of any earlier moment) at *now*."""
     state = state.at(now)
     if not state.closed(now):
@@ -79,7 +79,7 @@ def look(
         later = state.at(at)
         closed = opens_at >= at + HOUR
         hours.append(Hour(at=at, calls=0 if closed else later.hour_left, pool=later.day_left))
-    return Outlook(
+    return BudgetSnapshot(
         state=state,
         learned_at=learned_at if limits is not None else None,
         hours=tuple(hours),

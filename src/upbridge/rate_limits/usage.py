@@ -64,8 +64,8 @@ async def usage(engine: AsyncEngine, *, now: datetime, days: int) -> Usage:
     """Calls of all shops in the last *days* Prague days, at most `LONGEST_DAYS`."""
     days = min(days, LONGEST_DAYS)
     since = {"since": day_start(now - timedelta(days=days - 1)), "zone": str(PRAGUE)}
-    async with engine.connect() as connection:
-        accesses = await connection.execute(
+    async with engine.connect() as tx:
+        accesses = await tx.execute(
             text(
                 "SELECT access, sum(count) AS calls, count(DISTINCT shop_id) AS shops FROM calls"
                 " WHERE hour >= :since GROUP BY access"
@@ -73,7 +73,7 @@ async def usage(engine: AsyncEngine, *, now: datetime, days: int) -> Usage:
             since,
         )
         by_access = {row.access: Used(int(row.calls), int(row.shops)) for row in accesses}
-        by_day = await connection.execute(
+        by_day = await tx.execute(
             text(
                 "SELECT CAST(hour AT TIME ZONE :zone AS date) AS day, sum(count) AS calls FROM calls"
                 " WHERE hour >= :since GROUP BY 1 ORDER BY 1"

@@ -88,8 +88,8 @@ class Change:
     hinted_at: datetime
 
 
-async def hint(
-    connection: AsyncConnection,
+async def mark_changed(
+    tx: AsyncConnection,
     shop_id: ShopId,
     source: str,
     kind: Kind,
@@ -110,8 +110,8 @@ async def hint(
     ordered = sorted(set(keys))
     if not ordered:
         return
-    await connection.execute(
-        HINT,
+    await tx.execute(
+        MARK_CHANGED,
         {
             "shop_id": shop_id,
             "source": source,
@@ -133,7 +133,7 @@ KNOWN = """
       due_at = CASE WHEN changes.attempts = 0 THEN LEAST(changes.due_at, excluded.due_at) ELSE changes.due_at END
 """
 
-HINT = text(
+MARK_CHANGED = text(
     """
     INSERT INTO changes (shop_id, source, kind, key, origin, priority, hinted_at, due_at)
     SELECT :shop_id, :source, :kind, key, :origin, :priority, :now, :due_at
@@ -143,16 +143,16 @@ HINT = text(
 )
 
 
-async def forget(connection: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) -> None:
+async def forget(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) -> None:
     """Nothing of *kind* has to be read any more, whoever said so before."""
-    await connection.execute(
+    await tx.execute(
         text("DELETE FROM changes WHERE shop_id = :shop_id AND source = :source AND kind = :kind"),
         {"shop_id": shop_id, "source": source, "kind": kind},
     )
 
 
-async def take(
-    connection: AsyncConnection, shop_id: ShopId, source: str, *, below: int, limit: int, now: datetime
+async def claim(
+    tx: AsyncConnection, shop_id: ShopId, source: str, *, below: int, limit: int, now: datetime
 ) -> list[Change]:
     """The most urgent due changes of one shop and source, all of one purpose, at most *limit*: what has been due
     for longest goes first.
@@ -161,7 +161,7 @@ async def take(
     made anyway may as well ask for them. One index has them in this order, and each purpose is looked at by
     itself: no more rows are read than are taken, whatever Postgres believes of how many are due.
     """
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             WITH urgent AS (
@@ -202,11 +202,11 @@ async def take(
     ]
 
 
-async def done(connection: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change]) -> set[int]:
-    """Remove *changes* whose `seq` did not move; returns those seqs. Locks in key order, as `hint` does."""
+async def done(tx: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change]) -> set[int]:
+    """Remove *changes* whose `seq` did not move; returns those. Locks in key order, as `mark_changed` does."""
     if not changes:
         return set()
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             WITH locked AS (
@@ -228,12 +228,12 @@ async def done(connection: AsyncConnection, shop_id: ShopId, source: str, change
 
 
 async def postpone(
-    connection: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change], *, until: datetime
+    tx: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change], *, until: datetime
 ) -> None:
     """Count an attempt on each of *changes* and leave them alone until *until*."""
     if not changes:
         return
-    await connection.execute(
+    await tx.execute(
         text(
             """
             UPDATE changes c SET attempts = c.attempts + 1, due_at = :until
@@ -247,7 +247,7 @@ async def postpone(
 
 
 async def gather(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
     source: str,
     purposes: Collection[Purpose],
@@ -255,7 +255,7 @@ async def gather(
     until: datetime,
 ) -> None:
     """Leave what is due for *purposes* together until *until*; no attempt is counted."""
-    await connection.execute(
+    await tx.execute(
         text(
             """
             UPDATE changes SET due_at = :until

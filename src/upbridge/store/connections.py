@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 
 
@@ -46,18 +46,18 @@ _COLUMNS = "shop_id, system, state, reason, account, prefix, facts, connected_at
 class Connections:
     """The connections of all shops."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+    def __init__(self, engine: AsyncEngine, cipher: Cipher) -> None:
         self._engine = engine
-        self._sealer = sealer
+        self._cipher = cipher
 
     async def of(self, shop_id: ShopId) -> dict[str, ConnectionRow]:
         """The shop's connections by system."""
-        async with self._engine.connect() as connection:
-            return await connections_of(connection, shop_id)
+        async with self._engine.connect() as tx:
+            return await connections_of(tx, shop_id)
 
     async def connect(
         self,
-        connection: AsyncConnection,
+        tx: AsyncConnection,
         shop_id: ShopId,
         system: str,
         *,
@@ -74,16 +74,16 @@ class Connections:
         The second shop that connects the same account of Upp.ai gets its key as prefix on all ids over there;
         a shop keeps the prefix that it once had for that account, because another one would double everything.
         """
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.connect'))"))
-        before = (await connections_of(connection, shop_id)).get(system)
+        await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.connect'))"))
+        before = (await connections_of(tx, shop_id)).get(system)
         again = before is not None and before.account == account
-        last = _Account(before.account, before.prefix) if before else await _left(connection, shop_id, system)
+        last = _Account(before.account, before.prefix) if before else await _left(tx, shop_id, system)
         if last is not None and last.name == account:
             prefix = last.prefix
         else:
-            taken = system == "upp" and await _bare_names_taken(connection, shop_id, system, account)
+            taken = system == "upp" and await _bare_names_taken(tx, shop_id, system, account)
             prefix = f"{shop_key}-" if taken else ""
-        await connection.execute(
+        await tx.execute(
             text(
                 """
                 INSERT INTO connections
@@ -104,28 +104,28 @@ class Connections:
                 "system": system,
                 "account": account,
                 "prefix": prefix,
-                "secret": None if secret is None else self._sealer.seal(json.dumps(dict(secret))),
-                "tokens": None if tokens is None else self._sealer.seal(json.dumps(dict(tokens))),
+                "secret": None if secret is None else self._cipher.encrypt(json.dumps(dict(secret))),
+                "tokens": None if tokens is None else self._cipher.encrypt(json.dumps(dict(tokens))),
                 "renew_at": renew_at,
                 "facts": json.dumps(dict(facts)),
                 "now": now,
             },
         )
         if last is not None and last.name != account:  # another account: what was linked there is not here
-            await connection.execute(
+            await tx.execute(
                 text("DELETE FROM links WHERE shop_id = :shop_id AND target = :system"),
                 {"shop_id": shop_id, "system": system},
             )
-        return (await connections_of(connection, shop_id))[system], not again
+        return (await connections_of(tx, shop_id))[system], not again
 
     async def disconnect(self, shop_id: ShopId, system: str, *, now: datetime) -> None:
         """Forget the connection, its secrets and what waits for it; the links stay for a return."""
-        async with self._engine.begin() as connection:
-            await connection.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
+        async with self._engine.begin() as tx:
+            await tx.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
             for table in ("documents", "lanes", "problems"):
                 column = "lane" if table == "lanes" else "target"
                 value = f"push:{system}" if table == "lanes" else system
-                await connection.execute(
+                await tx.execute(
                     text(f"DELETE FROM {table} WHERE shop_id = :shop_id AND {column} = :value"),  # noqa: S608
                     {"shop_id": shop_id, "value": value},
                 )
@@ -135,16 +135,16 @@ class Connections:
                     "DELETE FROM problems WHERE shop_id = :shop_id AND kind IN ('stock', 'shipment')",
                     "DELETE FROM pieces WHERE shop_id = :shop_id",
                 ):
-                    await connection.execute(text(statement), {"shop_id": shop_id})
-            await connection.execute(
+                    await tx.execute(text(statement), {"shop_id": shop_id})
+            await tx.execute(
                 text("DELETE FROM connections WHERE shop_id = :shop_id AND system = :system"),
                 {"shop_id": shop_id, "system": system},
             )
 
     async def break_off(self, shop_id: ShopId, system: str, reason: str) -> None:
         """The credentials do not work any more: stop until somebody connects again."""
-        async with self._engine.begin() as connection:
-            await connection.execute(
+        async with self._engine.begin() as tx:
+            await tx.execute(
                 text(
                     "UPDATE connections SET state = 'broken', reason = :reason"
                     " WHERE shop_id = :shop_id AND system = :system"
@@ -152,9 +152,9 @@ class Connections:
                 {"shop_id": shop_id, "system": system, "reason": reason},
             )
 
-    async def mend(self, connection: AsyncConnection, shop_id: ShopId, system: str) -> bool:
+    async def mend(self, tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
         """The login works again: go on, in the caller's transaction. Returns whether it was broken."""
-        result = await connection.execute(
+        result = await tx.execute(
             text(
                 "UPDATE connections SET state = 'connected', reason = NULL"
                 " WHERE shop_id = :shop_id AND system = :system AND state = 'broken'"
@@ -165,8 +165,8 @@ class Connections:
 
     async def forget_tokens(self, shop_id: ShopId, system: str, reason: str) -> None:
         """Keep the connection's account and links, and nothing that opens it: somebody has to connect again."""
-        async with self._engine.begin() as connection:
-            await connection.execute(
+        async with self._engine.begin() as tx:
+            await tx.execute(
                 text(
                     "UPDATE connections SET state = 'broken', reason = :reason, tokens = NULL,"
                     " tokens_renew_at = NULL WHERE shop_id = :shop_id AND system = :system"
@@ -176,8 +176,8 @@ class Connections:
 
     async def still_open(self) -> list[ShopId]:
         """Shops that have left us and whose tokens we still keep."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
+        async with self._engine.connect() as tx:
+            rows = await tx.execute(
                 text(
                     "SELECT s.id FROM connections c JOIN shops s ON s.id = c.shop_id"
                     " WHERE s.state = 'uninstalled' AND c.tokens IS NOT NULL ORDER BY s.id"
@@ -185,9 +185,9 @@ class Connections:
             )
             return [ShopId(row.id) for row in rows]
 
-    def vault(self, shop_id: ShopId, system: str) -> "SealedVault":
+    def vault(self, shop_id: ShopId, system: str) -> "EncryptedVault":
         """The secrets of one connection."""
-        return SealedVault(self._engine, self._sealer, shop_id, system)
+        return EncryptedVault(self._engine, self._cipher, shop_id, system)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +212,9 @@ _LEAVE = text(
 )
 
 
-async def _left(connection: AsyncConnection, shop_id: ShopId, system: str) -> _Account | None:
+async def _left(tx: AsyncConnection, shop_id: ShopId, system: str) -> _Account | None:
     """The account that the shop has left, if it has."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             "SELECT remote_id, note ->> 'prefix' AS prefix FROM links"
             " WHERE shop_id = :shop_id AND target = :system AND kind = :kind AND key = :system"
@@ -225,9 +225,9 @@ async def _left(connection: AsyncConnection, shop_id: ShopId, system: str) -> _A
     return None if row is None else _Account(row.remote_id, row.prefix)
 
 
-async def _bare_names_taken(connection: AsyncConnection, shop_id: ShopId, system: str, account: str) -> bool:
+async def _bare_names_taken(tx: AsyncConnection, shop_id: ShopId, system: str, account: str) -> bool:
     """Whether another shop feeds, or has fed, this account without a prefix."""
-    taken = await connection.scalar(
+    taken = await tx.scalar(
         text(
             """
             SELECT EXISTS (
@@ -243,9 +243,9 @@ async def _bare_names_taken(connection: AsyncConnection, shop_id: ShopId, system
     return bool(taken)
 
 
-async def connections_of(connection: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:
+async def connections_of(tx: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:
     """The shop's connections by system, in the caller's transaction."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(f"SELECT {_COLUMNS} FROM connections WHERE shop_id = :shop_id ORDER BY system"),  # noqa: S608
         {"shop_id": shop_id},
     )
@@ -254,12 +254,12 @@ async def connections_of(connection: AsyncConnection, shop_id: ShopId) -> dict[s
     }
 
 
-class SealedVault:
+class EncryptedVault:
     """A connection's secrets (`delivery.Vault`). Each call is one short transaction."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer, shop_id: ShopId, system: str) -> None:
+    def __init__(self, engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, system: str) -> None:
         self._engine = engine
-        self._sealer = sealer
+        self._cipher = cipher
         self._where = {"shop_id": shop_id, "system": system}
 
     async def secret(self) -> Mapping[str, str]:
@@ -275,7 +275,7 @@ class SealedVault:
         """Seal and keep *tokens*; they are to be renewed from *renew_at* on."""
         await self._write(
             "tokens = :tokens, tokens_renew_at = :renew_at",
-            tokens=self._sealer.seal(json.dumps(dict(tokens))),
+            tokens=self._cipher.encrypt(json.dumps(dict(tokens))),
             renew_at=renew_at,
         )
 
@@ -284,19 +284,19 @@ class SealedVault:
         await self._write("facts = CAST(:facts AS jsonb)", facts=json.dumps(dict(facts)))
 
     async def _read(self, column: str) -> dict[str, Any] | None:
-        async with self._engine.connect() as connection:
-            value = await connection.scalar(
+        async with self._engine.connect() as tx:
+            value = await tx.scalar(
                 text(f"SELECT {column} FROM connections WHERE shop_id = :shop_id AND system = :system"),  # noqa: S608
                 self._where,
             )
         if value is None:
             return None
-        opened: dict[str, Any] = json.loads(self._sealer.open(value))
+        opened: dict[str, Any] = json.loads(self._cipher.decrypt(value))
         return opened
 
     async def _write(self, assignment: str, **values: object) -> None:
-        async with self._engine.begin() as connection:
-            await connection.execute(
+        async with self._engine.begin() as tx:
+            await tx.execute(
                 text(f"UPDATE connections SET {assignment} WHERE shop_id = :shop_id AND system = :system"),  # noqa: S608
                 {**self._where, **values},
             )

@@ -84,8 +84,8 @@ async def _watch(embedded: EmbeddedPostgres) -> None:
 
 async def revision_of(engine: AsyncEngine) -> str | None:
     """The revision that the database has; None if it was never migrated."""
-    async with engine.connect() as connection:
-        if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+    async with engine.connect() as tx:
+        if await tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
             return None
-        revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        revision: str | None = await tx.scalar(text("SELECT version_num FROM alembic_version"))
         return revision

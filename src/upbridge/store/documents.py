@@ -10,8 +10,8 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import Clock
-from upbridge.core.encryption import Sealer
-from upbridge.domain.delivery import Delivered, Document, Draft, Link
+from upbridge.core.encryption import Cipher
+from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.uphance.stock_calculation import GUARD
@@ -50,10 +50,10 @@ _LINK_COLUMNS = "kind, key, parent, remote_id, state, hash, sent, high_water, no
 
 
 async def links_of(
-    connection: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
+    tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Link]:
     """The links that belong to *parents*, by kind and key."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608
             " WHERE shop_id = :shop_id AND target = :target AND parent = ANY(:parents)"
@@ -64,10 +64,10 @@ async def links_of(
 
 
 async def queued(
-    connection: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
+    tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Queued]:
     """The documents that belong to *parents*, locked until the transaction ends, by kind and key."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             SELECT kind, key, parent, hash, state FROM documents
@@ -81,11 +81,11 @@ async def queued(
 
 
 async def put(
-    connection: AsyncConnection,
-    sealer: Sealer,
+    tx: AsyncConnection,
+    cipher: Cipher,
     shop_id: ShopId,
     target: str,
-    drafts: Sequence[Draft],
+    drafts: Sequence[DesiredDocument],
     *,
     priority: int,
     now: datetime,
@@ -98,7 +98,7 @@ async def put(
     if not drafts:
         return
     ordered = [draft for _, draft in sorted({(draft.kind, draft.key): draft for draft in drafts}.items())]
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO documents (shop_id, target, kind, key, parent, body, hash, priority, since, due_at)
@@ -122,17 +122,17 @@ async def put(
             "kinds": [draft.kind for draft in ordered],
             "keys": [draft.key for draft in ordered],
             "parents": [draft.parent for draft in ordered],
-            "bodies": [sealer.seal(draft.body) for draft in ordered],
+            "bodies": [cipher.encrypt(draft.body) for draft in ordered],
             "hashes": [draft.hash for draft in ordered],
             "sinces": [(heard or {}).get(draft.parent, now) for draft in ordered],
         },
     )
 
 
-async def adopt(connection: AsyncConnection, shop_id: ShopId, target: str, drafts: Sequence[Draft]) -> None:
+async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, drafts: Sequence[DesiredDocument]) -> None:
     """Take *drafts* for what was delivered, where a link does not know what was."""
     for draft in drafts:
-        await connection.execute(
+        await tx.execute(
             text(
                 "UPDATE links SET hash = :hash WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
                 " AND key = :key AND hash IS NULL"
@@ -142,13 +142,13 @@ async def adopt(connection: AsyncConnection, shop_id: ShopId, target: str, draft
 
 
 async def withdraw(
-    connection: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
+    tx: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str]]:
     """Delete documents, by kind and key, that are not on their way; returns those that were there."""
     pairs = sorted(documents)
     if not pairs:
         return []
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             DELETE FROM documents d USING unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
@@ -166,9 +166,9 @@ async def withdraw(
     return [(row.kind, row.key) for row in rows]
 
 
-async def take(
-    connection: AsyncConnection,
-    sealer: Sealer,
+async def claim(
+    tx: AsyncConnection,
+    cipher: Cipher,
     shop_id: ShopId,
     target: str,
     *,
@@ -183,7 +183,7 @@ async def take(
     takes them for empty, and would join by reading everything for each row.
     """
     taken = (
-        await connection.execute(
+        await tx.execute(
             text(
                 """
                 WITH next AS (
@@ -207,7 +207,7 @@ async def take(
             },
         )
     ).all()
-    linked = await connection.execute(
+    linked = await tx.execute(
         text(
             f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608 - a constant
             " WHERE shop_id = :shop_id AND target = :target AND kind = ANY(:kinds) AND key = ANY(:keys)"
@@ -226,7 +226,7 @@ async def take(
             key=row.key,
             parent=row.parent,
             seq=row.seq,
-            body=sealer.open(row.body),
+            body=cipher.decrypt(row.body),
             hash=row.hash,
             attempts=row.attempts,
             since=row.since,
@@ -237,7 +237,7 @@ async def take(
 
 
 async def link(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
     target: str,
     delivered: Sequence[tuple[Document, Delivered]],
@@ -248,7 +248,7 @@ async def link(
     ordered = sorted(delivered, key=lambda pair: (pair[0].kind, pair[0].key))
     if not ordered:
         return
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO links (shop_id, target, kind, key, parent, hash, remote_id, sent, note, updated_at)
@@ -278,11 +278,11 @@ async def link(
     )
 
 
-async def remove(connection: AsyncConnection, shop_id: ShopId, target: str, documents: Sequence[Document]) -> None:
+async def remove(tx: AsyncConnection, shop_id: ShopId, target: str, documents: Sequence[Document]) -> None:
     """Take *documents* off the outbox; where a newer body has come meanwhile, that one waits to be sent."""
     if not documents:
         return
-    await connection.execute(
+    await tx.execute(
         text(
             """
             WITH settled AS (
@@ -309,7 +309,7 @@ async def remove(connection: AsyncConnection, shop_id: ShopId, target: str, docu
 
 
 async def release(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
     target: str,
     *,
@@ -321,7 +321,7 @@ async def release(
     Not those that the stock guard holds: only a person lets them pass.
     """
     pairs = None if keys is None else list(keys)
-    result = await connection.execute(
+    result = await tx.execute(
         text(
             """
             UPDATE documents d SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now
@@ -345,11 +345,9 @@ async def release(
     return int(result.rowcount)
 
 
-async def add_note(
-    connection: AsyncConnection, shop_id: ShopId, target: str, news: Link, *, now: datetime
-) -> None:
+async def add_note(tx: AsyncConnection, shop_id: ShopId, target: str, news: Link, *, now: datetime) -> None:
     """Add the note of *news* to that of the link with its kind and key; what was said of a name is replaced."""
-    await connection.execute(
+    await tx.execute(
         text(
             "UPDATE links SET note = note || CAST(:news AS jsonb), updated_at = :now"
             " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
@@ -365,8 +363,8 @@ async def add_note(
     )
 
 
-async def settle_by_hand(
-    connection: AsyncConnection,
+async def mark_handled(
+    tx: AsyncConnection,
     shop_id: ShopId,
     target: str,
     documents: Iterable[tuple[str, str]],
@@ -378,7 +376,7 @@ async def settle_by_hand(
     They come back when they say something else.
     """
     pairs = sorted(documents)
-    await connection.execute(
+    await tx.execute(
         text(
             """
             WITH gone AS (
@@ -405,9 +403,9 @@ async def settle_by_hand(
     )
 
 
-async def give_back(connection: AsyncConnection, shop_id: ShopId, target: str) -> None:
+async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
     """Documents that were taken and never settled wait again."""
-    await connection.execute(
+    await tx.execute(
         text(
             "UPDATE documents SET state = 'waiting' WHERE shop_id = :shop_id AND target = :target"
             " AND state = 'sending'"
@@ -456,9 +454,9 @@ class StoredLinks:
         return None if value is None else int(value)
 
 
-async def save_link(connection: AsyncConnection, shop_id: Any, target: Any, link: Link, *, now: datetime) -> None:
+async def save_link(tx: AsyncConnection, shop_id: Any, target: Any, link: Link, *, now: datetime) -> None:
     """Insert or replace a link, in the caller's transaction."""
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO links

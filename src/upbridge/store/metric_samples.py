@@ -33,7 +33,7 @@ _RETIRED = UUID(int=0)
 _OURS = "upbridge_"
 
 
-async def write_down(engine: AsyncEngine) -> None:
+async def write_samples(engine: AsyncEngine) -> None:
     """Keep this process's counts where a scrape of any web process finds them."""
     rows = [
         {"process": PROCESS, "name": sample.name, "labels": _labels(sample.labels), "value": sample.value}
@@ -44,8 +44,8 @@ async def write_down(engine: AsyncEngine) -> None:
     ]
     if not rows:
         return
-    async with engine.begin() as connection:
-        await connection.execute(
+    async with engine.begin() as tx:
+        await tx.execute(
             text(
                 """
                 INSERT INTO samples (process, name, labels, value, at)
@@ -59,11 +59,11 @@ async def write_down(engine: AsyncEngine) -> None:
 
 async def keep_writing(engine: AsyncEngine) -> None:
     """Write the counts down every few seconds, until cancelled. Every process that counts does this: one that is
-    silent for long is taken for ended (`retire`)."""
+    silent for long is taken for ended (`merge_ended_processes`)."""
     while True:
         await asyncio.sleep(WRITE_SECONDS)
         try:
-            await write_down(engine)
+            await write_samples(engine)
         except (DBAPIError, PoolTimeout, OSError) as error:
             if not DATABASE.explains(error):
                 log.warning("counts_not_written", reason=type(error).__name__)
@@ -71,13 +71,13 @@ async def keep_writing(engine: AsyncEngine) -> None:
             DATABASE.over()
 
 
-async def retire(engine: AsyncEngine, *, silent: timedelta) -> None:
+async def merge_ended_processes(engine: AsyncEngine, *, silent: timedelta) -> None:
     """Add the counts of processes that have been *silent* for so long to one row, so that sums never fall.
 
     By the database's own time: it wrote down when each was heard of, wherever that runs.
     """
-    async with engine.begin() as connection:
-        await connection.execute(
+    async with engine.begin() as tx:
+        await tx.execute(
             text(
                 """
                 WITH gone AS (
@@ -96,16 +96,14 @@ async def retire(engine: AsyncEngine, *, silent: timedelta) -> None:
 
 async def render(engine: AsyncEngine, now: datetime) -> str:
     """Everything as Prometheus reads it."""
-    await write_down(engine)
-    async with engine.connect() as connection:
-        rows = await connection.execute(
-            text("SELECT name, labels, sum(value) AS value FROM samples GROUP BY 1, 2")
-        )
+    await write_samples(engine)
+    async with engine.connect() as tx:
+        rows = await tx.execute(text("SELECT name, labels, sum(value) AS value FROM samples GROUP BY 1, 2"))
         sums = {(row.name, row.labels): float(row.value) for row in rows}
         families = list(_counted(sums))
         for name, help_, labels, query in _GAUGES:
             gauge = GaugeMetricFamily(name, help_, labels=labels)
-            for row in await connection.execute(text(query), {"now": now} if ":now" in query else {}):
+            for row in await tx.execute(text(query), {"now": now} if ":now" in query else {}):
                 *values, number = row
                 gauge.add_metric([str(value) for value in values], float(number))
             families.append(gauge)

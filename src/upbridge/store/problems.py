@@ -67,12 +67,12 @@ def _short(value: Any, limit: int = 300) -> str:
 
 
 async def raise_problems(
-    connection: AsyncConnection, shop_id: ShopId, problems: Sequence[NewProblem], *, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, problems: Sequence[NewProblem], *, now: datetime
 ) -> None:
     """Raise *problems*; one that is open already keeps its `since` and gets the newest details."""
     if not problems:
         return
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, params, message, since)
@@ -101,7 +101,7 @@ async def raise_problems(
 
 
 async def close_cured(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
     *,
     stages: Sequence[Stage],
@@ -110,7 +110,7 @@ async def close_cured(
     still: Sequence[NewProblem] = (),
 ) -> None:
     """Close the problems of *parents* at *target* that arose at *stages* and are not among *still*."""
-    await connection.execute(
+    await tx.execute(
         text(
             """
             DELETE FROM problems p
@@ -135,7 +135,7 @@ async def close_cured(
 
 
 async def close_entity(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
     *,
     stage: Stage,
@@ -144,7 +144,7 @@ async def close_entity(
     entities: Sequence[str],
 ) -> None:
     """Close the problems of single things at one stage (they were delivered, or will be tried again)."""
-    await connection.execute(
+    await tx.execute(
         text(
             "DELETE FROM problems WHERE shop_id = :shop_id AND stage = :stage AND target = :target"
             " AND kind = :kind AND entity = ANY(:entities)"
@@ -153,9 +153,9 @@ async def close_entity(
     )
 
 
-async def dismissed(connection: AsyncConnection, number: int, *, now: datetime) -> None:
+async def dismissed(tx: AsyncConnection, number: int, *, now: datetime) -> None:
     """A person handled the problem by hand: it does not come back for the same cause. Raises `NotFound`."""
-    result = await connection.execute(
+    result = await tx.execute(
         text("UPDATE problems SET dismissed_at = :now WHERE id = :id AND dismissed_at IS NULL"),
         {"id": number, "now": now},
     )
@@ -182,8 +182,8 @@ class Problems:
         return found[0]
 
     async def _select(self, where: str, values: Mapping[str, Any]) -> list[Problem]:
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
+        async with self._engine.connect() as tx:
+            rows = await tx.execute(
                 text(
                     f"""
                     SELECT p.id, p.shop_id, s.key AS shop_key, p.stage, p.key, p.target, p.kind, p.entity,

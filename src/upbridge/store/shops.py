@@ -13,11 +13,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import Rules, change
+from upbridge.domain.shop_settings import ShopSettings, change
 
 _KEY_LENGTH = 40
 _COLUMNS = """id, key, token, state, reason, state_since, api_url, version, language, settings, facts, facts_at,
@@ -49,12 +49,14 @@ class Installation:
 
 def _shop(row: RowMapping) -> Shop:
     values = dict(row)
-    rules = Rules(values.pop("settings"))
-    return Shop(**{**values, "id": ShopId(values["id"]), "state": ShopState(values["state"]), "rules": rules})
+    shop_settings = ShopSettings(values.pop("settings"))
+    return Shop(
+        **{**values, "id": ShopId(values["id"]), "state": ShopState(values["state"]), "settings": shop_settings}
+    )
 
 
-async def _found(connection: AsyncConnection, where: str, value: Any) -> Shop:
-    rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"), {"value": value})  # noqa: S608
+async def _found(tx: AsyncConnection, where: str, value: Any) -> Shop:
+    rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"), {"value": value})  # noqa: S608
     row = rows.mappings().first()
     if row is None:
         raise NotFound(f"no shop is called {value}")
@@ -64,9 +66,9 @@ async def _found(connection: AsyncConnection, where: str, value: Any) -> Shop:
 class Shops:
     """The shops of this service. Each method is one short transaction unless it takes a connection."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+    def __init__(self, engine: AsyncEngine, cipher: Cipher) -> None:
         self._engine = engine
-        self._sealer = sealer
+        self._cipher = cipher
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -89,47 +91,45 @@ class Shops:
         except NotFound as error:
             raise NotFound(f"{error}; `upbridge shops list` shows them all") from None
 
-    async def hold(self, connection: AsyncConnection, shop_id: ShopId) -> Shop:
+    async def hold(self, tx: AsyncConnection, shop_id: ShopId) -> Shop:
         """The shop, which stays as it is until the caller's transaction ends; raises `NotFound`. Others can write
         what belongs to it."""
-        return await _found(connection, "id = :value FOR NO KEY UPDATE", shop_id)
+        return await _found(tx, "id = :value FOR NO KEY UPDATE", shop_id)
 
     async def all(self) -> list[Shop]:
         """Every shop, oldest first."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM shops ORDER BY installed_at, id"))  # noqa: S608
+        async with self._engine.connect() as tx:
+            rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM shops ORDER BY installed_at, id"))  # noqa: S608
             return [_shop(row) for row in rows.mappings()]
 
     async def _one(self, where: str, value: Any) -> Shop:
-        async with self._engine.connect() as connection:
-            return await _found(connection, where, value)
+        async with self._engine.connect() as tx:
+            return await _found(tx, where, value)
 
     async def credentials(self, shop_id: ShopId) -> Credentials | None:
         """What a call to the shop's API needs; None once they were destroyed."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
+        async with self._engine.connect() as tx:
+            rows = await tx.execute(
                 text("SELECT api_url, api_user, api_key FROM shops WHERE id = :id"), {"id": shop_id}
             )
             row = rows.first()
         if row is None or row.api_key is None:
             return None
         return Credentials(
-            api_url=row.api_url, api_user=row.api_user or "", api_key=self._sealer.open_text(row.api_key)
+            api_url=row.api_url, api_user=row.api_user or "", api_key=self._cipher.decrypt_text(row.api_key)
         )
 
     # --- life cycle -----------------------------------------------------------------------------------------
 
-    async def install(
-        self, connection: AsyncConnection, call: Installation, *, now: datetime
-    ) -> tuple[Shop, Arrival]:
+    async def install(self, tx: AsyncConnection, call: Installation, *, now: datetime) -> tuple[Shop, Arrival]:
         """Store a verified installation that arrived at *now*: new shop, new credentials, or a return (R14, R15).
 
         Runs in the caller's transaction. Raises `BadSignature` if a newer installation was accepted before. A
         shop that an operator suspended stays so.
         """
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.install'))"))
+        await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.install'))"))
         before = (
-            (await connection.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE token = :t"), {"t": call.token}))  # noqa: S608
+            (await tx.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE token = :t"), {"t": call.token}))  # noqa: S608
             .mappings()
             .first()
         )
@@ -137,16 +137,16 @@ class Shops:
             "token": call.token,
             "api_url": call.api_url,
             "api_user": call.api_user,
-            "api_key": self._sealer.seal(call.api_key),
+            "api_key": self._cipher.encrypt(call.api_key),
             "version": call.version,
             "language": call.language,
             "signed_at": call.signed_at,
             "now": now,
         }
         if before is None:
-            taken = await connection.execute(text("SELECT key FROM shops"))
+            taken = await tx.execute(text("SELECT key FROM shops"))
             key = free_key(shop_key(call.api_url), {row.key for row in taken})
-            rows = await connection.execute(
+            rows = await tx.execute(
                 text(
                     f"""
                     INSERT INTO shops
@@ -164,7 +164,7 @@ class Shops:
         if before["signed_at"] is not None and call.signed_at < before["signed_at"]:
             raise BadSignature("a newer installation of this shop was accepted before")
         held = before["state"] == ShopState.SUSPENDED and before["reason"] == BY_OPERATOR
-        rows = await connection.execute(
+        rows = await tx.execute(
             text(
                 f"""
                 UPDATE shops SET
@@ -199,8 +199,8 @@ class Shops:
         `UNINSTALLED` also destroys the credentials and forgets the webhooks, which Upgates deletes itself (R30).
         """
         gone = to is ShopState.UNINSTALLED
-        async with self._engine.begin() as connection:
-            result = await connection.execute(
+        async with self._engine.begin() as tx:
+            result = await tx.execute(
                 text(
                     """
                     UPDATE shops SET state = :to, reason = :reason, state_since = :now, probed_at = NULL,
@@ -251,30 +251,30 @@ class Shops:
         """The webhooks were compared at *now*; *failed*: `event`, `at` and `status` of last calls that failed."""
         await self._set(shop_id, subscribed_at=now, webhook_failures=json.dumps(list(failed)) if failed else None)
 
-    async def change_rules(
-        self, connection: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str]
-    ) -> tuple[Rules, Rules]:
+    async def change_settings(
+        self, tx: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str]
+    ) -> tuple[ShopSettings, ShopSettings]:
         """Change settings as typed, in the caller's transaction; returns the rules before and after.
 
         Raises `BadRequest` and changes nothing for a wrong text. Others can write what belongs to the shop.
         """
-        before = (await self.hold(connection, shop_id)).rules
+        before = (await self.hold(tx, shop_id)).settings
         after = change(before.chosen, texts)
-        await connection.execute(
+        await tx.execute(
             text("UPDATE shops SET settings = :settings WHERE id = :id"),
             {"id": shop_id, "settings": json.dumps(after)},
         )
-        return before, Rules(after)
+        return before, ShopSettings(after)
 
     async def erase(self, shop_id: ShopId) -> None:
         """Delete the shop and everything that belongs to it."""
-        async with self._engine.begin() as connection:
-            await connection.execute(text("DELETE FROM shops WHERE id = :id"), {"id": shop_id})
+        async with self._engine.begin() as tx:
+            await tx.execute(text("DELETE FROM shops WHERE id = :id"), {"id": shop_id})
 
     async def _set(self, shop_id: ShopId, **values: Any) -> None:
         assignments = ", ".join(f"{name} = :{name}" for name in values)
-        async with self._engine.begin() as connection:
-            await connection.execute(
+        async with self._engine.begin() as tx:
+            await tx.execute(
                 text(f"UPDATE shops SET {assignments} WHERE id = :id"),  # noqa: S608
                 {"id": shop_id, **values},
             )

@@ -1,6 +1,6 @@
 """What a system implements, and what the engine gives it to work with (the values stand in `domain/delivery.py`).
 
-`wants` and `retire` are pure. `push` talks to the network and is never called inside a transaction.
+`desired_documents` and `tombstone` are pure. `push` talks to the network and is never called inside a transaction.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from upbridge.domain.delivery import Document, Draft, Entity, Link, Outcome, Unmappable
+from upbridge.domain.delivery import DesiredDocument, Document, Entity, Link, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_profile import Facts
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.sku import folded
 
 
@@ -30,7 +30,7 @@ class Connection:
     facts: Mapping[str, Any]
 
 
-class NameOf(StrEnum):
+class UniqueName(StrEnum):
     """A name of a variant that several of them can bear."""
 
     CODE = "code"
@@ -38,7 +38,7 @@ class NameOf(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class NameOwner:
     """A variant on offer that bears a name."""
 
     product_id: int
@@ -46,13 +46,13 @@ class Bearer:
 
 
 @dataclass(frozen=True, slots=True)
-class Namesakes:
+class NameOwners:
     """The oldest variant on offer in the whole shop for each name of what is mapped, whatever its case.
 
     The copy of the catalogue knows no prices: a variant that cannot be sent for want of one bears its name too.
     """
 
-    first: Mapping[str, Bearer] = field(default_factory=dict)
+    first: Mapping[str, NameOwner] = field(default_factory=dict)
 
     def older(self, name: str, product_id: int) -> str | None:
         """The variant of an older product that bears *name*; None if this product bears it first."""
@@ -61,14 +61,14 @@ class Namesakes:
 
 
 @dataclass(frozen=True, slots=True)
-class Shopfront:
+class MappingContext:
     """What mapping may look at: the shop's rules, its facts, the connection, and who bears the same names."""
 
-    rules: Rules
-    facts: Facts
+    settings: ShopSettings
+    facts: ShopProfile
     connection: Connection
     now: datetime
-    namesakes: Namesakes = field(default_factory=Namesakes)
+    name_owners: NameOwners = field(default_factory=NameOwners)
 
 
 class Links(Protocol):
@@ -102,24 +102,24 @@ class Target(Protocol):
 
     system: str
 
-    def told_apart_by(self, rules: Rules) -> NameOf | None:
+    def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
         """The name by which this target tells the shop's variants apart, ignoring case; None: by their ids alone.
 
-        Of variants with the same name `wants` then learns the oldest (`Shopfront.namesakes`), and is asked again
-        when that may have changed.
+        Of variants with the same name `desired_documents` then learns the oldest
+        (`MappingContext.name_owners`), and is asked again when that may have changed.
         """
 
-    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+    def order_policy(self, context: MappingContext) -> OrderPolicy | None:
         """Which orders of the shop this target is sent; None: it is sent none."""
 
-    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+    def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
         """All that this target should hold for *entity* now."""
 
-    def retire(self, kind: str, sent: bytes) -> bytes | None:
+    def tombstone(self, kind: str, sent: bytes) -> bytes | None:
         """The body that takes back what was *sent* (the thing was deleted), or None if nothing can be said."""
 
     def push(
-        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
     ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
         """Send; yields outcomes as soon as they are known, so that each is settled before the next call.
 

@@ -1,7 +1,7 @@
-"""Every page's door: who is there, in which language, what a form says, and how to go on after it.
+"""What each page needs: the visitor, the language, what a form says, and the next page.
 
-    GET  → `Here` (a living session, its shop, its words) → a template
-    POST → `Here` after `Posted`: not from another site → one service call → 303 to a page that says what happened
+    GET  → `PageContext` (a living session, its shop, its words) → a template
+    POST → `PageContext` after `Posted`: not from another site → one call → 303 to a page that says what happened
 
 What went wrong on the way is a page too, in the visitor's language (contract, section 3). So is a database that
 hangs: nobody waits for it longer than `Pages.patience`. What a form calls elsewhere, and a worker whose bite it
@@ -22,7 +22,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from upbridge.core.deadline import within
+from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import BadRequest, NotFound, NotReady, TooLarge, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
@@ -62,7 +62,7 @@ class PageRoute(APIRoute):
         async def protected(request: Request) -> Response:
             pages: Pages = request.app.state.pages
             try:
-                response = await within(pages.patience, handle(request), own=True)
+                response = await with_deadline(pages.patience, handle(request), own=True)
             except SessionEnded as gone:
                 response = pages.ended(gone.ended, request)
             except RequestValidationError:
@@ -125,7 +125,7 @@ def _texts(pages: Pages, request: Request) -> Texts:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class PageContext:
     """A visitor in front of a page."""
 
     pages: Pages
@@ -178,7 +178,7 @@ async def pages_here(request: Request) -> Pages:
 PagesHere = Annotated[Pages, Depends(pages_here)]
 
 
-async def _here(session: str, request: Request, pages: PagesHere) -> Here:
+async def _here(session: str, request: Request, pages: PagesHere) -> PageContext:
     visitor = Ended(None) if impossible(session) else await pages.sessions.enter(session)
     if isinstance(visitor, Ended):
         raise SessionEnded(visitor)
@@ -188,7 +188,7 @@ async def _here(session: str, request: Request, pages: PagesHere) -> Here:
         shop = await pages.shops.get(visitor.shop_id)
     except NotFound:  # erased a moment ago
         raise SessionEnded(Ended(visitor.language)) from None
-    return Here(pages, visitor, shop, Texts(visitor.language), request.state.home, request.query_params)
+    return PageContext(pages, visitor, shop, Texts(visitor.language), request.state.home, request.query_params)
 
 
 async def _posted(request: Request, pages: PagesHere) -> dict[str, list[str]]:
@@ -220,7 +220,7 @@ class Foreign(BadRequest):
     code = "foreign_form"
 
 
-Session = Annotated[Here, Depends(_here)]
+Session = Annotated[PageContext, Depends(_here)]
 Posted = Annotated[dict[str, list[str]], Depends(_posted)]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge import __version__
-from upbridge.core.deadline import within
+from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import NotFound, NotReady
 from upbridge.settings import Settings
 from upbridge.store.database import Database, revision_of
@@ -44,7 +44,7 @@ async def ready(request: Request) -> Response:
     """The database answers and its schema is the one that this code wants."""
     database: Database = request.app.state.database
     try:
-        current = await within(PATIENCE, revision_of(database.engine))
+        current = await with_deadline(PATIENCE, revision_of(database.engine))
     except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
         return JSONResponse({"status": "no database", "reason": type(error).__name__}, status_code=503)
     if current != HEAD:
@@ -71,7 +71,7 @@ async def metrics(request: Request) -> Response:
             )
     database: Database = request.app.state.database
     try:
-        text = await within(PATIENCE, render(database.engine, request.app.state.clock()))
+        text = await with_deadline(PATIENCE, render(database.engine, request.app.state.clock()))
     except (PoolTimeout, TimeoutError) as error:
         raise NotReady("the database does not answer") from error
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

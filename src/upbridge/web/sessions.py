@@ -61,24 +61,24 @@ class Sessions:
     async def issue(self, shop_id: ShopId, language: str) -> str:
         """A ticket for this shop: good once, for 60 seconds."""
         ticket = secrets.token_urlsafe(32)
-        async with self._engine.begin() as connection:
-            await _store(connection, ticket, "ticket", Visitor(shop_id, language), self._clock() + TICKET_LIFE)
+        async with self._engine.begin() as tx:
+            await _store(tx, ticket, "ticket", Visitor(shop_id, language), self._clock() + TICKET_LIFE)
         return ticket
 
     async def redeem(self, ticket: str) -> Entry:
         """A session for a ticket that is good; of two callers with the same ticket only one gets one."""
         now = self._clock()
-        async with self._engine.begin() as connection:
+        async with self._engine.begin() as tx:
             visitor = await _visitor(
-                connection,
+                tx,
                 "UPDATE sessions SET purpose = 'used' WHERE digest = :digest AND purpose = 'ticket'"
                 " AND expires_at > :now RETURNING shop_id, language",
                 {"digest": digest(ticket), "now": now},
             )
             if visitor is None:
-                return await _ended(connection, ticket)
+                return await _ended(tx, ticket)
             session = secrets.token_urlsafe(32)
-            await _store(connection, session, "session", visitor, now + SESSION_IDLE)
+            await _store(tx, session, "session", visitor, now + SESSION_IDLE)
         self._remember(session, visitor.language)
         return Entrance(session, visitor)
 
@@ -86,15 +86,15 @@ class Sessions:
         """A permit to do once, within 60 seconds, what a form has asked for: the page after it has an address that
         can be loaded again and gone back to, and then does nothing."""
         permit = secrets.token_urlsafe(32)
-        async with self._engine.begin() as connection:
-            await _store(connection, permit, "permit", visitor, self._clock() + TICKET_LIFE)
+        async with self._engine.begin() as tx:
+            await _store(tx, permit, "permit", visitor, self._clock() + TICKET_LIFE)
         return permit
 
     async def use(self, permit: str, visitor: Visitor) -> bool:
         """Whether *permit* was given to this shop and is used now, for the first time."""
-        async with self._engine.begin() as connection:
+        async with self._engine.begin() as tx:
             used = await _visitor(
-                connection,
+                tx,
                 "UPDATE sessions SET purpose = 'used' WHERE digest = :digest AND purpose = 'permit'"
                 " AND shop_id = :shop_id AND expires_at > :now RETURNING shop_id, language",
                 {"digest": digest(permit), "shop_id": visitor.shop_id, "now": self._clock()},
@@ -105,23 +105,23 @@ class Sessions:
         """The visitor of a living session. *active*: a person did something, so that 30 minutes begin again; a
         page that polls by itself passes False."""
         now = self._clock()
-        async with self._engine.begin() as connection:
+        async with self._engine.begin() as tx:
             visitor = await _visitor(
-                connection,
+                tx,
                 "UPDATE sessions SET expires_at = CASE WHEN :active THEN :until ELSE expires_at END"
                 " WHERE digest = :digest AND purpose = 'session' AND expires_at > :now"
                 " RETURNING shop_id, language",
                 {"digest": digest(session), "now": now, "until": now + SESSION_IDLE, "active": active},
             )
             if visitor is None:
-                return await _ended(connection, session)
+                return await _ended(tx, session)
         self._remember(session, visitor.language)
         return visitor
 
     async def speak(self, session: str, language: str) -> None:
         """Go on in another language; a session that has ended stays ended."""
-        async with self._engine.begin() as connection:
-            await connection.execute(
+        async with self._engine.begin() as tx:
+            await tx.execute(
                 text("UPDATE sessions SET language = :language WHERE digest = :digest AND purpose = 'session'"),
                 {"digest": digest(session), "language": language},
             )
@@ -137,10 +137,8 @@ class Sessions:
             self._languages.popitem(last=False)
 
 
-async def _store(
-    connection: AsyncConnection, secret: str, purpose: str, visitor: Visitor, expires_at: datetime
-) -> None:
-    await connection.execute(
+async def _store(tx: AsyncConnection, secret: str, purpose: str, visitor: Visitor, expires_at: datetime) -> None:
+    await tx.execute(
         text(
             "INSERT INTO sessions (digest, purpose, shop_id, language, expires_at)"
             " VALUES (:digest, :purpose, :shop_id, :language, :expires_at)"
@@ -155,14 +153,12 @@ async def _store(
     )
 
 
-async def _visitor(connection: AsyncConnection, statement: str, values: dict[str, Any]) -> Visitor | None:
-    row = (await connection.execute(text(statement), values)).first()
+async def _visitor(tx: AsyncConnection, statement: str, values: dict[str, Any]) -> Visitor | None:
+    row = (await tx.execute(text(statement), values)).first()
     return None if row is None else Visitor(ShopId(row.shop_id), row.language)
 
 
-async def _ended(connection: AsyncConnection, secret: str) -> Ended:
+async def _ended(tx: AsyncConnection, secret: str) -> Ended:
     return Ended(
-        await connection.scalar(
-            text("SELECT language FROM sessions WHERE digest = :digest"), {"digest": digest(secret)}
-        )
+        await tx.scalar(text("SELECT language FROM sessions WHERE digest = :digest"), {"digest": digest(secret)})
     )

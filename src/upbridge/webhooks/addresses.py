@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.encryption import Sealer, mac
+from upbridge.core.encryption import Cipher, mac
 from upbridge.domain.shop_id import ShopId
 
 #: Uphance has one address for all events.
@@ -51,12 +51,12 @@ class WebhookAddresses:
         return mac(self._key, source, event, str(shop_id))[:_MAC_BYTES]
 
 
-async def load_addresses(engine: AsyncEngine, sealer: Sealer) -> WebhookAddresses:
+async def load_addresses(engine: AsyncEngine, cipher: Cipher) -> WebhookAddresses:
     """The service's addresses; the first caller makes the key, everybody after reads it."""
-    async with engine.begin() as connection:
-        await connection.execute(
+    async with engine.begin() as tx:
+        await tx.execute(
             text("INSERT INTO secrets (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING"),
-            {"name": _NAME, "value": sealer.seal(secrets.token_bytes(32))},
+            {"name": _NAME, "value": cipher.encrypt(secrets.token_bytes(32))},
         )
-        value = await connection.scalar(text("SELECT value FROM secrets WHERE name = :name"), {"name": _NAME})
-    return WebhookAddresses(sealer.open(value))
+        value = await tx.scalar(text("SELECT value FROM secrets WHERE name = :name"), {"name": _NAME})
+    return WebhookAddresses(cipher.decrypt(value))

@@ -10,7 +10,7 @@ from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.domain.shop_id import ShopId
 from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses
 from upbridge.webhooks.inbox import Inbox
-from upbridge.webhooks.parsing import MAX_BYTES, Hints, known_event, read_upgates, read_uphance
+from upbridge.webhooks.parsing import MAX_BYTES, ChangedKeys, known_event, read_upgates, read_uphance
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -36,7 +36,7 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
     addresses: WebhookAddresses | None = request.app.state.addresses
     started = time.perf_counter()
     outcome = "stored"
-    hints: Hints | None = None
+    hints: ChangedKeys | None = None
     shop_id: ShopId | None = None
     try:
         if addresses is None:

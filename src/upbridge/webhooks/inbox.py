@@ -25,7 +25,7 @@ from upbridge.domain.shop import LISTENING
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import KNOWN, PURPOSES, Kind, Origin
 from upbridge.webhooks.connection_pool import InboxPool
-from upbridge.webhooks.parsing import MAX_RECORDS, Hints
+from upbridge.webhooks.parsing import MAX_RECORDS, ChangedKeys
 
 DEADLINE = 0.45
 """Seconds for everything that touches the database; contract section 3 allows 0.5."""
@@ -73,7 +73,7 @@ class _Delivery:
 
     event: str
     body: bytes
-    hints: Hints
+    hints: ChangedKeys
     stored: asyncio.Future[bool]
 
 
@@ -97,13 +97,13 @@ class Inbox:
         """
         nobody = (ShopId(UUID(int=0)), "")
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        values = self._values(nobody, [_Delivery("", b"", Hints({}, records=0), stored)])
+        values = self._values(nobody, [_Delivery("", b"", ChangedKeys({}, records=0), stored)])
         try:
             await asyncio.gather(*(self._pool.value(_STORE, values) for _ in range(_WARM)))
         except psycopg.Error as error:
             raise ConnectionError(f"the inbox cannot reach the database: {type(error).__name__}") from error
 
-    async def store(self, shop_id: ShopId, *, source: str, event: str, body: bytes, hints: Hints) -> None:
+    async def store(self, shop_id: ShopId, *, source: str, event: str, body: bytes, hints: ChangedKeys) -> None:
         """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens), `NotReady` (repeat it)."""
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._enqueue((shop_id, source), _Delivery(event, zlib.compress(body, level=1), hints, stored))

@@ -25,7 +25,7 @@ _FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class ChangedKeys:
     """What to read again, how many records said so, and how many of them could not be read."""
 
     keys: Mapping[Kind, list[str]]
@@ -61,7 +61,7 @@ def known_event(event: str) -> bool:
     return section in {"orders", "products"} | _FACTS and action in {"create", "update", "delete"}
 
 
-def read_upgates(event: str, body: bytes) -> Hints:
+def read_upgates(event: str, body: bytes) -> ChangedKeys:
     """The hints in a delivery of *event*. Raises `BadRequest` or `TooLarge`; one bad record harms no other."""
     payload = _object(body)
     section = event.lower().partition(".")[0]
@@ -80,10 +80,10 @@ def read_upgates(event: str, body: bytes) -> Hints:
         raise TooLarge(f"more than {MAX_RECORDS} records")
     if collector.unreadable and collector.unreadable == collector.records:
         raise BadRequest("no record says what changed")
-    return Hints(collector.keys, collector.records, collector.unreadable)
+    return ChangedKeys(collector.keys, collector.records, collector.unreadable)
 
 
-def read_uphance(body: bytes) -> Hints:
+def read_uphance(body: bytes) -> ChangedKeys:
     """The hint in a delivery from Uphance: `{"event": …, <object>: {…}}`. The object is read again anyway."""
     payload = _object(body)
     event = payload.get("event")
@@ -98,7 +98,7 @@ def read_uphance(body: bytes) -> Hints:
         hints = {Kind.CATALOGUE: ["catalogue"]}
     # Whole objects come in practice, with the names and addresses of people: those are not kept.
     kept = {"event": event[:_LONGEST_KEY], "ids": [key for keys in hints.values() for key in keys]}
-    return Hints(hints, records=1, kept=canonical(kept))
+    return ChangedKeys(hints, records=1, kept=canonical(kept))
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import MakeShop
 from tests.engine.conftest import settings
 from tests.engine.making import Watch, Woken
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
@@ -21,7 +21,7 @@ from upbridge.engine.lanes import Lane
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
 from upbridge.operations import resolve_problem
-from upbridge.operations.connect import change_rules, connect_uphance
+from upbridge.operations.connect import change_settings, connect_uphance
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
@@ -95,7 +95,7 @@ class Town:
 
     async def set(self, **texts: str) -> None:
         """Change settings as typed (`stock__write="true"`)."""
-        await change_rules(
+        await change_settings(
             self.service, await self.shop(), {name.replace("__", "."): value for name, value in texts.items()}
         )
 
@@ -120,8 +120,8 @@ class Town:
         await self.work()
 
     async def hint(self, source: str, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK) -> None:
-        async with self.service.engine.begin() as connection:
-            await changes.hint(connection, self.shop_id, source, kind, keys, origin=origin, now=self.watch())
+        async with self.service.engine.begin() as tx:
+            await changes.mark_changed(tx, self.shop_id, source, kind, keys, origin=origin, now=self.watch())
 
     async def deliver_webhooks(self) -> int:
         """What the shop has announced since the last time; returns how many."""
@@ -132,8 +132,8 @@ class Town:
         return len(said)
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
-        async with self.service.engine.connect() as connection:
-            return list(await connection.execute(text(query), {"shop_id": self.shop_id, **values}))
+        async with self.service.engine.connect() as tx:
+            return list(await tx.execute(text(query), {"shop_id": self.shop_id, **values}))
 
     async def problems(self) -> dict[str, Problem]:
         """Open problems about what goes back, by key."""
@@ -263,7 +263,7 @@ class Town:
 
 
 @pytest.fixture
-async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> AsyncIterator[Town]:
+async def town(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) -> AsyncIterator[Town]:
     """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
     watch = Watch()
     world = State(signature_token="sig", addon_url=None, clock=watch)
@@ -285,7 +285,7 @@ async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> Asyn
         key="demo",
         api_url=f"{API}/api/v2",
         api_user=origin.access.user,
-        api_key=sealer.seal(origin.access.key),
+        api_key=cipher.encrypt(origin.access.key),
         installed_at=watch(),
         reconciled_at=watch(),
     )
@@ -293,7 +293,7 @@ async def town(engine: AsyncEngine, sealer: Sealer, make_shop: MakeShop) -> Asyn
         service = Service(
             settings=settings(uphance_url=UPHANCE, allow_insecure=True),
             engine=engine,
-            sealer=sealer,
+            cipher=cipher,
             clock=watch,
             http=http,
             ledger=Ledger(engine, watch),

@@ -369,12 +369,12 @@ async def test_items_without_a_code_are_told_once(town: Town) -> None:
     seeded = (await town.unmatched()).get("stock.no_code", 0)
     code = (await town.tracked())[0]
     key, sku = (await town.items())[code].key, (await town.items())[code].sku_id
-    async with town.service.engine.begin() as connection:
+    async with town.service.engine.begin() as tx:
         for statement in (
             "UPDATE items SET code = NULL, ean = '8591234567890' WHERE shop_id = :shop AND key = :key",
             "UPDATE skus SET ean = '8591234567890', sku_number = 'other' WHERE shop_id = :shop AND sku_id = :sku",
         ):
-            await connection.execute(text(statement), {"shop": town.shop_id, "key": key, "sku": sku})
+            await tx.execute(text(statement), {"shop": town.shop_id, "key": key, "sku": sku})
 
     await town.hint("uphance", Kind.STOCK, "stock")
     await town.work()
@@ -388,15 +388,15 @@ async def test_a_code_that_occurs_twice_names_nothing(town: Town) -> None:
     seeded = (await town.unmatched()).get("stock.ambiguous", 0)
     one, other = (await town.tracked())[:2]
     keys = await town.items()
-    async with town.service.engine.begin() as connection:
-        await connection.execute(
+    async with town.service.engine.begin() as tx:
+        await tx.execute(
             text("UPDATE items SET code = :code WHERE shop_id = :shop AND key = :key"),
             {"shop": town.shop_id, "code": one, "key": keys[other].key},
         )
     before = town.shown(one)
 
-    async with town.service.engine.begin() as connection:
-        await connection.execute(
+    async with town.service.engine.begin() as tx:
+        await tx.execute(
             text("UPDATE skus SET available_from_stock = 99 WHERE shop_id = :shop AND sku_id = :sku"),
             {"shop": town.shop_id, "sku": keys[one].sku_id},
         )
@@ -487,5 +487,5 @@ async def test_the_bodies_that_wait_are_sealed(town: Town) -> None:
 
     rows = await town.rows("SELECT body FROM documents WHERE target = 'upgates'")
 
-    assert [json.loads(town.service.sealer.open(row.body))["written"] for row in rows] == [77]
+    assert [json.loads(town.service.cipher.decrypt(row.body))["written"] for row in rows] == [77]
     assert not any(code.encode() in row.body for row in rows)

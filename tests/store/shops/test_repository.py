@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
-from upbridge.core.encryption import Sealer
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
@@ -18,8 +18,8 @@ from upbridge.store.shops import Arrival, Installation, Shops, free_key, shop_ke
 
 
 @pytest.fixture
-def shops(engine: AsyncEngine, sealer: Sealer) -> Shops:
-    return Shops(engine, sealer)
+def shops(engine: AsyncEngine, cipher: Cipher) -> Shops:
+    return Shops(engine, cipher)
 
 
 def call(token: str = "t-1", host: str = "garde.admin.s1.upgates.com", later: float = 0) -> Installation:
@@ -35,8 +35,8 @@ def call(token: str = "t-1", host: str = "garde.admin.s1.upgates.com", later: fl
 
 
 async def install(engine: AsyncEngine, shops: Shops, installation: Installation) -> tuple[Shop, Arrival]:
-    async with engine.begin() as connection:
-        return await shops.install(connection, installation, now=NOON)
+    async with engine.begin() as tx:
+        return await shops.install(tx, installation, now=NOON)
 
 
 # --- names --------------------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ async def test_an_uninstalled_shop_has_no_credentials_left(
 
     await shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.ACTIVE], now=NOON)
 
-    async with engine.connect() as connection:
-        row = (await connection.execute(text("SELECT api_user, api_key, subscribed_at FROM shops"))).one()
+    async with engine.connect() as tx:
+        row = (await tx.execute(text("SELECT api_user, api_key, subscribed_at FROM shops"))).one()
     assert tuple(row) == (None, None, None)
     assert await shops.credentials(shop_id) is None
 
@@ -185,8 +185,8 @@ async def test_credentials_are_sealed_and_never_shown(engine: AsyncEngine, shops
     asked = call()
     shop, _ = await install(engine, shops, asked)
 
-    async with engine.connect() as connection:
-        raw = bytes(await connection.scalar(text("SELECT api_key FROM shops")) or b"")
+    async with engine.connect() as tx:
+        raw = bytes(await tx.scalar(text("SELECT api_key FROM shops")) or b"")
     stored = await shops.credentials(shop.id)
     assert stored == Credentials(asked.api_url, asked.api_user, asked.api_key)
     assert asked.api_key.encode() not in raw

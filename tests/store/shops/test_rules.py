@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbridge.core.errors import BadRequest
-from upbridge.domain.shop_settings import RULES, Rules, as_text, change, needed
+from upbridge.domain.shop_settings import SETTINGS, ShopSettings, as_text, change, needed
 
 #: As contract section 4 has them; None where the shop decides.
 DEFAULTS: dict[str, Any] = {
@@ -78,10 +78,10 @@ BAD = {
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
-    rules = Rules()
+    shop_settings = ShopSettings()
 
-    assert {key: rules.get(key) for key in DEFAULTS} == DEFAULTS
-    assert DEFAULTS.keys() <= RULES.keys()
+    assert {key: shop_settings.get(key) for key in DEFAULTS} == DEFAULTS
+    assert DEFAULTS.keys() <= SETTINGS.keys()
 
 
 @pytest.mark.parametrize(("key", "text", "value"), [(key, *pair) for key, pair in GOOD.items()])
@@ -100,7 +100,7 @@ def test_a_bad_text_is_refused_with_what_would_be_right(key: str, text: str) -> 
 @pytest.mark.parametrize(("key", "text"), [(key, text) for key, (text, _) in GOOD.items()])
 def test_what_is_printed_can_be_typed_again(key: str, text: str) -> None:
     chosen = change({}, {key: text})
-    printed = Rules(chosen).as_text()[key]
+    printed = ShopSettings(chosen).as_text()[key]
     assert printed is not None
 
     assert change({}, {key: printed}) == chosen
@@ -134,22 +134,30 @@ def test_every_complaint_has_its_line_and_nothing_changes() -> None:
     assert before == {"upp.send": False}
 
 
-@given(key=st.sampled_from(sorted(RULES)), text=st.text(max_size=40))
+@given(key=st.sampled_from(sorted(SETTINGS)), text=st.text(max_size=40))
 def test_any_text_is_taken_or_refused_and_nothing_else(key: str, text: str) -> None:
     try:
         chosen = change({}, {key: text})
     except BadRequest as error:
         assert key in str(error)  # noqa: PT017 - both ends are right
     else:
-        assert as_text(Rules(chosen).get(key)) is None or isinstance(as_text(Rules(chosen).get(key)), str)
+        assert as_text(ShopSettings(chosen).get(key)) is None or isinstance(
+            as_text(ShopSettings(chosen).get(key)), str
+        )
 
 
 def test_typed_reading() -> None:
-    rules = Rules({"uphance.orders_from": "2026-11-01T00:00:00+00:00", "upp.order_days": 7, "upp.language": "sk"})
+    shop_settings = ShopSettings(
+        {"uphance.orders_from": "2026-11-01T00:00:00+00:00", "upp.order_days": 7, "upp.language": "sk"}
+    )
 
-    assert rules.moment("uphance.orders_from") == datetime(2026, 11, 1, tzinfo=UTC)
-    assert (rules.number("upp.order_days"), rules.text("upp.language"), rules.yes("upp.send")) == (7, "sk", True)
-    assert Rules().moment("uphance.orders_from") is None
+    assert shop_settings.moment("uphance.orders_from") == datetime(2026, 11, 1, tzinfo=UTC)
+    assert (
+        shop_settings.number("upp.order_days"),
+        shop_settings.text("upp.language"),
+        shop_settings.yes("upp.send"),
+    ) == (7, "sk", True)
+    assert ShopSettings().moment("uphance.orders_from") is None
 
 
 class TestWhatNeedsMore:

@@ -13,9 +13,9 @@ from tests.systems.upgates.making import SHOP, Json, Upgates, listed, raw_order
 from tests.systems.uphance.fake import FakeLinks, FakeVault
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import Delivered, Document, Link, Outcome
-from upbridge.domain.shop_profile import Facts
-from upbridge.domain.shop_settings import Rules
-from upbridge.systems.base import Connection, Shopfront
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopSettings
+from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.upgates.target import UpgatesTarget
 
 Fault = Callable[[httpx.Request], Exception | httpx.Response | None]
@@ -105,8 +105,8 @@ class Room:
     """The target, its shop, and what the engine would remember."""
 
     shop: Shop = field(default_factory=Shop)
-    rules: dict[str, Any] = field(default_factory=lambda: {"stock.write": True})
-    facts: Facts = field(default_factory=lambda: Facts(status_types=KINDS))
+    settings: dict[str, Any] = field(default_factory=lambda: {"stock.write": True})
+    facts: ShopProfile = field(default_factory=lambda: ShopProfile(status_types=KINDS))
     now: datetime = NOON
     links: FakeLinks = field(default_factory=FakeLinks)
     upgates: Upgates = field(init=False)
@@ -119,7 +119,7 @@ class Room:
         target = UpgatesTarget(self.upgates.client, lambda: self.now)
         linked = [replace(one, link=self.links.rows.get((one.kind, one.key))) for one in documents]
         outcomes: dict[str, Outcome] = {}
-        async for settled in target.push(linked, self.front(), FakeVault(), self.links):
+        async for settled in target.push(linked, self.context(), FakeVault(), self.links):
             for document, outcome in settled:
                 assert document.key not in outcomes
                 outcomes[document.key] = outcome
@@ -130,9 +130,9 @@ class Room:
                     self.links.rows[document.kind, document.key] = link
         return outcomes
 
-    def front(self) -> Shopfront:
-        connection = Connection(SHOP, "shop", "uphance", "5", "", NOON, {})
-        return Shopfront(Rules(self.rules), self.facts, connection, self.now)
+    def context(self) -> MappingContext:
+        tx = Connection(SHOP, "shop", "uphance", "5", "", NOON, {})
+        return MappingContext(ShopSettings(self.settings), self.facts, tx, self.now)
 
     def order(self, number: str, **overrides: Any) -> Json:
         """An order of the shop."""

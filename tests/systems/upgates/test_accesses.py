@@ -40,7 +40,7 @@ def test_a_call_that_is_not_declared_cannot_be_made() -> None:
                 case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_calls"), attr="call")):
                     calls.append((path.name, node))
 
-    assert talking == {"calls.py"}
+    assert talking == {"transport.py"}
     assert made == {"accesses.py"}
     assert {name for name, _ in calls} == {"client.py"}
     for _, call in calls:

@@ -18,7 +18,7 @@ from tests.systems.upgates.making import (
 from tests.systems.upgates.test_facts import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.purpose import Purpose
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter
 from upbridge.systems.upgates.transport import AccessRefused
 
@@ -80,7 +80,7 @@ class TestFacts:
         upgates = by_path({**dict(self.ANSWERS), "/config": {"config": {"vat_payer_yn": "perhaps"}}})
 
         with pytest.raises(Unreachable, match="makes no sense"):
-            await upgates.client.facts(known=Facts())
+            await upgates.client.facts(known=ShopProfile())
 
 
 class TestLists:

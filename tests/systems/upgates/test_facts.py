@@ -1,6 +1,6 @@
 import pytest
 
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates.schemas import Unreadable, build_facts, loads, parse_status
 
 OWNER = {
@@ -64,14 +64,14 @@ def test_rights_are_known_by_their_endpoint() -> None:
 
 
 def test_what_could_not_be_read_keeps_its_default() -> None:
-    assert build_facts() == Facts()
-    assert build_facts(owner={"owner": None}, languages={}, config={"config": []}) == Facts()
+    assert build_facts() == ShopProfile()
+    assert build_facts(owner={"owner": None}, languages={}, config={"config": []}) == ShopProfile()
 
 
 def test_facts_survive_their_journey_through_json() -> None:
     facts = build_facts(order_statuses=STATUSES, languages=LANGUAGES)
 
-    assert Facts.model_validate(loads(facts.model_dump_json().encode())) == facts
+    assert ShopProfile.model_validate(loads(facts.model_dump_json().encode())) == facts
 
 
 def test_nonsense_says_which_answer() -> None:

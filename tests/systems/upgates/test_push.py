@@ -6,7 +6,7 @@ from tests.systems.upgates.making import raw_order
 from tests.systems.upgates.shop import Room, answered, codes, lost, number_for, shipment_of
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Dropped, Parked
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates.schemas import parse_order
 from upbridge.systems.upgates.target import UpgatesTarget
 
@@ -55,8 +55,8 @@ async def test_a_refused_number_waits_and_the_rest_goes() -> None:
 
     parked = outcomes["v-B"]
     assert isinstance(parked, Parked)
-    assert parked.trouble.key == "stock.refused"
-    assert parked.trouble.params == {"code": "B", "said": "code: no"}
+    assert parked.issue.key == "stock.refused"
+    assert parked.issue.params == {"code": "B", "said": "code: no"}
     assert room.shop.stock == {"A": 3, "C": 3}
 
 
@@ -101,7 +101,7 @@ async def test_a_lost_answer_is_repeated_with_the_same_number() -> None:
 
 
 async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:
-    room = Room(rules={})
+    room = Room(settings={})
 
     assert isinstance((await room.send(number_for("A")))["v-A"], Dropped)
     assert room.calls() == []
@@ -109,12 +109,12 @@ async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:
 
 @pytest.mark.parametrize("right", ["deny", "readonly"])
 async def test_nothing_is_tried_without_the_right(right: str) -> None:
-    room = Room(facts=Facts(rights={"products": right}))
+    room = Room(facts=ShopProfile(rights={"products": right}))
 
     outcome = (await room.send(number_for("A")))["v-A"]
 
     assert isinstance(outcome, Parked)
-    assert outcome.trouble.key == "stock.no_right"
+    assert outcome.issue.key == "stock.no_right"
     assert room.calls() == []
 
 
@@ -138,7 +138,7 @@ async def test_what_has_no_budget_is_not_tried() -> None:
 
 def test_the_shop_itself_wants_nothing_and_takes_nothing_back() -> None:
     room = Room()
-    front, target = room.front(), UpgatesTarget(room.upgates.client, lambda: room.now)
+    context, target = room.context(), UpgatesTarget(room.upgates.client, lambda: room.now)
 
-    assert list(target.wants(parse_order(raw_order()), front)) == []
-    assert target.retire("stock", b"{}") is None
+    assert list(target.desired_documents(parse_order(raw_order()), context)) == []
+    assert target.tombstone("stock", b"{}") is None

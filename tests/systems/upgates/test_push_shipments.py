@@ -4,13 +4,13 @@ import pytest
 
 from tests.systems.upgates.shop import KINDS, Room, answered, lost, parcel, shipment_of
 from upbridge.core.errors import Unreachable
-from upbridge.domain.delivery import Again, Delivered, Dropped, Outcome, Parked
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.delivery import Delivered, Dropped, Outcome, Parked, Retry
+from upbridge.domain.shop_profile import ShopProfile
 
 
-def trouble(outcome: Outcome) -> str:
+def issue_of(outcome: Outcome) -> str:
     assert isinstance(outcome, Parked)
-    return outcome.trouble.key
+    return outcome.issue.key
 
 
 async def test_a_shipped_order_gets_its_status_its_number_and_a_note() -> None:
@@ -81,7 +81,7 @@ async def test_a_number_that_comes_late_is_written_and_noted_no_second_time() ->
 
 @pytest.mark.parametrize(("backfill", "told"), [(False, ["1"]), (True, [])], ids=["new", "before connecting"])
 async def test_shoppers_are_told_only_of_new_shipments(backfill: bool, told: list[str]) -> None:
-    room = Room(rules={"shipments.notify": True})
+    room = Room(settings={"shipments.notify": True})
     room.order("1")
 
     await room.send(shipment_of("1", backfill=backfill))
@@ -100,7 +100,7 @@ async def test_shoppers_are_told_nothing_unless_the_shop_chose_so() -> None:
 
 
 async def test_old_and_new_shipments_are_told_apart_in_two_calls() -> None:
-    room = Room(rules={"shipments.notify": True})
+    room = Room(settings={"shipments.notify": True})
     room.order("1")
     room.order("2")
 
@@ -114,25 +114,25 @@ async def test_a_canceled_order_stays_so() -> None:
     room = Room()
     order = room.order("1", status_id=5)
 
-    assert trouble((await room.send(shipment_of("1")))["1"]) == "shipment.order_canceled"
+    assert issue_of((await room.send(shipment_of("1")))["1"]) == "shipment.order_canceled"
     assert order["status_id"] == 5
     assert room.calls() == ["GET /orders"]
 
 
 @pytest.mark.parametrize("kinds", [{1: "Received"}, {**KINDS, 7: "Sent"}], ids=["none", "several"])
 async def test_a_status_that_cannot_be_told_is_asked_for(kinds: dict[int, str]) -> None:
-    room = Room(facts=Facts(status_types=kinds))
+    room = Room(facts=ShopProfile(status_types=kinds))
     order = room.order("1")
 
-    assert trouble((await room.send(shipment_of("1")))["1"]) == "shipment.no_status"
-    room.rules = {"shipments.status": 7}
+    assert issue_of((await room.send(shipment_of("1")))["1"]) == "shipment.no_status"
+    room.settings = {"shipments.status": 7}
     await room.send(shipment_of("1"))
 
     assert order["status_id"] == 7
 
 
 async def test_a_part_needs_no_status() -> None:
-    room = Room(facts=Facts())
+    room = Room(facts=ShopProfile())
     room.order("1")
 
     assert isinstance((await room.send(shipment_of("1", complete=False)))["1"], Delivered)
@@ -177,7 +177,7 @@ async def test_a_shipment_that_was_taken_back_is_told() -> None:
     order = room.order("1")
     await room.send(shipment_of("1", [parcel(1), parcel(2)]))
 
-    assert trouble((await room.send(shipment_of("1", [parcel(1)], complete=False)))["1"]) == "shipment.taken_back"
+    assert issue_of((await room.send(shipment_of("1", [parcel(1)], complete=False)))["1"]) == "shipment.taken_back"
     assert order["status_id"] == 4
 
 
@@ -189,7 +189,7 @@ async def test_a_refused_order_waits_and_the_rest_goes() -> None:
 
     outcomes = await room.send(*(shipment_of(number) for number in "123"))
 
-    assert trouble(outcomes["2"]) == "shipment.refused"
+    assert issue_of(outcomes["2"]) == "shipment.refused"
     assert [room.shop.orders[number]["status_id"] for number in "123"] == [4, 1, 4]
     assert room.shop.entries("2") == []
 
@@ -215,14 +215,14 @@ async def test_an_answer_that_does_not_mention_the_order_is_checked_by_reading_i
     first = (await room.send(shipment_of("1")))["1"]
     second = (await room.send(shipment_of("1")))["1"]
 
-    assert isinstance(first, Again)
+    assert isinstance(first, Retry)
     assert isinstance(second, Delivered)
     assert order["status_id"] == 4
     assert room.calls().count("PUT /orders") == 1
 
 
 async def test_a_change_whose_answer_was_lost_tells_the_shopper_once() -> None:
-    room = Room(rules={"shipments.notify": True})
+    room = Room(settings={"shipments.notify": True})
     room.order("1")
     room.shop.after = lost("PUT", "/orders")
     with pytest.raises(Unreachable):
@@ -271,7 +271,7 @@ async def test_a_note_that_may_still_be_on_its_way_is_not_looked_for_yet() -> No
 
     outcome = (await room.send(shipment_of("1")))["1"]
 
-    assert isinstance(outcome, Again)
+    assert isinstance(outcome, Retry)
     assert outcome.until is not None
     assert (outcome.until - room.now).total_seconds() == 175
     assert room.calls().count("GET /orders/1/history") == 0
@@ -303,7 +303,7 @@ async def test_what_was_shipped_before_connecting_may_be_noted_already() -> None
 
 
 async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:
-    room = Room(rules={"shipments.write": False})
+    room = Room(settings={"shipments.write": False})
 
     assert isinstance((await room.send(shipment_of("1")))["1"], Dropped)
     assert room.calls() == []
@@ -311,9 +311,9 @@ async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:
 
 @pytest.mark.parametrize("right", ["deny", "readonly"])
 async def test_nothing_is_tried_without_the_right(right: str) -> None:
-    room = Room(facts=Facts(status_types=KINDS, rights={"orders": right}))
+    room = Room(facts=ShopProfile(status_types=KINDS, rights={"orders": right}))
 
-    assert trouble((await room.send(shipment_of("1")))["1"]) == "shipment.no_right"
+    assert issue_of((await room.send(shipment_of("1")))["1"]) == "shipment.no_right"
     assert room.calls() == []
 
 
@@ -321,7 +321,7 @@ async def test_an_order_that_cannot_be_read_is_tried_again() -> None:
     room = Room()
     room.order("1", currency_id=None)
 
-    assert isinstance((await room.send(shipment_of("1")))["1"], Again)
+    assert isinstance((await room.send(shipment_of("1")))["1"], Retry)
 
 
 async def test_names_and_values_fit_the_history() -> None:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from upbridge.domain.order import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_profile import Facts
-from upbridge.domain.shop_settings import Rules
-from upbridge.systems.base import Connection, Shopfront
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopSettings
+from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.uphance.matching import Sku, SkuBook
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ FACTS: Mapping[str, Any] = {
     "channels": [{"id": 3, "name": "Web CZ", "currency": "CZK"}, {"id": 4, "name": "Web EU", "currency": "EUR"}],
     "seasons": [{"id": 9, "name": "AW26"}],
 }
-SHOP_FACTS = Facts(
+SHOP_FACTS = ShopProfile(
     status_types={1: "Received", 2: "PaymentSuccessful", 3: "Canceled", 4: "Sent", 5: "Unresolved"},
 )
 
@@ -144,7 +144,7 @@ def sku(number: int, code: str | None = None, **overrides: Any) -> Sku:
 BOOK = SkuBook.of([sku(number, f"A{number}") for number in range(1, 10)])
 
 
-def connection(**overrides: Any) -> Connection:
+def uphance_connection(**overrides: Any) -> Connection:
     values: dict[str, Any] = {
         "shop_id": ShopId(UUID(int=1)),
         "shop_key": "shop",
@@ -158,5 +158,10 @@ def connection(**overrides: Any) -> Connection:
     return Connection(**values)
 
 
-def front(rules: Mapping[str, Any] | None = None, **overrides: Any) -> Shopfront:
-    return Shopfront(rules=Rules(rules or {}), facts=SHOP_FACTS, connection=connection(**overrides), now=NOON)
+def mapping_context(shop_settings: Mapping[str, Any] | None = None, **overrides: Any) -> MappingContext:
+    return MappingContext(
+        settings=ShopSettings(shop_settings or {}),
+        facts=SHOP_FACTS,
+        connection=uphance_connection(**overrides),
+        now=NOON,
+    )

@@ -102,11 +102,11 @@ async def test_a_batch_of_lines_is_looked_up_at_once(
     uphance.products.append(product(900, row(90, "ČEPICE", "0123"), row(91, "x", "0123"), row(92, "a5")))
     await catalogue.refresh(shop, uphance.client())
     owned = {"v-50": "004", "v-51": None}
-    async with engine.begin() as connection:
+    async with engine.begin() as tx:
         for key, ean in owned.items():
             flags = {"stock_own": False, "active": True, "listed": True}
             values = {"shop_id": shop, "key": key, "ean": ean, "product_id": 1, **flags}
-            await connection.execute(insert(schema.items).values(values))
+            await tx.execute(insert(schema.items).values(values))
     lines = {
         "by code": line(" a1 "),
         "by code beyond ASCII": line("ČEPICE"),

@@ -2,16 +2,18 @@
 
 import pytest
 
-from tests.systems.uphance.builders import EVA, HOME, OFFICE, connection, order
-from upbridge.domain.delivery import Trouble
+from tests.systems.uphance.builders import EVA, HOME, OFFICE, order, uphance_connection
+from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Shopper
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
 from upbridge.systems.uphance.schemas import customer_body
 
 
-def mapped(shopper: Shopper | None, mode: str = "per_shopper") -> Customer | House | Trouble:
-    return map_customer(order(shopper=shopper), Rules({"uphance.customer_mode": mode}), connection())
+def mapped(shopper: Shopper | None, mode: str = "per_shopper") -> Customer | House | Issue:
+    return map_customer(
+        order(shopper=shopper), ShopSettings({"uphance.customer_mode": mode}), uphance_connection()
+    )
 
 
 def customer(**overrides: object) -> Customer:
@@ -30,7 +32,7 @@ def test_an_account_is_known_by_its_id_a_guest_by_the_e_mail_in_lower_case() -> 
 def test_who_has_neither_account_nor_e_mail_is_held(email: str | None) -> None:
     held = mapped(EVA.model_copy(update={"customer_id": None, "email": email}))
 
-    assert isinstance(held, Trouble)
+    assert isinstance(held, Issue)
     assert held.key == "order.no_customer"
     assert mapped(None) == held
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.systems.uphance.builders import BOOK, EVA, NOON, front, order
+from tests.systems.uphance.builders import BOOK, EVA, NOON, mapping_context, order
 from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
-from upbridge.domain.delivery import Again, Delivered, Document, Draft, Link
+from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Retry
 from upbridge.domain.order import OrderLine
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.uphance.matching import SkuBook
@@ -108,10 +108,10 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
         target._catalogue = FixedCatalogue()  # type: ignore[assignment]
         documents = [document(target, one, links) for one in waiting.values()]
         try:
-            async for settled in target.push(documents, front(), vault, links):
+            async for settled in target.push(documents, mapping_context(), vault, links):
                 for sent, outcome in settled:
                     chaos.may_kill()  # before the engine could settle
-                    assert isinstance(outcome, Delivered | Again), outcome
+                    assert isinstance(outcome, Delivered | Retry), outcome
                     if isinstance(outcome, Delivered):
                         links.rows["order", sent.key] = Link("order", sent.key, remote_id=outcome.remote_id)
                         del waiting[sent.key]
@@ -131,7 +131,7 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
 
 
 def document(target: UphanceTarget, one: Any, links: FakeLinks) -> Document:
-    [draft] = target.wants(one, front())
-    assert isinstance(draft, Draft)
+    [draft] = target.desired_documents(one, mapping_context())
+    assert isinstance(draft, DesiredDocument)
     link = links.rows.get((draft.kind, draft.key))
     return Document(draft.kind, draft.key, draft.parent, 1, draft.body, draft.hash, 0, link)

@@ -13,16 +13,16 @@ from tests.systems.uphance.builders import (
     FACTS,
     OFFICE,
     charge,
-    connection,
     line,
     money,
     order,
     sku,
+    uphance_connection,
     voucher,
 )
-from upbridge.domain.delivery import Trouble
+from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Order
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order
 
@@ -30,20 +30,22 @@ GROSS = {"uphance.prices_with_tax": True}
 
 
 def mapped(
-    one: Order, rules: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK, **facts: Any
-) -> SalesOrder | Trouble | NotYet:
-    return map_order(one, book.match, Rules(rules or {}), connection(**facts))
+    one: Order, shop_settings: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK, **facts: Any
+) -> SalesOrder | Issue | NotYet:
+    return map_order(one, book.match, ShopSettings(shop_settings or {}), uphance_connection(**facts))
 
 
-def sold(one: Order, rules: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK) -> SalesOrder:
-    result = mapped(one, rules, book=book)
+def sold(one: Order, shop_settings: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK) -> SalesOrder:
+    result = mapped(one, shop_settings, book=book)
     assert isinstance(result, SalesOrder), result
     return result
 
 
-def trouble(one: Order, rules: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK, **facts: Any) -> Trouble:
-    result = mapped(one, rules, book=book, **facts)
-    assert isinstance(result, Trouble), result
+def issue_of(
+    one: Order, shop_settings: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK, **facts: Any
+) -> Issue:
+    result = mapped(one, shop_settings, book=book, **facts)
+    assert isinstance(result, Issue), result
     return result
 
 
@@ -181,7 +183,7 @@ class TestDiscountsAndCharges:
         assert (lines_of(result), str(result.shipping_cost)) == ([(1, "0.00", 1)], "69.00")
 
     def test_a_discount_larger_than_everything_holds_the_order(self) -> None:
-        assert trouble(order(line("A1", 100), discounts=[voucher(120)])).key == "order.totals_differ"
+        assert issue_of(order(line("A1", 100), discounts=[voucher(120)])).key == "order.totals_differ"
 
     def test_shipping_and_payment_go_together_without_vat(self) -> None:
         assert sold(order(shipping=charge(121), payment=charge("36.30"))).shipping_cost == 130
@@ -198,7 +200,7 @@ class TestDiscountsAndCharges:
 class TestParityGate:
     @pytest.mark.situation("totals")
     def test_an_order_whose_parts_do_not_make_its_total_is_held_with_the_arithmetic(self) -> None:
-        held = trouble(
+        held = issue_of(
             order(line("A1", 121), shipping=charge(89), total=Decimal(247), total_before_round=Decimal(247))
         )
 
@@ -226,15 +228,15 @@ class TestParityGate:
     def test_a_rounding_that_does_not_explain_the_total_holds_the_order(self) -> None:
         one = order(line("A1", "120.60"), total=Decimal(121), rounding=Decimal("0.10"))
 
-        assert trouble(one).key == "order.totals_differ"
+        assert issue_of(one).key == "order.totals_differ"
 
     def test_a_line_with_a_negative_price_holds_the_order(self) -> None:
-        assert trouble(order(line("A1", 121), line("A2", -21))).key == "order.totals_differ"
+        assert issue_of(order(line("A1", 121), line("A2", -21))).key == "order.totals_differ"
 
     def test_an_order_without_goods_is_held(self) -> None:
         only_discount = line(None, 0, type=LineType.DISCOUNT, uuid="d")
 
-        assert trouble(order(only_discount)).key == "order.no_goods"
+        assert issue_of(order(only_discount)).key == "order.no_goods"
 
 
 class TestMatching:
@@ -255,7 +257,7 @@ class TestMatching:
 
     @pytest.mark.situation("sku.unknown")
     def test_an_unknown_sku_holds_the_whole_order_and_names_all_of_them(self) -> None:
-        held = trouble(order(line("A1"), line("NO1"), line(None, ean="123")))
+        held = issue_of(order(line("A1"), line("NO1"), line(None, ean="123")))
 
         assert (held.key, held.params) == ("order.unknown_sku", {"codes": "NO1, 123"})
 
@@ -263,7 +265,7 @@ class TestMatching:
     def test_a_doubled_ean_is_ambiguous(self) -> None:
         book = SkuBook.of([sku(1, "X", ean="1"), sku(2, "Y", ean="1")])
 
-        held = trouble(order(line("NO", ean="1")), book=book)
+        held = issue_of(order(line("NO", ean="1")), book=book)
 
         assert (held.key, held.params) == ("order.ambiguous_sku", {"codes": "NO"})
 
@@ -271,14 +273,14 @@ class TestMatching:
     def test_a_doubled_code_is_ambiguous(self) -> None:
         book = SkuBook.of([sku(1, "A1"), sku(2, " a1", ean="5")])
 
-        assert trouble(order(line("A1", ean="5")), book=book).key == "order.ambiguous_sku"
+        assert issue_of(order(line("A1", ean="5")), book=book).key == "order.ambiguous_sku"
 
     @pytest.mark.situation("sku.inherited")
     def test_an_ean_that_the_variant_inherits_from_its_product_never_matches(self) -> None:
         book = SkuBook.of([sku(1, "X", ean="1")], {50: None, 51: "2"})
 
         for variant in (50, 51):
-            held = trouble(order(line("NO", ean="1", variant_id=variant)), book=book)
+            held = issue_of(order(line("NO", ean="1", variant_id=variant)), book=book)
             assert held.key == "order.unknown_sku"
 
     def test_the_variants_own_ean_matches(self) -> None:
@@ -293,7 +295,7 @@ class TestMatching:
 
     @pytest.mark.situation("line.manual")
     def test_a_line_typed_in_by_hand_holds_the_order(self) -> None:
-        held = trouble(order(line("A1"), line(None, product_id=None, title="Úprava délky")))
+        held = issue_of(order(line("A1"), line(None, product_id=None, title="Úprava délky")))
 
         assert (held.key, held.params) == ("order.manual_line", {"lines": "Úprava délky"})
 
@@ -302,7 +304,7 @@ class TestMatching:
     def test_a_line_that_is_named_a_service_goes_with_shipping(self, name: str) -> None:
         service = line("USTRIH" if name == "USTRIH" else None, 121, product_id=None, title="Úprava délky")
 
-        held = trouble(order(line("A1", 121), service, shipping=charge(121)))
+        held = issue_of(order(line("A1", 121), service, shipping=charge(121)))
         sent = sold(order(line("A1", 121), service, shipping=charge(121)), {"uphance.services": [name]})
 
         assert held.key in ("order.manual_line", "order.unknown_sku")
@@ -319,14 +321,14 @@ class TestMatching:
 
     @pytest.mark.situation("no_goods")
     def test_services_alone_are_no_order_for_a_warehouse(self) -> None:
-        held = trouble(order(line(None, 121, product_id=None, title="Servis")), {"uphance.services": ["Servis"]})
+        held = issue_of(order(line(None, 121, product_id=None, title="Servis")), {"uphance.services": ["Servis"]})
 
         assert (held.key, held.params) == ("order.no_goods", {"lines": "Servis"})
 
     @pytest.mark.parametrize("quantity", ["0.5", "0", "-1", "1.001"])
     @pytest.mark.situation("line.quantity")
     def test_a_quantity_that_is_not_whole_and_positive_holds_the_order(self, quantity: str) -> None:
-        held = trouble(order(line("A1", 100, quantity)))
+        held = issue_of(order(line("A1", 100, quantity)))
 
         assert (held.key, held.params["lines"]) == ("order.quantity", f"A1: {quantity}")
 
@@ -338,7 +340,7 @@ class TestChannelAndSeason:
     def test_where_uphance_lists_no_channels_the_chosen_number_counts(self) -> None:
         blind = {**FACTS, "channels": []}
 
-        assert trouble(order(), facts=blind).key == "order.no_channel"
+        assert issue_of(order(), facts=blind).key == "order.no_channel"
         result = mapped(order(), {"uphance.channels": {"cs/CZK": 77}}, facts=blind)
         assert isinstance(result, SalesOrder)
         assert result.channel_id == 77
@@ -353,15 +355,15 @@ class TestChannelAndSeason:
 
         assert isinstance(result, SalesOrder)
         assert result.channel_id == 8
-        assert trouble(order(), facts=facts).key == "order.no_channel"
+        assert issue_of(order(), facts=facts).key == "order.no_channel"
 
     @pytest.mark.situation("currency")
     def test_a_channel_of_another_currency_is_never_taken(self) -> None:
-        assert trouble(order(), {"uphance.channels": {"cs/CZK": 4}}).key == "order.no_channel"
+        assert issue_of(order(), {"uphance.channels": {"cs/CZK": 4}}).key == "order.no_channel"
 
     @pytest.mark.situation("currency")
     def test_a_currency_without_channel_holds_the_order(self) -> None:
-        held = trouble(order(currency="USD", language="en"))
+        held = issue_of(order(currency="USD", language="en"))
 
         assert (held.key, held.params) == ("order.no_channel", {"currency": "USD", "language": "en"})
 
@@ -372,7 +374,7 @@ class TestChannelAndSeason:
 
     @pytest.mark.situation("season")
     def test_without_any_season_the_order_is_held(self) -> None:
-        assert trouble(order(), book=SkuBook.of([sku(1, "A1", season_id=None)])).key == "order.no_season"
+        assert issue_of(order(), book=SkuBook.of([sku(1, "A1", season_id=None)])).key == "order.no_season"
 
 
 class TestWords:

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.systems.uphance.builders import charge, connection, line, order, sku, voucher
-from upbridge.domain.delivery import Trouble
+from tests.systems.uphance.builders import charge, line, order, sku, uphance_connection, voucher
+from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Money, Order, OrderLine
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 
@@ -92,9 +92,9 @@ def test_what_is_sent_is_worth_what_the_shop_charged_to_the_last_heller(
 ) -> None:
     one, owed = made
 
-    result = map_order(one, BOOK.match, Rules({"uphance.prices_with_tax": with_tax}), connection())
+    result = map_order(one, BOOK.match, ShopSettings({"uphance.prices_with_tax": with_tax}), uphance_connection())
 
-    if isinstance(result, Trouble):  # only where the discounts are larger than all the rest
+    if isinstance(result, Issue):  # only where the discounts are larger than all the rest
         assert result.key == "order.totals_differ"
         assert owed[with_tax] < 0
         return
@@ -107,7 +107,7 @@ def test_what_is_sent_is_worth_what_the_shop_charged_to_the_last_heller(
 @settings(max_examples=200, deadline=None)
 @given(orders())
 def test_every_piece_is_sent_and_no_line_has_more_than_two_prices(made: tuple[Order, Any]) -> None:
-    result = map_order(made[0], BOOK.match, Rules(), connection())
+    result = map_order(made[0], BOOK.match, ShopSettings(), uphance_connection())
 
     if not isinstance(result, SalesOrder):
         return
@@ -128,9 +128,9 @@ def test_an_order_whose_total_is_off_is_never_sent(made: tuple[Order, Any], off:
     result = map_order(
         one.model_copy(update={"total_before_round": wrong, "total": wrong, "rounding": Decimal(0)}),
         BOOK.match,
-        Rules(),
-        connection(),
+        ShopSettings(),
+        uphance_connection(),
     )
 
-    assert isinstance(result, Trouble)
+    assert isinstance(result, Issue)
     assert result.key == "order.totals_differ"

@@ -15,13 +15,23 @@ from tests.systems.uphance.builders import FACTS, NOON
 from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from tests.systems.uphance.test_sandbox import BASE, Cable
 from upbridge.core.errors import Unreachable
-from upbridge.domain.delivery import Again, Delivered, Document, Draft, Dropped, Link, Outcome, Parked, Trouble
+from upbridge.domain.delivery import (
+    Delivered,
+    DesiredDocument,
+    Document,
+    Dropped,
+    Issue,
+    Link,
+    Outcome,
+    Parked,
+    Retry,
+)
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_profile import Facts
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.store import schema
-from upbridge.systems.base import Connection, Shopfront
+from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
 from upbridge.systems.uphance.sku_copy import Catalogue
@@ -36,7 +46,7 @@ RULES: Mapping[str, Any] = {
     "uphance.color_parameter": "Barva",
     "uphance.size_parameter": "velikost",
 }
-SHOP = Facts(default_language="cs", currencies={"cs": "CZK"}, default_pricelist="Výchozí")
+SHOP = ShopProfile(default_language="cs", currencies={"cs": "CZK"}, default_pricelist="Výchozí")
 
 
 def variant(number: int | None, color: str | None = None, size: str | None = None, **overrides: Any) -> Variant:
@@ -114,7 +124,7 @@ class Room:
         self.world, self.cable, self.http, self.engine, self.shop_id = world, cable, http, engine, shop_id
         self.clock = FakeClock(NOON)
         self.vault, self.links = FakeVault(), FakeLinks()
-        self.rules = dict(RULES)
+        self.settings = dict(RULES)
         self.target = UphanceTarget(http, BASE, engine, self.clock)
 
     @property
@@ -126,9 +136,9 @@ class Room:
         return self.world.faults["uphance"]
 
     @property
-    def front(self) -> Shopfront:
-        connection = Connection(self.shop_id, "shop", "uphance", "5", "", NOON, FACTS)
-        return Shopfront(Rules(self.rules), SHOP, connection, self.clock())
+    def context(self) -> MappingContext:
+        tx = Connection(self.shop_id, "shop", "uphance", "5", "", NOON, FACTS)
+        return MappingContext(ShopSettings(self.settings), SHOP, tx, self.clock())
 
     async def connect(self) -> None:
         tokens, _ = await login(self.http, BASE, self.clock, email="a@b.cz", password="right")
@@ -138,8 +148,8 @@ class Room:
         """Read the catalogue over there, as the engine does from time to time."""
         client = UphanceClient(self.http, BASE, self.vault, self.clock, 5)
         await Catalogue(self.engine).refresh(self.shop_id, client)
-        async with self.engine.begin() as connection:
-            await connection.execute(text("UPDATE connections SET polled_at = now()"))
+        async with self.engine.begin() as tx:
+            await tx.execute(text("UPDATE connections SET polled_at = now()"))
 
     async def keep(self, *products: Product) -> None:
         """Remember the shop's own variants, as the engine does when it reads them."""
@@ -154,13 +164,17 @@ class Room:
             for thing in products
             for one in thing.variants
         ]
-        async with self.engine.begin() as connection:
-            await connection.execute(text("DELETE FROM items WHERE shop_id = :id"), {"id": self.shop_id})
+        async with self.engine.begin() as tx:
+            await tx.execute(text("DELETE FROM items WHERE shop_id = :id"), {"id": self.shop_id})
             values = [{**row, "stock_own": True, "active": True, "listed": True} for row in rows]
-            await connection.execute(insert(schema.items), values)
+            await tx.execute(insert(schema.items), values)
 
-    def drafts(self, one: Product) -> list[Draft]:
-        return [draft for draft in self.target.wants(one, self.front) if isinstance(draft, Draft)]
+    def drafts(self, one: Product) -> list[DesiredDocument]:
+        return [
+            draft
+            for draft in self.target.desired_documents(one, self.context)
+            if isinstance(draft, DesiredDocument)
+        ]
 
     async def deliver(self, one: Product, attempts: int = 0) -> Outcome:
         [draft] = self.drafts(one)
@@ -171,7 +185,7 @@ class Room:
 
     async def push(self, document: Document) -> Outcome:
         outcomes: list[Outcome] = []
-        async for settled in self.target.push([document], self.front, self.vault, self.links):
+        async for settled in self.target.push([document], self.context, self.vault, self.links):
             outcomes += [outcome for _, outcome in settled]
         [outcome] = outcomes
         if isinstance(outcome, Delivered):
@@ -193,7 +207,7 @@ class Room:
 
 def held(outcome: Outcome) -> str:
     assert isinstance(outcome, Parked), outcome
-    return outcome.trouble.key
+    return outcome.issue.key
 
 
 @pytest.fixture
@@ -204,8 +218,8 @@ async def room(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Room]:
     seasons = [{"id": 9, "name": "AW26"}]
     world.uphance.organisations[5] = Organisation(5, "Hemline Ltd", channels, seasons)
     shop_id = await make_shop()
-    async with engine.begin() as connection:
-        await connection.execute(
+    async with engine.begin() as tx:
+        await tx.execute(
             insert(schema.connections).values(
                 shop_id=shop_id, system="uphance", state="connected", account="5", connected_at=NOON
             )
@@ -313,7 +327,7 @@ class TestWhatIsNotWanted:
 
     @pytest.mark.situation("product.missing")
     def test_nothing_is_wanted_where_the_shop_did_not_choose_so(self, room: Room) -> None:
-        room.rules.clear()
+        room.settings.clear()
 
         assert room.drafts(product()) == []
 
@@ -324,21 +338,21 @@ class TestWhatIsNotWanted:
 
     @pytest.mark.situation("product.deleted")
     async def test_a_deleted_product_stays_over_there(self, room: Room) -> None:
-        assert room.target.retire("product", b"{}") is None
+        assert room.target.tombstone("product", b"{}") is None
 
     async def test_a_rule_that_was_switched_off_meanwhile_makes_nothing(self, room: Room) -> None:
         [draft] = room.drafts(product())
-        room.rules.clear()
+        room.settings.clear()
         document = Document("product", draft.key, draft.parent, 1, draft.body, draft.hash, 0, None)
 
         assert isinstance(await room.push(document), Dropped)
         assert room.there() == {}
 
     async def test_before_the_catalogue_was_read_to_its_end_nothing_is_made(self, room: Room) -> None:
-        async with room.engine.begin() as connection:
-            await connection.execute(text("UPDATE connections SET polled_at = NULL"))
+        async with room.engine.begin() as tx:
+            await tx.execute(text("UPDATE connections SET polled_at = NULL"))
 
-        assert isinstance(await room.deliver(product()), Again)
+        assert isinstance(await room.deliver(product()), Retry)
         assert room.there() == {}
 
 
@@ -380,7 +394,7 @@ class TestWhatWaitsForAPerson:
 
         first, last = await room.deliver(product()), await room.deliver(product(), attempts=5)
 
-        assert isinstance(first, Again)
+        assert isinstance(first, Retry)
         assert held(last) == "product.refused"
 
 
@@ -427,11 +441,11 @@ class TestDoubt:
 
 class TestPrices:
     def mapped(
-        self, one: Variant, rules: Mapping[str, Any] = RULES, facts: Mapping[str, Any] = FACTS
+        self, one: Variant, shop_settings: Mapping[str, Any] = RULES, facts: Mapping[str, Any] = FACTS
     ) -> NewProduct:
-        connection = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, facts)  # type: ignore[arg-type]
-        result = map_product(product(one), [one], Shopfront(Rules(rules), SHOP, connection, NOON))
-        assert not isinstance(result, Trouble)
+        tx = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, facts)  # type: ignore[arg-type]
+        result = map_product(product(one), [one], MappingContext(ShopSettings(shop_settings), SHOP, tx, NOON))
+        assert not isinstance(result, Issue)
         return result
 
     def test_a_channel_with_tax_has_customers_pay_it(self) -> None:

@@ -12,14 +12,14 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
-from tests.systems.uphance.builders import EVA, NOON, OFFICE, front, line, order
+from tests.systems.uphance.builders import EVA, NOON, OFFICE, line, mapping_context, order
 from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
 from upbridge.core.errors import Unreachable
-from upbridge.domain.delivery import Again, Delivered, Document, Draft, Dropped, Link, Outcome, Parked
+from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Dropped, Link, Outcome, Parked, Retry
 from upbridge.domain.order import Order
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.client import WrongOrganisation
 from upbridge.systems.uphance.target import UphanceTarget
 
@@ -37,19 +37,19 @@ class World:
         self.shop_id = shop_id
         self.vault = self.uphance.vault()
         self.target = UphanceTarget(self.uphance.http(), BASE, engine, self.clock, sleep=self.uphance.sleep)
-        self.rules: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {}
 
     @property
-    def front(self) -> Shopfront:
-        return front(self.rules, shop_id=self.shop_id)
+    def context(self) -> MappingContext:
+        return mapping_context(self.settings, shop_id=self.shop_id)
 
-    def document(self, draft: Draft, attempts: int = 0) -> Document:
+    def document(self, draft: DesiredDocument, attempts: int = 0) -> Document:
         link = self.links.rows.get((draft.kind, draft.key))
         return Document(draft.kind, draft.key, draft.parent, 1, draft.body, draft.hash, attempts, link)
 
-    def draft(self, one: Order) -> Draft:
-        [draft] = self.target.wants(one, self.front)
-        assert isinstance(draft, Draft)
+    def draft(self, one: Order) -> DesiredDocument:
+        [draft] = self.target.desired_documents(one, self.context)
+        assert isinstance(draft, DesiredDocument)
         return draft
 
     async def deliver(self, *orders: Order, attempts: int = 0) -> list[Outcome]:
@@ -58,7 +58,7 @@ class World:
     async def push(self, *documents: Document) -> list[Outcome]:
         """Push and settle as the engine does."""
         outcomes: list[Outcome] = []
-        async for settled in self.target.push(documents, self.front, self.vault, self.links):
+        async for settled in self.target.push(documents, self.context, self.vault, self.links):
             for document, outcome in settled:
                 outcomes.append(outcome)
                 if isinstance(outcome, Delivered):
@@ -85,18 +85,16 @@ class World:
 
     def held(self, outcome: Outcome) -> tuple[str, Mapping[str, Any]]:
         assert isinstance(outcome, Parked), outcome
-        return outcome.trouble.key, outcome.trouble.params
+        return outcome.issue.key, outcome.issue.params
 
 
 @pytest.fixture
 async def world(engine: AsyncEngine, make_shop: MakeShop) -> World:
     shop_id = await make_shop()
-    async with engine.begin() as connection:
+    async with engine.begin() as tx:
         for number in range(1, 4):
             values = {"sku_id": number, "product_id": 100, "variation_id": 200, "season_id": 9}
-            await connection.execute(
-                insert(schema.skus).values(shop_id=shop_id, sku_number=f"A{number}", **values)
-            )
+            await tx.execute(insert(schema.skus).values(shop_id=shop_id, sku_number=f"A{number}", **values))
     return World(engine, shop_id)
 
 
@@ -114,10 +112,10 @@ def lose(path: str, times: int = 1) -> Any:
 
 
 class TestWants:
-    def wanted(self, one: Order, rules: dict[str, Any] | None = None) -> bool:
+    def wanted(self, one: Order, shop_settings: dict[str, Any] | None = None) -> bool:
         target = UphanceTarget(httpx.AsyncClient(), BASE, None, FakeClock(NOON))  # type: ignore[arg-type]
-        [draft] = target.wants(one, front(rules))
-        assert isinstance(draft, Draft)
+        [draft] = target.desired_documents(one, mapping_context(shop_settings))
+        assert isinstance(draft, DesiredDocument)
         return not draft.only_if_known
 
     @pytest.mark.rule("R43")
@@ -128,11 +126,11 @@ class TestWants:
         assert self.wanted(order(status_id=status)) is sent
 
     def test_chosen_statuses_replace_those_but_a_cancelled_one_never_creates(self) -> None:
-        rules = {"uphance.order_statuses": [4, 3]}
+        shop_settings = {"uphance.order_statuses": [4, 3]}
 
-        assert self.wanted(order(status_id=4), rules)
-        assert not self.wanted(order(status_id=1), rules)
-        assert not self.wanted(order(status_id=3), rules)
+        assert self.wanted(order(status_id=4), shop_settings)
+        assert not self.wanted(order(status_id=1), shop_settings)
+        assert not self.wanted(order(status_id=3), shop_settings)
 
     @pytest.mark.situation("old")
     def test_orders_from_before_the_connection_are_not_sent(self) -> None:
@@ -140,10 +138,10 @@ class TestWants:
 
     @pytest.mark.situation("old")
     def test_the_first_day_can_be_chosen(self) -> None:
-        rules = {"uphance.orders_from": "2026-11-24T12:00:00+00:00"}
+        shop_settings = {"uphance.orders_from": "2026-11-24T12:00:00+00:00"}
 
-        assert not self.wanted(order(), rules)
-        assert self.wanted(order(created_at=NOON + timedelta(hours=1)), rules)
+        assert not self.wanted(order(), shop_settings)
+        assert self.wanted(order(created_at=NOON + timedelta(hours=1)), shop_settings)
 
     @pytest.mark.situation("origin")
     def test_origins_can_be_left_out(self) -> None:
@@ -198,7 +196,7 @@ class TestSending:
 
     @pytest.mark.situation("address.other")
     async def test_in_the_collective_mode_no_customer_is_made_and_the_order_says_who(self, world: World) -> None:
-        world.rules["uphance.customer_mode"] = "collective:4711"
+        world.settings["uphance.customer_mode"] = "collective:4711"
 
         await world.deliver_one(order())
 
@@ -252,7 +250,7 @@ class TestSending:
     @pytest.mark.situation("off")
     async def test_what_the_rules_do_not_send_any_more_is_dropped(self, world: World) -> None:
         document = world.document(world.draft(order()))
-        world.rules["uphance.send_orders"] = False
+        world.settings["uphance.send_orders"] = False
 
         assert isinstance((await world.push(document))[0], Dropped)
         assert world.uphance.calls == []
@@ -310,13 +308,13 @@ class TestTax:
     async def test_one_that_is_gone_from_the_shop_meanwhile_too(self, world: World) -> None:
         world.uphance.grand_total = "110.5"
         await world.lose_sight_of(order(line("A1", 100, 1)))
-        gone = world.target.retire("order", b'{"number": "26000001"}')
+        gone = world.target.tombstone("order", b'{"number": "26000001"}')
         assert gone is not None
 
-        [outcome] = await world.push(world.document(Draft("order", "26000001", "26000001", gone)))
+        [outcome] = await world.push(world.document(DesiredDocument("order", "26000001", "26000001", gone)))
 
         assert isinstance(outcome, Parked)
-        assert (outcome.trouble.key, outcome.remark and outcome.remark.key) == (
+        assert (outcome.issue.key, outcome.remark and outcome.remark.key) == (
             "order.cancel_in_uphance",
             "order.taxed_otherwise",
         )
@@ -376,10 +374,10 @@ class TestAfterSending:
         outcome = await world.deliver_one(order())
         assert isinstance(outcome, Delivered)
         assert outcome.keep is not None
-        body = world.target.retire("order", outcome.keep)
+        body = world.target.tombstone("order", outcome.keep)
         assert body is not None
 
-        [held] = await world.push(world.document(Draft("order", "26000001", "26000001", body)))
+        [held] = await world.push(world.document(DesiredDocument("order", "26000001", "26000001", body)))
 
         assert world.held(held)[0] == "order.cancel_in_uphance"
 
@@ -421,7 +419,7 @@ class TestDoubt:
         later = await world.deliver_one(order())
 
         for outcome in (first, too_early):
-            assert isinstance(outcome, Again)
+            assert isinstance(outcome, Retry)
             assert outcome.until == NOON + timedelta(minutes=3)
         assert isinstance(later, Delivered)
         assert world.uphance.made("POST /sales_orders") == 2
@@ -437,7 +435,7 @@ class TestDoubt:
         first = await world.deliver_one(order())
         last = await world.deliver_one(order(), attempts=5)
 
-        assert isinstance(first, Again)
+        assert isinstance(first, Retry)
         assert world.held(last)[0] == "order.refused"
         assert world.links.rows["order", "26000001"].state == "unsent"
 
@@ -471,7 +469,7 @@ class TestDoubt:
 
         first, second = await world.deliver(order(), order(order_number="2"))
 
-        assert isinstance(first, Again)
+        assert isinstance(first, Retry)
         assert isinstance(second, Delivered)
 
 

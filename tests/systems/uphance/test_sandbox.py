@@ -15,13 +15,13 @@ from tests.conftest import MakeShop
 from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import Throttled, Unreachable
-from upbridge.domain.delivery import Delivered, Document, Draft, Link, Outcome, Parked
+from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Outcome, Parked
 from upbridge.domain.order import Order
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_profile import Facts
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.store import schema
-from upbridge.systems.base import Connection, Shopfront
+from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.upgates import schemas
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
@@ -84,7 +84,7 @@ class Room:
         self.vault, self.links = FakeVault(), FakeLinks()
         self.clock = FakeClock(utc_now())
         self.target = UphanceTarget(http, BASE, engine, self.clock)
-        self.front: Shopfront
+        self.context: MappingContext
 
     async def connect(self, shop: Shop) -> None:
         tokens, organisations = await login(self.http, BASE, utc_now, email="demo@uphance.test", password=PASSWORD)
@@ -94,10 +94,10 @@ class Room:
         facts = await connect_facts(client, organisation=501)
         await Catalogue(self.engine).refresh(self.shop_id, client)
         await self.remember(shop)
-        connection = Connection(self.shop_id, "demo", "uphance", "501", "", utc_now(), facts)
-        rules = Rules({"uphance.orders_from": "2020-01-01T00:00:00+00:00"})
+        tx = Connection(self.shop_id, "demo", "uphance", "501", "", utc_now(), facts)
+        shop_settings = ShopSettings({"uphance.orders_from": "2020-01-01T00:00:00+00:00"})
         kinds = {1: "Received", 2: "PaymentSuccessful", 4: "Sent", 5: "Canceled"}
-        self.front = Shopfront(rules, Facts(status_types=kinds), connection, utc_now())
+        self.context = MappingContext(shop_settings, ShopProfile(status_types=kinds), tx, utc_now())
 
     def client(self) -> UphanceClient:
         return UphanceClient(self.http, BASE, self.vault, utc_now, 501)
@@ -118,14 +118,14 @@ class Room:
             for product in products
             for variant in product.variants
         ]
-        async with self.engine.begin() as connection:
-            await connection.execute(insert(schema.items), rows)
+        async with self.engine.begin() as tx:
+            await tx.execute(insert(schema.items), rows)
 
     def documents(self, orders: list[Order]) -> list[Document]:
         found = []
         for order in orders:
-            [draft] = self.target.wants(order, self.front)
-            assert isinstance(draft, Draft)
+            [draft] = self.target.desired_documents(order, self.context)
+            assert isinstance(draft, DesiredDocument)
             if not draft.only_if_known:
                 link = self.links.rows.get(("order", draft.key))
                 found.append(Document("order", draft.key, draft.key, 1, draft.body, draft.hash, 0, link))
@@ -133,7 +133,7 @@ class Room:
 
     async def push(self, orders: list[Order]) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = {}
-        async for settled in self.target.push(self.documents(orders), self.front, self.vault, self.links):
+        async for settled in self.target.push(self.documents(orders), self.context, self.vault, self.links):
             for document, outcome in settled:
                 outcomes[document.key] = outcome
                 if isinstance(outcome, Delivered):
@@ -170,7 +170,7 @@ async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
         outcomes = await room.push(orders_of(shop))
         recognised = await existing_orders(room.client(), "demo")
 
-    parked = {key: one.trouble.key for key, one in outcomes.items() if isinstance(one, Parked)}
+    parked = {key: one.issue.key for key, one in outcomes.items() if isinstance(one, Parked)}
     assert parked == {key: TROUBLES[reason] for key, reason in shop.broken.items()}
     there = {
         order["purchase_order_ref"].removeprefix("UPG-demo-"): order for order in organisation.orders.values()

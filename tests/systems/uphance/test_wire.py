@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.systems.uphance.builders import BOOK, connection, line, order, sku
-from upbridge.domain.shop_settings import Rules
+from tests.systems.uphance.builders import BOOK, line, order, sku, uphance_connection
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance import schemas
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
@@ -127,7 +127,7 @@ def test_a_pick_ticket_is_shipped_only_by_that_very_word() -> None:
 def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not() -> None:
     book = SkuBook.of([sku(1, "A1"), sku(2, "A2"), sku(3, "A3", variation_id=201)])
     one = order(line("A1", 121), line("A2", 121), line("A3", 121), line("A1", 121, uuid="again"))
-    sales_order = map_order(one, book.match, Rules(), connection())
+    sales_order = map_order(one, book.match, ShopSettings(), uphance_connection())
     assert isinstance(sales_order, SalesOrder)
 
     body = schemas.sales_order_body(sales_order, company_id=7, idempotency_key="k")
@@ -139,8 +139,8 @@ def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not
 
 @pytest.mark.parametrize(("chosen", "field"), [("Main", "warehouse_name"), ("11", "warehouse_id")])
 def test_a_warehouse_goes_by_name_or_by_number(chosen: str, field: str) -> None:
-    rules = Rules({"uphance.warehouse": chosen})
-    sales_order = map_order(order(), BOOK.match, rules, connection())
+    shop_settings = ShopSettings({"uphance.warehouse": chosen})
+    sales_order = map_order(order(), BOOK.match, shop_settings, uphance_connection())
     assert isinstance(sales_order, SalesOrder)
 
     body = schemas.sales_order_body(sales_order, company_id=7, idempotency_key="k")

@@ -6,31 +6,31 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from upbridge.domain.delivery import Document, Draft, Unmappable
+from upbridge.domain.delivery import DesiredDocument, Document, Unmappable
 from upbridge.domain.order import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_profile import Facts
-from upbridge.domain.shop_settings import Rules
-from upbridge.systems.base import Connection, Shopfront
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopSettings
+from upbridge.systems.base import Connection, MappingContext
 
 NOON = datetime(2026, 11, 24, 11, 0, 0, tzinfo=UTC)
 SHOP = ShopId(UUID(int=1))
 
 
-def make_front(prefix: str = "", connected_at: datetime = NOON, **rules: Any) -> Shopfront:
+def make_front(prefix: str = "", connected_at: datetime = NOON, **shop_settings: Any) -> MappingContext:
     """A Czech shop with Slovak too; rules as `upp_sku_from="ean"`."""
-    facts = Facts(
+    facts = ShopProfile(
         default_language="cs",
         currencies={"cs": "CZK", "sk": "EUR"},
         pricelists=("Výchozí", "VIP"),
         default_pricelist="Výchozí",
         status_types={1: "Received", 7: "Canceled", 8: "HomecreditCanceled"},
-        vat_payer=rules.pop("vat_payer", True),
+        vat_payer=shop_settings.pop("vat_payer", True),
     )
-    chosen = {key.replace("_", ".", 1): value for key, value in rules.items()}
-    connection = Connection(SHOP, "shop", "upp", "client", prefix, connected_at, {})
-    return Shopfront(Rules(chosen), facts, connection, NOON)
+    chosen = {key.replace("_", ".", 1): value for key, value in shop_settings.items()}
+    tx = Connection(SHOP, "shop", "upp", "client", prefix, connected_at, {})
+    return MappingContext(ShopSettings(chosen), facts, tx, NOON)
 
 
 def make_price(**overrides: Any) -> Price:
@@ -159,13 +159,13 @@ def make_shopper(words: str) -> Shopper:
     return Shopper(customer_id=77_000_077, billing=address, shipping=address, **fields)
 
 
-def make_document(draft: Draft, seq: int = 1, attempts: int = 0) -> Document:
+def make_document(draft: DesiredDocument, seq: int = 1, attempts: int = 0) -> Document:
     """A draft as the outbox hands it out."""
     return Document(draft.kind, draft.key, draft.parent, seq, draft.body, draft.hash, attempts, None)
 
 
-def drafts(wanted: Any) -> list[Draft]:
-    return [one for one in wanted if isinstance(one, Draft)]
+def drafts(wanted: Any) -> list[DesiredDocument]:
+    return [one for one in wanted if isinstance(one, DesiredDocument)]
 
 
 def troubles(wanted: Any) -> list[Unmappable]:

@@ -20,7 +20,7 @@ from tests.systems.upp.making import (
     troubles,
 )
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.mapping import net_amount, wants_order
 
 FRONT = make_front()
@@ -29,8 +29,8 @@ PAYMENT = Charge(name="Dobírka", code=None, amount=money("39"))
 VOUCHER = Discount(kind="voucher", code="JARO", amount=money("99"))
 
 
-def body_of(order: Order, front: Shopfront = FRONT) -> dict[str, Any]:
-    (draft,) = drafts(wants_order(order, front))
+def body_of(order: Order, context: MappingContext = FRONT) -> dict[str, Any]:
+    (draft,) = drafts(wants_order(order, context))
     body: dict[str, Any] = json.loads(draft.body, parse_float=Decimal)
     return body
 
@@ -86,7 +86,7 @@ class TestAnExample:
 class TestWhichOrdersGo:
     @pytest.mark.rule("R43")
     @pytest.mark.parametrize(
-        ("overrides", "rules"),
+        ("overrides", "shop_settings"),
         [
             pytest.param({"status_id": 7}, {}, id="cancelled"),
             pytest.param({"status_id": 8}, {}, id="cancelled by Home Credit"),
@@ -97,8 +97,8 @@ class TestWhichOrdersGo:
         ],
     )
     @pytest.mark.situation("upp.canceled")
-    def test_these_do_not(self, overrides: dict[str, Any], rules: dict[str, Any]) -> None:
-        assert not list(wants_order(make_order(**overrides), make_front(**rules)))
+    def test_these_do_not(self, overrides: dict[str, Any], shop_settings: dict[str, Any]) -> None:
+        assert not list(wants_order(make_order(**overrides), make_front(**shop_settings)))
 
     def test_an_order_without_a_status_goes(self) -> None:
         assert drafts(wants_order(make_order(status_id=None), FRONT))
@@ -107,12 +107,12 @@ class TestWhichOrdersGo:
         ("origin", "channel"), [("frontend", "web"), ("admin", "admin"), ("api", "api"), ("cash-register", "pos")]
     )
     def test_an_origin_is_a_channel(self, origin: str, channel: str) -> None:
-        front = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
+        context = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
 
-        assert body_of(make_order(origin=origin), front)["sourceChannel"] == channel
+        assert body_of(make_order(origin=origin), context)["sourceChannel"] == channel
 
     @pytest.mark.parametrize(
-        ("age", "rules", "only_if_known"),
+        ("age", "shop_settings", "only_if_known"),
         [
             pytest.param(timedelta(days=30), {}, False, id="thirty days old"),
             pytest.param(timedelta(days=30, seconds=1), {}, True, id="older"),
@@ -122,9 +122,9 @@ class TestWhichOrdersGo:
         ],
     )
     def test_history_older_than_the_first_import_goes_only_if_known(
-        self, age: timedelta, rules: dict[str, Any], only_if_known: bool
+        self, age: timedelta, shop_settings: dict[str, Any], only_if_known: bool
     ) -> None:
-        (draft,) = drafts(wants_order(make_order(created_at=NOON - age), make_front(**rules)))
+        (draft,) = drafts(wants_order(make_order(created_at=NOON - age), make_front(**shop_settings)))
 
         assert draft.only_if_known is only_if_known
 
@@ -228,8 +228,8 @@ class TestNet:
 
         (trouble,) = troubles(wanted)
         assert (trouble.kind, trouble.key) == ("order", "26000123")
-        assert trouble.trouble.key == "order.net_estimated"
-        assert trouble.trouble.params == {"total": "1100", "difference": "-100"}
+        assert trouble.issue.key == "order.net_estimated"
+        assert trouble.issue.params == {"total": "1100", "difference": "-100"}
         assert json.loads(drafts(wanted)[0].body)["netOrderAmount"] == 909.1  # 1100 x 826.45 / 1000
 
     def test_an_order_of_nothing_is_worth_nothing(self) -> None:

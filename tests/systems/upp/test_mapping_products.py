@@ -20,15 +20,15 @@ from tests.systems.upp.making import (
     troubles,
 )
 from upbridge.domain.product import Product, Text
-from upbridge.systems.base import Bearer, NameOf, Namesakes, Shopfront
-from upbridge.systems.upp.mapping import retire, sku_of, wants_order, wants_product
+from upbridge.systems.base import MappingContext, NameOwner, NameOwners, UniqueName
+from upbridge.systems.upp.mapping import sku_of, tombstone, wants_order, wants_product
 from upbridge.systems.upp.target import UppTarget
 
 FRONT = make_front()
 
 
-def body_of(product: Product, front: Shopfront = FRONT) -> dict[str, Any]:
-    (draft,) = drafts(wants_product(product, front))
+def body_of(product: Product, context: MappingContext = FRONT) -> dict[str, Any]:
+    (draft,) = drafts(wants_product(product, context))
     body: dict[str, Any] = json.loads(draft.body)
     return body
 
@@ -64,10 +64,10 @@ class TestAnExample:
         }
 
     def test_the_prefix_stands_before_every_id_and_before_nothing_else(self) -> None:
-        front = make_front(prefix="shop-2-")
+        context = make_front(prefix="shop-2-")
         product = make_product(make_variant(), make_variant(4712, code=None))
 
-        first, second = drafts(wants_product(product, front))
+        first, second = drafts(wants_product(product, context))
 
         assert (first.key, second.key) == ("v-4711", "v-4712")
         bodies = [json.loads(one.body) for one in (first, second)]
@@ -84,7 +84,7 @@ class TestPrices:
     )
 
     @pytest.mark.parametrize(
-        ("rules", "price", "currency"),
+        ("shop_settings", "price", "currency"),
         [
             pytest.param({}, 990, "CZK", id="the shop's defaults"),
             pytest.param({"upp_language": "sk"}, 41.3, "EUR", id="another language"),
@@ -92,9 +92,9 @@ class TestPrices:
         ],
     )
     def test_the_chosen_language_and_list_say_the_price(
-        self, rules: dict[str, Any], price: float, currency: str
+        self, shop_settings: dict[str, Any], price: float, currency: str
     ) -> None:
-        body = body_of(make_product(make_variant(prices=self.PRICES)), make_front(**rules))
+        body = body_of(make_product(make_variant(prices=self.PRICES)), make_front(**shop_settings))
 
         assert (body["price"], body["currency"], body["priceCurrency"]) == (price, currency, currency)
 
@@ -112,8 +112,8 @@ class TestPrices:
         wanted = list(wants_product(make_product(make_variant(prices=prices)), FRONT))
 
         (trouble,) = troubles(wanted)
-        assert (trouble.kind, trouble.key, trouble.trouble.key) == ("product", "v-4711", "product.no_price")
-        assert trouble.trouble.params == {"title": "Košile", "sku": "AB-4711"}
+        assert (trouble.kind, trouble.key, trouble.issue.key) == ("product", "v-4711", "product.no_price")
+        assert trouble.issue.params == {"title": "Košile", "sku": "AB-4711"}
         (draft,) = drafts(wanted)
         body = json.loads(draft.body)
         assert draft.only_if_known
@@ -132,9 +132,9 @@ class TestPrices:
         assert troubles(wants_product(make_product(variant), make_front(upp_pricelist="VIP")))
 
     def test_the_shop_that_has_not_said_its_defaults_gets_any_price(self) -> None:
-        front = make_front()
-        facts = front.facts.model_copy(update={"default_language": None, "default_pricelist": None})
-        bare = Shopfront(front.rules, facts, front.connection, front.now)
+        context = make_front()
+        facts = context.facts.model_copy(update={"default_language": None, "default_pricelist": None})
+        bare = MappingContext(context.settings, facts, context.connection, context.now)
 
         assert body_of(make_product(), bare)["price"] == 990
 
@@ -210,30 +210,31 @@ class TestSku:
         wanted = list(wants_product(product, FRONT))
 
         (trouble,) = troubles(wanted)
-        assert (trouble.key, trouble.trouble.key) == ("v-20", "product.sku_twice")
-        assert trouble.trouble.params == {"sku": "ab-1", "other": "v-3"}
+        assert (trouble.key, trouble.issue.key) == ("v-20", "product.sku_twice")
+        assert trouble.issue.params == {"sku": "ab-1", "other": "v-3"}
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": False, "v-20": True}
 
     @pytest.mark.situation("product.case")
     def test_an_older_product_keeps_it_too_and_a_newer_one_takes_nothing_away(self) -> None:
         product = make_product(make_variant(3, code="ab-1"), make_variant(4, code="CD"))
-        first = {"ab-1": Bearer(11, "p-11"), "cd": Bearer(13, "v-2")}
+        first = {"ab-1": NameOwner(11, "p-11"), "cd": NameOwner(13, "v-2")}
 
-        wanted = list(wants_product(product, replace(FRONT, namesakes=Namesakes(first))))
+        wanted = list(wants_product(product, replace(FRONT, name_owners=NameOwners(first))))
 
         (trouble,) = troubles(wanted)
-        assert (trouble.key, trouble.trouble.params) == ("v-3", {"sku": "ab-1", "other": "p-11"})
+        assert (trouble.key, trouble.issue.params) == ("v-3", {"sku": "ab-1", "other": "p-11"})
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": True, "v-4": False}
 
     @pytest.mark.parametrize(
-        ("source", "name"), [(None, NameOf.CODE), ("code", NameOf.CODE), ("ean", NameOf.EAN), ("id", None)]
+        ("source", "name"),
+        [(None, UniqueName.CODE), ("code", UniqueName.CODE), ("ean", UniqueName.EAN), ("id", None)],
     )
     def test_goods_are_told_apart_by_what_the_sku_is_made_of(
-        self, source: str | None, name: NameOf | None
+        self, source: str | None, name: UniqueName | None
     ) -> None:
         target = UppTarget(None)  # type: ignore[arg-type]
 
-        assert target.told_apart_by(make_front(upp_sku_from=source).rules) is name
+        assert target.unique_name(make_front(upp_sku_from=source).settings) is name
 
     def test_an_inactive_variant_takes_no_code_away(self) -> None:
         product = make_product(make_variant(3, code="AB-1", active=False), make_variant(20, code="AB-1"))
@@ -277,7 +278,7 @@ class TestTakingBack:
     def test_a_product_goes_as_last_sent_but_empty(self) -> None:
         (draft,) = drafts(wants_product(make_product(), FRONT))
 
-        taken_back = retire("product", draft.body)
+        taken_back = tombstone("product", draft.body)
 
         assert taken_back is not None
         assert json.loads(taken_back) == {**json.loads(draft.body), "stock": 0, "active": False}
@@ -285,14 +286,14 @@ class TestTakingBack:
     def test_what_was_taken_back_is_not_taken_back_again(self) -> None:
         (draft,) = drafts(wants_product(make_product(active=False), FRONT))
 
-        assert retire("product", draft.body) is None
+        assert tombstone("product", draft.body) is None
 
     @pytest.mark.situation("upp.canceled")
     def test_an_order_stays(self) -> None:
 
         (draft,) = drafts(wants_order(make_order(), FRONT))
 
-        assert retire("order", draft.body) is None
+        assert tombstone("order", draft.body) is None
 
 
 _AMOUNTS = st.decimals(min_value=0, max_value=10**7, places=2)
@@ -325,9 +326,9 @@ def test_any_product_maps_the_same_twice_and_offers_each_sku_once(variants: Any)
     offered = [json.loads(one.body) for one in drafts(once) if not one.only_if_known]
     assert len({one["sku"].casefold() for one in offered}) == len(offered)
     for draft in drafts(once):
-        taken_back = retire("product", draft.body)
+        taken_back = tombstone("product", draft.body)
         if taken_back is not None:
-            assert retire("product", taken_back) is None
+            assert tombstone("product", taken_back) is None
         assert make_document(draft).hash == draft.hash
 
 

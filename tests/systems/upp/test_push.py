@@ -14,7 +14,7 @@ from tests.systems.upp.making import MemoryVault, drafts, make_document, make_fr
 from tests.systems.upp.test_client import Reply, Upp
 from upbridge.core.canonical_json import canonical
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
-from upbridge.domain.delivery import Again, Delivered, Document, Dropped, Outcome, Parked
+from upbridge.domain.delivery import Delivered, Document, Dropped, Outcome, Parked, Retry
 from upbridge.systems.base import Links, Target
 from upbridge.systems.upp.target import UppTarget
 
@@ -57,13 +57,13 @@ def refusing(*bad: str, most: int = 10**9) -> PickyUpp:
 
 
 async def push(
-    upp: Upp, waiting: Sequence[Document], **rules: Any
+    upp: Upp, waiting: Sequence[Document], **shop_settings: Any
 ) -> tuple[dict[str, Outcome], list[list[tuple[Document, Outcome]]]]:
     """The outcome of each key, and the outcomes as they came."""
-    front = make_front(**rules)
+    context = make_front(**shop_settings)
     async with upp.client() as client:
         target: Target = UppTarget(client)
-        steps = [step async for step in target.push(waiting, front, MemoryVault(), NO_LINKS)]
+        steps = [step async for step in target.push(waiting, context, MemoryVault(), NO_LINKS)]
     flat = [pair for step in steps for pair in step]
     assert len({document.key for document, _ in flat}) == len(flat), "an outcome came twice"
     return {document.key: outcome for document, outcome in flat}, steps
@@ -85,15 +85,15 @@ async def test_products_go_before_orders_in_batches_of_a_thousand() -> None:
 
 
 async def test_a_product_keeps_its_copy_and_an_order_keeps_none() -> None:
-    front = make_front(prefix="shop-2-")
+    context = make_front(prefix="shop-2-")
     async with refusing().client() as client:
         target = UppTarget(client)
         waiting = [
             make_document(draft)
             for entity in (make_product(), make_order())
-            for draft in drafts(target.wants(entity, front))
+            for draft in drafts(target.desired_documents(entity, context))
         ]
-        steps = [step async for step in target.push(waiting, front, MemoryVault(), NO_LINKS)]
+        steps = [step async for step in target.push(waiting, context, MemoryVault(), NO_LINKS)]
 
     assert [outcome for step in steps for _, outcome in step] == [
         Delivered(remote_id="shop-2-v-4711", keep=waiting[0].body),
@@ -117,7 +117,7 @@ async def test_the_one_bad_item_is_found_and_parked_with_their_words_and_the_res
     assert list(parked) == ["product-617"]
     (outcome,) = parked.values()
     assert isinstance(outcome, Parked)
-    assert (outcome.trouble.key, outcome.trouble.params) == ("upp.rejected", {"said": "bad item"})
+    assert (outcome.issue.key, outcome.issue.params) == ("upp.rejected", {"said": "bad item"})
     assert len(outcomes) == 1000
     assert len(upp.calls) <= 2 * 10 + 1
 
@@ -143,7 +143,7 @@ async def test_where_everything_is_refused_the_rest_waits_instead_of_being_tried
     outcomes, _ = await push(upp, documents("product", 1000))
 
     kinds = [type(outcome) for outcome in outcomes.values()]
-    assert (kinds.count(Parked), kinds.count(Again)) == (10, 990)
+    assert (kinds.count(Parked), kinds.count(Retry)) == (10, 990)
     assert len(upp.calls) < 40
 
 
@@ -193,14 +193,14 @@ class TestAServerThatStumbles:
 
         outcomes, _ = await push(self.choking(bad), documents("product", 1000) + documents("order", 3))
 
-        assert isinstance(outcomes[bad], Again)
+        assert isinstance(outcomes[bad], Retry)
         assert len(outcomes) == 1003
         assert sum(isinstance(outcome, Delivered) for outcome in outcomes.values()) == 1002
 
     async def test_orders_do_not_wait_for_a_product_that_it_chokes_on(self) -> None:
         outcomes, _ = await push(self.choking("product-0"), documents("product", 1) + documents("order", 1))
 
-        assert [type(outcomes[key]) for key in ("order-0", "product-0")] == [Delivered, Again]
+        assert [type(outcomes[key]) for key in ("order-0", "product-0")] == [Delivered, Retry]
 
     @pytest.mark.parametrize("count", [1, 2, 1000])
     async def test_while_it_only_stumbles_the_connection_waits_and_no_item_is_blamed(self, count: int) -> None:

@@ -14,8 +14,8 @@ from tests.systems.upp.making import MemoryVault, drafts, make_document, make_fr
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Entity, Parked
-from upbridge.domain.shop_profile import Facts
-from upbridge.systems.base import Links, Shopfront
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.systems.base import Links, MappingContext
 from upbridge.systems.upgates import schemas
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.mapping import wants_order
@@ -71,22 +71,22 @@ async def target_of(world: State, *, lose: str = "") -> AsyncIterator[UppTarget]
         yield UppTarget(UppClient(http, "http://upp.test", utc_now))
 
 
-def a_front() -> Shopfront:
-    facts = Facts(
+def a_front() -> MappingContext:
+    facts = ShopProfile(
         default_language="cs",
         currencies={"cs": "CZK", "sk": "EUR", "en": "EUR"},
         default_pricelist="Výchozí",
         status_types={7: "Canceled"},
     )
     plain = make_front(connected_at=utc_now())
-    return Shopfront(plain.rules, facts, plain.connection, plain.now)
+    return MappingContext(plain.settings, facts, plain.connection, plain.now)
 
 
-def everything(target: UppTarget, shop: Shop, front: Shopfront) -> list[Document]:
+def everything(target: UppTarget, shop: Shop, context: MappingContext) -> list[Document]:
     products = [schemas.parse_product(raw) for raw in _read(list(shop.goods.products.values()))]
     orders = [schemas.parse_order(raw) for raw in _read(list(shop.orders.values()))]
     entities: list[Entity] = [*products, *orders]
-    wanted = [draft for entity in entities for draft in drafts(target.wants(entity, front))]
+    wanted = [draft for entity in entities for draft in drafts(target.desired_documents(entity, context))]
     return [make_document(draft, seq) for seq, draft in enumerate(wanted) if not draft.only_if_known]
 
 
@@ -94,16 +94,18 @@ def _read(raw: Any) -> Any:
     return schemas.loads(json.dumps(raw).encode())
 
 
-async def push(target: UppTarget, waiting: list[Document], front: Shopfront, vault: MemoryVault) -> dict[str, Any]:
-    steps = [step async for step in target.push(waiting, front, vault, NO_LINKS)]
+async def push(
+    target: UppTarget, waiting: list[Document], context: MappingContext, vault: MemoryVault
+) -> dict[str, Any]:
+    steps = [step async for step in target.push(waiting, context, vault, NO_LINKS)]
     return {document.key: outcome for step in steps for document, outcome in step}
 
 
 async def test_a_whole_shop_arrives_as_sent_and_breaks_no_rule(world: State, shop: Shop, tenant: Tenant) -> None:
-    front, vault = a_front(), a_vault()
+    context, vault = a_front(), a_vault()
     async with target_of(world) as target:
-        waiting = everything(target, shop, front)
-        outcomes = await push(target, waiting, front, vault)
+        waiting = everything(target, shop, context)
+        outcomes = await push(target, waiting, context, vault)
 
     assert len(outcomes) == len(waiting) > 300
     assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
@@ -113,16 +115,16 @@ async def test_a_whole_shop_arrives_as_sent_and_breaks_no_rule(world: State, sho
 
 
 async def test_refused_items_are_parked_and_all_others_arrive(world: State, shop: Shop, tenant: Tenant) -> None:
-    front, vault = a_front(), a_vault()
+    context, vault = a_front(), a_vault()
     async with target_of(world) as target:
-        waiting = everything(target, shop, front)
+        waiting = everything(target, shop, context)
         bad = [waiting[7].key, waiting[100].key, waiting[-1].key]
         world.faults["upp"].refuse = bad
-        outcomes = await push(target, waiting, front, vault)
+        outcomes = await push(target, waiting, context, vault)
 
     assert sorted(key for key, outcome in outcomes.items() if isinstance(outcome, Parked)) == sorted(bad)
     assert len(tenant.products) + len(tenant.orders) == len(waiting) - len(bad)
-    assert f"validation failed for {bad[0]}" in outcomes[bad[0]].trouble.params["said"]
+    assert f"validation failed for {bad[0]}" in outcomes[bad[0]].issue.params["said"]
 
 
 @pytest.mark.parametrize(
@@ -135,14 +137,14 @@ async def test_refused_items_are_parked_and_all_others_arrive(world: State, shop
 async def test_what_was_not_taken_is_sent_again(
     world: State, shop: Shop, tenant: Tenant, faults: dict[str, Any], error: type[Exception]
 ) -> None:
-    front, vault = a_front(), a_vault()
+    context, vault = a_front(), a_vault()
     async with target_of(world) as target:
-        waiting = everything(target, shop, front)
+        waiting = everything(target, shop, context)
         world.faults["upp"].set({**faults, "match": "/orders"})
         with pytest.raises(error):
-            await push(target, waiting, front, vault)
+            await push(target, waiting, context, vault)
         assert not tenant.orders
-        outcomes = await push(target, waiting, front, vault)
+        outcomes = await push(target, waiting, context, vault)
 
     assert len(outcomes) == len(tenant.products) + len(tenant.orders) == len(waiting)
 
@@ -150,45 +152,45 @@ async def test_what_was_not_taken_is_sent_again(
 async def test_an_answer_that_is_lost_costs_a_repeat_and_doubles_nothing(
     world: State, shop: Shop, tenant: Tenant
 ) -> None:
-    front, vault = a_front(), a_vault()
+    context, vault = a_front(), a_vault()
     async with target_of(world, lose="/orders/bulk") as target:
-        waiting = everything(target, shop, front)
+        waiting = everything(target, shop, context)
         with pytest.raises(Unreachable):
-            await push(target, waiting, front, vault)
+            await push(target, waiting, context, vault)
         assert tenant.orders
-        await push(target, waiting, front, vault)
+        await push(target, waiting, context, vault)
 
     assert set(tenant.sent_orders.values()) == {2}
     assert len(tenant.products) + len(tenant.orders) == len(waiting)
 
 
 async def test_a_token_that_died_early_is_renewed_in_mid_sending(world: State, shop: Shop, tenant: Tenant) -> None:
-    front, vault = a_front(), a_vault()
+    context, vault = a_front(), a_vault()
     async with target_of(world) as target:
-        waiting = everything(target, shop, front)
-        await push(target, waiting[:1], front, vault)
+        waiting = everything(target, shop, context)
+        await push(target, waiting[:1], context, vault)
         tenant.tokens.clear()
-        outcomes = await push(target, waiting, front, vault)
+        outcomes = await push(target, waiting, context, vault)
 
     assert len(outcomes) == len(waiting)
 
 
 async def test_a_wrong_secret_is_refused(world: State, shop: Shop) -> None:
-    front = a_front()
+    context = a_front()
     async with target_of(world) as target:
-        waiting = everything(target, shop, front)
+        waiting = everything(target, shop, context)
         with pytest.raises(LoginRefused):
-            await push(target, waiting, front, a_vault("wrong"))
+            await push(target, waiting, context, a_vault("wrong"))
 
 
 @pytest.mark.skipif(not CAPTURED.exists(), reason="the captures are not beside the project")
 def test_real_orders_map_and_add_up() -> None:
     captured = schemas.loads((CAPTURED / "orders-2024-02.json").read_bytes())
     orders = [schemas.parse_order(raw) for raw in captured["orders"]]
-    front = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
+    context = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
 
     for order in orders:
-        wanted = list(wants_order(order, front))
+        wanted = list(wants_order(order, context))
         (draft,) = drafts(wanted)
         body = json.loads(draft.body)
         assert len(wanted) == 1, "the parts of a real order add up"

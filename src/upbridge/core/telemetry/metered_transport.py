@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import httpx
 
-from upbridge.core.deadline import elsewhere
+from upbridge.core.deadline import pause_deadline
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
 
 _NUMBER = re.compile(r"\d")
@@ -29,7 +29,7 @@ class Measured(httpx.AsyncBaseTransport):
         started = time.perf_counter()
         outcome = "failed"
         try:
-            with elsewhere():
+            with pause_deadline():
                 response = await self._inner.handle_async_request(request)
             outcome = str(response.status_code)
         except httpx.TimeoutException:

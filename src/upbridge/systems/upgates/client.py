@@ -16,7 +16,7 @@ from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.fields import Many, Model, Raw, Unreadable, Wire, read
@@ -95,7 +95,9 @@ class UpgatesClient:
         )["rights"]
         return rights
 
-    async def facts(self, purpose: Purpose = Purpose.LIFECYCLE, *, known: Facts | None = None) -> Facts:
+    async def facts(
+        self, purpose: Purpose = Purpose.LIFECYCLE, *, known: ShopProfile | None = None
+    ) -> ShopProfile:
         """What rarely changes about the shop; six calls at most (R52).
 
         The rights come first, and what they deny is not asked for: those facts keep their defaults. With *known*,

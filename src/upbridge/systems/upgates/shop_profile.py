@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from upbridge.domain.shop_profile import Facts
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates.fields import Flag, Many, One, Raw, Whole, Wire, Words, read
 
 Piece: TypeAlias = dict[str, Any]
@@ -152,7 +152,7 @@ def build_facts(
     config: Raw | None = None,
     order_statuses: Raw | None = None,
     status: Raw | None = None,
-) -> Facts:
+) -> ShopProfile:
     """The facts of a shop from the answers that could be had; what is None keeps its default.
 
     Raises `Unreadable` if one of them is not what it should be.
@@ -170,4 +170,4 @@ def build_facts(
     ):
         if raw is not None:
             pieces |= parse(raw)
-    return Facts(**pieces)
+    return ShopProfile(**pieces)

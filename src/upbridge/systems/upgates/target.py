@@ -16,24 +16,24 @@ from typing import Any, TypeVar
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.delivery import (
-    Again,
     Delivered,
+    DesiredDocument,
     Document,
-    Draft,
     Dropped,
     Entity,
+    Issue,
     Link,
     Outcome,
     Parked,
-    Trouble,
+    Retry,
     Unmappable,
 )
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import SHIPPED, is_cancelled
-from upbridge.systems.base import Links, NameOf, Shopfront, Vault
+from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
 from upbridge.systems.upgates.client import ItemResult, OrderChange, UpgatesClient
 from upbridge.systems.upgates.payloads import BATCH
 
@@ -60,26 +60,26 @@ class UpgatesTarget:
         self._client = client
         self._clock = clock
 
-    def told_apart_by(self, rules: Rules) -> NameOf | None:  # noqa: ARG002
+    def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:  # noqa: ARG002
         """By its own ids."""
         return None
 
-    def order_policy(self, front: Shopfront) -> OrderPolicy | None:  # noqa: ARG002
+    def order_policy(self, context: MappingContext) -> OrderPolicy | None:  # noqa: ARG002
         """None: the orders are its own."""
         return None
 
-    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:  # noqa: ARG002
+    def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:  # noqa: ARG002
         """Nothing of what the shop itself has."""
         return ()
 
-    def retire(self, kind: str, sent: bytes) -> bytes | None:  # noqa: ARG002
+    def tombstone(self, kind: str, sent: bytes) -> bytes | None:  # noqa: ARG002
         """Nothing is taken back by itself: neither a number nor a shipment."""
         return None
 
     async def push(
         self,
         documents: Sequence[Document],
-        front: Shopfront,
+        context: MappingContext,
         vault: Vault,  # noqa: ARG002 - the client has the shop's credentials
         links: Links,
     ) -> AsyncGenerator[Settled, None]:
@@ -89,20 +89,20 @@ class UpgatesTarget:
         """
         shipments = [document for document in documents if document.kind == SHIPMENT]
         for start in range(0, len(shipments), BATCH):
-            work = Shipping(self._client, self._clock, front, links)
+            work = Shipping(self._client, self._clock, context, links)
             async for settled in work.send(shipments[start : start + BATCH]):
                 yield settled
         stock = [document for document in documents if document.kind == STOCK]
         for start in range(0, len(stock), BATCH):
-            yield await self._write(stock[start : start + BATCH], front)
+            yield await self._write(stock[start : start + BATCH], context)
 
     # --- stock ------------------------------------------------------------------------------------------------
 
-    async def _write(self, documents: Sequence[Document], front: Shopfront) -> Settled:
-        if not front.rules.yes("stock.write"):
+    async def _write(self, documents: Sequence[Document], context: MappingContext) -> Settled:
+        if not context.settings.yes("stock.write"):
             return [(document, Dropped("stock is not written any more")) for document in documents]
-        if front.facts.rights.get("products") in _CLOSED:
-            return [(document, Parked(Trouble("stock.no_right"))) for document in documents]
+        if context.facts.rights.get("products") in _CLOSED:
+            return [(document, Parked(Issue("stock.no_right"))) for document in documents]
         bodies = [json.loads(document.body) for document in documents]
         asked = [(body["level"], (body["code"], Decimal(body["written"]))) for body in bodies]
         try:
@@ -111,28 +111,30 @@ class UpgatesTarget:
                 products=[item for level, item in asked if level == "product"],
             )
         except Rejected as rejected:
-            return await self._isolate(documents, front, rejected)
+            return await self._isolate(documents, context, rejected)
         said = {(result.kind, result.key): result for result in results}
         return [
             (document, self._came(body, said[body["level"], body["code"]]))
             for document, body in zip(documents, bodies, strict=True)
         ]
 
-    async def _isolate(self, documents: Sequence[Document], front: Shopfront, rejected: Rejected) -> Settled:
+    async def _isolate(
+        self, documents: Sequence[Document], context: MappingContext, rejected: Rejected
+    ) -> Settled:
         """The call as a whole was refused: find the item that it is about, let the others pass."""
         if rejected.answered not in _ABOUT_ITEMS:
             raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
         if len(documents) == 1:
             code = json.loads(documents[0].body)["code"]
-            return [(documents[0], Parked(Trouble("stock.refused", {"code": code, "said": str(rejected)})))]
+            return [(documents[0], Parked(Issue("stock.refused", {"code": code, "said": str(rejected)})))]
         middle = len(documents) // 2
-        return await self._write(documents[:middle], front) + await self._write(documents[middle:], front)
+        return await self._write(documents[:middle], context) + await self._write(documents[middle:], context)
 
     def _came(self, body: Mapping[str, Any], result: ItemResult) -> Outcome:
         """What the answer says of one number. One that it does not mention is read again to be sure."""
         if result.updated is False:
             said = "; ".join(result.messages) or "—"
-            return Parked(Trouble("stock.refused", {"code": body["code"], "said": said}))
+            return Parked(Issue("stock.refused", {"code": body["code"], "said": said}))
         note = {name: body[name] for name in ("written", "uphance", "open", "safety")}
         return Delivered(note={**note, "at": self._clock().isoformat(), "confirmed": result.updated is True})
 
@@ -159,16 +161,16 @@ class Shipping:
 
     client: UpgatesClient
     clock: Clock
-    front: Shopfront
+    context: MappingContext
     links: Links
 
     async def send(self, documents: Sequence[Document]) -> AsyncGenerator[Settled, None]:
         """Read the orders as they are now, change them in one call, note each parcel in its order's history."""
-        if not self.front.rules.yes("shipments.write"):
+        if not self.context.settings.yes("shipments.write"):
             yield [(document, Dropped("shipments are not written any more")) for document in documents]
             return
-        if self.front.facts.rights.get("orders") in _CLOSED:
-            yield [(document, Parked(Trouble("shipment.no_right"))) for document in documents]
+        if self.context.facts.rights.get("orders") in _CLOSED:
+            yield [(document, Parked(Issue("shipment.no_right"))) for document in documents]
             return
         numbers = [document.key for document in documents]
         page = await _asked(self.client.orders_by_numbers(numbers, purpose=Purpose.ORDERS))
@@ -178,9 +180,9 @@ class Shipping:
         settled: Settled = []
         for document in documents:
             if document.key in broken or (document.key not in orders and page.broken):
-                settled.append((document, Again(f"the order cannot be read: {broken.get(document.key, '?')}")))
+                settled.append((document, Retry(f"the order cannot be read: {broken.get(document.key, '?')}")))
                 continue
-            step = decide(document, orders.get(document.key), self.front)
+            step = decide(document, orders.get(document.key), self.context)
             if isinstance(step, Step):
                 steps.append(step)
             else:
@@ -200,7 +202,7 @@ class Shipping:
 
     def _notifies(self, step: Step) -> bool:
         """Whether Upgates is to tell the shopper: never of what was shipped before Uphance was connected."""
-        return self.front.rules.yes("shipments.notify") and not step.body["backfill"]
+        return self.context.settings.yes("shipments.notify") and not step.body["backfill"]
 
     async def _change(self, steps: Sequence[Step], *, notify: bool) -> dict[str, Outcome]:
         """Change the orders; returns what came of those that were not changed."""
@@ -222,7 +224,7 @@ class Shipping:
         outcomes: dict[str, Outcome] = {}
         for result in results:
             if result.updated is None:
-                outcomes[result.key] = Again("the answer does not say whether the order was changed")
+                outcomes[result.key] = Retry("the answer does not say whether the order was changed")
             elif not result.updated:
                 outcomes[result.key] = _refused(result.key, "; ".join(result.messages) or "—")
         return outcomes
@@ -239,7 +241,7 @@ class Shipping:
         missing = {ticket: note for ticket, note in step.notes.items() if ticket not in written}
         if missing and (before.get("doubt") or (link is None and step.body["backfill"])):
             if (until := _at_work_until(before)) is not None and until > self.clock():
-                return Again("the answer to a note was lost: it may still be on its way", until)
+                return Retry("the answer to a note was lost: it may still be on its way", until)
             names = await _asked(self.client.history_names(number))
             missing = {ticket: note for ticket, note in missing.items() if note[0] not in names}
         done = {**step.written, "at": self.clock().isoformat(), "tickets": sorted(written | step.notes.keys())}
@@ -257,7 +259,7 @@ class Shipping:
         return Delivered(note=done)
 
 
-def decide(document: Document, order: Order | None, front: Shopfront) -> Step | Outcome:
+def decide(document: Document, order: Order | None, context: MappingContext) -> Step | Outcome:
     """What a shipment means for *order* as the shop has it now. Pure.
 
     The status is written once: where staff have moved the order on since, it stays so. The tracking code is that
@@ -273,16 +275,16 @@ def decide(document: Document, order: Order | None, front: Shopfront) -> Step | 
     gone = [ticket for ticket in before.get("tickets", ()) if ticket not in tickets]
     if gone or (before.get("status") is not None and not body["complete"]):
         lost = ", ".join(str(ticket) for ticket in gone) or "—"
-        return Parked(Trouble("shipment.taken_back", {"number": number, "tickets": lost}))
-    if is_cancelled(order, front.facts):
-        return Parked(Trouble("shipment.order_canceled", {"number": number}))
+        return Parked(Issue("shipment.taken_back", {"number": number, "tickets": lost}))
+    if is_cancelled(order, context.facts):
+        return Parked(Issue("shipment.order_canceled", {"number": number}))
     written = {name: before[name] for name in ("status", "tracking", "external") if name in before}
     change = None
     if body["complete"]:
-        status = _status(front)
+        status = _status(context)
         if status is None:
-            names = len(front.facts.statuses_of(SHIPPED))
-            return Parked(Trouble("shipment.no_status", {"number": number, "found": names}))
+            names = len(context.facts.statuses_of(SHIPPED))
+            return Parked(Issue("shipment.no_status", {"number": number, "found": names}))
         tracking = next((ticket["tracking"] for ticket in body["tickets"] if ticket["tracking"]), None)
         change = _changed(order, status, tracking, body["uphance_order"], before)
         written |= {"status": status, "tracking": tracking}
@@ -292,12 +294,12 @@ def decide(document: Document, order: Order | None, front: Shopfront) -> Step | 
     return Step(document, body, change, notes, written)
 
 
-def _status(front: Shopfront) -> int | None:
+def _status(context: MappingContext) -> int | None:
     """The status of a shipped order: the chosen one, else the only one of its type."""
-    chosen = front.rules.number("shipments.status")
+    chosen = context.settings.number("shipments.status")
     if chosen is not None:
         return chosen
-    fitting = front.facts.statuses_of(SHIPPED)
+    fitting = context.facts.statuses_of(SHIPPED)
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -346,4 +348,4 @@ async def _asked(call: Awaitable[T]) -> T:
 
 
 def _refused(number: str, said: str) -> Parked:
-    return Parked(Trouble("shipment.refused", {"number": number, "said": said}))
+    return Parked(Issue("shipment.refused", {"number": number, "said": said}))

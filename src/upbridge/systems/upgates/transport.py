@@ -91,7 +91,7 @@ class _Answer:
     headers: Mapping[str, str]
     body: bytes | None
     """None: it was cut, too slow or too large."""
-    trouble: str = ""
+    issue: str = ""
 
 
 class Calls:
@@ -157,7 +157,7 @@ class Calls:
             verdict = judge(status, answer.headers, now=self._clock())
             outcome = "cut" if answer.body is None else verdict.action.value
             if answer.body is None and verdict.action in (Action.ACCEPT, Action.MOVED):
-                raise Unreachable(f"{access.name}: {answer.trouble}")
+                raise Unreachable(f"{access.name}: {answer.issue}")
             return answer, verdict
         finally:
             seconds = time.perf_counter() - started

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from upbridge.domain.delivery import Trouble
+from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Address, Order, Shopper
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Connection
 
 
@@ -46,19 +46,19 @@ class Customer:
     places: tuple[Place, ...]
 
 
-def map_customer(order: Order, rules: Rules, connection: Connection) -> Customer | House | Trouble:
+def map_customer(order: Order, shop_settings: ShopSettings, connection: Connection) -> Customer | House | Issue:
     """The customer that *order* belongs to.
 
     In the mode `per_shopper` that is a record of its own, found again by `reference`; an order that names
     neither an account nor an e-mail is held: `order.no_customer`.
     """
-    mode, _, house = str(rules.get("uphance.customer_mode")).partition(":")
+    mode, _, house = str(shop_settings.get("uphance.customer_mode")).partition(":")
     if mode == "collective":
         return House(int(house))
     shopper = order.shopper
     reference = customer_reference(connection.shop_key, shopper) if shopper else None
     if shopper is None or reference is None:
-        return Trouble("order.no_customer")
+        return Issue("order.no_customer")
     return Customer(
         reference=reference,
         name=shopper.name or (shopper.email or "").strip() or reference,

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from upbridge.core.clock import PRAGUE
-from upbridge.domain.delivery import Trouble
+from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, Shopper
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Connection
 from upbridge.systems.uphance.matching import Miss, Sku, spelled
 from upbridge.systems.uphance.money import amount_of, hellers, unit_prices
@@ -78,20 +78,20 @@ def order_reference(shop_key: str, order_number: str) -> str:
 
 
 def map_order(
-    order: Order, resolve: Resolve, rules: Rules, connection: Connection
-) -> SalesOrder | Trouble | NotYet:
+    order: Order, resolve: Resolve, shop_settings: ShopSettings, connection: Connection
+) -> SalesOrder | Issue | NotYet:
     """*order* as a sales order, or why it has to wait.
 
     Troubles: `order.totals_differ` (with the arithmetic), `order.unknown_sku`, `order.ambiguous_sku` (with
     the codes), `order.no_goods` and `order.manual_line` (with the titles), `order.quantity`, `order.no_channel`,
     `order.no_season`.
     """
-    with_tax = rules.yes("uphance.prices_with_tax")
-    channel = channel_for(order, rules, connection)
-    if isinstance(channel, Trouble):
+    with_tax = shop_settings.yes("uphance.prices_with_tax")
+    channel = channel_for(order, shop_settings, connection)
+    if isinstance(channel, Issue):
         return channel
     sums = parity(order)
-    named = frozenset(spelled(name) for name in rules.get("uphance.services"))
+    named = frozenset(spelled(name) for name in shop_settings.get("uphance.services"))
     priced = price(
         order, sums.reading, with_tax=with_tax, services=lambda line: not named.isdisjoint(_spellings(line))
     )
@@ -100,9 +100,9 @@ def map_order(
     skus = _matched(priced.positions, resolve)
     if not isinstance(skus, list):
         return skus
-    season = rules.number("uphance.season") or next((sku.season_id for sku in skus if sku.season_id), None)
+    season = shop_settings.number("uphance.season") or next((sku.season_id for sku in skus if sku.season_id), None)
     if season is None:
-        return Trouble("order.no_season")
+        return Issue("order.no_season")
     sales_order = SalesOrder(
         purchase_order_ref=order_reference(connection.shop_key, order.order_number),
         channel_id=channel,
@@ -116,24 +116,26 @@ def map_order(
         shipping_instructions=_shipping_instructions(order.shipping),
         # The day on which it was ordered, in the shop's zone; no cancel date is ever set.
         start_ship_date=order.created_at.astimezone(PRAGUE).date(),
-        warehouse=rules.text("uphance.warehouse"),
-        payment_term=rules.text("uphance.payment_term"),
+        warehouse=shop_settings.text("uphance.warehouse"),
+        payment_term=shop_settings.text("uphance.payment_term"),
     )
     sent, charged = hellers(sales_order.total), sums.figure(with_tax=with_tax)
     if sent != charged:
-        return Trouble("order.totals_differ", sums.arithmetic(sent=sent, charged=charged))
+        return Issue("order.totals_differ", sums.arithmetic(sent=sent, charged=charged))
     return sales_order
 
 
-def channel_for(order: Order, rules: Rules, connection: Connection) -> int | Trouble:
+def channel_for(order: Order, shop_settings: ShopSettings, connection: Connection) -> int | Issue:
     """The channel of an order's market; none: `order.no_channel`."""
-    channel = channel_of(order.language, order.currency, rules, connection)
+    channel = channel_of(order.language, order.currency, shop_settings, connection)
     if channel is not None:
         return channel
-    return Trouble("order.no_channel", {"currency": order.currency, "language": order.language or "—"})
+    return Issue("order.no_channel", {"currency": order.currency, "language": order.language or "—"})
 
 
-def channel_of(language: str | None, currency: str, rules: Rules, connection: Connection) -> int | None:
+def channel_of(
+    language: str | None, currency: str, shop_settings: ShopSettings, connection: Connection
+) -> int | None:
     """The channel of a language and currency: the chosen one, else the only one with the currency, else None.
 
     A channel of another currency is never taken, and nothing is converted. An Uphance that lists no channels at
@@ -141,29 +143,29 @@ def channel_of(language: str | None, currency: str, rules: Rules, connection: Co
     """
     channels: Sequence[Mapping[str, Any]] = connection.facts.get("channels") or ()
     fitting = [int(channel["id"]) for channel in channels if channel.get("currency") == currency]
-    chosen = (rules.get("uphance.channels") or {}).get(f"{language}/{currency}")
+    chosen = (shop_settings.get("uphance.channels") or {}).get(f"{language}/{currency}")
     if chosen is not None:
         return int(chosen) if chosen in fitting or not channels else None
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _refused(sums: Parity, priced: Priced) -> Trouble | None:
+def _refused(sums: Parity, priced: Priced) -> Issue | None:
     """What makes an order unfit before any SKU is looked at."""
     # A set's own quantity is not delivered, its parts are; a discount's is no goods.
     odd = [one.line for one in priced.positions if one.line.quantity <= 0 or one.line.quantity % 1]
     if odd:
         lines = ", ".join(f"{_name(line)}: {line.quantity.normalize():f}" for line in odd)
-        return Trouble("order.quantity", {"lines": lines})
+        return Issue("order.quantity", {"lines": lines})
     manual = [one.line for one in priced.positions if _manual(one.line)]
     if manual:
-        return Trouble("order.manual_line", {"lines": ", ".join(_name(line) for line in manual)})
+        return Issue("order.manual_line", {"lines": ", ".join(_name(line) for line in manual)})
     if not sums.adds_up:
-        return Trouble("order.totals_differ", sums.arithmetic())
+        return Issue("order.totals_differ", sums.arithmetic())
     if not priced.positions:
-        return Trouble("order.no_goods", {"lines": ", ".join(map(_name, sums.order.lines)) or "\N{EM DASH}"})
+        return Issue("order.no_goods", {"lines": ", ".join(map(_name, sums.order.lines)) or "\N{EM DASH}"})
     below_zero = sum(one.value for one in priced.positions if one.value < 0)
     if priced.left_over or below_zero:
-        return Trouble("order.totals_differ", sums.arithmetic(left_over=priced.left_over, below_zero=below_zero))
+        return Issue("order.totals_differ", sums.arithmetic(left_over=priced.left_over, below_zero=below_zero))
     return None
 
 
@@ -177,12 +179,12 @@ def _manual(line: OrderLine) -> bool:
     return line.product_id is None and not (line.code or "").strip() and not (line.ean or "").strip()
 
 
-def _matched(positions: Sequence[Position], resolve: Resolve) -> list[Sku] | Trouble | NotYet:
+def _matched(positions: Sequence[Position], resolve: Resolve) -> list[Sku] | Issue | NotYet:
     found = [(position.line, resolve(position.line)) for position in positions]
     for miss, key in ((Miss.UNKNOWN, "order.unknown_sku"), (Miss.AMBIGUOUS, "order.ambiguous_sku")):
         lost = dict.fromkeys(_name(line) for line, match in found if match is miss)
         if lost:
-            return Trouble(key, {"codes": ", ".join(lost)})
+            return Issue(key, {"codes": ", ".join(lost)})
     unread = dict.fromkeys(_name(line) for line, match in found if match is Miss.NOT_READ)
     if unread:
         names = ", ".join(unread)

@@ -2,15 +2,15 @@
 
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.statuses import READY
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 
 
-def order_policy(front: Shopfront) -> OrderPolicy:
+def order_policy(context: MappingContext) -> OrderPolicy:
     """Orders in a status that sends, from `uphance.orders_from` on, by default from the connection on."""
-    rules = front.rules
+    shop_settings = context.settings
     return OrderPolicy(
-        enabled=rules.yes("uphance.send_orders"),
-        since=rules.moment("uphance.orders_from") or front.connection.connected_at,
-        origins=rules.get("uphance.origins"),
-        statuses=rules.get("uphance.order_statuses") or front.facts.statuses_of(*READY),
+        enabled=shop_settings.yes("uphance.send_orders"),
+        since=shop_settings.moment("uphance.orders_from") or context.connection.connected_at,
+        origins=shop_settings.get("uphance.origins"),
+        statuses=shop_settings.get("uphance.order_statuses") or context.facts.statuses_of(*READY),
     )

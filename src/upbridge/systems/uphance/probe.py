@@ -117,7 +117,7 @@ class Trial:
     async def make(self) -> AsyncIterator[Step]:
         """Create one of each, read them back, and say what was taken and what was not."""
         async with self._alone() as (client, heard):
-            season = self.shop.rules.number("uphance.season")
+            season = self.shop.settings.number("uphance.season")
             today = self.service.clock().date()
             async for step in _Make(client, heard, self.row, self.stamp, season, today).steps():
                 yield step

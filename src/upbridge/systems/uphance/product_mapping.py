@@ -13,9 +13,9 @@ from typing import Any
 from jinja2.filters import do_striptags
 
 from upbridge.core.canonical_json import canonical, fingerprint
-from upbridge.domain.delivery import Trouble
+from upbridge.domain.delivery import Issue
 from upbridge.domain.product import Product, Variant
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.matching import plain_ean, spelled
 from upbridge.systems.uphance.order_mapping import channel_of
 
@@ -84,7 +84,7 @@ def identifier_of(product: Product, shop_key: str) -> str:
     return (product.code or "").strip() or f"upg-{shop_key}-{product.product_id}"
 
 
-def map_product(product: Product, missing: Sequence[Variant], front: Shopfront) -> NewProduct | Trouble:
+def map_product(product: Product, missing: Sequence[Variant], context: MappingContext) -> NewProduct | Issue:
     """*missing* of *product* as Uphance should have it, or why that cannot be said.
 
     Troubles: `product.no_key` (a variant with neither code nor EAN would never be found again) and
@@ -92,32 +92,32 @@ def map_product(product: Product, missing: Sequence[Variant], front: Shopfront) 
     """
     nameless = [variant for variant in missing if not spelled(variant.code) and not plain_ean(variant.ean)]
     if nameless:
-        return Trouble("product.no_key", {"variants": _names(nameless)})
-    skus = {variant.id: _sku(variant, front) for variant in missing}
+        return Issue("product.no_key", {"variants": _names(nameless)})
+    skus = {variant.id: _sku(variant, context) for variant in missing}
     bare = [variant for variant in missing if skus[variant.id] is None]
     placed = [sku for sku in skus.values() if sku is not None]
     twice = {sku.place for sku in placed if sum(other.place == sku.place for other in placed) > 1}
     wrong = [*bare, *(one for one in missing if (sku := skus[one.id]) is not None and sku.place in twice)]
     if wrong:
-        return Trouble("product.no_size", {"variants": _names(wrong)})
-    text = product.text(_language(front))
-    identifier = identifier_of(product, front.connection.shop_key)
+        return Issue("product.no_size", {"variants": _names(wrong)})
+    text = product.text(_language(context))
+    identifier = identifier_of(product, context.connection.shop_key)
     first = {sku.color: variant for variant in reversed(missing) if (sku := skus[variant.id]) is not None}
     return NewProduct(
         identifier=identifier,
         name=(text.title if text else None) or identifier,
         description=(do_striptags(text.description) or None) if text and text.description else None,
-        season_id=_season(front),
+        season_id=_season(context),
         skus=tuple(placed),
-        prices={color: tuple(_prices(variant, front)) for color, variant in first.items()},
+        prices={color: tuple(_prices(variant, context)) for color, variant in first.items()},
     )
 
 
-def _sku(variant: Variant, front: Shopfront) -> NewSku | None:
+def _sku(variant: Variant, context: MappingContext) -> NewSku | None:
     """None for one of several variants that says neither its colour nor its size."""
     worn = {name.strip().casefold(): value.strip() for name, value in variant.parameters}
     color, size = (
-        worn.get((front.rules.text(f"uphance.{which}_parameter") or "").strip().casefold())
+        worn.get((context.settings.text(f"uphance.{which}_parameter") or "").strip().casefold())
         for which in ("color", "size")
     )
     if variant.variant_id is not None and not color and not size:
@@ -131,32 +131,32 @@ def _sku(variant: Variant, front: Shopfront) -> NewSku | None:
     )
 
 
-def _language(front: Shopfront) -> str | None:
+def _language(context: MappingContext) -> str | None:
     """Uphance has one language: the one in which the parameters were read."""
-    return front.rules.text("upp.language") or front.facts.default_language
+    return context.settings.text("upp.language") or context.facts.default_language
 
 
-def _season(front: Shopfront) -> int | None:
+def _season(context: MappingContext) -> int | None:
     """The chosen season, else the only one there is."""
-    seasons: Sequence[Mapping[str, Any]] = front.connection.facts.get("seasons") or ()
+    seasons: Sequence[Mapping[str, Any]] = context.connection.facts.get("seasons") or ()
     only = int(seasons[0]["id"]) if len(seasons) == 1 else None
-    return front.rules.number("uphance.season") or only
+    return context.settings.number("uphance.season") or only
 
 
-def _prices(variant: Variant, front: Shopfront) -> Iterable[NewPrice]:
+def _prices(variant: Variant, context: MappingContext) -> Iterable[NewPrice]:
     """A price for each channel that a market of the shop sells through, from the default list. A price that is a
     sale right now says nothing about what the thing costs: it is left out."""
-    names: dict[int, str] = {int(one["id"]): one["name"] for one in front.connection.facts.get("channels") or ()}
-    default = front.facts.default_pricelist
-    for language, currency in front.facts.currencies.items():
-        channel = names.pop(channel_of(language, currency, front.rules, front.connection) or 0, None)
+    names: dict[int, str] = {int(one["id"]): one["name"] for one in context.connection.facts.get("channels") or ()}
+    default = context.facts.default_pricelist
+    for language, currency in context.facts.currencies.items():
+        channel = names.pop(channel_of(language, currency, context.settings, context.connection) or 0, None)
         price = next(
             (one for one in variant.prices if one.language == language and (one.pricelist or default) == default),
             None,
         )
         if channel is None or price is None or price.sale is not None:
             continue
-        paid = price.with_vat if front.rules.yes("uphance.prices_with_tax") else price.without_vat
+        paid = price.with_vat if context.settings.yes("uphance.prices_with_tax") else price.without_vat
         if paid is not None and price.with_vat is not None:
             yield NewPrice(channel, currency, wsp=paid, msrp=price.with_vat)
 

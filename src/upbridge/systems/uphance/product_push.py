@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from upbridge.core.errors import Rejected
-from upbridge.domain.delivery import Again, Delivered, Document, Dropped, Link, Outcome, Parked, Trouble
+from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.product import Product
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, InDoubt, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, Miss, Sku, SkuBook, plain_ean, spelled
@@ -38,7 +38,7 @@ class Products:
     """One push: what all its products share. *complete*: the catalogue over there has been read to its end;
     *doubled*: what names more than one variant of the shop."""
 
-    front: Shopfront
+    context: MappingContext
     book: SkuBook
     doubled: Doubled
     maker: Maker
@@ -47,14 +47,14 @@ class Products:
 
     async def deliver(self, document: Document, product: Product) -> Outcome:
         """What comes of one product."""
-        if not self.front.rules.yes("uphance.create_products"):
+        if not self.context.settings.yes("uphance.create_products"):
             return Dropped("the shop's rules do not make products any more")
         if not self.complete:
-            return Again("the catalogue of Uphance was not read yet")
-        reference = identifier_of(product, self.front.connection.shop_key)
+            return Retry("the catalogue of Uphance was not read yet")
+        reference = identifier_of(product, self.context.connection.shop_key)
         former = await self.maker.look(PRODUCTS, document.link, reference)
         if isinstance(former, InDoubt):
-            return Again(former.reason, former.until)
+            return Retry(former.reason, former.until)
         try:
             return await self._complete(document, product, former)
         except Rejected as rejected:
@@ -75,8 +75,8 @@ class Products:
         ]
         if not missing:
             return _delivered(home, made)
-        mapped = map_product(product, missing, self.front)
-        if isinstance(mapped, Trouble):
+        mapped = map_product(product, missing, self.context)
+        if isinstance(mapped, Issue):
             return Parked(mapped)
         siblings = {match.product_id for match in matches.values() if isinstance(match, Sku)}
         return await self._bring(document, mapped, siblings, home, made)
@@ -88,18 +88,18 @@ class Products:
         places = {home} if home is not None else siblings or await self._of_that_name(new.identifier)
         if len(places) > 1:
             names = ", ".join(str(place) for place in sorted(places))
-            return Parked(Trouble("product.unclear", {"code": new.identifier, "products": names}))
+            return Parked(Issue("product.unclear", {"code": new.identifier, "products": names}))
         keys = [*made, *(sku.key for sku in new.skus)]
         if places:
             return await self._add(places.pop(), new, keys)
-        shop_key, link = self.front.connection.shop_key, Link(PRODUCTS.kind, document.key, document.parent)
+        shop_key, link = self.context.connection.shop_key, Link(PRODUCTS.kind, document.key, document.parent)
         body = product_body(new, idempotency_key=f"upgates:{shop_key}:product:{document.key}")
         mark, trace = document.hash.hex(), {MADE: keys}
         outcome = await self.maker.make(PRODUCTS, link, new.identifier, body, mark=mark, trace=trace)
         if isinstance(outcome, InDoubt):
             if outcome.failed:
                 return self._failed(document, outcome.reason)
-            return Again(outcome.reason, outcome.until)
+            return Retry(outcome.reason, outcome.until)
         return _delivered(outcome.id, keys)
 
     async def _of_that_name(self, identifier: str) -> set[int]:
@@ -127,13 +127,13 @@ class Products:
         clash = [sku for sku in lacking if sku.place in taken]
         if clash:  # the same colour and size under another code: one of the two is wrong
             names = ", ".join(sku.sku_number or sku.ean or sku.key for sku in clash)
-            return Parked(Trouble("product.no_size", {"variants": names}))
+            return Parked(Issue("product.no_size", {"variants": names}))
         if lacking:
             await self.client.put(f"{PRODUCTS.path}/{product_id}", product_additions(new, there, lacking))
         return _delivered(product_id, keys)
 
     def _failed(self, document: Document, reason: str) -> Outcome:
-        return _refused(reason, 500) if document.attempts >= _ENOUGH else Again(reason)
+        return _refused(reason, 500) if document.attempts >= _ENOUGH else Retry(reason)
 
 
 def _known(link: Link | None, former: Made | None) -> tuple[int | None, Sequence[str]]:
@@ -158,7 +158,7 @@ def _places(product: Json) -> set[tuple[str, str]]:
 
 
 def _refused(message: str, status: int) -> Parked:
-    return Parked(Trouble("product.refused", {"message": message, "status": status}))
+    return Parked(Issue("product.refused", {"message": message, "status": status}))
 
 
 def _delivered(product_id: int | None, made: Sequence[str]) -> Delivered:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.shop_id import ShopId
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.order_policy import order_policy
 
 _GOODS = frozenset({LineType.PRODUCT, LineType.SET_PART, LineType.GIFT})
@@ -30,27 +30,27 @@ _DRAFT = "l.state = 'delivered' AND COALESCE(l.note ->> 'status', 'draft') = 'dr
 
 
 async def remember(
-    connection: AsyncConnection, shop_id: ShopId, orders: Sequence[Order], gone: Sequence[str], front: Shopfront
+    tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order], gone: Sequence[str], context: MappingContext
 ) -> None:
     """Note the goods of *orders* instead of what was noted of them before; *gone* are not there any more.
 
     An order that is older than `uphance.orders_from`, of an origin that is not sent, or canceled, or in a shop
     that sends none, has no row.
     """
-    await connection.execute(
+    await tx.execute(
         text("DELETE FROM pieces WHERE shop_id = :shop_id AND order_number = ANY(CAST(:numbers AS text[]))"),
         {"shop_id": shop_id, "numbers": sorted({*(order.order_number for order in orders), *gone})},
     )
     rows = [
         (order, place, line, waits)
         for order in orders
-        if (waits := _waits(order, front)) is not None
+        if (waits := _waits(order, context)) is not None
         for place, line in enumerate(order.lines)
         if line.type in _GOODS and line.quantity > 0
     ]
     if not rows:
         return
-    await connection.execute(
+    await tx.execute(
         text(
             """
             INSERT INTO pieces (shop_id, order_number, place, item, code, quantity, waits, ordered_at)
@@ -73,16 +73,14 @@ async def remember(
     )
 
 
-async def open_pieces(
-    connection: AsyncConnection, shop_id: ShopId, *, drafts_reserve: bool
-) -> Mapping[str, Decimal]:
+async def open_pieces(tx: AsyncConnection, shop_id: ShopId, *, drafts_reserve: bool) -> Mapping[str, Decimal]:
     """How many pieces of each item (its key) are sold without Uphance's numbers showing it.
 
     Those of orders that Uphance does not know and that may still be sent there; of those that are drafts over
     there, unless drafts reserve; of what was added to an order after that, as long as staff have not settled it.
     """
     values: dict[str, Any] = {"shop_id": shop_id, "drafts": not drafts_reserve}
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             f"""
             SELECT p.item, p.code, sum(p.quantity) AS quantity
@@ -95,14 +93,14 @@ async def open_pieces(
         values,
     )
     found = [(row.item, row.code, row.quantity) for row in rows]
-    found += await _added(connection, values)
-    return await _by_item(connection, shop_id, found)
+    found += await _added(tx, values)
+    return await _by_item(tx, shop_id, found)
 
 
-async def prune(connection: AsyncConnection, shop_id: ShopId) -> None:
+async def prune(tx: AsyncConnection, shop_id: ShopId) -> None:
     """Forget the orders that Uphance counts by itself. Those that nobody ever sends go after 90 days
     (`care.retention`): an order that Uphance has not heard of for so long is nobody's reservation any more."""
-    await connection.execute(
+    await tx.execute(
         text(
             f"""
             DELETE FROM pieces p WHERE p.shop_id = :shop_id
@@ -115,9 +113,9 @@ async def prune(connection: AsyncConnection, shop_id: ShopId) -> None:
     )
 
 
-def _waits(order: Order, front: Shopfront) -> bool | None:
+def _waits(order: Order, context: MappingContext) -> bool | None:
     """Whether Uphance may still be sent *order*; None if no change of its status alone can have it sent."""
-    match order_policy(front).judge(order, front.facts):
+    match order_policy(context).judge(order, context.facts):
         case Eligibility.SENT | Eligibility.WAITS:
             return True
         case Eligibility.AT_REST:
@@ -137,9 +135,9 @@ def _code(line: OrderLine) -> str | None:
     return line.code or line.ean
 
 
-async def _added(connection: AsyncConnection, values: Mapping[str, Any]) -> list[tuple[str | None, str, Decimal]]:
+async def _added(tx: AsyncConnection, values: Mapping[str, Any]) -> list[tuple[str | None, str, Decimal]]:
     """What was added to orders that Uphance counts already: what the shop has now, less what was sent."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             f"""
             SELECT p.order_number, p.code, min(p.item) AS item, sum(p.quantity) AS quantity, l.sent
@@ -164,11 +162,11 @@ async def _added(connection: AsyncConnection, values: Mapping[str, Any]) -> list
 
 
 async def _by_item(
-    connection: AsyncConnection, shop_id: ShopId, found: Iterable[tuple[str | None, str | None, Decimal]]
+    tx: AsyncConnection, shop_id: ShopId, found: Iterable[tuple[str | None, str | None, Decimal]]
 ) -> Mapping[str, Decimal]:
     """By the item's key: the ordered variant itself, or, if that is gone, the one that has its code now."""
     wanted = list(found)
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             """
             SELECT t.place, COALESCE(i.key, (

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.canonical_json import canonical
-from upbridge.domain.delivery import Draft, Link
+from upbridge.domain.delivery import DesiredDocument, Link
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -72,37 +72,37 @@ class _Round:
         """Tickets that a webhook has named."""
         for number in numbers:
             ticket = await read_pick_ticket(self.client, number)
-            async with self.service.engine.connect() as connection:
-                ours = await _of_ticket(connection, self.shop.id, number, ticket)
+            async with self.service.engine.connect() as tx:
+                ours = await _of_ticket(tx, self.shop.id, number, ticket)
                 if ours is None:
                     continue
-                if ticket is None or ticket.shipped or await _was_written(connection, self.shop.id, number):
+                if ticket is None or ticket.shipped or await _was_written(tx, self.shop.id, number):
                     self.moved[ours.number] = ours
                 self.seen[number] = (ours, ticket)
 
     async def poll_orders(self, *, ships: bool) -> None:
         """Our orders that are not through: drafts, and where shipments are written all that is not shipped."""
-        async with self.service.engine.connect() as connection:
-            found = await _unfinished(connection, self.shop.id, ships=ships, since=self.service.clock() - STALE)
+        async with self.service.engine.connect() as tx:
+            found = await _unfinished(tx, self.shop.id, ships=ships, since=self.service.clock() - STALE)
         waiting = {ours.id: ours for ours in found}
         self.orders = await orders_now(self.client, waiting.keys())
         now = self.service.clock()
-        async with self.service.engine.begin() as connection:
+        async with self.service.engine.begin() as tx:
             for number, order in self.orders.items():
                 ours = waiting[number]
                 if order is None:
                     log.info("uphance_order_gone", shop_id=str(self.shop.id), number=ours.number)
-                    await _note(connection, self.shop.id, ours, {"status": "gone", "closed": True}, now=now)
+                    await _note(tx, self.shop.id, ours, {"status": "gone", "closed": True}, now=now)
                 elif ships and ours.has_moved(order):
                     self.moved[ours.number] = ours
                 elif order.status != ours.note.get("status"):
-                    await _note(connection, self.shop.id, ours, {"status": order.status}, now=now)
+                    await _note(tx, self.shop.id, ours, {"status": order.status}, now=now)
 
     async def poll_tickets(self) -> None:
         """Tickets that are new, and those that were seen before they were shipped."""
-        async with self.service.engine.begin() as connection:
-            newest = await _newest(connection, self.shop.id)
-            watched = await _watched(connection, self.shop.id, since=self.service.clock() - STALE)
+        async with self.service.engine.begin() as tx:
+            newest = await _newest(tx, self.shop.id)
+            watched = await _watched(tx, self.shop.id, since=self.service.clock() - STALE)
         since = {"since_id": newest} if newest is not None else {"since_created_at": self.row.connected_at}
         tickets: dict[int, PickTicket | None] = {}
         async for page in pick_tickets(self.client, **since):
@@ -111,26 +111,26 @@ class _Round:
         if highest is not None and (newest is None or highest > newest):
             self.newest = highest
         tickets |= await tickets_now(self.client, watched.keys() - tickets.keys())
-        async with self.service.engine.connect() as connection:
+        async with self.service.engine.connect() as tx:
             for number, ticket in tickets.items():
-                ours = await _of_ticket(connection, self.shop.id, number, ticket)
+                ours = await _of_ticket(tx, self.shop.id, number, ticket)
                 if ours is None:
                     continue
                 if ticket is None or (ticket.shipped and watched.get(number) != _stamp(ticket)):
                     self.moved[ours.number] = ours
                 self.seen[number] = (ours, ticket)
 
-    async def remember(self, connection: AsyncConnection) -> None:
+    async def remember(self, tx: AsyncConnection) -> None:
         """All of it has been looked at: the next round need not."""
         now = self.service.clock()
         for number, (ours, ticket) in self.seen.items():
             if ticket is None:
-                await _forget(connection, self.shop.id, [number])
+                await _forget(tx, self.shop.id, [number])
             else:
-                await _watch(connection, self.shop.id, ours, ticket, now=now)
+                await _watch(tx, self.shop.id, ours, ticket, now=now)
         if self.newest is not None:
             mark = Link(_TICKET, _NEWEST, high_water=self.newest)
-            await documents.save_link(connection, self.shop.id, "uphance", mark, now=now)
+            await documents.save_link(tx, self.shop.id, "uphance", mark, now=now)
 
     async def look_closer(self, ours: Ours) -> bool:
         """Read an order with all its tickets, queue what the shop should know; returns whether that is news."""
@@ -144,19 +144,19 @@ class _Round:
             if ticket.order_id == ours.id and ticket.shipped
         ]
         tickets.sort(key=lambda ticket: ticket.id)
-        async with self.service.engine.begin() as connection:
-            links = await documents.links_of(connection, self.shop.id, TARGET, parents=[ours.number])
+        async with self.service.engine.begin() as tx:
+            links = await documents.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
             link = links.get((KIND, ours.number))
-            news = await self._queue(connection, ours, order, tickets, link)
+            news = await self._queue(tx, ours, order, tickets, link)
             through = order.shipped and all(ticket.tracking_number for ticket in tickets)
             stamp = order.updated_at.isoformat() if order.updated_at else None
             note = {"status": order.status, "updated_at": stamp, **({"closed": True} if through else {})}
-            await _note(connection, self.shop.id, ours, note, now=self.service.clock())
+            await _note(tx, self.shop.id, ours, note, now=self.service.clock())
         return news
 
     async def _queue(
         self,
-        connection: AsyncConnection,
+        tx: AsyncConnection,
         ours: Ours,
         order: RemoteOrder,
         tickets: Sequence[PickTicket],
@@ -168,11 +168,11 @@ class _Round:
         backfill = all(moment is not None and moment < self.row.connected_at for moment in made)
         draft = shipment(ours.number, order, tickets, backfill=backfill)
         if link is not None and link.hash == draft.hash:
-            await documents.withdraw(connection, self.shop.id, TARGET, [(KIND, ours.number)])
+            await documents.withdraw(tx, self.shop.id, TARGET, [(KIND, ours.number)])
             return False
         await documents.put(
-            connection,
-            self.service.sealer,
+            tx,
+            self.service.cipher,
             self.shop.id,
             TARGET,
             [draft],
@@ -185,8 +185,8 @@ class _Round:
 async def read_shipments(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Learn what Uphance has shipped, and which of our orders are drafts no more."""
     row = (await service.connected(shop)).get("uphance")
-    ships = shop.rules.yes("shipments.write")
-    drafts = shop.rules.yes("stock.write") and not shop.rules.yes("stock.drafts_reserve")
+    ships = shop.settings.yes("shipments.write")
+    drafts = shop.settings.yes("stock.write") and not shop.settings.yes("stock.drafts_reserve")
     news, look = False, None
     if row is not None and (ships or drafts):
         look = _Round(service, shop, row, service.uphance(shop, row))
@@ -198,15 +198,15 @@ async def read_shipments(service: Service, shop: Shop, chunk: list[Change]) -> N
                 await look.poll_tickets()
         for ours in look.moved.values():
             news |= await look.look_closer(ours)
-    async with service.engine.begin() as connection:
+    async with service.engine.begin() as tx:
         if look is not None:
-            await look.remember(connection)
-        await changes.done(connection, shop.id, "uphance", chunk)
+            await look.remember(tx)
+        await changes.done(tx, shop.id, "uphance", chunk)
     if news:
         await service.wake(shop.id, f"push:{TARGET}")
 
 
-def shipment(number: str, order: RemoteOrder, tickets: Sequence[PickTicket], *, backfill: bool) -> Draft:
+def shipment(number: str, order: RemoteOrder, tickets: Sequence[PickTicket], *, backfill: bool) -> DesiredDocument:
     """The document about one order: all that was shipped of it, and whether that is all of it. Pure."""
     body = {
         "number": number,
@@ -224,12 +224,12 @@ def shipment(number: str, order: RemoteOrder, tickets: Sequence[PickTicket], *, 
             for ticket in tickets
         ],
     }
-    return Draft(kind=KIND, key=number, parent=number, body=canonical(body))
+    return DesiredDocument(kind=KIND, key=number, parent=number, body=canonical(body))
 
 
-async def reopen(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
+async def reopen(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
     """Shipments are written (again): look at what was shipped meanwhile too."""
-    await connection.execute(
+    await tx.execute(
         text(
             """
             UPDATE links l SET note = l.note - 'closed' - 'updated_at', updated_at = :now
@@ -248,8 +248,8 @@ async def reopen(connection: AsyncConnection, shop_id: ShopId, *, now: datetime)
 _OURS = "l.target = 'uphance' AND l.kind = 'order' AND l.state = 'delivered' AND l.remote_id ~ '^[0-9]{1,18}$'"
 
 
-async def _unfinished(connection: AsyncConnection, shop_id: ShopId, *, ships: bool, since: datetime) -> list[Ours]:
-    rows = await connection.execute(
+async def _unfinished(tx: AsyncConnection, shop_id: ShopId, *, ships: bool, since: datetime) -> list[Ours]:
+    rows = await tx.execute(
         text(
             f"""
             SELECT l.key, l.remote_id, l.note FROM links l
@@ -262,11 +262,9 @@ async def _unfinished(connection: AsyncConnection, shop_id: ShopId, *, ships: bo
     return [Ours(row.key, int(row.remote_id), row.note) for row in rows]
 
 
-async def _of_ticket(
-    connection: AsyncConnection, shop_id: ShopId, number: int, ticket: PickTicket | None
-) -> Ours | None:
+async def _of_ticket(tx: AsyncConnection, shop_id: ShopId, number: int, ticket: PickTicket | None) -> Ours | None:
     """The order of ours that a ticket belongs to; of a deleted one only our own memory can tell."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             f"""
             SELECT l.key, l.remote_id, l.note FROM links l
@@ -294,9 +292,9 @@ async def _of_ticket(
     return None if row is None else Ours(row.key, int(row.remote_id), row.note)
 
 
-async def _was_written(connection: AsyncConnection, shop_id: ShopId, number: int) -> bool:
+async def _was_written(tx: AsyncConnection, shop_id: ShopId, number: int) -> bool:
     return bool(
-        await connection.scalar(
+        await tx.scalar(
             text(
                 "SELECT EXISTS (SELECT FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
                 " AND note -> 'tickets' @> to_jsonb(CAST(:number AS bigint)))"
@@ -307,13 +305,13 @@ async def _was_written(connection: AsyncConnection, shop_id: ShopId, number: int
 
 
 async def _note(
-    connection: AsyncConnection, shop_id: ShopId, ours: Ours, news: Mapping[str, Any], *, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, ours: Ours, news: Mapping[str, Any], *, now: datetime
 ) -> None:
-    await documents.add_note(connection, shop_id, "uphance", Link("order", ours.number, note=news), now=now)
+    await documents.add_note(tx, shop_id, "uphance", Link("order", ours.number, note=news), now=now)
 
 
-async def _newest(connection: AsyncConnection, shop_id: ShopId) -> int | None:
-    number = await connection.scalar(
+async def _newest(tx: AsyncConnection, shop_id: ShopId) -> int | None:
+    number = await tx.scalar(
         text(
             "SELECT high_water FROM links WHERE shop_id = :shop_id AND target = 'uphance' AND kind = :kind"
             " AND key = :key"
@@ -323,9 +321,9 @@ async def _newest(connection: AsyncConnection, shop_id: ShopId) -> int | None:
     return None if number is None else int(number)
 
 
-async def _watched(connection: AsyncConnection, shop_id: ShopId, *, since: datetime) -> dict[int, str | None]:
+async def _watched(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> dict[int, str | None]:
     """The tickets that are not done with, and when they last changed; too old ones are forgotten."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             "SELECT key, note ->> 'updated_at' AS stamp, updated_at < :since AS stale FROM links"
             " WHERE shop_id = :shop_id AND target = 'uphance' AND kind = :kind AND key <> :newest"
@@ -333,24 +331,22 @@ async def _watched(connection: AsyncConnection, shop_id: ShopId, *, since: datet
         {"shop_id": shop_id, "kind": _TICKET, "newest": _NEWEST, "since": since},
     )
     found = rows.all()
-    await _forget(connection, shop_id, [int(row.key) for row in found if row.stale])
+    await _forget(tx, shop_id, [int(row.key) for row in found if row.stale])
     return {int(row.key): row.stamp for row in found if not row.stale}
 
 
-async def _watch(
-    connection: AsyncConnection, shop_id: ShopId, ours: Ours, ticket: PickTicket, *, now: datetime
-) -> None:
+async def _watch(tx: AsyncConnection, shop_id: ShopId, ours: Ours, ticket: PickTicket, *, now: datetime) -> None:
     """Look at *ticket* again until it is shipped and has a number."""
     if ticket.shipped and ticket.tracking_number:
-        await _forget(connection, shop_id, [ticket.id])
+        await _forget(tx, shop_id, [ticket.id])
         return
     note = {"updated_at": _stamp(ticket)}
     link = Link(_TICKET, str(ticket.id), parent=ours.number, state="watched", note=note)
-    await documents.save_link(connection, shop_id, "uphance", link, now=now)
+    await documents.save_link(tx, shop_id, "uphance", link, now=now)
 
 
-async def _forget(connection: AsyncConnection, shop_id: ShopId, numbers: Collection[int]) -> None:
-    await connection.execute(
+async def _forget(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[int]) -> None:
+    await tx.execute(
         text(
             "DELETE FROM links WHERE shop_id = :shop_id AND target = 'uphance' AND kind = :kind"
             " AND key = ANY(CAST(:keys AS text[]))"

@@ -60,8 +60,8 @@ class Catalogue:
     async def refresh(self, shop_id: ShopId, client: UphanceClient) -> Refreshed:
         """Read all products and replace the shop's SKUs with theirs."""
         skus = await read_skus(client)
-        async with self._engine.begin() as connection:
-            return await replace_skus(connection, shop_id, skus)
+        async with self._engine.begin() as tx:
+            return await replace_skus(tx, shop_id, skus)
 
     async def book(self, shop_id: ShopId, lines: Iterable[Coded]) -> SkuBook:
         """The SKUs that *lines* may mean, doubled ones included, in one query, and the variants' own EANs."""
@@ -71,8 +71,8 @@ class Catalogue:
         codes = sorted(written | {code.lower() for code in written})
         eans = sorted({ean for line in wanted if (ean := plain_ean(line.ean)) is not None})
         variants = sorted({line.variant_id for line in wanted if line.variant_id is not None and line.ean})
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
+        async with self._engine.connect() as tx:
+            rows = await tx.execute(
                 text(
                     f"""
                     SELECT {_COLUMNS} FROM skus WHERE shop_id = :shop_id AND (
@@ -83,7 +83,7 @@ class Catalogue:
                 {"shop_id": shop_id, "codes": codes, "eans": eans},
             )
             skus = [Sku(**row) for row in rows.mappings()]
-            owned = await connection.execute(
+            owned = await tx.execute(
                 text("SELECT key, ean FROM items WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"),
                 {"shop_id": shop_id, "keys": [f"v-{variant}" for variant in variants]},
             )
@@ -91,8 +91,8 @@ class Catalogue:
 
     async def doubled(self, shop_id: ShopId) -> Doubled:
         """The codes and EANs that several variants of the shop have; few, where there are any."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
+        async with self._engine.connect() as tx:
+            rows = await tx.execute(
                 text(
                     """
                     SELECT 'code' AS kind, lower(btrim(code)) AS name FROM items
@@ -112,9 +112,9 @@ class Catalogue:
     async def complete(self, shop_id: ShopId) -> bool:
         """Whether the catalogue of the connected organisation was read to its end: only then is what is not in it
         not there."""
-        async with self._engine.connect() as connection:
+        async with self._engine.connect() as tx:
             return bool(
-                await connection.scalar(
+                await tx.scalar(
                     text(
                         "SELECT polled_at IS NOT NULL FROM connections"
                         " WHERE shop_id = :shop_id AND system = 'uphance'"
@@ -127,8 +127,8 @@ class Catalogue:
         """Every SKU's stock as last read, by id, in portions; each portion is a transaction of its own."""
         after = 0
         while True:
-            async with self._engine.connect() as connection:
-                rows = await connection.execute(
+            async with self._engine.connect() as tx:
+                rows = await tx.execute(
                     text(
                         f"SELECT {_COLUMNS} FROM skus WHERE shop_id = :shop_id AND sku_id > :after"  # noqa: S608
                         " ORDER BY sku_id LIMIT :limit"
@@ -155,21 +155,21 @@ async def read_skus(client: UphanceClient) -> list[Sku]:
     return list(skus.values())
 
 
-async def replace_skus(connection: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]) -> Refreshed:
+async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]) -> Refreshed:
     """Let *skus*, read completely, be the shop's, in the caller's transaction: what follows from a change belongs
     into the same one. `read_at` of a row is when it last differed.
     """
-    await connection.execute(text(f"CREATE TEMP TABLE fresh_skus ({_TYPES}) ON COMMIT DROP"))
+    await tx.execute(text(f"CREATE TEMP TABLE fresh_skus ({_TYPES}) ON COMMIT DROP"))
     for start in range(0, len(skus), _CHUNK):
-        await connection.execute(
+        await tx.execute(
             text(
                 f"INSERT INTO fresh_skus SELECT {_COLUMNS}"  # noqa: S608 - constants
                 f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t ({_TYPES})"
             ),
             {"rows": json.dumps([asdict(sku) for sku in skus[start : start + _CHUNK]])},
         )
-    matching = await _differ(connection, shop_id, _IDENTITY)
-    gone = await connection.execute(
+    matching = await _differ(tx, shop_id, _IDENTITY)
+    gone = await tx.execute(
         text(
             "DELETE FROM skus s WHERE s.shop_id = :shop_id"
             " AND NOT EXISTS (SELECT FROM fresh_skus f WHERE f.sku_id = s.sku_id)"
@@ -177,7 +177,7 @@ async def replace_skus(connection: AsyncConnection, shop_id: ShopId, skus: Seque
         {"shop_id": shop_id},
     )
     columns = _COLUMNS.split(", ")[1:]
-    written = await connection.execute(
+    written = await tx.execute(
         text(
             f"""
             INSERT INTO skus (shop_id, {_COLUMNS}, read_at)
@@ -193,10 +193,10 @@ async def replace_skus(connection: AsyncConnection, shop_id: ShopId, skus: Seque
     return Refreshed(len(skus), bool(gone.rowcount or written.rowcount), matching)
 
 
-async def _differ(connection: AsyncConnection, shop_id: ShopId, columns: Sequence[str]) -> bool:
+async def _differ(tx: AsyncConnection, shop_id: ShopId, columns: Sequence[str]) -> bool:
     old, new = (", ".join(f"{table}.{name}" for name in columns) for table in "sf")
     return bool(
-        await connection.scalar(
+        await tx.scalar(
             text(
                 f"""
                 SELECT EXISTS (

@@ -24,19 +24,19 @@ async def read_catalogue(service: Service, shop: Shop, chunk: list[Change]) -> N
     """Read the organisation's SKUs; orders that waited for one of them try again, and the way back begins."""
     row = (await service.connected(shop)).get(SOURCE)
     if row is None:
-        async with service.engine.begin() as connection:
-            await changes.done(connection, shop.id, SOURCE, chunk)
+        async with service.engine.begin() as tx:
+            await changes.done(tx, shop.id, SOURCE, chunk)
         return
     client = service.uphance(shop, row)
     skus = await read_skus(client)
     facts = await _look_around(service, row, client)
     now = service.clock()
     # All or nothing: whoever dies between the news and the release of what waited for it would see no news again.
-    async with service.engine.begin() as connection:
-        refreshed = await replace_skus(connection, shop.id, skus)
-        await sku_matching.renew_all(connection, shop.id)
-        await changes.done(connection, shop.id, SOURCE, chunk)
-        await connection.execute(
+    async with service.engine.begin() as tx:
+        refreshed = await replace_skus(tx, shop.id, skus)
+        await sku_matching.rematch_all(tx, shop.id)
+        await changes.done(tx, shop.id, SOURCE, chunk)
+        await tx.execute(
             text(
                 "UPDATE connections SET polled_at = :now, facts = CAST(:facts AS jsonb)"
                 " WHERE shop_id = :shop_id AND system = 'uphance'"
@@ -44,8 +44,8 @@ async def read_catalogue(service: Service, shop: Shop, chunk: list[Change]) -> N
             {"now": now, "shop_id": shop.id, "facts": json.dumps(facts)},
         )
         may_go = refreshed.matching_changed or facts != row.facts
-        released = await documents.release(connection, shop.id, SOURCE, now=now) if may_go else 0
-        await write_back.look(connection, shop.id, origin=Origin.SCHEDULE, now=now)
+        released = await documents.release(tx, shop.id, SOURCE, now=now) if may_go else 0
+        await write_back.look(tx, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
         await service.wake(shop.id, f"push:{SOURCE}")
 

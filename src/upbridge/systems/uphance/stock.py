@@ -69,21 +69,21 @@ _CANDIDATES = """
 async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Compare all matched SKUs with what the shop shows, and queue what differs."""
     row = (await service.connected(shop)).get("uphance")
-    async with service.engine.begin() as connection:
-        await reservations.prune(connection, shop.id)
-        if row is None or not shop.rules.yes("stock.write"):
-            await _stop(connection, shop.id)
-            await changes.done(connection, shop.id, "uphance", chunk)
+    async with service.engine.begin() as tx:
+        await reservations.prune(tx, shop.id)
+        if row is None or not shop.settings.yes("stock.write"):
+            await _stop(tx, shop.id)
+            await changes.done(tx, shop.id, "uphance", chunk)
             return
-        if (why := await _too_early(connection, shop.id, chunk)) is not None:
+        if (why := await _too_early(tx, shop.id, chunk)) is not None:
             log.info("stock_waits", shop_id=str(shop.id), reason=why)
             until = service.clock() + min(lanes.pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
-            await changes.postpone(connection, shop.id, "uphance", chunk, until=until)
+            await changes.postpone(tx, shop.id, "uphance", chunk, until=until)
             return
-        planned = await _plan(connection, shop)
-        held = await _queue(service, connection, shop, planned)
-        await _report_unmatched(connection, shop.id, now=service.clock())
-        await changes.done(connection, shop.id, "uphance", chunk)
+        planned = await _plan(tx, shop)
+        held = await _queue(service, tx, shop, planned)
+        await _report_unmatched(tx, shop.id, now=service.clock())
+        await changes.done(tx, shop.id, "uphance", chunk)
     tally = planned.tally
     log.info(
         "stock_compared",
@@ -98,7 +98,7 @@ async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 async def wrote(
-    connection: AsyncConnection,
+    tx: AsyncConnection,
     shop_id: ShopId,
     delivered: Sequence[tuple[Document, Delivered]],
     *,
@@ -112,8 +112,8 @@ async def wrote(
     if not stock:
         return
     told = sorted((key, note["written"]) for key, note in stock if note["confirmed"])
-    await sku_matching.hold(connection, shop_id)
-    await connection.execute(
+    await sku_matching.lock_matching(tx, shop_id)
+    await tx.execute(
         text(
             """
             UPDATE items i SET stock = t.written
@@ -123,19 +123,19 @@ async def wrote(
         ),
         {"shop_id": shop_id, "keys": [key for key, _ in told], "numbers": [written for _, written in told]},
     )
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             "SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"
         ),
         {"shop_id": shop_id, "keys": [key for key, note in stock if not note["confirmed"]]},
     )
     again = [str(row.product_id) for row in rows]
-    await changes.hint(connection, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
+    await changes.mark_changed(tx, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
 
 
-async def let_pass(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
+async def let_pass(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
     """A person says that the numbers which the guard holds are right; returns how many."""
-    result = await connection.execute(
+    result = await tx.execute(
         text(
             "UPDATE documents SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now"
             " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND state = 'parked'"
@@ -143,13 +143,13 @@ async def let_pass(connection: AsyncConnection, shop_id: ShopId, *, now: datetim
         ),
         {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD, "now": now},
     )
-    await _close_guard(connection, shop_id)
+    await _close_guard(tx, shop_id)
     return int(result.rowcount)
 
 
-async def drop(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
+async def drop(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
     """A person says that they are wrong: none is written, nor proposed again until it changes."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             "SELECT key FROM documents WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
             " AND state = 'parked' AND reason = :guard"
@@ -157,17 +157,17 @@ async def drop(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -
         {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD},
     )
     held = [(KIND, row.key) for row in rows]
-    await documents.settle_by_hand(connection, shop_id, TARGET, held, now=now)
-    await _close_guard(connection, shop_id)
+    await documents.mark_handled(tx, shop_id, TARGET, held, now=now)
+    await _close_guard(tx, shop_id)
     return len(held)
 
 
 # --- the parts of a look at the stock -----------------------------------------------------------------------
 
 
-async def _too_early(connection: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:
+async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:
     """Why no number can be right yet: orders that are not read have sold pieces that nobody has counted."""
-    unread = await connection.scalar(
+    unread = await tx.scalar(
         text(
             "SELECT EXISTS (SELECT FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
             " AND kind = 'order' AND hinted_at <= :asked)"
@@ -176,7 +176,7 @@ async def _too_early(connection: AsyncConnection, shop_id: ShopId, chunk: Sequen
     )
     if unread:
         return "orders have to be read first"
-    first = await connection.scalar(
+    first = await tx.scalar(
         text(
             """
             SELECT EXISTS (
@@ -190,23 +190,21 @@ async def _too_early(connection: AsyncConnection, shop_id: ShopId, chunk: Sequen
     return "the first import is under way" if first else None
 
 
-async def _plan(connection: AsyncConnection, shop: Shop) -> Plan:
-    rules = shop.rules
-    quantity = _QUANTITIES[rules.get("stock.quantity")]
+async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
+    shop_settings = shop.settings
+    quantity = _QUANTITIES[shop_settings.get("stock.quantity")]
     comparison = Comparison(
         pieces=await reservations.open_pieces(
-            connection, shop.id, drafts_reserve=rules.yes("stock.drafts_reserve")
+            tx, shop.id, drafts_reserve=shop_settings.yes("stock.drafts_reserve")
         ),
-        safety=rules.number("stock.safety") or 0,
-        waiting=await _waiting(connection, shop.id),
-        declined=await _declined(connection, shop.id),
+        safety=shop_settings.number("stock.safety") or 0,
+        waiting=await _waiting(tx, shop.id),
+        declined=await _declined(tx, shop.id),
     )
     # A number that the shop does not track, or that a variant inherits, is left alone: writing one would change
     # what it means. A code that two variants share names neither.
-    await connection.execute(
-        text("SET LOCAL cursor_tuple_fraction = 1")
-    )  # all rows are wanted, not the first soon
-    levels = await connection.stream(
+    await tx.execute(text("SET LOCAL cursor_tuple_fraction = 1"))  # all rows are wanted, not the first soon
+    levels = await tx.stream(
         text(
             f"""
             WITH {_CANDIDATES}
@@ -227,8 +225,8 @@ async def _plan(connection: AsyncConnection, shop: Shop) -> Plan:
     return comparison.plan()
 
 
-async def _waiting(connection: AsyncConnection, shop_id: ShopId) -> dict[str, Waiting]:
-    rows = await connection.execute(
+async def _waiting(tx: AsyncConnection, shop_id: ShopId) -> dict[str, Waiting]:
+    rows = await tx.execute(
         text(
             "SELECT key, hash, state, reason FROM documents WHERE shop_id = :shop_id AND target = :target"
             " AND kind = :kind ORDER BY key FOR UPDATE"
@@ -238,8 +236,8 @@ async def _waiting(connection: AsyncConnection, shop_id: ShopId) -> dict[str, Wa
     return {row.key: Waiting(row.hash, row.state, row.reason) for row in rows}
 
 
-async def _declined(connection: AsyncConnection, shop_id: ShopId) -> dict[str, bytes]:
-    rows = await connection.execute(
+async def _declined(tx: AsyncConnection, shop_id: ShopId) -> dict[str, bytes]:
+    rows = await tx.execute(
         text(
             "SELECT key, hash FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
             " AND state = 'by_hand'"
@@ -249,13 +247,13 @@ async def _declined(connection: AsyncConnection, shop_id: ShopId) -> dict[str, b
     return {row.key: row.hash for row in rows}
 
 
-async def _queue(service: Service, connection: AsyncConnection, shop: Shop, planned: Plan) -> bool:
+async def _queue(service: Service, tx: AsyncConnection, shop: Shop, planned: Plan) -> bool:
     """Put the outbox right; returns whether a person has to look at it first."""
-    percent = shop.rules.number("stock.guard_percent") or 0
+    percent = shop.settings.number("stock.guard_percent") or 0
     held = needs_a_person(planned.tally, percent)
     await documents.put(
-        connection,
-        service.sealer,
+        tx,
+        service.cipher,
         shop.id,
         TARGET,
         planned.put,
@@ -263,9 +261,9 @@ async def _queue(service: Service, connection: AsyncConnection, shop: Shop, plan
         now=service.clock(),
     )
     gone = sorted(planned.withdraw)
-    await documents.withdraw(connection, shop.id, TARGET, [(KIND, key) for key in gone])
-    await close_entity(connection, shop.id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=gone)
-    await connection.execute(
+    await documents.withdraw(tx, shop.id, TARGET, [(KIND, key) for key in gone])
+    await close_entity(tx, shop.id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=gone)
+    await tx.execute(
         text(
             """
             UPDATE documents d SET state = :state, reason = :reason, due_at = :now
@@ -290,7 +288,7 @@ async def _queue(service: Service, connection: AsyncConnection, shop: Shop, plan
         tally = planned.tally
         params = {"changed": tally.changed, "zeroed": tally.zeroed, "matched": tally.matched, "percent": percent}
         await raise_problems(
-            connection,
+            tx,
             shop.id,
             [
                 NewProblem(
@@ -306,25 +304,25 @@ async def _queue(service: Service, connection: AsyncConnection, shop: Shop, plan
             now=service.clock(),
         )
     else:
-        await _close_guard(connection, shop.id)
+        await _close_guard(tx, shop.id)
     return held
 
 
-async def _stop(connection: AsyncConnection, shop_id: ShopId) -> None:
+async def _stop(tx: AsyncConnection, shop_id: ShopId) -> None:
     """Nothing is to be written (any more)."""
-    keys = list(await _waiting(connection, shop_id))
-    await documents.withdraw(connection, shop_id, TARGET, [(KIND, key) for key in keys])
-    await close_entity(connection, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[*keys, GUARD])
-    await close_cured(connection, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND])
+    keys = list(await _waiting(tx, shop_id))
+    await documents.withdraw(tx, shop_id, TARGET, [(KIND, key) for key in keys])
+    await close_entity(tx, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[*keys, GUARD])
+    await close_cured(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND])
 
 
-async def _close_guard(connection: AsyncConnection, shop_id: ShopId) -> None:
-    await close_entity(connection, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[GUARD])
+async def _close_guard(tx: AsyncConnection, shop_id: ShopId) -> None:
+    await close_entity(tx, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[GUARD])
 
 
-async def _report_unmatched(connection: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
+async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
     """What can never be written, told once for all of it: no code, or several that could be meant."""
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             f"""
             WITH {_CANDIDATES}, cause AS (
@@ -342,8 +340,8 @@ async def _report_unmatched(connection: AsyncConnection, shop_id: ShopId, *, now
         {"shop_id": shop_id},
     )
     problems = [_unmatched(row.cause, {"number": row.number, "names": ", ".join(row.names)}) for row in rows]
-    await close_cured(connection, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
-    await raise_problems(connection, shop_id, problems, now=now)
+    await close_cured(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
+    await raise_problems(tx, shop_id, problems, now=now)
 
 
 def _unmatched(cause: str, params: Mapping[str, Any]) -> NewProblem:

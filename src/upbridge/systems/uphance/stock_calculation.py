@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
 from upbridge.core.canonical_json import canonical, fingerprint
-from upbridge.domain.delivery import Draft
+from upbridge.domain.delivery import DesiredDocument
 
 KIND = "stock"
 GUARD = "stock.guard"
@@ -61,7 +61,7 @@ class Tally:
 class Plan:
     """What the outbox needs after a look at all levels."""
 
-    put: list[Draft] = field(default_factory=list)
+    put: list[DesiredDocument] = field(default_factory=list)
     fresh: set[str] = field(default_factory=set)
     """Of `put`, the keys on which the guard has its say."""
     withdraw: set[str] = field(default_factory=set)
@@ -130,7 +130,7 @@ def needs_a_person(tally: Tally, percent: int) -> bool:
     return tally.changed * _ALL > percent * tally.matched
 
 
-def _draft(level: Level, wanted: int, taken: Decimal, safety: int) -> Draft:
+def _draft(level: Level, wanted: int, taken: Decimal, safety: int) -> DesiredDocument:
     """One number, with all that explains it. Two are the same if the shop would be told the same."""
     body = {
         "code": level.code,
@@ -142,4 +142,4 @@ def _draft(level: Level, wanted: int, taken: Decimal, safety: int) -> Draft:
         "sku": level.sku_id,
     }
     mark = fingerprint(canonical([level.code, wanted]))
-    return Draft(kind=KIND, key=level.key, parent=level.key, body=canonical(body), hash=mark)
+    return DesiredDocument(kind=KIND, key=level.key, parent=level.key, body=canonical(body), hash=mark)

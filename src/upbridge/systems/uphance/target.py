@@ -20,24 +20,24 @@ from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected
 from upbridge.domain.delivery import (
-    Again,
     Delivered,
+    DesiredDocument,
     Document,
-    Draft,
     Dropped,
     Entity,
+    Issue,
     Link,
     Outcome,
     Parked,
-    Trouble,
+    Retry,
     Unmappable,
 )
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
-from upbridge.domain.shop_settings import Rules
+from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import is_cancelled
-from upbridge.systems.base import Connection, Links, NameOf, Shopfront, Vault
+from upbridge.systems.base import Connection, Links, MappingContext, UniqueName, Vault
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
 from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORDERS, PRODUCTS, InDoubt, Made, Maker
@@ -88,36 +88,36 @@ class UphanceTarget:
         chosen = (connection.facts.get("organisation") or {}).get("id") or connection.account
         return UphanceClient(self._http, self._base, vault, self._clock, whole(chosen), sleep=self._sleep)
 
-    def told_apart_by(self, rules: Rules) -> NameOf | None:  # noqa: ARG002
+    def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:  # noqa: ARG002
         """No product's draft depends on another's names: `Catalogue.doubled` looks when it is sent."""
         return None
 
-    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+    def order_policy(self, context: MappingContext) -> OrderPolicy | None:
         """Orders in a status that sends (`order_policy.order_policy`)."""
-        return order_policy(front)
+        return order_policy(context)
 
-    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+    def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
         """The sales order of an order; a product only where the shop has missing ones made.
 
         An order whose status does not send, or that is older than `uphance.orders_from`, or cancelled, is wanted
         only where it is known already: there its changes are news to staff. Its hash covers what would be sent.
         """
         if isinstance(entity, Product):
-            if front.rules.yes("uphance.create_products") and wanted_variants(entity):
+            if context.settings.yes("uphance.create_products") and wanted_variants(entity):
                 body = entity.model_dump_json().encode()
-                yield Draft(PRODUCTS.kind, entity.key, entity.key, body, hash=product_mark(entity))
+                yield DesiredDocument(PRODUCTS.kind, entity.key, entity.key, body, hash=product_mark(entity))
             return
-        off = is_cancelled(entity, front.facts)
-        yield Draft(
+        off = is_cancelled(entity, context.facts)
+        yield DesiredDocument(
             kind=ORDERS.kind,
             key=entity.order_number,
             parent=entity.order_number,
             body=entity.model_dump_json().encode(),
-            only_if_known=not _is_sent(entity, front),
+            only_if_known=not _is_sent(entity, context),
             hash=mark(entity, canceled=off),
         )
 
-    def retire(self, kind: str, sent: bytes) -> bytes | None:
+    def tombstone(self, kind: str, sent: bytes) -> bytes | None:
         """An order that is gone from the shop: a body that asks staff to cancel it over there. A product that is
         gone stays as it is: what its SKUs are needed for is not the shop's business."""
         if kind != ORDERS.kind:
@@ -125,7 +125,7 @@ class UphanceTarget:
         return canonical({"gone": json.loads(sent).get("number")})
 
     async def push(
-        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
     ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
         """Send one after another; yields each outcome before the next call is made.
 
@@ -133,7 +133,7 @@ class UphanceTarget:
         `Throttled`, `Unreachable` for what concerns the whole connection; nothing that was sent is then lost: its
         link says so.
         """
-        shop_id, client = front.connection.shop_id, self.client(front.connection, vault)
+        shop_id, client = context.connection.shop_id, self.client(context.connection, vault)
         orders = {document.key: _opened(document) for document in documents if document.kind == ORDERS.kind}
         goods = {
             document.key: Product.model_validate_json(document.body)
@@ -148,9 +148,9 @@ class UphanceTarget:
             ),
         )
         maker = Maker(client, links, self._clock)
-        work = _Work(front=front, book=book, maker=maker, links=links)
+        work = _Work(context=context, book=book, maker=maker, links=links)
         products = Products(
-            front=front,
+            context=context,
             book=book,
             doubled=await self._catalogue.doubled(shop_id) if goods else Doubled(),
             maker=maker,
@@ -168,7 +168,7 @@ class UphanceTarget:
 class _Work:
     """One push: what all its orders share."""
 
-    front: Shopfront
+    context: MappingContext
     book: SkuBook
     maker: Maker
     links: Links
@@ -178,27 +178,27 @@ class _Work:
         link = document.link
         if link is not None and link.state == DELIVERED:
             return _same(document, link) or self._changed(link, order)
-        reference = order_reference(self.front.connection.shop_key, document.key)
+        reference = order_reference(self.context.connection.shop_key, document.key)
         former = await self.maker.look(ORDERS, link, reference)
         if isinstance(former, InDoubt):
-            return Again(former.reason, former.until)
+            return Retry(former.reason, former.until)
         if isinstance(former, Made):
             return self._found(document, former, order)
-        if order is None or is_cancelled(order, self.front.facts):
+        if order is None or is_cancelled(order, self.context.facts):
             return Dropped("cancelled before it was sent")
-        if not _is_sent(order, self.front):  # a rule has changed since, or an attempt was refused and then this
+        if not _is_sent(order, self.context):  # a rule has changed since, or an attempt was refused and then this
             return Dropped("the shop's rules do not send it any more")
         return await self._send(document, order, reference)
 
     def _changed(self, link: Link, order: Order | None) -> Parked:
         """Staff may have packed it already, so nothing over there is touched (section 15.7)."""
         params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
-        if order is None or is_cancelled(order, self.front.facts):
-            return Parked(Trouble("order.cancel_in_uphance", params))
+        if order is None or is_cancelled(order, self.context.facts):
+            return Parked(Issue("order.cancel_in_uphance", params))
         # An order that was recognised over there (a restored database) has no copy to compare with.
         lines = differences(json.loads(link.sent), trace(order)) if link.sent else []
         told = "; ".join(lines) or "—"
-        return Parked(Trouble("order.changed_after_sending", {**params, "differences": told}))
+        return Parked(Issue("order.changed_after_sending", {**params, "differences": told}))
 
     def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
         """A former attempt had succeeded. If the order has changed since, that is a change after sending; what
@@ -219,11 +219,11 @@ class _Work:
         return replace(self._changed(link, order), found=link, remark=delivered.remark)
 
     async def _send(self, document: Document, order: Order, reference: str) -> Outcome:
-        rules, connection = self.front.rules, self.front.connection
-        sales_order = map_order(order, self.book.match, rules, connection)
-        customer = map_customer(order, rules, connection)
+        shop_settings, connection = self.context.settings, self.context.connection
+        sales_order = map_order(order, self.book.match, shop_settings, connection)
+        customer = map_customer(order, shop_settings, connection)
         for trouble in (sales_order, customer):
-            if isinstance(trouble, Trouble):
+            if isinstance(trouble, Issue):
                 return Parked(trouble)
             if isinstance(trouble, NotYet):
                 return self._not_yet(document, trouble)
@@ -242,7 +242,7 @@ class _Work:
                 ORDERS, link, reference, body, mark=document.hash.hex(), trace=trace(order)
             )
         except Rejected as rejected:
-            return Parked(Trouble("order.refused", {"message": str(rejected), "status": rejected.answered}))
+            return Parked(Issue("order.refused", {"message": str(rejected), "status": rejected.answered}))
         return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made)
 
     async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt:
@@ -278,14 +278,14 @@ class _Work:
     @staticmethod
     def _doubt(document: Document, doubt: InDoubt) -> Outcome:
         if doubt.failed and document.attempts >= _ENOUGH:
-            return Parked(Trouble("order.refused", {"message": doubt.reason, "status": 500}))
-        return Again(doubt.reason, doubt.until)
+            return Parked(Issue("order.refused", {"message": doubt.reason, "status": 500}))
+        return Retry(doubt.reason, doubt.until)
 
     @staticmethod
     def _not_yet(document: Document, why: NotYet) -> Outcome:
         if document.attempts >= _ENOUGH:  # the variant is gone from the shop: nobody will ever tell
-            return Parked(Trouble("order.unknown_sku", {"codes": why.names}))
-        return Again(why.reason)
+            return Parked(Issue("order.unknown_sku", {"codes": why.names}))
+        return Retry(why.reason)
 
 
 def _same(document: Document, link: Link) -> Delivered | None:
@@ -303,10 +303,10 @@ def _delivered(made: Made) -> Delivered:
 
 
 def _opened(document: Document) -> Order | None:
-    """The order in a document; None for the tombstone that `retire` made."""
+    """The order in a document; None for the tombstone that `tombstone` made."""
     body = json.loads(document.body)
     return None if "gone" in body else Order.model_validate(body)
 
 
-def _is_sent(order: Order, front: Shopfront) -> bool:
-    return order_policy(front).judge(order, front.facts) is Eligibility.SENT
+def _is_sent(order: Order, context: MappingContext) -> bool:
+    return order_policy(context).judge(order, context.facts) is Eligibility.SENT

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from upbridge.domain.delivery import Trouble
+from upbridge.domain.delivery import Issue
 from upbridge.systems.uphance.money import amount_of, hellers
 from upbridge.systems.uphance.schemas import number, words
 
@@ -13,7 +13,7 @@ from upbridge.systems.uphance.schemas import number, words
 TOLERANCE = 5
 
 
-def tax_remark(sent: Mapping[str, Any], row: Mapping[str, Any]) -> Trouble | None:
+def tax_remark(sent: Mapping[str, Any], row: Mapping[str, Any]) -> Issue | None:
     """What staff have to know of the sales order *row*: it costs something else there than in the shop.
 
     *sent* is the trace of the order that it was made of (`content.trace`): the shop's may have changed since.
@@ -24,7 +24,7 @@ def tax_remark(sent: Mapping[str, Any], row: Mapping[str, Any]) -> Trouble | Non
     theirs, charged = number(row.get("grand_total")), number(sent.get("charged"))
     if theirs is None or charged is None or abs(hellers(theirs) - (ours := hellers(charged))) <= TOLERANCE:
         return None
-    return Trouble(
+    return Issue(
         "order.taxed_otherwise",
         {
             "number": sent["number"],

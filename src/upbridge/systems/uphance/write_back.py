@@ -9,13 +9,13 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.store.changes import Kind, Origin, hint
+from upbridge.store.changes import Kind, Origin, mark_changed
 
 #: The key of the change that means: look at all orders and tickets. Any other key is a ticket's id.
 POLL = "poll"
 
 
-async def look(connection: AsyncConnection, shop_id: ShopId, *, origin: Origin, now: datetime) -> None:
+async def look(tx: AsyncConnection, shop_id: ShopId, *, origin: Origin, now: datetime) -> None:
     """Have shipments and stock looked at, in this order: which orders are drafts decides what is open."""
     for kind, key in ((Kind.PICK_TICKETS, POLL), (Kind.STOCK, "stock")):
-        await hint(connection, shop_id, "uphance", kind, [key], origin=origin, now=now)
+        await mark_changed(tx, shop_id, "uphance", kind, [key], origin=origin, now=now)

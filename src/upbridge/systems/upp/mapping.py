@@ -20,12 +20,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from upbridge.core.canonical_json import canonical
-from upbridge.domain.delivery import Draft, Trouble, Unmappable
+from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.product import Price, Product, Variant
 from upbridge.domain.sku import folded
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.order_policy import order_policy
 
 PRODUCT = "product"
@@ -53,7 +53,7 @@ def sku_of(source: str, *, own_id: str | None, code: str | None, ean: str | None
 # --- products -----------------------------------------------------------------------------------------------
 
 
-def wants_product(product: Product, front: Shopfront) -> Iterator[Draft | Unmappable]:
+def wants_product(product: Product, context: MappingContext) -> Iterator[DesiredDocument | Unmappable]:
     """One draft per variant that can be bought; the others only to take back what Upp already has.
 
     A variant that is inactive, has lost its price, or has an SKU that an older variant of this product or of an
@@ -62,47 +62,47 @@ def wants_product(product: Product, front: Shopfront) -> Iterator[Draft | Unmapp
     of the same key.
     Nothing is wanted while `upp.send` is off (`push` then drops what the engine withdraws).
     """
-    if not front.rules.yes("upp.send"):
+    if not context.settings.yes("upp.send"):
         return
     taken: dict[str, str] = {}
     # The oldest keeps its SKU: the order in which a shop lists its variants can change, their ids cannot.
     for variant in sorted(product.variants, key=lambda one: one.variant_id or 0):
-        price = _price(variant, front)
-        sku = _variant_sku(variant, front)
+        price = _price(variant, context)
+        sku = _variant_sku(variant, context)
         offered = product.active and variant.active
-        trouble: Trouble | None = None
+        issue: Issue | None = None
         if offered and price is None:
-            trouble = Trouble("product.no_price", {"title": _title(product, variant, front), "sku": sku})
-        elif offered and (other := _older(sku, variant, taken, front)) is not None:
-            trouble = Trouble("product.sku_twice", {"sku": sku, "other": other})
-        if trouble is not None:
-            yield Unmappable(PRODUCT, variant.id, trouble)
-        sellable = offered and trouble is None
-        yield Draft(
+            issue = Issue("product.no_price", {"title": _title(product, variant, context), "sku": sku})
+        elif offered and (other := _older(sku, variant, taken, context)) is not None:
+            issue = Issue("product.sku_twice", {"sku": sku, "other": other})
+        if issue is not None:
+            yield Unmappable(PRODUCT, variant.id, issue)
+        sellable = offered and issue is None
+        yield DesiredDocument(
             kind=PRODUCT,
             key=variant.id,
             parent=product.key,
-            body=canonical(_product_body(product, variant, price, front, active=sellable)),
+            body=canonical(_product_body(product, variant, price, context, active=sellable)),
             only_if_known=not sellable,
         )
 
 
-def _older(sku: str, variant: Variant, taken: dict[str, str], front: Shopfront) -> str | None:
+def _older(sku: str, variant: Variant, taken: dict[str, str], context: MappingContext) -> str | None:
     """Who has this SKU before *variant*; nobody: *variant* has it now."""
     first = taken.setdefault(folded(sku), variant.id)
-    return front.namesakes.older(sku, variant.product_id) or (first if first != variant.id else None)
+    return context.name_owners.older(sku, variant.product_id) or (first if first != variant.id else None)
 
 
 def _product_body(
-    product: Product, variant: Variant, price: Price | None, front: Shopfront, *, active: bool
+    product: Product, variant: Variant, price: Price | None, context: MappingContext, *, active: bool
 ) -> dict[str, Any]:
-    text = product.text(_language(front))
+    text = product.text(_language(context))
     stock = variant.stock if active else Decimal(0)
     body = {
-        "externalProductId": _foreign_id(variant.id, front),
-        "sku": _variant_sku(variant, front),
-        "groupId": _foreign_id(product.key, front),
-        "title": _title(product, variant, front),
+        "externalProductId": _foreign_id(variant.id, context),
+        "sku": _variant_sku(variant, context),
+        "groupId": _foreign_id(product.key, context),
+        "title": _title(product, variant, context),
         "imageUrl": _absolute(variant.image),
         "stock": None if stock is None else max(stock, Decimal(0)),
         "active": active,
@@ -113,7 +113,7 @@ def _product_body(
         "category": _words(product.category),
     }
     if price is not None:
-        currency = price.currency or front.facts.currencies.get(price.language)
+        currency = price.currency or context.facts.currencies.get(price.language)
         body |= {
             "price": price.with_vat,
             "salePrice": price.sale,
@@ -125,14 +125,14 @@ def _product_body(
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _price(variant: Variant, front: Shopfront) -> Price | None:
+def _price(variant: Variant, context: MappingContext) -> Price | None:
     """The price in the chosen language and price list, if it says an amount with VAT.
 
     A list without a name is the default one. Where neither a setting nor the shop says which language or list, any
     will do.
     """
-    language, default = _language(front), front.facts.default_pricelist
-    pricelist = front.rules.text("upp.pricelist") or default
+    language, default = _language(context), context.facts.default_pricelist
+    pricelist = context.settings.text("upp.pricelist") or default
     for price in variant.prices:
         if (
             price.with_vat is not None
@@ -143,23 +143,23 @@ def _price(variant: Variant, front: Shopfront) -> Price | None:
     return None
 
 
-def _language(front: Shopfront) -> str | None:
-    return front.rules.text("upp.language") or front.facts.default_language
+def _language(context: MappingContext) -> str | None:
+    return context.settings.text("upp.language") or context.facts.default_language
 
 
-def _title(product: Product, variant: Variant, front: Shopfront) -> str | None:
+def _title(product: Product, variant: Variant, context: MappingContext) -> str | None:
     """The product's title in the chosen language; `upp.variant_titles` adds the parameter values."""
-    text = product.text(_language(front))
+    text = product.text(_language(context))
     title = text.title if text else None
     values = ", ".join(value for _, value in variant.parameters if value)
-    if title and values and front.rules.yes("upp.variant_titles"):
+    if title and values and context.settings.yes("upp.variant_titles"):
         return f"{title} \N{EN DASH} {values}"
     return title
 
 
-def _variant_sku(variant: Variant, front: Shopfront) -> str:
-    own_id = _foreign_id(variant.id, front)
-    return _sku(front, own_id=own_id, code=variant.code, ean=variant.ean) or own_id
+def _variant_sku(variant: Variant, context: MappingContext) -> str:
+    own_id = _foreign_id(variant.id, context)
+    return _sku(context, own_id=own_id, code=variant.code, ean=variant.ean) or own_id
 
 
 def _absolute(address: str | None) -> str | None:
@@ -174,7 +174,7 @@ def _absolute(address: str | None) -> str | None:
 # --- orders -------------------------------------------------------------------------------------------------
 
 
-def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
+def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocument | Unmappable]:
     """The order as Upp should know it, or nothing: cancelled, not in the statistics, of another origin than
     `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
 
@@ -182,26 +182,26 @@ def wants_order(order: Order, front: Shopfront) -> Iterator[Draft | Unmappable]:
     known. Parts that do not add up to the total are reported as `order.net_estimated` beside the draft; net is
     then the gross amount in the proportion of the parts.
     """
-    verdict = order_policy(front).judge(order, front.facts)
+    verdict = order_policy(context).judge(order, context.facts)
     if verdict not in (Eligibility.SENT, Eligibility.TOO_OLD):
         return
-    net, difference = net_amount(order, vat_payer=front.facts.vat_payer)
+    net, difference = net_amount(order, vat_payer=context.facts.vat_payer)
     if difference:
         said = {"total": str(order.total_before_round), "difference": str(difference)}
-        yield Unmappable(ORDER, order.key, Trouble("order.net_estimated", said))
-    yield Draft(
+        yield Unmappable(ORDER, order.key, Issue("order.net_estimated", said))
+    yield DesiredDocument(
         kind=ORDER,
         key=order.key,
         parent=order.key,
         body=canonical(
             {
-                "externalOrderId": _foreign_id(order.order_number, front),
+                "externalOrderId": _foreign_id(order.order_number, context),
                 "orderSubmittedOn": order.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "currency": order.currency,
                 "netOrderAmount": net,
                 "grossOrderAmount": order.total,
                 "sourceChannel": _CHANNELS.get(order.origin, order.origin),
-                "items": list(_items(order, front)),
+                "items": list(_items(order, context)),
             }
         ),
         only_if_known=verdict is Eligibility.TOO_OLD,
@@ -259,12 +259,12 @@ def _sums(order: Order, lines: Iterable[OrderLine]) -> tuple[Decimal, Decimal]:
     return with_vat, without_vat
 
 
-def _items(order: Order, front: Shopfront) -> Iterator[dict[str, Any]]:
+def _items(order: Order, context: MappingContext) -> Iterator[dict[str, Any]]:
     """The order's items: products, sets and gifts (which cost 0) with a positive quantity and an identity."""
     for line in order.lines:
         if line.type in (LineType.SET_PART, LineType.DISCOUNT) or line.quantity <= 0:
             continue
-        sku = _sku(front, own_id=_line_id(line, front), code=line.code, ean=line.ean)
+        sku = _sku(context, own_id=_line_id(line, context), code=line.code, ean=line.ean)
         if sku is not None:
             yield {
                 "sku": sku,
@@ -285,16 +285,16 @@ def _item_price(line: OrderLine, lines: Sequence[OrderLine]) -> Decimal:
     return (total / line.quantity).quantize(_CENT, ROUND_HALF_UP)
 
 
-def _line_id(line: OrderLine, front: Shopfront) -> str | None:
+def _line_id(line: OrderLine, context: MappingContext) -> str | None:
     if line.variant_id is not None:
-        return _foreign_id(f"v-{line.variant_id}", front)
-    return None if line.product_id is None else _foreign_id(f"p-{line.product_id}", front)
+        return _foreign_id(f"v-{line.variant_id}", context)
+    return None if line.product_id is None else _foreign_id(f"p-{line.product_id}", context)
 
 
 # --- taking back --------------------------------------------------------------------------------------------
 
 
-def retire(kind: str, sent: bytes) -> bytes | None:
+def tombstone(kind: str, sent: bytes) -> bytes | None:
     """A product as last *sent*, but with stock 0 and inactive; None if that is what was sent. Orders stay.
 
     Upp publishes no way to delete anything; a product without stock is as close as it gets.
@@ -308,13 +308,13 @@ def retire(kind: str, sent: bytes) -> bytes | None:
 # --- helpers ------------------------------------------------------------------------------------------------
 
 
-def _sku(front: Shopfront, *, own_id: str | None, code: str | None, ean: str | None) -> str | None:
-    return sku_of(front.rules.text("upp.sku_from") or "code", own_id=own_id, code=code, ean=ean)
+def _sku(context: MappingContext, *, own_id: str | None, code: str | None, ean: str | None) -> str | None:
+    return sku_of(context.settings.text("upp.sku_from") or "code", own_id=own_id, code=code, ean=ean)
 
 
-def _foreign_id(own: str, front: Shopfront) -> str:
+def _foreign_id(own: str, context: MappingContext) -> str:
     """An id as Upp knows it: with the shop's prefix where several shops share one Upp client."""
-    return f"{front.connection.prefix}{own}"
+    return f"{context.connection.prefix}{own}"
 
 
 def _words(text: str | None) -> str | None:

@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from upbridge.domain.eligibility import OrderPolicy
-from upbridge.systems.base import Shopfront
+from upbridge.systems.base import MappingContext
 
 
-def order_policy(front: Shopfront) -> OrderPolicy:
+def order_policy(context: MappingContext) -> OrderPolicy:
     """Orders of the chosen origins that are in the statistics, from `upp.order_days` before the connection on."""
-    rules = front.rules
+    shop_settings = context.settings
     return OrderPolicy(
-        enabled=rules.yes("upp.send"),
-        since=front.connection.connected_at - timedelta(days=rules.number("upp.order_days") or 0),
-        origins=rules.get("upp.origins"),
+        enabled=shop_settings.yes("upp.send"),
+        since=context.connection.connected_at - timedelta(days=shop_settings.number("upp.order_days") or 0),
+        origins=shop_settings.get("upp.origins"),
         statistics_only=True,
     )

@@ -18,21 +18,21 @@ from typing import TypeAlias
 
 from upbridge.core.errors import Rejected
 from upbridge.domain.delivery import (
-    Again,
     Delivered,
+    DesiredDocument,
     Document,
-    Draft,
     Dropped,
     Entity,
+    Issue,
     Outcome,
     Parked,
-    Trouble,
+    Retry,
     Unmappable,
 )
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
-from upbridge.domain.shop_settings import Rules
-from upbridge.systems.base import Links, NameOf, Shopfront, Vault
+from upbridge.domain.shop_settings import ShopSettings
+from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
 from upbridge.systems.upp import mapping
 from upbridge.systems.upp.client import BATCH, Stumbled, UppClient
 from upbridge.systems.upp.order_policy import order_policy
@@ -56,26 +56,26 @@ class UppTarget:
     def __init__(self, client: UppClient) -> None:
         self._client = client
 
-    def told_apart_by(self, rules: Rules) -> NameOf | None:
+    def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
         """By the SKU, whatever its case (Developer guide), which is what `upp.sku_from` says."""
-        return {"code": NameOf.CODE, "ean": NameOf.EAN}.get(rules.text("upp.sku_from") or "code")
+        return {"code": UniqueName.CODE, "ean": UniqueName.EAN}.get(shop_settings.text("upp.sku_from") or "code")
 
-    def order_policy(self, front: Shopfront) -> OrderPolicy | None:
+    def order_policy(self, context: MappingContext) -> OrderPolicy | None:
         """Orders that advertising can have caused (`order_policy.order_policy`)."""
-        return order_policy(front)
+        return order_policy(context)
 
-    def wants(self, entity: Entity, front: Shopfront) -> Iterable[Draft | Unmappable]:
+    def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
         """All that Upp should hold for *entity* now."""
         if isinstance(entity, Order):
-            return mapping.wants_order(entity, front)
-        return mapping.wants_product(entity, front)
+            return mapping.wants_order(entity, context)
+        return mapping.wants_product(entity, context)
 
-    def retire(self, kind: str, sent: bytes) -> bytes | None:
+    def tombstone(self, kind: str, sent: bytes) -> bytes | None:
         """A product as last *sent* with stock 0 and inactive; None for an order, or if that was sent."""
-        return mapping.retire(kind, sent)
+        return mapping.tombstone(kind, sent)
 
     async def push(
-        self, documents: Sequence[Document], front: Shopfront, vault: Vault, links: Links
+        self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
     ) -> AsyncGenerator[Settled, None]:
         """Send *documents*, products before the orders that name them; outcomes follow each call.
 
@@ -85,7 +85,7 @@ class UppTarget:
         the whole connection.
         """
         del links
-        if not front.rules.yes("upp.send"):
+        if not context.settings.yes("upp.send"):
             yield [(document, Dropped("upp.send is off")) for document in documents]
             return
         calls: dict[str, _Send] = {mapping.PRODUCT: self._client.ingest, mapping.ORDER: self._client.send_orders}
@@ -148,10 +148,10 @@ class _Round:
                 self.waiting = [piece for one in self.waiting for piece in reversed(_pieces(one, size))]
             return []
         kind = batch[0].kind
-        settled: Settled = [(batch[0], Parked(Trouble("upp.rejected", {"said": str(refusal)})))]
+        settled: Settled = [(batch[0], Parked(Issue("upp.rejected", {"said": str(refusal)})))]
         self._refused[kind] += 1
         if self._refused[kind] >= _ENOUGH and kind not in self._accepted:
-            again = Again(f"Upp.ai refuses everything: {refusal}")
+            again = Retry(f"Upp.ai refuses everything: {refusal}")
             settled += [(document, again) for one in self.waiting for document in one if document.kind == kind]
             self.waiting = [one for one in self.waiting if one[0].kind != kind]
         return settled
@@ -172,7 +172,7 @@ class _Round:
         """The items that they choked on come again; if nothing else was accepted, raises: nobody is to blame."""
         if self._stumble is not None and not self._accepted:
             raise self._stumble
-        return [(document, Again("Upp.ai answers 500 to this one")) for document in self.choked]
+        return [(document, Retry("Upp.ai answers 500 to this one")) for document in self.choked]
 
     def _halve(self, batch: _Batch) -> None:
         self.waiting += reversed(_pieces(batch, (len(batch) + 1) // 2))

@@ -15,12 +15,12 @@ from upbridge.core.errors import BadRequest, Conflict, LoginRefused, NotFound, R
 from upbridge.core.parsing import whole
 from upbridge.engine.context import Service
 from upbridge.engine.lanes import Lane, exclusive
-from upbridge.operations.connect import connect_uphance, connect_upp, mend
+from upbridge.operations.connect import connect_uphance, connect_upp, restore_connection
 from upbridge.operations.connect import disconnect as disconnect_shop
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.uphance.client import Organisation, login
 from upbridge.systems.upp.client import UppClient
-from upbridge.web.dependencies import Here, PageRoute, Posted, Session, as_typed, one
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, as_typed, one
 from upbridge.web.queries.start import SYSTEMS
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
@@ -42,7 +42,7 @@ async def connections(here: Session) -> Response:
     return await _page(here)
 
 
-async def _page(here: Here, attempt: Attempt | None = None) -> Response:
+async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
     return here.page(
         "connections",
         status=HTTPStatus.OK if attempt is None else HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -86,7 +86,9 @@ async def uphance(here: Session, form: Posted) -> Response:
     return here.go("connections", "connected_uphance")
 
 
-async def _choose(here: Here, service: Service, email: str, password: str, typed: Mapping[str, str]) -> Attempt:
+async def _choose(
+    here: PageContext, service: Service, email: str, password: str, typed: Mapping[str, str]
+) -> Attempt:
     try:
         _, organisations = await login(
             service.http, service.settings.uphance_url, service.clock, email=email, password=password
@@ -118,7 +120,7 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
                 await service.uphance(here.shop, row).get("/organisations")
     except RemoteError as error:
         return await _page(here, Attempt(system, _words(here, system, error)))
-    mended = await mend(service, here.shop, system)
+    mended = await restore_connection(service, here.shop, system)
     return here.go("connections", "mended" if mended else f"test_{system}")
 
 
@@ -139,14 +141,14 @@ async def disconnect(here: Session, form: Posted, system: str) -> Response:  # n
     return here.go("connections", f"disconnected_{system}")
 
 
-async def _connected(here: Here, system: str) -> ConnectionRow | None:
+async def _connected(here: PageContext, system: str) -> ConnectionRow | None:
     """The connection to *system*; None if there is none (any more): the page may have been open for a while."""
     if system not in SYSTEMS:
         raise NotFound
     return (await here.pages.connections.of(here.shop.id)).get(system)
 
 
-def _words(here: Here, system: str, error: UpbridgeError) -> str:
+def _words(here: PageContext, system: str, error: UpbridgeError) -> str:
     """What went wrong. Unlike a delivery, what somebody tries here is not tried again by itself."""
     if isinstance(error, RemoteError) and not isinstance(error, LoginRefused):
         return here.texts.get("ui.connections.no_answer", system=SYSTEMS[system])

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Response
 
 from upbridge.core.errors import Conflict, NotFound, RemoteError, Throttled, Unreachable
 from upbridge.domain.order import Address, Shopper
-from upbridge.insights.order_lookup import Disclosed, disclose
-from upbridge.web.dependencies import Here, PageRoute, Posted, Session, impossible, one
+from upbridge.insights.order_lookup import OrderLookup, look_up_order
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, impossible, one
 from upbridge.web.formatting import cause_words, problem_words
 from upbridge.web.queries.find import MOST, Hit, search, timeline
 
@@ -28,7 +28,7 @@ class Asked:
     """What came of asking whom an order is about: *order*, or *why* not (a text's last part) and *until* when."""
 
     at: datetime
-    order: Disclosed | None = None
+    order: OrderLookup | None = None
     why: str | None = None
     until: datetime | None = None
 
@@ -59,15 +59,15 @@ async def whom(here: Session, form: Posted) -> Response:
     return here.go("find", q=wanted, kind="order", key=key, permit=permit)
 
 
-async def _permitted(here: Here) -> bool:
+async def _permitted(here: PageContext) -> bool:
     permit = here.query.get("permit", "")
     return bool(permit) and not impossible(permit) and await here.pages.sessions.use(permit, here.visitor)
 
 
-async def _ask(here: Here, number: str) -> Asked:
+async def _ask(here: PageContext, number: str) -> Asked:
     now = here.pages.clock()
     try:
-        return Asked(now, order=await disclose(here.pages.act(), here.shop, number))
+        return Asked(now, order=await look_up_order(here.pages.act(), here.shop, number))
     except Throttled as error:
         return Asked(now, why="later", until=error.until)
     except (Conflict, NotFound, RemoteError) as error:
@@ -107,9 +107,9 @@ def _typed(text: str) -> str:
 
 
 async def _page(
-    here: Here, wanted: str, hits: Sequence[Hit], chosen: Hit | None, asked: Asked | None = None
+    here: PageContext, wanted: str, hits: Sequence[Hit], chosen: Hit | None, asked: Asked | None = None
 ) -> Response:
-    sealer = here.pages.act().sealer
+    cipher = here.pages.act().cipher
     return here.page(
         "find",
         wanted=wanted,
@@ -117,7 +117,7 @@ async def _page(
         most=MOST,
         line=None
         if chosen is None
-        else await timeline(here.pages.engine, here.shop.id, chosen, open_body=sealer.open),
+        else await timeline(here.pages.engine, here.shop.id, chosen, open_body=cipher.decrypt),
         asked=asked,
         person=_person(asked.order.order.shopper) if asked and asked.order else (),
         problem=lambda one: problem_words(one, here.texts),

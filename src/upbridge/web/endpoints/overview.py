@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from upbridge.domain.shop import ShopState
 from upbridge.engine.runs import RunPurpose, RunState
-from upbridge.engine.scheduler import cast_net
+from upbridge.engine.scheduler import start_reconciliation
 from upbridge.web.charts import Columns, columns
-from upbridge.web.dependencies import Here, PageRoute, Posted, Session
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.queries.overview import DAYS, REST, Delay, Overviews
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
@@ -56,7 +56,7 @@ UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
 _READABLE = 120
 
 
-def _chart(here: Here, system: str, days: tuple[Delay, ...]) -> DelayChart:
+def _chart(here: PageContext, system: str, days: tuple[Delay, ...]) -> DelayChart:
     longest = max(one.p95 for one in days)
     unit = next((name for name, size in UNITS.items() if longest < _READABLE * size), "hours")
     size = UNITS[unit]
@@ -73,8 +73,8 @@ async def run_now(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Po
     now = here.pages.clock()
     if here.shop.state is not ShopState.ACTIVE:
         return here.go("overview", "net_stopped")
-    async with here.pages.engine.begin() as connection:
-        free = await connection.scalar(
+    async with here.pages.engine.begin() as tx:
+        free = await tx.scalar(
             text(
                 """
                 SELECT (reconciled_at IS NULL OR reconciled_at <= :before) AND NOT EXISTS (
@@ -90,5 +90,5 @@ async def run_now(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Po
             },
         )
         if free:
-            await cast_net(connection, here.shop.id, now=now)
+            await start_reconciliation(tx, here.shop.id, now=now)
     return here.go("overview", "net_cast" if free else "net_rests")

@@ -9,7 +9,7 @@ from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import whole
 from upbridge.engine.context import Service
 from upbridge.operations.resolve_problem import dismiss, retry
-from upbridge.web.dependencies import Here, PageRoute, Posted, Session, one
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, one
 from upbridge.web.formatting import cause_words, problem_words
 from upbridge.web.queries.problems import CURES, LISTED, NO_RETRY, problem_groups, problem_ids
 
@@ -57,7 +57,9 @@ def _id(form: dict[str, list[str]], name: str) -> int | None:
     return number
 
 
-async def _each(here: Here, form: dict[str, list[str]], treat: Callable[[Service, int], Awaitable[str]]) -> int:
+async def _each(
+    here: PageContext, form: dict[str, list[str]], treat: Callable[[Service, int], Awaitable[str]]
+) -> int:
     """Treat what the form names, if it is this shop's; returns how many. What a slow database leaves over is still
     on the list."""
     service, only, newest = here.pages.act(), _id(form, "id"), _id(form, "newest")

@@ -8,10 +8,10 @@ import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
-from upbridge.core.deadline import within
+from upbridge.core.deadline import with_deadline
 from upbridge.core.parsing import whole
 from upbridge.engine.sku_matching import Match
-from upbridge.web.dependencies import Here, PageRoute, Session
+from upbridge.web.dependencies import PageContext, PageRoute, Session
 from upbridge.web.queries.products import Portion, portion_of, products_of
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ async def export(here: Session) -> Response:
     return StreamingResponse(_lines(here, first), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _lines(here: Here, portion: Portion) -> AsyncIterator[bytes]:
+async def _lines(here: PageContext, portion: Portion) -> AsyncIterator[bytes]:
     names = ("title", "code", "ean", "match", "sku_id", "sku_name")
     yield b"\xef\xbb\xbf" + _written([[here.texts.get(f"ui.products.{name}") for name in names]])
     words = {match: here.texts.get(f"ui.match.{match}") for match in Match}
@@ -61,7 +61,7 @@ async def _lines(here: Here, portion: Portion) -> AsyncIterator[bytes]:
             return
         more = portion_of(here.pages.engine, here.shop.id, portion.last)
         try:
-            portion = await within(here.pages.patience, more)
+            portion = await with_deadline(here.pages.patience, more)
         except TimeoutError:
             log.warning("download_broken_off", shop_id=str(here.shop.id))
             raise

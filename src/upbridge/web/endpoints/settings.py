@@ -14,12 +14,12 @@ from fastapi import APIRouter, Response
 from upbridge.core.clock import PRAGUE
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop
-from upbridge.domain.shop_profile import Facts
-from upbridge.domain.shop_settings import RULES, as_text, needed
-from upbridge.operations.connect import change_rules
-from upbridge.operations.settings_preview import Foreseen, foresee
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import SETTINGS, as_text, needed
+from upbridge.operations.connect import change_settings
+from upbridge.operations.settings_preview import SettingsPreview, preview_settings
 from upbridge.store.connections import ConnectionRow
-from upbridge.web.dependencies import Here, PageRoute, Posted, Session, one
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, one
 from upbridge.web.queries.problems import waiting_for
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
@@ -125,13 +125,13 @@ async def save(here: Session, form: Posted) -> Response:
     typed = {key: text for key, text in _typed(form).items() if not _left_alone(key, text, form)}
     changed = {key: text for key, text in typed.items() if not _same(key, text, current[key])}
     wrong = [key for key, text in changed.items() if text and not _readable(key, text)]
-    wrong = wrong or needed(here.shop.rules.chosen, changed)
+    wrong = wrong or needed(here.shop.settings.chosen, changed)
     if wrong:
         return await _page(here, {**current, **typed}, wrong=wrong)
     if one(form, "look"):
         return await _page(here, {**current, **typed}, wrong=(), foreseen=await _foresee(here, current, changed))
     if changed:
-        await change_rules(here.pages.act(), here.shop, changed)
+        await change_settings(here.pages.act(), here.shop, changed)
     return here.go("rules", "rules_saved" if changed else "rules_same", len(changed))
 
 
@@ -149,11 +149,11 @@ class Preview:
     """What saving would do."""
 
     differences: tuple[Difference, ...]
-    foreseen: Foreseen
+    foreseen: SettingsPreview
 
 
-async def _foresee(here: Here, current: Mapping[str, str], changed: Mapping[str, str]) -> Preview:
-    facts = Facts.model_validate(here.shop.facts or {})
+async def _foresee(here: PageContext, current: Mapping[str, str], changed: Mapping[str, str]) -> Preview:
+    facts = ShopProfile.model_validate(here.shop.facts or {})
     uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
 
     def shown(key: str, typed: str) -> str:
@@ -161,7 +161,7 @@ async def _foresee(here: Here, current: Mapping[str, str], changed: Mapping[str,
 
     return Preview(
         tuple(Difference(key, shown(key, current[key]), shown(key, text)) for key, text in changed.items()),
-        await foresee(here.pages.act(), here.shop, changed),
+        await preview_settings(here.pages.act(), here.shop, changed),
     )
 
 
@@ -181,7 +181,7 @@ def _words(key: str, typed: str, options: Sequence[Option], texts: Texts) -> str
 
 def _readable(key: str, text: str) -> bool:
     try:
-        RULES[key].parse(text)
+        SETTINGS[key].parse(text)
     except ValueError:
         return False
     return True
@@ -191,7 +191,7 @@ def _same(key: str, typed: str, current: str) -> bool:
     """Whether both texts mean the same (a mapping may be spelled in another order)."""
     if typed == current or not typed or not current or not (_readable(key, typed) and _readable(key, current)):
         return typed == current
-    return bool(RULES[key].parse(typed) == RULES[key].parse(current))
+    return bool(SETTINGS[key].parse(typed) == SETTINGS[key].parse(current))
 
 
 def _left_alone(key: str, typed: str, form: Mapping[str, list[str]]) -> bool:
@@ -202,13 +202,13 @@ def _current(shop: Shop) -> dict[str, str]:
     """Every setting as its control holds it; empty where nobody chose and the shop's facts decide. Whether stock
     is written has to be decided by somebody: "no" is not the same as nothing yet."""
     texts = {}
-    for key, rule in RULES.items():
-        value = shop.rules.get(key)
+    for key, rule in SETTINGS.items():
+        value = shop.settings.get(key)
         texts[key] = as_text(value) or ""
         if value is not None and key == "uphance.orders_from":
             local = datetime.fromisoformat(value).astimezone(PRAGUE).replace(tzinfo=None)
             texts[key] = local.isoformat(timespec="minutes")
-        if key not in shop.rules.chosen and (rule.default in (None, {}) or key == "stock.write"):
+        if key not in shop.settings.chosen and (rule.default in (None, {}) or key == "stock.write"):
             texts[key] = ""
     return texts
 
@@ -251,9 +251,9 @@ def _channels(fields: dict[str, list[str]], key: str) -> str:
 
 
 async def _page(
-    here: Here, typed: Mapping[str, str], *, wrong: Sequence[str], foreseen: Preview | None = None
+    here: PageContext, typed: Mapping[str, str], *, wrong: Sequence[str], foreseen: Preview | None = None
 ) -> Response:
-    facts = Facts.model_validate(here.shop.facts or {})
+    facts = ShopProfile.model_validate(here.shop.facts or {})
     uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
     waiting, current = await waiting_for(here.pages.engine, here.shop.id), _current(here.shop)
     groups = {
@@ -278,7 +278,7 @@ async def _page(
         groups=groups,
         wrong=len(wrong),
         preview=foreseen,
-        chosen=here.shop.rules.chosen,
+        chosen=here.shop.settings.chosen,
         others=_others(facts, typed["uphance.channels"]),
     )
 
@@ -291,7 +291,7 @@ def _kind(kind: str, options: tuple[Option, ...], typed: str) -> str:
     return kind
 
 
-def _options(key: str, facts: Facts, uphance: ConnectionRow | None, texts: Texts) -> tuple[Option, ...]:
+def _options(key: str, facts: ShopProfile, uphance: ConnectionRow | None, texts: Texts) -> tuple[Option, ...]:
     if key in _FIXED:
         return tuple(Option(value, texts.get(f"ui.option.{key}.{value}")) for value in _FIXED[key])
     match key:
@@ -307,12 +307,12 @@ def _options(key: str, facts: Facts, uphance: ConnectionRow | None, texts: Texts
     return ()
 
 
-def _status(facts: Facts, number: int, texts: Texts) -> str:
+def _status(facts: ShopProfile, number: int, texts: Texts) -> str:
     names = facts.status_names.get(number, {})
     return names.get(texts.language) or next(iter(names.values()), str(number))
 
 
-def _markets(facts: Facts, uphance: ConnectionRow | None, typed: str) -> tuple[Market, ...]:
+def _markets(facts: ShopProfile, uphance: ConnectionRow | None, typed: str) -> tuple[Market, ...]:
     channels = (uphance.facts.get("channels") if uphance else None) or ()
     chosen = dict(part.rpartition(":")[::2] for part in typed.split(",") if ":" in part)
     return tuple(
@@ -329,7 +329,7 @@ def _markets(facts: Facts, uphance: ConnectionRow | None, typed: str) -> tuple[M
     )
 
 
-def _others(facts: Facts, typed: str) -> str:
+def _others(facts: ShopProfile, typed: str) -> str:
     """Chosen markets that the shop does not have (any more): kept as they are."""
     known = {f"{language}/{currency}" for language, currency in facts.currencies.items()}
     return ",".join(part for part in typed.split(",") if part and part.rpartition(":")[0] not in known)

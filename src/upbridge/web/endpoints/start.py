@@ -36,16 +36,16 @@ async def start(here: Session) -> Response:
 @router.post("/import/pause")
 async def pause(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Posted guards
     """No calls for the first import until somebody wants it to go on."""
-    async with here.pages.engine.begin() as connection:
-        paused = await pause_imports(connection, here.shop.id)
+    async with here.pages.engine.begin() as tx:
+        paused = await pause_imports(tx, here.shop.id)
     return here.go("start", "import_paused" if paused else "import_still")
 
 
 @router.post("/import/resume")
 async def resume(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Posted guards
     """Go on with the first import where it was paused."""
-    async with here.pages.engine.begin() as connection:
-        resumed = await resume_imports(connection, here.shop.id, now=here.pages.clock())
+    async with here.pages.engine.begin() as tx:
+        resumed = await resume_imports(tx, here.shop.id, now=here.pages.clock())
     return here.go("start", "import_resumed" if resumed else "import_still")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.insights.order_timeline import KINDS, What, masked, opened
+from upbridge.insights.order_timeline import KINDS, OrderEventKind, masked, opened
 from upbridge.web.queries.start import OpenProblem
 
 MOST = 20
@@ -59,12 +59,12 @@ class Timeline:
 
 async def search(engine: AsyncEngine, shop_id: ShopId, wanted: str) -> tuple[Hit, ...]:
     """Orders by number, variants by code or EAN, then by a part of their name."""
-    async with engine.connect() as connection:
-        return (*await _orders(connection, shop_id, wanted), *await _products(connection, shop_id, wanted))
+    async with engine.connect() as tx:
+        return (*await _orders(tx, shop_id, wanted), *await _products(tx, shop_id, wanted))
 
 
-async def _orders(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
-    rows = await connection.execute(
+async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
+    rows = await tx.execute(
         text(
             """
             SELECT number FROM (
@@ -92,8 +92,8 @@ async def _orders(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> 
     return [Hit("order", row.number, row.number) for row in rows if row.number]
 
 
-async def _products(connection: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
-    rows = await connection.execute(
+async def _products(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
+    rows = await tx.execute(
         text(
             """
             SELECT product_id, code, title FROM (
@@ -127,23 +127,23 @@ async def timeline(
         "kinds": sorted(KINDS) if hit.kind == "order" else [hit.kind],
         "parent": hit.key,
     }
-    async with engine.connect() as connection:
-        steps = await _steps(connection, where) if hit.kind == "order" else []
+    async with engine.connect() as tx:
+        steps = await _steps(tx, where) if hit.kind == "order" else []
         told = {step.system for step in steps if step.what in {"delivered", "shipped"}}
         moments = [
-            *await _made(connection, where),
-            *await _heard(connection, shop_id, hit),
-            *await _to_be_read(connection, where),
-            *await _to_be_sent(connection, where, open_body),
+            *await _made(tx, where),
+            *await _heard(tx, shop_id, hit),
+            *await _to_be_read(tx, where),
+            *await _to_be_sent(tx, where, open_body),
             *steps,
-            *[one for one in await _sent(connection, where) if one.what != "delivered" or one.system not in told],
-            *await _problems(connection, where),
+            *[one for one in await _sent(tx, where) if one.what != "delivered" or one.system not in told],
+            *await _problems(tx, where),
         ]
     return Timeline(hit, tuple(sorted(moments, key=lambda moment: moment.at)))
 
 
-async def _heard(connection: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
-    rows = await connection.execute(
+async def _heard(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
+    rows = await tx.execute(
         text(
             """
             SELECT received_at, event, body FROM (
@@ -176,17 +176,15 @@ def _names(payload: Any, section: str, name: str, key: str) -> bool:
     )
 
 
-async def _made(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+async def _made(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
     if where["kind"] != "order":
         return []
-    rows = await connection.execute(
-        text("SELECT made_at FROM orders WHERE shop_id = :id AND number = :parent"), where
-    )
+    rows = await tx.execute(text("SELECT made_at FROM orders WHERE shop_id = :id AND number = :parent"), where)
     return [Moment(row.made_at, "made") for row in rows]
 
 
-async def _steps(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await connection.execute(
+async def _steps(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await tx.execute(
         text(
             "SELECT at, what, target, detail, body FROM steps WHERE shop_id = :id AND number = :parent"
             " ORDER BY id DESC LIMIT 100"
@@ -200,13 +198,13 @@ async def _steps(connection: AsyncConnection, where: dict[str, Any]) -> list[Mom
 
 def _past(what: str, target: str) -> str:
     """The moment that a step was. "Parked" is what a document is now, "stopped" what it once was."""
-    if what == What.PARKED:
+    if what == OrderEventKind.PARKED:
         return "stopped"
-    return "shipped" if what == What.DELIVERED and target == "upgates" else what
+    return "shipped" if what == OrderEventKind.DELIVERED and target == "upgates" else what
 
 
-async def _to_be_read(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await connection.execute(
+async def _to_be_read(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await tx.execute(
         text(
             "SELECT hinted_at, due_at, origin FROM changes"
             " WHERE shop_id = :id AND source = 'upgates' AND kind = :kind AND key = :parent"
@@ -217,9 +215,9 @@ async def _to_be_read(connection: AsyncConnection, where: dict[str, Any]) -> lis
 
 
 async def _to_be_sent(
-    connection: AsyncConnection, where: dict[str, Any], open_body: Callable[[bytes], bytes]
+    tx: AsyncConnection, where: dict[str, Any], open_body: Callable[[bytes], bytes]
 ) -> list[Moment]:
-    rows = await connection.execute(
+    rows = await tx.execute(
         text(
             "SELECT target, key, state, since, due_at, body FROM documents"
             " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY key LIMIT 20"
@@ -239,8 +237,8 @@ async def _to_be_sent(
     ]
 
 
-async def _sent(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await connection.execute(
+async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await tx.execute(
         text(
             "SELECT target, key, remote_id, state, updated_at FROM links"
             " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY updated_at LIMIT 40"
@@ -258,8 +256,8 @@ async def _sent(connection: AsyncConnection, where: dict[str, Any]) -> list[Mome
     ]
 
 
-async def _problems(connection: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await connection.execute(
+async def _problems(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
+    rows = await tx.execute(
         text(
             "SELECT id, key, params, kind, entity, message, since, target, dismissed_at FROM problems"
             " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY id LIMIT 40"

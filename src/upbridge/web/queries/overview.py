@@ -14,7 +14,7 @@ from upbridge.core.clock import PRAGUE
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.runs import Run, RunPurpose, RunState, latest_runs
-from upbridge.insights.daily_stats import What, days_of
+from upbridge.insights.daily_stats import StatKind, daily_stats_of
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.changes import NEVER
@@ -203,20 +203,20 @@ class _Still:
 async def _still(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> _Still:
     nets = await latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)
     imports = await latest_runs(engine, shop_id, RunPurpose.IMPORT)
-    async with engine.connect() as connection:
-        blocked = await _blocked(connection, shop_id, now)
+    async with engine.connect() as tx:
+        blocked = await _blocked(tx, shop_id, now)
         return _Still(
             blocked=blocked,
-            counts=await _counts(connection, shop_id),
-            waits=await _waits(connection, shop_id, blocked),
-            failures=await _failures(connection, shop_id),
+            counts=await _counts(tx, shop_id),
+            waits=await _waits(tx, shop_id, blocked),
+            failures=await _failures(tx, shop_id),
             nets=nets,
             imports=imports,
         )
 
 
-async def _counts(connection: AsyncConnection, shop_id: ShopId) -> Mapping[tuple[str, str], _Count]:
-    rows = await connection.execute(
+async def _counts(tx: AsyncConnection, shop_id: ShopId) -> Mapping[tuple[str, str], _Count]:
+    rows = await tx.execute(
         text(
             """
             SELECT target, kind, sum(waiting) AS waiting, sum(parked) AS parked, sum(problems) AS problems,
@@ -251,8 +251,8 @@ async def _counts(connection: AsyncConnection, shop_id: ShopId) -> Mapping[tuple
     }
 
 
-async def _blocked(connection: AsyncConnection, shop_id: ShopId, now: datetime) -> Mapping[str, datetime]:
-    rows = await connection.execute(
+async def _blocked(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Mapping[str, datetime]:
+    rows = await tx.execute(
         text("SELECT lane, until FROM lanes WHERE shop_id = :id AND until > :now"), {"id": shop_id, "now": now}
     )
     return {row.lane: row.until for row in rows}
@@ -278,7 +278,7 @@ def _flow(name: str, system: str, kind: str, setting: str, ground: _Ground) -> F
         return FlowState(name, Light.OFF, "not_connected", "connections")
     if row.state is not ConnectionState.CONNECTED:
         return FlowState(name, Light.BAD, "broken", "connections")
-    if not ground.shop.rules.yes(setting):
+    if not ground.shop.settings.yes(setting):
         return FlowState(name, Light.OFF, "switched_off", f"rules#{setting}")
     return _moving(name, kind, ground)
 
@@ -308,10 +308,8 @@ def _quiet(name: str, count: _Count) -> FlowState:
     return FlowState(name, Light.GOOD, "delivered", None, 0, count.last_at)
 
 
-async def _waits(
-    connection: AsyncConnection, shop_id: ShopId, blocked: Mapping[str, datetime]
-) -> tuple[Wait, ...]:
-    rows = await connection.execute(
+async def _waits(tx: AsyncConnection, shop_id: ShopId, blocked: Mapping[str, datetime]) -> tuple[Wait, ...]:
+    rows = await tx.execute(
         text(
             """
             SELECT source AS name, true AS reading, count(*) AS number, min(hinted_at) AS since
@@ -344,8 +342,8 @@ async def _boxes(
     nobody knows when it was made. What is asked of single orders is asked by index (a subquery that Postgres does
     not turn into a join), so that a shop's history costs nothing.
     """
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 """
                 WITH unread AS (
@@ -405,9 +403,9 @@ def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
     )
 
 
-async def _failures(connection: AsyncConnection, shop_id: ShopId) -> WebhookFailures | None:
+async def _failures(tx: AsyncConnection, shop_id: ShopId) -> WebhookFailures | None:
     row = (
-        await connection.execute(
+        await tx.execute(
             text(
                 """
                 SELECT subscribed_at, jsonb_array_length(webhook_failures) AS number
@@ -425,7 +423,7 @@ async def _delays(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Mappin
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     found = {
         (one.system, one.day): Delay(one.day, one.count, one.median or 0.0, one.p95 or 0.0)
-        for one in await days_of(engine, shop_id, What.DELAYS, since=days[0], now=now)
+        for one in await daily_stats_of(engine, shop_id, StatKind.DELAYS, since=days[0], now=now)
     }
     return {
         system: tuple(found.get((system, day), Delay(day)) for day in days)

@@ -54,8 +54,8 @@ NO_RETRY = frozenset({"connection", "order.taxed_otherwise"})
 
 async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:
     """The open problems of a shop: first what stops a whole connection, then the largest group."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 """
                 SELECT * FROM (
@@ -96,8 +96,8 @@ async def problem_ids(
     """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id. None
     that came after *newest*: whoever treats a whole cause saw a page, and what has come since was not on it."""
     key, target, kind = cause or ("", "", "")
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 """
                 SELECT id FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL
@@ -120,8 +120,8 @@ async def problem_ids(
 
 async def waiting_for(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
     """How many open problems each setting would cure, by the setting's key."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 "SELECT key, count(*) AS number FROM problems"
                 " WHERE shop_id = :shop_id AND dismissed_at IS NULL GROUP BY key"

@@ -60,16 +60,14 @@ class ProductsView:
 
 async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: int) -> ProductsView:
     """The report: the counts and a page of the variants matched like *shown* (the last for any beyond)."""
-    async with engine.connect() as connection:
-        known = await connection.scalar(
-            text("SELECT EXISTS (SELECT FROM skus WHERE shop_id = :id)"), {"id": shop_id}
-        )
-        counts = await connection.execute(
+    async with engine.connect() as tx:
+        known = await tx.scalar(text("SELECT EXISTS (SELECT FROM skus WHERE shop_id = :id)"), {"id": shop_id})
+        counts = await tx.execute(
             text("SELECT match, count(*) AS number FROM items WHERE shop_id = :id GROUP BY match"), {"id": shop_id}
         )
         counted = {row.match: int(row.number) for row in counts}
         page = max(min(page, -(-counted.get(shown, 0) // PAGE)), 1)
-        rows = await connection.execute(
+        rows = await tx.execute(
             text(
                 """
                 WITH page AS (
@@ -106,9 +104,9 @@ async def portion_of(
     from what is still to come to what was read, and it is missing; the other way round, and it comes twice.
     """
     found: list[RowMapping] = []
-    async with engine.connect() as connection:
+    async with engine.connect() as tx:
         for condition in _conditions(after):
-            rows = await connection.execute(
+            rows = await tx.execute(
                 text(
                     f"""
                     SELECT i.*, s.name AS sku_name FROM (

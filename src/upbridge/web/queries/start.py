@@ -155,7 +155,7 @@ class StartView:
             "upp": "upp" in self.connected,
             "uphance": "uphance" in self.connected,
             "mapped": bool(self.shop.facts) and "uphance" in self.connected and not self.markets_without_channel,
-            "stock": "stock.write" in self.shop.rules.chosen,
+            "stock": "stock.write" in self.shop.settings.chosen,
             "imported": imported,
             "running": self.shop.state is ShopState.ACTIVE and imported and not self.refused,
         }
@@ -168,7 +168,7 @@ class StartView:
         if row is None:
             return ()
         offered = [channel.get("currency") for channel in row.facts.get("channels") or ()]
-        chosen = self.shop.rules.get("uphance.channels")
+        chosen = self.shop.settings.get("uphance.channels")
         markets = ((self.shop.facts or {}).get("currencies") or {}).items()
         return tuple(
             f"{language}/{currency}"
@@ -217,8 +217,8 @@ class Views:
         """When the budget will have allowed the pages that the first import still wants, not before the shop's API
         is called again at all; None if it never will, or nothing is left to read."""
         now = self._clock()
-        async with self._engine.connect() as connection:
-            left = await connection.scalar(
+        async with self._engine.connect() as tx:
+            left = await tx.scalar(
                 text(
                     "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
                     " AND origin = :origin AND kind = ANY(:kinds) AND due_at < :never"
@@ -230,7 +230,7 @@ class Views:
                     "never": NEVER,
                 },
             )
-            rests_until = await connection.scalar(
+            rests_until = await tx.scalar(
                 text("SELECT until FROM lanes WHERE shop_id = :shop_id AND lane = 'pull:upgates'"),
                 {"shop_id": shop_id},
             )
@@ -244,12 +244,12 @@ class Views:
 
     async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
         """The newest open problems, and how many there are."""
-        async with self._engine.connect() as connection:
-            number = await connection.scalar(
+        async with self._engine.connect() as tx:
+            number = await tx.scalar(
                 text("SELECT count(*) FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL"),
                 {"shop_id": shop_id},
             )
-            rows = await connection.execute(
+            rows = await tx.execute(
                 text(
                     "SELECT id, key, params, kind, entity, message, since FROM problems"
                     " WHERE shop_id = :shop_id AND dismissed_at IS NULL ORDER BY id DESC LIMIT :limit"
@@ -259,14 +259,14 @@ class Views:
             return tuple(OpenProblem(**row) for row in rows.mappings()), int(number or 0)
 
     async def _backlog(self, shop_id: ShopId) -> Backlog:
-        async with self._engine.connect() as connection:
-            changes = await connection.scalar(
+        async with self._engine.connect() as tx:
+            changes = await tx.scalar(
                 text(
                     "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND kind <> 'probe' AND due_at < :never"
                 ),
                 {"shop_id": shop_id, "never": NEVER},
             )
-            rows = await connection.execute(
+            rows = await tx.execute(
                 text(
                     "SELECT target, state = 'parked' AS parked, count(*) AS number FROM documents"
                     " WHERE shop_id = :shop_id GROUP BY 1, 2"

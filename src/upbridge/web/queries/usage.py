@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
-from upbridge.rate_limits.snapshot import HOURS, Outlook
+from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, PACKAGE, hour_start
 from upbridge.web.queries.start import SYSTEMS
 
@@ -18,7 +18,7 @@ from upbridge.web.queries.start import SYSTEMS
 class UsageView:
     """Everything on the page of API usage."""
 
-    outlook: Outlook
+    outlook: BudgetSnapshot
     hours: tuple[tuple[datetime, Mapping[Purpose, int]], ...]
     """The last 24 clock hours, oldest first, with calls by purpose."""
     import_ends_at: datetime | None
@@ -59,12 +59,17 @@ class UsageView:
 
 
 async def usage_of(
-    engine: AsyncEngine, shop_id: ShopId, outlook: Outlook, *, import_ends_at: datetime | None, now: datetime
+    engine: AsyncEngine,
+    shop_id: ShopId,
+    outlook: BudgetSnapshot,
+    *,
+    import_ends_at: datetime | None,
+    now: datetime,
 ) -> UsageView:
     """The page at *now*."""
     first = hour_start(now) - (HOURS - 1) * HOUR
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with engine.connect() as tx:
+        rows = await tx.execute(
             text(
                 "SELECT hour, purpose, sum(count) AS number FROM calls WHERE shop_id = :id AND hour >= :first"
                 " GROUP BY 1, 2"
@@ -74,7 +79,7 @@ async def usage_of(
         made: dict[datetime, dict[Purpose, int]] = {}
         for row in rows:
             made.setdefault(row.hour, {})[Purpose[row.purpose.upper()]] = int(row.number)
-        orders = await connection.scalar(
+        orders = await tx.scalar(
             text(
                 "SELECT count(DISTINCT parent) FROM links WHERE shop_id = :id AND target = ANY(:targets)"
                 " AND kind = 'order' AND updated_at >= :first"
