@@ -110,13 +110,13 @@ def engine(database: Database) -> AsyncEngine:
 
 
 @pytest.fixture
-def sealer() -> Cipher:
+def cipher() -> Cipher:
     """Seals with a key that only tests use."""
     return Cipher([KEY])
 
 
 @pytest.fixture
-def make_shop(engine: AsyncEngine, sealer: Cipher) -> MakeShop:
+def make_shop(engine: AsyncEngine, cipher: Cipher) -> MakeShop:
     """Insert a shop with sane defaults; keyword arguments override columns."""
 
     async def make(**overrides: Any) -> ShopId:
@@ -128,7 +128,7 @@ def make_shop(engine: AsyncEngine, sealer: Cipher) -> MakeShop:
             "state": "active",
             "api_url": "https://shop.admin.s1.upgates.com/api/v2",
             "api_user": "12345678",
-            "api_key": sealer.encrypt("api-key"),
+            "api_key": cipher.encrypt("api-key"),
             "installed_at": NOON,
             **overrides,
         }
