@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.systems.uphance.builders import NOON, SHOP_FACTS, mapping_context, order
+from tests.support.orders import NOON, make_order
+from tests.systems.uphance.builders import SHOP_FACTS, mapping_context
 from upbridge.domain.delivery import DesiredDocument
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
@@ -29,7 +30,7 @@ STATISTICS = OrderPolicy(enabled=True, since=NOON, origins=["frontend"], statist
 
 
 def judged(policy: OrderPolicy, **overrides: Any) -> Eligibility:
-    return policy.judge(order(**overrides), FACTS)
+    return policy.judge(make_order(**overrides), FACTS)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_upp_is_sent_what_advertising_can_have_caused() -> None:
 
 @given(
     st.builds(
-        order,
+        make_order,
         status_id=st.sampled_from([None, *SHOP_FACTS.status_types]),
         origin=st.sampled_from(["frontend", "admin"]),
         in_statistics=st.booleans(),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.systems.uphance.builders import order
+from tests.support.orders import make_order
 from upbridge.domain.order import Order
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.statuses import is_at_rest, is_cancelled, is_failed
@@ -39,7 +39,7 @@ ON_ITS_WAY = (
 def test_what_a_type_means(types: tuple[str, ...], yes: set[Question]) -> None:
     for type_ in types:
         facts = ShopProfile(status_types={3: type_})
-        answers = {one for one in (is_cancelled, is_failed, is_at_rest) if one(order(status_id=3), facts)}
+        answers = {one for one in (is_cancelled, is_failed, is_at_rest) if one(make_order(status_id=3), facts)}
         assert answers == yes, type_
 
 
@@ -47,4 +47,4 @@ def test_what_a_type_means(types: tuple[str, ...], yes: set[Question]) -> None:
 def test_a_status_that_the_profile_lacks_means_nothing(status: int | None) -> None:
     facts = ShopProfile(status_types={3: "Canceled"})
 
-    assert not any(ask(order(status_id=status), facts) for ask in (is_cancelled, is_failed, is_at_rest))
+    assert not any(ask(make_order(status_id=status), facts) for ask in (is_cancelled, is_failed, is_at_rest))

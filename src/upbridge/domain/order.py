@@ -5,7 +5,6 @@ another. Values are immutable, money and quantities are `Decimal`, moments are a
 vendor left out is None.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -30,6 +29,10 @@ class Money(Value):
     with_vat: Decimal
     without_vat: Decimal
     vat: Decimal
+
+    def side(self, *, with_vat: bool) -> Decimal:
+        """The amount with or without VAT."""
+        return self.with_vat if with_vat else self.without_vat
 
 
 class OrderLine(Value):
@@ -138,7 +141,3 @@ class Order(Value):
     def key(self) -> str:
         """The key of this order among a shop's changes."""
         return self.order_number
-
-    def charges(self) -> Iterator[Charge]:
-        """Shipping and payment, where the order has them."""
-        yield from (charge for charge in (self.shipping, self.payment) if charge is not None)

@@ -115,7 +115,7 @@ def _sum(order: Order) -> Decimal:
     kinds = [line.type for line in order.lines if line.total.with_vat]
     skip = LineType.SET_PART if LineType.SET in kinds else None
     parts = [line.total.with_vat for line in order.lines if line.type is not skip]
-    parts += [charge.amount.with_vat for charge in order.charges()]
+    parts += [charge.amount.with_vat for charge in (order.shipping, order.payment) if charge is not None]
     return sum(parts, Decimal(0)) - sum((one.amount.with_vat for one in order.discounts), Decimal(0))
 
 

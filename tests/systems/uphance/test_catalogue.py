@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
-from tests.systems.uphance.builders import NOON, line
+from tests.support.orders import NOON, make_line
 from tests.systems.uphance.fake import FakeClock, FakeUphance
 from upbridge.core.errors import Unreachable
 from upbridge.store import schema
@@ -108,16 +108,16 @@ async def test_a_batch_of_lines_is_looked_up_at_once(
             values = {"shop_id": shop, "key": key, "ean": ean, "product_id": 1, **flags}
             await tx.execute(insert(schema.items).values(values))
     lines = {
-        "by code": line(" a1 "),
-        "by code beyond ASCII": line("ČEPICE"),
-        "by ean": line("NO", ean="002"),
-        "by the variant's own ean": line(None, ean="004", variant_id=50),
-        "by an inherited ean": line(None, ean="004", variant_id=51),
-        "by an ean of a variant not read": line(None, ean="004", variant_id=52),
-        "doubled ean": line(None, ean="0123"),
-        "doubled code": line("A5"),
-        "ean without its zeros": line(None, ean="2"),
-        "nothing": line(None),
+        "by code": make_line(" a1 "),
+        "by code beyond ASCII": make_line("ČEPICE"),
+        "by ean": make_line("NO", ean="002"),
+        "by the variant's own ean": make_line(None, ean="004", variant_id=50),
+        "by an inherited ean": make_line(None, ean="004", variant_id=51),
+        "by an ean of a variant not read": make_line(None, ean="004", variant_id=52),
+        "doubled ean": make_line(None, ean="0123"),
+        "doubled code": make_line("A5"),
+        "ean without its zeros": make_line(None, ean="2"),
+        "nothing": make_line(None),
     }
 
     book = await catalogue.book(shop, lines.values())

@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.systems.uphance.builders import NOON
+from tests.support.orders import NOON
 from tests.systems.uphance.fake import BASE, FakeClock, FakeUphance
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.systems.uphance.client import WrongOrganisation, login

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.systems.uphance.builders import EVA, HOME, NOON, OFFICE, charge, line, order, voucher
+from tests.support.orders import EVA, HOME, NOON, OFFICE, make_charge, make_line, make_order, make_voucher
 from upbridge.core.canonical_json import canonical
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 
@@ -16,9 +16,9 @@ CHANGES: dict[str, Any] = {
     "buyer": {"shopper": EVA.model_copy(update={"phone": "1"})},
     "note": {"shopper": EVA.model_copy(update={"note": "Prosím"})},
     "internal_note": {"internal_note": "Pozor"},
-    "shipping": {"shipping": charge(0, branch_id="9")},
-    "payment": {"payment": charge(0)},
-    "discounts": {"discounts": [voucher(0)]},
+    "shipping": {"shipping": make_charge(0, branch_id="9")},
+    "payment": {"payment": make_charge(0)},
+    "discounts": {"discounts": [make_voucher(0)]},
     "currency": {"currency": "EUR"},
 }
 
@@ -39,21 +39,21 @@ CHANGES: dict[str, Any] = {
 )
 @pytest.mark.situation("status.only")
 def test_what_would_not_be_sent_is_no_change(change: dict[str, Any]) -> None:
-    assert mark(order(**change), canceled=False) == mark(order(), canceled=False)
+    assert mark(make_order(**change), canceled=False) == mark(make_order(), canceled=False)
 
 
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.situation("edit.address")
 def test_what_would_be_sent_is_a_change_and_is_named(name: str) -> None:
-    changed = order(**CHANGES[name])
+    changed = make_order(**CHANGES[name])
 
-    assert mark(changed, canceled=False) != mark(order(), canceled=False)
-    assert [text.split(":")[0] for text in differences(trace(order()), trace(changed))] == [name]
+    assert mark(changed, canceled=False) != mark(make_order(), canceled=False)
+    assert [text.split(":")[0] for text in differences(trace(make_order()), trace(changed))] == [name]
 
 
 def test_changed_goods_are_told_piece_by_piece() -> None:
-    before = order(line("A1", 10, 2), line("A2", 5), line("A3", 1))
-    after = order(line("A1", 10, 3), line("A4", 5), line("A3", 1))
+    before = make_order(make_line("A1", 10, 2), make_line("A2", 5), make_line("A3", 1))
+    after = make_order(make_line("A1", 10, 3), make_line("A4", 5), make_line("A3", 1))
 
     told = differences(trace(before), trace(after))
 
@@ -61,13 +61,13 @@ def test_changed_goods_are_told_piece_by_piece() -> None:
 
 
 def test_cancelling_is_a_change() -> None:
-    assert mark(order(), canceled=True) != mark(order(), canceled=False)
+    assert mark(make_order(), canceled=True) != mark(make_order(), canceled=False)
 
 
 def test_what_is_kept_about_a_sent_order_names_nobody() -> None:
-    one = order(
+    one = make_order(
         shopper=EVA.model_copy(update={"note": "volejte Evě", "shipping": OFFICE}),
-        shipping=charge(0, branch_name="Praha, Lidická"),
+        shipping=make_charge(0, branch_name="Praha, Lidická"),
         internal_note="Nováková volala",
     )
 

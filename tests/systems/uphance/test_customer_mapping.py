@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.systems.uphance.builders import EVA, HOME, OFFICE, order, uphance_connection
+from tests.support.orders import EVA, HOME, OFFICE, make_order
+from tests.systems.uphance.builders import uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Shopper
 from upbridge.domain.shop_settings import ShopSettings
@@ -12,7 +13,7 @@ from upbridge.systems.uphance.schemas import customer_body
 
 def mapped(shopper: Shopper | None, mode: str = "per_shopper") -> Customer | House | Issue:
     return map_customer(
-        order(shopper=shopper), ShopSettings({"uphance.customer_mode": mode}), uphance_connection()
+        make_order(shopper=shopper), ShopSettings({"uphance.customer_mode": mode}), uphance_connection()
     )
 
 

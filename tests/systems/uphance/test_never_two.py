@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.systems.uphance.builders import BOOK, EVA, NOON, mapping_context, order
+from tests.support.orders import EVA, NOON, make_order
+from tests.systems.uphance.builders import BOOK, mapping_context
 from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Retry
@@ -98,7 +99,7 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
     uphance.before, uphance.after = chaos.refusal, chaos.fault
     vault = uphance.vault()
     shoppers = [EVA, EVA.model_copy(update={"customer_id": None, "email": "a@example.com"})]
-    orders = [order(order_number=str(number), shopper=shoppers[number % 2]) for number in range(4)]
+    orders = [make_order(order_number=str(number), shopper=shoppers[number % 2]) for number in range(4)]
     waiting = {one.order_number: one for one in orders}
 
     for round_ in range(400):

@@ -11,7 +11,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
-from tests.systems.uphance.builders import FACTS, NOON
+from tests.support.orders import NOON
+from tests.systems.uphance.builders import FACTS
 from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from tests.systems.uphance.test_sandbox import BASE, Cable
 from upbridge.core.errors import Unreachable

@@ -12,7 +12,8 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
-from tests.systems.uphance.builders import EVA, NOON, OFFICE, line, mapping_context, order
+from tests.support.orders import EVA, NOON, OFFICE, make_line, make_order
+from tests.systems.uphance.builders import mapping_context
 from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Dropped, Link, Outcome, Parked, Retry
@@ -123,38 +124,38 @@ class TestWants:
         ("status", "sent"), [(1, True), (2, True), (3, False), (4, False), (5, False), (None, False)]
     )
     def test_received_and_paid_orders_are_sent(self, status: int | None, sent: bool) -> None:
-        assert self.wanted(order(status_id=status)) is sent
+        assert self.wanted(make_order(status_id=status)) is sent
 
     def test_chosen_statuses_replace_those_but_a_cancelled_one_never_creates(self) -> None:
         shop_settings = {"uphance.order_statuses": [4, 3]}
 
-        assert self.wanted(order(status_id=4), shop_settings)
-        assert not self.wanted(order(status_id=1), shop_settings)
-        assert not self.wanted(order(status_id=3), shop_settings)
+        assert self.wanted(make_order(status_id=4), shop_settings)
+        assert not self.wanted(make_order(status_id=1), shop_settings)
+        assert not self.wanted(make_order(status_id=3), shop_settings)
 
     @pytest.mark.situation("old")
     def test_orders_from_before_the_connection_are_not_sent(self) -> None:
-        assert not self.wanted(order(created_at=datetime(2026, 10, 31, tzinfo=UTC)))
+        assert not self.wanted(make_order(created_at=datetime(2026, 10, 31, tzinfo=UTC)))
 
     @pytest.mark.situation("old")
     def test_the_first_day_can_be_chosen(self) -> None:
         shop_settings = {"uphance.orders_from": "2026-11-24T12:00:00+00:00"}
 
-        assert not self.wanted(order(), shop_settings)
-        assert self.wanted(order(created_at=NOON + timedelta(hours=1)), shop_settings)
+        assert not self.wanted(make_order(), shop_settings)
+        assert self.wanted(make_order(created_at=NOON + timedelta(hours=1)), shop_settings)
 
     @pytest.mark.situation("origin")
     def test_origins_can_be_left_out(self) -> None:
-        assert self.wanted(order(origin="cash-register"))
-        assert not self.wanted(order(origin="cash-register"), {"uphance.origins": ["frontend"]})
+        assert self.wanted(make_order(origin="cash-register"))
+        assert not self.wanted(make_order(origin="cash-register"), {"uphance.origins": ["frontend"]})
 
     def test_sending_can_be_switched_off(self) -> None:
-        assert not self.wanted(order(), {"uphance.send_orders": False})
+        assert not self.wanted(make_order(), {"uphance.send_orders": False})
 
 
 class TestSending:
     async def test_customer_and_order_are_created_in_this_order(self, world: World) -> None:
-        outcome = await world.deliver_one(order(line("A1", 121, 2)))
+        outcome = await world.deliver_one(make_order(make_line("A1", 121, 2)))
 
         assert outcome == Delivered(
             remote_id="1001",
@@ -174,13 +175,13 @@ class TestSending:
         )
         world.uphance.orders = [{"id": 17}]
 
-        await world.deliver_one(order())
+        await world.deliver_one(make_order())
 
         link = seen[0]["order", "26000001"]
         assert (link.state, link.high_water, link.hash) == ("sending", 17, None)
 
     async def test_a_shopper_is_created_once_for_several_orders(self, world: World) -> None:
-        await world.deliver(order(), order(order_number="2"), order(order_number="3"))
+        await world.deliver(make_order(), make_order(order_number="2"), make_order(order_number="3"))
 
         assert len(world.uphance.customers) == 1
         assert len(world.uphance.orders) == 3
@@ -189,7 +190,9 @@ class TestSending:
     async def test_an_order_to_another_address_than_the_customers_carries_its_own(self, world: World) -> None:
         moved = EVA.model_copy(update={"shipping": OFFICE})
 
-        await world.deliver(order(), order(order_number="2", shopper=moved), order(order_number="3"))
+        await world.deliver(
+            make_order(), make_order(order_number="2", shopper=moved), make_order(order_number="3")
+        )
 
         told = ["Krátká 2" in row["shipping_instructions"] for row in world.uphance.orders]
         assert told == [False, True, False]
@@ -198,7 +201,7 @@ class TestSending:
     async def test_in_the_collective_mode_no_customer_is_made_and_the_order_says_who(self, world: World) -> None:
         world.settings["uphance.customer_mode"] = "collective:4711"
 
-        await world.deliver_one(order())
+        await world.deliver_one(make_order())
 
         [made] = world.uphance.orders
         assert world.uphance.customers == []
@@ -208,7 +211,9 @@ class TestSending:
     @pytest.mark.situation("currency", "customer", "sku.unknown")
     async def test_what_waits_for_a_person_costs_no_call(self, world: World) -> None:
         outcomes = await world.deliver(
-            order(line("NO")), order(shopper=None, order_number="2"), order(currency="USD", order_number="3")
+            make_order(make_line("NO")),
+            make_order(shopper=None, order_number="2"),
+            make_order(currency="USD", order_number="3"),
         )
 
         assert [world.held(outcome)[0] for outcome in outcomes] == [
@@ -225,8 +230,8 @@ class TestSending:
             answers.pop() if answers and request.url.path == "/sales_orders" and request.method == "POST" else None
         )
 
-        key, params = world.held(await world.deliver_one(order()))
-        again = await world.deliver_one(order())
+        key, params = world.held(await world.deliver_one(make_order()))
+        again = await world.deliver_one(make_order())
 
         assert key == "order.refused"
         assert "season is closed" in params["message"]
@@ -238,18 +243,18 @@ class TestSending:
         world.uphance.orders = [{"id": 1, "organisation_id": 6}]
 
         with pytest.raises(WrongOrganisation):
-            await world.deliver_one(order())
+            await world.deliver_one(make_order())
 
         assert world.uphance.made("POST /sales_orders") == 0
 
     @pytest.mark.situation("cancel.before")
     async def test_an_order_cancelled_before_it_was_sent_is_dropped(self, world: World) -> None:
-        assert isinstance(await world.deliver_one(order(status_id=3)), Dropped)
+        assert isinstance(await world.deliver_one(make_order(status_id=3)), Dropped)
         assert world.uphance.calls == []
 
     @pytest.mark.situation("off")
     async def test_what_the_rules_do_not_send_any_more_is_dropped(self, world: World) -> None:
-        document = world.document(world.draft(order()))
+        document = world.document(world.draft(make_order()))
         world.settings["uphance.send_orders"] = False
 
         assert isinstance((await world.push(document))[0], Dropped)
@@ -261,7 +266,7 @@ class TestTax:
     async def test_an_order_that_costs_otherwise_over_there_is_delivered_with_a_remark(self, world: World) -> None:
         world.uphance.grand_total = "110.5"
 
-        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+        outcome = await world.deliver_one(make_order(make_line("A1", 100, 1)))
 
         assert isinstance(outcome, Delivered)
         assert outcome.remark is not None
@@ -270,17 +275,17 @@ class TestTax:
     async def test_one_that_was_found_after_a_lost_answer_is_compared_too(self, world: World) -> None:
         world.uphance.grand_total, world.uphance.after = "110.5", lose("/sales_orders")
 
-        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+        outcome = await world.deliver_one(make_order(make_line("A1", 100, 1)))
 
         assert isinstance(outcome, Delivered)
         assert outcome.remark is not None
 
     async def test_one_that_is_found_by_a_later_attempt_is_compared_too(self, world: World) -> None:
         world.uphance.grand_total = "110.5"
-        await world.lose_sight_of(order(line("A1", 100, 1)))
+        await world.lose_sight_of(make_order(make_line("A1", 100, 1)))
         before = len(world.uphance.calls)
 
-        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+        outcome = await world.deliver_one(make_order(make_line("A1", 100, 1)))
 
         assert isinstance(outcome, Delivered)
         assert outcome.remark is not None
@@ -289,13 +294,13 @@ class TestTax:
 
     @pytest.mark.situation("tax")
     @pytest.mark.parametrize(
-        "now", [order(line("A1", "110.5", 1)), order(status_id=3)], ids=["edited", "cancelled"]
+        "now", [make_order(make_line("A1", "110.5", 1)), make_order(status_id=3)], ids=["edited", "cancelled"]
     )
     async def test_one_that_has_changed_meanwhile_is_compared_as_it_was_sent(
         self, world: World, now: Order
     ) -> None:
         world.uphance.grand_total = "110.5"
-        await world.lose_sight_of(order(line("A1", 100, 1)))
+        await world.lose_sight_of(make_order(make_line("A1", 100, 1)))
         before = len(world.uphance.calls)
 
         outcome = await world.deliver_one(now)
@@ -307,7 +312,7 @@ class TestTax:
 
     async def test_one_that_is_gone_from_the_shop_meanwhile_too(self, world: World) -> None:
         world.uphance.grand_total = "110.5"
-        await world.lose_sight_of(order(line("A1", 100, 1)))
+        await world.lose_sight_of(make_order(make_line("A1", 100, 1)))
         gone = world.target.tombstone("order", b'{"number": "26000001"}')
         assert gone is not None
 
@@ -321,10 +326,10 @@ class TestTax:
 
     async def test_what_was_remarked_once_is_not_remarked_at_the_next_change(self, world: World) -> None:
         world.uphance.grand_total = "110.5"
-        await world.lose_sight_of(order(line("A1", 100, 1)))
-        await world.deliver_one(order(line("A1", 100, 2)))
+        await world.lose_sight_of(make_order(make_line("A1", 100, 1)))
+        await world.deliver_one(make_order(make_line("A1", 100, 2)))
 
-        outcome = await world.deliver_one(order(line("A1", 100, 3)))
+        outcome = await world.deliver_one(make_order(make_line("A1", 100, 3)))
 
         assert isinstance(outcome, Parked)
         assert (outcome.found, outcome.remark) == (None, None)
@@ -333,7 +338,7 @@ class TestTax:
     async def test_without_a_difference_or_a_total_there_is_none(self, world: World, theirs: str | None) -> None:
         world.uphance.grand_total = theirs
 
-        outcome = await world.deliver_one(order(line("A1", 100, 1)))
+        outcome = await world.deliver_one(make_order(make_line("A1", 100, 1)))
 
         assert isinstance(outcome, Delivered)
         assert outcome.remark is None
@@ -342,10 +347,10 @@ class TestTax:
 class TestAfterSending:
     @pytest.mark.situation("edit.draft")
     async def test_a_change_is_a_task_with_the_differences_and_no_call(self, world: World) -> None:
-        await world.deliver_one(order(line("A1", 10, 1)))
+        await world.deliver_one(make_order(make_line("A1", 10, 1)))
         before = len(world.uphance.calls)
 
-        key, params = world.held(await world.deliver_one(order(line("A1", 10, 2))))
+        key, params = world.held(await world.deliver_one(make_order(make_line("A1", 10, 2))))
 
         assert key == "order.changed_after_sending"
         assert params == {
@@ -356,22 +361,22 @@ class TestAfterSending:
         assert len(world.uphance.calls) == before
 
     async def test_what_they_have_already_is_no_change_and_costs_no_call(self, world: World) -> None:
-        await world.deliver_one(order())
+        await world.deliver_one(make_order())
         before, calls = dict(world.links.rows), len(world.uphance.calls)
 
-        assert isinstance(await world.deliver_one(order()), Delivered)
+        assert isinstance(await world.deliver_one(make_order()), Delivered)
         assert world.links.rows == before
         assert len(world.uphance.calls) == calls
 
     @pytest.mark.situation("cancel.after")
     async def test_a_cancelled_order_is_to_be_cancelled_by_staff(self, world: World) -> None:
-        await world.deliver_one(order())
+        await world.deliver_one(make_order())
 
-        assert world.held(await world.deliver_one(order(status_id=3)))[0] == "order.cancel_in_uphance"
+        assert world.held(await world.deliver_one(make_order(status_id=3)))[0] == "order.cancel_in_uphance"
 
     @pytest.mark.situation("delete.after")
     async def test_an_order_that_is_gone_from_the_shop_too(self, world: World) -> None:
-        outcome = await world.deliver_one(order())
+        outcome = await world.deliver_one(make_order())
         assert isinstance(outcome, Delivered)
         assert outcome.keep is not None
         body = world.target.tombstone("order", outcome.keep)
@@ -386,16 +391,16 @@ class TestDoubt:
     async def test_a_lost_answer_is_looked_up_at_once(self, world: World) -> None:
         world.uphance.after = lose("/sales_orders")
 
-        outcome = await world.deliver_one(order())
+        outcome = await world.deliver_one(make_order())
 
         assert isinstance(outcome, Delivered)
         assert world.uphance.made("POST /sales_orders") == 1
 
     @pytest.mark.situation("lost")
     async def test_a_crash_after_the_post_is_looked_up_at_the_next_start(self, world: World) -> None:
-        await world.lose_sight_of(order())
+        await world.lose_sight_of(make_order())
 
-        outcome = await world.deliver_one(order())
+        outcome = await world.deliver_one(make_order())
 
         assert isinstance(outcome, Delivered)
         assert world.uphance.made("POST /sales_orders") == 1
@@ -405,7 +410,7 @@ class TestDoubt:
         world.uphance.orders = [{"id": number, "purchase_order_ref": "PO"} for number in range(1, 8)]
         world.uphance.after = lose("/sales_orders")
 
-        outcome = await world.deliver_one(order())
+        outcome = await world.deliver_one(make_order())
 
         assert isinstance(outcome, Delivered)
         assert outcome.remote_id == str(world.uphance.orders[-1]["id"])
@@ -413,10 +418,10 @@ class TestDoubt:
     async def test_what_is_not_there_is_sent_once_more_when_it_cannot_be_on_its_way(self, world: World) -> None:
         world.uphance.before = lose("/sales_orders")
 
-        first = await world.deliver_one(order())
-        too_early = await world.deliver_one(order())
+        first = await world.deliver_one(make_order())
+        too_early = await world.deliver_one(make_order())
         world.clock.forward(minutes=3)
-        later = await world.deliver_one(order())
+        later = await world.deliver_one(make_order())
 
         for outcome in (first, too_early):
             assert isinstance(outcome, Retry)
@@ -432,8 +437,8 @@ class TestDoubt:
             else None
         )
 
-        first = await world.deliver_one(order())
-        last = await world.deliver_one(order(), attempts=5)
+        first = await world.deliver_one(make_order())
+        last = await world.deliver_one(make_order(), attempts=5)
 
         assert isinstance(first, Retry)
         assert world.held(last)[0] == "order.refused"
@@ -441,9 +446,9 @@ class TestDoubt:
 
     @pytest.mark.situation("edit.doubt")
     async def test_a_change_between_two_attempts_is_a_change_after_sending(self, world: World) -> None:
-        await world.lose_sight_of(order(line("A1", 10)))
+        await world.lose_sight_of(make_order(make_line("A1", 10)))
 
-        key, params = world.held(await world.deliver_one(order(line("A1", 10, 2))))
+        key, params = world.held(await world.deliver_one(make_order(make_line("A1", 10, 2))))
 
         assert key == "order.changed_after_sending"
         assert params["differences"].startswith("A1: 1x 10 → 2x 20")
@@ -452,14 +457,14 @@ class TestDoubt:
 
     @pytest.mark.situation("cancel.doubt")
     async def test_an_order_cancelled_while_in_doubt_is_looked_up_first(self, world: World) -> None:
-        await world.lose_sight_of(order())
+        await world.lose_sight_of(make_order())
 
-        assert world.held(await world.deliver_one(order(status_id=3)))[0] == "order.cancel_in_uphance"
+        assert world.held(await world.deliver_one(make_order(status_id=3)))[0] == "order.cancel_in_uphance"
 
     async def test_a_customer_whose_answer_was_lost_is_found_by_reference(self, world: World) -> None:
         world.uphance.after = lose("/customers")
 
-        outcome = await world.deliver_one(order())
+        outcome = await world.deliver_one(make_order())
 
         assert isinstance(outcome, Delivered)
         assert len(world.uphance.customers) == 1
@@ -467,7 +472,7 @@ class TestDoubt:
     async def test_one_order_in_doubt_does_not_hold_up_the_others(self, world: World) -> None:
         world.uphance.before = lose("/sales_orders")
 
-        first, second = await world.deliver(order(), order(order_number="2"))
+        first, second = await world.deliver(make_order(), make_order(order_number="2"))
 
         assert isinstance(first, Retry)
         assert isinstance(second, Delivered)
@@ -476,7 +481,7 @@ class TestDoubt:
 async def test_nothing_of_a_shopper_is_kept_in_links(world: World) -> None:
     world.uphance.after = lose("/sales_orders")
 
-    await world.deliver_one(order())
+    await world.deliver_one(make_order())
 
     kept = json.dumps([str(link) for link in world.links.rows.values()])
     assert [word for word in ("Eva", "Dlouh", "example.com", "6000") if word in kept.replace("26000001", "")] == []

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.systems.uphance.builders import line, order
+from tests.support.orders import make_line, make_order
 from upbridge.systems.uphance.order_fingerprint import trace
 from upbridge.systems.uphance.tax import tax_remark
 
 
 def remark(grand_total: Any, **overrides: Any) -> dict[str, Any] | None:
     """What is said of an order over 121, when they say *grand_total*."""
-    sent = trace(order(line("A1", 121, 1), **overrides))
+    sent = trace(make_order(make_line("A1", 121, 1), **overrides))
     found = tax_remark(sent, {"id": 7, "grand_total": grand_total})
     return None if found is None else {"key": found.key, **found.params}
 
@@ -42,7 +42,7 @@ def test_a_total_that_cannot_be_read_says_nothing(theirs: Any) -> None:
 
 
 def test_an_answer_without_a_total_says_nothing() -> None:
-    assert tax_remark(trace(order()), {"id": 7}) is None
+    assert tax_remark(trace(make_order()), {"id": 7}) is None
 
 
 def test_a_trace_that_does_not_say_what_was_charged_says_nothing() -> None:

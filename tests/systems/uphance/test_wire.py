@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.systems.uphance.builders import BOOK, line, order, sku, uphance_connection
+from tests.support.orders import make_line, make_order
+from tests.systems.uphance.builders import BOOK, sku, uphance_connection
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance import schemas
 from upbridge.systems.uphance.matching import SkuBook
@@ -126,7 +127,9 @@ def test_a_pick_ticket_is_shipped_only_by_that_very_word() -> None:
 @pytest.mark.situation("line.twice")
 def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not() -> None:
     book = SkuBook.of([sku(1, "A1"), sku(2, "A2"), sku(3, "A3", variation_id=201)])
-    one = order(line("A1", 121), line("A2", 121), line("A3", 121), line("A1", 121, uuid="again"))
+    one = make_order(
+        make_line("A1", 121), make_line("A2", 121), make_line("A3", 121), make_line("A1", 121, uuid="again")
+    )
     sales_order = map_order(one, book.match, ShopSettings(), uphance_connection())
     assert isinstance(sales_order, SalesOrder)
 
@@ -140,7 +143,7 @@ def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not
 @pytest.mark.parametrize(("chosen", "field"), [("Main", "warehouse_name"), ("11", "warehouse_id")])
 def test_a_warehouse_goes_by_name_or_by_number(chosen: str, field: str) -> None:
     shop_settings = ShopSettings({"uphance.warehouse": chosen})
-    sales_order = map_order(order(), BOOK.match, shop_settings, uphance_connection())
+    sales_order = map_order(make_order(), BOOK.match, shop_settings, uphance_connection())
     assert isinstance(sales_order, SalesOrder)
 
     body = schemas.sales_order_body(sales_order, company_id=7, idempotency_key="k")

@@ -6,15 +6,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from tests.support import orders
+from tests.support.orders import NOON
 from upbridge.domain.delivery import DesiredDocument, Document, Unmappable
-from upbridge.domain.order import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
+from upbridge.domain.order import Address, Order, OrderLine, Shopper
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Connection, MappingContext
 
-NOON = datetime(2026, 11, 24, 11, 0, 0, tzinfo=UTC)
 SHOP = ShopId(UUID(int=1))
 
 
@@ -83,73 +84,23 @@ def make_product(*variants: Variant, **overrides: Any) -> Product:
     return Product.model_validate({**values, **overrides})
 
 
-def money(with_vat: Decimal | str, vat: int = 21) -> Money:
-    """An amount with VAT and the one without it, to the haléř."""
-    gross = Decimal(with_vat)
-    return Money(
-        with_vat=gross, without_vat=(gross / (100 + vat) * 100).quantize(Decimal("0.01")), vat=Decimal(vat)
-    )
+money = orders.make_money
 
 
 def make_line(
-    unit: Decimal | str = "990", quantity: Decimal | str = "1", vat: int = 21, **overrides: Any
+    unit: orders.Amount = "990", quantity: orders.Amount = "1", vat: orders.Amount = 21, **overrides: Any
 ) -> OrderLine:
-    values: dict[str, Any] = {
-        "type": LineType.PRODUCT,
-        "uuid": None,
-        "parent_uuid": None,
-        "product_id": 12,
-        "variant_id": 4711,
-        "code": "AB-4711",
-        "ean": "0012345678905",
-        "title": "Košile",
-        "quantity": Decimal(quantity),
-        "unit": money(unit, vat),
-        "total": money(Decimal(unit) * Decimal(quantity), vat),
-    }
-    return OrderLine.model_validate({**values, **overrides})
+    values = {"uuid": None, "product_id": 12, "variant_id": 4711, "ean": "0012345678905", "title": "Košile"}
+    return orders.make_line(overrides.pop("code", "AB-4711"), unit, quantity, vat=vat, **{**values, **overrides})
 
 
-def make_order(
-    *lines: OrderLine,
-    discounts: tuple[Discount, ...] = (),
-    shipping: Charge | None = None,
-    payment: Charge | None = None,
-    rounding: Decimal = Decimal(0),
-    **overrides: Any,
-) -> Order:
-    """An order whose total is what its lines, charges and discounts come to."""
-    lines = lines or (make_line(),)
-    total = sum((line.total.with_vat for line in lines), Decimal(0))
-    total += sum((charge.amount.with_vat for charge in (shipping, payment) if charge), Decimal(0))
-    total -= sum((discount.amount.with_vat for discount in discounts), Decimal(0))
+def make_order(*lines: OrderLine, **overrides: Any) -> Order:
     values = {
         "order_number": "26000123",
-        "order_id": 123,
-        "uuid": "5d3e8b8e-0000-4000-8000-000000000123",
-        "external_order_number": None,
-        "language": "cs",
-        "currency": "CZK",
-        "status_id": 1,
-        "paid_on": None,
         "created_at": datetime(2026, 11, 20, 9, 15, 0, tzinfo=UTC),
-        "updated_at": NOON,
-        "origin": "frontend",
-        "in_statistics": True,
-        "total": total + rounding,
-        "total_before_round": total,
-        "rounding": rounding,
-        "variable_symbol": "26000123",
-        "internal_note": None,
-        "admin_url": "https://shop.admin.s1.upgates.com/orders/123",
-        "tracking_code": None,
         "shopper": None,
-        "lines": lines,
-        "discounts": discounts,
-        "shipping": shipping,
-        "payment": payment,
     }
-    return Order.model_validate({**values, **overrides})
+    return orders.make_order(*(lines or (make_line(),)), **{**values, **overrides})
 
 
 def make_shopper(words: str) -> Shopper:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.order_situations import Situation, each_situation
+from tests.support.orders import NOON
 from tests.systems.upp.making import (
-    NOON,
     drafts,
     make_front,
     make_line,
@@ -21,7 +22,7 @@ from tests.systems.upp.making import (
 )
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order
 from upbridge.systems.base import MappingContext
-from upbridge.systems.upp.mapping import net_amount, wants_order
+from upbridge.systems.upp.mapping import wants_order
 
 FRONT = make_front()
 SHIPPING = Charge(name="Zásilkovna", code="ZAS", amount=money("89"))
@@ -81,6 +82,20 @@ class TestAnExample:
         summer = datetime(2026, 7, 1, 0, 30, 15, 999, tzinfo=timezone(timedelta(hours=2)))
 
         assert body_of(make_order(created_at=summer))["orderSubmittedOn"] == "2026-06-30T22:30:15Z"
+
+
+@each_situation
+def test_what_upp_is_sent_in_every_situation(situation: Situation) -> None:
+    wanted = list(wants_order(situation.order, FRONT))
+
+    body = body_of(situation.order)
+    assert [(row["sku"], row["quantity"], row["price"]) for row in body["items"]] == [
+        (code, Decimal(pieces), Decimal(price)) for code, pieces, price in situation.sold
+    ]
+    assert body["grossOrderAmount"] == situation.order.total
+    assert body["netOrderAmount"] == Decimal(situation.net)
+    assert body["currency"] == situation.order.currency
+    assert bool(troubles(wanted)) is not situation.adds_up
 
 
 class TestWhichOrdersGo:
@@ -165,51 +180,8 @@ class TestItems:
     def test_a_line_without_a_title_is_named_by_its_sku(self) -> None:
         assert body_of(make_order(make_line(title=None)))["items"][0]["name"] == "AB-4711"
 
-    def test_a_gift_costs_nothing(self) -> None:
-        gift = make_line("50", type=LineType.GIFT, total=money("0"))
-
-        assert body_of(make_order(make_line(), gift))["items"][1]["price"] == 0
-
-    @pytest.mark.parametrize(
-        ("head", "parts", "price"),
-        [
-            pytest.param("500", ("0", "0"), 500, id="the set carries the money"),
-            pytest.param("0", ("300", "200.50"), Decimal("500.5"), id="its parts do"),
-            pytest.param("500", ("300", "200"), 500, id="both state it"),
-        ],
-    )
-    def test_a_set_has_the_price_of_the_whole(
-        self, head: str, parts: tuple[str, ...], price: Decimal | int
-    ) -> None:
-        lines = [
-            make_line(head, type=LineType.SET, uuid="s", code="SET"),
-            *(make_line(part, type=LineType.SET_PART, parent_uuid="s") for part in parts),
-            make_line("10", type=LineType.SET_PART, parent_uuid="another"),
-        ]
-        order = make_order(*lines, total_before_round=Decimal(price) + 10, total=Decimal(price) + 10)
-
-        body = body_of(order)
-
-        assert body["items"] == [{"sku": "SET", "name": "Košile", "quantity": 1, "price": price}]
-        assert not troubles(wants_order(order, FRONT))
-
-    def test_two_sets_share_what_their_parts_cost(self) -> None:
-        lines = [
-            make_line("0", "2", type=LineType.SET, uuid="s", code="SET"),
-            make_line("150", "2", type=LineType.SET_PART, parent_uuid="s"),
-        ]
-
-        assert body_of(make_order(*lines))["items"][0]["price"] == 150
-
 
 class TestNet:
-    def test_a_discount_line_takes_off_whichever_sign_it_has(self) -> None:
-        for sign in (1, -1):
-            off = make_line("100", type=LineType.DISCOUNT, total=money(Decimal(100) * sign))
-            order = make_order(make_line(), off, total=Decimal(890), total_before_round=Decimal(890))
-
-            assert net_amount(order, vat_payer=True) == (Decimal("735.54"), Decimal(0))
-
     def test_who_pays_no_vat_has_net_equal_to_gross(self) -> None:
         body = body_of(make_order(rounding=Decimal("0.50")), make_front(vat_payer=False))
 
@@ -231,11 +203,6 @@ class TestNet:
         assert trouble.issue.key == "order.net_estimated"
         assert trouble.issue.params == {"total": "1100", "difference": "-100"}
         assert json.loads(drafts(wanted)[0].body)["netOrderAmount"] == 909.1  # 1100 x 826.45 / 1000
-
-    def test_an_order_of_nothing_is_worth_nothing(self) -> None:
-        order = make_order(make_line("0"), total=Decimal(5), total_before_round=Decimal(5))
-
-        assert net_amount(order, vat_payer=True) == (Decimal("5.00"), Decimal(-5))
 
 
 _CENTS = st.integers(0, 5_000_00).map(lambda number: Decimal(number) / 100)

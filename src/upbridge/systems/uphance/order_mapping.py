@@ -1,7 +1,10 @@
 """An order of the shop as a draft sales order of Uphance, or the reason why it has to wait. Pure.
 
-The rules are section 15.1 of the Uphance reference. An order is sent whole or not at all, and never when the
-sum of what would be sent differs from what the shop charged (the parity gate).
+    order ─► OrderTotals ─► the goods with their values ─► their SKUs ─► SalesOrder
+                                                                            └─► worth what the shop charged?
+
+An order is sent whole or not at all, and never when the sum of what would be sent differs from what the shop
+charged.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +14,14 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from upbridge.core.clock import PRAGUE
+from upbridge.domain.allocation import Delivery, Goods, delivered_goods
 from upbridge.domain.delivery import Issue
+from upbridge.domain.money import rounded
 from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, Shopper
 from upbridge.domain.shop_settings import ShopSettings
+from upbridge.domain.totals import OrderTotals
 from upbridge.systems.base import Connection
 from upbridge.systems.uphance.matching import Miss, Sku, spelled
-from upbridge.systems.uphance.money import amount_of, hellers, unit_prices
-from upbridge.systems.uphance.order_totals import Parity, parity
-from upbridge.systems.uphance.pricing import Position, Priced, price
 
 Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss]
 
@@ -86,18 +89,18 @@ def map_order(
     the codes), `order.no_goods` and `order.manual_line` (with the titles), `order.quantity`, `order.no_channel`,
     `order.no_season`.
     """
-    with_tax = shop_settings.yes("uphance.prices_with_tax")
+    with_vat = shop_settings.yes("uphance.prices_with_tax")
     channel = channel_for(order, shop_settings, connection)
     if isinstance(channel, Issue):
         return channel
-    sums = parity(order)
+    totals = OrderTotals.of(order)
     named = frozenset(spelled(name) for name in shop_settings.get("uphance.services"))
-    priced = price(
-        order, sums.reading, with_tax=with_tax, services=lambda line: not named.isdisjoint(_spellings(line))
+    delivery = delivered_goods(
+        totals, with_vat=with_vat, is_service=lambda line: not named.isdisjoint(_spellings(line))
     )
-    if (trouble := _refused(sums, priced)) is not None:
-        return trouble
-    skus = _matched(priced.positions, resolve)
+    if (issue := _refused(totals, delivery)) is not None:
+        return issue
+    skus = _matched(delivery.goods, resolve)
     if not isinstance(skus, list):
         return skus
     season = shop_settings.number("uphance.season") or next((sku.season_id for sku in skus if sku.season_id), None)
@@ -107,10 +110,8 @@ def map_order(
         purchase_order_ref=order_reference(connection.shop_key, order.order_number),
         channel_id=channel,
         season_id=season,
-        lines=tuple(
-            line for position, sku in zip(priced.positions, skus, strict=True) for line in _lines(position, sku)
-        ),
-        shipping_cost=amount_of(priced.charges),
+        lines=tuple(line for goods, sku in zip(delivery.goods, skus, strict=True) for line in _lines(goods, sku)),
+        shipping_cost=delivery.charges,
         notes=_notes(order),
         internal_notes=_internal_notes(order, [line for line in order.lines if _spellings(line) & named]),
         shipping_instructions=_shipping_instructions(order.shipping),
@@ -119,9 +120,9 @@ def map_order(
         warehouse=shop_settings.text("uphance.warehouse"),
         payment_term=shop_settings.text("uphance.payment_term"),
     )
-    sent, charged = hellers(sales_order.total), sums.figure(with_tax=with_tax)
+    sent, charged = sales_order.total, totals.charged(with_vat=with_vat)
     if sent != charged:
-        return Issue("order.totals_differ", sums.arithmetic(sent=sent, charged=charged))
+        return Issue("order.totals_differ", totals.arithmetic(sent=sent, charged=charged))
     return sales_order
 
 
@@ -149,23 +150,23 @@ def channel_of(
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _refused(sums: Parity, priced: Priced) -> Issue | None:
+def _refused(totals: OrderTotals, delivery: Delivery) -> Issue | None:
     """What makes an order unfit before any SKU is looked at."""
     # A set's own quantity is not delivered, its parts are; a discount's is no goods.
-    odd = [one.line for one in priced.positions if one.line.quantity <= 0 or one.line.quantity % 1]
+    odd = [one.line for one in delivery.goods if one.line.quantity <= 0 or one.line.quantity % 1]
     if odd:
         lines = ", ".join(f"{_name(line)}: {line.quantity.normalize():f}" for line in odd)
         return Issue("order.quantity", {"lines": lines})
-    manual = [one.line for one in priced.positions if _manual(one.line)]
+    manual = [one.line for one in delivery.goods if _manual(one.line)]
     if manual:
         return Issue("order.manual_line", {"lines": ", ".join(_name(line) for line in manual)})
-    if not sums.adds_up:
-        return Issue("order.totals_differ", sums.arithmetic())
-    if not priced.positions:
-        return Issue("order.no_goods", {"lines": ", ".join(map(_name, sums.order.lines)) or "\N{EM DASH}"})
-    below_zero = sum(one.value for one in priced.positions if one.value < 0)
-    if priced.left_over or below_zero:
-        return Issue("order.totals_differ", sums.arithmetic(left_over=priced.left_over, below_zero=below_zero))
+    if not (totals.adds_up and totals.rounding_adds_up):
+        return Issue("order.totals_differ", totals.arithmetic())
+    if not delivery.goods:
+        return Issue("order.no_goods", {"lines": ", ".join(map(_name, totals.order.lines)) or "\N{EM DASH}"})
+    left_over, below_zero = delivery.left_over, delivery.below_zero
+    if left_over or below_zero:
+        return Issue("order.totals_differ", totals.arithmetic(left_over=left_over, below_zero=below_zero))
     return None
 
 
@@ -179,8 +180,8 @@ def _manual(line: OrderLine) -> bool:
     return line.product_id is None and not (line.code or "").strip() and not (line.ean or "").strip()
 
 
-def _matched(positions: Sequence[Position], resolve: Resolve) -> list[Sku] | Issue | NotYet:
-    found = [(position.line, resolve(position.line)) for position in positions]
+def _matched(goods: Sequence[Goods], resolve: Resolve) -> list[Sku] | Issue | NotYet:
+    found = [(one.line, resolve(one.line)) for one in goods]
     for miss, key in ((Miss.UNKNOWN, "order.unknown_sku"), (Miss.AMBIGUOUS, "order.ambiguous_sku")):
         lost = dict.fromkeys(_name(line) for line, match in found if match is miss)
         if lost:
@@ -192,11 +193,11 @@ def _matched(positions: Sequence[Position], resolve: Resolve) -> list[Sku] | Iss
     return [match for _, match in found if isinstance(match, Sku)]
 
 
-def _lines(position: Position, sku: Sku) -> list[SalesLine]:
-    """At most two lines, whose sum is the position's value to the last hundredth."""
+def _lines(goods: Goods, sku: Sku) -> list[SalesLine]:
+    """At most two lines, whose sum is the value of the goods to the last hundredth."""
     return [
-        SalesLine(sku.sku_id, sku.product_id, sku.variation_id, sku.season_id, amount_of(unit_price), pieces)
-        for unit_price, pieces in unit_prices(position.value, int(position.line.quantity))
+        SalesLine(sku.sku_id, sku.product_id, sku.variation_id, sku.season_id, unit_price, pieces)
+        for unit_price, pieces in goods.prices
     ]
 
 
@@ -223,7 +224,7 @@ def _internal_notes(order: Order, services: Sequence[OrderLine]) -> str:
         ("External number", order.external_order_number),
         ("Paid", order.paid_on),
         ("Payment", order.payment.name if order.payment else None),
-        ("Rounding", str(amount_of(hellers(order.rounding))) if hellers(order.rounding) else None),
+        ("Rounding", str(rounding) if (rounding := rounded(order.rounding)) else None),
         ("Discount codes", ", ".join(discount.code for discount in order.discounts if discount.code)),
         ("Services", ", ".join(f"{_name(line)} {line.total.with_vat}" for line in services) or None),
         ("Sets", ", ".join(_name(line) for line in order.lines if line.type is LineType.SET)),

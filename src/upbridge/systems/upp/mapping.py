@@ -14,27 +14,25 @@ an update replaces the whole document, so everything is sent each time. A cancel
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from upbridge.core.canonical_json import canonical
+from upbridge.domain.allocation import sold_items
 from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.eligibility import Eligibility
-from upbridge.domain.order import LineType, Order, OrderLine
+from upbridge.domain.order import Order, OrderLine
 from upbridge.domain.product import Price, Product, Variant
 from upbridge.domain.sku import folded
+from upbridge.domain.totals import OrderTotals
 from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.order_policy import order_policy
 
 PRODUCT = "product"
 ORDER = "order"
 
-#: How far the sum of an order's parts may lie from its total and still count as the same.
-TOLERANCE = Decimal("0.05")
-
-_CENT = Decimal("0.01")
 _CHANNELS = {"frontend": "web", "admin": "admin", "api": "api", "cash-register": "pos"}
 
 
@@ -185,9 +183,9 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
     verdict = order_policy(context).judge(order, context.facts)
     if verdict not in (Eligibility.SENT, Eligibility.TOO_OLD):
         return
-    net, difference = net_amount(order, vat_payer=context.facts.vat_payer)
-    if difference:
-        said = {"total": str(order.total_before_round), "difference": str(difference)}
+    totals, vat_payer = OrderTotals.of(order), context.facts.vat_payer
+    if vat_payer and not totals.adds_up:
+        said = {"total": str(order.total_before_round), "difference": str(totals.difference)}
         yield Unmappable(ORDER, order.key, Issue("order.net_estimated", said))
     yield DesiredDocument(
         kind=ORDER,
@@ -198,91 +196,27 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
                 "externalOrderId": _foreign_id(order.order_number, context),
                 "orderSubmittedOn": order.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "currency": order.currency,
-                "netOrderAmount": net,
+                "netOrderAmount": totals.net(vat_payer=vat_payer),
                 "grossOrderAmount": order.total,
                 "sourceChannel": _CHANNELS.get(order.origin, order.origin),
-                "items": list(_items(order, context)),
+                "items": list(_items(totals, context)),
             }
         ),
         only_if_known=verdict is Eligibility.TOO_OLD,
     )
 
 
-def net_amount(order: Order, *, vat_payer: bool) -> tuple[Decimal, Decimal]:
-    """The total without VAT to two decimals, and by how much the parts miss the total with VAT (0: they do not).
-
-    Upgates gives no net total, and does not say whether a set or its parts carry the money, nor whether a gift
-    that shows a price costs it (API v2, Orders): the reading whose sum with VAT is nearest to `total_before_round`
-    (±0.05) is taken, of equals the first. Rounding is only in gross. Who pays no VAT has net = gross.
-    """
-    if not vat_payer:
-        return order.total, Decimal(0)
-    readings = [_sums(order, lines) for lines in _readings(order.lines)]
-    with_vat, without_vat = min(readings, key=lambda sums: abs(sums[0] - order.total_before_round))
-    if abs(with_vat - order.total_before_round) <= TOLERANCE:
-        return without_vat.quantize(_CENT, ROUND_HALF_UP), Decimal(0)
-    with_vat, without_vat = readings[0]
-    net = order.total * without_vat / with_vat if with_vat else order.total
-    return net.quantize(_CENT, ROUND_HALF_UP), with_vat - order.total_before_round
-
-
-def _readings(lines: Sequence[OrderLine]) -> Iterator[list[OrderLine]]:
-    """The lines that carry the money: each set, or its parts where it says 0; then all; then parts before sets.
-    Gifts are free in each of these first, and then they are not."""
-    paid = {line.uuid for line in lines if line.type is LineType.SET and line.total.with_vat}
-    parted = {line.parent_uuid for line in lines if line.type is LineType.SET_PART and line.total.with_vat}
-    for carrying in (
-        [line for line in lines if line.type is not LineType.SET_PART or line.parent_uuid not in paid],
-        list(lines),
-        [line for line in lines if line.type is not LineType.SET or line.uuid not in parted],
-    ):
-        yield [line for line in carrying if line.type is not LineType.GIFT]
-        yield carrying
-
-
-def _sums(order: Order, lines: Iterable[OrderLine]) -> tuple[Decimal, Decimal]:
-    """What *lines*, shipping, payment and discounts come to, with and without VAT."""
-    with_vat = without_vat = Decimal(0)
-    for line in lines:
-        if line.type is LineType.DISCOUNT:  # takes off, whichever sign the shop gives it
-            with_vat -= abs(line.total.with_vat)
-            without_vat -= abs(line.total.without_vat)
-        else:
-            with_vat += line.total.with_vat
-            without_vat += line.total.without_vat
-    for charge in order.charges():
-        with_vat += charge.amount.with_vat
-        without_vat += charge.amount.without_vat
-    for discount in order.discounts:
-        with_vat -= discount.amount.with_vat
-        without_vat -= discount.amount.without_vat
-    return with_vat, without_vat
-
-
-def _items(order: Order, context: MappingContext) -> Iterator[dict[str, Any]]:
-    """The order's items: products, sets and gifts (which cost 0) with a positive quantity and an identity."""
-    for line in order.lines:
-        if line.type in (LineType.SET_PART, LineType.DISCOUNT) or line.quantity <= 0:
-            continue
+def _items(totals: OrderTotals, context: MappingContext) -> Iterator[dict[str, Any]]:
+    """What was sold and has an identity. Prices are those of one piece with VAT."""
+    for line, price in sold_items(totals):
         sku = _sku(context, own_id=_line_id(line, context), code=line.code, ean=line.ean)
         if sku is not None:
             yield {
                 "sku": sku,
                 "name": _words(line.title) or sku,
                 "quantity": line.quantity,
-                "price": _item_price(line, order.lines),
+                "price": price,
             }
-
-
-def _item_price(line: OrderLine, lines: Sequence[OrderLine]) -> Decimal:
-    """The price of one piece with VAT. A set that says 0 costs what its parts cost."""
-    if line.type is LineType.GIFT:
-        return Decimal(0)
-    if line.type is not LineType.SET or line.unit.with_vat or line.uuid is None:
-        return line.unit.with_vat
-    parts = [part for part in lines if part.type is LineType.SET_PART and part.parent_uuid == line.uuid]
-    total = sum((part.total.with_vat for part in parts), Decimal(0))
-    return (total / line.quantity).quantize(_CENT, ROUND_HALF_UP)
 
 
 def _line_id(line: OrderLine, context: MappingContext) -> str | None:

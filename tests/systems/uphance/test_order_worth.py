@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.systems.uphance.builders import charge, line, order, sku, uphance_connection, voucher
+from tests.support.orders import make_charge, make_line, make_order, make_voucher
+from tests.systems.uphance.builders import sku, uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Money, Order, OrderLine
 from upbridge.domain.shop_settings import ShopSettings
@@ -41,20 +42,20 @@ class Till:
 
 def draw_goods(draw: st.DrawFn, till: Till, code: str) -> None:
     vat = draw(st.sampled_from(LEVELS))
-    one = line(code, draw(PRICES), draw(st.integers(1, 13)), vat=vat)
+    one = make_line(code, draw(PRICES), draw(st.integers(1, 13)), vat=vat)
     till.ring(one)
     if one.total.with_vat and draw(st.booleans()):
         off = Decimal(draw(st.integers(1, int(one.total.with_vat * 100)))) / 100
-        till.ring(line(None, -off, type=LineType.DISCOUNT, uuid=f"d-{code}", parent_uuid=one.uuid, vat=vat))
+        till.ring(make_line(None, -off, type=LineType.DISCOUNT, uuid=f"d-{code}", parent_uuid=one.uuid, vat=vat))
 
 
 def draw_set(draw: st.DrawFn, till: Till, codes: Iterator[str]) -> None:
     """A set whose money is on one of its two sides."""
     carries, vat = draw(st.booleans()), draw(st.sampled_from(LEVELS))
-    till.ring(line("SET", draw(PRICES) if carries else 0, type=LineType.SET, uuid="set", vat=vat))
+    till.ring(make_line("SET", draw(PRICES) if carries else 0, type=LineType.SET, uuid="set", vat=vat))
     for price in draw(st.lists(PRICES, min_size=1, max_size=3)):
         worth, pieces = 0 if carries else price, draw(st.integers(1, 3))
-        till.ring(line(next(codes), worth, pieces, type=LineType.SET_PART, parent_uuid="set", vat=vat))
+        till.ring(make_line(next(codes), worth, pieces, type=LineType.SET_PART, parent_uuid="set", vat=vat))
 
 
 @st.composite
@@ -66,9 +67,9 @@ def orders(draw: st.DrawFn) -> tuple[Order, dict[bool, Decimal]]:
     if draw(st.booleans()):
         draw_set(draw, till, codes)
     if draw(st.booleans()):
-        till.ring(line(next(codes), 0, type=LineType.GIFT, parent_uuid=till.lines[0].uuid))
+        till.ring(make_line(next(codes), 0, type=LineType.GIFT, parent_uuid=till.lines[0].uuid))
     discounts = [
-        voucher((worth * draw(st.integers(0, 100)) / 100).quantize(CENT, ROUND_HALF_UP), vat)
+        make_voucher((worth * draw(st.integers(0, 100)) / 100).quantize(CENT, ROUND_HALF_UP), vat)
         for vat, worth in till.by_level.items()
         if worth > 0 and draw(st.booleans())
     ]
@@ -77,12 +78,14 @@ def orders(draw: st.DrawFn) -> tuple[Order, dict[bool, Decimal]]:
     extras: dict[str, Any] = {}
     for name, low in (("shipping", 0), ("payment", -3000)):
         if draw(st.booleans()):
-            extras[name] = charge(Decimal(draw(st.integers(low, 20_000))) / 100, draw(st.sampled_from(LEVELS)))
+            extras[name] = make_charge(
+                Decimal(draw(st.integers(low, 20_000))) / 100, draw(st.sampled_from(LEVELS))
+            )
             till.owe(extras[name].amount)
     before = till.owed[True]
     total = before.quantize(Decimal(1), ROUND_HALF_UP)
     totals = {"total": total, "total_before_round": before, "rounding": total - before}
-    return order(*till.lines, discounts=discounts, **totals, **extras), till.owed
+    return make_order(*till.lines, discounts=discounts, **totals, **extras), till.owed
 
 
 @settings(max_examples=400, deadline=None)
