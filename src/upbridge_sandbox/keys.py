@@ -1,28 +1,26 @@
 """The address that serves Upgates' public signature key (`api.signature.pub.key`)."""
 
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
-from upbridge_sandbox.door import Call, Door, answer
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.asgi.routing import Operation, application
+from upbridge_sandbox.simulated import simulated
 from upbridge_sandbox.state import State
 
 PATH = "/addons/signature/api.signature.pub.key"
 
 
-def key_server(state: State) -> Door:
+def key_server(state: State) -> ASGIApp:
     """The ASGI application; its faults are those of the system `key`."""
 
-    async def handle(call: Call) -> Response:
-        call.operation = f"GET {PATH}"
-        if call.method != "GET" or call.path != PATH:
-            return answer({"error": "not found"}, 404)
+    async def key(_call: Call) -> Response:
         return Response(state.signer.public_pem, media_type="application/octet-stream")
 
-    return Door(
-        "key",
-        handle,
-        ledger=state.ledger,
-        faults=state.faults["key"],
-        rng=state.rng,
-        caller=lambda call: call.client,
-        sleep=state.sleep,
-    )
+    def not_found(call: Call, _error: HTTPException) -> Response:
+        call.operation = f"GET {PATH}"
+        return JSONResponse({"error": "not found"}, 404)
+
+    app = application([Operation("GET", PATH, key)], {HTTPException: not_found})
+    return simulated("key", app, state, caller=lambda call: call.ip)

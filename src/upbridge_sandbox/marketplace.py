@@ -22,6 +22,10 @@ OTHER_SECONDS = 30.0
 class NoAddon(Exception):
     """The sandbox was started without the add-on's address."""
 
+    def __str__(self) -> str:
+        """What a caller is told."""
+        return "the sandbox was started without the add-on's address"
+
 
 class Marketplace:
     """The four calls."""

@@ -15,11 +15,11 @@ from collections.abc import AsyncIterator, Callable, Generator
 import uvicorn
 from starlette.types import ASGIApp
 
-from upbridge_sandbox.admin import admin_app
 from upbridge_sandbox.changes import Changes
-from upbridge_sandbox.control import Context, Control
+from upbridge_sandbox.control.context import Context
 from upbridge_sandbox.keys import PATH, key_server
 from upbridge_sandbox.marketplace import Marketplace
+from upbridge_sandbox.pages import admin_app
 from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.state import Addresses, State
 from upbridge_sandbox.upgates.announcements import Announcer, stop
@@ -43,7 +43,7 @@ def build(state: State) -> tuple[Context, list[ASGIApp]]:
     changes = Changes(state, announcer)
     context = Context(state, changes, announcer, Marketplace(state), UphanceHooks(state))
     apps: list[ASGIApp] = [
-        admin_app(context, Control(context)),
+        admin_app(context),
         upgates_api(state, changes),
         upp_api(state),
         uphance_api(state),

@@ -91,7 +91,15 @@ class State:
         place = here if not shop.server else here._replace(netloc=f"{shop.server}:{here.port}")
         return f"{place.geturl()}/api/v2"
 
-    def state(self) -> dict[str, Any]:
+    def clear_faults(self) -> None:
+        """Every system and every webhook works again."""
+        for faults in self.faults.values():
+            faults.clear()
+        for shop in self.shops.values():
+            shop.webhook_faults.clear()
+            shop.refuse_puts.clear()
+
+    def as_json(self) -> dict[str, Any]:
         """A small picture of everything, for the control API."""
         return {
             "time": self.now().isoformat(),

@@ -2,12 +2,27 @@
 
 from typing import Any
 
-from upbridge_sandbox.control.context import Controls, Missing, body_of, page_of
-from upbridge_sandbox.door import Call
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.control.context import Calls, Controls, body_of, found, page_of
 
 
 class ShopDataControls(Controls):
     """Products and orders."""
+
+    def operations(self) -> Calls:
+        """Method, path and handler of each."""
+        return (
+            ("GET", "/shops/{shop}/products", self.products),
+            ("POST", "/shops/{shop}/products", self.add_product),
+            ("PUT", "/shops/{shop}/products/{id}", self.edit_product),
+            ("DELETE", "/shops/{shop}/products/{id}", self.drop_product),
+            ("GET", "/shops/{shop}/orders", self.orders),
+            ("GET", "/shops/{shop}/versions", self.versions),
+            ("GET", "/shops/{shop}/history", self.history),
+            ("POST", "/shops/{shop}/orders", self.add_order),
+            ("PUT", "/shops/{shop}/orders/{number}", self.edit_order),
+            ("DELETE", "/shops/{shop}/orders/{number}", self.drop_order),
+        )
 
     async def products(self, call: Call) -> Any:
         """Products as GET /products shows them, and the deleted ones."""
@@ -18,8 +33,8 @@ class ShopDataControls(Controls):
         """A new product; `{"as_is": product}` takes one exactly as an API showed it."""
         shop, body = self.shop_of(call), body_of(call)
         if isinstance(body.get("as_is"), dict):
-            return self.m.changes.take_product(shop, body["as_is"])
-        return self.m.changes.create_product(shop)
+            return self.context.changes.take_product(shop, body["as_is"])
+        return self.context.changes.create_product(shop)
 
     async def edit_product(self, call: Call) -> Any:
         """`{"variant_id"?, "title"?, "price_percent"?, field: value, ...}`."""
@@ -27,23 +42,22 @@ class ShopDataControls(Controls):
         product = self.product_of(shop, call)
         variant = None
         if (variant_id := body.pop("variant_id", None)) is not None:
-            variant = next((row for row in product["variants"] if row["variant_id"] == variant_id), None)
-            if variant is None:
-                raise Missing(f"variant {variant_id}")
+            variants = {row["variant_id"]: row for row in product["variants"]}
+            variant = found(variants.get(variant_id), f"variant {variant_id}")
         if (percent := body.pop("price_percent", None)) is not None:
-            self.m.changes.price_product(shop, product, int(percent))
+            self.context.changes.price_product(shop, product, int(percent))
         if (title := body.pop("title", None)) is not None:
-            self.m.changes.rename_product(shop, product, "cs", str(title))
+            self.context.changes.rename_product(shop, product, "cs", str(title))
         if unknown := set(body) - set(variant or product):
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         if body:
-            self.m.changes.edit_product(shop, product, variant, body)
+            self.context.changes.edit_product(shop, product, variant, body)
         return product
 
     async def drop_product(self, call: Call) -> Any:
         """Delete a product with its variants."""
         shop = self.shop_of(call)
-        self.m.changes.delete_product(shop, self.product_of(shop, call))
+        self.context.changes.delete_product(shop, self.product_of(shop, call))
         return {}
 
     async def orders(self, call: Call) -> Any:
@@ -63,27 +77,23 @@ class ShopDataControls(Controls):
         """A new order; `{"broken": reason}` makes a bad one, `{"as_is": order}` takes one as an API showed it."""
         shop, body = self.shop_of(call), body_of(call)
         if isinstance(body.get("as_is"), dict):
-            return self.m.changes.take_order(shop, body["as_is"])
-        return self.m.changes.create_order(shop, broken=body.get("broken", ""))
+            return self.context.changes.take_order(shop, body["as_is"])
+        return self.context.changes.create_order(shop, broken=body.get("broken", ""))
 
     async def edit_order(self, call: Call) -> Any:
         """`{"status_id"?, "quantity"?, field: value, ...}`."""
         shop, body = self.shop_of(call), body_of(call)
-        order = shop.orders.get(call.params["number"])
-        if order is None:
-            raise Missing(f"order {call.params['number']}")
+        order = self.order_of(shop, call)
         if (quantity := body.pop("quantity", None)) is not None:
-            self.m.changes.edit_order_line(shop, order, int(quantity))
+            self.context.changes.edit_order_line(shop, order, int(quantity))
         if unknown := set(body) - set(order):
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         if body:
-            self.m.changes.edit_order(shop, order, body)
+            self.context.changes.edit_order(shop, order, body)
         return order
 
     async def drop_order(self, call: Call) -> Any:
         """Delete an order."""
         shop = self.shop_of(call)
-        if call.params["number"] not in shop.orders:
-            raise Missing(f"order {call.params['number']}")
-        self.m.changes.delete_order(shop, shop.orders[call.params["number"]])
+        self.context.changes.delete_order(shop, self.order_of(shop, call))
         return {}

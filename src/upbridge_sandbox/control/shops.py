@@ -4,14 +4,37 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
-from upbridge_sandbox.control.context import Controls, body_of
-from upbridge_sandbox.door import Call
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.control.context import Calls, Controls, body_of
 from upbridge_sandbox.seed.plan import Plan, credentials, open_shop, tariff_of
 from upbridge_sandbox.upgates.announcements import timings
 
 
 class ShopControls(Controls):
     """Shops and the add-on in them."""
+
+    def operations(self) -> Calls:
+        """Method, path and handler of each."""
+        return (
+            ("POST", "/shops", self.create_shop),
+            ("GET", "/shops", self.shops),
+            ("GET", "/shops/{shop}", self.one_shop),
+            ("POST", "/shops/{shop}/activate", self.activate),
+            ("POST", "/shops/{shop}/open", self.open),
+            ("POST", "/shops/{shop}/deactivate", self.deactivate),
+            ("POST", "/shops/{shop}/version", self.version),
+            ("PUT", "/shops/{shop}/settings", self.shop_settings),
+            ("PUT", "/shops/{shop}/rights", self.rights),
+            ("PUT", "/shops/{shop}/tariff", self.tariff),
+            ("PUT", "/shops/{shop}/access", self.access),
+            ("POST", "/shops/{shop}/move", self.move),
+            ("PUT", "/shops/{shop}/webhooks", self.webhook_faults),
+            ("GET", "/shops/{shop}/webhooks", self.webhooks),
+            ("GET", "/shops/{shop}/deliveries", self.deliveries),
+            ("GET", "/shops/{shop}/timings", self.timings),
+            ("POST", "/shops/{shop}/mutate", self.mutate),
+            ("POST", "/shops/{shop}/announce", self.announce),
+        )
 
     async def create_shop(self, call: Call) -> Any:
         """A new shop from a plan, with its counterparts and how to connect them."""
@@ -31,25 +54,25 @@ class ShopControls(Controls):
     async def activate(self, call: Call) -> Any:
         """Signed install: `{"version"?, "overrides"?}`."""
         body = body_of(call)
-        return await self.m.marketplace.activate(
+        return await self.context.marketplace.activate(
             self.shop_of(call), version=body.get("version"), overrides=body.get("overrides")
         )
 
     async def open(self, call: Call) -> Any:
         """Signed open: the answer holds the url of the iframe."""
-        return await self.m.marketplace.open(self.shop_of(call), overrides=body_of(call).get("overrides"))
+        return await self.context.marketplace.open(self.shop_of(call), overrides=body_of(call).get("overrides"))
 
     async def deactivate(self, call: Call) -> Any:
         """Delete the API user and tell the add-on; `{"silent": true}` does not tell it."""
         body = body_of(call)
-        return await self.m.marketplace.deactivate(
+        return await self.context.marketplace.deactivate(
             self.shop_of(call), overrides=body.get("overrides"), silent=bool(body.get("silent"))
         )
 
     async def version(self, call: Call) -> Any:
         """Signed version change: `{"version", "new_access"?}`."""
         body = body_of(call)
-        return await self.m.marketplace.change_version(
+        return await self.context.marketplace.change_version(
             self.shop_of(call), int(body["version"]), new_access=bool(body.get("new_access"))
         )
 
@@ -64,7 +87,7 @@ class ShopControls(Controls):
     async def rights(self, call: Call) -> Any:
         """`{"orders": "readonly", ...}`: changed rights deactivate the webhooks."""
         shop = self.shop_of(call)
-        self.m.marketplace.change_rights(shop, body_of(call))
+        self.context.marketplace.change_rights(shop, body_of(call))
         return shop.as_json()
 
     async def tariff(self, call: Call) -> Any:
@@ -84,10 +107,10 @@ class ShopControls(Controls):
     async def move(self, call: Call) -> Any:
         """Move the shop to another server, that is to this machine's other name: the old address answers 301."""
         shop = self.shop_of(call)
-        old = urlsplit(self.m.state.api_url(shop)).hostname
+        old = urlsplit(self.state.api_url(shop)).hostname
         shop.server = "127.0.0.1" if old == "localhost" else "localhost"
         shop.old_servers = {str(old): 0}
-        return {"api_url": self.m.state.api_url(shop)}
+        return {"api_url": self.state.api_url(shop)}
 
     async def webhook_faults(self, call: Call) -> Any:
         """Lose, double, delay, reorder."""
@@ -104,7 +127,7 @@ class ShopControls(Controls):
         """Every webhook call, and the records that were lost on purpose."""
         shop = self.shop_of(call)
         return {
-            "pending": self.m.announcer.pending(shop),
+            "pending": self.context.announcer.pending(shop),
             "lost": [{"event": event, "id": key} for event, key in shop.lost_records],
             "deliveries": [item.as_json() for item in shop.deliveries],
         }
@@ -112,16 +135,18 @@ class ShopControls(Controls):
     async def timings(self, call: Call) -> Any:
         """How fast the add-on answered."""
         shop = self.shop_of(call)
-        return {**timings(shop), "pending": self.m.announcer.pending(shop), "lost": len(shop.lost_records)}
+        return {**timings(shop), "pending": self.context.announcer.pending(shop), "lost": len(shop.lost_records)}
 
     async def mutate(self, call: Call) -> Any:
         """`{"changes", "seed"?}`: random changes of a busy day."""
         body = body_of(call)
-        done = self.m.changes.many(self.shop_of(call), int(body.get("changes", 1)), int(body.get("seed", 1)))
+        done = self.context.changes.many(self.shop_of(call), int(body.get("changes", 1)), int(body.get("seed", 1)))
         return {"done": done, "changes": sum(done.values())}
 
     async def announce(self, call: Call) -> Any:
         """`{"event", "key", "body", "array"?}`: a webhook of your own making."""
         shop, body = self.shop_of(call), body_of(call)
-        self.m.announcer.announce(shop, body["event"], str(body["key"]), body["body"], array=body.get("array", ""))
-        return {"pending": self.m.announcer.pending(shop)}
+        self.context.announcer.announce(
+            shop, body["event"], str(body["key"]), body["body"], array=body.get("array", "")
+        )
+        return {"pending": self.context.announcer.pending(shop)}

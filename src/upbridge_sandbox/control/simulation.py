@@ -3,16 +3,35 @@
 from datetime import timedelta
 from typing import Any
 
-from upbridge_sandbox.control.context import Controls, Missing, body_of
-from upbridge_sandbox.door import Call
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.control.context import Calls, Controls, body_of, found
 
 
 class SimulationControls(Controls):
     """What is common to all systems."""
 
+    def operations(self) -> Calls:
+        """Method, path and handler of each."""
+        return (
+            ("GET", "/state", self.picture),
+            ("GET", "/addresses", self.addresses),
+            ("POST", "/addon", self.set_addon),
+            ("POST", "/clock", self.clock),
+            ("POST", "/key", self.key),
+            ("GET", "/violations", self.violations),
+            ("DELETE", "/violations", self.forget),
+            ("GET", "/calls", self.calls),
+            ("GET", "/calls/log", self.call_log),
+            ("GET", "/faults", self.faults),
+            ("PUT", "/faults/{system}", self.set_faults),
+            ("DELETE", "/faults", self.clear_faults),
+            ("POST", "/lock", self.lock),
+            ("DELETE", "/lock", self.unlock),
+        )
+
     async def picture(self, _call: Call) -> Any:
         """A small picture of everything."""
-        return self.state.state()
+        return self.state.as_json()
 
     async def addresses(self, _call: Call) -> Any:
         """Where the systems listen."""
@@ -61,19 +80,14 @@ class SimulationControls(Controls):
 
     async def set_faults(self, call: Call) -> Any:
         """Change the switches of upgates, upp, uphance or key."""
-        if call.params["system"] not in self.state.faults:
-            raise Missing(call.params["system"])
-        faults = self.state.faults[call.params["system"]]
+        system = call.path_params["system"]
+        faults = found(self.state.faults.get(system), system)
         faults.set(body_of(call))
         return faults.as_json()
 
     async def clear_faults(self, _call: Call) -> Any:
         """Everything works again."""
-        for faults in self.state.faults.values():
-            faults.clear()
-        for shop in self.state.shops.values():
-            shop.webhook_faults.clear()
-            shop.refuse_puts.clear()
+        self.state.clear_faults()
         return {}
 
     async def lock(self, call: Call) -> Any:

@@ -3,14 +3,33 @@
 from decimal import Decimal
 from typing import Any
 
-from upbridge_sandbox.control.context import Controls, Missing, body_of
-from upbridge_sandbox.door import Call, Json
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.control.context import Calls, Controls, body_of, found
+from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
 from upbridge_sandbox.upp.tenant import Tenant
 
 
 class TargetControls(Controls):
     """Tenants and organisations."""
+
+    def operations(self) -> Calls:
+        """Method, path and handler of each."""
+        return (
+            ("POST", "/upp", self.add_tenant),
+            ("POST", "/upp/expire", self.expire_upp),
+            ("GET", "/upp/{client}", self.tenant),
+            ("GET", "/upp/{client}/{kind}", self.tenant_items),
+            ("PUT", "/uphance", self.set_uphance),
+            ("POST", "/uphance/expire", self.expire_uphance),
+            ("POST", "/uphance/{org}/webhook", self.uphance_webhook),
+            ("POST", "/uphance/{org}/confirm", self.confirm),
+            ("POST", "/uphance/{org}/tickets", self.make_ticket),
+            ("POST", "/uphance/{org}/tickets/{id}/ship", self.ship),
+            ("DELETE", "/uphance/{org}/tickets/{id}", self.drop_ticket),
+            ("PUT", "/uphance/{org}/skus/{id}", self.edit_sku),
+            ("GET", "/uphance/{org}/{kind}", self.uphance_items),
+        )
 
     async def add_tenant(self, call: Call) -> Any:
         """`{"client_id", "secret", "token_seconds"?}`."""
@@ -30,16 +49,15 @@ class TargetControls(Controls):
 
     async def tenant_items(self, call: Call) -> Any:
         """`products`, `orders` (with how often each was written) or `cpa`."""
-        tenant, kind = self.tenant_of(call), call.params["kind"]
+        tenant, kind = self.tenant_of(call), call.path_params["kind"]
         if kind == "cpa":
             return {"cpa": tenant.cpa}
         held: dict[str, tuple[dict[str, Json], dict[str, int]]] = {
             "products": (tenant.products, tenant.sent_products),
             "orders": (tenant.orders, tenant.sent_orders),
         }
-        if kind not in held:
-            raise Missing(kind)
-        return {"items": held[kind][0], "writes": held[kind][1]}
+        items, writes = found(held.get(kind), kind)
+        return {"items": items, "writes": writes}
 
     async def set_uphance(self, call: Call) -> Any:
         """`{"token_seconds"?, "rotate_refresh"?, "keep_organisation_on_refresh"?, "drafts_reserve"?}` and
@@ -65,17 +83,18 @@ class TargetControls(Controls):
 
     async def confirm(self, call: Call) -> Any:
         """Staff confirm a draft: `{"order_id"}` or `{"purchase_order_ref"}`."""
-        order = self.sales_order_of(call)
-        confirm(order, self.organisation_of(call), self.state.uphance)
+        organisation = self.organisation_of(call)
+        order = self.sales_order_of(organisation, call)
+        confirm(order, organisation, self.state.uphance)
         return order
 
     async def make_ticket(self, call: Call) -> Any:
         """A pick ticket for an order, for all of it or for `{"pieces": {"SKU id": n}}`; fires an update only."""
-        organisation, order = self.organisation_of(call), self.sales_order_of(call)
-        pieces = body_of(call).get("pieces")
+        organisation = self.organisation_of(call)
+        order, pieces = self.sales_order_of(organisation, call), body_of(call).get("pieces")
         wanted = None if pieces is None else {int(sku): int(count) for sku, count in pieces.items()}
         ticket = make_ticket(order, organisation, self.state.uphance, pieces=wanted)
-        self.m.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
+        self.context.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
         return ticket
 
     async def ship(self, call: Call) -> Any:
@@ -83,7 +102,7 @@ class TargetControls(Controls):
         organisation, body = self.organisation_of(call), body_of(call)
         ticket = self.ticket_of(organisation, call)
         ship(ticket, organisation, self.state.uphance, body.get("tracking_number"), body.get("carrier"))
-        self.m.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
+        self.context.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
         return ticket
 
     async def drop_ticket(self, call: Call) -> Any:
@@ -91,23 +110,21 @@ class TargetControls(Controls):
         organisation = self.organisation_of(call)
         ticket = self.ticket_of(organisation, call)
         del organisation.tickets[ticket["id"]]
-        self.m.uphance_hooks.send(organisation, "pick_ticket_delete", "pick_ticket", {"id": ticket["id"]})
+        self.context.uphance_hooks.send(organisation, "pick_ticket_delete", "pick_ticket", {"id": ticket["id"]})
         return {}
 
     async def edit_sku(self, call: Call) -> Any:
         """`{"in_stock"?, "available_to_sell"?, "available_to_sell_from_stock"?, "ean"?, "sku_number"?}`."""
         organisation = self.organisation_of(call)
-        found = organisation.sku(int(call.params["id"]))
-        if found is None:
-            raise Missing(f"SKU {call.params['id']}")
-        product, _, sku = found
+        wanted = call.path_params["id"]
+        product, _, sku = found(organisation.sku(int(wanted)), f"SKU {wanted}")
         sku.update(body_of(call))
-        self.m.uphance_hooks.send(organisation, "product_update", "product", product)
+        self.context.uphance_hooks.send(organisation, "product_update", "product", product)
         return sku
 
     async def uphance_items(self, call: Call) -> Any:
         """`orders`, `customers`, `tickets`, `products` or `hooks` (webhook calls) of an organisation."""
-        organisation, kind = self.organisation_of(call), call.params["kind"]
+        organisation, kind = self.organisation_of(call), call.path_params["kind"]
         held: dict[str, list[Json]] = {
             "orders": list(organisation.orders.values()),
             "customers": list(organisation.customers.values()),
@@ -115,6 +132,4 @@ class TargetControls(Controls):
             "products": list(organisation.products.values()),
             "hooks": organisation.webhook_log,
         }
-        if kind not in held:
-            raise Missing(kind)
-        return {"items": held[kind]}
+        return {"items": found(held.get(kind), kind)}

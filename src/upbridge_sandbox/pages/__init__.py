@@ -1,63 +1,65 @@
 """The simulated administration for a person: shops, products, orders, deliveries, what the targets hold, faults.
 
-Plain HTML made here; forms post to the page that shows them and come back to it. Nothing of it is part of the
-add-on.
+Forms post to the page that shows them and come back to it. Nothing of it is part of the add-on.
 """
 
-from collections.abc import Awaitable, Callable
-from html import escape
-from typing import TypeAlias
+from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
-from upbridge_sandbox.control.context import Context
-from upbridge_sandbox.door import Call, Routes
-from upbridge_sandbox.pages.layout import Layout
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.asgi.middleware import Recorded
+from upbridge_sandbox.asgi.routing import ErrorHandler, Operation, application
+from upbridge_sandbox.control import PREFIX, control_api
+from upbridge_sandbox.control.context import Context, Missing
+from upbridge_sandbox.marketplace import NoAddon
+from upbridge_sandbox.pages.layout import Pages
 from upbridge_sandbox.pages.shop_data import ShopDataPages
 from upbridge_sandbox.pages.shops import ShopPages
 from upbridge_sandbox.pages.targets import TargetPages
 from upbridge_sandbox.uphance.sales import NotAcceptable
 
-Page: TypeAlias = Callable[[Call], Awaitable[Response]]
 
+def admin_app(context: Context) -> ASGIApp:
+    """Port P: `/control/...` is JSON, everything else is pages. It has no faults of its own."""
+    plain, shops = Pages(context), ShopPages(context)
+    data, targets = ShopDataPages(context), TargetPages(context)
+    pages = (
+        ("GET", "/", shops.home),
+        ("GET", "/shops/{shop}", shops.shop),
+        ("POST", "/shops/{shop}", shops.act),
+        ("GET", "/shops/{shop}/deliveries", shops.deliveries),
+        ("GET", "/shops/{shop}/products", data.products),
+        ("POST", "/shops/{shop}/products", data.change_products),
+        ("GET", "/shops/{shop}/products/{id}", data.product),
+        ("POST", "/shops/{shop}/products/{id}", data.change_product),
+        ("GET", "/shops/{shop}/orders", data.orders),
+        ("POST", "/shops/{shop}/orders", data.change_order),
+        ("GET", "/upp/{client}", targets.upp),
+        ("GET", "/uphance/{org}", targets.uphance),
+        ("POST", "/uphance/{org}", targets.work_in_uphance),
+        ("GET", "/faults", targets.faults),
+        ("POST", "/faults", targets.change_faults),
+        ("GET", "/violations", targets.violations),
+    )
 
-class Pages:
-    """The pages of one sandbox."""
+    def not_here(_call: Call, error: HTTPException) -> Response:
+        return plain.message("Not here", "There is no such page.", error.status_code)
 
-    def __init__(self, context: Context) -> None:
-        self.frame = Layout(context)
-        self.routes = Routes()
-        shops, goods, targets = ShopPages(context), ShopDataPages(context), TargetPages(context)
-        pages: tuple[tuple[str, str, Page], ...] = (
-            ("GET", "/", shops.home),
-            ("GET", "/shops/{shop}", shops.shop),
-            ("POST", "/shops/{shop}", shops.act),
-            ("GET", "/shops/{shop}/deliveries", shops.deliveries),
-            ("GET", "/shops/{shop}/products", goods.products),
-            ("POST", "/shops/{shop}/products", goods.change_product),
-            ("GET", "/shops/{shop}/products/{id}", goods.product),
-            ("POST", "/shops/{shop}/products/{id}", goods.change_product),
-            ("GET", "/shops/{shop}/orders", goods.orders),
-            ("POST", "/shops/{shop}/orders", goods.change_order),
-            ("GET", "/upp/{client}", targets.upp),
-            ("GET", "/uphance/{org}", targets.uphance),
-            ("POST", "/uphance/{org}", targets.work_in_uphance),
-            ("GET", "/faults", targets.faults),
-            ("POST", "/faults", targets.change_faults),
-            ("GET", "/violations", targets.violations),
-        )
-        for method, path, page in pages:
-            self.routes.add(method, path, page)
+    def no_such_thing(_call: Call, _error: Exception) -> Response:
+        return plain.message("Not here", "There is no such thing.", 404)
 
-    async def handle(self, call: Call) -> Response:
-        """Answer one request of a browser."""
-        page = self.routes.find(call, call.path)
-        if isinstance(page, int):
-            return self.frame.page("Not here", "<section>There is no such page.</section>", status=page)
-        try:
-            return await page(call)
-        except (KeyError, StopIteration):
-            return self.frame.page("Not here", "<section>There is no such thing.</section>", status=404)
-        except (ValueError, TypeError, NotAcceptable) as error:
-            text = f"<section class=bad>{escape(str(error))}</section>"
-            return self.frame.page("That did not work", text, status=400)
+    def did_not_work(_call: Call, error: Any) -> Response:
+        return plain.message("That did not work", str(error), 400, "bad")
+
+    errors: dict[type[Exception], ErrorHandler] = {
+        HTTPException: not_here,
+        **dict.fromkeys((Missing, KeyError), no_such_thing),
+        **dict.fromkeys((ValueError, TypeError, NotAcceptable, NoAddon), did_not_work),
+    }
+    routes = [Operation(method, path, page) for method, path, page in pages]
+    app = application([Mount(PREFIX, control_api(context)), *routes], errors)
+    return Recorded(app, system="admin", ledger=context.state.ledger, caller=lambda call: call.ip)

@@ -1,35 +1,60 @@
-"""The frame around every page: the head with its links, and a shop's tabs."""
+"""What all pages have in common: the templates, the page around each, and a table's pages."""
 
-from html import escape
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from upbridge_sandbox.control.context import Context
-from upbridge_sandbox.pages.html import STYLE, link
-from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.control.context import Controls
+
+ROWS = 40
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["as_json"] = lambda value, indent=None: json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-class Layout:
-    """What all pages have in common."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one page of a longer table, and where it stands."""
 
-    def __init__(self, context: Context) -> None:
-        self.m = context
-        self.state = context.state
+    rows: Sequence[Any]
+    number: int
+    last: int
+    total: int
 
-    def tabs(self, shop: Shop) -> str:
-        names = (("", "Add-on"), ("/products", "Products"), ("/orders", "Orders"), ("/deliveries", "Webhooks"))
-        links = "".join(link(f"/shops/{shop.name}{path}", name).text for path, name in names)
-        return f"<nav>{links}</nav><p></p>"
 
-    def page(self, title: str, body: str, status: int = 200) -> Response:
-        broken = len(self.state.ledger.violations)
-        links = "".join(
-            f'<a href="{path}">{name}</a>'
-            for path, name in (("/", "Shops"), ("/faults", "Faults"), ("/violations", f"Rules broken: {broken}"))
-        )
-        return HTMLResponse(
-            f'<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">'
-            f"<title>{escape(title)}</title><style>{STYLE}</style>"
-            f"<header><b>Simulated Upgates</b>{links}</header><main><h1>{escape(title)}</h1>{body}</main></html>",
-            status,
-        )
+class Pages(Controls):
+    """Pages find things as the control API does; each of them raises `Missing`."""
+
+    def page(self, title: str, template: str, status: int = 200, **values: Any) -> Response:
+        """*template* with *values*."""
+        violations = self.state.ledger.violations
+        text = _TEMPLATES.get_template(template).render(title=title, violations=violations, **values)
+        return HTMLResponse(text, status)
+
+    def message(self, title: str, text: str, status: int, kind: str = "") -> Response:
+        """A page that says one thing."""
+        return self.page(title, "message.html", status, text=text, kind=kind)
+
+
+def page_of(call: Call, rows: Sequence[Any]) -> Page:
+    """The page of *rows* that the browser asks for."""
+    asked = call.last("page") or "1"
+    number = int(asked) if asked.isdigit() and int(asked) > 0 else 1
+    return Page(rows[(number - 1) * ROWS : number * ROWS], number, max(1, -(-len(rows) // ROWS)), len(rows))
+
+
+def newest(things: dict[Any, Any]) -> list[Any]:
+    """The last of *things*, the newest first, as many as a page shows."""
+    return list(reversed(things.values()))[:ROWS]

@@ -20,6 +20,16 @@ PRICELISTS = (("Výchozí", 0), ("VIP", 10), ("Velkoobchod", 30))
 EUR_RATE = Decimal(25)
 
 
+def names(text: str) -> frozenset[str]:
+    """The words of *text*: names of fields, written in a line."""
+    return frozenset(text.split())
+
+
+def nulls(text: str) -> Json:
+    """The fields that *text* names, empty."""
+    return dict.fromkeys(text.split())
+
+
 def cents(value: Decimal) -> Decimal:
     """*value* on two decimals, halves away from zero as PHP's round() does."""
     return value.quantize(CENT, ROUND_HALF_UP)

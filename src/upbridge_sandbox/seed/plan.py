@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from upbridge_sandbox.door import Json
+from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.seed.orders import OrderFactory, make_orders
 from upbridge_sandbox.seed.products import make_products
 from upbridge_sandbox.seed.uphance_seed import FIRST_UPHANCE_ID, Coverage, uphance_products

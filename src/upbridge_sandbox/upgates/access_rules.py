@@ -1,19 +1,24 @@
 """Whether a call to the simulated Upgates API may be made: login, lock, move, rights, limits, form.
 
-In the order of the published status codes: 403 locked, 401, 403 inactive, 301, 404/405, 403 right, 429, 400.
+In the order of the published status codes: 403 locked, 401, 403 inactive, 301, 404/405, 403 right, 429, 400. What
+comes before the search for the operation is middleware around the routes, the rest stands around each operation.
 """
 
 import base64
 import binascii
 import hmac
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from upbridge_sandbox.door import Call, Routes, answer
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.asgi.routing import Handler, Refused, as_response
 from upbridge_sandbox.seed.formats import PRAGUE
 from upbridge_sandbox.shop import Shop, Tariff
 from upbridge_sandbox.state import State
@@ -23,154 +28,170 @@ WRONG_LOGINS = 5
 PARALLEL = 3
 GRACE = timedelta(seconds=1)
 FREE_SERVICES = ("status", "webhooks")
+PREFIX = "/api/v2"
+
+OfShop: TypeAlias = Callable[[Call, Shop], Awaitable[Any]]
+"""An operation: the call, and the shop that it belongs to."""
+
+
+class CallerFirst:
+    """Middleware: who calls, and at which address, is looked at before the path."""
+
+    def __init__(self, app: ASGIApp, rules: "AccessRules") -> None:
+        self.app = app
+        self.rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on the calls of a known API user at the shop's present address."""
+        try:
+            self.rules.check_caller(scope["call"])
+        except Refused as refused:
+            await refused.response(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 class AccessRules:
-    """Answers what must not pass; hands the rest to the routes with `call.shop` set."""
+    """The published rules; what breaks one is refused and noted."""
 
-    def __init__(self, state: State, routes: Routes) -> None:
+    def __init__(self, state: State) -> None:
         self.state = state
-        self.routes = routes
-        self.shop: Shop | None = None
 
-    async def handle(self, call: Call) -> Response:
-        """One call, judged and answered."""
+    def check_caller(self, call: Call) -> None:
+        """Set `call.shop`, or raise `Refused`: locked, unknown or suspended caller, or a shop that has moved."""
         shop = self._login(call)
-        if isinstance(shop, Response):
-            return shop
         call.shop = shop.name
-        path = self._find_path(call, shop)
-        if isinstance(path, Response):
-            return path
-        handler = self.routes.find(call, path)
-        if isinstance(handler, int):
-            rule = "unknown-endpoint" if handler == 404 else "wrong-method"  # noqa: PLR2004
-            return self._refuse(call, rule, handler)
-        template = call.operation
-        call.operation = template.replace(" /", " /api/v2/", 1)
-        refusal = self._right(call, shop, path) or self._limit(call, shop) or self._form(call, template)
-        if refusal is not None:
-            return refusal
-        response = await handler(call)
-        _rate_headers(response, shop)
-        return response
+        if not call.path.startswith(PREFIX):
+            raise _refused(call, "unknown-endpoint", 404)
+        host = urlsplit(f"//{call.headers.get('host', '')}").hostname
+        if host in shop.old_servers:
+            shop.old_servers[host] += 1
+            if shop.old_servers[host] > PARALLEL:
+                call.violation("old-address", shop.name)
+            raise Refused(JSONResponse({"api_url": self.state.api_url(shop)}, 301))
 
-    def _refuse(self, call: Call, rule: str, status: int, detail: str = "", **headers: str) -> Response:
-        self.state.ledger.violation("upgates", rule, call.line, detail or call.shop)
-        return _error(status, rule, headers)
+    def around(self, handler: OfShop) -> Handler:
+        """*handler* for calls that have the right to it, are within the limits and of the published form."""
 
-    def _login(self, call: Call) -> Shop | Response:  # noqa: PLR0911 - one return per published status
+        async def guarded(call: Call) -> Response:
+            shop = self.state.shops[call.shop]
+            _check_right(call, shop)
+            self._check_limits(call, shop)
+            _check_form(call)
+            response = as_response(await handler(call, shop))
+            _add_rate_headers(response, shop)
+            return response
+
+        return guarded
+
+    def _login(self, call: Call) -> Shop:
         now = self.state.now()
-        wrong = self.state.wrong_logins.setdefault(call.client, [])
+        wrong = self.state.wrong_logins.setdefault(call.ip, [])
         wrong[:] = [at for at in wrong if now - at < timedelta(hours=1)]
         if len(wrong) >= WRONG_LOGINS:
-            return self._refuse(call, "call-while-locked", 403)
+            raise _refused(call, "call-while-locked", 403)
         pair = _basic(call.headers.get("authorization", ""))
         if pair is None:
-            return self._refuse(call, "missing-auth", 401)
+            raise _refused(call, "missing-auth", 401)
         user, key = pair
         shop = self.state.shop_of_user(user)
         access = shop.access if shop else None
         if shop and access and access.user == user and hmac.compare_digest(access.key, key):
             if not access.active:
-                return _error(403, "The API user is not active")
+                raise Refused(_error(403, "The API user is not active"))
             return shop
         former = shop.former.get(user) if shop else None
         if shop and former and not former.gone and hmac.compare_digest(former.key, key):
-            return (
-                shop  # a second activation is under way: the first one's credentials live until it has succeeded
-            )
+            # A second activation is under way: the first one's credentials live until it has succeeded.
+            return shop
         wrong.append(now)
         if shop is None or former is None:
-            return self._refuse(call, "wrong-login", 401)
+            raise _refused(call, "wrong-login", 401)
         call.shop = shop.name
         if former.forgiven_until is not None and now <= former.forgiven_until:
             wrong.pop()
-            return _error(401, "Unauthorized")
-        if former.gone == "deactivated":
-            former.status_calls += 1
-            if former.status_calls > 1 or call.method != "GET" or not call.path.endswith("/status"):
-                return self._refuse(call, "call-after-deactivation", 401)
-            return _error(401, "Unauthorized")
-        return self._refuse(call, "old-credentials", 401)
+            raise Refused(_error(401, "Unauthorized"))
+        if former.gone != "deactivated":
+            raise _refused(call, "old-credentials", 401)
+        former.status_calls += 1
+        if former.status_calls > 1 or call.method != "GET" or not call.path.endswith("/status"):
+            raise _refused(call, "call-after-deactivation", 401)
+        raise Refused(_error(401, "Unauthorized"))
 
-    def _find_path(self, call: Call, shop: Shop) -> str | Response:
-        """The path below /api/v2, or 301 for the address that the shop had before."""
-        prefix, found, path = call.path.partition("/api/v2")
-        if prefix or not found:
-            return self._refuse(call, "unknown-endpoint", 404)
-        host = urlsplit(f"//{call.headers.get('host', '')}").hostname
-        if host in shop.old_servers:
-            shop.old_servers[host] += 1
-            if shop.old_servers[host] > PARALLEL:
-                self.state.ledger.violation("upgates", "old-address", call.line, shop.name)
-            return answer({"api_url": self.state.api_url(shop)}, 301)
-        return path or "/"
-
-    def _right(self, call: Call, shop: Shop, path: str) -> Response | None:
-        service = path.strip("/").split("/")[0]
-        if service in FREE_SERVICES:
-            return None
-        privilege = shop.rights.get(service, "deny")
-        if privilege == "all" or (privilege == "readonly" and call.method == "GET"):
-            return None
-        return self._refuse(call, "no-right", 403, service)
-
-    def _limit(self, call: Call, shop: Shop) -> Response | None:
+    def _check_limits(self, call: Call, shop: Shop) -> None:
         now = self.state.now()
         if call.in_flight > PARALLEL:
-            return self._refuse(call, "too-parallel", 429, **_retry(now + timedelta(seconds=1)))
+            raise _refused(call, "too-parallel", 429, headers=_retry(now + timedelta(seconds=1)))
         if shop.closed_until is not None and now < shop.closed_until:
             if shop.closed_since is not None and now - shop.closed_since > GRACE:
-                self.state.ledger.violation("upgates", "call-while-closed", call.line, shop.name)
-            return _error(429, "Too Many Requests", _retry(shop.closed_until))
-        tariff = shop.tariff
-        if tariff is None or _spend(tariff, now):
-            return None
-        shop.closed_since = now
-        shop.closed_until = next_hour(now)
-        response = self._refuse(call, "over-limit", 429, **_retry(shop.closed_until))
-        _rate_headers(response, shop)
-        return response
-
-    def _form(self, call: Call, template: str) -> Response | None:
-        known = PARAMETERS.get(template, frozenset())
-        for name in dict.fromkeys(name.removesuffix("[]") for name, _ in call.query):
-            if name not in known:
-                self.state.ledger.violation("upgates", "unknown-parameter", call.line, name)
-        if call.method in ("POST", "PUT"):
-            if "application/json" not in call.headers.get("content-type", ""):
-                self.state.ledger.violation("upgates", "bad-content-type", call.line)
-            try:
-                body: Any = call.json()
-            except ValueError:
-                return self._refuse(call, "bad-body", 400, "not JSON")
-            if not isinstance(body, dict):
-                return self._refuse(call, "bad-body", 400, "not a JSON object")
-            for name in unknown_fields(body, BODIES.get(template)):
-                self.state.ledger.violation("upgates", "unknown-field", call.line, name)
-        return None
+                call.violation("call-while-closed", shop.name)
+            raise Refused(_error(429, "Too Many Requests", _retry(shop.closed_until)))
+        if shop.tariff is None or _spend(shop.tariff, now):
+            return
+        shop.closed_since, shop.closed_until = now, next_hour(now)
+        refused = _refused(call, "over-limit", 429, headers=_retry(shop.closed_until))
+        _add_rate_headers(refused.response, shop)
+        raise refused
 
     def busy(self, call: Call, seconds: int) -> Response:
         """429 on demand: the shop's budget is closed for *seconds* (Retry-After has whole seconds)."""
         now = self.state.now()
         until = (now + timedelta(seconds=seconds + 1)).replace(microsecond=0)
-        shop = self.shop_of(call)
+        shop = self._shop_of(call)
         if shop is not None:
             call.shop = shop.name
             if shop.closed_until is None or shop.closed_until < until:
                 shop.closed_since, shop.closed_until = now, until
         return _error(429, "Too Many Requests", _retry(until))
 
-    def shop_of(self, call: Call) -> Shop | None:
+    def caller(self, call: Call) -> str:
+        """What the three parallel calls are counted by: the shop, whichever of its API users calls."""
+        shop = self._shop_of(call)
+        return shop.name if shop else call.ip
+
+    def _shop_of(self, call: Call) -> Shop | None:
         """The shop whose user makes this call, whatever the key."""
         pair = _basic(call.headers.get("authorization", ""))
         return self.state.shop_of_user(pair[0]) if pair else None
 
-    def caller(self, call: Call) -> str:
-        """What the three parallel calls are counted by: the shop's group of accesses."""
-        shop = self.shop_of(call)
-        return shop.name if shop else call.client
+
+def not_published(call: Call, error: HTTPException) -> Response:
+    """The answer to a path or a method that the published API does not have."""
+    rule = "unknown-endpoint" if error.status_code == 404 else "wrong-method"  # noqa: PLR2004
+    return _refused(call, rule, error.status_code).response
+
+
+def _refused(
+    call: Call, rule: str, status: int, detail: str = "", headers: dict[str, str] | None = None
+) -> Refused:
+    call.violation(rule, detail or call.shop)
+    return Refused(_error(status, rule, headers))
+
+
+def _check_right(call: Call, shop: Shop) -> None:
+    service = call.path.removeprefix(PREFIX).strip("/").split("/")[0]
+    privilege = "all" if service in FREE_SERVICES else shop.rights.get(service, "deny")
+    if privilege != "all" and (privilege != "readonly" or call.method != "GET"):
+        raise _refused(call, "no-right", 403, service)
+
+
+def _check_form(call: Call) -> None:
+    operation = call.operation.replace(PREFIX, "", 1)
+    for name in dict.fromkeys(name.removesuffix("[]") for name in call.query_params):
+        if name not in PARAMETERS.get(operation, ()):
+            call.violation("unknown-parameter", name)
+    if call.method not in ("POST", "PUT"):
+        return
+    if "application/json" not in call.headers.get("content-type", ""):
+        call.violation("bad-content-type")
+    try:
+        body = call.document()
+    except ValueError:
+        raise _refused(call, "bad-body", 400, "not JSON") from None
+    if not isinstance(body, dict):
+        raise _refused(call, "bad-body", 400, "not a JSON object")
+    for name in unknown_fields(body, BODIES.get(operation)):
+        call.violation("unknown-field", name)
 
 
 def _basic(header: str) -> tuple[str, str] | None:
@@ -186,12 +207,11 @@ def _basic(header: str) -> tuple[str, str] | None:
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     messages = [{"object": None, "property": None, "message": message, "level": "error"}]
-    named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
-    return answer({"success": False, "messages": messages}, status, named)
+    return JSONResponse({"success": False, "messages": messages}, status, headers)
 
 
 def _retry(until: datetime) -> dict[str, str]:
-    return {"Retry_After": format_datetime(until.astimezone(UTC), usegmt=True)}
+    return {"Retry-After": format_datetime(until.astimezone(UTC), usegmt=True)}
 
 
 def next_hour(now: datetime) -> datetime:
@@ -221,14 +241,17 @@ def _spend(tariff: Tariff, now: datetime) -> bool:
     return False
 
 
-def _rate_headers(response: Response, shop: Shop) -> None:
+def _add_rate_headers(response: Response, shop: Shop) -> None:
     """`X-Rate-Limit-*` as published; a verified add-on has no tariff and gets none."""
     tariff = shop.tariff
     if tariff is None:
         return
     hour_left, day_left = tariff.hour - tariff.hour_used, tariff.day - tariff.day_used
-    response.headers["X-Rate-Limit-Hour"] = str(tariff.hour)
-    response.headers["X-Rate-Limit-Day"] = str(tariff.day)
-    response.headers["X-Rate-Limit-Hour-Remaining"] = str(hour_left)
-    response.headers["X-Rate-Limit-Day-Remaining"] = str(day_left)
-    response.headers["X-Rate-Limit-Total-Remaining"] = str(hour_left + day_left)
+    for name, value in {
+        "Hour": tariff.hour,
+        "Day": tariff.day,
+        "Hour-Remaining": hour_left,
+        "Day-Remaining": day_left,
+        "Total-Remaining": hour_left + day_left,
+    }.items():
+        response.headers[f"X-Rate-Limit-{name}"] = str(value)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from upbridge_sandbox.door import Call
-from upbridge_sandbox.ledger import Ledger
+from starlette.responses import JSONResponse, Response
+
+from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.seed.formats import PRAGUE, Json
 
 ORDERS_A_PAGE = 100
@@ -16,25 +17,24 @@ MOST_A_PAGE = 100
 class Filters:
     """Reads the query of one call; what cannot be read is a violation and filters nothing."""
 
-    def __init__(self, call: Call, ledger: Ledger) -> None:
+    def __init__(self, call: Call) -> None:
         self.call = call
-        self.ledger = ledger
 
     def bad(self, name: str) -> None:
         """Remember a parameter that is not what the published API takes."""
-        self.ledger.violation("upgates", "bad-parameter", self.call.line, name)
+        self.call.violation("bad-parameter", name)
 
     def several(self, name: str) -> list[str] | None:
         """`A;B;C` or `name[]=A&name[]=B`; None where the filter is not set."""
-        values = [value for key, value in self.call.query if key == f"{name}[]"]
+        values = self.call.query_params.getlist(f"{name}[]")
         joined = self.call.last(name)
         if joined is not None:
             values = [part.strip() for part in joined.split(";") if part.strip()]
         elif not values:
             return None
         if len(values) > MOST_A_PAGE:
-            self.ledger.violation("upgates", "too-many-ids", self.call.line, f"{name}: {len(values)}")
-        self.call.items = max(self.call.items, len(values))
+            self.call.violation("too-many-ids", f"{name}: {len(values)}")
+        self.call.item_count = max(self.call.item_count, len(values))
         return values
 
     def ids(self, name: str) -> set[int] | None:
@@ -79,11 +79,13 @@ class Filters:
         return int(value)
 
 
-def page(items: list[Json], filters: Filters, *, key: str, size: int, shape: Callable[[Json], Any]) -> Json:
+def page(
+    items: list[Json], filters: Filters, *, key: str, size: int, shape: Callable[[Json], Any] = lambda item: item
+) -> Json:
     """One page in Upgates' envelope."""
     number = filters.whole("page", 1)
     chosen = items[(number - 1) * size : number * size]
-    filters.call.items = max(filters.call.items, len(chosen))
+    filters.call.item_count = max(filters.call.item_count, len(chosen))
     return {
         "current_page": number,
         "current_page_items": len(chosen),
@@ -91,6 +93,12 @@ def page(items: list[Json], filters: Filters, *, key: str, size: int, shape: Cal
         "number_of_items": len(items),
         key: [shape(item) for item in chosen],
     }
+
+
+def too_large(call: Call) -> Response:
+    """413 for a PUT of more than a hundred items, of which none is carried out."""
+    call.violation("too-many-items", str(call.item_count))
+    return JSONResponse({"messages": [complaint("Payload Too Large")]}, 413)
 
 
 def complaint(message: str, *, thing: str | None = None, name: str | None = None, level: str = "error") -> Json:

@@ -2,46 +2,36 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
+from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.changes import Changes
-from upbridge_sandbox.door import Call, answer
-from upbridge_sandbox.seed.formats import Json, moment
+from upbridge_sandbox.seed.formats import Json, moment, names
 from upbridge_sandbox.seed.orders import STATUS_NAMES
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
-from upbridge_sandbox.upgates.lists import MOST_A_PAGE, ORDERS_A_PAGE, Filters, complaint, page
+from upbridge_sandbox.upgates.lists import MOST_A_PAGE, ORDERS_A_PAGE, Filters, complaint, page, too_large
 
 NAME_LENGTH, VALUE_LENGTH = 50, 500
 #: what an order's PUT carries out here; the rest is published but not simulated
-CARRIED_OUT = frozenset(
-    [
-        "order_number",
-        "external_order_number",
-        "status",
-        "status_id",
-        "paid_date",
-        "delivered_date",
-        "tracking_code",
-        "resolved_yn",
-        "internal_note",
-        "statistics_yn",
-        "variable_symbol",
-    ]
+CARRIED_OUT = names(
+    "order_number external_order_number status status_id paid_date delivered_date tracking_code resolved_yn"
+    " internal_note statistics_yn variable_symbol"
 )
 
 
 class Orders:
-    """The order endpoints."""
+    """The order operations."""
 
     def __init__(self, state: State, changes: Changes) -> None:
         self.state = state
         self.changes = changes
 
-    async def list(self, call: Call) -> Response:
-        """GET /orders: a hundred a page, oldest first unless asked otherwise."""
-        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
+    async def list(self, call: Call, shop: Shop) -> Json:
+        """A hundred orders a page, oldest first unless asked otherwise."""
+        filters = Filters(call)
         orders = list(filter(_Wanted(call, filters), shop.orders.values()))
         order_by, direction = call.last("order_by"), call.last("order_dir")
         if order_by not in (None, "creation_time", "last_update_time"):
@@ -56,94 +46,91 @@ class Orders:
             ),
             reverse=direction == "desc",
         )
-        return answer(page(orders, filters, key="orders", size=ORDERS_A_PAGE, shape=lambda order: order))
+        return page(orders, filters, key="orders", size=ORDERS_A_PAGE)
 
-    async def one(self, call: Call) -> Response:
-        """GET /orders/{order_number}: the same envelope with one order or none."""
-        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
-        order = shop.orders.get(call.params["order_number"])
-        found = [] if order is None else [order]
-        return answer(page(found, filters, key="orders", size=ORDERS_A_PAGE, shape=lambda item: item))
+    async def one(self, call: Call, shop: Shop) -> Json:
+        """The envelope of the list with one order or none."""
+        order = shop.orders.get(call.path_params["order_number"])
+        return page([] if order is None else [order], Filters(call), key="orders", size=ORDERS_A_PAGE)
 
-    async def history(self, call: Call) -> Response:
-        """GET /orders/{order_number}/history."""
-        entries = self.state.shops[call.shop].history.get(call.params["order_number"], [])
-        return answer({"number_of_items": len(entries), "history": entries})
+    async def history(self, call: Call, shop: Shop) -> Json:
+        """What was written into an order's history."""
+        entries = shop.history.get(call.path_params["order_number"], [])
+        return {"number_of_items": len(entries), "history": entries}
 
-    async def add_history(self, call: Call) -> Response:
-        """POST /orders/{order_number}/history: one entry; name up to 50 characters, value up to 500."""
-        shop, number = self.state.shops[call.shop], call.params["order_number"]
-        data = call.json().get("data")
+    async def add_history(self, call: Call, shop: Shop) -> Any:
+        """One entry for an order's history; a name has up to 50 characters, a value up to 500."""
+        number, data = call.path_params["order_number"], call.document().get("data")
         rows = data if isinstance(data, list) else []
-        good = bool(rows) and all(
-            isinstance(row, dict) and isinstance(row.get("name"), str) and isinstance(row.get("value"), str)
-            for row in rows
-        )
-        if not good:
-            self.state.ledger.violation("upgates", "bad-body", call.line, "data needs name and value")
-            return answer({"updated": False, "messages": [complaint("data is required", thing="data")]}, 400)
+        if not rows or not all(_has_name_and_value(row) for row in rows):
+            call.violation("bad-body", "data needs name and value")
+            messages = [complaint("data is required", thing="data")]
+            return JSONResponse({"updated": False, "messages": messages}, 400)
         for row in rows:
             if len(row["name"]) > NAME_LENGTH or len(row["value"]) > VALUE_LENGTH:
-                self.state.ledger.violation("upgates", "bad-body", call.line, "history text is too long")
+                call.violation("bad-body", "history text is too long")
         if number not in shop.orders:
-            return answer({"updated": False, "messages": [complaint("Order not found", thing="order")]})
-        entries = [
-            {"name": _plain(row["name"])[:NAME_LENGTH], "value": _plain(row["value"])[:VALUE_LENGTH]}
-            for row in rows
-        ]
-        shop.history.setdefault(number, []).append(
-            {
-                "event": "API",
-                "user_name": "API",
-                "changes": [],
-                "admin_yn": True,
-                "origin": "api",
-                "data": entries,
-                "creation_time": moment(self.state.now()),
-            }
-        )
-        return answer({"updated": True, "messages": []})
+            return {"updated": False, "messages": [complaint("Order not found", thing="order")]}
+        entry = {
+            "event": "API",
+            "user_name": "API",
+            "changes": [],
+            "admin_yn": True,
+            "origin": "api",
+            "data": [
+                {"name": _plain(row["name"])[:NAME_LENGTH], "value": _plain(row["value"])[:VALUE_LENGTH]}
+                for row in rows
+            ],
+            "creation_time": moment(self.state.now()),
+        }
+        shop.history.setdefault(number, []).append(entry)
+        return {"updated": True, "messages": []}
 
-    async def put(self, call: Call) -> Response:
-        """PUT /orders: at most a hundred; above that nothing is done."""
-        shop, items = self.state.shops[call.shop], call.json().get("orders")
+    async def put(self, call: Call, shop: Shop) -> Any:
+        """Change at most a hundred orders; of more, none."""
+        items = call.document().get("orders")
         if not isinstance(items, list):
-            self.state.ledger.violation("upgates", "bad-body", call.line, "orders is not an array")
-            return answer({"orders": [], "messages": [complaint("orders is required", thing="orders")]}, 400)
-        call.items = len(items)
+            call.violation("bad-body", "orders is not an array")
+            messages = [complaint("orders is required", thing="orders")]
+            return JSONResponse({"orders": [], "messages": messages}, 400)
+        call.item_count = len(items)
         if len(items) > MOST_A_PAGE:
-            self.state.ledger.violation("upgates", "too-many-items", call.line, str(len(items)))
-            return answer({"messages": [complaint("Payload Too Large")]}, 413)
-        return answer({"orders": [self._put_one(shop, item, call) for item in items]})
+            return too_large(call)
+        return {"orders": [self._put_one(shop, item, call) for item in items]}
 
     def _put_one(self, shop: Shop, item: Json, call: Call) -> Json:
         number = str(item.get("order_number"))
         order = shop.orders.get(number)
-        result: Json = {
+        messages = _why_not(shop, item, order)
+        if order is not None and not messages:
+            for name in item:
+                if name not in CARRIED_OUT:
+                    call.violation("not-simulated", name)
+            values = {name: item[name] for name in item if name in CARRIED_OUT - {"order_number", "status"}}
+            if any(order.get(name) != value for name, value in values.items()):
+                self.changes.edit_order(shop, order, values)
+        return {
             "order_number": number,
             "order_url": f"{shop.host}/orders/edit-order/default/{order['order_id'] if order else 0}",
-            "updated_yn": False,
-            "messages": [],
+            "updated_yn": not messages,
+            "messages": messages,
         }
-        if order is None:
-            result["messages"] = [complaint("Order not found", thing="order", name="order_number")]
-            return result
-        if number in shop.refuse_puts:
-            result["messages"] = [complaint("The order cannot be updated", thing="order")]
-            return result
-        status = item.get("status_id", order["status_id"])
-        if status != order["status_id"] and (status, "cs") not in STATUS_NAMES:
-            result["messages"] = [complaint("Unknown status", thing="order", name="status_id")]
-            return result
-        for name in item:
-            if name not in CARRIED_OUT:
-                self.state.ledger.violation("upgates", "not-simulated", call.line, name)
-        values = {name: value for name, value in item.items() if name in CARRIED_OUT - {"order_number", "status"}}
-        changed = any(order.get(name) != value for name, value in values.items())
-        if changed:
-            self.changes.edit_order(shop, order, values)
-        result["updated_yn"] = True
-        return result
+
+
+def _why_not(shop: Shop, item: Json, order: Json | None) -> list[Json]:
+    """The messages about an order that cannot be changed like this; none if it can."""
+    if order is None:
+        return [complaint("Order not found", thing="order", name="order_number")]
+    if order["order_number"] in shop.refuse_puts:
+        return [complaint("The order cannot be updated", thing="order")]
+    status = item.get("status_id", order["status_id"])
+    if status != order["status_id"] and (status, "cs") not in STATUS_NAMES:
+        return [complaint("Unknown status", thing="order", name="status_id")]
+    return []
+
+
+def _has_name_and_value(row: Any) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(name), str) for name in ("name", "value"))
 
 
 def _plain(text: str) -> str:

@@ -1,167 +1,116 @@
-"""/products: the four lists the add-on may use, and PUT by code with a message per item."""
+"""/products: the four lists that the add-on may use, and PUT by code with a message per item."""
 
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
+from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.changes import Changes
-from upbridge_sandbox.door import Call, answer
 from upbridge_sandbox.seed import vocabulary
-from upbridge_sandbox.seed.formats import Json
+from upbridge_sandbox.seed.formats import MARKETS, Json, names
 from upbridge_sandbox.shop import Shop
-from upbridge_sandbox.state import State
-from upbridge_sandbox.upgates.lists import MOST_A_PAGE, PRODUCTS_A_PAGE, Filters, complaint, page
+from upbridge_sandbox.upgates.lists import MOST_A_PAGE, PRODUCTS_A_PAGE, Filters, complaint, page, too_large
 
 #: what a product's or variant's PUT carries out here; the rest is published but not simulated
-CARRIED_OUT = frozenset(
-    [
-        "code",
-        "stock",
-        "stock_increment",
-        "active_yn",
-        "archived_yn",
-        "can_add_to_basket_yn",
-        "ean",
-        "weight",
-        "variants",
-    ]
-)
-_COLOUR, _SIZE = 2, 3
-_COMPLETE_ONLY = frozenset(
-    ["descriptions", "images", "categories", "prices", "vats", "metas", "rating", "action_currently_yn"]
-)
+CARRIED_OUT = names("code stock stock_increment active_yn archived_yn can_add_to_basket_yn ean weight variants")
+_COMPLETE_ONLY = names("descriptions images categories prices vats metas rating action_currently_yn")
+_FLAGS = ("active_yn", "archived_yn", "can_add_to_basket_yn", "exclude_from_search_yn")
+#: id and name of the parameters that variants have
+_COLOUR, _SIZE = (2, ("Barva", "Farba", "Colour")), (3, ("Velikost", "Veľkosť", "Size"))
 
 
 class Products:
-    """The product endpoints."""
+    """The product operations."""
 
-    def __init__(self, state: State, changes: Changes) -> None:
-        self.state = state
+    def __init__(self, changes: Changes) -> None:
         self.changes = changes
 
-    async def complete(self, call: Call) -> Response:
-        """GET /products."""
-        return self._list(call, _as_is)
+    async def complete(self, call: Call, shop: Shop) -> Json:
+        """Products with everything."""
+        return _listed(call, shop, lambda product: product)
 
-    async def one(self, call: Call) -> Response:
-        """GET /products/{code}."""
-        filters, code = Filters(call, self.state.ledger), call.params["code"]
-        found = [item for item in self.state.shops[call.shop].goods.products.values() if item["code"] == code]
-        return answer(page(found, filters, key="products", size=PRODUCTS_A_PAGE, shape=_as_is))
+    async def one(self, call: Call, shop: Shop) -> Json:
+        """The envelope of the list with the products of one code."""
+        code = call.path_params["code"]
+        found = [item for item in shop.goods.products.values() if item["code"] == code]
+        return page(found, Filters(call), key="products", size=PRODUCTS_A_PAGE)
 
-    async def simple(self, call: Call) -> Response:
-        """GET /products/simple: without texts and prices."""
-        return self._list(call, _simple)
+    async def simple(self, call: Call, shop: Shop) -> Json:
+        """Products without texts and prices."""
+        return _listed(call, shop, _simple)
 
-    async def parameters(self, call: Call) -> Response:
-        """GET /products/parameters: colours and sizes of products and variants."""
-        shop = self.state.shops[call.shop]
-        return self._list(call, lambda product: _with_parameters(product, shop))
+    async def parameters(self, call: Call, shop: Shop) -> Json:
+        """Colours and sizes of products and variants."""
+        return _listed(call, shop, lambda product: _with_parameters(product, shop))
 
-    async def variants(self, call: Call) -> Response:
-        """GET /products/variants: the variants alone."""
-        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
-        found = [variant for product in self._chosen(call, filters) for variant in product["variants"]]
+    async def variants(self, call: Call, shop: Shop) -> Json:
+        """The variants alone."""
+        filters = Filters(call)
+        found = [variant for product in _chosen(shop, filters) for variant in product["variants"]]
         if (codes := filters.several("variant_codes")) is not None:
             found = [variant for variant in found if variant["code"] in codes]
-        size = self._page_size(shop, filters)
-        return answer(page(found, filters, key="variants", size=size, shape=_as_is))
+        return page(found, filters, key="variants", size=_page_size(shop, filters))
 
-    def _list(self, call: Call, shape: Callable[[Json], Json]) -> Response:
-        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
-        chosen = self._chosen(call, filters)
-        languages = filters.several("languages") or filters.several("language")
-        pricelist, variants = call.last("pricelist"), filters.yes("variants_yn")
-
-        def cut(product: Json) -> Json:
-            product = shape(product)
-            if languages is not None:
-                product = _in_languages(product, languages)
-            if pricelist is not None:
-                product = _in_pricelist(product, pricelist)
-            if variants is False:
-                product = {key: value for key, value in product.items() if key != "variants"}
-            return product
-
-        size = self._page_size(shop, filters)
-        return answer(page(chosen, filters, key="products", size=size, shape=cut))
-
-    def _page_size(self, shop: Shop, filters: Filters) -> int:
-        size = filters.whole("current_page_items", PRODUCTS_A_PAGE)
-        if size > MOST_A_PAGE:
-            filters.bad("current_page_items")
-            return PRODUCTS_A_PAGE
-        return PRODUCTS_A_PAGE if shop.ignore_page_items else size
-
-    def _chosen(self, call: Call, filters: Filters) -> list[Json]:
-        shop = self.state.shops[call.shop]
-        tests: list[Callable[[Json], bool]] = []
-        ids = filters.ids("product_ids")
-        if (single := call.last("product_id")) is not None:
-            ids = {int(single)} if single.isdigit() else set()
-        if ids is not None:
-            tests.append(lambda product: product["product_id"] in ids)
-        if (codes := filters.several("codes")) is not None:
-            tests.append(lambda product: product["code"] in codes)
-        if (variant_codes := filters.several("variant_codes")) is not None:
-            tests.append(lambda product: any(item["code"] in variant_codes for item in product["variants"]))
-        if (since := filters.time("last_update_time_from")) is not None:
-            tests.append(lambda product: datetime.fromisoformat(product["last_update_time"]) >= since)
-        for name in ("active_yn", "archived_yn", "can_add_to_basket_yn", "exclude_from_search_yn"):
-            if (asked := filters.yes(name)) is not None:
-                tests += [partial(_is, name, asked)]
-        if (in_stock := filters.yes("in_stock_yn")) is not None:
-            tests.append(lambda product: ((product["stock"] or product["variants_stock"] or 0) > 0) == in_stock)
-        return [product for product in shop.goods.products.values() if all(test(product) for test in tests)]
-
-    async def put(self, call: Call) -> Response:
-        """PUT /products: by code, products and variants of existing ones; above 100 nothing is done."""
-        shop, body = self.state.shops[call.shop], call.json()
+    async def put(self, call: Call, shop: Shop) -> Any:
+        """Products by code, with variants in them or beside them; above a hundred, none is changed."""
+        body = call.document()
         products, variants = body.get("products", []), body.get("variants", [])
         if not isinstance(products, list) or not isinstance(variants, list):
-            self.state.ledger.violation("upgates", "bad-body", call.line, "products and variants are arrays")
-            return answer({"products": [], "messages": [complaint("products is not an array")]}, 400)
-        call.items = len(products) + len(variants)
+            call.violation("bad-body", "products and variants are arrays")
+            return JSONResponse({"products": [], "messages": [complaint("products is not an array")]}, 400)
+        call.item_count = len(products) + len(variants)
         nested = max((len(item.get("variants") or []) for item in products), default=0)
-        if call.items > MOST_A_PAGE or nested > MOST_A_PAGE:
-            self.state.ledger.violation("upgates", "too-many-items", call.line, str(call.items))
-            return answer({"messages": [complaint("Payload Too Large")]}, 413)
-        index = _Codes(shop)
-        answers: dict[int | None, Json] = {}
-        for item in products:
-            self._put_product(shop, item, index, answers, call)
-        for item in variants:
-            self._put_variant(shop, item, index, answers, call)
-        return answer({"products": list(answers.values())})
+        if max(call.item_count, nested) > MOST_A_PAGE:
+            return too_large(call)
+        return {"products": _Put(call, shop, self.changes).carry_out(products, variants)}
 
-    def _put_product(
-        self, shop: Shop, item: Json, index: "_Codes", answers: dict[int | None, Json], call: Call
-    ) -> None:
+
+class _Put:
+    """One PUT of products and variants. A code that occurs twice in the shop pairs with nothing."""
+
+    def __init__(self, call: Call, shop: Shop, changes: Changes) -> None:
+        self.call = call
+        self.shop = shop
+        self.changes = changes
+        products = list(shop.goods.products.values())
+        self.products = {item["code"]: item for item in products}
+        self.variants = {row["code"]: (item, row) for item in products for row in item["variants"]}
+        self.counts = Counter(row["code"] for item in products for row in (item, *item["variants"]))
+        self.answers: dict[int | None, Json] = {}
+
+    def carry_out(self, products: list[Json], variants: list[Json]) -> list[Json]:
+        """Change what can be changed; an entry for each product, with those of its variants in it."""
+        for item in products:
+            self._product(item)
+        for item in variants:
+            self._variant(item)
+        return list(self.answers.values())
+
+    def _unique(self, code: Any) -> bool:
+        return bool(code) and self.counts[code] == 1
+
+    def _product(self, item: Json) -> None:
         code = item.get("code")
-        product = index.product(code)
-        result = _entry(answers, product, code)
+        product = self.products.get(code) if self._unique(code) else None
+        result = self._entry(product, code)
         if product is None:
             result["messages"].append(complaint(f"Product {code} not found", thing="product", name="code"))
             return
-        if code in shop.refuse_puts:
+        if code in self.shop.refuse_puts:
             result["messages"].append(complaint("The product cannot be updated", thing="product"))
             return
-        self._edit(shop, product, None, item, call)
+        self._edit(product, None, item)
         result["updated_yn"] = True
         for row in item.get("variants") or []:
-            self._put_variant(shop, row, index, answers, call)
+            self._variant(row)
 
-    def _put_variant(
-        self, shop: Shop, item: Json, index: "_Codes", answers: dict[int | None, Json], call: Call
-    ) -> None:
+    def _variant(self, item: Json) -> None:
         code = item.get("code")
-        found = index.variant(code)
-        product, variant = found or (None, None)
-        result = _entry(answers, product, product["code"] if product else None)
+        product, variant = (self.variants.get(code) if self._unique(code) else None) or (None, None)
+        result = self._entry(product, product["code"] if product else None)
         row: Json = {
             "variant_id": variant["variant_id"] if variant else None,
             "code": code,
@@ -171,55 +120,16 @@ class Products:
         result["variants"].append(row)
         if product is None or variant is None:
             row["messages"].append(complaint(f"Variant {code} not found", thing="variant", name="code"))
-        elif code in shop.refuse_puts:
+        elif code in self.shop.refuse_puts:
             row["messages"].append(complaint("The variant cannot be updated", thing="variant"))
         else:
-            self._edit(shop, product, variant, item, call)
+            self._edit(product, variant, item)
             row["updated_yn"] = result["updated_yn"] = True
 
-    def _edit(self, shop: Shop, product: Json, variant: Json | None, item: Json, call: Call) -> None:
-        values: dict[str, Any] = {}
-        target = product if variant is None else variant
-        for name, value in item.items():
-            if name not in CARRIED_OUT:
-                self.state.ledger.violation("upgates", "not-simulated", call.line, name)
-            elif name == "stock" and (not isinstance(value, int | float) or isinstance(value, bool)):
-                self.state.ledger.violation("upgates", "bad-body", call.line, "stock is a number")
-            elif name == "stock_increment":
-                values["stock"] = (target["stock"] or 0) + float(value)
-            elif name not in ("code", "variants"):
-                values[name] = value
-        if any(target.get(name) != value for name, value in values.items()):
-            self.changes.edit_product(shop, product, variant, values)
-
-
-def _is(name: str, asked: bool, product: Json) -> bool:  # noqa: FBT001 - a filter's value
-    return bool(product[name]) == asked
-
-
-class _Codes:
-    """Products and variants by code. A code that occurs twice pairs with nothing."""
-
-    def __init__(self, shop: Shop) -> None:
-        products = list(shop.goods.products.values())
-        self._products = {item["code"]: item for item in products}
-        self._variants = {row["code"]: (item, row) for item in products for row in item["variants"]}
-        self._counts = Counter(row["code"] for item in products for row in (item, *item["variants"]))
-
-    def product(self, code: Any) -> Json | None:
-        return self._products.get(code) if code and self._counts[code] == 1 else None
-
-    def variant(self, code: Any) -> tuple[Json, Json] | None:
-        return self._variants.get(code) if code and self._counts[code] == 1 else None
-
-
-def _entry(answers: dict[int | None, Json], product: Json | None, code: str | None) -> Json:
-    """The answer's entry for a product; variants stand inside their product's entry."""
-    key = product["product_id"] if product else None
-    if key is None and code is not None:
-        key = -len(answers) - 1
-    if key not in answers:
-        answers[key] = {
+    def _entry(self, product: Json | None, code: str | None) -> Json:
+        """The answer's entry for a product; variants stand inside their product's entry."""
+        key = product["product_id"] if product else None if code is None else -len(self.answers) - 1
+        entry: Json = {
             "product_id": product["product_id"] if product else None,
             "code": code,
             "product_url": product["admin_url"] if product else None,
@@ -227,19 +137,77 @@ def _entry(answers: dict[int | None, Json], product: Json | None, code: str | No
             "messages": [],
             "variants": [],
         }
-    return answers[key]
+        return self.answers.setdefault(key, entry)
+
+    def _edit(self, product: Json, variant: Json | None, item: Json) -> None:
+        values: dict[str, Any] = {}
+        target = product if variant is None else variant
+        for name, value in item.items():
+            if name not in CARRIED_OUT:
+                self.call.violation("not-simulated", name)
+            elif name == "stock" and (not isinstance(value, int | float) or isinstance(value, bool)):
+                self.call.violation("bad-body", "stock is a number")
+            elif name == "stock_increment":
+                values["stock"] = (target["stock"] or 0) + float(value)
+            elif name not in ("code", "variants"):
+                values[name] = value
+        if any(target.get(name) != value for name, value in values.items()):
+            self.changes.edit_product(self.shop, product, variant, values)
 
 
-def _as_is(item: Json) -> Json:
-    return item
+def _listed(call: Call, shop: Shop, shape: Callable[[Json], Json]) -> Json:
+    """A page of the products that are asked for, each in its *shape*, less what is not wanted of it."""
+    filters = Filters(call)
+    chosen = _chosen(shop, filters)
+    languages = filters.several("languages") or filters.several("language")
+    pricelist, variants = call.last("pricelist"), filters.yes("variants_yn")
+
+    def cut(product: Json) -> Json:
+        product = shape(product)
+        if languages is not None:
+            product = _in_languages(product, languages)
+        if pricelist is not None:
+            product = _in_pricelist(product, pricelist)
+        if variants is False:
+            product = {key: value for key, value in product.items() if key != "variants"}
+        return product
+
+    return page(chosen, filters, key="products", size=_page_size(shop, filters), shape=cut)
+
+
+def _page_size(shop: Shop, filters: Filters) -> int:
+    size = filters.whole("current_page_items", PRODUCTS_A_PAGE)
+    if size > MOST_A_PAGE:
+        filters.bad("current_page_items")
+        return PRODUCTS_A_PAGE
+    return PRODUCTS_A_PAGE if shop.ignore_page_items else size
+
+
+def _chosen(shop: Shop, filters: Filters) -> list[Json]:
+    """The products that pass all filters of the call."""
+    tests: list[Callable[[Json], bool]] = []
+    ids = filters.ids("product_ids")
+    if (single := filters.call.last("product_id")) is not None:
+        ids = {int(single)} if single.isdigit() else set()
+    if ids is not None:
+        tests.append(lambda product: product["product_id"] in ids)
+    if (codes := filters.several("codes")) is not None:
+        tests.append(lambda product: product["code"] in codes)
+    if (variant_codes := filters.several("variant_codes")) is not None:
+        tests.append(lambda product: any(item["code"] in variant_codes for item in product["variants"]))
+    if (since := filters.time("last_update_time_from")) is not None:
+        tests.append(lambda product: datetime.fromisoformat(product["last_update_time"]) >= since)
+    flags = {name: asked for name in _FLAGS if (asked := filters.yes(name)) is not None}
+    tests.append(lambda product: all(bool(product[name]) == asked for name, asked in flags.items()))
+    if (in_stock := filters.yes("in_stock_yn")) is not None:
+        tests.append(lambda product: ((product["stock"] or product["variants_stock"] or 0) > 0) == in_stock)
+    return [product for product in shop.goods.products.values() if all(test(product) for test in tests)]
 
 
 def _simple(product: Json) -> Json:
     slim = {key: value for key, value in product.items() if key not in _COMPLETE_ONLY}
-    slim["variants"] = [
-        {key: value for key, value in variant.items() if key not in _COMPLETE_ONLY}
-        for variant in product["variants"]
-    ]
+    if "variants" in product:
+        slim["variants"] = [_simple(variant) for variant in product["variants"]]
     return slim
 
 
@@ -253,7 +221,7 @@ def _with_parameters(product: Json, shop: Shop) -> Json:
             {
                 "code": variant["code"],
                 "variant_id": variant["variant_id"],
-                **_worn(*shop.goods.colour_and_size[variant["variant_id"]]),
+                **_parameters(*shop.goods.colour_and_size[variant["variant_id"]]),
             }
             for variant in product["variants"]
         ],
@@ -261,29 +229,22 @@ def _with_parameters(product: Json, shop: Shop) -> Json:
     }
 
 
-def _worn(colour: int, size: str) -> Json:
+def _parameters(colour: int, size: str) -> Json:
     """A variant's colour and size, in the old and the new notation."""
     old, new = [], []
-    names = vocabulary.COLOURS[colour]
-    for parameter, titles, values, value_id in (
-        (_COLOUR, ("Barva", "Farba", "Colour"), names[:3], 100 + colour),
-        (_SIZE, ("Velikost", "Veľkosť", "Size"), (size,) * 3, 200 + sum(size.encode())),
+    for (parameter, titles), values, value_id in (
+        (_COLOUR, vocabulary.COLOURS[colour][:3], 100 + colour),
+        (_SIZE, (size,) * 3, 200 + sum(size.encode())),
     ):
-        by_language = dict(zip(("cs", "sk", "en"), titles, strict=True))
-        value_by_language = dict(zip(("cs", "sk", "en"), values, strict=True))
+        by_language = dict(zip(MARKETS, titles, strict=True))
+        value_by_language = dict(zip(MARKETS, values, strict=True))
+        value_texts = [{"language": key, "value": text} for key, text in value_by_language.items()]
         old.append({"name": by_language, "values": [value_by_language]})
         new.append(
             {
                 "id": parameter,
                 "descriptions": [{"language": key, "name": text} for key, text in by_language.items()],
-                "values": [
-                    {
-                        "id": value_id,
-                        "descriptions": [
-                            {"language": key, "value": text} for key, text in value_by_language.items()
-                        ],
-                    }
-                ],
+                "values": [{"id": value_id, "descriptions": value_texts}],
             }
         )
     return {"parameters": old, "parameters_new": new}

@@ -1,23 +1,22 @@
 """What rarely changes: /owner, /languages, /pricelists, /config, /order-statuses, /status."""
 
-from starlette.responses import Response
-
-from upbridge_sandbox.door import Call, answer
-from upbridge_sandbox.seed.formats import MARKETS, PRICELISTS, Json
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.seed.formats import MARKETS, PRICELISTS, Json, nulls
 from upbridge_sandbox.seed.orders import STATUSES
+from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
 
 
 class Settings:
-    """The settings endpoints."""
+    """The operations of the settings."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
-    async def owner(self, call: Call) -> Response:
-        """GET /owner: an array, because every language may have its own."""
+    async def owner(self, _call: Call, shop: Shop) -> Json:
+        """The owner: an array, because every language may have its own."""
         owner: Json = {
-            "company": f"{self.state.shops[call.shop].project_name} s.r.o.",
+            "company": f"{shop.project_name} s.r.o.",
             "company_number": "12345679",
             "vat_number": "CZ12345679",
             "vat_country_id": "cz",
@@ -29,23 +28,14 @@ class Settings:
             "language_id": "cs",
             "email": "obchod@satnik-demo.cz",
             "phone": "+420 600111222",
-            **dict.fromkeys(
-                [
-                    "firstname",
-                    "surname",
-                    "bank_account_holder",
-                    "bank_account",
-                    "bank_symbol",
-                    "bank_specific_symbol",
-                    "iban",
-                    "swift",
-                ]
+            **nulls(
+                "firstname surname bank_account_holder bank_account bank_symbol bank_specific_symbol iban swift"
             ),
         }
-        return answer({"owner": [owner]})
+        return {"owner": [owner]}
 
-    async def languages(self, _call: Call) -> Response:
-        """GET /languages."""
+    async def languages(self, _call: Call, _shop: Shop) -> Json:
+        """The languages, the default one first."""
         rows = [
             {
                 "language_id": language,
@@ -60,23 +50,23 @@ class Settings:
             }
             for place, (language, (currency, country, domain)) in enumerate(MARKETS.items())
         ]
-        return answer({"languages": rows})
+        return {"languages": rows}
 
-    async def pricelists(self, _call: Call) -> Response:
-        """GET /pricelists; `default_yn` is typed as a string there."""
+    async def pricelists(self, _call: Call, _shop: Shop) -> Json:
+        """The price lists; the published type of `default_yn` is a string."""
         rows = [
             {"id": place + 1, "name": name, "percent": percent, "default_yn": "1" if place == 0 else "0"}
             for place, (name, percent) in enumerate(PRICELISTS)
         ]
-        return answer({"pricelists": rows})
+        return {"pricelists": rows}
 
-    async def config(self, _call: Call) -> Response:
-        """GET /config."""
+    async def config(self, _call: Call, _shop: Shop) -> Json:
+        """The shop's switches."""
         config = {"prices_with_vat_yn": True, "vat_payer_yn": True, "oss_yn": True, "limit_orders": 0}
-        return answer({"config": config})
+        return {"config": config}
 
-    async def statuses(self, call: Call) -> Response:
-        """GET /order-statuses."""
+    async def statuses(self, call: Call, _shop: Shop) -> Json:
+        """The order statuses, of one type where that is asked for."""
         rows = [
             {
                 "id": status,
@@ -94,14 +84,13 @@ class Settings:
             for status, kind, colour, *names in STATUSES
             if call.last("type") in (None, kind)
         ]
-        return answer({"order_statuses": rows})
+        return {"order_statuses": rows}
 
-    async def status(self, call: Call) -> Response:
-        """GET /status: which services the API user may use, and how."""
-        shop = self.state.shops[call.shop]
+    async def status(self, _call: Call, shop: Shop) -> Json:
+        """Which services the API user may use, and how."""
         base = self.state.api_url(shop)
         rows = [
             {"service": service, "url": f"{base}/{service}", "privilege": privilege}
             for service, privilege in shop.rights.items()
         ]
-        return answer({"services": rows, "documentation_link": "https://docs.upgates.com/api-reference"})
+        return {"services": rows, "documentation_link": "https://docs.upgates.com/api-reference"}

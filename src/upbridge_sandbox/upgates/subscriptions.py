@@ -1,32 +1,28 @@
 """/webhooks: the add-on's subscriptions. They belong to its API user and die with it."""
 
+import re
+from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from upbridge_sandbox.door import Call, answer
+from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.shop import Shop, Webhook
 from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.lists import Filters, complaint
 
-ENTITIES = {
-    "Orders": "orders",
-    "OrderStatuses": "order-statuses",
-    "Products": "products",
-    "Labels": "labels",
-    "Categories": "categories",
-    "Customers": "customers",
-    "Shipments": "shipments",
-    "Payments": "payments",
-    "Pricelists": "pricelists",
-    "Languages": "languages",
-    "Invoices": "invoices",
-    "Availabilities": "availabilities",
-}
+ENTITIES = (
+    *("Orders", "OrderStatuses", "Products", "Labels", "Categories", "Customers", "Shipments", "Payments"),
+    *("Pricelists", "Languages", "Invoices", "Availabilities"),
+)
+#: event -> the service whose right decides about it
 EVENTS = {
-    f"{entity}.{verb}": service for entity, service in ENTITIES.items() for verb in ("create", "update", "delete")
+    f"{entity}.{verb}": re.sub(r"(?<=[a-z])(?=[A-Z])", "-", entity).lower()
+    for entity in ENTITIES
+    for verb in ("create", "update", "delete")
 }
+NAMED = ("name", "url", "event")
 
 
 def may(shop: Shop, event: str) -> bool:
@@ -35,28 +31,26 @@ def may(shop: Shop, event: str) -> bool:
 
 
 class Subscriptions:
-    """The webhook endpoints."""
+    """The webhook operations."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
-    async def list(self, call: Call) -> Response:
-        """GET /webhooks and GET /webhooks/{id}."""
-        hooks = self.state.shops[call.shop].webhooks
-        wanted = call.params.get("id")
-        return answer({"webhooks": [hook.as_json() for hook in hooks.values() if wanted in (None, str(hook.id))]})
+    async def list(self, call: Call, shop: Shop) -> Json:
+        """All subscriptions, or the one with this id."""
+        wanted = call.path_params.get("id")
+        hooks = shop.webhooks.values()
+        return {"webhooks": [hook.as_json() for hook in hooks if wanted in (None, str(hook.id))]}
 
-    async def events(self, call: Call) -> Response:
-        """GET /webhooks/events: what can be subscribed, and whether this API user may."""
-        shop = self.state.shops[call.shop]
-        rows = [{"name": event, "allowed_yn": "1" if may(shop, event) else "0"} for event in EVENTS]
-        return answer({"events": rows})
+    async def events(self, _call: Call, shop: Shop) -> Json:
+        """What can be subscribed, and whether this API user may."""
+        return {"events": [{"name": event, "allowed_yn": "1" if may(shop, event) else "0"} for event in EVENTS]}
 
-    async def create(self, call: Call) -> Response:
-        """POST /webhooks."""
-        shop, body = self.state.shops[call.shop], call.json()
-        if wrong := self._wrong(shop, body, ("name", "url", "event")):
-            return self._refuse(call, wrong)
+    async def create(self, call: Call, shop: Shop) -> Any:
+        """A new subscription."""
+        body = call.document()
+        if wrong := _wrong(shop, body, NAMED):
+            return _refuse(call, wrong)
         hook = Webhook(
             id=shop.next_webhook,
             name=str(body["name"]),
@@ -67,53 +61,51 @@ class Subscriptions:
         )
         shop.next_webhook += 1
         shop.webhooks[hook.id] = hook
-        return answer({"webhook": hook.as_json(short=True)})
+        return {"webhook": hook.as_json(short=True)}
 
-    async def update(self, call: Call) -> Response:
-        """PUT /webhooks: one object, paired by id."""
-        shop, body = self.state.shops[call.shop], call.json()
+    async def update(self, call: Call, shop: Shop) -> Any:
+        """One object, paired by id."""
+        body = call.document()
         hook = shop.webhooks.get(body.get("id"))
         if hook is None:
-            return answer({"messages": [complaint("Webhook not found", name="id")]}, 404)
-        named = tuple(name for name in ("name", "url", "event") if name in body)
-        if wrong := self._wrong(shop, body, named):
-            return self._refuse(call, wrong)
+            return JSONResponse({"messages": [complaint("Webhook not found", name="id")]}, 404)
+        if wrong := _wrong(shop, body, tuple(name for name in NAMED if name in body)):
+            return _refuse(call, wrong)
         hook.name = str(body.get("name", hook.name))
         hook.url = body.get("url", hook.url)
         hook.event = body.get("event", hook.event)
         hook.active_yn = bool(body.get("active_yn", hook.active_yn))
-        return answer({"webhook": hook.as_json(short=True)})
+        return {"webhook": hook.as_json(short=True)}
 
-    async def delete(self, call: Call) -> Response:
-        """DELETE /webhooks/{id} and DELETE /webhooks?ids=1;2."""
-        shop, filters = self.state.shops[call.shop], Filters(call, self.state.ledger)
-        wanted = filters.several("ids") or []
-        single = call.params.get("id") or call.last("id")
-        if single is not None:
-            wanted = [single, *wanted]
+    async def delete(self, call: Call, shop: Shop) -> Json:
+        """The subscriptions with these ids: `/webhooks/1` or `/webhooks?ids=1;2`."""
+        wanted = Filters(call).several("ids") or []
+        single = call.path_params.get("id") or call.last("id")
         rows: list[Json] = []
-        for value in wanted:
-            hook = shop.webhooks.pop(int(value), None) if value.isdigit() else None
+        for value in wanted if single is None else [single, *wanted]:
+            number = int(value) if value.isdigit() else 0
+            hook = shop.webhooks.pop(number, None)
             messages = [] if hook else [{"code": "404", "messages": [complaint("Webhook not found", name="id")]}]
-            rows.append(
-                {"id": int(value) if value.isdigit() else 0, "deleted": hook is not None, "messages": messages}
-            )
-        return answer({"webhooks": rows})
+            rows.append({"id": number, "deleted": hook is not None, "messages": messages})
+        return {"webhooks": rows}
 
-    def _wrong(self, shop: Shop, body: Json, names: tuple[str, ...]) -> str:
-        for name in names:
-            if not isinstance(body.get(name), str) or not body[name]:
-                return f"{name} is required"
-        if "url" in names:
-            url = urlsplit(body["url"])
-            if url.scheme not in ("http", "https") or not url.hostname:
-                return "url is not absolute"
-        if "event" in names and body["event"] not in EVENTS:
-            return "event is unknown"
-        if "event" in names and not may(shop, body["event"]):
-            return "the API user has no right to the entity of the event"
-        return ""
 
-    def _refuse(self, call: Call, why: str) -> Response:
-        self.state.ledger.violation("upgates", "bad-body", call.line, why)
-        return answer({"messages": [complaint(why, thing="webhook")]}, 400)
+def _wrong(shop: Shop, body: Json, names: tuple[str, ...]) -> str:
+    """What is wrong with the fields *names* of *body*; empty if nothing is."""
+    for name in names:
+        if not isinstance(body.get(name), str) or not body[name]:
+            return f"{name} is required"
+    if "url" in names:
+        url = urlsplit(body["url"])
+        if url.scheme not in ("http", "https") or not url.hostname:
+            return "url is not absolute"
+    if "event" in names and body["event"] not in EVENTS:
+        return "event is unknown"
+    if "event" in names and not may(shop, body["event"]):
+        return "the API user has no right to the entity of the event"
+    return ""
+
+
+def _refuse(call: Call, why: str) -> Response:
+    call.violation("bad-body", why)
+    return JSONResponse({"messages": [complaint(why, thing="webhook")]}, 400)

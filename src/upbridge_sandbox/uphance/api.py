@@ -3,395 +3,365 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
-from upbridge_sandbox.door import Call, Door, Json, Routes, answer, published_only, too_many
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.asgi.middleware import too_many
+from upbridge_sandbox.asgi.routing import Handler, Operation, Refused, application
+from upbridge_sandbox.seed.formats import Json
+from upbridge_sandbox.simulated import not_published, simulated
 from upbridge_sandbox.state import State
-from upbridge_sandbox.uphance.company import Organisation, Token
+from upbridge_sandbox.uphance.company import COUNTS, Organisation, Token
 from upbridge_sandbox.uphance.customers import accept_customer
 from upbridge_sandbox.uphance.sales import NotAcceptable, UnknownField, accept_order
 from upbridge_sandbox.uphance.tickets import reserve
 
 PAGE = 100
-Inside: TypeAlias = Callable[[Call, Organisation], Awaitable[Response]]
+TICKET_FILTERS = {
+    "by_order_number": "order_number",
+    "by_order_id": "order_id",
+    "by_shipment_number": "shipment_number",
+    "filter[warehouse_name]": "warehouse",
+}
+
+Inside: TypeAlias = Callable[[Call, Organisation], Awaitable[Any]]
+"""An operation: the call, and the organisation that its token has chosen."""
 
 
-class UphanceApi:
-    """The endpoints."""
+class Logins:
+    """Tokens, and the organisation that each of them has chosen."""
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.uphance = state.uphance
 
-    # -- who calls ---------------------------------------------------------------------------------
-
-    async def token(self, call: Call) -> Response:
-        """POST /oauth/token: password grant and refresh grant, a JSON body."""
-        body = self._object(call)
+    async def token(self, call: Call) -> Any:
+        """Password grant and refresh grant, a JSON body."""
+        body = _object(call)
         if body.get("grant_type") == "password":
             email = str(body.get("email"))
             if not email or self.uphance.users.get(email) != body.get("password"):
-                return answer({"error": "invalid_grant"}, 401)
+                raise _refused(401, "invalid_grant")
             return self._granted(self.uphance.issue(email))
         if body.get("grant_type") == "refresh_token":
-            old = next(
-                (token for token in self.uphance.tokens.values() if token.refresh == body.get("refresh_token")),
-                None,
-            )
+            tokens = self.uphance.tokens.values()
+            old = next((token for token in tokens if token.refresh == body.get("refresh_token")), None)
             if old is None or old.dead:
-                return answer({"error": "invalid_grant"}, 401)
-            organisation = old.organisation if self.uphance.keep_organisation_on_refresh else None
-            refresh = None if self.uphance.rotate_refresh else old.refresh
-            new = self.uphance.issue(old.email, organisation, refresh)
-            if self.uphance.rotate_refresh:
-                old.dead = True
-            else:
-                del self.uphance.tokens[old.value]
-            return self._granted(new)
-        self._violation(call, "bad-body", "grant_type")
-        return answer({"error": "unsupported_grant_type"}, 400)
+                raise _refused(401, "invalid_grant")
+            return self._granted(self.uphance.renew(old))
+        call.violation("bad-body", "grant_type")
+        raise _refused(400, "unsupported_grant_type")
 
-    def _granted(self, token: Token) -> Response:
-        return answer(
-            {
-                "access_token": token.value,
-                "token_type": "Bearer",
-                "expires_in": self.uphance.token_seconds,
-                "refresh_token": token.refresh,
-                "created_at": int(self.state.now().timestamp()),
-            }
-        )
+    def _granted(self, token: Token) -> Json:
+        return {
+            "access_token": token.value,
+            "token_type": "Bearer",
+            "expires_in": self.uphance.token_seconds,
+            "refresh_token": token.refresh,
+            "created_at": int(self.state.now().timestamp()),
+        }
 
-    async def revoke(self, call: Call) -> Response:
-        """POST /oauth/revoke_tokens: this token or those named; never all of the user's."""
+    async def revoke(self, call: Call) -> Any:
+        """This token or those that are named; never all of the user's."""
         token = self._token(call)
-        if isinstance(token, Response):
-            return token
-        body = self._object(call) if call.body else {}
+        body = _object(call) if call.content else {}
         if body.get("revoke_all"):
-            self._violation(call, "revoke-all", token.email)
+            call.violation("revoke-all", token.email)
             for other in self.uphance.tokens.values():
                 other.dead = other.dead or other.email == token.email
-            return answer({})
+            return {}
         for value in body.get("tokens") or [token.value]:
             if value in self.uphance.tokens:
                 self.uphance.tokens[value].dead = True
-        return answer({})
+        return {}
 
-    def _token(self, call: Call) -> Token | Response:
-        scheme, _, value = call.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer":
-            self._violation(call, "missing-header", "Authorization: Bearer")
-            return answer({"error": "unauthorized"}, 401)
-        token = self.uphance.tokens.get(value)
-        if token is None:
-            return answer({"error": "unauthorized"}, 401)
-        if token.dead:
-            self._violation(call, "dead-token", "")
-            return answer({"error": "unauthorized"}, 401)
-        if token.expires_at <= self.state.now():
-            return answer({"error": "token expired"}, 401)
-        if call.in_flight > 1:
-            self._violation(call, "parallel-uphance", str(call.in_flight))
-        return token
+    async def organisations(self, call: Call) -> Any:
+        """The organisations of the user."""
+        mine = [self.uphance.organisations[item] for item in self.uphance.members[self._token(call).email]]
+        return {"organisations": [{"id": item.id, "name": item.name} for item in mine]}
 
-    async def organisations(self, call: Call) -> Response:
-        """GET /organisations."""
-        token = self._token(call)
-        if isinstance(token, Response):
-            return token
-        mine = [self.uphance.organisations[item] for item in self.uphance.members[token.email]]
-        return answer({"organisations": [{"id": item.id, "name": item.name} for item in mine]})
-
-    async def choose(self, call: Call) -> Response:
-        """POST /organisations/set_current_org: state on the server, 201."""
-        token = self._token(call)
-        if isinstance(token, Response):
-            return token
-        wanted = self._object(call).get("organizationId")
+    async def choose(self, call: Call) -> Any:
+        """Choose an organisation: state on the server, 201."""
+        token, wanted = self._token(call), _object(call).get("organizationId")
         if wanted not in self.uphance.members[token.email]:
-            self._violation(call, "bad-body", "organizationId is not one of this user's")
-            return answer({"error": "organisation not found"}, 404)
+            call.violation("bad-body", "organizationId is not one of this user's")
+            raise _refused(404, "organisation not found")
         token.organisation = wanted
-        return answer({"Status": "Updated"}, 201)
+        return JSONResponse({"Status": "Updated"}, 201)
 
-    def inside(self, handler: Inside) -> Callable[[Call], Awaitable[Response]]:
-        """Only with a token, and only after an organisation was chosen."""
+    def inside(self, handler: Inside) -> Handler:
+        """*handler* for calls with a token that has chosen an organisation."""
 
-        async def handle(call: Call) -> Response:
+        async def handle(call: Call) -> Any:
             token = self._token(call)
-            if isinstance(token, Response):
-                return token
             if token.organisation is None:
-                self._violation(call, "no-organisation", token.email)
-                return answer({"error": "no organisation selected"}, 403)
+                call.violation("no-organisation", token.email)
+                raise _refused(403, "no organisation selected")
             call.shop = str(token.organisation)
             return await handler(call, self.uphance.organisations[token.organisation])
 
         return handle
 
-    # -- what it reads -----------------------------------------------------------------------------
+    def _token(self, call: Call) -> Token:
+        """The living token of a call. Raises `Refused`."""
+        scheme, _, value = call.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer":
+            call.violation("missing-header", "Authorization: Bearer")
+            raise _refused(401, "unauthorized")
+        token = self.uphance.tokens.get(value)
+        if token is not None and token.dead:
+            call.violation("dead-token")
+        if token is None or token.dead:
+            raise _refused(401, "unauthorized")
+        if token.expires_at <= self.state.now():
+            raise _refused(401, "token expired")
+        if call.in_flight > 1:
+            call.violation("parallel-uphance", str(call.in_flight))
+        return token
 
-    async def channels(self, _call: Call, organisation: Organisation) -> Response:
-        """GET /channels: not paged, and `channel_ID` with a capital ID."""
-        return answer({"channels": organisation.channels})
 
-    async def seasons(self, _call: Call, organisation: Organisation) -> Response:
-        """GET /seasons."""
-        return answer({"seasons": organisation.seasons})
+async def channels(_call: Call, organisation: Organisation) -> Json:
+    """Not paged, and `channel_ID` with a capital ID."""
+    return {"channels": organisation.channels}
 
-    async def products(self, call: Call, organisation: Organisation) -> Response:
-        """GET /products; filter[product_identifier] filters, anything unknown is ignored."""
-        items, wanted = list(organisation.products.values()), call.last("filter[product_identifier]")
-        if wanted is not None:
-            items = [item for item in items if item["product_identifier"] == wanted]
-        return self._page(call, "products", items)
 
-    async def product(self, call: Call, organisation: Organisation) -> Response:
-        """GET /products/{id}."""
-        return self._single(call, "product", organisation.products)
+async def seasons(_call: Call, organisation: Organisation) -> Json:
+    """Not paged either."""
+    return {"seasons": organisation.seasons}
 
-    async def skus(self, call: Call, organisation: Organisation) -> Response:
-        """GET /skus; filter[ean] filters."""
-        wanted = call.last("filter[ean]")
-        items = [
-            {**sku, "product_name": product["name"], "product_id": product["id"], "variation_id": variation["id"]}
-            for product in organisation.products.values()
-            for variation in product["variations"]
-            for sku in variation["skus"]
-            if wanted is None or sku["ean"] == wanted
-        ]
-        return self._page(call, "skus", items)
 
-    async def customers(self, call: Call, organisation: Organisation) -> Response:
-        """GET /customers."""
-        return self._page(call, "customers", list(organisation.customers.values()))
+async def products(call: Call, organisation: Organisation) -> Json:
+    """filter[product_identifier] filters, anything unknown is ignored."""
+    items, wanted = list(organisation.products.values()), call.last("filter[product_identifier]")
+    return _page(call, "products", [one for one in items if wanted in (None, one["product_identifier"])])
 
-    async def customer(self, call: Call, organisation: Organisation) -> Response:
-        """GET /customers/{id}."""
-        return self._single(call, "customer", organisation.customers)
 
-    async def orders(self, call: Call, organisation: Organisation) -> Response:
-        """GET /sales_orders: since_id and by_order_number filter; anything else is ignored and returns
-        everything.
-        """
-        items = list(organisation.orders.values())
-        if (since := call.last("since_id")) is not None and since.isdigit():
-            items = [item for item in items if item["id"] > int(since)]
-        if (number := call.last("by_order_number")) is not None:
-            items = [item for item in items if item["order_number"] == number]
-        return self._page(call, "sales_orders", items)
+async def product(call: Call, organisation: Organisation) -> Json:
+    """One product."""
+    return {"product": _one(call, organisation.products)}
 
-    async def order(self, call: Call, organisation: Organisation) -> Response:
-        """GET /sales_orders/{id}: bare, as two public clients read it."""
-        found = organisation.orders.get(_id(call))
-        return answer({"error": "not found"}, 404) if found is None else answer(found)
 
-    async def tickets(self, call: Call, organisation: Organisation) -> Response:
-        """GET /pick_tickets with the filters that are known."""
-        items = list(organisation.tickets.values())
-        if (since := call.last("since_id")) is not None and since.isdigit():
-            items = [item for item in items if item["id"] > int(since)]
-        for parameter, name in (
-            ("by_order_number", "order_number"),
-            ("by_order_id", "order_id"),
-            ("by_shipment_number", "shipment_number"),
-            ("filter[warehouse_name]", "warehouse"),
-        ):
-            if (wanted := call.last(parameter)) is not None:
-                items = [item for item in items if str(item[name]) == wanted]
-        if (after := call.last("since_created_at")) is not None:
-            items = [item for item in items if item["created_at"] >= after[:19]]
-        return self._page(call, "pick_tickets", items)
+async def skus(call: Call, organisation: Organisation) -> Json:
+    """filter[ean] filters."""
+    wanted = call.last("filter[ean]")
+    items = [
+        {**sku, "product_name": product["name"], "product_id": product["id"], "variation_id": variation["id"]}
+        for product in organisation.products.values()
+        for variation in product["variations"]
+        for sku in variation["skus"]
+        if wanted is None or sku["ean"] == wanted
+    ]
+    return _page(call, "skus", items)
 
-    async def ticket(self, call: Call, organisation: Organisation) -> Response:
-        """GET /pick_tickets/{id}."""
-        return self._single(call, "pick_ticket", organisation.tickets)
 
-    # -- what it writes ----------------------------------------------------------------------------
+async def customers(call: Call, organisation: Organisation) -> Json:
+    """All customers."""
+    return _page(call, "customers", list(organisation.customers.values()))
+
+
+async def customer(call: Call, organisation: Organisation) -> Json:
+    """One customer."""
+    return {"customer": _one(call, organisation.customers)}
+
+
+async def orders(call: Call, organisation: Organisation) -> Json:
+    """since_id and by_order_number filter; anything else is ignored and returns everything."""
+    number = call.last("by_order_number")
+    items = [one for one in _since(call, organisation.orders) if number in (None, one["order_number"])]
+    return _page(call, "sales_orders", items)
+
+
+async def order(call: Call, organisation: Organisation) -> Json:
+    """One order, bare, as two public clients read it."""
+    return _one(call, organisation.orders)
+
+
+async def tickets(call: Call, organisation: Organisation) -> Json:
+    """The filters that are known."""
+    items = _since(call, organisation.tickets)
+    for parameter, name in TICKET_FILTERS.items():
+        if (wanted := call.last(parameter)) is not None:
+            items = [item for item in items if str(item[name]) == wanted]
+    if (after := call.last("since_created_at")) is not None:
+        items = [item for item in items if item["created_at"] >= after[:19]]
+    return _page(call, "pick_tickets", items)
+
+
+async def ticket(call: Call, organisation: Organisation) -> Json:
+    """One pick ticket."""
+    return {"pick_ticket": _one(call, organisation.tickets)}
+
+
+class Writing:
+    """What creates and changes."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.uphance = state.uphance
 
     async def create_order(self, call: Call, organisation: Organisation) -> Response:
-        """POST /sales_orders: creates a draft every time; the idempotency key is ignored."""
-        body = self._object(call)
+        """A new draft every time; the idempotency key is ignored."""
+        body = _object(call)
         if set(body) - {"sales_order", "idempotency_key"}:
-            self._violation(call, "unknown-field", ", ".join(sorted(body)))
-        try:
-            order = accept_order(body.get("sales_order"), organisation, self.uphance)
-        except NotAcceptable as error:
-            return self._unacceptable(call, error)
-        reference = order["purchase_order_ref"]
+            call.violation("unknown-field", ", ".join(sorted(body)))
+        made = accept_order(body.get("sales_order"), organisation, self.uphance)
+        reference = made["purchase_order_ref"]
         if reference in self.state.faults["uphance"].refuse:
-            return answer({"error": {"message": "purchase order reference was refused"}}, 422)
+            raise _refused(422, {"message": "purchase order reference was refused"})
         if reference and any(item["purchase_order_ref"] == reference for item in organisation.orders.values()):
-            self._violation(call, "doubled-order", reference)
-        organisation.orders[order["id"]] = order
-        organisation.customers[order["company_id"]]["orders_count"] += 1
-        if self.uphance.drafts_reserve:
-            reserve(order, organisation)
-        return answer({"sales_order": order}, 201)
-
-    async def update_order(self, call: Call, organisation: Organisation) -> Response:
-        """PUT /sales_orders/{id}: only drafts."""
-        order = organisation.orders.get(_id(call))
-        if order is None:
-            return answer({"error": "not found"}, 404)
-        if order["status"] != "draft":
-            return answer({"error": {"message": "the order is confirmed"}}, 422)
-        try:
-            made = accept_order(self._object(call).get("sales_order"), organisation, self.uphance, order)
-        except NotAcceptable as error:
-            return self._unacceptable(call, error)
+            call.violation("doubled-order", reference)
         organisation.orders[made["id"]] = made
-        return answer({"sales_order": made})
+        organisation.customers[made["company_id"]]["orders_count"] += 1
+        if self.uphance.drafts_reserve:
+            reserve(made, organisation)
+        return JSONResponse({"sales_order": made}, 201)
+
+    async def update_order(self, call: Call, organisation: Organisation) -> Json:
+        """Only drafts can be changed."""
+        found = _one(call, organisation.orders)
+        if found["status"] != "draft":
+            raise _refused(422, {"message": "the order is confirmed"})
+        made = accept_order(_object(call).get("sales_order"), organisation, self.uphance, found)
+        organisation.orders[made["id"]] = made
+        return {"sales_order": made}
 
     async def create_customer(self, call: Call, organisation: Organisation) -> Response:
-        """POST /customers."""
-        try:
-            made = accept_customer(self._object(call).get("customer"), organisation, self.uphance)
-        except NotAcceptable as error:
-            return self._unacceptable(call, error)
+        """A new customer."""
+        made = accept_customer(_object(call).get("customer"), organisation, self.uphance)
         organisation.customers[made["id"]] = made
-        return answer({"customer": made}, 201)
+        return JSONResponse({"customer": made}, 201)
 
-    async def update_customer(self, call: Call, organisation: Organisation) -> Response:
-        """PUT /customers/{id}."""
-        customer = organisation.customers.get(_id(call))
-        if customer is None:
-            return answer({"error": "not found"}, 404)
-        try:
-            made = accept_customer(self._object(call).get("customer"), organisation, self.uphance, customer)
-        except NotAcceptable as error:
-            return self._unacceptable(call, error)
-        made["orders_count"] = customer["orders_count"]
+    async def update_customer(self, call: Call, organisation: Organisation) -> Json:
+        """The fields that are named."""
+        found = _one(call, organisation.customers)
+        made = accept_customer(_object(call).get("customer"), organisation, self.uphance, found)
+        made["orders_count"] = found["orders_count"]
         organisation.customers[made["id"]] = made
-        return answer({"customer": made})
+        return {"customer": made}
 
     async def create_product(self, call: Call, organisation: Organisation) -> Response:
-        """POST /products: the body was never published; a product in the shape that GET shows is taken."""
-        body = self._object(call).get("product")
+        """The body was never published; a product in the shape that GET shows is taken."""
+        body = _object(call).get("product")
         if not isinstance(body, dict) or not body.get("product_identifier") or not body.get("name"):
-            return self._unacceptable(call, NotAcceptable("product_identifier and name are required"))
+            raise NotAcceptable("product_identifier and name are required")
         identifier = body["product_identifier"]
         if any(one["product_identifier"] == identifier for one in organisation.products.values()):
-            self._violation(call, "doubled-product", identifier)
+            call.violation("doubled-product", identifier)
         made: Json = {**body, "id": self.uphance.next_id(), "variations": []}
         for variation in body.get("variations") or []:
-            skus = [self._new_sku(sku, variation) for sku in variation.get("skus") or []]
-            made["variations"].append({**variation, "id": self.uphance.next_id(), "skus": skus})
+            new = [self._new_sku(sku, variation) for sku in variation.get("skus") or []]
+            made["variations"].append({**variation, "id": self.uphance.next_id(), "skus": new})
         organisation.products[made["id"]] = made
-        return answer({"product": made}, 201)
+        return JSONResponse({"product": made}, 201)
 
-    async def update_product(self, call: Call, organisation: Organisation) -> Response:
-        """PUT /products/{id}: never published either. Variations and SKUs are known by their id, new ones have
-        none; what a list leaves out stays.
-        """
-        product, body = organisation.products.get(_id(call)), self._object(call).get("product")
-        if product is None:
-            return answer({"error": "not found"}, 404)
+    async def update_product(self, call: Call, organisation: Organisation) -> Json:
+        """Never published either: variations and SKUs are known by their id, new ones have none, and what a list
+        leaves out stays."""
+        found, body = _one(call, organisation.products), _object(call).get("product")
         if not isinstance(body, dict):
-            return self._unacceptable(call, NotAcceptable("product is an object"))
+            raise NotAcceptable("product is an object")
         for row in body.get("variations") or []:
-            there = next((one for one in product["variations"] if one["id"] == row.get("id")), None)
+            there = next((one for one in found["variations"] if one["id"] == row.get("id")), None)
             if there is None and not row.get("color"):
-                return self._unacceptable(call, NotAcceptable("a new variation has a color"))
+                raise NotAcceptable("a new variation has a color")
             if there is None:
                 there = {**row, "id": self.uphance.next_id(), "skus": []}
-                product["variations"].append(there)
+                found["variations"].append(there)
             there["skus"] += [self._new_sku(sku, there) for sku in row.get("skus") or [] if not sku.get("id")]
-        product["sizing_system"] = body.get("sizing_system") or product.get("sizing_system")
+        found["sizing_system"] = body.get("sizing_system") or found.get("sizing_system")
         organisation.index_anew()
-        return answer({"product": product})
+        return {"product": found}
 
     def _new_sku(self, sku: Json, variation: Json) -> Json:
-        return {
-            "sku_number": None,
-            "ean": None,
-            **sku,
-            "id": self.uphance.next_id(),
-            "color": variation.get("color"),
-            **dict.fromkeys(("in_stock", "available_to_sell", "available_to_sell_from_stock"), 0),
-        }
-
-    # -- helpers -----------------------------------------------------------------------------------
-
-    def _page(self, call: Call, key: str, items: list[Json]) -> Response:
-        asked = call.last("page") or "1"
-        number = int(asked) if asked.isdigit() and int(asked) > 0 else 1
-        pages = max(1, -(-len(items) // PAGE))
-        chosen = items[(number - 1) * PAGE : number * PAGE]
-        call.items = len(chosen)
-        meta = {
-            "current_page": number,
-            "next_page": number + 1 if number < pages else None,
-            "prev_page": number - 1 if number > 1 else None,
-            "total_pages": pages,
-            "total_count": len(items),
-        }
-        return answer({key: chosen, "meta": meta})
-
-    def _single(self, call: Call, key: str, items: dict[int, Json]) -> Response:
-        found = items.get(_id(call))
-        return answer({"error": "not found"}, 404) if found is None else answer({key: found})
-
-    def _object(self, call: Call) -> Json:
-        if "application/json" not in call.headers.get("content-type", ""):
-            self._violation(call, "bad-content-type", "")
-        try:
-            body: Any = call.json()
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            self._violation(call, "bad-body", "not a JSON object")
-            return {}
-        return body
-
-    def _unacceptable(self, call: Call, error: NotAcceptable) -> Response:
-        self._violation(call, "unknown-field" if isinstance(error, UnknownField) else "bad-body", str(error))
-        return answer({"error": {"message": str(error)}}, 422)
-
-    def _violation(self, call: Call, rule: str, detail: str) -> None:
-        self.state.ledger.violation("uphance", rule, call.line, detail)
+        empty = {"sku_number": None, "ean": None}
+        fixed = {"id": self.uphance.next_id(), "color": variation.get("color"), **dict.fromkeys(COUNTS, 0)}
+        return {**empty, **sku, **fixed}
 
 
-def _id(call: Call) -> int:
-    return int(call.params["id"]) if call.params["id"].isdigit() else 0
+def _since(call: Call, items: dict[int, Json]) -> list[Json]:
+    since = call.last("since_id") or ""
+    return [item for item in items.values() if not since.isdigit() or item["id"] > int(since)]
 
 
-def uphance_api(state: State) -> Door:
+def _page(call: Call, key: str, items: list[Json]) -> Json:
+    asked = call.last("page") or "1"
+    number = int(asked) if asked.isdigit() and int(asked) > 0 else 1
+    pages = max(1, -(-len(items) // PAGE))
+    chosen = items[(number - 1) * PAGE : number * PAGE]
+    call.item_count = len(chosen)
+    meta = {
+        "current_page": number,
+        "next_page": number + 1 if number < pages else None,
+        "prev_page": number - 1 if number > 1 else None,
+        "total_pages": pages,
+        "total_count": len(items),
+    }
+    return {key: chosen, "meta": meta}
+
+
+def _one(call: Call, items: dict[int, Json]) -> Json:
+    """The item that the path names. Raises `Refused`."""
+    wanted = call.path_params["id"]
+    found = items.get(int(wanted)) if wanted.isdigit() else None
+    if found is None:
+        raise _refused(404, "not found")
+    return found
+
+
+def _object(call: Call) -> Json:
+    if "application/json" not in call.headers.get("content-type", ""):
+        call.violation("bad-content-type")
+    try:
+        body: Any = call.document()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        call.violation("bad-body", "not a JSON object")
+        return {}
+    return body
+
+
+def _refused(status: int, error: Any) -> Refused:
+    return Refused(JSONResponse({"error": error}, status))
+
+
+def _not_acceptable(call: Call, error: NotAcceptable) -> Response:
+    call.violation("unknown-field" if isinstance(error, UnknownField) else "bad-body", str(error))
+    return JSONResponse({"error": {"message": str(error)}}, 422)
+
+
+def uphance_api(state: State) -> ASGIApp:
     """The ASGI application of the simulated Uphance."""
-    api, routes = UphanceApi(state), Routes()
-    routes.add("POST", "/oauth/token", api.token)
-    routes.add("POST", "/oauth/revoke_tokens", api.revoke)
-    routes.add("GET", "/organisations", api.organisations)
-    routes.add("POST", "/organisations/set_current_org", api.choose)
-    for method, template, handler in (
-        ("GET", "/channels", api.channels),
-        ("GET", "/seasons", api.seasons),
-        ("GET", "/products", api.products),
-        ("POST", "/products", api.create_product),
-        ("GET", "/products/{id}", api.product),
-        ("PUT", "/products/{id}", api.update_product),
-        ("GET", "/skus", api.skus),
-        ("GET", "/customers", api.customers),
-        ("POST", "/customers", api.create_customer),
-        ("GET", "/customers/{id}", api.customer),
-        ("PUT", "/customers/{id}", api.update_customer),
-        ("GET", "/sales_orders", api.orders),
-        ("POST", "/sales_orders", api.create_order),
-        ("GET", "/sales_orders/{id}", api.order),
-        ("PUT", "/sales_orders/{id}", api.update_order),
-        ("GET", "/pick_tickets", api.tickets),
-        ("GET", "/pick_tickets/{id}", api.ticket),
-    ):
-        routes.add(method, template, api.inside(handler))
-
-    return Door(
-        "uphance",
-        published_only("uphance", routes, state.ledger),
-        ledger=state.ledger,
-        faults=state.faults["uphance"],
-        rng=state.rng,
-        caller=lambda call: call.headers.get("authorization", ""),
-        busy=too_many,
-        sleep=state.sleep,
+    logins, writing = Logins(state), Writing(state)
+    inside = (
+        ("GET", "/channels", channels),
+        ("GET", "/seasons", seasons),
+        ("GET", "/products", products),
+        ("POST", "/products", writing.create_product),
+        ("GET", "/products/{id}", product),
+        ("PUT", "/products/{id}", writing.update_product),
+        ("GET", "/skus", skus),
+        ("GET", "/customers", customers),
+        ("POST", "/customers", writing.create_customer),
+        ("GET", "/customers/{id}", customer),
+        ("PUT", "/customers/{id}", writing.update_customer),
+        ("GET", "/sales_orders", orders),
+        ("POST", "/sales_orders", writing.create_order),
+        ("GET", "/sales_orders/{id}", order),
+        ("PUT", "/sales_orders/{id}", writing.update_order),
+        ("GET", "/pick_tickets", tickets),
+        ("GET", "/pick_tickets/{id}", ticket),
+    )
+    routes = [
+        Operation("POST", "/oauth/token", logins.token),
+        Operation("POST", "/oauth/revoke_tokens", logins.revoke),
+        Operation("GET", "/organisations", logins.organisations),
+        Operation("POST", "/organisations/set_current_org", logins.choose),
+        *(Operation(method, path, logins.inside(handler)) for method, path, handler in inside),
+    ]
+    app = application(routes, {HTTPException: not_published, NotAcceptable: _not_acceptable})
+    return simulated(
+        "uphance", app, state, caller=lambda call: call.headers.get("authorization", ""), busy=too_many
     )

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from upbridge_sandbox.door import Json
+from upbridge_sandbox.seed.formats import Json
 
 WEEK = 604_800
+#: what a SKU counts: the pieces that are there, and those of them that can be sold
+COUNTS = ("in_stock", "available_to_sell", "available_to_sell_from_stock")
 
 Taxes: TypeAlias = Callable[[str | None, Json | None], Decimal | None]
 """The tax in per cent of a SKU (None: of the shipping) on the order with this reference; None if nobody says."""
@@ -119,6 +121,16 @@ class Uphance:
         )
         self.tokens[token.value] = token
         return token
+
+    def renew(self, old: Token) -> Token:
+        """The token that takes the place of *old*; what it keeps of it is what the switches say."""
+        organisation = old.organisation if self.keep_organisation_on_refresh else None
+        new = self.issue(old.email, organisation, None if self.rotate_refresh else old.refresh)
+        if self.rotate_refresh:
+            old.dead = True
+        else:
+            del self.tokens[old.value]
+        return new
 
     def next_id(self) -> int:
         """An id that nothing else has."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from upbridge_sandbox.door import Json
+from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.uphance.company import Organisation, Uphance
 from upbridge_sandbox.uphance.sales import NotAcceptable, UnknownField
 

@@ -5,7 +5,7 @@ import time
 
 import httpx
 
-from upbridge_sandbox.door import Json
+from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.company import Organisation
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from upbridge_sandbox.door import Json
+from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.uphance.company import Organisation, Uphance
 
 ORDER_FIELDS = frozenset(

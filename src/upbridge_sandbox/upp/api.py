@@ -1,11 +1,17 @@
 """The simulated Upp.ai service: six calls, four required headers, batches of a thousand, no per-item answers."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
-from upbridge_sandbox.door import Call, Door, Json, Routes, answer, published_only, too_many
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.asgi.middleware import too_many
+from upbridge_sandbox.asgi.routing import Operation, Refused, application
+from upbridge_sandbox.simulated import not_published, simulated
 from upbridge_sandbox.state import State
 from upbridge_sandbox.upp.tenant import Tenant
 
@@ -28,161 +34,129 @@ ORDER_NUMBERS = ("netOrderAmount", "grossOrderAmount")
 
 
 class Upp:
-    """The endpoints."""
+    """The operations."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
-    async def token(self, call: Call) -> Response:
-        """POST /auth/oauth/token: client credentials as a form; 24 hours."""
+    async def token(self, call: Call) -> Any:
+        """Client credentials as a form; a token lives for 24 hours."""
         if "application/x-www-form-urlencoded" not in call.headers.get("content-type", ""):
-            self._violation(call, "bad-content-type", "the token call is a form")
-        form = call.form()
+            call.violation("bad-content-type", "the token call is a form")
+        form = call.fields()
         tenant = self.state.tenants.get(form.get("client_id", ""))
         if form.get("grant_type") != "client_credentials":
-            return answer({"error": "unsupported_grant_type"}, 400)
+            return JSONResponse({"error": "unsupported_grant_type"}, 400)
         if tenant is None or tenant.secret != form.get("client_secret"):
-            return answer({"error": "invalid_client"}, 401)
+            return JSONResponse({"error": "invalid_client"}, 401)
         token = tenant.new_token(self.state.now())
-        return answer({"access_token": token, "expires_in": tenant.token_seconds, "token_type": "Bearer"})
+        return {"access_token": token, "expires_in": tenant.token_seconds, "token_type": "Bearer"}
 
     async def products(self, call: Call) -> Response:
-        """POST /ingest/bulk: full products; 202 says accepted and nothing more."""
-        tenant = self._tenant(call)
-        if isinstance(tenant, Response):
-            return tenant
-        body = self._body(call)
-        items = body.get("products") if isinstance(body, dict) else None
-        if not isinstance(items, list) or (isinstance(body, dict) and set(body) != {"products"}):
-            return self._bad(call, 'the body is {"products": [...]}')
-        refusal = self._batch(call, items, "externalProductId")
-        for item in items:
-            if refusal is not None:
-                break
-            if wrong := _wrong_product(item):
-                refusal = self._bad(call, wrong)
-        if refusal is None:
-            refusal = self._refused(items, "externalProductId")
-        if refusal is not None:
-            return refusal
-        tenant.take_products(items)
-        return answer({}, 202)
+        """Full products; 202 says accepted and nothing more."""
+        tenant, body = self._tenant(call), _body(call)
+        if not isinstance(body, dict) or set(body) != {"products"} or not isinstance(body["products"], list):
+            raise _bad(call, 'the body is {"products": [...]}')
+        self._check_batch(call, body["products"], "externalProductId", _wrong_product)
+        tenant.take_products(body["products"])
+        return JSONResponse({}, 202)
 
     async def order(self, call: Call) -> Response:
-        """POST /orders: one order, created or updated."""
+        """One order, created or updated."""
         tenant = self._tenant(call)
-        return tenant if isinstance(tenant, Response) else self._take_orders(call, tenant, [self._body(call)])
+        return self._take_orders(call, tenant, [_body(call)])
 
     async def orders(self, call: Call) -> Response:
-        """POST /orders/bulk: a bare array."""
-        tenant = self._tenant(call)
-        if isinstance(tenant, Response):
-            return tenant
-        body = self._body(call)
+        """A bare array of orders."""
+        tenant, body = self._tenant(call), _body(call)
         if not isinstance(body, list):
-            return self._bad(call, "the body is a bare array")
+            raise _bad(call, "the body is a bare array")
         return self._take_orders(call, tenant, body)
 
     def _take_orders(self, call: Call, tenant: Tenant, items: list[Any]) -> Response:
-        refusal = self._batch(call, items, "externalOrderId")
-        for item in items:
-            if refusal is not None:
-                break
-            if wrong := _wrong_order(item):
-                refusal = self._bad(call, wrong)
-        if refusal is None:
-            refusal = self._refused(items, "externalOrderId")
-        if refusal is not None:
-            return refusal
-        self._personal(call)
+        self._check_batch(call, items, "externalOrderId", _wrong_order)
+        self._look_for_personal_data(call)
         tenant.take_orders(items)
-        return answer({}, 201)
+        return JSONResponse({}, 201)
 
-    async def sent_orders(self, call: Call) -> Response:
-        """GET /orders: what came by API; no shape is published."""
-        tenant = self._tenant(call)
-        return tenant if isinstance(tenant, Response) else answer({"orders": list(tenant.orders.values())})
+    async def sent_orders(self, call: Call) -> Any:
+        """What came by API; no shape is published."""
+        return {"orders": list(self._tenant(call).orders.values())}
 
     async def cpa(self, call: Call) -> Response:
-        """POST /cpa: the average cost of winning a customer, a day an entry."""
-        tenant = self._tenant(call)
-        if isinstance(tenant, Response):
-            return tenant
-        body = self._body(call)
+        """The average cost of winning a customer, an entry a day."""
+        tenant, body = self._tenant(call), _body(call)
         good = isinstance(body, dict) and isinstance(body.get("discriminator"), str)
         rows = body.get("payload") if good else None
         if not isinstance(rows, list) or not all(
             isinstance(row, dict) and isinstance(row.get("date"), str) and _number(row.get("cpa")) for row in rows
         ):
-            return self._bad(call, 'the body is {"discriminator", "payload": [{"date", "cpa"}]}')
+            raise _bad(call, 'the body is {"discriminator", "payload": [{"date", "cpa"}]}')
         tenant.cpa.append(body)
-        return answer({}, 202)
+        return JSONResponse({}, 202)
 
-    def _tenant(self, call: Call) -> Tenant | Response:
-        """Who calls; the four headers are required."""
+    def _tenant(self, call: Call) -> Tenant:
+        """The tenant that calls; the four headers are required. Raises `Refused`."""
         for name, wanted in (("accept", "application/json"), ("api-version", "1")):
             if call.headers.get(name) != wanted:
-                self._violation(call, "missing-header", name)
+                call.violation("missing-header", name)
         if call.headers.get("content-type", "").partition(";")[0] != "application/json":
-            self._violation(call, "missing-header", "content-type")
+            call.violation("missing-header", "content-type")
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer":
-            self._violation(call, "missing-header", "authorization")
-            return answer({"error": "unauthorized"}, 401)
+            call.violation("missing-header", "authorization")
+            raise Refused(JSONResponse({"error": "unauthorized"}, 401))
         for tenant in self.state.tenants.values():
             expires = tenant.tokens.get(token)
             if expires is not None and expires > self.state.now():
                 call.shop = tenant.client_id
                 return tenant
-        return answer({"error": "invalid_token"}, 401)
+        raise Refused(JSONResponse({"error": "invalid_token"}, 401))
 
-    def _body(self, call: Call) -> Any:
-        try:
-            return call.json()
-        except ValueError as error:
-            self._violation(call, "not-a-number" if "is not JSON" in str(error) else "bad-body", str(error))
-            return None
-
-    def _batch(self, call: Call, items: list[Any], key: str) -> Response | None:
-        call.items = len(items)
+    def _check_batch(self, call: Call, items: list[Any], key: str, wrong: Callable[[Any], str]) -> None:
+        """Raise `Refused` for the whole batch if it is too large or one of its items is wrong or refused."""
+        call.item_count = len(items)
         if len(items) > MOST_IN_BATCH:
-            self._violation(call, "too-large", str(len(items)))
-            return answer({"error": "payload too large"}, 413)
-        counts = Counter(
-            item.get(key) for item in items if isinstance(item, dict) and isinstance(item.get(key), str)
-        )
-        for name, count in counts.items():
+            call.violation("too-large", str(len(items)))
+            raise Refused(JSONResponse({"error": "payload too large"}, 413))
+        ids = [item.get(key) for item in items if isinstance(item, dict)]
+        for name, count in Counter(value for value in ids if isinstance(value, str)).items():
             if count > 1:
-                self._violation(call, "doubled-in-batch", f"{name} {count} times")
-        return None
-
-    def _refused(self, items: list[Json], key: str) -> Response | None:
-        """400 for the whole batch where the control API said that an item is refused."""
+                call.violation("doubled-in-batch", f"{name} {count} times")
+        for item in items:
+            if reason := wrong(item):
+                raise _bad(call, reason)
         refuse = self.state.faults["upp"].refuse
-        bad = [item[key] for item in items if item[key] in refuse]
-        return answer({"error": f"validation failed for {bad[0]}"}, 400) if bad else None
+        if bad := [item[key] for item in items if item[key] in refuse]:
+            raise Refused(JSONResponse({"error": f"validation failed for {bad[0]}"}, 400))
 
-    def _personal(self, call: Call) -> None:
+    def _look_for_personal_data(self, call: Call) -> None:
         """Addresses, names and phone numbers of the seeded shoppers have no business here."""
-        text = call.body.decode("utf-8", "replace")
+        text = call.content.decode("utf-8", "replace")
         if "\\u" in text:
-            text = str(call.json())
+            text = str(call.document())
         if "@" in text:
-            self._violation(call, "personal-data", "an @ in the body")
+            call.violation("personal-data", "an @ in the body")
         for shop in self.state.shops.values():
             for shopper in shop.order_factory.customers:
                 name = f"{shopper['firstname_invoice']} {shopper['surname_invoice']}"
-                for value in (name, shopper["phone"], shopper["street_invoice"]):
-                    if value in text:
-                        self._violation(call, "personal-data", "a shopper's name, phone or street")
-                        return
+                if any(value in text for value in (name, shopper["phone"], shopper["street_invoice"])):
+                    call.violation("personal-data", "a shopper's name, phone or street")
+                    return
 
-    def _bad(self, call: Call, why: str) -> Response:
-        self._violation(call, "bad-body", why)
-        return answer({"error": why}, 400)
 
-    def _violation(self, call: Call, rule: str, detail: str) -> None:
-        self.state.ledger.violation("upp", rule, call.line, detail)
+def _body(call: Call) -> Any:
+    """The body; None if it is not JSON, which is noted."""
+    try:
+        return call.document()
+    except ValueError as error:
+        call.violation("not-a-number" if "is not JSON" in str(error) else "bad-body", str(error))
+        return None
+
+
+def _bad(call: Call, why: str) -> Refused:
+    call.violation("bad-body", why)
+    return Refused(JSONResponse({"error": why}, 400))
 
 
 def _number(value: Any) -> bool:
@@ -226,23 +200,16 @@ def _wrong_line(line: Any) -> str:
     return ""
 
 
-def upp_api(state: State) -> Door:
+def upp_api(state: State) -> ASGIApp:
     """The ASGI application of the simulated Upp.ai."""
-    upp, routes = Upp(state), Routes()
-    routes.add("POST", "/auth/oauth/token", upp.token)
-    routes.add("POST", "/ingest/bulk", upp.products)
-    routes.add("POST", "/orders", upp.order)
-    routes.add("POST", "/orders/bulk", upp.orders)
-    routes.add("GET", "/orders", upp.sent_orders)
-    routes.add("POST", "/cpa", upp.cpa)
-
-    return Door(
-        "upp",
-        published_only("upp", routes, state.ledger),
-        ledger=state.ledger,
-        faults=state.faults["upp"],
-        rng=state.rng,
-        caller=lambda call: call.client,
-        busy=too_many,
-        sleep=state.sleep,
-    )
+    upp = Upp(state)
+    routes = [
+        Operation("POST", "/auth/oauth/token", upp.token),
+        Operation("POST", "/ingest/bulk", upp.products),
+        Operation("POST", "/orders", upp.order),
+        Operation("POST", "/orders/bulk", upp.orders),
+        Operation("GET", "/orders", upp.sent_orders),
+        Operation("POST", "/cpa", upp.cpa),
+    ]
+    app = application(routes, {HTTPException: not_published})
+    return simulated("upp", app, state, caller=lambda call: call.ip, busy=too_many)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from upbridge_sandbox.door import Json
+from upbridge_sandbox.seed.formats import Json
 
 
 @dataclass(slots=True)

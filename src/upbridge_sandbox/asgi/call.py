@@ -1,0 +1,67 @@
+"""One call of a simulated system."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope
+
+from upbridge_sandbox.ledger import Ledger
+
+
+class Call(Request):
+    """Starlette's request, its body read already, and what the ledger notes of it."""
+
+    def __init__(self, scope: Scope, receive: Receive, *, system: str, ledger: Ledger) -> None:
+        super().__init__(scope, receive)
+        self.system = system
+        self.ledger = ledger
+        self.content = b""
+        self.operation = ""
+        self.shop = ""
+        self.item_count = 0
+        self.in_flight = 1
+        self.leave: Callable[[], None] = lambda: None
+        """Ends the call's time in flight; harmless to repeat."""
+
+    @property
+    def path(self) -> str:
+        """The path as it was asked for."""
+        return str(self.scope["path"])
+
+    @property
+    def ip(self) -> str:
+        """The caller's address."""
+        return self.client.host if self.client else "?"
+
+    @property
+    def writes(self) -> bool:
+        """Whether the call changes what the system holds; a login does not."""
+        return self.method != "GET" and "/oauth/" not in self.path and "/organisations/" not in self.path
+
+    @property
+    def line(self) -> str:
+        """The request line without query values, which may be secret or personal."""
+        return f"{self.method} {self.path}" + (f"?{'&'.join(self.query_params)}" if self.query_params else "")
+
+    def violation(self, rule: str, detail: str = "") -> None:
+        """Note in the ledger that this call broke *rule*."""
+        self.ledger.violation(self.system, rule, self.line, detail)
+
+    def last(self, name: str) -> str | None:
+        """The last value of a query parameter, as PHP reads it."""
+        return self.query_params.get(name)
+
+    def document(self) -> Any:
+        """The body as strict JSON: NaN and Infinity are not JSON. Raises ValueError."""
+
+        def refuse(constant: str) -> Any:
+            raise ValueError(f"{constant} is not JSON")
+
+        return json.loads(self.content, parse_constant=refuse)
+
+    def fields(self) -> dict[str, str]:
+        """The body as a form, whatever its content type says."""
+        return dict(parse_qsl(self.content.decode("utf-8", "replace"), keep_blank_values=True))

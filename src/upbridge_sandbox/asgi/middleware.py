@@ -1,0 +1,176 @@
+"""What the simulated systems do around their rules: count calls in flight, note them, and fail as asked."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.faults import Faults
+from upbridge_sandbox.ledger import Ledger
+
+_FIRST_REDIRECT = 300
+_FOR_EVER = 3600.0
+
+Busy: TypeAlias = Callable[[Call, int], Response]
+"""How a system says 429: the call, and the seconds after which it may come again."""
+
+
+class ConnectionCut(ConnectionAbortedError):
+    """The caller gets no answer: its connection ends."""
+
+
+class Recorded:
+    """Reads each call whole, counts it while it is in flight, and notes its end in the ledger.
+
+    A call leaves the count before its answer leaves: a client that waits for its answer is never accused of being
+    parallel. *caller* says which calls are counted together.
+    """
+
+    def __init__(self, app: ASGIApp, *, system: str, ledger: Ledger, caller: Callable[[Call], str]) -> None:
+        self.app = app
+        self.system = system
+        self.ledger = ledger
+        self.caller = caller
+        self.in_flight: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one call on; raises RuntimeError with the request line where the sandbox itself fails."""
+        if scope["type"] != "http":
+            return
+        call = scope["call"] = Call(scope, receive, system=self.system, ledger=self.ledger)
+        try:
+            call.content = await call.body()
+        except ClientDisconnect:
+            return
+        started = time.perf_counter()
+        call.leave = self._entered(call)
+
+        def note(status: int) -> None:
+            call.leave()
+            seconds = time.perf_counter() - started
+            operation = call.operation or f"{call.method} ?"
+            self.ledger.call(
+                self.system, operation, status, seconds=seconds, shop=call.shop, items=call.item_count
+            )
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                note(message["status"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noted)
+        except ConnectionCut:
+            note(0)
+            await _cut(send)
+        except Exception as error:
+            raise RuntimeError(f"the sandbox failed at {call.line}") from error
+        finally:
+            call.leave()
+
+    def _entered(self, call: Call) -> Callable[[], None]:
+        """Count *call* in; returns what counts it out, once."""
+        caller, inside = self.caller(call), True
+        self.in_flight[caller] += 1
+        call.in_flight = self.in_flight[caller]
+
+        def leave() -> None:
+            nonlocal inside
+            self.in_flight[caller] -= inside
+            inside = False
+
+        return leave
+
+
+class Faulty:
+    """Makes calls slow, lost or refused as *faults* say."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        faults: Faults,
+        rng: random.Random,
+        busy: Busy | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.app = app
+        self.faults = faults
+        self.rng = rng
+        self.busy = busy
+        self.sleep = sleep
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one call on, or fail in the way that was asked for. Raises `ConnectionCut`."""
+        call: Call = scope["call"]
+        slow = self.faults.latency + (self.faults.write_latency if call.writes else 0)
+        if slow:
+            await self._linger(slow, call, receive)
+        if self._strikes("hang", call):
+            await self._linger(_FOR_EVER, call, receive)
+            raise ConnectionCut
+        if self._strikes("cut", call):
+            raise ConnectionCut
+        if self._strikes("error", call):
+            error = JSONResponse({"error": "Internal Server Error"}, self.faults.error_status)
+            await error(scope, receive, send)
+        elif self.busy is not None and self._strikes("busy", call):
+            await self.busy(call, self.faults.retry_after)(scope, receive, send)
+        elif call.writes:
+            await self._or_lose_the_answer(call, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _or_lose_the_answer(self, call: Call, receive: Receive, send: Send) -> None:
+        lost = False
+
+        async def send_unless_lost(message: Message) -> None:
+            nonlocal lost
+            if message["type"] == "http.response.start" and message["status"] < _FIRST_REDIRECT:
+                lost = self._strikes("lost_answer", call)
+            if not lost:
+                await send(message)
+
+        await self.app(call.scope, receive, send_unless_lost)
+        if lost:
+            raise ConnectionCut
+
+    def _strikes(self, kind: str, call: Call) -> bool:
+        return self.faults.strikes(kind, call.path, self.rng)
+
+    async def _linger(self, seconds: float, call: Call, receive: Receive) -> None:
+        """Be slow. A caller that hangs up meanwhile is in flight no more; what it asked for is still done."""
+        slow = asyncio.ensure_future(self.sleep(seconds))
+        hung_up = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait({slow, hung_up}, return_when=asyncio.FIRST_COMPLETED)
+            if not slow.done():
+                call.leave()
+            await slow
+        finally:
+            hung_up.cancel()
+            slow.cancel()
+
+
+def too_many(_call: Call, seconds: int) -> Response:
+    """429 as most servers give it."""
+    return JSONResponse({"error": "too many requests"}, 429, {"Retry-After": str(seconds)})
+
+
+async def _cut(send: Send) -> None:
+    """Drop the TCP connection without a byte of answer. Raises `ConnectionCut` where there is none."""
+    cycle = getattr(send, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if transport is None:
+        raise ConnectionCut("the sandbox cuts this connection")
+    transport.abort()
+    # The server learns of it in the next turn of the loop; without that it would try to send a 500.
+    while not getattr(cycle, "disconnected", True):  # noqa: ASYNC110 - the server has no event for it
+        await asyncio.sleep(0)
