@@ -28,7 +28,7 @@ ifneq (,$(COVERAGE))
 export COVERAGE_CORE := $(shell $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")' 2> /dev/null)
 endif
 
-.PHONY: help setup demo play test screenshots check bench fix wheel lock clean chromium
+.PHONY: help setup demo play test docs screenshots check bench fix wheel lock clean chromium
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C
 
 test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some; COVERAGE=1 measures)
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(if $(COVERAGE),$(MEASURED)) $(ARGS)
+
+docs: .venv/.ready ## the pages that are made from the code: docs/reference, docs/review.md, docs/edit-matrix.md
+	@$(BIN)/python -m tests.project.reference
+	@$(BIN)/python -m tests.project.review
+	@$(BIN)/python -m tests.project.matrix
 
 screenshots: .venv/.ready chromium ## pictures of every page for the documents, into docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots

@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from tests.project import catalogues, citations, decisions, documents, matrix, models, review
+from tests.project import catalogues, citations, decisions, documents, matrix, models, reference, review
 
 SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "texts": catalogues.complaints,
@@ -15,6 +15,7 @@ SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "decisions": decisions.complaints,
     "schema": models.complaints,
     "review": review.complaints,
+    "reference": reference.complaints,
     "matrix": matrix.complaints,
 }
 

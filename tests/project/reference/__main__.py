@@ -1,0 +1,5 @@
+"""Make the pages of docs/reference anew."""
+
+from tests.project.reference import write
+
+write()
