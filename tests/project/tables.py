@@ -1,0 +1,370 @@
+"""Which module may name which table in SQL: each table has one owner, and others call its functions.
+
+A statement names a table by its text (a string with SQL in it, a `.sql` file) or by its `Table` from
+`upbridge.store.schema`. A module that needs rows of another table calls that table's owner, or composes the
+selectables that the owner exports. No statement is put together from strings: what varies is a parameter, or
+stands in SQLAlchemy Core.
+
+`python -m tests.project.tables` prints what is found, debts included.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
+
+from sqlalchemy import Sequence, Table
+
+from tests.project import arrows
+from upbridge.store import schema
+
+#: Table (or sequence) -> the module that names it. A module owns several where one statement needs them together.
+OWNERS: Mapping[str, str] = {
+    "budgets": "upbridge.store.rate_limits",
+    "calls": "upbridge.store.rate_limits",
+    "change_seq": "upbridge.store.changes",
+    "changes": "upbridge.store.changes",
+    "connections": "upbridge.store.connections",
+    "days": "upbridge.store.daily_stats",
+    "deliveries": "upbridge.store.deliveries",
+    "documents": "upbridge.store.documents",
+    "failed_logins": "upbridge.store.rate_limits",
+    "items": "upbridge.store.variants",
+    "lanes": "upbridge.store.lanes",
+    "leases": "upbridge.store.rate_limits",
+    "links": "upbridge.store.links",
+    "orders": "upbridge.store.orders",
+    "pieces": "upbridge.store.open_order_lines",
+    "problems": "upbridge.store.problems",
+    "runs": "upbridge.store.runs",
+    "samples": "upbridge.store.metric_samples",
+    "secrets": "upbridge.store.secrets",
+    "sessions": "upbridge.store.sessions",
+    "shops": "upbridge.store.shops",
+    "signatures": "upbridge.store.signatures",
+    "skus": "upbridge.store.skus",
+    "steps": "upbridge.store.order_events",
+}
+
+#: The module that declares the tables.
+SCHEMA = "upbridge.store.schema"
+
+
+class Finding(NamedTuple):
+    """A place that names a table of another module; with *table* None, one that puts SQL together from strings."""
+
+    module: str
+    table: str | None
+    line: int
+
+    def __str__(self) -> str:
+        if self.table is None:
+            return f"{self.module}:{self.line} puts a statement together from strings"
+        return f"{self.module}:{self.line} names {self.table}, which {OWNERS.get(self.table, 'no module')} owns"
+
+
+#: Statements about a table outside its owner, as (module, table). The list only gets shorter: never add a line.
+DEBTS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("upbridge.cli.progress", "changes"),
+        ("upbridge.cli.progress", "documents"),
+        ("upbridge.cli.queues", "changes"),
+        ("upbridge.cli.queues", "documents"),
+        ("upbridge.cli.queues", "lanes"),
+        ("upbridge.cli.queues", "shops"),
+        ("upbridge.cli.shops", "documents"),
+        ("upbridge.engine.imports", "runs"),
+        ("upbridge.engine.lanes", "changes"),
+        ("upbridge.engine.lanes", "connections"),
+        ("upbridge.engine.lanes", "documents"),
+        ("upbridge.engine.lanes", "lanes"),
+        ("upbridge.engine.lanes", "shops"),
+        ("upbridge.engine.name_owners", "items"),
+        ("upbridge.engine.planner", "items"),
+        ("upbridge.engine.pusher", "documents"),
+        ("upbridge.engine.readers", "changes"),
+        ("upbridge.engine.readers", "items"),
+        ("upbridge.engine.readers", "pieces"),
+        ("upbridge.engine.runs", "changes"),
+        ("upbridge.engine.runs", "runs"),
+        ("upbridge.engine.scheduler", "connections"),
+        ("upbridge.engine.scheduler", "runs"),
+        ("upbridge.engine.scheduler", "shops"),
+        ("upbridge.engine.sku_matching", "items"),
+        ("upbridge.engine.sku_matching", "skus"),
+        ("upbridge.insights.daily_stats", "days"),
+        ("upbridge.insights.daily_stats", "deliveries"),
+        ("upbridge.insights.daily_stats", "steps"),
+        ("upbridge.insights.order_timeline", "orders"),
+        ("upbridge.insights.order_timeline", "steps"),
+        ("upbridge.insights.webhook_coverage", "runs"),
+        ("upbridge.installation.repository", "signatures"),
+        ("upbridge.maintenance.doctor", "secrets"),
+        ("upbridge.maintenance.doctor", "shops"),
+        ("upbridge.maintenance.erasure", "failed_logins"),
+        ("upbridge.maintenance.erasure", "shops"),
+        ("upbridge.maintenance.key_rotation", "connections"),
+        ("upbridge.maintenance.key_rotation", "documents"),
+        ("upbridge.maintenance.key_rotation", "secrets"),
+        ("upbridge.maintenance.key_rotation", "shops"),
+        ("upbridge.operations.connect", "documents"),
+        ("upbridge.operations.connect", "links"),
+        ("upbridge.operations.connect", "runs"),
+        ("upbridge.operations.settings_preview", "documents"),
+        ("upbridge.operations.settings_preview", "items"),
+        ("upbridge.operations.settings_preview", "orders"),
+        ("upbridge.rate_limits.lease", "calls"),
+        ("upbridge.rate_limits.lease", "leases"),
+        ("upbridge.rate_limits.ledger", "budgets"),
+        ("upbridge.rate_limits.ledger", "calls"),
+        ("upbridge.rate_limits.ledger", "failed_logins"),
+        ("upbridge.rate_limits.ledger", "leases"),
+        ("upbridge.rate_limits.login_breaker", "budgets"),
+        ("upbridge.rate_limits.login_breaker", "failed_logins"),
+        ("upbridge.rate_limits.login_breaker", "leases"),
+        ("upbridge.rate_limits.record_response", "budgets"),
+        ("upbridge.rate_limits.record_response", "failed_logins"),
+        ("upbridge.rate_limits.record_response", "leases"),
+        ("upbridge.rate_limits.repository", "budgets"),
+        ("upbridge.rate_limits.spend", "budgets"),
+        ("upbridge.rate_limits.usage", "calls"),
+        ("upbridge.store.connections", "documents"),
+        ("upbridge.store.connections", "links"),
+        ("upbridge.store.connections", "pieces"),
+        ("upbridge.store.connections", "problems"),
+        ("upbridge.store.connections", "shops"),
+        ("upbridge.store.documents", "change_seq"),
+        ("upbridge.store.documents", "links"),
+        ("upbridge.store.metric_samples", "changes"),
+        ("upbridge.store.metric_samples", "documents"),
+        ("upbridge.store.metric_samples", "problems"),
+        ("upbridge.store.metric_samples", "shops"),
+        ("upbridge.store.problems", "shops"),
+        ("upbridge.systems.uphance.reservations", "documents"),
+        ("upbridge.systems.uphance.reservations", "items"),
+        ("upbridge.systems.uphance.reservations", "links"),
+        ("upbridge.systems.uphance.reservations", "pieces"),
+        ("upbridge.systems.uphance.shipments", "links"),
+        ("upbridge.systems.uphance.sku_copy", "connections"),
+        ("upbridge.systems.uphance.sku_copy", "items"),
+        ("upbridge.systems.uphance.sku_copy", "skus"),
+        ("upbridge.systems.uphance.sku_sync", "connections"),
+        ("upbridge.systems.uphance.stock", "changes"),
+        ("upbridge.systems.uphance.stock", "documents"),
+        ("upbridge.systems.uphance.stock", "items"),
+        ("upbridge.systems.uphance.stock", "links"),
+        ("upbridge.systems.uphance.stock", "runs"),
+        ("upbridge.systems.uphance.stock", "skus"),
+        ("upbridge.web.endpoints.overview", "runs"),
+        ("upbridge.web.endpoints.overview", "shops"),
+        ("upbridge.web.queries.find", "changes"),
+        ("upbridge.web.queries.find", "deliveries"),
+        ("upbridge.web.queries.find", "documents"),
+        ("upbridge.web.queries.find", "items"),
+        ("upbridge.web.queries.find", "links"),
+        ("upbridge.web.queries.find", "orders"),
+        ("upbridge.web.queries.find", "problems"),
+        ("upbridge.web.queries.find", "steps"),
+        ("upbridge.web.queries.overview", "changes"),
+        ("upbridge.web.queries.overview", "documents"),
+        ("upbridge.web.queries.overview", "lanes"),
+        ("upbridge.web.queries.overview", "links"),
+        ("upbridge.web.queries.overview", "orders"),
+        ("upbridge.web.queries.overview", "problems"),
+        ("upbridge.web.queries.overview", "shops"),
+        ("upbridge.web.queries.problems", "problems"),
+        ("upbridge.web.queries.products", "items"),
+        ("upbridge.web.queries.products", "skus"),
+        ("upbridge.web.queries.start", "changes"),
+        ("upbridge.web.queries.start", "documents"),
+        ("upbridge.web.queries.start", "lanes"),
+        ("upbridge.web.queries.start", "problems"),
+        ("upbridge.web.queries.usage", "calls"),
+        ("upbridge.web.queries.usage", "links"),
+        ("upbridge.web.sessions", "sessions"),
+        ("upbridge.webhooks.addresses", "secrets"),
+        ("upbridge.webhooks.inbox", "changes"),
+        ("upbridge.webhooks.inbox", "deliveries"),
+        ("upbridge.webhooks.inbox", "shops"),
+    }
+)
+
+#: Modules that still put SQL together from strings. The list only gets shorter: never add a line.
+COMPOSED: frozenset[str] = frozenset(
+    {
+        "upbridge.engine.name_owners",
+        "upbridge.engine.runs",
+        "upbridge.engine.scheduler",
+        "upbridge.engine.sku_matching",
+        "upbridge.insights.daily_stats",
+        "upbridge.maintenance.analyze",
+        "upbridge.maintenance.retention",
+        "upbridge.store.changes",
+        "upbridge.store.connections",
+        "upbridge.store.documents",
+        "upbridge.store.problems",
+        "upbridge.store.shops",
+        "upbridge.systems.uphance.reservations",
+        "upbridge.systems.uphance.shipments",
+        "upbridge.systems.uphance.sku_copy",
+        "upbridge.systems.uphance.stock",
+        "upbridge.web.queries.products",
+        "upbridge.webhooks.inbox",
+    }
+)
+
+_SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|INSERT INTO|UPDATE|DELETE|WHERE|ON CONFLICT|TRUNCATE|ANALYZE)\b")
+_NAMED = re.compile(
+    r"\b(?:FROM|JOIN|INTO|UPDATE|USING|TABLE|TRUNCATE|ANALYZE|nextval\(')\s*(?:ONLY\s+)?(?:public\.)?\"?(\w+)"
+    r"|,\s*(\w+)\s+(?:AS\s+)?[a-z]\w*\s*(?=,|WHERE\b|\n|$)"
+    r"|(?<![\w.:])(\w+)\.\w"
+)
+_EXEMPTION = re.compile(r"noqa:[^#]*\bS608\b")
+
+
+def findings(files: Iterable[tuple[str, str]] | None = None) -> list[Finding]:
+    """Every place that breaks one of the two rules, debts included. *files*: name and source of modules."""
+    found = {
+        finding
+        for module, source in (chain(_everything(), _files()) if files is None else files)
+        if module != SCHEMA
+        for finding in chain(_named(module, source), _composed(module, source))
+    }
+    return sorted(found, key=lambda one: (one.module, one.line, one.table or ""))
+
+
+def complaints(files: Iterable[tuple[str, str]] | None = None) -> list[str]:
+    """One line for each finding that is no debt."""
+    return [str(one) for one in findings(files) if not _is_debt(one)]
+
+
+def paid() -> list[str]:
+    """One line for each debt that nothing needs any more."""
+    found = findings()
+    named = {(one.module, one.table) for one in found}
+    composed = {one.module for one in found if one.table is None}
+    return [
+        *(f"{module} no longer names {table}: strike the debt" for module, table in sorted(DEBTS - named)),
+        *(f"{module} no longer puts SQL together: strike the debt" for module in sorted(COMPOSED - composed)),
+    ]
+
+
+def _is_debt(finding: Finding) -> bool:
+    if finding.table is None:
+        return finding.module in COMPOSED
+    return (finding.module, finding.table) in DEBTS
+
+
+@cache
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+def _everything() -> Iterator[tuple[str, str]]:
+    return chain(arrows.modules(), arrows.sandbox_modules())
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    """Each .sql file as a module that holds nothing but its text."""
+    for path in sorted(arrows.SRC.rglob("*.sql")):
+        name = ".".join(path.relative_to(arrows.SRC).with_suffix("").parts)
+        yield name, repr(path.read_text())
+
+
+def _named(module: str, source: str) -> Iterator[Finding]:
+    """The tables that *module* names without owning them."""
+    for table, line in chain(_by_text(source), _by_schema(source)):
+        if OWNERS.get(table, module) != module or table not in OWNERS:
+            yield Finding(module, table, line)
+
+
+def _by_text(source: str) -> Iterator[tuple[str, int]]:
+    for line, words in _strings(source):
+        if _SQL.search(words):
+            for match in _NAMED.finditer(words):
+                name = next(filter(None, match.groups()), "")
+                if name in OWNERS:
+                    yield name, line
+
+
+def _strings(source: str) -> Iterator[tuple[int, str]]:
+    """Every string of *source* that is no docstring; a hole in an f-string is `{}`."""
+    tree = _tree(source)
+    skipped = {id(node) for node in _docstrings(tree)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.JoinedStr(values=values):
+                skipped |= {id(value) for value in values}
+                yield node.lineno, _text(node)
+            case ast.Constant(value=str(words)) if id(node) not in skipped:
+                yield node.lineno, words
+
+
+def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
+    """The expressions that stand alone as statements: docstrings, and the words under a member."""
+    return (node.value for node in ast.walk(tree) if isinstance(node, ast.Expr))
+
+
+def _text(node: ast.JoinedStr) -> str:
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+
+
+def _by_schema(source: str) -> Iterator[tuple[str, int]]:
+    """Tables of the schema that are imported, or reached through the schema's module or its metadata."""
+    tree = _tree(source)
+    aliases = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and f"{node.module}" == SCHEMA.rpartition(".")[0]
+        for alias in node.names
+        if alias.name == "schema"
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=name, names=names) if name == SCHEMA:
+                for alias in names:
+                    yield from _declared(alias.name, node.lineno)
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in aliases:
+                yield from _declared(attribute, node.lineno)
+            case ast.Subscript(value=ast.Attribute(attr="tables"), slice=ast.Constant(value=str(name))):
+                yield name, node.lineno
+
+
+def _declared(name: str, line: int) -> Iterator[tuple[str, int]]:
+    declared = getattr(schema, name, None)
+    if isinstance(declared, Table | Sequence):
+        yield declared.name, line
+
+
+def _composed(module: str, source: str) -> Iterator[Finding]:
+    """Places where SQL has a hole for more SQL, and exemptions from the linter's rule about it."""
+    for number, line in enumerate(source.splitlines(), start=1):
+        if _EXEMPTION.search(line):
+            yield Finding(module, None, number)
+    for node in ast.walk(_tree(source)):
+        match node:
+            case ast.JoinedStr() if _STATEMENT.search(_text(node)):
+                yield Finding(module, None, node.lineno)
+            case ast.BinOp(op=ast.Add() | ast.Mod(), left=left, right=right) if _is_sql(left) or _is_sql(right):
+                yield Finding(module, None, node.lineno)
+            case ast.Call(func=ast.Attribute(attr="format" | "replace", value=value)) if _is_sql(value):
+                yield Finding(module, None, node.lineno)
+
+
+#: A string that is a statement, or the better part of one.
+_STATEMENT = re.compile(
+    r"\bSELECT\s.*?\bFROM\b|\bINSERT\s+INTO\b|\bUPDATE\s+\S+\s.*?\bSET\b|\bDELETE\s+FROM\b|\bON\s+CONFLICT\b"
+    r"|\bORDER\s+BY\b|\bLEFT\s+JOIN\b|\bWITH\s+\w+\s+AS\s*\(|\bANALYZE\s",
+    re.DOTALL,
+)
+
+
+def _is_sql(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_STATEMENT.search(node.value))
+
+
+if __name__ == "__main__":
+    sys.stdout.write("".join(f"{one}\n" for one in findings()))
