@@ -105,7 +105,7 @@ def test_the_origin_is_the_one_that_browsers_name(typed: str, origin: str) -> No
     assert Settings(_env_file=None, public_url=typed, allow_insecure=True).public_origin() == origin
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_the_defaults_are_those_that_are_promised() -> None:
     settings = load_settings()
 
     assert settings.model_dump(exclude={"database_url", "data_dir", "public_url"}) == {

@@ -129,7 +129,7 @@ def test_what_needs_no_shop(program: Program) -> None:
     compare("plan --json", program("plan", "--tariff", "gold", *numbers, "--json").json)
 
 
-def test_the_lists_that_the_contract_names(program: Program, books: Books) -> None:
+def test_the_lists_that_are_promised(program: Program, books: Books) -> None:
     books.everything()
     [shop] = program("shops", "list", "--json").json
     [problem] = program("problems", "list", "--json").json

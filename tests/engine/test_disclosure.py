@@ -127,7 +127,7 @@ async def test_only_an_active_shop_is_asked(make_engine: MakeEngine, state: Shop
 
 
 async def test_without_calls_left_for_it_nobody_is_asked_and_the_moment_is_told(machine: Engine) -> None:
-    """Orders may still be read when somebody who looks has to wait (contract, section 5)."""
+    """Orders may still be read when a user who looks has to wait."""
     machine.upgates.order("O-1")
     hour = machine.watch().replace(minute=0)
     await machine.run(

@@ -16,7 +16,7 @@ from upbridge.store import metric_samples
 from upbridge.store.metric_samples import keep_writing, merge_ended_processes, render, write_samples
 from upbridge.store.schema import samples
 
-#: Contract, section 6.
+#: What alarms and dashboards name.
 NAMES = {
     "upbridge_webhook_deliveries_total": {"source", "outcome"},
     "upbridge_webhook_ack_seconds_bucket": {"le"},
@@ -57,7 +57,7 @@ async def count(engine: AsyncEngine, number: float, process: UUID) -> None:
 ELSEWHERE = {"system": "elsewhere", "operation": "other", "outcome": "ok"}
 
 
-async def test_every_metric_of_the_contract_is_there_without_a_shop_in_it(
+async def test_every_promised_metric_is_there_without_a_shop_in_it(
     engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     await fill(engine, await make_shop(), now=NOON, dismissed_at=None)

@@ -18,7 +18,7 @@ from upbridge.webhooks.inbox import DEADLINE, Inbox, inbox_engine
 from upbridge.webhooks.parsing import ChangedKeys
 
 LIMIT = 0.5
-"""Seconds, contract section 3."""
+"""Seconds in which a delivery is answered."""
 AT_ONCE = 5.0
 """Seconds: whoever waits for a lock would wait for ever, many in a row for longer. How quick: `make bench`."""
 

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Purpose(IntEnum):
-    """What a call is for; the smaller, the more urgent (contract, section 5)."""
+    """What a call is for; the smaller, the more urgent (docs/decisions/0003)."""
 
     LIFECYCLE = 0
     """Facts, webhooks, probes: a handful, and nothing works without them."""

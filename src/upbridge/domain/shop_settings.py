@@ -1,4 +1,4 @@
-"""The rules of a shop: its settings, their defaults, their validation (contract section 4).
+"""The rules of a shop: its settings, their defaults, their validation (docs/settings.md).
 
 One table, used by the settings page, `upbridge shops settings`, and the mapping. Stored is only what somebody
 chose; a default that depends on the shop's facts (languages, statuses) is resolved by `ShopSettings`.

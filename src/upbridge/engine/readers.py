@@ -110,7 +110,10 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> ReadBatch:
-    """What was answered; what was asked for and is in no way there is confirmed to be deleted (G6)."""
+    """What *page* answers. What was *asked* for and is neither read nor broken was deleted.
+
+    docs/vendors/upgates.md#what-is-not-listed
+    """
     broken = [BadEntity(bad.key, bad.reason) for bad in page.broken]
     known = {entity.key for entity in page.items} | {bad.key for bad in broken}
     # An entity so broken that it does not say which one it is could be any of those that seem to be missing.

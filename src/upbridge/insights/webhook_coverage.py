@@ -43,9 +43,9 @@ class Coverage:
 async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days: int = LONGEST_DAYS) -> Coverage:
     """The shop's coverage in *days* days of Prague, today the last of them; at most `LONGEST_DAYS`.
 
-    Doubts: Upgates repeats what was answered late, which counts as announced again, so the share is rather too
-    high by those, and by announced changes that no connected system needed: the safety net counts only what was
-    news to one. What the search for deleted products found is not counted, for its moment is not known.
+    The share is rather too high: Upgates repeats what was answered late, which counts as announced again, and
+    announced changes that no connected system needed count too, while the safety net counts only what was news to
+    one. What the search for deleted products found is not counted, for its moment is not known.
     """
     days = min(days, LONGEST_DAYS)
     since = now.astimezone(PRAGUE).date() - timedelta(days=days - 1)

@@ -1,6 +1,7 @@
 """POST /addon/install, /open, /uninstall, /version: read the body, call the service, shape the answer (R1).
 
-The service is `app.state.lifecycle`, a `LifecycleService`. Statuses and bodies: contract, section 3.
+The service is `app.state.lifecycle`, a `LifecycleService`. Statuses and bodies:
+docs/vendors/upgates.md#the-signed-calls.
 """
 
 import asyncio

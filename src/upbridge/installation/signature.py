@@ -4,7 +4,7 @@ The signed string is the values joined by `;` in a fixed order, the add-on's own
 the signature is base64, SHA-256, RSA PKCS#1 v1.5 or EC (R5). `version` and `current_admin_language` are outside
 the signature (R7): hints, never authority. The legacy field `signature` is not looked at.
 
-Vendor doubts. The page on the version call is not public: both strings that it might sign are tried, and new
+Assumption: the page on the version call is not public, so both strings that it might sign are tried, and new
 credentials count only if they were part of the one that fits. Opening and uninstallation sign the same string, so
 a signature does not say which call it was made for; `SignedCall.digest` lets the service notice a replay. `time`
 is called its "validity time" without saying whether it begins or ends then: hence a window to both sides (R8).
@@ -28,7 +28,7 @@ from upbridge.core.clock import PRAGUE
 from upbridge.core.encryption import digest
 from upbridge.core.errors import BadSignature
 
-#: How far a signed `time` may lie in the future (contract, section 2).
+#: How far a signed `time` may lie in the future (docs/vendors/upgates.md#the-signature).
 MAX_AHEAD = timedelta(seconds=86_400)
 #: No published value comes near this. The token has to fit an index of the database; an address that is too long
 #: was signed all the same, and is refused as an address.

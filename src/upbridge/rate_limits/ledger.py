@@ -1,4 +1,4 @@
-"""The ledger: every call to a shop's Upgates API goes through `Ledger.call` (contract, section 5).
+"""The ledger: every call to a shop's Upgates API goes through `Ledger.call` (docs/decisions/0003).
 
     async with ledger.call(shop_id, access="GET /orders", purpose=Purpose.ORDERS) as permit:
         response = await client.send(request)                          # no transaction is open here

@@ -1,4 +1,4 @@
-"""The fuse: never a fifth failed login in an hour, over all shops (R56; contract, section 5).
+"""The login breaker: never a fifth failed login in an hour, over all shops (R56; docs/decisions/0003).
 
 Upgates locks an address that failed to log in five times within an hour, and all shops share ours. So:
 
@@ -10,8 +10,8 @@ Upgates locks an address that failed to log in five times within an hour, and al
 
 A call in flight counts as a failure to come wherever that matters, and turns into one, or into nothing, in the
 transaction that ends it. So a shop in good standing may lose its access with three calls under way while strangers
-fail as well, and it stays at four. Doubts: two such shops within the same second make six; nothing but one call at
-a time for all would prevent that. A call that nobody answers is no failed login here: Upgates judges the login
+fail as well, and it stays at four. Two such shops within the same second make six; nothing but one call at a time
+for all would prevent that. A call that nobody answers is no failed login here: Upgates judges the login
 first, so what hangs has passed it or never came.
 """
 

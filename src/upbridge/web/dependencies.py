@@ -3,7 +3,7 @@
     GET  → `PageContext` (a living session, its shop, its words) → a template
     POST → `PageContext` after `Posted`: not from another site → one call → 303 to a page that says what happened
 
-What went wrong on the way is a page too, in the visitor's language (contract, section 3). So is a database that
+An error on the way is a page too, in the visitor's language (docs/reference/http.md). So is a database that
 hangs: nobody waits for it longer than `Pages.patience`. What a form calls elsewhere, and a worker whose bite it
 waits for, have time-outs of their own and do not count; a change is one transaction, which then is not committed.
 """

@@ -28,7 +28,7 @@ from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.parsing import MAX_RECORDS, ChangedKeys
 
 DEADLINE = 0.45
-"""Seconds for everything that touches the database; contract section 3 allows 0.5."""
+"""Seconds for everything that touches the database; half a second is promised for the whole answer."""
 MOST = 64
 """Deliveries in one statement; and no more records than one delivery may have."""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from upbridge.core.errors import BadRequest
 from upbridge.domain.shop_settings import SETTINGS, ShopSettings, as_text, change, needed
 
-#: As contract section 4 has them; None where the shop decides.
+#: As docs/settings.md has them; None where the shop decides.
 DEFAULTS: dict[str, Any] = {
     "upp.send": True,
     "upp.language": None,
@@ -77,7 +77,7 @@ BAD = {
 }
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_the_defaults_are_those_that_are_promised() -> None:
     shop_settings = ShopSettings()
 
     assert {key: shop_settings.get(key) for key in DEFAULTS} == DEFAULTS

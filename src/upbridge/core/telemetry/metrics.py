@@ -1,4 +1,4 @@
-"""The metrics of contract section 6. No shop labels: their number must not grow with the shops."""
+"""What each process counts (docs/reference/metrics.md). No label for the shop: there would be too many series."""
 
 from prometheus_client import Counter, Histogram
 

@@ -122,10 +122,10 @@ def parse_order(raw: Raw) -> Order:
     it is a product or a set, some price. Absent `prices_with_vat_yn` and `statistics_yn` count as true, an
     absent `origin` as `frontend`, an absent VAT rate as 0, an absent line `type` as `product`.
 
-    Doubts: the sign of the discounts' amounts is not stated, so they are taken as positive; whether a voucher
-    of type `price` can come without its `discounts` per VAT level is not said, such a one is left out and shows
-    in the sum of the order. `rounding` is always total less total before rounding, whatever sign
-    `order_total_rest` has.
+    Assumption: a discount lowers the total with either sign of its amounts. Assumption: every voucher has its
+    `discounts` per VAT level; one without is left out and shows in the sum of the order. `rounding` is the total
+    less the total before rounding, with either sign of `order_total_rest`
+    (docs/vendors/upgates.md#amounts-of-an-order).
     """
     key = key_of(raw, "order_number", "order_id", "uuid")
     wire = read(_Order, raw, key)

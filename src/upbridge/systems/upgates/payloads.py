@@ -101,8 +101,8 @@ def stock_body(asked: Sequence[StockItem]) -> dict[str, Any]:
     """The body of PUT /products: absolute numbers, nothing else.
 
     Variants go into the top-level `variants[]`, which needs no product code. The blueprint of 2025 has it; the
-    OpenAPI of 2026 has its description, but misplaced inside `products`. Doubt: where the answer then lists
-    them is not said, so both places are read.
+    OpenAPI of 2026 has its description, but misplaced inside `products`. Assumption: the answer lists them in
+    either place (docs/vendors/upgates.md#writing-stock).
     """
     body: dict[str, Any] = {}
     for kind, name in (("product", "products"), ("variant", "variants")):
@@ -131,9 +131,9 @@ def stock_results(asked: Sequence[StockItem], raw: Raw) -> list[ItemResult]:
 def orders_body(changes: Sequence[OrderChange], *, notify: bool) -> dict[str, Any]:
     """The body of PUT /orders with what is changed, and nothing else.
 
-    Doubt: the OpenAPI of 2026 marks `customer` and `products` as required at each order; the blueprint of 2025
-    has them optional and the best practices ask for changed attributes only, so they are left out: an address or
-    a line sent back could undo what staff changed meanwhile. E-mail and SMS are on unless switched off.
+    `customer` and `products` are left out: an address or a line sent back could undo what staff changed meanwhile.
+    The OpenAPI of 2026 marks both as required, no client in production sends them
+    (docs/vendors/upgates.md#changing-an-order). E-mail and SMS are on unless switched off.
     """
     return {
         "send_emails_yn": notify,

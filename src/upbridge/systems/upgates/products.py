@@ -133,8 +133,9 @@ def parse_product(raw: Raw, *, prices_with_vat: bool = True) -> Product:
 
     *prices_with_vat* (GET /config: which way the shop stores prices) is needed only for a price list entry that
     lacks both final prices: those are then computed from `price_sale`, else from `price_original` less
-    `product_discount_real`, else less `product_discount`. Doubt: the discounts of manufacturer and category
-    are in `product_discount_real` alone, so without it the computed price may be too high.
+    `product_discount_real`, else less `product_discount`. The discounts of manufacturer and category are
+    in `product_discount_real` alone, so without it the computed price may be too high
+    (docs/vendors/upgates.md#prices-of-a-product).
     """
     key = key_of(raw, "product_id", "code")
     wire = read(_Product, raw, key)
@@ -173,8 +174,8 @@ def _texts(wire: _Product, key: str) -> Iterator[Text]:
 def _backorder(wire: _Product) -> bool | None:
     """Whether it can be ordered at stock 0, or None where the shop's own setting decides.
 
-    Doubt: `limit_orders` ("omezení objednání": 0 off, 1 on, sale only while on sale) is presumed to limit
-    orders to what is in stock; the vendor does not say so.
+    `limit_orders` (0 off, 1 on, "sale" during a sale only) limits orders to what is in stock
+    (docs/vendors/upgates.md#stock).
     """
     match wire.limit_orders:
         case None:

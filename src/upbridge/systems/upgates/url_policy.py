@@ -1,7 +1,7 @@
 """Where a shop's API may live: the check of every `apiUrl`, from an install and from a 301 alike. Pure.
 
 An address that somebody else chose would be called with credentials by our server, so only what is known to
-be Upgates passes (contract section 2, `UPGATES_HOSTS`). Names are checked, not what they resolve to: who
+be Upgates passes (`UPBRIDGE_UPGATES_HOSTS`). Names are checked, not what they resolve to: who
 controls a name below upgates.com is Upgates.
 """
 

@@ -1,8 +1,8 @@
 """The calls to Uphance, with the login and the organisation behind them.
 
-Two things make this API unusual (Introduction; sections 2 and 3 of the reference). The organisation is state on
-the server: it is chosen by a call, and every later call means it. And nothing that creates is idempotent: an
-answer that leaves open whether a POST took effect is `Unreachable`, and the caller looks before it repeats.
+Two things make this API unusual. The organisation is state on the server: a call chooses it, and every later call
+means it (docs/vendors/uphance.md#organisation). And nothing that creates is idempotent: an answer that leaves open
+whether a POST took effect is `Unreachable`, and the caller looks before it repeats.
 """
 
 import asyncio
@@ -237,7 +237,7 @@ async def _granted(exchange: Exchange, body: Mapping[str, str], *, refresh: str 
     try:
         payload = await exchange.call("POST", "/oauth/token", body=body)
     except Rejected as rejected:
-        # RFC 6749 section 5.2 answers a refused grant with 400; the status Uphance uses is not published.
+        # Assumption: a refused grant is answered 400, as RFC 6749, 5.2 has it; Uphance publishes no status.
         if rejected.answered in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
             raise LoginRefused("Uphance refused the login") from None
         raise Rejected("Uphance refused the login", status=rejected.answered) from None

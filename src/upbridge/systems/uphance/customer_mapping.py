@@ -1,4 +1,4 @@
-"""Who ordered, as a customer of Uphance. Pure; the rules are section 15.2 of the Uphance reference."""
+"""Who ordered, as a customer of Uphance. Pure; the rules: docs/vendors/uphance.md#how-upbridge-maps-a-customer."""
 
 from dataclasses import dataclass
 

@@ -60,8 +60,11 @@ class SalesOrder:
         return sum((line.unit_price * line.quantity for line in self.lines), self.shipping_cost)
 
     def delivered_to(self, shopper: Shopper) -> "SalesOrder":
-        """The same order with the shopper's delivery address in its shipping instructions: for customers over
-        there whose record has another address, or stands for everybody (open question 3 of the reference)."""
+        """The same order with the shopper's delivery address in its shipping instructions.
+
+        For a customer whose record in Uphance has another address, or who stands for all shoppers. Assumption: an
+        order has no address of its own (docs/vendors/uphance.md#customers).
+        """
         address = address_text(shopper.shipping or shopper.billing, phone=shopper.phone, email=shopper.email)
         instructions = "\n".join(text for text in (self.shipping_instructions, address) if text)
         return replace(self, shipping_instructions=instructions)
@@ -76,7 +79,10 @@ class NotYet:
 
 
 def order_reference(shop_key: str, order_number: str) -> str:
-    """The `purchase_order_ref` by which an order is found again (contract section 4)."""
+    """The `purchase_order_ref` by which an order is found again.
+
+    docs/vendors/uphance.md#creating-an-order-once
+    """
     return f"UPG-{shop_key}-{order_number}"
 
 

@@ -1,8 +1,8 @@
 """A product of the shop as a product of Uphance, for shops that chose to have the missing ones made. Pure.
 
-The rules are section 15.3 of the Uphance reference. A product there is a tree: product, a variation for each
-colour, an SKU for each size. Which parameters are colour and size the shop has chosen; the stock is never sent,
-because Uphance is its master. What exists over there is never changed: only what is missing is added.
+The rules: docs/vendors/uphance.md#how-upbridge-maps-a-product. A product in Uphance is a tree: product, a
+variation for each colour, an SKU for each size. The shop has chosen which parameters are colour and size. Stock is
+never sent, because Uphance is its master. What exists in Uphance is never changed: only what is missing is added.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

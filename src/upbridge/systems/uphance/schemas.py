@@ -380,7 +380,7 @@ def _address(place: Place) -> dict[str, Any]:
 
 
 def _grouped(lines: tuple[SalesLine, ...]) -> list[list[SalesLine]]:
-    """Lines of one product, colour and price together; the same SKU twice stays two lines (section 15.7)."""
+    """Lines of one product, colour and price together; the same SKU twice stays two lines."""
     groups: list[list[SalesLine]] = []
     for line in lines:
         for group in groups:

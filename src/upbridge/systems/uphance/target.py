@@ -3,7 +3,7 @@ made where the shop chose so (`products`), else they are matched only.
 
     order ─► sold there? ─► map ─► customer ─► order ─► delivered
                │             └─► what a person has to cure: parked, no call made
-               └─► changed or cancelled since: parked, staff change it in Uphance by hand (section 15.7)
+               └─► changed or cancelled since: parked, staff change it in Uphance by hand
 
 One after another: each is settled before the next call.
 """
@@ -191,7 +191,7 @@ class _Work:
         return await self._send(document, order, reference)
 
     def _changed(self, link: Link, order: Order | None) -> Parked:
-        """Staff may have packed it already, so nothing over there is touched (section 15.7)."""
+        """Park it for staff, who may have packed it: docs/vendors/uphance.md#orders-that-change-after-sending."""
         params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
         if order is None or is_cancelled(order, self.context.facts):
             return Parked(Issue("order.cancel_in_uphance", params))

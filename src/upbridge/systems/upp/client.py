@@ -147,7 +147,7 @@ class UppClient:
         """A new token and its life in seconds."""
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         answer = await self._post(_TOKEN_PATH, data=form, headers=_VERSION)
-        # RFC 6749 section 5.2 answers wrong credentials with 400 or 401; Upp documents neither.
+        # Assumption: wrong credentials are answered 400 or 401, as RFC 6749, 5.2 has it; Upp documents neither.
         if answer.status == HTTPStatus.BAD_REQUEST:
             raise LoginRefused("Upp.ai refused the client id and secret")
         # Nothing that this answer says is repeated: an error page may echo the form.

@@ -7,10 +7,10 @@ Names and shapes are those of Upp's "Developer guide" (client onboarding), which
 and the order's fields; every other product property is free-form, and the names of the guide's own example are
 used. No personal data: neither function looks at `Order.shopper`.
 
-Vendor doubts, and what is assumed: a price has VAT and is the final one; an order item's price is per piece with
-VAT; totals include shipping, payment, discounts and rounding; an item's `sku` is matched with the product's `sku`;
-an update replaces the whole document, so everything is sent each time. A cancelled order cannot be taken back
-(nothing is published for it), so one that was delivered stays as it is.
+Assumption: a price has VAT and is the final one; an order item's price is per piece with VAT; totals include
+shipping, payment, discounts and rounding; an item's `sku` is matched with the product's `sku`; an update replaces
+the whole document, so everything is sent each time; a cancelled order cannot be taken back, so a delivered one
+stays as it is (docs/vendors/upp.md#products, docs/vendors/upp.md#orders).
 """
 
 import json
@@ -41,8 +41,8 @@ def sku_of(source: str, *, own_id: str | None, code: str | None, ean: str | None
 
     *source* is the setting `upp.sku_from` (`code`, `ean`, `id`), *own_id* the `externalProductId`, which stands in
     for a missing code or EAN. A line that was typed in by hand has no id: its code, if there is one, must do.
-    None: nothing identifies it. Doubt: whether an order line's EAN can be an inherited one is not published; if it
-    is, such a line and its variant get different SKUs under `ean`.
+    None: nothing identifies it. Assumption: an order line's EAN is the variant's own; with an inherited one the
+    line and its variant would get different SKUs under `ean`.
     """
     chosen = {"code": code, "ean": ean}.get(source)
     return _words(chosen) or own_id or _words(code)
