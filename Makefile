@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 CHROMIUM ?= chromium
+# Answers that a real shop gave, imported by the demo as well, where a folder beside the checkout has some.
+CAPTURED ?= $(firstword $(wildcard ../*/reference/captured))
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -36,7 +38,7 @@ help: ## this list
 setup: .venv/.ready ## install everything into .venv, from the lock files, every download checked by its hash
 
 demo: .venv/.ready ## a shop's whole day against simulated systems, compared to the last piece; exit 0 if all is there
-	@$(BIN)/upbridge demo $(addprefix --captured ,$(wildcard ../shared/reference/captured))
+	@$(BIN)/upbridge demo $(addprefix --captured ,$(CAPTURED))
 
 play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C ends it
 	@$(BIN)/upbridge play

@@ -13,6 +13,19 @@ _LINK = re.compile(r"\]\((?P<page>[^)#\s]*\.md)?#(?P<anchor>[^)\s]+)\)")
 _PAGE = re.compile(r"\bdocs/[\w./-]+?\.md(?:#(?P<anchor>[\w-]+))?")
 _DECISION = re.compile(r"\b(?:docs/decisions/|[Dd]ecision )(?P<number>\d{4})\b")
 
+#: Words that cite what is not in the repository. Put together here, so that this file does not contain them.
+_ABSENT = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"contract,? " + r"section",
+        r"sections? \d+(\.\d+)?( and \d+)? of the (\w+ )?" + r"reference",
+        r"\(section " + r"\d+\.\d+\)",
+        r"\(G" + r"\d+\)",
+        r"\bshared/" + r"(reference|design|findings)",
+        r"\bissue " + r"#?\d+",
+    )
+)
+
 #: Where code cites documents.
 _CODE = ("*.py", "*.html", "*.sql", "Makefile", "Dockerfile", "*.toml", "*.yml", "*.yaml")
 
@@ -23,6 +36,8 @@ def complaints() -> Iterator[str]:
         yield from in_document(path, path.read_text())
     for path in committed(*_CODE):
         yield from in_code(str(path.relative_to(TOP)), path.read_text())
+    for path in committed("*.md", ".ci/run", *_CODE):
+        yield from absent(str(path.relative_to(TOP)), path.read_text())
 
 
 def in_document(path: Path, text: str) -> Iterator[str]:
@@ -44,6 +59,14 @@ def in_code(name: str, text: str) -> Iterator[str]:
     for found in _DECISION.finditer(text):
         if not list((TOP / "docs/decisions").glob(f"{found['number']}-*.md")):
             yield f"{name} cites decision {found['number']}, which is not there"
+
+
+def absent(name: str, text: str) -> Iterator[str]:
+    """Where *text*, the file called *name*, cites papers that a reader of the repository does not have."""
+    for pattern in _ABSENT:
+        yield from (
+            f"{name} cites {found[0]!r}, which is not in the repository" for found in pattern.finditer(text)
+        )
 
 
 @cache

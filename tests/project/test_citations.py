@@ -37,6 +37,20 @@ def test_a_citation_of_nothing_is_found(text: str) -> None:
     assert len(list(citations.in_code("a file", text))) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "as the contract" + ", section 5 has it",
+        "the rules are section" + " 15.1 of the Uphance reference",
+        "deleted (G" + "6)",
+        "see shared" + "/reference/captured",
+        "because of issue" + " 9",
+    ],
+)
+def test_a_citation_of_what_is_not_in_the_repository_is_found(text: str) -> None:
+    assert len(list(citations.absent("a file", text))) == 1
+
+
 def test_a_link_to_no_heading_is_found(tmp_path: Path) -> None:
     page = TOP / "docs/vendors/README.md"
 

@@ -5,19 +5,14 @@ The description is wrong in known places, which real captured answers prove; `_a
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
 from tests.sandbox.conftest import Caller
+from tests.support.vendor_files import CAPTURED, OPENAPI, vendor_file
 from upbridge_sandbox.seed.orders import BROKEN
-
-OPENAPI = Path(__file__).parents[3] / "shared/reference/upgates-api-v2.openapi.json"
-CAPTURED = OPENAPI.parent / "captured"
-
-pytestmark = pytest.mark.skipif(not OPENAPI.exists(), reason="the vendor's description is not beside the project")
 
 #: what captured answers and the older blueprint show although the description leaves it out
 CAPTURED_FIELDS = {
@@ -31,7 +26,7 @@ CAPTURED_FIELDS = {
 @pytest.fixture(scope="module")
 def description() -> dict[str, Any]:
     """The vendor's description."""
-    found: dict[str, Any] = json.loads(OPENAPI.read_text())
+    found: dict[str, Any] = json.loads(vendor_file(OPENAPI).read_text())
     return found
 
 
@@ -151,13 +146,12 @@ async def test_written_orders_fit(api: Caller, description: dict[str, Any]) -> N
         _check(description, "PUT /api/v2/orders", printed)
 
 
-@pytest.mark.skipif(not CAPTURED.exists(), reason="no captured answers beside the project")
 @pytest.mark.parametrize(
     ("name", "path", "rows"),
     [("products-2024-02.json", "/products", "products"), ("orders-2024-02.json", "/orders", "orders")],
 )
 async def test_whatever_a_real_answer_holds_ours_holds_too(api: Caller, name: str, path: str, rows: str) -> None:
-    real = json.loads((CAPTURED / name).read_text())
+    real = json.loads((vendor_file(CAPTURED) / name).read_text())
     ours = (await api("GET", path)).json()
 
     assert set(real) <= set(ours)

@@ -8,10 +8,12 @@ from sqlalchemy.dialects import postgresql
 
 from tests.project.reference.code import Source, instances, sources
 from tests.project.reference.markdown import code, document, table
+from tests.project.tables import OWNERS
 
 _INTRODUCTION = """
 Every table of ours, in the order of the schema, with the words that stand above it there. The job library's own
-tables come from its schema. Times are `timestamptz`, secrets are sealed `bytea`. "Key" is part of the primary key.
+tables come from its schema. A table's owner is the only module that names it in SQL; others call its functions.
+Times are `timestamptz`, secrets are sealed `bytea`. "Key" is part of the primary key.
 """
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -48,7 +50,9 @@ def _section(one: Table, words: str) -> str:
     columns = table(("Column", "Type", "Null", "Default", ""), [_row(column) for column in one.columns])
     indexes = [_index(index) for index in sorted(one.indexes, key=lambda index: str(index.name))]
     listed = "\n".join(f"- {line}" for line in indexes)
-    return "\n\n".join(filter(None, (f"## {one.name}", words, columns, listed and f"Indexes:\n\n{listed}")))
+    owner = f"Owner: {code(OWNERS[one.name])}." if one.name in OWNERS else ""
+    parts = (f"## {one.name}", f"{words} {owner}".strip(), columns, listed and f"Indexes:\n\n{listed}")
+    return "\n\n".join(filter(None, parts))
 
 
 def _row(column: "Column[object]") -> tuple[str, str, str, str, str]:

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
 from tests.conftest import NOON
+from tests.support.vendor_files import CAPTURED, vendor_file
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.upgates.client import Account, UpgatesClient
@@ -21,7 +20,6 @@ from upbridge.systems.upgates.url_policy import HostPolicy
 
 SHOP = ShopId(UUID(int=7))
 API_URL = "https://shop.admin.s1.upgates.com/api/v2"
-REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
 
 Json = dict[str, Any]
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -29,10 +27,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 def captured(name: str) -> Any:
     """A real answer that was recorded, or skip where the recordings are not."""
-    path = REFERENCE / "captured" / name
-    if not path.exists():
-        pytest.skip("the recorded answers are not here")
-    return loads(path.read_bytes())
+    return loads((vendor_file(CAPTURED) / name).read_bytes())
 
 
 def raw_product(**overrides: Any) -> Json:

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.systems.upgates.making import REFERENCE, Json, Upgates
+from tests.support.vendor_files import OPENAPI, vendor_file
+from tests.systems.upgates.making import Json, Upgates
 from upbridge.domain.purpose import Purpose
 from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
 from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter
@@ -28,10 +29,7 @@ NOT_SENT = {"customer", "products"}
 
 @pytest.fixture(scope="module")
 def described() -> Json:
-    path = REFERENCE / "upgates-api-v2.openapi.json"
-    if not path.exists():
-        pytest.skip("the vendor's description is not here")
-    found: Json = json.loads(path.read_bytes())
+    found: Json = json.loads(vendor_file(OPENAPI).read_bytes())
     return found
 
 

@@ -4,12 +4,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 
+from tests.support.vendor_files import CAPTURED, vendor_file
 from tests.systems.upp.making import MemoryVault, drafts, make_document, make_front, money
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
@@ -26,7 +26,6 @@ from upbridge_sandbox.state import State
 from upbridge_sandbox.upp.api import upp_api
 from upbridge_sandbox.upp.tenant import Tenant
 
-CAPTURED = Path(__file__).resolve().parents[4] / "shared" / "reference" / "captured"
 NO_LINKS = cast("Links", None)
 
 
@@ -183,9 +182,8 @@ async def test_a_wrong_secret_is_refused(world: State, shop: Shop) -> None:
             await push(target, waiting, context, a_vault("wrong"))
 
 
-@pytest.mark.skipif(not CAPTURED.exists(), reason="the captures are not beside the project")
 def test_real_orders_map_and_add_up() -> None:
-    captured = schemas.loads((CAPTURED / "orders-2024-02.json").read_bytes())
+    captured = schemas.loads((vendor_file(CAPTURED) / "orders-2024-02.json").read_bytes())
     orders = [schemas.parse_order(raw) for raw in captured["orders"]]
     context = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
 

@@ -1,4 +1,4 @@
-"""Creating a thing over there exactly once, although creating is not idempotent (section 5.5 of the reference).
+"""Creating a thing over there exactly once, although creating is not idempotent.
 
     unsent ──save "sending"──► sending ──POST answered──► delivered
                                   │  ▲

@@ -1,0 +1,27 @@
+"""The vendor's own description of its API, and answers that a real shop gave.
+
+They are not ours to publish, so they are no part of the repository. Where a folder beside the checkout holds them
+(`<folder>/reference/…`), or `TEST_VENDOR_FILES` names one, tests compare with them; elsewhere they are skipped.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+VARIABLE = "TEST_VENDOR_FILES"
+#: Below such a folder.
+OPENAPI = "upgates-api-v2.openapi.json"
+CAPTURED = "captured"
+
+_TOP = Path(__file__).parents[2]
+
+
+def vendor_file(name: str) -> Path:
+    """The file or folder *name* of the vendor; skips the test, or the module, where it is not at hand."""
+    given = os.environ.get(VARIABLE)
+    beside = [Path(given)] if given else sorted(_TOP.parent.glob("*/reference"))
+    path = next((folder / name for folder in beside if (folder / name).exists()), None)
+    if path is None:
+        pytest.skip(f"the vendor's {name} is not at hand ({VARIABLE})", allow_module_level=True)
+    return path
