@@ -2,7 +2,8 @@
 
 import argparse
 
-from upbridge_sandbox.server import run_sandbox
+from upbridge_sandbox.seed.plan import Plan
+from upbridge_sandbox.server import Options, run_sandbox
 
 
 def main() -> None:
@@ -17,18 +18,9 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=1200)
     parser.add_argument("--orders", type=int, default=400)
     parser.add_argument("--shop", default="demo", help="name of the shop that is there from the start")
-    wanted = parser.parse_args()
-    run_sandbox(
-        wanted.port,
-        wanted.host,
-        wanted.addon_url,
-        wanted.signature_token,
-        seed=wanted.seed,
-        clock_factor=wanted.clock_factor,
-        products=wanted.products,
-        orders=wanted.orders,
-        shop=wanted.shop,
-    )
+    wanted = vars(parser.parse_args())
+    sizes = {name: wanted.pop(name) for name in ("products", "orders")}
+    run_sandbox(Options(plan=Plan(name=wanted.pop("shop"), seed=wanted["seed"], **sizes), **wanted))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,30 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Faults:
+class Switches:
+    """Named values that the control API reads and sets; each has the type of its default."""
+
+    def set(self, values: dict[str, Any]) -> None:
+        """Change the named switches; an unknown name or a wrong type raises ValueError."""
+        known = {item.name: type(getattr(self, item.name)) for item in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"no fault is called {name!r}; there are {sorted(known)}")
+            if type(value) is not known[name] and (known[name], type(value)) != (float, int):
+                raise ValueError(f"{name} is a {known[name].__name__}")
+            setattr(self, name, known[name](value))
+
+    def clear(self) -> None:
+        """Everything works again."""
+        self.set(type(self)().as_json())
+
+    def as_json(self) -> dict[str, Any]:
+        """The switches as they stand."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Faults(Switches):
     """The faults of one system."""
 
     latency: float = 0.0
@@ -29,29 +52,8 @@ class Faults:
     refuse: list[str] = field(default_factory=list)
     match: str = ""
 
-    def set(self, values: dict[str, Any]) -> None:
-        """Change the named faults; an unknown name or a wrong type raises ValueError."""
-        known = {item.name: type(getattr(self, item.name)) for item in fields(self)}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"no fault is called {name!r}; there are {sorted(known)}")
-            wanted = known[name]
-            if wanted is float and isinstance(value, int):
-                value = float(value)  # noqa: PLW2901
-            if not isinstance(value, wanted) or isinstance(value, bool):
-                raise ValueError(f"{name} is a {wanted.__name__}")  # noqa: TRY004 - bad input, as the rest
-            setattr(self, name, value)
-
-    def clear(self) -> None:
-        """Everything works again."""
-        self.set(asdict(Faults()))
-
-    def as_json(self) -> dict[str, Any]:
-        """The switches as they stand."""
-        return asdict(self)
-
     def strikes(self, kind: str, path: str, rng: random.Random) -> bool:
-        """Whether this call is hit by *kind* (error, cut, lost_answer, hang); counts `*_next` down."""
+        """Whether this call is hit by *kind* (error, cut, lost_answer, hang, busy); counts `*_next` down."""
         if self.match and self.match not in path:
             return False
         left: int = getattr(self, f"{kind}_next")
@@ -63,7 +65,7 @@ class Faults:
 
 
 @dataclass(slots=True)
-class WebhookFaults:
+class WebhookFaults(Switches):
     """What happens to announcements on their way: shares of records, each drawn by itself."""
 
     lose_share: float = 0.0
@@ -72,23 +74,3 @@ class WebhookFaults:
     late_seconds: float = 3.0
     reorder: bool = False
     stopped: bool = False
-
-    def set(self, values: dict[str, Any]) -> None:
-        """Change the named switches; an unknown name or a wrong type raises ValueError."""
-        known = {item.name: type(getattr(self, item.name)) for item in fields(self)}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"no webhook fault is called {name!r}; there are {sorted(known)}")
-            if known[name] is float and type(value) is int:
-                value = float(value)  # noqa: PLW2901
-            if type(value) is not known[name]:
-                raise ValueError(f"{name} is a {known[name].__name__}")
-            setattr(self, name, value)
-
-    def clear(self) -> None:
-        """Everything arrives again, once and in time."""
-        self.set(asdict(WebhookFaults()))
-
-    def as_json(self) -> dict[str, Any]:
-        """The switches as they stand."""
-        return asdict(self)

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Generator
+from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -30,7 +31,7 @@ from upbridge_sandbox.upp.api import upp_api
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to whoever started it: five of them share one process."""
+    """A server that leaves signals to the process: five servers share one."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -83,60 +84,43 @@ async def running(state: State, *, port: int, host: str = "127.0.0.1") -> AsyncI
             item.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a sandbox is started: on five ports from *port* (0: free ones), with the shop of *plan* or none.
+
+    *clock_factor* shortens published delays: at 100, five minutes are three seconds.
+    """
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    addon_url: str | None = None
+    signature_token: str = "sandbox-signature-token"  # noqa: S105 - a simulated secret
+    seed: int = 1
+    clock_factor: float = 1.0
+    plan: Plan | None = None
+
+
 async def serve(
-    *,
-    port: int,
-    host: str = "127.0.0.1",
-    addon_url: str | None = None,
-    signature_token: str,
-    clock_factor: float = 1.0,
-    seed: int = 1,
-    plan: Plan | None = None,
-    ready: Callable[[Addresses], None] | None = None,
-    until: asyncio.Event | None = None,
+    options: Options, *, ready: Callable[[Addresses], None], until: asyncio.Event | None = None
 ) -> None:
-    """Run until *until* is set (or for ever), with the shop of *plan* in place."""
-    state = State(signature_token, addon_url, seed=seed, clock_factor=clock_factor)
-    if plan is not None:
-        open_shop(state, plan)
-    async with running(state, port=port, host=host):
-        if ready is not None:
-            assert state.addresses is not None
-            ready(state.addresses)
+    """Run until *until* is set (or for ever); *ready* is told the addresses when all systems listen."""
+    state = State(options.signature_token, options.addon_url, seed=options.seed, clock_factor=options.clock_factor)
+    if options.plan is not None:
+        open_shop(state, options.plan)
+    async with running(state, port=options.port, host=options.host):
+        assert state.addresses is not None
+        ready(state.addresses)
         await (until or asyncio.Event()).wait()
 
 
-def run_sandbox(
-    port: int = 8900,
-    host: str = "127.0.0.1",
-    addon_url: str | None = "http://127.0.0.1:8000",
-    signature_token: str = "sandbox-signature-token",  # noqa: S107  (a simulated secret)
-    *,
-    seed: int = 1,
-    clock_factor: float = 1.0,
-    products: int = 1200,
-    orders: int = 400,
-    shop: str | None = "demo",
-) -> None:
-    """The command `upbridge sandbox`: runs until SIGINT or SIGTERM."""
-    plan = None if shop is None else Plan(name=shop, products=products, orders=orders, seed=seed)
+def run_sandbox(options: Options) -> None:
+    """The command `upbridge sandbox`: runs until SIGINT or SIGTERM, and prints the addresses when all listen."""
 
     async def main() -> None:
         until = asyncio.Event()
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, until.set)
-        await serve(
-            port=port,
-            host=host,
-            addon_url=addon_url,
-            signature_token=signature_token,
-            clock_factor=clock_factor,
-            seed=seed,
-            plan=plan,
-            ready=_print_addresses,
-            until=until,
-        )
+            asyncio.get_running_loop().add_signal_handler(number, until.set)
+        await serve(options, ready=_print_addresses, until=until)
 
     asyncio.run(main())
 

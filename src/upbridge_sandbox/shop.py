@@ -4,7 +4,7 @@ import copy
 import hashlib
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,23 +59,8 @@ class Webhook:
 
     def as_json(self, *, short: bool = False) -> Json:
         """The subscription as the API shows it; `last_success_call_status` is typed as a time there by mistake."""
-        head = {
-            "id": self.id,
-            "active_yn": self.active_yn,
-            "name": self.name,
-            "url": self.url,
-            "event": self.event,
-        }
-        if short:
-            return head
-        return {
-            **head,
-            "last_success_call": self.last_success_call,
-            "last_success_call_status": self.last_success_call_status,
-            "last_error_call": self.last_error_call,
-            "last_error_call_status": self.last_error_call_status,
-            "creation_time": self.creation_time,
-        }
+        head = ("id", "active_yn", "name", "url", "event")
+        return {name: value for name, value in asdict(self).items() if not short or name in head}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +79,7 @@ class Delivery:
 
     def as_json(self) -> Json:
         """The delivery as the control API lists it."""
-        return {
-            "at": self.at.isoformat(),
-            "webhook": self.webhook,
-            "event": self.event,
-            "records": self.records,
-            "seconds": self.seconds,
-            "status": self.status,
-            "outcome": self.outcome,
-            "attempt": self.attempt,
-            "ids": list(self.ids),
-        }
+        return {**asdict(self), "at": self.at.isoformat()}
 
 
 @dataclass(slots=True)

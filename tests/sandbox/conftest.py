@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from upbridge_sandbox import Plan, Sandbox, running_sandbox
+from upbridge_sandbox import Options, Plan, Sandbox, running_sandbox
 
 
 @dataclass(slots=True)
@@ -72,7 +72,8 @@ async def addon() -> AsyncIterator[Addon]:
 async def box(addon: Addon) -> AsyncIterator[Sandbox]:
     """A sandbox with the shop `demo`: 40 products, 40 orders."""
     plan = Plan(name="demo", products=40, orders=40)
-    async with running_sandbox(addon_url=addon.url, signature_token="sig", plan=plan) as running:
+    options = Options(addon_url=addon.url, signature_token="sig", clock_factor=100, plan=plan)
+    async with running_sandbox(options) as running:
         yield running
 
 

@@ -240,11 +240,11 @@ def sandbox(
 ) -> None:
     """The simulated Upgates (with admin), Upp.ai and Uphance, for development."""
     _require_sandbox()
-    from upbridge_sandbox.server import run_sandbox  # noqa: PLC0415 - a development tool costs a start nothing
+    from upbridge_sandbox import Options, Plan, run_sandbox  # noqa: PLC0415 - costs other commands nothing
 
     settings = load_settings()
     token = settings.signature_token.get_secret_value() if settings.signature_token else "sandbox-signature-token"
-    run_sandbox(port=port, host=host, addon_url=addon_url, signature_token=token)
+    run_sandbox(Options(port=port, host=host, addon_url=addon_url, signature_token=token, plan=Plan()))
 
 
 def demo(

@@ -197,8 +197,8 @@ def _chosen(shop: Shop, filters: Filters) -> list[Json]:
         tests.append(lambda product: any(item["code"] in variant_codes for item in product["variants"]))
     if (since := filters.time("last_update_time_from")) is not None:
         tests.append(lambda product: datetime.fromisoformat(product["last_update_time"]) >= since)
-    flags = {name: asked for name in _FLAGS if (asked := filters.yes(name)) is not None}
-    tests.append(lambda product: all(bool(product[name]) == asked for name, asked in flags.items()))
+    if flags := {name: asked for name in _FLAGS if (asked := filters.yes(name)) is not None}:
+        tests.append(lambda product: all(bool(product[name]) == asked for name, asked in flags.items()))
     if (in_stock := filters.yes("in_stock_yn")) is not None:
         tests.append(lambda product: ((product["stock"] or product["variants_stock"] or 0) > 0) == in_stock)
     return [product for product in shop.goods.products.values() if all(test(product) for test in tests)]
