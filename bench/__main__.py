@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The application runs in this process as well, and Postgres is stopped under it on purpose.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    directory = RESULTS / "house"
+    directory = RESULTS / "processes"
     shutil.rmtree(directory, ignore_errors=True)
     load = psutil.getloadavg()
     names = wanted.only or [*PARTS]

@@ -125,23 +125,23 @@ async def _forget_sent(address: str) -> None:
 async def _ours(stage: Stage, address: str, variants: int) -> Taken:
     """A new shop is connected; over when everything has been delivered and nothing waits."""
     shop_id = await _shop(stage, f"{address}/api/v2")
-    house = stage.house
-    before = house.environment["UPBRIDGE_UPP_URL"]
-    house.environment["UPBRIDGE_UPP_URL"] = address
-    house.start("bulk", "worker", "--port", str(house.web_port))
+    processes = stage.processes
+    before = processes.environment["UPBRIDGE_UPP_URL"]
+    processes.environment["UPBRIDGE_UPP_URL"] = address
+    processes.start("bulk", "worker", "--port", str(processes.web_port))
     try:
         await stage.ready(shop_id)
-        worker, postgres = psutil.Process(house.processes["bulk"].pid), Clocks(stage.postgres())
+        worker, postgres = psutil.Process(processes.processes["bulk"].pid), Clocks(stage.postgres())
         before_ours = used(worker)
         connect = ("shops", "connect", str(shop_id), "upp", "--client-id", "bench")
-        await asyncio.to_thread(house.run, *connect, stdin="secret")
+        await asyncio.to_thread(processes.run, *connect, stdin="secret")
         peak = await _delivered(stage, shop_id, worker, postgres, variants)
         started = await stage.value("SELECT min(started_at) FROM runs WHERE shop_id = :id", id=shop_id)
         taken = Taken((utc_now() - started).total_seconds(), used(worker) - before_ours, postgres.used(), peak)
         await _complete(stage, address, shop_id, variants)
     finally:
-        house.environment["UPBRIDGE_UPP_URL"] = before
-        await asyncio.to_thread(house.end, "bulk")
+        processes.environment["UPBRIDGE_UPP_URL"] = before
+        await asyncio.to_thread(processes.end, "bulk")
     await stage.run(f"DELETE FROM shops WHERE id = '{shop_id}'")  # noqa: S608 - our own number
     return taken
 
@@ -180,7 +180,7 @@ async def _delivered(
     """Until all is delivered; the most memory that the worker held, as the kernel counts it."""
     peak, deadline = 0, time.monotonic() + _PATIENCE
     while True:
-        stage.house.check()
+        stage.processes.check()
         peak = max(peak, _peak(worker))
         postgres.look()
         left = await stage.value(

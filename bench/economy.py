@@ -39,7 +39,7 @@ async def thousand_changes(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
     made = []
     for _ in range(ROUNDS):
         before = await stage.calls()
-        caller = Caller(stage.house.web_port)
+        caller = Caller(stage.processes.web_port)
         for path, body in bodies * 3:
             status = await caller.post(path, body)
             if status != 204:  # noqa: PLR2004

@@ -50,7 +50,7 @@ async def against_bare(stage: Stage, *, seconds: float) -> tuple[list[Row], dict
     bodies = [order_body(f"B{number:05}") for number in range(5000)]
     doors = {
         "bare": (stage.bare_port, "/hook"),
-        "ours": (stage.house.web_port, stage.path(EVENT)),
+        "ours": (stage.processes.web_port, stage.path(EVENT)),
     }
     rounds: dict[str, list[Taken]] = {name: [] for name in doors}
     for length in (1.0, *[seconds] * ROUNDS):
@@ -101,7 +101,7 @@ async def large_bodies(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
     body = product_body(list(range(10_000_000, 10_005_000)))
     call = _ever(stage.path("Products.update"), [body])
     raw = {
-        name: (await at_a_rate(stage.house.web_port, call, rate=1, seconds=seconds)).as_json()
+        name: (await at_a_rate(stage.processes.web_port, call, rate=1, seconds=seconds)).as_json()
         for name, seconds in (("new", 1), ("known", 5))
     }
     await stage.run("DELETE FROM changes WHERE length(key) = 8")
@@ -119,7 +119,7 @@ async def _at_rate(stage: Stage, seconds: float) -> Taken:
     ]
     random.Random(1).shuffle(calls)  # noqa: S311
     call: MakeCall = lambda number: calls[number % len(calls)]  # noqa: E731
-    return await at_a_rate(stage.house.web_port, call, rate=RATE, seconds=seconds)
+    return await at_a_rate(stage.processes.web_port, call, rate=RATE, seconds=seconds)
 
 
 def _ever(path: str, bodies: list[bytes]) -> MakeCall:

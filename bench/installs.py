@@ -26,17 +26,17 @@ async def answers(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
     signer = Signer()
     async with _key_host(signer.public_pem) as address:
         port = free_port()
-        house = stage.house
-        before = house.environment["UPBRIDGE_SIGNATURE_KEY_URL"]
-        house.environment["UPBRIDGE_SIGNATURE_KEY_URL"] = address
-        house.start("installs", "serve", "--host", "127.0.0.1", "--port", str(port))
-        house.environment["UPBRIDGE_SIGNATURE_KEY_URL"] = before
+        processes = stage.processes
+        before = processes.environment["UPBRIDGE_SIGNATURE_KEY_URL"]
+        processes.environment["UPBRIDGE_SIGNATURE_KEY_URL"] = address
+        processes.start("installs", "serve", "--host", "127.0.0.1", "--port", str(port))
+        processes.environment["UPBRIDGE_SIGNATURE_KEY_URL"] = before
         await _ready(port)
         bodies = [_body(stage, signer, number) for number in range(CALLS)]
         taken = await at_a_rate(
             port, lambda number: ("/addon/install", bodies[number]), rate=RATE, seconds=CALLS / RATE
         )
-        house.processes.pop("installs").terminate()
+        processes.processes.pop("installs").terminate()
     installed = int(await stage.value("SELECT count(*) FROM shops WHERE token LIKE 'bench-%'"))
     async with stage.engine.begin() as tx:
         await tx.execute(text("DELETE FROM shops WHERE token LIKE 'bench-%'"))
@@ -52,11 +52,12 @@ def _body(stage: Stage, signer: Signer, number: int) -> bytes:
         "version": 1,
         "apiUser": str(10_000_000 + number),
         "apiKey": secrets.token_hex(16),
-        "apiUrl": f"{stage.house.addresses['upgates']}/api/v2",
+        "apiUrl": f"{stage.processes.addresses['upgates']}/api/v2",
         "current_admin_language": "cs",
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return json.dumps({**body, "signature_v2": signer.sign(body, INSTALL, stage.house.signature_token)}).encode()
+    signature = signer.sign(body, INSTALL, stage.processes.signature_token)
+    return json.dumps({**body, "signature_v2": signature}).encode()
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.settings import load_settings
 from upbridge.store.database import Database, open_database
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
-from upbridge_sandbox.demo.processes import Failed, House, free_port, free_range, house
+from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_range, running_processes
 
 TOP = Path(__file__).parents[1]
 SHOP = "demo"
@@ -33,7 +33,7 @@ QUIET_SECONDS = 120.0
 class Stage:
     """Running processes and what is needed to call them."""
 
-    house: House
+    processes: Processes
     database: Database
     addresses: WebhookAddresses
     shop_id: ShopId
@@ -80,7 +80,7 @@ class Stage:
         while await self.value("SELECT facts IS NULL FROM shops WHERE id = :id", id=shop_id):
             if time.monotonic() > deadline:
                 raise Failed("the worker does not read the shop's facts")
-            self.house.check()
+            self.processes.check()
             await asyncio.sleep(0.1)
 
     async def quiet(self) -> None:
@@ -90,7 +90,7 @@ class Stage:
         while still < 3:  # noqa: PLR2004 - a run that ends may start another one
             if time.monotonic() > deadline:
                 raise Failed("the worker did not come to rest")
-            self.house.check()
+            self.processes.check()
             left = await self.value(
                 "SELECT (SELECT count(*) FROM changes) + (SELECT count(*) FROM documents WHERE state <> 'parked')"
             )
@@ -99,12 +99,12 @@ class Stage:
 
     async def connect(self) -> None:
         """Start a worker, connect the shop to Upp.ai, and wait for the first import."""
-        self.house.start("worker", "worker", "--port", str(self.house.web_port))
+        self.processes.start("worker", "worker", "--port", str(self.processes.web_port))
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
-            shop = (await client.get(f"{self.house.addresses['admin']}/control/shops/{SHOP}")).json()
+            shop = (await client.get(f"{self.processes.addresses['admin']}/control/shops/{SHOP}")).json()
         upp = shop["credentials"]["upp"]
         await asyncio.to_thread(
-            self.house.run,
+            self.processes.run,
             *("shops", "connect", str(self.shop_id), "upp", "--client-id", upp["client_id"]),
             stdin=upp["secret"],
         )
@@ -146,7 +146,7 @@ class Clocks:
 @contextlib.asynccontextmanager
 async def stage(directory: Path, *, products: int, orders: int) -> AsyncIterator[Stage]:
     """The sandbox with an activated shop, a web side, the bare receiver on the same Postgres; no worker yet."""
-    with house(directory, free_port()) as running:
+    with running_processes(directory, free_port()) as running:
         running.start_sandbox(
             port=free_range(20_000 + 5 * secrets.randbelow(4000)),
             products=products,
@@ -161,7 +161,7 @@ async def stage(directory: Path, *, products: int, orders: int) -> AsyncIterator
             answer = (await client.post(address, json={})).json()
         if not answer["activated"]:
             raise Failed(f"the activation failed: {answer}")
-        os.environ.update(running.settings())  # the keys of this house are ours as well
+        os.environ.update(running.settings())  # the keys of this processes are ours as well
         async with open_database(load_settings(), pool_size=20) as database:
             addresses = await load_addresses(database.engine, Cipher(load_settings().keys()))
             async with database.engine.begin() as tx:

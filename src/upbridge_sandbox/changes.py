@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from upbridge_sandbox.seed.formats import Json, moment
-from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, STATUS_NAMES, WORKING, reprice
+from upbridge_sandbox.seed.order_totals import reprice
+from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, STATUS_NAMES, WORKING
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
 

@@ -19,7 +19,7 @@ import psycopg
 from playwright.sync_api import BrowserContext, FrameLocator, Page, sync_playwright
 
 from upbridge.core.i18n import keys
-from upbridge_sandbox.demo.processes import House, free_port, free_range, house
+from upbridge_sandbox.demo.processes import Processes, free_port, free_range, running_processes
 
 SHOP = "demo"
 PLACES = ("", "overview", "connections", "rules", "problems", "find", "products", "usage")
@@ -40,18 +40,18 @@ _BLOCKING = "--test-third-party-cookie-phaseout"
 class Stage:
     """Everything that runs."""
 
-    house: House
+    processes: Processes
 
     @property
     def admin(self) -> str:
         """The simulated administration, on another site than the add-on."""
-        return self.house.addresses["admin"].replace("127.0.0.1", "localhost")
+        return self.processes.addresses["admin"].replace("127.0.0.1", "localhost")
 
     def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One call of the simulated systems' control API."""
         with httpx.Client(trust_env=False, timeout=60) as client:
             answer = client.request(
-                method, f"{self.house.addresses['admin']}/control{path}", json=body or {}
+                method, f"{self.processes.addresses['admin']}/control{path}", json=body or {}
             ).raise_for_status()
         return answer.json()
 
@@ -75,7 +75,7 @@ def stage(
     orders: int = 20,
 ) -> Iterator[Stage]:
     """The stage is up as long as the block lasts; without a *database_url* it brings a Postgres of its own."""
-    with house(directory, free_port()) as built:
+    with running_processes(directory, free_port()) as built:
         built.start_sandbox(port=free_range(_FIRST_PORT), products=products, orders=orders, clock_factor=20)
         foreign = built.addresses["admin"].replace("127.0.0.1", "localhost")
         built.environment["UPBRIDGE_FRAME_ANCESTORS"] = f"{built.addresses['admin']},{foreign}"

@@ -100,7 +100,7 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
         tx.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
     frame.get_by_role("navigation").get_by_role("link", name="Overview").click()
     frame.get_by_role("heading", name=EN.get("ui.ended.title")).wait_for()
-    for log in theatre.house.directory.glob("*.log"):
+    for log in theatre.processes.directory.glob("*.log"):
         assert session not in log.read_text(), log.name
 
     theatre.control("POST", f"/shops/{SHOP}/deactivate")

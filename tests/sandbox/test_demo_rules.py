@@ -38,9 +38,9 @@ def problems(origin: Origin, world: State) -> Problems:
     return Problems([{"entity": name, "message": ""} for name in names])
 
 
-def _catalogue(world: State) -> uphance_rules.Catalogue:
+def _catalogue(world: State) -> uphance_rules.Skus:
     organisation = world.uphance.organisations[501]
-    return uphance_rules.Catalogue(list(organisation.products.values()), organisation.channels)
+    return uphance_rules.Skus(list(organisation.products.values()), organisation.channels)
 
 
 def _upp_products(origin: Origin) -> dict[str, Json]:

@@ -259,7 +259,7 @@ def demo(
     _require_sandbox()
     from upbridge_sandbox.demo import run_demo  # noqa: PLC0415
 
-    raise typer.Exit(run_demo(json=json, picture=picture, captured=captured))
+    raise typer.Exit(run_demo(as_json=json, picture=picture, captured=captured))
 
 
 def play() -> None:

@@ -87,13 +87,13 @@ def upp_products(origin: Origin, copies: dict[str, Json], problems: Problems) ->
             verdict.parked += 1
             if not problems.about(_product_names(product)):
                 verdict.add(SILENT, str(product["product_id"]), "has no price and nobody was told")
-    skus = Counter(str(document["sku"]).lower() for document in expected.values() if document)
+    counts = upp_rules.sku_counts(origin.products)
     for key, document in expected.items():
         if document is None:
             _compare_retired(verdict, key, copies.get(key))
             continue
         verdict.origins += 1
-        twin = skus[str(document["sku"]).lower()] > 1
+        twin = counts[str(document["sku"]).lower()] > 1
         told = twin and problems.about(names[key] | {key, str(document["sku"])})
         _compare_product(verdict, key, document, copies.get(key), told=told)
     for key in copies.keys() - expected.keys():
@@ -137,7 +137,7 @@ def upp_orders(origin: Origin, copies: dict[str, Json]) -> Verdict:
 
 
 def uphance_orders(
-    origin: Origin, copies: list[Json], catalogue: uphance_rules.Catalogue, problems: Problems, key: str
+    origin: Origin, copies: list[Json], skus: uphance_rules.Skus, problems: Problems, key: str
 ) -> Verdict:
     """Upgates orders against Uphance's drafts."""
     verdict = Verdict("orders → Uphance", copies=len(copies))
@@ -147,20 +147,20 @@ def uphance_orders(
     for number, versions in origin.versions.items():
         drafts = by_reference.pop(f"UPG-{key}-{number}", [])
         now = origin.orders.get(number)
-        wanted = uphance_rules.sales_order(now, catalogue) if now and uphance_rules.sendable(now) else None
+        wanted = uphance_rules.sales_order(now, skus) if now and uphance_rules.sendable(now) else None
         told = problems.about({number, f"UPG-{key}-{number}"})
         if len(drafts) > 1:
             verdict.add(DOUBLED, number, f"{len(drafts)} drafts")
-        elif isinstance(wanted, uphance_rules.Draft):
+        elif isinstance(wanted, uphance_rules.SalesOrder):
             verdict.origins += 1
-            wrong = _wrong_draft(wanted, drafts, versions, catalogue, told=told)
+            wrong = _wrong_draft(wanted, drafts, versions, skus, told=told)
             if wrong:
                 verdict.add(wrong[0], number, wrong[1])
         elif isinstance(wanted, uphance_rules.Parked) and not drafts:
             verdict.parked += 1
             if not told:
                 verdict.add(SILENT, number, f"cannot be sent ({wanted.reason}) and nobody was told")
-        elif drafts and not _like_any(drafts[0], versions, catalogue):
+        elif drafts and not _like_any(drafts[0], versions, skus):
             verdict.add(UNWANTED, number, "was never to be sent like this")
     for reference in by_reference:
         verdict.add(UNWANTED, reference, "the shop has no such order")
@@ -168,10 +168,10 @@ def uphance_orders(
 
 
 def _wrong_draft(
-    wanted: uphance_rules.Draft,
+    wanted: uphance_rules.SalesOrder,
     drafts: list[Json],
     versions: list[Json],
-    catalogue: uphance_rules.Catalogue,
+    skus: uphance_rules.Skus,
     *,
     told: bool,
 ) -> tuple[str, str] | None:
@@ -179,17 +179,15 @@ def _wrong_draft(
     if not drafts:
         return LOST, ""
     sent = uphance_rules.as_sent(drafts[0])
-    if sent == wanted or (told and _like_any(drafts[0], versions, catalogue)):
+    if sent == wanted or (told and _like_any(drafts[0], versions, skus)):
         return None
     return DIFFERENT, f"{sent} is not {wanted}"
 
 
-def _like_any(draft: Json, versions: list[Json], catalogue: uphance_rules.Catalogue) -> bool:
+def _like_any(draft: Json, versions: list[Json], skus: uphance_rules.Skus) -> bool:
     """Whether a draft is what the order was once: sent orders are not changed, staff are told."""
     sent = uphance_rules.as_sent(draft)
-    return any(
-        uphance_rules.sales_order(item, catalogue) == sent for item in versions if uphance_rules.sendable(item)
-    )
+    return any(uphance_rules.sales_order(item, skus) == sent for item in versions if uphance_rules.sendable(item))
 
 
 def uphance_customers(origin: Origin, orders: list[Json], customers: list[Json], key: str) -> Verdict:
@@ -219,27 +217,18 @@ def uphance_customers(origin: Origin, orders: list[Json], customers: list[Json],
     return verdict
 
 
-def expected_problems(origin: Origin, catalogue: uphance_rules.Catalogue, key: str) -> set[str]:
+def expected_problems(origin: Origin, skus: uphance_rules.Skus, key: str) -> set[str]:
     """Names of everything that may rightly be on the list of problems."""
     names: set[str] = set()
-    skus: Counter[str] = Counter()
+    counts = upp_rules.sku_counts(origin.products)
     for product in origin.products:
-        for document in upp_rules.product_documents(product).values():
-            if document:
-                skus[str(document["sku"]).lower()] += 1
-    for product in origin.products:
-        twins = any(
-            document and skus[str(document["sku"]).lower()] > 1
-            for document in upp_rules.product_documents(product).values()
-        )
+        twins = any(counts[code] > 1 for code in upp_rules.sku_counts([product]))
         if twins or upp_rules.has_problem(product):
             names |= _product_names(product) | {row["code"] for row in product["variants"] if row["code"]}
     for number, versions in origin.versions.items():
         now = origin.orders.get(number)
         changed = now is None or len(versions) > 1
-        bad = any(
-            isinstance(uphance_rules.sales_order(item, catalogue), uphance_rules.Parked) for item in versions
-        )
+        bad = any(isinstance(uphance_rules.sales_order(item, skus), uphance_rules.Parked) for item in versions)
         if changed or bad or not upp_rules.adds_up(versions[-1]):
             names |= {number, f"UPG-{key}-{number}"}
     return names

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from upbridge_sandbox.demo.processes import Failed, House, free_port, free_range, house
+from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_range, running_processes
 from upbridge_sandbox.demo.sandbox_client import SandboxClient
 from upbridge_sandbox.demo.setup import interrupt, make_console, start_all
 
@@ -25,7 +25,7 @@ def run_play() -> int:
     directory = Path("var/play").resolve()
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        with _alone(directory), house(directory, free_port(WEB_PORT)) as running:
+        with _alone(directory), running_processes(directory, free_port(WEB_PORT)) as running:
             console.print("starting …")
             start_all(running, port=free_range(PORT))
             _tell(running, console)
@@ -59,7 +59,7 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _tell(running: House, console: Console) -> None:
+def _tell(running: Processes, console: Console) -> None:
     rows = [f"{name}={json.dumps(value)}" for name, value in running.settings().items()]
     (running.directory / "env").write_text("\n".join(rows) + "\n")
     with httpx.Client(trust_env=False, timeout=60) as client:

@@ -29,7 +29,7 @@ class Failed(Exception):
 
 
 @dataclass(slots=True)
-class House:
+class Processes:
     """One data directory, one environment, and the processes in it."""
 
     directory: Path
@@ -237,9 +237,9 @@ class House:
 
 
 @contextlib.contextmanager
-def house(directory: Path, web_port: int) -> Iterator[House]:
+def running_processes(directory: Path, web_port: int) -> Iterator[Processes]:
     """A house whose processes end with the block, whatever happens."""
-    made = House(directory, web_port)
+    made = Processes(directory, web_port)
     try:
         yield made
     finally:

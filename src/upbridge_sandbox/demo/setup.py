@@ -4,7 +4,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from upbridge_sandbox.demo.processes import House
+from upbridge_sandbox.demo.processes import Processes
 
 PRODUCTS, ORDERS = 1200, 400
 CLOCK_FACTOR = 100.0
@@ -22,7 +22,7 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def start_all(running: House, *, port: int) -> None:
+def start_all(running: Processes, *, port: int) -> None:
     """All processes at once; whichever of them comes first brings the database's schema to head."""
     running.start_sandbox(port=port, products=PRODUCTS, orders=ORDERS, clock_factor=CLOCK_FACTOR)
     running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))

@@ -1,4 +1,4 @@
-"""What Uphance should hold of an order, from Upgates' JSON and Uphance's own catalogue alone.
+"""What Uphance should hold of an order, from Upgates' JSON and Uphance's own skus alone.
 
 Per-shopper customers, channels by currency, orders received or paid. Exactness is checked where it matters:
 pieces per SKU, the value of the goods, shipping. How lines are split is the sender's business.
@@ -22,7 +22,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class SalesOrder:
     """What the sales order must say."""
 
     channel: int
@@ -31,7 +31,7 @@ class Draft:
     shipping: Decimal
 
 
-class Catalogue:
+class Skus:
     """Uphance's SKUs by number and by EAN, and its channels by currency."""
 
     def __init__(self, products: list[Json], channels: list[Json]) -> None:
@@ -56,9 +56,9 @@ class Catalogue:
         return None
 
 
-def sales_order(order: Json, catalogue: Catalogue) -> Draft | Parked:
+def sales_order(order: Json, skus: Skus) -> SalesOrder | Parked:
     """The draft that *order* makes, or why it makes none."""
-    channels = catalogue.channels.get(order["currency_id"], [])
+    channels = skus.channels.get(order["currency_id"], [])
     if len(channels) != 1:
         return Parked("no channel")
     if not adds_up(order):
@@ -68,7 +68,7 @@ def sales_order(order: Json, catalogue: Catalogue) -> Draft | Parked:
     for line in order["products"]:
         if line["type"] == "discount" or (line["type"] == "set" and line["uuid"] in parents):
             continue
-        sku = catalogue.sku(line)
+        sku = skus.sku(line)
         if sku is None:
             return Parked("unknown SKU")
         if line["quantity"] != int(line["quantity"]) or line["quantity"] <= 0:
@@ -79,10 +79,10 @@ def sales_order(order: Json, catalogue: Catalogue) -> Draft | Parked:
         for discount in (order[name] or {}).get("discounts", ()):
             goods -= abs(_exact(discount["price_without_vat"]))
     shipping = _exact(order["shipment"]["price_without_vat"]) + _exact(order["payment"]["price_without_vat"])
-    return Draft(channels[0], pieces, goods, shipping)
+    return SalesOrder(channels[0], pieces, goods, shipping)
 
 
-def as_sent(copy: Json) -> Draft:
+def as_sent(copy: Json) -> SalesOrder:
     """What a sales order over there says."""
     pieces: Counter[int] = Counter()
     goods = Decimal(0)
@@ -90,7 +90,7 @@ def as_sent(copy: Json) -> Draft:
         for entry in line["line_quantities"]:
             pieces[entry["sku_id"]] += entry["quantity"]
             goods += _exact(line["unit_price"]) * entry["quantity"]
-    return Draft(copy["channel_id"], pieces, goods, _exact(copy["shipping_cost"]))
+    return SalesOrder(copy["channel_id"], pieces, goods, _exact(copy["shipping_cost"]))
 
 
 def sendable(order: Json) -> bool:

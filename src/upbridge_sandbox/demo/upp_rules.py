@@ -3,6 +3,7 @@
 Default settings: the shop's default language and price list, SKU from the code, prices with VAT, front-end orders.
 """
 
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeAlias
@@ -24,6 +25,12 @@ def product_documents(product: Json) -> dict[str, Json | None]:
         f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}": _document(product, variant)
         for variant in product["variants"] or [None]
     }
+
+
+def sku_counts(products: list[Json]) -> Counter[str]:
+    """How many documents of *products* have which SKU, whatever its case."""
+    documents = (document for product in products for document in product_documents(product).values())
+    return Counter(str(document["sku"]).lower() for document in documents if document is not None)
 
 
 def product_ids(product: Json) -> list[str]:

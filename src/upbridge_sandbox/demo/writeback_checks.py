@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from upbridge_sandbox.demo.compare import DIFFERENT, LOST, UNWANTED, Origin, Verdict
 from upbridge_sandbox.demo.sandbox_client import SHOP, SandboxClient
-from upbridge_sandbox.demo.uphance_rules import Catalogue
+from upbridge_sandbox.demo.uphance_rules import Skus
 from upbridge_sandbox.demo.upp_rules import CANCELED, Json
 
 SENT = 4
@@ -86,13 +86,13 @@ def shipments(sandbox: SandboxClient, origin: Origin, day: Day) -> Verdict:
     return verdict
 
 
-def stock(sandbox: SandboxClient, organisation: int, origin: Origin, key: str, catalogue: Catalogue) -> Verdict:
+def stock(sandbox: SandboxClient, organisation: int, origin: Origin, key: str, skus: Skus) -> Verdict:
     """Every variant that is one SKU, and no other, shows Uphance's number less the open pieces."""
     drafts = {
         str(row["purchase_order_ref"]).removeprefix(f"UPG-{key}-"): row
         for row in sandbox.uphance(organisation, "orders")
     }
-    taken = _open_pieces(origin, drafts, catalogue)
+    taken = _open_pieces(origin, drafts, skus)
     verdict = Verdict("stock → Upgates")
     for item, sku in pairs(origin, sandbox.uphance(organisation, "products")):
         wanted = max(0, int(sku["available_to_sell_from_stock"] - taken[item["key"]]))
@@ -105,7 +105,7 @@ def stock(sandbox: SandboxClient, organisation: int, origin: Origin, key: str, c
     return verdict
 
 
-def _open_pieces(origin: Origin, drafts: dict[str, Json], catalogue: Catalogue) -> Counter[str]:
+def _open_pieces(origin: Origin, drafts: dict[str, Json], skus: Skus) -> Counter[str]:
     """Pieces by variant that are sold and that Uphance's numbers do not show.
 
     Those of orders that it does not know but may still get, or that are drafts there; of one that staff have
@@ -122,7 +122,7 @@ def _open_pieces(origin: Origin, drafts: dict[str, Json], catalogue: Catalogue) 
                 counted.update({entry["sku_id"]: entry["quantity"] for entry in line["line_quantities"]})
         for line in order["products"]:
             if line["type"] in GOODS and line["quantity"] > 0:
-                variant, sku = line["option_set_id"], catalogue.sku(line)
+                variant, sku = line["option_set_id"], skus.sku(line)
                 known = min(line["quantity"], counted[sku]) if sku is not None else 0
                 if sku is not None:
                     counted[sku] -= known

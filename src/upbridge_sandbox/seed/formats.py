@@ -30,6 +30,11 @@ def nulls(text: str) -> Json:
     return dict.fromkeys(text.split())
 
 
+def empty(text: str) -> Json:
+    """The fields that *text* names, each an empty array of its own."""
+    return {name: [] for name in text.split()}
+
+
 def cents(value: Decimal) -> Decimal:
     """*value* on two decimals, halves away from zero as PHP's round() does."""
     return value.quantize(CENT, ROUND_HALF_UP)

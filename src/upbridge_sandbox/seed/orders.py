@@ -1,22 +1,16 @@
-"""Orders of a made-up clothes shop whose totals add up exactly as Upgates adds them.
-
-    order_total_before_round = lines + shipment + payment - discounts        (all with VAT)
-    order_total              = order_total_before_round + order_total_rest
-
-A line's `price_with_vat` is unit price x quantity; its `price_without_vat` is rounded from the line, so that the
-rounded unit price without VAT times the quantity often misses it by a hellers. A few orders are broken on purpose.
-"""
-# ruff: noqa: PLR2004 - every so-manieth thing is special; the numbers mean nothing else
+"""Orders of a made-up clothes shop. Their totals add up as Upgates adds them; a few are broken on purpose."""
+# ruff: noqa: PLR2004 - every n-th item is special; the numbers mean nothing else
 
 import random
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from typing import Any
 
 from upbridge_sandbox.seed.customers import make_customers
-from upbridge_sandbox.seed.formats import MARKETS, Json, cents, moment, net, number, php_moment
+from upbridge_sandbox.seed.formats import MARKETS, Json, cents, empty, moment, nulls, number, php_moment
+from upbridge_sandbox.seed.order_totals import charge, per_vat, price_line, share, write_totals
 from upbridge_sandbox.seed.products import Goods, price_of, vat_of
 from upbridge_sandbox.seed.uphance_seed import Coverage
 
@@ -97,7 +91,7 @@ class OrderFactory:
         ]
         if number_ % 12 == 5:
             lines[0]["quantity"] = 3
-            _price_line(lines[0], Decimal(str(lines[0]["price_per_unit_with_vat"])), 3)
+            price_line(lines[0], Decimal(str(lines[0]["price_per_unit_with_vat"])), 3)
             lines.append(self._discount_line(lines[0]))
         if number_ % 10 == 3 and self.goods.sets:
             lines += self._set_lines(language, carries=number_ % 20 == 3)
@@ -109,7 +103,7 @@ class OrderFactory:
             lines.append(self._manual_line(language))
         if broken == "fractional":
             lines[0]["quantity"] = 1.5
-            _price_line(lines[0], Decimal(str(lines[0]["price_per_unit_with_vat"])), Decimal("1.5"))
+            price_line(lines[0], Decimal(str(lines[0]["price_per_unit_with_vat"])), Decimal("1.5"))
         order["products"] = lines
         self._discounts(order, number_, currency)
         self._delivery(order, number_, country)
@@ -125,13 +119,10 @@ class OrderFactory:
         rng = self.rng
         status = RECEIVED if fresh else rng.choices(range(1, 8), (40, 22, 8, 17, 8, 3, 2))[0]
         customer = dict(self.customers[rng.randrange(len(self.customers))])
+        until = php_moment(created + timedelta(days=366))
         customer["agreements"] = [
             {"name": "Obchodní podmínky", "valid_to": None, "status": True},
-            {
-                "name": "Výzva ke kontrole košíku",
-                "valid_to": php_moment(created + timedelta(days=366)),
-                "status": True,
-            },
+            {"name": "Výzva ke kontrole košíku", "valid_to": until, "status": True},
         ]
         customer["customer_note"] = "Prosím zabalit jako dárek." if number_ % 15 == 0 else ""
         paid = status in (PAID, SENT)
@@ -142,8 +133,7 @@ class OrderFactory:
             "order_number": f"26{number_:06d}",
             "order_id": number_,
             "case_number": f"B{number_:05d}",
-            "external_order_number": None,
-            "uuid": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+            "uuid": self._uuid(),
             "language_id": language,
             "currency_id": MARKETS[language][0],
             "default_currency_rate": 1 if language == "cs" else 0.04,
@@ -151,34 +141,27 @@ class OrderFactory:
             "status_id": None if number_ % 150 == 80 and not fresh else status,
             "status": None if number_ % 150 == 80 and not fresh else STATUS_NAMES[status, language],
             "paid_date": created.date().isoformat() if paid else None,
-            "delivered_date": None,
-            "tracking_code": None,
-            "tracking_url": None,
             "resolved_yn": status == SENT,
             "oss_yn": language == "sk",
             "statistics_yn": fresh or number_ % 33 != 20,
-            "internal_note": None,
             "last_update_time": moment(created),
             "creation_time": moment(created),
             "variable_symbol": 26_000_000 + number_,
-            "dimensions": {"width": None, "length": None, "height": None},
+            "dimensions": nulls("width length height"),
             "total_weight": 0,
             "order_total": 0,
             "order_total_before_round": 0,
             "order_total_rest": 0,
-            "invoice_number": None,
             "origin": origin,
             "admin_url": f"{self.host}/orders/edit-order/default/{number_}",
             "customer": customer,
-            "products": [],
-            "discount_voucher": None,
-            "quantity_discount": None,
-            "loyalty_points": None,
-            "shipment": None,
-            "payment": None,
-            "attachments": [],
-            "metas": [],
+            **nulls("external_order_number delivered_date tracking_code tracking_url internal_note"),
+            **nulls("invoice_number discount_voucher quantity_discount loyalty_points shipment payment"),
+            **empty("products attachments metas"),
         }
+
+    def _uuid(self) -> str:
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def _line(self, item: Sellable, language: str, quantity: int, kind: str = "product") -> Json:
         product, variant = item.product, item.variant
@@ -188,51 +171,40 @@ class OrderFactory:
             "product_id": product["product_id"],
             "option_set_id": variant["variant_id"] if variant else None,
             "type": kind,
-            "uuid": str(uuid.UUID(int=self.rng.getrandbits(128), version=4)),
-            "parent_uuid": None,
+            "uuid": self._uuid(),
             "code": source["code"],
-            "code_supplier": None,
-            "supplier": None,
             "ean": source["ean"],
             "title": title,
             "adult_yn": False,
             "unit": "ks",
-            "length": None,
             "length_unit": "ks",
             "quantity": quantity,
             "vat": vat_of(product, language),
-            "buy_price": None,
-            "recycling_fee": None,
             "weight": product["weight"],
             "availability": "Skladem",
-            "stock_position": None,
             "invoice_info": "",
-            "parameters": [],
-            "configurations": [],
             "categories": [
                 {"category_id": row["category_id"], "code": row["code"]} for row in product["categories"]
             ],
-            "image_url": None,
+            **nulls("parent_uuid code_supplier supplier length buy_price recycling_fee stock_position image_url"),
+            **empty("parameters configurations"),
         }
-        _price_line(line, price_of(product, variant, language) or Decimal(0), quantity)
+        price_line(line, price_of(product, variant, language) or Decimal(0), quantity)
         return line
 
     def _discount_line(self, parent: Json) -> Json:
         """2+1 for free: a line of its own with a negative price and its parent's uuid."""
         line = {
             **parent,
+            **nulls("product_id option_set_id code ean"),
             "type": "discount",
-            "uuid": str(uuid.UUID(int=self.rng.getrandbits(128), version=4)),
+            "uuid": self._uuid(),
             "parent_uuid": parent["uuid"],
-            "product_id": None,
-            "option_set_id": None,
-            "code": None,
-            "ean": None,
             "title": "Sleva 2+1 zdarma",
             "quantity": 1,
             "parameters": [],
         }
-        _price_line(line, -Decimal(str(parent["price_per_unit_with_vat"])), 1)
+        price_line(line, -Decimal(str(parent["price_per_unit_with_vat"])), 1)
         return line
 
     def _set_lines(self, language: str, *, carries: bool) -> list[Json]:
@@ -244,44 +216,43 @@ class OrderFactory:
             part = self._line(Sellable(self.goods.products[part_id], None), language, 1, "set_part")
             part["parent_uuid"] = head["uuid"]
             if carries:
-                _price_line(part, Decimal(0), 1)
+                price_line(part, Decimal(0), 1)
             parts.append(part)
         if not carries:
-            _price_line(head, Decimal(0), 1)
+            price_line(head, Decimal(0), 1)
         return [head, *parts]
 
     def _gift(self, language: str) -> Json:
         line = self._line(self.pool[len(self.pool) // 2], language, 1, "gift")
-        _price_line(line, Decimal(0), 1)
+        price_line(line, Decimal(0), 1)
         return line
 
     def _manual_line(self, language: str) -> Json:
         """Typed in by hand in the administration: no product, no code."""
         line = self._line(self.pool[0], language, 1)
         line.update(product_id=None, option_set_id=None, code=None, ean=None, title="Úprava délky", categories=[])
-        _price_line(line, Decimal(150), 1)
+        price_line(line, Decimal(150), 1)
         return line
 
     def _discounts(self, order: Json, number_: int, currency: str) -> None:
-        goods = _per_vat(order["products"])
+        goods = per_vat(order["products"])
         small = Decimal(100) if currency == "CZK" else Decimal(4)
-        total = sum(goods.values(), Decimal(0))
+        enough = sum(goods.values(), Decimal(0)) > 2 * small
+
+        def discount(name: str, amounts: dict[int, Decimal], **how: Any) -> None:
+            order[name] = {**how, "discounts": [charge(cents(amount), vat) for vat, amount in amounts.items()]}
+
         if number_ % 9 == 2:
-            order["discount_voucher"] = {"code": f"JARO{number_}", "amount": 10, "type": "percent"}
-            order["discount_voucher"]["discounts"] = _spread(
-                goods, {vat: value / 10 for vat, value in goods.items()}
-            )
-        elif number_ % 9 == 6 and total > 2 * small:
-            order["discount_voucher"] = {"code": f"STO{number_}", "amount": int(small), "type": "price"}
-            order["discount_voucher"]["discounts"] = _spread(goods, _share(goods, small))
+            tenth = {vat: value / 10 for vat, value in goods.items()}
+            discount("discount_voucher", tenth, code=f"JARO{number_}", amount=10, type="percent")
+        elif number_ % 9 == 6 and enough:
+            amounts = share(goods, small)
+            discount("discount_voucher", amounts, code=f"STO{number_}", amount=int(small), type="price")
         if number_ % 16 == 7:
-            order["quantity_discount"] = {"amount": 5, "type": "percent"}
-            order["quantity_discount"]["discounts"] = _spread(
-                goods, {vat: value / 20 for vat, value in goods.items()}
-            )
-        if number_ % 22 == 9 and total > 2 * small:
-            order["loyalty_points"] = {"one_point_for": 1, "amount": int(small / 2)}
-            order["loyalty_points"]["discounts"] = _spread(goods, _share(goods, small / 2))
+            twentieth = {vat: value / 20 for vat, value in goods.items()}
+            discount("quantity_discount", twentieth, amount=5, type="percent")
+        if number_ % 22 == 9 and enough:
+            discount("loyalty_points", share(goods, small / 2), one_point_for=1, amount=int(small / 2))
 
     def _delivery(self, order: Json, number_: int, country: str) -> None:
         euro = order["currency_id"] != "CZK"
@@ -293,7 +264,7 @@ class OrderFactory:
             "id": 5 if pickup else 4,
             "code": "ZAS" if pickup else "INB",
             "name": "Zásilkovna" if pickup else "WEDO (celá ČR)",
-            **_charge(price, rate),
+            **charge(price, rate),
             "affiliate_id": "1234" if pickup else None,
             "affiliate_name": "Praha, Lidická 12" if pickup else None,
             "type": "zasilkovna" if pickup else "wedo",
@@ -306,86 +277,10 @@ class OrderFactory:
             "code": None,
             "name": "Dobírka" if on_delivery else "Platba předem bankovním převodem",
             "payment_method": "cashOnDelivery" if on_delivery else "command",
-            **_charge(fee, (23 if country == "sk" else 21) if on_delivery else 0),
+            **charge(fee, (23 if country == "sk" else 21) if on_delivery else 0),
             "eet_yn": False,
             "type": "cashOnDelivery" if on_delivery else "command",
         }
-
-
-def write_totals(order: Json) -> None:
-    """Write the totals of *order* as Upgates does; crowns are rounded to whole ones."""
-    total = sum((Decimal(str(line["price_with_vat"])) for line in order["products"]), Decimal(0))
-    for part in ("shipment", "payment"):
-        if order[part]:
-            total += Decimal(str(order[part]["price_with_vat"]))
-    for part in ("discount_voucher", "quantity_discount", "loyalty_points"):
-        for discount in (order[part] or {}).get("discounts", ()):
-            total -= abs(Decimal(str(discount["price_with_vat"])))
-    rounded = total.quantize(Decimal(1), ROUND_HALF_UP) if order["currency_id"] == "CZK" else total
-    order["order_total_before_round"] = number(total)
-    order["order_total"] = number(rounded)
-    order["order_total_rest"] = number(rounded - total)
-    order["total_weight"] = int(sum((line["weight"] or 0) * line["quantity"] for line in order["products"]))
-
-
-def reprice(order: Json, line: Json, quantity: int) -> None:
-    """Change a line's quantity as the administration does, and the totals with it."""
-    line["quantity"] = quantity
-    _price_line(line, Decimal(str(line["price_per_unit_with_vat"])), quantity)
-    write_totals(order)
-
-
-def _price_line(line: Json, unit: Decimal, quantity: Decimal | int) -> None:
-    vat = Decimal(str(line["vat"]))
-    total = cents(unit * quantity)
-    line.update(
-        price_per_unit=number(unit),
-        price_per_unit_with_vat=number(unit),
-        price_per_unit_without_vat=number(net(unit, vat)),
-        price=number(total),
-        price_with_vat=number(total),
-        price_without_vat=number(net(total, vat)),
-    )
-
-
-def _charge(price: Decimal, vat: int) -> Json:
-    return {
-        "price": number(price),
-        "price_with_vat": number(price),
-        "price_without_vat": number(net(price, vat)),
-        "vat": vat,
-    }
-
-
-def _per_vat(lines: Sequence[Json]) -> dict[int, Decimal]:
-    goods: dict[int, Decimal] = {}
-    for line in lines:
-        goods[line["vat"]] = goods.get(line["vat"], Decimal(0)) + Decimal(str(line["price_with_vat"]))
-    return {vat: value for vat, value in goods.items() if value > 0}
-
-
-def _share(goods: dict[int, Decimal], amount: Decimal) -> dict[int, Decimal]:
-    """*amount* over the VAT levels in proportion to their goods, the rest on the last."""
-    total, left = sum(goods.values(), Decimal(0)), amount
-    shares: dict[int, Decimal] = {}
-    for vat, value in goods.items():
-        shares[vat] = cents(amount * value / total)
-        left -= shares[vat]
-    if shares:
-        shares[next(reversed(shares))] += left
-    return shares
-
-
-def _spread(goods: dict[int, Decimal], amounts: dict[int, Decimal]) -> list[Json]:
-    return [
-        {
-            "price": number(cents(amounts[vat])),
-            "price_with_vat": number(cents(amounts[vat])),
-            "price_without_vat": number(net(cents(amounts[vat]), vat)),
-            "vat": vat,
-        }
-        for vat in goods
-    ]
 
 
 def make_orders(order_factory: OrderFactory, count: int, days: float) -> tuple[dict[str, Json], dict[str, str]]:

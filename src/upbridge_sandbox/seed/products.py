@@ -3,7 +3,7 @@
 Among them: variants that inherit by null, products and variants without a code, doubled codes and EANs, one
 product without a price, inactive and archived ones, stock that is null, negative or fractional, 0/1 for booleans.
 """
-# ruff: noqa: PLR2004 - every so-manieth thing is special; the numbers mean nothing else
+# ruff: noqa: PLR2004 - every n-th item is special; the numbers mean nothing else
 
 import random
 from dataclasses import dataclass, field
@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from upbridge_sandbox.seed import vocabulary
-from upbridge_sandbox.seed.formats import Json, ean, moment, price_rows
+from upbridge_sandbox.seed.formats import Json, ean, empty, moment, nulls, price_rows
 
 FIRST_PRODUCT, FIRST_VARIANT = 41, 5001
 NO_PRICE_AT = 5
+
+_NEVER = ("adult_yn", "add_images_into_variants_yn", "set_yn", "in_set_yn", "exclude_from_search_yn")
+_CATEGORY = ("category_id", "code", "name")
 
 
 @dataclass(slots=True)
@@ -67,55 +70,36 @@ class ProductFactory:
             "code": code,
             "product_id": product_id,
             "action_currently_yn": int(sale),
-            "code_supplier": None,
-            "supplier": None,
             "ean": ean(859_100_000_000 + product_id) if accessory and index % 17 else None,
             "active_yn": _flag(index % 23 != 3, index),
             "archived_yn": index % 41 == 9,
-            "replacement_product_code": None,
             "can_add_to_basket_yn": index % 53 != 10,
-            "adult_yn": False,
-            "add_images_into_variants_yn": False,
-            "set_yn": False,
-            "in_set_yn": False,
-            "exclude_from_search_yn": False,
             "descriptions": self._texts(names, adjective, product_id, slug),
             "manufacturer": vocabulary.MAKERS[maker] if rng.random() < 0.8 else None,
             "manufacturer_id": maker + 1,
             "stock": self._stock(index) if accessory or index % 3 == 0 else None,
-            "stock_position": None,
             "limit_orders": rng.choice((None, "0", "1")),
-            "rating": None,
             "availability_id": 2,
             "availability": "Skladem",
             "availability_type": "InStock",
             "variants_exists_yn": not accessory,
             "variants_stock": 0,
-            "variants_availability_id": None,
-            "variants_availability": None,
-            "variants_availability_type": None,
             "weight": rng.randrange(60, 900),
-            "shipment_group": None,
             "images": self._images(product_id, index),
-            "stocks": [],
             "categories": [
-                {
-                    "category_id": category[0],
-                    "code": category[1],
-                    "main_yn": True,
-                    "position": 1,
-                    "name": category[2],
-                },
-                {"category_id": 110, "code": "K00001", "main_yn": False, "position": 2, "name": "Oblečení"},
+                {**dict(zip(_CATEGORY, category, strict=True)), "main_yn": True, "position": 1},
+                {"category_id": 110, "code": "K00001", "name": "Oblečení", "main_yn": False, "position": 2},
             ],
-            "groups": [],
             "prices": price_rows(base, vat=vat, purchase=purchase, sale=sale),
             "vats": {"cz": vat, "sk": {21: 23, 12: 5}[vat]},
-            "variants": [],
             "metas": [{"key": "col", "type": "input", "value": ""}],
             "creation_time": moment(created),
             "last_update_time": moment(created + timedelta(days=rng.randrange(1, 50))),
             "admin_url": f"{self.host}/products/main/default/{product_id}",
+            **nulls("code_supplier supplier replacement_product_code stock_position rating shipment_group"),
+            **nulls("variants_availability_id variants_availability variants_availability_type"),
+            **dict.fromkeys(_NEVER, False),
+            **empty("stocks groups variants"),
         }
         if not accessory:
             product["variants"] = self._variants(product, index, sizes=sizes, base=base, vat=vat, goods=goods)
@@ -199,25 +183,19 @@ class ProductFactory:
             variants.append(
                 {
                     "code": None if (index + place) % 61 == 7 else code,
-                    "code_supplier": None,
                     "ean": None if (index + place) % 31 == 4 else ean(859_200_000_000 + variant_id),
                     "variant_id": variant_id,
                     "product_code": product["code"],
                     "product_id": product["product_id"],
                     "active_yn": False if (index + place) % 47 == 13 else rng.choice((None, None, True)),
                     "main_yn": place == 0,
-                    "can_add_to_basket_yn": None,
                     "stock": None if index % 3 == 0 and place == 1 else self._stock(index + place),
-                    "stock_position": None,
-                    "availability_id": None,
-                    "availability": None,
                     "availability_type": "InStock",
-                    "weight": None,
                     "image": image,
-                    "images": [],
-                    "stocks": [],
                     "prices": prices,
-                    "metas": [],
+                    **nulls("code_supplier can_add_to_basket_yn stock_position availability_id"),
+                    **nulls("availability weight"),
+                    **empty("images stocks metas"),
                 }
             )
             goods.colour_and_size[variant_id] = (vocabulary.COLOURS.index(colour), size)

@@ -5,93 +5,63 @@ A tree of names: a dict is an object, a list an array of objects, None a value (
 
 from typing import Any, TypeAlias
 
+from upbridge_sandbox.seed.formats import names, nulls
+
 Tree: TypeAlias = "dict[str, Any] | list[Any] | None"
 
-_PRODUCT_FILTERS = frozenset(
-    [
-        "codes",
-        "product_id",
-        "product_ids",
-        "variant_codes",
-        "last_update_time_from",
-        "active_yn",
-        "archived_yn",
-        "can_add_to_basket_yn",
-        "exclude_from_search_yn",
-        "in_stock_yn",
-        "language",
-        "languages",
-        "variants_yn",
-        "page",
-        "current_page_items",
-    ]
+_PRODUCT_FILTERS = names(
+    "codes product_id product_ids variant_codes last_update_time_from active_yn archived_yn can_add_to_basket_yn"
+    " exclude_from_search_yn in_stock_yn language languages variants_yn page current_page_items"
 )
 PARAMETERS: dict[str, frozenset[str]] = {
-    "GET /orders": frozenset(
-        [
-            "order_numbers",
-            "creation_time_from",
-            "creation_time_to",
-            "last_update_time_from",
-            "paid_yn",
-            "delivered_yn",
-            "status",
-            "status_id",
-            "status_ids",
-            "language",
-            "email",
-            "phone",
-            "external_order_number",
-            "payment_type",
-            "shipment_type",
-            "page",
-            "order_by",
-            "order_dir",
-        ]
+    "GET /orders": names(
+        "order_numbers creation_time_from creation_time_to last_update_time_from paid_yn delivered_yn status"
+        " status_id status_ids language email phone external_order_number payment_type shipment_type"
+        " page order_by order_dir"
     ),
     "GET /products": _PRODUCT_FILTERS | {"pricelist"},
     "GET /products/parameters": _PRODUCT_FILTERS,
     "GET /products/simple": _PRODUCT_FILTERS - {"language", "languages"},
     "GET /products/variants": (_PRODUCT_FILTERS | {"code", "pricelist"})
-    - {"last_update_time_from", "archived_yn", "exclude_from_search_yn", "variants_yn"},
-    "GET /order-statuses": frozenset({"type"}),
-    "DELETE /webhooks": frozenset({"id", "ids"}),
-    "DELETE /webhooks/{id}": frozenset({"ids"}),
+    - names("last_update_time_from archived_yn exclude_from_search_yn variants_yn"),
+    "GET /order-statuses": names("type"),
+    "DELETE /webhooks": names("id ids"),
+    "DELETE /webhooks/{id}": names("ids"),
 }
 
 
-def _names(text: str, **deeper: Tree) -> dict[str, Any]:
-    return {**dict.fromkeys(text.split()), **deeper}
+def _object(text: str, **deeper: Tree) -> dict[str, Any]:
+    """An object with the values that *text* names, and what is *deeper*."""
+    return {**nulls(text), **deeper}
 
 
-_METAS = [_names("key value", values=[_names("language value")])]
+_METAS = [_object("key value", values=[_object("language value")])]
 _IMAGES = [
-    _names(
+    _object(
         "file_id url main_yn list_yn position",
-        titles=[_names("language title")],
-        languages=[_names("language selected_yn")],
+        titles=[_object("language title")],
+        languages=[_object("language selected_yn")],
     )
 ]
 _PRICES = [
-    _names(
+    _object(
         "language price_purchase price_common",
-        pricelists=[_names("name price_original product_discount price_sale")],
+        pricelists=[_object("name price_original product_discount price_sale")],
     )
 ]
-_STOCKS = [_names("stock_id code position quantity")]
+_STOCKS = [_object("stock_id code position quantity")]
 _PARAMETERS = [
-    _names(
+    _object(
         "id",
-        descriptions=[_names("language name")],
-        values=[_names("id", descriptions=[_names("language value")])],
+        descriptions=[_object("language name")],
+        values=[_object("id", descriptions=[_object("language value")])],
     )
 ]
-_LABELS = [_names("label_id name active_currently_yn active_yn active_from active_to")]
-_VARIANT = _names(
-    "code code_supplier active_yn main_yn ean stock stock_increment stock_position availability_id"
-    " availability weight"
-    " can_add_to_basket_yn",
-    image=_names("file_id url"),
+_LABELS = [_object("label_id name active_currently_yn active_yn active_from active_to")]
+_VARIANT = _object(
+    "code code_supplier active_yn main_yn ean stock stock_increment stock_position availability_id availability"
+    " weight can_add_to_basket_yn",
+    image=_object("file_id url"),
     images=_IMAGES,
     stocks=_STOCKS,
     prices=_PRICES,
@@ -99,18 +69,17 @@ _VARIANT = _names(
     parameters=_PARAMETERS,
     metas=_METAS,
 )
-_PRODUCT = _names(
+_PRODUCT = _object(
     "code code_supplier active_yn archived_yn replacement_product_code ean stock stock_increment stock_position"
     " limit_orders availability_id availability manufacturer_id manufacturer weight shipment_group"
-    " can_add_to_basket_yn"
-    " adult_yn add_images_into_variants_yn vats",
+    " can_add_to_basket_yn adult_yn add_images_into_variants_yn vats",
     descriptions=[
-        _names("language active_yn title short_description long_description seo_title seo_description seo_url")
+        _object("language active_yn title short_description long_description seo_title seo_description seo_url")
     ],
     images=_IMAGES,
     files=_IMAGES,
     stocks=_STOCKS,
-    categories=[_names("category_id code main_yn position")],
+    categories=[_object("category_id code main_yn position")],
     prices=_PRICES,
     labels=_LABELS,
     parameters=_PARAMETERS,
@@ -120,40 +89,38 @@ _PRODUCT = _names(
     accessories=None,
     alternative=None,
 )
-_PAPERS = _names("generate_yn expiration_date date_of_issuance date_of_vat_revenue_recognition")
-_ORDER = _names(
+_PAPERS = _object("generate_yn expiration_date date_of_issuance date_of_vat_revenue_recognition")
+_ORDER = _object(
     "order_number external_order_number prices_with_vat_yn status status_id paid_date delivered_date tracking_code"
     " resolved_yn internal_note statistics_yn variable_symbol",
-    dimensions=_names("width length height"),
-    customer=_names(
+    dimensions=_object("width length height"),
+    customer=_object(
         "email phone firstname_invoice surname_invoice street_invoice city_invoice state_invoice zip_invoice"
-        " country_id_invoice postal_yn firstname_postal surname_postal street_postal city_postal"
-        " state_postal zip_postal"
-        " country_id_postal company_postal company_yn company ico dic vat_payer_yn pricelist_name"
-        " pricelist_percent"
-        " customer_note"
+        " country_id_invoice postal_yn firstname_postal surname_postal street_postal city_postal state_postal"
+        " zip_postal country_id_postal company_postal company_yn company ico dic vat_payer_yn pricelist_name"
+        " pricelist_percent customer_note"
     ),
     products=[
-        _names(
+        _object(
             "code code_supplier ean title quantity unit price_per_unit vat buy_price recycling_fee"
             " weight invoice_info",
-            parameters=[_names("name value")],
+            parameters=[_object("name value")],
         )
     ],
-    quantity_discount=_names("amount type"),
-    shipment=_names("code name price vat affiliate_id affiliate_name"),
-    payment=_names("code name price vat eet_yn"),
+    quantity_discount=_object("amount type"),
+    shipment=_object("code name price vat affiliate_id affiliate_name"),
+    payment=_object("code name price vat eet_yn"),
     metas=_METAS,
     invoice=_PAPERS,
     receipt=_PAPERS,
     credit_note=_PAPERS,
 )
 BODIES: dict[str, Tree] = {
-    "PUT /orders": _names("send_emails_yn send_sms_yn delete_missing_products_yn", orders=[_ORDER]),
+    "PUT /orders": _object("send_emails_yn send_sms_yn delete_missing_products_yn", orders=[_ORDER]),
     "PUT /products": {"products": [_PRODUCT], "variants": [_VARIANT]},
-    "POST /webhooks": _names("active_yn name url event"),
-    "PUT /webhooks": _names("id active_yn name url event"),
-    "POST /orders/{order_number}/history": {"data": [_names("name value")]},
+    "POST /webhooks": _object("active_yn name url event"),
+    "PUT /webhooks": _object("id active_yn name url event"),
+    "POST /orders/{order_number}/history": {"data": [_object("name value")]},
 }
 
 

@@ -71,14 +71,8 @@ class Organisation:
     def as_json(self) -> Json:
         """The organisation as the control API lists it."""
         return {
-            "id": self.id,
-            "name": self.name,
-            "channels": self.channels,
-            "seasons": self.seasons,
-            "products": len(self.products),
-            "customers": len(self.customers),
-            "orders": len(self.orders),
-            "tickets": len(self.tickets),
+            **{name: getattr(self, name) for name in ("id", "name", "channels", "seasons")},
+            **{name: len(getattr(self, name)) for name in ("products", "customers", "orders", "tickets")},
             "webhook": self.webhook_url is not None,
         }
 

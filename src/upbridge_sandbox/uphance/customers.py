@@ -2,55 +2,17 @@
 
 from typing import Any
 
-from upbridge_sandbox.seed.formats import Json
+from upbridge_sandbox.seed.formats import Json, empty, names
 from upbridge_sandbox.uphance.company import Organisation, Uphance
 from upbridge_sandbox.uphance.sales import NotAcceptable, UnknownField
 
-FIELDS = frozenset(
-    [
-        "name",
-        "company_type",
-        "customer_type",
-        "country",
-        "city",
-        "vat_number",
-        "channel_id",
-        "currency",
-        "notes",
-        "reference",
-        "people",
-        "addresses",
-    ]
+FIELDS = names(
+    "name company_type customer_type country city vat_number channel_id currency notes reference people addresses"
 )
-PERSON = frozenset(
-    [
-        "id",
-        "first_name",
-        "last_name",
-        "position",
-        "phone_1",
-        "phone_2",
-        "email",
-        "notes",
-        "buyer",
-        "shipping",
-        "billing",
-    ]
-)
-ADDRESS = frozenset(
-    [
-        "id",
-        "line_1",
-        "line_2",
-        "line_3",
-        "city",
-        "state",
-        "country",
-        "postcode",
-        "default_for_shipping",
-        "default_for_billing",
-    ]
-)
+PERSON = names("id first_name last_name position phone_1 phone_2 email notes buyer shipping billing")
+ADDRESS = names("id line_1 line_2 line_3 city state country postcode default_for_shipping default_for_billing")
+#: what is taken from the body as it is; nothing of it is needed
+AS_WANTED = ("country", "city", "vat_number", "channel_id", "notes", "reference")
 
 
 def accept_customer(body: Any, organisation: Organisation, uphance: Uphance, customer: Json | None = None) -> Json:
@@ -65,31 +27,21 @@ def accept_customer(body: Any, organisation: Organisation, uphance: Uphance, cus
     channel = next((row for row in organisation.channels if row["channel_ID"] == wanted.get("channel_id")), None)
     if wanted.get("channel_id") is not None and channel is None:
         raise NotAcceptable("channel_id is not a channel of this organisation")
-    made: Json = {
-        "id": customer["id"] if customer else uphance.next_id(),
+    customer_id = customer["id"] if customer else uphance.next_id()
+    return {
+        **{name: wanted.get(name) for name in AS_WANTED},
+        "id": customer_id,
         "name": wanted["name"],
         "company_type": "customer",
         "customer_type": wanted.get("customer_type") or "wholesale",
-        "country": wanted.get("country"),
-        "city": wanted.get("city"),
-        "vat_number": wanted.get("vat_number"),
-        "channel_id": wanted.get("channel_id"),
         "channel_name": channel["channel_name"] if channel else None,
         "currency": channel["currency"] if channel else None,
-        "notes": wanted.get("notes"),
-        "reference": wanted.get("reference"),
         "orders_count": 0,
         "last_order": None,
-        "outstanding_amounts": [],
-        "purchase_amounts": [],
-        "invoices": [],
-        "people": [],
-        "addresses": [],
-        "agents": [],
+        "people": _rows(wanted.get("people"), PERSON, customer_id, uphance, "people"),
+        "addresses": _rows(wanted.get("addresses"), ADDRESS, customer_id, uphance, "addresses"),
+        **empty("outstanding_amounts purchase_amounts invoices agents"),
     }
-    made["people"] = _rows(wanted.get("people"), PERSON, made["id"], uphance, "people")
-    made["addresses"] = _rows(wanted.get("addresses"), ADDRESS, made["id"], uphance, "addresses")
-    return made
 
 
 def _rows(rows: Any, known: frozenset[str], customer: int, uphance: Uphance, name: str) -> list[Json]:
@@ -101,12 +53,6 @@ def _rows(rows: Any, known: frozenset[str], customer: int, uphance: Uphance, nam
     for row in rows:
         if unknown := sorted(set(row) - known - {"customer_id"}):
             raise UnknownField(f"unknown: {name}.{', '.join(unknown)}")
-        made.append(
-            {
-                **dict.fromkeys(sorted(known)),
-                **row,
-                "id": row.get("id") or uphance.next_id(),
-                "customer_id": customer,
-            }
-        )
+        fixed = {"id": row.get("id") or uphance.next_id(), "customer_id": customer}
+        made.append({**dict.fromkeys(sorted(known)), **row, **fixed})
     return made

@@ -7,33 +7,20 @@ rate counts is a rule of Uphance's own: here that of the shop where it is known,
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from upbridge_sandbox.seed.formats import Json
+from upbridge_sandbox.seed.formats import Json, cents, names, nulls
 from upbridge_sandbox.uphance.company import Organisation, Uphance
 
-ORDER_FIELDS = frozenset(
-    [
-        "company_id",
-        "channel_id",
-        "season_id",
-        "warehouse_id",
-        "warehouse_name",
-        "purchase_order_ref",
-        "notes",
-        "internal_notes",
-        "shipping_cost",
-        "shipping_instructions",
-        "start_ship_date",
-        "payment_term_name",
-        "line_items",
-    ]
+ORDER_FIELDS = names(
+    "company_id channel_id season_id warehouse_id warehouse_name purchase_order_ref notes internal_notes"
+    " shipping_cost shipping_instructions start_ship_date payment_term_name line_items"
 )
-LINE_FIELDS = frozenset(
-    ["product_id", "variation_id", "unit_price", "original_price", "percentage_discount", "line_quantities"]
-)
-QUANTITY_FIELDS = frozenset({"sku_id", "quantity"})
+LINE_FIELDS = names("product_id variation_id unit_price original_price percentage_discount line_quantities")
+QUANTITY_FIELDS = names("sku_id quantity")
+#: what is taken from the body as it is; nothing of it is needed
+AS_WANTED = ("start_ship_date", "notes", "internal_notes", "payment_term_name", "shipping_instructions")
 TAX_LEVELS = {"CZK": Decimal("21.0"), "EUR": Decimal("23.0")}
 
 
@@ -47,7 +34,7 @@ class UnknownField(NotAcceptable):
 
 def money(value: Decimal) -> str:
     """Money as Uphance writes it: a string, with trailing zeros that vary."""
-    exact = value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    exact = cents(value)
     return f"{exact:.1f}" if exact * 10 == (exact * 10).to_integral_value() else str(exact)
 
 
@@ -84,8 +71,9 @@ def accept_order(body: Any, organisation: Organisation, uphance: Uphance, order:
         lines = _lines(body.get("line_items"), organisation, uphance, tax)
     now = stamp(uphance.clock())
     shipping = _money(wanted.get("shipping_cost", "0.0"), "shipping_cost")
-    made: Json = {
-        "id": order["id"] if order else uphance.next_id(),
+    order_id = order["id"] if order else uphance.next_id()
+    return {
+        "id": order_id,
         "created_at": order["created_at"] if order else now,
         "updated_at": now,
         **_totals(lines, shipping, tax(None)),
@@ -93,20 +81,13 @@ def accept_order(body: Any, organisation: Organisation, uphance: Uphance, order:
         "settlement_discount": "0.0",
         "deposit_percentage": "0.0",
         "custom_fields": [{"name": "Handling charges", "field_type": "number", "value": 0.0}],
-        "start_ship_date": wanted.get("start_ship_date"),
-        "cancel_ship_date": None,
-        "submitted_at": None,
+        **{name: wanted.get(name) for name in AS_WANTED},
         "confirmed_at": order["confirmed_at"] if order else None,
-        "notes": wanted.get("notes"),
-        "internal_notes": wanted.get("internal_notes"),
         "currency": channel["currency"],
-        "proforma_number": None,
-        "proforma_date": None,
-        "order_number": "",
+        "order_number": str(order_id),
         "purchase_order_ref": wanted.get("purchase_order_ref"),
         "invoice_numbers": "",
         "shipment_numbers": "",
-        "next_due_date": None,
         "company_name": company["name"],
         "season_id": wanted["season_id"],
         "organisation_id": organisation.id,
@@ -118,13 +99,10 @@ def accept_order(body: Any, organisation: Organisation, uphance: Uphance, order:
         "warehouse_name": wanted.get("warehouse_name") or "Main",
         "fulfillment_status": order["fulfillment_status"] if order else "not_shipped",
         "financial_status": "not_paid",
-        "payment_term_name": wanted.get("payment_term_name"),
-        "shipping_instructions": wanted.get("shipping_instructions"),
         "return_label": False,
         "line_items": lines,
+        **nulls("cancel_ship_date submitted_at proforma_number proforma_date next_due_date"),
     }
-    made["order_number"] = str(made["id"])
-    return made
 
 
 def _lines(rows: Any, organisation: Organisation, uphance: Uphance, tax: Callable[[Json], Decimal]) -> list[Json]:
@@ -164,11 +142,9 @@ def _lines(rows: Any, organisation: Organisation, uphance: Uphance, tax: Callabl
                 "unit_price": str(row["unit_price"]),
                 "original_price": str(row.get("original_price", row["unit_price"])),
                 "percentage_discount": str(row.get("percentage_discount", "0.0")),
-                "weight": None,
                 "weight_unit": "",
-                "country_of_origin": None,
-                "intrastat_code": None,
                 "line_quantities": quantities,
+                **nulls("weight country_of_origin intrastat_code"),
             }
         )
     return lines
@@ -181,7 +157,7 @@ def _totals(lines: list[Json], shipping: Decimal, tax_level: Decimal) -> Json:
         items += Decimal(line["unit_price"]) * count
         tax += Decimal(line["unit_tax"]) * count
         pieces += count
-    shipping_tax = (shipping * tax_level / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    shipping_tax = cents(shipping * tax_level / 100)
     return {
         "items_total": money(items),
         "items_tax": money(tax),

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from upbridge_sandbox.seed.formats import Json
+from upbridge_sandbox.seed.formats import Json, nulls
 from upbridge_sandbox.uphance.company import COUNTS, Organisation, Uphance
 from upbridge_sandbox.uphance.sales import NotAcceptable, stamp
+
+LIKE_THE_ORDER = ("items_total", "items_tax", "subtotal", "total_tax", "grand_total", "currency", "order_number")
 
 
 def reserve(order: Json, organisation: Organisation) -> None:
@@ -59,41 +61,26 @@ def make_ticket(
     now, ticket_id = stamp(uphance.clock()), uphance.next_id()
     company = organisation.customers[order["company_id"]]
     ticket: Json = {
+        **{name: order[name] for name in LIKE_THE_ORDER},
         "id": ticket_id,
         "created_at": now,
         "updated_at": now,
-        "stock_adjusted_at": None,
-        "tracking_number": None,
-        "carrier": None,
-        "service": None,
-        "notes": None,
-        "items_total": order["items_total"],
-        "items_tax": order["items_tax"],
-        "subtotal": order["subtotal"],
-        "total_tax": order["total_tax"],
-        "grand_total": order["grand_total"],
+        "date": now,
         "total_quantity": sum(wanted.values()),
-        "currency": order["currency"],
-        "order_number": order["order_number"],
         "order_id": order["id"],
-        "order_source": None,
+        "sale_id": order["id"],
         "warehouse": order["warehouse_name"],
         "channel": order["channel_name"],
         "shipment_number": str(ticket_id),
         "organisation_id": organisation.id,
-        "sale_id": order["id"],
         "customer_id": order["company_id"],
         "customer_name": company["name"],
-        "date": now,
         "shipping_cost": "0.0",
         "shipping_tax": "0.0",
-        "shipping_method": None,
-        "address": None,
-        "contact_name": None,
-        "contact_email": None,
-        "contact_phone": None,
         "status": "draft",
         "line_items": lines,
+        **nulls("stock_adjusted_at tracking_number carrier service notes order_source shipping_method"),
+        **nulls("address contact_name contact_email contact_phone"),
     }
     organisation.tickets[ticket_id] = ticket
     return ticket
@@ -107,14 +94,8 @@ def ship(
     if ticket["status"] == "shipped":
         raise NotAcceptable("it has been shipped already")
     now = stamp(uphance.clock())
-    ticket.update(
-        status="shipped",
-        tracking_number=tracking,
-        carrier=carrier,
-        stock_adjusted_at=now,
-        updated_at=now,
-        date=now,
-    )
+    ticket.update(status="shipped", tracking_number=tracking, carrier=carrier)
+    ticket.update(dict.fromkeys(("stock_adjusted_at", "updated_at", "date"), now))
     for line in ticket["line_items"]:
         for entry in line["line_quantities"]:
             found = organisation.sku(entry["sku_id"])

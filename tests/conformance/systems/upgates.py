@@ -70,9 +70,7 @@ class Upgates:
 
     async def verdicts(self, stage: Stage) -> list[Verdict]:
         goods, outside = stage.goods(), cast("SandboxClient", _Inside(stage))
-        catalogue = uphance_rules.Catalogue(
-            list(stage.organisation.products.values()), stage.organisation.channels
-        )
+        catalogue = uphance_rules.Skus(list(stage.organisation.products.values()), stage.organisation.channels)
         return [
             writeback_checks.shipments(outside, goods, stage.day),
             writeback_checks.stock(outside, 501, goods, "demo", catalogue),

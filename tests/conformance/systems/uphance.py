@@ -29,7 +29,7 @@ class Uphance:
 
     async def verdicts(self, stage: Stage) -> list[Verdict]:
         goods, told, company = stage.goods(), await stage.told(), stage.organisation
-        catalogue = uphance_rules.Catalogue(list(company.products.values()), company.channels)
+        catalogue = uphance_rules.Skus(list(company.products.values()), company.channels)
         orders = list(company.orders.values())
         return [
             compare.uphance_orders(goods, orders, catalogue, told, "demo"),
