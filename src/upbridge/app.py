@@ -29,6 +29,7 @@ from upbridge.store.connections import Connections
 from upbridge.store.database import Database, open_database
 from upbridge.store.metric_samples import keep_writing
 from upbridge.store.shops import Shops
+from upbridge.systems.registry import SYSTEMS
 from upbridge.web import health
 from upbridge.web import routes as pages_endpoints
 from upbridge.web.context import Pages
@@ -90,7 +91,7 @@ async def assemble(
 ) -> None:
     """Put what the endpoints need on `app.state`."""
     cipher = Cipher(settings.keys())
-    shops = Shops(database.engine, cipher)
+    shops = Shops(database.engine, cipher, SYSTEMS.settings)
     app.state.settings = settings
     app.state.database = database
     app.state.clock = clock
@@ -107,6 +108,7 @@ async def assemble(
     app.state.inbox = Inbox(app.state.inbox_engine, clock, coalesce_seconds=settings.coalesce_seconds)
     app.state.pages = Pages.of(
         settings,
+        systems=SYSTEMS,
         engine=database.engine,
         shops=shops,
         connections=Connections(database.engine, cipher),

@@ -17,6 +17,8 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
+from upbridge.systems.base import Systems
+from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.target import UppTarget
@@ -37,6 +39,7 @@ async def create_service(
     database: Database,
     http: httpx.AsyncClient,
     *,
+    systems: Systems = SYSTEMS,
     clock: Clock = utc_now,
     port: int | None = None,
 ) -> Service:
@@ -46,6 +49,7 @@ async def create_service(
     origin = settings.public_origin(port)
     return Service(
         settings=settings,
+        systems=systems,
         engine=database.engine,
         cipher=cipher,
         clock=clock,

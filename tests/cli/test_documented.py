@@ -11,7 +11,7 @@ import typer
 
 from tests.cli.conftest import Books, Program
 from upbridge.cli import app
-from upbridge.domain.shop_settings import SETTINGS
+from upbridge.systems.registry import SYSTEMS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 _SECTION = re.compile(r"^### `upbridge ([^`]+)`\n(.*?)(?=^### |\Z)", re.MULTILINE | re.DOTALL)
@@ -67,7 +67,7 @@ def compare(command: str, printed: Any) -> None:
 def without_settings(document: dict[str, Any]) -> dict[str, Any]:
     """The page shows some settings, the command prints all."""
     settings = document.get("settings", document)
-    assert settings.keys() == SETTINGS.keys()
+    assert settings.keys() == SYSTEMS.settings.keys()
     shown = example("shops settings SHOP --json")
     assert [*differences(shape(shown), shape({key: settings[key] for key in shown}))] == []
     return {**document, "settings": {key: settings[key] for key in shown}}

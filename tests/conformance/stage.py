@@ -30,6 +30,7 @@ from upbridge.store import changes, schema
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.problems import Stage as ProblemStage
 from upbridge.systems.base import Target
+from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.target import UppTarget
@@ -224,6 +225,7 @@ def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours
     }
     return Service(
         settings=settings(uphance_url=UPHANCE, upp_url=UPP, allow_insecure=True),
+        systems=SYSTEMS,
         engine=engine,
         cipher=cipher,
         clock=hours,

@@ -13,12 +13,12 @@ from random import Random
 import pytest
 
 from tests.conformance.till import Json, Till, goods, haler, right_sums
+from tests.support.shop_settings import make_settings
 from tests.systems.uphance.builders import sku, uphance_connection
 from tests.systems.upp.making import make_front
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.order import Order
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.upgates import schemas
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
@@ -45,7 +45,7 @@ def test_uphance_is_told_what_was_charged_to_the_last_haler_or_nothing(portion: 
             right = [pair[0 if with_tax else 1] for pair in right_sums(raw)]
 
             result = map_order(
-                order, BOOK.match, ShopSettings({"uphance.prices_with_tax": with_tax}), uphance_connection()
+                order, BOOK.match, make_settings({"uphance.prices_with_tax": with_tax}), uphance_connection()
             )
 
             came[result.key if isinstance(result, Issue) else "sent"] += 1

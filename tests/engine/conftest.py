@@ -28,6 +28,7 @@ from upbridge.store import changes, schema
 from upbridge.store import documents as outbox
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.problems import NewProblem, Problem, Stage
+from upbridge.systems.registry import SYSTEMS
 
 __all__ = ["database_url", "shared_url"]
 
@@ -203,6 +204,7 @@ async def make_engine(
         https.append(http)
         service = Service(
             settings=settings(),
+            systems=SYSTEMS,
             engine=engine,
             cipher=cipher,
             clock=watch,

@@ -23,6 +23,7 @@ from upbridge.engine.context import Service
 from upbridge.jobs import create_jobs, run_worker, waker
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.database import sqlalchemy_url
+from upbridge.systems.registry import SYSTEMS
 
 
 async def one_then_dead(documents: Sequence[Document]) -> AsyncIterator[Said]:
@@ -35,6 +36,7 @@ def service_on(engine: AsyncEngine, http: httpx.AsyncClient, target: Target, **m
     """A service over *engine* that feeds *target*."""
     return Service(
         settings=settings(),
+        systems=SYSTEMS,
         engine=engine,
         cipher=Cipher([KEY]),
         clock=utc_now,

@@ -5,8 +5,8 @@ import pytest
 from tests.engine.conftest import Engine
 from tests.engine.test_connect import change, connected, machine, parked, states
 from upbridge.core.errors import BadRequest
-from upbridge.domain.shop_settings import SETTINGS
 from upbridge.operations.settings_preview import SettingsPreview, preview_settings
+from upbridge.systems.registry import SYSTEMS
 
 __all__ = ["machine"]
 
@@ -47,7 +47,7 @@ OTHER = {
 
 
 def test_every_setting_is_tried() -> None:
-    assert OTHER.keys() == SETTINGS.keys()
+    assert OTHER.keys() == SYSTEMS.settings.keys()
 
 
 @pytest.mark.parametrize("key", OTHER)
@@ -55,7 +55,7 @@ async def test_what_is_foreseen_is_what_happens(machine: Engine, key: str) -> No
     await connected(machine)
     await parked(machine)
     await machine.run("DELETE FROM changes")
-    texts = {each: OTHER[each] for each in (key, *SETTINGS[key].needs)}
+    texts = {each: OTHER[each] for each in (key, *SYSTEMS.settings[key].needs)}
 
     foreseen = await preview_settings(machine.service, await machine.shop(), texts)
 

@@ -21,6 +21,7 @@ from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import LifecycleService
 from upbridge.settings import Settings
 from upbridge.store.shops import Shops
+from upbridge.systems.registry import SYSTEMS
 
 __all__ = ["database_url", "shared_url"]
 
@@ -77,7 +78,7 @@ def outside() -> Outside:
 
 @pytest.fixture
 def shops(engine: AsyncEngine, cipher: Cipher) -> Shops:
-    return Shops(engine, cipher)
+    return Shops(engine, cipher, SYSTEMS.settings)
 
 
 @pytest.fixture

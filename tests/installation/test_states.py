@@ -30,6 +30,7 @@ from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.store.shops import Shops
+from upbridge.systems.registry import SYSTEMS
 
 Arrow: TypeAlias = Callable[[Upgates, str], tuple[str, dict[str, Any]]]
 
@@ -127,6 +128,7 @@ async def worker(engine: AsyncEngine, cipher: Cipher, outside: Outside, api: Sho
     async with httpx.AsyncClient(transport=httpx.MockTransport(api)) as http:
         yield Service(
             settings=settings(encryption_keys=KEY, public_url="https://upbridge.example"),
+            systems=SYSTEMS,
             engine=engine,
             cipher=cipher,
             clock=lambda: outside.now,

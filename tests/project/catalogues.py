@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 from tests.project.arrows import SRC, modules
 from upbridge.core.i18n import LANGUAGES, catalogue_path
 from upbridge.core.package_files import package_file
-from upbridge.domain.shop_settings import SETTINGS
+from upbridge.systems.registry import SYSTEMS
 
 _IN_TEMPLATE = re.compile(r"\b(?:t|texts\.get)\(\s*(['\"])(?P<key>[a-z0-9_.]+)\1(?P<open>\s*~)?")
 _QUOTED = re.compile(r'„([^“]*)“|"([^"]*)"')
@@ -103,7 +103,9 @@ def misnamed(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
                     f"{language}: {key} names {one}, as nothing is called" for one in sorted(quoted - names)
                 )
                 yield from (
-                    f"{language}: {key} says {rule}, a name for operators" for rule in SETTINGS if rule in variant
+                    f"{language}: {key} says {rule}, a name for operators"
+                    for rule in SYSTEMS.settings
+                    if rule in variant
                 )
 
 

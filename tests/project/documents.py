@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import typer
 import yaml
 
-from upbridge.domain.shop_settings import SETTINGS, as_text
+from upbridge.domain.shop_settings import as_text
 from upbridge.settings import EXAMPLES, PREFIX, Settings
+from upbridge.systems.registry import SYSTEMS
 
 TOP = Path(__file__).parents[2]
 
@@ -80,12 +81,12 @@ def settings_complaints() -> Iterator[str]:
 
 
 def shop_settings_complaints() -> Iterator[str]:
-    """The settings of a shop in `docs/settings.md` against `SETTINGS`, both ways, defaults included."""
+    """The settings of a shop in `docs/settings.md` against `SYSTEMS.settings`, both ways, defaults included."""
     found = {
         row["name"]: row["default"].strip()
         for row in _SHOP_SETTING.finditer((TOP / "docs/settings.md").read_text())
     }
-    defaults = {key: as_text(rule.default) for key, rule in SETTINGS.items()}
+    defaults = {key: as_text(rule.default) for key, rule in SYSTEMS.settings.items()}
     wanted = {key: f"`{default}`" if default else "none" for key, default in defaults.items()}
     yield from (f"docs/settings.md lacks {name}" for name in wanted.keys() - found.keys())
     yield from (f"docs/settings.md has {name}, which is no setting" for name in found.keys() - wanted.keys())

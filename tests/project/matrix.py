@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.project.documents import TOP
 from tests.project.review import Proof, proofs
-from upbridge.domain.shop_settings import SETTINGS
+from upbridge.systems.registry import SYSTEMS
 
 PAGE = TOP / "docs/edit-matrix.md"
 MARKER = "situation"
@@ -260,7 +260,9 @@ def complaints() -> Iterator[str]:
         if not any(name in proof.settings for proof in found):
             yield f"{name} ({row.situation}, {row.moment}) has no test"
         yield from (
-            f"{name} names {setting}, which is no setting" for setting in row.settings if setting not in SETTINGS
+            f"{name} names {setting}, which is no setting"
+            for setting in row.settings
+            if setting not in SYSTEMS.settings
         )
     for proof in found:
         yield from (f"{proof.node} proves {name}, which is no row" for name in proof.settings if name not in ROWS)

@@ -28,6 +28,9 @@ def test_every_module_stands_in_a_room_of_the_plan() -> None:
         pytest.param(
             "upbridge.systems.base", "from upbridge.systems.upp import client", id="the shared base, upp"
         ),
+        pytest.param(
+            "upbridge.systems.upp.target", "from upbridge.systems.registry import SYSTEMS", id="upp, the registry"
+        ),
         pytest.param("upbridge.web.context", "from upbridge.webhooks import inbox", id="two rooms of one floor"),
         pytest.param(
             "upbridge.webhooks.inbox", "from upbridge.app import create_app", id="a room imports the app"
@@ -55,6 +58,7 @@ def test_a_wrong_import_is_found(module: str, source: str) -> None:
         pytest.param(
             "upbridge.systems.upp.target", "from upbridge.systems.upp.client import Upp", id="its own room"
         ),
+        pytest.param("upbridge.systems.registry", "from upbridge.systems.upp import system", id="the registry"),
         pytest.param("upbridge.engine.puller", "from upbridge.store import schema", id="a lower floor"),
         pytest.param("upbridge.app", "from upbridge.web import routes", id="the app puts all together"),
         pytest.param("upbridge_sandbox.demo", "from upbridge_sandbox.shop import Shop", id="demo and sandbox"),

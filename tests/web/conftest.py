@@ -22,6 +22,7 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
+from upbridge.systems.registry import SYSTEMS
 from upbridge.web import routes
 from upbridge.web.context import Pages
 
@@ -82,6 +83,7 @@ async def service(engine: AsyncEngine, cipher: Cipher, watch: Watch, remote: Rem
     async with httpx.AsyncClient(transport=transport) as http:
         yield Service(
             settings=Settings(_env_file=None, public_url=ORIGIN),
+            systems=SYSTEMS,
             engine=engine,
             cipher=cipher,
             clock=lambda: watch.now,
@@ -103,8 +105,9 @@ def pages(engine: AsyncEngine, cipher: Cipher, connections: Connections, watch: 
     )
     return Pages.of(
         settings,
+        systems=SYSTEMS,
         engine=engine,
-        shops=Shops(engine, cipher),
+        shops=Shops(engine, cipher, SYSTEMS.settings),
         connections=connections,
         clock=lambda: watch.now,
         act=lambda: service,

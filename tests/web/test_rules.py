@@ -16,8 +16,7 @@ from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import SETTINGS
-from upbridge.web.endpoints.settings import GROUPS
+from upbridge.systems.registry import SYSTEMS
 
 FACTS: dict[str, Any] = {
     "company": "Móda",
@@ -34,10 +33,14 @@ async def chosen(engine: AsyncEngine, shop_id: ShopId) -> dict[str, Any]:
     return dict(value or {})
 
 
-def test_every_setting_stands_on_the_page_exactly_once() -> None:
-    keys = [key for group in GROUPS.values() for key in group]
+async def test_every_setting_stands_on_the_page_exactly_once(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
 
-    assert sorted(keys) == sorted(SETTINGS)
+    page = (await browser.get(f"{home}rules")).text
+
+    assert sorted(re.findall(r'name="was\.([^"]+)"', page)) == sorted(SYSTEMS.settings)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -45,7 +48,7 @@ def test_every_setting_has_a_name_and_a_consequence(language: str) -> None:
     texts = Texts(language)
 
     assert [
-        key for key in SETTINGS if not (texts.has(f"ui.rule.{key}") and texts.has(f"ui.consequence.{key}"))
+        key for key in SYSTEMS.settings if not (texts.has(f"ui.rule.{key}") and texts.has(f"ui.consequence.{key}"))
     ] == []
 
 

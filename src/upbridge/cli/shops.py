@@ -13,7 +13,7 @@ from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, prin
 from upbridge.cli.progress import PLURAL, wait_for, waiting
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
-from upbridge.domain.shop_settings import SETTINGS, ShopSettings, as_text
+from upbridge.domain.shop_settings import ShopSettings, as_text
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
 from upbridge.engine.runs import Run, RunPurpose, latest_runs, resume_imports
@@ -144,7 +144,7 @@ def settings_json(shop_settings: ShopSettings) -> dict[str, Any]:
     """Settings for machines: true, false and numbers as such, lists and mappings as they would be typed."""
     return {
         key: value if isinstance(value := shop_settings.get(key), bool | int) else as_text(value) or None
-        for key in SETTINGS
+        for key in shop_settings.declared
     }
 
 

@@ -12,6 +12,9 @@ from typing import Literal
 
 from upbridge.domain.value import Value
 
+#: Where an order can come from, as Upgates names it.
+ORIGINS = ("frontend", "admin", "api", "cash-register")
+
 
 class LineType(StrEnum):
     """What an order's line is (Upgates: `products[].type`)."""

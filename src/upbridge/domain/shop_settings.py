@@ -1,177 +1,216 @@
-"""The rules of a shop: its settings, their defaults, their validation (docs/settings.md).
+"""The settings of a shop: what a setting is, how a text becomes its value, and what a shop has chosen.
 
-One table, used by the settings page, `upbridge shops settings`, and the mapping. Stored is only what somebody
-chose; a default that depends on the shop's facts (languages, statuses) is resolved by `ShopSettings`.
+Each system declares its own settings (`systems/<name>/settings.py`); `systems/registry.py` puts them together.
+The settings page, `upbridge shops settings` and the mapping use that one table. Only what a shop chose is stored;
+a default that depends on the shop's facts (languages, statuses) is resolved by the mapping.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar, cast
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import BadRequest
 from upbridge.core.parsing import whole
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
-_ORIGINS = ("frontend", "admin", "api", "cash-register")
-_TARIFFS = ("bronze", "silver", "gold", "platinum", "exclusive")
-_MAX_PACKAGES = 60
+_CURRENCY_LETTERS = 3
 
 
-class _Wrong(ValueError):
+class WrongValue(ValueError):
     """The text is not a value of this setting; the message says what would be."""
 
 
-def _boolean(text: str) -> bool:
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise _Wrong("true or false")
+# --- the kinds of values --------------------------------------------------------------------------------------
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise _Wrong(f"a whole number from {low} to {high}") from None
-        if not low <= number <= high:
-            raise _Wrong(f"a whole number from {low} to {high}")
-        return number
+class ValueType(Protocol[T_co]):
+    """What a setting can hold."""
 
-    return parse
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise _Wrong(f"one of {', '.join(choices)}")
-        return text
-
-    return parse
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise _Wrong("some text, or nothing at all to go back to the default")
-    return text.strip()
-
-
-def _moment(text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=PRAGUE)
-        moment.astimezone(PRAGUE)  # as the page shows it: the first and the last day of all years may have none
-        return moment.astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
-        raise _Wrong("a date or moment such as 2026-11-01 or 2026-11-01T08:00:00+01:00") from None
-
-
-def _many(one: Callable[[str], T]) -> Callable[[str], list[T]]:
-    def parse(text: str) -> list[T]:
-        return [one(part.strip()) for part in text.split(",") if part.strip()]
-
-    return parse
-
-
-def _is_number(text: str) -> bool:
-    """Whether *text* is an id."""
-    return bool(whole(text))
-
-
-def _channels(text: str) -> dict[str, int]:
-    """`cs/CZK:6933,sk/EUR:7001` as {"cs/CZK": 6933, …}."""
-    channels: dict[str, int] = {}
-    for part in text.split(","):
-        market, _, channel = part.strip().rpartition(":")
-        language, _, currency = market.partition("/")
-        if not language or len(currency) != len("CZK") or not _is_number(channel):
-            raise _Wrong("language/currency:channel, e.g. cs/CZK:6933,sk/EUR:7001")
-        channels[f"{language}/{currency.upper()}"] = int(channel)
-    return channels
-
-
-def _customer_mode(text: str) -> str:
-    mode, _, number = text.partition(":")
-    if text == "per_shopper" or (mode == "collective" and _is_number(number)):
-        return text
-    raise _Wrong("per_shopper or collective:<customer id>")
+    def parse(self, text: str) -> T_co:
+        """The value of *text*; raises `WrongValue`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
-    """One setting: how its text is read, and what holds while nobody chose. *affects*: which target's documents
-    a change of it can change (`upp`, `uphance`, `stock`, `shipments`, `budget`)."""
+class YesNo:
+    """True or false. *undecided*: the page says so as long as nobody chose, because "no" is an answer, too."""
 
-    parse: Callable[[str], T]
+    undecided: bool = False
+
+    def parse(self, text: str) -> bool:
+        """`true`, `yes`, `off`, …"""
+        if text.lower() in _TRUE:
+            return True
+        if text.lower() in _FALSE:
+            return False
+        raise WrongValue("true or false")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number from *low* to *high*."""
+
+    low: int
+    high: int
+
+    def parse(self, text: str) -> int:
+        """`12`"""
+        try:
+            number = int(text)
+        except ValueError:
+            raise WrongValue(f"a whole number from {self.low} to {self.high}") from None
+        if not self.low <= number <= self.high:
+            raise WrongValue(f"a whole number from {self.low} to {self.high}")
+        return number
+
+
+#: An id of something in another system.
+REMOTE_ID = Whole(1, 2**31)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    values: tuple[str, ...]
+
+    def parse(self, text: str) -> str:
+        """The word itself."""
+        if text not in self.values:
+            raise WrongValue(f"one of {', '.join(self.values)}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Any text but an empty one."""
+
+    def parse(self, text: str) -> str:
+        """The text without blanks around it."""
+        if not text.strip():
+            raise WrongValue("some text, or nothing at all to go back to the default")
+        return text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment, kept as ISO text in UTC; without an offset it is Prague's time."""
+
+    def parse(self, text: str) -> str:
+        """`2026-11-01`, `2026-11-01T08:00:00+01:00`"""
+        try:
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=PRAGUE)
+            moment.astimezone(
+                PRAGUE
+            )  # as the page shows it: the first and the last day of all years may have none
+            return moment.astimezone(UTC).isoformat()
+        except (ValueError, OverflowError):
+            raise WrongValue("a date or moment such as 2026-11-01 or 2026-11-01T08:00:00+01:00") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Many(Generic[T]):
+    """Several values of one kind, separated by commas."""
+
+    of: ValueType[T]
+
+    def parse(self, text: str) -> list[T]:
+        """`one, another`"""
+        return [self.of.parse(part.strip()) for part in text.split(",") if part.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class PerMarket:
+    """An id for each market of the shop, which is a language with its currency."""
+
+    def parse(self, text: str) -> dict[str, int]:
+        """`cs/CZK:6933,sk/EUR:7001` as {"cs/CZK": 6933, …}."""
+        found: dict[str, int] = {}
+        for part in text.split(","):
+            market, _, number = part.strip().rpartition(":")
+            language, _, currency = market.partition("/")
+            if not language or len(currency) != _CURRENCY_LETTERS or not _is_id(number):
+                raise WrongValue("language/currency:channel, e.g. cs/CZK:6933,sk/EUR:7001")
+            found[f"{language}/{currency.upper()}"] = int(number)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """The word *plain*, or the word *numbered* with an id behind it."""
+
+    plain: str
+    numbered: str
+    of: str
+    """What the id is one of, for people."""
+
+    def parse(self, text: str) -> str:
+        """`per_shopper`, `collective:12`"""
+        mode, _, number = text.partition(":")
+        if text == self.plain or (mode == self.numbered and _is_id(number)):
+            return text
+        raise WrongValue(f"{self.plain} or {self.numbered}:<{self.of}>")
+
+
+def _is_id(text: str) -> bool:
+    return bool(whole(text))
+
+
+# --- a setting ------------------------------------------------------------------------------------------------
+
+
+class ShopList(StrEnum):
+    """What a shop has several of: the settings page offers them where a setting is one of them."""
+
+    LANGUAGES = "languages"
+    PRICELISTS = "pricelists"
+    STATUSES = "statuses"
+
+
+#: What `Setting.affects` says of the limits of the shop's own API; any other value is a target's name.
+BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Generic[T]):
+    """One setting: what it can hold, what holds while nobody chose, and what a change of it does."""
+
+    type: ValueType[T]
     default: T
     affects: str
-    kinds: tuple[str, ...] = field(default=())
-    """Which kinds of entities have to be read again for it, if the documents cannot tell (e.g. a language)."""
-    needs: tuple[str, ...] = field(default=())
+    """The target whose documents a change can change, or `BUDGET`."""
+    rereads: tuple[str, ...] = ()
+    """The kinds of entities that are read again for it: their documents alone cannot tell (e.g. a language)."""
+    needs: tuple[str, ...] = ()
     """Settings that have to be chosen before this one can be switched on."""
+    group: str
+    """The part of the settings page in which it stands (`ui.rules.group.<group>`)."""
+    offers: ShopList | str | None = None
+    """Where the page finds the values to choose from: a list of the shop, or the name of one among the facts of
+    the connection to the system that declares the setting."""
 
 
-SETTINGS: Mapping[str, Setting[Any]] = {
-    "upp.send": Setting(_boolean, True, "upp", ("product", "order")),
-    "upp.language": Setting(_text, None, "upp", ("product",)),
-    "upp.pricelist": Setting(_text, None, "upp", ("product",)),
-    "upp.sku_from": Setting(_choice("code", "ean", "id"), "code", "upp", ("product", "order")),
-    "upp.variant_titles": Setting(_boolean, False, "upp", ("product",)),
-    "upp.order_days": Setting(_whole(0, 3650), 30, "upp", ("order",)),
-    "upp.origins": Setting(_many(_choice(*_ORIGINS)), ["frontend"], "upp", ("order",)),
-    "uphance.send_orders": Setting(_boolean, True, "uphance", ("order",)),
-    "uphance.origins": Setting(_many(_choice(*_ORIGINS)), list(_ORIGINS), "uphance", ("order",)),
-    "uphance.orders_from": Setting(_moment, None, "uphance", ("order",)),
-    "uphance.order_statuses": Setting(_many(_whole(1, 2**31)), None, "uphance", ("order",)),
-    "uphance.channels": Setting(_channels, {}, "uphance"),
-    "uphance.season": Setting(_whole(1, 2**31), None, "uphance"),
-    "uphance.warehouse": Setting(_text, None, "uphance"),
-    "uphance.payment_term": Setting(_text, None, "uphance"),
-    "uphance.customer_mode": Setting(_customer_mode, "per_shopper", "uphance"),
-    "uphance.prices_with_tax": Setting(_boolean, False, "uphance"),
-    "uphance.services": Setting(_many(_text), [], "uphance"),
-    "uphance.create_products": Setting(
-        _boolean,
-        False,
-        "uphance",
-        ("product",),
-        needs=("uphance.color_parameter", "uphance.size_parameter"),
-    ),
-    "uphance.color_parameter": Setting(_text, None, "uphance", ("product",)),
-    "uphance.size_parameter": Setting(_text, None, "uphance", ("product",)),
-    "stock.write": Setting(_boolean, False, "stock"),
-    "stock.quantity": Setting(
-        _choice("available_to_sell_from_stock", "in_stock", "available_to_sell"),
-        "available_to_sell_from_stock",
-        "stock",
-    ),
-    "stock.drafts_reserve": Setting(_boolean, False, "stock"),
-    "stock.safety": Setting(_whole(0, 1_000_000), 0, "stock"),
-    "stock.guard_percent": Setting(_whole(0, 100), 30, "stock"),
-    "shipments.write": Setting(_boolean, True, "shipments"),
-    "shipments.status": Setting(_whole(1, 2**31), None, "shipments"),
-    "shipments.notify": Setting(_boolean, False, "shipments"),
-    "budget.tariff": Setting(_choice(*_TARIFFS), None, "budget"),
-    "budget.packages": Setting(_whole(0, _MAX_PACKAGES), 0, "budget"),
-}
+Declared = Mapping[str, Setting[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ShopSettings:
-    """A shop's settings as chosen, with the defaults behind them."""
+    """A shop's settings as chosen, with the defaults behind them. *declared*: all settings that there are."""
 
+    declared: Declared
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     def get(self, key: str) -> Any:
         """The chosen value of *key*, else its default."""
-        return self.chosen.get(key, SETTINGS[key].default)
+        return self.chosen.get(key, self.declared[key].default)
 
     def yes(self, key: str) -> bool:
         """A true/false setting."""
@@ -192,7 +231,54 @@ class ShopSettings:
 
     def as_text(self) -> dict[str, str | None]:
         """Every setting as it would be typed; None where nothing is chosen and the shop decides."""
-        return {key: as_text(self.get(key)) for key in SETTINGS}
+        return {key: as_text(self.get(key)) for key in self.declared}
+
+    def changed(self, texts: Mapping[str, str]) -> "ShopSettings":
+        """The settings after typing *texts*; an empty text goes back to the default.
+
+        Raises `BadRequest` with one line for each key that does not exist, whose text is no value of it, or that
+        needs other settings which nobody has chosen.
+        """
+        after, complaints = self._typed(texts)
+        complaints += [f"{key}: needs {' and '.join(needs)} first" for key, needs in _lacking(after) if needs]
+        if complaints:
+            raise BadRequest("\n".join(complaints))
+        return after
+
+    def needed(self, texts: Mapping[str, str]) -> list[str]:
+        """The settings that would have to be chosen too for *texts* to be typed."""
+        after, _ = self._typed(texts)
+        return sorted({need for _, needs in _lacking(after) for need in needs})
+
+    def differing(self, other: "ShopSettings") -> list[str]:
+        """The keys whose values differ in *other*."""
+        return [key for key in self.declared if self.get(key) != other.get(key)]
+
+    def _typed(self, texts: Mapping[str, str]) -> tuple["ShopSettings", list[str]]:
+        chosen = dict(self.chosen)
+        complaints = []
+        for key, text in texts.items():
+            setting = self.declared.get(key)
+            if setting is None:
+                complaints.append(f"{key}: there is no such setting (there are: {', '.join(self.declared)})")
+            elif not text.strip():
+                chosen.pop(key, None)
+            else:
+                try:
+                    chosen[key] = setting.type.parse(text.strip())
+                except WrongValue as wrong:
+                    complaints.append(f"{key}: {text!r} is not {wrong}")
+        return ShopSettings(self.declared, chosen), complaints
+
+
+def _lacking(shop_settings: ShopSettings) -> list[tuple[str, list[str]]]:
+    """The settings that are switched on, each with what it needs and nobody chose."""
+    chosen = shop_settings.chosen
+    return [
+        (key, [need for need in setting.needs if not chosen.get(need)])
+        for key, setting in shop_settings.declared.items()
+        if setting.needs and chosen.get(key)
+    ]
 
 
 def as_text(value: Any) -> str | None:
@@ -208,47 +294,3 @@ def as_text(value: Any) -> str | None:
             return ",".join(str(item) for item in value)
         case _:
             return str(value)
-
-
-def change(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """*chosen* after typing *texts*; an empty text goes back to the default.
-
-    Raises `BadRequest` with one line for each key that does not exist, whose text is no value of it, or that needs
-    other settings which nobody has chosen.
-    """
-    result, complaints = _typed(chosen, texts)
-    complaints += [f"{key}: needs {' and '.join(needs)} first" for key, needs in _lacking(result).items() if needs]
-    if complaints:
-        raise BadRequest("\n".join(complaints))
-    return result
-
-
-def needed(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:
-    """The settings that would have to be chosen too for *texts* to be typed over *chosen*."""
-    return sorted({need for needs in _lacking(_typed(chosen, texts)[0]).values() for need in needs})
-
-
-def _typed(chosen: Mapping[str, Any], texts: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    result = dict(chosen)
-    complaints = []
-    for key, text in texts.items():
-        rule = SETTINGS.get(key)
-        if rule is None:
-            complaints.append(f"{key}: there is no such setting (there are: {', '.join(SETTINGS)})")
-        elif not text.strip():
-            result.pop(key, None)
-        else:
-            try:
-                result[key] = rule.parse(text.strip())
-            except _Wrong as wrong:
-                complaints.append(f"{key}: {text!r} is not {wrong}")
-    return result, complaints
-
-
-def _lacking(chosen: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The settings that are switched on, each with what it needs and nobody chose."""
-    return {
-        key: [need for need in rule.needs if not chosen.get(need)]
-        for key, rule in SETTINGS.items()
-        if rule.needs and chosen.get(key)
-    }

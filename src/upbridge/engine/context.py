@@ -17,7 +17,7 @@ from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.problems import Problems
 from upbridge.store.shops import Shops
-from upbridge.systems.base import Connection, MappingContext, Target, Vault
+from upbridge.systems.base import Connection, MappingContext, Systems, Target, Vault
 from upbridge.systems.upgates.client import Account, UpgatesClient
 from upbridge.systems.upgates.target import UpgatesTarget
 from upbridge.systems.upgates.url_policy import HostPolicy
@@ -45,6 +45,7 @@ class Service:
     """The collaborators of `sync`."""
 
     settings: Settings
+    systems: Systems
     engine: AsyncEngine
     cipher: Cipher
     clock: Clock
@@ -58,7 +59,7 @@ class Service:
     @property
     def shops(self) -> Shops:
         """The shops."""
-        return Shops(self.engine, self.cipher)
+        return Shops(self.engine, self.cipher, self.systems.settings)
 
     @property
     def connections(self) -> Connections:

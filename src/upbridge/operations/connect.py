@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.errors import BadRequest, Conflict, RemoteError
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import SETTINGS, ShopSettings
+from upbridge.domain.shop_settings import BUDGET, ShopSettings
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
@@ -269,19 +269,20 @@ async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]
     now = service.clock()
     async with service.engine.begin() as tx:
         before, after = await service.shops.change_settings(tx, shop.id, texts)
-        changed = [key for key in SETTINGS if before.get(key) != after.get(key)]
-        affected = {SETTINGS[key].affects for key in changed}
-        if "budget" in affected:
+        changed = before.differing(after)
+        settings = service.systems.settings
+        affected = {settings[key].affects for key in changed}
+        if BUDGET in affected:
             # The ledger commits by itself: a tariff whose rule was not saved is set once more with it.
             tariff, packages = after.text("budget.tariff"), after.number("budget.packages") or 0
             await service.ledger.set_tariff(shop.id, tariff, packages)
-        for system in sorted(released(changed, rows)):
+        for system in sorted(released(service.systems, changed, rows)):
             await documents.release(tx, shop.id, system, now=now)
-        if affected & {"stock", "shipments"}:
+        if service.systems.platform.name in affected:
             if after.yes("shipments.write") and not before.yes("shipments.write"):
                 await shipments.reopen(tx, shop.id, now=now)
             await write_back.look(tx, shop.id, origin=Origin.SETTINGS, now=now)
-        if kinds := reread(changed, rows):
+        if kinds := reread(service.systems, changed, rows):
             fresh = replace(shop, settings=after)
             await start_imports(tx, service, fresh, rows, kinds=kinds, anew=True)
     return after

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy import text
 
 from upbridge.domain.shop import Shop
-from upbridge.domain.shop_settings import SETTINGS, ShopSettings, change
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.imports import orders_since
 from upbridge.store.connections import ConnectionRow
+from upbridge.systems.base import Systems
 from upbridge.systems.upgates.pagination import PAGE_SIZE
 from upbridge.systems.uphance.stock_calculation import GUARD
 
@@ -34,12 +34,12 @@ class SettingsPreview:
 
 async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str]) -> SettingsPreview:
     """What `change_rules` will do, without doing it. Raises `BadRequest` for wrong texts."""
-    before, after = shop.settings, ShopSettings(change(shop.settings.chosen, texts))
-    changed = [key for key in SETTINGS if before.get(key) != after.get(key)]
+    after = shop.settings.changed(texts)
+    changed = shop.settings.differing(after)
     rows = await service.connections.of(shop.id)
-    targets = released(changed, rows)
+    targets = released(service.systems, changed, rows)
     since = orders_since(service, replace(shop, settings=after), rows)
-    lists = tuple(kind for kind in reread(changed, rows) if kind != "order" or since is not None)
+    lists = tuple(kind for kind in reread(service.systems, changed, rows) if kind != "order" or since is not None)
     async with service.engine.connect() as tx:
         tried = await tx.scalar(
             text(
@@ -66,18 +66,19 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
         tried=int(tried or 0),
         reread=lists,
         calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
-        compared="upgates" in targets,
+        compared=service.systems.platform.name in targets,
     )
 
 
-def released(changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> set[str]:
+def released(systems: Systems, changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> set[str]:
     """The targets whose stopped documents are tried again when *changed* changes."""
-    affected = {SETTINGS[key].affects for key in changed}
-    return {*(affected & rows.keys()), *({"upgates"} if affected & {"stock", "shipments"} else ())}
+    affected = {systems.settings[key].affects for key in changed}
+    return affected & {*rows, systems.platform.name}
 
 
-def reread(changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> tuple[str, ...]:
+def reread(systems: Systems, changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> tuple[str, ...]:
     """The lists that are read again when *changed* changes."""
-    if not {SETTINGS[key].affects for key in changed if SETTINGS[key].kinds} & rows.keys():
+    settings = [setting for key in changed if (setting := systems.settings[key]).rereads]
+    if not {setting.affects for setting in settings} & rows.keys():
         return ()
-    return tuple(sorted({kind for key in changed for kind in SETTINGS[key].kinds}))
+    return tuple(sorted({kind for setting in settings for kind in setting.rereads}))

@@ -17,7 +17,7 @@ from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import ShopSettings, change
+from upbridge.domain.shop_settings import Declared, ShopSettings
 
 _KEY_LENGTH = 40
 _COLUMNS = """id, key, token, state, reason, state_since, api_url, version, language, settings, facts, facts_at,
@@ -47,28 +47,14 @@ class Installation:
     signed_at: datetime
 
 
-def _shop(row: RowMapping) -> Shop:
-    values = dict(row)
-    shop_settings = ShopSettings(values.pop("settings"))
-    return Shop(
-        **{**values, "id": ShopId(values["id"]), "state": ShopState(values["state"]), "settings": shop_settings}
-    )
-
-
-async def _found(tx: AsyncConnection, where: str, value: Any) -> Shop:
-    rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"), {"value": value})  # noqa: S608
-    row = rows.mappings().first()
-    if row is None:
-        raise NotFound(f"no shop is called {value}")
-    return _shop(row)
-
-
 class Shops:
     """The shops of this service. Each method is one short transaction unless it takes a connection."""
 
-    def __init__(self, engine: AsyncEngine, cipher: Cipher) -> None:
+    def __init__(self, engine: AsyncEngine, cipher: Cipher, declared: Declared) -> None:
+        """*declared*: the settings that a shop has."""
         self._engine = engine
         self._cipher = cipher
+        self._declared = declared
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -94,17 +80,36 @@ class Shops:
     async def hold(self, tx: AsyncConnection, shop_id: ShopId) -> Shop:
         """The shop, which stays as it is until the caller's transaction ends; raises `NotFound`. Others can write
         what belongs to it."""
-        return await _found(tx, "id = :value FOR NO KEY UPDATE", shop_id)
+        return await self._found(tx, "id = :value FOR NO KEY UPDATE", shop_id)
 
     async def all(self) -> list[Shop]:
         """Every shop, oldest first."""
         async with self._engine.connect() as tx:
             rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM shops ORDER BY installed_at, id"))  # noqa: S608
-            return [_shop(row) for row in rows.mappings()]
+            return [self._shop(row) for row in rows.mappings()]
 
     async def _one(self, where: str, value: Any) -> Shop:
         async with self._engine.connect() as tx:
-            return await _found(tx, where, value)
+            return await self._found(tx, where, value)
+
+    async def _found(self, tx: AsyncConnection, where: str, value: Any) -> Shop:
+        rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"), {"value": value})  # noqa: S608
+        row = rows.mappings().first()
+        if row is None:
+            raise NotFound(f"no shop is called {value}")
+        return self._shop(row)
+
+    def _shop(self, row: RowMapping) -> Shop:
+        values = dict(row)
+        shop_settings = ShopSettings(self._declared, values.pop("settings"))
+        return Shop(
+            **{
+                **values,
+                "id": ShopId(values["id"]),
+                "state": ShopState(values["state"]),
+                "settings": shop_settings,
+            }
+        )
 
     async def credentials(self, shop_id: ShopId) -> Credentials | None:
         """What a call to the shop's API needs; None once they were destroyed."""
@@ -160,7 +165,7 @@ class Shops:
                 ),
                 {"id": uuid4(), "key": key, **values},
             )
-            return _shop(rows.mappings().one()), Arrival.NEW
+            return self._shop(rows.mappings().one()), Arrival.NEW
         if before["signed_at"] is not None and call.signed_at < before["signed_at"]:
             raise BadSignature("a newer installation of this shop was accepted before")
         held = before["state"] == ShopState.SUSPENDED and before["reason"] == BY_OPERATOR
@@ -181,7 +186,7 @@ class Shops:
             {"held": held, **values},
         )
         arrival = Arrival.RENEWED if before["state"] == ShopState.ACTIVE else Arrival.RETURNED
-        return _shop(rows.mappings().one()), arrival
+        return self._shop(rows.mappings().one()), arrival
 
     async def move(
         self,
@@ -259,12 +264,12 @@ class Shops:
         Raises `BadRequest` and changes nothing for a wrong text. Others can write what belongs to the shop.
         """
         before = (await self.hold(tx, shop_id)).settings
-        after = change(before.chosen, texts)
+        after = before.changed(texts)
         await tx.execute(
             text("UPDATE shops SET settings = :settings WHERE id = :id"),
-            {"id": shop_id, "settings": json.dumps(after)},
+            {"id": shop_id, "settings": json.dumps(after.chosen)},
         )
-        return before, ShopSettings(after)
+        return before, after
 
     async def erase(self, shop_id: ShopId) -> None:
         """Delete the shop and everything that belongs to it."""

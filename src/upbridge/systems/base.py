@@ -13,7 +13,7 @@ from upbridge.domain.delivery import DesiredDocument, Document, Entity, Link, Ou
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.shop_settings import ShopSettings
+from upbridge.domain.shop_settings import Declared, ShopSettings
 from upbridge.domain.sku import folded
 
 
@@ -125,3 +125,38 @@ class Target(Protocol):
 
         Raises `LoginRefused` (stop the connection), `Throttled` (later) or `Unreachable`.
         """
+
+
+# --- the descriptor of a system -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A system as the rest of the house sees it: what engine, pages and commands take from its folder."""
+
+    name: str
+    """In the database, in commands and in addresses."""
+    title: str
+    """As its maker spells it, for people."""
+    settings: Declared = field(default_factory=dict)
+    """The settings of a shop that it declares."""
+
+
+class Systems:
+    """The systems of one service (`systems/registry.py`).
+
+    *platform*: where the shops live: the add-on is installed there, and its orders and products are the truth.
+    *connected*: what a shop can be connected to, in the order in which people see them.
+    """
+
+    def __init__(self, *, platform: System, connected: Sequence[System]) -> None:
+        self.platform = platform
+        self.connected = tuple(connected)
+        self.all = (*connected, platform)
+        self.settings: Declared = {key: one for system in self.all for key, one in system.settings.items()}
+        """Every setting of a shop."""
+        self._owners = {key: system for system in self.all for key in system.settings}
+
+    def declaring(self, key: str) -> System:
+        """The system that declares the setting *key*."""
+        return self._owners[key]

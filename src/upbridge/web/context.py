@@ -22,6 +22,7 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
+from upbridge.systems.base import Systems
 from upbridge.web.queries.start import SYSTEMS, Views
 from upbridge.web.security_headers import page_headers
 from upbridge.web.sessions import Ended, Sessions
@@ -50,6 +51,7 @@ class Pages:
     shops: Shops
     connections: Connections
     ledger: Ledger
+    systems: Systems
     engine: AsyncEngine
     clock: Clock
     act: Callable[[], Service]
@@ -69,6 +71,7 @@ class Pages:
         cls,
         settings: Settings,
         *,
+        systems: Systems,
         engine: AsyncEngine,
         shops: Shops,
         connections: Connections,
@@ -95,6 +98,7 @@ class Pages:
             shops=shops,
             connections=connections,
             ledger=ledger,
+            systems=systems,
             engine=engine,
             clock=clock,
             act=act or _nobody_acts,

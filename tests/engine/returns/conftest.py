@@ -26,6 +26,7 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.problems import Problem
+from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
@@ -292,6 +293,7 @@ async def town(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) -> Asyn
     async with httpx.AsyncClient(transport=network) as http:
         service = Service(
             settings=settings(uphance_url=UPHANCE, allow_insecure=True),
+            systems=SYSTEMS,
             engine=engine,
             cipher=cipher,
             clock=watch,

@@ -6,8 +6,9 @@ from typing import Any
 from tests.project.documents import spelled
 from tests.project.reference.markdown import code, codes, document, table
 from upbridge.core.errors import BadRequest
-from upbridge.domain.shop_settings import SETTINGS, as_text, change
+from upbridge.domain.shop_settings import ShopSettings, as_text
 from upbridge.settings import EXAMPLES, PREFIX, Settings
+from upbridge.systems.registry import SYSTEMS
 
 _INTRODUCTION = """
 What each variable and each setting of a shop may hold, from the code. What it means is in
@@ -31,14 +32,14 @@ def page() -> str:
 
 
 def _of_a_shop() -> Iterator[tuple[str, str, str, str]]:
-    for key, setting in SETTINGS.items():
+    for key, setting in SYSTEMS.settings.items():
         yield code(key), _refusal(key) or "text", code(as_text(setting.default)) or "none", codes(setting.needs)
 
 
 def _refusal(key: str) -> str | None:
     """What a shop's setting takes, in the words of its refusal; None if it takes any text."""
     try:
-        change({}, {key: _NONSENSE})
+        ShopSettings(SYSTEMS.settings).changed({key: _NONSENSE})
     except BadRequest as refused:
         return str(refused).partition(" is not ")[2]
     return None

@@ -15,11 +15,12 @@ from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.shops import Arrival, Installation, Shops, free_key, shop_key
+from upbridge.systems.registry import SYSTEMS
 
 
 @pytest.fixture
 def shops(engine: AsyncEngine, cipher: Cipher) -> Shops:
-    return Shops(engine, cipher)
+    return Shops(engine, cipher, SYSTEMS.settings)
 
 
 def call(token: str = "t-1", host: str = "garde.admin.s1.upgates.com", later: float = 0) -> Installation:

@@ -1,5 +1,6 @@
 """The settings of a shop: one table, one validation, defaults that are safe until somebody answers."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.shop_settings import make_settings
 from upbridge.core.errors import BadRequest
-from upbridge.domain.shop_settings import SETTINGS, ShopSettings, as_text, change, needed
+from upbridge.domain.shop_settings import as_text
+from upbridge.systems.registry import SYSTEMS
 
 #: As docs/settings.md has them; None where the shop decides.
 DEFAULTS: dict[str, Any] = {
@@ -77,43 +80,48 @@ BAD = {
 }
 
 
+def changed(chosen: dict[str, Any], texts: dict[str, str]) -> Mapping[str, Any]:
+    """What is chosen after typing *texts*."""
+    return make_settings(chosen).changed(texts).chosen
+
+
 def test_the_defaults_are_those_that_are_promised() -> None:
-    shop_settings = ShopSettings()
+    shop_settings = make_settings()
 
     assert {key: shop_settings.get(key) for key in DEFAULTS} == DEFAULTS
-    assert DEFAULTS.keys() <= SETTINGS.keys()
+    assert DEFAULTS.keys() <= SYSTEMS.settings.keys()
 
 
 @pytest.mark.parametrize(("key", "text", "value"), [(key, *pair) for key, pair in GOOD.items()])
 def test_a_good_text_becomes_its_value(key: str, text: str, value: Any) -> None:
-    assert change({}, {key: text}) == {key: value}
+    assert changed({}, {key: text}) == {key: value}
 
 
 @pytest.mark.parametrize(("key", "text"), BAD.items())
 def test_a_bad_text_is_refused_with_what_would_be_right(key: str, text: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        change({}, {key: text})
+        changed({}, {key: text})
 
     assert str(caught.value).startswith(f"{key}: {text!r} is not ")
 
 
 @pytest.mark.parametrize(("key", "text"), [(key, text) for key, (text, _) in GOOD.items()])
 def test_what_is_printed_can_be_typed_again(key: str, text: str) -> None:
-    chosen = change({}, {key: text})
-    printed = ShopSettings(chosen).as_text()[key]
+    chosen = changed({}, {key: text})
+    printed = make_settings(chosen).as_text()[key]
     assert printed is not None
 
-    assert change({}, {key: printed}) == chosen
+    assert changed({}, {key: printed}) == chosen
 
 
 def test_an_empty_text_goes_back_to_the_default() -> None:
-    assert change({"upp.sku_from": "ean", "upp.send": False}, {"upp.sku_from": " "}) == {"upp.send": False}
+    assert changed({"upp.sku_from": "ean", "upp.send": False}, {"upp.sku_from": " "}) == {"upp.send": False}
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01", "9999-12-31T23:30+00:00", "9999-12-31T23:59-01:00"])
 def test_a_moment_outside_all_years_is_refused(moment: str) -> None:
     with pytest.raises(BadRequest):
-        change({}, {"uphance.orders_from": moment})
+        changed({}, {"uphance.orders_from": moment})
 
 
 @pytest.mark.parametrize("number", ["²", "9" * 5000])
@@ -122,32 +130,32 @@ def test_a_moment_outside_all_years_is_refused(moment: str) -> None:
 )
 def test_what_is_no_number_of_anything_over_there_is_refused(key: str, text: str, number: str) -> None:
     with pytest.raises(BadRequest):
-        change({}, {key: text + number})
+        changed({}, {key: text + number})
 
 
 def test_every_complaint_has_its_line_and_nothing_changes() -> None:
     before = {"upp.send": False}
     with pytest.raises(BadRequest) as caught:
-        change(before, {**BAD, "no.such": "1", "upp.language": "sk"})
+        changed(before, {**BAD, "no.such": "1", "upp.language": "sk"})
 
     assert len(str(caught.value).splitlines()) == len(BAD) + 1
     assert before == {"upp.send": False}
 
 
-@given(key=st.sampled_from(sorted(SETTINGS)), text=st.text(max_size=40))
+@given(key=st.sampled_from(sorted(SYSTEMS.settings)), text=st.text(max_size=40))
 def test_any_text_is_taken_or_refused_and_nothing_else(key: str, text: str) -> None:
     try:
-        chosen = change({}, {key: text})
+        chosen = changed({}, {key: text})
     except BadRequest as error:
         assert key in str(error)  # noqa: PT017 - both ends are right
     else:
-        assert as_text(ShopSettings(chosen).get(key)) is None or isinstance(
-            as_text(ShopSettings(chosen).get(key)), str
+        assert as_text(make_settings(chosen).get(key)) is None or isinstance(
+            as_text(make_settings(chosen).get(key)), str
         )
 
 
 def test_typed_reading() -> None:
-    shop_settings = ShopSettings(
+    shop_settings = make_settings(
         {"uphance.orders_from": "2026-11-01T00:00:00+00:00", "upp.order_days": 7, "upp.language": "sk"}
     )
 
@@ -157,22 +165,22 @@ def test_typed_reading() -> None:
         shop_settings.text("upp.language"),
         shop_settings.yes("upp.send"),
     ) == (7, "sk", True)
-    assert ShopSettings().moment("uphance.orders_from") is None
+    assert make_settings().moment("uphance.orders_from") is None
 
 
 class TestWhatNeedsMore:
     def test_products_are_made_only_where_colour_and_size_are_chosen(self) -> None:
         with pytest.raises(BadRequest, match=r"needs uphance\.color_parameter and uphance\.size_parameter first"):
-            change({}, {"uphance.create_products": "true"})
+            changed({}, {"uphance.create_products": "true"})
 
     def test_all_may_be_chosen_together(self) -> None:
         texts = {"uphance.create_products": "1", "uphance.color_parameter": "Barva", "uphance.size_parameter": "V"}
 
-        assert change({}, texts)["uphance.create_products"] is True
+        assert changed({}, texts)["uphance.create_products"] is True
 
     def test_what_is_needed_cannot_be_taken_away(self) -> None:
         chosen = {"uphance.create_products": True, "uphance.color_parameter": "B", "uphance.size_parameter": "V"}
 
         with pytest.raises(BadRequest, match=r"needs uphance\.size_parameter first"):
-            change(chosen, {"uphance.size_parameter": ""})
-        assert needed(chosen, {"uphance.size_parameter": ""}) == ["uphance.size_parameter"]
+            changed(chosen, {"uphance.size_parameter": ""})
+        assert make_settings(chosen).needed({"uphance.size_parameter": ""}) == ["uphance.size_parameter"]

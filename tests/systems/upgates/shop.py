@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 
 from tests.conftest import NOON
+from tests.support.shop_settings import make_settings
 from tests.systems.upgates.making import SHOP, Json, Upgates, listed, raw_order
 from tests.systems.uphance.fake import FakeLinks, FakeVault
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import Delivered, Document, Link, Outcome
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.upgates.target import UpgatesTarget
 
@@ -132,7 +132,7 @@ class Room:
 
     def context(self) -> MappingContext:
         tx = Connection(SHOP, "shop", "uphance", "5", "", NOON, {})
-        return MappingContext(ShopSettings(self.settings), self.facts, tx, self.now)
+        return MappingContext(make_settings(self.settings), self.facts, tx, self.now)
 
     def order(self, number: str, **overrides: Any) -> Json:
         """An order of the shop."""

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.orders import NOON
+from tests.support.shop_settings import make_settings
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.uphance.matching import Sku, SkuBook
 
@@ -54,7 +54,7 @@ def uphance_connection(**overrides: Any) -> Connection:
 
 def mapping_context(shop_settings: Mapping[str, Any] | None = None, **overrides: Any) -> MappingContext:
     return MappingContext(
-        settings=ShopSettings(shop_settings or {}),
+        settings=make_settings(shop_settings or {}),
         facts=SHOP_FACTS,
         connection=uphance_connection(**overrides),
         now=NOON,

@@ -3,17 +3,17 @@
 import pytest
 
 from tests.support.orders import EVA, HOME, OFFICE, make_order
+from tests.support.shop_settings import make_settings
 from tests.systems.uphance.builders import uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Shopper
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
 from upbridge.systems.uphance.schemas import customer_body
 
 
 def mapped(shopper: Shopper | None, mode: str = "per_shopper") -> Customer | House | Issue:
     return map_customer(
-        make_order(shopper=shopper), ShopSettings({"uphance.customer_mode": mode}), uphance_connection()
+        make_order(shopper=shopper), make_settings({"uphance.customer_mode": mode}), uphance_connection()
     )
 
 

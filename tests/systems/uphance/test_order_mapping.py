@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.order_situations import Situation, each_situation
 from tests.support.orders import EVA, OFFICE, make_charge, make_line, make_order
+from tests.support.shop_settings import make_settings
 from tests.systems.uphance.builders import BOOK, FACTS, sku, uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Order
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order
 
@@ -22,7 +22,7 @@ GROSS = {"uphance.prices_with_tax": True}
 def mapped(
     one: Order, shop_settings: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK, **facts: Any
 ) -> SalesOrder | Issue | NotYet:
-    return map_order(one, book.match, ShopSettings(shop_settings or {}), uphance_connection(**facts))
+    return map_order(one, book.match, make_settings(shop_settings or {}), uphance_connection(**facts))
 
 
 def sold(one: Order, shop_settings: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK) -> SalesOrder:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.orders import make_charge, make_line, make_order, make_voucher
+from tests.support.shop_settings import make_settings
 from tests.systems.uphance.builders import sku, uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Money, Order, OrderLine
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 
@@ -95,7 +95,7 @@ def test_what_is_sent_is_worth_what_the_shop_charged_to_the_last_heller(
 ) -> None:
     one, owed = made
 
-    result = map_order(one, BOOK.match, ShopSettings({"uphance.prices_with_tax": with_tax}), uphance_connection())
+    result = map_order(one, BOOK.match, make_settings({"uphance.prices_with_tax": with_tax}), uphance_connection())
 
     if isinstance(result, Issue):  # only where the discounts are larger than all the rest
         assert result.key == "order.totals_differ"
@@ -110,7 +110,7 @@ def test_what_is_sent_is_worth_what_the_shop_charged_to_the_last_heller(
 @settings(max_examples=200, deadline=None)
 @given(orders())
 def test_every_piece_is_sent_and_no_line_has_more_than_two_prices(made: tuple[Order, Any]) -> None:
-    result = map_order(made[0], BOOK.match, ShopSettings(), uphance_connection())
+    result = map_order(made[0], BOOK.match, make_settings(), uphance_connection())
 
     if not isinstance(result, SalesOrder):
         return
@@ -131,7 +131,7 @@ def test_an_order_whose_total_is_off_is_never_sent(made: tuple[Order, Any], off:
     result = map_order(
         one.model_copy(update={"total_before_round": wrong, "total": wrong, "rounding": Decimal(0)}),
         BOOK.match,
-        ShopSettings(),
+        make_settings(),
         uphance_connection(),
     )
 

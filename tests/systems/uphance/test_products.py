@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
 from tests.support.orders import NOON
+from tests.support.shop_settings import make_settings
 from tests.systems.uphance.builders import FACTS
 from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from tests.systems.uphance.test_sandbox import BASE, Cable
@@ -30,7 +31,6 @@ from upbridge.domain.delivery import (
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.store import schema
 from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.uphance.client import UphanceClient, login
@@ -139,7 +139,7 @@ class Room:
     @property
     def context(self) -> MappingContext:
         tx = Connection(self.shop_id, "shop", "uphance", "5", "", NOON, FACTS)
-        return MappingContext(ShopSettings(self.settings), SHOP, tx, self.clock())
+        return MappingContext(make_settings(self.settings), SHOP, tx, self.clock())
 
     async def connect(self) -> None:
         tokens, _ = await login(self.http, BASE, self.clock, email="a@b.cz", password="right")
@@ -445,7 +445,7 @@ class TestPrices:
         self, one: Variant, shop_settings: Mapping[str, Any] = RULES, facts: Mapping[str, Any] = FACTS
     ) -> NewProduct:
         tx = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, facts)  # type: ignore[arg-type]
-        result = map_product(product(one), [one], MappingContext(ShopSettings(shop_settings), SHOP, tx, NOON))
+        result = map_product(product(one), [one], MappingContext(make_settings(shop_settings), SHOP, tx, NOON))
         assert not isinstance(result, Issue)
         return result
 

@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import MakeShop
+from tests.support.shop_settings import make_settings
 from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import Throttled, Unreachable
@@ -19,7 +20,6 @@ from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link,
 from upbridge.domain.order import Order
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.store import schema
 from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.upgates import schemas
@@ -95,7 +95,7 @@ class Room:
         await Catalogue(self.engine).refresh(self.shop_id, client)
         await self.remember(shop)
         tx = Connection(self.shop_id, "demo", "uphance", "501", "", utc_now(), facts)
-        shop_settings = ShopSettings({"uphance.orders_from": "2020-01-01T00:00:00+00:00"})
+        shop_settings = make_settings({"uphance.orders_from": "2020-01-01T00:00:00+00:00"})
         kinds = {1: "Received", 2: "PaymentSuccessful", 4: "Sent", 5: "Canceled"}
         self.context = MappingContext(shop_settings, ShopProfile(status_types=kinds), tx, utc_now())
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from tests.support import orders
 from tests.support.orders import NOON
+from tests.support.shop_settings import make_settings
 from upbridge.domain.delivery import DesiredDocument, Document, Unmappable
 from upbridge.domain.order import Address, Order, OrderLine, Shopper
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Connection, MappingContext
 
 SHOP = ShopId(UUID(int=1))
@@ -31,7 +31,7 @@ def make_front(prefix: str = "", connected_at: datetime = NOON, **shop_settings:
     )
     chosen = {key.replace("_", ".", 1): value for key, value in shop_settings.items()}
     tx = Connection(SHOP, "shop", "upp", "client", prefix, connected_at, {})
-    return MappingContext(ShopSettings(chosen), facts, tx, NOON)
+    return MappingContext(make_settings(chosen), facts, tx, NOON)
 
 
 def make_price(**overrides: Any) -> Price:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -15,62 +16,32 @@ from upbridge.core.clock import PRAGUE
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.shop_settings import SETTINGS, as_text, needed
+from upbridge.domain.shop_settings import (
+    Choice,
+    Declared,
+    Many,
+    Mode,
+    Moment,
+    PerMarket,
+    Setting,
+    ShopList,
+    Text,
+    ValueType,
+    Whole,
+    WrongValue,
+    YesNo,
+    as_text,
+)
 from upbridge.operations.connect import change_settings
 from upbridge.operations.settings_preview import SettingsPreview, preview_settings
-from upbridge.store.connections import ConnectionRow
+from upbridge.systems.base import Systems
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, one
 from upbridge.web.queries.problems import waiting_for
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
-#: The settings as a merchant thinks of them, with the control that each is typed into.
-GROUPS: Mapping[str, Mapping[str, str]] = {
-    "orders": {
-        "upp.send": "yes_no",
-        "upp.origins": "many",
-        "upp.order_days": "number",
-        "uphance.send_orders": "yes_no",
-        "uphance.order_statuses": "many",
-        "uphance.origins": "many",
-        "uphance.orders_from": "moment",
-        "uphance.customer_mode": "customer",
-    },
-    "money": {
-        "upp.pricelist": "choice",
-        "uphance.channels": "channels",
-        "uphance.prices_with_tax": "yes_no",
-        "uphance.payment_term": "text",
-        "uphance.services": "text",
-    },
-    "language": {"upp.language": "choice", "upp.variant_titles": "yes_no"},
-    "stock": {
-        "stock.write": "decide",
-        "stock.quantity": "choice",
-        "stock.drafts_reserve": "yes_no",
-        "stock.safety": "number",
-        "stock.guard_percent": "number",
-    },
-    "shipments": {"shipments.write": "yes_no", "shipments.status": "choice", "shipments.notify": "yes_no"},
-    "products": {
-        "upp.sku_from": "choice",
-        "uphance.season": "choice",
-        "uphance.warehouse": "text",
-        "uphance.create_products": "yes_no",
-        "uphance.color_parameter": "text",
-        "uphance.size_parameter": "text",
-    },
-    "calls": {"budget.tariff": "choice", "budget.packages": "number"},
-}
-
-_ORIGINS = ("frontend", "admin", "api", "cash-register")
-_FIXED = {
-    "upp.sku_from": ("code", "ean", "id"),
-    "stock.quantity": ("available_to_sell_from_stock", "in_stock", "available_to_sell"),
-    "upp.origins": _ORIGINS,
-    "uphance.origins": _ORIGINS,
-    "budget.tariff": ("bronze", "silver", "gold", "platinum", "exclusive"),
-}
+#: The parts of the page, as a merchant thinks of the settings; a system says of each into which it belongs.
+GROUPS = ("orders", "money", "language", "stock", "shipments", "products", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +54,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A language with its currency, and the Uphance channels that could take its orders."""
+    """A language with its currency, and what could be chosen for it."""
 
     key: str
-    channels: tuple[Option, ...]
+    options: tuple[Option, ...]
     chosen: str
 
 
@@ -99,8 +70,14 @@ class Control:
     typed: str
     was: str
     """What stood in it before anybody typed: what is sent back like that leaves a setting alone."""
+    automatic: bool
+    """Whether nothing need be chosen."""
     options: tuple[Option, ...]
+    modes: tuple[str, ...]
+    """The word that stands by itself, and the one that has a number."""
     markets: tuple[Market, ...]
+    others: str
+    """Chosen markets that the shop does not have (any more): kept as they are."""
     wrong: bool
     waiting: int
     """How many open problems this setting would cure."""
@@ -109,6 +86,11 @@ class Control:
     def many(self) -> frozenset[str]:
         """The values that are ticked."""
         return frozenset(part.strip() for part in self.typed.split(",") if part.strip())
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the mode with a number is chosen."""
+        return bool(self.modes) and self.typed.partition(":")[0] == self.modes[1]
 
 
 @router.get("/rules")
@@ -121,11 +103,16 @@ async def rules(here: Session) -> Response:
 async def save(here: Session, form: Posted) -> Response:
     """Change what differs; a wrong value, or one that is still missing, changes nothing."""
     current = _current(here.shop)
+    declared = here.shop.settings.declared
     # What somebody else has changed since the page was shown is not changed back by whoever did not touch it.
-    typed = {key: text for key, text in _typed(form).items() if not _left_alone(key, text, form)}
-    changed = {key: text for key, text in typed.items() if not _same(key, text, current[key])}
-    wrong = [key for key, text in changed.items() if text and not _readable(key, text)]
-    wrong = wrong or needed(here.shop.settings.chosen, changed)
+    typed = {
+        key: text
+        for key, text in _typed(form, declared).items()
+        if not _left_alone(key, declared[key], text, form)
+    }
+    changed = {key: text for key, text in typed.items() if not _same(declared[key], text, current[key])}
+    wrong = [key for key, text in changed.items() if text and not _readable(declared[key], text)]
+    wrong = wrong or here.shop.settings.needed(changed)
     if wrong:
         return await _page(here, {**current, **typed}, wrong=wrong)
     if one(form, "look"):
@@ -153,11 +140,10 @@ class Preview:
 
 
 async def _foresee(here: PageContext, current: Mapping[str, str], changed: Mapping[str, str]) -> Preview:
-    facts = ShopProfile.model_validate(here.shop.facts or {})
-    uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
+    offered = await _Offered.of(here)
 
     def shown(key: str, typed: str) -> str:
-        return _words(key, typed, _options(key, facts, uphance, here.texts), here.texts)
+        return _shown(key, here.shop.settings.declared[key], typed, offered.options(key), here.texts)
 
     return Preview(
         tuple(Difference(key, shown(key, current[key]), shown(key, text)) for key, text in changed.items()),
@@ -165,75 +151,81 @@ async def _foresee(here: PageContext, current: Mapping[str, str], changed: Mappi
     )
 
 
-def _words(key: str, typed: str, options: Sequence[Option], texts: Texts) -> str:
+def _shown(key: str, setting: Setting[Any], typed: str, options: Sequence[Option], texts: Texts) -> str:
     """*typed* as the page calls it."""
     names = {option.value: option.name for option in options}
-    if typed in {"true", "false"}:
-        return texts.get("ui.rules.yes" if typed == "true" else "ui.rules.no")
-    if key == "uphance.customer_mode":
-        mode, _, number = typed.partition(":")
-        return " ".join(filter(None, (texts.get(f"ui.option.{key}.{mode or 'per_shopper'}"), number)))
-    if typed and key == "uphance.orders_from":
-        moment = datetime.fromisoformat(typed)
-        return texts.moment(moment if moment.tzinfo else moment.replace(tzinfo=PRAGUE))
-    return ", ".join(names.get(part.strip(), part.strip()) for part in typed.split(",") if part.strip())
+    match setting.type:
+        case Mode(plain=plain):
+            mode, _, number = typed.partition(":")
+            return " ".join(filter(None, (texts.get(f"ui.option.{key}.{mode or plain}"), number)))
+        case Moment() if typed:
+            moment = datetime.fromisoformat(typed)
+            return texts.moment(moment if moment.tzinfo else moment.replace(tzinfo=PRAGUE))
+        case _ if typed in {"true", "false"}:
+            return texts.get("ui.rules.yes" if typed == "true" else "ui.rules.no")
+        case _:
+            return ", ".join(names.get(part.strip(), part.strip()) for part in typed.split(",") if part.strip())
 
 
-def _readable(key: str, text: str) -> bool:
+def _readable(setting: Setting[Any], text: str) -> bool:
     try:
-        SETTINGS[key].parse(text)
-    except ValueError:
+        setting.type.parse(text)
+    except WrongValue:
         return False
     return True
 
 
-def _same(key: str, typed: str, current: str) -> bool:
+def _same(setting: Setting[Any], typed: str, current: str) -> bool:
     """Whether both texts mean the same (a mapping may be spelled in another order)."""
-    if typed == current or not typed or not current or not (_readable(key, typed) and _readable(key, current)):
+    if typed == current or not typed or not current:
         return typed == current
-    return bool(SETTINGS[key].parse(typed) == SETTINGS[key].parse(current))
+    if not (_readable(setting, typed) and _readable(setting, current)):
+        return False
+    return bool(setting.type.parse(typed) == setting.type.parse(current))
 
 
-def _left_alone(key: str, typed: str, form: Mapping[str, list[str]]) -> bool:
-    return f"was.{key}" in form and _same(key, typed, one(form, f"was.{key}"))
+def _left_alone(key: str, setting: Setting[Any], typed: str, form: Mapping[str, list[str]]) -> bool:
+    return f"was.{key}" in form and _same(setting, typed, one(form, f"was.{key}"))
 
 
 def _current(shop: Shop) -> dict[str, str]:
-    """Every setting as its control holds it; empty where nobody chose and the shop's facts decide. Whether stock
-    is written has to be decided by somebody: "no" is not the same as nothing yet."""
+    """Every setting as its control holds it; empty where nobody chose and the shop's facts decide, or where
+    somebody has to decide: "no" is not the same as nothing yet."""
     texts = {}
-    for key, rule in SETTINGS.items():
+    for key, setting in shop.settings.declared.items():
         value = shop.settings.get(key)
         texts[key] = as_text(value) or ""
-        if value is not None and key == "uphance.orders_from":
+        if value is not None and isinstance(setting.type, Moment):
             local = datetime.fromisoformat(value).astimezone(PRAGUE).replace(tzinfo=None)
             texts[key] = local.isoformat(timespec="minutes")
-        if key not in shop.settings.chosen and (rule.default in (None, {}) or key == "stock.write"):
+        if key not in shop.settings.chosen and (
+            setting.default in (None, {}) or setting.type == YesNo(undecided=True)
+        ):
             texts[key] = ""
     return texts
 
 
-def _typed(form: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _typed(form: Mapping[str, Sequence[str]], declared: Declared) -> dict[str, str]:
     """What the form says, setting by setting; settings that it does not name are left alone."""
     fields = {name: list(values) for name, values in form.items()}
-    kinds = {key: kind for group in GROUPS.values() for key, kind in group.items()}
     typed = {}
-    for key, kind in kinds.items():
+    for key, setting in declared.items():
         if key not in fields:
             continue
-        if kind == "many":
-            typed[key] = ",".join(dict.fromkeys(part.strip() for part in fields[key] if part.strip()))
-        elif kind == "channels":
-            typed[key] = _channels(fields, key)
-        elif kind == "customer":
-            mode, number = one(fields, key), one(fields, f"{key}.number")
-            typed[key] = f"collective:{number}" if mode == "collective" else mode
-        else:
-            typed[key] = one(fields, key)
+        match setting:
+            case Setting(type=PerMarket()):
+                typed[key] = _per_market(fields, key)
+            case Setting(type=Mode(numbered=numbered)):
+                mode, number = one(fields, key), one(fields, f"{key}.number")
+                typed[key] = f"{numbered}:{number}" if mode == numbered else mode
+            case _ if _control(setting) == "many":
+                typed[key] = ",".join(dict.fromkeys(part.strip() for part in fields[key] if part.strip()))
+            case _:
+                typed[key] = one(fields, key)
     return typed
 
 
-def _channels(fields: dict[str, list[str]], key: str) -> str:
+def _per_market(fields: dict[str, list[str]], key: str) -> str:
     """The hidden field holds markets that the table does not show; the rest is one field per market."""
     pairs = {}
     for part in one(fields, key).split(","):
@@ -253,24 +245,27 @@ def _channels(fields: dict[str, list[str]], key: str) -> str:
 async def _page(
     here: PageContext, typed: Mapping[str, str], *, wrong: Sequence[str], foreseen: Preview | None = None
 ) -> Response:
-    facts = ShopProfile.model_validate(here.shop.facts or {})
-    uphance = (await here.pages.connections.of(here.shop.id)).get("uphance")
     waiting, current = await waiting_for(here.pages.engine, here.shop.id), _current(here.shop)
+    offered = await _Offered.of(here)
     groups = {
-        name: [
+        group: [
             Control(
                 key=key,
-                kind=_kind(kind, options := _options(key, facts, uphance, here.texts), typed[key]),
+                kind=_kind(_control(setting), options := offered.options(key), typed[key]),
                 typed=typed[key],
                 was=current[key],
+                automatic=setting.default is None,
                 options=options,
-                markets=_markets(facts, uphance, typed[key]) if kind == "channels" else (),
+                modes=(mode.plain, mode.numbered) if isinstance(mode := setting.type, Mode) else (),
+                markets=offered.markets(key, typed[key]),
+                others=offered.other_markets(key, typed[key]),
                 wrong=key in wrong,
                 waiting=waiting.get(key, 0),
             )
-            for key, kind in group.items()
+            for key, setting in here.shop.settings.declared.items()
+            if setting.group == group
         ]
-        for name, group in GROUPS.items()
+        for group in GROUPS
     }
     return here.page(
         "rules",
@@ -279,57 +274,111 @@ async def _page(
         wrong=len(wrong),
         preview=foreseen,
         chosen=here.shop.settings.chosen,
-        others=_others(facts, typed["uphance.channels"]),
     )
 
 
-def _kind(kind: str, options: tuple[Option, ...], typed: str) -> str:
-    """What nobody knows the values of is typed."""
+#: The control of each kind of value that is not chosen from a list.
+_CONTROLS: Mapping[type[ValueType[Any]], str] = {
+    YesNo: "yes_no",
+    Moment: "moment",
+    PerMarket: "market",
+    Mode: "mode",
+    Choice: "choice",
+    Whole: "number",
+}
+
+
+def _control(setting: Setting[Any]) -> str:
+    """The control into which a setting is typed."""
+    match setting.type:
+        case YesNo(undecided=True):
+            return "decide"
+        case Many(of=of):
+            return "many" if setting.offers or isinstance(of, Choice) else "text"
+        case Whole() | Text() if setting.offers:
+            return "choice"
+        case other:
+            return _CONTROLS.get(type(other), "text")
+
+
+def _kind(control: str, options: tuple[Option, ...], typed: str) -> str:
+    """*control*, unless its values are not known: then they are typed."""
     known = {option.value for option in options}
-    if kind in {"choice", "many"} and (not options or not set(filter(None, typed.split(","))) <= known):
+    if control in {"choice", "many"} and (not options or not set(filter(None, typed.split(","))) <= known):
         return "text"
-    return kind
+    return control
 
 
-def _options(key: str, facts: ShopProfile, uphance: ConnectionRow | None, texts: Texts) -> tuple[Option, ...]:
-    if key in _FIXED:
-        return tuple(Option(value, texts.get(f"ui.option.{key}.{value}")) for value in _FIXED[key])
-    match key:
-        case "upp.language":
-            return tuple(Option(language, language) for language in facts.currencies)
-        case "upp.pricelist":
-            return tuple(Option(name, name) for name in facts.pricelists)
-        case "uphance.order_statuses" | "shipments.status":
-            return tuple(Option(str(number), _status(facts, number, texts)) for number in facts.status_types)
-        case "uphance.season":
-            seasons = (uphance.facts.get("seasons") if uphance else None) or ()
-            return tuple(Option(str(season["id"]), str(season["name"])) for season in seasons)
-    return ()
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """What the shop and its connections offer to choose from."""
 
+    systems: Systems
+    facts: ShopProfile
+    connections: Mapping[str, Mapping[str, Any]]
+    """The facts of each connection, by system."""
+    texts: Texts
 
-def _status(facts: ShopProfile, number: int, texts: Texts) -> str:
-    names = facts.status_names.get(number, {})
-    return names.get(texts.language) or next(iter(names.values()), str(number))
+    @classmethod
+    async def of(cls, here: PageContext) -> "_Offered":
+        rows = await here.pages.connections.of(here.shop.id)
+        facts = ShopProfile.model_validate(here.shop.facts or {})
+        return cls(here.pages.systems, facts, {name: row.facts for name, row in rows.items()}, here.texts)
 
+    def options(self, key: str) -> tuple[Option, ...]:
+        """What can be chosen for *key*; nothing where that is not known."""
+        setting = self.systems.settings[key]
+        match setting.offers:
+            case ShopList.LANGUAGES:
+                return tuple(Option(language, language) for language in self.facts.currencies)
+            case ShopList.PRICELISTS:
+                return tuple(Option(name, name) for name in self.facts.pricelists)
+            case ShopList.STATUSES:
+                return tuple(Option(str(number), self._status(number)) for number in self.facts.status_types)
+            case None:
+                words = _words_of(setting.type)
+                return tuple(Option(word, self.texts.get(f"ui.option.{key}.{word}")) for word in words)
+            case _:
+                return tuple(Option(str(one["id"]), str(one["name"])) for one in self._listed(key))
 
-def _markets(facts: ShopProfile, uphance: ConnectionRow | None, typed: str) -> tuple[Market, ...]:
-    channels = (uphance.facts.get("channels") if uphance else None) or ()
-    chosen = dict(part.rpartition(":")[::2] for part in typed.split(",") if ":" in part)
-    return tuple(
-        Market(
-            key=f"{language}/{currency}",
-            channels=tuple(
-                Option(str(channel["id"]), f"{channel['name']} ({channel['id']})")
-                for channel in channels
-                if channel["currency"] == currency
-            ),
-            chosen=chosen.get(f"{language}/{currency}", ""),
+    def markets(self, key: str, typed: str) -> tuple[Market, ...]:
+        """Each market of the shop with what is offered in its currency."""
+        if not isinstance(self.systems.settings[key].type, PerMarket):
+            return ()
+        chosen = dict(part.rpartition(":")[::2] for part in typed.split(",") if ":" in part)
+        return tuple(
+            Market(
+                key=f"{language}/{currency}",
+                options=tuple(
+                    Option(str(one["id"]), f"{one['name']} ({one['id']})")
+                    for one in self._listed(key)
+                    if one["currency"] == currency
+                ),
+                chosen=chosen.get(f"{language}/{currency}", ""),
+            )
+            for language, currency in self.facts.currencies.items()
         )
-        for language, currency in facts.currencies.items()
-    )
+
+    def other_markets(self, key: str, typed: str) -> str:
+        """What is chosen for markets that the shop does not have (any more)."""
+        if not isinstance(self.systems.settings[key].type, PerMarket):
+            return ""
+        known = {f"{language}/{currency}" for language, currency in self.facts.currencies.items()}
+        return ",".join(part for part in typed.split(",") if part and part.rpartition(":")[0] not in known)
+
+    def _listed(self, key: str) -> Sequence[Mapping[str, Any]]:
+        """The list among the facts of the connection that *key* chooses from."""
+        facts = self.connections.get(self.systems.declaring(key).name, {})
+        return facts.get(str(self.systems.settings[key].offers)) or ()
+
+    def _status(self, number: int) -> str:
+        names = self.facts.status_names.get(number, {})
+        return names.get(self.texts.language) or next(iter(names.values()), str(number))
 
 
-def _others(facts: ShopProfile, typed: str) -> str:
-    """Chosen markets that the shop does not have (any more): kept as they are."""
-    known = {f"{language}/{currency}" for language, currency in facts.currencies.items()}
-    return ",".join(part for part in typed.split(",") if part and part.rpartition(":")[0] not in known)
+def _words_of(value_type: ValueType[Any]) -> tuple[str, ...]:
+    match value_type:
+        case Choice(values=values) | Many(of=Choice(values=values)):
+            return values
+        case _:
+            return ()

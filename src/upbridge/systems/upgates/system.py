@@ -1,0 +1,6 @@
+"""Upgates, as the rest of the house sees it."""
+
+from upbridge.systems.base import System
+from upbridge.systems.upgates.settings import SETTINGS
+
+UPGATES = System(name="upgates", title="Upgates", settings=SETTINGS)
