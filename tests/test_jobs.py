@@ -25,11 +25,11 @@ from upbridge import jobs
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import NotReady
 from upbridge.domain.delivery import Document
+from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
-from upbridge.engine.lanes import Lane
 from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
@@ -187,7 +187,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
 
 async def doing(machine: Engine) -> None:
     """A job that a living worker has taken."""
-    await machine.service.wake(machine.shop_id, "push:upp")
+    await machine.service.wake(Lane.push(machine.shop_id, "upp"))
     await machine.run("INSERT INTO procrastinate_workers DEFAULT VALUES")
     await machine.run(
         "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)"
@@ -198,7 +198,7 @@ async def test_a_job_whose_end_was_lost_is_made_free(machine: Engine, queue: App
     await doing(machine)
     await machine.run("UPDATE procrastinate_events SET at = at - make_interval(hours => 1)")
 
-    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         assert await rescue_once(queue, machine.db) == 0, "a long bite is no lost one"
     assert await rescue_once(queue, machine.db) == 1
 
@@ -262,14 +262,14 @@ async def test_the_sweep_makes_one_job_for_each_lane_that_has_work(machine: Engi
 async def test_the_sweep_leaves_alone_what_waits_for_later(machine: Engine) -> None:
     await fill(machine, 1)
     await lanes.block(
-        machine.db, Lane(machine.shop_id, "push:upp"), reason="no answer", now=machine.service.clock()
+        machine.db, Lane.push(machine.shop_id, "upp"), reason="no answer", now=machine.service.clock()
     )
 
     assert await sweep_once(machine.service) == 0
 
 
 async def test_the_question_about_a_deactivation_waits_for_no_budget_of_an_import(machine: Engine) -> None:
-    lane = Lane(machine.shop_id, "pull:upgates")
+    lane = Lane.pull(machine.shop_id, "upgates")
     await lanes.block(machine.db, lane, reason="no budget", now=machine.service.clock(), priority=Purpose.IMPORT)
     await machine.service.shops.move(
         machine.shop_id, to=ShopState.UNINSTALLING, among=[ShopState.ACTIVE], now=machine.service.clock()
@@ -284,7 +284,7 @@ async def test_the_question_about_a_deactivation_waits_for_no_budget_of_an_impor
 
 async def test_waking_a_lane_twice_makes_one_job(machine: Engine) -> None:
     for _ in range(3):
-        await machine.service.wake(machine.shop_id, "push:upp")
+        await machine.service.wake(Lane.push(machine.shop_id, "upp"))
 
     assert await queued(machine) == [("upp", "todo")]
 
@@ -300,14 +300,14 @@ async def test_a_bite_that_leaves_something_puts_its_lane_back(
 
     monkeypatch.setattr(jobs, "push", endless)
 
-    await work_on(machine.service, Lane(machine.shop_id, "push:upp"))
+    await work_on(machine.service, Lane.push(machine.shop_id, "upp"))
 
     assert await queued(machine) == [("upp", "todo")]
 
 
 async def test_a_bite_of_a_lane_that_somebody_else_works_on_does_nothing(machine: Engine) -> None:
     await fill(machine, 1)
-    lane = Lane(machine.shop_id, "push:upp")
+    lane = Lane.push(machine.shop_id, "upp")
     async with lanes.exclusive(machine.db, lane) as guard:
         assert guard is not None
         await work_on(machine.service, lane)
@@ -325,7 +325,7 @@ async def test_what_nobody_foresaw_blocks_the_lane_instead_of_spinning(machine: 
 
     machine.target.script = fail
     await fill(machine, 1, 2)
-    lane = Lane(machine.shop_id, "push:upp")
+    lane = Lane.push(machine.shop_id, "upp")
 
     await work_on(machine.service, lane)
 
@@ -352,7 +352,7 @@ async def test_a_bite_whose_database_goes_away_is_no_defect_and_waits(machine: E
     await fill(machine, 1, 2)
 
     with capture_logs() as said:
-        await work_on(machine.service, Lane(machine.shop_id, "push:upp"))
+        await work_on(machine.service, Lane.push(machine.shop_id, "upp"))
 
     assert [line for line in said if line["log_level"] == "error"] == []
     row = await machine.lane("push:upp")
@@ -370,14 +370,14 @@ async def test_a_bite_that_fails_by_itself_is_told_with_its_stack(machine: Engin
     await fill(machine, 1, 2)
 
     with capture_logs() as said:
-        await work_on(machine.service, Lane(machine.shop_id, "push:upp"))
+        await work_on(machine.service, Lane.push(machine.shop_id, "upp"))
 
     [line] = [line for line in said if line["log_level"] == "error"]
     assert (line["event"], line["error"], line["exc_info"]) == ("bite_failed", "ZeroDivisionError", True)
 
 
 async def test_a_job_for_a_shop_that_was_erased_ends_quietly(machine: Engine) -> None:
-    lane = Lane(machine.shop_id, "pull:upgates")
+    lane = Lane.pull(machine.shop_id, "upgates")
     await machine.service.shops.erase(machine.shop_id)
 
     await work_on(machine.service, lane)
@@ -387,7 +387,7 @@ async def test_a_job_for_a_shop_that_was_erased_ends_quietly(machine: Engine) ->
 
 async def test_a_job_says_only_which_lane(machine: Engine, queue: App) -> None:
     register(queue, machine.service)
-    await machine.service.wake(machine.shop_id, "push:upp")
+    await machine.service.wake(Lane.push(machine.shop_id, "upp"))
 
     [row] = await machine.rows("SELECT args, lock FROM procrastinate_jobs")
 

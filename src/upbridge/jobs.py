@@ -23,10 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.errors import NotFound, UpbridgeError
 from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, scheduler
 from upbridge.engine.context import Service
-from upbridge.engine.lanes import Lane
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
 from upbridge.insights.daily_stats import summarise_days
@@ -48,7 +48,7 @@ LOST_SECONDS = 10
 """A job that has run for so long and whose lane nobody holds has lost its end in a database failure."""
 _RESTART_PAUSE = 1.0
 
-Wake = Callable[[ShopId, str], Awaitable[None]]
+Wake = Callable[[Lane], Awaitable[None]]
 
 
 def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
@@ -66,12 +66,11 @@ def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
 def waker(app: App) -> Wake:
     """How to say that a lane has work."""
 
-    async def wake(shop_id: ShopId, name: str) -> None:
-        lane = Lane(shop_id, name)
+    async def wake(lane: Lane) -> None:
         with contextlib.suppress(AlreadyEnqueued):  # somebody said so before
-            await app.configure_task(
-                "work", queueing_lock=str(lane), lock=f"{lane.shop_id}:{lane.system}"
-            ).defer_async(shop_id=str(lane.shop_id), lane=lane.name)
+            await app.configure_task("work", queueing_lock=str(lane), lock=lane.lock).defer_async(
+                shop_id=str(lane.shop_id), lane=lane.name
+            )
 
     return wake
 
@@ -81,7 +80,7 @@ def register(app: App, service: Service) -> None:
 
     @app.task(name="work", pass_context=False)
     async def work(shop_id: str, lane: str) -> None:
-        await work_on(service, Lane(ShopId(UUID(shop_id)), lane))
+        await work_on(service, Lane.named(ShopId(UUID(shop_id)), lane))
 
 
 async def work_on(service: Service, lane: Lane) -> None:
@@ -91,7 +90,9 @@ async def work_on(service: Service, lane: Lane) -> None:
             async with lanes.exclusive(service.engine, lane) as guard:
                 if guard is None:
                     return  # somebody else is at it; the sweep comes back to what he leaves
-                more = await (pull(service, lane) if lane.direction == "pull" else push(service, lane, guard))
+                more = await (
+                    pull(service, lane) if lane.direction is Direction.PULL else push(service, lane, guard)
+                )
         except NotFound:
             log.info("shop_is_gone")
             return
@@ -105,7 +106,7 @@ async def work_on(service: Service, lane: Lane) -> None:
             await lanes.block(service.engine, lane, reason=reason, now=service.clock())
             return
         if more:
-            await service.wake(lane.shop_id, lane.name)
+            await service.wake(lane)
 
 
 async def sweep_once(service: Service) -> int:
@@ -120,7 +121,7 @@ async def sweep_once(service: Service) -> int:
         busy = {row.queueing_lock for row in rows}
     idle = [lane for lane in due if str(lane) not in busy]
     for lane in idle:
-        await service.wake(lane.shop_id, lane.name)
+        await service.wake(lane)
     return len(idle)
 
 
@@ -143,7 +144,7 @@ async def rescue_once(app: App, engine: AsyncEngine) -> int:
             ),
             {"seconds": LOST_SECONDS},
         )
-        long = {int(row.id): Lane(ShopId(UUID(row.shop_id)), row.lane) for row in rows}
+        long = {int(row.id): Lane.named(ShopId(UUID(row.shop_id)), row.lane) for row in rows}
         held = await lanes.held(tx, long.values())
         ids = {job_id for job_id, lane in long.items() if lane not in held} | stalled.keys()
     for job_id in ids:

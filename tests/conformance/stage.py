@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conformance.virtual import Hours, Network, Reaper
 from tests.engine.conftest import settings
 from upbridge.core.encryption import Cipher
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, scheduler
@@ -129,7 +130,7 @@ class Stage:
                 )
         del self.letters.waiting[: len(said)]
 
-    async def work(self, shuffle: Callable[[list[lanes.Lane]], None] = lambda _: None) -> None:
+    async def work(self, shuffle: Callable[[list[Lane]], None] = lambda _: None) -> None:
         """Until nothing is left that could be done now."""
         for _ in range(200):
             due = list(await lanes.due(self.service.engine, now=self.hours(), only=self.shop_id))
@@ -141,7 +142,7 @@ class Stage:
             await self.nothing_unforeseen()
         raise AssertionError("the work does not end")
 
-    async def settle(self, shuffle: Callable[[list[lanes.Lane]], None] = lambda _: None) -> None:
+    async def settle(self, shuffle: Callable[[list[Lane]], None] = lambda _: None) -> None:
         """Until nothing waits, neither for its turn nor its time: letters and the schedule come, hours pass."""
         for _ in range(400):
             await self.deliver()

@@ -19,7 +19,7 @@ from tests.conformance import systems as sides
 from tests.conformance.stage import Stage, dice
 from tests.conformance.systems import Side
 from tests.conformance.virtual import Killed
-from upbridge.engine.lanes import Lane
+from upbridge.domain.lane import Lane
 from upbridge.systems import __path__ as systems_path
 from upbridge_sandbox.demo import compare
 from upbridge_sandbox.faults import Faults

@@ -14,11 +14,11 @@ from tests.engine.making import FACTS, Target, Upgates, Watch, Woken
 from tests.store.emptied import database_url, shared_url
 from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import Entity
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
-from upbridge.engine.lanes import Lane
 from upbridge.engine.planner import ReadBatch, plan_documents
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
@@ -90,11 +90,11 @@ class Engine:
 
     async def pull(self, source: str = "upgates") -> bool:
         """One bite of reading."""
-        return await pull(self.service, Lane(self.shop_id, f"pull:{source}"))
+        return await pull(self.service, Lane.pull(self.shop_id, source))
 
     async def push(self, system: str = "upp") -> bool:
         """One bite of sending."""
-        lane = Lane(self.shop_id, f"push:{system}")
+        lane = Lane.push(self.shop_id, system)
         async with lanes.exclusive(self.db, lane) as guard:
             assert guard is not None
             return await push(self.service, lane, guard)

@@ -13,9 +13,9 @@ from tests.systems.upgates.making import raw_order, raw_product
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
+from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
-from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
 from upbridge.systems.uphance import order_policy as uphance
@@ -242,7 +242,7 @@ class Target:
 class Woken:
     """Remembers which lanes were said to have work."""
 
-    lanes: list[tuple[ShopId, str]] = field(default_factory=list)
+    lanes: list[Lane] = field(default_factory=list)
 
-    async def __call__(self, shop_id: ShopId, lane: str) -> None:
-        self.lanes.append((shop_id, lane))
+    async def __call__(self, lane: Lane) -> None:
+        self.lanes.append(lane)

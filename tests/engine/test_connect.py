@@ -15,10 +15,10 @@ from tests.systems.uphance.fake import FakeClock, FakeUphance
 from tests.systems.upp.making import make_order, make_product, make_variant
 from tests.systems.upp.test_client import Upp
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, puller
-from upbridge.engine.lanes import Lane
 from upbridge.engine.pusher import push
 from upbridge.engine.runs import RunPurpose, RunState, latest_runs
 from upbridge.engine.scheduler import run_once
@@ -120,7 +120,7 @@ async def test_connecting_again_repairs_and_sends_what_waited(machine: Engine) -
     )
     async with machine.db.begin() as tx:
         await raise_problems(tx, machine.shop_id, [problem], now=machine.watch())
-    await lanes.block(machine.db, Lane(machine.shop_id, "push:upp"), reason="401", now=machine.watch())
+    await lanes.block(machine.db, Lane.push(machine.shop_id, "upp"), reason="401", now=machine.watch())
     await machine.settle(make_product())
     await machine.run("UPDATE documents SET state = 'parked'")
     await machine.run("DELETE FROM changes")
@@ -155,7 +155,7 @@ async def test_what_happens_while_the_login_is_refused_waits_for_the_next(machin
 
     assert [*waiting] == ["A-1"]
     assert await machine.documents("upp") == waiting
-    assert Lane(machine.shop_id, "push:upp") in await lanes.due(machine.db, now=machine.watch())
+    assert Lane.push(machine.shop_id, "upp") in await lanes.due(machine.db, now=machine.watch())
 
 
 async def test_what_was_queued_by_a_reader_that_did_not_know_of_the_disconnection_is_read_again(
@@ -278,7 +278,7 @@ async def test_who_returns_to_the_same_account_sends_only_what_differs(machine: 
 async def test_disconnecting_forgets_secrets_and_what_waits(machine: Engine) -> None:
     await upp(machine)
     await machine.settle(make_product())
-    await lanes.block(machine.db, Lane(machine.shop_id, "push:upp"), reason="x", now=machine.watch())
+    await lanes.block(machine.db, Lane.push(machine.shop_id, "upp"), reason="x", now=machine.watch())
 
     await machine.service.connections.disconnect(machine.shop_id, "upp", now=machine.watch())
 
@@ -295,11 +295,11 @@ async def test_what_is_still_delivered_to_the_old_account_is_not_taken_for_the_n
     await upp(machine)
     await machine.settle(make_product())
 
-    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")) as guard:
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
         assert guard is not None
         connecting = asyncio.create_task(upp(machine, "another"))
         await blocked_by_somebody(machine)
-        await push(machine.service, Lane(machine.shop_id, "push:upp"), guard)
+        await push(machine.service, Lane.push(machine.shop_id, "upp"), guard)
         assert [*await machine.links()] == ["v-4711"]
         assert not connecting.done()
 
@@ -312,7 +312,7 @@ async def test_a_refused_old_login_does_not_break_the_connection_that_replaces_i
     await upp(machine)
     shop = await machine.shop()
 
-    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
         await blocked_by_somebody(machine)
         await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
@@ -325,7 +325,7 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
     await upp(machine)
     shop = await machine.shop()
 
-    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
         await blocked_by_somebody(machine)
         await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
@@ -336,7 +336,7 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
 
 
 async def test_a_shop_that_leaves_while_a_worker_is_waited_for_is_not_connected(machine: Engine) -> None:
-    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")):
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
         await blocked_by_somebody(machine)
         await machine.run("UPDATE shops SET state = 'uninstalled'")
@@ -351,7 +351,7 @@ async def test_a_shop_that_leaves_while_a_worker_is_waited_for_is_not_connected(
 async def test_who_gives_up_keeps_the_lane_from_nobody(machine: Engine, *, wins: bool) -> None:
     """While waiting for it, or at the moment in which it is his."""
     await upp(machine)
-    shop, lane = await machine.shop(), Lane(machine.shop_id, "push:upp")
+    shop, lane = await machine.shop(), Lane.push(machine.shop_id, "upp")
 
     async with lanes.exclusive(machine.db, lane):
         leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
@@ -513,7 +513,7 @@ async def test_a_login_in_use_is_given_up_when_whoever_uses_it_has_ended(machine
     await uphance(machine)
     await machine.run("UPDATE shops SET state = 'uninstalled'")
 
-    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:uphance")):
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "uphance")):
         await run_once(machine.service)
         assert server.dead == set()
     await run_once(machine.service)
@@ -539,7 +539,7 @@ async def test_another_company_behind_the_login_stops_the_connection_and_says_so
     await uphance(machine)
     server.products = [{"id": 1, "organisation_id": 6, "variations": []}]
 
-    await puller.pull(machine.service, Lane(machine.shop_id, "pull:uphance"))
+    await puller.pull(machine.service, Lane.pull(machine.shop_id, "uphance"))
 
     row = (await machine.service.connections.of(machine.shop_id))["uphance"]
     assert str(row.state) == "broken"
@@ -551,14 +551,14 @@ async def test_a_channel_that_is_new_over_there_is_known_the_day_after(machine: 
     server = uphance_of(machine)
     await upp(machine)
     await uphance(machine)
-    await puller.pull(machine.service, Lane(machine.shop_id, "pull:uphance"))
+    await puller.pull(machine.service, Lane.pull(machine.shop_id, "uphance"))
     await parked(machine)
     server.channels = [*server.channels, {"channel_ID": 4, "channel_name": "Web SK", "currency": "EUR"}]
 
     for expected in (1, 2):
         await machine.run("DELETE FROM changes")
         await machine.hint(Kind.CATALOGUE, "catalogue", source="uphance")
-        await puller.pull(machine.service, Lane(machine.shop_id, "pull:uphance"))
+        await puller.pull(machine.service, Lane.pull(machine.shop_id, "uphance"))
         row = (await machine.service.connections.of(machine.shop_id))["uphance"]
         assert len(row.facts["channels"]) == expected
         machine.watch.move(days=1)

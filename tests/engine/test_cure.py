@@ -11,6 +11,7 @@ from tests.systems.upp.making import make_product, make_variant
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import NotFound
 from upbridge.domain.delivery import Document, Issue, Parked
+from upbridge.domain.lane import Lane
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.store.problems import NewProblem, Stage, describe, raise_problems
 
@@ -37,7 +38,7 @@ async def test_what_was_parked_is_sent_again(machine: Engine) -> None:
     said = await retry(machine.service, number)
 
     assert "v-1 will be sent to upp again" in said
-    assert machine.woken.lanes[-1] == (machine.shop_id, "push:upp")
+    assert machine.woken.lanes[-1] == Lane.push(machine.shop_id, "upp")
     machine.watch.move(seconds=5)
     await machine.push()
     assert await machine.problems() == []

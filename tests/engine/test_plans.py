@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import event
 
 from tests.engine.conftest import Engine
+from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.engine import lanes
-from upbridge.engine.lanes import Lane
 from upbridge.maintenance import retention
 from upbridge.store import changes
 from upbridge.store.changes import Kind
@@ -104,11 +104,11 @@ async def test_what_is_gathered_until_later_is_not_read_every_second(crowded: En
     assert await rows_read(crowded, "changes", lambda: due(crowded)) <= A_FEW
     assert await rows_read(crowded, "changes", lambda: take(crowded)) <= A_FEW
     crowded.watch.now = later
-    assert await due(crowded) == [Lane(crowded.shop_id, "pull:upgates")]
+    assert await due(crowded) == [Lane.pull(crowded.shop_id, "upgates")]
 
 
 async def test_what_has_no_budget_is_not_read_every_second(crowded: Engine) -> None:
-    lane = Lane(crowded.shop_id, "pull:upgates")
+    lane = Lane.pull(crowded.shop_id, "upgates")
     await lanes.block(crowded.db, lane, reason="no budget", now=crowded.watch(), priority=int(Purpose.PRODUCTS))
     assert await due(crowded) == []
 

@@ -13,11 +13,11 @@ from tests.engine.making import FACTS, Target, accept, answering, mirror
 from tests.systems.upgates.making import raw_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Unmappable
+from upbridge.domain.lane import Lane
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.engine import lanes, puller, readers
-from upbridge.engine.lanes import Lane
 from upbridge.engine.runs import RunPurpose, start_run
 from upbridge.store.changes import Kind
 
@@ -36,7 +36,7 @@ async def test_a_hint_is_read_and_feeds_every_target(machine: Engine) -> None:
     ]
     assert [*await machine.documents("upp")] == [*await machine.documents("uphance")] == ["p-1"]
     assert await machine.changes() == []
-    assert sorted(machine.woken.lanes) == [(machine.shop_id, "push:uphance"), (machine.shop_id, "push:upp")]
+    assert sorted(lane.name for lane in machine.woken.lanes) == ["push:uphance", "push:upp"]
 
 
 @pytest.mark.rule("R53")
@@ -358,7 +358,7 @@ async def test_an_import_without_budget_lets_orders_pass(machine: Engine) -> Non
     async with machine.db.begin() as tx:
         await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
     machine.upgates.order("A-1")
-    lane = Lane(machine.shop_id, "pull:upgates")
+    lane = Lane.pull(machine.shop_id, "upgates")
     until = machine.watch.now.replace(year=machine.watch.now.year + 1)
     await lanes.block(
         machine.db, lane, reason="no budget", now=machine.watch(), until=until, priority=int(Purpose.IMPORT)

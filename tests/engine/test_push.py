@@ -14,10 +14,10 @@ from tests.engine.making import Said, accept, delivered
 from tests.systems.upp.making import make_order, make_product, make_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
-from upbridge.engine.lanes import Lane
 from upbridge.store.documents import StoredLinks
 from upbridge.store.problems import Stage
 
@@ -250,7 +250,7 @@ async def test_documents_left_by_a_dead_worker_are_sent_by_the_next(machine: Eng
     await fill(machine)
     await machine.take()
     assert await keys(machine, "sending") == ["v-1", "v-2", "v-3"]
-    assert await lanes.due(machine.db, now=machine.watch()) == [Lane(machine.shop_id, "push:upp")]
+    assert await lanes.due(machine.db, now=machine.watch()) == [Lane.push(machine.shop_id, "upp")]
 
     await machine.push()
 
@@ -306,7 +306,7 @@ async def test_throttled_waits_until_they_say_and_counts_no_attempt(machine: Eng
     assert row["until"] == until
     assert [one["attempts"] for one in (await machine.documents()).values()] == [0, 0]
     assert await lanes.due(machine.db, now=machine.watch()) == []
-    assert await lanes.due(machine.db, now=until) == [Lane(machine.shop_id, "push:upp")]
+    assert await lanes.due(machine.db, now=until) == [Lane.push(machine.shop_id, "upp")]
 
 
 @pytest.mark.situation("down")
@@ -415,7 +415,7 @@ async def test_what_is_sent_is_never_logged(machine: Engine) -> None:
 
 
 async def test_only_one_works_on_a_shop_and_system_at_a_time(machine: Engine) -> None:
-    lane, other = Lane(machine.shop_id, "push:upp"), Lane(machine.shop_id, "push:uphance")
+    lane, other = Lane.push(machine.shop_id, "upp"), Lane.push(machine.shop_id, "uphance")
     async with (
         lanes.exclusive(machine.db, lane) as first,
         lanes.exclusive(machine.db, lane) as second,
@@ -428,14 +428,14 @@ async def test_only_one_works_on_a_shop_and_system_at_a_time(machine: Engine) ->
 
 async def test_reading_and_writing_the_same_system_exclude_each_other(machine: Engine) -> None:
     async with (
-        lanes.exclusive(machine.db, Lane(machine.shop_id, "pull:uphance")) as first,
-        lanes.exclusive(machine.db, Lane(machine.shop_id, "push:uphance")) as second,
+        lanes.exclusive(machine.db, Lane.pull(machine.shop_id, "uphance")) as first,
+        lanes.exclusive(machine.db, Lane.push(machine.shop_id, "uphance")) as second,
     ):
         assert (first is not None, second) == (True, None)
 
 
 async def test_the_guard_is_let_go_when_the_work_fails(machine: Engine) -> None:
-    lane = Lane(machine.shop_id, "push:upp")
+    lane = Lane.push(machine.shop_id, "upp")
     with pytest.raises(ZeroDivisionError):
         async with lanes.exclusive(machine.db, lane):
             raise ZeroDivisionError
@@ -445,7 +445,7 @@ async def test_the_guard_is_let_go_when_the_work_fails(machine: Engine) -> None:
 
 async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
     """A worker whose database session is gone has lost the lane: another one may be at it."""
-    lane = Lane(machine.shop_id, "push:upp")
+    lane = Lane.push(machine.shop_id, "upp")
     with pytest.raises(DBAPIError):  # noqa: PT012
         async with lanes.exclusive(machine.db, lane) as guard:
             assert guard is not None
@@ -463,7 +463,7 @@ async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
 
 
 async def test_links_are_committed_as_soon_as_they_are_saved(machine: Engine) -> None:
-    async with lanes.exclusive(machine.db, Lane(machine.shop_id, "push:upp")) as guard:
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
         assert guard is not None
         links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
         await links.save(Link("order", "A-1", remote_id="41", state="sending", note={"b": 2}))

@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from tests.engine.conftest import Engine
 from tests.engine.making import answering
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
-from upbridge.engine.lanes import Lane
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.shops import Shops
 
@@ -127,7 +127,7 @@ async def test_a_suspended_shop_is_asked_once_an_hour_and_nothing_else(machine: 
     assert await lanes.due(machine.db, now=machine.watch()) == []
 
     machine.watch.move(hours=1)
-    assert await lanes.due(machine.db, now=machine.watch()) == [Lane(machine.shop_id, "pull:upgates")]
+    assert await lanes.due(machine.db, now=machine.watch()) == [Lane.pull(machine.shop_id, "upgates")]
     for _ in range(3):
         await machine.pull()
 

@@ -15,6 +15,7 @@ from tests.conftest import NOON
 from tests.installation.signing import TOKEN, Upgates
 from tests.store.emptied import database_url, shared_url
 from upbridge.core.encryption import Cipher
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
 from upbridge.installation import endpoints
 from upbridge.installation.keys import SignatureKeys
@@ -37,7 +38,7 @@ class Outside:
     key_status: int = 200
     key_pem: bytes = UPGATES.pem
     doors: list[tuple[ShopId, str]] = field(default_factory=list)
-    woken: list[tuple[ShopId, str]] = field(default_factory=list)
+    woken: list[Lane] = field(default_factory=list)
 
     def wait(self, **time: float) -> None:
         """Let time pass."""
@@ -50,8 +51,8 @@ class Outside:
         self.doors.append((shop_id, language))
         return "https://upbridge.example/ui/open/ticket"
 
-    async def wake(self, shop_id: ShopId, lane: str) -> None:
-        self.woken.append((shop_id, lane))
+    async def wake(self, lane: Lane) -> None:
+        self.woken.append(lane)
 
 
 Call = Callable[[str, Any], Awaitable[httpx.Response]]

@@ -20,6 +20,7 @@ from tests.installation.conftest import Call, Outside, Rows, settings
 from tests.installation.signing import API_URL, SHORT, Upgates
 from upbridge.app import create_app
 from upbridge.core.i18n import Texts
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
 from upbridge.installation import service
 from upbridge.installation.service import LifecycleService
@@ -55,7 +56,7 @@ class TestInstall:
         assert credentials is not None
         assert (credentials.api_url, credentials.api_key) == (API_URL, "first-key")
         assert await hints(rows) == {("upgates", "facts", "facts"), ("upgates", "webhooks", "webhooks")}
-        assert outside.woken == [(shop.id, "pull:upgates")]
+        assert outside.woken == [Lane.pull(shop.id, "upgates")]
 
     @pytest.mark.rule("R10")
     async def test_seals_the_api_key(self, call: Call, upgates: Upgates, rows: Rows) -> None:
@@ -276,7 +277,7 @@ class TestUninstall:
         assert (await shops.get(shop_id)).state is ShopState.UNINSTALLING
         assert await shops.credentials(shop_id) is not None
         assert await hints(rows) == {("upgates", "probe", "probe")}
-        assert outside.woken == [(shop_id, "pull:upgates")]
+        assert outside.woken == [Lane.pull(shop_id, "upgates")]
 
     @pytest.mark.rule("R8")
     async def test_with_a_signature_seen_at_opening_stops_nothing_but_asks(

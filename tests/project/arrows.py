@@ -59,7 +59,6 @@ DEBTS: set[tuple[str, str]] = {
     ("upbridge.rate_limits.headers", "upbridge.systems.http.classify.retry_after"),
     ("upbridge.store.documents", "upbridge.systems.uphance.stock_calculation.GUARD"),
     ("upbridge.systems.uphance.probe", "upbridge.engine.context.Service"),
-    ("upbridge.systems.uphance.probe", "upbridge.engine.lanes.Lane"),
     ("upbridge.systems.uphance.probe", "upbridge.engine.lanes.exclusive"),
     ("upbridge.systems.uphance.shipments", "upbridge.engine.context.Service"),
     ("upbridge.systems.uphance.sku_sync", "upbridge.engine.context.Service"),

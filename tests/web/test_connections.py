@@ -15,7 +15,8 @@ from tests.web.conftest import Enter, Remote
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
 from upbridge.core.encryption import Cipher
-from upbridge.engine.lanes import Lane, exclusive
+from upbridge.domain.lane import Lane
+from upbridge.engine.lanes import exclusive
 from upbridge.store.connections import Connections
 
 TOKEN = httpx.Response(200, json={"access_token": "t", "expires_in": 86400, "token_type": "Bearer"})
@@ -243,7 +244,7 @@ async def test_a_system_that_is_just_in_use_is_not_said_to_answer(
     await put(engine, "connections", row)
     home = await enter(shop_id)
 
-    async with exclusive(engine, Lane(shop_id, "push:uphance")):
+    async with exclusive(engine, Lane.push(shop_id, "uphance")):
         answer = await browser.post(f"{home}connections/uphance/test")
 
     assert answer.headers["location"] == f"{home}connections?said=test_later"

@@ -20,8 +20,9 @@ from tests.web.hanging import Gate, gate_to
 from tests.web.test_connections import TOKEN
 from tests.web.test_endpoints import EN, document, put
 from upbridge.core.i18n import LANGUAGES, Texts
+from upbridge.domain.lane import Lane
 from upbridge.engine import lanes
-from upbridge.engine.lanes import Lane, exclusive
+from upbridge.engine.lanes import exclusive
 from upbridge.rate_limits import ledger
 from upbridge.store.connections import Connections
 from upbridge.store.database import sqlalchemy_url
@@ -282,7 +283,7 @@ async def connected(make_shop: MakeShop, enter: Enter, engine: AsyncEngine) -> C
     shop_id = await make_shop()
     row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "7", "connected_at": NOON}
     await put(engine, "connections", row)
-    return Connected(Lane(shop_id, "push:upp"), await enter(shop_id))
+    return Connected(Lane.push(shop_id, "upp"), await enter(shop_id))
 
 
 async def somebody_waits(engine: AsyncEngine) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import LoginRefused
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
@@ -27,7 +28,7 @@ WebhookUrl = Callable[[ShopId, str, str], str]
 """(shop, source, event) to the address that the event is to be sent to."""
 
 
-async def _nobody(_shop_id: ShopId, _lane: str) -> None:
+async def _nobody(_lane: Lane) -> None:
     """Nobody listens: the sweep will find the work."""
 
 
@@ -53,7 +54,7 @@ class Service:
     ledger: Ledger
     targets: Mapping[str, Target]
     webhook_url: WebhookUrl
-    wake: Callable[[ShopId, str], Awaitable[None]] = field(default=_nobody)
+    wake: Callable[[Lane], Awaitable[None]] = field(default=_nobody)
     """Say that a lane has work; a lost call costs a moment, the sweep sees everything."""
 
     @property

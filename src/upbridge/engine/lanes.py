@@ -7,7 +7,6 @@ on: when only the import has run out of budget, orders still pass.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.deadline import pause_deadline
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
 
 EVERYTHING = 100
@@ -28,32 +28,6 @@ _FIRST_PAUSE = timedelta(seconds=2)
 _LONGEST_PAUSE = timedelta(minutes=15)
 #: Who waits for a lane in this process; a lock goes with the last who wants it.
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One lane of one shop."""
-
-    shop_id: ShopId
-    name: str
-
-    @property
-    def system(self) -> str:
-        """The system at the other end."""
-        return self.name.partition(":")[2]
-
-    @property
-    def direction(self) -> str:
-        """`pull` or `push`."""
-        return self.name.partition(":")[0]
-
-    @property
-    def lock(self) -> str:
-        """What is held while the lane is worked on: one worker at a time for a shop and system."""
-        return f"{self.shop_id}:{self.system}"
-
-    def __str__(self) -> str:
-        return f"{self.shop_id}:{self.name}"
 
 
 @asynccontextmanager
@@ -178,7 +152,7 @@ async def due(engine: AsyncEngine, *, now: datetime, only: ShopId | None = None)
     purpose that has a change, and per connection."""
     async with engine.connect() as tx:
         rows = await tx.execute(_DUE, {"now": now, "everything": EVERYTHING, "only": only})
-        return [Lane(ShopId(row.shop_id), row.lane) for row in rows]
+        return [Lane.named(ShopId(row.shop_id), row.lane) for row in rows]
 
 
 async def blocked(engine: AsyncEngine, shop_id: ShopId | None = None, *, now: datetime) -> list[dict[str, Any]]:

@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.core.telemetry.metrics import BUDGET_WAITS
+from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES, wanted
-from upbridge.engine.lanes import Lane
 from upbridge.engine.readers import READERS
 from upbridge.engine.runs import forget_pages
 from upbridge.rate_limits.pace import GATHERED, not_before

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Outcome, Parked, Retry
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
-from upbridge.engine.lanes import Lane
 from upbridge.engine.puller import refused_by_target, refused_by_upgates
 from upbridge.insights import order_timeline
 from upbridge.store import changes

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
@@ -168,7 +169,7 @@ async def _feeds(service: Service, shop: Shop) -> Feeds:
 async def _wake(service: Service, shop: Shop, feeds: Feeds, news: set[str]) -> None:
     if news:
         for target, _front in feeds:
-            await service.wake(shop.id, f"push:{target.system}")
+            await service.wake(Lane.push(shop.id, target.system))
 
 
 # --- runs: page by page -------------------------------------------------------------------------------------

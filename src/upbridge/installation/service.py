@@ -18,6 +18,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import BadRequest, BadSignature, NotFound, NotReady
 from upbridge.core.i18n import Texts
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.installation.keys import SignatureKeys
@@ -33,15 +34,14 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 STORE_SECONDS = 2.5
-_LANE = "pull:upgates"
 
 #: Makes the address that the admin will frame: for this shop, in this language, once, within a minute.
 OpenDoor: TypeAlias = Callable[[ShopId, str], Awaitable[str]]
-#: Says that a lane of the shop has work. Raises nothing; a lost call costs a moment, the sweep sees everything.
-Wake: TypeAlias = Callable[[ShopId, str], Awaitable[None]]
+#: Says that a lane has work. Raises nothing; a lost call costs a moment, the sweep sees everything.
+Wake: TypeAlias = Callable[[Lane], Awaitable[None]]
 
 
-async def _nobody(_shop_id: ShopId, _lane: str) -> None:
+async def _nobody(_lane: Lane) -> None:
     """Nobody listens: the sweep will find the work."""
 
 
@@ -196,7 +196,7 @@ class LifecycleService:
                 await self._read_again(tx, shop)
         except BadRequest as error:
             return _foreign(call, error, texts)
-        await self.wake(shop.id, _LANE)
+        await self.wake(Lane.pull(shop.id, "upgates"))
         log.info("shop_installed", shop_id=str(shop.id), arrival=arrival)
         return Answer()
 
@@ -262,7 +262,7 @@ class LifecycleService:
             reason = shop.reason if shop.state is ShopState.SUSPENDED else None
             if await self.shops.move(shop.id, to=ShopState.UNINSTALLING, among=LISTENING, now=now, reason=reason):
                 log.info("shop_uninstalling", shop_id=str(shop.id))
-        await self.wake(shop.id, _LANE)
+        await self.wake(Lane.pull(shop.id, "upgates"))
 
     async def _version(self, call: SignedCall, texts: Texts) -> Answer:
         shop = await self._known(call)
@@ -281,7 +281,7 @@ class LifecycleService:
             return _foreign(call, error, texts)
         if version != shop.version:
             await self.shops.set_version(shop.id, version)
-        await self.wake(shop.id, _LANE)
+        await self.wake(Lane.pull(shop.id, "upgates"))
         log.info("version_changed", shop_id=str(shop.id), version=version)
         return Answer()
 

@@ -11,13 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import BadRequest, Conflict, RemoteError
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import BUDGET, ShopSettings
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
-from upbridge.engine.lanes import Lane
 from upbridge.operations.settings_preview import released, reread
 from upbridge.store import documents
 from upbridge.store.changes import Kind, Origin, mark_changed
@@ -79,7 +79,7 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
 
     Raises `Conflict` if there is none.
     """
-    async with lanes.exclusive(service.engine, Lane(shop.id, f"push:{system}"), wait=True):
+    async with lanes.exclusive(service.engine, Lane.push(shop.id, system), wait=True):
         row = (await service.connections.of(shop.id)).get(system)
         if row is None:
             raise Conflict(f"{shop.key} is not connected to {system}")
@@ -91,7 +91,7 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
 async def give_up_login(service: Service, shop_id: ShopId) -> None:
     """Give up the login to Uphance, which is a person's, if the shop has left us. Settings, links and the account
     stay for a return. Does nothing while somebody works with the connection: it is asked again."""
-    async with lanes.exclusive(service.engine, Lane(shop_id, "push:uphance")) as mine:
+    async with lanes.exclusive(service.engine, Lane.push(shop_id, "uphance")) as mine:
         if mine is None:
             return
         shop = await service.shops.get(shop_id)
@@ -152,7 +152,7 @@ async def _store(
     another account, a refused old login) is written down first, and none of it afterwards. Raises `Conflict` if
     the shop has left meanwhile."""
     async with (
-        lanes.exclusive(service.engine, Lane(shop.id, f"push:{system}"), wait=True),
+        lanes.exclusive(service.engine, Lane.push(shop.id, system), wait=True),
         service.engine.begin() as tx,
     ):
         shop, now = await service.shops.hold(tx, shop.id), service.clock()
@@ -228,8 +228,8 @@ async def _name_again(tx: AsyncConnection, shop: Shop, system: str, *, now: date
 
 async def _go_on(tx: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
     """Nothing of what stopped with the connection stands any more."""
-    await lanes.unblock(tx, Lane(shop.id, f"push:{system}"))
-    await lanes.unblock(tx, Lane(shop.id, f"pull:{system}"))
+    await lanes.unblock(tx, Lane.push(shop.id, system))
+    await lanes.unblock(tx, Lane.pull(shop.id, system))
     await documents.release(tx, shop.id, system, now=now)
     await close_entity(tx, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system])
 

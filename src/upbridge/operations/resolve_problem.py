@@ -1,5 +1,6 @@
 """What a person can do about a problem: try again, or say that it was handled by hand."""
 
+from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
 from upbridge.store import documents
 from upbridge.store.changes import Kind, Origin, mark_changed
@@ -16,7 +17,7 @@ async def retry(service: Service, number: int) -> str:
     if problem.key == GUARD:
         async with service.engine.begin() as tx:
             passed = await stock.let_pass(tx, problem.shop_id, now=service.clock())
-        await service.wake(problem.shop_id, f"push:{problem.target}")
+        await service.wake(Lane.push(problem.shop_id, problem.target))
         return f"{passed} numbers will be written to the shop"
     if problem.stage is Stage.PUSH:
         async with service.engine.begin() as tx:
@@ -28,7 +29,7 @@ async def retry(service: Service, number: int) -> str:
                 keys=[(problem.kind, problem.entity)],
             )
         if released:
-            await service.wake(problem.shop_id, f"push:{problem.target}")
+            await service.wake(Lane.push(problem.shop_id, problem.target))
             return f"{problem.kind} {problem.entity} will be sent to {problem.target} again"
     if problem.stage is Stage.REMARK:
         return f"nothing can be tried again, it was delivered: look at it over there ({problem.message})"

@@ -30,8 +30,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-#: The newest revision in migrations/versions: what this code wants the database to have.
-HEAD = "0009"
+from upbridge.core.package_files import package_file
+
+#: The newest revision in migrations/versions: what this code wants the database to have. By the files' names,
+#: because only who migrates pays for loading Alembic.
+HEAD = max(path.name.partition("_")[0] for path in package_file("migrations").glob("versions/[0-9]*_*.py"))
 
 metadata = MetaData(
     naming_convention={

@@ -13,11 +13,11 @@ from tests.conftest import MakeShop
 from tests.engine.conftest import settings
 from tests.engine.making import Watch, Woken
 from upbridge.core.encryption import Cipher
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
-from upbridge.engine.lanes import Lane
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
 from upbridge.operations import resolve_problem

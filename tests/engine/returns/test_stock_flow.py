@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.engine.returns.conftest import Town
+from upbridge.domain.lane import Lane
 from upbridge.engine import lanes
-from upbridge.engine.lanes import Lane
 from upbridge.store.changes import Kind
 from upbridge_sandbox.shop import Tariff
 
@@ -288,7 +288,7 @@ async def test_what_was_let_pass_is_not_held_again_while_it_waits_for_its_turn(t
     codes = await town.tracked()
     await town.put(dict.fromkeys(codes, 0))
     await town.poll()
-    lane = Lane(town.shop_id, "push:upgates")
+    lane = Lane.push(town.shop_id, "upgates")
     await lanes.block(town.service.engine, lane, reason="no budget", now=town.watch(), priority=2)
 
     await town.retry("stock.guard")
@@ -413,7 +413,7 @@ async def test_orders_that_are_not_read_yet_come_first(town: Town) -> None:
     code = (await town.tracked())[0]
     await town.put({code: 77})
     await lanes.block(
-        town.service.engine, Lane(town.shop_id, "pull:upgates"), reason="no budget", now=town.watch()
+        town.service.engine, Lane.pull(town.shop_id, "upgates"), reason="no budget", now=town.watch()
     )
     await town.hint("upgates", Kind.ORDER, "unread")
     town.asked()
@@ -428,7 +428,7 @@ async def test_orders_that_are_not_read_yet_come_first(town: Town) -> None:
 
 async def test_stock_without_budget_does_not_keep_a_shipment_waiting(town: Town) -> None:
     """The block stands for stock and everything less urgent; what is more urgent passes."""
-    lane = Lane(town.shop_id, "push:upgates")
+    lane = Lane.push(town.shop_id, "upgates")
     code = (await town.tracked())[0]
     number = await town.order(code)
     await town.set(stock__write="true")

@@ -21,10 +21,11 @@ from typing import Any, Literal
 import httpx
 
 from upbridge.core.errors import Conflict, RemoteError
+from upbridge.domain.lane import Lane
 from upbridge.domain.order import Address
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
-from upbridge.engine.lanes import Lane, exclusive
+from upbridge.engine.lanes import exclusive
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, Person, Place
@@ -126,7 +127,7 @@ class Trial:
     async def _alone(self) -> AsyncIterator[tuple[UphanceClient, _Recorder]]:
         """The connection, while no worker uses it: Uphance asks for one request at a time."""
         for _ in range(_TRIES):
-            async with exclusive(self.service.engine, Lane(self.shop.id, "push:uphance")) as mine:
+            async with exclusive(self.service.engine, Lane.push(self.shop.id, "uphance")) as mine:
                 if mine is not None:
                     heard = _Recorder(self.service.http)
                     async with httpx.AsyncClient(transport=heard) as http:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import DesiredDocument, Link
+from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -203,7 +204,7 @@ async def read_shipments(service: Service, shop: Shop, chunk: list[Change]) -> N
             await look.remember(tx)
         await changes.done(tx, shop.id, "uphance", chunk)
     if news:
-        await service.wake(shop.id, f"push:{TARGET}")
+        await service.wake(Lane.push(shop.id, TARGET))
 
 
 def shipment(number: str, order: RemoteOrder, tickets: Sequence[PickTicket], *, backfill: bool) -> DesiredDocument:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.engine import sku_matching
 from upbridge.engine.context import Service
@@ -47,7 +48,7 @@ async def read_catalogue(service: Service, shop: Shop, chunk: list[Change]) -> N
         released = await documents.release(tx, shop.id, SOURCE, now=now) if may_go else 0
         await write_back.look(tx, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
-        await service.wake(shop.id, f"push:{SOURCE}")
+        await service.wake(Lane.push(shop.id, SOURCE))
 
 
 async def _look_around(service: Service, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:

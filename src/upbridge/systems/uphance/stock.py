@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.delivery import Delivered, Document
+from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -94,7 +95,7 @@ async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
         held=held,
     )
     if planned.put:
-        await service.wake(shop.id, f"push:{TARGET}")
+        await service.wake(Lane.push(shop.id, TARGET))
 
 
 async def wrote(

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Response
 
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
 from upbridge.core.parsing import whole
+from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
-from upbridge.engine.lanes import Lane, exclusive
+from upbridge.engine.lanes import exclusive
 from upbridge.operations.connect import connect_uphance, connect_upp, restore_connection
 from upbridge.operations.connect import disconnect as disconnect_shop
 from upbridge.store.connections import ConnectionRow, ConnectionState
@@ -114,7 +115,7 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
         else:
             # One at a time: two who renew the same token at once would take it from each other. Whoever holds the
             # connection is using it right now, and may be waiting for an answer in vain.
-            async with exclusive(here.pages.engine, Lane(here.shop.id, "push:uphance")) as mine:
+            async with exclusive(here.pages.engine, Lane.push(here.shop.id, "uphance")) as mine:
                 if mine is None:
                     return here.go("connections", "test_later")
                 await service.uphance(here.shop, row).get("/organisations")
