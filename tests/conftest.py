@@ -1,4 +1,4 @@
-"""What every test may use: a real Postgres, a fresh migrated database per test, a shop."""
+"""What every test may use: a real Postgres with an empty migrated database, and a shop."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.support.postgres import InstalledPostgres, chosen_bin
+from tests.support.postgres import InstalledPostgres, chosen_bin, emptied
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
@@ -27,6 +28,8 @@ from upbridge.store.migrate import migrate
 #: A moment on a Tuesday morning; tests that need the time take this one.
 NOON = datetime(2026, 11, 24, 11, 0, 0, tzinfo=UTC)
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+pytest_plugins = ["tests.support.engine", "tests.support.web_application"]
 
 MakeShop = Callable[..., Awaitable[ShopId]]
 
@@ -84,9 +87,28 @@ def url_of(address: str, name: str) -> str:
     return f"postgresql://{user}{password}@{host}" + (f":{port}" if port else "") + f"/{name}"
 
 
+@pytest.fixture(scope="session")
+def shared_url(postgres: str, template: str) -> Iterator[str]:
+    """The address of a migrated database that all tests of a process share."""
+    with _new_database(postgres, template) as address:
+        yield address
+
+
 @pytest.fixture
-def database_url(postgres: str, template: str) -> Iterator[str]:
-    """The address of a fresh migrated database; dropped afterwards."""
+def database_url(shared_url: str) -> str:
+    """The address of a migrated database without a row: emptied, which is a hundred times faster than made."""
+    return emptied(shared_url)
+
+
+@pytest.fixture
+def new_database_url(postgres: str, template: str) -> Iterator[str]:
+    """The address of a migrated database of this test's own, for what changes more than rows."""
+    with _new_database(postgres, template) as address:
+        yield address
+
+
+@contextmanager
+def _new_database(postgres: str, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True) as tx:
         tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())

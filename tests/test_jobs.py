@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from tests.conftest import MakeShop
-from tests.engine.conftest import Engine
-from tests.engine.dying import service_on
-from tests.engine.making import FACTS, Said, Target, Upgates, Watch, Woken, accept, delivered
+from tests.support.dying_worker import service_on
+from tests.support.engine import Engine
+from tests.support.simulated import FACTS, Said, Target, Upgates, Watch, Woken, accept, delivered
 from tests.systems.upp.making import make_product, make_variant
 from upbridge import jobs
 from upbridge.core.clock import utc_now
@@ -164,7 +164,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
 ) -> None:
     await fill(machine, 1, 2, 3)
     dying = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.engine.dying", database.conninfo, stdout=asyncio.subprocess.DEVNULL
+        sys.executable, "-m", "tests.support.dying_worker", database.conninfo, stdout=asyncio.subprocess.DEVNULL
     )
     async with asyncio.timeout(DEADLINE):
         assert await dying.wait() == -signal.SIGKILL

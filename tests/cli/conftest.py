@@ -14,12 +14,9 @@ import pytest
 import structlog
 
 from tests.conftest import KEY
-from tests.store.emptied import database_url, shared_url
 from upbridge import cli
 from upbridge.core.encryption import Cipher
 from upbridge_sandbox import Sandbox, sandbox_thread
-
-__all__ = ["database_url", "shared_url"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.stage import Stage, staged
-from tests.store.emptied import database_url, shared_url
 from upbridge.core.encryption import Cipher
-
-__all__ = ["database_url", "shared_url"]
 
 
 @pytest.fixture

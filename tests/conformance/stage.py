@@ -16,7 +16,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.virtual import Hours, Network, Reaper
-from tests.engine.conftest import settings
+from tests.support.engine import settings
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop

@@ -21,7 +21,7 @@ from tests.conformance.stage import Checkpoint, Stage, dice, staged
 from tests.conformance.systems import upgates, uphance, upp
 from tests.conformance.virtual import Killed
 from tests.conftest import KEY
-from tests.store.emptied import emptied
+from tests.support.postgres import emptied
 from upbridge.core.encryption import Cipher
 from upbridge.store.database import sqlalchemy_url
 

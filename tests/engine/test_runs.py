@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.engine.conftest import Engine
-from tests.engine.making import answering
+from tests.support.engine import Engine
+from tests.support.simulated import answering
 from upbridge.domain.shop import Shop
 from upbridge.engine import puller, readers
 from upbridge.engine.imports import start_imports

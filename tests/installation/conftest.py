@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
 from tests.installation.signing import TOKEN, Upgates
-from tests.store.emptied import database_url, shared_url
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
@@ -23,8 +22,6 @@ from upbridge.installation.service import LifecycleService
 from upbridge.settings import Settings
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
-
-__all__ = ["database_url", "shared_url"]
 
 #: One pair of keys for all tests: making them takes longer than most tests.
 UPGATES = Upgates()

@@ -4,7 +4,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
-from tests.maintenance.filling import fill
+from tests.support.rows import fill
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.schema import failed_logins, metadata
 

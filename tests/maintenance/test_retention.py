@@ -7,7 +7,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON, MakeShop
-from tests.maintenance.filling import fill, row
+from tests.support.rows import fill, row
 from upbridge.maintenance import retention
 from upbridge.maintenance.retention import RULES, prune
 from upbridge.store.schema import deliveries, metadata, secrets, signatures

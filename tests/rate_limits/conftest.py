@@ -6,10 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
-from tests.store.emptied import database_url, shared_url
 from upbridge.rate_limits.ledger import Ledger
-
-__all__ = ["database_url", "shared_url"]
 
 
 class MovableClock:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.conftest import NOON, MakeShop
-from tests.rate_limits.callers import Witness, call_from, watched
+from tests.rate_limits.calling_processes import Witness, call_from, watched
 from tests.rate_limits.conftest import MovableClock, said
 from upbridge.core.errors import NotFound, NotReady, Throttled
 from upbridge.domain.purpose import Purpose

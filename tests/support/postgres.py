@@ -8,6 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from upbridge.store.schema import metadata
+
 #: The folder with `initdb` and `pg_ctl` of the Postgres to test on; unset: the embedded one.
 BIN_VARIABLE = "TEST_POSTGRES_BIN"
 #: The oldest Postgres that is supported, where Debian installs it.
@@ -15,6 +19,18 @@ OLDEST = Path("/usr/lib/postgresql/15/bin")
 
 #: The tests of all workers together open many connections; nothing here has to survive a power failure.
 _SETTINGS = {"max_connections": "500", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+_OURS = (table.name for table in reversed(metadata.sorted_tables))
+_TABLES = ["procrastinate_jobs", "procrastinate_workers", *_OURS]
+_EMPTY = "".join(f"DELETE FROM {table};" for table in _TABLES).encode()
+
+
+def emptied(address: str) -> str:
+    """*address*, after every row in the database there has gone."""
+    with psycopg.connect(address, autocommit=True) as tx:
+        tx.execute(_EMPTY)
+    return address
 
 
 def chosen_bin() -> Path | None:

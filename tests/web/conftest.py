@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import NOON
-from tests.store.emptied import database_url, shared_url
 from upbridge.core.encryption import Cipher
 from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
@@ -25,8 +24,6 @@ from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web import routes
 from upbridge.web.context import Pages
-
-__all__ = ["database_url", "shared_url"]
 
 ORIGIN = "https://upbridge.example"
 

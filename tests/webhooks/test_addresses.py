@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from structlog.testing import capture_logs
 
-from tests.engine.conftest import settings
+from tests.support.engine import settings
 from upbridge import app as web
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId

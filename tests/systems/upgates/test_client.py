@@ -15,7 +15,7 @@ from tests.systems.upgates.making import (
     raw_product,
     raw_variant,
 )
-from tests.systems.upgates.test_facts import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
+from tests.systems.upgates.test_shop_profile import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile

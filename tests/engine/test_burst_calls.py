@@ -1,0 +1,121 @@
+"""What a burst costs: calls against the least that the API allows, a hundred things in each."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.engine import MakeEngine
+from upbridge.engine.runs import RunPurpose, start_run
+from upbridge.store.changes import Kind
+from upbridge.store.database import Database
+from upbridge.webhooks.inbox import Inbox, inbox_engine
+from upbridge.webhooks.parsing import ChangedKeys
+
+PRODUCTS = 1_500
+HINTS = 10_000
+
+
+def announced(total: int, different: int, size: int) -> Iterator[list[str]]:
+    """*total* hints about *different* products, in deliveries of *size*."""
+    keys = [str(number * 7919 % different + 1) for number in range(total)]
+    for start in range(0, total, size):
+        yield keys[start : start + size]
+
+
+@pytest.mark.rule("R53")
+@pytest.mark.parametrize(
+    ("different", "size"),
+    [
+        pytest.param(PRODUCTS, 500, id="a bulk edit in large deliveries"),
+        pytest.param(PRODUCTS, 25, id="a busy morning in small ones"),
+        pytest.param(3, 25, id="three products again and again"),
+    ],
+)
+async def test_ten_thousand_hints_cost_at_most_a_tenth_more_than_the_bound(
+    make_engine: MakeEngine, database: Database, different: int, size: int
+) -> None:
+    machine = await make_engine()
+    machine.upgates.sell(*range(1, different + 1))
+    pool = inbox_engine(database.conninfo)
+    inbox = Inbox(pool, machine.watch, coalesce_seconds=10)
+
+    async def deliver(keys: list[str]) -> None:
+        hints = ChangedKeys({Kind.PRODUCT: keys}, records=len(keys))
+        await inbox.store(machine.shop_id, source="upgates", event="Products.update", body=b"{}", hints=hints)
+
+    for keys in announced(HINTS, different, size):
+        await deliver(keys)
+    machine.watch.move(seconds=10)
+    while await machine.pull():
+        pass
+    await pool.dispose()
+
+    least = -(-different // 100)
+    assert least <= len(machine.upgates.asked("/products")) <= least * 1.1
+    assert await machine.changes() == []
+    assert len(await machine.documents()) == different
+
+
+@pytest.mark.rule("R40", "R53")
+async def test_hints_that_come_while_others_are_read_are_read_once_more_and_together(
+    make_engine: MakeEngine,
+) -> None:
+    machine = await make_engine()
+    machine.upgates.sell(*range(1, 301))
+    keys = [str(number) for number in range(1, 301)]
+    await machine.hint(Kind.PRODUCT, *keys)
+    again: list[asyncio.Task[Any]] = []
+
+    def meanwhile(_request: httpx.Request) -> None:
+        if not again:
+            again.append(asyncio.ensure_future(machine.hint(Kind.PRODUCT, *keys)))
+
+    machine.upgates.judges.append(meanwhile)
+    while await machine.pull():
+        await asyncio.gather(*again)
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/products")) <= 6
+    assert await machine.changes() == []
+
+
+async def test_a_shop_ahead_of_its_hour_gathers_hints_longer_and_still_imports(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    machine.watch.now = machine.watch.now.replace(minute=1, second=0, microsecond=0)
+    machine.upgates.sell(1, 2)
+    machine.upgates.order("A-1", "A-2")
+    await machine.service.ledger.set_tariff(machine.shop_id, "gold")
+    await machine.run("UPDATE budgets SET unseen = 30 WHERE shop_id = :shop_id")
+    await machine.hint(Kind.ORDER, "A-1")
+    async with machine.db.begin() as tx:
+        await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())
+
+    await machine.pull()
+
+    assert machine.upgates.asked("/orders") == []
+    assert len(machine.upgates.asked("/products")) == 1
+    [waiting] = await machine.changes()
+    assert waiting["attempts"] == 0
+    assert machine.watch() < waiting["due_at"] < machine.watch() + timedelta(minutes=59)
+
+    await machine.hint(Kind.ORDER, "A-2", due_at=waiting["due_at"])
+    machine.watch.now = waiting["due_at"] + timedelta(minutes=2)  # the import spent a call meanwhile
+    await machine.pull()
+
+    assert machine.upgates.asked("/orders", order_numbers="A-1;A-2")
+    assert await machine.changes() == []
+
+
+async def test_a_shop_with_plenty_is_read_at_once(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    machine.upgates.order("A-1")
+    await machine.service.ledger.set_tariff(machine.shop_id, "bronze")
+    await machine.hint(Kind.ORDER, "A-1")
+
+    await machine.pull()
+
+    assert await machine.changes() == []

@@ -1,0 +1,478 @@
+"""Sending: each outcome is settled before the next call, and a crash resends only what was not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
+
+from tests.support.engine import Engine
+from tests.support.simulated import Said, accept, delivered
+from tests.systems.upp.making import make_order, make_product, make_variant
+from upbridge.core.errors import LoginRefused, Throttled, Unreachable
+from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
+from upbridge.domain.lane import Lane
+from upbridge.domain.shop import BY_OPERATOR, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine import lanes, pusher
+from upbridge.store.documents import StoredLinks
+from upbridge.store.problems import Stage
+
+One = Callable[[Document], Outcome]
+
+
+def one_by_one(say: One) -> Any:
+    """A script that settles one document at a time."""
+
+    async def script(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        for document in documents:
+            yield [(document, say(document))]
+
+    return script
+
+
+async def fill(machine: Engine, *numbers: int) -> None:
+    """Documents `v-1`, `v-2`, … that wait."""
+    variants = [make_variant(number) for number in numbers or (1, 2, 3)]
+    await machine.settle(make_product(*variants))
+
+
+async def keys(machine: Engine, state: str) -> list[str]:
+    return [key for key, row in (await machine.documents()).items() if row["state"] == state]
+
+
+# --- outcomes -----------------------------------------------------------------------------------------------
+
+
+async def test_what_was_delivered_becomes_a_link_and_leaves_the_outbox(machine: Engine) -> None:
+    await fill(machine, 1)
+    [waiting] = (await machine.documents()).values()
+    machine.target.script = one_by_one(lambda one: Delivered(remote_id="77", keep=one.body, note={"a": 1}))
+
+    assert await machine.push() is False
+
+    [link] = (await machine.links()).values()
+    assert (link["remote_id"], link["state"], link["note"]) == ("77", "delivered", {"a": 1})
+    assert (link["hash"], link["sent"], link["parent"]) == (waiting["hash"], waiting["body"], "12")
+    assert await machine.documents() == {}
+
+
+async def test_a_delivery_without_a_remote_id_keeps_the_one_that_is_known(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Delivered(remote_id="77"))
+    await machine.push()
+    machine.target.script = one_by_one(lambda _: Delivered())
+    await machine.settle(make_product(make_variant(1, code="new")))
+
+    await machine.push()
+
+    assert [link["remote_id"] for link in (await machine.links()).values()] == ["77"]
+
+
+async def test_a_remark_is_a_problem_of_what_was_delivered_and_no_delivery_closes_it(machine: Engine) -> None:
+    await fill(machine, 1)
+    remark = Issue("order.taxed_otherwise", {"ours": "121.00", "theirs": "115.00"})
+    machine.target.script = one_by_one(lambda _: Delivered(remote_id="77", remark=remark))
+    await machine.push()
+    assert (await machine.documents(), [*await machine.links()]) == ({}, ["v-1"])
+    machine.target.script = one_by_one(lambda _: Delivered(remote_id="77"))
+
+    await machine.settle(make_product(make_variant(1, code="new")))
+    await machine.push()
+
+    [problem] = await machine.problems()
+    assert (problem.stage, problem.entity, problem.params) == (Stage.REMARK, "v-1", remark.params)
+    assert machine.target.times() == {"v-1": 2}
+
+
+async def test_what_was_found_and_its_remark_are_kept_with_what_is_parked(machine: Engine) -> None:
+    await fill(machine, 1)
+    found = Link("product", "v-1", "12", remote_id="77", hash=b"as sent", sent=b"{}")
+    trouble, remark = Issue("order.changed_after_sending"), Issue("order.taxed_otherwise", {"ours": "121.00"})
+    machine.target.script = one_by_one(lambda _: Parked(trouble, found, remark))
+
+    await machine.push()
+
+    [link] = (await machine.links()).values()
+    assert (link["remote_id"], link["state"], link["hash"]) == ("77", "delivered", b"as sent")
+    assert await keys(machine, "parked") == ["v-1"]
+    assert {(problem.stage, problem.key) for problem in await machine.problems()} == {
+        (Stage.PUSH, trouble.key),
+        (Stage.REMARK, remark.key),
+    }
+
+
+async def test_what_is_dropped_goes_and_its_link_stays_as_it_is(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Dropped("it is switched off"))
+
+    await machine.push()
+
+    assert (await machine.documents(), await machine.links()) == ({}, {})
+
+
+async def test_what_is_parked_waits_for_a_person_and_costs_no_call(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Parked(Issue("uphance.channel_missing", {"currency": "EUR"})))
+
+    for _ in range(3):
+        await machine.push()
+
+    [row] = (await machine.documents()).values()
+    assert (row["state"], row["reason"]) == ("parked", "uphance.channel_missing")
+    assert machine.target.times() == {"v-1": 1}
+    [problem] = await machine.problems()
+    assert (problem.stage, problem.entity, problem.parent) == (Stage.PUSH, "v-1", "12")
+    assert await lanes.due(machine.db, now=machine.watch()) == []
+
+
+async def test_what_comes_again_waits_and_counts_an_attempt(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Retry("they stumbled"))
+
+    await machine.push()
+
+    [row] = (await machine.documents()).values()
+    assert (row["state"], row["reason"], row["attempts"]) == ("waiting", "they stumbled", 1)
+    assert row["due_at"] == machine.watch() + lanes.pause_after(1)
+    await machine.push()
+    assert machine.target.times() == {"v-1": 1}
+    machine.watch.now = row["due_at"]
+    await machine.push()
+    assert machine.target.times() == {"v-1": 2}
+
+
+async def test_what_comes_again_waits_until_they_say(machine: Engine) -> None:
+    await fill(machine, 1)
+    until = machine.watch() + timedelta(hours=1)
+    machine.target.script = one_by_one(lambda _: Retry("later", until))
+
+    await machine.push()
+
+    assert [row["due_at"] for row in (await machine.documents()).values()] == [until]
+
+
+async def test_what_never_works_becomes_a_problem(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Retry("they stumbled"))
+
+    for _ in range(pusher.MAX_ATTEMPTS):
+        await machine.push()
+        machine.watch.move(hours=1)
+
+    assert await keys(machine, "parked") == ["v-1"]
+    [problem] = await machine.problems()
+    assert (problem.key, dict(problem.params)) == ("push.gave_up", {"said": "they stumbled"})
+
+
+async def test_a_delivery_closes_the_problem_of_its_sending(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Parked(Issue("upp.rejected", {})))
+    await machine.push()
+    machine.target.script = accept
+    await machine.settle(make_product(make_variant(1, code="better")))
+
+    await machine.push()
+
+    assert await machine.problems() == []
+
+
+async def test_a_new_cause_replaces_the_old_one(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Parked(Issue("uphance.channel_missing", {})))
+    await machine.push()
+    machine.target.script = one_by_one(lambda _: Parked(Issue("uphance.season_missing", {})))
+    await machine.settle(make_product(make_variant(1, code="other")))
+
+    await machine.push()
+
+    assert [problem.key for problem in await machine.problems()] == ["uphance.season_missing"]
+
+
+@pytest.mark.parametrize("outcome", [Retry("x"), Parked(Issue("upp.rejected", {}))])
+async def test_an_outcome_of_an_older_body_does_not_hold_the_newer_one(machine: Engine, outcome: Outcome) -> None:
+    async def meanwhile(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        if machine.target.script is meanwhile:
+            machine.target.script = accept
+            await machine.settle(make_product(make_variant(1, code="newer")))
+            yield [(documents[0], outcome)]
+
+    machine.target.script = meanwhile
+    await fill(machine, 1)
+
+    await machine.push()
+
+    assert [body["code"] for body in machine.target.bodies()] == ["AB-1", "newer"]
+    assert await machine.documents() == {}
+
+
+async def test_the_urgent_ones_are_sent_first(machine: Engine) -> None:
+    await machine.settle(make_product(make_variant(1)), priority=5)
+    await machine.settle(make_order(), kind="order", priority=1)
+
+    await machine.push()
+
+    assert [one.kind for one in machine.target.received] == ["order", "product"]
+
+
+# --- failures -----------------------------------------------------------------------------------------------
+
+
+def fails_after(count: int, error: BaseException) -> Any:
+    """A script that settles *count* documents and then fails."""
+
+    async def script(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        for document in documents[:count]:
+            yield [(document, delivered(document))]
+        raise error
+
+    return script
+
+
+async def test_a_crash_between_two_outcomes_resends_only_what_was_not_settled(machine: Engine) -> None:
+    await fill(machine)
+    machine.target.script = fails_after(1, ZeroDivisionError())
+
+    with pytest.raises(ZeroDivisionError):
+        await machine.push()
+
+    assert await keys(machine, "waiting") == ["v-2", "v-3"]
+    machine.target.received.clear()
+    machine.target.script = accept
+    await machine.push()
+    assert machine.target.times() == {"v-2": 1, "v-3": 1}
+
+
+async def test_documents_left_by_a_dead_worker_are_sent_by_the_next(machine: Engine) -> None:
+    await fill(machine)
+    await machine.take()
+    assert await keys(machine, "sending") == ["v-1", "v-2", "v-3"]
+    assert await lanes.due(machine.db, now=machine.watch()) == [Lane.push(machine.shop_id, "upp")]
+
+    await machine.push()
+
+    assert machine.target.times() == {"v-1": 1, "v-2": 1, "v-3": 1}
+
+
+async def test_a_cancelled_bite_gives_its_documents_back(machine: Engine) -> None:
+    started = asyncio.Event()
+
+    async def hang(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        yield [(documents[0], delivered(documents[0]))]
+        started.set()
+        await asyncio.Event().wait()
+
+    machine.target.script = hang
+    await fill(machine)
+    bite = asyncio.create_task(machine.push())
+    await asyncio.wait_for(started.wait(), 10)
+
+    bite.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await bite
+
+    assert await keys(machine, "waiting") == ["v-2", "v-3"]
+
+
+async def test_refused_credentials_stop_the_connection_and_say_so(machine: Engine) -> None:
+    await fill(machine)
+    machine.target.script = fails_after(1, LoginRefused("client secret is wrong"))
+
+    assert await machine.push() is False
+
+    row = (await machine.service.connections.of(machine.shop_id))["upp"]
+    assert (str(row.state), row.reason) == ("broken", "client secret is wrong")
+    [problem] = await machine.problems()
+    assert (problem.key, problem.target) == ("connection.refused", "upp")
+    assert await lanes.due(machine.db, now=machine.watch()) == []
+    machine.target.received.clear()
+    assert await machine.push() is False
+    assert machine.target.received == []
+    assert (await machine.shop()).state is ShopState.ACTIVE
+
+
+async def test_throttled_waits_until_they_say_and_counts_no_attempt(machine: Engine) -> None:
+    await fill(machine)
+    until = machine.watch() + timedelta(minutes=7)
+    machine.target.script = fails_after(1, Throttled("429", until=until))
+
+    assert await machine.push() is False
+
+    row = await machine.lane("push:upp")
+    assert row is not None
+    assert row["until"] == until
+    assert [one["attempts"] for one in (await machine.documents()).values()] == [0, 0]
+    assert await lanes.due(machine.db, now=machine.watch()) == []
+    assert await lanes.due(machine.db, now=until) == [Lane.push(machine.shop_id, "upp")]
+
+
+@pytest.mark.situation("down")
+async def test_unreachable_waits_longer_each_time_and_recovers(machine: Engine) -> None:
+    await fill(machine)
+    machine.target.script = fails_after(0, Unreachable("cut"))
+    pauses = []
+    for _ in range(4):
+        await machine.push()
+        row = await machine.lane("push:upp")
+        assert row is not None
+        pauses.append(row["until"] - machine.watch())
+        machine.watch.now = row["until"]
+    assert [pause.total_seconds() for pause in pauses] == [2, 4, 8, 16]
+
+    machine.target.script = accept
+    await machine.push()
+
+    assert (await machine.documents(), await machine.lane("push:upp")) == ({}, None)
+
+
+def test_a_pause_grows_to_a_quarter_of_an_hour_and_no_further() -> None:
+    assert [lanes.pause_after(number) for number in (1, 2, 10, 1000)] == [
+        timedelta(seconds=2),
+        timedelta(seconds=4),
+        timedelta(seconds=900),
+        timedelta(seconds=900),
+    ]
+
+
+# --- when nothing is sent -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [ShopState.SUSPENDED, ShopState.UNINSTALLING, ShopState.UNINSTALLED])
+async def test_nothing_is_sent_for_a_shop_that_is_stopped(machine: Engine, state: ShopState) -> None:
+    await fill(machine)
+    await machine.service.shops.move(
+        machine.shop_id, to=state, among=[ShopState.ACTIVE], now=machine.watch(), reason=BY_OPERATOR
+    )
+
+    assert await machine.push() is False
+
+    assert machine.target.received == []
+    assert await lanes.due(machine.db, now=machine.watch()) == []
+
+
+async def test_what_another_shop_sends_is_left_alone(machine: Engine) -> None:
+    await fill(machine)
+    other = await machine.make_shop()
+    await machine.connect("upp", other)
+    machine.shop_id, mine = ShopId(other), machine.shop_id
+
+    await machine.push()
+    assert machine.target.received == []
+    machine.shop_id = mine
+    await machine.push()
+    assert len(machine.target.received) == 3
+
+
+async def test_a_bite_ends_when_its_time_is_over(machine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pusher, "BITE_SECONDS", 0.01)
+    await fill(machine)
+
+    async def slow(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        for document in documents:
+            await asyncio.sleep(0.02)
+            yield [(document, delivered(document))]
+
+    machine.target.script = slow
+
+    assert await machine.push() is True
+    assert await keys(machine, "waiting") == ["v-2", "v-3"]
+    assert await keys(machine, "sending") == []
+
+
+async def test_no_transaction_is_open_while_it_is_sent(machine: Engine) -> None:
+    states: list[str] = []
+
+    async def look(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        rows = await machine.rows(
+            "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        states.extend(str(row["state"]) for row in rows)
+        yield [(one, delivered(one)) for one in documents]
+
+    machine.target.script = look
+    await fill(machine)
+
+    await machine.push()
+
+    assert "idle in transaction" not in states
+
+
+async def test_what_is_sent_is_never_logged(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Dropped("switched off"))
+
+    with capture_logs() as logs:
+        await machine.push()
+
+    assert [entry["event"] for entry in logs] == ["document_dropped"]
+    assert "AB-1" not in str(logs)
+
+
+# --- the guard ----------------------------------------------------------------------------------------------
+
+
+async def test_only_one_works_on_a_shop_and_system_at_a_time(machine: Engine) -> None:
+    lane, other = Lane.push(machine.shop_id, "upp"), Lane.push(machine.shop_id, "uphance")
+    async with (
+        lanes.exclusive(machine.db, lane) as first,
+        lanes.exclusive(machine.db, lane) as second,
+        lanes.exclusive(machine.db, other) as elsewhere,
+    ):
+        assert (first is not None, second, elsewhere is not None) == (True, None, True)
+    async with lanes.exclusive(machine.db, lane) as again:
+        assert again is not None
+
+
+async def test_reading_and_writing_the_same_system_exclude_each_other(machine: Engine) -> None:
+    async with (
+        lanes.exclusive(machine.db, Lane.pull(machine.shop_id, "uphance")) as first,
+        lanes.exclusive(machine.db, Lane.push(machine.shop_id, "uphance")) as second,
+    ):
+        assert (first is not None, second) == (True, None)
+
+
+async def test_the_guard_is_let_go_when_the_work_fails(machine: Engine) -> None:
+    lane = Lane.push(machine.shop_id, "upp")
+    with pytest.raises(ZeroDivisionError):
+        async with lanes.exclusive(machine.db, lane):
+            raise ZeroDivisionError
+    async with lanes.exclusive(machine.db, lane) as again:
+        assert again is not None
+
+
+async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
+    """A worker whose database session is gone has lost the lane: another one may be at it."""
+    lane = Lane.push(machine.shop_id, "upp")
+    with pytest.raises(DBAPIError):  # noqa: PT012
+        async with lanes.exclusive(machine.db, lane) as guard:
+            assert guard is not None
+            links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
+            await links.save(Link("order", "A-1", state="sending"))
+            await machine.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND pid <> pg_backend_pid()"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            async with lanes.exclusive(machine.db, lane) as successor:
+                assert successor is not None
+            await links.save(Link("order", "A-2", state="sending"))
+    assert [*await machine.links()] == ["A-1"]
+
+
+async def test_links_are_committed_as_soon_as_they_are_saved(machine: Engine) -> None:
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
+        assert guard is not None
+        links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
+        await links.save(Link("order", "A-1", remote_id="41", state="sending", note={"b": 2}))
+        await links.save(Link("order", "A-2", high_water=99))
+        await links.save(Link("customer", "c", remote_id="500"))
+
+        assert [*await machine.links()] == ["A-1", "A-2"]
+        found = await links.get("order", "A-1")
+        assert found == Link("order", "A-1", remote_id="41", state="sending", note={"b": 2})
+        assert await links.get("order", "A-3") is None
+        assert await links.high_water("order") == 99
+        assert await links.high_water("nothing") is None

@@ -1,0 +1,224 @@
+"""What the clock asks for: neither too often nor too seldom, and only where it helps."""
+
+import pytest
+from sqlalchemy import text
+
+from tests.support.engine import Engine, MakeEngine
+from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.runs import RunPurpose, latest_runs
+from upbridge.engine.scheduler import run_once
+
+
+@pytest.fixture
+async def machine(make_engine: MakeEngine) -> Engine:
+    """A shop about which everything is known and of which nothing is due."""
+    made = await make_engine()
+    await made.run(
+        "UPDATE shops SET facts_at = :now, subscribed_at = :now, reconciled_at = :now, state_since = :now",
+        now=made.watch(),
+    )
+    return made
+
+
+async def kinds(machine: Engine, source: str = "upgates") -> list[str]:
+    return [row["kind"] for row in await machine.changes(source)]
+
+
+@pytest.mark.rule("R48")
+async def test_nothing_is_due_in_a_quiet_hour(machine: Engine) -> None:
+    for _ in range(6):
+        await run_once(machine.service)
+        machine.watch.move(minutes=10)
+
+    assert await kinds(machine) == []
+
+
+@pytest.mark.rule("R45")
+async def test_webhooks_are_compared_once_a_day(machine: Engine) -> None:
+    machine.watch.move(hours=23)
+    await run_once(machine.service)
+    assert "webhooks" not in await kinds(machine)
+
+    machine.watch.move(hours=2)
+    await run_once(machine.service)
+    assert "webhooks" in await kinds(machine)
+    await machine.pull()
+    await run_once(machine.service)
+    assert "webhooks" not in await kinds(machine)
+
+
+@pytest.mark.rule("R52")
+async def test_facts_are_renewed_once_a_week(machine: Engine) -> None:
+    machine.watch.move(days=6)
+    await run_once(machine.service)
+    assert "facts" not in await kinds(machine)
+
+    machine.watch.move(days=2)
+    await run_once(machine.service)
+    assert "facts" in await kinds(machine)
+
+
+async def test_a_shop_of_which_nothing_is_known_is_asked_at_once(make_engine: MakeEngine) -> None:
+    machine = await make_engine(connected=False, facts=None)
+
+    await run_once(machine.service)
+
+    assert await kinds(machine) == ["facts", "webhooks"]
+
+
+# --- the safety net -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R38")
+async def test_the_net_is_cast_once_a_period(machine: Engine) -> None:
+    for _ in range(3):
+        machine.watch.move(hours=25)
+        await run_once(machine.service)
+        await run_once(machine.service)
+        await machine.drain()
+
+    assert await machine.value("SELECT count(*) FROM runs WHERE purpose = 'safety_net' AND kind = 'order'") == 3
+
+
+@pytest.mark.rule("R54")
+async def test_no_net_is_cast_while_one_is_out(machine: Engine) -> None:
+    machine.watch.move(hours=25)
+    await run_once(machine.service)
+    before = await machine.rows("SELECT id FROM runs ORDER BY id")
+    machine.watch.move(hours=25)
+
+    await run_once(machine.service)
+
+    assert await machine.rows("SELECT id FROM runs ORDER BY id") == before
+
+
+async def test_a_shop_that_feeds_nobody_needs_no_net(make_engine: MakeEngine) -> None:
+    machine = await make_engine(connected=False)
+    machine.watch.move(hours=50)
+
+    await run_once(machine.service)
+
+    assert await latest_runs(machine.db, machine.shop_id, RunPurpose.SAFETY_NET) == {}
+
+
+@pytest.mark.rule("R51")
+async def test_the_shops_are_spread_over_the_period(make_engine: MakeEngine) -> None:
+    """Forty shops that were installed in the same minute do not come in the same hour."""
+    machine = await make_engine()
+    for _ in range(39):
+        shop_id = ShopId(await machine.make_shop(facts={}, installed_at=machine.watch()))
+        await machine.connect("upp", shop_id, account="client")
+    per_slot = []
+    seen = 0
+    for _ in range(12):
+        machine.watch.move(hours=2)
+        await run_once(machine.service)
+        now = int(await machine.value("SELECT count(*) FROM shops WHERE reconciled_at IS NOT NULL"))
+        per_slot.append(now - seen)
+        seen = now
+
+    assert seen == 40
+    assert max(per_slot) < 14
+
+
+# --- probes -------------------------------------------------------------------------------------------------
+
+
+async def move(machine: Engine, state: ShopState, reason: str | None = None) -> None:
+    await machine.service.shops.move(
+        machine.shop_id, to=state, among=[ShopState.ACTIVE], now=machine.watch(), reason=reason
+    )
+    await machine.run("UPDATE shops SET state_since = :now", now=machine.watch())
+
+
+@pytest.mark.rule("R56")
+@pytest.mark.parametrize(("state", "reason"), [(ShopState.SUSPENDED, BY_UPGATES), (ShopState.UNINSTALLING, None)])
+async def test_a_silent_shop_is_asked_once_an_hour(machine: Engine, state: ShopState, reason: str | None) -> None:
+    await move(machine, state, reason)
+    asked = 0
+    for _ in range(12):
+        machine.watch.move(minutes=15)
+        await run_once(machine.service)
+        if "probe" in await kinds(machine):
+            asked += 1
+            await machine.run("DELETE FROM changes")
+            await machine.service.shops.mark(machine.shop_id, "probed_at", now=machine.watch())
+
+    assert asked == 2
+
+
+@pytest.mark.rule("R29")
+@pytest.mark.parametrize(("state", "reason"), [(ShopState.SUSPENDED, BY_OPERATOR), (ShopState.UNINSTALLED, None)])
+async def test_a_shop_that_was_stopped_is_never_asked(
+    machine: Engine, state: ShopState, reason: str | None
+) -> None:
+    await move(machine, state, reason)
+    machine.watch.move(days=30)
+
+    await run_once(machine.service)
+
+    assert await kinds(machine) == []
+
+
+async def test_a_deactivated_shop_that_never_answers_is_taken_at_its_word(machine: Engine) -> None:
+    await move(machine, ShopState.UNINSTALLING)
+    machine.watch.move(hours=23)
+    await machine.service.shops.mark(machine.shop_id, "probed_at", now=machine.watch())
+    await run_once(machine.service)
+    assert (await machine.shop()).state is ShopState.UNINSTALLING
+
+    machine.watch.move(hours=2)
+    await run_once(machine.service)
+
+    assert (await machine.shop()).state is ShopState.UNINSTALLED
+    assert await machine.service.shops.credentials(machine.shop_id) is None
+
+
+async def test_a_worker_that_was_away_asks_before_it_takes_a_deactivation_at_its_word(machine: Engine) -> None:
+    await move(machine, ShopState.UNINSTALLING)
+    machine.watch.move(days=3)
+
+    await run_once(machine.service)
+
+    assert (await machine.shop()).state is ShopState.UNINSTALLING
+    assert "probe" in await kinds(machine)
+
+
+# --- Uphance ------------------------------------------------------------------------------------------------
+
+
+async def test_stock_is_read_every_quarter_of_an_hour_where_uphance_is_connected(machine: Engine) -> None:
+    await run_once(machine.service)
+    assert await kinds(machine, "uphance") == []
+    await machine.connect("uphance")
+
+    await run_once(machine.service)
+    assert "catalogue" in await kinds(machine, "uphance")
+    await machine.run("DELETE FROM changes")
+    await machine.run("UPDATE connections SET polled_at = :now", now=machine.watch())
+    machine.watch.move(minutes=14)
+    await run_once(machine.service)
+    assert "catalogue" not in await kinds(machine, "uphance")
+    machine.watch.move(minutes=2)
+    await run_once(machine.service)
+    assert "catalogue" in await kinds(machine, "uphance")
+
+
+async def test_a_broken_connection_is_not_read(machine: Engine) -> None:
+    await machine.connect("uphance", state="broken")
+
+    await run_once(machine.service)
+
+    assert await kinds(machine, "uphance") == []
+
+
+async def test_only_one_of_many_workers_does_what_the_clock_asks_for(machine: Engine) -> None:
+    machine.watch.move(hours=48)
+    async with machine.db.begin() as tx:
+        await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.schedule'))"))
+        await run_once(machine.service)
+        assert await kinds(machine) == []
+
+    await run_once(machine.service)
+    assert await kinds(machine) != []

@@ -1,0 +1,108 @@
+"""After a rotation the old key can be thrown away: nothing sealed is forgotten."""
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import LargeBinary, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.support.rows import fill, row
+from upbridge.core.encryption import Cipher, DecryptionError
+from upbridge.maintenance import key_rotation
+from upbridge.maintenance.key_rotation import SEALED, rotate_all
+from upbridge.store.schema import documents, metadata, secrets
+
+OLD, NEW, FOREIGN = (Fernet.generate_key().decode() for _ in range(3))
+
+#: Bytes that are no secret.
+OPEN = {
+    "sessions.digest",
+    "signatures.digest",
+    "deliveries.body",
+    "documents.hash",
+    "links.hash",
+    "links.sent",
+    "steps.body",
+}
+
+
+def test_every_column_of_bytes_is_sealed_or_known_to_be_open() -> None:
+    found = {
+        str(column)
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, LargeBinary)
+    }
+
+    assert found - OPEN == {str(column) for column in SEALED}
+
+
+async def sealed_values(engine: AsyncEngine) -> dict[str, list[bytes]]:
+    async with engine.connect() as tx:
+        return {
+            str(column): [
+                bytes(value) for value in (await tx.scalars(select(column).where(column.is_not(None)))).all()
+            ]
+            for column in SEALED
+        }
+
+
+async def fill_sealed(engine: AsyncEngine, make_shop: MakeShop, key: str) -> None:
+    """A row with a sealed value in every sealed column."""
+    cipher = Cipher([key])
+    values = {column.name: cipher.encrypt(f"the {column}") for column in SEALED}
+    shop_id = await make_shop(api_key=values["api_key"])
+    await fill(engine, shop_id, now=NOON, **values)
+    async with engine.begin() as tx:
+        await tx.execute(insert(secrets).values(row(secrets, NOON, value=values["value"])))
+
+
+async def test_afterwards_the_old_key_is_not_needed(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    await fill_sealed(engine, make_shop, OLD)
+
+    counts = await rotate_all(engine, Cipher([NEW, OLD]))
+
+    assert counts == {str(column): 1 for column in SEALED}
+    only_new = Cipher([NEW])
+    opened = {
+        name: [only_new.decrypt_text(value) for value in values]
+        for name, values in (await sealed_values(engine)).items()
+    }
+    assert opened == {str(column): [f"the {column}"] for column in SEALED}
+
+
+async def test_a_value_that_no_key_opens_stops_the_rotation(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    await fill_sealed(engine, make_shop, FOREIGN)
+
+    with pytest.raises(DecryptionError):
+        await rotate_all(engine, Cipher([NEW, OLD]))
+
+
+async def test_what_is_not_set_stays_unset(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    await make_shop(api_key=None)
+
+    assert set((await rotate_all(engine, Cipher([NEW]))).values()) == {0}
+
+
+async def test_many_rows_are_rotated_in_bites(
+    engine: AsyncEngine, make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_rotation, "_BITE", 10)
+    shop_id, old = await make_shop(api_key=None), Cipher([OLD])
+    rows = [row(documents, NOON, shop_id=shop_id, body=old.encrypt(str(number))) for number in range(35)]
+    async with engine.begin() as tx:
+        await tx.execute(insert(documents).values(rows))
+
+    counts = await rotate_all(engine, Cipher([NEW, OLD]))
+
+    assert counts["documents.body"] == 35
+    only_new = Cipher([NEW])
+    texts = {only_new.decrypt_text(value) for value in (await sealed_values(engine))["documents.body"]}
+    assert texts == {str(number) for number in range(35)}
+
+
+async def test_rotating_twice_is_harmless(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    await fill_sealed(engine, make_shop, OLD)
+    await rotate_all(engine, Cipher([NEW, OLD]))
+
+    assert set((await rotate_all(engine, Cipher([NEW]))).values()) == {1}

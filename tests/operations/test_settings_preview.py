@@ -1,0 +1,93 @@
+"""What is said before settings are changed is what then happens."""
+
+import pytest
+
+from tests.operations.test_connect import change, connected, machine, parked, states
+from tests.support.engine import Engine
+from upbridge.core.errors import BadRequest
+from upbridge.operations.settings_preview import SettingsPreview, preview_settings
+from upbridge.systems.registry import SYSTEMS
+
+__all__ = ["machine"]
+
+#: A value of each setting that is not its default.
+OTHER = {
+    "upp.send": "false",
+    "upp.language": "sk",
+    "upp.pricelist": "B2B",
+    "upp.sku_from": "ean",
+    "upp.variant_titles": "true",
+    "upp.order_days": "60",
+    "upp.origins": "frontend,admin",
+    "uphance.send_orders": "false",
+    "uphance.origins": "frontend",
+    "uphance.services": "SHORTENING",
+    "uphance.orders_from": "2026-01-01",
+    "uphance.order_statuses": "1",
+    "uphance.channels": "cs/CZK:3",
+    "uphance.season": "7",
+    "uphance.warehouse": "Main",
+    "uphance.payment_term": "Paid",
+    "uphance.customer_mode": "collective:42",
+    "uphance.prices_with_tax": "true",
+    "uphance.create_products": "true",
+    "uphance.color_parameter": "Colour",
+    "uphance.size_parameter": "Size",
+    "stock.write": "true",
+    "stock.quantity": "in_stock",
+    "stock.drafts_reserve": "true",
+    "stock.safety": "1",
+    "stock.guard_percent": "50",
+    "shipments.write": "false",
+    "shipments.status": "5",
+    "shipments.notify": "true",
+    "budget.tariff": "gold",
+    "budget.packages": "1",
+}
+
+
+def test_every_setting_is_tried() -> None:
+    assert OTHER.keys() == SYSTEMS.settings.keys()
+
+
+@pytest.mark.parametrize("key", OTHER)
+async def test_what_is_foreseen_is_what_happens(machine: Engine, key: str) -> None:
+    await connected(machine)
+    await parked(machine)
+    await machine.run("DELETE FROM changes")
+    texts = {each: OTHER[each] for each in (key, *SYSTEMS.settings[key].needs)}
+
+    foreseen = await preview_settings(machine.service, await machine.shop(), texts)
+
+    assert await states(machine) == ["parked"], "looking changes nothing"
+    assert await machine.changes() == []
+    await change(machine, **texts)
+    assert foreseen.tried == (await states(machine)).count("waiting")
+    assert list(foreseen.reread) == sorted(
+        kind.removesuffix("s.page") for kind, _ in await machine.change_keys() if kind.endswith(".page")
+    )
+    looked = {row["kind"] for row in await machine.changes("uphance")}
+    assert foreseen.compared == bool(looked)
+
+
+async def test_the_calls_are_those_of_the_known_pages(machine: Engine) -> None:
+    machine.upgates.sell(*range(1, 131))
+    await connected(machine)
+
+    foreseen = await preview_settings(machine.service, await machine.shop(), {"upp.sku_from": "ean"})
+
+    assert foreseen == SettingsPreview(reread=("order", "product"), calls=1 + 2)
+
+
+async def test_a_wrong_text_is_refused(machine: Engine) -> None:
+    with pytest.raises(BadRequest):
+        await preview_settings(machine.service, await machine.shop(), {"stock.safety": "many"})
+
+
+async def test_parameters_cost_a_call_more_for_each_page_of_products(machine: Engine) -> None:
+    machine.upgates.sell(*range(1, 131))
+    await connected(machine)
+
+    foreseen = await preview_settings(machine.service, await machine.shop(), {"upp.variant_titles": "true"})
+
+    assert foreseen == SettingsPreview(reread=("product",), calls=2 + 2)

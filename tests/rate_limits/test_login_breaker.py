@@ -1,0 +1,239 @@
+"""The fuse: never a fifth failed login in an hour over all shops, and no wait while all is well."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import NOON, MakeShop
+from tests.rate_limits.calling_processes import Witness, call_from, watched
+from tests.rate_limits.conftest import MovableClock
+from tests.rate_limits.test_ledger import ACCESS, one_call, sql
+from upbridge.core.errors import Throttled
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits.ledger import LEASE, Ledger
+from upbridge.rate_limits.login_breaker import BLOWN, WINDOW, LoginHistory, Pass, breaker_decision
+
+RECENTLY = NOON - timedelta(minutes=30)
+LONG_AGO = NOON - timedelta(minutes=60)
+
+
+def ago(*minutes: int) -> tuple[datetime, ...]:
+    return tuple(NOON - timedelta(minutes=each) for each in minutes)
+
+
+@pytest.mark.rule("R56")
+@pytest.mark.parametrize(
+    ("standing", "verdict"),
+    [
+        (LoginHistory((), RECENTLY, first=True, own=2, busiest=3, in_flight=50), Pass.FREE),
+        (LoginHistory((), None, busiest=3, in_flight=50), Pass.FIRST),
+        (LoginHistory((), LONG_AGO), Pass.FIRST),
+        (LoginHistory((), None, first=True, in_flight=1), Pass.BUSY),
+        (LoginHistory(ago(5), None, busiest=2), Pass.FIRST),
+        (LoginHistory(ago(5), None, busiest=3), Pass.BUSY),
+        (LoginHistory(ago(5), RECENTLY, own=2, busiest=2, in_flight=50), Pass.FREE),
+        (LoginHistory(ago(5), RECENTLY, first=True, own=2, busiest=2), Pass.BUSY),
+        (LoginHistory(ago(5, 20), None), NOON + timedelta(minutes=40)),
+        (LoginHistory(ago(5, 20), RECENTLY, own=1, busiest=1, in_flight=1), Pass.FREE),
+        (LoginHistory(ago(5, 20), RECENTLY, busiest=1, in_flight=2), Pass.BUSY),
+        (LoginHistory(ago(5, 20, 30), RECENTLY), Pass.FREE),
+        (LoginHistory(ago(5, 20, 30), RECENTLY, busiest=1, in_flight=1), Pass.BUSY),
+        (LoginHistory(ago(5, 20, 30), None), NOON + timedelta(minutes=40)),
+        (LoginHistory(ago(5, 20, 30, 50), RECENTLY), NOON + timedelta(minutes=10)),
+    ],
+)
+def test_the_table(standing: LoginHistory, verdict: Pass | datetime) -> None:
+    assert breaker_decision(standing, NOON) == verdict
+
+
+@dataclass
+class Everybody:
+    """A model of all shops: who is dead, who calls, who failed when."""
+
+    dead: Sequence[bool]
+    good: list[bool]
+    in_flight: list[list[bool]] = field(default_factory=list)
+    """Per shop its calls under way; True is a first call."""
+    failures: int = 0
+
+    def begin(self, shop: int) -> None:
+        plain = [sum(not first for first in calls) for calls in self.in_flight]
+        standing = LoginHistory(
+            failures=ago(*range(self.failures)),
+            succeeded_at=RECENTLY if self.good[shop] else None,
+            first=any(any(calls) for calls in self.in_flight),
+            own=plain[shop],
+            busiest=max(plain),
+            in_flight=sum(len(calls) for calls in self.in_flight),
+        )
+        verdict = breaker_decision(standing, NOON)
+        if isinstance(verdict, Pass) and verdict is not Pass.BUSY and len(self.in_flight[shop]) < 3:
+            self.in_flight[shop].append(verdict is Pass.FIRST)
+
+    def end(self, shop: int) -> None:
+        if self.in_flight[shop]:
+            self.in_flight[shop].pop(0)
+            self.failures += self.dead[shop]
+            self.good[shop] = not self.dead[shop]
+
+
+@pytest.mark.rule("R56")
+@given(
+    dead_strangers=st.integers(0, 5),
+    one_dies=st.booleans(),
+    steps=st.lists(st.tuples(st.booleans(), st.integers(0, 7)), max_size=60),
+)
+def test_there_is_never_a_fifth_even_when_a_busy_shop_dies_among_dead_strangers(
+    dead_strangers: int, one_dies: bool, steps: list[tuple[bool, int]]
+) -> None:
+    shops = Everybody(
+        dead=[True] * dead_strangers + [False] * (6 - dead_strangers) + [one_dies, False],
+        good=[False] * 6 + [True, True],
+        in_flight=[[] for _ in range(8)],
+    )
+    for begins, shop in steps:
+        if begins:
+            shops.begin(shop)
+        else:
+            shops.end(shop)
+    for shop in range(8):
+        while shops.in_flight[shop]:
+            shops.end(shop)
+    assert shops.failures <= BLOWN
+
+
+# --- on the database ----------------------------------------------------------------------------------------
+
+
+async def fails(ledger: Ledger, shop_id: ShopId, status: int = 401) -> None:
+    await one_call(ledger, shop_id, status=status)
+
+
+async def test_after_two_failures_only_shops_in_good_standing_are_called(
+    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+) -> None:
+    good, stranger = await make_shop(), await make_shop()
+    await one_call(ledger, good)
+    await fails(ledger, await make_shop(), 401)
+    clock.move(minutes=10)
+    await fails(ledger, await make_shop(), 403)
+    with pytest.raises(Throttled) as refused:
+        await one_call(ledger, stranger)
+    assert refused.value.until == NOON + WINDOW
+    await one_call(ledger, good)
+    clock.now = refused.value.until
+    await one_call(ledger, stranger)
+
+
+async def test_after_four_failures_nobody_is_called(
+    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+) -> None:
+    good, dying = await make_shop(), await make_shop()
+    await one_call(ledger, good)
+    await one_call(ledger, dying)
+    await fails(ledger, await make_shop())
+    async with AsyncExitStack() as stack:
+        permits = [
+            await stack.enter_async_context(ledger.call(dying, access=ACCESS, purpose=Purpose.ORDERS))
+            for _ in range(3)
+        ]
+        for permit in permits:
+            await permit.answered(401, {})
+    with pytest.raises(Throttled) as refused:
+        await one_call(ledger, good)
+    assert refused.value.until == NOON + WINDOW
+    assert await sql(ledger, "SELECT count(*) FROM failed_logins") == 4
+
+
+async def test_a_shop_that_fails_is_no_longer_in_good_standing(ledger: Ledger, make_shop: MakeShop) -> None:
+    shop = await make_shop()
+    await one_call(ledger, shop)
+    async with (
+        ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as one,
+        ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as other,
+    ):
+        await one.answered(401, {})
+        assert await sql(ledger, "SELECT succeeded_at FROM budgets") is None
+        await other.answered(200, {})
+    await fails(ledger, await make_shop())
+    with pytest.raises(Throttled):
+        await one_call(ledger, await make_shop())
+
+
+async def test_first_calls_go_one_at_a_time_and_nobody_else_waits_for_them(
+    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+) -> None:
+    good, stranger = await make_shop(), await make_shop()
+    await one_call(ledger, good)
+    async with ledger.call(await make_shop(), access=ACCESS, purpose=Purpose.LIFECYCLE):
+        await one_call(ledger, good)
+        assert clock.slept == 0
+        with pytest.raises(Throttled):
+            await one_call(ledger, stranger)
+        assert clock.slept >= 10
+    await one_call(ledger, stranger)
+
+
+async def test_the_turn_of_a_killed_first_call_comes_back(
+    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+) -> None:
+    stranger = await make_shop()
+    await ledger._enter(await make_shop(), uuid4(), ACCESS, Purpose.ORDERS)
+    with pytest.raises(Throttled):
+        await one_call(ledger, stranger)
+    clock.now = NOON + LEASE
+    await one_call(ledger, stranger)
+
+
+async def test_doubted_credentials_make_a_first_call_again(ledger: Ledger, make_shop: MakeShop) -> None:
+    shop = await make_shop()
+    await one_call(ledger, shop)
+    await ledger.doubt(shop)
+    async with ledger.call(shop, access=ACCESS, purpose=Purpose.LIFECYCLE):
+        assert await sql(ledger, "SELECT first FROM leases") is True
+
+
+async def test_failures_outlive_the_shop_that_made_them(ledger: Ledger, make_shop: MakeShop) -> None:
+    for _ in range(2):
+        gone = await make_shop()
+        await fails(ledger, gone)
+        await sql(ledger, "DELETE FROM shops WHERE id = :shop", shop=gone)
+    with pytest.raises(Throttled):
+        await one_call(ledger, await make_shop())
+
+
+@pytest.mark.rule("R56")
+async def test_forty_dead_shops_at_once_over_four_processes_fail_twice(
+    database_url: str, ledger: Ledger, make_shop: MakeShop
+) -> None:
+    shops = [await make_shop() for _ in range(40)]
+
+    async with watched(Witness(status=401)) as witness:
+        refused = await call_from(4, witness, url=database_url, now=NOON, purpose=Purpose.LIFECYCLE, shops=shops)
+
+    assert (witness.calls, witness.most, len(refused)) == (2, 1, 38)
+    assert await sql(ledger, "SELECT count(*) FROM failed_logins") == 2
+
+
+@pytest.mark.rule("R56")
+async def test_after_two_failures_even_good_shops_that_all_die_at_once_stop_at_four(
+    database_url: str, ledger: Ledger, make_shop: MakeShop
+) -> None:
+    shops = [await make_shop() for _ in range(8)]
+    for shop_id in shops:
+        await one_call(ledger, shop_id)
+    for _ in range(2):
+        await fails(ledger, await make_shop())
+
+    async with watched(Witness(status=401)) as witness:
+        refused = await call_from(4, witness, url=database_url, now=NOON, purpose=Purpose.ORDERS, shops=shops * 5)
+
+    assert (witness.calls, len(refused)) == (2, 38)
+    assert await sql(ledger, "SELECT count(*) FROM failed_logins") == BLOWN

@@ -1,0 +1,142 @@
+"""Where thousands wait, no more rows are read than are needed, whatever Postgres believes of how many are due."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from tests.support.engine import Engine
+from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import Purpose
+from upbridge.engine import lanes
+from upbridge.maintenance import retention
+from upbridge.store import changes
+from upbridge.store.changes import Kind
+
+MANY = 3_000
+#: A row for each purpose that is looked at, and for each step from one to the next.
+A_FEW = 3 * len(Purpose)
+
+Asked = list[tuple[str, Any]]
+
+
+@contextmanager
+def asking(machine: Engine) -> Iterator[Asked]:
+    """The statements of a block."""
+    asked: Asked = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        asked.append((statement, values))
+
+    event.listen(machine.db.sync_engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(machine.db.sync_engine, "before_cursor_execute", note)
+
+
+async def rows_read(machine: Engine, table: str, work: Callable[[], Awaitable[Any]]) -> int:
+    """How many rows of *table* were looked at for what *work* asks the database."""
+    with asking(machine) as asked:
+        await work()
+    read = 0
+    for statement, values in asked:
+        async with machine.db.connect() as tx:
+            found = await tx.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+            plan = found.scalar_one()
+            await tx.rollback()
+        [top] = json.loads(plan) if isinstance(plan, str) else plan
+        read += sum(_looked_at(node) for node in _nodes(top["Plan"]) if node.get("Relation Name") == table)
+    return read
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _looked_at(node: dict[str, Any]) -> int:
+    if node["Node Type"] == "ModifyTable":
+        return 0
+    rows = float(node["Actual Rows"]) + float(node.get("Rows Removed by Filter", 0))
+    return round(rows * int(node["Actual Loops"]))
+
+
+async def due(machine: Engine) -> list[Lane]:
+    return list(await lanes.due(machine.db, now=machine.watch(), only=machine.shop_id))
+
+
+async def take(machine: Engine, limit: int = 100) -> list[changes.Change]:
+    async with machine.db.connect() as tx:
+        return await changes.claim(
+            tx, machine.shop_id, "upgates", below=lanes.EVERYTHING, limit=limit, now=machine.watch()
+        )
+
+
+@pytest.fixture
+async def crowded(machine: Engine) -> Engine:
+    """A shop whose catalogue and orders have all changed at once; the table was counted when it had grown
+    (`maintenance/analyze.py`), and not since."""
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in range(MANY)))
+    await machine.hint(Kind.ORDER, *(f"A-{number}" for number in range(MANY)), purpose=Purpose.SAFETY)
+    await machine.run("ANALYZE changes")
+    return machine
+
+
+async def test_a_batch_is_read_and_not_all_that_it_is_taken_from(crowded: Engine) -> None:
+    assert len(await take(crowded)) == 100
+
+    assert await rows_read(crowded, "changes", lambda: take(crowded)) <= 100 + A_FEW
+
+
+async def test_what_is_gathered_until_later_is_not_read_every_second(crowded: Engine) -> None:
+    later = crowded.watch() + timedelta(hours=1)
+    async with crowded.db.begin() as tx:
+        await changes.gather(tx, crowded.shop_id, "upgates", list(Purpose), until=later)
+    assert await due(crowded) == []
+    assert await take(crowded) == []
+
+    assert await rows_read(crowded, "changes", lambda: due(crowded)) <= A_FEW
+    assert await rows_read(crowded, "changes", lambda: take(crowded)) <= A_FEW
+    crowded.watch.now = later
+    assert await due(crowded) == [Lane.pull(crowded.shop_id, "upgates")]
+
+
+async def test_what_has_no_budget_is_not_read_every_second(crowded: Engine) -> None:
+    lane = Lane.pull(crowded.shop_id, "upgates")
+    await lanes.block(crowded.db, lane, reason="no budget", now=crowded.watch(), priority=int(Purpose.PRODUCTS))
+    assert await due(crowded) == []
+
+    assert await rows_read(crowded, "changes", lambda: due(crowded)) <= A_FEW
+    await crowded.hint(Kind.FACTS, "facts")
+    assert await due(crowded) == [lane]
+
+
+async def test_what_is_kept_is_not_read_to_find_what_is_thrown_away(machine: Engine) -> None:
+    await machine.run(
+        "INSERT INTO orders (shop_id, number, made_at, read_at)"
+        " SELECT :shop_id, n::text, CAST(:now AS timestamptz), :now FROM generate_series(1, :many) AS n",
+        now=machine.watch(),
+        many=MANY,
+    )
+    await machine.run(
+        "INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, params, message, since)"
+        " SELECT :shop_id, 'map', 'product.no_price', 'upp', 'product', n::text, n::text, '{}', '', :now"
+        " FROM generate_series(1, :many) AS n",
+        now=machine.watch(),
+        many=MANY,
+    )
+
+    # What it believes of them may come from a moment before they were filled.
+    await machine.run("ANALYZE orders, problems")
+
+    async def prune() -> None:
+        await retention.prune(machine.db, now=machine.watch())
+
+    assert await rows_read(machine, "orders", prune) == 0
+    assert await rows_read(machine, "problems", prune) == 0

@@ -1,0 +1,101 @@
+"""The real web application over a shared database."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import MakeShop
+from tests.support.engine import settings
+from tests.support.simulated import Watch
+from upbridge.app import assemble, create_app
+from upbridge.core.encryption import Cipher
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.database import Database
+from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
+
+Json = dict[str, Any]
+
+
+async def no_network(_request: httpx.Request) -> httpx.Response:
+    """Nobody is called from here."""
+    raise AssertionError("a web process calls nobody for this")
+
+
+@dataclass
+class Door:
+    """A shop, and somebody who posts to its addresses."""
+
+    client: httpx.AsyncClient
+    addresses: WebhookAddresses
+    engine: AsyncEngine
+    shop_id: ShopId
+    watch: Watch
+    make_shop: MakeShop
+    app: FastAPI
+
+    async def post(
+        self, event: str, body: Any, *, token: str | None = None, shop_id: ShopId | None = None
+    ) -> httpx.Response:
+        """A delivery from Upgates."""
+        token = token or self.addresses.token(shop_id or self.shop_id, "upgates", event)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.client.post(f"/webhooks/upgates/{event}/{token}", content=content)
+
+    async def uphance(self, body: Any) -> httpx.Response:
+        """A delivery from Uphance."""
+        token = self.addresses.token(self.shop_id, "uphance", UPHANCE_EVENT)
+        return await self.client.post(f"/webhooks/uphance/{token}", json=body)
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        async with self.engine.connect() as tx:
+            return [tuple(row) for row in await tx.execute(text(query))]
+
+    async def changes(self) -> list[tuple[Any, ...]]:
+        """Source, kind and key of what waits."""
+        return await self.rows("SELECT source, kind, key FROM changes ORDER BY 1, 2, 3")
+
+    async def deliveries(self) -> int:
+        [(number,)] = await self.rows("SELECT count(*) FROM deliveries")
+        return int(number)
+
+
+MakeClient = Callable[[Database], Awaitable[tuple[FastAPI, httpx.AsyncClient]]]
+
+
+@pytest.fixture
+async def make_client() -> AsyncIterator[MakeClient]:
+    """The application on a database, and a caller of it. The addresses are not loaded yet."""
+    apps: list[tuple[FastAPI, httpx.AsyncClient, httpx.AsyncClient]] = []
+
+    async def make(database: Database) -> tuple[FastAPI, httpx.AsyncClient]:
+        app = create_app(settings())
+        outward = httpx.AsyncClient(transport=httpx.MockTransport(no_network))
+        await assemble(app, settings(), database, outward, clock=Watch())
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="https://upbridge.example")
+        apps.append((app, client, outward))
+        return app, client
+
+    yield make
+    for app, client, outward in apps:
+        await client.aclose()
+        await outward.aclose()
+        await app.state.inbox_engine.dispose()
+        await app.state.lifecycle.keys.close()
+
+
+@pytest.fixture
+async def door(database: Database, make_client: MakeClient, make_shop: MakeShop, cipher: Cipher) -> Door:
+    """A shop whose webhooks arrive."""
+    app, client = await make_client(database)
+    app.state.addresses = await load_addresses(database.engine, cipher)
+    await app.state.inbox.warm_up()
+    shop_id = ShopId(await make_shop())
+    return Door(client, app.state.addresses, database.engine, shop_id, app.state.clock, make_shop, app)

@@ -1,0 +1,280 @@
+"""What becomes of an order that changes, at each moment of its life, through the whole machinery."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.systems.uphance.write_back.conftest import Town
+from upbridge.store.changes import Kind
+
+DOWN = {"error_share": 1.0, "error_status": 503}
+UP = {"error_share": 0.0}
+
+
+async def goods(town: Town) -> str:
+    return (await town.tracked())[0]
+
+
+def raw(town: Town, number: str) -> dict[str, Any]:
+    found: dict[str, Any] = town.origin.orders[number]
+    return found
+
+
+async def edit(town: Town, number: str, **values: Any) -> None:
+    """Somebody edits the order in the shop."""
+    town.edits.edit_order(town.origin, raw(town, number), values)
+    await town.deliver_webhooks()
+    await town.work()
+
+
+async def edit_quantity(town: Town, number: str, quantity: int) -> None:
+    town.edits.edit_order_line(town.origin, raw(town, number), quantity)
+    await town.deliver_webhooks()
+    await town.work()
+
+
+async def delete(town: Town, number: str) -> None:
+    town.edits.delete_order(town.origin, raw(town, number))
+    await town.deliver_webhooks()
+    await town.work()
+
+
+async def tasks(town: Town) -> dict[str, dict[str, Any]]:
+    """What staff have to do in Uphance, by cause."""
+    found = await town.service.problems.open(town.shop_id)
+    return {one.key: dict(one.params) for one in found if one.target == "uphance"}
+
+
+def pieces(town: Town, number: str) -> list[int]:
+    sale = town.sale(number)
+    return [entry["quantity"] for line in sale["line_items"] for entry in line["line_quantities"]]
+
+
+async def hours_later(town: Town) -> None:
+    town.watch.move(hours=6)
+    await town.work()
+
+
+# --- before it was sent -------------------------------------------------------------------------------------
+
+
+@pytest.mark.situation("edit.before", "down")
+async def test_while_uphance_is_down_nothing_is_lost_and_the_newest_state_goes(town: Town) -> None:
+    town.world.faults["uphance"].set(DOWN)
+    number = await town.order(await goods(town), 1)
+    await edit_quantity(town, number, 3)
+    await hours_later(town)
+    assert town.organisation.orders == {}
+
+    town.world.faults["uphance"].set(UP)
+    await hours_later(town)
+
+    assert pieces(town, number) == [3]
+    assert await tasks(town) == {}
+
+
+@pytest.mark.situation("delete.before")
+async def test_an_order_that_is_deleted_before_it_was_sent_never_goes(town: Town) -> None:
+    town.world.faults["uphance"].set(DOWN)
+    number = await town.order(await goods(town))
+    await delete(town, number)
+    town.world.faults["uphance"].set(UP)
+    await hours_later(town)
+
+    assert town.organisation.orders == {}
+    assert await tasks(town) == {}
+
+
+@pytest.mark.situation("status.not_yet")
+async def test_an_order_waits_for_a_status_that_sends(town: Town) -> None:
+    await town.set(uphance__order_statuses="2")
+    number = await town.order(await goods(town), status=1)
+    assert town.organisation.orders == {}
+
+    await edit(town, number, status_id=2)
+
+    assert pieces(town, number) == [1]
+
+
+@pytest.mark.situation("sku.unknown")
+async def test_an_order_with_unknown_goods_costs_no_call_and_goes_when_they_are_there(town: Town) -> None:
+    code = await goods(town)
+    found = town.organisation.sku((await town.items())[code].sku_id)
+    assert found is not None
+    sku = found[2]
+    known = dict(sku)
+    sku.update({"sku_number": "ANOTHER", "ean": None})
+    await town.poll()
+    items = await town.rows("SELECT * FROM items WHERE shop_id = :shop_id AND code = :code", code=code)
+    number = await order_of(town, items[0])
+    held = await tasks(town)
+    town.asked()
+    await town.hint("upgates", Kind.ORDER, number)
+    await town.work()
+    calls = town.asked("GET /sales_orders", "POST")
+
+    sku.update(known)
+    await town.poll()
+
+    assert (held["order.unknown_sku"]["codes"], calls) == (code, [])
+    assert pieces(town, number) == [1]
+    assert await tasks(town) == {}
+
+
+async def order_of(town: Town, item: Any) -> str:
+    """Sell an item whether it is matched or not."""
+    other = (await town.tracked())[0]
+    made = await town.order(other, status=3)  # of a status that does not send
+    line = raw(town, made)["products"][0]
+    line |= {"code": item.code, "title": item.code, "product_id": item.product_id}
+    line["option_set_id"] = int(item.key[2:]) if item.key.startswith("v-") else None
+    await edit(town, made, status_id=1)
+    return made
+
+
+# --- after it was sent --------------------------------------------------------------------------------------
+
+
+@pytest.mark.situation("edit.packed")
+@pytest.mark.parametrize("moment", ["confirmed", "pick ticket", "shipped"])
+async def test_what_staff_have_begun_is_never_changed_from_here(town: Town, moment: str) -> None:
+    number = await town.order(await goods(town), 1)
+    if moment == "confirmed":
+        town.confirm(number)
+    else:
+        ticket = town.ticket(number)
+        if moment == "shipped":
+            town.ship(ticket)
+            await town.poll()
+    town.asked()
+
+    await edit_quantity(town, number, 3)
+
+    assert pieces(town, number) == [1]
+    assert town.asked("POST /sales_orders", "PUT /sales_orders") == []
+    assert (await tasks(town))["order.changed_after_sending"]["differences"].startswith(
+        raw(town, number)["products"][0]["code"]
+    )
+
+
+@pytest.mark.situation("edit.address")
+async def test_a_new_address_is_a_task_that_names_no_address(town: Town) -> None:
+    number = await town.order(await goods(town))
+    customer = {**raw(town, number)["customer"], "street_invoice": "Tajná 7"}
+
+    await edit(town, number, customer=customer)
+
+    task = (await tasks(town))["order.changed_after_sending"]
+    assert "billing" in task["differences"]
+    assert "Tajná" not in str(task)
+    assert town.sale(number)["shipping_instructions"] != "Tajná 7"
+
+
+@pytest.mark.situation("edit.reverted")
+async def test_who_takes_the_change_back_has_the_task_withdrawn(town: Town) -> None:
+    number = await town.order(await goods(town), 1)
+    await edit_quantity(town, number, 3)
+    assert [*await tasks(town)] == ["order.changed_after_sending"]
+
+    await edit_quantity(town, number, 1)
+
+    assert await tasks(town) == {}
+    assert await town.rows("SELECT FROM documents WHERE shop_id = :shop_id AND kind = 'order'") == []
+
+
+@pytest.mark.situation("status.only", "return")
+async def test_a_new_status_payment_or_tracking_code_changes_nothing_over_there(town: Town) -> None:
+    number = await town.order(await goods(town))
+    town.asked()
+
+    await edit(town, number, status_id=3, paid_date="2026-11-25", tracking_code="RETURN-1")
+
+    assert await tasks(town) == {}
+    assert town.asked("POST", "PUT") == []
+
+
+@pytest.mark.situation("cancel.after")
+async def test_a_cancelled_draft_is_a_task_and_gives_its_pieces_back(town: Town) -> None:
+    await town.set(stock__write="true")
+    code = await goods(town)
+    await town.put({code: 50})
+    number = await town.order(code, 4)
+    await town.poll()
+    reserved = town.shown(code)
+
+    await edit(town, number, status_id=5)
+    await town.poll()
+
+    assert (reserved, town.shown(code)) == (46, 50)
+    assert (await tasks(town))["order.cancel_in_uphance"]["number"] == number
+    assert town.sale(number)["status"] == "draft"
+
+
+@pytest.mark.situation("delete.after")
+async def test_a_deleted_order_is_a_task_and_is_never_made_again(town: Town) -> None:
+    number = await town.order(await goods(town))
+    await delete(town, number)
+    await town.hint("upgates", Kind.ORDER, number)
+    await town.work()
+
+    assert [*await tasks(town)] == ["order.cancel_in_uphance"]
+    assert len(town.organisation.orders) == 1
+
+
+# --- goods ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.situation("product.missing")
+async def test_a_missing_product_is_made_and_the_order_that_waited_for_it_goes(town: Town) -> None:
+    code = await goods(town)
+    found = town.organisation.sku((await town.items())[code].sku_id)
+    assert found is not None
+    del town.organisation.products[found[0]["id"]]
+    await town.poll()
+    items = await town.rows("SELECT * FROM items WHERE shop_id = :shop_id AND code = :code", code=code)
+    number = await order_of(town, items[0])
+    assert [*await tasks(town)] == ["order.unknown_sku"]
+
+    await town.set(
+        uphance__create_products="true",
+        uphance__color_parameter="Barva",
+        uphance__size_parameter="Velikost",
+        uphance__season=str(town.organisation.seasons[0]["id"]),
+    )
+    await town.work()
+    town.watch.move(minutes=1)
+    await town.work()
+
+    assert pieces(town, number) == [1]
+    assert "order.unknown_sku" not in await tasks(town)
+    every = [
+        sku["sku_number"]
+        for one in town.organisation.products.values()
+        for variation in one["variations"]
+        for sku in variation["skus"]
+    ]
+    assert every.count(code) == 1
+
+
+async def test_every_moment_that_is_kept_is_the_clocks(town: Town) -> None:
+    """The town's clock stands at a day on which the database's does not."""
+    begun = town.watch()
+    number = await town.order(await goods(town))
+    await edit_quantity(town, number, 2)
+    town.ship(town.ticket(number))
+    await town.poll()
+    await town.hint("upgates", Kind.ORDER, number)
+
+    for table, column in (
+        ("changes", "hinted_at"),
+        ("steps", "at"),
+        ("steps", "since"),
+        ("links", "updated_at"),
+        ("documents", "since"),
+        ("problems", "since"),
+    ):
+        [kept] = await town.rows(
+            f"SELECT min({column}) AS first, max({column}) AS last FROM {table} WHERE shop_id = :shop_id"
+        )
+        assert begun - timedelta(minutes=1) <= kept.first <= kept.last <= town.watch(), f"{table}.{column}"

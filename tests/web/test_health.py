@@ -1,0 +1,221 @@
+"""What machines ask of the web side, and what they get for asking wrongly."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from structlog.testing import capture_logs
+
+from tests.support.engine import settings
+from tests.support.web_application import Door, MakeClient
+from upbridge import __version__
+from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.store.schema import HEAD
+from upbridge.web import health
+
+
+async def get(door: Door, path: str, **headers: str) -> httpx.Response:
+    return await door.client.get(path, headers=headers)
+
+
+async def test_the_front_says_what_this_is_and_nothing_about_shops(door: Door) -> None:
+    response = await get(door, "/")
+
+    assert response.status_code == 200
+    assert response.json().keys() == {"name", "version", "docs"}
+    assert response.json()["version"] == __version__
+
+
+async def test_live_and_ready(door: Door) -> None:
+    assert (await get(door, "/livez")).json() == {"status": "ok"}
+    assert (await get(door, "/readyz")).json() == {"status": "ok"}
+
+
+async def test_not_ready_while_the_key_is_not_loaded(door: Door) -> None:
+    door.app.state.addresses = None
+
+    response = await get(door, "/readyz")
+
+    assert (response.status_code, response.json()["status"]) == (503, "starting")
+
+
+async def test_not_ready_while_the_schema_is_another(door: Door) -> None:
+    async with door.engine.begin() as tx:
+        await tx.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    try:
+        response = await get(door, "/readyz")
+    finally:
+        async with door.engine.begin() as tx:
+            await tx.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
+
+    assert response.status_code == 503
+    assert (await get(door, "/livez")).status_code == 200
+
+
+async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -> None:
+    nowhere = "postgresql://nobody:hush@127.0.0.1:1/none"
+    database = Database(engine=create_async_engine(sqlalchemy_url(nowhere)), conninfo=nowhere, embedded=None)
+    _app, client = await make_client(database)
+
+    live, ready = await client.get("/livez"), await client.get("/readyz")
+
+    assert (live.status_code, ready.status_code) == (200, 503)
+    assert "hush" not in ready.text
+
+
+async def test_a_database_that_does_not_answer_is_none(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    door.app.state.settings = settings(allow_insecure=True)
+    async with door.engine.begin() as other:
+        await other.execute(text("LOCK TABLE alembic_version, shops IN ACCESS EXCLUSIVE MODE"))
+        ready, metrics = await get(door, "/readyz"), await get(door, "/metrics")
+
+    assert (ready.status_code, metrics.status_code) == (503, 503)
+    assert metrics.json()["error"] == "not_ready"
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz"])
+async def test_a_load_balancer_may_ask_without_wanting_the_body(door: Door, path: str) -> None:
+    response = await door.client.head(path)
+
+    assert (response.status_code, response.content) == (200, b"")
+
+
+# --- metrics ------------------------------------------------------------------------------------------------
+
+
+async def test_there_are_no_metrics_where_no_token_was_set(door: Door) -> None:
+    response = await get(door, "/metrics")
+
+    assert response.status_code == 404
+    assert response.json().keys() == {"error", "detail"}
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (None, 401),
+        ("Bearer wrong", 401),
+        ("Bearer ", 401),
+        ("Basic hush", 401),
+        ("hush", 401),
+        ("Bearer hush", 200),
+        ("bearer hush", 200),
+    ],
+)
+async def test_metrics_are_for_those_who_hold_the_token(door: Door, header: str | None, status: int) -> None:
+    door.app.state.settings = settings(metrics_token=SecretStr("hush"))
+
+    response = await get(door, "/metrics", **({} if header is None else {"Authorization": header}))
+
+    assert response.status_code == status
+    assert response.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+    assert "hush" not in response.text
+
+
+async def test_metrics_are_open_where_insecure_things_are_allowed(door: Door) -> None:
+    door.app.state.settings = settings(allow_insecure=True)
+
+    response = await get(door, "/metrics")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "# TYPE upbridge_shops gauge" in response.text
+
+
+# --- bad input ----------------------------------------------------------------------------------------------
+
+ROUTES = [
+    ("POST", "/addon/install"),
+    ("POST", "/addon/open"),
+    ("POST", "/addon/uninstall"),
+    ("POST", "/addon/version"),
+    ("POST", "/webhooks/upgates/Orders.create/{text}"),
+    ("POST", "/webhooks/upgates/{text}/{text}"),
+    ("POST", "/webhooks/uphance/{text}"),
+    ("GET", "/{text}"),
+    ("GET", "/metrics"),
+    ("DELETE", "/livez"),
+    ("PATCH", "/addon/install"),
+]
+NAMES = st.sampled_from(["token", "time", "signatureV2", "signature", "apiUrl", "apiLogin", "apiKey", "version"])
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.lists(st.integers(), max_size=3)
+BODIES = st.binary(max_size=100) | st.dictionaries(NAMES, VALUES).map(lambda one: json.dumps(one).encode())
+
+
+def proper(response: httpx.Response) -> None:
+    """A refusal in JSON, or an answer; nothing that says how we are built."""
+    assert response.status_code < 500 or (response.status_code, response.json()["error"]) == (503, "not_ready")
+    if response.status_code >= 400:
+        assert response.json().keys() == {"error", "detail"}
+    for word in ("Traceback", "sqlalchemy", "psycopg", "/src/"):
+        assert word not in response.text
+
+
+@hypothesis_settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+@given(route=st.sampled_from(ROUTES), text_=st.text(min_size=1, max_size=30), body=BODIES)
+async def test_whatever_comes_in_the_answer_is_proper(
+    door: Door, route: tuple[str, str], text_: str, body: bytes
+) -> None:
+    method, path = route
+    path = path.replace("{text}", "".join(f"%{byte:02X}" for byte in text_.encode("utf-8", "replace")))
+
+    response = await door.client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+
+    proper(response)
+
+
+async def test_a_method_that_is_not_allowed_is_told_which_are(door: Door) -> None:
+    response = await door.client.put("/addon/install")
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    proper(response)
+
+
+async def test_an_address_is_exact_and_leads_nowhere_else(door: Door) -> None:
+    response = await door.client.get("/livez/", headers={"Host": "elsewhere.example"})
+
+    assert response.status_code == 404
+    assert "location" not in response.headers
+    proper(response)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/addon/install", "/addon/version", "/webhooks/uphance/x"],
+)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"token": ' + b"9" * 5000 + b"}", b"x" * 5_000_000],
+    ids=["empty", "cut", "list", "null", "bytes", "deep", "number", "huge"],
+)
+async def test_a_broken_body_is_refused(door: Door, path: str, content: bytes) -> None:
+    response = await door.client.post(path, content=content)
+
+    assert 400 <= response.status_code < 504
+    proper(response)
+
+
+async def test_what_nobody_foresaw_is_a_500_that_tells_nothing(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("a secret of ours")
+
+    monkeypatch.setattr(door.app.state.addresses, "shop", fail)
+
+    with capture_logs() as logs:
+        response = await door.post("Orders.create", {"orders": []}, token="x")
+
+    assert "request_failed" in [entry["event"] for entry in logs]
+    assert response.status_code == 500
+    assert response.json() == {"error": "internal", "detail": "something unexpected happened; it was logged"}

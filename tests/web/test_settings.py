@@ -1,0 +1,259 @@
+"""The Rules page: every setting once, and nothing changed by a wrong one."""
+
+import html
+import re
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.conftest import NOON, MakeShop
+from tests.operations.test_settings_preview import OTHER
+from tests.web.conftest import Enter
+from tests.web.test_endpoints import EN, document, put
+from tests.web.test_problems import problem
+from upbridge.core.i18n import LANGUAGES, Texts
+from upbridge.domain.shop_id import ShopId
+from upbridge.systems.registry import SYSTEMS
+
+FACTS: dict[str, Any] = {
+    "company": "Móda",
+    "currencies": {"cs": "CZK", "sk": "EUR"},
+    "pricelists": ["Main", "B2B"],
+    "status_types": {"1": "Received", "5": "Sent"},
+    "status_names": {"1": {"en": "New"}, "5": {"en": "Gone"}},
+}
+
+
+async def chosen(engine: AsyncEngine, shop_id: ShopId) -> dict[str, Any]:
+    async with engine.connect() as tx:
+        value = await tx.scalar(text("SELECT settings FROM shops WHERE id = :id"), {"id": shop_id})
+    return dict(value or {})
+
+
+async def test_every_setting_stands_on_the_page_exactly_once(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    page = (await browser.get(f"{home}rules")).text
+
+    assert sorted(re.findall(r'name="was\.([^"]+)"', page)) == sorted(SYSTEMS.settings)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_has_a_name_and_a_consequence(language: str) -> None:
+    texts = Texts(language)
+
+    assert [
+        key for key in SYSTEMS.settings if not (texts.has(f"ui.rule.{key}") and texts.has(f"ui.consequence.{key}"))
+    ] == []
+
+
+async def test_saving_the_page_as_it_is_changes_nothing(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    settings = {
+        "uphance.orders_from": "2026-01-01T07:00:00+00:00",
+        "uphance.channels": {"cs/CZK": 6933, "de/EUR": 9},
+    }
+    shop_id = await make_shop(facts=FACTS, settings=settings)
+    home = await enter(shop_id)
+    page = (await browser.get(f"{home}rules")).text
+
+    answer = await browser.post(f"{home}rules", data=_as_shown(page))
+
+    assert "said=rules_same" in answer.headers["location"]
+    assert await chosen(engine, shop_id) == settings
+
+
+async def test_saving_an_old_page_changes_back_nothing_that_somebody_else_has_changed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS, settings={"stock.write": True, "upp.origins": ["frontend", "admin"]})
+    home = await enter(shop_id)
+    old = _as_shown((await browser.get(f"{home}rules")).text)
+    await browser.post(f"{home}rules", data={"stock.write": "false", "upp.origins": ["", "frontend"]})
+    old["stock.safety"] = ["3"]
+
+    looked = _as_shown((await browser.post(f"{home}rules", data={**old, "look": ["1"]})).text)
+    answer = await browser.post(f"{home}rules", data=old)
+
+    assert looked["stock.write"] == ["false"]
+    assert looked["stock.safety"] == ["3"]
+    assert answer.headers["location"].endswith("said=rules_saved&n=1")
+    assert await chosen(engine, shop_id) == {
+        "stock.write": False,
+        "upp.origins": ["frontend"],
+        "stock.safety": 3,
+    }
+
+
+def _as_shown(page: str) -> dict[str, list[str]]:
+    """What a browser would send."""
+    form = page[page.index('/rules" id="rules">') :]
+    fields: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        attributes = dict(re.findall(r'([a-z-]+)="([^"]*)"', tag))
+        ticked = attributes.get("type") not in {"checkbox", "radio"} or " checked" in tag
+        if "name" in attributes and ticked:
+            fields.setdefault(attributes["name"], []).append(html.unescape(attributes.get("value", "")))
+    for name, options in re.findall(r'<select id="[^"]*" name="([^"]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        values = re.findall(r'<option value="([^"]*)" selected', options) or re.findall(
+            r'value="([^"]*)"', options
+        )
+        fields[name] = [html.unescape(values[0])]
+    return {name: values for name, values in fields.items() if name not in {"language", "place"}}
+
+
+async def test_what_differs_is_changed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    form = {
+        "upp.send": "true",
+        "upp.origins": ["", "frontend", "admin"],
+        "upp.pricelist": "B2B",
+        "uphance.order_statuses": ["", "1"],
+        "uphance.channels": "",
+        "uphance.channels.sk/EUR": "7001",
+        "uphance.channels.cs/CZK": "",
+        "uphance.customer_mode": "collective",
+        "uphance.customer_mode.number": "12",
+        "stock.safety": "3",
+        "stock.write": "false",
+    }
+
+    answer = await browser.post(f"{await enter(shop_id)}rules", data=form)
+
+    assert "said=rules_saved" in answer.headers["location"]
+    assert await chosen(engine, shop_id) == {
+        "upp.origins": ["frontend", "admin"],
+        "upp.pricelist": "B2B",
+        "uphance.order_statuses": [1],
+        "uphance.channels": {"sk/EUR": 7001},
+        "uphance.customer_mode": "collective:12",
+        "stock.safety": 3,
+        "stock.write": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "stock.safety=many",
+        "stock.guard_percent=101",
+        "uphance.orders_from=yesterday",
+        "uphance.orders_from=0001-01-01T00:00",
+        "uphance.orders_from=9999-12-31T23:30+00:00",
+        "upp.send=perhaps",
+        "budget.tariff=diamond",
+    ],
+)
+async def test_a_wrong_value_comes_back_as_typed_and_changes_nothing(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, wrong: str
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    key, _, typed = wrong.partition("=")
+
+    page = await browser.post(f"{await enter(shop_id)}rules", data={key: typed, "upp.order_days": "7"})
+
+    assert page.status_code == 422
+    assert EN.get("ui.rules.wrong", count=1) in page.text
+    assert 'value="7"' in page.text
+    assert f'id="wrong.{key}"' in page.text
+    assert await chosen(engine, shop_id) == {}
+
+
+async def test_a_year_of_few_digits_is_shown_as_it_was_typed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    await browser.post(f"{home}rules", data={"uphance.orders_from": "0026-01-01T08:00"})
+
+    assert 'value="0026-01-01T08:00"' in (await browser.get(f"{home}rules")).text
+
+
+async def test_a_setting_says_how_many_orders_wait_for_it(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    await put(engine, "problems", *(problem(shop_id, f"A{number}", since=NOON) for number in range(12)))
+
+    page = (await browser.get(f"{await enter(shop_id)}rules")).text
+
+    assert EN.get("ui.rules.releases", count=12) in page
+
+
+async def test_a_shop_that_is_not_read_yet_can_type_what_it_cannot_choose(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    page = (await browser.get(f"{await enter(await make_shop())}rules")).text
+
+    assert EN.get("ui.rules.no_markets").replace("'", "&#39;") in page
+    assert re.search(r'<input id="upp.pricelist"', page)
+
+
+async def test_what_a_choice_needs_is_asked_for(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    form = {"uphance.create_products": "true", "uphance.color_parameter": "Barva", "uphance.size_parameter": ""}
+
+    page = await browser.post(f"{await enter(shop_id)}rules", data=form)
+
+    assert page.status_code == 422
+    assert 'id="wrong.uphance.size_parameter"' in page.text
+    assert 'id="wrong.uphance.color_parameter"' not in page.text
+    assert EN.get("ui.rules.wrong_missing") in page.text
+    assert await chosen(engine, shop_id) == {}
+
+
+async def test_what_a_change_does_is_shown_before_it_is_saved(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    row = {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON}
+    channels = [{"id": 3, "name": "Web CZ", "currency": "CZK"}, {"id": 4, "name": "B2B", "currency": "CZK"}]
+    await put(engine, "connections", {**row, "facts": {"channels": channels}})
+    await put(engine, "documents", *(document(shop_id, "uphance", f"O-{n}", "parked") for n in range(12)))
+    home = await enter(shop_id)
+    typed = {"uphance.channels": "", "uphance.channels.cs/CZK": "4", "uphance.send_orders": "true"}
+
+    page = html.unescape((await browser.post(f"{home}rules", data={**typed, "look": "1"})).text)
+
+    assert EN.get("ui.rules.preview_tried", count=12) in page
+    assert f'<a href="#uphance.channels">{EN.get("ui.rule.uphance.channels")}</a>' in page
+    assert '<a href="#uphance.send_orders">' not in page, "it says yes already"
+    assert '<option value="4" selected>' in page, "what was typed stays, to be saved or changed"
+    assert await chosen(engine, shop_id) == {}
+
+    await browser.post(f"{home}rules", data=typed)
+
+    assert await chosen(engine, shop_id) == {"uphance.channels": {"cs/CZK": 4}}
+
+
+async def test_a_look_at_no_change_says_so(browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    page = (await browser.post(f"{home}rules", data={"stock.safety": "0", "look": "1"})).text
+
+    assert EN.get("ui.rules.preview_same") in page
+
+
+async def test_a_look_at_every_change_at_once_is_all_in_words(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    for language in LANGUAGES:
+        home = await enter(shop_id, language)
+        typed = {key: value for key, value in OTHER.items() if key != "uphance.customer_mode"}
+        more = {"uphance.customer_mode": "collective", "uphance.customer_mode.number": "42", "look": "1"}
+
+        answer = await browser.post(f"{home}rules", data={**typed, **more})
+
+        assert answer.status_code == 200
+        assert answer.text.count('<a href="#') >= len(OTHER)

@@ -1,0 +1,302 @@
+"""Receiving: 204 after a commit, 503 when it cannot be had in time, and never the same thing twice."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from http import HTTPStatus
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from structlog.testing import capture_logs
+
+from tests.support.web_application import Door, MakeClient
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.webhooks.addresses import WebhookAddresses
+from upbridge.webhooks.parsing import MAX_BYTES
+
+AT_ONCE = 10.0
+"""Seconds: whoever waits for another session would wait for ever. How quick an answer is: `make bench`."""
+
+
+async def accepted(work: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """The answer to a delivery, sent again as Upgates does while it is refused as not ready."""
+    while (response := await work()).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        pass
+    return response
+
+
+# --- stored -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R36")
+@pytest.mark.situation("down")
+async def test_a_delivery_is_committed_before_it_is_answered(door: Door) -> None:
+    response = await door.post("Orders.create", {"orders": [{"order_number": "A-1"}]})
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert await door.changes() == [("upgates", "order", "A-1")]
+    [row] = await door.rows("SELECT source, event, records, shop_id FROM deliveries")
+    assert row == ("upgates", "Orders.create", 1, door.shop_id)
+
+
+async def test_changes_are_gathered_for_a_moment(door: Door) -> None:
+    await door.post("Orders.create", {"orders": [{"order_number": "A-1"}]})
+
+    [(due_at, origin)] = await door.rows("SELECT due_at, origin FROM changes")
+    assert (due_at, origin) == (door.watch() + timedelta(seconds=10), "webhook")
+
+
+@pytest.mark.rule("R40")
+async def test_a_delivery_that_comes_twice_is_one_change(door: Door) -> None:
+    for _ in range(3):
+        await door.post("Products.update", {"products": [{"product_id": 1}]})
+
+    assert await door.changes() == [("upgates", "product", "1")]
+    assert await door.deliveries() == 3
+
+
+@pytest.mark.rule("R40")
+async def test_ten_thousand_hints_about_one_product_are_one_row(door: Door) -> None:
+    body = {"products": [{"product_id": 7}] * 5000}
+    for _ in range(2):
+        assert (await door.post("Products.update", body)).status_code == 204
+
+    assert await door.changes() == [("upgates", "product", "7")]
+
+
+@pytest.mark.rule("R36", "R39")
+async def test_five_thousand_records_are_stored_at_once(door: Door) -> None:
+    body = {"orders": [{"order_number": f"OBJ-{number}"} for number in range(5000)]}
+
+    response = await door.post("Orders.update", body)
+
+    assert response.status_code == 204
+    assert len(await door.changes()) == 5000
+
+
+@pytest.mark.rule("R44")
+async def test_a_deletion_names_products_and_variants(door: Door) -> None:
+    body = {"products": [{"product_id": 1}], "variants": [{"variant_id": 5}, {"variant_id": 6}]}
+
+    await door.post("Products.delete", body)
+
+    assert await door.changes() == [
+        ("upgates", "product", "1"),
+        ("upgates", "variant", "5"),
+        ("upgates", "variant", "6"),
+    ]
+
+
+async def test_a_burst_is_stored_completely(door: Door) -> None:
+    bodies = [{"orders": [{"order_number": str(number)}]} for number in range(60)]
+
+    responses = await asyncio.gather(*(door.post("Orders.update", body) for body in bodies))
+
+    assert {response.status_code for response in responses} == {204}
+    assert len(await door.changes()) == await door.deliveries() == 60
+
+
+@pytest.mark.rule("R40")
+async def test_a_hint_about_what_is_being_read_survives_the_reading(door: Door) -> None:
+    await door.post("Orders.update", {"orders": [{"order_number": "A"}]})
+    [(before,)] = await door.rows("SELECT seq FROM changes")
+
+    await door.post("Orders.update", {"orders": [{"order_number": "A"}]})
+
+    [(after,)] = await door.rows("SELECT seq FROM changes")
+    assert after > before
+
+
+async def test_uphance_tells_at_one_address(door: Door) -> None:
+    response = await door.uphance({"event": "product_update", "product": {"id": 1}})
+
+    assert response.status_code == 204
+    assert await door.changes() == [("uphance", "catalogue", "catalogue")]
+
+
+async def test_no_customer_is_named_in_what_is_kept(door: Door) -> None:
+    """Only the events of orders, products and lists are taken: none of them holds personal data (R43-R46)."""
+    for event in ("Customers.create", "Invoices.create"):
+        response = await door.post(event, {"customers": [{"customer_id": 1, "email": "jana@example.cz"}]})
+        assert response.status_code == 404
+    assert await door.deliveries() == 0
+
+
+# --- who may --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("active", 204), ("suspended", 204), ("uninstalling", 404), ("uninstalled", 404)]
+)
+async def test_a_shop_that_left_listens_no_more(door: Door, state: str, status: int) -> None:
+    shop_id = ShopId(await door.make_shop(state=state))
+
+    response = await door.post("Orders.create", {"orders": [{"order_number": "A"}]}, shop_id=shop_id)
+
+    assert response.status_code == status
+    assert len(await door.changes()) == await door.deliveries() == (1 if status == 204 else 0)
+
+
+async def test_a_token_of_a_shop_that_was_erased_is_not_found(door: Door) -> None:
+    response = await door.post("Orders.create", {"orders": []}, shop_id=ShopId(uuid4()))
+
+    assert response.status_code == 404
+
+
+@pytest.mark.deadline
+@pytest.mark.rule("R41")
+async def test_an_unknown_address_is_refused_without_asking_the_database(
+    make_client: MakeClient, door: Door
+) -> None:
+    """Proved by a database that is not there: what needs it is a 503, what does not is a 404."""
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    engine = create_async_engine(sqlalchemy_url(nowhere))
+    app, client = await make_client(Database(engine=engine, conninfo=nowhere, embedded=None))
+    app.state.addresses = door.addresses
+    stranger = WebhookAddresses(b"x" * 32)
+    body = {"orders": [{"order_number": "A"}]}
+
+    for addresses, status in ((stranger, 404), (door.addresses, 503)):
+        token = addresses.token(door.shop_id, "upgates", "Orders.create")
+        response = await client.post(f"/webhooks/upgates/Orders.create/{token}", json=body)
+        assert response.status_code == status
+        assert set(response.json()) == {"error", "detail"}
+
+
+async def test_until_the_key_is_known_deliveries_are_asked_to_come_again(door: Door) -> None:
+    door.app.state.addresses = None
+
+    response = await door.post("Orders.create", {"orders": [{"order_number": "A"}]})
+
+    assert response.status_code == 503
+    assert response.json()["error"] == "not_ready"
+
+
+# --- bad input ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"not json", 400),
+        (b"[]", 400),
+        (b'{"orders": [{}]}', 400),
+        (b" " * (MAX_BYTES + 1), 413),
+        (b'{"orders": [' + b",".join([b'{"order_number": 1}'] * 5001) + b"]}", 413),
+    ],
+    ids=["empty", "not json", "a list", "only bad records", "too many bytes", "too many records"],
+)
+async def test_what_cannot_be_read_is_refused_and_not_kept(door: Door, body: bytes, status: int) -> None:
+    response = await door.post("Orders.update", body)
+
+    assert response.status_code == status
+    assert set(response.json()) == {"error", "detail"}
+    assert (await door.deliveries(), await door.changes()) == (0, [])
+
+
+async def test_a_body_that_lies_about_its_length_is_stopped_too(door: Door) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 100_000
+
+    token = door.addresses.token(door.shop_id, "upgates", "Orders.update")
+    response = await door.client.post(f"/webhooks/upgates/Orders.update/{token}", content=endless())
+
+    assert response.status_code == 413
+
+
+async def test_only_posts_are_deliveries(door: Door) -> None:
+    token = door.addresses.token(door.shop_id, "upgates", "Orders.update")
+    for method in ("GET", "PUT", "DELETE"):
+        response = await door.client.request(method, f"/webhooks/upgates/Orders.update/{token}")
+        assert response.status_code == 405
+
+
+# --- too slow -------------------------------------------------------------------------------------------------
+
+
+_STILL_TRYING = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'active' AND wait_event_type = 'Lock'
+"""
+
+
+ONE = {"products": [{"product_id": 1}]}
+
+
+async def late(door: Door, *statements: str) -> None:
+    """A delivery while another session holds what *statements* took: 503 in time, and nothing is stored."""
+    async with door.engine.connect() as holder:
+        for statement in statements:
+            await holder.execute(text(statement))
+        started = time.perf_counter()
+        response = await door.post("Products.update", ONE)
+        seconds = time.perf_counter() - started
+        # The attempt ends by itself, at its own time-out; let go before that, and it may still succeed.
+        while await door.rows(_STILL_TRYING):  # noqa: ASYNC110 - another session's end is no event here
+            await asyncio.sleep(0.01)
+        await holder.rollback()
+    assert response.status_code == 503
+    assert response.json()["error"] == "not_ready"
+    assert seconds < AT_ONCE
+
+
+@pytest.mark.deadline
+@pytest.mark.rule("R37")
+async def test_a_locked_table_is_a_503_in_time_and_nothing_is_stored_twice(door: Door) -> None:
+    await late(door, "LOCK TABLE changes IN ACCESS EXCLUSIVE MODE")
+    assert await door.deliveries() == 0
+
+    assert (await accepted(lambda: door.post("Products.update", ONE))).status_code == 204
+    assert await door.changes() == [("upgates", "product", "1")]
+
+
+@pytest.mark.deadline
+@pytest.mark.rule("R37")
+async def test_a_long_transaction_on_the_same_product_is_a_503_in_time(door: Door) -> None:
+    await accepted(lambda: door.post("Products.update", ONE))
+    before = await door.deliveries()
+
+    await late(door, "SELECT FROM changes WHERE key = '1' FOR UPDATE")
+
+    assert await door.deliveries() == before
+    assert (await accepted(lambda: door.post("Products.update", ONE))).status_code == 204
+
+
+@pytest.mark.deadline
+async def test_a_shop_whose_rows_are_locked_keeps_no_other_waiting(door: Door) -> None:
+    await accepted(lambda: door.post("Products.update", ONE))
+    other = ShopId(await door.make_shop())
+    async with door.engine.connect() as holder:
+        await holder.execute(text("SELECT FROM changes FOR UPDATE"))
+        stuck = asyncio.create_task(door.post("Products.update", ONE))
+        response = await accepted(lambda: door.post("Products.update", ONE, shop_id=other))
+        assert response.status_code == 204
+        assert (await stuck).status_code == 503
+        await holder.rollback()
+
+
+# --- logged ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R41")
+async def test_a_token_is_never_logged(door: Door) -> None:
+    token = door.addresses.token(door.shop_id, "upgates", "Orders.create")
+    with capture_logs() as logs:
+        await door.post("Orders.create", {"orders": [{"order_number": "A"}]})
+        await door.post("Orders.create", b"x")
+        await door.post("Orders.create", {"orders": []}, token=f"A{token[1:]}")
+
+    assert [entry["outcome"] for entry in logs if entry["event"] == "webhook_received"] == [
+        "stored",
+        "bad_request",
+        "not_found",
+    ]
+    assert token not in str(logs)
+    assert token[1:] not in str(logs)
