@@ -31,6 +31,7 @@ from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
+from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
 
@@ -378,7 +379,7 @@ async def test_a_bite_that_fails_by_itself_is_told_with_its_stack(machine: Engin
 
 async def test_a_job_for_a_shop_that_was_erased_ends_quietly(machine: Engine) -> None:
     lane = Lane.pull(machine.shop_id, "upgates")
-    await machine.service.shops.erase(machine.shop_id)
+    await erase_shop(machine.service.engine, machine.shop_id)
 
     await work_on(machine.service, lane)
 

@@ -6,7 +6,18 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from tests.project import catalogues, citations, decisions, documents, matrix, models, reference, review, tables
+from tests.project import (
+    catalogues,
+    citations,
+    dead_code,
+    decisions,
+    documents,
+    matrix,
+    models,
+    reference,
+    review,
+    tables,
+)
 
 SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "texts": catalogues.complaints,
@@ -14,6 +25,7 @@ SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "citations": citations.complaints,
     "decisions": decisions.complaints,
     "schema": models.complaints,
+    "code": dead_code.complaints,
     "tables": tables.complaints,
     "review": review.complaints,
     "reference": reference.complaints,

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import KEY, MakeShop, url_of
 from upbridge.settings import Settings
 from upbridge.store.database import open_database, revision_of
-from upbridge.store.migrate import alembic_config, head_revision, migrate
+from upbridge.store.migrate import alembic_config, migrate
 from upbridge.store.schema import HEAD
 
 
@@ -45,7 +46,7 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
 
 
 def test_the_code_wants_the_newest_revision(empty_url: str) -> None:
-    assert head_revision(empty_url) == HEAD
+    assert ScriptDirectory.from_config(alembic_config(empty_url)).get_current_head() == HEAD
 
 
 async def test_the_revision_can_be_asked_over_an_open_engine(engine: AsyncEngine) -> None:

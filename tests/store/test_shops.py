@@ -14,6 +14,7 @@ from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
+from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.shops import Arrival, Installation, Shops, free_key, shop_key
 from upbridge.systems.registry import SYSTEMS
 
@@ -210,9 +211,9 @@ async def test_a_shop_is_called_by_its_company_where_it_is_known(make_shop: Make
     assert (await shops.get(shop_id)).name == "Garde s.r.o."
 
 
-async def test_what_is_not_there_is_not_found(shops: Shops, make_shop: MakeShop) -> None:
+async def test_what_is_not_there_is_not_found(shops: Shops, engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id = ShopId(await make_shop())
-    await shops.erase(shop_id)
+    await erase_shop(engine, shop_id)
 
     with pytest.raises(NotFound):
         await shops.get(shop_id)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -117,7 +117,6 @@ class _Fresh:
 
     kept: Mapping[str, Any]
     renew_at: datetime
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
     async def secret(self) -> Mapping[str, str]:
         return {}
@@ -127,9 +126,6 @@ class _Fresh:
 
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
         self.kept, self.renew_at = tokens, renew_at
-
-    async def save_facts(self, facts: Mapping[str, Any]) -> None:
-        self.facts = facts
 
 
 def _may_connect(shop: Shop) -> None:

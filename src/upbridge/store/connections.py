@@ -279,10 +279,6 @@ class EncryptedVault:
             renew_at=renew_at,
         )
 
-    async def save_facts(self, facts: Mapping[str, Any]) -> None:
-        """Replace the connection's facts."""
-        await self._write("facts = CAST(:facts AS jsonb)", facts=json.dumps(dict(facts)))
-
     async def _read(self, column: str) -> dict[str, Any] | None:
         async with self._engine.connect() as tx:
             value = await tx.scalar(

@@ -2,7 +2,6 @@
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError
 
 from upbridge.core.errors import NotReady
@@ -30,8 +29,3 @@ def migrate(conninfo: str) -> str:
         said = " ".join(str(error.orig).split())  # the driver speaks in several lines
         raise NotReady(f"the database cannot be reached: {said}") from error
     return HEAD
-
-
-def head_revision(conninfo: str) -> str | None:
-    """The newest revision among the migration files; `schema.HEAD` says the same (a test compares them)."""
-    return ScriptDirectory.from_config(alembic_config(conninfo)).get_current_head()

@@ -271,11 +271,6 @@ class Shops:
         )
         return before, after
 
-    async def erase(self, shop_id: ShopId) -> None:
-        """Delete the shop and everything that belongs to it."""
-        async with self._engine.begin() as tx:
-            await tx.execute(text("DELETE FROM shops WHERE id = :id"), {"id": shop_id})
-
     async def _set(self, shop_id: ShopId, **values: Any) -> None:
         assignments = ", ".join(f"{name} = :{name}" for name in values)
         async with self._engine.begin() as tx:

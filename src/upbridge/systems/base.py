@@ -93,9 +93,6 @@ class Vault(Protocol):
 
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None: ...
 
-    async def save_facts(self, facts: Mapping[str, Any]) -> None:
-        """Replace the connection's facts (organisation, channels, seasons…), which are no secret."""
-
 
 class Target(Protocol):
     """A system that receives. Copy the folder of one to add another."""

@@ -36,7 +36,6 @@ class FakeVault:
 
     kept: Mapping[str, Any] | None = None
     renew_at: datetime | None = None
-    facts: Mapping[str, Any] | None = None
 
     async def secret(self) -> Mapping[str, str]:
         return {}
@@ -46,9 +45,6 @@ class FakeVault:
 
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
         self.kept, self.renew_at = tokens, renew_at
-
-    async def save_facts(self, facts: Mapping[str, Any]) -> None:
-        self.facts = facts
 
 
 @dataclass

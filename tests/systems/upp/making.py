@@ -139,6 +139,3 @@ class MemoryVault:
 
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
         self.kept, self.renew_at = dict(tokens), renew_at
-
-    async def save_facts(self, facts: Mapping[str, Any]) -> None:
-        raise AssertionError("Upp has no facts")
