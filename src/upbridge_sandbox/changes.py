@@ -12,10 +12,10 @@ from upbridge_sandbox.state import State
 
 
 class Announces(Protocol):
-    """Whoever tells the add-on that something changed."""
+    """Sends webhooks to the add-on; a test may only remember them."""
 
     def announce(self, shop: Shop, event: str, key: str, body: Json, *, array: str = "") -> None:
-        """Tell it."""
+        """Announce that the item *key* changed; *array* is where *body* stands in the webhook."""
 
 
 class Changes:
@@ -54,19 +54,15 @@ class Changes:
         product = shop.product_factory.product(index, shop.goods)
         now = moment(self.state.now())
         product.update(creation_time=now, last_update_time=now)
-        body = {"product_id": product["product_id"], "code": product["code"], "creation_time": now}
-        self.announcer.announce(shop, "Products.create", str(product["product_id"]), body)
-        return product
+        return self._announced(shop, "create", product, "creation_time")
 
     def take_product(self, shop: Shop, product: Json) -> Json:
         """A product exactly as an API once showed it, e.g. a captured answer."""
         shop.goods.products[product["product_id"]] = product
-        body = {name: product[name] for name in ("product_id", "code", "creation_time")}
-        self.announcer.announce(shop, "Products.create", str(product["product_id"]), body)
-        return product
+        return self._announced(shop, "create", product, "creation_time")
 
     def delete_product(self, shop: Shop, product: Json) -> None:
-        """Remove a product with its variants; only the webhook ever tells."""
+        """Remove a product with its variants; only the webhook says so, no list does."""
         del shop.goods.products[product["product_id"]]
         shop.deleted_products[product["product_id"]] = product
         now = moment(self.state.now())
@@ -79,28 +75,30 @@ class Changes:
 
     def _product_changed(self, shop: Shop, product: Json) -> None:
         product["last_update_time"] = moment(self.state.now())
-        body = {name: product[name] for name in ("product_id", "code", "last_update_time")}
-        self.announcer.announce(shop, "Products.update", str(product["product_id"]), body)
+        self._announced(shop, "update", product, "last_update_time")
+
+    def _announced(self, shop: Shop, verb: str, product: Json, time: str) -> Json:
+        body = {name: product[name] for name in ("product_id", "code", time)}
+        self.announcer.announce(shop, f"Products.{verb}", str(product["product_id"]), body)
+        return product
 
     def create_order(self, shop: Shop, *, broken: str = "") -> Json:
         """A new order from the shop's front end."""
         shop.order_factory.now = self.state.now()
         order = shop.order_factory.order(age=timedelta(0), fresh=True, broken=broken)
-        shop.orders[order["order_number"]] = order
-        shop.keep_version(order)
         if broken:
             shop.broken[order["order_number"]] = broken
-        body = {name: order[name] for name in ("order_number", "creation_time", "status_id", "status")}
-        self.announcer.announce(shop, "Orders.create", order["order_number"], body)
-        return order
+        return self._placed(shop, order)
 
     def take_order(self, shop: Shop, order: Json) -> Json:
         """An order exactly as an API once showed it, placed now."""
         order["creation_time"] = order["last_update_time"] = moment(self.state.now())
+        return self._placed(shop, order)
+
+    def _placed(self, shop: Shop, order: Json) -> Json:
         shop.orders[order["order_number"]] = order
         shop.keep_version(order)
-        body = {name: order[name] for name in ("order_number", "creation_time", "status_id", "status")}
-        self.announcer.announce(shop, "Orders.create", order["order_number"], body)
+        self._announce_order(shop, "create", order, "creation_time")
         return order
 
     def edit_order(self, shop: Shop, order: Json, values: dict[str, Any]) -> None:
@@ -124,8 +122,11 @@ class Changes:
 
     def _order_changed(self, shop: Shop, order: Json) -> None:
         shop.touch_order(order, self.state.now())
-        body = {name: order[name] for name in ("order_number", "last_update_time", "status_id", "status")}
-        self.announcer.announce(shop, "Orders.update", order["order_number"], body)
+        self._announce_order(shop, "update", order, "last_update_time")
+
+    def _announce_order(self, shop: Shop, verb: str, order: Json, time: str) -> None:
+        body = {name: order[name] for name in ("order_number", time, "status_id", "status")}
+        self.announcer.announce(shop, f"Orders.{verb}", order["order_number"], body)
 
     def many(self, shop: Shop, count: int, seed: int) -> dict[str, int]:
         """*count* changes of a busy day; the same for the same seed and state. Returns how many of each kind."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from upbridge_sandbox.background import BackgroundCalls
 from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.shop import RIGHTS, Shop
 from upbridge_sandbox.signing import INSTALL, SHORT
@@ -23,20 +24,16 @@ class NoAddon(Exception):
     """The sandbox was started without the add-on's address."""
 
     def __str__(self) -> str:
-        """What a caller is told."""
+        """What the answer says."""
         return "the sandbox was started without the add-on's address"
 
 
-class Marketplace:
-    """The four calls."""
+class Marketplace(BackgroundCalls):
+    """The four calls; each waits for its answer as long as is published."""
 
     def __init__(self, state: State) -> None:
+        super().__init__(timeout=None)
         self.state = state
-        self._client = httpx.AsyncClient(verify=False, trust_env=False, timeout=None)  # noqa: S113, S501
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
 
     async def activate(self, shop: Shop, *, version: int | None = None, overrides: Json | None = None) -> Json:
         """Install the add-on with fresh credentials, or install it again over an active one (R14).
@@ -82,7 +79,7 @@ class Marketplace:
             shop.active = True
             if old is not None:
                 former = shop.former[old]
-                former.gone, former.gone_at, former.forgiven_until = "replaced", now, now + timedelta(seconds=5)
+                former.gone, former.forgiven_until = "replaced", now + timedelta(seconds=5)
             return
         if old is not None:
             shop.access = shop.former.pop(old)
@@ -113,7 +110,7 @@ class Marketplace:
         return result
 
     async def deactivate(self, shop: Shop, *, overrides: Json | None = None, silent: bool = False) -> Json:
-        """Delete the API user with its webhooks, then tell the add-on; its answer does not matter (R28, R29)."""
+        """Delete the API user with its webhooks, then call the add-on; its answer does not matter (R28, R29)."""
         now = self.state.now()
         former, shop.active = shop.access, False
         shop.retire("deactivated", now, grace=OTHER_SECONDS)
@@ -167,7 +164,7 @@ class Marketplace:
         body.update(overrides)
         started, status, answer, timed_out = time.perf_counter(), 0, None, False
         try:
-            response = await self._client.post(
+            response = await self.client.post(
                 f"{self.state.addon_url}/addon/{endpoint}",
                 json=body,
                 timeout=seconds,

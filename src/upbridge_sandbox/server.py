@@ -103,7 +103,7 @@ class Options:
 async def serve(
     options: Options, *, ready: Callable[[Addresses], None], until: asyncio.Event | None = None
 ) -> None:
-    """Run until *until* is set (or for ever); *ready* is told the addresses when all systems listen."""
+    """Run until *until* is set (or for ever); *ready* gets the addresses when all systems listen."""
     state = State(options.signature_token, options.addon_url, seed=options.seed, clock_factor=options.clock_factor)
     if options.plan is not None:
         open_shop(state, options.plan)

@@ -36,7 +36,6 @@ class Access:
     active: bool = True
     #: why it is gone: "deactivated" or "replaced"; empty while it lives
     gone: str = ""
-    gone_at: datetime | None = None
     #: calls that were under way when it died are forgiven until then
     forgiven_until: datetime | None = None
     status_calls: int = 0
@@ -172,7 +171,7 @@ class Shop:
         """Delete the API user and all that belongs to it: webhooks too (add-on documentation, deactivation)."""
         if self.access is None:
             return
-        self.access.gone, self.access.gone_at = why, now
+        self.access.gone = why
         self.access.forgiven_until = now + timedelta(seconds=grace)
         self.former[self.access.user] = self.access
         self.access = None

@@ -1,6 +1,4 @@
-"""The whole simulated outside: shops at Upgates, tenants at Upp.ai, organisations at Uphance, and what
-was noticed.
-"""
+"""The state of all simulated systems: shops, tenants, organisations, and what was noticed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +12,7 @@ from upbridge_sandbox.ledger import Ledger
 from upbridge_sandbox.rng import RandomStreams
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.signing import Signer
-from upbridge_sandbox.uphance.company import Uphance
+from upbridge_sandbox.uphance.organisations import Uphance
 from upbridge_sandbox.upp.tenant import Tenant
 
 SYSTEMS = ("upgates", "upp", "uphance", "key")

@@ -45,7 +45,7 @@ from upbridge_sandbox.signing import Signer
 from upbridge_sandbox.state import Addresses, State
 from upbridge_sandbox.upgates.api import upgates_api
 from upbridge_sandbox.uphance.api import uphance_api
-from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.uphance.organisations import Organisation
 from upbridge_sandbox.upp.api import upp_api
 from upbridge_sandbox.upp.tenant import Tenant
 

@@ -1,6 +1,7 @@
 """What is installed from a wheel works without a checkout."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -50,6 +51,31 @@ def test_everything_beside_the_code_is_inside(installed: Path, folder: str) -> N
 def test_nothing_but_the_two_packages_is_inside(installed: Path) -> None:
     assert {path.name.partition("-")[0] for path in installed.iterdir()} == {"upbridge", "upbridge_sandbox"}
     assert not (installed / "upbridge" / "src").exists()
+
+
+def test_pages_of_the_simulated_systems_are_inside(installed: Path) -> None:
+    templates = committed("src/upbridge_sandbox/templates")
+
+    assert templates
+    assert all((installed / path.relative_to(TOP / "src")).exists() for path in templates)
+
+
+def test_a_tree_without_the_simulated_systems_makes_a_wheel_of_the_product_alone(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "README.md", "LICENSE", "alembic.ini"):
+        shutil.copy(TOP / name, tmp_path)
+    for name in ("src/upbridge", "templates", "migrations", "locales"):
+        shutil.copytree(TOP / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", "dist"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+
+    (wheel,) = (tmp_path / "dist").glob("upbridge-*.whl")
+    names = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {name for name in names if not name.endswith(".dist-info")} == {"upbridge"}
 
 
 def test_texts_and_migrations_are_found_outside_a_checkout(installed: Path, tmp_path: Path) -> None:

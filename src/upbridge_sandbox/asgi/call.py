@@ -63,5 +63,5 @@ class Call(Request):
         return json.loads(self.content, parse_constant=refuse)
 
     def fields(self) -> dict[str, str]:
-        """The body as a form, whatever its content type says."""
+        """The body as a form; its content type is not looked at."""
         return dict(parse_qsl(self.content.decode("utf-8", "replace"), keep_blank_values=True))

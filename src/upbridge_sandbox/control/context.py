@@ -13,8 +13,8 @@ from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.announcements import Announcer
-from upbridge_sandbox.uphance.company import Organisation
 from upbridge_sandbox.uphance.hooks import UphanceHooks
+from upbridge_sandbox.uphance.organisations import Organisation
 from upbridge_sandbox.upp.tenant import Tenant
 
 T = TypeVar("T")

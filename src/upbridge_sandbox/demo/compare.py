@@ -13,7 +13,7 @@ LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT = "lost", "doubled", "different", "un
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One copy that is not as it should be. `silent`: nobody was told that something cannot be sent."""
+    """One copy that is not as it should be. `silent`: no problem says that something cannot be sent."""
 
     flow: str
     kind: str
@@ -86,7 +86,7 @@ def upp_products(origin: Origin, copies: dict[str, Json], problems: Problems) ->
         if upp_rules.has_problem(product):
             verdict.parked += 1
             if not problems.about(_product_names(product)):
-                verdict.add(SILENT, str(product["product_id"]), "has no price and nobody was told")
+                verdict.add(SILENT, str(product["product_id"]), "has no price, and no problem says so")
     counts = upp_rules.sku_counts(origin.products)
     for key, document in expected.items():
         if document is None:
@@ -94,8 +94,8 @@ def upp_products(origin: Origin, copies: dict[str, Json], problems: Problems) ->
             continue
         verdict.origins += 1
         twin = counts[str(document["sku"]).lower()] > 1
-        told = twin and problems.about(names[key] | {key, str(document["sku"])})
-        _compare_product(verdict, key, document, copies.get(key), told=told)
+        listed = twin and problems.about(names[key] | {key, str(document["sku"])})
+        _compare_product(verdict, key, document, copies.get(key), listed=listed)
     for key in copies.keys() - expected.keys():
         verdict.add(UNWANTED, key, "the shop has no such thing")
     return verdict
@@ -107,12 +107,12 @@ def _compare_retired(verdict: Verdict, key: str, copy: Json | None) -> None:
         verdict.add(UNWANTED, key, "is not for sale, but stands there as if it were")
 
 
-def _compare_product(verdict: Verdict, key: str, document: Json, copy: Json | None, *, told: bool) -> None:
-    """*told*: its SKU is another's too, and staff know; then only one of the two is sent."""
+def _compare_product(verdict: Verdict, key: str, document: Json, copy: Json | None, *, listed: bool) -> None:
+    """*listed*: a problem says that its SKU is another's too; then only one of the two is sent."""
     if copy is None:
-        if not told:
+        if not listed:
             verdict.add(LOST, key, str(document["sku"]))
-    elif (wrong := _difference(document, copy)) and not (told and copy.get("active") is False):
+    elif (wrong := _difference(document, copy)) and not (listed and copy.get("active") is False):
         verdict.add(DIFFERENT, key, wrong)
 
 
@@ -148,18 +148,18 @@ def uphance_orders(
         drafts = by_reference.pop(f"UPG-{key}-{number}", [])
         now = origin.orders.get(number)
         wanted = uphance_rules.sales_order(now, skus) if now and uphance_rules.sendable(now) else None
-        told = problems.about({number, f"UPG-{key}-{number}"})
+        listed = problems.about({number, f"UPG-{key}-{number}"})
         if len(drafts) > 1:
             verdict.add(DOUBLED, number, f"{len(drafts)} drafts")
         elif isinstance(wanted, uphance_rules.SalesOrder):
             verdict.origins += 1
-            wrong = _wrong_draft(wanted, drafts, versions, skus, told=told)
+            wrong = _wrong_draft(wanted, drafts, versions, skus, listed=listed)
             if wrong:
                 verdict.add(wrong[0], number, wrong[1])
         elif isinstance(wanted, uphance_rules.Parked) and not drafts:
             verdict.parked += 1
-            if not told:
-                verdict.add(SILENT, number, f"cannot be sent ({wanted.reason}) and nobody was told")
+            if not listed:
+                verdict.add(SILENT, number, f"cannot be sent ({wanted.reason}), and no problem says so")
         elif drafts and not _like_any(drafts[0], versions, skus):
             verdict.add(UNWANTED, number, "was never to be sent like this")
     for reference in by_reference:
@@ -173,19 +173,19 @@ def _wrong_draft(
     versions: list[Json],
     skus: uphance_rules.Skus,
     *,
-    told: bool,
+    listed: bool,
 ) -> tuple[str, str] | None:
-    """What is wrong with the draft of an order that should have one. *told*: staff know that it has changed."""
+    """What is wrong with the draft that an order should have. *listed*: a problem says that it has changed."""
     if not drafts:
         return LOST, ""
     sent = uphance_rules.as_sent(drafts[0])
-    if sent == wanted or (told and _like_any(drafts[0], versions, skus)):
+    if sent == wanted or (listed and _like_any(drafts[0], versions, skus)):
         return None
     return DIFFERENT, f"{sent} is not {wanted}"
 
 
 def _like_any(draft: Json, versions: list[Json], skus: uphance_rules.Skus) -> bool:
-    """Whether a draft is what the order was once: sent orders are not changed, staff are told."""
+    """Whether a draft is what the order was once: a sent order is not changed, a problem says so."""
     sent = uphance_rules.as_sent(draft)
     return any(uphance_rules.sales_order(item, skus) == sent for item in versions if uphance_rules.sendable(item))
 

@@ -29,11 +29,11 @@ def run_play() -> int:
             console.print("starting …")
             start_all(running, port=free_range(PORT))
             _tell(running, console)
-            told: set[str] = set()
+            reported: set[str] = set()
             while True:
                 for name in running.ended():
-                    if name not in told:
-                        told.add(name)
+                    if name not in reported:
+                        reported.add(name)
                         console.print(f"[red]{name} has ended.[/] Start it again by hand:", highlight=False)
                         again = f"  set -a; . {directory}/env; set +a; {running.again(name)}"
                         console.print(again, highlight=False, soft_wrap=True)

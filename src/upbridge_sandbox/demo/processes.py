@@ -238,7 +238,7 @@ class Processes:
 
 @contextlib.contextmanager
 def running_processes(directory: Path, web_port: int) -> Iterator[Processes]:
-    """A house whose processes end with the block, whatever happens."""
+    """Processes that end with the block, also where it fails."""
     made = Processes(directory, web_port)
     try:
         yield made
@@ -247,7 +247,7 @@ def running_processes(directory: Path, web_port: int) -> Iterator[Processes]:
 
 
 def free_port(wanted: int = 0) -> int:
-    """*wanted* if nobody listens there, else any free port."""
+    """*wanted* if it is free, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             try:

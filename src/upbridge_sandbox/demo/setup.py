@@ -1,4 +1,4 @@
-"""What the demo and `play` have in common: how big everything is, how it starts, where it is told."""
+"""What the demo and `play` have in common: sizes, start, and the console."""
 
 from types import FrameType
 

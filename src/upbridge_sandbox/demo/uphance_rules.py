@@ -83,7 +83,7 @@ def sales_order(order: Json, skus: Skus) -> SalesOrder | Parked:
 
 
 def as_sent(copy: Json) -> SalesOrder:
-    """What a sales order over there says."""
+    """What a sales order in Uphance says."""
     pieces: Counter[int] = Counter()
     goods = Decimal(0)
     for line in copy["line_items"]:

@@ -28,7 +28,7 @@ def product_documents(product: Json) -> dict[str, Json | None]:
 
 
 def sku_counts(products: list[Json]) -> Counter[str]:
-    """How many documents of *products* have which SKU, whatever its case."""
+    """How many documents of *products* have which SKU, upper and lower case being the same."""
     documents = (document for product in products for document in product_documents(product).values())
     return Counter(str(document["sku"]).lower() for document in documents if document is not None)
 

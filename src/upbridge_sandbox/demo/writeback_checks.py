@@ -68,7 +68,7 @@ def _ship(sandbox: SandboxClient, organisation: int, ticket: Json, tracking: str
 
 
 def shipments(sandbox: SandboxClient, origin: Origin, day: Day) -> Verdict:
-    """Whole shipments change status and tracking; partial ones only the history; nobody else is touched."""
+    """Whole shipments change status and tracking; partial ones only the history; no other order is touched."""
     verdict = Verdict("shipments → Upgates", origins=len(day.shipped) + len(day.partly))
     noted: dict[str, Json] = sandbox.call("GET", f"/shops/{SHOP}/history")["history"]
     for number, order in origin.orders.items():

@@ -1,5 +1,5 @@
 """The shoppers of a made-up shop."""
-# ruff: noqa: PLR2004 - every so-manieth thing is special; the numbers mean nothing else
+# ruff: noqa: PLR2004 - every n-th item is special; the numbers mean nothing else
 
 import random
 

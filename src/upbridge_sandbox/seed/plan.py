@@ -11,7 +11,7 @@ from upbridge_sandbox.seed.products import make_products
 from upbridge_sandbox.seed.uphance_seed import FIRST_UPHANCE_ID, Coverage, uphance_products
 from upbridge_sandbox.shop import PACKAGE, TARIFFS, Shop, Tariff
 from upbridge_sandbox.state import State
-from upbridge_sandbox.uphance.company import Organisation, Taxes
+from upbridge_sandbox.uphance.organisations import Organisation, Taxes
 from upbridge_sandbox.upp.tenant import Tenant
 
 SECRET, PASSWORD = "sandbox-secret", "sandbox-password"
@@ -119,8 +119,8 @@ def _open_uphance(state: State, shop: Shop, coverage: Coverage) -> None:
 
 
 def _taxes_of(shop: Shop) -> Taxes:
-    """Uphance set up with care: it taxes as the shop does, whatever country the order goes to. A part that has no
-    price of its own is taxed like its set."""
+    """Uphance set up with care: it taxes as the shop does, in every country. A part without a price of its own is
+    taxed like its set."""
 
     def taxes(reference: str | None, sku: Json | None) -> Decimal | None:
         order = shop.orders.get((reference or "").rpartition("-")[2])

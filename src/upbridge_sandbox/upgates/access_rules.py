@@ -150,7 +150,7 @@ class AccessRules:
         return shop.name if shop else call.ip
 
     def _shop_of(self, call: Call) -> Shop | None:
-        """The shop whose user makes this call, whatever the key."""
+        """The shop whose user makes this call, be the key right or wrong."""
         pair = _basic(call.headers.get("authorization", ""))
         return self.state.shop_of_user(pair[0]) if pair else None
 

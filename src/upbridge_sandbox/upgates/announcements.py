@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from upbridge_sandbox.background import BackgroundCalls
 from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.shop import Delivery, Shop, Webhook
 from upbridge_sandbox.state import State
@@ -42,33 +43,21 @@ class Record:
     body: Json
 
 
-class Announcer:
+class Announcer(BackgroundCalls):
     """Delivers the webhooks of every shop; `run` is its endless loop, `flush` one turn of it."""
 
     def __init__(self, state: State) -> None:
+        # No time-out of the client's: the published one is total and stands at the call.
+        super().__init__(timeout=None, limits=httpx.Limits(max_connections=PLACES, max_keepalive_connections=20))
         self.state = state
         self.waiting: dict[str, list[Record]] = defaultdict(list)
-        self.tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(PLACES)
-        self._client = httpx.AsyncClient(
-            verify=False,  # noqa: S501  (an add-on under development has no certificate)
-            timeout=None,  # noqa: S113  (the time-out is total and stands at the call)
-            limits=httpx.Limits(max_connections=PLACES, max_keepalive_connections=20),
-            trust_env=False,
-        )
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         while True:
             self.flush()
             await asyncio.sleep(GATHER)
-
-    async def close(self) -> None:
-        """Stop what is on its way."""
-        for task in list(self.tasks):
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self._client.aclose()
 
     def announce(self, shop: Shop, event: str, key: str, body: Json, *, array: str = "") -> None:
         """Something changed: due now, or never, twice or late where that was asked for."""
@@ -102,7 +91,7 @@ class Announcer:
             for event, bodies in self._bodies(shop, due):
                 for hook in [item for item in shop.webhooks.values() if item.event == event and item.active_yn]:
                     for body, ids in bodies:
-                        self._start(shop, hook, body, ids, attempt=1)
+                        self.start(self._deliver(shop, hook, body, ids))
 
     def _bodies(self, shop: Shop, due: list[Record]) -> Iterable[tuple[str, list[tuple[bytes, tuple[str, ...]]]]]:
         grouped: dict[str, dict[tuple[str, str], Record]] = defaultdict(dict)
@@ -128,12 +117,8 @@ class Announcer:
         ids = tuple(record.key for record in records)
         return json.dumps(body, ensure_ascii=True).replace("/", "\\/").encode(), ids
 
-    def _start(self, shop: Shop, hook: Webhook, body: bytes, ids: tuple[str, ...], *, attempt: int) -> None:
-        task = asyncio.create_task(self._deliver(shop, hook, body, ids, attempt))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def _deliver(self, shop: Shop, hook: Webhook, body: bytes, ids: tuple[str, ...], attempt: int) -> None:
+    async def _deliver(self, shop: Shop, hook: Webhook, body: bytes, ids: tuple[str, ...]) -> None:
+        attempt = 1
         while hook.id in shop.webhooks and hook.active_yn:
             async with self._places:
                 delivered = await self._once(shop, hook, body, ids, attempt)
@@ -147,7 +132,7 @@ class Announcer:
         started, at, status, outcome = time.perf_counter(), self.state.now(), 0, "unreachable"
         try:
             async with asyncio.timeout(TIME_OUT):
-                response = await self._client.post(
+                response = await self.client.post(
                     hook.url, content=body, headers={"Content-Type": "application/json", "User-Agent": "Upgates"}
                 )
             status = response.status_code

@@ -3,7 +3,7 @@
 from typing import Any
 
 from upbridge_sandbox.seed.formats import Json, empty, names
-from upbridge_sandbox.uphance.company import Organisation, Uphance
+from upbridge_sandbox.uphance.organisations import Organisation, Uphance
 from upbridge_sandbox.uphance.sales import NotAcceptable, UnknownField
 
 FIELDS = names(

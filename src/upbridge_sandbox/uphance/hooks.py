@@ -5,45 +5,36 @@ import time
 
 import httpx
 
+from upbridge_sandbox.background import BackgroundCalls
 from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.state import State
-from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.uphance.organisations import Organisation
 
 TIME_OUT = 5.0
 RETRY_AFTER = 60.0
 GIVE_UP_AFTER = 48 * 3600.0
 
 
-class UphanceHooks:
+class UphanceHooks(BackgroundCalls):
     """Delivers what happens in the organisations."""
 
     def __init__(self, state: State) -> None:
+        super().__init__(timeout=TIME_OUT)
         self.state = state
-        self.tasks: set[asyncio.Task[None]] = set()
-        self._client = httpx.AsyncClient(verify=False, trust_env=False, timeout=TIME_OUT)  # noqa: S501
-
-    async def close(self) -> None:
-        """Stop what is on its way."""
-        for task in list(self.tasks):
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self._client.aclose()
 
     def send(self, organisation: Organisation, event: str, key: str, item: Json) -> None:
         """Tell the URL of *organisation*, if there is one. A draft pick ticket fires nothing."""
         if organisation.webhook_url is None:
             return
         body = {"event": event, key: item}
-        task = asyncio.create_task(self._deliver(organisation, organisation.webhook_url, event, body))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.start(self._deliver(organisation, organisation.webhook_url, event, body))
 
     async def _deliver(self, organisation: Organisation, url: str, event: str, body: Json) -> None:
         waited, pause = 0.0, RETRY_AFTER
         while waited < GIVE_UP_AFTER:
             started, status = time.perf_counter(), 0
             try:
-                status = (await self._client.post(url, json=body)).status_code
+                status = (await self.client.post(url, json=body)).status_code
             except httpx.HTTPError:
                 status = 0
             seconds = round(time.perf_counter() - started, 4)

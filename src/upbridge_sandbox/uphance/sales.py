@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from upbridge_sandbox.seed.formats import Json, cents, names, nulls
-from upbridge_sandbox.uphance.company import Organisation, Uphance
+from upbridge_sandbox.uphance.organisations import Organisation, Uphance
 
 ORDER_FIELDS = names(
     "company_id channel_id season_id warehouse_id warehouse_name purchase_order_ref notes internal_notes"

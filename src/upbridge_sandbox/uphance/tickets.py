@@ -3,7 +3,7 @@
 from typing import Any
 
 from upbridge_sandbox.seed.formats import Json, nulls
-from upbridge_sandbox.uphance.company import COUNTS, Organisation, Uphance
+from upbridge_sandbox.uphance.organisations import COUNTS, Organisation, Uphance
 from upbridge_sandbox.uphance.sales import NotAcceptable, stamp
 
 LIKE_THE_ORDER = ("items_total", "items_tax", "subtotal", "total_tax", "grand_total", "currency", "order_number")

@@ -40,7 +40,7 @@ from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.api import uphance_api
-from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.uphance.organisations import Organisation
 
 RULES: Mapping[str, Any] = {
     "uphance.create_products": True,

@@ -31,7 +31,7 @@ from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.api import uphance_api
-from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.uphance.organisations import Organisation
 
 BASE = "http://uphance.test"
 #: What each way in which the simulated shop breaks an order is called here.

@@ -34,7 +34,7 @@ from upbridge_sandbox.shop import Shop as SandboxShop
 from upbridge_sandbox.state import Addresses, State
 from upbridge_sandbox.upgates.api import upgates_api
 from upbridge_sandbox.uphance.api import uphance_api
-from upbridge_sandbox.uphance.company import Organisation
+from upbridge_sandbox.uphance.organisations import Organisation
 from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
 
 API = "https://demo.admin.s24.upgates.com"

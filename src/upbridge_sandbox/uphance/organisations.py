@@ -15,7 +15,7 @@ WEEK = 604_800
 COUNTS = ("in_stock", "available_to_sell", "available_to_sell_from_stock")
 
 Taxes: TypeAlias = Callable[[str | None, Json | None], Decimal | None]
-"""The tax in per cent of a SKU (None: of the shipping) on the order with this reference; None if nobody says."""
+"""The tax in per cent of a SKU (None: of the shipping) on the order with this reference, if it is known."""
 
 
 def _no_taxes(_reference: str | None, _sku: Json | None) -> Decimal | None:
@@ -94,7 +94,7 @@ class Uphance:
     keep_organisation_on_refresh: bool = False
     drafts_reserve: bool = False
     tax_level: Decimal | None = None
-    """Everything is taxed like this, whatever the shop charged."""
+    """Per cent on everything; None: what the shop charged."""
     clock: Callable[[], datetime] = _system_clock
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(8_000_001))
 
