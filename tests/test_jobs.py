@@ -16,10 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from tests.conftest import MakeShop
+from tests.support.clock import MID_HOUR, MovableClock
 from tests.support.dying_worker import service_on
 from tests.support.engine import Engine
-from tests.support.simulated import FACTS, Said, Target, Upgates, Watch, Woken, accept, delivered
+from tests.support.shops import MakeShop
+from tests.support.simulated import FACTS, Said, Target, Upgates, Woken, accept, delivered
 from tests.systems.upp.making import make_product, make_variant
 from upbridge import jobs
 from upbridge.core.clock import utc_now
@@ -66,7 +67,7 @@ async def machine(engine: AsyncEngine, make_shop: MakeShop, queue: App) -> Async
     async with httpx.AsyncClient(transport=httpx.MockTransport(upgates)) as http:
         service = service_on(engine, http, target, wake=waker(queue))
         shop_id = ShopId(await make_shop(**known_just_now()))
-        made = Engine(service, shop_id, upgates, target, Watch(), Woken(), make_shop)
+        made = Engine(service, shop_id, upgates, target, MovableClock(MID_HOUR), Woken(), make_shop)
         await made.connect("upp", account="client")
         yield made
 

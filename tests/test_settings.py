@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import KEY
+from tests.support.shops import KEY
 from upbridge.core.errors import BadSettings
 from upbridge.settings import EXAMPLES, Settings, load_settings, log_format
 

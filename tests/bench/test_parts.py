@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import KEY, NOON
+from tests.support.clock import NOON
+from tests.support.shops import KEY
 from upbridge.core.encryption import Cipher
 from upbridge.settings import Settings
 

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.browser.stage import Stage, chromium, stage
-from tests.conftest import KEY, url_of
+from tests.support.postgres import url_of
+from tests.support.shops import KEY
 
 
 @pytest.fixture(scope="session")

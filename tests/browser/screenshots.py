@@ -27,7 +27,7 @@ from tests.browser.stage import (
     stage,
     until,
 )
-from tests.conftest import KEY
+from tests.support.shops import KEY
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.store.embedded import EmbeddedPostgres
 from upbridge.store.migrate import migrate

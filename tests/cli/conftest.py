@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import structlog
 
-from tests.conftest import KEY
+from tests.support.shops import KEY
 from upbridge import cli
 from upbridge.core.encryption import Cipher
 from upbridge_sandbox import Sandbox, sandbox_thread

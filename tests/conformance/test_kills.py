@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.conformance.stage import Checkpoint, Stage, dice, staged
 from tests.conformance.systems import upgates, uphance, upp
 from tests.conformance.virtual import Killed
-from tests.conftest import KEY
 from tests.support.postgres import emptied
+from tests.support.shops import KEY
 from upbridge.core.encryption import Cipher
 from upbridge.store.database import sqlalchemy_url
 

@@ -17,7 +17,7 @@ import httpx
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON
+from tests.support.clock import NOON
 
 
 @dataclass(slots=True)

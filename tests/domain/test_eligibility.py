@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.orders import NOON, make_order
+from tests.support.clock import NOON
+from tests.support.orders import make_order
 from tests.systems.uphance.builders import SHOP_FACTS, mapping_context
 from upbridge.domain.delivery import DesiredDocument
 from upbridge.domain.eligibility import Eligibility, OrderPolicy

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tests.conftest import MakeShop
+from tests.support.shops import MakeShop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import sku_matching
 from upbridge.store import schema

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON
 from tests.installation.signing import TOKEN, Upgates
+from tests.support.clock import NOON
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId

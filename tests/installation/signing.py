@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from tests.conftest import NOON
+from tests.support.clock import NOON
 
 TOKEN = "our-signature-token"
 API_URL = "https://shop.admin.s1.upgates.com/api/v2"

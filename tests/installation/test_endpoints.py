@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
 from tests.installation.conftest import Call, Outside, Rows, settings
 from tests.installation.signing import API_URL, SHORT, Upgates
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from upbridge.app import create_app
 from upbridge.core.i18n import Texts
 from upbridge.domain.lane import Lane

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from tests.conftest import NOON
 from tests.installation.signing import API_URL, LONG, SHORT, TOKEN, Upgates
+from tests.support.clock import NOON
 from upbridge.installation.explain import explain
 from upbridge.installation.signature import Endpoint
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from tests.conftest import NOON
 from tests.installation.signing import Upgates
 from tests.project.documents import TOP, committed
+from tests.support.clock import NOON
 from upbridge.core.errors import NotReady
 from upbridge.installation.keys import SignatureKeys
 

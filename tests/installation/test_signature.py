@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from tests.conftest import NOON
 from tests.installation.signing import API_URL, LONG, SHORT, TOKEN, Upgates
+from tests.support.clock import NOON
 from upbridge.core.errors import BadSignature
 from upbridge.installation.signature import Endpoint, SignedCall, integer, moment, signed_string, verify
 

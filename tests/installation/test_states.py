@@ -10,7 +10,6 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import KEY, NOON, MakeShop
 from tests.installation.conftest import Call, Outside, Rows, settings
 from tests.installation.signing import API_URL, Upgates
 from tests.installation.walking import (
@@ -24,6 +23,8 @@ from tests.installation.walking import (
     State,
     Walk,
 )
+from tests.support.clock import NOON
+from tests.support.shops import KEY, MakeShop
 from tests.systems.upgates.making import FakeLedger
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState

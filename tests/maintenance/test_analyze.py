@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
+from tests.support.shops import MakeShop
 from upbridge.domain.shop_id import ShopId
 from upbridge.maintenance.analyze import TABLES, count_grown
 from upbridge.store.schema import metadata

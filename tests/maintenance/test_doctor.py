@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import KEY, NOON, MakeShop
+from tests.support.clock import NOON
+from tests.support.shops import KEY, MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.maintenance.doctor import Finding, examine
 from upbridge.settings import Settings

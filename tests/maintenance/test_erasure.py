@@ -3,8 +3,9 @@
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
 from tests.support.rows import fill
+from tests.support.shops import MakeShop
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.schema import failed_logins, metadata
 

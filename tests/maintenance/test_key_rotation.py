@@ -5,8 +5,9 @@ from cryptography.fernet import Fernet
 from sqlalchemy import LargeBinary, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
 from tests.support.rows import fill, row
+from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.maintenance import key_rotation
 from upbridge.maintenance.key_rotation import SEALED, rotate_all

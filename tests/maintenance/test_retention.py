@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
 from tests.support.rows import fill, row
+from tests.support.shops import MakeShop
 from upbridge.maintenance import retention
 from upbridge.maintenance.retention import RULES, prune
 from upbridge.store.schema import deliveries, metadata, secrets, signatures

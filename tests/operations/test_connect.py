@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.store.test_changes import blocked_by_somebody
+from tests.support.clock import MovableClock
 from tests.support.engine import Engine, MakeEngine
 from tests.support.simulated import FACTS, answering
-from tests.systems.uphance.fake import FakeClock, FakeUphance
+from tests.systems.uphance.fake import FakeUphance
 from tests.systems.upp.making import make_order, make_product, make_variant
 from tests.systems.upp.test_client import Upp
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
@@ -35,7 +36,7 @@ SECRET = "a-secret-of-upp"
 async def machine(make_engine: MakeEngine) -> Engine:
     """A shop that is connected to nothing, with both other systems at hand."""
     made = await make_engine(connected=False, key="shop")
-    uphance = FakeUphance(FakeClock(made.watch()))
+    uphance = FakeUphance(MovableClock(made.watch()))
     made.upgates.others = {"svc.upp.ai": Upp(), "api.uphance.com": uphance.handle}
     return made
 

@@ -1,30 +1,10 @@
 """A clock that a test moves, a ledger on it, and what Upgates' headers look like."""
 
-from datetime import datetime, timedelta
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON
+from tests.support.clock import NOON, MovableClock
 from upbridge.rate_limits.ledger import Ledger
-
-
-class MovableClock:
-    """Stands still until it is moved; sleeping moves it."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-        self.slept = 0.0
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.move(seconds=seconds)
 
 
 @pytest.fixture

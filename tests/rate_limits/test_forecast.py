@@ -1,17 +1,16 @@
 """The forecast: the same arithmetic as the ledger's, told as a day."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.clock import NOON
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.forecast import GOAL, PAGE, Plan, finish_time, plan
 from upbridge.rate_limits.snapshot import take_snapshot
 from upbridge.rate_limits.windows import TARIFFS, Limits, State, limits_of
-
-NOON = datetime(2026, 11, 24, 11, tzinfo=UTC)
 
 
 def test_a_small_shop_fits_into_bronze() -> None:

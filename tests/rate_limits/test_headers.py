@@ -1,17 +1,16 @@
 """Reading an answer's headers: whatever they say, and in whatever order the answers come."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rate_limits.conftest import said
+from tests.support.clock import NOON
 from upbridge.rate_limits.headers import LONGEST, Reading, closed_until, learn, read
 from upbridge.rate_limits.windows import Limits, State
 
-NOON = datetime(2026, 11, 24, 11, tzinfo=UTC)
 LIMITS = Limits(10, 20)
 NAMES = (
     "X-Rate-Limit-Hour",

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.conftest import NOON, MakeShop
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.conftest import MovableClock, said
+from tests.rate_limits.conftest import said
+from tests.support.clock import NOON, MovableClock
+from tests.support.shops import MakeShop
 from upbridge.core.errors import NotFound, NotReady, Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import NOON, MakeShop
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.conftest import MovableClock
 from tests.rate_limits.test_ledger import ACCESS, one_call, sql
+from tests.support.clock import NOON, MovableClock
+from tests.support.shops import MakeShop
 from upbridge.core.errors import Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import NOON
+from tests.support.clock import NOON
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits import forecast
 from upbridge.rate_limits.pace import BURST, not_before

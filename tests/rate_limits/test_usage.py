@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from upbridge.rate_limits.usage import Alarm, Usage, Used, alarm, usage
 from upbridge.store.schema import calls
 

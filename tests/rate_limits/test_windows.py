@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.clock import NOON
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.windows import (
@@ -23,7 +24,6 @@ from upbridge.rate_limits.windows import (
     next_day,
 )
 
-NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 LOWER = [purpose for purpose in Purpose if KEEPS[purpose]]
 URGENT = [purpose for purpose in Purpose if not KEEPS[purpose]]
 

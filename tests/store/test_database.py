@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import KEY, MakeShop, url_of
+from tests.support.postgres import url_of
+from tests.support.shops import KEY, MakeShop
 from upbridge.settings import Settings
 from upbridge.store.database import open_database, revision_of
 from upbridge.store.migrate import alembic_config, migrate

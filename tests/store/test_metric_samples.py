@@ -9,8 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
 from tests.support.rows import fill
+from tests.support.shops import MakeShop
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS, WEBHOOK_SECONDS
 from upbridge.store import metric_samples
 from upbridge.store.metric_samples import keep_writing, merge_ended_processes, render, write_samples

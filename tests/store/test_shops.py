@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, Credentials, Shop, ShopState

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.conftest import KEY
 from tests.support.engine import settings
+from tests.support.shops import KEY
 from tests.support.simulated import Said, Target, Upgates, delivered
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tests.conftest import KEY, MakeShop
-from tests.support.simulated import FACTS, Target, Upgates, Watch, Woken
+from tests.support.clock import MID_HOUR, MovableClock
+from tests.support.shops import KEY, MakeShop
+from tests.support.simulated import FACTS, Target, Upgates, Woken
 from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import Entity
 from upbridge.domain.lane import Lane
@@ -38,7 +39,7 @@ class Engine:
     shop_id: ShopId
     upgates: Upgates
     target: Target
-    watch: Watch
+    watch: MovableClock
     woken: Woken
     make_shop: MakeShop
     other: Target = field(default_factory=lambda: Target("uphance"))
@@ -194,7 +195,7 @@ async def make_engine(
     https: list[httpx.AsyncClient] = []
 
     async def make(*, connected: bool = True, targets: dict[str, Any] | None = None, **overrides: Any) -> Engine:
-        watch, upgates, woken = Watch(), Upgates(), Woken()
+        watch, upgates, woken = MovableClock(MID_HOUR), Upgates(), Woken()
         ours, other = Target("upp"), Target("uphance")
         shop_id = await make_shop(**{"facts": FACTS, "installed_at": watch(), **overrides})
         http = httpx.AsyncClient(transport=httpx.MockTransport(upgates.route))

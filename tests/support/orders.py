@@ -1,13 +1,11 @@
 """Orders made with sane defaults; every keyword overrides one."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.support.clock import NOON
 from upbridge.domain.money import rounded
 from upbridge.domain.order import Address, Charge, Discount, LineType, Money, Order, OrderLine, Shopper
-
-NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 
 Amount = Decimal | str | int
 

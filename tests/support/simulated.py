@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -53,20 +53,6 @@ _RARE: Mapping[str, Json] = {
         ]
     },
 }
-
-
-class Watch:
-    """Stands still until a test moves it, at a time at which no hour and no day is about to end."""
-
-    def __init__(self, now: datetime | None = None) -> None:
-        self.now = now or datetime(2026, 3, 10, 9, 40, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        """Let time pass."""
-        self.now += timedelta(**by)
 
 
 # --- a source -----------------------------------------------------------------------------------------------

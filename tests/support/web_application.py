@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
+from tests.support.clock import MID_HOUR, MovableClock
 from tests.support.engine import settings
-from tests.support.simulated import Watch
+from tests.support.shops import MakeShop
 from upbridge.app import assemble, create_app
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
@@ -36,7 +36,7 @@ class Door:
     addresses: WebhookAddresses
     engine: AsyncEngine
     shop_id: ShopId
-    watch: Watch
+    watch: MovableClock
     make_shop: MakeShop
     app: FastAPI
 
@@ -77,7 +77,7 @@ async def make_client() -> AsyncIterator[MakeClient]:
     async def make(database: Database) -> tuple[FastAPI, httpx.AsyncClient]:
         app = create_app(settings())
         outward = httpx.AsyncClient(transport=httpx.MockTransport(no_network))
-        await assemble(app, settings(), database, outward, clock=Watch())
+        await assemble(app, settings(), database, outward, clock=MovableClock(MID_HOUR))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="https://upbridge.example")
         apps.append((app, client, outward))

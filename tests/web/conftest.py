@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import httpx
@@ -12,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON
+from tests.support.clock import MovableClock
 from upbridge.core.encryption import Cipher
 from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
@@ -30,20 +29,9 @@ ORIGIN = "https://upbridge.example"
 Enter = Callable[..., Awaitable[str]]
 
 
-@dataclass
-class Watch:
-    """The time of day, to be turned."""
-
-    now: datetime = NOON
-
-    def wait(self, **time: float) -> None:
-        """Let time pass."""
-        self.now += timedelta(**time)
-
-
 @pytest.fixture
-def watch() -> Watch:
-    return Watch()
+def watch() -> MovableClock:
+    return MovableClock()
 
 
 @pytest.fixture
@@ -74,7 +62,9 @@ def remote() -> Remote:
 
 
 @pytest.fixture
-async def service(engine: AsyncEngine, cipher: Cipher, watch: Watch, remote: Remote) -> AsyncIterator[Service]:
+async def service(
+    engine: AsyncEngine, cipher: Cipher, watch: MovableClock, remote: Remote
+) -> AsyncIterator[Service]:
     """What forms call, over simulated systems."""
     transport = Measured(httpx.MockTransport(remote.handle), lambda url: url.host)
     async with httpx.AsyncClient(transport=transport) as http:
@@ -83,16 +73,18 @@ async def service(engine: AsyncEngine, cipher: Cipher, watch: Watch, remote: Rem
             systems=SYSTEMS,
             engine=engine,
             cipher=cipher,
-            clock=lambda: watch.now,
+            clock=watch,
             http=http,
-            ledger=Ledger(engine, lambda: watch.now),
+            ledger=Ledger(engine, watch),
             targets={},
             webhook_url=lambda shop_id, source, event: f"{ORIGIN}/webhooks/{source}/{shop_id}",
         )
 
 
 @pytest.fixture
-def pages(engine: AsyncEngine, cipher: Cipher, connections: Connections, watch: Watch, service: Service) -> Pages:
+def pages(
+    engine: AsyncEngine, cipher: Cipher, connections: Connections, watch: MovableClock, service: Service
+) -> Pages:
     settings = Settings(
         _env_file=None,
         public_url=ORIGIN,
@@ -106,7 +98,7 @@ def pages(engine: AsyncEngine, cipher: Cipher, connections: Connections, watch: 
         engine=engine,
         shops=Shops(engine, cipher, SYSTEMS.settings),
         connections=connections,
-        clock=lambda: watch.now,
+        clock=watch,
         act=lambda: service,
         uphance_address=lambda shop_id: f"{ORIGIN}/webhooks/uphance/{shop_id}",
     )

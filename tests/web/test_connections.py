@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from tests.web.conftest import Enter, Remote
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tests.conftest import MakeShop
+from tests.support.shops import MakeShop
 from tests.web.conftest import ORIGIN, Enter
 from tests.web.test_endpoints import EN
 from upbridge.web.context import Pages

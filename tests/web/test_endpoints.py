@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import event, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
-from tests.web.conftest import ORIGIN, Enter, Watch
+from tests.support.clock import NOON, MovableClock
+from tests.support.shops import MakeShop
+from tests.web.conftest import ORIGIN, Enter
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
@@ -74,10 +75,10 @@ class TestEntering:
         assert Texts("sk").get("ui.ended.how") in page.text
 
     async def test_an_expired_ticket_says_how_to_go_on(
-        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages, watch: Watch
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages, watch: MovableClock
     ) -> None:
         address = await pages.open_door(await make_shop(), "cs")
-        watch.wait(seconds=61)
+        watch.move(seconds=61)
 
         page = await browser.get(address)
 
@@ -120,10 +121,10 @@ class TestEntering:
         assert "content-security-policy" in page.headers
 
     async def test_an_expired_session_says_how_to_go_on_and_its_polling_ends(
-        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, watch: Watch
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, watch: MovableClock
     ) -> None:
         address = await enter(await make_shop(), "sk")
-        watch.wait(minutes=31)
+        watch.move(minutes=31)
 
         page, poll = await browser.get(address), await browser.get(f"{address}progress")
 

@@ -10,9 +10,10 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON, MovableClock
+from tests.support.shops import MakeShop
 from tests.systems.upgates.making import listed, raw_order
-from tests.web.conftest import Enter, Remote, Watch
+from tests.web.conftest import Enter, Remote
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_overview import link
 from tests.web.test_problems import problem
@@ -142,7 +143,7 @@ async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  #
     enter: Enter,
     engine: AsyncEngine,
     remote: Remote,
-    watch: Watch,
+    watch: MovableClock,
 ) -> None:
     shop_id = await make_shop(facts={"company": "Dílna"})
     await put(engine, "orders", {"shop_id": shop_id, "number": "O/1 ž", "made_at": NOON, "read_at": NOON})
@@ -175,7 +176,7 @@ async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
     enter: Enter,
     engine: AsyncEngine,
     remote: Remote,
-    watch: Watch,
+    watch: MovableClock,
 ) -> None:
     shop_id = await make_shop(facts={"company": "Dílna"})
     await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
@@ -193,7 +194,7 @@ async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
     assert await says("unreachable")
     remote.answers["/api/v2/orders"] = httpx.Response(429, json={}, headers={"Retry-After": "600"})
     assert await says("later", at=watch.now + timedelta(minutes=10))
-    watch.wait(minutes=11)
+    watch.move(minutes=11)
     remote.answers["/api/v2/orders"] = httpx.Response(401, json={})
     assert await says("stopped")
 
@@ -225,7 +226,7 @@ async def test_a_permit_is_of_one_shop_and_of_one_minute(  # noqa: PLR0917
     enter: Enter,
     engine: AsyncEngine,
     remote: Remote,
-    watch: Watch,
+    watch: MovableClock,
     late: bool,
 ) -> None:
     mine, theirs = await make_shop(), await make_shop()
@@ -242,7 +243,7 @@ async def test_a_permit_is_of_one_shop_and_of_one_minute(  # noqa: PLR0917
     ):
         assert "jana@example.cz" not in (await browser.get(place)).text
     if late:
-        watch.wait(seconds=61)
+        watch.move(seconds=61)
 
     assert ("jana@example.cz" in (await browser.get(address)).text) is not late
     assert len(remote.asked) == (not late)

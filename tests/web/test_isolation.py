@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put, run
 from tests.web.test_find import delivery

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
-from tests.web.conftest import Enter, Watch
+from tests.support.clock import NOON, MovableClock
+from tests.support.shops import MakeShop
+from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
 from upbridge.core.i18n import LANGUAGES, Texts
@@ -258,7 +259,12 @@ class TestRunNow:
 
     @pytest.mark.rule("R54")
     async def test_three_clicks_cast_one_net_and_the_button_rests_until_it_has_ended_and_ten_minutes_more(
-        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, watch: Watch
+        self,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        engine: AsyncEngine,
+        watch: MovableClock,
     ) -> None:
         shop_id = await make_shop()
         home = await enter(shop_id)
@@ -278,12 +284,12 @@ class TestRunNow:
 
         async with engine.begin() as connected:
             await connected.execute(text("UPDATE runs SET state = 'done', finished_at = :now"), {"now": watch.now})
-        watch.wait(minutes=9)
+        watch.move(minutes=9)
         assert EN.get("ui.net.rests", at=watch.now + timedelta(minutes=1)) in (
             page := (await browser.get(f"{home}overview")).text
         )
         assert self.rests(page)
-        watch.wait(minutes=1)
+        watch.move(minutes=1)
         assert not self.rests((await browser.get(f"{home}overview")).text)
         answer = await browser.post(f"{home}overview/run")
         assert answer.headers["location"].endswith("said=net_cast")

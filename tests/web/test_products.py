@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
+from tests.support.shops import MakeShop
 from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, put
 from upbridge.domain.shop_id import ShopId

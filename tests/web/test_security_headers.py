@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.conftest import MakeShop
+from tests.support.shops import MakeShop
 from tests.web.conftest import Enter
 from upbridge.web.security_headers import page_headers
 

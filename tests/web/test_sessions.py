@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
-from tests.web.conftest import Watch
+from tests.support.clock import MovableClock
+from tests.support.shops import MakeShop
 from upbridge.web.sessions import Ended, Entrance, Sessions, Visitor
 
 
 @pytest.fixture
-def sessions(engine: AsyncEngine, watch: Watch) -> Sessions:
-    return Sessions(engine, lambda: watch.now)
+def sessions(engine: AsyncEngine, watch: MovableClock) -> Sessions:
+    return Sessions(engine, watch)
 
 
 async def session_of(sessions: Sessions, ticket: str) -> str:
@@ -48,37 +48,37 @@ async def test_of_many_who_come_with_one_ticket_one_gets_in(sessions: Sessions, 
 
 
 @pytest.mark.rule("R27")
-async def test_a_ticket_lives_for_a_minute(sessions: Sessions, make_shop: MakeShop, watch: Watch) -> None:
+async def test_a_ticket_lives_for_a_minute(sessions: Sessions, make_shop: MakeShop, watch: MovableClock) -> None:
     shop_id = await make_shop()
     in_time, too_late = await sessions.issue(shop_id, "cs"), await sessions.issue(shop_id, "cs")
 
-    watch.wait(seconds=59)
+    watch.move(seconds=59)
     assert isinstance(await sessions.redeem(in_time), Entrance)
-    watch.wait(seconds=1)
+    watch.move(seconds=1)
     assert await sessions.redeem(too_late) == Ended("cs")
 
 
 async def test_a_session_lives_for_thirty_minutes_after_the_last_visit(
-    sessions: Sessions, make_shop: MakeShop, watch: Watch
+    sessions: Sessions, make_shop: MakeShop, watch: MovableClock
 ) -> None:
     session = await session_of(sessions, await sessions.issue(await make_shop(), "en"))
 
     for _ in range(3):
-        watch.wait(minutes=29)
+        watch.move(minutes=29)
         assert isinstance(await sessions.enter(session), Visitor)
-    watch.wait(minutes=30)
+    watch.move(minutes=30)
 
     assert await sessions.enter(session) == Ended("en")
 
 
 async def test_polling_does_not_keep_a_session_alive(
-    sessions: Sessions, make_shop: MakeShop, watch: Watch
+    sessions: Sessions, make_shop: MakeShop, watch: MovableClock
 ) -> None:
     session = await session_of(sessions, await sessions.issue(await make_shop(), "en"))
 
-    watch.wait(minutes=29)
+    watch.move(minutes=29)
     assert isinstance(await sessions.enter(session, active=False), Visitor)
-    watch.wait(minutes=1)
+    watch.move(minutes=1)
 
     assert isinstance(await sessions.enter(session, active=False), Ended)
 

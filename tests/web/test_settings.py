@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
 from tests.operations.test_settings_preview import OTHER
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem

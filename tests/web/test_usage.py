@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, put, run
 from upbridge.engine.flows import PAGES

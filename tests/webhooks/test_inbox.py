@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import NOON, MakeShop
+from tests.support.clock import NOON
+from tests.support.shops import MakeShop
 from upbridge.core.errors import NotFound, NotReady
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import Kind

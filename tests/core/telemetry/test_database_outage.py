@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from tests.conftest import KEY
+from tests.support.shops import KEY
 from upbridge.core.telemetry.database_outage import AGAIN_SECONDS, Absence, Quiet, lost
 from upbridge.store.embedded import EmbeddedPostgres
 from upbridge.store.migrate import migrate

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from tests.conftest import NOON
+from tests.support.clock import NOON
 from tests.support.vendor_files import CAPTURED, vendor_file
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.conftest import NOON
+from tests.support.clock import NOON
 from tests.support.shop_settings import make_settings
 from tests.systems.upgates.making import SHOP, Json, Upgates, listed, raw_order
 from tests.systems.uphance.fake import FakeLinks, FakeVault

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NOON
+from tests.support.clock import NOON
 from upbridge.systems.upgates.subscriptions import (
     RECENTLY,
     Actions,

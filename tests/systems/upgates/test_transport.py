@@ -10,7 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tests.conftest import NOON
+from tests.support.clock import NOON
 from tests.systems.upgates.making import API_URL, SHOP, Upgates, answering, listed
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.domain.purpose import Purpose

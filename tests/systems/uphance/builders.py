@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from tests.support.orders import NOON
+from tests.support.clock import NOON
 from tests.support.shop_settings import make_settings
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.clock import MovableClock
 from upbridge.domain.delivery import Link
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.tokens import Tokens
@@ -15,19 +16,6 @@ from upbridge.systems.uphance.tokens import Tokens
 Hook = Callable[[httpx.Request], httpx.Response | Exception | None]
 BASE = "https://uphance.test"
 Row = dict[str, Any]
-
-
-@dataclass
-class FakeClock:
-    """A clock that a test moves."""
-
-    now: datetime
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **amount: float) -> None:
-        self.now += timedelta(**amount)
 
 
 @dataclass
@@ -72,7 +60,7 @@ class FakeLinks:
 class FakeUphance:
     """The server: `before` may break a request unapplied, `after` may lose the answer of an applied one."""
 
-    clock: FakeClock
+    clock: MovableClock
     organisation: int = 5
     page: int = 100
     honours_since_id: bool = True
@@ -110,7 +98,7 @@ class FakeUphance:
 
     async def sleep(self, seconds: float) -> None:
         """Nobody really waits: the clock moves."""
-        self.clock.forward(seconds=seconds)
+        self.clock.move(seconds=seconds)
 
     def made(self, path: str) -> int:
         """How many requests went to "METHOD /path"."""

@@ -5,8 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.support.orders import NOON
-from tests.systems.uphance.fake import BASE, FakeClock, FakeUphance
+from tests.support.clock import NOON, MovableClock
+from tests.systems.uphance.fake import BASE, FakeUphance
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.systems.uphance.client import WrongOrganisation, login
 from upbridge.systems.uphance.transport import Failed, NotSent
@@ -14,7 +14,7 @@ from upbridge.systems.uphance.transport import Failed, NotSent
 
 @pytest.fixture
 def uphance() -> FakeUphance:
-    return FakeUphance(FakeClock(NOON))
+    return FakeUphance(MovableClock(NOON))
 
 
 class TestLogin:
@@ -67,7 +67,7 @@ class TestOrganisation:
         vault = uphance.vault()
         client = uphance.client(vault)
         await client.get("/seasons")
-        uphance.clock.forward(days=6)
+        uphance.clock.move(days=6)
 
         await client.get("/seasons")
 
@@ -119,7 +119,7 @@ class TestTokens:
         vault = uphance.vault()
         first, second = uphance.client(vault), uphance.client(vault)
         await second.get("/seasons")
-        uphance.clock.forward(days=6)
+        uphance.clock.move(days=6)
         await first.get("/seasons")
 
         await second.get("/seasons")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.orders import EVA, NOON, make_order
+from tests.support.clock import NOON, MovableClock
+from tests.support.orders import EVA, make_order
 from tests.systems.uphance.builders import BOOK, mapping_context
-from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
+from tests.systems.uphance.fake import BASE, FakeLinks, FakeUphance
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Retry
 from upbridge.domain.order import OrderLine
@@ -92,7 +93,7 @@ class FixedCatalogue:
 )
 @pytest.mark.situation("lost")
 async def test_every_order_is_over_there_exactly_once(seed: int, share: float, honours: bool) -> None:
-    clock, links = FakeClock(NOON), ShakyLinks()
+    clock, links = MovableClock(NOON), ShakyLinks()
     uphance = FakeUphance(clock, page=3, honours_since_id=honours)
     links.chaos = chaos = Chaos(uphance, seed, share)
     uphance.orders = [{"id": number, "purchase_order_ref": None, "organisation_id": 5} for number in range(1, 5)]
@@ -118,7 +119,7 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
                         del waiting[sent.key]
         except (Killed, Unreachable, Throttled, LoginRefused):
             pass
-        clock.forward(seconds=20)
+        clock.move(seconds=20)
         if not waiting:
             break
 

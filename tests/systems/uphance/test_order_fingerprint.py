@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.orders import EVA, HOME, NOON, OFFICE, make_charge, make_line, make_order, make_voucher
+from tests.support.clock import NOON
+from tests.support.orders import EVA, HOME, OFFICE, make_charge, make_line, make_order, make_voucher
 from upbridge.core.canonical_json import canonical
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
-from tests.support.orders import NOON
+from tests.support.clock import NOON, MovableClock
 from tests.support.shop_settings import make_settings
+from tests.support.shops import MakeShop
 from tests.systems.uphance.builders import FACTS
-from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
+from tests.systems.uphance.fake import FakeLinks, FakeVault
 from tests.systems.uphance.test_sandbox import BASE, Cable
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import (
@@ -123,7 +123,7 @@ class Room:
         self, world: State, cable: "Losing", http: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId
     ) -> None:
         self.world, self.cable, self.http, self.engine, self.shop_id = world, cable, http, engine, shop_id
-        self.clock = FakeClock(NOON)
+        self.clock = MovableClock(NOON)
         self.vault, self.links = FakeVault(), FakeLinks()
         self.settings = dict(RULES)
         self.target = UphanceTarget(http, BASE, engine, self.clock)

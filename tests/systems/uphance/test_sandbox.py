@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
+from tests.support.clock import MovableClock
 from tests.support.shop_settings import make_settings
-from tests.systems.uphance.fake import FakeClock, FakeLinks, FakeVault
+from tests.support.shops import MakeShop
+from tests.systems.uphance.fake import FakeLinks, FakeVault
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Outcome, Parked
@@ -82,7 +83,7 @@ class Room:
     def __init__(self, http: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId) -> None:
         self.http, self.engine, self.shop_id = http, engine, shop_id
         self.vault, self.links = FakeVault(), FakeLinks()
-        self.clock = FakeClock(utc_now())
+        self.clock = MovableClock(utc_now())
         self.target = UphanceTarget(http, BASE, engine, self.clock)
         self.context: MappingContext
 
@@ -215,7 +216,7 @@ async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
         orders = [order for order in orders_of(shop) if order.order_number not in shop.broken][:25]
         wanted = {document.key for document in room.documents(orders)}
         for _ in range(60):
-            room.clock.forward(minutes=3)
+            room.clock.move(minutes=3)
             faults.set({"error_share": 0.05, "cut_share": 0.05, "lost_answer_share": 0.1, "match": "/"})
             waiting = [one for one in orders if one.order_number in wanted and not _delivered(room, one)]
             if not waiting:

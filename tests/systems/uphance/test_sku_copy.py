@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
-from tests.support.orders import NOON, make_line
-from tests.systems.uphance.fake import FakeClock, FakeUphance
+from tests.support.clock import NOON, MovableClock
+from tests.support.orders import make_line
+from tests.support.shops import MakeShop
+from tests.systems.uphance.fake import FakeUphance
 from upbridge.core.errors import Unreachable
 from upbridge.store import schema
 from upbridge.systems.uphance.matching import Miss, Sku
@@ -32,7 +33,7 @@ def row(number: int, code: str | None = None, ean: str | None = None, stock: int
 
 @pytest.fixture
 def uphance() -> FakeUphance:
-    uphance = FakeUphance(FakeClock(NOON), page=2)
+    uphance = FakeUphance(MovableClock(NOON), page=2)
     uphance.products = [product(10 * number, row(number, f"A{number}", f"00{number}")) for number in range(1, 6)]
     return uphance
 

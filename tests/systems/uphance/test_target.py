@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
-from tests.support.orders import EVA, NOON, OFFICE, make_line, make_order
+from tests.support.clock import NOON, MovableClock
+from tests.support.orders import EVA, OFFICE, make_line, make_order
+from tests.support.shops import MakeShop
 from tests.systems.uphance.builders import mapping_context
-from tests.systems.uphance.fake import BASE, FakeClock, FakeLinks, FakeUphance
+from tests.systems.uphance.fake import BASE, FakeLinks, FakeUphance
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Dropped, Link, Outcome, Parked, Retry
 from upbridge.domain.order import Order
@@ -32,7 +33,7 @@ class World:
     """A shop, its Uphance, and an engine as small as can be."""
 
     def __init__(self, engine: AsyncEngine, shop_id: ShopId) -> None:
-        self.clock = FakeClock(NOON)
+        self.clock = MovableClock(NOON)
         self.uphance = FakeUphance(self.clock)
         self.links = FakeLinks()
         self.shop_id = shop_id
@@ -114,7 +115,7 @@ def lose(path: str, times: int = 1) -> Any:
 
 class TestWants:
     def wanted(self, one: Order, shop_settings: dict[str, Any] | None = None) -> bool:
-        target = UphanceTarget(httpx.AsyncClient(), BASE, None, FakeClock(NOON))  # type: ignore[arg-type]
+        target = UphanceTarget(httpx.AsyncClient(), BASE, None, MovableClock(NOON))  # type: ignore[arg-type]
         [draft] = target.desired_documents(one, mapping_context(shop_settings))
         assert isinstance(draft, DesiredDocument)
         return not draft.only_if_known
@@ -420,7 +421,7 @@ class TestDoubt:
 
         first = await world.deliver_one(make_order())
         too_early = await world.deliver_one(make_order())
-        world.clock.forward(minutes=3)
+        world.clock.move(minutes=3)
         later = await world.deliver_one(make_order())
 
         for outcome in (first, too_early):

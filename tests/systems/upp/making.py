@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.support import orders
-from tests.support.orders import NOON
+from tests.support.clock import NOON
 from tests.support.shop_settings import make_settings
 from upbridge.domain.delivery import DesiredDocument, Document, Unmappable
 from upbridge.domain.order import Address, Order, OrderLine, Shopper

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from tests.support.orders import NOON
+from tests.support.clock import NOON
 from tests.systems.upp.making import MemoryVault
 from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Throttled, Unreachable
 from upbridge.systems.upp.client import UppClient

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.clock import NOON
 from tests.support.order_situations import Situation, each_situation
-from tests.support.orders import NOON
 from tests.systems.upp.making import (
     drafts,
     make_front,

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import MakeShop
+from tests.support.clock import MID_HOUR, MovableClock
 from tests.support.engine import settings
-from tests.support.simulated import Watch, Woken
+from tests.support.shops import MakeShop
+from tests.support.simulated import Woken
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
@@ -87,7 +88,7 @@ class Town:
     network: Network
     silence: Silence
     edits: Changes
-    watch: Watch
+    watch: MovableClock
 
     # --- the machinery ----------------------------------------------------------------------------------------
 
@@ -266,7 +267,7 @@ class Town:
 @pytest.fixture
 async def town(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) -> AsyncIterator[Town]:
     """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
-    watch = Watch()
+    watch = MovableClock(MID_HOUR)
     world = State(signature_token="sig", addon_url=None, clock=watch)
     world.addresses = Addresses(*[API] * 5)
     origin = open_shop(world, Plan(name="demo", products=20, orders=0))
