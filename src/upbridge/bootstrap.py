@@ -65,12 +65,12 @@ async def create_service(
     )
 
 
-def http_client(settings: Settings) -> httpx.AsyncClient:
+def http_client(settings: Settings, *, systems: Systems = SYSTEMS) -> httpx.AsyncClient:
     """The client for all calls to other systems: no redirects, no cookies kept, every call measured."""
-    named = {httpx.URL(settings.upp_url).netloc: "upp", httpx.URL(settings.uphance_url).netloc: "uphance"}
+    named = {httpx.URL(one.url(settings)).netloc: one.name for one in systems.connected if one.url is not None}
     transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=50, max_keepalive_connections=20))
     return httpx.AsyncClient(
-        transport=Measured(transport, lambda url: named.get(url.netloc, "upgates")),
+        transport=Measured(transport, lambda url: named.get(url.netloc, systems.platform.name)),
         follow_redirects=False,
         headers={"User-Agent": USER_AGENT},
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),

@@ -10,6 +10,7 @@ from upbridge.core.encryption import Cipher
 from upbridge.maintenance.doctor import Finding, examine
 from upbridge.settings import Settings
 from upbridge.store.database import open_database
+from upbridge.systems.registry import SYSTEMS
 from upbridge.webhooks.addresses import load_addresses
 from upbridge_sandbox import Sandbox, running_sandbox
 
@@ -38,7 +39,7 @@ def by_check(findings: list[Finding]) -> dict[str, Finding]:
 
 async def test_where_all_is_well_nothing_is_bad_and_no_rule_is_broken(database_url: str) -> None:
     async with running_sandbox() as box:
-        found = await examine(settings(database_url, box))
+        found = await examine(settings(database_url, box), SYSTEMS)
 
         assert {one.check for one in found if one.state == "bad"} == set()
         assert by_check(found)["upp.ai"].detail == f"{box.addresses.upp} answers"
@@ -49,14 +50,14 @@ async def test_a_system_in_trouble_is_a_warning(database_url: str) -> None:
     async with running_sandbox() as box:
         await box.control("PUT", "/faults/uphance", {"error_share": 1, "error_status": 503})
 
-        found = by_check(await examine(settings(database_url, box)))
+        found = by_check(await examine(settings(database_url, box), SYSTEMS))
 
         assert (found["uphance"].state, found["upp.ai"].state) == ("warn", "ok")
         assert "503" in found["uphance"].detail
 
 
 async def test_what_cannot_be_reached_is_bad_and_hides_nothing(database_url: str) -> None:
-    found = by_check(await examine(settings(database_url)))
+    found = by_check(await examine(settings(database_url), SYSTEMS))
 
     assert {one.check for one in found.values() if one.state == "bad"} == {"signature key", "upp.ai", "uphance"}
     assert found["schema"].state == "ok"
@@ -67,7 +68,7 @@ async def test_keys_that_open_nothing_are_found(database_url: str, keys: str, st
     async with open_database(settings(database_url)) as database:
         await load_addresses(database.engine, Cipher([KEY]))
 
-    found = by_check(await examine(settings(database_url, encryption_keys=keys)))
+    found = by_check(await examine(settings(database_url, encryption_keys=keys), SYSTEMS))
 
     assert found["encryption key"].state == state
 
@@ -77,11 +78,11 @@ async def test_webhooks_whose_last_call_failed_are_a_warning_that_names_them(
     database_url: str, make_shop: MakeShop
 ) -> None:
     failures = [{"event": "Orders.update", "at": NOON.isoformat(), "status": status} for status in (503, None)]
-    before = by_check(await examine(settings(database_url)))["webhooks"]
+    before = by_check(await examine(settings(database_url), SYSTEMS))["webhooks"]
     await make_shop(key="failing", webhook_failures=failures)
     await make_shop(key="gone", state="suspended", webhook_failures=failures)
 
-    found = by_check(await examine(settings(database_url)))["webhooks"]
+    found = by_check(await examine(settings(database_url), SYSTEMS))["webhooks"]
 
     assert (before.state, found.state) == ("ok", "warn")
     assert f"failing Orders.update at {NOON.isoformat()}: 503" in found.detail

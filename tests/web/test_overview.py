@@ -39,7 +39,7 @@ def connection_row(shop_id: ShopId, system: str, **more: Any) -> dict[str, Any]:
 
 async def look(pages: Pages, shop_id: ShopId) -> OverviewView:
     shop = await pages.shops.get(shop_id)
-    return await Overviews(pages.engine, pages.connections, pages.ledger).of(shop, pages.clock())
+    return await Overviews(pages.systems, pages.engine, pages.connections, pages.ledger).of(shop, pages.clock())
 
 
 def lights(view: OverviewView) -> dict[str, tuple[Light, str]]:

@@ -19,6 +19,7 @@ from upbridge.maintenance.key_rotation import rotate_all
 from upbridge.rate_limits.forecast import plan as simulate
 from upbridge.rate_limits.usage import LONGEST_DAYS, usage
 from upbridge.settings import load_settings, log_format
+from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.upgates.accesses import as_markdown, as_rows
 from upbridge.systems.upp import cpa
 from upbridge.systems.upp.client import UppClient
@@ -65,7 +66,7 @@ def doctor(
         lines, accepted = run_async(explain_call(settings, read_call(call), endpoint=endpoint))
         typer.echo(lines)
         raise typer.Exit(0 if accepted else 1)
-    findings = run_async(examine(settings))
+    findings = run_async(examine(settings, SYSTEMS))
     if json:
         print_json([{"check": one.check, "state": one.state, "detail": one.detail} for one in findings])
     else:

@@ -1,29 +1,10 @@
-"""Which way things flow: one row per (source, kind, target). A third system adds rows here and a folder."""
+"""What the kinds of changes bring, and whether any system that a shop is connected to wants it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.store.changes import Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Entities of *kind* that change at *source* make documents for *target*."""
-
-    source: str
-    kind: str
-    target: str
-
-
-FLOWS: tuple[Flow, ...] = (
-    Flow("upgates", "product", "upp"),
-    Flow("upgates", "order", "upp"),
-    Flow("upgates", "product", "uphance"),
-    Flow("upgates", "order", "uphance"),
-    Flow("uphance", "stock", "upgates"),
-    Flow("uphance", "shipment", "upgates"),
-)
+from upbridge.systems.base import Systems
 
 #: The entity that a change of this kind brings.
 ENTITY: dict[Kind, str] = {
@@ -35,27 +16,23 @@ ENTITY: dict[Kind, str] = {
     Kind.COUNT: "product",
 }
 
-#: The setting with which a target needs the parameters of variants, which are read by a call of their own.
-PARAMETERS: dict[str, str] = {"upp": "upp.variant_titles", "uphance": "uphance.create_products"}
-
-
-def shows_parameters(shop_settings: ShopSettings, targets: Collection[str]) -> bool:
-    """Whether any target that the shop feeds needs them."""
-    return any(shop_settings.yes(PARAMETERS[system]) for system in targets if system in PARAMETERS)
-
-
 #: The kind of change that reads one page of a list of such entities.
 PAGES: dict[str, Kind] = {"order": Kind.ORDERS_PAGE, "product": Kind.PRODUCTS_PAGE}
 
-
-def wanted(kind: Kind, targets: Collection[str], *, source: str = "upgates") -> bool:
-    """Whether any target that the shop feeds wants what a change of *kind* brings; what is about the shop itself
-    always is."""
-    entity = ENTITY.get(kind)
-    return entity is None or any(
-        flow.target in targets for flow in FLOWS if flow.source == source and flow.kind == entity
-    )
-
-
 #: The service of the shop's API that such entities come from, as GET /status names it.
 SERVICES: dict[str, str] = {"order": "orders", "product": "products"}
+
+
+def wanted(systems: Systems, kind: Kind, targets: Collection[str]) -> bool:
+    """Whether any of *targets* wants what a change of *kind* brings; what is about the shop itself always is."""
+    entity = ENTITY.get(kind)
+    return entity is None or any(name in targets for name in systems.taking(entity))
+
+
+def shows_parameters(systems: Systems, shop_settings: ShopSettings, targets: Collection[str]) -> bool:
+    """Whether any of *targets* shows the parameters of variants."""
+    return any(
+        system.parameters_setting is not None and shop_settings.yes(system.parameters_setting)
+        for system in systems.connected
+        if system.name in targets
+    )

@@ -76,11 +76,11 @@ async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequen
 async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
     """Read and settle *batch*; returns whether the lane can go on."""
     targets = await service.target_connections(shop)
-    useless = [change for change in batch if not wanted(change.kind, targets)]
+    useless = [change for change in batch if not wanted(service.systems, change.kind, targets)]
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, lane.system, useless)
         await _forget(tx, service, useless)
-    useful = await _permitted(service, lane, shop, [change for change in batch if wanted(change.kind, targets)])
+    useful = await _permitted(service, lane, shop, [change for change in batch if change not in useless])
     if shop.facts is None and any(change.kind in ENTITY for change in useful):
         # Nothing can be mapped before languages, price lists and statuses are known.
         async with service.engine.begin() as tx:

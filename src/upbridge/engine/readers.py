@@ -34,7 +34,7 @@ from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.problems import Stage, close_cured
-from upbridge.systems.base import MappingContext, Target
+from upbridge.systems.base import MappingContext, Systems, Target
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
 from upbridge.systems.uphance.shipments import read_shipments
@@ -83,12 +83,19 @@ async def _with_parameters(
     """The same products with colour, size and the like of their variants: one call more, and only where a target
     of the shop shows them."""
     ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
-    if not ids or not shows_parameters(shop.settings, await service.target_connections(shop)):
+    if not ids or not shows_parameters(service.systems, shop.settings, await service.target_connections(shop)):
         return page
-    language = shop.settings.text("upp.language") or ShopProfile.model_validate(shop.facts or {}).default_language
+    language = _language(service.systems, shop)
     found = await client.product_parameters(ids, language=language, purpose=purpose)
     parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
     return replace(page, items=[with_parameters(product, parameters) for product in page.items])
+
+
+def _language(systems: Systems, shop: Shop) -> str | None:
+    """The language that was chosen for a system's texts, else the shop's own."""
+    keys = (system.language_setting for system in systems.connected if system.language_setting is not None)
+    chosen = next(filter(None, map(shop.settings.text, keys)), None)
+    return chosen or ShopProfile.model_validate(shop.facts or {}).default_language
 
 
 async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:

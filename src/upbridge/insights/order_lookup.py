@@ -16,14 +16,11 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
-from upbridge.engine.flows import FLOWS
 from upbridge.engine.planner import desired_documents_of
 from upbridge.engine.puller import refused_by_upgates
 from upbridge.store import documents
 
 log = structlog.get_logger(__name__)
-
-_TARGETS = tuple(flow.target for flow in FLOWS if (flow.source, flow.kind) == ("upgates", "order"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
 
 async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...]:
     copies: list[Copy] = []
-    for system in _TARGETS:
+    for system in service.systems.taking("order"):
         receiver = await service.receiver(shop, system)
         if receiver is None:
             continue

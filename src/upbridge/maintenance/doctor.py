@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Literal
 
 import httpx
@@ -18,6 +19,7 @@ from upbridge.core.errors import NotReady
 from upbridge.settings import Settings
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
+from upbridge.systems.base import Systems
 
 _SECONDS = 5.0
 _MAX_SKEW = timedelta(seconds=30)
@@ -34,7 +36,7 @@ class Finding:
     detail: str
 
 
-async def examine(settings: Settings, *, clock: Clock = utc_now) -> list[Finding]:
+async def examine(settings: Settings, systems: Systems, *, clock: Clock = utc_now) -> list[Finding]:
     """Look at everything; a part that fails never hides the others."""
     findings = _settings(settings)
     try:
@@ -45,8 +47,11 @@ async def examine(settings: Settings, *, clock: Clock = utc_now) -> list[Finding
     async with httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as http:
         checks: list[Callable[[], Awaitable[list[Finding]]]] = [
             lambda: _signature_key(http, settings, clock),
-            lambda: _reachable(http, "upp.ai", settings.upp_url),
-            lambda: _reachable(http, "uphance", settings.uphance_url),
+            *(
+                partial(_reachable, http, system.title.lower(), system.url(settings))
+                for system in systems.connected
+                if system.url is not None
+            ),
         ]
         for found in await asyncio.gather(*(check() for check in checks)):
             findings += found

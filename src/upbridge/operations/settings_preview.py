@@ -61,7 +61,7 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
         )
         known = {row.kind: int(row.number) for row in counted}
     # Colour and size are a call of their own for each page of products.
-    times = {"product": 2 if shows_parameters(after, rows) else 1}
+    times = {"product": 2 if shows_parameters(service.systems, after, rows) else 1}
     return SettingsPreview(
         tried=int(tried or 0),
         reread=lists,

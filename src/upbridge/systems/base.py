@@ -3,7 +3,7 @@
 `desired_documents` and `tombstone` are pure. `push` talks to the network and is never called inside a transaction.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,10 +11,13 @@ from typing import Any, Protocol
 
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Link, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import Declared, ShopSettings
 from upbridge.domain.sku import folded
+from upbridge.settings import Settings
+from upbridge.store.connections import ConnectionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,41 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Things of one kind that go from the shop to a system or, with *back*, from the system to the shop."""
+
+    kind: str
+    setting: str
+    """The setting that switches it."""
+    back: bool = False
+    shown: bool = True
+    """Whether the overview has a light for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How far a shop is: what the steps of its way to a working add-on are judged by."""
+
+    shop: Shop
+    connection: ConnectionRow | None
+    """The connection to the system whose step it is."""
+    works: bool
+    """Whether that connection works."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupStep:
+    """A step of that way which a system adds after its connection; `ui.step.<name>` is its text."""
+
+    name: str
+    page: str
+    """The page and the place on it where it is taken: `rules#stock.write`."""
+    done: Callable[[Setup], bool]
+    missing: Callable[[Setup], Sequence[str]] = lambda _: ()
+    """What it still lacks, by name, for `ui.step.<name>_missing`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """A system as the rest of the house sees it: what engine, pages and commands take from its folder."""
 
@@ -135,8 +173,26 @@ class System:
     """In the database, in commands and in addresses."""
     title: str
     """As its maker spells it, for people."""
+    url: Callable[[Settings], str] | None = None
+    """Where it is reached; None where each shop has its own address."""
     settings: Declared = field(default_factory=dict)
     """The settings of a shop that it declares."""
+    flows: Sequence[Flow] = ()
+    account_name: Callable[[ConnectionRow], str] | None = None
+    """How people call the account of a connection, where its id says nothing to them."""
+    steps: Sequence[SetupStep] = ()
+    parameters_setting: str | None = None
+    """The setting with which its documents show the parameters of variants, which are read by a call of their
+    own."""
+    language_setting: str | None = None
+    """The setting that chooses the language of its texts."""
+    has_catalogue: bool = False
+    """Whether its SKUs are copied, and matched with the variants of the shop."""
+    cures: Mapping[str, str] = field(default_factory=dict)
+    """Where a cause of problems is cured: its key, and the page with the place on it, or, with a question mark,
+    where it is told in full. What is not here is cured in the shop or in the system itself."""
+    not_retried: Collection[str] = ()
+    """Causes for which nothing can be sent or read again: only their cure helps."""
 
 
 class Systems:
@@ -152,8 +208,34 @@ class Systems:
         self.all = (*connected, platform)
         self.settings: Declared = {key: one for system in self.all for key, one in system.settings.items()}
         """Every setting of a shop."""
+        self.flows = tuple((system, flow) for system in connected for flow in system.flows)
+        """Every flow, with the system at its other end."""
+        self.titles = {system.name: system.title for system in connected}
+        """What a shop can be connected to, as people call it."""
+        self._named = {system.name: system for system in self.all}
         self._owners = {key: system for system in self.all for key in system.settings}
+
+    def get(self, name: str) -> System | None:
+        """The system of that name."""
+        return self._named.get(name)
+
+    def title(self, name: str) -> str:
+        """How people call a system; its name where it is not (any more) known."""
+        return self._named[name].title if name in self._named else name
 
     def declaring(self, key: str) -> System:
         """The system that declares the setting *key*."""
         return self._owners[key]
+
+    def taking(self, kind: str) -> tuple[str, ...]:
+        """The systems to which things of *kind* go."""
+        return tuple(system.name for system, flow in self.flows if flow.kind == kind and not flow.back)
+
+    def target_of(self, system: System, flow: Flow) -> str:
+        """Where a flow ends."""
+        return self.platform.name if flow.back else system.name
+
+    @property
+    def catalogue(self) -> System | None:
+        """The system whose SKUs the variants of the shop are matched with."""
+        return next((system for system in self.connected if system.has_catalogue), None)

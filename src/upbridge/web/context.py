@@ -23,7 +23,7 @@ from upbridge.settings import Settings
 from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
-from upbridge.web.queries.start import SYSTEMS, Views
+from upbridge.web.queries.start import Views
 from upbridge.web.security_headers import page_headers
 from upbridge.web.sessions import Ended, Sessions
 
@@ -90,11 +90,19 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        templates.globals["SYSTEMS"] = SYSTEMS
+        templates.globals["SYSTEMS"] = systems.titles
+        templates.globals["system_title"] = systems.title
         templates.globals["asset"] = lambda name: f"/ui/static/{name}?v={assets[name].version}"
         return cls(
             sessions=Sessions(engine, clock),
-            views=Views(engine, shops, connections, ledger, clock),
+            views=Views(
+                engine,
+                systems=systems,
+                shops=shops,
+                connections=connections,
+                ledger=ledger,
+                clock=clock,
+            ),
             shops=shops,
             connections=connections,
             ledger=ledger,

@@ -6,7 +6,8 @@ from typing import Any
 
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import ShopState
-from upbridge.web.queries.start import SYSTEMS, Import, OpenProblem, StartView
+from upbridge.systems.base import Systems
+from upbridge.web.queries.start import Import, OpenProblem, StartView
 
 _SOON = timedelta(minutes=1)
 
@@ -16,7 +17,7 @@ def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
 
     The page is made from this and the polling endpoint answers with it, so that both always say the same.
     """
-    refused = [SYSTEMS[name] for name in view.refused]
+    refused = [view.systems.title(name) for name in view.refused]
     words = {
         "state": texts.get(f"ui.state.{view.state}", systems=refused),
         "updated": texts.get("ui.updated", at=texts.moment(now, seconds=True)),
@@ -71,26 +72,26 @@ def backlog_words(view: StartView, texts: Texts) -> Mapping[str, str]:
     words = {
         "waiting-changes": nothing,
         "waiting-parked": nothing,
-        **{f"waiting-{name}": nothing for name in SYSTEMS},
+        **{f"waiting-{name}": nothing for name in view.systems.titles},
     }
     if backlog.changes:
         words["waiting-changes"] = texts.get("ui.waiting.changes", count=backlog.changes)
     if for_you := max(backlog.parked, view.problem_count):
         words["waiting-parked"] = texts.get("ui.waiting.parked", count=for_you)
-    for target in SYSTEMS:
+    for target in view.systems.titles:
         if backlog.documents[target]:
             words[f"waiting-{target}"] = texts.get("ui.waiting.documents", count=backlog.documents[target])
     return words
 
 
-def problem_words(problem: OpenProblem, texts: Texts) -> str:
+def problem_words(problem: OpenProblem, texts: Texts, systems: Systems) -> str:
     """Cause and cure in the reader's language; the operator's line where the catalogue has no sentence."""
     key = f"problem.{problem.key}"
     if not texts.has(key):
         return problem.message
     values = {name: value for name, value in problem.params.items() if name != "count"}
     if problem.kind == "connection":
-        values["system"] = SYSTEMS.get(problem.entity, problem.entity)
+        values["system"] = systems.title(problem.entity)
     return texts.get(key, **values)
 
 

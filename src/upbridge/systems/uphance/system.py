@@ -1,6 +1,38 @@
 """Uphance, as the rest of the house sees it."""
 
-from upbridge.systems.base import System
+from upbridge.systems.base import Flow, SetupStep, System
+from upbridge.systems.uphance.connect import account_name, is_mapped, markets_without_channel
 from upbridge.systems.uphance.settings import SETTINGS
 
-UPHANCE = System(name="uphance", title="Uphance", settings=SETTINGS)
+UPHANCE = System(
+    name="uphance",
+    title="Uphance",
+    url=lambda settings: settings.uphance_url,
+    settings=SETTINGS,
+    flows=(
+        Flow(kind="product", setting="uphance.create_products", shown=False),
+        Flow(kind="order", setting="uphance.send_orders"),
+        Flow(kind="stock", setting="stock.write", back=True),
+        Flow(kind="shipment", setting="shipments.write", back=True),
+    ),
+    account_name=account_name,
+    steps=(
+        SetupStep(name="mapped", page="rules#uphance.channels", done=is_mapped, missing=markets_without_channel),
+        SetupStep(
+            name="stock", page="rules#stock.write", done=lambda setup: "stock.write" in setup.shop.settings.chosen
+        ),
+    ),
+    parameters_setting="uphance.create_products",
+    has_catalogue=True,
+    cures={
+        "order.no_channel": "rules#uphance.channels",
+        "order.no_season": "rules#uphance.season",
+        "order.no_customer": "rules#uphance.customer_mode",
+        "order.manual_line": "rules#uphance.services",
+        "order.unknown_sku": "products?show=unmatched",
+        "order.ambiguous_sku": "products?show=doubled",
+        "product.no_size": "rules#uphance.color_parameter",
+        "stock.guard": "rules#stock.guard_percent",
+    },
+    not_retried=("order.taxed_otherwise",),
+)

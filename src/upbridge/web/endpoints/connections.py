@@ -22,7 +22,6 @@ from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.uphance.client import Organisation, login
 from upbridge.systems.upp.client import UppClient
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, as_typed, one
-from upbridge.web.queries.start import SYSTEMS
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -144,7 +143,7 @@ async def disconnect(here: Session, form: Posted, system: str) -> Response:  # n
 
 async def _connected(here: PageContext, system: str) -> ConnectionRow | None:
     """The connection to *system*; None if there is none (any more): the page may have been open for a while."""
-    if system not in SYSTEMS:
+    if system not in here.pages.systems.titles:
         raise NotFound
     return (await here.pages.connections.of(here.shop.id)).get(system)
 
@@ -152,5 +151,5 @@ async def _connected(here: PageContext, system: str) -> ConnectionRow | None:
 def _words(here: PageContext, system: str, error: UpbridgeError) -> str:
     """What went wrong. Unlike a delivery, what somebody tries here is not tried again by itself."""
     if isinstance(error, RemoteError) and not isinstance(error, LoginRefused):
-        return here.texts.get("ui.connections.no_answer", system=SYSTEMS[system])
+        return here.texts.get("ui.connections.no_answer", system=here.pages.systems.title(system))
     return here.texts.get(error.merchant)

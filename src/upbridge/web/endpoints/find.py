@@ -38,7 +38,8 @@ async def find(here: Session) -> Response:
     """What a number, a code or a name finds; one hit is shown at once with its timeline."""
     wanted = _typed(here.query.get("q", ""))
     kind, key = here.query.get("kind", ""), here.query.get("key", "").replace("\x00", "")[:_LONGEST]
-    hits = await search(here.pages.engine, here.shop.id, wanted) if wanted else ()
+    targets = here.pages.systems.taking("order")
+    hits = await search(here.pages.engine, here.shop.id, wanted, targets=targets) if wanted else ()
     exact = [hit for hit in hits if wanted in {hit.key, hit.code}]
     chosen: Hit | None = None
     if kind in _KINDS and key:
@@ -120,6 +121,6 @@ async def _page(
         else await timeline(here.pages.engine, here.shop.id, chosen, open_body=cipher.decrypt),
         asked=asked,
         person=_person(asked.order.order.shopper) if asked and asked.order else (),
-        problem=lambda one: problem_words(one, here.texts),
+        problem=lambda one: problem_words(one, here.texts, here.pages.systems),
         cause=lambda key: cause_words(key, here.texts),
     )

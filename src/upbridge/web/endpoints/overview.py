@@ -20,7 +20,8 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 async def overview(here: Session) -> Response:
     """A light per flow, the proof of completeness, what waits and since when."""
     pages = here.pages
-    view = await Overviews(pages.engine, pages.connections, pages.ledger).of(here.shop, pages.clock())
+    overviews = Overviews(pages.systems, pages.engine, pages.connections, pages.ledger)
+    view = await overviews.of(here.shop, pages.clock())
     return here.page(
         "overview",
         view=view,

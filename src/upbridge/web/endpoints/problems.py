@@ -11,7 +11,7 @@ from upbridge.engine.context import Service
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, one
 from upbridge.web.formatting import cause_words, problem_words
-from upbridge.web.queries.problems import CURES, LISTED, NO_RETRY, problem_groups, problem_ids
+from upbridge.web.queries.problems import LISTED, cures_of, not_retried, problem_groups, problem_ids
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -27,12 +27,12 @@ async def problems(here: Session) -> Response:
         "problems",
         groups=groups,
         total=sum(group.count for group in groups),
-        cures=CURES,
-        no_retry=NO_RETRY,
+        cures=cures_of(here.pages.systems),
+        no_retry=not_retried(here.pages.systems),
         listed=LISTED,
         at_once=AT_ONCE,
         title=lambda group: cause_words(group.key, here.texts),
-        words=lambda problem: problem_words(problem, here.texts),
+        words=lambda problem: problem_words(problem, here.texts, here.pages.systems),
         has_text=here.texts.has,
     )
 

@@ -27,12 +27,14 @@ async def products(here: Session) -> Response:
     """Counts, and the variants of one kind of match: those that are not matched if nobody chose."""
     wanted, page = here.query.get("show", ""), here.query.get("page", "1")
     shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
+    catalogue = here.pages.systems.catalogue
     number = whole(page, longest=_LONGEST_PAGE)
     return here.page(
         "products",
         view=await products_of(here.pages.engine, here.shop.id, shown, 1 if number is None else number),
         matches=Match,
-        connected="uphance" in await here.pages.connections.of(here.shop.id),
+        catalogue=catalogue,
+        connected=catalogue is not None and catalogue.name in await here.pages.connections.of(here.shop.id),
     )
 
 

@@ -242,10 +242,14 @@ def _per_market(fields: dict[str, list[str]], key: str) -> str:
 # --- the form -----------------------------------------------------------------------------------------------
 
 
+async def _waiting(here: PageContext) -> Mapping[str, int]:
+    return await waiting_for(here.pages.engine, here.pages.systems, here.shop.id)
+
+
 async def _page(
     here: PageContext, typed: Mapping[str, str], *, wrong: Sequence[str], foreseen: Preview | None = None
 ) -> Response:
-    waiting, current = await waiting_for(here.pages.engine, here.shop.id), _current(here.shop)
+    waiting, current = await _waiting(here), _current(here.shop)
     offered = await _Offered.of(here)
     groups = {
         group: [

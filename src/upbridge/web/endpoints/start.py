@@ -28,7 +28,7 @@ async def start(here: Session) -> Response:
         "start",
         view=view,
         live=live(view, here.texts, now=here.pages.clock()),
-        problem=lambda one: problem_words(one, here.texts),
+        problem=lambda one: problem_words(one, here.texts, here.pages.systems),
         progress_url=f"{here.home}progress",
     )
 

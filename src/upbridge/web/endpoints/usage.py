@@ -21,6 +21,7 @@ async def usage(here: Session) -> Response:
         pages.engine,
         here.shop.id,
         outlook,
+        targets=pages.systems.taking("order"),
         import_ends_at=await pages.views.import_ends_at(here.shop.id) if moving else None,
         now=now,
     )

@@ -7,7 +7,7 @@ be harmless are shown, and of what was sent nothing else is stored (`insights/or
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -57,13 +57,15 @@ class Timeline:
     moments: tuple[Moment, ...] = field(default=())
 
 
-async def search(engine: AsyncEngine, shop_id: ShopId, wanted: str) -> tuple[Hit, ...]:
-    """Orders by number, variants by code or EAN, then by a part of their name."""
+async def search(
+    engine: AsyncEngine, shop_id: ShopId, wanted: str, *, targets: Collection[str]
+) -> tuple[Hit, ...]:
+    """Orders by number, variants by code or EAN, then by a part of their name. *targets*: where orders go."""
     async with engine.connect() as tx:
-        return (*await _orders(tx, shop_id, wanted), *await _products(tx, shop_id, wanted))
+        return (*await _orders(tx, shop_id, wanted, targets), *await _products(tx, shop_id, wanted))
 
 
-async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
+async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Collection[str]) -> list[Hit]:
     rows = await tx.execute(
         text(
             """
@@ -86,7 +88,7 @@ async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit
             "wanted": wanted,
             "begins": f"{_literally(wanted)}%",
             "most": MOST,
-            "targets": ["upp", "uphance"],
+            "targets": list(targets),
         },
     )
     return [Hit("order", row.number, row.number) for row in rows if row.number]

@@ -1,11 +1,12 @@
 """The overview: a light per flow, what waits, and every known order in exactly one box."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -19,7 +20,7 @@ from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.changes import NEVER
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
-from upbridge.web.queries.start import SYSTEMS
+from upbridge.systems.base import Flow, System, Systems
 
 #: How far back the proof of completeness and the chart look.
 DAYS = 30
@@ -41,15 +42,22 @@ class Light(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlowState:
-    """One flow: *reason* is the last part of the sentence's key, *count* and *at* belong into it, *next* is the
-    page where the reason can be changed."""
+    """One flow: what it carries, from or to which system. *reason* is the last part of the sentence's key, *count*
+    and *at* belong into it, *next* is the page where the reason can be changed."""
 
-    name: str
+    kind: str
+    system: str
+    target: str
     light: Light
     reason: str
     next: str | None = None
     count: int = 0
     at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What it carries and where it ends."""
+        return f"{self.kind}.{self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +142,11 @@ class OverviewView:
     failures: WebhookFailures | None
 
 
-#: The flows: what they carry, to whom, and the setting that switches them; those of stock and shipments end in the
-#: shop itself.
-_FLOWS: tuple[tuple[str, str, str, str], ...] = (
-    ("product.upp", "upp", "product", "upp.send"),
-    ("order.upp", "upp", "order", "upp.send"),
-    ("order.uphance", "uphance", "order", "uphance.send_orders"),
-    ("stock.upgates", "uphance", "stock", "stock.write"),
-    ("shipment.upgates", "uphance", "shipment", "shipments.write"),
-)
-
-
 class Overviews:
     """Reads the overview of one shop."""
 
-    def __init__(self, engine: AsyncEngine, connections: Connections, ledger: Ledger) -> None:
+    def __init__(self, systems: Systems, engine: AsyncEngine, connections: Connections, ledger: Ledger) -> None:
+        self._systems = systems
         self._engine = engine
         self._connections = connections
         self._ledger = ledger
@@ -156,17 +154,20 @@ class Overviews:
     async def of(self, shop: Shop, now: datetime) -> OverviewView:
         """The overview at *now*."""
         rows = await self._connections.of(shop.id)
+        shown = [
+            (one, flow, self._systems.target_of(one, flow)) for one, flow in self._systems.flows if flow.shown
+        ]
         # The orders of a month are weighed while everything else is asked, on a connection of its own.
         (known, boxes), webhooks, delays, still = await asyncio.gather(
             _boxes(self._engine, shop.id, sorted(rows), now - timedelta(days=DAYS)),
             coverage(self._engine, shop.id, now=now),
-            _delays(self._engine, shop.id, now),
-            _still(self._engine, shop.id, now),
+            _delays(self._engine, self._systems, shop.id, now),
+            _still(self._engine, shop.id, [(target, flow.kind) for _, flow, target in shown], now),
         )
         importing = {run.state for run in still.imports.values()}
         ground = _Ground(shop, rows, still.counts, still.blocked, importing)
         return OverviewView(
-            flows=tuple(_flow(*flow, ground) for flow in _FLOWS),
+            flows=tuple(_flow(*flow, ground) for flow in shown),
             waits=still.waits,
             boxes=boxes,
             known=known,
@@ -200,14 +201,14 @@ class _Still:
     imports: Mapping[str, Run]
 
 
-async def _still(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> _Still:
+async def _still(engine: AsyncEngine, shop_id: ShopId, flows: Sequence[tuple[str, str]], now: datetime) -> _Still:
     nets = await latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)
     imports = await latest_runs(engine, shop_id, RunPurpose.IMPORT)
     async with engine.connect() as tx:
         blocked = await _blocked(tx, shop_id, now)
         return _Still(
             blocked=blocked,
-            counts=await _counts(tx, shop_id),
+            counts=await _counts(tx, shop_id, flows),
             waits=await _waits(tx, shop_id, blocked),
             failures=await _failures(tx, shop_id),
             nets=nets,
@@ -215,7 +216,9 @@ async def _still(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> _Still:
         )
 
 
-async def _counts(tx: AsyncConnection, shop_id: ShopId) -> Mapping[tuple[str, str], _Count]:
+async def _counts(
+    tx: AsyncConnection, shop_id: ShopId, flows: Sequence[tuple[str, str]]
+) -> Mapping[tuple[str, str], _Count]:
     rows = await tx.execute(
         text(
             """
@@ -239,8 +242,8 @@ async def _counts(tx: AsyncConnection, shop_id: ShopId) -> Mapping[tuple[str, st
         ),
         {
             "id": shop_id,
-            "targets": [name.partition(".")[2] for name, _, _, _ in _FLOWS],
-            "kinds": [kind for _, _, kind, _ in _FLOWS],
+            "targets": [target for target, _ in flows],
+            "kinds": [kind for _, kind in flows],
         },
     )
     return {
@@ -269,43 +272,43 @@ class _Ground:
     importing: AbstractSet[RunState]
 
 
-def _flow(name: str, system: str, kind: str, setting: str, ground: _Ground) -> FlowState:
+def _flow(system: System, flow: Flow, target: str, ground: _Ground) -> FlowState:
     """The light of one flow. The first cause that stops it is its reason."""
-    row = ground.rows.get(system)
+    state = partial(FlowState, flow.kind, system.name, target)
+    row = ground.rows.get(system.name)
     if ground.shop.state is not ShopState.ACTIVE:
-        return FlowState(name, Light.BAD, "stopped")
+        return state(Light.BAD, "stopped")
     if row is None:
-        return FlowState(name, Light.OFF, "not_connected", "connections")
+        return state(Light.OFF, "not_connected", "connections")
     if row.state is not ConnectionState.CONNECTED:
-        return FlowState(name, Light.BAD, "broken", "connections")
-    if not ground.shop.settings.yes(setting):
-        return FlowState(name, Light.OFF, "switched_off", f"rules#{setting}")
-    return _moving(name, kind, ground)
+        return state(Light.BAD, "broken", "connections")
+    if not ground.shop.settings.yes(flow.setting):
+        return state(Light.OFF, "switched_off", f"rules#{flow.setting}")
+    return _moving(state, flow.kind, target, ground)
 
 
-def _moving(name: str, kind: str, ground: _Ground) -> FlowState:
+def _moving(state: Callable[..., FlowState], kind: str, target: str, ground: _Ground) -> FlowState:
     """The light of a flow that nobody has stopped."""
-    target = name.partition(".")[2]
     count, until = ground.counts.get((target, kind), _Count()), ground.blocked.get(f"push:{target}")
     if until is not None and count.waiting:
-        return FlowState(name, Light.WARN, "blocked", None, count.waiting, until)
+        return state(Light.WARN, "blocked", None, count.waiting, until)
     troubles = max(count.problems, count.parked)
     if troubles:
-        return FlowState(name, Light.WARN, "problems", "problems", troubles)
+        return state(Light.WARN, "problems", "problems", troubles)
     if count.waiting:
-        return FlowState(name, Light.BUSY, "sending", None, count.waiting, count.since)
+        return state(Light.BUSY, "sending", None, count.waiting, count.since)
     if ground.importing - {RunState.DONE} and kind in {"product", "order"}:
         if RunState.PAUSED in ground.importing:
-            return FlowState(name, Light.WARN, "import_paused", "start")
-        return FlowState(name, Light.BUSY, "importing", "start")
-    return _quiet(name, count)
+            return state(Light.WARN, "import_paused", "start")
+        return state(Light.BUSY, "importing", "start")
+    return _quiet(state, count)
 
 
-def _quiet(name: str, count: _Count) -> FlowState:
+def _quiet(state: Callable[..., FlowState], count: _Count) -> FlowState:
     """The light of a flow in which nothing moves."""
     if count.last_at is None:
-        return FlowState(name, Light.GOOD, "nothing_yet")
-    return FlowState(name, Light.GOOD, "delivered", None, 0, count.last_at)
+        return state(Light.GOOD, "nothing_yet")
+    return state(Light.GOOD, "delivered", None, 0, count.last_at)
 
 
 async def _waits(tx: AsyncConnection, shop_id: ShopId, blocked: Mapping[str, datetime]) -> tuple[Wait, ...]:
@@ -418,7 +421,9 @@ async def _failures(tx: AsyncConnection, shop_id: ShopId) -> WebhookFailures | N
     return None if row is None else WebhookFailures(row.subscribed_at, row.number)
 
 
-async def _delays(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Mapping[str, tuple[Delay, ...]]:
+async def _delays(
+    engine: AsyncEngine, systems: Systems, shop_id: ShopId, now: datetime
+) -> Mapping[str, tuple[Delay, ...]]:
     today = now.astimezone(PRAGUE).date()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     found = {
@@ -427,6 +432,6 @@ async def _delays(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Mappin
     }
     return {
         system: tuple(found.get((system, day), Delay(day)) for day in days)
-        for system in SYSTEMS
+        for system in systems.titles
         if any(target == system for target, _ in found)
     }

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.systems.base import Systems
 from upbridge.web.queries.start import OpenProblem
 
 #: How many of a group are listed one by one.
@@ -31,25 +32,22 @@ class Group:
         return self.count > 1 and all(one.params == self.shown[0].params for one in self.shown)
 
 
-#: Where a cause is cured: the page and the place on it; or, with a question mark, where it is told in full. What
-#: is not here is cured in the shop or in Uphance.
-CURES: Mapping[str, str] = {
-    "connection.refused": "connections",
-    "connection.wrong_organisation": "connections",
-    "order.no_channel": "rules#uphance.channels",
-    "order.no_season": "rules#uphance.season",
-    "order.no_customer": "rules#uphance.customer_mode",
-    "order.manual_line": "rules#uphance.services",
-    "product.no_size": "rules#uphance.color_parameter",
-    "order.unknown_sku": "products?show=unmatched",
-    "order.ambiguous_sku": "products?show=doubled",
-    "product.no_price": "rules#upp.pricelist",
-    "product.sku_twice": "products?show=doubled",
-    "stock.guard": "rules#stock.guard_percent",
-}
+#: The causes that every connection has, and where they are cured.
+_OF_A_CONNECTION = {"connection.refused": "connections", "connection.wrong_organisation": "connections"}
 
-#: Nothing can be sent or read again for these kinds and causes: only their cure helps.
-NO_RETRY = frozenset({"connection", "order.taxed_otherwise"})
+
+def cures_of(systems: Systems) -> Mapping[str, str]:
+    """Where each cause is cured: the page and the place on it; or, with a question mark, where it is told in full.
+    What is not here is cured in the shop or in the other system."""
+    found = dict(_OF_A_CONNECTION)
+    for system in systems.all:
+        found |= system.cures
+    return found
+
+
+def not_retried(systems: Systems) -> frozenset[str]:
+    """Kinds and causes for which nothing can be sent or read again: only their cure helps."""
+    return frozenset({"connection", *(cause for system in systems.all for cause in system.not_retried)})
 
 
 async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:
@@ -118,7 +116,7 @@ async def problem_ids(
         return [row.id for row in rows]
 
 
-async def waiting_for(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
+async def waiting_for(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> dict[str, int]:
     """How many open problems each setting would cure, by the setting's key."""
     async with engine.connect() as tx:
         rows = await tx.execute(
@@ -129,8 +127,9 @@ async def waiting_for(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
             {"shop_id": shop_id},
         )
         counted: dict[str, int] = {}
+        cures = cures_of(systems)
         for row in rows:
-            page, _, setting = CURES.get(row.key, "").partition("#")
+            page, _, setting = cures.get(row.key, "").partition("#")
             if page == "rules" and setting:
                 counted[setting] = counted.get(setting, 0) + row.number
         return counted

@@ -1,4 +1,4 @@
-"""Products: which of the shop's variants are which SKU in Uphance (`engine/sku_matching.py`), and which none."""
+"""Products: which variants of the shop are which SKU of the connected catalogue, and which are none."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ _NULLABLE = {"folded", "code"}
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A variant of the shop with what it is in Uphance."""
+    """A variant of the shop with the SKU that it is."""
 
     title: str | None
     code: str | None
@@ -45,7 +45,7 @@ class ProductsView:
     items: tuple[Item, ...]
     page: int
     skus: bool
-    """Whether any SKU of Uphance is known."""
+    """Whether any SKU is known."""
 
     @property
     def total(self) -> int:

@@ -19,9 +19,8 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.changes import NEVER, Origin
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.shops import Shops
+from upbridge.systems.base import Setup, SetupStep, System, Systems
 
-#: The systems that a shop can be connected to, as their makers spell them.
-SYSTEMS: Mapping[str, str] = {"upp": "Upp.ai", "uphance": "Uphance"}
 #: What the first import reads, in this order.
 KINDS = ("product", "order")
 SHOWN_PROBLEMS = 3
@@ -36,10 +35,14 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: *name* is the last part of its key in the catalogue."""
+    """One step. *page* is the place where it is taken, where there is one; *about* is with whom, *missing* what it
+    still lacks."""
 
     name: str
     state: StepState
+    page: str | None = None
+    about: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class OpenProblem:
 class StartView:
     """Everything on the start page."""
 
+    systems: Systems
     shop: Shop
     connections: Mapping[str, ConnectionRow]
     imports: tuple[Import, ...]
@@ -149,32 +153,24 @@ class StartView:
     def steps(self) -> tuple[Step, ...]:
         """The way from activation to running, each step done or waiting."""
         imported = all(one.finished for one in self.imports) and bool(self.connections)
-        reached = {
-            "activated": self.shop.state is ShopState.ACTIVE,
-            "paired": self.shop.facts is not None,
-            "upp": "upp" in self.connected,
-            "uphance": "uphance" in self.connected,
-            "mapped": bool(self.shop.facts) and "uphance" in self.connected and not self.markets_without_channel,
-            "stock": "stock.write" in self.shop.settings.chosen,
-            "imported": imported,
-            "running": self.shop.state is ShopState.ACTIVE and imported and not self.refused,
-        }
-        return tuple(Step(name, StepState.DONE if done else StepState.WAITING) for name, done in reached.items())
-
-    @property
-    def markets_without_channel(self) -> tuple[str, ...]:
-        """Languages with their currency ("cs/CZK") for which no Uphance channel is chosen, nor the only one."""
-        row = self.connections.get("uphance")
-        if row is None:
-            return ()
-        offered = [channel.get("currency") for channel in row.facts.get("channels") or ()]
-        chosen = self.shop.settings.get("uphance.channels")
-        markets = ((self.shop.facts or {}).get("currencies") or {}).items()
-        return tuple(
-            f"{language}/{currency}"
-            for language, currency in markets
-            if f"{language}/{currency}" not in chosen and offered.count(currency) != 1
+        running = self.shop.state is ShopState.ACTIVE and imported and not self.refused
+        return (
+            Step("activated", _reached(self.shop.state is ShopState.ACTIVE)),
+            Step("paired", _reached(self.shop.facts is not None), about=self.company),
+            *(self._connection(system) for system in self.systems.connected),
+            *(self._of_system(system, step) for system in self.systems.connected for step in system.steps),
+            Step("imported", _reached(imported)),
+            Step("running", _reached(running)),
         )
+
+    def _connection(self, system: System) -> Step:
+        row = self.connections.get(system.name)
+        about = system.account_name(row) if row is not None and system.account_name is not None else None
+        return Step(system.name, _reached(system.name in self.connected), f"connections#{system.name}", about)
+
+    def _of_system(self, system: System, step: SetupStep) -> Step:
+        setup = Setup(self.shop, self.connections.get(system.name), works=system.name in self.connected)
+        return Step(step.name, _reached(step.done(setup)), step.page, missing=tuple(step.missing(setup)))
 
     @property
     def settled(self) -> bool:
@@ -186,12 +182,24 @@ class StartView:
         )
 
 
+def _reached(done: object) -> StepState:
+    return StepState.DONE if done else StepState.WAITING
+
+
 class Views:
     """Reads what a page shows. Every query takes the shop."""
 
     def __init__(
-        self, engine: AsyncEngine, shops: Shops, connections: Connections, ledger: Ledger, clock: Clock
+        self,
+        engine: AsyncEngine,
+        *,
+        systems: Systems,
+        shops: Shops,
+        connections: Connections,
+        ledger: Ledger,
+        clock: Clock,
     ) -> None:
+        self._systems = systems
         self._engine = engine
         self._shops = shops
         self._connections = connections
@@ -204,6 +212,7 @@ class Views:
         problems, problem_count = await self._newest_problems(shop_id)
         imports = tuple(Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs) for kind in KINDS)
         return StartView(
+            systems=self._systems,
             shop=await self._shops.get(shop_id),
             connections=await self._connections.of(shop_id),
             imports=imports,
@@ -274,7 +283,7 @@ class Views:
                 {"shop_id": shop_id},
             )
             counted = [(row.target, row.parked, row.number) for row in rows]
-        documents = dict.fromkeys(SYSTEMS, 0)
+        documents = dict.fromkeys(self._systems.titles, 0)
         documents.update({target: number for target, parked, number in counted if not parked})
         return Backlog(
             changes=int(changes or 0),

@@ -1,6 +1,6 @@
 """API usage: what the shop's Upgates API still allows, and who used it in the last 24 hours."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,6 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, PACKAGE, hour_start
-from upbridge.web.queries.start import SYSTEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,11 @@ async def usage_of(
     shop_id: ShopId,
     outlook: BudgetSnapshot,
     *,
+    targets: Collection[str],
     import_ends_at: datetime | None,
     now: datetime,
 ) -> UsageView:
-    """The page at *now*."""
+    """The page at *now*; *targets* are the systems that orders go to."""
     first = hour_start(now) - (HOURS - 1) * HOUR
     async with engine.connect() as tx:
         rows = await tx.execute(
@@ -84,7 +84,7 @@ async def usage_of(
                 "SELECT count(DISTINCT parent) FROM links WHERE shop_id = :id AND target = ANY(:targets)"
                 " AND kind = 'order' AND updated_at >= :first"
             ),
-            {"id": shop_id, "first": now - timedelta(hours=HOURS), "targets": list(SYSTEMS)},
+            {"id": shop_id, "first": now - timedelta(hours=HOURS), "targets": list(targets)},
         )
     hours = tuple((first + ahead * HOUR, made.get(first + ahead * HOUR, {})) for ahead in range(HOURS))
     return UsageView(outlook, hours, import_ends_at, int(orders or 0))
