@@ -121,7 +121,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "tax": Row(
             "Uphance taxes it otherwise than the shop",
             "when it is created, or found after its answer was lost",
-            "it is delivered; totals that differ by more than 0.05 are a problem, until somebody closes it",
+            "it is delivered; totals that differ by more than 0.05 are a problem, until a person closes it",
         ),
         "refused": Row("Uphance refuses it", _BEFORE, "held with its words; sent again on demand"),
     },
@@ -136,7 +136,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "product.variant": Row(
             "variant added to a product",
             _ANY,
-            "added over there, nothing else touched",
+            "added in Uphance, nothing else touched",
             ("uphance.create_products",),
         ),
         "product.twice": Row(
@@ -166,7 +166,9 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "ship.number": Row("the tracking number comes later", "shipped", "the tracking code, no second note"),
         "ship.deleted": Row("a pick ticket is deleted", "written to the shop", "nothing is taken back; a problem"),
         "ship.canceled": Row("shipped", "cancelled in the shop meanwhile", "left alone; a problem"),
-        "ship.mail": Row("shipped", _ANY, "shoppers are told only where the shop chose so", ("shipments.notify",)),
+        "ship.mail": Row(
+            "shipped", _ANY, "shoppers get a mail only where the shop chose so", ("shipments.notify",)
+        ),
         "ship.wholesale": Row("orders that are not ours", _ANY, "passed over in silence"),
         "draft.deleted": Row("staff delete our order in Uphance", "sent", "asked for no more, never made again"),
         "stock.edited": Row("stock edited in the shop", _ANY, "set right at the next look", ("stock.write",)),
@@ -226,7 +228,7 @@ by hand.
 
 This page is made by `python -m tests.project.matrix` from the markers that the tests carry; a test fails if it is
 out of date or a row has no proof. Settings are explained in [settings.md](settings.md#settings-of-a-shop), the way
-back in [returns.md](returns.md).
+back in [write-back.md](write-back.md).
 """
 
 _SECTION = """

@@ -48,7 +48,9 @@ RULES: dict[str, Rule] = {
     "R8": Rule("A signed time has a window, and a signature seen before stops no shop"),
     "R9": Rule("The signature token is configured and never logged"),
     "R10": Rule("API keys are sealed at rest; keys and bodies are never logged"),
-    "R11": Rule("An activation is answered within 5 s whatever hangs; slow work is left to the worker"),
+    "R11": Rule(
+        "An activation is answered within 5 s, also where something hangs; slow work is left to the worker"
+    ),
     "R12": Rule('A genuine activation is answered 200 with `{"error", "message"}`'),
     "R13": Rule("Refusals are a sentence in the admin's language"),
     "R14": Rule("Activating again renews the credentials and makes no second shop"),
@@ -64,7 +66,7 @@ RULES: dict[str, Rule] = {
     ),
     "R22": Rule("The page thanks for the activation, shows what to do next and whom to ask"),
     "R23": Rule("Stepwise: every step says Done or Waiting"),
-    "R24": Rule("Whoever comes from the admin is in the right place at once: the ticket pairs, nobody registers"),
+    "R24": Rule("A user from the admin is in the right place at once: the ticket pairs, there is no registration"),
     "R25": Rule("The page shows the right shop and company, and never another's"),
     "R26": Rule("Leaving and coming back works; there is no account of ours to log out of"),
     "R27": Rule("The opening address holds a secret for one use and one minute, and nothing else"),
@@ -91,7 +93,7 @@ RULES: dict[str, Rule] = {
     "R42": Rule("Names of events and whether they are allowed come from the server; the address says the event"),
     "R43": Rule("Statuses are known by their id"),
     "R44": Rule("Variants that a deletion lists beside the products are handled"),
-    "R45": Rule("Webhooks are compared daily: a deactivated one is restored, a failed last call is told"),
+    "R45": Rule("Webhooks are compared daily: a deactivated one is restored, a failed last call is shown"),
     "R46": Rule(
         "Unconfirmed customers do no harm: customers are neither read nor subscribed to, buyers come with orders"
     ),

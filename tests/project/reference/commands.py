@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from tests.project.reference.markdown import code, codes, document, table
+from tests.project.reference.markdown import code, codes, document, paragraph, table
 from upbridge.cli import app
 
 _INTRODUCTION = """
@@ -37,7 +37,7 @@ def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _section(name: str, command: Any) -> str:
     usage = " ".join([name, *command.collect_usage_pieces(command.context_class(command))])
-    parts = [f"## {name}", f"```text\n{usage}\n```", " ".join((command.help or "").split("\f")[0].split())]
+    parts = [f"## {name}", f"```text\n{usage}\n```", paragraph((command.help or "").split("\f")[0])]
     rows = [_row(parameter) for parameter in command.params if _HELP not in parameter.opts]
     if rows:
         parts.append(table(("Parameter", "Default", "Meaning"), rows))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.project.reference.code import classes, first_sentence
-from tests.project.reference.markdown import code, codes, document, table
+from tests.project.reference.markdown import code, codes, document, paragraph, table
 from upbridge.app import create_app
 from upbridge.core.errors import UpbridgeError
 from upbridge.settings import Settings
@@ -65,7 +65,7 @@ def page() -> str:
             if one.group == prefix
         ]
         listed = table(("Method", "Path", "What it does"), rows)
-        parts.append("\n\n".join(filter(None, (f"## {title}", words, listed))))
+        parts.append("\n\n".join(filter(None, (f"## {title}", paragraph(words), listed))))
     return document("HTTP", _INTRODUCTION, *parts, f"## Errors\n\n{_ERRORS.strip()}\n\n{_errors()}")
 
 

@@ -1,5 +1,6 @@
 """Markdown that a generator writes."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 #: The first line of every generated page.
@@ -9,6 +10,11 @@ MADE = "<!-- Made from the code by `make docs`; `make check` compares. Change th
 def document(title: str, introduction: str, *parts: str) -> str:
     """A whole page."""
     return "\n\n".join([f"# {title}", MADE, introduction.strip(), *(part.strip() for part in parts)]) + "\n"
+
+
+def paragraph(text: str) -> str:
+    """*text* as lines of at most 120 characters."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

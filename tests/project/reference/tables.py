@@ -7,7 +7,7 @@ from sqlalchemy import Column, Index, MetaData, Table
 from sqlalchemy.dialects import postgresql
 
 from tests.project.reference.code import Source, instances, sources
-from tests.project.reference.markdown import code, document, table
+from tests.project.reference.markdown import code, document, paragraph, table
 from tests.project.tables import OWNERS
 
 _INTRODUCTION = """
@@ -51,7 +51,7 @@ def _section(one: Table, words: str) -> str:
     indexes = [_index(index) for index in sorted(one.indexes, key=lambda index: str(index.name))]
     listed = "\n".join(f"- {line}" for line in indexes)
     owner = f"Owner: {code(OWNERS[one.name])}." if one.name in OWNERS else ""
-    parts = (f"## {one.name}", f"{words} {owner}".strip(), columns, listed and f"Indexes:\n\n{listed}")
+    parts = (f"## {one.name}", paragraph(f"{words} {owner}".strip()), columns, listed and f"Indexes:\n\n{listed}")
     return "\n\n".join(filter(None, parts))
 
 

@@ -3,7 +3,7 @@
     stock      up to 100 numbers a PUT, absolute; each item's answer is read
     shipment   GET the orders ─► PUT status and tracking ─► POST a note per parcel, once
 
-Both documents come from Uphance (docs/returns.md). Shipments are sent first: they are the more urgent purpose.
+Both documents come from Uphance (docs/write-back.md). Shipments are sent first: they are the more urgent purpose.
 """
 
 import json

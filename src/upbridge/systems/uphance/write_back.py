@@ -1,4 +1,4 @@
-"""The return direction: what Uphance knows becomes documents for the shop's own API (docs/returns.md).
+"""The return direction: what Uphance knows becomes documents for the shop's own API (docs/write-back.md).
 
 skus + pieces ─► stock.read_stock ──────────────► documents (upgates, stock)
 orders, pick tickets ─► shipments.read_shipments ─► documents (upgates, shipment)
