@@ -11,6 +11,9 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} (?P<text>.+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\((?P<page>[^)#\s]*\.md)?#(?P<anchor>[^)\s]+)\)")
 _PAGE = re.compile(r"\bdocs/[\w./-]+?\.md(?:#(?P<anchor>[\w-]+))?")
+_PATH = re.compile(
+    r"`(?P<path>(?:src|tests|docs|templates|bench|migrations|locales|\.ci|\.github)/[\w./-]+)(?:::[^`]*)?`"
+)
 _DECISION = re.compile(r"\b(?:docs/decisions/|[Dd]ecision )(?P<number>\d{4})\b")
 
 #: Words that cite what is not in the repository. Put together here, so that this file does not contain them.
@@ -41,11 +44,15 @@ def complaints() -> Iterator[str]:
 
 
 def in_document(path: Path, text: str) -> Iterator[str]:
-    """The links in *text*, the page at *path*, whose heading does not exist."""
-    for link in _LINK.finditer(_FENCE.sub("", text)):
+    """The headings that *text*, the page at *path*, links to, and the files that it names, in vain."""
+    plain, name = _FENCE.sub("", text), path.relative_to(TOP)
+    for link in _LINK.finditer(plain):
         page = path.parent / link["page"] if link["page"] else path
         if page.is_file() and link["anchor"] not in anchors(page):
-            yield f"{path.relative_to(TOP)} links to {link['page'] or ''}#{link['anchor']}, which is no heading"
+            yield f"{name} links to {link['page'] or ''}#{link['anchor']}, which is no heading"
+    for found in _PATH.finditer(plain):
+        if not (TOP / found["path"]).exists():
+            yield f"{name} names {found['path']}, which is not there"
 
 
 def in_code(name: str, text: str) -> Iterator[str]:

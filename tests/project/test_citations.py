@@ -56,3 +56,10 @@ def test_a_link_to_no_heading_is_found(tmp_path: Path) -> None:
 
     assert list(citations.in_document(page, "[this](#how-to-read-them) and [that](upp.md#token)")) == []
     assert len(list(citations.in_document(page, "[this](#flying) and [that](upp.md#flying)"))) == 2
+
+
+def test_a_file_that_a_page_names_in_vain_is_found() -> None:
+    page = TOP / "docs/vendors/README.md"
+
+    assert list(citations.in_document(page, "`tests/project` and `tests/project/check.py::main`")) == []
+    assert len(list(citations.in_document(page, "`src/upbridge/flying.py`"))) == 1
