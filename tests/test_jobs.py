@@ -21,7 +21,7 @@ from tests.support.dying_worker import service_on
 from tests.support.engine import Engine
 from tests.support.shops import MakeShop
 from tests.support.simulated import FACTS, Said, Target, Upgates, Woken, accept, delivered
-from tests.systems.upp.making import make_product, make_variant
+from tests.support.upp import make_product, make_variant
 from upbridge import jobs
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import NotReady

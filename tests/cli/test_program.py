@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Books, Program
+from tests.support.program import Books, Program
 from upbridge import __version__
 from upbridge.store.schema import HEAD
 

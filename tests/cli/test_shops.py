@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Books, Ended, Program
+from tests.support.program import Books, Ended, Program
 from upbridge_sandbox import Sandbox
 
 

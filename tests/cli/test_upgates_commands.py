@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 
-from tests.cli.conftest import Books, Program
 from tests.installation.signing import TOKEN, Upgates
+from tests.support.program import Books, Program
 
 UPGATES = Upgates()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Books, Ended, Program
-from tests.cli.test_documented import compare
+from tests.cli.documented import compare
+from tests.support.program import Books, Ended, Program
 from upbridge.systems.uphance.probe import MARK, differences, masked
 from upbridge_sandbox import Sandbox
 

@@ -14,8 +14,8 @@ import pytest
 
 from tests.conformance.till import Json, Till, goods, haler, right_sums
 from tests.support.shop_settings import make_settings
-from tests.systems.uphance.builders import sku, uphance_connection
-from tests.systems.upp.making import make_front
+from tests.support.uphance import sku, uphance_connection
+from tests.support.upp import make_front
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.order import Order

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.clock import NOON
 from tests.support.orders import make_order
-from tests.systems.uphance.builders import SHOP_FACTS, mapping_context
+from tests.support.uphance import SHOP_FACTS, mapping_context
 from upbridge.domain.delivery import DesiredDocument
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine import Engine
-from tests.systems.upp.making import make_product, make_variant
+from tests.support.upp import make_product, make_variant
 from upbridge.domain.product import Product
 from upbridge.systems.base import NameOwner, UniqueName
 from upbridge.systems.upp.mapping import tombstone, wants_product

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from tests.support.engine import Engine
 from tests.support.simulated import Said, Target, accept, delivered, mirror
-from tests.systems.upp.making import make_order, make_product, make_variant
+from tests.support.upp import make_order, make_product, make_variant
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Issue, Link, Parked, Unmappable
 from upbridge.domain.product import Product
 from upbridge.engine.planner import BadEntity, ReadBatch

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from tests.support.engine import Engine, MakeEngine
 from tests.support.simulated import FACTS, Target, accept, answering, mirror
-from tests.systems.upgates.making import raw_variant
+from tests.support.upgates import raw_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Unmappable
 from upbridge.domain.lane import Lane

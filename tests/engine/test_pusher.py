@@ -1,7 +1,7 @@
 """Sending: each outcome is settled before the next call, and a crash resends only what was not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from tests.support.engine import Engine
-from tests.support.simulated import Said, accept, delivered
-from tests.systems.upp.making import make_order, make_product, make_variant
+from tests.support.simulated import Said, accept, delivered, one_by_one
+from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.lane import Lane
@@ -20,18 +20,6 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
 from upbridge.store.documents import StoredLinks
 from upbridge.store.problems import Stage
-
-One = Callable[[Document], Outcome]
-
-
-def one_by_one(say: One) -> Any:
-    """A script that settles one document at a time."""
-
-    async def script(documents: Sequence[Document]) -> AsyncIterator[Said]:
-        for document in documents:
-            yield [(document, say(document))]
-
-    return script
 
 
 async def fill(machine: Engine, *numbers: int) -> None:

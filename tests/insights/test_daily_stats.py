@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from tests.insights.test_webhook_coverage import delivered
-from tests.support.engine import Engine
+from tests.support.engine import Engine, webhook_received
 from upbridge.core.clock import PRAGUE
 from upbridge.insights.daily_stats import LONGEST_DAYS, DailyStat, StatKind, daily_stats_of, summarise_days
 from upbridge.store import schema
@@ -44,12 +43,12 @@ async def a_week(machine: Engine) -> date:
         for seconds in TOOK:
             await arrived(machine, at, seconds=seconds)
             await arrived(machine, at, seconds=seconds + 1, target="uphance")
-        await delivered(machine, 3, received_at=at)
-        await delivered(machine, 2, "products.update", received_at=at)
+        await webhook_received(machine, 3, received_at=at)
+        await webhook_received(machine, 2, "products.update", received_at=at)
     midnight = datetime(2026, 10, 26, tzinfo=PRAGUE)
     for at in (midnight - timedelta(microseconds=1), midnight):
         await arrived(machine, at)
-        await delivered(machine, 1, received_at=at)
+        await webhook_received(machine, 1, received_at=at)
     return (AUTUMN - timedelta(days=4)).date()
 
 
@@ -62,7 +61,7 @@ async def test_a_day_comes_to_the_same_before_and_after_it_was_summed_up(machine
     assert await stored(machine) > 0
     assert await of(machine, what, since) == before
     await arrived(machine, machine.watch())
-    await delivered(machine, 7, received_at=machine.watch())
+    await webhook_received(machine, 7, received_at=machine.watch())
 
     after = await of(machine, what, since)
     assert len({one.day for one in before}) == 7

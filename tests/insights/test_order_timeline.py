@@ -3,9 +3,9 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from tests.engine.test_pusher import one_by_one
 from tests.support.engine import Engine
-from tests.systems.upp.making import make_order, make_product, make_variant
+from tests.support.simulated import one_by_one
+from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import Delivered, DesiredDocument, Issue, Parked
 from upbridge.engine.planner import ReadBatch

@@ -6,24 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from tests.support.engine import Engine
+from tests.support.engine import Engine, webhook_received
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.store import schema
 from upbridge.store.changes import Kind
-
-
-async def delivered(machine: Engine, records: int, event: str = "Orders.update", **more: Any) -> None:
-    row = {
-        "shop_id": machine.shop_id,
-        "source": "upgates",
-        "event": event,
-        "records": records,
-        "body": b"",
-        **more,
-    }
-    async with machine.db.begin() as tx:
-        await tx.execute(insert(schema.deliveries).values({"received_at": machine.watch(), **row}))
 
 
 async def ran(machine: Engine, found: int, **more: Any) -> None:
@@ -38,8 +25,8 @@ async def of(machine: Engine, days: int = 7) -> Coverage:
 
 @pytest.mark.rule("R38")
 async def test_it_is_the_announced_part_of_all_changes(machine: Engine) -> None:
-    await delivered(machine, 990)
-    await delivered(machine, 7, "products.create")
+    await webhook_received(machine, 990)
+    await webhook_received(machine, 7, "products.create")
     await ran(machine, 2)
     await ran(machine, 1, kind="product")
 
@@ -49,12 +36,12 @@ async def test_it_is_the_announced_part_of_all_changes(machine: Engine) -> None:
 
 async def test_only_these_days_this_shop_and_orders_and_products_count(machine: Engine) -> None:
     other = await machine.make_shop()
-    await delivered(machine, 5, "Languages.update")
-    await delivered(machine, 5, source="uphance", event="any")
-    await delivered(machine, 5, shop_id=other)
+    await webhook_received(machine, 5, "Languages.update")
+    await webhook_received(machine, 5, source="uphance", event="any")
+    await webhook_received(machine, 5, shop_id=other)
     await ran(machine, 5, shop_id=other)
     await ran(machine, 5, purpose="import")
-    await delivered(machine, 5, received_at=machine.watch() - timedelta(days=2))
+    await webhook_received(machine, 5, received_at=machine.watch() - timedelta(days=2))
 
     assert await of(machine, days=1) == Coverage(days=1, announced=0, found=0)
     assert (await of(machine, days=1)).share is None

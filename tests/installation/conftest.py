@@ -1,8 +1,6 @@
 """A web side with the four endpoints and the pages, and an Upgates that signs for it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,57 +9,14 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.installation.signing import TOKEN, Upgates
-from tests.support.clock import NOON
+from tests.installation.outside import Call, Outside, Rows, settings
+from tests.installation.signing import UPGATES, Upgates
 from upbridge.core.encryption import Cipher
-from upbridge.domain.lane import Lane
-from upbridge.domain.shop_id import ShopId
 from upbridge.installation import endpoints
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import LifecycleService
-from upbridge.settings import Settings
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
-
-#: One pair of keys for all tests: making them takes longer than most tests.
-UPGATES = Upgates()
-
-
-@dataclass
-class Outside:
-    """What tests turn: the time, the key host, what was opened and woken."""
-
-    now: datetime = NOON
-    key_status: int = 200
-    key_pem: bytes = UPGATES.pem
-    doors: list[tuple[ShopId, str]] = field(default_factory=list)
-    woken: list[Lane] = field(default_factory=list)
-
-    def wait(self, **time: float) -> None:
-        """Let time pass."""
-        self.now += timedelta(**time)
-
-    async def key(self, _request: httpx.Request) -> httpx.Response:
-        return httpx.Response(self.key_status, content=self.key_pem)
-
-    async def open_door(self, shop_id: ShopId, language: str) -> str:
-        self.doors.append((shop_id, language))
-        return "https://upbridge.example/ui/open/ticket"
-
-    async def wake(self, lane: Lane) -> None:
-        self.woken.append(lane)
-
-
-Call = Callable[[str, Any], Awaitable[httpx.Response]]
-Rows = Callable[[str], Awaitable[list[dict[str, Any]]]]
-
-
-def settings(**overrides: Any) -> Settings:
-    """Settings of a service with a token, whatever the environment of the tests says."""
-    return Settings(
-        _env_file=None,
-        **{"signature_token": TOKEN, "upgates_hosts": "*.upgates.com", "allow_insecure": False, **overrides},
-    )
 
 
 @pytest.fixture

@@ -74,3 +74,7 @@ class Upgates:
         """A change of version, signed like an activation if it carries credentials."""
         body = {"token": token, "version": 2, "time": at.isoformat(), **more}
         return self.sign(body, LONG if set(LONG) <= body.keys() else SHORT)
+
+
+#: One pair of keys for all tests: making them takes longer than most tests.
+UPGATES = Upgates()

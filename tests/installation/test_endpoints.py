@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.installation.conftest import Call, Outside, Rows, settings
+from tests.installation.outside import Call, Outside, Rows, settings
 from tests.installation.signing import API_URL, SHORT, Upgates
 from tests.support.clock import NOON
 from tests.support.shops import MakeShop

@@ -10,7 +10,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.installation.conftest import Call, Outside, Rows, settings
+from tests.installation.outside import Call, Outside, Rows, settings
 from tests.installation.signing import API_URL, Upgates
 from tests.installation.walking import (
     ACTIVE,
@@ -25,7 +25,7 @@ from tests.installation.walking import (
 )
 from tests.support.clock import NOON
 from tests.support.shops import KEY, MakeShop
-from tests.systems.upgates.making import FakeLedger
+from tests.support.upgates import FakeLedger
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId

@@ -10,7 +10,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.installation.conftest import Call, Outside
+from tests.installation.outside import Call, Outside
 from tests.installation.signing import Upgates
 from upbridge.cli.shops import _resume, _suspend
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState

@@ -8,13 +8,21 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.store.test_changes import blocked_by_somebody
-from tests.support.clock import MovableClock
-from tests.support.engine import Engine, MakeEngine
+from tests.operations.connecting import (
+    SECRET,
+    change,
+    connected,
+    make_unconnected,
+    parked,
+    states,
+    uphance,
+    uphance_of,
+    upp,
+)
+from tests.support.engine import Engine, MakeEngine, wait_for_lock
+from tests.support.fake_upp import Upp
 from tests.support.simulated import FACTS, answering
-from tests.systems.uphance.fake import FakeUphance
-from tests.systems.upp.making import make_order, make_product, make_variant
-from tests.systems.upp.test_client import Upp
+from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
@@ -23,42 +31,16 @@ from upbridge.engine import lanes, puller
 from upbridge.engine.pusher import push
 from upbridge.engine.runs import RunPurpose, RunState, latest_runs
 from upbridge.engine.scheduler import run_once
-from upbridge.operations.connect import change_settings, connect_uphance, connect_upp, disconnect, give_up_login
+from upbridge.operations.connect import change_settings, connect_upp, disconnect, give_up_login
 from upbridge.store import schema
 from upbridge.store.changes import Kind
-from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, raise_problems
-
-SECRET = "a-secret-of-upp"
 
 
 @pytest.fixture
 async def machine(make_engine: MakeEngine) -> Engine:
     """A shop that is connected to nothing, with both other systems at hand."""
-    made = await make_engine(connected=False, key="shop")
-    uphance = FakeUphance(MovableClock(made.watch()))
-    made.upgates.others = {"svc.upp.ai": Upp(), "api.uphance.com": uphance.handle}
-    return made
-
-
-def uphance_of(machine: Engine) -> FakeUphance:
-    handler = machine.upgates.others["api.uphance.com"]
-    server: FakeUphance = handler.__self__  # type: ignore[attr-defined]
-    return server
-
-
-async def upp(machine: Engine, client_id: str = "tenant") -> ConnectionRow:
-    return await connect_upp(machine.service, await machine.shop(), client_id=client_id, client_secret=SECRET)
-
-
-async def uphance(machine: Engine, organisation: int | None = None, password: str = "right") -> ConnectionRow:
-    return await connect_uphance(
-        machine.service,
-        await machine.shop(),
-        email="a@example.com",
-        password=password,
-        organisation=organisation,
-    )
+    return await make_unconnected(make_engine)
 
 
 async def second_shop(machine: Engine, key: str = "other") -> ShopId:
@@ -299,7 +281,7 @@ async def test_what_is_still_delivered_to_the_old_account_is_not_taken_for_the_n
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
         assert guard is not None
         connecting = asyncio.create_task(upp(machine, "another"))
-        await blocked_by_somebody(machine)
+        await wait_for_lock(machine)
         await push(machine.service, Lane.push(machine.shop_id, "upp"), guard)
         assert [*await machine.links()] == ["v-4711"]
         assert not connecting.done()
@@ -315,7 +297,7 @@ async def test_a_refused_old_login_does_not_break_the_connection_that_replaces_i
 
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
-        await blocked_by_somebody(machine)
+        await wait_for_lock(machine)
         await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
 
     assert str((await connecting).state) == "connected"
@@ -328,7 +310,7 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
 
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
-        await blocked_by_somebody(machine)
+        await wait_for_lock(machine)
         await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
 
     await leaving
@@ -339,7 +321,7 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
 async def test_a_shop_that_leaves_while_a_worker_is_waited_for_is_not_connected(machine: Engine) -> None:
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
-        await blocked_by_somebody(machine)
+        await wait_for_lock(machine)
         await machine.run("UPDATE shops SET state = 'uninstalled'")
 
     with pytest.raises(Conflict):
@@ -356,7 +338,7 @@ async def test_who_gives_up_keeps_the_lane_from_nobody(machine: Engine, *, wins:
 
     async with lanes.exclusive(machine.db, lane):
         leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
-        await blocked_by_somebody(machine)
+        await wait_for_lock(machine)
         if not wins:
             leaving.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -587,28 +569,6 @@ async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before
 # --- settings -----------------------------------------------------------------------------------------------
 
 
-async def change(machine: Engine, **texts: str) -> None:
-    await change_settings(
-        machine.service, await machine.shop(), {key.replace("__", "."): value for key, value in texts.items()}
-    )
-
-
-async def connected(machine: Engine) -> None:
-    await upp(machine)
-    await machine.connect("uphance", account="5")
-    await machine.drain()
-    await machine.drain()
-
-
-async def parked(machine: Engine) -> None:
-    await machine.settle(make_order(), kind="order", targets=(machine.other,))
-    await machine.run("UPDATE documents SET state = 'parked'")
-
-
-async def states(machine: Engine) -> list[str]:
-    return [row["state"] for row in (await machine.documents("uphance")).values()]
-
-
 @pytest.mark.situation("currency", "season", "customer")
 async def test_a_mapping_releases_what_waited_for_it_without_a_call(machine: Engine) -> None:
     await connected(machine)
@@ -626,7 +586,7 @@ async def test_a_change_that_dies_halfway_is_none_so_that_saving_again_releases(
     async with machine.db.begin() as tx:
         await tx.execute(text("SELECT FROM documents FOR UPDATE"))
         saving = asyncio.create_task(change(machine, uphance__channels="cs/CZK:3"))
-        await blocked_by_somebody(machine)
+        await wait_for_lock(machine)
         saving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await saving

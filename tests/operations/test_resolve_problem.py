@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from tests.support.engine import Engine
 from tests.support.simulated import Said, accept
-from tests.systems.upp.making import make_product, make_variant
+from tests.support.upp import make_product, make_variant
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import NotFound
 from upbridge.domain.delivery import Document, Issue, Parked

@@ -2,48 +2,18 @@
 
 import pytest
 
-from tests.operations.test_connect import change, connected, machine, parked, states
-from tests.support.engine import Engine
+from tests.operations.connecting import change, connected, make_unconnected, parked, states
+from tests.support.engine import Engine, MakeEngine
+from tests.support.shop_settings import OTHER
 from upbridge.core.errors import BadRequest
 from upbridge.operations.settings_preview import SettingsPreview, preview_settings
 from upbridge.systems.registry import SYSTEMS
 
-__all__ = ["machine"]
 
-#: A value of each setting that is not its default.
-OTHER = {
-    "upp.send": "false",
-    "upp.language": "sk",
-    "upp.pricelist": "B2B",
-    "upp.sku_from": "ean",
-    "upp.variant_titles": "true",
-    "upp.order_days": "60",
-    "upp.origins": "frontend,admin",
-    "uphance.send_orders": "false",
-    "uphance.origins": "frontend",
-    "uphance.services": "SHORTENING",
-    "uphance.orders_from": "2026-01-01",
-    "uphance.order_statuses": "1",
-    "uphance.channels": "cs/CZK:3",
-    "uphance.season": "7",
-    "uphance.warehouse": "Main",
-    "uphance.payment_term": "Paid",
-    "uphance.customer_mode": "collective:42",
-    "uphance.prices_with_tax": "true",
-    "uphance.create_products": "true",
-    "uphance.color_parameter": "Colour",
-    "uphance.size_parameter": "Size",
-    "stock.write": "true",
-    "stock.quantity": "in_stock",
-    "stock.drafts_reserve": "true",
-    "stock.safety": "1",
-    "stock.guard_percent": "50",
-    "shipments.write": "false",
-    "shipments.status": "5",
-    "shipments.notify": "true",
-    "budget.tariff": "gold",
-    "budget.packages": "1",
-}
+@pytest.fixture
+async def machine(make_engine: MakeEngine) -> Engine:
+    """A shop that is connected to nothing, with both other systems at hand."""
+    return await make_unconnected(make_engine)
 
 
 def test_every_setting_is_tried() -> None:

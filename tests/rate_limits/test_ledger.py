@@ -5,7 +5,6 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.rate_limits.calling_processes import Witness, call_from, watched
+from tests.rate_limits.calls import ACCESS, OK, one_call, sql
 from tests.rate_limits.conftest import said
 from tests.support.clock import NOON, MovableClock
 from tests.support.shops import MakeShop
@@ -22,9 +22,6 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.ledger import AGAIN, LEASE, Ledger
 from upbridge.rate_limits.windows import CAP_PER_DAY, Limits, State
 from upbridge.store.database import sqlalchemy_url
-
-ACCESS = "GET /orders"
-OK: dict[str, str] = {}
 
 
 @pytest.fixture
@@ -36,24 +33,11 @@ async def shop(make_shop: MakeShop, ledger: Ledger) -> ShopId:
     return shop_id
 
 
-async def one_call(
-    ledger: Ledger, shop_id: ShopId, purpose: Purpose = Purpose.ORDERS, status: int = 200, headers: Any = None
-) -> None:
-    async with ledger.call(shop_id, access=ACCESS, purpose=purpose) as permit:
-        await permit.answered(status, OK if headers is None else headers)
-
-
 async def reset(ledger: Ledger, shop_id: ShopId) -> None:
     await sql(
         ledger, "UPDATE budgets SET unseen = 0, calls_today = 0, lost = 0 WHERE shop_id = :shop", shop=shop_id
     )
     await sql(ledger, "DELETE FROM calls")
-
-
-async def sql(ledger: Ledger, statement: str, **values: Any) -> Any:
-    async with ledger._engine.begin() as tx:
-        result = await tx.execute(text(statement), values)
-        return result.scalar() if result.returns_rows else None
 
 
 async def left(ledger: Ledger, shop_id: ShopId) -> tuple[int, int]:

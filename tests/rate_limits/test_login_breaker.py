@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.test_ledger import ACCESS, one_call, sql
+from tests.rate_limits.calls import ACCESS, one_call, sql
 from tests.support.clock import NOON, MovableClock
 from tests.support.shops import MakeShop
 from upbridge.core.errors import Throttled

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from tests.support.engine import Engine
+from tests.support.engine import Engine, wait_for_lock
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.lanes import EVERYTHING
@@ -191,22 +191,10 @@ async def test_a_hint_that_commits_while_the_work_is_settled_survives_it(machine
             now=machine.watch(),
         )
         settling = asyncio.create_task(done(machine, *batch))
-        await blocked_by_somebody(machine)
+        await wait_for_lock(machine)
 
     assert await settling == set()
     assert len(await take(machine)) == 1
-
-
-_WAITING = """
-    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
-
-async def blocked_by_somebody(machine: Engine) -> None:
-    """Return as soon as some session of this database waits for a lock."""
-    async with asyncio.timeout(10):
-        while not await machine.value(_WAITING):  # noqa: ASYNC110 - the server gives no event for this
-            await asyncio.sleep(0.01)
 
 
 async def test_hints_and_endings_never_lock_each_other_out(machine: Engine) -> None:
@@ -237,7 +225,7 @@ async def test_endings_lock_in_the_order_in_which_hints_do(machine: Engine) -> N
         await holder.execute(text("SELECT FROM changes WHERE key = '1' FOR UPDATE"))
         for work in (done(machine, *reversed(batch)), machine.hint(Kind.PRODUCT, "3", "2", "1")):
             task = asyncio.create_task(work)
-            await blocked_by_somebody(machine)
+            await wait_for_lock(machine)
             async with machine.db.connect() as other:
                 assert [row.key for row in await other.execute(free)] == ["2", "3"]
             task.cancel()

@@ -9,9 +9,16 @@ from typing import Any
 
 import httpx
 
-from tests.systems.upgates.making import raw_order, raw_product
+from tests.support.upgates import raw_order, raw_product
 from upbridge.core.canonical_json import canonical
-from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Outcome, Unmappable
+from upbridge.domain.delivery import (
+    Delivered,
+    DesiredDocument,
+    Document,
+    Entity,
+    Outcome,
+    Unmappable,
+)
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
@@ -232,3 +239,16 @@ class Woken:
 
     async def __call__(self, lane: Lane) -> None:
         self.lanes.append(lane)
+
+
+One = Callable[[Document], Outcome]
+
+
+def one_by_one(say: One) -> Any:
+    """A script that settles one document at a time."""
+
+    async def script(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        for document in documents:
+            yield [(document, say(document))]
+
+    return script

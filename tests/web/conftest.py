@@ -1,9 +1,7 @@
 """The pages over a real database, and a browser without cookies."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 import httpx
@@ -12,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import MovableClock
+from tests.support.pages import ORIGIN, Enter, Remote
 from upbridge.core.encryption import Cipher
 from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
@@ -24,10 +23,6 @@ from upbridge.systems.registry import SYSTEMS
 from upbridge.web import routes
 from upbridge.web.context import Pages
 
-ORIGIN = "https://upbridge.example"
-
-Enter = Callable[..., Awaitable[str]]
-
 
 @pytest.fixture
 def watch() -> MovableClock:
@@ -37,23 +32,6 @@ def watch() -> MovableClock:
 @pytest.fixture
 def connections(engine: AsyncEngine, cipher: Cipher) -> Connections:
     return Connections(engine, cipher)
-
-
-@dataclass
-class Remote:
-    """The systems that forms call: each path answers what a test put there, else 401; after *latency* seconds."""
-
-    answers: dict[str, httpx.Response] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    sent: list[bytes] = field(default_factory=list)
-    latency: float = 0
-
-    async def handle(self, request: httpx.Request) -> httpx.Response:
-        """One call."""
-        self.asked.append(f"{request.method} {request.url.path}")
-        self.sent.append(request.content)
-        await asyncio.sleep(self.latency)
-        return self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
+from tests.support.pages import Enter, Remote
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter, Remote
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
 from upbridge.core.encryption import Cipher

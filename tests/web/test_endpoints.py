@@ -10,8 +10,8 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
+from tests.support.pages import ORIGIN, Enter
 from tests.support.shops import MakeShop
-from tests.web.conftest import ORIGIN, Enter
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
+from tests.support.pages import Enter, Remote
 from tests.support.shops import MakeShop
-from tests.systems.upgates.making import listed, raw_order
-from tests.web.conftest import Enter, Remote
+from tests.support.upgates import listed, raw_order
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_overview import link
 from tests.web.test_problems import problem

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.support.clock import NOON
 from tests.support.database_gate import Gate, gate_to
+from tests.support.pages import Enter, Remote
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter, Remote
 from tests.web.test_connections import TOKEN
 from tests.web.test_endpoints import EN, document, put
 from upbridge.core.i18n import LANGUAGES, Texts

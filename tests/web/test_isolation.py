@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
+from tests.support.pages import Enter
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put, run
 from tests.web.test_find import delivery
 from tests.web.test_overview import connection_row, link

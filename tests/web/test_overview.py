@@ -16,8 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
+from tests.support.pages import Enter
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
 from upbridge.core.i18n import LANGUAGES, Texts

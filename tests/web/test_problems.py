@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
+from tests.support.pages import Enter
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put
 from upbridge.domain.shop_id import ShopId
 

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.pages import Enter
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, put
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import sku_matching

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from tests.support.pages import Enter
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter
 from upbridge.web.security_headers import page_headers
 
 HEADERS = page_headers(["https://*.upgates.com"])

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.operations.test_settings_preview import OTHER
 from tests.support.clock import NOON
+from tests.support.pages import Enter
+from tests.support.shop_settings import OTHER
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, document, put
 from tests.web.test_problems import problem
 from upbridge.core.i18n import LANGUAGES, Texts

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
+from tests.support.pages import Enter
 from tests.support.shops import MakeShop
-from tests.web.conftest import Enter
 from tests.web.test_endpoints import EN, put, run
 from upbridge.engine.flows import PAGES
 from upbridge.rate_limits.windows import PACKAGE

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from tests.support.clock import NOON
+from tests.support.fake_uphance import FakeLinks, FakeVault
 from tests.support.shop_settings import make_settings
-from tests.systems.upgates.making import SHOP, Json, Upgates, listed, raw_order
-from tests.systems.uphance.fake import FakeLinks, FakeVault
+from tests.support.upgates import SHOP, Json, Upgates, listed, raw_order
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import Delivered, Document, Link, Outcome
 from upbridge.domain.shop_profile import ShopProfile

@@ -7,8 +7,19 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.systems.upgates.making import raw_line, raw_order, raw_prices, raw_product, raw_variant
-from tests.systems.upgates.test_shop_profile import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
+from tests.support.upgates import (
+    CONFIG,
+    LANGUAGES,
+    OWNER,
+    PRICELISTS,
+    STATUS,
+    STATUSES,
+    raw_line,
+    raw_order,
+    raw_prices,
+    raw_product,
+    raw_variant,
+)
 from upbridge.systems.upgates.schemas import build_facts, loads, parse_list, parse_order, parse_product
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, plan
 

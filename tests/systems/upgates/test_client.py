@@ -5,7 +5,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.systems.upgates.making import (
+from tests.support.upgates import (
+    CONFIG,
+    LANGUAGES,
+    OWNER,
+    PRICELISTS,
+    STATUS,
+    STATUSES,
     Json,
     Upgates,
     answering,
@@ -15,7 +21,6 @@ from tests.systems.upgates.making import (
     raw_product,
     raw_variant,
 )
-from tests.systems.upgates.test_shop_profile import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from tests.support.upgates import Json, Upgates
 from tests.support.vendor_files import OPENAPI, vendor_file
-from tests.systems.upgates.making import Json, Upgates
 from upbridge.domain.purpose import Purpose
 from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
 from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.systems.upgates.making import captured, raw_line, raw_order
+from tests.support.upgates import captured, raw_line, raw_order
 from upbridge.domain.order import LineType, Money
 from upbridge.domain.totals import OrderTotals
 from upbridge.systems.upgates.schemas import Unreadable, parse_list, parse_order

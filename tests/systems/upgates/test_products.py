@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.systems.upgates.making import captured, raw_prices, raw_product, raw_variant
+from tests.support.upgates import captured, raw_prices, raw_product, raw_variant
 from upbridge.domain.product import Price, Variant
 from upbridge.systems.upgates.schemas import (
     Unreadable,

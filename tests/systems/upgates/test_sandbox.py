@@ -7,7 +7,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from tests.systems.upgates.making import API_URL, SHOP, FakeLedger
+from tests.support.upgates import API_URL, SHOP, FakeLedger
 from upbridge.core.clock import utc_now
 from upbridge.domain.order import LineType, Order
 from upbridge.domain.product import Product

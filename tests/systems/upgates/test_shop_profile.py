@@ -1,44 +1,8 @@
 import pytest
 
+from tests.support.upgates import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates.schemas import Unreadable, build_facts, loads, parse_status
-
-OWNER = {
-    "owner": [
-        {"company": "Cizí s.r.o.", "language_id": "sk"},
-        {
-            "company": "Šatník s.r.o.",
-            "company_number": 12345679,
-            "country_id": "cz",
-            "language_id": "cs",
-            "email": None,
-        },
-    ]
-}
-LANGUAGES = {
-    "languages": [
-        {"language_id": "sk", "active_yn": "1", "default_yn": "0", "currency_id": "eur"},
-        {"language_id": "cs", "active_yn": True, "default_yn": 1, "currency_id": "CZK"},
-        {"language_id": "de", "active_yn": 0, "default_yn": False, "currency_id": "EUR"},
-    ]
-}
-PRICELISTS = {
-    "pricelists": [{"id": 2, "name": "VIP", "default_yn": "0"}, {"id": 1, "name": "Výchozí", "default_yn": "1"}]
-}
-CONFIG = {"config": {"prices_with_vat_yn": 0, "vat_payer_yn": True}}
-STATUSES = {
-    "order_statuses": [
-        {"id": "1", "type": "Received", "descriptions": [{"language_id": "cs", "name": "Přijatá"}]},
-        {"id": 9, "type": None, "descriptions": None},
-    ]
-}
-STATUS = {
-    "services": [
-        {"service": "Objednávky", "url": "https://shop.admin.s1.upgates.com/api/v2/orders/", "privilege": "all"},
-        {"service": "products", "url": None, "privilege": "readonly"},
-        {"service": "owner", "url": "https://shop.admin.s1.upgates.com/api/v2/owner", "privilege": "deny"},
-    ]
-}
 
 
 def test_all_six_answers_make_the_facts() -> None:

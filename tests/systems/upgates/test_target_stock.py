@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.systems.upgates.making import raw_order
+from tests.support.upgates import raw_order
 from tests.systems.upgates.shop import Room, answered, codes, lost, number_for, shipment_of
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Dropped, Parked

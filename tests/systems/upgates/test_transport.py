@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.clock import NOON
-from tests.systems.upgates.making import API_URL, SHOP, Upgates, answering, listed
+from tests.support.upgates import API_URL, SHOP, Upgates, answering, listed
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.ledger import LEASE, Ledger

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.clock import NOON, MovableClock
-from tests.systems.uphance.fake import BASE, FakeUphance
+from tests.support.fake_uphance import BASE, FakeUphance
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.systems.uphance.client import WrongOrganisation, login
 from upbridge.systems.uphance.transport import Failed, NotSent

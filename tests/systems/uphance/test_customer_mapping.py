@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.orders import EVA, HOME, OFFICE, make_order
 from tests.support.shop_settings import make_settings
-from tests.systems.uphance.builders import uphance_connection
+from tests.support.uphance import uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Shopper
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer

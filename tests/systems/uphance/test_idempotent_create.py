@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import NOON, MovableClock
+from tests.support.fake_uphance import BASE, FakeLinks, FakeUphance
 from tests.support.orders import EVA, make_order
-from tests.systems.uphance.builders import BOOK, mapping_context
-from tests.systems.uphance.fake import BASE, FakeLinks, FakeUphance
+from tests.support.uphance import BOOK, mapping_context
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Retry
 from upbridge.domain.order import OrderLine

@@ -10,7 +10,7 @@ import pytest
 from tests.support.order_situations import Situation, each_situation
 from tests.support.orders import EVA, OFFICE, make_charge, make_line, make_order
 from tests.support.shop_settings import make_settings
-from tests.systems.uphance.builders import BOOK, FACTS, sku, uphance_connection
+from tests.support.uphance import BOOK, FACTS, sku, uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Order
 from upbridge.systems.uphance.matching import SkuBook

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.orders import make_charge, make_line, make_order, make_voucher
 from tests.support.shop_settings import make_settings
-from tests.systems.uphance.builders import sku, uphance_connection
+from tests.support.uphance import sku, uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Money, Order, OrderLine
 from upbridge.systems.uphance.matching import SkuBook

@@ -11,11 +11,11 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
+from tests.support.fake_uphance import FakeLinks, FakeVault
 from tests.support.shop_settings import make_settings
 from tests.support.shops import MakeShop
-from tests.systems.uphance.builders import FACTS
-from tests.systems.uphance.fake import FakeLinks, FakeVault
-from tests.systems.uphance.test_sandbox import BASE, Cable
+from tests.support.uphance import FACTS
+from tests.support.uphance_sandbox import BASE, Cable
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import (
     Delivered,

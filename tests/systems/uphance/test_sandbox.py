@@ -12,9 +12,10 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import MovableClock
+from tests.support.fake_uphance import FakeLinks, FakeVault
 from tests.support.shop_settings import make_settings
 from tests.support.shops import MakeShop
-from tests.systems.uphance.fake import FakeLinks, FakeVault
+from tests.support.uphance_sandbox import BASE, Cable
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, Outcome, Parked
@@ -34,7 +35,6 @@ from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.organisations import Organisation
 
-BASE = "http://uphance.test"
 #: What each way in which the simulated shop breaks an order is called here.
 TROUBLES = {
     "totals": "order.totals_differ",
@@ -58,16 +58,6 @@ def shop(world: State) -> Shop:
 @pytest.fixture
 def organisation(world: State, shop: Shop) -> Organisation:
     return world.uphance.organisations[501]
-
-
-class Cable(httpx.ASGITransport):
-    """The way to the sandbox; a cut is what it would be on a real network."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await super().handle_async_request(request)
-        except ConnectionAbortedError as cut:
-            raise httpx.ReadError("cut") from cut
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.orders import make_line, make_order
 from tests.support.shop_settings import make_settings
-from tests.systems.uphance.builders import BOOK, sku, uphance_connection
+from tests.support.uphance import BOOK, sku, uphance_connection
 from upbridge.systems.uphance import schemas
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order

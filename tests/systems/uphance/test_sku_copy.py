@@ -8,9 +8,9 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
+from tests.support.fake_uphance import FakeUphance
 from tests.support.orders import make_line
 from tests.support.shops import MakeShop
-from tests.systems.uphance.fake import FakeUphance
 from upbridge.core.errors import Unreachable
 from upbridge.store import schema
 from upbridge.systems.uphance.matching import Miss, Sku

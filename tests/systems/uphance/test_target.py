@@ -12,10 +12,10 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
+from tests.support.fake_uphance import BASE, FakeLinks, FakeUphance
 from tests.support.orders import EVA, OFFICE, make_line, make_order
 from tests.support.shops import MakeShop
-from tests.systems.uphance.builders import mapping_context
-from tests.systems.uphance.fake import BASE, FakeLinks, FakeUphance
+from tests.support.uphance import mapping_context
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Dropped, Link, Outcome, Parked, Retry
 from upbridge.domain.order import Order

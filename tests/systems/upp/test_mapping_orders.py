@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.clock import NOON
 from tests.support.order_situations import Situation, each_situation
-from tests.systems.upp.making import (
+from tests.support.upp import (
     drafts,
     make_front,
     make_line,

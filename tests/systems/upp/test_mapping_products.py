@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.systems.upp.making import (
+from tests.support.upp import (
     drafts,
     make_document,
     make_front,

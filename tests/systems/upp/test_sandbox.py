@@ -9,8 +9,8 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from tests.support.upp import MemoryVault, drafts, make_document, make_front, money
 from tests.support.vendor_files import CAPTURED, vendor_file
-from tests.systems.upp.making import MemoryVault, drafts, make_document, make_front, money
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Entity, Parked

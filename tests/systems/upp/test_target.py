@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.systems.upp.making import MemoryVault, drafts, make_document, make_front, make_order, make_product
-from tests.systems.upp.test_client import Reply, Upp
+from tests.support.fake_upp import Reply, Upp
+from tests.support.upp import MemoryVault, drafts, make_document, make_front, make_order, make_product
 from upbridge.core.canonical_json import canonical
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Outcome, Parked, Retry
