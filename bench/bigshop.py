@@ -106,18 +106,18 @@ async def fill(engine: AsyncEngine, cipher: Cipher, *, variants: int, orders: in
 _TABLES = [
     "shops",
     "connections",
-    "items",
+    "variants",
     "skus",
     "links",
     "documents",
     "changes",
     "problems",
-    "days",
+    "daily_stats",
     "orders",
-    "steps",
-    "pieces",
+    "order_events",
+    "open_order_lines",
     "deliveries",
-    "calls",
+    "api_calls",
     "runs",
     "budgets",
 ]
@@ -138,7 +138,7 @@ _STATEMENTS = (
     """,
     # Three variants a product; every 97th has no code, every 41st shares the code of the one before it.
     """
-    INSERT INTO items (shop_id, key, product_id, code, ean, title, stock, stock_own, active, listed, read_at)
+    INSERT INTO variants (shop_id, key, product_id, code, ean, title, stock, stock_own, active, listed, read_at)
     SELECT :id, 'v-' || n, n / 3,
       CASE WHEN n % 97 = 0 THEN NULL ELSE 'GAR-' || lpad((n - (n % 41 = 0)::int)::text, 6, '0') || '-M' END,
       '859' || lpad(n::text, 10, '0'),
@@ -176,14 +176,14 @@ _STATEMENTS = (
     WHERE system = 'upp' OR n % :never_sent > 0
     """,
     """
-    INSERT INTO orders (shop_id, number, made_at, read_at)
+    INSERT INTO orders (shop_id, number, ordered_at, read_at)
     SELECT :id, 'U' || lpad(n::text, 8, '0'),
       CAST(:now AS timestamptz) - interval '1 day' * :days * n / :orders, :now
     FROM generate_series(1, CAST(:orders AS int)) AS n
     """,
     # Steps are kept for 90 days: each order was read once and delivered to both.
     """
-    INSERT INTO steps (shop_id, number, at, what, target, since, body)
+    INSERT INTO order_events (shop_id, order_number, at, event, target, since, body)
     SELECT :id, 'U' || lpad(n::text, 8, '0'), at, what, target, at - interval '1 second' * (5 + n % 300), :step
     FROM generate_series(1, CAST(:orders AS int) * 90 / :days) AS n
     CROSS JOIN LATERAL (SELECT CAST(:now AS timestamptz) - interval '1 day' * :days * n / :orders AS at) AS moment
@@ -239,7 +239,8 @@ _STATEMENTS = (
     FROM generate_series(1, CAST(:variants AS int) / 3) AS n WHERE n % :unread = 0
     """,
     """
-    INSERT INTO pieces (shop_id, order_number, place, item, code, quantity, waits, ordered_at)
+    INSERT INTO open_order_lines
+      (shop_id, order_number, position, variant_key, code, quantity, pending, ordered_at)
     SELECT :id, 'U' || lpad(n::text, 8, '0'), place, 'v-' || n, 'GAR-' || lpad(n::text, 6, '0') || '-M', 1, true,
       CAST(:now AS timestamptz) - interval '1 day' * :days * n / :orders
     FROM generate_series(1, CAST(:orders AS int)) AS n, generate_series(0, 2) AS place WHERE n % :open = 0
@@ -251,7 +252,7 @@ _STATEMENTS = (
     FROM generate_series(1, CAST(:orders AS int)) AS n
     """,
     """
-    INSERT INTO calls (shop_id, hour, access, purpose, count)
+    INSERT INTO api_calls (shop_id, hour, access, purpose, count)
     SELECT :id, date_trunc('hour', CAST(:now AS timestamptz)) - n * interval '1 hour', access, purpose, 20 + n % 7
     FROM generate_series(0, 24 * 35) AS n,
       unnest(ARRAY['GET /orders', 'GET /products', 'PUT /products']) AS access,

@@ -198,7 +198,7 @@ async def _delivered(
 
 async def _complete(stage: Stage, address: str, shop_id: ShopId, variants: int) -> None:
     """Nothing may be missing: what was measured would not be an import."""
-    items = await stage.value("SELECT count(*) FROM items WHERE shop_id = :id", id=shop_id)
+    items = await stage.value("SELECT count(*) FROM variants WHERE shop_id = :id", id=shop_id)
     links = await stage.value("SELECT count(*) FROM links WHERE shop_id = :id AND kind = 'product'", id=shop_id)
     async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
         sent = (await client.get(f"{address}/sent")).json()

@@ -150,7 +150,7 @@ async def _checkpoint(stage: Stage) -> None:
 
 
 async def _vacuum(stage: Stage) -> None:
-    for table in ("deliveries", "changes", "documents", "items"):
+    for table in ("deliveries", "changes", "documents", "variants"):
         await stage.run(f"VACUUM (ANALYZE, FREEZE) {table}")
 
 

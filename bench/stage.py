@@ -65,7 +65,7 @@ class Stage:
         """Calls of the shop's API so far, the life cycle's aside."""
         return int(
             await self.value(
-                "SELECT COALESCE(sum(count), 0) FROM calls WHERE shop_id = :shop AND purpose <> 'lifecycle'"
+                "SELECT COALESCE(sum(count), 0) FROM api_calls WHERE shop_id = :shop AND purpose <> 'lifecycle'"
             )
         )
 
@@ -110,7 +110,7 @@ class Stage:
         )
         await self.quiet()
         async with self.engine.connect() as tx:
-            rows = await tx.execute(text("SELECT DISTINCT product_id FROM items ORDER BY 1"))
+            rows = await tx.execute(text("SELECT DISTINCT product_id FROM variants ORDER BY 1"))
             self.products = [row.product_id for row in rows]
             rows = await tx.execute(text("SELECT DISTINCT key FROM links WHERE kind = 'order' ORDER BY 1"))
             self.orders = [row.key for row in rows]

@@ -407,14 +407,16 @@ async def test_a_worker_throws_away_what_is_old_and_sums_up_what_is_over(
         **old,
     )
     await machine.run(
-        "INSERT INTO steps (shop_id, number, what, target, at, since)"
+        "INSERT INTO order_events (shop_id, order_number, event, target, at, since)"
         " VALUES (:shop_id, 'O-1', 'delivered', 'upp', :at, :at)",
         at=utc_now() - timedelta(days=2),
     )
 
     async def done() -> bool:
         kept = await machine.value("SELECT count(*) FROM deliveries WHERE received_at = :received_at", **old)
-        summed = await machine.value("SELECT count(*) FROM days WHERE shop_id = :shop_id AND what = 'delays'")
+        summed = await machine.value(
+            "SELECT count(*) FROM daily_stats WHERE shop_id = :shop_id AND metric = 'delays'"
+        )
         return (kept, summed) == (0, 1)
 
     async with worker(machine, database):

@@ -51,7 +51,8 @@ async def test_the_big_shop_has_every_kind_of_match(engine: AsyncEngine, cipher:
 
     async with engine.connect() as tx:
         rows = await tx.execute(
-            text("SELECT match, count(*) AS number FROM items WHERE shop_id = :shop GROUP BY 1"), {"shop": shop.id}
+            text("SELECT match, count(*) AS number FROM variants WHERE shop_id = :shop GROUP BY 1"),
+            {"shop": shop.id},
         )
         found = {row.match: row.number for row in rows}
 

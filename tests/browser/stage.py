@@ -208,7 +208,7 @@ def wait_until(look: Callable[[], bool], *, seconds: float = 120) -> None:
 
 #: Deliveries of thirty days, of which each took as long as orders do: mostly seconds, some minutes after a burst.
 _MONTH = """
-    INSERT INTO steps (shop_id, number, at, what, target, detail, since)
+    INSERT INTO order_events (shop_id, order_number, at, event, target, detail, since)
     SELECT id, 'earlier-' || day || '-' || n, at, 'delivered', target, '', at - took * interval '1 second'
     FROM shops, generate_series(1, 29) AS day, generate_series(1, 12 + (day * 7) %% 23) AS n,
       unnest(ARRAY['upp', 'uphance']) AS target,
@@ -218,7 +218,7 @@ _MONTH = """
     WHERE token = %(token)s
 """
 _DAY = """
-    INSERT INTO calls (shop_id, hour, access, purpose, count)
+    INSERT INTO api_calls (shop_id, hour, access, purpose, count)
     SELECT id, date_trunc('hour', now()) - back * interval '1 hour', 'earlier', purpose,
       1 + (weight * (24 - abs(back - 9)) / 24 + (back * weight) %% 3)
     FROM shops, generate_series(1, 23) AS back,

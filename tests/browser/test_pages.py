@@ -319,7 +319,7 @@ def test_names_without_a_space_fit_a_phone(
     with psycopg.connect(stage_database, autocommit=True) as tx:
         for table, facts in names.items():
             tx.execute(f"UPDATE {table} SET facts = facts || %s::jsonb".encode(), [json.dumps(facts)])
-        tx.execute(b"UPDATE items SET title = %s, code = code || %s", [name, name])
+        tx.execute(b"UPDATE variants SET title = %s, code = code || %s", [name, name])
     for place in ("", "connections", "rules", "products?show=unmatched", "find?q=www"):
         page.goto(home + place)
         assert page.get_by_text(name).count(), f"{place or 'start'} does not show it"

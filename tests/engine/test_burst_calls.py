@@ -89,7 +89,7 @@ async def test_a_shop_ahead_of_its_hour_gathers_hints_longer_and_still_imports(m
     machine.upgates.sell(1, 2)
     machine.upgates.order("A-1", "A-2")
     await machine.service.ledger.set_tariff(machine.shop_id, "gold")
-    await machine.run("UPDATE budgets SET unseen = 30 WHERE shop_id = :shop_id")
+    await machine.run("UPDATE budgets SET calls_unconfirmed = 30 WHERE shop_id = :shop_id")
     await machine.hint(Kind.ORDER, "A-1")
     async with machine.db.begin() as tx:
         await start_run(tx, machine.shop_id, "product", RunPurpose.IMPORT, since=None, now=machine.watch())

@@ -435,7 +435,7 @@ async def test_what_cannot_be_read_is_not_taken_for_deleted(machine: Engine) -> 
     await machine.settle(read=ReadBatch("product", [], broken=[BadEntity("12", "is not text")]))
 
     assert await machine.documents() == {}
-    assert await machine.value("SELECT count(*) FROM items") == 1
+    assert await machine.value("SELECT count(*) FROM variants") == 1
 
 
 def stumbling_over(key: str) -> Callable[[Entity], Iterable[DesiredDocument | Unmappable]]:
@@ -541,12 +541,12 @@ async def test_the_catalogue_copy_follows_the_variants(machine: Engine) -> None:
     await machine.settle(make_product(make_variant(1), make_variant(2)))
     await machine.settle(make_product(make_variant(2, stock=Decimal(5)), make_variant(3)))
 
-    rows = await machine.rows("SELECT key, stock, code, product_id, title FROM items ORDER BY key")
+    rows = await machine.rows("SELECT key, stock, code, product_id, title FROM variants ORDER BY key")
 
     assert [(row["key"], row["stock"]) for row in rows] == [("v-2", 5), ("v-3", 12)]
     assert rows[0]["title"] == "Košile"
     await machine.settle(missing=("12",))
-    assert await machine.value("SELECT count(*) FROM items") == 0
+    assert await machine.value("SELECT count(*) FROM variants") == 0
 
 
 async def test_a_variant_that_moves_to_another_product_is_kept(machine: Engine) -> None:
@@ -555,7 +555,7 @@ async def test_a_variant_that_moves_to_another_product_is_kept(machine: Engine) 
     await machine.settle(make_product(make_variant(1, product_id=13), product_id=13))
     await machine.settle(missing=("12",))
 
-    assert await machine.value("SELECT product_id FROM items WHERE key = 'v-1'") == 13
+    assert await machine.value("SELECT product_id FROM variants WHERE key = 'v-1'") == 13
 
 
 # --- any history --------------------------------------------------------------------------------------------
@@ -579,7 +579,7 @@ STEPS = st.lists(
 async def test_after_any_history_they_have_what_the_shop_has(
     machine: Engine, steps: list[tuple[str, int]]
 ) -> None:
-    for table in ("documents", "links", "items", "problems", "changes"):
+    for table in ("documents", "links", "variants", "problems", "changes"):
         async with machine.db.begin() as tx:
             await tx.execute(text(f"DELETE FROM {table}"))
     machine.target.received.clear()

@@ -373,7 +373,7 @@ async def test_the_net_asks_about_orders_that_are_not_through_yet(machine: Engin
     """A deleted order is in no list; while its pieces count as sold, somebody has to notice."""
     machine.upgates.order("A-1", "A-2")
     await machine.run(
-        "INSERT INTO pieces (shop_id, order_number, place, quantity, waits, ordered_at)"
+        "INSERT INTO open_order_lines (shop_id, order_number, position, quantity, pending, ordered_at)"
         " VALUES (:shop_id, 'A-1', 0, 1, true, now()), (:shop_id, 'A-9', 0, 1, true, now())"
     )
 
@@ -410,7 +410,7 @@ async def test_the_net_finds_a_product_that_vanished_without_a_word(machine: Eng
     assert gone == [{"id": "p-14", "gone": True}, {"id": "p-3", "gone": True}]
     asked = [call["product_ids"] for call in machine.upgates.asked("/products") if "product_ids" in call]
     assert [set(ids.split(";")) for ids in asked] == [{"3", "14"}]
-    assert await machine.value("SELECT count(*) FROM items") == 23
+    assert await machine.value("SELECT count(*) FROM variants") == 23
 
 
 async def test_where_the_numbers_agree_one_call_is_enough(machine: Engine) -> None:

@@ -21,7 +21,7 @@ async def write(tx: AsyncConnection, shop_id: ShopId, product: int, variants: li
     await sku_matching.lock_matching(tx, shop_id)
     before = await sku_matching.codes_of(tx, shop_id, [product])
     await tx.execute(
-        text("DELETE FROM items WHERE shop_id = :shop AND product_id = :product"),
+        text("DELETE FROM variants WHERE shop_id = :shop AND product_id = :product"),
         {"shop": shop_id, "product": product},
     )
     rows = [
@@ -37,12 +37,15 @@ async def write(tx: AsyncConnection, shop_id: ShopId, product: int, variants: li
         for variant in variants
     ]
     if rows:
-        await tx.execute(insert(schema.items), rows)
+        await tx.execute(insert(schema.variants), rows)
     await sku_matching.rematch(tx, shop_id, [row["key"] for row in rows], before)
 
 
 async def kept(tx: AsyncConnection, shop_id: ShopId) -> dict[str, tuple[str, int | None]]:
-    rows = await tx.execute(text("SELECT key, match, sku_id FROM items WHERE shop_id = :shop"), {"shop": shop_id})
+    rows = await tx.execute(
+        text("SELECT key, match, sku_id FROM variants WHERE shop_id = :shop"),
+        {"shop": shop_id},
+    )
     return {row.key: (row.match, row.sku_id) for row in rows}
 
 

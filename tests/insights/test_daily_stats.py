@@ -21,9 +21,9 @@ TOOK = (1, 2, 3, 4, 100, -5)
 async def arrived(machine: Engine, at: datetime, *, seconds: float = 10, **more: Any) -> None:
     """An order was delivered to Upp.ai at *at*."""
     since = at - timedelta(seconds=seconds)
-    row = {"shop_id": machine.shop_id, "number": "O-1", "what": "delivered", "target": "upp", "at": at}
+    row = {"shop_id": machine.shop_id, "order_number": "O-1", "event": "delivered", "target": "upp", "at": at}
     async with machine.db.begin() as tx:
-        await tx.execute(insert(schema.steps).values({**row, "since": since, **more}))
+        await tx.execute(insert(schema.order_events).values({**row, "since": since, **more}))
 
 
 async def of(machine: Engine, what: StatKind, since: date) -> list[DailyStat]:
@@ -32,7 +32,7 @@ async def of(machine: Engine, what: StatKind, since: date) -> list[DailyStat]:
 
 
 async def stored(machine: Engine) -> int:
-    return int(await machine.value("SELECT count(*) FROM days WHERE shop_id = :shop_id"))
+    return int(await machine.value("SELECT count(*) FROM daily_stats WHERE shop_id = :shop_id"))
 
 
 async def a_week(machine: Engine) -> date:
@@ -74,7 +74,7 @@ async def test_delays_are_those_of_the_orders_of_the_day(machine: Engine) -> Non
     for seconds in TOOK:
         await arrived(machine, machine.watch(), seconds=seconds)
     await arrived(machine, machine.watch(), since=None)
-    await arrived(machine, machine.watch(), what="read")
+    await arrived(machine, machine.watch(), event="read")
     await arrived(machine, machine.watch(), target="upgates")
 
     today = machine.watch().date()

@@ -16,8 +16,8 @@ MADE = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 
 async def steps(machine: Engine) -> list[tuple[str, str, str]]:
-    rows = await machine.rows("SELECT * FROM steps WHERE shop_id = :shop_id ORDER BY id")
-    return [(row["what"], row["target"], row["detail"]) for row in rows]
+    rows = await machine.rows("SELECT * FROM order_events WHERE shop_id = :shop_id ORDER BY id")
+    return [(row["event"], row["target"], row["detail"]) for row in rows]
 
 
 async def test_an_order_that_nobody_wants_is_known_until_it_is_gone(machine: Engine) -> None:
@@ -25,8 +25,8 @@ async def test_an_order_that_nobody_wants_is_known_until_it_is_gone(machine: Eng
 
     await machine.settle(make_order(order_number="1", created_at=MADE), kind="order")
 
-    known = await machine.rows("SELECT number, made_at, read_at FROM orders WHERE shop_id = :shop_id")
-    assert known == [{"number": "1", "made_at": MADE, "read_at": machine.watch()}]
+    known = await machine.rows("SELECT number, ordered_at, read_at FROM orders WHERE shop_id = :shop_id")
+    assert known == [{"number": "1", "ordered_at": MADE, "read_at": machine.watch()}]
     assert await steps(machine) == []
 
     await machine.settle(kind="order", missing=("1",))
@@ -70,7 +70,7 @@ async def test_of_what_was_sent_a_copy_without_personal_data_stays(machine: Engi
     await machine.settle(make_order(order_number="1"), kind="order")
     await machine.push()
 
-    kept = await machine.value("SELECT body FROM steps WHERE shop_id = :shop_id AND what = 'delivered'")
+    kept = await machine.value("SELECT body FROM order_events WHERE shop_id = :shop_id AND event = 'delivered'")
     assert json.loads(opened(kept) or "") == {
         "order_number": "1",
         "currency": "CZK",
@@ -90,7 +90,9 @@ async def test_the_delay_counts_from_when_we_heard_of_the_order(machine: Engine)
 
     await machine.push()
 
-    (step,) = await machine.rows("SELECT at, since FROM steps WHERE shop_id = :shop_id AND what = 'delivered'")
+    (step,) = await machine.rows(
+        "SELECT at, since FROM order_events WHERE shop_id = :shop_id AND event = 'delivered'"
+    )
     assert step["at"] - step["since"] == timedelta(seconds=42)
 
 
@@ -100,4 +102,5 @@ async def test_what_the_first_import_sends_has_no_delay(machine: Engine) -> None
     await machine.settle(read=ReadBatch("order", [order]), priority=5)
     await machine.push()
 
-    assert await machine.value("SELECT since FROM steps WHERE shop_id = :shop_id AND what = 'delivered'") is None
+    since = await machine.value("SELECT since FROM order_events WHERE shop_id = :shop_id AND event = 'delivered'")
+    assert since is None

@@ -20,11 +20,11 @@ BOUNDED = {
     "changes": "a set, worked off",
     "documents": "the newest body of each thing, worked off",
     "links": "one row a thing over there",
-    "items": "one row a variant",
+    "variants": "one row a variant",
     "skus": "one row an SKU",
     "budgets": "one row a shop",
     "secrets": "a handful",
-    "samples": "retired by telemetry.gauges",
+    "metric_samples": "retired by telemetry.gauges",
 }
 
 
@@ -74,7 +74,7 @@ async def test_what_is_bounded_is_never_pruned(engine: AsyncEngine, make_shop: M
 
     await prune(engine, now=NOON + timedelta(days=10_000))
 
-    for table in BOUNDED.keys() - {"samples"} & {one.name for one in metadata.sorted_tables}:
+    for table in BOUNDED.keys() - {"metric_samples"} & {one.name for one in metadata.sorted_tables}:
         assert await left(engine, table) == 1, table
 
 

@@ -35,9 +35,11 @@ async def shop(make_shop: MakeShop, ledger: Ledger) -> ShopId:
 
 async def reset(ledger: Ledger, shop_id: ShopId) -> None:
     await sql(
-        ledger, "UPDATE budgets SET unseen = 0, calls_today = 0, lost = 0 WHERE shop_id = :shop", shop=shop_id
+        ledger,
+        "UPDATE budgets SET calls_unconfirmed = 0, calls_today = 0, calls_lost = 0 WHERE shop_id = :shop",
+        shop=shop_id,
     )
-    await sql(ledger, "DELETE FROM calls")
+    await sql(ledger, "DELETE FROM api_calls")
 
 
 async def left(ledger: Ledger, shop_id: ShopId) -> tuple[int, int]:
@@ -129,15 +131,15 @@ async def test_every_call_is_counted_by_access_and_purpose(
     assert outlook.calls_by_purpose[Purpose.IMPORT] == 1
     assert outlook.calls_by_purpose[Purpose.STOCK] == 0
     assert outlook.calls_today == 3
-    assert await sql(ledger, "SELECT count(*) FROM calls WHERE access = :access", access=ACCESS) == 2
+    assert await sql(ledger, "SELECT count(*) FROM api_calls WHERE access = :access", access=ACCESS) == 2
 
 
 async def test_a_refused_call_is_not_counted(ledger: Ledger, shop: ShopId) -> None:
     await sql(ledger, "UPDATE budgets SET calls_today = :most", most=CAP_PER_DAY)
     with pytest.raises(Throttled):
         await one_call(ledger, shop)
-    assert await sql(ledger, "SELECT count(*) FROM calls") == 0
-    assert await sql(ledger, "SELECT count(*) FROM leases") == 0
+    assert await sql(ledger, "SELECT count(*) FROM api_calls") == 0
+    assert await sql(ledger, "SELECT count(*) FROM call_leases") == 0
 
 
 async def test_a_call_that_ends_in_an_error_is_counted_and_its_slot_is_free(ledger: Ledger, shop: ShopId) -> None:
@@ -146,7 +148,7 @@ async def test_a_call_that_ends_in_an_error_is_counted_and_its_slot_is_free(ledg
         async with ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS):
             raise ConnectionError
     assert await left(ledger, shop) == (9, 100)
-    assert await sql(ledger, "SELECT count(*) FROM leases") == 0
+    assert await sql(ledger, "SELECT count(*) FROM call_leases") == 0
 
 
 async def test_a_permit_is_good_for_one_call(ledger: Ledger, shop: ShopId) -> None:
@@ -175,7 +177,7 @@ async def test_a_fourth_call_waits_for_a_slot_and_then_gives_up(
             await one_call(ledger, shop)
         assert 10 <= clock.slept < 11
         assert clock.now + AGAIN <= refused.value.until <= clock.now + 2 * AGAIN
-        assert await sql(ledger, "SELECT sum(count) FROM calls") == 3, "it spent nothing"
+        assert await sql(ledger, "SELECT sum(count) FROM api_calls") == 3, "it spent nothing"
     await one_call(ledger, shop)
 
 
@@ -198,11 +200,11 @@ async def test_a_cancelled_caller_gives_its_slot_back(ledger: Ledger, shop: Shop
 
     task = asyncio.create_task(hang())
     await inside.wait()
-    assert await sql(ledger, "SELECT count(*) FROM leases") == 1
+    assert await sql(ledger, "SELECT count(*) FROM call_leases") == 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await sql(ledger, "SELECT count(*) FROM leases") == 0
+    assert await sql(ledger, "SELECT count(*) FROM call_leases") == 0
 
 
 async def test_the_slot_of_a_killed_caller_comes_back_when_its_lease_expires(
@@ -244,7 +246,7 @@ async def test_what_was_spent_survives_kill_9_between_spend_and_call(
     assert await process.wait() == -signal.SIGKILL
     assert await left(ledger, shop) == (9, 100)
     assert (await ledger.outlook(shop)).calls_by_purpose[Purpose.ORDERS] == 1
-    assert await sql(ledger, "SELECT count(*) FROM leases") == 1
+    assert await sql(ledger, "SELECT count(*) FROM call_leases") == 1
 
 
 # --- races --------------------------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ async def test_forty_callers_of_four_processes_never_overspend_and_never_are_fou
     assert refused == 5 * [NOON + timedelta(hours=1)]
     assert witness.most == 3
     assert await left(ledger, shop) == (0, 0)
-    assert await sql(ledger, "SELECT count(*) FROM leases") == 0
+    assert await sql(ledger, "SELECT count(*) FROM call_leases") == 0
 
 
 async def test_the_statement_agrees_with_the_arithmetic(ledger: Ledger, make_shop: MakeShop) -> None:

@@ -197,7 +197,7 @@ async def test_doubted_credentials_make_a_first_call_again(ledger: Ledger, make_
     await one_call(ledger, shop)
     await ledger.doubt(shop)
     async with ledger.call(shop, access=ACCESS, purpose=Purpose.LIFECYCLE):
-        assert await sql(ledger, "SELECT first FROM leases") is True
+        assert await sql(ledger, "SELECT first FROM call_leases") is True
 
 
 async def test_failures_outlive_the_shop_that_made_them(ledger: Ledger, make_shop: MakeShop) -> None:

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import NOON
 from tests.support.shops import MakeShop
 from upbridge.rate_limits.usage import Alarm, Usage, Used, alarm, usage
-from upbridge.store.schema import calls
+from upbridge.store.schema import api_calls
 
 
 async def called(engine: AsyncEngine, shop_id: Any, access: str, count: int, **ago: float) -> None:
     row = {"shop_id": shop_id, "access": access, "purpose": "orders", "count": count}
     async with engine.begin() as tx:
-        await tx.execute(insert(calls).values(**row, hour=NOON - timedelta(**ago)))
+        await tx.execute(insert(api_calls).values(**row, hour=NOON - timedelta(**ago)))
 
 
 @pytest.mark.rule("R47", "R50")

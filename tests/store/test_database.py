@@ -104,6 +104,55 @@ def test_the_migrations_can_be_taken_back(empty_url: str) -> None:
     assert migrate(empty_url) == HEAD
 
 
+#: Rows as the schema of 0009 had them, and what is asked of them under the names of 0010.
+_BEFORE_PLAIN_NAMES = """
+    INSERT INTO shops (id, key, token, state, api_url)
+      VALUES ('00000000-0000-0000-0000-000000000001', 'shop', 'token', 'active', 'https://shop.invalid');
+    INSERT INTO items (shop_id, key, product_id, code, title, stock_own, active, listed)
+      SELECT id, 'v-1', 7, 'A', 'Shirt', true, true, true FROM shops;
+    INSERT INTO pieces (shop_id, order_number, place, item, code, quantity, waits, ordered_at)
+      SELECT id, 'O-1', 3, 'v-1', 'A', 2, true, '2026-01-01T12:00Z' FROM shops;
+    INSERT INTO orders (shop_id, number, made_at, read_at)
+      SELECT id, 'O-1', '2026-01-01T12:00Z', '2026-01-01T12:01Z' FROM shops;
+    INSERT INTO steps (shop_id, number, at, what, target)
+      SELECT id, 'O-1', '2026-01-01T12:01Z', 'delivered', 'upp' FROM shops;
+    INSERT INTO days (shop_id, what, system, day_at, count)
+      SELECT id, 'delays', 'upp', '2026-01-01T00:00Z', 5 FROM shops;
+    INSERT INTO budgets (shop_id, hour_at, day_at, made, seen_made, unseen, lost)
+      SELECT id, '2026-01-01T12:00Z', '2026-01-01T00:00Z', 11, 12, 13, 14 FROM shops;
+    INSERT INTO leases (shop_id, slot, holder, expires_at) SELECT id, 2, id, '2026-01-01T12:00Z' FROM shops;
+    INSERT INTO calls (shop_id, hour, access, purpose, count)
+      SELECT id, '2026-01-01T12:00Z', 'GET /orders', 'orders', 15 FROM shops;
+    INSERT INTO samples (process, name, labels, value) SELECT id, 'upbridge_x_total', '{}', 16 FROM shops
+"""
+_AFTER_PLAIN_NAMES = {
+    "SELECT key, title_folded FROM variants": ("v-1", "shirt"),
+    "SELECT position, variant_key, pending FROM open_order_lines": (3, "v-1", True),
+    "SELECT extract(hour FROM ordered_at AT TIME ZONE 'UTC')::int FROM orders": (12,),
+    "SELECT id, order_number, event FROM order_events": (1, "O-1", "delivered"),
+    "SELECT metric, count FROM daily_stats": ("delays", 5),
+    "SELECT calls_made, calls_made_at_header, calls_unconfirmed, calls_lost FROM budgets": (11, 12, 13, 14),
+    "SELECT slot FROM call_leases": (2,),
+    "SELECT access, count FROM api_calls": ("GET /orders", 15),
+    "SELECT name, value FROM metric_samples": ("upbridge_x_total", 16.0),
+}
+
+
+def test_tables_and_columns_get_their_names_with_all_that_they_hold(empty_url: str) -> None:
+    command.upgrade(alembic_config(empty_url), "0009")
+    with psycopg.connect(empty_url) as tx:
+        tx.execute(_BEFORE_PLAIN_NAMES.encode())
+
+    command.upgrade(alembic_config(empty_url), "0010")
+
+    with psycopg.connect(empty_url) as tx:
+        for query, row in _AFTER_PLAIN_NAMES.items():
+            assert tx.execute(query.encode()).fetchall() == [row], query
+    command.downgrade(alembic_config(empty_url), "0009")
+    with psycopg.connect(empty_url) as tx:
+        assert tx.execute("SELECT what FROM steps").fetchall() == [("delivered",)]
+
+
 async def test_a_shop_can_be_stored(engine: AsyncEngine, make_shop: MakeShop) -> None:
     await make_shop(key="shop")
 

@@ -13,9 +13,8 @@ from tests.support.clock import NOON
 from tests.support.rows import fill
 from tests.support.shops import MakeShop
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS, WEBHOOK_SECONDS
-from upbridge.store import metric_samples
+from upbridge.store import metric_samples, schema
 from upbridge.store.metric_samples import keep_writing, merge_ended_processes, render, write_samples
-from upbridge.store.schema import samples
 
 #: What alarms and dashboards name.
 NAMES = {
@@ -52,7 +51,7 @@ async def count(engine: AsyncEngine, number: float, process: UUID) -> None:
     labels = '{"operation": "other", "outcome": "ok", "system": "elsewhere"}'
     row = {"process": process, "name": "upbridge_remote_calls_total", "labels": labels, "value": number}
     async with engine.begin() as tx:
-        await tx.execute(insert(samples).values(row))
+        await tx.execute(insert(schema.metric_samples).values(row))
 
 
 ELSEWHERE = {"system": "elsewhere", "operation": "other", "outcome": "ok"}
@@ -113,12 +112,12 @@ async def test_a_sum_does_not_fall_when_a_process_ends(engine: AsyncEngine) -> N
     for number in (3, 4):
         await count(engine, number, uuid4())
         async with engine.begin() as tx:
-            await tx.execute(text("UPDATE samples SET at = now() - make_interval(hours => 2)"))
+            await tx.execute(text("UPDATE metric_samples SET at = now() - make_interval(hours => 2)"))
         await merge_ended_processes(engine, silent=timedelta(hours=1))
 
     assert await value(engine, "upbridge_remote_calls_total", **ELSEWHERE) == 7
     async with engine.connect() as tx:
-        left = await tx.scalar(text("SELECT count(*) FROM samples WHERE labels LIKE '%elsewhere%'"))
+        left = await tx.scalar(text("SELECT count(*) FROM metric_samples WHERE labels LIKE '%elsewhere%'"))
     assert left == 1
 
 
@@ -127,7 +126,7 @@ async def test_a_living_process_writes_by_itself(engine: AsyncEngine, monkeypatc
     monkeypatch.setattr(metric_samples, "WRITE_SECONDS", 0.01)
     REMOTE_CALLS.labels(system="worker", operation="x", outcome="ok").inc()
     writing = asyncio.create_task(keep_writing(engine))
-    query = text("SELECT count(*) FROM samples WHERE labels LIKE '%worker%'")
+    query = text("SELECT count(*) FROM metric_samples WHERE labels LIKE '%worker%'")
     async with asyncio.timeout(10):
         while True:
             async with engine.connect() as tx:

@@ -119,7 +119,7 @@ async def test_what_has_no_budget_is_not_read_every_second(crowded: Engine) -> N
 
 async def test_what_is_kept_is_not_read_to_find_what_is_thrown_away(machine: Engine) -> None:
     await machine.run(
-        "INSERT INTO orders (shop_id, number, made_at, read_at)"
+        "INSERT INTO orders (shop_id, number, ordered_at, read_at)"
         " SELECT :shop_id, n::text, CAST(:now AS timestamptz), :now FROM generate_series(1, :many) AS n",
         now=machine.watch(),
         many=MANY,

@@ -459,7 +459,7 @@ async def test_no_page_reads_the_rows_that_it_only_counts(
     """How fast a page of a big shop is, `make bench` says; this says that no page asks for all that there is."""
     shop_id = await make_shop()
     await put(engine, "documents", *(document(shop_id, "upp", str(number)) for number in range(3000)))
-    many = [{"shop_id": shop_id, "number": str(n), "made_at": NOON, "read_at": NOON} for n in range(3000)]
+    many = [{"shop_id": shop_id, "number": str(n), "ordered_at": NOON, "read_at": NOON} for n in range(3000)]
     await put(engine, "orders", *many)
     home = await enter(shop_id)
     most: list[int] = []

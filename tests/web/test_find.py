@@ -65,8 +65,8 @@ async def test_a_product_is_found_by_code_ean_and_a_part_of_its_name(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "items", item(shop_id, 1, code="ABC-1", ean="859", title="Modrá košile"))
-    await put(engine, "items", item(shop_id, 2, code="ABC-2", ean="860", title="Červená sukně"))
+    await put(engine, "variants", item(shop_id, 1, code="ABC-1", ean="859", title="Modrá košile"))
+    await put(engine, "variants", item(shop_id, 2, code="ABC-2", ean="860", title="Červená sukně"))
     home = await enter(shop_id)
 
     for wanted in ("abc-1", "859", "KOŠIL"):
@@ -105,17 +105,18 @@ async def test_what_was_sent_is_told_once_after_its_delivery_and_after_its_shipm
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
     await put(engine, "links", link(shop_id, "uphance", "O-1", remote_id="77"))
     await put(engine, "links", link(shop_id, "upgates", "O-1", kind="shipment", remote_id="O-1"))
     kept = zlib.compress(b'{"order_number": "O-1"}')
     for place, (what, target) in enumerate((("read", "upgates"), ("parked", "uphance"), ("delivered", "uphance"))):
         at = NOON + timedelta(seconds=place)
         detail = {"parked": "order.no_channel", "delivered": "77"}.get(what, "")
-        step = {"shop_id": shop_id, "number": "O-1", "at": at, "what": what, "target": target, "detail": detail}
-        await put(engine, "steps", {**step, "body": kept if what == "delivered" else None})
-    shipped = {"shop_id": shop_id, "number": "O-1", "what": "delivered", "target": "upgates", "body": kept}
-    await put(engine, "steps", {**shipped, "at": NOON + timedelta(hours=1)})
+        named = {"shop_id": shop_id, "order_number": "O-1"}
+        step = {**named, "at": at, "event": what, "target": target, "detail": detail}
+        await put(engine, "order_events", {**step, "body": kept if what == "delivered" else None})
+    shipped = {"shop_id": shop_id, "order_number": "O-1", "event": "delivered", "target": "upgates", "body": kept}
+    await put(engine, "order_events", {**shipped, "at": NOON + timedelta(hours=1)})
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text)
 
@@ -146,7 +147,7 @@ async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  #
     watch: MovableClock,
 ) -> None:
     shop_id = await make_shop(facts={"company": "Dílna"})
-    await put(engine, "orders", {"shop_id": shop_id, "number": "O/1 ž", "made_at": NOON, "read_at": NOON})
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O/1 ž", "ordered_at": NOON, "read_at": NOON})
     postal = {"postal_yn": True, "firstname_postal": "Eva", "street_postal": "Dlouhá 5", "city_postal": "Brno"}
     customer = {**raw_order()["customer"], **postal, "phone": "+420777123456"}
     shop_has(remote, raw_order(order_number="O/1 ž", customer=customer))
@@ -179,7 +180,7 @@ async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
     watch: MovableClock,
 ) -> None:
     shop_id = await make_shop(facts={"company": "Dílna"})
-    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
     home = await enter(shop_id)
 
     async def says(why: str, **params: object) -> bool:
@@ -231,7 +232,7 @@ async def test_a_permit_is_of_one_shop_and_of_one_minute(  # noqa: PLR0917
 ) -> None:
     mine, theirs = await make_shop(), await make_shop()
     for shop_id in (mine, theirs):
-        await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+        await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
     shop_has(remote, raw_order(order_number="O-1"))
     home, foreign = await enter(mine), await enter(theirs)
     address = (await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})).headers["location"]

@@ -101,8 +101,8 @@ async def test_a_postgres_that_hangs_is_a_calm_page_whatever_the_page(
     [
         ("sessions", ""),
         ("shops", "rules"),
-        ("items", "products"),
-        ("items", "products.csv"),
+        ("variants", "products"),
+        ("variants", "products.csv"),
         ("problems", "problems"),
     ],
 )
@@ -235,12 +235,12 @@ async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
 ) -> None:
     monkeypatch.setattr(ledger, "PATIENCE", timedelta(seconds=3 * PATIENCE))
     shop_id = await make_shop(facts={"company": "Dílna"})
-    await put(pages.engine, "orders", {"shop_id": shop_id, "number": "O-1", "made_at": NOON, "read_at": NOON})
+    await put(pages.engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
     taken = [
         {"shop_id": shop_id, "slot": slot, "holder": uuid4(), "expires_at": NOON + timedelta(minutes=1)}
         for slot in range(5)
     ]
-    await put(pages.engine, "leases", *taken)
+    await put(pages.engine, "call_leases", *taken)
     home = await enter(shop_id)
     form = await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})
 

@@ -59,10 +59,10 @@ async def furnish(engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, mark: st
         body = cipher.encrypt(f'{{"order_number": "{mark}"}}'.encode())
         await put(engine, "documents", {**document(shop_id, system, mark, "parked"), "body": body})
         await put(engine, "problems", problem(shop_id, mark, target=system, params={"said": mark}))
-        step = {"number": mark, "at": NOON, "what": "delivered", "target": system, "detail": mark}
-        await put(engine, "steps", {"shop_id": shop_id, "since": NOON - timedelta(seconds=5), **step})
-    await put(engine, "orders", {"shop_id": shop_id, "number": mark, "made_at": NOON, "read_at": NOON})
-    await put(engine, "items", item(shop_id, 1, code=mark, title=mark))
+        step = {"order_number": mark, "at": NOON, "event": "delivered", "target": system, "detail": mark}
+        await put(engine, "order_events", {"shop_id": shop_id, "since": NOON - timedelta(seconds=5), **step})
+    await put(engine, "orders", {"shop_id": shop_id, "number": mark, "ordered_at": NOON, "read_at": NOON})
+    await put(engine, "variants", item(shop_id, 1, code=mark, title=mark))
     sku = {"sku_id": 1, "product_id": 1, "sku_number": mark, "name": mark, "read_at": NOON}
     await put(engine, "skus", {"shop_id": shop_id, **sku})
     await put(engine, "deliveries", delivery(shop_id, mark))

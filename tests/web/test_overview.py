@@ -106,7 +106,7 @@ async def fill(engine: AsyncEngine, shop_id: ShopId, orders: list[Known]) -> Non
         number = f"O-{place}"
         if order.made is not None:
             made = NOON - timedelta(days=order.made)
-            row = {"shop_id": shop_id, "number": number, "made_at": made, "read_at": NOON}
+            row = {"shop_id": shop_id, "number": number, "ordered_at": made, "read_at": NOON}
             await put(engine, "orders", row)
         if order.change:
             change = {"source": "upgates", "kind": "order", "key": number, "origin": "webhook", "priority": 1}
@@ -199,7 +199,7 @@ async def test_webhooks_whose_last_call_failed_are_told_and_else_nothing(
 class TestDelays:
     @staticmethod
     def step(shop_id: ShopId, seconds: float | None, **more: Any) -> dict[str, Any]:
-        values = {"number": "O-1", "what": "delivered", "target": "uphance", "at": NOON}
+        values = {"order_number": "O-1", "event": "delivered", "target": "uphance", "at": NOON}
         since = None if seconds is None else more.get("at", NOON) - timedelta(seconds=seconds)
         return {"shop_id": shop_id, **values, "since": since, **more}
 
@@ -211,10 +211,10 @@ class TestDelays:
         midnight = NOON - timedelta(hours=11, minutes=30)  # the day before in UTC, this one in Prague
         await put(
             engine,
-            "steps",
+            "order_events",
             *today,
             self.step(shop_id, 7, at=midnight - timedelta(hours=1)),
-            self.step(shop_id, 5000, what="parked"),
+            self.step(shop_id, 5000, event="parked"),
             self.step(shop_id, 5000, target="upgates"),
             self.step(shop_id, 5000, at=NOON - timedelta(days=31)),
             self.step(other, 5000),
@@ -241,7 +241,7 @@ class TestDelays:
         size: int,
     ) -> None:
         shop_id = await make_shop()
-        await put(engine, "steps", self.step(shop_id, seconds))
+        await put(engine, "order_events", self.step(shop_id, seconds))
 
         for language in LANGUAGES:
             texts = Texts(language)

@@ -63,7 +63,7 @@ async def test_calls_are_shown_by_purpose_with_a_table_that_says_the_same(
     hour = NOON.replace(minute=0)
     for owner, count in ((shop_id, 1234), (other, 99999)):
         row = {"shop_id": owner, "access": "GET /orders", "purpose": "orders", "count": count}
-        await put(engine, "calls", {**row, "hour": hour}, {**row, "hour": hour - timedelta(hours=30)})
+        await put(engine, "api_calls", {**row, "hour": hour}, {**row, "hour": hour - timedelta(hours=30)})
 
     page = (await browser.get(f"{await enter(shop_id)}usage")).text
 
@@ -149,7 +149,7 @@ async def test_packages_are_advised_where_they_help_and_nothing_is_enough_that_i
     budget = {"hour_limit": hour, "day_limit": day, "hour_at": NOON, "day_at": NOON, "learned_at": NOON}
     await put(engine, "budgets", {"shop_id": shop_id, **budget})
     made = {"access": "GET /orders", "purpose": "orders", "count": calls}
-    await put(engine, "calls", {"shop_id": shop_id, "hour": NOON - timedelta(hours=2), **made})
+    await put(engine, "api_calls", {"shop_id": shop_id, "hour": NOON - timedelta(hours=2), **made})
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}usage")).text)
 

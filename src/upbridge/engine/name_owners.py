@@ -1,10 +1,10 @@
-"""Which variants of a shop bear the same name for a target that ignores case (`systems/delivery.Namesakes`).
+"""Which variants of a shop bear the same name for a target that ignores case (`systems.base.NameOwners`).
 
     product read ──names before and after──► what it took or gave up ──► other products with it: read again
                                      └──► who bears each of its names first ──► the mapping
 
-The copy of the catalogue (`items`) knows the names: two statements per batch and sort of name, whatever its size.
-Whoever calls holds `matches.hold`, so that no one else changes a name meanwhile.
+The copy of the catalogue (`variants`) knows the names: two statements per batch and sort of name, whatever its
+size. The caller holds the lock of `sku_matching.lock_matching`, so that no other worker changes a name meanwhile.
 """
 
 from collections.abc import Sequence
@@ -72,17 +72,17 @@ def _age(bearer: NameOwner) -> tuple[int, int]:
     return bearer.product_id, int(bearer.key.removeprefix("v-")) if bearer.key.startswith("v-") else 0
 
 
-#: The expressions are those of the indexes of `items`.
+#: The expressions are those of the indexes of `variants`.
 _NAMES = {
     by: text(
-        f"SELECT key, btrim({by}) AS name FROM items WHERE shop_id = :shop_id"  # noqa: S608 - a constant
+        f"SELECT key, btrim({by}) AS name FROM variants WHERE shop_id = :shop_id"  # noqa: S608 - a constant
         f" AND product_id = ANY(CAST(:products AS bigint[])) AND listed AND active AND btrim({by}) <> ''"
     )
     for by in UniqueName
 }
 _BEARERS = {
     by: text(
-        f"SELECT product_id, key, btrim({by}) AS name FROM items"  # noqa: S608 - a constant
+        f"SELECT product_id, key, btrim({by}) AS name FROM variants"  # noqa: S608 - a constant
         f" WHERE shop_id = :shop_id AND listed AND active AND btrim({by}) <> ''"
         f" AND lower(btrim({by})) = ANY(ARRAY(SELECT lower(name) FROM unnest(CAST(:names AS text[])) AS name))"
     )

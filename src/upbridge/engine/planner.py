@@ -299,7 +299,7 @@ async def _remember_items(
     await tx.execute(
         text(
             """
-            DELETE FROM items WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[]))
+            DELETE FROM variants WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[]))
               AND NOT key = ANY(CAST(:keys AS text[]))
             """
         ),
@@ -320,7 +320,7 @@ async def _write_items(
     await tx.execute(
         text(
             """
-            INSERT INTO items
+            INSERT INTO variants
               (shop_id, key, product_id, code, ean, title, stock, stock_own, active, listed, read_at)
             SELECT :shop_id, t.*, :now
             FROM unnest(CAST(:keys AS text[]), CAST(:products AS bigint[]), CAST(:codes AS text[]),

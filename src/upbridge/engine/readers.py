@@ -102,7 +102,7 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
     async with service.engine.begin() as tx:
         rows = await tx.execute(
-            text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND key = ANY(:keys)"),
+            text("SELECT DISTINCT product_id FROM variants WHERE shop_id = :shop_id AND key = ANY(:keys)"),
             {"shop_id": shop.id, "keys": [f"v-{change.key}" for change in chunk]},
         )
         await changes.mark_changed(
@@ -286,7 +286,7 @@ async def _after(tx: AsyncConnection, shop: Shop, run: Run, service: Service) ->
 async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Service) -> None:
     """A deleted order is in no list either: those that are not through yet are asked about by number."""
     rows = await tx.execute(
-        text("SELECT DISTINCT order_number FROM pieces WHERE shop_id = :shop_id"), {"shop_id": shop.id}
+        text("SELECT DISTINCT order_number FROM open_order_lines WHERE shop_id = :shop_id"), {"shop_id": shop.id}
     )
     await changes.mark_changed(
         tx,
@@ -303,7 +303,9 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Servi
 async def _ask_about_unseen(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
     """Products of ours that a complete reading did not show: the API is asked for each before anything is done."""
     rows = await tx.execute(
-        text("SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND listed AND read_at < :started"),
+        text(
+            "SELECT DISTINCT product_id FROM variants WHERE shop_id = :shop_id AND listed AND read_at < :started"
+        ),
         {"shop_id": shop.id, "started": run.started_at},
     )
     await changes.mark_changed(
@@ -327,7 +329,7 @@ async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
     now = service.clock()
     async with service.engine.begin() as tx:
         ours = await tx.scalar(
-            text("SELECT count(DISTINCT product_id) FROM items WHERE shop_id = :shop_id AND listed"),
+            text("SELECT count(DISTINCT product_id) FROM variants WHERE shop_id = :shop_id AND listed"),
             {"shop_id": shop.id},
         )
         await changes.done(tx, shop.id, SOURCE, chunk)

@@ -38,7 +38,7 @@ async def codes_of(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int]
     """The codes of these products' variants as they stand, for `rematch`."""
     rows = await tx.execute(
         text(
-            "SELECT DISTINCT lower(btrim(code)) AS code FROM items"
+            "SELECT DISTINCT lower(btrim(code)) AS code FROM variants"
             " WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[])) AND btrim(code) <> ''"
         ),
         {"shop_id": shop_id, "products": list(products)},
@@ -67,7 +67,7 @@ def _update(found: str) -> str:
     """The statement that writes down what is *found*: rows of place (where the variant's row lies), same (variants
     with that code), codes and eans (how many SKUs have it), and the SKUs by_code and by_ean."""
     return f"""
-        UPDATE items i SET match = f.match, sku_id = f.sku_id
+        UPDATE variants i SET match = f.match, sku_id = f.sku_id
         FROM (
           SELECT place, COALESCE(by_code, by_ean) AS sku_id,
             CASE WHEN same > 1 OR codes > 1 OR codes = 0 AND eans > 1 THEN 'doubled'
@@ -84,20 +84,20 @@ _RENEW = text(
     WITH known AS (SELECT unnest(CAST(:keys AS text[])) AS key),
     codes AS (
       SELECT unnest(CAST(:codes AS text[])) AS code
-      UNION SELECT lower(btrim(i.code)) FROM known k JOIN items i ON i.shop_id = :shop_id AND i.key = k.key
+      UNION SELECT lower(btrim(i.code)) FROM known k JOIN variants i ON i.shop_id = :shop_id AND i.key = k.key
       WHERE btrim(i.code) <> ''
     ), affected AS (
       SELECT key FROM known
-      UNION SELECT i.key FROM codes c JOIN items i ON i.shop_id = :shop_id AND lower(btrim(i.code)) = c.code
+      UNION SELECT i.key FROM codes c JOIN variants i ON i.shop_id = :shop_id AND lower(btrim(i.code)) = c.code
     )
     """  # noqa: S608 - constants
     + _update(
         """
         SELECT one.ctid AS place, o.number AS same, c.number AS codes, c.sku_id AS by_code, e.number AS eans,
           e.sku_id AS by_ean
-        FROM affected a JOIN items one ON one.shop_id = :shop_id AND one.key = a.key
+        FROM affected a JOIN variants one ON one.shop_id = :shop_id AND one.key = a.key
           CROSS JOIN LATERAL (
-            SELECT count(*) AS number FROM items WHERE shop_id = :shop_id
+            SELECT count(*) AS number FROM variants WHERE shop_id = :shop_id
               AND lower(btrim(code)) = lower(btrim(one.code)) AND btrim(one.code) <> '') o
           CROSS JOIN LATERAL (
             SELECT count(*) AS number, min(sku_id) AS sku_id FROM skus WHERE shop_id = :shop_id
@@ -112,7 +112,7 @@ _RENEW = text(
 _RENEW_ALL = text(
     """
     WITH own AS MATERIALIZED (
-      SELECT ctid AS place, NULLIF(lower(btrim(code)), '') AS code, NULLIF(btrim(ean), '') AS ean FROM items
+      SELECT ctid AS place, NULLIF(lower(btrim(code)), '') AS code, NULLIF(btrim(ean), '') AS ean FROM variants
       WHERE shop_id = :shop_id
     ), theirs AS MATERIALIZED (
       SELECT sku_id, NULLIF(lower(btrim(sku_number)), '') AS code, NULLIF(ean, '') AS ean FROM skus

@@ -59,8 +59,8 @@ _ROWS: Mapping[StatKind, str] = {
           (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds))[1] AS median,
           (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds))[2] AS p95
         FROM (
-          SELECT shop_id, target, at, GREATEST(date_part('epoch', at - since), 0) AS seconds FROM steps
-          WHERE {where} at >= :since AND at < :until AND what = 'delivered' AND target <> 'upgates'
+          SELECT shop_id, target, at, GREATEST(date_part('epoch', at - since), 0) AS seconds FROM order_events
+          WHERE {where} at >= :since AND at < :until AND event = 'delivered' AND target <> 'upgates'
             AND since IS NOT NULL
         ) delivered GROUP BY 1, 2, 3
     """,
@@ -73,7 +73,7 @@ _OF_ONE = {
 }
 _OF_ALL = {
     what: text(
-        "INSERT INTO days (what, shop_id, system, day_at, count, median, p95)"  # noqa: S608 - our own words
+        "INSERT INTO daily_stats (metric, shop_id, system, day_at, count, median, p95)"  # noqa: S608 - our own words
         f" SELECT '{what}', summed.* FROM ({rows.format(where='')}) summed ON CONFLICT DO NOTHING"
     )
     for what, rows in _ROWS.items()
@@ -87,8 +87,8 @@ async def daily_stats_of(
     async with engine.connect() as tx:
         rows = await tx.execute(
             text(
-                "SELECT system, day_at, count, median, p95 FROM days"
-                " WHERE shop_id = :shop_id AND what = :what AND day_at >= :since"
+                "SELECT system, day_at, count, median, p95 FROM daily_stats"
+                " WHERE shop_id = :shop_id AND metric = :what AND day_at >= :since"
             ),
             {"shop_id": shop_id, "what": what, "since": begin(since)},
         )
@@ -103,7 +103,7 @@ async def summarise_days(engine: AsyncEngine, *, now: datetime) -> int:
     """Add up the days that are over, for all shops; returns how many days. Each in a transaction of its own."""
     last = _day(now - _OVER)
     async with engine.connect() as tx:
-        summed: datetime | None = await tx.scalar(text("SELECT max(day_at) FROM days"))
+        summed: datetime | None = await tx.scalar(text("SELECT max(day_at) FROM daily_stats"))
     first = last - timedelta(days=LONGEST_DAYS)
     if summed is not None:
         first = max(first, _day(summed) + timedelta(days=1))

@@ -1,8 +1,8 @@
 """What is known of each order: that it exists, and the steps of its way. For people; nothing is decided by it.
 
 `orders` has a row for every order that was read, also for one that no system wants, so that each has its place in
-the proof of completeness. `steps` are written in the transaction of what they tell: read with news, stopped,
-delivered. A step holds no personal data: of what was sent only harmless fields keep their values.
+the proof of completeness. `order_events` are written in the transaction of what they tell: read with
+news, stopped, delivered. An event holds no personal data: of what was sent only harmless fields keep their values.
 """
 
 import json
@@ -79,8 +79,8 @@ class OrderEventKind(StrEnum):
 class OrderEvent:
     """A row to be written. *since*: when we had heard of what was delivered, None where that says nothing."""
 
-    number: str
-    what: OrderEventKind
+    order_number: str
+    event: OrderEventKind
     target: str = "upgates"
     detail: str = ""
     since: datetime | None = None
@@ -101,10 +101,11 @@ async def upsert_orders(
     await tx.execute(
         text(
             """
-            INSERT INTO orders (shop_id, number, made_at, read_at)
-            SELECT :shop_id, t.number, t.made_at, :now
-            FROM unnest(CAST(:numbers AS text[]), CAST(:moments AS timestamptz[])) AS t (number, made_at)
-            ON CONFLICT (shop_id, number) DO UPDATE SET made_at = excluded.made_at, read_at = excluded.read_at
+            INSERT INTO orders (shop_id, number, ordered_at, read_at)
+            SELECT :shop_id, t.number, t.ordered_at, :now
+            FROM unnest(CAST(:numbers AS text[]), CAST(:moments AS timestamptz[])) AS t (number, ordered_at)
+            ON CONFLICT (shop_id, number) DO UPDATE SET
+              ordered_at = excluded.ordered_at, read_at = excluded.read_at
             """
         ),
         {"shop_id": shop_id, "numbers": sorted(made), "moments": [made[key] for key in sorted(made)], "now": now},
@@ -121,18 +122,18 @@ async def record_events(
     await tx.execute(
         text(
             """
-            INSERT INTO steps (shop_id, number, at, what, target, detail, since, body)
-            SELECT :shop_id, t.number, :now, t.what, t.target, t.detail, t.since, t.body
-            FROM unnest(CAST(:numbers AS text[]), CAST(:whats AS text[]), CAST(:targets AS text[]),
+            INSERT INTO order_events (shop_id, order_number, at, event, target, detail, since, body)
+            SELECT :shop_id, t.order_number, :now, t.event, t.target, t.detail, t.since, t.body
+            FROM unnest(CAST(:numbers AS text[]), CAST(:events AS text[]), CAST(:targets AS text[]),
               CAST(:details AS text[]), CAST(:sinces AS timestamptz[]), CAST(:bodies AS bytea[]))
-              AS t (number, what, target, detail, since, body)
+              AS t (order_number, event, target, detail, since, body)
             """
         ),
         {
             "shop_id": shop_id,
             "now": now,
-            "numbers": [step.number for step in rows],
-            "whats": [step.what for step in rows],
+            "numbers": [step.order_number for step in rows],
+            "events": [step.event for step in rows],
             "targets": [step.target for step in rows],
             "details": [step.detail for step in rows],
             "sinces": [step.since for step in rows],

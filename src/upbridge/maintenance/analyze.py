@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 #: The tables that an import fills, and that it reads while it does.
-TABLES = ("changes", "documents", "items", "links", "pieces", "problems", "skus")
+TABLES = ("changes", "documents", "links", "open_order_lines", "problems", "skus", "variants")
 #: Smaller tables are read as fast either way.
 _WORTH_IT = 500
 

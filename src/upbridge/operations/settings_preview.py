@@ -52,8 +52,8 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
             text(
                 """
                 SELECT kind, count(*) AS number FROM (
-                  SELECT DISTINCT 'product' AS kind, product_id::text FROM items WHERE shop_id = :id AND listed
-                  UNION ALL SELECT 'order', number FROM orders WHERE shop_id = :id AND made_at >= :since
+                  SELECT DISTINCT 'product' AS kind, product_id::text FROM variants WHERE shop_id = :id AND listed
+                  UNION ALL SELECT 'order', number FROM orders WHERE shop_id = :id AND ordered_at >= :since
                 ) known GROUP BY kind
                 """
             ),

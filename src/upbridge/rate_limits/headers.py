@@ -108,8 +108,8 @@ def learn(
     newest = not overlapped or hour_used > state.hour_used or day_used > state.day_used
     if overlapped:
         hour_used, day_used = max(hour_used, state.hour_used), max(day_used, state.day_used)
-    unseen = max(min(state.unseen - 1, in_flight + lost), 0)
-    learned = replace(state, hour_used=hour_used, day_used=day_used, unseen=unseen)
+    unconfirmed = max(min(state.unconfirmed - 1, in_flight + lost), 0)
+    learned = replace(state, hour_used=hour_used, day_used=day_used, unconfirmed=unconfirmed)
     return Learned(learned, counted=True, newest=newest)
 
 

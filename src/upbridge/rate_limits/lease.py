@@ -22,20 +22,20 @@ SHARED_SLOTS = 2
 #: Takes a free slot, the urgent ones their own first, and counts the call. Returns the slot, or no row.
 COUNTED_SLOT = text("""
     WITH taken AS (
-        INSERT INTO leases (shop_id, slot, holder, first, expires_at)
+        INSERT INTO call_leases (shop_id, slot, holder, first, expires_at)
         SELECT :shop, free.slot, :holder, :first, :until
         FROM generate_series(:slots, 1, -1) AS free (slot)
         WHERE NOT EXISTS (
-            SELECT FROM leases l WHERE l.shop_id = :shop AND l.slot = free.slot AND l.expires_at > :now
+            SELECT FROM call_leases l WHERE l.shop_id = :shop AND l.slot = free.slot AND l.expires_at > :now
         )
         LIMIT 1
         ON CONFLICT (shop_id, slot)
         DO UPDATE SET holder = excluded.holder, first = excluded.first, expires_at = excluded.expires_at
         RETURNING slot
     ), counted AS (
-        INSERT INTO calls (shop_id, hour, access, purpose, count)
+        INSERT INTO api_calls (shop_id, hour, access, purpose, count)
         SELECT :shop, :hour, :access, :purpose, 1 FROM taken
-        ON CONFLICT (shop_id, hour, access, purpose) DO UPDATE SET count = calls.count + 1
+        ON CONFLICT (shop_id, hour, access, purpose) DO UPDATE SET count = api_calls.count + 1
     )
     SELECT slot FROM taken
 """).bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "until", "hour")))

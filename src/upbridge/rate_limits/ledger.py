@@ -35,7 +35,7 @@ from upbridge.rate_limits.record_response import Ticket, answered, unanswered
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.spend import SPEND, spending
 from upbridge.rate_limits.windows import HOUR, State, limits_of
-from upbridge.store.schema import budgets, calls, failed_logins, leases
+from upbridge.store.schema import api_calls, budgets, call_leases, failed_logins
 
 log = structlog.get_logger(__name__)
 
@@ -148,7 +148,14 @@ class Ledger:
             if await tx.scalar(COUNTED_SLOT, slot) is None:
                 await tx.rollback()  # takes back what was spent
                 return None
-        ticket = Ticket(shop_id, holder, number=entry.made, lost=entry.lost, hour_at=entry.hour_at, spent_at=now)
+        ticket = Ticket(
+            shop_id,
+            holder,
+            number=entry.calls_made,
+            lost=entry.calls_lost,
+            hour_at=entry.hour_at,
+            spent_at=now,
+        )
         return Permit(self._settle, ticket)
 
     async def _spend(
@@ -188,9 +195,9 @@ class Ledger:
         """What the shop's budget holds now and in the next 24 hours."""
         now = self._clock()
         made = (
-            select(calls.c.purpose, func.sum(calls.c.count))
-            .where(calls.c.shop_id == shop_id, calls.c.hour > now - HOURS * HOUR)
-            .group_by(calls.c.purpose)
+            select(api_calls.c.purpose, func.sum(api_calls.c.count))
+            .where(api_calls.c.shop_id == shop_id, api_calls.c.hour > now - HOURS * HOUR)
+            .group_by(api_calls.c.purpose)
         )
         async with self._transaction() as tx:
             row = await rows.find(tx, shop_id)
@@ -226,9 +233,9 @@ class Ledger:
         """Forget calls after 35 days, failed logins after one; returns how many rows went."""
         now = self._clock()
         old = (
-            delete(calls).where(calls.c.hour < now - CALLS_KEPT),
+            delete(api_calls).where(api_calls.c.hour < now - CALLS_KEPT),
             delete(failed_logins).where(failed_logins.c.at < now - FAILURES_KEPT),
-            delete(leases).where(leases.c.expires_at < now - HOUR),
+            delete(call_leases).where(call_leases.c.expires_at < now - HOUR),
         )
         async with self._transaction() as tx:
             return sum([(await tx.execute(statement)).rowcount for statement in old])

@@ -108,7 +108,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:turn)")
 _CAREFUL = text("""
     WITH busy AS (
         SELECT shop_id, count(*) AS calls, count(*) FILTER (WHERE first) AS first
-        FROM leases WHERE expires_at > :now GROUP BY shop_id
+        FROM call_leases WHERE expires_at > :now GROUP BY shop_id
     )
     SELECT ARRAY(SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC LIMIT :most) AS failures,
            (SELECT succeeded_at FROM budgets WHERE shop_id = :shop) AS succeeded_at,

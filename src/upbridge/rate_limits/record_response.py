@@ -16,7 +16,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits import repository as rows
 from upbridge.rate_limits.headers import closed_until, learn, read
 from upbridge.rate_limits.windows import hour_start
-from upbridge.store.schema import budgets, failed_logins, leases
+from upbridge.store.schema import budgets, call_leases, failed_logins
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class Ticket:
     shop_id: ShopId
     holder: UUID
     number: int
-    """The how manieth call of this shop it is."""
+    """The sequence number of this call within the shop."""
     lost: int
     """How many calls of the shop had ended uncounted when it began."""
     hour_at: datetime
@@ -53,16 +53,16 @@ async def answered(
         before,
         reading,
         same_hour=ticket.hour_at == before.hour_at,
-        overlapped=ticket.number <= row.seen_made,
+        overlapped=ticket.number <= row.calls_made_at_header,
         in_flight=beside.in_flight,
-        lost=row.lost - ticket.lost,
+        lost=row.calls_lost - ticket.lost,
         now=now,
     )
     changes = rows.columns(learned.state)
     if learned.newest:
-        changes["seen_made"] = row.made
+        changes["calls_made_at_header"] = row.calls_made
     if not learned.counted:
-        changes["lost"] = row.lost + 1
+        changes["calls_lost"] = row.calls_lost + 1
     if reading.hour is not None and reading.day is not None:
         changes["learned_at"] = now
     if status == _TOO_MANY:
@@ -83,7 +83,7 @@ async def answered(
 
 async def unanswered(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
     """The call ended and nobody knows whether the server counted it: we do, until an answer knows better."""
-    lost = update(budgets).where(budgets.c.shop_id == shop_id).values(lost=budgets.c.lost + 1)
+    lost = update(budgets).where(budgets.c.shop_id == shop_id).values(calls_lost=budgets.c.calls_lost + 1)
     await tx.execute(lost)  # first, as whoever takes a slot does: locks are taken in one order
     await tx.execute(_slot_back(shop_id, holder))
 
@@ -94,13 +94,13 @@ def _beside(ticket: Ticket, now: datetime) -> Select[tuple[int, bool]]:
     An answer that was under way while another call was refused proves nothing about the login now.
     """
     in_flight = select(func.count()).where(
-        leases.c.shop_id == ticket.shop_id,
-        leases.c.holder != ticket.holder,
-        leases.c.expires_at > now,
+        call_leases.c.shop_id == ticket.shop_id,
+        call_leases.c.holder != ticket.holder,
+        call_leases.c.expires_at > now,
     )
     refused = exists().where(failed_logins.c.shop_id == ticket.shop_id, failed_logins.c.at > ticket.spent_at)
     return select(in_flight.scalar_subquery().label("in_flight"), refused.label("refused"))
 
 
 def _slot_back(shop_id: ShopId, holder: UUID) -> Delete:
-    return delete(leases).where(leases.c.shop_id == shop_id, leases.c.holder == holder)
+    return delete(call_leases).where(call_leases.c.shop_id == shop_id, call_leases.c.holder == holder)

@@ -38,7 +38,7 @@ def state_of(row: Row[Any]) -> State:
         day_at=row.day_at,
         hour_used=row.hour_used,
         day_used=row.day_used,
-        unseen=row.unseen,
+        unconfirmed=row.calls_unconfirmed,
         calls_today=row.calls_today,
         closed_until=row.closed_until,
     )
@@ -53,6 +53,6 @@ def columns(state: State) -> dict[str, Any]:
         "hour_used": state.hour_used,
         "day_at": state.day_at,
         "day_used": state.day_used,
-        "unseen": state.unseen,
+        "calls_unconfirmed": state.unconfirmed,
         "calls_today": state.calls_today,
     }

@@ -14,7 +14,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, KEEPS, RELEASE, day_start, hour_start, next_day
 
-#: Returns `made` (the call's number), `lost` and `hour_at`, or no row.
+#: Returns `calls_made` (the call's number), `calls_lost` and `hour_at`, or no row.
 SPEND = text("""
     WITH entry AS (
         SELECT *, greatest(hour_at, :hour) AS hour, greatest(day_at, :day) AS day
@@ -22,20 +22,21 @@ SPEND = text("""
     ), rolled AS (
         SELECT shop_id, hour, day, hour_limit, day_limit, closed_until,
                CASE WHEN hour = hour_at THEN hour_used ELSE 0 END AS hour_used,
-               CASE WHEN hour = hour_at THEN unseen ELSE 0 END AS unseen,
+               CASE WHEN hour = hour_at THEN calls_unconfirmed ELSE 0 END AS calls_unconfirmed,
                CASE WHEN day = day_at THEN calls_today ELSE 0 END AS calls_today,
                CASE WHEN hour = hour_at THEN day_used
                     WHEN day > day_at OR hour_limit IS NULL THEN CASE WHEN day = day_at THEN day_used ELSE 0 END
-                    ELSE day_used + greatest(unseen - greatest(hour_limit - hour_used, 0), 0)
+                    ELSE day_used + greatest(calls_unconfirmed - greatest(hour_limit - hour_used, 0), 0)
                END AS day_used
         FROM entry
     ), counted AS (
         SELECT *,
                CASE WHEN hour_limit IS NULL THEN :cap - calls_today
-                    ELSE greatest(hour_limit - hour_used, 0) + greatest(day_limit - day_used, 0) - unseen
+                    ELSE greatest(hour_limit - hour_used, 0) + greatest(day_limit - day_used, 0)
+                         - calls_unconfirmed
                END AS total,
                CASE WHEN hour_limit IS NULL THEN 0
-                    ELSE greatest(greatest(hour_limit - hour_used, 0) - unseen, 0)
+                    ELSE greatest(greatest(hour_limit - hour_used, 0) - calls_unconfirmed, 0)
                END AS hour_left,
                coalesce(hour_limit, :cap / 24) AS per_hour
         FROM rolled
@@ -52,12 +53,12 @@ SPEND = text("""
     )
     UPDATE budgets b
     SET hour_at = j.hour, day_at = j.day, hour_used = j.hour_used, day_used = j.day_used,
-        unseen = j.unseen + 1, calls_today = j.calls_today + 1, made = b.made + 1
+        calls_unconfirmed = j.calls_unconfirmed + 1, calls_today = j.calls_today + 1, calls_made = b.calls_made + 1
     FROM judged j
     WHERE b.shop_id = j.shop_id
       AND (j.closed_until IS NULL OR j.closed_until <= :now)
       AND (j.total > j.kept OR (j.vanishing > 0 AND j.total > least(j.kept, 1)))
-    RETURNING b.made, b.lost, b.hour_at
+    RETURNING b.calls_made, b.calls_lost, b.hour_at
 """).bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "hour", "day", "day_end")))
 
 

@@ -67,7 +67,7 @@ async def usage(engine: AsyncEngine, *, now: datetime, days: int) -> Usage:
     async with engine.connect() as tx:
         accesses = await tx.execute(
             text(
-                "SELECT access, sum(count) AS calls, count(DISTINCT shop_id) AS shops FROM calls"
+                "SELECT access, sum(count) AS calls, count(DISTINCT shop_id) AS shops FROM api_calls"
                 " WHERE hour >= :since GROUP BY access"
             ),
             since,
@@ -75,7 +75,7 @@ async def usage(engine: AsyncEngine, *, now: datetime, days: int) -> Usage:
         by_access = {row.access: Used(int(row.calls), int(row.shops)) for row in accesses}
         by_day = await tx.execute(
             text(
-                "SELECT CAST(hour AT TIME ZONE :zone AS date) AS day, sum(count) AS calls FROM calls"
+                "SELECT CAST(hour AT TIME ZONE :zone AS date) AS day, sum(count) AS calls FROM api_calls"
                 " WHERE hour >= :since GROUP BY 1 ORDER BY 1"
             ),
             since,

@@ -112,7 +112,7 @@ class State:
     day_at: datetime
     hour_used: int = 0
     day_used: int = 0
-    unseen: int = 0
+    unconfirmed: int = 0
     """Own calls that the server's numbers do not hold yet: they come from the hour first, then from the day."""
     calls_today: int = 0
     closed_until: datetime | None = None
@@ -134,20 +134,20 @@ class State:
             day_at=day,
             hour_used=0,
             day_used=self.day_used + self._from_day() if same_day else 0,
-            unseen=0,
+            unconfirmed=0,
             calls_today=self.calls_today if same_day else 0,
         )
 
     def _from_day(self) -> int:
-        """How many of the unseen calls the hour did not hold."""
+        """How many of the unconfirmed calls the hour did not hold."""
         if self.limits is None:
             return 0
-        return max(self.unseen - max(self.limits.hour - self.hour_used, 0), 0)
+        return max(self.unconfirmed - max(self.limits.hour - self.hour_used, 0), 0)
 
     @property
     def hour_left(self) -> int:
         """Calls left in the hour (0 without limits: then there is only the day)."""
-        return 0 if self.limits is None else max(self.limits.hour - self.hour_used - self.unseen, 0)
+        return 0 if self.limits is None else max(self.limits.hour - self.hour_used - self.unconfirmed, 0)
 
     @property
     def day_left(self) -> int:
@@ -199,4 +199,4 @@ class State:
 
     def spend(self, count: int = 1) -> "State":
         """After *count* more calls in the same hour."""
-        return replace(self, unseen=self.unseen + count, calls_today=self.calls_today + count)
+        return replace(self, unconfirmed=self.unconfirmed + count, calls_today=self.calls_today + count)

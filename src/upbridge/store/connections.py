@@ -133,7 +133,7 @@ class Connections:
                 for statement in (
                     "DELETE FROM documents WHERE shop_id = :shop_id AND target = 'upgates'",
                     "DELETE FROM problems WHERE shop_id = :shop_id AND kind IN ('stock', 'shipment')",
-                    "DELETE FROM pieces WHERE shop_id = :shop_id",
+                    "DELETE FROM open_order_lines WHERE shop_id = :shop_id",
                 ):
                     await tx.execute(text(statement), {"shop_id": shop_id})
             await tx.execute(

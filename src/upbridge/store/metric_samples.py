@@ -48,7 +48,7 @@ async def write_samples(engine: AsyncEngine) -> None:
         await tx.execute(
             text(
                 """
-                INSERT INTO samples (process, name, labels, value, at)
+                INSERT INTO metric_samples (process, name, labels, value, at)
                 VALUES (:process, :name, :labels, :value, now())
                 ON CONFLICT (process, name, labels) DO UPDATE SET value = excluded.value, at = excluded.at
                 """
@@ -81,13 +81,13 @@ async def merge_ended_processes(engine: AsyncEngine, *, silent: timedelta) -> No
             text(
                 """
                 WITH gone AS (
-                  DELETE FROM samples WHERE process <> :retired AND at < now() - :silent
+                  DELETE FROM metric_samples WHERE process <> :retired AND at < now() - :silent
                   RETURNING name, labels, value
                 )
-                INSERT INTO samples (process, name, labels, value, at)
+                INSERT INTO metric_samples (process, name, labels, value, at)
                 SELECT :retired, name, labels, sum(value), now() FROM gone GROUP BY name, labels
                 ON CONFLICT (process, name, labels) DO UPDATE SET
-                  value = samples.value + excluded.value, at = now()
+                  value = metric_samples.value + excluded.value, at = now()
                 """
             ),
             {"retired": _RETIRED, "silent": silent},
@@ -98,7 +98,7 @@ async def render(engine: AsyncEngine, now: datetime) -> str:
     """Everything as Prometheus reads it."""
     await write_samples(engine)
     async with engine.connect() as tx:
-        rows = await tx.execute(text("SELECT name, labels, sum(value) AS value FROM samples GROUP BY 1, 2"))
+        rows = await tx.execute(text("SELECT name, labels, sum(value) AS value FROM metric_samples GROUP BY 1, 2"))
         sums = {(row.name, row.labels): float(row.value) for row in rows}
         families = list(_counted(sums))
         for name, help_, labels, query in _GAUGES:

@@ -285,9 +285,9 @@ lanes = Table(
 )
 
 #: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant. *match* and
-#: *sku_id* say what it is in Uphance (`engine/sku_matching.py`), *folded* is what a search looks in.
-items = Table(
-    "items",
+#: *sku_id* say what it is in Uphance (`engine/sku_matching.py`), *title_folded* is what a search looks in.
+variants = Table(
+    "variants",
     metadata,
     _shop(),
     Column("key", Text, primary_key=True),
@@ -299,14 +299,14 @@ items = Table(
     Column("stock_own", Boolean, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("listed", Boolean, nullable=False),
-    Column("folded", Text, Computed("lower(title)", persisted=True)),
+    Column("title_folded", Text, Computed("lower(title)", persisted=True)),
     Column("match", Text, nullable=False, server_default="unmatched"),
     Column("sku_id", BigInteger),
     _at("read_at", nullable=False, now=True),
-    Index("items_shop_id_product_id_idx", "shop_id", "product_id"),
-    Index("items_shop_id_code_idx", "shop_id", text("lower(btrim(code))")),
-    Index("items_shop_id_ean_idx", "shop_id", text("lower(btrim(ean))")),
-    Index("items_match_idx", "shop_id", "match", "folded", "code", "key"),
+    Index("variants_shop_id_product_id_idx", "shop_id", "product_id"),
+    Index("variants_shop_id_code_idx", "shop_id", text("lower(btrim(code))")),
+    Index("variants_shop_id_ean_idx", "shop_id", text("lower(btrim(ean))")),
+    Index("variants_match_idx", "shop_id", "match", "title_folded", "code", "key"),
 )
 
 #: The SKUs of the connected Uphance organisation as last read. Replaced by each complete read.
@@ -329,18 +329,18 @@ skus = Table(
     Index("skus_shop_id_ean_idx", "shop_id", "ean"),
 )
 
-#: What was ordered in the shop and Uphance may not know of, a row per line. *waits*: the order may still be sent.
-#: Rows go when Uphance knows the order (each stock read), and 90 days after it was made.
-pieces = Table(
-    "pieces",
+#: What was ordered in the shop and Uphance may not know of, a row per line. *pending*: the order may still be
+#: sent. Rows go when Uphance knows the order (each stock read), and 90 days after it was made.
+open_order_lines = Table(
+    "open_order_lines",
     metadata,
     _shop(),
     Column("order_number", Text, primary_key=True),
-    Column("place", SmallInteger, primary_key=True),
-    Column("item", Text),
+    Column("position", SmallInteger, primary_key=True),
+    Column("variant_key", Text),
     Column("code", Text),
     Column("quantity", Numeric, nullable=False),
-    Column("waits", Boolean, nullable=False),
+    Column("pending", Boolean, nullable=False),
     _at("ordered_at", nullable=False),
 )
 
@@ -350,50 +350,51 @@ orders = Table(
     metadata,
     _shop(),
     Column("number", Text, primary_key=True),
-    _at("made_at", nullable=False),
+    _at("ordered_at", nullable=False),
     _at("read_at", nullable=False),
-    Index("orders_shop_id_made_at_idx", "shop_id", "made_at"),
-    Index("orders_made_at_idx", "made_at"),
+    Index("orders_shop_id_ordered_at_idx", "shop_id", "ordered_at"),
+    Index("orders_ordered_at_idx", "ordered_at"),
     Index("orders_begin_idx", "shop_id", "number", postgresql_ops={"number": "text_pattern_ops"}),
 )
 
-#: The steps of orders through the bridge, without personal data. Pruned after 90 days.
-steps = Table(
-    "steps",
+#: What happened to orders on their way, without personal data. Pruned after 90 days.
+order_events = Table(
+    "order_events",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     _shop(primary_key=False),
-    Column("number", Text, nullable=False),
+    Column("order_number", Text, nullable=False),
     _at("at", nullable=False),
-    Column("what", Text, nullable=False),
+    Column("event", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
     _at("since"),
     Column("body", LargeBinary),
-    Index("steps_shop_id_number_idx", "shop_id", "number"),
-    Index("steps_shop_id_at_idx", "shop_id", "at"),
-    Index("steps_at_idx", "at"),
+    Index("order_events_shop_id_order_number_idx", "shop_id", "order_number"),
+    Index("order_events_shop_id_at_idx", "shop_id", "at"),
+    Index("order_events_at_idx", "at"),
 )
 
 #: What a day that is over came to (`insights/daily_stats.py`), so that it is added up once. Pruned after 90 days.
-days = Table(
-    "days",
+daily_stats = Table(
+    "daily_stats",
     metadata,
     _shop(),
-    Column("what", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
     Column("system", Text, primary_key=True),
     Column("day_at", DateTime(timezone=True), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("median", Double),
     Column("p95", Double),
-    Index("days_day_at_idx", "day_at"),
+    Index("daily_stats_day_at_idx", "day_at"),
 )
 
 # --- budget -------------------------------------------------------------------------------------------------
 
 #: What a shop's API still allows: one row per shop, written before each call. `hour_used` and `day_used` are what
-#: the server said last, `unseen` our own calls that no answer of its has counted yet. `made` numbers the calls,
-#: `seen_made` is that number when the server was last believed, `lost` counts the calls that nobody answered.
+#: the server said last, `calls_unconfirmed` our own calls that no answer of its has counted yet. `calls_made`
+#: numbers the calls, `calls_made_at_header` is that number when rate-limit headers were last believed,
+#: `calls_lost` counts calls without an answer.
 budgets = Table(
     "budgets",
     metadata,
@@ -404,19 +405,19 @@ budgets = Table(
     Column("hour_used", Integer, nullable=False, server_default="0"),
     _at("day_at", nullable=False),
     Column("day_used", Integer, nullable=False, server_default="0"),
-    Column("unseen", Integer, nullable=False, server_default="0"),
+    Column("calls_unconfirmed", Integer, nullable=False, server_default="0"),
     Column("calls_today", Integer, nullable=False, server_default="0"),
-    Column("made", BigInteger, nullable=False, server_default="0"),
-    Column("seen_made", BigInteger, nullable=False, server_default="0"),
-    Column("lost", BigInteger, nullable=False, server_default="0"),
+    Column("calls_made", BigInteger, nullable=False, server_default="0"),
+    Column("calls_made_at_header", BigInteger, nullable=False, server_default="0"),
+    Column("calls_lost", BigInteger, nullable=False, server_default="0"),
     _at("closed_until"),
     _at("learned_at"),
     _at("succeeded_at"),
 )
 
 #: Calls in flight. A lease of a dead process expires. Of the shops whose login is not proved, one calls at a time.
-leases = Table(
-    "leases",
+call_leases = Table(
+    "call_leases",
     metadata,
     _shop(),
     Column("slot", SmallInteger, primary_key=True),
@@ -426,8 +427,8 @@ leases = Table(
 )
 
 #: Calls made, per hour, access and purpose: for gauge, forecast and declaration. Pruned after 35 days.
-calls = Table(
-    "calls",
+api_calls = Table(
+    "api_calls",
     metadata,
     _shop(),
     Column("hour", DateTime(timezone=True), primary_key=True),
@@ -450,8 +451,8 @@ failed_logins = Table(
 # --- telemetry ----------------------------------------------------------------------------------------------
 
 #: The counters of each process, so that one scrape sees them all. Rows of ended processes become one row.
-samples = Table(
-    "samples",
+metric_samples = Table(
+    "metric_samples",
     metadata,
     Column("process", Uuid, primary_key=True),
     Column("name", Text, primary_key=True),

@@ -166,9 +166,9 @@ class Room:
             for one in thing.variants
         ]
         async with self.engine.begin() as tx:
-            await tx.execute(text("DELETE FROM items WHERE shop_id = :id"), {"id": self.shop_id})
+            await tx.execute(text("DELETE FROM variants WHERE shop_id = :id"), {"id": self.shop_id})
             values = [{**row, "stock_own": True, "active": True, "listed": True} for row in rows]
-            await tx.execute(insert(schema.items), values)
+            await tx.execute(insert(schema.variants), values)
 
     def drafts(self, one: Product) -> list[DesiredDocument]:
         return [

@@ -110,7 +110,7 @@ class Room:
             for variant in product.variants
         ]
         async with self.engine.begin() as tx:
-            await tx.execute(insert(schema.items), rows)
+            await tx.execute(insert(schema.variants), rows)
 
     def documents(self, orders: list[Order]) -> list[Document]:
         found = []

@@ -107,7 +107,7 @@ async def test_a_batch_of_lines_is_looked_up_at_once(
         for key, ean in owned.items():
             flags = {"stock_own": False, "active": True, "listed": True}
             values = {"shop_id": shop, "key": key, "ean": ean, "product_id": 1, **flags}
-            await tx.execute(insert(schema.items).values(values))
+            await tx.execute(insert(schema.variants).values(values))
     lines = {
         "by code": make_line(" a1 "),
         "by code beyond ASCII": make_line("ČEPICE"),

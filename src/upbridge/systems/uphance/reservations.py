@@ -1,8 +1,8 @@
-"""What the shop has sold and Uphance's numbers do not show yet: *open* pieces, one row of `pieces` per line.
+"""What the shop has sold and Uphance's numbers do not show yet: *open* pieces.
 
 Bodies in the outbox are sealed, and opening thousands of them for every look at the stock would be dear. So the
-lines are noted when an order is read, in the same transaction that queues it; which of them are open is then one
-query over `pieces` and `links`. There is nothing personal in a row.
+lines are noted when an order is read, in the same transaction that queues it (`open_order_lines`); which of them
+are open is then one query over them and `links`. There is nothing personal in a row.
 """
 
 import json
@@ -38,14 +38,17 @@ async def remember(
     that sends none, has no row.
     """
     await tx.execute(
-        text("DELETE FROM pieces WHERE shop_id = :shop_id AND order_number = ANY(CAST(:numbers AS text[]))"),
+        text(
+            "DELETE FROM open_order_lines"
+            " WHERE shop_id = :shop_id AND order_number = ANY(CAST(:numbers AS text[]))"
+        ),
         {"shop_id": shop_id, "numbers": sorted({*(order.order_number for order in orders), *gone})},
     )
     rows = [
-        (order, place, line, waits)
+        (order, position, line, pending)
         for order in orders
-        if (waits := _waits(order, context)) is not None
-        for place, line in enumerate(order.lines)
+        if (pending := _pending(order, context)) is not None
+        for position, line in enumerate(order.lines)
         if line.type in _GOODS and line.quantity > 0
     ]
     if not rows:
@@ -53,21 +56,22 @@ async def remember(
     await tx.execute(
         text(
             """
-            INSERT INTO pieces (shop_id, order_number, place, item, code, quantity, waits, ordered_at)
-            SELECT :shop_id, t.* FROM unnest(CAST(:numbers AS text[]), CAST(:places AS int[]),
+            INSERT INTO open_order_lines
+              (shop_id, order_number, position, variant_key, code, quantity, pending, ordered_at)
+            SELECT :shop_id, t.* FROM unnest(CAST(:numbers AS text[]), CAST(:positions AS int[]),
               CAST(:items AS text[]), CAST(:codes AS text[]), CAST(:quantities AS numeric[]),
-              CAST(:waits AS boolean[]), CAST(:moments AS timestamptz[])) AS t
+              CAST(:pending AS boolean[]), CAST(:moments AS timestamptz[])) AS t
             ON CONFLICT DO NOTHING
             """
         ),
         {
             "shop_id": shop_id,
             "numbers": [order.order_number for order, _, _, _ in rows],
-            "places": [place for _, place, _, _ in rows],
+            "positions": [position for _, position, _, _ in rows],
             "items": [_item(line) for _, _, line, _ in rows],
             "codes": [_code(line) for _, _, line, _ in rows],
             "quantities": [line.quantity for _, _, line, _ in rows],
-            "waits": [waits for _, _, _, waits in rows],
+            "pending": [pending for _, _, _, pending in rows],
             "moments": [order.created_at for order, _, _, _ in rows],
         },
     )
@@ -83,16 +87,16 @@ async def open_pieces(tx: AsyncConnection, shop_id: ShopId, *, drafts_reserve: b
     rows = await tx.execute(
         text(
             f"""
-            SELECT p.item, p.code, sum(p.quantity) AS quantity
-            FROM pieces p LEFT JOIN links l ON {_KNOWN}
+            SELECT p.variant_key, p.code, sum(p.quantity) AS quantity
+            FROM open_order_lines p LEFT JOIN links l ON {_KNOWN}
             WHERE p.shop_id = :shop_id
-              AND CASE WHEN l.key IS NULL THEN p.waits ELSE :drafts AND {_DRAFT} END
-            GROUP BY p.item, p.code
+              AND CASE WHEN l.key IS NULL THEN p.pending ELSE :drafts AND {_DRAFT} END
+            GROUP BY p.variant_key, p.code
             """  # noqa: S608 - constants
         ),
         values,
     )
-    found = [(row.item, row.code, row.quantity) for row in rows]
+    found = [(row.variant_key, row.code, row.quantity) for row in rows]
     found += await _added(tx, values)
     return await _by_item(tx, shop_id, found)
 
@@ -103,7 +107,7 @@ async def prune(tx: AsyncConnection, shop_id: ShopId) -> None:
     await tx.execute(
         text(
             f"""
-            DELETE FROM pieces p WHERE p.shop_id = :shop_id
+            DELETE FROM open_order_lines p WHERE p.shop_id = :shop_id
               AND EXISTS (SELECT FROM links l WHERE {_KNOWN} AND NOT ({_DRAFT}))
               AND NOT EXISTS (SELECT FROM documents d WHERE d.shop_id = p.shop_id AND d.target = 'uphance'
                 AND d.kind = 'order' AND d.key = p.order_number)
@@ -113,7 +117,7 @@ async def prune(tx: AsyncConnection, shop_id: ShopId) -> None:
     )
 
 
-def _waits(order: Order, context: MappingContext) -> bool | None:
+def _pending(order: Order, context: MappingContext) -> bool | None:
     """Whether Uphance may still be sent *order*; None if no change of its status alone can have it sent."""
     match order_policy(context).judge(order, context.facts):
         case Eligibility.SENT | Eligibility.WAITS:
@@ -140,8 +144,8 @@ async def _added(tx: AsyncConnection, values: Mapping[str, Any]) -> list[tuple[s
     rows = await tx.execute(
         text(
             f"""
-            SELECT p.order_number, p.code, min(p.item) AS item, sum(p.quantity) AS quantity, l.sent
-            FROM pieces p JOIN links l ON {_KNOWN}
+            SELECT p.order_number, p.code, min(p.variant_key) AS variant_key, sum(p.quantity) AS quantity, l.sent
+            FROM open_order_lines p JOIN links l ON {_KNOWN}
             JOIN documents d ON d.shop_id = p.shop_id AND d.target = 'uphance' AND d.kind = 'order'
               AND d.key = p.order_number
             WHERE p.shop_id = :shop_id AND NOT (:drafts AND {_DRAFT}) AND p.code IS NOT NULL
@@ -157,7 +161,7 @@ async def _added(tx: AsyncConnection, values: Mapping[str, Any]) -> list[tuple[s
             (Decimal(str(quantity)) for what, quantity, _ in sent if what == row.code), Decimal()
         )
         if row.sent and more > 0:
-            added.append((row.item, row.code, more))
+            added.append((row.variant_key, row.code, more))
     return added
 
 
@@ -170,11 +174,11 @@ async def _by_item(
         text(
             """
             SELECT t.place, COALESCE(i.key, (
-              SELECT min(c.key) FROM items c
+              SELECT min(c.key) FROM variants c
               WHERE c.shop_id = :shop_id AND lower(btrim(c.code)) = lower(btrim(t.code))
             )) AS key
             FROM unnest(CAST(:items AS text[]), CAST(:codes AS text[])) WITH ORDINALITY AS t (item, code, place)
-            LEFT JOIN items i ON i.shop_id = :shop_id AND i.key = t.item
+            LEFT JOIN variants i ON i.shop_id = :shop_id AND i.key = t.item
             """
         ),
         {"shop_id": shop_id, "items": [item for item, _, _ in wanted], "codes": [code for _, code, _ in wanted]},

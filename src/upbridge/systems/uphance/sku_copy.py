@@ -84,7 +84,9 @@ class Catalogue:
             )
             skus = [Sku(**row) for row in rows.mappings()]
             owned = await tx.execute(
-                text("SELECT key, ean FROM items WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"),
+                text(
+                    "SELECT key, ean FROM variants WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"
+                ),
                 {"shop_id": shop_id, "keys": [f"v-{variant}" for variant in variants]},
             )
             return SkuBook.of(skus, {int(row.key.removeprefix("v-")): row.ean for row in owned})
@@ -95,9 +97,9 @@ class Catalogue:
             rows = await tx.execute(
                 text(
                     """
-                    SELECT 'code' AS kind, lower(btrim(code)) AS name FROM items
+                    SELECT 'code' AS kind, lower(btrim(code)) AS name FROM variants
                     WHERE shop_id = :shop_id AND btrim(code) <> '' GROUP BY 2 HAVING count(*) > 1
-                    UNION ALL SELECT 'ean', btrim(ean) FROM items
+                    UNION ALL SELECT 'ean', btrim(ean) FROM variants
                     WHERE shop_id = :shop_id AND btrim(ean) <> '' GROUP BY 2 HAVING count(*) > 1
                     """
                 ),

@@ -1,7 +1,7 @@
 """Uphance's stock becomes numbers for the shop: absolute, only what differs, nothing from half a catalogue.
 
 Nothing is asked of anybody here: the SKUs were read completely or not at all (`Catalogue.refresh`), the shop's
-own numbers are in `items`. What is compared is what the shop *shows*, not what was written last: a number that
+own numbers are in `variants`. What is compared is what the shop *shows*, not what was written last: a number that
 somebody edits in the shop differs again, and is set right at the next look.
 """
 
@@ -50,18 +50,18 @@ _QUANTITIES = {
 #: Which SKU an item may be: by code, or where no SKU has its code, by its own EAN.
 _CANDIDATES = """
     candidates AS (
-      SELECT i.key, s.sku_id FROM items i
+      SELECT i.key, s.sku_id FROM variants i
       JOIN skus s ON s.shop_id = i.shop_id AND lower(btrim(s.sku_number)) = lower(btrim(i.code))
       WHERE i.shop_id = :shop_id AND btrim(i.code) <> ''
       UNION ALL
-      SELECT i.key, s.sku_id FROM items i JOIN skus s ON s.shop_id = i.shop_id AND s.ean = btrim(i.ean)
+      SELECT i.key, s.sku_id FROM variants i JOIN skus s ON s.shop_id = i.shop_id AND s.ean = btrim(i.ean)
       WHERE i.shop_id = :shop_id AND btrim(i.ean) <> '' AND NOT EXISTS (
         SELECT FROM skus c WHERE c.shop_id = i.shop_id AND lower(btrim(c.sku_number)) = lower(btrim(i.code)))
     ), counted AS (
       SELECT key, sku_id, count(*) OVER (PARTITION BY key) AS skus, count(*) OVER (PARTITION BY sku_id) AS items
       FROM candidates
     ), coded AS (
-      SELECT lower(btrim(code)) AS code FROM items WHERE shop_id = :shop_id AND btrim(code) <> ''
+      SELECT lower(btrim(code)) AS code FROM variants WHERE shop_id = :shop_id AND btrim(code) <> ''
       GROUP BY 1, left(key, 1) HAVING count(*) > 1
     )
 """
@@ -117,7 +117,7 @@ async def wrote(
     await tx.execute(
         text(
             """
-            UPDATE items i SET stock = t.written
+            UPDATE variants i SET stock = t.written
             FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS numeric[])) AS t (key, written)
             WHERE i.shop_id = :shop_id AND i.key = t.key
             """
@@ -126,7 +126,8 @@ async def wrote(
     )
     rows = await tx.execute(
         text(
-            "SELECT DISTINCT product_id FROM items WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"
+            "SELECT DISTINCT product_id FROM variants"
+            " WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"
         ),
         {"shop_id": shop_id, "keys": [key for key, note in stock if not note["confirmed"]]},
     )
@@ -210,7 +211,7 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
             f"""
             WITH {_CANDIDATES}
             SELECT i.key, i.code, i.stock AS shown, s.{quantity} AS quantity, s.sku_id
-            FROM counted c JOIN items i ON i.shop_id = :shop_id AND i.key = c.key
+            FROM counted c JOIN variants i ON i.shop_id = :shop_id AND i.key = c.key
             JOIN skus s ON s.shop_id = :shop_id AND s.sku_id = c.sku_id
             WHERE c.skus = 1 AND c.items = 1 AND i.stock IS NOT NULL AND i.stock_own AND btrim(i.code) <> ''
               AND s.{quantity} IS NOT NULL
@@ -331,7 +332,7 @@ async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: dateti
                 CASE WHEN c.skus > 1 OR c.items > 1 OR lower(btrim(i.code)) IN (SELECT code FROM coded)
                   THEN 'stock.ambiguous' WHEN COALESCE(btrim(i.code), '') = '' THEN 'stock.no_code' END AS cause,
                 COALESCE(i.code, i.title, i.ean) AS name
-              FROM counted c JOIN items i ON i.shop_id = :shop_id AND i.key = c.key
+              FROM counted c JOIN variants i ON i.shop_id = :shop_id AND i.key = c.key
               WHERE i.stock IS NOT NULL AND i.stock_own
             )
             SELECT cause, count(*) AS number, (array_agg(name ORDER BY name))[1:{_EXAMPLES}] AS names

@@ -99,11 +99,11 @@ async def _products(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[H
         text(
             """
             SELECT product_id, code, title FROM (
-              SELECT key, product_id, code, title, 0 AS place FROM items
+              SELECT key, product_id, code, title, 0 AS place FROM variants
               WHERE shop_id = :id AND lower(btrim(code)) = lower(btrim(:wanted))
               UNION ALL
-              (SELECT key, product_id, code, title, 1 FROM items
-               WHERE shop_id = :id AND (folded LIKE '%' || lower(:part) || '%' OR ean = :wanted)
+              (SELECT key, product_id, code, title, 1 FROM variants
+               WHERE shop_id = :id AND (title_folded LIKE '%' || lower(:part) || '%' OR ean = :wanted)
                  AND lower(btrim(code)) IS DISTINCT FROM lower(btrim(:wanted))
                ORDER BY title, code LIMIT :most)
             ) found ORDER BY place, title, code LIMIT :most
@@ -181,20 +181,21 @@ def _names(payload: Any, section: str, name: str, key: str) -> bool:
 async def _made(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
     if where["kind"] != "order":
         return []
-    rows = await tx.execute(text("SELECT made_at FROM orders WHERE shop_id = :id AND number = :parent"), where)
-    return [Moment(row.made_at, "made") for row in rows]
+    rows = await tx.execute(text("SELECT ordered_at FROM orders WHERE shop_id = :id AND number = :parent"), where)
+    return [Moment(row.ordered_at, "made") for row in rows]
 
 
 async def _steps(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
     rows = await tx.execute(
         text(
-            "SELECT at, what, target, detail, body FROM steps WHERE shop_id = :id AND number = :parent"
+            "SELECT at, event, target, detail, body FROM order_events"
+            " WHERE shop_id = :id AND order_number = :parent"
             " ORDER BY id DESC LIMIT 100"
         ),
         where,
     )
     return [
-        Moment(row.at, _past(row.what, row.target), row.target, row.detail, body=opened(row.body)) for row in rows
+        Moment(row.at, _past(row.event, row.target), row.target, row.detail, body=opened(row.body)) for row in rows
     ]
 
 

@@ -355,9 +355,9 @@ async def _boxes(
                   UNION SELECT parent FROM problems
                   WHERE shop_id = :id AND target = 'upgates' AND kind = 'order' AND dismissed_at IS NULL
                 ), known AS MATERIALIZED (
-                  SELECT number FROM orders WHERE shop_id = :id AND made_at > :since
+                  SELECT number FROM orders WHERE shop_id = :id AND ordered_at > :since
                   UNION ALL SELECT number FROM unread u
-                  WHERE (SELECT made_at FROM orders o WHERE o.shop_id = :id AND o.number = u.number) IS NULL
+                  WHERE (SELECT ordered_at FROM orders o WHERE o.shop_id = :id AND o.number = u.number) IS NULL
                 ), signs AS (
                   -- 3: stopped, 2: under way; a sign of 'upgates' is one for every system
                   SELECT parent AS number, target, CASE WHEN state = 'parked' THEN 3 ELSE 2 END AS weight

@@ -16,9 +16,9 @@ PAGE = 100
 #: Variants that are read at once for the whole report.
 PORTION = 1_000
 
-#: The order of the report, which is that of an index (`items_match_idx`).
-_ORDER = ("match", "folded", "code", "key")
-_NULLABLE = {"folded", "code"}
+#: The order of the report, which is that of an index (`variants_match_idx`).
+_ORDER = ("match", "title_folded", "code", "key")
+_NULLABLE = {"title_folded", "code"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: 
     async with engine.connect() as tx:
         known = await tx.scalar(text("SELECT EXISTS (SELECT FROM skus WHERE shop_id = :id)"), {"id": shop_id})
         counts = await tx.execute(
-            text("SELECT match, count(*) AS number FROM items WHERE shop_id = :id GROUP BY match"), {"id": shop_id}
+            text("SELECT match, count(*) AS number FROM variants WHERE shop_id = :id GROUP BY match"),
+            {"id": shop_id},
         )
         counted = {row.match: int(row.number) for row in counts}
         page = max(min(page, -(-counted.get(shown, 0) // PAGE)), 1)
@@ -71,12 +72,12 @@ async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: 
             text(
                 """
                 WITH page AS (
-                  SELECT shop_id, key FROM items WHERE shop_id = :id AND match = :match
-                  ORDER BY folded, code, key LIMIT :limit OFFSET :offset
+                  SELECT shop_id, key FROM variants WHERE shop_id = :id AND match = :match
+                  ORDER BY title_folded, code, key LIMIT :limit OFFSET :offset
                 )
                 SELECT i.title, i.code, i.ean, i.match, i.sku_id, s.name AS sku_name
-                FROM page JOIN items i USING (shop_id, key) LEFT JOIN skus s USING (shop_id, sku_id)
-                ORDER BY i.folded, i.code, i.key
+                FROM page JOIN variants i USING (shop_id, key) LEFT JOIN skus s USING (shop_id, sku_id)
+                ORDER BY i.title_folded, i.code, i.key
                 """
             ),
             {"id": shop_id, "match": shown, "limit": PAGE, "offset": (page - 1) * PAGE},
@@ -110,9 +111,9 @@ async def portion_of(
                 text(
                     f"""
                     SELECT i.*, s.name AS sku_name FROM (
-                      SELECT shop_id, match, folded, code, key, title, ean, sku_id FROM items
-                      WHERE shop_id = :id AND {condition} ORDER BY match, folded, code, key LIMIT :limit
-                    ) i LEFT JOIN skus s USING (shop_id, sku_id) ORDER BY i.match, i.folded, i.code, i.key
+                      SELECT shop_id, match, title_folded, code, key, title, ean, sku_id FROM variants
+                      WHERE shop_id = :id AND {condition} ORDER BY match, title_folded, code, key LIMIT :limit
+                    ) i LEFT JOIN skus s USING (shop_id, sku_id) ORDER BY i.match, i.title_folded, i.code, i.key
                     """  # noqa: S608 - conditions are made of our own names
                 ),
                 {**(after or {}), "id": shop_id, "limit": most - len(found)},

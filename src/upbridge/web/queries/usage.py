@@ -71,7 +71,7 @@ async def usage_of(
     async with engine.connect() as tx:
         rows = await tx.execute(
             text(
-                "SELECT hour, purpose, sum(count) AS number FROM calls WHERE shop_id = :id AND hour >= :first"
+                "SELECT hour, purpose, sum(count) AS number FROM api_calls WHERE shop_id = :id AND hour >= :first"
                 " GROUP BY 1, 2"
             ),
             {"id": shop_id, "first": first},

@@ -190,7 +190,7 @@ class Town:
     async def items(self) -> dict[str, Any]:
         """The shop's matched items as we know them, by code."""
         rows = await self.rows(
-            "SELECT i.*, s.sku_id FROM items i JOIN skus s ON s.shop_id = i.shop_id"
+            "SELECT i.*, s.sku_id FROM variants i JOIN skus s ON s.shop_id = i.shop_id"
             " AND lower(s.sku_number) = lower(i.code) WHERE i.shop_id = :shop_id ORDER BY i.code"
         )
         return {row.code: row for row in rows}
@@ -199,7 +199,7 @@ class Town:
         """The codes of items whose stock can be written."""
         rows = await self.rows(
             """
-            SELECT min(i.code) AS code FROM items i
+            SELECT min(i.code) AS code FROM variants i
             JOIN skus s ON s.shop_id = i.shop_id AND (lower(s.sku_number) = lower(i.code) OR s.ean = i.ean)
             WHERE i.shop_id = :shop_id AND i.stock IS NOT NULL AND i.stock_own
             GROUP BY s.sku_id HAVING count(DISTINCT i.key) = 1 AND min(lower(i.code)) = min(lower(s.sku_number))
@@ -227,7 +227,7 @@ class Town:
     async def agree(self) -> None:
         """Let Uphance say what the shop shows, everywhere."""
         rows = await self.rows(
-            "SELECT s.sku_id, i.stock FROM items i JOIN skus s ON s.shop_id = i.shop_id"
+            "SELECT s.sku_id, i.stock FROM variants i JOIN skus s ON s.shop_id = i.shop_id"
             " AND (lower(s.sku_number) = lower(i.code) OR s.ean = i.ean)"
             " WHERE i.shop_id = :shop_id AND i.stock IS NOT NULL AND i.stock_own"
         )

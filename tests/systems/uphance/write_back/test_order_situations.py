@@ -106,7 +106,7 @@ async def test_an_order_with_unknown_goods_costs_no_call_and_goes_when_they_are_
     known = dict(sku)
     sku.update({"sku_number": "ANOTHER", "ean": None})
     await town.poll()
-    items = await town.rows("SELECT * FROM items WHERE shop_id = :shop_id AND code = :code", code=code)
+    items = await town.rows("SELECT * FROM variants WHERE shop_id = :shop_id AND code = :code", code=code)
     number = await order_of(town, items[0])
     held = await tasks(town)
     town.asked()
@@ -232,7 +232,7 @@ async def test_a_missing_product_is_made_and_the_order_that_waited_for_it_goes(t
     assert found is not None
     del town.organisation.products[found[0]["id"]]
     await town.poll()
-    items = await town.rows("SELECT * FROM items WHERE shop_id = :shop_id AND code = :code", code=code)
+    items = await town.rows("SELECT * FROM variants WHERE shop_id = :shop_id AND code = :code", code=code)
     number = await order_of(town, items[0])
     assert [*await tasks(town)] == ["order.unknown_sku"]
 
@@ -268,8 +268,8 @@ async def test_every_moment_that_is_kept_is_the_clocks(town: Town) -> None:
 
     for table, column in (
         ("changes", "hinted_at"),
-        ("steps", "at"),
-        ("steps", "since"),
+        ("order_events", "at"),
+        ("order_events", "since"),
         ("links", "updated_at"),
         ("documents", "since"),
         ("problems", "since"),

@@ -136,7 +136,7 @@ async def test_drafts_are_open_until_staff_confirm_them(town: Town) -> None:
     assert as_draft == 46
     assert town.shown(code) == 46
     assert (await note(town, code))["written"] == 46
-    assert await town.rows("SELECT FROM pieces WHERE shop_id = :shop_id") == []
+    assert await town.rows("SELECT FROM open_order_lines WHERE shop_id = :shop_id") == []
 
 
 @pytest.mark.situation("stock.draft")
@@ -371,7 +371,7 @@ async def test_items_without_a_code_are_told_once(town: Town) -> None:
     key, sku = (await town.items())[code].key, (await town.items())[code].sku_id
     async with town.service.engine.begin() as tx:
         for statement in (
-            "UPDATE items SET code = NULL, ean = '8591234567890' WHERE shop_id = :shop AND key = :key",
+            "UPDATE variants SET code = NULL, ean = '8591234567890' WHERE shop_id = :shop AND key = :key",
             "UPDATE skus SET ean = '8591234567890', sku_number = 'other' WHERE shop_id = :shop AND sku_id = :sku",
         ):
             await tx.execute(text(statement), {"shop": town.shop_id, "key": key, "sku": sku})
@@ -390,7 +390,7 @@ async def test_a_code_that_occurs_twice_names_nothing(town: Town) -> None:
     keys = await town.items()
     async with town.service.engine.begin() as tx:
         await tx.execute(
-            text("UPDATE items SET code = :code WHERE shop_id = :shop AND key = :key"),
+            text("UPDATE variants SET code = :code WHERE shop_id = :shop AND key = :key"),
             {"shop": town.shop_id, "code": one, "key": keys[other].key},
         )
     before = town.shown(one)
