@@ -375,7 +375,7 @@ async def test_a_bite_that_fails_by_itself_is_told_with_its_stack(machine: Engin
         await work_on(machine.service, Lane.push(machine.shop_id, "upp"))
 
     [line] = [line for line in said if line["log_level"] == "error"]
-    assert (line["event"], line["error"], line["exc_info"]) == ("bite_failed", "ZeroDivisionError", True)
+    assert (line["event"], line["error"], line["exc_info"]) == ("slice_failed", "ZeroDivisionError", True)
 
 
 async def test_a_job_for_a_shop_that_was_erased_ends_quietly(machine: Engine) -> None:

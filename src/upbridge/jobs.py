@@ -101,7 +101,7 @@ async def work_on(service: Service, lane: Lane) -> None:
             if DATABASE.explains(error):
                 reason = "the database went away"
             else:
-                log.exception("bite_failed", error=type(error).__name__)
+                log.exception("slice_failed", error=type(error).__name__)
                 reason = str(error) if isinstance(error, UpbridgeError) else f"unexpected: {type(error).__name__}"
             await lanes.block(service.engine, lane, reason=reason, now=service.clock())
             return

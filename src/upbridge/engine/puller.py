@@ -69,7 +69,7 @@ async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequen
         return False
     async with service.engine.begin() as tx:
         await changes.gather(tx, shop.id, lane.system, GATHERED, until=until)
-    log.info("hints_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
+    log.info("changes_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
     return True
 
 

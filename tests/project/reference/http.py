@@ -71,7 +71,7 @@ def page() -> str:
 
 def addresses() -> list[Address]:
     """Every address of the web application, in order of path."""
-    found = _below(create_app(Settings(_env_file=None)).routes, "")
+    found = _below(create_app(Settings.model_construct()).routes, "")
     return sorted(found, key=lambda one: (one.path, one.methods))
 
 
