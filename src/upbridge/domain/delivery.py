@@ -22,6 +22,15 @@ class Issue:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: How the key of an issue ends that holds documents until a person lets them pass: nothing else releases them.
+GUARD_SUFFIX = ".guard"
+
+
+def is_guard(key: str | None) -> bool:
+    """Whether documents that wait for this reason wait for a person, and for nothing else."""
+    return key is not None and key.endswith(GUARD_SUFFIX)
+
+
 @dataclass(frozen=True, slots=True)
 class DesiredDocument:
     """What a target should hold under (kind, key). *parent* groups what came from one entity."""

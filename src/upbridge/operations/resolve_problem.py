@@ -1,12 +1,13 @@
 """What a person can do about a problem: try again, or say that it was handled by hand."""
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.delivery import is_guard
 from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
 from upbridge.store import documents
 from upbridge.store.changes import Kind, Origin, mark_changed
-from upbridge.store.problems import Problem, Stage, dismissed
-from upbridge.systems.uphance import stock
-from upbridge.systems.uphance.stock_calculation import GUARD
+from upbridge.store.problems import Problem, Stage, close_entity, dismissed
 
 _READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
 
@@ -14,9 +15,12 @@ _READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
 async def retry(service: Service, number: int) -> str:
     """Send again what was parked, or read the thing again; returns what was done. Raises `NotFound`."""
     problem = await service.problems.get(number)
-    if problem.key == GUARD:
+    if is_guard(problem.key):
         async with service.engine.begin() as tx:
-            passed = await stock.let_pass(tx, problem.shop_id, now=service.clock())
+            passed = await documents.release_guarded(
+                tx, problem.shop_id, problem.target, problem.key, now=service.clock()
+            )
+            await _close_guard(tx, problem)
         await service.wake(Lane.push(problem.shop_id, problem.target))
         return f"{passed} numbers will be written to the shop"
     if problem.stage is Stage.PUSH:
@@ -34,6 +38,17 @@ async def retry(service: Service, number: int) -> str:
     if problem.stage is Stage.REMARK:
         return f"nothing can be tried again, it was delivered: look at it over there ({problem.message})"
     return await _read_again(service, problem)
+
+
+async def _close_guard(tx: AsyncConnection, problem: Problem) -> None:
+    await close_entity(
+        tx,
+        problem.shop_id,
+        stage=Stage.PUSH,
+        target=problem.target,
+        kind=problem.kind,
+        entities=[problem.entity],
+    )
 
 
 async def _read_again(service: Service, problem: Problem) -> str:
@@ -59,10 +74,12 @@ async def dismiss(service: Service, number: int) -> str:
     Raises `NotFound`.
     """
     problem, now = await service.problems.get(number), service.clock()
-    if problem.key == GUARD:
+    if is_guard(problem.key):
         async with service.engine.begin() as tx:
-            dropped = await stock.drop(tx, problem.shop_id, now=now)
-        return f"problem {number} is closed; {dropped} numbers are not written until they change again"
+            held = await documents.guarded(tx, problem.shop_id, problem.target, problem.key)
+            await documents.mark_handled(tx, problem.shop_id, problem.target, held, now=now)
+            await _close_guard(tx, problem)
+        return f"problem {number} is closed; {len(held)} numbers are not written until they change again"
     async with service.engine.begin() as tx:
         # Both or neither: a document that stays parked without its problem is one of which nobody hears. In the
         # order of those who deliver, so that neither waits for the other.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 
+from upbridge.domain.delivery import GUARD_SUFFIX
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
@@ -15,7 +16,6 @@ from upbridge.engine.imports import orders_since
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import Systems
 from upbridge.systems.upgates.pagination import PAGE_SIZE
-from upbridge.systems.uphance.stock_calculation import GUARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
         tried = await tx.scalar(
             text(
                 "SELECT count(*) FROM documents WHERE shop_id = :id AND target = ANY(:targets)"
-                " AND state = 'parked' AND reason IS DISTINCT FROM :guard"
+                " AND state = 'parked' AND COALESCE(reason, '') NOT LIKE '%' || :guard"
             ),
-            {"id": shop.id, "targets": sorted(targets), "guard": GUARD},
+            {"id": shop.id, "targets": sorted(targets), "guard": GUARD_SUFFIX},
         )
         counted = await tx.execute(
             text(

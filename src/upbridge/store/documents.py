@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
-from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link
+from upbridge.domain.delivery import GUARD_SUFFIX, Delivered, DesiredDocument, Document, Link
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
-from upbridge.systems.uphance.stock_calculation import GUARD
 
 SENDING = "sending"
 WAITING = "waiting"
@@ -318,7 +317,7 @@ async def release(
 ) -> int:
     """Let parked documents try again *now* (a setting or the catalogue changed); returns how many.
 
-    Not those that the stock guard holds: only a person lets them pass.
+    Not those that a guard holds: only a person lets them pass (`release_guarded`).
     """
     pairs = None if keys is None else list(keys)
     result = await tx.execute(
@@ -326,7 +325,7 @@ async def release(
             """
             UPDATE documents d SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now
             WHERE d.shop_id = :shop_id AND d.target = :target AND d.state = 'parked'
-              AND d.reason IS DISTINCT FROM :guard
+              AND COALESCE(d.reason, '') NOT LIKE '%' || :guard
               AND (:all OR EXISTS (
                 SELECT FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
                 WHERE t.kind = d.kind AND t.key = d.key))
@@ -337,10 +336,34 @@ async def release(
             "target": target,
             "now": now,
             "all": pairs is None,
-            "guard": GUARD,
+            "guard": GUARD_SUFFIX,
             "kinds": [kind for kind, _ in pairs or ()],
             "keys": [key for _, key in pairs or ()],
         },
+    )
+    return int(result.rowcount)
+
+
+async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> list[tuple[str, str]]:
+    """The documents, by kind and key, that *guard* holds."""
+    rows = await tx.execute(
+        text(
+            "SELECT kind, key FROM documents WHERE shop_id = :shop_id AND target = :target AND state = 'parked'"
+            " AND reason = :guard"
+        ),
+        {"shop_id": shop_id, "target": target, "guard": guard},
+    )
+    return [(row.kind, row.key) for row in rows]
+
+
+async def release_guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str, *, now: datetime) -> int:
+    """A person lets pass what *guard* holds; returns how many documents."""
+    result = await tx.execute(
+        text(
+            "UPDATE documents SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now"
+            " WHERE shop_id = :shop_id AND target = :target AND state = 'parked' AND reason = :guard"
+        ),
+        {"shop_id": shop_id, "target": target, "guard": guard, "now": now},
     )
     return int(result.rowcount)
 

@@ -135,35 +135,6 @@ async def wrote(
     await changes.mark_changed(tx, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
 
 
-async def let_pass(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
-    """A person says that the numbers which the guard holds are right; returns how many."""
-    result = await tx.execute(
-        text(
-            "UPDATE documents SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now"
-            " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND state = 'parked'"
-            " AND reason = :guard"
-        ),
-        {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD, "now": now},
-    )
-    await _close_guard(tx, shop_id)
-    return int(result.rowcount)
-
-
-async def drop(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> int:
-    """A person says that they are wrong: none is written, nor proposed again until it changes."""
-    rows = await tx.execute(
-        text(
-            "SELECT key FROM documents WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
-            " AND state = 'parked' AND reason = :guard"
-        ),
-        {"shop_id": shop_id, "target": TARGET, "kind": KIND, "guard": GUARD},
-    )
-    held = [(KIND, row.key) for row in rows]
-    await documents.mark_handled(tx, shop_id, TARGET, held, now=now)
-    await _close_guard(tx, shop_id)
-    return len(held)
-
-
 # --- the parts of a look at the stock -----------------------------------------------------------------------
 
 
