@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import sku_matching
 from upbridge.insights.daily_stats import summarise_days
+from upbridge.store import sku_matching
 
 #: A found order, code and product name are this far into the shop.
 _SHARE = 0.37
@@ -155,6 +155,9 @@ _STATEMENTS = (
       '859' || lpad(n::text, 10, '0'), 'Sweater ' || n / 3 || ' M', n % 120, n % 120, n % 120, :now
     FROM generate_series(1, CAST(:variants AS int)) AS n WHERE n % 10 > 0
     """,
+    # What `domain.sku.code_key` makes of these codes.
+    "UPDATE variants SET code_key = lower(code), ean_key = ean WHERE shop_id = :id",
+    "UPDATE skus SET code_key = lower(sku_number), ean_key = ean WHERE shop_id = :id",
     """
     INSERT INTO links (shop_id, target, kind, key, parent, remote_id, hash, sent, updated_at)
     SELECT :id, 'upp', 'product', 'v-' || n, (n / 3)::text, 'v-' || n, sha256(n::text::bytea), :sent,

@@ -25,7 +25,7 @@ from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.upp.mapping import wants_order
 
 ORDERS, PORTION = 10_000, 500
-BOOK = SkuBook.of([sku(number, f"K{number}") for number in range(40)])
+BOOK = SkuBook([sku(number, f"K{number}") for number in range(40)])
 portions = pytest.mark.parametrize("portion", range(ORDERS // PORTION), ids=lambda number: f"orders_of-{number}-")
 
 

@@ -61,10 +61,8 @@ DEBTS: set[tuple[str, str]] = {
     ("upbridge.systems.uphance.probe", "upbridge.engine.lanes.exclusive"),
     ("upbridge.systems.uphance.shipments", "upbridge.engine.context.Service"),
     ("upbridge.systems.uphance.sku_sync", "upbridge.engine.context.Service"),
-    ("upbridge.systems.uphance.sku_sync", "upbridge.engine.sku_matching"),
     ("upbridge.systems.uphance.stock", "upbridge.engine.context.Service"),
     ("upbridge.systems.uphance.stock", "upbridge.engine.lanes"),
-    ("upbridge.systems.uphance.stock", "upbridge.engine.sku_matching"),
 }
 
 

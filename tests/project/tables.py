@@ -93,8 +93,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.engine.scheduler", "connections"),
         ("upbridge.engine.scheduler", "runs"),
         ("upbridge.engine.scheduler", "shops"),
-        ("upbridge.engine.sku_matching", "skus"),
-        ("upbridge.engine.sku_matching", "variants"),
         ("upbridge.insights.daily_stats", "daily_stats"),
         ("upbridge.insights.daily_stats", "deliveries"),
         ("upbridge.insights.daily_stats", "order_events"),
@@ -143,6 +141,8 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.store.metric_samples", "problems"),
         ("upbridge.store.metric_samples", "shops"),
         ("upbridge.store.problems", "shops"),
+        ("upbridge.store.sku_matching", "variants"),
+        ("upbridge.store.sku_matching", "skus"),
         ("upbridge.systems.uphance.reservations", "documents"),
         ("upbridge.systems.uphance.reservations", "links"),
         ("upbridge.systems.uphance.reservations", "open_order_lines"),
@@ -195,10 +195,8 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
 #: Modules that still put SQL together from strings. The list only gets shorter: never add a line.
 COMPOSED: frozenset[str] = frozenset(
     {
-        "upbridge.engine.name_owners",
         "upbridge.engine.runs",
         "upbridge.engine.scheduler",
-        "upbridge.engine.sku_matching",
         "upbridge.insights.daily_stats",
         "upbridge.maintenance.analyze",
         "upbridge.maintenance.retention",

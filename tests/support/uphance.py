@@ -35,7 +35,7 @@ def sku(number: int, code: str | None = None, **overrides: Any) -> Sku:
     return Sku(**values)
 
 
-BOOK = SkuBook.of([sku(number, f"A{number}") for number in range(1, 10)])
+BOOK = SkuBook([sku(number, f"A{number}") for number in range(1, 10)])
 
 
 def uphance_connection(**overrides: Any) -> Connection:

@@ -17,8 +17,8 @@ from tests.support.pages import Enter
 from tests.support.shops import MakeShop
 from tests.web.test_endpoints import EN, put
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import sku_matching
-from upbridge.engine.sku_matching import Match
+from upbridge.domain.sku import Match
+from upbridge.store import sku_matching
 from upbridge.web.queries.products import PAGE, PORTION, portion_of, products_of
 
 

@@ -1,4 +1,4 @@
-"""Which variants of a shop bear the same name for a target that ignores case (`systems.base.NameOwners`).
+"""Which variants of a shop bear the same name for a target (`systems.base.NameOwners`).
 
     product read ──names before and after──► what it took or gave up ──► other products with it: read again
                                      └──► who bears each of its names first ──► the mapping
@@ -10,12 +10,13 @@ size. The caller holds the lock of `sku_matching.lock_matching`, so that no othe
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import folded
+from upbridge.domain.sku import code_key
+from upbridge.store.schema import variants
 from upbridge.systems.base import NameOwner, NameOwners, UniqueName
 
 
@@ -31,9 +32,12 @@ class Shared:
 async def names_of(
     tx: AsyncConnection, shop_id: ShopId, by: UniqueName, products: Sequence[int]
 ) -> frozenset[tuple[str, str]]:
-    """(variant, name) of what these products offer, as the copy stands."""
-    rows = await tx.execute(_NAMES[by], {"shop_id": shop_id, "products": list(products)})
-    return frozenset((row.key, row.name) for row in rows)
+    """(variant, key of its name) of what these products offer, as the copy stands."""
+    name = _KEY[by]
+    rows = await tx.execute(
+        select(variants.c.key, name).where(_on_offer(shop_id, by), variants.c.product_id.in_(products))
+    )
+    return frozenset((key, name) for key, name in rows)
 
 
 async def shared(
@@ -50,20 +54,18 @@ async def shared(
         (variant.id, name)
         for product in products
         for variant in product.variants
-        if product.active and variant.active and (name := (getattr(variant, by) or "").strip(" "))
+        if product.active and variant.active and (name := code_key(getattr(variant, by))) is not None
     )
-    names = {name for _, name in before | after}
-    # What the database's locale lowers beyond ASCII is not ours to say: the candidates are many, `folded` decides.
-    spellings = sorted({spelling for name in names for spelling in (name, name.lower(), name.upper())})
-    rows = await tx.execute(_BEARERS[by], {"shop_id": shop_id, "names": spellings})
-    moved = {folded(name) for _, name in before ^ after}
+    names = sorted({name for _, name in before | after})
+    moved = {name for _, name in before ^ after}
+    owner = select(variants.c.product_id, variants.c.key, _KEY[by]).where(_on_offer(shop_id, by))
     first: dict[str, NameOwner] = {}
     stirred: set[str] = set()
-    for row in rows:
-        name, bearer = folded(row.name), NameOwner(row.product_id, row.key)
+    for product_id, key, name in await tx.execute(owner.where(_KEY[by] == any_(literal(names, ARRAY(Text))))):
+        bearer = NameOwner(product_id, key)
         first[name] = min(first.get(name, bearer), bearer, key=_age)
-        if name in moved and row.product_id not in batch:
-            stirred.add(str(row.product_id))
+        if name in moved and product_id not in batch:
+            stirred.add(str(product_id))
     return Shared(NameOwners(first), frozenset(stirred))
 
 
@@ -72,19 +74,9 @@ def _age(bearer: NameOwner) -> tuple[int, int]:
     return bearer.product_id, int(bearer.key.removeprefix("v-")) if bearer.key.startswith("v-") else 0
 
 
-#: The expressions are those of the indexes of `variants`.
-_NAMES = {
-    by: text(
-        f"SELECT key, btrim({by}) AS name FROM variants WHERE shop_id = :shop_id"  # noqa: S608 - a constant
-        f" AND product_id = ANY(CAST(:products AS bigint[])) AND listed AND active AND btrim({by}) <> ''"
-    )
-    for by in UniqueName
-}
-_BEARERS = {
-    by: text(
-        f"SELECT product_id, key, btrim({by}) AS name FROM variants"  # noqa: S608 - a constant
-        f" WHERE shop_id = :shop_id AND listed AND active AND btrim({by}) <> ''"
-        f" AND lower(btrim({by})) = ANY(ARRAY(SELECT lower(name) FROM unnest(CAST(:names AS text[])) AS name))"
-    )
-    for by in UniqueName
-}
+_KEY = {UniqueName.CODE: variants.c.code_key, UniqueName.EAN: variants.c.ean_key}
+
+
+def _on_offer(shop_id: ShopId, by: UniqueName) -> ColumnElement[bool]:
+    """The shop's variants on offer that have such a name."""
+    return and_(variants.c.shop_id == shop_id, variants.c.listed, variants.c.active, _KEY[by].is_not(None))

@@ -18,9 +18,11 @@ from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, Unmap
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product, Variant
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import name_owners, sku_matching
+from upbridge.domain.sku import code_key
+from upbridge.engine import name_owners
 from upbridge.insights import order_timeline
 from upbridge.store import documents as outbox
+from upbridge.store import sku_matching
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.systems.base import MappingContext, Target
 from upbridge.systems.uphance import reservations
@@ -295,7 +297,7 @@ async def _remember_items(
     """One row per sellable variant, none for what is gone."""
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
     variants = [pair for _, pair in sorted(pairs.items())]
-    before = await sku_matching.codes_of(tx, shop_id, batch)
+    before = await sku_matching.keys_of(tx, shop_id, batch)
     await tx.execute(
         text(
             """
@@ -311,7 +313,7 @@ async def _remember_items(
     )
     if variants:
         await _write_items(tx, shop_id, variants, now=now)
-    await sku_matching.rematch(tx, shop_id, [variant.id for _, variant in variants], before)
+    await sku_matching.rematch(tx, shop_id, batch, before)
 
 
 async def _write_items(
@@ -321,13 +323,16 @@ async def _write_items(
         text(
             """
             INSERT INTO variants
-              (shop_id, key, product_id, code, ean, title, stock, stock_own, active, listed, read_at)
+              (shop_id, key, product_id, code, ean, code_key, ean_key, title, stock, stock_own, active, listed,
+               read_at)
             SELECT :shop_id, t.*, :now
             FROM unnest(CAST(:keys AS text[]), CAST(:products AS bigint[]), CAST(:codes AS text[]),
-              CAST(:eans AS text[]), CAST(:titles AS text[]), CAST(:stocks AS numeric[]),
-              CAST(:own AS boolean[]), CAST(:active AS boolean[]), CAST(:listed AS boolean[])) AS t
+              CAST(:eans AS text[]), CAST(:code_keys AS text[]), CAST(:ean_keys AS text[]),
+              CAST(:titles AS text[]), CAST(:stocks AS numeric[]), CAST(:own AS boolean[]),
+              CAST(:active AS boolean[]), CAST(:listed AS boolean[])) AS t
             ON CONFLICT (shop_id, key) DO UPDATE SET
               product_id = excluded.product_id, code = excluded.code, ean = excluded.ean,
+              code_key = excluded.code_key, ean_key = excluded.ean_key,
               title = excluded.title, stock = excluded.stock, stock_own = excluded.stock_own,
               active = excluded.active, listed = excluded.listed, read_at = excluded.read_at
             """
@@ -339,6 +344,8 @@ async def _write_items(
             "products": [variant.product_id for _, variant in variants],
             "codes": [variant.code for _, variant in variants],
             "eans": [variant.ean for _, variant in variants],
+            "code_keys": [code_key(variant.code) for _, variant in variants],
+            "ean_keys": [code_key(variant.ean) for _, variant in variants],
             "titles": [text_.title if (text_ := product.text(None)) else None for product, _ in variants],
             "stocks": [variant.stock for _, variant in variants],
             "own": [variant.stock_own for _, variant in variants],

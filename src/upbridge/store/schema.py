@@ -6,6 +6,8 @@ are for rows that a person writes by hand.
 The job library's own tables come from its schema (migrations/versions), not from here.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -29,8 +31,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.default import DefaultExecutionContext
 
 from upbridge.core.package_files import package_file
+from upbridge.domain.sku import code_key
 
 #: The newest revision in migrations/versions: what this code wants the database to have. By the files' names,
 #: because only who migrates pays for loading Alembic.
@@ -52,6 +56,17 @@ _NOW = func.now()
 
 def _at(name: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=_NOW if now else None)
+
+
+def _key_of(code: str, name: str | None = None) -> Column[str]:
+    """The column *code* as it is compared (`domain.sku.code_key`): by itself in an insert of Core, by hand in any
+    other statement that writes *code*."""
+
+    def value(context: DefaultExecutionContext) -> str | None:
+        row: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+        return code_key(row.get(code))
+
+    return Column(name or f"{code}_key", Text, default=value)
 
 
 def _shop(*, primary_key: bool = True) -> Column[object]:
@@ -285,7 +300,7 @@ lanes = Table(
 )
 
 #: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant. *match* and
-#: *sku_id* say what it is in Uphance (`engine/sku_matching.py`), *title_folded* is what a search looks in.
+#: *sku_id* say what it is in Uphance (`store/sku_matching.py`), *title_folded* is what a search looks in.
 variants = Table(
     "variants",
     metadata,
@@ -302,10 +317,12 @@ variants = Table(
     Column("title_folded", Text, Computed("lower(title)", persisted=True)),
     Column("match", Text, nullable=False, server_default="unmatched"),
     Column("sku_id", BigInteger),
+    _key_of("code"),
+    _key_of("ean"),
     _at("read_at", nullable=False, now=True),
     Index("variants_shop_id_product_id_idx", "shop_id", "product_id"),
-    Index("variants_shop_id_code_idx", "shop_id", text("lower(btrim(code))")),
-    Index("variants_shop_id_ean_idx", "shop_id", text("lower(btrim(ean))")),
+    Index("variants_shop_id_code_key_idx", "shop_id", "code_key"),
+    Index("variants_shop_id_ean_key_idx", "shop_id", "ean_key"),
     Index("variants_match_idx", "shop_id", "match", "title_folded", "code", "key"),
 )
 
@@ -324,9 +341,11 @@ skus = Table(
     Column("in_stock", Integer),
     Column("available", Integer),
     Column("available_from_stock", Integer),
+    _key_of("sku_number", "code_key"),
+    _key_of("ean"),
     _at("read_at", nullable=False, now=True),
-    Index("skus_shop_id_sku_number_idx", "shop_id", text("lower(btrim(sku_number))")),
-    Index("skus_shop_id_ean_idx", "shop_id", "ean"),
+    Index("skus_shop_id_code_key_idx", "shop_id", "code_key"),
+    Index("skus_shop_id_ean_key_idx", "shop_id", "ean_key"),
 )
 
 #: What was ordered in the shop and Uphance may not know of, a row per line. *pending*: the order may still be

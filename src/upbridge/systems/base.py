@@ -15,7 +15,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import Declared, ShopSettings
-from upbridge.domain.sku import folded
+from upbridge.domain.sku import code_key
 from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow
 
@@ -50,7 +50,7 @@ class NameOwner:
 
 @dataclass(frozen=True, slots=True)
 class NameOwners:
-    """The oldest variant on offer in the whole shop for each name of what is mapped, whatever its case.
+    """The oldest variant on offer in the whole shop for each name of what is mapped, by its key (`code_key`).
 
     The copy of the catalogue knows no prices: a variant that cannot be sent for want of one bears its name too.
     """
@@ -59,7 +59,7 @@ class NameOwners:
 
     def older(self, name: str, product_id: int) -> str | None:
         """The variant of an older product that bears *name*; None if this product bears it first."""
-        bearer = self.first.get(folded(name))
+        bearer = self.first.get(code_key(name) or "")
         return bearer.key if bearer is not None and bearer.product_id < product_id else None
 
 

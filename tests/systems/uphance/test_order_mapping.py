@@ -142,12 +142,12 @@ class TestMatching:
 
     @pytest.mark.situation("product.match")
     def test_an_ean_matches_where_no_code_does_and_leading_zeros_count(self) -> None:
-        book = SkuBook.of([sku(1, "X", ean="0012345678905"), sku(2, "Y", ean="12345678905")])
+        book = SkuBook([sku(1, "X", ean="0012345678905"), sku(2, "Y", ean="12345678905")])
 
         assert sold(make_order(make_line("A1", ean="0012345678905")), book=book).lines[0].sku_id == 1
 
     def test_the_code_goes_before_the_ean(self) -> None:
-        book = SkuBook.of([sku(1, "A1", ean="1"), sku(2, "B", ean="2")])
+        book = SkuBook([sku(1, "A1", ean="1"), sku(2, "B", ean="2")])
 
         assert sold(make_order(make_line("A1", ean="2")), book=book).lines[0].sku_id == 1
 
@@ -159,7 +159,7 @@ class TestMatching:
 
     @pytest.mark.situation("sku.ambiguous")
     def test_a_doubled_ean_is_ambiguous(self) -> None:
-        book = SkuBook.of([sku(1, "X", ean="1"), sku(2, "Y", ean="1")])
+        book = SkuBook([sku(1, "X", ean="1"), sku(2, "Y", ean="1")])
 
         held = issue_of(make_order(make_line("NO", ean="1")), book=book)
 
@@ -167,25 +167,25 @@ class TestMatching:
 
     @pytest.mark.situation("sku.ambiguous")
     def test_a_doubled_code_is_ambiguous(self) -> None:
-        book = SkuBook.of([sku(1, "A1"), sku(2, " a1", ean="5")])
+        book = SkuBook([sku(1, "A1"), sku(2, " a1", ean="5")])
 
         assert issue_of(make_order(make_line("A1", ean="5")), book=book).key == "order.ambiguous_sku"
 
     @pytest.mark.situation("sku.inherited")
     def test_an_ean_that_the_variant_inherits_from_its_product_never_matches(self) -> None:
-        book = SkuBook.of([sku(1, "X", ean="1")], {50: None, 51: "2"})
+        book = SkuBook([sku(1, "X", ean="1")], {50: None, 51: "2"})
 
         for variant in (50, 51):
             held = issue_of(make_order(make_line("NO", ean="1", variant_id=variant)), book=book)
             assert held.key == "order.unknown_sku"
 
     def test_the_variants_own_ean_matches(self) -> None:
-        book = SkuBook.of([sku(1, "X", ean="1")], {50: "1"})
+        book = SkuBook([sku(1, "X", ean="1")], {50: "1"})
 
         assert sold(make_order(make_line("NO", ean="1", variant_id=50)), book=book).lines[0].sku_id == 1
 
     def test_whether_an_ean_is_the_variants_own_is_waited_for(self) -> None:
-        book = SkuBook.of([sku(1, "X", ean="1")])
+        book = SkuBook([sku(1, "X", ean="1")])
 
         assert isinstance(mapped(make_order(make_line("NO", ean="1", variant_id=50)), book=book), NotYet)
 
@@ -274,7 +274,7 @@ class TestChannelAndSeason:
 
     @pytest.mark.situation("season")
     def test_without_any_season_the_order_is_held(self) -> None:
-        assert issue_of(make_order(), book=SkuBook.of([sku(1, "A1", season_id=None)])).key == "order.no_season"
+        assert issue_of(make_order(), book=SkuBook([sku(1, "A1", season_id=None)])).key == "order.no_season"
 
 
 class TestWords:

@@ -16,7 +16,7 @@ from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 
 CENT = Decimal("0.01")
-BOOK = SkuBook.of([sku(number, f"C{number}") for number in range(40)])
+BOOK = SkuBook([sku(number, f"C{number}") for number in range(40)])
 LEVELS = (Decimal(21), Decimal(12), Decimal(0))
 PRICES = st.integers(0, 500_000).map(lambda hellers: Decimal(hellers) / 100)
 

@@ -126,7 +126,7 @@ def test_a_pick_ticket_is_shipped_only_by_that_very_word() -> None:
 
 @pytest.mark.situation("line.twice")
 def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not() -> None:
-    book = SkuBook.of([sku(1, "A1"), sku(2, "A2"), sku(3, "A3", variation_id=201)])
+    book = SkuBook([sku(1, "A1"), sku(2, "A2"), sku(3, "A3", variation_id=201)])
     one = make_order(
         make_line("A1", 121), make_line("A2", 121), make_line("A3", 121), make_line("A1", 121, uuid="again")
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from upbridge.domain.sku import code_key
 from upbridge.systems.upgates.fields import Flag, Many, Raw, Wire, Words, read
 
 #: Items in one PUT; with more, everything is ignored and 413 answered (Rate limiting).
@@ -113,18 +114,18 @@ def stock_body(asked: Sequence[StockItem]) -> dict[str, Any]:
 
 
 def stock_results(asked: Sequence[StockItem], raw: Raw) -> list[ItemResult]:
-    """One result for each of *asked*, in their order; raises `Unreadable`. Codes are compared without case."""
+    """One result for each of *asked*, in their order; raises `Unreadable`. Codes are compared by their keys."""
     answer = read(_StockAnswer, raw, "products")
     variants = [*answer.variants, *(variant for product in answer.products for variant in product.variants)]
-    said: dict[tuple[str, str], _Result] = {}
+    said: dict[tuple[str, str | None], _Result] = {}
     for kind, rows in (("variant", variants), ("product", answer.products)):
         for row in rows:
             if row.code and (row.updated_yn is not None or row.messages):
-                said.setdefault((kind, row.code.casefold()), row)
+                said.setdefault((kind, code_key(row.code)), row)
     return [
         said[place].result(item.code, item.kind) if place in said else ItemResult(item.code, None, kind=item.kind)
         for item in asked
-        for place in [(item.kind, item.code.casefold())]
+        for place in [(item.kind, code_key(item.code))]
     ]
 
 

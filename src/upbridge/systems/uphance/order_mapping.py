@@ -19,9 +19,10 @@ from upbridge.domain.delivery import Issue
 from upbridge.domain.money import rounded
 from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, Shopper
 from upbridge.domain.shop_settings import ShopSettings
+from upbridge.domain.sku import code_key
 from upbridge.domain.totals import OrderTotals
 from upbridge.systems.base import Connection
-from upbridge.systems.uphance.matching import Miss, Sku, spelled
+from upbridge.systems.uphance.matching import Miss, Sku
 
 Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss]
 
@@ -100,7 +101,7 @@ def map_order(
     if isinstance(channel, Issue):
         return channel
     totals = OrderTotals.of(order)
-    named = frozenset(spelled(name) for name in shop_settings.get("uphance.services"))
+    named = frozenset(code_key(name) for name in shop_settings.get("uphance.services"))
     delivery = delivered_goods(
         totals, with_vat=with_vat, is_service=lambda line: not named.isdisjoint(_spellings(line))
     )
@@ -178,12 +179,12 @@ def _refused(totals: OrderTotals, delivery: Delivery) -> Issue | None:
 
 def _spellings(line: OrderLine) -> set[str]:
     """What a line may be called in `uphance.services`."""
-    return {name for name in (spelled(line.code), spelled(line.title)) if name is not None}
+    return {name for name in (code_key(line.code), code_key(line.title)) if name is not None}
 
 
 def _manual(line: OrderLine) -> bool:
     """Typed in by hand in the administration: there is nothing to find its goods by."""
-    return line.product_id is None and not (line.code or "").strip() and not (line.ean or "").strip()
+    return line.product_id is None and not code_key(line.code) and not code_key(line.ean)
 
 
 def _matched(goods: Sequence[Goods], resolve: Resolve) -> list[Sku] | Issue | NotYet:

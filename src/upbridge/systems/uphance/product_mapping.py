@@ -15,8 +15,8 @@ from jinja2.filters import do_striptags
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import Issue
 from upbridge.domain.product import Product, Variant
+from upbridge.domain.sku import code_key
 from upbridge.systems.base import MappingContext
-from upbridge.systems.uphance.matching import plain_ean, spelled
 from upbridge.systems.uphance.order_mapping import channel_of
 
 #: Of what has no colour, and what comes in one size.
@@ -90,7 +90,7 @@ def map_product(product: Product, missing: Sequence[Variant], context: MappingCo
     Troubles: `product.no_key` (a variant with neither code nor EAN would never be found again) and
     `product.no_size` (a variant without colour and size, or with those of another one).
     """
-    nameless = [variant for variant in missing if not spelled(variant.code) and not plain_ean(variant.ean)]
+    nameless = [variant for variant in missing if not code_key(variant.code) and not code_key(variant.ean)]
     if nameless:
         return Issue("product.no_key", {"variants": _names(nameless)})
     skus = {variant.id: _sku(variant, context) for variant in missing}
@@ -125,7 +125,7 @@ def _sku(variant: Variant, context: MappingContext) -> NewSku | None:
     return NewSku(
         key=variant.id,
         sku_number=(variant.code or "").strip() or None,
-        ean=plain_ean(variant.ean),
+        ean=(variant.ean or "").strip() or None,
         color=color or NO_COLOR,
         size=size or ONE_SIZE,
     )

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from upbridge.core.errors import Rejected
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.product import Product
+from upbridge.domain.sku import code_key
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, InDoubt, Made, Maker
-from upbridge.systems.uphance.matching import Doubled, Miss, Sku, SkuBook, plain_ean, spelled
+from upbridge.systems.uphance.matching import Doubled, Miss, Sku, SkuBook
 from upbridge.systems.uphance.product_mapping import (
     NewProduct,
     identifier_of,
@@ -118,10 +119,10 @@ class Products:
         there = await self.client.one(f"{PRODUCTS.path}/{product_id}", PRODUCTS.name)
         if there is None:  # staff have deleted it since: their decision, not ours to undo
             return _delivered(product_id, keys)
-        codes = {spelled(sku.sku_number) for sku in skus_of(there)} - {None}
-        eans = {plain_ean(sku.ean) for sku in skus_of(there)} - {None}
+        codes = {code_key(sku.sku_number) for sku in skus_of(there)} - {None}
+        eans = {code_key(sku.ean) for sku in skus_of(there)} - {None}
         lacking = [
-            sku for sku in new.skus if spelled(sku.sku_number) not in codes and plain_ean(sku.ean) not in eans
+            sku for sku in new.skus if code_key(sku.sku_number) not in codes and code_key(sku.ean) not in eans
         ]
         taken = _places(there)
         clash = [sku for sku in lacking if sku.place in taken]

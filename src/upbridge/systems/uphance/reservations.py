@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.order import LineType, Order, OrderLine
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import code_key
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.order_policy import order_policy
 
@@ -175,13 +176,18 @@ async def _by_item(
             """
             SELECT t.place, COALESCE(i.key, (
               SELECT min(c.key) FROM variants c
-              WHERE c.shop_id = :shop_id AND lower(btrim(c.code)) = lower(btrim(t.code))
+              WHERE c.shop_id = :shop_id AND c.code_key = t.code_key
             )) AS key
-            FROM unnest(CAST(:items AS text[]), CAST(:codes AS text[])) WITH ORDINALITY AS t (item, code, place)
+            FROM unnest(CAST(:items AS text[]), CAST(:codes AS text[])) WITH ORDINALITY
+              AS t (item, code_key, place)
             LEFT JOIN variants i ON i.shop_id = :shop_id AND i.key = t.item
             """
         ),
-        {"shop_id": shop_id, "items": [item for item, _, _ in wanted], "codes": [code for _, code, _ in wanted]},
+        {
+            "shop_id": shop_id,
+            "items": [item for item, _, _ in wanted],
+            "codes": [code_key(code) for _, code, _ in wanted],
+        },
     )
     pieces: dict[str, Decimal] = {}
     for row in rows:

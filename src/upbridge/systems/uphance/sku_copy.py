@@ -7,13 +7,15 @@ was read replaces the table only when the read was complete, in one transaction 
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import code_key
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.matching import Coded, Doubled, Sku, SkuBook, plain_ean
+from upbridge.systems.uphance.matching import Coded, Doubled, Sku, SkuBook
 from upbridge.systems.uphance.schemas import skus_of
 
 _CHUNK = 2000
@@ -22,8 +24,9 @@ _COLUMNS = (
 )
 _TYPES = (
     "sku_id bigint, product_id bigint, variation_id bigint, season_id bigint, sku_number text, ean text,"
-    " name text, in_stock integer, available integer, available_from_stock integer"
+    " name text, in_stock integer, available integer, available_from_stock integer, code_key text, ean_key text"
 )
+_STORED = f"{_COLUMNS}, code_key, ean_key"
 _IDENTITY = ("product_id", "variation_id", "season_id", "sku_number", "ean")
 
 
@@ -66,18 +69,15 @@ class Catalogue:
     async def book(self, shop_id: ShopId, lines: Iterable[Coded]) -> SkuBook:
         """The SKUs that *lines* may mean, doubled ones included, in one query, and the variants' own EANs."""
         wanted = list(lines)
-        # As written and in lower case: what the database's locale lowers beyond ASCII is not ours to say.
-        written = {line.code.strip() for line in wanted if line.code}
-        codes = sorted(written | {code.lower() for code in written})
-        eans = sorted({ean for line in wanted if (ean := plain_ean(line.ean)) is not None})
+        codes = sorted({code for line in wanted if (code := code_key(line.code)) is not None})
+        eans = sorted({ean for line in wanted if (ean := code_key(line.ean)) is not None})
         variants = sorted({line.variant_id for line in wanted if line.variant_id is not None and line.ean})
         async with self._engine.connect() as tx:
             rows = await tx.execute(
                 text(
                     f"""
                     SELECT {_COLUMNS} FROM skus WHERE shop_id = :shop_id AND (
-                      lower(btrim(sku_number)) IN (SELECT lower(code) FROM unnest(CAST(:codes AS text[])) AS code)
-                      OR ean = ANY(CAST(:eans AS text[])))
+                      code_key = ANY(CAST(:codes AS text[])) OR ean_key = ANY(CAST(:eans AS text[])))
                     """  # noqa: S608 - a constant
                 ),
                 {"shop_id": shop_id, "codes": codes, "eans": eans},
@@ -89,7 +89,7 @@ class Catalogue:
                 ),
                 {"shop_id": shop_id, "keys": [f"v-{variant}" for variant in variants]},
             )
-            return SkuBook.of(skus, {int(row.key.removeprefix("v-")): row.ean for row in owned})
+            return SkuBook(skus, {int(row.key.removeprefix("v-")): row.ean for row in owned})
 
     async def doubled(self, shop_id: ShopId) -> Doubled:
         """The codes and EANs that several variants of the shop have; few, where there are any."""
@@ -97,10 +97,10 @@ class Catalogue:
             rows = await tx.execute(
                 text(
                     """
-                    SELECT 'code' AS kind, lower(btrim(code)) AS name FROM variants
-                    WHERE shop_id = :shop_id AND btrim(code) <> '' GROUP BY 2 HAVING count(*) > 1
-                    UNION ALL SELECT 'ean', btrim(ean) FROM variants
-                    WHERE shop_id = :shop_id AND btrim(ean) <> '' GROUP BY 2 HAVING count(*) > 1
+                    SELECT 'code' AS kind, code_key AS name FROM variants
+                    WHERE shop_id = :shop_id AND code_key IS NOT NULL GROUP BY 2 HAVING count(*) > 1
+                    UNION ALL SELECT 'ean', ean_key FROM variants
+                    WHERE shop_id = :shop_id AND ean_key IS NOT NULL GROUP BY 2 HAVING count(*) > 1
                     """
                 ),
                 {"shop_id": shop_id},
@@ -165,10 +165,10 @@ async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]
     for start in range(0, len(skus), _CHUNK):
         await tx.execute(
             text(
-                f"INSERT INTO fresh_skus SELECT {_COLUMNS}"  # noqa: S608 - constants
+                f"INSERT INTO fresh_skus SELECT {_STORED}"  # noqa: S608 - constants
                 f" FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t ({_TYPES})"
             ),
-            {"rows": json.dumps([asdict(sku) for sku in skus[start : start + _CHUNK]])},
+            {"rows": json.dumps([_row(sku) for sku in skus[start : start + _CHUNK]])},
         )
     matching = await _differ(tx, shop_id, _IDENTITY)
     gone = await tx.execute(
@@ -178,12 +178,12 @@ async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]
         ),
         {"shop_id": shop_id},
     )
-    columns = _COLUMNS.split(", ")[1:]
+    columns = _STORED.split(", ")[1:]
     written = await tx.execute(
         text(
             f"""
-            INSERT INTO skus (shop_id, {_COLUMNS}, read_at)
-            SELECT :shop_id, {_COLUMNS}, now() FROM fresh_skus
+            INSERT INTO skus (shop_id, {_STORED}, read_at)
+            SELECT :shop_id, {_STORED}, now() FROM fresh_skus
             ON CONFLICT (shop_id, sku_id) DO UPDATE
               SET {", ".join(f"{name} = excluded.{name}" for name in columns)}, read_at = excluded.read_at
               WHERE ({", ".join(f"skus.{name}" for name in columns)})
@@ -193,6 +193,10 @@ async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]
         {"shop_id": shop_id},
     )
     return Refreshed(len(skus), bool(gone.rowcount or written.rowcount), matching)
+
+
+def _row(sku: Sku) -> dict[str, Any]:
+    return {**asdict(sku), "code_key": code_key(sku.sku_number), "ean_key": code_key(sku.ean)}
 
 
 async def _differ(tx: AsyncConnection, shop_id: ShopId, columns: Sequence[str]) -> bool:

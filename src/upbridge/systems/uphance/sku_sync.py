@@ -8,9 +8,8 @@ from sqlalchemy import text
 
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
-from upbridge.engine import sku_matching
 from upbridge.engine.context import Service
-from upbridge.store import changes, documents
+from upbridge.store import changes, documents, sku_matching
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.uphance import write_back

@@ -18,9 +18,9 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes, sku_matching
+from upbridge.engine import lanes
 from upbridge.engine.context import Service
-from upbridge.store import changes, documents
+from upbridge.store import changes, documents, sku_matching
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.systems.uphance import reservations
@@ -46,25 +46,6 @@ _QUANTITIES = {
     "available_to_sell": "available",
     "in_stock": "in_stock",
 }
-
-#: Which SKU an item may be: by code, or where no SKU has its code, by its own EAN.
-_CANDIDATES = """
-    candidates AS (
-      SELECT i.key, s.sku_id FROM variants i
-      JOIN skus s ON s.shop_id = i.shop_id AND lower(btrim(s.sku_number)) = lower(btrim(i.code))
-      WHERE i.shop_id = :shop_id AND btrim(i.code) <> ''
-      UNION ALL
-      SELECT i.key, s.sku_id FROM variants i JOIN skus s ON s.shop_id = i.shop_id AND s.ean = btrim(i.ean)
-      WHERE i.shop_id = :shop_id AND btrim(i.ean) <> '' AND NOT EXISTS (
-        SELECT FROM skus c WHERE c.shop_id = i.shop_id AND lower(btrim(c.sku_number)) = lower(btrim(i.code)))
-    ), counted AS (
-      SELECT key, sku_id, count(*) OVER (PARTITION BY key) AS skus, count(*) OVER (PARTITION BY sku_id) AS items
-      FROM candidates
-    ), coded AS (
-      SELECT lower(btrim(code)) AS code FROM variants WHERE shop_id = :shop_id AND btrim(code) <> ''
-      GROUP BY 1, left(key, 1) HAVING count(*) > 1
-    )
-"""
 
 
 async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -180,13 +161,10 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
     levels = await tx.stream(
         text(
             f"""
-            WITH {_CANDIDATES}
             SELECT i.key, i.code, i.stock AS shown, s.{quantity} AS quantity, s.sku_id
-            FROM counted c JOIN variants i ON i.shop_id = :shop_id AND i.key = c.key
-            JOIN skus s ON s.shop_id = :shop_id AND s.sku_id = c.sku_id
-            WHERE c.skus = 1 AND c.items = 1 AND i.stock IS NOT NULL AND i.stock_own AND btrim(i.code) <> ''
-              AND s.{quantity} IS NOT NULL
-              AND lower(btrim(i.code)) NOT IN (SELECT code FROM coded)
+            FROM variants i JOIN skus s USING (shop_id, sku_id)
+            WHERE i.shop_id = :shop_id AND i.match IN ('code', 'ean') AND i.stock IS NOT NULL AND i.stock_own
+              AND i.code_key IS NOT NULL AND s.{quantity} IS NOT NULL
             """  # noqa: S608 - names of columns from a table above
         ),
         {"shop_id": shop.id},
@@ -298,13 +276,11 @@ async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: dateti
     rows = await tx.execute(
         text(
             f"""
-            WITH {_CANDIDATES}, cause AS (
-              SELECT DISTINCT c.key,
-                CASE WHEN c.skus > 1 OR c.items > 1 OR lower(btrim(i.code)) IN (SELECT code FROM coded)
-                  THEN 'stock.ambiguous' WHEN COALESCE(btrim(i.code), '') = '' THEN 'stock.no_code' END AS cause,
-                COALESCE(i.code, i.title, i.ean) AS name
-              FROM counted c JOIN variants i ON i.shop_id = :shop_id AND i.key = c.key
-              WHERE i.stock IS NOT NULL AND i.stock_own
+            WITH cause AS (
+              SELECT CASE WHEN match = 'doubled' THEN 'stock.ambiguous'
+                  WHEN code_key IS NULL THEN 'stock.no_code' END AS cause,
+                COALESCE(code, title, ean) AS name
+              FROM variants WHERE shop_id = :shop_id AND sku_id IS NOT NULL AND stock IS NOT NULL AND stock_own
             )
             SELECT cause, count(*) AS number, (array_agg(name ORDER BY name))[1:{_EXAMPLES}] AS names
             FROM cause WHERE cause IS NOT NULL GROUP BY cause

@@ -25,7 +25,7 @@ from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.order import Order, OrderLine
 from upbridge.domain.product import Price, Product, Variant
-from upbridge.domain.sku import folded
+from upbridge.domain.sku import code_key
 from upbridge.domain.totals import OrderTotals
 from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.order_policy import order_policy
@@ -87,7 +87,7 @@ def wants_product(product: Product, context: MappingContext) -> Iterator[Desired
 
 def _older(sku: str, variant: Variant, taken: dict[str, str], context: MappingContext) -> str | None:
     """Who has this SKU before *variant*; nobody: *variant* has it now."""
-    first = taken.setdefault(folded(sku), variant.id)
+    first = taken.setdefault(code_key(sku) or sku, variant.id)
     return context.name_owners.older(sku, variant.product_id) or (first if first != variant.id else None)
 
 

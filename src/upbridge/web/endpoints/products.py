@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from upbridge.core.deadline import with_deadline
 from upbridge.core.parsing import whole
-from upbridge.engine.sku_matching import Match
+from upbridge.domain.sku import Match
 from upbridge.web.dependencies import PageContext, PageRoute, Session
 from upbridge.web.queries.products import Portion, portion_of, products_of
 

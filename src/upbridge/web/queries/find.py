@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import code_key
 from upbridge.insights.order_timeline import KINDS, OrderEventKind, masked, opened
 from upbridge.web.queries.start import OpenProblem
 
@@ -100,16 +101,16 @@ async def _products(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[H
             """
             SELECT product_id, code, title FROM (
               SELECT key, product_id, code, title, 0 AS place FROM variants
-              WHERE shop_id = :id AND lower(btrim(code)) = lower(btrim(:wanted))
+              WHERE shop_id = :id AND code_key = :code
               UNION ALL
               (SELECT key, product_id, code, title, 1 FROM variants
-               WHERE shop_id = :id AND (title_folded LIKE '%' || lower(:part) || '%' OR ean = :wanted)
-                 AND lower(btrim(code)) IS DISTINCT FROM lower(btrim(:wanted))
+               WHERE shop_id = :id AND (title_folded LIKE '%' || lower(:part) || '%' OR ean_key = :code)
+                 AND code_key IS DISTINCT FROM :code
                ORDER BY title, code LIMIT :most)
             ) found ORDER BY place, title, code LIMIT :most
             """
         ),
-        {"id": shop_id, "wanted": wanted, "part": _literally(wanted), "most": MOST},
+        {"id": shop_id, "code": code_key(wanted), "part": _literally(wanted), "most": MOST},
     )
     return [Hit("product", str(row.product_id), row.title or "", row.code) for row in rows]
 

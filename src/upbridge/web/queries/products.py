@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.sku_matching import Match
+from upbridge.domain.sku import Match
 
 PAGE = 100
 

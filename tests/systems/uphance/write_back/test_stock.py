@@ -9,7 +9,9 @@ from sqlalchemy import text
 
 from tests.systems.uphance.write_back.conftest import Town
 from upbridge.domain.lane import Lane
+from upbridge.domain.sku import code_key
 from upbridge.engine import lanes
+from upbridge.store import sku_matching
 from upbridge.store.changes import Kind
 from upbridge_sandbox.shop import Tariff
 
@@ -371,10 +373,11 @@ async def test_items_without_a_code_are_told_once(town: Town) -> None:
     key, sku = (await town.items())[code].key, (await town.items())[code].sku_id
     async with town.service.engine.begin() as tx:
         for statement in (
-            "UPDATE variants SET code = NULL, ean = '8591234567890' WHERE shop_id = :shop AND key = :key",
-            "UPDATE skus SET ean = '8591234567890', sku_number = 'other' WHERE shop_id = :shop AND sku_id = :sku",
+            "UPDATE variants SET code = NULL, code_key = NULL, ean_key = '8' WHERE shop_id = :shop AND key = :key",
+            "UPDATE skus SET code_key = 'other', ean_key = '8' WHERE shop_id = :shop AND sku_id = :sku",
         ):
             await tx.execute(text(statement), {"shop": town.shop_id, "key": key, "sku": sku})
+        await sku_matching.rematch_all(tx, town.shop_id)
 
     await town.hint("uphance", Kind.STOCK, "stock")
     await town.work()
@@ -390,9 +393,10 @@ async def test_a_code_that_occurs_twice_names_nothing(town: Town) -> None:
     keys = await town.items()
     async with town.service.engine.begin() as tx:
         await tx.execute(
-            text("UPDATE variants SET code = :code WHERE shop_id = :shop AND key = :key"),
-            {"shop": town.shop_id, "code": one, "key": keys[other].key},
+            text("UPDATE variants SET code_key = :code WHERE shop_id = :shop AND key = :key"),
+            {"shop": town.shop_id, "code": code_key(one), "key": keys[other].key},
         )
+        await sku_matching.rematch_all(tx, town.shop_id)
     before = town.shown(one)
 
     async with town.service.engine.begin() as tx:

@@ -1,0 +1,208 @@
+"""Which variant of the shop is which SKU, kept beside the variant (`variants.match`, `variants.sku_id`).
+
+The rule is `domain.sku.match_one_to_one`. To ask it of 100,000 variants for each page would take seconds, so
+the answer is stored: for the variants of a batch and all that they can affect when the batch was read, for
+all variants when the SKUs were read. The statements here say the same as the rule; a property test holds them
+to it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Exists,
+    Select,
+    Text,
+    Update,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union,
+    union_all,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import Match
+from upbridge.store.schema import skus, variants
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Codes and EANs as they are compared."""
+
+    codes: frozenset[str]
+    eans: frozenset[str]
+
+
+async def lock_matching(tx: AsyncConnection, shop_id: ShopId) -> None:
+    """Be the only one who changes the shop's variants until the transaction ends: whether a code is doubled
+    depends on rows that another one may be writing. Call it before the first of them is touched."""
+    await tx.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('matches:' || CAST(:shop_id AS text), 0))"),
+        {"shop_id": shop_id},
+    )
+
+
+async def keys_of(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int]) -> Keys:
+    """The codes and EANs of the variants of *products* as they stand."""
+    rows = (await tx.execute(_KEYS, {"shop": shop_id, "products": list(products)})).all()
+    return Keys(
+        frozenset(row.code_key for row in rows if row.code_key is not None),
+        frozenset(row.ean_key for row in rows if row.ean_key is not None),
+    )
+
+
+async def rematch(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int], before: Keys) -> None:
+    """Match the variants of *products* again, and all whose match depends on what these are or were called.
+
+    *before* is what `keys_of` said before they were written.
+    """
+    after = await keys_of(tx, shop_id, products)
+    values = {
+        "shop": shop_id,
+        "products": list(products),
+        "codes": sorted(before.codes | after.codes),
+        "eans": sorted(before.eans | after.eans),
+    }
+    await tx.execute(_REMATCH, values)
+
+
+async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
+    """Match every variant of the shop again; only what differs is written.
+
+    Right after the tables were filled Postgres takes them for empty, and would compare every variant with every
+    SKU, one after the other: it may not, for this statement.
+    """
+    await lock_matching(tx, shop_id)
+    await tx.execute(text("SET LOCAL enable_nestloop = off"))
+    await tx.execute(_REMATCH_ALL, {"shop": shop_id})
+    await tx.execute(text("SET LOCAL enable_nestloop = on"))
+
+
+# --- the statements -----------------------------------------------------------------------------------------
+
+_SHOP: BindParameter[ShopId] = bindparam("shop", type_=Uuid)
+_OWN = variants.c.shop_id == _SHOP
+_THEIRS = skus.c.shop_id == _SHOP
+_PRODUCTS = bindparam("products", type_=ARRAY(BigInteger))
+_CODES = bindparam("codes", type_=ARRAY(Text))
+_EANS = bindparam("eans", type_=ARRAY(Text))
+
+_KEYS = (
+    select(variants.c.code_key, variants.c.ean_key)
+    .where(_OWN, variants.c.product_id == any_(_PRODUCTS))
+    .distinct()
+)
+
+
+def _all() -> CTE:
+    return select(variants.c.key, variants.c.code_key, variants.c.ean_key).where(_OWN).cte("asked")
+
+
+def _affected() -> CTE:
+    """The variants of the products, those that have one of the codes, and those with a claim to an SKU of one of
+    the codes or EANs."""
+    reached = (
+        select(skus.c.code_key, skus.c.ean_key)
+        .where(_THEIRS, or_(skus.c.code_key == any_(_CODES), skus.c.ean_key == any_(_EANS)))
+        .cte("reached")
+    )
+    columns = (variants.c.key, variants.c.code_key, variants.c.ean_key)
+    return union(
+        select(*columns).where(_OWN, variants.c.product_id == any_(_PRODUCTS)),
+        select(*columns).where(_OWN, variants.c.code_key == any_(_CODES)),
+        select(*columns).join(reached, variants.c.code_key == reached.c.code_key).where(_OWN),
+        select(*columns).join(reached, variants.c.ean_key == reached.c.ean_key).where(_OWN),
+    ).cte("asked")
+
+
+def _matches(asked: CTE) -> Select[tuple[str, str, int]]:
+    """How each variant of *asked* (key, code_key, ean_key) is matched, and with which SKU."""
+    by_code = select(asked.c.key, skus.c.sku_id, literal(Match.CODE.value).label("how")).join(
+        skus, and_(_THEIRS, skus.c.code_key == asked.c.code_key)
+    )
+    by_ean = (
+        select(asked.c.key, skus.c.sku_id, literal(Match.EAN.value).label("how"))
+        .join(skus, and_(_THEIRS, skus.c.ean_key == asked.c.ean_key))
+        .where(~_named(asked.c.code_key))
+    )
+    claims = union_all(by_code, by_ean).cte("claims")
+    claimed = select(skus.c.sku_id, skus.c.code_key, skus.c.ean_key).where(
+        _THEIRS, skus.c.sku_id.in_(select(claims.c.sku_id))
+    )
+    wanted = claimed.cte("wanted")
+    rivals = union_all(
+        select(wanted.c.sku_id).join(variants, and_(_OWN, variants.c.code_key == wanted.c.code_key)),
+        select(wanted.c.sku_id)
+        .join(variants, and_(_OWN, variants.c.ean_key == wanted.c.ean_key))
+        .where(~_named(variants.c.code_key)),
+    ).cte("rivals")
+    rivalry = select(rivals.c.sku_id, func.count().label("number")).group_by(rivals.c.sku_id).cte("rivalry")
+    bearers = (
+        select(variants.c.code_key, func.count().label("number"))
+        .where(_OWN, variants.c.code_key.in_(select(asked.c.code_key)))
+        .group_by(variants.c.code_key)
+        .cte("bearers")
+    )
+    found = (
+        select(
+            claims.c.key,
+            func.count().label("skus"),
+            func.min(claims.c.sku_id).label("sku_id"),
+            func.min(claims.c.how).label("how"),
+            func.max(rivalry.c.number).label("rivals"),
+        )
+        .join(rivalry, rivalry.c.sku_id == claims.c.sku_id)
+        .group_by(claims.c.key)
+        .cte("found")
+    )
+    match = case(
+        (or_(bearers.c.number > 1, found.c.skus > 1, found.c.rivals > 1), Match.DOUBLED.value),
+        else_=func.coalesce(found.c.how, Match.UNMATCHED.value),
+    )
+    return (
+        select(asked.c.key, match.label("match"), found.c.sku_id)
+        .outerjoin(found, found.c.key == asked.c.key)
+        .outerjoin(bearers, bearers.c.code_key == asked.c.code_key)
+    )
+
+
+def _named(code_key: ColumnElement[str]) -> Exists:
+    """Whether an SKU has this code: then an EAN does not count."""
+    other = skus.alias("other")
+    return exists(select(other.c.sku_id).where(other.c.shop_id == _SHOP, other.c.code_key == code_key))
+
+
+def _update(asked: CTE) -> Update:
+    found = _matches(asked).cte("matches")
+    return (
+        update(variants)
+        .values(match=found.c.match, sku_id=found.c.sku_id)
+        .where(
+            _OWN,
+            variants.c.key == found.c.key,
+            or_(
+                variants.c.match.is_distinct_from(found.c.match),
+                variants.c.sku_id.is_distinct_from(found.c.sku_id),
+            ),
+        )
+    )
+
+
+_REMATCH = _update(_affected())
+_REMATCH_ALL = _update(_all())
