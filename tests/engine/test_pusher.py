@@ -385,6 +385,7 @@ async def test_no_transaction_is_open_while_it_is_sent(machine: Engine) -> None:
 
     await machine.push()
 
+    assert states
     assert "idle in transaction" not in states
 
 

@@ -20,7 +20,6 @@ from upbridge.systems.registry import SYSTEMS
 
 _IN_TEMPLATE = re.compile(r"\b(?:t|texts\.get)\(\s*(['\"])(?P<key>[a-z0-9_.]+)\1(?P<open>\s*~)?")
 _QUOTED = re.compile(r'„([^“]*)“|"([^"]*)"')
-_CAUSE = re.compile(r"[a-z]+\.[a-z_]+")
 
 
 @dataclass(slots=True)
@@ -174,10 +173,10 @@ def _collect(node: ast.AST, module: str, used: Used) -> None:
         case ast.Call(func=ast.Name(id="NewProblem"), keywords=keywords):
             given = {keyword.arg: keyword.value for keyword in keywords}
             _problem(given["key"], given["params"], module, used)
-        case ast.FunctionDef() | ast.AsyncFunctionDef() if _chooses_trouble(node):
-            for part in ast.walk(node):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str) and _CAUSE.fullmatch(part.value):
-                    used.keys.setdefault(f"problem.{part.value}", module)
+        case ast.ClassDef(bases=[ast.Name(id="ProblemKey")], body=body):
+            for line in body:
+                if isinstance(line, ast.Assign):
+                    _key("problem.", line.value, module, used)
         case ast.Assign(targets=[ast.Name(id="merchant")], value=ast.Constant(value=str(key))):
             used.keys.setdefault(key, module)
         case ast.AnnAssign(target=ast.Name(id="merchant"), value=ast.Constant(value=str(key))):
@@ -204,17 +203,6 @@ def _key(start: str, value: ast.expr, module: str, used: Used) -> str | None:
             )
             used.affixes.add((start + first, last))
     return None
-
-
-def _chooses_trouble(function: ast.AST) -> bool:
-    """Whether a cause is a variable there: its values then stand in the same function."""
-    return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "Issue"
-        and isinstance(node.args[0], ast.Name)
-        for node in ast.walk(function)
-    )
 
 
 def _are_texts(receiver: ast.expr) -> bool:

@@ -45,6 +45,7 @@ ALIVE: Mapping[str, str] = {
     "shrunk": "a column of runs that its own statements read",
     "BROKEN": "a state that is read from the database",
     "match_one_to_one": "the rule to which a property test holds its twin in SQL, store/sku_matching",
+    "NO_CODE": "a cause that is read from the database",
     "BOTH": "one of the readings of an order, all of which are tried",
     "available_to_sell": "a column of the copy of Uphance's SKUs, chosen by a setting's name",
     "available_to_sell_from_stock": "a column of the copy of Uphance's SKUs, chosen by a setting's name",

@@ -76,7 +76,15 @@ class TestTexts:
 
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_every_error_text_is_a_sentence_of_its_own(self, language: str) -> None:
-        assert Texts(language).get("error.try_again").endswith(".")
+        errors = [
+            form
+            for key, forms in catalogues.texts_of(catalogues.load(language)).items()
+            if key.startswith("error.")
+            for form in forms
+        ]
+
+        assert len(errors) == len(set(errors)) > 1
+        assert [text for text in errors if not text.endswith(".") or not text[0].isupper()] == []
 
     def test_languages_differ(self) -> None:
         assert len({Texts(language).get("error.general") for language in LANGUAGES}) == len(LANGUAGES)

@@ -7,11 +7,16 @@ Document ──push()─► Outcome    what came of sending it; the engine settl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from upbridge.core.canonical_json import fingerprint
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
+
+
+class ProblemKey(StrEnum):
+    """Names of causes of which the code chooses one at run time: a subclass lists them."""
 
 
 @dataclass(frozen=True, slots=True)

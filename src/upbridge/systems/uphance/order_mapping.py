@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.allocation import Delivery, Goods, delivered_goods
-from upbridge.domain.delivery import Issue
+from upbridge.domain.delivery import Issue, ProblemKey
 from upbridge.domain.money import rounded
 from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, Shopper
 from upbridge.domain.shop_settings import ShopSettings
@@ -187,9 +187,14 @@ def _manual(line: OrderLine) -> bool:
     return line.product_id is None and not code_key(line.code) and not code_key(line.ean)
 
 
+class _NotFound(ProblemKey):
+    UNKNOWN = "order.unknown_sku"
+    AMBIGUOUS = "order.ambiguous_sku"
+
+
 def _matched(goods: Sequence[Goods], resolve: Resolve) -> list[Sku] | Issue | NotYet:
     found = [(one.line, resolve(one.line)) for one in goods]
-    for miss, key in ((Miss.UNKNOWN, "order.unknown_sku"), (Miss.AMBIGUOUS, "order.ambiguous_sku")):
+    for miss, key in ((Miss.UNKNOWN, _NotFound.UNKNOWN), (Miss.AMBIGUOUS, _NotFound.AMBIGUOUS)):
         lost = dict.fromkeys(_name(line) for line, match in found if match is miss)
         if lost:
             return Issue(key, {"codes": ", ".join(lost)})

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.domain.delivery import Delivered, Document
+from upbridge.domain.delivery import Delivered, Document, ProblemKey
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
@@ -293,17 +293,13 @@ async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: dateti
     await raise_problems(tx, shop_id, problems, now=now)
 
 
+class _Unmatched(ProblemKey):
+    """Why the stock of some variants can never be written."""
+
+    AMBIGUOUS = "stock.ambiguous"
+    NO_CODE = "stock.no_code"
+
+
 def _unmatched(cause: str, params: Mapping[str, Any]) -> NewProblem:
-    if cause == "stock.no_code":
-        return NewProblem(
-            stage=Stage.MAP,
-            key="stock.no_code",
-            target=TARGET,
-            kind=KIND,
-            entity=cause,
-            parent=KIND,
-            params=params,
-        )
-    return NewProblem(
-        stage=Stage.MAP, key="stock.ambiguous", target=TARGET, kind=KIND, entity=cause, parent=KIND, params=params
-    )
+    key = _Unmatched(cause)
+    return NewProblem(stage=Stage.MAP, key=key, target=TARGET, kind=KIND, entity=key, parent=KIND, params=params)
