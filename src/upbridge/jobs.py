@@ -111,7 +111,7 @@ async def work_on(service: Service, lane: Lane) -> None:
 
 async def sweep_once(service: Service) -> int:
     """Make a job for every lane that has something to do and no job; returns how many."""
-    due = await lanes.due(service.engine, now=service.clock())
+    due = await lanes.due(service.engine, service.systems, now=service.clock())
     if not due:
         return 0
     async with service.engine.connect() as tx:

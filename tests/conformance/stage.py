@@ -133,7 +133,9 @@ class Stage:
     async def work(self, shuffle: Callable[[list[Lane]], None] = lambda _: None) -> None:
         """Until nothing is left that could be done now."""
         for _ in range(200):
-            due = list(await lanes.due(self.service.engine, now=self.hours(), only=self.shop_id))
+            due = list(
+                await lanes.due(self.service.engine, self.service.systems, now=self.hours(), only=self.shop_id)
+            )
             if not due:
                 return
             shuffle(due)

@@ -363,9 +363,9 @@ async def test_an_import_without_budget_lets_orders_pass(machine: Engine) -> Non
     await lanes.block(
         machine.db, lane, reason="no budget", now=machine.watch(), until=until, priority=int(Purpose.IMPORT)
     )
-    assert await lanes.due(machine.db, now=machine.watch()) == []
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == []
     await machine.hint(Kind.ORDER, "A-1")
-    assert await lanes.due(machine.db, now=machine.watch()) == [lane]
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == [lane]
 
     await machine.pull()
 

@@ -114,7 +114,7 @@ async def test_what_is_parked_waits_for_a_person_and_costs_no_call(machine: Engi
     assert machine.target.times() == {"v-1": 1}
     [problem] = await machine.problems()
     assert (problem.stage, problem.entity, problem.parent) == (Stage.PUSH, "v-1", "12")
-    assert await lanes.due(machine.db, now=machine.watch()) == []
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == []
 
 
 async def test_what_comes_again_waits_and_counts_an_attempt(machine: Engine) -> None:
@@ -238,7 +238,9 @@ async def test_documents_left_by_a_dead_worker_are_sent_by_the_next(machine: Eng
     await fill(machine)
     await machine.take()
     assert await keys(machine, "sending") == ["v-1", "v-2", "v-3"]
-    assert await lanes.due(machine.db, now=machine.watch()) == [Lane.push(machine.shop_id, "upp")]
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == [
+        Lane.push(machine.shop_id, "upp")
+    ]
 
     await machine.push()
 
@@ -275,7 +277,7 @@ async def test_refused_credentials_stop_the_connection_and_say_so(machine: Engin
     assert (str(row.state), row.reason) == ("broken", "client secret is wrong")
     [problem] = await machine.problems()
     assert (problem.key, problem.target) == ("connection.refused", "upp")
-    assert await lanes.due(machine.db, now=machine.watch()) == []
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == []
     machine.target.received.clear()
     assert await machine.push() is False
     assert machine.target.received == []
@@ -293,8 +295,8 @@ async def test_throttled_waits_until_they_say_and_counts_no_attempt(machine: Eng
     assert row is not None
     assert row["until"] == until
     assert [one["attempts"] for one in (await machine.documents()).values()] == [0, 0]
-    assert await lanes.due(machine.db, now=machine.watch()) == []
-    assert await lanes.due(machine.db, now=until) == [Lane.push(machine.shop_id, "upp")]
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == []
+    assert await lanes.due(machine.db, machine.service.systems, now=until) == [Lane.push(machine.shop_id, "upp")]
 
 
 @pytest.mark.situation("down")
@@ -338,7 +340,7 @@ async def test_nothing_is_sent_for_a_shop_that_is_stopped(machine: Engine, state
     assert await machine.push() is False
 
     assert machine.target.received == []
-    assert await lanes.due(machine.db, now=machine.watch()) == []
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == []
 
 
 async def test_what_another_shop_sends_is_left_alone(machine: Engine) -> None:

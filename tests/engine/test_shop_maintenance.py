@@ -124,10 +124,12 @@ async def test_a_suspended_shop_is_asked_once_an_hour_and_nothing_else(machine: 
     for _ in range(3):
         await machine.pull()
     assert machine.upgates.requests == []
-    assert await lanes.due(machine.db, now=machine.watch()) == []
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == []
 
     machine.watch.move(hours=1)
-    assert await lanes.due(machine.db, now=machine.watch()) == [Lane.pull(machine.shop_id, "upgates")]
+    assert await lanes.due(machine.db, machine.service.systems, now=machine.watch()) == [
+        Lane.pull(machine.shop_id, "upgates")
+    ]
     for _ in range(3):
         await machine.pull()
 

@@ -18,6 +18,7 @@ from upbridge.engine import lanes, scheduler
 from upbridge.engine.context import Service
 from upbridge.engine.puller import pull
 from upbridge.engine.scheduler import UNINSTALL_AFTER
+from upbridge.systems.registry import SYSTEMS
 
 State: TypeAlias = tuple[ShopState, str | None]
 
@@ -255,7 +256,7 @@ class Walk:
             return
         async with self.engine.begin() as tx:  # the pause after a silence is over
             await tx.execute(text("DELETE FROM lanes WHERE shop_id = :id"), {"id": shop.id})
-        for lane in await lanes.due(self.engine, now=now, only=shop.id):
+        for lane in await lanes.due(self.engine, SYSTEMS, now=now, only=shop.id):
             await pull(self.service, lane)
         self.model.worker_works(now)
 

@@ -138,7 +138,9 @@ async def test_what_happens_while_the_login_is_refused_waits_for_the_next(machin
 
     assert [*waiting] == ["A-1"]
     assert await machine.documents("upp") == waiting
-    assert Lane.push(machine.shop_id, "upp") in await lanes.due(machine.db, now=machine.watch())
+    assert Lane.push(machine.shop_id, "upp") in await lanes.due(
+        machine.db, machine.service.systems, now=machine.watch()
+    )
 
 
 async def test_what_was_queued_by_a_reader_that_did_not_know_of_the_disconnection_is_read_again(

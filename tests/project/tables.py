@@ -131,7 +131,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.rate_limits.usage", "api_calls"),
         ("upbridge.store.connections", "documents"),
         ("upbridge.store.connections", "links"),
-        ("upbridge.store.connections", "open_order_lines"),
         ("upbridge.store.connections", "problems"),
         ("upbridge.store.connections", "shops"),
         ("upbridge.store.documents", "change_seq"),

@@ -68,7 +68,7 @@ def _looked_at(node: dict[str, Any]) -> int:
 
 
 async def due(machine: Engine) -> list[Lane]:
-    return list(await lanes.due(machine.db, now=machine.watch(), only=machine.shop_id))
+    return list(await lanes.due(machine.db, machine.service.systems, now=machine.watch(), only=machine.shop_id))
 
 
 async def take(machine: Engine, limit: int = 100) -> list[changes.Change]:

@@ -118,6 +118,7 @@ class Engine:
                 self.shop_id,
                 read or ReadBatch(kind, entities, missing=missing),
                 feeds,
+                write_backs=self.service.systems.write_backs,
                 priority=priority,
                 now=self.watch(),
             )

@@ -120,13 +120,16 @@ class Service:
     async def receiver(self, shop: Shop, system: str) -> Receiver | None:
         """Who takes what is to be delivered to *system*; None if it is not connected.
 
-        The shop itself needs no connection of its own: what goes back to it comes from Uphance.
+        The shop itself needs no connection of its own, but one from which something flows back to it.
         """
-        row = (await self.connected(shop)).get("uphance" if system == "upgates" else system)
+        platform = self.systems.platform.name
+        connected = await self.connected(shop)
+        sources = self.systems.write_backs if system == platform else (system,)
+        row = next((connected[name] for name in sources if name in connected), None)
         if row is None:
             return None
         target = (
-            UpgatesTarget(await self.upgates(shop), self.clock) if system == "upgates" else self.targets[system]
+            UpgatesTarget(await self.upgates(shop), self.clock) if system == platform else self.targets[system]
         )
         return Receiver(target, self.context(shop, row), self.connections.vault(shop.id, system))
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.deadline import pause_deadline
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
+from upbridge.systems.base import Systems
 
 EVERYTHING = 100
 """Below this are all priorities."""
@@ -147,11 +148,15 @@ async def unblock(tx: AsyncConnection, lane: Lane, *, purpose: int = EVERYTHING)
     )
 
 
-async def due(engine: AsyncEngine, *, now: datetime, only: ShopId | None = None) -> Sequence[Lane]:
+async def due(
+    engine: AsyncEngine, systems: Systems, *, now: datetime, only: ShopId | None = None
+) -> Sequence[Lane]:
     """Lanes that have something to do now and are not blocked. One index probe per shop, source and
     purpose that has a change, and per connection."""
     async with engine.connect() as tx:
-        rows = await tx.execute(_DUE, {"now": now, "everything": EVERYTHING, "only": only})
+        rows = await tx.execute(
+            _DUE, {"now": now, "everything": EVERYTHING, "only": only, "write_backs": list(systems.write_backs)}
+        )
         return [Lane.named(ShopId(row.shop_id), row.lane) for row in rows]
 
 
@@ -203,11 +208,11 @@ _DUE = text(
         SELECT FROM documents d WHERE d.shop_id = c.shop_id AND d.target = c.system
           AND d.state IN ('waiting', 'sending') AND d.due_at <= :now)
     UNION ALL
-    -- What goes back to the shop itself comes from Uphance, and has a purpose in the shop's budget.
-    SELECT c.shop_id, 'push:upgates'
+    -- What goes back to the shop itself comes from these systems, and has a purpose in the shop's budget.
+    SELECT DISTINCT c.shop_id, 'push:upgates'
     FROM connections c JOIN shops s ON s.id = c.shop_id AND s.state = 'active'
     LEFT JOIN lanes l ON l.shop_id = c.shop_id AND l.lane = 'push:upgates' AND l.until > :now
-    WHERE c.system = 'uphance' AND c.state = 'connected' AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
+    WHERE c.system = ANY(:write_backs) AND c.state = 'connected' AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
       AND EXISTS (
         SELECT FROM documents d WHERE d.shop_id = c.shop_id AND d.target = 'upgates'
           AND d.state IN ('waiting', 'sending') AND d.due_at <= :now

@@ -24,8 +24,7 @@ from upbridge.insights import order_timeline
 from upbridge.store import documents as outbox
 from upbridge.store import sku_matching
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
-from upbridge.systems.base import MappingContext, Target
-from upbridge.systems.uphance import reservations
+from upbridge.systems.base import MappingContext, Target, WriteBack
 
 log = structlog.get_logger(__name__)
 
@@ -88,10 +87,12 @@ async def plan_documents(
     read: ReadBatch,
     targets: Iterable[tuple[Target, MappingContext]],
     *,
+    write_backs: Mapping[str, WriteBack],
     priority: int,
     now: datetime,
 ) -> PlanResult:
-    """Queue what *read*, which was read at *now*, means for each of *targets*."""
+    """Queue what *read*, which was read at *now*, means for each of *targets*. *write_backs*: by the names of the
+    systems from which something flows back."""
     settled = PlanResult()
     orders = [entity for entity in read.entities if isinstance(entity, Order)]
     if read.kind == "order":
@@ -100,8 +101,8 @@ async def plan_documents(
         targets = await _remember_products(tx, shop_id, read, list(targets), settled, now=now)
     await _report_unreadable(tx, shop_id, read, now=now)
     for target, context in targets:
-        if read.kind == "order" and target.system == "uphance":
-            await reservations.remember(tx, shop_id, orders, read.missing, context)
+        if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
+            await write_back.note_orders(tx, orders, read.missing, context)
         parents = read.keys
         links = await outbox.links_of(tx, shop_id, target.system, parents=parents)
         waiting = await outbox.queued(tx, shop_id, target.system, parents=parents)

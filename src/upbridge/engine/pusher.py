@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy import text
@@ -17,18 +17,13 @@ from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.puller import refused_by_target, refused_by_upgates
 from upbridge.insights import order_timeline
-from upbridge.store import changes
 from upbridge.store import documents as outbox
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
-from upbridge.systems.uphance import stock
-from upbridge.systems.uphance.product_push import MADE
 
 log = structlog.get_logger(__name__)
 
 BITE_SECONDS = 10.0
 BATCH = 1_000
-_MADE_PAUSE = timedelta(seconds=30)
-"""Products are made in rows: their catalogue is read once for many."""
 MAX_ATTEMPTS = 10
 """Passing trouble with one and the same document, several hours of it: a person should look."""
 
@@ -136,10 +131,8 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
         await raise_problems(
             tx, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
         )
-        if lane.system == "upgates":
-            await stock.wrote(tx, lane.shop_id, delivered, now=now)
-        if lane.system == "uphance":
-            await _see_what_was_made(tx, lane, delivered, now=now)
+        for follows in service.systems.after_delivery(lane.system):
+            await follows(tx, lane.shop_id, delivered, now=now)
         for document, outcome in outcomes:
             match outcome:
                 case Parked(trouble, found):
@@ -153,24 +146,6 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
                     log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
                 case Delivered():
                     pass
-
-
-async def _see_what_was_made(
-    tx: AsyncConnection, lane: Lane, delivered: Sequence[tuple[Document, Delivered]], *, now: datetime
-) -> None:
-    """Products that were made over there have SKUs now that orders may wait for: read the catalogue again."""
-    known = [(document.link.note if document.link else {}, outcome.note) for document, outcome in delivered]
-    if any(after.get(MADE, ()) != before.get(MADE, ()) for before, after in known):
-        await changes.mark_changed(
-            tx,
-            lane.shop_id,
-            "uphance",
-            changes.Kind.CATALOGUE,
-            ["catalogue"],
-            origin=changes.Origin.SCHEDULE,
-            now=now,
-            due_at=now + _MADE_PAUSE,
-        )
 
 
 async def _later(

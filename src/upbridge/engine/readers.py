@@ -142,6 +142,7 @@ async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: R
             shop.id,
             read,
             feeds,
+            write_backs=service.systems.write_backs,
             priority=min(int(change.purpose) for change in chunk),
             now=now,
         )
@@ -207,7 +208,14 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     now = service.clock()
     async with service.engine.begin() as tx:
         settled = await plan_documents(
-            tx, service.cipher, shop.id, read, feeds, priority=int(change.purpose), now=now
+            tx,
+            service.cipher,
+            shop.id,
+            read,
+            feeds,
+            write_backs=service.systems.write_backs,
+            priority=int(change.purpose),
+            now=now,
         )
         news = settled.news
         await changes.done(tx, shop.id, SOURCE, [change])

@@ -23,7 +23,6 @@ from upbridge.store import documents
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.problems import Stage, close_entity
-from upbridge.systems.uphance import shipments, write_back
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
 from upbridge.systems.uphance.schemas import RemoteOrder
@@ -85,7 +84,10 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
             raise Conflict(f"{shop.key} is not connected to {system}")
         if system == "uphance":
             await revoke(service, shop, row)
-        await service.connections.disconnect(shop.id, system, now=service.clock())
+        write_back = service.systems.write_backs.get(system)
+        await service.connections.disconnect(
+            shop.id, system, now=service.clock(), forget=None if write_back is None else write_back.forget
+        )
 
 
 async def give_up_login(service: Service, shop_id: ShopId) -> None:
@@ -275,9 +277,8 @@ async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]
         for system in sorted(released(service.systems, changed, rows)):
             await documents.release(tx, shop.id, system, now=now)
         if service.systems.platform.name in affected:
-            if after.yes("shipments.write") and not before.yes("shipments.write"):
-                await shipments.reopen(tx, shop.id, now=now)
-            await write_back.look(tx, shop.id, origin=Origin.SETTINGS, now=now)
+            for write_back in service.systems.write_backs.values():
+                await write_back.settings_changed(tx, shop.id, before, after, now=now)
         if kinds := reread(service.systems, changed, rows):
             fresh = replace(shop, settings=after)
             await start_imports(tx, service, fresh, rows, kinds=kinds, anew=True)

@@ -1,7 +1,7 @@
 """A shop's connections to Upp.ai and Uphance, and the vault that keeps their secrets sealed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -118,9 +118,21 @@ class Connections:
             )
         return (await connections_of(tx, shop_id))[system], not again
 
-    async def disconnect(self, shop_id: ShopId, system: str, *, now: datetime) -> None:
-        """Forget the connection, its secrets and what waits for it; the links stay for a return."""
+    async def disconnect(
+        self,
+        shop_id: ShopId,
+        system: str,
+        *,
+        now: datetime,
+        forget: Callable[[AsyncConnection, ShopId], Awaitable[None]] | None = None,
+    ) -> None:
+        """Forget the connection, its secrets and what waits for it; the links stay for a return.
+
+        *forget*: what else goes with it, in the same transaction.
+        """
         async with self._engine.begin() as tx:
+            if forget is not None:
+                await forget(tx, shop_id)
             await tx.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
             for table in ("documents", "lanes", "problems"):
                 column = "lane" if table == "lanes" else "target"
@@ -129,13 +141,6 @@ class Connections:
                     text(f"DELETE FROM {table} WHERE shop_id = :shop_id AND {column} = :value"),  # noqa: S608
                     {"shop_id": shop_id, "value": value},
                 )
-            if system == "uphance":  # its numbers and shipments are not the shop's business any more
-                for statement in (
-                    "DELETE FROM documents WHERE shop_id = :shop_id AND target = 'upgates'",
-                    "DELETE FROM problems WHERE shop_id = :shop_id AND kind IN ('stock', 'shipment')",
-                    "DELETE FROM open_order_lines WHERE shop_id = :shop_id",
-                ):
-                    await tx.execute(text(statement), {"shop_id": shop_id})
             await tx.execute(
                 text("DELETE FROM connections WHERE shop_id = :shop_id AND system = :system"),
                 {"shop_id": shop_id, "system": system},

@@ -344,6 +344,14 @@ async def release(
     return int(result.rowcount)
 
 
+async def forget(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
+    """Delete whatever waits for *target*, on its way or not."""
+    await tx.execute(
+        text("DELETE FROM documents WHERE shop_id = :shop_id AND target = :target"),
+        {"shop_id": shop_id, "target": target},
+    )
+
+
 async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> list[tuple[str, str]]:
     """The documents, by kind and key, that *guard* holds."""
     rows = await tx.execute(

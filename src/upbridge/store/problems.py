@@ -153,6 +153,14 @@ async def close_entity(
     )
 
 
+async def forget_problems(tx: AsyncConnection, shop_id: ShopId, *, kinds: Sequence[str]) -> None:
+    """Delete every problem of these kinds, dismissed ones too."""
+    await tx.execute(
+        text("DELETE FROM problems WHERE shop_id = :shop_id AND kind = ANY(:kinds)"),
+        {"shop_id": shop_id, "kinds": list(kinds)},
+    )
+
+
 async def dismissed(tx: AsyncConnection, number: int, *, now: datetime) -> None:
     """A person handled the problem by hand: it does not come back for the same cause. Raises `NotFound`."""
     result = await tx.execute(

@@ -3,14 +3,17 @@
 `desired_documents` and `tombstone` are pure. `push` talks to the network and is never called inside a transaction.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from upbridge.domain.delivery import DesiredDocument, Document, Entity, Link, Outcome, Unmappable
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Link, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
+from upbridge.domain.order import Order
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
@@ -97,6 +100,47 @@ class Vault(Protocol):
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None: ...
 
 
+class WriteBack(Protocol):
+    """What a system does so that something flows back from it to the shop (`Flow.back`)."""
+
+    async def note_orders(
+        self, tx: AsyncConnection, orders: Sequence[Order], gone: Sequence[str], context: MappingContext
+    ) -> None:
+        """*orders* were read, and those numbered *gone* are not there any more: note what of it decides about
+        what is written back, in the transaction that plans their documents."""
+
+    async def written(
+        self,
+        tx: AsyncConnection,
+        shop_id: ShopId,
+        delivered: Sequence[tuple[Document, Delivered]],
+        *,
+        now: datetime,
+    ) -> None:
+        """The shop has taken documents, of this system or another one: note it, in the transaction that does."""
+
+    async def settings_changed(
+        self, tx: AsyncConnection, shop_id: ShopId, before: ShopSettings, after: ShopSettings, *, now: datetime
+    ) -> None:
+        """Settings that affect the shop's documents have changed: have what is written back looked at again."""
+
+    async def forget(self, tx: AsyncConnection, shop_id: ShopId) -> None:
+        """The shop is disconnected: what waits to be written back, and the problems with it, are void."""
+
+
+class AfterDelivery(Protocol):
+    """What follows from documents that a system has taken, in the transaction that notes it."""
+
+    async def __call__(
+        self,
+        tx: AsyncConnection,
+        shop_id: ShopId,
+        delivered: Sequence[tuple[Document, Delivered]],
+        *,
+        now: datetime,
+    ) -> None: ...
+
+
 class Target(Protocol):
     """A system that receives. Copy the folder of one to add another."""
 
@@ -178,6 +222,8 @@ class System:
     settings: Declared = field(default_factory=dict)
     """The settings of a shop that it declares."""
     flows: Sequence[Flow] = ()
+    write_back: WriteBack | None = None
+    after_delivery: AfterDelivery | None = None
     account_name: Callable[[ConnectionRow], str] | None = None
     """How people call the account of a connection, where its id says nothing to them."""
     steps: Sequence[SetupStep] = ()
@@ -234,6 +280,19 @@ class Systems:
     def target_of(self, system: System, flow: Flow) -> str:
         """Where a flow ends."""
         return self.platform.name if flow.back else system.name
+
+    def after_delivery(self, name: str) -> Iterator[AfterDelivery]:
+        """What follows from documents that the system *name* has taken."""
+        system = self._named[name]
+        if system.after_delivery is not None:
+            yield system.after_delivery
+        if system is self.platform:
+            yield from (write_back.written for write_back in self.write_backs.values())
+
+    @property
+    def write_backs(self) -> Mapping[str, WriteBack]:
+        """What flows back to the shop, by the system that it comes from."""
+        return {one.name: one.write_back for one in self.connected if one.write_back is not None}
 
     @property
     def catalogue(self) -> System | None:

@@ -14,7 +14,7 @@ from upbridge.core.canonical_json import canonical
 from upbridge.core.errors import BadRequest, TooLarge
 from upbridge.core.parsing import whole
 from upbridge.store.changes import Kind
-from upbridge.systems.uphance.write_back import POLL
+from upbridge.systems.uphance.shipments import POLL
 
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""

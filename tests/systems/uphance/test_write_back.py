@@ -5,7 +5,7 @@ import json
 import pytest
 
 from upbridge.store.changes import Kind
-from upbridge.systems.uphance.write_back import POLL
+from upbridge.systems.uphance.shipments import POLL
 from upbridge.webhooks.parsing import read_uphance
 
 

@@ -10,11 +10,16 @@ costs a repeat and doubles nothing. What was made once is not made again, even i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import Rejected
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.product import Product
+from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
+from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, InDoubt, Made, Maker
@@ -32,6 +37,8 @@ from upbridge.systems.uphance.transport import Failed
 _ENOUGH = 5
 #: In a link's note: the variants that were made, by their ids in the shop.
 MADE = "made"
+#: Products are made in rows: the catalogue is read once for many.
+_MADE_PAUSE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +173,15 @@ def _delivered(product_id: int | None, made: Sequence[str]) -> Delivered:
     return Delivered(
         remote_id=None if product_id is None else str(product_id), note={MADE: sorted(set(made))} if made else {}
     )
+
+
+async def products_made(
+    tx: AsyncConnection, shop_id: ShopId, delivered: Sequence[tuple[Document, Delivered]], *, now: datetime
+) -> None:
+    """Products that were made have SKUs now for which orders may wait: have the catalogue read again."""
+    known = [(document.link.note if document.link else {}, outcome.note) for document, outcome in delivered]
+    if any(after.get(MADE, ()) != before.get(MADE, ()) for before, after in known):
+        due_at = now + _MADE_PAUSE
+        await mark_changed(
+            tx, shop_id, "uphance", Kind.CATALOGUE, ["catalogue"], origin=Origin.SCHEDULE, now=now, due_at=due_at
+        )

@@ -129,6 +129,11 @@ def _pending(order: Order, context: MappingContext) -> bool | None:
             return None
 
 
+async def forget(tx: AsyncConnection, shop_id: ShopId) -> None:
+    """Forget all of them."""
+    await tx.execute(text("DELETE FROM open_order_lines WHERE shop_id = :shop_id"), {"shop_id": shop_id})
+
+
 def _item(line: OrderLine) -> str | None:
     if line.product_id is None:
         return None

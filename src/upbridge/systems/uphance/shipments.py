@@ -27,7 +27,6 @@ from upbridge.store.connections import ConnectionRow
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.reads import orders_now, pick_tickets, read_order, read_pick_ticket, tickets_now
 from upbridge.systems.uphance.schemas import PickTicket, RemoteOrder
-from upbridge.systems.uphance.write_back import POLL
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +34,9 @@ TARGET = "upgates"
 KIND = "shipment"
 STALE = timedelta(days=90)
 """What has brought no news for so long is not asked about any more; a webhook still brings it."""
+
+#: The key of the change that means: look at all orders and tickets. Any other key is a ticket's id.
+POLL = "poll"
 
 _TICKET = "pick_ticket"
 _NEWEST = "newest"

@@ -2,7 +2,9 @@
 
 from upbridge.systems.base import Flow, SetupStep, System
 from upbridge.systems.uphance.connect import account_name, is_mapped, markets_without_channel
+from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
+from upbridge.systems.uphance.write_back import UphanceWriteBack
 
 UPHANCE = System(
     name="uphance",
@@ -15,6 +17,8 @@ UPHANCE = System(
         Flow(kind="stock", setting="stock.write", back=True),
         Flow(kind="shipment", setting="shipments.write", back=True),
     ),
+    write_back=UphanceWriteBack(),
+    after_delivery=products_made,
     account_name=account_name,
     steps=(
         SetupStep(name="mapped", page="rules#uphance.channels", done=is_mapped, missing=markets_without_channel),

@@ -1,21 +1,62 @@
 """The return direction: what Uphance knows becomes documents for the shop's own API (docs/write-back.md).
 
-skus + pieces ─► stock.read_stock ──────────────► documents (upgates, stock)
-orders, pick tickets ─► shipments.read_shipments ─► documents (upgates, shipment)
+skus + reservations ─► stock.read_stock ──────────────► documents (stock)
+orders, pick tickets ─► shipments.read_shipments ─────► documents (shipment)
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.delivery import Delivered, Document
+from upbridge.domain.order import Order
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_settings import ShopSettings
+from upbridge.store import documents
 from upbridge.store.changes import Kind, Origin, mark_changed
-
-#: The key of the change that means: look at all orders and tickets. Any other key is a ticket's id.
-POLL = "poll"
+from upbridge.store.problems import forget_problems
+from upbridge.systems.base import MappingContext
+from upbridge.systems.uphance import reservations, shipments, stock, stock_calculation
+from upbridge.systems.uphance.shipments import POLL
 
 
 async def look(tx: AsyncConnection, shop_id: ShopId, *, origin: Origin, now: datetime) -> None:
     """Have shipments and stock looked at, in this order: which orders are drafts decides what is open."""
     for kind, key in ((Kind.PICK_TICKETS, POLL), (Kind.STOCK, "stock")):
         await mark_changed(tx, shop_id, "uphance", kind, [key], origin=origin, now=now)
+
+
+class UphanceWriteBack:
+    """Stock and shipments (`base.WriteBack`)."""
+
+    async def note_orders(
+        self, tx: AsyncConnection, orders: Sequence[Order], gone: Sequence[str], context: MappingContext
+    ) -> None:
+        """Their goods are reserved."""
+        await reservations.remember(tx, context.connection.shop_id, orders, gone, context)
+
+    async def written(
+        self,
+        tx: AsyncConnection,
+        shop_id: ShopId,
+        delivered: Sequence[tuple[Document, Delivered]],
+        *,
+        now: datetime,
+    ) -> None:
+        """The shop shows the numbers."""
+        await stock.wrote(tx, shop_id, delivered, now=now)
+
+    async def settings_changed(
+        self, tx: AsyncConnection, shop_id: ShopId, before: ShopSettings, after: ShopSettings, *, now: datetime
+    ) -> None:
+        """Look at all of it again; if shipments are written only now, at what was shipped meanwhile, too."""
+        if after.yes("shipments.write") and not before.yes("shipments.write"):
+            await shipments.reopen(tx, shop_id, now=now)
+        await look(tx, shop_id, origin=Origin.SETTINGS, now=now)
+
+    async def forget(self, tx: AsyncConnection, shop_id: ShopId) -> None:
+        """Numbers, shipments and reservations."""
+        await documents.forget(tx, shop_id, stock.TARGET)
+        await forget_problems(tx, shop_id, kinds=(stock_calculation.KIND, shipments.KIND))
+        await reservations.forget(tx, shop_id)

@@ -104,7 +104,7 @@ class Town:
     async def work(self) -> None:
         """Until nothing is left that could be done now."""
         for _ in range(60):
-            due = await lanes.due(self.service.engine, now=self.watch(), only=self.shop_id)
+            due = await lanes.due(self.service.engine, self.service.systems, now=self.watch(), only=self.shop_id)
             if not due:
                 return
             for lane in due:

@@ -10,6 +10,7 @@ import pytest
 from tests.systems.uphance.write_back.conftest import Town
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.shipments import STALE
+from upbridge.systems.uphance.write_back import UphanceWriteBack
 from upbridge.webhooks.parsing import read_uphance
 from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
@@ -381,7 +382,9 @@ async def test_a_disconnected_uphance_has_nothing_to_say(town: Town) -> None:
     await town.set(shipments__status="77", stock__write="true")
     town.ship(town.ticket(number))
     await town.poll()
-    await town.service.connections.disconnect(town.shop_id, "uphance", now=town.watch())
+    await town.service.connections.disconnect(
+        town.shop_id, "uphance", now=town.watch(), forget=UphanceWriteBack().forget
+    )
 
     await town.hint("uphance", Kind.PICK_TICKETS, "poll", "17")
     await town.hint("uphance", Kind.CATALOGUE, "catalogue")
