@@ -1,0 +1,128 @@
+"""The words that are gone: private names that had a standard one, and turns of phrase that name no actor.
+
+docs/glossary.md has the words that are used instead. Names are looked for in identifiers, file names and tables;
+phrases in docstrings, comments, pages of documentation and the help of commands.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tests.project.documents import TOP
+
+#: A name that is gone, and the one to use. A name stands alone or as a part between underscores and capitals.
+NAMES: dict[str, str] = {
+    "beget": "create",
+    "bite": "slice",
+    "brokenseal": "DecryptionError",
+    "coalesced": "gathered",
+    "cure": "resolve",
+    "disclosure": "order lookup",
+    "door": "dependencies",
+    "elsewhere": "pause_deadline",
+    "fed": "target connections",
+    "foresight": "settings preview",
+    "fuse": "login breaker",
+    "journal": "order timeline",
+    "lifecycle": "installation",
+    "manieth": "every n-th",
+    "namesake": "name owner",
+    "namesakes": "name owners",
+    "patience": "deadline",
+    "pieces": "open order lines",
+    "puzzling": "unmappable",
+    "sealer": "cipher",
+    "shopfront": "mapping context",
+    "standing": "shop maintenance",
+    "trouble": "issue",
+    "whoever": "the actor's name",
+}
+
+#: Names that only look like one of the above.
+SPARED: dict[str, str] = {}
+
+#: A turn of phrase that is gone, and what to write.
+PHRASES: dict[str, str] = {
+    r"\bwhoever\b": "name the actor: the shop, the worker, Upgates, Uphance",
+    r"\bnobody\b": "name the actor, or say that no process does it",
+    r"\bsomebody\b": "name the actor: a person in the shop, another worker",
+    r"\bover there\b": "name the system",
+    r"\bwhatever\b": "say which",
+    r"\bbecomes? of\b": "say what happens to it",
+    r"\bmanieth\b": "every n-th",
+    r"\bDoubt:": "Assumption:",
+    r"\bis told\b|\bare told\b|\btold once\b": "say who reads it: reported, shown, logged",
+    r"\bcontract, section\b": "cite docs/",
+    r"\bbites?\b": "slice",
+}
+
+_CODE = ("src", "tests", "bench", "migrations")
+_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md")
+_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+#: This module has to name them; the history of versions and the vendors' own words may.
+_SPARED_FILES = {"tests/project/words.py", "tests/project/test_words.py"}
+
+
+def complaints() -> list[str]:
+    """One line for each word that is gone and still stands somewhere."""
+    return sorted({*_names(), *_phrases()})
+
+
+def _modules() -> Iterator[tuple[str, str]]:
+    for top in _CODE:
+        for path in sorted((TOP / top).rglob("*.py")):
+            name = path.relative_to(TOP).as_posix()
+            if name not in _SPARED_FILES:
+                yield name, path.read_text()
+
+
+def _names() -> Iterator[str]:
+    for name, source in _modules():
+        for place in dict.fromkeys([*identifiers(source), *Path(name).with_suffix("").parts]):
+            for part in gone_in(place):
+                yield f"{name}: {place}: say {NAMES[part]!r} instead of {part!r}"
+
+
+def identifiers(source: str) -> list[str]:
+    """Every name that *source* defines or uses."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return list(dict.fromkeys(token.string for token in tokens if token.type == tokenize.NAME))
+
+
+def gone_in(name: str) -> list[str]:
+    """The parts of *name* that are gone."""
+    parts = {part.lower() for part in _PART.findall(name)} | {name.lower().strip("_")}
+    return sorted(part for part in parts & NAMES.keys() if name not in SPARED)
+
+
+def _phrases() -> Iterator[str]:
+    for name, line, text in (*_prose_of_code(), *_prose_of_pages()):
+        for found in phrases_in(text):
+            yield f"{name}:{line}: {found!r}: {PHRASES[found]}"
+
+
+def phrases_in(text: str) -> list[str]:
+    """The turns of phrase in *text* that are gone."""
+    flat = " ".join(text.split())
+    return [phrase for phrase in PHRASES if re.search(phrase, flat, re.IGNORECASE)]
+
+
+def _prose_of_code() -> Iterable[tuple[str, int, str]]:
+    for name, source in _modules():
+        for node in ast.walk(ast.parse(source)):
+            match node:
+                case ast.Expr(value=ast.Constant(value=str(text), lineno=line)):
+                    yield name, line, text
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield name, token.start[0], token.string
+
+
+def _prose_of_pages() -> Iterable[tuple[str, int, str]]:
+    for pattern in _PAGES:
+        for path in sorted(TOP.glob(pattern)):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                yield path.relative_to(TOP).as_posix(), number, line
