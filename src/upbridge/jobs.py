@@ -1,8 +1,8 @@
-"""The background: a job says only "work on lane X of shop Y". Truth is in `changes` and `documents`.
+"""The worker's loops. A job says only "work on lane X of shop Y"; what there is to do stands in the tables.
 
-Three small loops run beside the job library's worker, each with a `*_once` that tests can call: the sweep makes
-jobs for whatever is due (so a lost wake-up costs a second), the rescue frees jobs whose worker died or whose end
-was lost, the schedule does what the clock asks for.
+Three small loops run beside the job library's worker, each with a `*_once` that tests call: the sweep makes jobs
+for lanes that are due (so a lost wake-up costs a second), the rescue frees jobs whose worker died or whose
+completion was lost, the schedule does what the clock asks for.
 """
 
 import asyncio
@@ -43,9 +43,9 @@ PRUNE_SECONDS = 600.0
 COUNT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 15.0
-"""A worker that has been silent for so long is dead; its jobs are given to others."""
+"""A worker that has sent no heartbeat for this long is dead; its jobs go to other workers."""
 LOST_SECONDS = 10
-"""A job that has run for so long and whose lane nobody holds has lost its end in a database failure."""
+"""If a job has run this long and its lane is not locked, its completion was lost in a database failure."""
 _RESTART_PAUSE = 1.0
 
 Wake = Callable[[Lane], Awaitable[None]]
@@ -64,10 +64,10 @@ def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
 
 
 def waker(app: App) -> Wake:
-    """How to say that a lane has work."""
+    """Return the function that makes a job for a lane."""
 
     async def wake(lane: Lane) -> None:
-        with contextlib.suppress(AlreadyEnqueued):  # somebody said so before
+        with contextlib.suppress(AlreadyEnqueued):  # a job waits already
             await app.configure_task("work", queueing_lock=str(lane), lock=lane.lock).defer_async(
                 shop_id=str(lane.shop_id), lane=lane.name
             )
@@ -76,7 +76,7 @@ def waker(app: App) -> Wake:
 
 
 def register(app: App, service: Service) -> None:
-    """Teach *app* the one task that there is."""
+    """Register the one task of *app*."""
 
     @app.task(name="work", pass_context=False)
     async def work(shop_id: str, lane: str) -> None:
@@ -84,12 +84,12 @@ def register(app: App, service: Service) -> None:
 
 
 async def work_on(service: Service, lane: Lane) -> None:
-    """One bite of a lane; if something is left, the lane puts itself back at the end of the queue."""
+    """Work one slice of a lane; if something is left, the lane puts itself back at the end of the queue."""
     with structlog.contextvars.bound_contextvars(shop_id=str(lane.shop_id), lane=lane.name):
         try:
             async with lanes.exclusive(service.engine, lane) as guard:
                 if guard is None:
-                    return  # somebody else is at it; the sweep comes back to what he leaves
+                    return  # another worker holds the lane; the sweep finds what it leaves
                 more = await (
                     pull(service, lane) if lane.direction is Direction.PULL else push(service, lane, guard)
                 )
@@ -97,7 +97,7 @@ async def work_on(service: Service, lane: Lane) -> None:
             log.info("shop_is_gone")
             return
         except Exception as error:
-            # The edge of the worker: whatever nobody foresaw must not stop the other shops, nor spin.
+            # The edge of the worker: an unexpected error must neither stop the other shops nor spin.
             if DATABASE.explains(error):
                 reason = "the database went away"
             else:

@@ -26,7 +26,7 @@ PREFIX = "UPBRIDGE_"
 DEFAULT_PORT = 8000
 _DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 
-#: A hundred years: whoever wants a thing never to happen may say so, and a moment can still be computed with it.
+#: A hundred years: an operator may say "never" with it, and a date can still be computed.
 _LONGEST_HOURS = 876_600
 _LONGEST_SECONDS = _LONGEST_HOURS * 3600
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.IGNORECASE)
@@ -218,7 +218,7 @@ class Settings(BaseSettings):
 
 
 def _development_key(path: Path) -> str:
-    """Read the key at *path*, or make it; whoever comes second reads what the first one made."""
+    """Read the key at *path*, or make it; a second process reads what the first one made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     fresh.touch(mode=0o600)
@@ -239,7 +239,7 @@ def load_settings(**overrides: Any) -> Settings:
         complaints = _complaints(error)
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f".env: cannot be read ({type(error).__name__})") from None
-    if complaints:  # with the wrong ones out of the way the others are looked at together, too
+    if complaints:  # again with defaults for the wrong fields: cross-field errors are reported as well
         try:
             Settings(**{**overrides, **{name: Settings.model_fields[name].default for name, _ in complaints}})
         except ValidationError as error:

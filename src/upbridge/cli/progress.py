@@ -34,7 +34,7 @@ async def waiting(service: Service, shop: Shop) -> int:
 async def wait_for(service: Service, shop: Shop, purpose: RunPurpose, verb: str) -> None:
     """Return when the runs of *purpose* have ended and nothing of *shop* waits any more.
 
-    Says so on standard error where nobody works. Raises `Conflict` where the shop is stopped or a run is paused.
+    Says on standard error when no worker runs. Raises `Conflict` where the shop is stopped or a run is paused.
     """
     with Progress(
         TextColumn("{task.description}"),

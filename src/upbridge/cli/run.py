@@ -218,7 +218,7 @@ def worker(
 
 
 async def _stop_without(parent: int, stop: asyncio.Event) -> None:
-    """A worker that `up` started does not outlive it, whatever became of it."""
+    """End the worker when the `up` that started it has ended, however it ended."""
     while os.getppid() == parent:  # noqa: ASYNC110 - the system gives no event for this
         await asyncio.sleep(1)
     stop.set()

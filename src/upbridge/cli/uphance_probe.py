@@ -18,7 +18,7 @@ _MARKS: dict[State, str] = {
 
 
 def try_uphance(shop: str, *, yes: bool, json: bool) -> None:
-    """Look, ask, make. With *json* nobody is asked: without *yes* it only looks."""
+    """Look, ask, make. With *json* there is no question: without *yes* it only looks."""
 
     async def work(service: Service) -> list[Step]:
         trial = await Trial.of(service, await service.shops.find(shop))

@@ -1,4 +1,4 @@
-"""Time as an argument: whoever needs the moment is given a clock."""
+"""Time is an argument: code that needs the moment takes a `Clock`."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

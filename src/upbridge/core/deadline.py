@@ -1,4 +1,4 @@
-"""Waiting no longer than one may, whatever becomes of what was waited for."""
+"""Await work with a deadline. On time-out the work is cancelled, and the caller does not wait for its end."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -8,19 +8,19 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: Work that nobody waits for any more, until it has ended: the loop itself holds no task.
+#: Cancelled work until it has ended. The event loop keeps no reference to a task, so this set does.
 _left: set[asyncio.Task[Any]] = set()
-#: Seconds between two looks at a watch, at least.
+#: The shortest time between two looks at the stopwatch, in seconds.
 _GRAIN = 0.02
 
 
 async def with_deadline(seconds: float, work: Coroutine[Any, Any, T], *, own: bool = False) -> T:
-    """What *work* returns or raises; `TimeoutError` after *seconds*, and then it is cancelled and left behind.
+    """Return what *work* returns, or raise what it raises. Raises `TimeoutError` after *seconds* and cancels it.
 
-    *own*: only seconds of our own count, not those spent `pause_deadline`.
+    *own*: seconds inside `pause_deadline` do not count.
 
-    `asyncio.timeout` waits until the cancelled work has ended. That of a database which hangs ends late: the
-    driver first tells the server, for seconds, and the connection is given back after that.
+    `asyncio.timeout` would wait until the cancelled work has ended. Work on a database that hangs ends late: the
+    driver first sends a cancellation to the server, for seconds, and gives the connection back after that.
     """
     watch, context = _Watch(), copy_context()
     context.run(_watch.set, watch if own else None)
@@ -47,7 +47,7 @@ async def with_deadline(seconds: float, work: Coroutine[Any, Any, T], *, own: bo
 
 @contextmanager
 def pause_deadline() -> Iterator[None]:
-    """Another system, or work that ends by itself, is waited for: both have time-outs of their own."""
+    """Pause the clock of `with_deadline(own=True)` while another system is called, with its own time-out."""
     watch = _watch.get()
     if watch is None:
         yield
@@ -60,7 +60,7 @@ def pause_deadline() -> Iterator[None]:
 
 
 class _Watch:
-    """A stopwatch that stands still as long as anybody is elsewhere."""
+    """A stopwatch that stands still inside `pause_deadline`."""
 
     def __init__(self) -> None:
         self._time = asyncio.get_running_loop().time
@@ -69,7 +69,7 @@ class _Watch:
         self._away = 0
 
     def seconds(self) -> float:
-        """Those that count."""
+        """The seconds that count."""
         return self._before + (0.0 if self._away else self._time() - self._since)
 
     def leave(self) -> None:
@@ -87,4 +87,4 @@ _watch: ContextVar[_Watch | None] = ContextVar("_watch", default=None)
 def _ended(task: asyncio.Task[Any]) -> None:
     _left.discard(task)
     if not task.cancelled():
-        task.exception()  # looked at: whoever waited has been told already
+        task.exception()  # retrieved, so that asyncio does not report it: the caller has raised `TimeoutError`

@@ -12,7 +12,7 @@
     └── RemoteError            another system did not do what was asked (systems/http/classify.py says why)
         ├── LoginRefused       credentials do not work: the shop or connection is paused
         ├── Throttled          later, and when
-        ├── Unreachable        nobody knows whether it happened
+        ├── Unreachable        no usable answer: the request may have taken effect
         └── Rejected           the request itself was refused: repeating it is useless
 
 Each error speaks to three readers: `status` and `code` to the platform, `merchant` (a key of the message
@@ -117,7 +117,7 @@ class Throttled(RemoteError):
 
 
 class Unreachable(RemoteError):
-    """No usable answer came: nobody knows whether the request took effect."""
+    """No usable answer came: the request may or may not have taken effect."""
 
     code = "unreachable"
     merchant = "error.unreachable"

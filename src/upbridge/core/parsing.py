@@ -1,12 +1,12 @@
 """Whole numbers as people type them."""
 
-#: Digits of the longest number that fits into the database's `bigint`, whatever they are.
+#: Every number with this many digits fits into the database's `bigint`.
 _LONGEST = 18
 
 
 def whole(text: str, *, longest: int = _LONGEST) -> int | None:
-    """The number that *text* is; None if it is none, or has more than *longest* digits.
+    """Return the number that *text* is; None if it is none, or has more than *longest* digits.
 
-    `²` is a digit for Python and no number, and to read thousands of digits is an error of its own.
+    `²` is a digit for Python and not a number, and Python refuses to read thousands of digits.
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None

@@ -64,7 +64,7 @@ class Unmappable:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What we know about a thing over there (a row of `links`)."""
+    """What we know about an object at a target (a row of `links`)."""
 
     kind: str
     key: str

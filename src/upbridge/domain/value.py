@@ -4,6 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """Immutable, and without fields that nobody declared."""
+    """Immutable; an undeclared field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

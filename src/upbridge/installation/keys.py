@@ -55,7 +55,7 @@ class SignatureKeys:
     async def current(self) -> list[bytes]:
         """The keys to try, as PEM; raises `NotReady` within the deadline if there is none.
 
-        A key that is half-way to being too old is renewed in the background: nobody waits for that.
+        A key that is half-way to being too old is renewed in the background; no caller waits for that.
         """
         keys = self._fresh()
         if not keys:
@@ -85,7 +85,7 @@ class SignatureKeys:
         return moment is None or self._clock() - moment >= LOOK_AGAIN
 
     async def _ask(self) -> None:
-        """Fetch the key, one fetch at a time for all callers; nobody waits longer than the deadline."""
+        """Fetch the key, one fetch at a time for all callers; a caller waits no longer than the deadline."""
         await asyncio.wait([self._begin()], timeout=self._deadline)
 
     def _begin(self) -> asyncio.Task[None]:

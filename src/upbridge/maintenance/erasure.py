@@ -12,7 +12,7 @@ async def erase_shop(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
     counts: dict[str, int] = {}
     async with engine.begin() as tx:
         for table in reversed(metadata.sorted_tables):
-            # Failed logins count against our address, whoever failed (R56): they only forget the shop.
+            # Failed logins count against our address, also of an erased shop (R56): only the shop goes.
             if "shop_id" in table.c and table is not failed_logins:
                 result = await tx.execute(table.delete().where(table.c.shop_id == shop_id))
                 counts[table.name] = result.rowcount

@@ -1,4 +1,4 @@
-"""Key rotation: every sealed value is sealed again with the newest key, row by row, while the service runs."""
+"""Key rotation: encrypt every stored secret again with the newest key, row by row, while the service runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.encryption import Cipher
 from upbridge.store import schema
 
-#: Every sealed column. A test compares this with the data model.
+#: Every encrypted column. A test compares this with the data model.
 SEALED: tuple[Column[Any], ...] = (
     schema.shops.c.api_key,
     schema.connections.c.secret,
@@ -17,13 +17,13 @@ SEALED: tuple[Column[Any], ...] = (
     schema.documents.c.body,
     schema.secrets.c.value,
 )
-_BITE = 500
+_BATCH = 500
 
 
 async def rotate_all(engine: AsyncEngine, cipher: Cipher) -> dict[str, int]:
     """Re-encrypt; returns how many values per column. Raises `DecryptionError` if a value's key is not configured.
 
-    Rows that appear meanwhile are left alone: whoever wrote them used the newest key.
+    Rows that are written meanwhile need nothing: a running process writes with the newest key.
     """
     return {str(column): await _rotate(engine, cipher, column) for column in SEALED}
 
@@ -38,7 +38,7 @@ async def _rotate(engine: AsyncEngine, cipher: Cipher, column: Column[Any]) -> i
         if last is not None:
             query = query.where(tuple_(*keys) > tuple_(*last))
         async with engine.begin() as tx:
-            rows = (await tx.execute(query.order_by(*keys).limit(_BITE).with_for_update())).all()
+            rows = (await tx.execute(query.order_by(*keys).limit(_BATCH).with_for_update())).all()
             for *key, sealed in rows:
                 await tx.execute(
                     table.update()
@@ -46,6 +46,6 @@ async def _rotate(engine: AsyncEngine, cipher: Cipher, column: Column[Any]) -> i
                     .values({column.name: cipher.rotate(sealed)})
                 )
         count += len(rows)
-        if len(rows) < _BITE:
+        if len(rows) < _BATCH:
             return count
         last = rows[-1][:-1]

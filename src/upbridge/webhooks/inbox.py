@@ -1,12 +1,12 @@
 """Store deliveries: one committed write, well inside Upgates' second (R36, R37).
 
     delivery ──► waits for its shop's turn ──► one statement with all that waits ──► committed ──► 204
-                                 └── not committed after DEADLINE ──► 503, whatever becomes of it
+                                 └── not committed after DEADLINE ──► 503, even if it is committed later
 
 A shop's deliveries are written one statement after the other, and what comes while one is under way goes together
-in the next: a bulk edit costs few commits, a single delivery waits for nobody, and a shop whose rows are locked
-keeps no other shop waiting (docs/decisions/0008). A time-out counts as delivered over there, so being late is
-losing: an answer never waits for more than `DEADLINE`, not even for a late attempt to be cancelled.
+in the next: a bulk edit costs few commits, a single delivery does not wait, and a shop whose rows are locked keeps no
+other shop waiting (docs/decisions/0008). Upgates treats a time-out as delivered, so a late answer loses the event: an
+answer never waits longer than `DEADLINE`, not even for a late attempt to be cancelled.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ def inbox_engine(conninfo: str) -> InboxPool:
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """What waits to be stored; *stored*: whether its shop listens, or why nobody knows."""
+    """What waits to be stored; *stored*: whether its shop listens, or the error."""
 
     event: str
     body: bytes
@@ -172,7 +172,7 @@ class Inbox:
 
 
 def _fail(batch: Sequence[_Delivery], reason: str) -> None:
-    """Say to those who still wait that nothing was stored; each is told by an error of its own."""
+    """Fail the deliveries of *batch* that still wait; each gets an error of its own."""
     for one in batch:
         if not one.stored.done():
             one.stored.set_exception(NotReady(reason))

@@ -1,8 +1,8 @@
-"""The database's absences, told once instead of by everybody who notices.
+"""Log a database outage once, not once per caller.
 
-Whatever needs it waits and goes on by itself when it is back: our loops, the pools, the job library. Each of them
-reports each attempt, the libraries with a stack; what an operator has to know is that it is away, for how long,
-and what to do. A failure that the database answered with is none of this and is logged where it happens.
+Our loops, the pools and the job library wait for the database and go on by themselves when it is back. Each of
+them would log each attempt, the libraries with a stack. The operator needs one line: the database is away, for how
+long, and what to do. An error that the database itself answered is no outage; it is logged where it happens.
 """
 
 import logging
@@ -16,9 +16,10 @@ import structlog
 log = structlog.get_logger(__name__)
 
 AGAIN_SECONDS = 60.0
-"""How often it is said while it lasts. A moment that comes and goes within this time is not said a second time."""
+"""How often the outage is logged while it lasts. A second short outage within this time is not logged."""
 
-#: It says itself that it ends, or that it does not take anybody yet; class 08 is a connection that broke.
+#: SQLSTATEs with which Postgres says that it shuts down or does not accept connections yet; class 08 is a broken
+#: connection.
 _ENDING = frozenset({"57P01", "57P02", "57P03"})
 _BROKEN = "08"
 
@@ -31,8 +32,7 @@ _WHAT_TO_DO = (
 
 
 def lost(error: BaseException | None) -> str | None:
-    """Why, in a line, if *error* or what caused it says that the database could not be reached, or went away;
-    None if it answered, whatever it was."""
+    """The reason in one line if *error* or its cause is a database outage; None if the database answered."""
     for one in _causes(error):
         if isinstance(one, psycopg.OperationalError):
             state = one.sqlstate
@@ -49,7 +49,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class Absence:
-    """One absence at a time, as this process sees it."""
+    """The current outage, as this process sees it."""
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -58,7 +58,7 @@ class Absence:
         self._told = False
 
     def explains(self, error: BaseException | None) -> bool:
-        """Whether *error* is nothing but the database being away: then that is said, and nothing else need be."""
+        """Whether *error* is an outage. If so, it is logged here, and the caller logs nothing."""
         why = lost(error)
         if why is not None:
             self._notice(why)
@@ -79,12 +79,12 @@ class Absence:
             log.warning("database_away", seconds=round(now - self._since), reason=why, what_to_do=_WHAT_TO_DO)
 
 
-#: As every loop of this process sees it, and every library in it.
+#: One per process, shared by its loops and libraries.
 DATABASE = Absence()
 
 
 class Quiet(logging.Filter):
-    """Lets no record of a library pass that the database's absence explains; all else passes as it is."""
+    """Drops records of libraries that only report the outage; all others pass."""
 
     def __init__(self, absence: Absence = DATABASE) -> None:
         super().__init__()
@@ -96,9 +96,9 @@ class Quiet(logging.Filter):
 
 
 def _failure(record: logging.LogRecord) -> BaseException | None:
-    """What *record* reports. Those of the driver have no stack: they name the error of an attempt, or only the
-    connection that broke while a pool had lent it, or are made while the error is caught. Whoever was using the
-    connection is told in any case."""
+    """The error that *record* reports. Records of the driver have no stack: they name the error of an attempt, or
+    only a connection that broke while a pool had lent it, or they are written while the error is caught. The code
+    that used the connection gets the error in any case."""
     if record.exc_info:
         return record.exc_info[1]
     for one in record.args if isinstance(record.args, tuple) else ():

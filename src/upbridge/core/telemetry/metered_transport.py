@@ -1,6 +1,6 @@
-"""Counts and times every call to another system, at the transport: nothing that is sent can be forgotten.
+"""Count and time every call to another system at the transport, so that no call is missed.
 
-Whoever waits for something of ours (`core/deadline.py`) does not count these seconds.
+The deadline of a page (`core/deadline.py`) pauses during these calls.
 """
 
 import re
