@@ -179,16 +179,16 @@ async def visiting(settings: Settings, shop: BigShop) -> AsyncIterator[Visit]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         deadline = time.monotonic() + _READY_SECONDS
-        while app.state.addresses is None:
+        while not app.state.container.addresses.ready:
             if time.monotonic() > deadline:
                 raise Failed("the application does not get ready")
             await asyncio.sleep(0.05)
-        sessions = app.state.pages.sessions
+        sessions = app.state.container.pages.sessions
         entrance = await sessions.redeem(await sessions.issue(shop.id, "cs"))
         assert isinstance(entrance, Entrance)
         counted: list[str] = []
         event.listen(
-            app.state.database.engine.sync_engine,
+            app.state.container.database.engine.sync_engine,
             "before_cursor_execute",
             lambda _connection, _cursor, statement, *_: counted.append(statement),
         )

@@ -1,28 +1,45 @@
-"""The background side, assembled: the service object that workers and commands share."""
+"""Put the rooms together: what the web process and what workers and commands work with. Decides nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
+import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge.core.clock import Clock, utc_now
-from upbridge.core.encryption import Cipher
+from upbridge.core.deferred import Deferred
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
+from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
+from upbridge.installation.keys import SignatureKeys
+from upbridge.installation.service import InstallationService
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.settings import Settings
+from upbridge.settings import DEFAULT_PORT, Settings
+from upbridge.store.connections import Connections
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
+from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.target import UppTarget
+from upbridge.web.context import Pages
 from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
+from upbridge.webhooks.connection_pool import InboxPool
+from upbridge.webhooks.inbox import Inbox, inbox_engine
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 1.0
 
 USER_AGENT = "Upbridge (+https://github.com/upbridge/upbridge)"
 
@@ -43,7 +60,7 @@ async def create_service(
     clock: Clock = utc_now,
     port: int | None = None,
 ) -> Service:
-    """The collaborators of `sync`, wired. Nobody is woken: the sweep of a worker finds what there is to do."""
+    """What the engine works with. It wakes no worker: the sweep finds the work within a second."""
     cipher = Cipher(settings.keys())
     addresses = await load_addresses(database.engine, cipher)
     origin = settings.public_origin(port)
@@ -62,6 +79,95 @@ async def create_service(
             ),
         },
         webhook_url=lambda shop_id, source, event: webhook_url(origin, addresses, shop_id, source, event),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebContainer:
+    """What the endpoints work with: made once per process by `create_web_container`."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    http: httpx.AsyncClient
+    inbox: Inbox
+    webhook_connections: InboxPool
+    pages: Pages
+    installation: InstallationService
+    addresses: Deferred[WebhookAddresses]
+    """The webhook addresses. Their key lies in the database: until that answers, webhooks are refused with 503."""
+    worker: Deferred[Service]
+    """What forms call; not ready as long as the addresses are not."""
+    port: int
+
+    async def load_webhook_key(self) -> None:
+        """Try until the database has told the key of the webhook addresses."""
+        while True:
+            try:
+                await self.inbox.warm_up()
+                self.worker.set(
+                    await create_service(self.settings, self.database, self.http, clock=self.clock, port=self.port)
+                )
+                self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
+            except (DBAPIError, PoolTimeout, OSError) as error:
+                if not DATABASE.explains(error):
+                    log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+            except DecryptionError:
+                log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    async def close(self) -> None:
+        """Let go of the connections that only the web process has, and of a key that is being fetched."""
+        await self.installation.keys.close()
+        await self.webhook_connections.dispose()
+
+
+def create_web_container(
+    settings: Settings,
+    database: Database,
+    http: httpx.AsyncClient,
+    *,
+    clock: Clock = utc_now,
+    port: int = DEFAULT_PORT,
+) -> WebContainer:
+    """The web process's collaborators. Asks nothing of the database yet."""
+    cipher = Cipher(settings.keys())
+    shops = Shops(database.engine, cipher, SYSTEMS.settings)
+    worker: Deferred[Service] = Deferred("the key of the webhook addresses is not loaded yet")
+    webhook_connections = inbox_engine(database.conninfo)
+    pages = Pages.of(
+        settings,
+        systems=SYSTEMS,
+        engine=database.engine,
+        shops=shops,
+        connections=Connections(database.engine, cipher),
+        clock=clock,
+        origin=settings.public_origin(port),
+        act=worker.get,
+        uphance_address=lambda shop_id: worker.get().webhook_url(shop_id, "uphance", UPHANCE_EVENT),
+    )
+    return WebContainer(
+        settings=settings,
+        database=database,
+        clock=clock,
+        http=http,
+        inbox=Inbox(webhook_connections, clock, coalesce_seconds=settings.coalesce_seconds),
+        webhook_connections=webhook_connections,
+        pages=pages,
+        installation=InstallationService.of(
+            settings,
+            engine=database.engine,
+            shops=shops,
+            keys=SignatureKeys(http, settings.signature_key_url, clock),
+            ticket_address=pages.ticket_address,
+            clock=clock,
+        ),
+        addresses=Deferred("the key of the webhook addresses is not loaded yet"),
+        worker=worker,
+        port=port,
     )
 
 

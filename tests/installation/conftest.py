@@ -1,6 +1,7 @@
 """A web side with the four endpoints and the pages, and an Upgates that signs for it."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from tests.installation.signing import UPGATES, Upgates
 from upbridge.core.encryption import Cipher
 from upbridge.installation import endpoints
 from upbridge.installation.keys import SignatureKeys
-from upbridge.installation.service import LifecycleService
+from upbridge.installation.service import InstallationService
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
 
@@ -35,15 +36,15 @@ def shops(engine: AsyncEngine, cipher: Cipher) -> Shops:
 
 
 @pytest.fixture
-async def service(engine: AsyncEngine, shops: Shops, outside: Outside) -> AsyncIterator[LifecycleService]:
+async def service(engine: AsyncEngine, shops: Shops, outside: Outside) -> AsyncIterator[InstallationService]:
     async with httpx.AsyncClient(transport=httpx.MockTransport(outside.key)) as http:
         keys = SignatureKeys(http, "https://files.example/key", lambda: outside.now)
-        yield LifecycleService.of(
+        yield InstallationService.of(
             settings(),
             engine=engine,
             shops=shops,
             keys=keys,
-            open_door=outside.open_door,
+            ticket_address=outside.ticket_address,
             clock=lambda: outside.now,
             wake=outside.wake,
         )
@@ -51,11 +52,11 @@ async def service(engine: AsyncEngine, shops: Shops, outside: Outside) -> AsyncI
 
 
 @pytest.fixture
-async def client(service: LifecycleService) -> AsyncIterator[httpx.AsyncClient]:
+async def client(service: InstallationService) -> AsyncIterator[httpx.AsyncClient]:
     """A caller of the endpoints."""
     app = FastAPI()
     app.include_router(endpoints.router)
-    app.state.lifecycle = service
+    app.state.container = SimpleNamespace(installation=service)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="https://upbridge.example") as client:
         yield client

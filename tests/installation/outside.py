@@ -31,7 +31,7 @@ class Outside:
     async def key(self, _request: httpx.Request) -> httpx.Response:
         return httpx.Response(self.key_status, content=self.key_pem)
 
-    async def open_door(self, shop_id: ShopId, language: str) -> str:
+    async def ticket_address(self, shop_id: ShopId, language: str) -> str:
         self.doors.append((shop_id, language))
         return "https://upbridge.example/ui/open/ticket"
 

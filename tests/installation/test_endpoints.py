@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -24,7 +26,7 @@ from upbridge.core.i18n import Texts
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
 from upbridge.installation import service
-from upbridge.installation.service import LifecycleService
+from upbridge.installation.service import InstallationService
 from upbridge.store.shops import Shops
 
 ENDPOINTS = ("install", "open", "uninstall", "version")
@@ -448,21 +450,12 @@ class TestEveryEndpoint:
     @pytest.mark.rule("R9")
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     async def test_answers_503_without_a_signature_token(
-        self, endpoint: str, call: Call, upgates: Upgates, client: httpx.AsyncClient, service: LifecycleService
+        self, endpoint: str, call: Call, upgates: Upgates, client: httpx.AsyncClient, service: InstallationService
     ) -> None:
         transport = client._transport
         assert isinstance(transport, httpx.ASGITransport)
         app: Any = transport.app
-        app.state.lifecycle = LifecycleService(
-            engine=service.engine,
-            shops=service.shops,
-            keys=service.keys,
-            open_door=service.open_door,
-            clock=service.clock,
-            signature_token="",
-            max_age=service.max_age,
-            policy=service.policy,
-        )
+        app.state.container = SimpleNamespace(installation=replace(service, signature_token=""))
 
         response = await call(endpoint, upgates.sign(upgates.install(), SHORT, token=""))
 
@@ -551,10 +544,10 @@ class TestEveryEndpoint:
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     @pytest.mark.parametrize("offer", ["compress, exi", "gzip, br, zstd", "*"])
     async def test_answers_in_plain_whatever_encoding_is_offered(
-        self, endpoint: str, offer: str, upgates: Upgates, service: LifecycleService
+        self, endpoint: str, offer: str, upgates: Upgates, service: InstallationService
     ) -> None:
         app = create_app(settings())
-        app.state.lifecycle = service
+        app.state.container = SimpleNamespace(installation=service)
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="https://upbridge.example") as whole:
             body = getattr(upgates, endpoint)()

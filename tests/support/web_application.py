@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -14,9 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import MID_HOUR, MovableClock
 from tests.support.engine import settings
 from tests.support.shops import MakeShop
-from upbridge.app import assemble, create_app
+from upbridge.app import create_app
+from upbridge.bootstrap import WebContainer, create_web_container
+from upbridge.core.deferred import Deferred
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
+from upbridge.settings import Settings
 from upbridge.store.database import Database
 from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
 
@@ -77,7 +80,7 @@ async def make_client() -> AsyncIterator[MakeClient]:
     async def make(database: Database) -> tuple[FastAPI, httpx.AsyncClient]:
         app = create_app(settings())
         outward = httpx.AsyncClient(transport=httpx.MockTransport(no_network))
-        await assemble(app, settings(), database, outward, clock=MovableClock(MID_HOUR))
+        app.state.container = create_web_container(settings(), database, outward, clock=MovableClock(MID_HOUR))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="https://upbridge.example")
         apps.append((app, client, outward))
@@ -87,15 +90,28 @@ async def make_client() -> AsyncIterator[MakeClient]:
     for app, client, outward in apps:
         await client.aclose()
         await outward.aclose()
-        await app.state.inbox_engine.dispose()
-        await app.state.lifecycle.keys.close()
+        await app.state.container.close()
 
 
 @pytest.fixture
 async def door(database: Database, make_client: MakeClient, make_shop: MakeShop, cipher: Cipher) -> Door:
     """A shop whose webhooks arrive."""
     app, client = await make_client(database)
-    app.state.addresses = await load_addresses(database.engine, cipher)
-    await app.state.inbox.warm_up()
+    container: WebContainer = app.state.container
+    container.addresses.set(await load_addresses(database.engine, cipher))
+    await container.inbox.warm_up()
     shop_id = ShopId(await make_shop())
-    return Door(client, app.state.addresses, database.engine, shop_id, app.state.clock, make_shop, app)
+    clock = container.clock
+    assert isinstance(clock, MovableClock)
+    return Door(client, container.addresses.get(), database.engine, shop_id, clock, make_shop, app)
+
+
+def forget_webhook_key(door: Door) -> None:
+    """As if the database had not told the key of the webhook addresses yet."""
+    container: WebContainer = door.app.state.container
+    door.app.state.container = replace(container, addresses=Deferred("not loaded yet"))
+
+
+def with_settings(door: Door, changed: Settings) -> None:
+    """Run the application with other settings of the process."""
+    door.app.state.container = replace(door.app.state.container, settings=changed)

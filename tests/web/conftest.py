@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -87,7 +88,7 @@ async def browser(pages: Pages) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that follows nothing by itself."""
     app = FastAPI()
     app.include_router(routes.router)
-    app.state.pages = pages
+    app.state.container = SimpleNamespace(pages=pages)
     transport = httpx.ASGITransport(app=app)
     hooks = {"response": [says_everything_in_words]}
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, event_hooks=hooks) as client:
@@ -108,7 +109,7 @@ def enter(pages: Pages, browser: httpx.AsyncClient) -> Enter:
     """Open the add-on for a shop, as the admin does; returns the address of the start page."""
 
     async def open_and_follow(shop_id: ShopId, language: str = "en") -> str:
-        response = await browser.get(await pages.open_door(shop_id, language))
+        response = await browser.get(await pages.ticket_address(shop_id, language))
         assert response.status_code == 303
         return str(response.headers["location"])
 

@@ -1,5 +1,7 @@
 """Forms, messages and failures, whatever the page."""
 
+from types import SimpleNamespace
+
 import httpx
 import pytest
 from structlog.testing import capture_logs
@@ -76,7 +78,9 @@ async def test_a_page_that_is_not_ready_says_so_as_a_page(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages
 ) -> None:
     home = await enter(await make_shop())
-    browser._transport.app.state.pages = _without_service(pages)  # type: ignore[attr-defined]
+    browser._transport.app.state.container = SimpleNamespace(  # type: ignore[attr-defined]
+        pages=_without_service(pages)
+    )
 
     page = await browser.get(f"{home}connections")
 

@@ -16,7 +16,7 @@ from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
 from upbridge.web.context import Pages, preferred
-from upbridge.web.dependencies import PLACES
+from upbridge.web.navigation import PLACES
 from upbridge.web.queries.start import SHOWN_PROBLEMS
 
 EN = Texts("en")
@@ -60,13 +60,13 @@ class TestEntering:
 
     @pytest.mark.rule("R17")
     async def test_the_address_is_of_the_public_origin(self, pages: Pages, make_shop: MakeShop) -> None:
-        assert (await pages.open_door(await make_shop(), "cs")).startswith(f"{ORIGIN}/ui/open/")
+        assert (await pages.ticket_address(await make_shop(), "cs")).startswith(f"{ORIGIN}/ui/open/")
 
     @pytest.mark.rule("R26")
     async def test_a_used_ticket_says_how_to_go_on_in_the_visitor_s_language(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
     ) -> None:
-        address = await pages.open_door(await make_shop(), "sk")
+        address = await pages.ticket_address(await make_shop(), "sk")
         await browser.get(address)
 
         page = await browser.get(address, headers={"Accept-Language": "en"})
@@ -77,7 +77,7 @@ class TestEntering:
     async def test_an_expired_ticket_says_how_to_go_on(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages, watch: MovableClock
     ) -> None:
-        address = await pages.open_door(await make_shop(), "cs")
+        address = await pages.ticket_address(await make_shop(), "cs")
         watch.move(seconds=61)
 
         page = await browser.get(address)
@@ -88,7 +88,7 @@ class TestEntering:
     async def test_looking_without_opening_does_not_use_a_ticket_up(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
     ) -> None:
-        address = await pages.open_door(await make_shop(), "cs")
+        address = await pages.ticket_address(await make_shop(), "cs")
 
         assert (await browser.head(address)).status_code == 404
         assert (await browser.get(address)).status_code == 303
@@ -404,7 +404,7 @@ class TestHeaders:
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages
     ) -> None:
         address = await enter(await make_shop())
-        ticket = await pages.open_door(await make_shop(), "cs")
+        ticket = await pages.ticket_address(await make_shop(), "cs")
 
         for path in (address, f"{address}progress", ticket, ticket, "/ui/s/nobody/", "/ui", "/ui/", "/ui/x/y"):
             headers = (await browser.get(path)).headers

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ from upbridge.rate_limits import ledger
 from upbridge.store.connections import Connections
 from upbridge.store.database import sqlalchemy_url
 from upbridge.web.context import Pages
-from upbridge.web.dependencies import PLACES
+from upbridge.web.navigation import PLACES
 from upbridge.web.sessions import Sessions
 
 PATIENCE = 0.4
@@ -73,13 +74,13 @@ async def timed(
 ) -> tuple[httpx.Response, float]:
     """One request to pages that are in a hurry, and how long it took. All other requests have their time."""
     state = browser._transport.app.state  # type: ignore[attr-defined]
-    before = state.pages
-    state.pages = replace(before, patience=patience)
+    before = state.container
+    state.container = SimpleNamespace(pages=replace(before.pages, patience=patience))
     started = time.monotonic()
     try:
         answer = await browser.request(method, address, **more)
     finally:
-        state.pages = before
+        state.container = before
     return answer, time.monotonic() - started
 
 
@@ -143,7 +144,7 @@ async def test_a_process_that_never_saw_the_session_speaks_as_the_browser_wishes
     browser: httpx.AsyncClient, home: str, gate: Gate, pages: Pages
 ) -> None:
     other = replace(pages, sessions=Sessions(pages.engine, pages.clock))
-    browser._transport.app.state.pages = other  # type: ignore[attr-defined]
+    browser._transport.app.state.container = SimpleNamespace(pages=other)  # type: ignore[attr-defined]
     gate.shut()
 
     for wish, language in (("sk,cs;q=0.5", "sk"), ("cs", "cs"), ("de", "en"), ("", "en")):
@@ -153,7 +154,7 @@ async def test_a_process_that_never_saw_the_session_speaks_as_the_browser_wishes
 async def test_a_ticket_that_could_not_be_redeemed_is_still_good(
     browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages, engine: AsyncEngine
 ) -> None:
-    ticket = await pages.open_door(await make_shop(), "cs")
+    ticket = await pages.ticket_address(await make_shop(), "cs")
     async with engine.begin() as other:
         await other.execute(text("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"))
         page, took = await timed(browser, "GET", ticket, headers={"Accept-Language": "cs"})

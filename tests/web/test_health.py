@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
 from tests.support.engine import settings
-from tests.support.web_application import Door, MakeClient
+from tests.support.web_application import Door, MakeClient, forget_webhook_key, with_settings
 from upbridge import __version__
 from upbridge.store.database import Database, sqlalchemy_url
 from upbridge.store.schema import HEAD
@@ -39,7 +39,7 @@ async def test_live_and_ready(door: Door) -> None:
 
 
 async def test_not_ready_while_the_key_is_not_loaded(door: Door) -> None:
-    door.app.state.addresses = None
+    forget_webhook_key(door)
 
     response = await get(door, "/readyz")
 
@@ -72,7 +72,7 @@ async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -
 
 async def test_a_database_that_does_not_answer_is_none(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PATIENCE", 0.05)
-    door.app.state.settings = settings(allow_insecure=True)
+    with_settings(door, settings(allow_insecure=True))
     async with door.engine.begin() as other:
         await other.execute(text("LOCK TABLE alembic_version, shops IN ACCESS EXCLUSIVE MODE"))
         ready, metrics = await get(door, "/readyz"), await get(door, "/metrics")
@@ -111,7 +111,7 @@ async def test_there_are_no_metrics_where_no_token_was_set(door: Door) -> None:
     ],
 )
 async def test_metrics_are_for_those_who_hold_the_token(door: Door, header: str | None, status: int) -> None:
-    door.app.state.settings = settings(metrics_token=SecretStr("hush"))
+    with_settings(door, settings(metrics_token=SecretStr("hush")))
 
     response = await get(door, "/metrics", **({} if header is None else {"Authorization": header}))
 
@@ -121,7 +121,7 @@ async def test_metrics_are_for_those_who_hold_the_token(door: Door, header: str 
 
 
 async def test_metrics_are_open_where_insecure_things_are_allowed(door: Door) -> None:
-    door.app.state.settings = settings(allow_insecure=True)
+    with_settings(door, settings(allow_insecure=True))
 
     response = await get(door, "/metrics")
 
@@ -211,7 +211,7 @@ async def test_what_nobody_foresaw_is_a_500_that_tells_nothing(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("a secret of ours")
 
-    monkeypatch.setattr(door.app.state.addresses, "shop", fail)
+    monkeypatch.setattr(door.addresses, "shop", fail)
 
     with capture_logs() as logs:
         response = await door.post("Orders.create", {"orders": []}, token="x")

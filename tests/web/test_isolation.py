@@ -145,7 +145,7 @@ async def test_a_ticket_and_a_session_open_one_shop_and_nothing_in_each_other_s_
     browser: httpx.AsyncClient, make_shop: MakeShop, pages: Pages
 ) -> None:
     mine, theirs = await make_shop(key="mine"), await make_shop(key="theirs")
-    tickets = {key: await pages.open_door(shop, "en") for key, shop in (("mine", mine), ("theirs", theirs))}
+    tickets = {key: await pages.ticket_address(shop, "en") for key, shop in (("mine", mine), ("theirs", theirs))}
     homes = {key: (await browser.get(ticket)).headers["location"] for key, ticket in tickets.items()}
 
     for key, home in homes.items():

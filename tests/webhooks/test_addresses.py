@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.support.engine import settings
 from upbridge import app as web
+from upbridge import bootstrap
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
@@ -95,13 +96,13 @@ async def test_a_process_that_began_when_all_connections_were_taken_loads_them_w
         yield replace(database, engine=few)
 
     monkeypatch.setattr(web, "open_database", opened)
-    monkeypatch.setattr(web, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(bootstrap, "_RETRY_SECONDS", 0.01)
     app = web.create_app(settings())
     with capture_logs() as logs:
         async with asyncio.timeout(10), few.connect() as taken, app.router.lifespan_context(app):
             while "webhook_addresses_not_loaded" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
                 await asyncio.sleep(0.01)
             await taken.close()
-            while app.state.addresses is None:  # noqa: ASYNC110 - nobody is told
+            while not app.state.container.addresses.ready:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
     await few.dispose()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
-from tests.support.web_application import Door, MakeClient
+from tests.support.web_application import Door, MakeClient, forget_webhook_key
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
 from upbridge.webhooks.addresses import WebhookAddresses
@@ -157,7 +157,7 @@ async def test_an_unknown_address_is_refused_without_asking_the_database(
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
     engine = create_async_engine(sqlalchemy_url(nowhere))
     app, client = await make_client(Database(engine=engine, conninfo=nowhere, embedded=None))
-    app.state.addresses = door.addresses
+    app.state.container.addresses.set(door.addresses)
     stranger = WebhookAddresses(b"x" * 32)
     body = {"orders": [{"order_number": "A"}]}
 
@@ -169,7 +169,7 @@ async def test_an_unknown_address_is_refused_without_asking_the_database(
 
 
 async def test_until_the_key_is_known_deliveries_are_asked_to_come_again(door: Door) -> None:
-    door.app.state.addresses = None
+    forget_webhook_key(door)
 
     response = await door.post("Orders.create", {"orders": [{"order_number": "A"}]})
 

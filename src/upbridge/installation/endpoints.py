@@ -1,13 +1,13 @@
 """POST /addon/install, /open, /uninstall, /version: read the body, call the service, shape the answer (R1).
 
-The service is `app.state.lifecycle`, a `LifecycleService`. Statuses and bodies:
+The container has the `InstallationService`. Statuses and bodies:
 docs/vendors/upgates.md#the-signed-calls.
 """
 
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from upbridge.core.errors import BadRequest, NotReady, Refused, TooLarge
-from upbridge.installation.service import Answer, LifecycleService
+from upbridge.installation.service import Answer, InstallationService
 
 #: A signed call is under 2 KiB; what is much longer is none.
 MAX_BODY = 65_536
@@ -40,15 +40,20 @@ class _Route(APIRoute):
         return guarded
 
 
-router = APIRouter(prefix="/addon", tags=["lifecycle"], route_class=_Route)
+router = APIRouter(prefix="/addon", tags=["installation"], route_class=_Route)
 
 
-async def _service(request: Request) -> LifecycleService:
-    service: LifecycleService = request.app.state.lifecycle
-    return service
+class _Container(Protocol):
+    @property
+    def installation(self) -> InstallationService: ...
 
 
-Service = Annotated[LifecycleService, Depends(_service)]
+async def _service(request: Request) -> InstallationService:
+    container: _Container = request.app.state.container
+    return container.installation
+
+
+Service = Annotated[InstallationService, Depends(_service)]
 
 
 @router.post("/install")

@@ -36,13 +36,13 @@ T = TypeVar("T")
 STORE_SECONDS = 2.5
 
 #: Makes the address that the admin will frame: for this shop, in this language, once, within a minute.
-OpenDoor: TypeAlias = Callable[[ShopId, str], Awaitable[str]]
+TicketAddress: TypeAlias = Callable[[ShopId, str], Awaitable[str]]
 #: Says that a lane has work. Raises nothing; a lost call costs a moment, the sweep sees everything.
 Wake: TypeAlias = Callable[[Lane], Awaitable[None]]
 
 
-async def _nobody(_lane: Lane) -> None:
-    """Nobody listens: the sweep will find the work."""
+async def _leave_to_sweep(_lane: Lane) -> None:
+    """Wake no worker: the sweep finds the work within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +54,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LifecycleService:
+class InstallationService:
     """Install, open, uninstall, version.
 
     Each method takes the decoded JSON body and raises `BadSignature` if Upgates did not sign it for us now, and
-    `NotReady` if there is no signature token. *open_door* makes the address of the pages for one opening.
+    `NotReady` if there is no signature token. *ticket_address* makes the address of the pages for one opening.
     """
 
     engine: AsyncEngine
     shops: Shops
     keys: SignatureKeys
-    open_door: OpenDoor
+    ticket_address: TicketAddress
     clock: Clock
     signature_token: str = field(repr=False)
     max_age: int
     policy: HostPolicy
-    wake: Wake = _nobody
+    wake: Wake = _leave_to_sweep
 
     @classmethod
     def of(
@@ -79,17 +79,17 @@ class LifecycleService:
         engine: AsyncEngine,
         shops: Shops,
         keys: SignatureKeys,
-        open_door: OpenDoor,
+        ticket_address: TicketAddress,
         clock: Clock,
-        wake: Wake = _nobody,
-    ) -> "LifecycleService":
+        wake: Wake = _leave_to_sweep,
+    ) -> "InstallationService":
         """The service as the settings want it."""
         token = settings.signature_token
         return cls(
             engine=engine,
             shops=shops,
             keys=keys,
-            open_door=open_door,
+            ticket_address=ticket_address,
             clock=clock,
             signature_token=token.get_secret_value() if token else "",
             max_age=settings.signature_max_age,
@@ -237,7 +237,7 @@ class LifecycleService:
             await self.shops.set_language(shop.id, language)
         async with self.engine.begin() as tx:
             await remember(tx, call, now=self.clock())
-        return await self.open_door(shop.id, language)
+        return await self.ticket_address(shop.id, language)
 
     async def _uninstall(self, call: SignedCall) -> None:
         shop = await self._known(call)

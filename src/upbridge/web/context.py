@@ -109,7 +109,7 @@ class Pages:
             systems=systems,
             engine=engine,
             clock=clock,
-            act=act or _nobody_acts,
+            act=act or _not_ready,
             uphance_address=uphance_address or _nowhere,
             templates=templates,
             assets=assets,
@@ -119,7 +119,7 @@ class Pages:
             support_phone=settings.support_phone,
         )
 
-    async def open_door(self, shop_id: ShopId, language: str) -> str:
+    async def ticket_address(self, shop_id: ShopId, language: str) -> str:
         """The address that the admin frames: good once, for a minute (R17, R27)."""
         return f"{self.origin}/ui/open/{await self.sessions.issue(shop_id, language)}"
 
@@ -143,7 +143,7 @@ class Pages:
         return self.render("ended.html", Texts(language), status=HTTPStatus.GONE)
 
 
-def _nobody_acts() -> Service:
+def _not_ready() -> Service:
     raise NotReady
 
 

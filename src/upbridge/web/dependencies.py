@@ -11,8 +11,8 @@ waits for, have time-outs of their own and do not count; a change is one transac
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated, Any
-from urllib.parse import parse_qs, quote, urlencode
+from typing import Annotated, Any, Protocol
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import Depends, Request, Response
@@ -23,26 +23,25 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge.core.deadline import with_deadline
-from upbridge.core.errors import BadRequest, NotFound, NotReady, TooLarge, UpbridgeError
+from upbridge.core.errors import BadRequest, NotFound, NotReady, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
 from upbridge.domain.shop import Shop
-from upbridge.web.context import Pages, preferred
+from upbridge.web.context import Pages
+from upbridge.web.error_pages import failure, not_now
+from upbridge.web.forms import read_form
+from upbridge.web.navigation import PLACES
 from upbridge.web.security_headers import protect
-from upbridge.web.sessions import Ended, Visitor
+from upbridge.web.sessions import Ended, Visitor, impossible
 
 log = structlog.get_logger(__name__)
 
-#: The pages in the order of the navigation: the last part of their address and of their texts' keys.
-PLACES = ("start", "overview", "connections", "rules", "problems", "find", "products", "usage")
-
-#: Where a page could not be had in time, it is worth another try after these seconds.
-RETRY_SECONDS = 30
-
-_LONGEST_SECRET = 100
-_LARGEST_FORM = 64 * 1024
-_MOST_FIELDS = 2_000
 _LONGEST_COUNT = 6
+
+
+class _Container(Protocol):
+    @property
+    def pages(self) -> Pages: ...
 
 
 class SessionEnded(Exception):
@@ -60,7 +59,8 @@ class PageRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def protected(request: Request) -> Response:
-            pages: Pages = request.app.state.pages
+            container: _Container = request.app.state.container
+            pages = container.pages
             try:
                 response = await with_deadline(pages.patience, handle(request), own=True)
             except SessionEnded as gone:
@@ -83,45 +83,6 @@ class PageRoute(APIRoute):
             return protect(response, pages.headers)
 
         return protected
-
-
-def failure(pages: Pages, request: Request, error: UpbridgeError) -> HTMLResponse:
-    """What went wrong, as a page."""
-    texts = _texts(pages, request)
-    if isinstance(error, NotFound):
-        return pages.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND)
-    home = getattr(request.state, "home", None)
-    return pages.render("failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home)
-
-
-def not_now(pages: Pages, request: Request) -> HTMLResponse:
-    """The database did not answer in time: what that means and how to try again, though nobody knows who asks."""
-    session, form = str(request.path_params.get("session", "")), request.method == "POST"
-    again = None
-    if session:
-        # An empty address is that of the page itself; that of a form leads to the page on which it stands.
-        again = _place_of(request, session) if form else ""
-    page = pages.render(
-        "not_now.html", _texts(pages, request), status=HTTPStatus.SERVICE_UNAVAILABLE, form=form, again=again
-    )
-    page.headers["Retry-After"] = str(RETRY_SECONDS)
-    return page
-
-
-def _place_of(request: Request, session: str) -> str:
-    home = f"/ui/s/{quote(session, safe='')}/"
-    place = request.url.path.removeprefix(home).partition("/")[0]
-    return home + (place if place in PLACES else "")
-
-
-def _texts(pages: Pages, request: Request) -> Texts:
-    """The visitor's language; as long as the database does not tell it, the one that this process last saw there,
-    then the browser's."""
-    session = str(request.path_params.get("session", ""))
-    known = getattr(request.state, "language", None) or (
-        None if impossible(session) else pages.sessions.language(session)
-    )
-    return Texts(known or preferred(request.headers.get("accept-language", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +132,8 @@ class PageContext:
 
 async def pages_here(request: Request) -> Pages:
     """The pages' collaborators."""
-    pages: Pages = request.app.state.pages
-    return pages
+    container: _Container = request.app.state.container
+    return container.pages
 
 
 PagesHere = Annotated[Pages, Depends(pages_here)]
@@ -192,48 +153,8 @@ async def _here(session: str, request: Request, pages: PagesHere) -> PageContext
 
 
 async def _posted(request: Request, pages: PagesHere) -> dict[str, list[str]]:
-    """The fields of a form that one of our own pages sent.
-
-    The address of a session is the secret that a forged form would have to know (docs/decisions/0004); a browser
-    that says outright that the form comes from elsewhere is refused as well. An opaque origin (`null`) is what a
-    page without a referrer, or in a sandboxed frame, has.
-    """
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    foreign = origin not in {None, "null", pages.origin}
-    if foreign or (site in {"cross-site", "same-site"} and origin != "null"):
-        raise Foreign
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_FORM:
-            raise TooLarge
-    try:
-        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError:
-        raise BadRequest from None
-
-
-class Foreign(BadRequest):
-    """The form was sent by a page of another site."""
-
-    status = 403
-    code = "foreign_form"
+    return await read_form(request, origin=pages.origin)
 
 
 Session = Annotated[PageContext, Depends(_here)]
 Posted = Annotated[dict[str, list[str]], Depends(_posted)]
-
-
-def one(form: Mapping[str, list[str]], name: str) -> str:
-    """The field *name*, without the spaces around it; empty if it is missing."""
-    return as_typed(form, name).strip()
-
-
-def as_typed(form: Mapping[str, list[str]], name: str) -> str:
-    """The field *name* with the spaces around it, which may be part of a password."""
-    return form.get(name, [""])[-1].replace("\x00", "")
-
-
-def impossible(secret: str) -> bool:
-    """Whether *secret* is none of ours by its looks (and may hold what no database takes)."""
-    return len(secret) > _LONGEST_SECRET or not secret.isascii()

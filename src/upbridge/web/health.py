@@ -1,6 +1,7 @@
 """What machines ask: alive, ready, numbers, who are you."""
 
 import hmac
+from typing import Any, Protocol
 
 import structlog
 from fastapi import APIRouter, Request
@@ -10,7 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge import __version__
+from upbridge.core.clock import Clock
 from upbridge.core.deadline import with_deadline
+from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, NotReady
 from upbridge.settings import Settings
 from upbridge.store.database import Database, revision_of
@@ -25,6 +28,20 @@ DOCS = "https://github.com/upbridge/upbridge"
 PATIENCE = 2.0
 #: Load balancers like to ask without wanting an answer's body.
 _READ = ["GET", "HEAD"]
+
+
+class _Container(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def addresses(self) -> Deferred[Any]: ...
 
 
 @router.api_route("/", methods=_READ)
@@ -42,14 +59,14 @@ async def live() -> dict[str, str]:
 @router.api_route("/readyz", methods=_READ)
 async def ready(request: Request) -> Response:
     """The database answers and its schema is the one that this code wants."""
-    database: Database = request.app.state.database
+    container: _Container = request.app.state.container
     try:
-        current = await with_deadline(PATIENCE, revision_of(database.engine))
+        current = await with_deadline(PATIENCE, revision_of(container.database.engine))
     except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
         return JSONResponse({"status": "no database", "reason": type(error).__name__}, status_code=503)
     if current != HEAD:
         return JSONResponse({"status": "schema is not at head", "revision": current}, status_code=503)
-    if request.app.state.addresses is None:
+    if not container.addresses.ready:
         return JSONResponse({"status": "starting"}, status_code=503)
     return JSONResponse({"status": "ok"})
 
@@ -57,7 +74,8 @@ async def ready(request: Request) -> Response:
 @router.api_route("/metrics", methods=_READ)
 async def metrics(request: Request) -> Response:
     """Prometheus metrics, for those who hold the token; with no token set there are none (404)."""
-    settings: Settings = request.app.state.settings
+    container: _Container = request.app.state.container
+    settings = container.settings
     if settings.metrics_token is None and not settings.allow_insecure:
         raise NotFound("metrics are switched off")
     if settings.metrics_token is not None:
@@ -69,9 +87,8 @@ async def metrics(request: Request) -> Response:
                 status_code=401,
                 headers={"WWW-Authenticate": "Bearer"},
             )
-    database: Database = request.app.state.database
     try:
-        text = await with_deadline(PATIENCE, render(database.engine, request.app.state.clock()))
+        text = await with_deadline(PATIENCE, render(container.database.engine, container.clock()))
     except (PoolTimeout, TimeoutError) as error:
         raise NotReady("the database does not answer") from error
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

@@ -11,9 +11,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from upbridge.core.errors import NotFound
 from upbridge.core.i18n import LANGUAGES
-from upbridge.web.dependencies import PLACES, PageRoute, PagesHere, Posted, Session, SessionEnded, impossible, one
+from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session, SessionEnded
 from upbridge.web.endpoints import connections, find, overview, problems, products, settings, start, usage
-from upbridge.web.sessions import Ended
+from upbridge.web.forms import one
+from upbridge.web.navigation import PLACES
+from upbridge.web.sessions import Ended, impossible
 
 router = APIRouter(prefix="/ui", tags=["pages"], route_class=PageRoute, default_response_class=HTMLResponse)
 

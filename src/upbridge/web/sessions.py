@@ -23,6 +23,8 @@ TICKET_LIFE = timedelta(seconds=60)
 SESSION_IDLE = timedelta(minutes=30)
 _REMEMBERED = 1_000
 
+_LONGEST_SECRET = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
@@ -162,3 +164,8 @@ async def _ended(tx: AsyncConnection, secret: str) -> Ended:
     return Ended(
         await tx.scalar(text("SELECT language FROM sessions WHERE digest = :digest"), {"digest": digest(secret)})
     )
+
+
+def impossible(secret: str) -> bool:
+    """Whether *secret* is none of ours by its looks (and may hold what no database takes)."""
+    return len(secret) > _LONGEST_SECRET or not secret.isascii()

@@ -1,11 +1,13 @@
 """The webhook addresses: check the token, read the hints, store, answer. Nothing else happens here (R36)."""
 
 import time
+from typing import Protocol
 
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from upbridge.core.errors import NotFound, NotReady, Refused, TooLarge, UpbridgeError
+from upbridge.core.deferred import Deferred
+from upbridge.core.errors import NotFound, Refused, TooLarge, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.domain.shop_id import ShopId
 from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses
@@ -14,6 +16,14 @@ from upbridge.webhooks.parsing import MAX_BYTES, ChangedKeys, known_event, read_
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
+
+
+class _Container(Protocol):
+    @property
+    def inbox(self) -> Inbox: ...
+
+    @property
+    def addresses(self) -> Deferred[WebhookAddresses]: ...
 
 
 async def upgates(request: Request) -> Response:
@@ -32,21 +42,18 @@ router.add_route("/webhooks/uphance/{token}", uphance, methods=["POST"])
 
 
 async def _receive(request: Request, *, source: str, event: str) -> Response:
-    inbox: Inbox = request.app.state.inbox
-    addresses: WebhookAddresses | None = request.app.state.addresses
+    container: _Container = request.app.state.container
     started = time.perf_counter()
     outcome = "stored"
     hints: ChangedKeys | None = None
     shop_id: ShopId | None = None
     try:
-        if addresses is None:
-            raise NotReady("the key of the addresses is not loaded yet")
-        shop_id = addresses.shop(request.path_params["token"], source, event)
+        shop_id = container.addresses.get().shop(request.path_params["token"], source, event)
         if shop_id is None or (source == "upgates" and not known_event(event)):
             raise NotFound("no shop listens at this address")
         body = await read_body(request, limit=MAX_BYTES)
         hints = read_upgates(event, body) if source == "upgates" else read_uphance(body)
-        await inbox.store(
+        await container.inbox.store(
             shop_id, source=source, event=event, body=body if hints.kept is None else hints.kept, hints=hints
         )
     except UpbridgeError as error:

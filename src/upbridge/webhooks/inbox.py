@@ -4,9 +4,9 @@
                                  └── not committed after DEADLINE ──► 503, even if it is committed later
 
 A shop's deliveries are written one statement after the other, and what comes while one is under way goes together
-in the next: a bulk edit costs few commits, a single delivery does not wait, and a shop whose rows are locked keeps no
-other shop waiting (docs/decisions/0008). Upgates treats a time-out as delivered, so a late answer loses the event: an
-answer never waits longer than `DEADLINE`, not even for a late attempt to be cancelled.
+in the next: a bulk edit costs few commits, a single delivery does not wait, and a shop whose rows are locked keeps
+no other shop waiting (docs/decisions/0008). Upgates treats a time-out as delivered, so a late answer loses the
+event: an answer never waits longer than `DEADLINE`, not even for a late attempt to be cancelled.
 """
 
 import asyncio

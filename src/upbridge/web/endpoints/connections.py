@@ -21,7 +21,8 @@ from upbridge.operations.connect import disconnect as disconnect_shop
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.uphance.client import Organisation, login
 from upbridge.systems.upp.client import UppClient
-from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, as_typed, one
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
+from upbridge.web.forms import as_typed, one
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 

@@ -9,8 +9,9 @@ from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import whole
 from upbridge.engine.context import Service
 from upbridge.operations.resolve_problem import dismiss, retry
-from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, one
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.formatting import cause_words, problem_words
+from upbridge.web.forms import one
 from upbridge.web.queries.problems import LISTED, cures_of, not_retried, problem_groups, problem_ids
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)

@@ -35,7 +35,8 @@ from upbridge.domain.shop_settings import (
 from upbridge.operations.connect import change_settings
 from upbridge.operations.settings_preview import SettingsPreview, preview_settings
 from upbridge.systems.base import Systems
-from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, one
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
+from upbridge.web.forms import one
 from upbridge.web.queries.problems import waiting_for
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)

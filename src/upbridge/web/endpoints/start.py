@@ -8,9 +8,9 @@ from fastapi.responses import JSONResponse
 from upbridge.core.errors import NotFound
 from upbridge.core.i18n import Texts
 from upbridge.engine.runs import pause_imports, resume_imports
-from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session, impossible
+from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session
 from upbridge.web.formatting import live, problem_words
-from upbridge.web.sessions import Ended
+from upbridge.web.sessions import Ended, impossible
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 

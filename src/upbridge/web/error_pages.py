@@ -1,0 +1,55 @@
+"""The pages that say what went wrong, in the visitor's language as far as it is known."""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from upbridge.core.errors import NotFound, UpbridgeError
+from upbridge.core.i18n import Texts
+from upbridge.web.context import Pages, preferred
+from upbridge.web.navigation import PLACES
+from upbridge.web.sessions import impossible
+
+#: Where a page could not be had in time, it is worth another try after these seconds.
+RETRY_SECONDS = 30
+
+
+def failure(pages: Pages, request: Request, error: UpbridgeError) -> HTMLResponse:
+    """What went wrong, as a page."""
+    texts = _texts(pages, request)
+    if isinstance(error, NotFound):
+        return pages.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND)
+    home = getattr(request.state, "home", None)
+    return pages.render("failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home)
+
+
+def not_now(pages: Pages, request: Request) -> HTMLResponse:
+    """The database did not answer in time: what that means and how to try again, though nobody knows who asks."""
+    session, form = str(request.path_params.get("session", "")), request.method == "POST"
+    again = None
+    if session:
+        # An empty address is that of the page itself; that of a form leads to the page on which it stands.
+        again = _place_of(request, session) if form else ""
+    page = pages.render(
+        "not_now.html", _texts(pages, request), status=HTTPStatus.SERVICE_UNAVAILABLE, form=form, again=again
+    )
+    page.headers["Retry-After"] = str(RETRY_SECONDS)
+    return page
+
+
+def _place_of(request: Request, session: str) -> str:
+    home = f"/ui/s/{quote(session, safe='')}/"
+    place = request.url.path.removeprefix(home).partition("/")[0]
+    return home + (place if place in PLACES else "")
+
+
+def _texts(pages: Pages, request: Request) -> Texts:
+    """The visitor's language; as long as the database does not tell it, the one that this process last saw there,
+    then the browser's."""
+    session = str(request.path_params.get("session", ""))
+    known = getattr(request.state, "language", None) or (
+        None if impossible(session) else pages.sessions.language(session)
+    )
+    return Texts(known or preferred(request.headers.get("accept-language", "")))

@@ -1,0 +1,50 @@
+"""Reading a form that one of our own pages sent."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from fastapi import Request
+
+from upbridge.core.errors import BadRequest, TooLarge
+
+_LARGEST_FORM = 64 * 1024
+_MOST_FIELDS = 2_000
+
+
+async def read_form(request: Request, *, origin: str) -> dict[str, list[str]]:
+    """The fields of a form that one of our own pages sent.
+
+    The address of a session is the secret that a forged form would have to know (docs/decisions/0004); a browser
+    that says outright that the form comes from elsewhere is refused as well. An opaque origin (`null`) is what a
+    page without a referrer, or in a sandboxed frame, has.
+    """
+    sent_from, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    foreign = sent_from not in {None, "null", origin}
+    if foreign or (site in {"cross-site", "same-site"} and sent_from != "null"):
+        raise Foreign
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_FORM:
+            raise TooLarge
+    try:
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise BadRequest from None
+
+
+class Foreign(BadRequest):
+    """The form was sent by a page of another site."""
+
+    status = 403
+    code = "foreign_form"
+
+
+def one(form: Mapping[str, list[str]], name: str) -> str:
+    """The field *name*, without the spaces around it; empty if it is missing."""
+    return as_typed(form, name).strip()
+
+
+def as_typed(form: Mapping[str, list[str]], name: str) -> str:
+    """The field *name* with the spaces around it, which may be part of a password."""
+    return form.get(name, [""])[-1].replace("\x00", "")
