@@ -55,7 +55,6 @@ PHRASES: dict[str, str] = {
     r"\bmanieth\b": "every n-th",
     r"\bDoubt:": "Assumption:",
     r"\bis told\b|\bare told\b|\btold once\b": "say who reads it: reported, shown, logged",
-    r"\bcontract, section\b": "cite docs/",
     r"\bbites?\b": "slice",
 }
 
