@@ -49,9 +49,13 @@ def downgrade() -> None:
 def _fill(table: str, code: str, key: str) -> None:
     rows = sa.table(table, sa.column(code), sa.column(key))
     written = op.get_bind().scalars(sa.select(rows.c[code]).where(rows.c[code].is_not(None)).distinct()).all()
-    keys = sa.func.unnest(
-        sa.bindparam("codes", type_=sa.ARRAY(sa.Text)), sa.bindparam("keys", type_=sa.ARRAY(sa.Text))
-    ).table_valued("code", "key")
+    keys = (
+        sa.func.unnest(
+            sa.bindparam("codes", type_=sa.ARRAY(sa.Text)), sa.bindparam("keys", type_=sa.ARRAY(sa.Text))
+        )
+        .table_valued("code", "key", name="pairs")
+        .render_derived()
+    )
     fill = sa.update(rows).values({key: keys.c.key}).where(rows.c[code] == keys.c.code)
     for start in range(0, len(written), _PORTION):
         codes = list(written[start : start + _PORTION])

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.postgres import url_of
 from tests.support.shops import KEY, MakeShop
+from upbridge.domain.sku import code_key
 from upbridge.settings import Settings
 from upbridge.store.database import open_database, revision_of
 from upbridge.store.migrate import alembic_config, migrate
@@ -151,6 +152,36 @@ def test_tables_and_columns_get_their_names_with_all_that_they_hold(empty_url: s
     command.downgrade(alembic_config(empty_url), "0009")
     with psycopg.connect(empty_url) as tx:
         assert tx.execute("SELECT what FROM steps").fetchall() == [("delivered",)]
+
+
+def test_codes_that_are_there_get_their_normal_form(empty_url: str) -> None:
+    """With the very form of today: a later one needs a migration of its own."""
+    shop = "00000000-0000-0000-0000-000000000001"
+    codes = (None, " ", "AB 1", "ab1", "K\N{COMBINING CARON}\N{ZERO WIDTH SPACE}", "Straße", "007")
+    command.upgrade(alembic_config(empty_url), "0010")
+    with psycopg.connect(empty_url, autocommit=True) as tx:
+        tx.execute(
+            "INSERT INTO shops (id, key, token, state, api_url)"
+            " VALUES (%s, 'shop', 'token', 'active', 'https://shop.invalid')",
+            [shop],
+        )
+        for number, code in enumerate(codes):
+            tx.execute(
+                "INSERT INTO variants (shop_id, key, product_id, code, ean, stock_own, active, listed)"
+                " VALUES (%s, %s, 1, %s, %s, true, true, true)",
+                [shop, f"v-{number}", code, code],
+            )
+            tx.execute(
+                "INSERT INTO skus (shop_id, sku_id, product_id, sku_number, ean) VALUES (%s, %s, 1, %s, %s)",
+                [shop, number, code, code],
+            )
+
+    migrate(empty_url)
+
+    keys = [(code_key(code), code_key(code)) for code in codes]
+    with psycopg.connect(empty_url) as tx:
+        assert tx.execute("SELECT code_key, ean_key FROM variants ORDER BY key").fetchall() == keys
+        assert tx.execute("SELECT code_key, ean_key FROM skus ORDER BY sku_id").fetchall() == keys
 
 
 async def test_a_shop_can_be_stored(engine: AsyncEngine, make_shop: MakeShop) -> None:

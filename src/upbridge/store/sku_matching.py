@@ -79,7 +79,10 @@ async def rematch(tx: AsyncConnection, shop_id: ShopId, products: Sequence[int],
         "codes": sorted(before.codes | after.codes),
         "eans": sorted(before.eans | after.eans),
     }
+    # A few rows of large tables: Postgres cannot know how few, and would read the tables from end to end.
+    await tx.execute(_LOOK_UP, {"plans": "off"})
     await tx.execute(_REMATCH, values)
+    await tx.execute(_LOOK_UP, {"plans": "on"})
 
 
 async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
@@ -93,6 +96,9 @@ async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
     await tx.execute(_REMATCH_ALL, {"shop": shop_id})
     await tx.execute(text("SET LOCAL enable_nestloop = on"))
 
+
+#: Whether Postgres may join in other ways than by looking each row up in an index; until the transaction ends.
+_LOOK_UP = text("SELECT set_config('enable_hashjoin', :plans, true), set_config('enable_mergejoin', :plans, true)")
 
 # --- the statements -----------------------------------------------------------------------------------------
 
@@ -131,8 +137,9 @@ def _affected() -> CTE:
     ).cte("asked")
 
 
-def _matches(asked: CTE) -> Select[tuple[str, str, int]]:
-    """How each variant of *asked* (key, code_key, ean_key) is matched, and with which SKU."""
+def _matches(asked: CTE, *, complete: bool) -> Select[tuple[str, str, int]]:
+    """How each variant of *asked* (key, code_key, ean_key) is matched, and with which SKU. *complete*: these
+    are all variants of the shop."""
     by_code = select(asked.c.key, skus.c.sku_id, literal(Match.CODE.value).label("how")).join(
         skus, and_(_THEIRS, skus.c.code_key == asked.c.code_key)
     )
@@ -142,16 +149,7 @@ def _matches(asked: CTE) -> Select[tuple[str, str, int]]:
         .where(~_named(asked.c.code_key))
     )
     claims = union_all(by_code, by_ean).cte("claims")
-    claimed = select(skus.c.sku_id, skus.c.code_key, skus.c.ean_key).where(
-        _THEIRS, skus.c.sku_id.in_(select(claims.c.sku_id))
-    )
-    wanted = claimed.cte("wanted")
-    rivals = union_all(
-        select(wanted.c.sku_id).join(variants, and_(_OWN, variants.c.code_key == wanted.c.code_key)),
-        select(wanted.c.sku_id)
-        .join(variants, and_(_OWN, variants.c.ean_key == wanted.c.ean_key))
-        .where(~_named(variants.c.code_key)),
-    ).cte("rivals")
+    rivals = claims if complete else _rivals(claims)
     rivalry = select(rivals.c.sku_id, func.count().label("number")).group_by(rivals.c.sku_id).cte("rivalry")
     bearers = (
         select(variants.c.code_key, func.count().label("number"))
@@ -182,14 +180,29 @@ def _matches(asked: CTE) -> Select[tuple[str, str, int]]:
     )
 
 
+def _rivals(claims: CTE) -> CTE:
+    """Every claim in the shop to one of the SKUs of *claims*."""
+    wanted = (
+        select(skus.c.sku_id, skus.c.code_key, skus.c.ean_key)
+        .where(_THEIRS, skus.c.sku_id.in_(select(claims.c.sku_id)))
+        .cte("wanted")
+    )
+    return union_all(
+        select(wanted.c.sku_id).join(variants, and_(_OWN, variants.c.code_key == wanted.c.code_key)),
+        select(wanted.c.sku_id)
+        .join(variants, and_(_OWN, variants.c.ean_key == wanted.c.ean_key))
+        .where(~_named(variants.c.code_key)),
+    ).cte("rivals")
+
+
 def _named(code_key: ColumnElement[str]) -> Exists:
     """Whether an SKU has this code: then an EAN does not count."""
     other = skus.alias("other")
     return exists(select(other.c.sku_id).where(other.c.shop_id == _SHOP, other.c.code_key == code_key))
 
 
-def _update(asked: CTE) -> Update:
-    found = _matches(asked).cte("matches")
+def _update(asked: CTE, *, complete: bool) -> Update:
+    found = _matches(asked, complete=complete).cte("matches")
     return (
         update(variants)
         .values(match=found.c.match, sku_id=found.c.sku_id)
@@ -204,5 +217,5 @@ def _update(asked: CTE) -> Update:
     )
 
 
-_REMATCH = _update(_affected())
-_REMATCH_ALL = _update(_all())
+_REMATCH = _update(_affected(), complete=False)
+_REMATCH_ALL = _update(_all(), complete=True)
