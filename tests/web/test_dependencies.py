@@ -6,9 +6,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.pages import ORIGIN, Enter
+from tests.support.pages import EN, ORIGIN, Enter
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN
 from upbridge.web.context import Pages
 from upbridge.web.queries.overview import Overviews
 
