@@ -1,6 +1,7 @@
 """/orders: the list with all published filters, one order, its history, and PUT with a message per item."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,18 @@ CARRIED_OUT = names(
     " internal_note statistics_yn variable_symbol"
 )
 
+#: query parameter -> what of an order it names
+_EQUAL: dict[str, Callable[[Json], Any]] = {
+    "status": lambda order: order["status"] or "",
+    "status_id": lambda order: "" if order["status_id"] is None else str(order["status_id"]),
+    "language": lambda order: order["language_id"],
+    "email": lambda order: order["customer"]["email"],
+    "phone": lambda order: order["customer"]["phone"],
+    "external_order_number": lambda order: order["external_order_number"],
+    "payment_type": lambda order: order["payment"]["type"],
+    "shipment_type": lambda order: order["shipment"]["type"],
+}
+
 
 class Orders:
     """The order operations."""
@@ -32,7 +45,7 @@ class Orders:
     async def list(self, call: Call, shop: Shop) -> Json:
         """A hundred orders a page, oldest first unless asked otherwise."""
         filters = Filters(call)
-        orders = list(filter(_Wanted(call, filters), shop.orders.values()))
+        orders = _chosen(shop, filters)
         order_by, direction = call.last("order_by"), call.last("order_dir")
         if order_by not in (None, "creation_time", "last_update_time"):
             filters.bad("order_by")
@@ -137,49 +150,23 @@ def _plain(text: str) -> str:
     return re.sub(r"<[^>]*>", "", text)
 
 
-class _Wanted:
-    """The filters of one GET /orders, read once and asked for every order."""
-
-    def __init__(self, call: Call, filters: Filters) -> None:
-        self.call = call
-        self.numbers = filters.several("order_numbers")
-        self.created_from = filters.time("creation_time_from")
-        self.created_to = filters.time("creation_time_to")
-        self.updated_from = filters.time("last_update_time_from")
-        self.statuses = filters.ids("status_ids")
-        self.paid = filters.yes("paid_yn")
-        self.delivered = filters.yes("delivered_yn")
-
-    def __call__(self, order: Json) -> bool:
-        """Whether *order* passes all of them."""
-        return self._in_lists(order) and self._in_time(order) and self._as_said(order)
-
-    def _in_lists(self, order: Json) -> bool:
-        if self.numbers is not None and order["order_number"] not in self.numbers:
-            return False
-        return self.statuses is None or order["status_id"] in self.statuses
-
-    def _in_time(self, order: Json) -> bool:
-        created = datetime.fromisoformat(order["creation_time"])
-        if self.created_from is not None and created < self.created_from:
-            return False
-        if self.created_to is not None and created > self.created_to:
-            return False
-        return self.updated_from is None or datetime.fromisoformat(order["last_update_time"]) >= self.updated_from
-
-    def _as_said(self, order: Json) -> bool:
-        if self.paid is not None and self.paid != (order["paid_date"] is not None):
-            return False
-        if self.delivered is not None and self.delivered != (order["delivered_date"] is not None):
-            return False
-        values = (
-            ("status", order["status"] or ""),
-            ("status_id", "" if order["status_id"] is None else str(order["status_id"])),
-            ("language", order["language_id"]),
-            ("email", order["customer"]["email"]),
-            ("phone", order["customer"]["phone"]),
-            ("external_order_number", order["external_order_number"]),
-            ("payment_type", order["payment"]["type"]),
-            ("shipment_type", order["shipment"]["type"]),
-        )
-        return all((asked := self.call.last(name)) is None or asked == value for name, value in values)
+def _chosen(shop: Shop, filters: Filters) -> list[Json]:
+    """The orders that pass all filters of the call."""
+    orders, tests = shop.orders, list[Callable[[Json], bool]]()
+    if (numbers := filters.several("order_numbers")) is not None:
+        orders = {number: order for number, order in orders.items() if number in numbers}
+    if (statuses := filters.ids("status_ids")) is not None:
+        tests.append(lambda order: order["status_id"] in statuses)
+    if (first := filters.time("creation_time_from")) is not None:
+        tests.append(lambda order: datetime.fromisoformat(order["creation_time"]) >= first)
+    if (last := filters.time("creation_time_to")) is not None:
+        tests.append(lambda order: datetime.fromisoformat(order["creation_time"]) <= last)
+    if (since := filters.time("last_update_time_from")) is not None:
+        tests.append(lambda order: datetime.fromisoformat(order["last_update_time"]) >= since)
+    if (paid := filters.yes("paid_yn")) is not None:
+        tests.append(lambda order: (order["paid_date"] is not None) == paid)
+    if (delivered := filters.yes("delivered_yn")) is not None:
+        tests.append(lambda order: (order["delivered_date"] is not None) == delivered)
+    if equal := {name: asked for name in _EQUAL if (asked := filters.call.last(name)) is not None}:
+        tests.append(lambda order: all(_EQUAL[name](order) == asked for name, asked in equal.items()))
+    return [order for order in orders.values() if all(test(order) for test in tests)]

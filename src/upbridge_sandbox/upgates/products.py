@@ -185,12 +185,12 @@ def _page_size(shop: Shop, filters: Filters) -> int:
 
 def _chosen(shop: Shop, filters: Filters) -> list[Json]:
     """The products that pass all filters of the call."""
-    tests: list[Callable[[Json], bool]] = []
+    products, tests = shop.goods.products, list[Callable[[Json], bool]]()
     ids = filters.ids("product_ids")
     if (single := filters.call.last("product_id")) is not None:
         ids = {int(single)} if single.isdigit() else set()
     if ids is not None:
-        tests.append(lambda product: product["product_id"] in ids)
+        products = {number: product for number, product in products.items() if number in ids}
     if (codes := filters.several("codes")) is not None:
         tests.append(lambda product: product["code"] in codes)
     if (variant_codes := filters.several("variant_codes")) is not None:
@@ -201,7 +201,7 @@ def _chosen(shop: Shop, filters: Filters) -> list[Json]:
         tests.append(lambda product: all(bool(product[name]) == asked for name, asked in flags.items()))
     if (in_stock := filters.yes("in_stock_yn")) is not None:
         tests.append(lambda product: ((product["stock"] or product["variants_stock"] or 0) > 0) == in_stock)
-    return [product for product in shop.goods.products.values() if all(test(product) for test in tests)]
+    return [product for product in products.values() if all(test(product) for test in tests)]
 
 
 def _simple(product: Json) -> Json:
