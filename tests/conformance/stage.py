@@ -38,7 +38,7 @@ from upbridge.systems.upp.target import UppTarget
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.demo.compare import Origin as Goods
 from upbridge_sandbox.demo.compare import Problems
-from upbridge_sandbox.demo.writeback_checks import Day
+from upbridge_sandbox.demo.writeback_checks import StaffWork
 from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.shop import Shop as SandboxShop
 from upbridge_sandbox.signing import Signer
@@ -84,7 +84,7 @@ class Stage:
     network: Network
     shop_id: ShopId
     service: Service
-    day: Day = field(default_factory=Day)
+    day: StaffWork = field(default_factory=StaffWork)
     """What staff have done in Uphance."""
 
     @property
@@ -277,7 +277,7 @@ class Checkpoint:
     world: State
     hours: Hours
     shop_id: ShopId
-    day: Day
+    day: StaffWork
     rows: Mapping[str, bytes]
 
     @classmethod

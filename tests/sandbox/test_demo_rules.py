@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def world() -> State:
+def state() -> State:
     """A seeded outside."""
     made = State("token", None)
     open_shop(made, Plan(products=120, orders=80))
@@ -25,21 +25,21 @@ def world() -> State:
 
 
 @pytest.fixture
-def origin(world: State) -> Origin:
+def origin(state: State) -> Origin:
     """What the shop holds."""
-    shop = world.shops["demo"]
+    shop = state.shops["demo"]
     return copy.deepcopy(Origin(list(shop.goods.products.values()), [], shop.orders, shop.versions))
 
 
 @pytest.fixture
-def problems(origin: Origin, world: State) -> Problems:
+def problems(origin: Origin, state: State) -> Problems:
     """A list that tells of everything that it should."""
-    names = compare.expected_problems(origin, _catalogue(world), "demo")
+    names = compare.expected_problems(origin, _catalogue(state), "demo")
     return Problems([{"entity": name, "message": ""} for name in names])
 
 
-def _catalogue(world: State) -> uphance_rules.Skus:
-    organisation = world.uphance.organisations[501]
+def _catalogue(state: State) -> uphance_rules.Skus:
+    organisation = state.uphance.organisations[501]
     return uphance_rules.Skus(list(organisation.products.values()), organisation.channels)
 
 
@@ -129,8 +129,8 @@ def test_a_cancelled_order_may_be_what_it_was_once_but_not_anything(origin: Orig
     assert _kinds(compare.upp_orders(origin, copies)) == ["unwanted"]
 
 
-def test_net_and_gross_come_from_the_parts_or_their_share(origin: Origin, world: State) -> None:
-    broken = next(number for number, reason in world.shops["demo"].broken.items() if reason == "totals")
+def test_net_and_gross_come_from_the_parts_or_their_share(origin: Origin, state: State) -> None:
+    broken = next(number for number, reason in state.shops["demo"].broken.items() if reason == "totals")
     for number, order in origin.orders.items():
         total, net = upp_rules.sums(order)
         document = upp_rules.order_document(order)
@@ -141,25 +141,25 @@ def test_net_and_gross_come_from_the_parts_or_their_share(origin: Origin, world:
             assert document["netOrderAmount"] == round(document["grossOrderAmount"] * float(net / total), 2)
 
 
-def test_every_broken_order_is_parked_and_no_other(origin: Origin, world: State) -> None:
-    broken = world.shops["demo"].broken
+def test_every_broken_order_is_parked_and_no_other(origin: Origin, state: State) -> None:
+    broken = state.shops["demo"].broken
     parked = {
         number
         for number, order in origin.orders.items()
-        if isinstance(uphance_rules.sales_order(order, _catalogue(world)), uphance_rules.Parked)
+        if isinstance(uphance_rules.sales_order(order, _catalogue(state)), uphance_rules.Parked)
     }
 
     assert set(broken.values()) == set(BROKEN)
     assert parked == set(broken)
 
 
-def _drafts(origin: Origin, world: State) -> list[Json]:
+def _drafts(origin: Origin, state: State) -> list[Json]:
     """Drafts as a sender might make them: one line per SKU at the whole price of the order, the rest free."""
-    organisation = world.uphance.organisations[501]
+    organisation = state.uphance.organisations[501]
     organisation.customers[1] = {"id": 1, "name": "x"}
     drafts = []
     for number, order in origin.orders.items():
-        wanted = uphance_rules.sales_order(order, _catalogue(world))
+        wanted = uphance_rules.sales_order(order, _catalogue(state))
         if isinstance(wanted, uphance_rules.Parked) or not uphance_rules.sendable(order):
             continue
         lines, left = [], wanted.goods
@@ -179,12 +179,12 @@ def _drafts(origin: Origin, world: State) -> list[Json]:
             "shipping_cost": str(wanted.shipping),
             "line_items": lines,
         }
-        drafts.append(accept_order(body, organisation, world.uphance))
+        drafts.append(accept_order(body, organisation, state.uphance))
     return drafts
 
 
-def test_right_drafts_are_passed(origin: Origin, problems: Problems, world: State) -> None:
-    verdict = compare.uphance_orders(origin, _drafts(origin, world), _catalogue(world), problems, "demo")
+def test_right_drafts_are_passed(origin: Origin, problems: Problems, state: State) -> None:
+    verdict = compare.uphance_orders(origin, _drafts(origin, state), _catalogue(state), problems, "demo")
 
     assert verdict.findings == []
     assert verdict.parked == len(BROKEN)
@@ -208,18 +208,18 @@ def test_right_drafts_are_passed(origin: Origin, problems: Problems, world: Stat
     ],
 )
 def test_a_wrong_draft_is_found(
-    origin: Origin, world: State, spoil: Callable[[list[Json]], Any], kind: str
+    origin: Origin, state: State, spoil: Callable[[list[Json]], Any], kind: str
 ) -> None:
-    drafts = _drafts(origin, world)
+    drafts = _drafts(origin, state)
     spoil(drafts)
 
-    broken = Problems([{"entity": number} for number in world.shops["demo"].broken])
+    broken = Problems([{"entity": number} for number in state.shops["demo"].broken])
 
-    assert _kinds(compare.uphance_orders(origin, drafts, _catalogue(world), broken, "demo")) == [kind]
+    assert _kinds(compare.uphance_orders(origin, drafts, _catalogue(state), broken, "demo")) == [kind]
 
 
-def test_a_parked_order_that_nobody_was_told_of_is_found(origin: Origin, world: State) -> None:
-    verdict = compare.uphance_orders(origin, _drafts(origin, world), _catalogue(world), Problems([]), "demo")
+def test_a_parked_order_that_nobody_was_told_of_is_found(origin: Origin, state: State) -> None:
+    verdict = compare.uphance_orders(origin, _drafts(origin, state), _catalogue(state), Problems([]), "demo")
 
-    sendable = [number for number in world.shops["demo"].broken if uphance_rules.sendable(origin.orders[number])]
+    sendable = [number for number in state.shops["demo"].broken if uphance_rules.sendable(origin.orders[number])]
     assert _kinds(verdict) == ["silent"] * len(sendable)

@@ -142,8 +142,8 @@ async def test_two_shops_live_in_one_sandbox_and_keep_apart(box: Sandbox, addon:
 
 def test_the_same_seed_makes_the_same_shop() -> None:
     def made(seed: int) -> list[Any]:
-        world = State("token", None, seed=seed)
-        shop = open_shop(world, Plan(products=30, orders=10))
+        state = State("token", None, seed=seed)
+        shop = open_shop(state, Plan(products=30, orders=10))
         prices = [row["prices"] for row in shop.goods.products.values()]
         return [*prices, *(order["order_total"] for order in shop.orders.values())]
 

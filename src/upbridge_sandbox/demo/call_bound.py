@@ -1,4 +1,4 @@
-"""How many calls of the Upgates API the day needs: pages and batches, nothing twice."""
+"""How many calls of the Upgates API the work needs: pages and batches, nothing twice."""
 
 import math
 from collections import Counter
@@ -34,8 +34,8 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """What the demo knows of its day: sizes at the first import, what was lost, changed, shipped."""
+class Workload:
+    """What the demo knows of its work: sizes at the first import, what was lost, changed, shipped."""
 
     products: int
     orders: int
@@ -44,13 +44,8 @@ class Day:
     tickets: int
     window: float
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """How many there are of each kind."""
-        return {"products": self.products, "orders": self.orders}
 
-
-def needed_calls(calls: list[Json], deliveries: list[Json], day: Day) -> Bound:
+def needed_calls(calls: list[Json], deliveries: list[Json], work: Workload) -> Bound:
     """Setting up, the first import, one call per hundred announced things and window, the safety net.
 
     *calls* are those of all systems. Uphance is connected last and asks for older orders than Upp.ai had been
@@ -63,18 +58,18 @@ def needed_calls(calls: list[Json], deliveries: list[Json], day: Day) -> Bound:
     parts = {
         "facts": FACTS,
         "subscriptions": operations["POST /api/v2/webhooks"],
-        "first import: products": pages(day.products),
-        "first import: orders": pages(day.orders),
-        "first import: orders for the second target": pages(day.orders) if early["GET /api/v2/orders"] else 0,
-        "announced products": _batches(deliveries, "Products", day.window),
-        "announced orders": _batches(deliveries, "Orders", day.window),
-        "safety net": 1 + sum(max(1, pages(count)) for count in day.changed),
-        "search for deleted products": 1 + (pages(day.products) if day.lost_deletes else 0),
+        "first import: products": pages(work.products),
+        "first import: orders": pages(work.orders),
+        "first import: orders for the second target": pages(work.orders) if early["GET /api/v2/orders"] else 0,
+        "announced products": _batches(deliveries, "Products", work.window),
+        "announced orders": _batches(deliveries, "Orders", work.window),
+        "safety net": 1 + sum(max(1, pages(count)) for count in work.changed),
+        "search for deleted products": 1 + (pages(work.products) if work.lost_deletes else 0),
         "stock and statuses written back": sum(
             pages(sum(call["items"] for call in upgates if call["operation"] == operation))
             for operation in ("PUT /api/v2/products", "PUT /api/v2/orders")
         ),
-        "notes in histories": day.tickets,
+        "notes in histories": work.tickets,
     }
     return Bound(parts, len(upgates), dict(operations))
 

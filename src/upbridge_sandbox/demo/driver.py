@@ -104,15 +104,15 @@ class Driver:
         if not imports or any(row["state"] != "done" for row in imports.values()):
             raise Failed(f"the first import has not ended: {imports}")
 
-    def work_in_uphance(self) -> writeback_checks.Day:
+    def work_in_uphance(self) -> writeback_checks.StaffWork:
         """Staff pack, ship and count in Uphance; the shop lets its stock be written."""
         self.sandbox.call("POST", f"/uphance/{self.organisation}/webhook", {"url": self.uphance_webhook})
         with ThreadPoolExecutor(1) as pool:
             switched = pool.submit(self.processes.run, "shops", "settings", self.token, "stock.write=true")
             origin = self.sandbox.origin()
-            day = writeback_checks.staff_at_work(self.sandbox, self.organisation, origin, self.key)
+            done = writeback_checks.staff_at_work(self.sandbox, self.organisation, origin, self.key)
             switched.result()
-        return day
+        return done
 
     def problems(self) -> Problems:
         """What the program lists for a person."""

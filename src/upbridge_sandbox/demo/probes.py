@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from upbridge_sandbox.demo import compare, uphance_rules, upp_rules, writeback_checks
-from upbridge_sandbox.demo.call_bound import Day, needed_calls
+from upbridge_sandbox.demo.call_bound import Workload, needed_calls
 from upbridge_sandbox.demo.compare import Finding, Origin, Problems, Verdict
 from upbridge_sandbox.demo.driver import Driver
 from upbridge_sandbox.demo.processes import Failed
@@ -110,14 +110,14 @@ class Probes:
                 if not names & lost:
                     self.report.late.append(Finding(verdict.flow, "late", finding.entity, finding.detail))
 
-    def compare(self, day: writeback_checks.Day) -> None:
+    def compare(self, done: writeback_checks.StaffWork) -> None:
         """Every copy with its origin, the problems, the webhooks and the number of calls."""
         driver, report = self.driver, self.report
         call, origin, problems = driver.sandbox.call, driver.sandbox.origin(), driver.problems()
         report.verdicts = [
             *self._forward(origin, problems),
             writeback_checks.stock(driver.sandbox, driver.organisation, origin, driver.key, self._skus()),
-            writeback_checks.shipments(driver.sandbox, origin, day),
+            writeback_checks.shipments(driver.sandbox, origin, done),
         ]
         report.problems = len(problems.rows)
         report.strange_problems = problems.others(compare.expected_problems(origin, self._skus(), driver.key))
@@ -129,14 +129,14 @@ class Probes:
             sum(datetime.fromisoformat(row["last_update_time"]) >= since for row in rows)
             for rows in (origin.products, origin.orders.values())
         )
-        what_happened = Day(
+        workload = Workload(
             *self.sizes,
             changed=(products, orders),
             lost_deletes=any(row["event"] == "Products.delete" for row in deliveries["lost"]),
-            tickets=len(day.shipped) + len(day.partly),
+            tickets=len(done.shipped) + len(done.partly),
             window=WINDOW,
         )
-        report.bound = needed_calls(call("GET", "/calls/log")["calls"], deliveries["deliveries"], what_happened)
+        report.bound = needed_calls(call("GET", "/calls/log")["calls"], deliveries["deliveries"], workload)
 
     def _forward(self, origin: Origin, problems: Problems) -> list[Verdict]:
         """The flows from the shop to the targets."""

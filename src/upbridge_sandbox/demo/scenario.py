@@ -98,10 +98,10 @@ def _run(processes: Processes, console: Console, report: Report, captured: Path 
             probes.until_quiet()
         with step("way back"):
             watch = probes.timed(sandbox.written_back, sandbox.written_back(), since=time.monotonic())
-            day = driver.work_in_uphance()
+            done = driver.work_in_uphance()
             probes.until_quiet(watch)
         with step("compare"):
-            probes.compare(day)
+            probes.compare(done)
     report.seconds["all"] = time.monotonic() - began
     report.memory, report.processor = processes.megabytes(), processes.cpu_seconds()
 

@@ -19,7 +19,7 @@ COUNTED = 60
 
 
 @dataclass(slots=True)
-class Day:
+class StaffWork:
     """What staff did in Uphance: tracking numbers by order, orders shipped in part, SKUs that were counted."""
 
     shipped: dict[str, str] = field(default_factory=dict)
@@ -27,9 +27,11 @@ class Day:
     counted: int = 0
 
 
-def staff_at_work(sandbox: SandboxClient, organisation: int, origin: Origin, key: str, *, orders: int = 30) -> Day:
+def staff_at_work(
+    sandbox: SandboxClient, organisation: int, origin: Origin, key: str, *, orders: int = 30
+) -> StaffWork:
     """Ship *orders* of the shop's orders whole and a few in part, and count some SKUs anew."""
-    day = Day()
+    work = StaffWork()
     for draft in sorted(sandbox.uphance(organisation, "orders"), key=lambda row: int(row["id"])):
         number = str(draft["purchase_order_ref"] or "").removeprefix(f"UPG-{key}-")
         order = origin.orders.get(number)
@@ -37,20 +39,20 @@ def staff_at_work(sandbox: SandboxClient, organisation: int, origin: Origin, key
             continue
         pieces = [entry for line in draft["line_items"] for entry in line["line_quantities"]]
         total = sum(entry["quantity"] for entry in pieces)
-        if len(day.shipped) < orders:
+        if len(work.shipped) < orders:
             ticket = _ticket(sandbox, organisation, draft, None)
-            day.shipped[number] = f"TRACK-{number}"
-            _ship(sandbox, organisation, ticket, day.shipped[number])
-        elif total > 1 and len(day.partly) < orders // 5:
+            work.shipped[number] = f"TRACK-{number}"
+            _ship(sandbox, organisation, ticket, work.shipped[number])
+        elif total > 1 and len(work.partly) < orders // 5:
             ticket = _ticket(sandbox, organisation, draft, {str(pieces[0]["sku_id"]): 1})
-            day.partly.add(number)
+            work.partly.add(number)
             _ship(sandbox, organisation, ticket, f"PART-{number}")
     for product in sandbox.uphance(organisation, "products")[:COUNTED]:
         sku = product["variations"][0]["skus"][0]
         fresh = {"available_to_sell_from_stock": int(sku["available_to_sell_from_stock"]) + 2}
         sandbox.call("PUT", f"/uphance/{organisation}/skus/{sku['id']}", fresh)
-        day.counted += 1
-    return day
+        work.counted += 1
+    return work
 
 
 def _ticket(sandbox: SandboxClient, organisation: int, draft: Json, pieces: Json | None) -> Json:
@@ -67,20 +69,20 @@ def _ship(sandbox: SandboxClient, organisation: int, ticket: Json, tracking: str
 # -- what has to be true afterwards ------------------------------------------------------------------------
 
 
-def shipments(sandbox: SandboxClient, origin: Origin, day: Day) -> Verdict:
+def shipments(sandbox: SandboxClient, origin: Origin, work: StaffWork) -> Verdict:
     """Whole shipments change status and tracking; partial ones only the history; no other order is touched."""
-    verdict = Verdict("shipments → Upgates", origins=len(day.shipped) + len(day.partly))
+    verdict = Verdict("shipments → Upgates", origins=len(work.shipped) + len(work.partly))
     noted: dict[str, Json] = sandbox.call("GET", f"/shops/{SHOP}/history")["history"]
     for number, order in origin.orders.items():
-        tracking = day.shipped.get(number)
+        tracking = work.shipped.get(number)
         if tracking is not None:
             if (order["status_id"], order["tracking_code"]) != (SENT, tracking):
                 verdict.add(LOST, number, f"status {order['status_id']}, tracking {order['tracking_code']}")
-        elif str(order["tracking_code"]).startswith(("TRACK-", "PART-")) and number not in day.partly:
+        elif str(order["tracking_code"]).startswith(("TRACK-", "PART-")) and number not in work.partly:
             verdict.add(UNWANTED, number, "has a tracking number of another order")
-        if number in day.partly and order["status_id"] == SENT:
+        if number in work.partly and order["status_id"] == SENT:
             verdict.add(DIFFERENT, number, "counts as sent, but was shipped in part")
-        if (tracking is not None or number in day.partly) and not noted.get(number):
+        if (tracking is not None or number in work.partly) and not noted.get(number):
             verdict.add(LOST, number, "nothing in its history")
         verdict.copies += bool(noted.get(number))
     return verdict
