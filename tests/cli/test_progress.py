@@ -6,8 +6,9 @@ from tests.support.engine import Engine
 from upbridge.cli.progress import wait_for, waiting
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import ShopState
-from upbridge.engine.runs import RunPurpose, pause_imports, resume_imports, start_run
+from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.store.changes import Kind
+from upbridge.store.runs import RunPurpose
 
 
 async def wait(machine: Engine, purpose: RunPurpose = RunPurpose.SAFETY_NET) -> None:

@@ -163,11 +163,12 @@ class Stage:
         rows = await self.rows(
             """
             SELECT min(w.due_at) AS due, max(l.until) AS open FROM (
-              SELECT 'pull:' || source AS lane, due_at FROM changes WHERE shop_id = :shop_id AND kind <> 'probe'
+              SELECT 'pull' AS direction, source AS system, due_at FROM changes
+              WHERE shop_id = :shop_id AND kind <> 'probe'
               UNION ALL
-              SELECT 'push:' || target, due_at FROM documents
+              SELECT 'push', target, due_at FROM documents
               WHERE shop_id = :shop_id AND state IN ('waiting', 'sending')) w
-            LEFT JOIN lanes l ON l.shop_id = :shop_id AND l.lane = w.lane
+            LEFT JOIN lanes l ON l.shop_id = :shop_id AND l.direction = w.direction AND l.system = w.system
             """
         )
         return None if rows[0].due is None else max(rows[0].due, rows[0].open or rows[0].due)
@@ -175,7 +176,7 @@ class Stage:
     async def nothing_unforeseen(self) -> None:
         """No lane has met an error that nobody has named."""
         rows = await self.rows(
-            "SELECT lane, reason FROM lanes WHERE shop_id = :shop_id AND reason LIKE 'unexpected%'"
+            "SELECT direction, system, reason FROM lanes WHERE shop_id = :shop_id AND reason LIKE 'unexpected%'"
         )
         assert not rows, rows
 

@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from tests.support.engine import MakeEngine
-from upbridge.engine.runs import RunPurpose, start_run
+from upbridge.engine.runs import start_run
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
+from upbridge.store.runs import RunPurpose
 from upbridge.webhooks.inbox import Inbox, inbox_engine
 from upbridge.webhooks.parsing import ChangedKeys
 

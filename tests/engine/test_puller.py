@@ -18,8 +18,9 @@ from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.engine import lanes, puller, readers
-from upbridge.engine.runs import RunPurpose, start_run
+from upbridge.engine.runs import start_run
 from upbridge.store.changes import Kind
+from upbridge.store.runs import RunPurpose
 
 # --- fetch once, feed all -----------------------------------------------------------------------------------
 

@@ -13,20 +13,11 @@ from tests.support.simulated import answering
 from upbridge.domain.shop import Shop
 from upbridge.engine import puller, readers
 from upbridge.engine.imports import start_imports
-from upbridge.engine.runs import (
-    Run,
-    RunPurpose,
-    RunState,
-    latest_runs,
-    page_key,
-    pause_imports,
-    read_page_key,
-    resume_imports,
-    start_run,
-)
+from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.store import changes
-from upbridge.store.changes import Kind
+from upbridge.store.changes import Kind, PageKey
+from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 
 
 async def begin(machine: Engine, kind: str = "product", purpose: RunPurpose = RunPurpose.IMPORT) -> int:
@@ -48,7 +39,7 @@ def pages_asked(machine: Engine, path: str = "/products") -> list[str]:
 
 
 def test_a_page_key_can_be_read_back() -> None:
-    assert read_page_key(page_key(12, 345)) == (12, 345)
+    assert PageKey.parse(str(PageKey(12, 345))) == PageKey(12, 345)
 
 
 # --- page by page -------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from sqlalchemy import text
 from tests.support.engine import Engine, MakeEngine
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.runs import RunPurpose, latest_runs
 from upbridge.engine.scheduler import run_once
+from upbridge.store.runs import RunPurpose, latest_runs
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, puller
 from upbridge.engine.pusher import push
-from upbridge.engine.runs import RunPurpose, RunState, latest_runs
 from upbridge.engine.scheduler import run_once
 from upbridge.operations.connect import change_settings, connect_upp, disconnect, give_up_login
 from upbridge.store import schema
 from upbridge.store.changes import Kind
 from upbridge.store.problems import NewProblem, Stage, raise_problems
+from upbridge.store.runs import RunPurpose, RunState, latest_runs
 
 
 @pytest.fixture

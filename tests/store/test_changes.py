@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from tests.support.engine import Engine, wait_for_lock
-from upbridge.domain.purpose import Purpose
+from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.lanes import EVERYTHING
 from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
 

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from tests.support.engine import Engine
 from upbridge.domain.lane import Lane
-from upbridge.domain.purpose import Purpose
+from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.engine import lanes
 from upbridge.maintenance import retention
 from upbridge.store import changes
@@ -74,7 +74,7 @@ async def due(machine: Engine) -> list[Lane]:
 async def take(machine: Engine, limit: int = 100) -> list[changes.Change]:
     async with machine.db.connect() as tx:
         return await changes.claim(
-            tx, machine.shop_id, "upgates", below=lanes.EVERYTHING, limit=limit, now=machine.watch()
+            tx, machine.shop_id, "upgates", below=EVERYTHING, limit=limit, now=machine.watch()
         )
 
 

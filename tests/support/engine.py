@@ -147,7 +147,12 @@ class Engine:
 
     async def lane(self, name: str) -> dict[str, Any] | None:
         """The lane's block, whether it has passed or not."""
-        rows = await self.rows("SELECT * FROM lanes WHERE shop_id = :shop_id AND lane = :lane", lane=name)
+        direction, _, system = name.partition(":")
+        rows = await self.rows(
+            "SELECT * FROM lanes WHERE shop_id = :shop_id AND direction = :direction AND system = :system",
+            direction=direction,
+            system=system,
+        )
         return rows[0] if rows else None
 
     async def take(self, limit: int = 1000) -> list[Any]:

@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from upbridge.core.i18n import Texts
-
 ORIGIN = "https://upbridge.example"
-#: The texts as an English browser sees them.
-EN = Texts("en")
 
 
 Enter = Callable[..., Awaitable[str]]
@@ -31,6 +27,3 @@ class Remote:
         self.sent.append(request.content)
         await asyncio.sleep(self.latency)
         return self.answers.get(request.url.path, httpx.Response(401, json={"error": "unauthorized"}))
-
-
-TOKEN_ANSWER = httpx.Response(200, json={"access_token": "t", "expires_in": 86400, "token_type": "Bearer"})

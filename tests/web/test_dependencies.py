@@ -6,8 +6,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.pages import EN, ORIGIN, Enter
+from tests.support.pages import ORIGIN, Enter
 from tests.support.shops import MakeShop
+from tests.web.test_endpoints import EN
 from upbridge.web.context import Pages
 from upbridge.web.queries.overview import Overviews
 

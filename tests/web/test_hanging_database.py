@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.support.clock import NOON
 from tests.support.database_gate import Gate, gate_to
-from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote
-from tests.support.rows import connection_row, document_row, insert_rows, lease_row, order_row
+from tests.support.pages import Enter, Remote
 from tests.support.shops import MakeShop
+from tests.web.test_connections import TOKEN
+from tests.web.test_endpoints import EN, document, put
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.lane import Lane
 from upbridge.engine import lanes
@@ -193,8 +195,12 @@ async def test_settings_that_could_not_be_saved_in_time_are_not_saved_at_all(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, pages: Pages
 ) -> None:
     shop_id = await make_shop(settings={"stock.write": True})
-    await insert_rows(engine, connection_row(shop_id, "uphance"))
-    await insert_rows(engine, document_row(shop_id, "uphance", "A1", state="parked"))
+    await put(
+        engine,
+        "connections",
+        {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON},
+    )
+    await put(engine, "documents", document(shop_id, "uphance", "A1", "parked"))
     home = await enter(shop_id)
     form = {"stock.safety": "3", "uphance.payment_term": "net 14"}
     async with engine.begin() as other:
@@ -215,7 +221,7 @@ async def test_a_system_that_takes_its_time_is_waited_for(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote, connections: Connections
 ) -> None:
     shop_id = await make_shop()
-    remote.answers["/auth/oauth/token"] = TOKEN_ANSWER
+    remote.answers["/auth/oauth/token"] = TOKEN
     remote.latency = 1.5
     home, typed = await enter(shop_id), {"client_id": "mine", "client_secret": "s"}
 
@@ -230,8 +236,12 @@ async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
 ) -> None:
     monkeypatch.setattr(ledger, "PATIENCE", timedelta(seconds=3 * PATIENCE))
     shop_id = await make_shop(facts={"company": "Dílna"})
-    await insert_rows(pages.engine, order_row(shop_id, "O-1"))
-    await insert_rows(pages.engine, *(lease_row(shop_id, slot) for slot in range(5)))
+    await put(pages.engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
+    taken = [
+        {"shop_id": shop_id, "slot": slot, "holder": uuid4(), "expires_at": NOON + timedelta(minutes=1)}
+        for slot in range(5)
+    ]
+    await put(pages.engine, "call_leases", *taken)
     home = await enter(shop_id)
     form = await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})
 
@@ -244,7 +254,7 @@ async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
 async def test_what_was_tested_is_not_stored_by_a_database_that_hangs_after_it(
     browser: httpx.AsyncClient, home: str, engine: AsyncEngine, remote: Remote
 ) -> None:
-    remote.answers["/auth/oauth/token"] = TOKEN_ANSWER
+    remote.answers["/auth/oauth/token"] = TOKEN
     typed = {"client_id": "mine", "client_secret": "s"}
     async with engine.begin() as other:
         await other.execute(text("LOCK TABLE runs, changes IN ACCESS EXCLUSIVE MODE"))
@@ -273,7 +283,8 @@ class Connected:
 @pytest.fixture
 async def connected(make_shop: MakeShop, enter: Enter, engine: AsyncEngine) -> Connected:
     shop_id = await make_shop()
-    await insert_rows(engine, connection_row(shop_id, "upp"))
+    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "7", "connected_at": NOON}
+    await put(engine, "connections", row)
     return Connected(Lane.push(shop_id, "upp"), await enter(shop_id))
 
 

@@ -10,8 +10,9 @@ from upbridge.cli.common import err
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine.context import Service
-from upbridge.engine.runs import RunPurpose, RunState, latest_runs
-from upbridge.store.changes import NEVER
+from upbridge.store.changes import count_waiting
+from upbridge.store.documents import count_open
+from upbridge.store.runs import RunPurpose, RunState, latest_runs
 
 PLURAL = {"product": "products", "order": "orders"}
 _POLL_SECONDS = 0.5
@@ -23,12 +24,8 @@ async def waiting(service: Service, shop: Shop) -> int:
 
     Not what waits for a person: parked documents, and pages of an import that was paused.
     """
-    query = """
-        SELECT (SELECT count(*) FROM changes WHERE shop_id = :id AND due_at < :never)
-             + (SELECT count(*) FROM documents WHERE shop_id = :id AND state <> 'parked')
-    """
     async with service.engine.connect() as tx:
-        return int(await tx.scalar(text(query), {"id": shop.id, "never": NEVER}) or 0)
+        return await count_waiting(tx, shop.id) + await count_open(tx, shop.id)
 
 
 async def wait_for(service: Service, shop: Shop, purpose: RunPurpose, verb: str) -> None:

@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import text
 
 from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_service
+from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import EVERYTHING
+from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.operations.resolve_problem import dismiss, retry
+from upbridge.store import changes, documents
+from upbridge.store.lanes import Block, blocks_of
 
 problems_app = typer.Typer(help="What needs a person: list, retry, dismiss.", no_args_is_help=True)
 changes_app = typer.Typer(help="What waits to be read.", no_args_is_help=True)
@@ -69,21 +73,30 @@ def dismiss_problem(number: Number) -> None:
 @changes_app.command("list")
 def list_changes(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json = False) -> None:
     """Changes that wait to be read: what, since when, why."""
-    rows = with_service(
-        lambda service: _select(
-            service,
-            name or shop,
-            """
-            SELECT s.key AS shop, c.source, c.kind, c.key, c.origin, c.priority, c.attempts,
-              c.hinted_at AS since, c.due_at, l.reason AS blocked, l.until AS blocked_until
-            FROM changes c JOIN shops s ON s.id = c.shop_id
-            LEFT JOIN lanes l ON l.shop_id = c.shop_id AND l.lane = 'pull:' || c.source AND l.until > :now
-              AND l.priority <= c.priority
-            WHERE CAST(:shop AS uuid) IS NULL OR s.id = :shop
-            ORDER BY c.priority, c.seq LIMIT :limit
-            """,
-        )
-    )
+
+    async def work(service: Service) -> list[dict[str, Any]]:
+        only = await _shop(service, name or shop)
+        async with service.engine.connect() as tx:
+            waiting = await changes.oldest(tx, only, limit=_LIMIT)
+            blocks = await blocks_of(tx, only, now=service.clock())
+        keys = await _keys(service)
+        return [
+            {
+                "shop": keys.get(change.shop_id),
+                "source": change.source,
+                "kind": change.kind,
+                "key": change.key,
+                "origin": change.origin,
+                "priority": change.priority,
+                "attempts": change.attempts,
+                "since": change.hinted_at,
+                "due_at": change.due_at,
+                **_blocked(blocks.get(Lane.pull(change.shop_id, change.source)), change.priority),
+            }
+            for change in waiting
+        ]
+
+    rows = with_service(work)
     if json:
         print_json(rows)
     else:
@@ -98,20 +111,30 @@ def list_changes(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json
 @outbox_app.command("list")
 def list_outbox(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json = False) -> None:
     """Documents that wait to be delivered: to whom, since when, why. Bodies are sealed and not shown."""
-    rows = with_service(
-        lambda service: _select(
-            service,
-            name or shop,
-            """
-            SELECT s.key AS shop, d.target, d.kind, d.key, d.state, d.reason, d.attempts, d.since, d.due_at,
-              l.reason AS blocked, l.until AS blocked_until
-            FROM documents d JOIN shops s ON s.id = d.shop_id
-            LEFT JOIN lanes l ON l.shop_id = d.shop_id AND l.lane = 'push:' || d.target AND l.until > :now
-            WHERE CAST(:shop AS uuid) IS NULL OR s.id = :shop
-            ORDER BY d.priority, d.seq LIMIT :limit
-            """,
-        )
-    )
+
+    async def work(service: Service) -> list[dict[str, Any]]:
+        only = await _shop(service, name or shop)
+        async with service.engine.connect() as tx:
+            waiting = await documents.oldest(tx, only, limit=_LIMIT)
+            blocks = await blocks_of(tx, only, now=service.clock())
+        keys = await _keys(service)
+        return [
+            {
+                "shop": keys.get(document.shop_id),
+                "target": document.target,
+                "kind": document.kind,
+                "key": document.key,
+                "state": document.state,
+                "reason": document.reason,
+                "attempts": document.attempts,
+                "since": document.since,
+                "due_at": document.due_at,
+                **_blocked(blocks.get(Lane.push(document.shop_id, document.target))),
+            }
+            for document in waiting
+        ]
+
+    rows = with_service(work)
     if json:
         print_json(rows)
     else:
@@ -141,9 +164,16 @@ def _state(row: Mapping[str, Any]) -> str:
     return f"{row['state']}: {_why(row)}" if row["blocked"] is not None else str(row["state"])
 
 
-async def _select(service: Service, name: str | None, query: str) -> list[dict[str, Any]]:
-    shop = await service.shops.find(name) if name else None
-    async with service.engine.connect() as tx:
-        values = {"shop": shop.id if shop else None, "now": service.clock(), "limit": _LIMIT}
-        rows = await tx.execute(text(query), values)
-        return [dict(row) for row in rows.mappings()]
+def _blocked(block: Block | None, priority: int = EVERYTHING) -> dict[str, Any]:
+    """Why a lane keeps what waits in it with *priority*, and until when."""
+    if block is None or block.priority > priority:
+        return {"blocked": None, "blocked_until": None}
+    return {"blocked": block.reason, "blocked_until": block.until}
+
+
+async def _shop(service: Service, name: str | None) -> ShopId | None:
+    return (await service.shops.find(name)).id if name else None
+
+
+async def _keys(service: Service) -> dict[ShopId, str]:
+    return {shop.id: shop.key for shop in await service.shops.all()}

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import text
 
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
@@ -16,13 +15,15 @@ from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.domain.shop_settings import ShopSettings, as_text
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
-from upbridge.engine.runs import Run, RunPurpose, latest_runs, resume_imports
+from upbridge.engine.runs import resume_imports
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.operations.connect import change_settings, connect_uphance, connect_upp
 from upbridge.operations.connect import disconnect as disconnect_shop
 from upbridge.store.connections import ConnectionRow
+from upbridge.store.documents import count_parked
+from upbridge.store.runs import Run, RunPurpose, latest_runs
 from upbridge.webhooks.addresses import UPHANCE_EVENT
 
 app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
@@ -150,12 +151,8 @@ def settings_json(shop_settings: ShopSettings) -> dict[str, Any]:
 
 async def parked(service: Service, shop: Shop) -> int:
     """Documents that wait for a mapping or a person."""
-    return await _count(service, shop, "SELECT count(*) FROM documents WHERE shop_id = :id AND state = 'parked'")
-
-
-async def _count(service: Service, shop: Shop, query: str) -> int:
     async with service.engine.connect() as tx:
-        return int(await tx.scalar(text(query), {"id": shop.id}) or 0)
+        return await count_parked(tx, shop.id)
 
 
 # --- connections --------------------------------------------------------------------------------------------

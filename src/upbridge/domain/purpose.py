@@ -14,3 +14,7 @@ class Purpose(IntEnum):
     PRODUCTS = 3
     SAFETY = 4
     IMPORT = 5
+
+
+#: Below this are all priorities.
+EVERYTHING = 100

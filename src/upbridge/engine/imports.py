@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
-from upbridge.engine.runs import RunPurpose, start_run
+from upbridge.engine.runs import start_run
+from upbridge.store import runs
 from upbridge.store.connections import ConnectionRow
+from upbridge.store.runs import RunPurpose
 
 
 async def start_imports(
@@ -29,20 +30,14 @@ async def start_imports(
     """
     now = service.clock()
     if anew:
-        await tx.execute(
-            text(
-                "UPDATE runs SET state = 'done', finished_at = :now WHERE shop_id = :shop_id"
-                " AND purpose = 'import' AND state <> 'done' AND kind = ANY(:kinds)"
-            ),
-            {"now": now, "shop_id": shop.id, "kinds": list(kinds)},
-        )
-    runs = []
+        await runs.end_runs(tx, shop.id, RunPurpose.IMPORT, kinds, now=now)
+    started = []
     if "product" in kinds:
-        runs.append(await start_run(tx, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
+        started.append(await start_run(tx, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))
     since = orders_since(service, shop, rows)
     if "order" in kinds and since is not None:
-        runs.append(await start_run(tx, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
-    return runs
+        started.append(await start_run(tx, shop.id, "order", RunPurpose.IMPORT, since=since, now=now))
+    return started
 
 
 def orders_since(service: Service, shop: Shop, rows: Mapping[str, ConnectionRow]) -> datetime | None:

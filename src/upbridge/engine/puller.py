@@ -25,6 +25,7 @@ from upbridge.engine.runs import forget_pages
 from upbridge.rate_limits.pace import GATHERED, not_before
 from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, raise_problems
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ async def pull(service: Service, lane: Lane) -> bool:
         shop = await service.shops.get(lane.shop_id)
         async with service.engine.begin() as tx:
             now = service.clock()
-            below = await lanes.open_below(tx, lane, now=now)
+            below = await open_below(tx, lane, now=now)
             batch = await changes.claim(tx, shop.id, lane.system, below=below, limit=BATCH, now=now)
         batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
         if not batch:
@@ -101,7 +102,7 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     if not failures:
         if useful:
             async with service.engine.begin() as tx:
-                await lanes.unblock(tx, lane, purpose=int(useful[0].purpose))
+                await unblock(tx, lane, purpose=int(useful[0].purpose))
         return True
     failures.sort(key=_gravity)
     for failure in failures[1:]:

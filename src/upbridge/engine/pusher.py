@@ -6,18 +6,19 @@ from contextlib import aclosing
 from datetime import datetime
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Outcome, Parked, Retry
 from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.puller import refused_by_target, refused_by_upgates
 from upbridge.insights import order_timeline
 from upbridge.store import documents as outbox
+from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
             return False
         async with service.engine.begin() as tx:
             now = service.clock()
-            below = await lanes.open_below(tx, lane, now=now)
+            below = await open_below(tx, lane, now=now)
             documents = await outbox.claim(
                 tx, service.cipher, shop.id, lane.system, limit=BATCH, now=now, below=below
             )
@@ -63,9 +64,9 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
             return False
         finally:
             await _give_back(service, lane)
-        if below == lanes.EVERYTHING:  # else what is less urgent than these stays blocked
+        if below == EVERYTHING:  # else what is less urgent than these stays blocked
             async with service.engine.begin() as tx:
-                await lanes.unblock(tx, lane)
+                await unblock(tx, lane)
     return True
 
 
@@ -94,14 +95,7 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
 async def _first_left(service: Service, lane: Lane) -> int:
     """The purpose for which the budget was spent: that of the first document which was not settled."""
     async with service.engine.connect() as tx:
-        priority = await tx.scalar(
-            text(
-                "SELECT min(priority) FROM documents WHERE shop_id = :shop_id AND target = :target"
-                " AND state = 'sending'"
-            ),
-            {"shop_id": lane.shop_id, "target": lane.system},
-        )
-    return int(priority or 0)
+        return await outbox.most_urgent_claimed(tx, lane.shop_id, lane.system) or 0
 
 
 async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
@@ -154,7 +148,7 @@ async def _later(
     if document.attempts + 1 >= MAX_ATTEMPTS:
         await _park(tx, lane, document, Issue("push.gave_up", {"said": reason}), now=now)
     else:
-        await _move(tx, lane, document, state=outbox.WAITING, reason=reason, due_at=until)
+        await outbox.retry_later(tx, lane.shop_id, lane.system, document, reason=reason, until=until)
 
 
 async def _park(tx: AsyncConnection, lane: Lane, document: Document, trouble: Issue, *, now: datetime) -> None:
@@ -165,7 +159,7 @@ async def _park(tx: AsyncConnection, lane: Lane, document: Document, trouble: Is
         )
         await order_timeline.record_events(tx, lane.shop_id, [stopped], now=now)
     await raise_problems(tx, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)], now=now)
-    await _move(tx, lane, document, state=outbox.PARKED, reason=trouble.key, due_at=None)
+    await outbox.park(tx, lane.shop_id, lane.system, document, reason=trouble.key)
 
 
 def _problem(lane: Lane, document: Document, trouble: Issue, stage: Stage) -> NewProblem:
@@ -180,25 +174,6 @@ def _problem(lane: Lane, document: Document, trouble: Issue, stage: Stage) -> Ne
     )
 
 
-async def _move(
-    tx: AsyncConnection, lane: Lane, document: Document, *, state: str, reason: str, due_at: object
-) -> None:
-    """Change the document's row, unless a newer body has come meanwhile: that one waits to be sent."""
-    await tx.execute(
-        text(
-            """
-            UPDATE documents SET
-              state = CASE WHEN seq = :seq THEN :state ELSE 'waiting' END,
-              reason = CASE WHEN seq = :seq THEN :reason END,
-              attempts = CASE WHEN seq = :seq THEN attempts + 1 ELSE 0 END,
-              due_at = CASE WHEN seq = :seq THEN COALESCE(CAST(:due_at AS timestamptz), due_at) ELSE due_at END
-            WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key
-            """
-        ),
-        {**_place(lane, document), "state": state, "reason": reason, "due_at": due_at},
-    )
-
-
 async def _close(tx: AsyncConnection, lane: Lane, documents: Sequence[Document]) -> None:
     for kind in {document.kind for document in documents}:
         await close_entity(
@@ -209,13 +184,3 @@ async def _close(tx: AsyncConnection, lane: Lane, documents: Sequence[Document])
             kind=kind,
             entities=[document.key for document in documents if document.kind == kind],
         )
-
-
-def _place(lane: Lane, document: Document) -> dict[str, object]:
-    return {
-        "shop_id": lane.shop_id,
-        "target": lane.system,
-        "kind": document.kind,
-        "key": document.key,
-        "seq": document.seq,
-    }

@@ -20,20 +20,12 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
-from upbridge.engine.runs import (
-    Run,
-    RunPurpose,
-    RunState,
-    count_page,
-    finish_if_complete,
-    get_run,
-    read_page_key,
-    start_run,
-)
+from upbridge.engine.runs import count_page, finish_if_complete, start_run
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.store import changes
-from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.problems import Stage, close_cured
+from upbridge.store.runs import Run, RunPurpose, RunState, get_run
 from upbridge.systems.base import MappingContext, Systems, Target
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
@@ -193,7 +185,7 @@ async def _products_page(service: Service, shop: Shop, chunk: list[Change]) -> N
 
 async def _page(service: Service, shop: Shop, change: Change) -> None:
     """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
-    run_id, number = read_page_key(change.key)
+    run_id, number = PageKey.parse(change.key)
     async with service.engine.begin() as tx:
         run = await get_run(tx, run_id)
         if run is not None and run.state is RunState.PAUSED:
@@ -253,14 +245,7 @@ async def _ask_page(
 
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
     """Those of *keys* that a hint has announced and that still wait to be read."""
-    rows = await tx.execute(
-        text(
-            "SELECT key FROM changes WHERE shop_id = :shop_id AND source = :source AND kind = :kind"
-            " AND key = ANY(:keys)"
-        ),
-        {"shop_id": shop.id, "source": SOURCE, "kind": kind, "keys": sorted(keys)},
-    )
-    return {row.key for row in rows}
+    return await changes.announced(tx, shop.id, SOURCE, _BY_KEY[kind], keys)
 
 
 async def _after(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:

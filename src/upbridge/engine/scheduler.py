@@ -3,15 +3,17 @@
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
-from upbridge.engine.runs import RunPurpose, start_run
+from upbridge.engine.runs import start_run
 from upbridge.operations.connect import give_up_login
+from upbridge.store import connections, runs, shops
 from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.store.runs import RunPurpose
 
 log = structlog.get_logger(__name__)
 
@@ -110,43 +112,24 @@ async def _stock(tx: AsyncConnection, now: datetime, *, every: timedelta) -> Non
 
 async def _safety_nets(tx: AsyncConnection, now: datetime, *, every: timedelta) -> None:
     """Each shop has its own minute of the period, from its id, so that they do not all come at once."""
-    rows = await tx.execute(
-        text(
-            """
-            SELECT id FROM shops
-            WHERE state = 'active' AND EXISTS (SELECT FROM connections c WHERE c.shop_id = shops.id)
-              AND NOT EXISTS (
-                SELECT FROM runs r WHERE r.shop_id = shops.id AND r.purpose = :purpose AND r.state = 'running')
-              AND COALESCE(reconciled_at,
-                    installed_at - :every * (('x' || substr(md5(id::text), 1, 6))::bit(24)::int / 16777216.0))
-                  < :before
-            """
-        ),
-        {"every": every, "before": now - every, "purpose": RunPurpose.SAFETY_NET},
+    overdue = shops.unreconciled(every=every, now=now)
+    rows = await tx.scalars(
+        select(overdue.c.id).where(
+            connections.any_of(overdue.c.id), ~runs.running(overdue.c.id, RunPurpose.SAFETY_NET)
+        )
     )
-    for row in rows.all():
-        await start_reconciliation(tx, ShopId(row.id), now=now)
+    for shop_id in rows.all():
+        await start_reconciliation(tx, ShopId(shop_id), now=now)
 
 
 async def start_reconciliation(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> list[int]:
     """Start the safety net for one shop: read what changed since the last time; returns its runs."""
-    row = (
-        await tx.execute(
-            text("SELECT COALESCE(reconciled_at, installed_at) AS since FROM shops WHERE id = :id FOR UPDATE"),
-            {"id": shop_id},
-        )
-    ).one()
-    since = row.since - OVERLAP
-    runs = [
+    since = (await shops.hold_reconciled(tx, shop_id)).since - OVERLAP
+    started = [
         await start_run(tx, shop_id, kind, RunPurpose.SAFETY_NET, since=since, now=now)
         for kind in ("order", "product")
     ]
     # A run that was joined may have read its pages long ago: then the next net reaches back as far as this one.
-    await tx.execute(
-        text(
-            "UPDATE shops SET reconciled_at = :now WHERE id = :id"
-            " AND NOT EXISTS (SELECT FROM runs WHERE id = ANY(:runs) AND started_at < :now)"
-        ),
-        {"now": now, "id": shop_id, "runs": runs},
-    )
-    return runs
+    if not await runs.any_started_before(tx, started, now):
+        await shops.set_reconciled(tx, shop_id, now)
+    return started

@@ -7,13 +7,12 @@ of the last change, so whatever it finds that nothing had announced is what the 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.runs import RunPurpose
 from upbridge.insights.daily_stats import StatKind, begin, daily_stats_of
+from upbridge.store.runs import RunPurpose, found_since
 
 #: Deliveries are kept for as long (`maintenance/retention.py`), so no longer span can be counted.
 LONGEST_DAYS = 7
@@ -51,11 +50,5 @@ async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days:
     since = now.astimezone(PRAGUE).date() - timedelta(days=days - 1)
     announced = await daily_stats_of(engine, shop_id, StatKind.WEBHOOKS, since=since, now=now)
     async with engine.connect() as tx:
-        found = await tx.scalar(
-            text(
-                "SELECT COALESCE(sum(found), 0) FROM runs"
-                " WHERE shop_id = :shop_id AND started_at >= :since AND purpose = :purpose"
-            ),
-            {"shop_id": shop_id, "since": begin(since), "purpose": RunPurpose.SAFETY_NET},
-        )
-    return Coverage(days=days, announced=sum(one.count for one in announced), found=int(found or 0))
+        found = await found_since(tx, shop_id, RunPurpose.SAFETY_NET, begin(since))
+    return Coverage(days=days, announced=sum(one.count for one in announced), found=found)

@@ -22,7 +22,9 @@ from upbridge.operations.settings_preview import released, reread
 from upbridge.store import documents
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.connections import ConnectionRow, connections_of
+from upbridge.store.lanes import unblock
 from upbridge.store.problems import Stage, close_entity
+from upbridge.store.runs import was_read
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
 from upbridge.systems.uphance.schemas import RemoteOrder
@@ -188,10 +190,7 @@ async def _store(
             known = (
                 system == "uphance"
                 and not shop.settings.yes("uphance.create_products")
-                and await tx.scalar(
-                    text("SELECT EXISTS (SELECT FROM runs WHERE shop_id = :id AND kind = 'product')"),
-                    {"id": shop.id},
-                )
+                and await was_read(tx, shop.id, "product")
             )
             kinds = ("order",) if known else ("product", "order")
             await start_imports(tx, service, shop, {system: row}, kinds=kinds, anew=True)
@@ -213,21 +212,17 @@ async def restore_connection(service: Service, shop: Shop, system: str) -> bool:
 async def _name_again(tx: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
     """What waits has the names of another account in it, or was on its way into the outbox while the shop was
     disconnected: it is read and mapped again."""
-    rows = await tx.execute(
-        text("DELETE FROM documents WHERE shop_id = :shop_id AND target = :system RETURNING kind, parent"),
-        {"shop_id": shop.id, "system": system},
-    )
     parents: dict[Kind, set[str]] = {}
-    for row in rows:
-        parents.setdefault(Kind(row.kind), set()).add(row.parent)
+    for kind, parent in await documents.forget(tx, shop.id, system):
+        parents.setdefault(Kind(kind), set()).add(parent)
     for kind in sorted(parents):
         await mark_changed(tx, shop.id, "upgates", kind, parents[kind], origin=Origin.LIFECYCLE, now=now)
 
 
 async def _go_on(tx: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
     """Nothing of what stopped with the connection stands any more."""
-    await lanes.unblock(tx, Lane.push(shop.id, system))
-    await lanes.unblock(tx, Lane.pull(shop.id, system))
+    await unblock(tx, Lane.push(shop.id, system))
+    await unblock(tx, Lane.pull(shop.id, system))
     await documents.release(tx, shop.id, system, now=now)
     await close_entity(tx, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system])
 

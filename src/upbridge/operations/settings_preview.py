@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 
-from upbridge.domain.delivery import GUARD_SUFFIX
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.imports import orders_since
 from upbridge.store.connections import ConnectionRow
+from upbridge.store.documents import count_releasable
 from upbridge.systems.base import Systems
 from upbridge.systems.upgates.pagination import PAGE_SIZE
 
@@ -41,13 +41,7 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
     since = orders_since(service, replace(shop, settings=after), rows)
     lists = tuple(kind for kind in reread(service.systems, changed, rows) if kind != "order" or since is not None)
     async with service.engine.connect() as tx:
-        tried = await tx.scalar(
-            text(
-                "SELECT count(*) FROM documents WHERE shop_id = :id AND target = ANY(:targets)"
-                " AND state = 'parked' AND COALESCE(reason, '') NOT LIKE '%' || :guard"
-            ),
-            {"id": shop.id, "targets": sorted(targets), "guard": GUARD_SUFFIX},
-        )
+        tried = await count_releasable(tx, shop.id, sorted(targets))
         counted = await tx.execute(
             text(
                 """
@@ -63,7 +57,7 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
     # Colour and size are a call of their own for each page of products.
     times = {"product": 2 if shows_parameters(service.systems, after, rows) else 1}
     return SettingsPreview(
-        tried=int(tried or 0),
+        tried=tried,
         reread=lists,
         calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
         compared=service.systems.platform.name in targets,

@@ -8,12 +8,35 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Row,
+    Select,
+    SmallInteger,
+    Subquery,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import change_seq
+from upbridge.store.schema import changes as table
+from upbridge.store.sql import one_of
 
 #: When something is due that waits for a person to let it go on.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -75,6 +98,22 @@ PURPOSES: dict[Kind, Purpose] = {
 }
 
 
+class PageKey(NamedTuple):
+    """The key of a change that asks for one page of a run through a list."""
+
+    run_id: int
+    page: int
+
+    def __str__(self) -> str:
+        return f"{self.run_id}:{self.page}"
+
+    @classmethod
+    def parse(cls, key: str) -> "PageKey":
+        """The page that *key* names. Raises `ValueError` if it names none."""
+        run_id, _, page = key.partition(":")
+        return cls(int(run_id), int(page))
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A row of `changes`."""
@@ -86,6 +125,21 @@ class Change:
     purpose: Purpose
     attempts: int
     hinted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChange:
+    """What waits to be read, for people."""
+
+    shop_id: ShopId
+    source: str
+    kind: Kind
+    key: str
+    origin: Origin
+    priority: int
+    attempts: int
+    hinted_at: datetime
+    due_at: datetime
 
 
 async def mark_changed(
@@ -125,29 +179,49 @@ async def mark_changed(
     )
 
 
-#: What a second hint about the same thing does. What was refused has a moment of its own: no hint hurries it.
-KNOWN = """
-    ON CONFLICT (shop_id, source, kind, key) DO UPDATE SET
-      seq = nextval('change_seq'),
-      priority = LEAST(changes.priority, excluded.priority),
-      due_at = CASE WHEN changes.attempts = 0 THEN LEAST(changes.due_at, excluded.due_at) ELSE changes.due_at END
-"""
+def marking(rows: Select[Any]) -> Insert:
+    """Mark *rows* as changed: shop_id, source, kind, key, origin, priority, hinted_at, due_at.
 
-MARK_CHANGED = text(
+    What was refused has a moment of its own: no second mark hurries it.
     """
-    INSERT INTO changes (shop_id, source, kind, key, origin, priority, hinted_at, due_at)
-    SELECT :shop_id, :source, :kind, key, :origin, :priority, :now, :due_at
-    FROM unnest(CAST(:keys AS text[])) AS key
-    """  # noqa: S608 - the rest is a constant
-    + KNOWN
+    fresh = insert(table).from_select(
+        ["shop_id", "source", "kind", "key", "origin", "priority", "hinted_at", "due_at"], rows
+    )
+    sooner = func.least(table.c.due_at, fresh.excluded.due_at)
+    return fresh.on_conflict_do_update(
+        constraint=table.primary_key,
+        set_={
+            "seq": next_seq(),
+            "priority": func.least(table.c.priority, fresh.excluded.priority),
+            "due_at": case((table.c.attempts == literal_column("0"), sooner), else_=table.c.due_at),
+        },
+    )
+
+
+def next_seq() -> ColumnElement[int]:
+    """The next number that tells a newer state of a row from an older one."""
+    return change_seq.next_value()
+
+
+_KEY = func.unnest(bindparam("keys", type_=ARRAY(Text))).column_valued("key")
+MARK_CHANGED = marking(
+    select(
+        bindparam("shop_id", type_=Uuid),
+        bindparam("source", type_=Text),
+        bindparam("kind", type_=Text),
+        _KEY,
+        bindparam("origin", type_=Text),
+        bindparam("priority", type_=SmallInteger),
+        bindparam("now", type_=DateTime(timezone=True)),
+        bindparam("due_at", type_=DateTime(timezone=True)),
+    )
 )
 
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) -> None:
     """Nothing of *kind* has to be read any more, whoever said so before."""
     await tx.execute(
-        text("DELETE FROM changes WHERE shop_id = :shop_id AND source = :source AND kind = :kind"),
-        {"shop_id": shop_id, "source": source, "kind": kind},
+        delete(table).where(table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind)
     )
 
 
@@ -256,14 +330,191 @@ async def gather(
 ) -> None:
     """Leave what is due for *purposes* together until *until*; no attempt is counted."""
     await tx.execute(
-        text(
-            """
-            UPDATE changes SET due_at = :until
-            WHERE shop_id = :shop_id AND source = :source AND priority = ANY(:priorities) AND due_at < :until
-            """
-        ),
-        {"shop_id": shop_id, "source": source, "priorities": [int(one) for one in purposes], "until": until},
+        update(table)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.source == source,
+            one_of(table.c.priority, [int(purpose) for purpose in purposes]),
+            table.c.due_at < until,
+        )
+        .values(due_at=until)
     )
+
+
+async def move_pages(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    source: str,
+    kinds: Collection[Kind],
+    run_ids: Collection[int],
+    *,
+    due_at: datetime,
+) -> None:
+    """When the pages of these runs are due; their attempts are forgotten. Locks in key order, as all who write."""
+    locked = (
+        select(table.c.kind, table.c.key)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.source == source,
+            one_of(table.c.kind, kinds),
+            one_of(func.split_part(table.c.key, ":", 1, type_=Text), [str(run_id) for run_id in run_ids]),
+        )
+        .order_by(table.c.kind, table.c.key)
+        .with_for_update()
+        .cte("locked")
+    )
+    await tx.execute(
+        update(table)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.source == source,
+            table.c.kind == locked.c.kind,
+            table.c.key == locked.c.key,
+        )
+        .values(due_at=due_at, attempts=0)
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+#: From one shop, source and purpose to the next along the index, without the rest.
+_FIRST_DUE = text(
+    """
+    WITH RECURSIVE first AS (
+      (SELECT shop_id, source, priority, due_at FROM changes ORDER BY shop_id, source, priority, due_at LIMIT 1)
+      UNION ALL
+      SELECT following.* FROM first CROSS JOIN LATERAL (
+        SELECT c.shop_id, c.source, c.priority, c.due_at FROM changes c
+        WHERE (c.shop_id, c.source, c.priority) > (first.shop_id, first.source, first.priority)
+        ORDER BY c.shop_id, c.source, c.priority, c.due_at LIMIT 1
+      ) following
+    )
+    SELECT shop_id, source, priority, due_at FROM first
+    """
+).columns(table.c.shop_id, table.c.source, table.c.priority, table.c.due_at)
+
+
+def first_due() -> Subquery:
+    """When the first change of each shop, source and purpose is due: shop_id, source, priority, due_at."""
+    return _FIRST_DUE.subquery("first")
+
+
+def of_kind(source: ColumnElement[str], kind: Kind) -> Subquery:
+    """The changes of one kind at *source*, in every shop: shop_id, priority, due_at."""
+    query = select(table.c.shop_id, table.c.priority, table.c.due_at)
+    return query.where(table.c.source == source, table.c.kind == kind).subquery("of_kind")
+
+
+async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[WaitingChange]:
+    """What waits to be read, the most urgent first: of one shop, or of all if *shop_id* is None."""
+    query = select(table).order_by(table.c.priority, table.c.seq).limit(limit)
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return [_waiting(row) for row in await tx.execute(query)]
+
+
+async def about(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, key: str) -> WaitingChange | None:
+    """What waits to be read of one thing."""
+    query = select(table).where(
+        table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind, table.c.key == key
+    )
+    row = (await tx.execute(query)).first()
+    return None if row is None else _waiting(row)
+
+
+def _waiting(row: Row[Any]) -> WaitingChange:
+    return WaitingChange(
+        shop_id=ShopId(row.shop_id),
+        source=row.source,
+        kind=Kind(row.kind),
+        key=row.key,
+        origin=Origin(row.origin),
+        priority=row.priority,
+        attempts=row.attempts,
+        hinted_at=row.hinted_at,
+        due_at=row.due_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be read from one source, and since when."""
+
+    source: str
+    count: int
+    since: datetime
+
+
+async def backlog(tx: AsyncConnection, shop_id: ShopId) -> list[Backlog]:
+    """What waits to be read, by source; neither probes nor the pages of an import that is paused."""
+    query = (
+        select(table.c.source, func.count().label("number"), func.min(table.c.hinted_at).label("since"))
+        .where(table.c.shop_id == shop_id, table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
+        .group_by(table.c.source)
+        .order_by(table.c.source)
+    )
+    return [Backlog(row.source, row.number, row.since) for row in await tx.execute(query)]
+
+
+async def count_of(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kinds: Collection[Kind], origin: Origin
+) -> int:
+    """How many changes of *kinds* wait that came from *origin*; not the pages of an import that is paused."""
+    query = (
+        select(func.count())
+        .select_from(table)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.source == source,
+            table.c.origin == origin,
+            one_of(table.c.kind, kinds),
+            table.c.due_at < NEVER,
+        )
+    )
+    return int(await tx.scalar(query) or 0)
+
+
+async def count_waiting(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many changes wait to be read; not the pages of an import that is paused."""
+    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.due_at < NEVER)
+    return int(await tx.scalar(query) or 0)
+
+
+async def any_page_left(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, run_id: int) -> bool:
+    """Whether a page of the run waits to be read."""
+    query = exists().where(
+        table.c.shop_id == shop_id,
+        table.c.source == source,
+        table.c.kind == kind,
+        table.c.key.startswith(f"{run_id}:"),
+    )
+    return bool(await tx.scalar(select(query)))
+
+
+async def any_marked_until(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, moment: datetime
+) -> bool:
+    """Whether something of *kind* waits to be read that was marked at *moment* or before."""
+    query = exists().where(
+        table.c.shop_id == shop_id,
+        table.c.source == source,
+        table.c.kind == kind,
+        table.c.hinted_at <= moment,
+    )
+    return bool(await tx.scalar(select(query)))
+
+
+async def announced(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, keys: Collection[str]
+) -> set[str]:
+    """Those of *keys* that wait to be read."""
+    query = select(table.c.key).where(
+        table.c.shop_id == shop_id,
+        table.c.source == source,
+        table.c.kind == kind,
+        one_of(table.c.key, keys),
+    )
+    return set(await tx.scalars(query))
 
 
 def _columns(shop_id: ShopId, source: str, changes: Sequence[Change]) -> dict[str, object]:

@@ -7,11 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Exists, Subquery, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import documents, lanes
+from upbridge.store.schema import connections as table
 
 
 class ConnectionState(StrEnum):
@@ -134,13 +137,12 @@ class Connections:
             if forget is not None:
                 await forget(tx, shop_id)
             await tx.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
-            for table in ("documents", "lanes", "problems"):
-                column = "lane" if table == "lanes" else "target"
-                value = f"push:{system}" if table == "lanes" else system
-                await tx.execute(
-                    text(f"DELETE FROM {table} WHERE shop_id = :shop_id AND {column} = :value"),  # noqa: S608
-                    {"shop_id": shop_id, "value": value},
-                )
+            await documents.forget(tx, shop_id, system)
+            await lanes.unblock(tx, Lane.push(shop_id, system))
+            await tx.execute(
+                text("DELETE FROM problems WHERE shop_id = :shop_id AND target = :system"),
+                {"shop_id": shop_id, "system": system},
+            )
             await tx.execute(
                 text("DELETE FROM connections WHERE shop_id = :shop_id AND system = :system"),
                 {"shop_id": shop_id, "system": system},
@@ -301,3 +303,14 @@ class EncryptedVault:
                 text(f"UPDATE connections SET {assignment} WHERE shop_id = :shop_id AND system = :system"),  # noqa: S608
                 {**self._where, **values},
             )
+
+
+def connected() -> Subquery:
+    """The connections of all shops that work: shop_id, system."""
+    query = select(table.c.shop_id, table.c.system).where(table.c.state == ConnectionState.CONNECTED)
+    return query.subquery("connected")
+
+
+def any_of(shop_id: ColumnElement[Any]) -> Exists:
+    """Whether the shop that the column *shop_id* names is connected to anything."""
+    return exists().where(table.c.shop_id == shop_id)

@@ -1,12 +1,32 @@
 """Documents and links in the database: what is to be delivered, and what has been."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Exists,
+    LargeBinary,
+    RowMapping,
+    SmallInteger,
+    Text,
+    Update,
+    Uuid,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import Clock
@@ -14,10 +34,15 @@ from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import GUARD_SUFFIX, Delivered, DesiredDocument, Document, Link
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.store.changes import next_seq
+from upbridge.store.schema import documents as table
+from upbridge.store.sql import arrays, constant, one_of
 
 SENDING = "sending"
 WAITING = "waiting"
 PARKED = "parked"
+#: What is still to be sent.
+OPEN = (WAITING, SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +54,30 @@ class Queued:
     parent: str
     hash: bytes
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document that nobody else can change now, unopened."""
+
+    hash: bytes
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDocument:
+    """A document of the outbox, for people: its body stays sealed."""
+
+    shop_id: ShopId
+    target: str
+    kind: str
+    key: str
+    state: str
+    reason: str | None
+    attempts: int
+    since: datetime
+    due_at: datetime
 
 
 def _link(row: RowMapping) -> Link:
@@ -66,16 +115,13 @@ async def queued(
     tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
 ) -> dict[tuple[str, str], Queued]:
     """The documents that belong to *parents*, locked until the transaction ends, by kind and key."""
-    rows = await tx.execute(
-        text(
-            """
-            SELECT kind, key, parent, hash, state FROM documents
-            WHERE shop_id = :shop_id AND target = :target AND parent = ANY(:parents)
-            ORDER BY kind, key FOR UPDATE
-            """
-        ),
-        {"shop_id": shop_id, "target": target, "parents": list(parents)},
+    query = (
+        select(table.c.kind, table.c.key, table.c.parent, table.c.hash, table.c.state)
+        .where(table.c.shop_id == shop_id, table.c.target == target, one_of(table.c.parent, parents))
+        .order_by(table.c.kind, table.c.key)
+        .with_for_update()
     )
+    rows = await tx.execute(query)
     return {(row.kind, row.key): Queued(row.kind, row.key, row.parent, row.hash, row.state) for row in rows}
 
 
@@ -97,35 +143,59 @@ async def put(
     if not drafts:
         return
     ordered = [draft for _, draft in sorted({(draft.kind, draft.key): draft for draft in drafts}.items())]
-    await tx.execute(
-        text(
-            """
-            INSERT INTO documents (shop_id, target, kind, key, parent, body, hash, priority, since, due_at)
-            SELECT :shop_id, :target, kind, key, parent, body, hash, :priority, since, :now
-            FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:parents AS text[]),
-                        CAST(:bodies AS bytea[]), CAST(:hashes AS bytea[]), CAST(:sinces AS timestamptz[]))
-              AS t (kind, key, parent, body, hash, since)
-            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
-              parent = excluded.parent, body = excluded.body, hash = excluded.hash, seq = nextval('change_seq'),
-              state = CASE WHEN documents.state = 'sending' THEN 'sending' ELSE 'waiting' END,
-              reason = NULL, attempts = 0, due_at = excluded.due_at,
-              priority = LEAST(documents.priority, excluded.priority)
-            WHERE documents.hash <> excluded.hash
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "priority": priority,
-            "now": now,
-            "kinds": [draft.kind for draft in ordered],
-            "keys": [draft.key for draft in ordered],
-            "parents": [draft.parent for draft in ordered],
-            "bodies": [cipher.encrypt(draft.body) for draft in ordered],
-            "hashes": [draft.hash for draft in ordered],
-            "sinces": [(heard or {}).get(draft.parent, now) for draft in ordered],
-        },
+    values = {
+        "shop_id": shop_id,
+        "target": target,
+        "priority": priority,
+        "now": now,
+        "kinds": [draft.kind for draft in ordered],
+        "keys": [draft.key for draft in ordered],
+        "parents": [draft.parent for draft in ordered],
+        "bodies": [cipher.encrypt(draft.body) for draft in ordered],
+        "hashes": [draft.hash for draft in ordered],
+        "sinces": [(heard or {}).get(draft.parent, now) for draft in ordered],
+    }
+    await tx.execute(_PUT, values)
+
+
+def _putting() -> Insert:
+    one = arrays(
+        "one",
+        kind=("kinds", Text()),
+        key=("keys", Text()),
+        parent=("parents", Text()),
+        body=("bodies", LargeBinary()),
+        hash=("hashes", LargeBinary()),
+        since=("sinces", DateTime(timezone=True)),
     )
+    rows = select(
+        bindparam("shop_id", type_=Uuid),
+        bindparam("target", type_=Text),
+        *(one.c.kind, one.c.key, one.c.parent, one.c.body, one.c.hash),
+        bindparam("priority", type_=SmallInteger),
+        one.c.since,
+        bindparam("now", type_=DateTime(timezone=True)),
+    )
+    names = ["shop_id", "target", "kind", "key", "parent", "body", "hash", "priority", "since", "due_at"]
+    fresh = insert(table).from_select(names, rows)
+    return fresh.on_conflict_do_update(
+        constraint=table.primary_key,
+        set_={
+            "parent": fresh.excluded.parent,
+            "body": fresh.excluded.body,
+            "hash": fresh.excluded.hash,
+            "seq": next_seq(),
+            "state": case((table.c.state == SENDING, SENDING), else_=WAITING),
+            "reason": None,
+            "attempts": 0,
+            "due_at": fresh.excluded.due_at,
+            "priority": func.least(table.c.priority, fresh.excluded.priority),
+        },
+        where=table.c.hash != fresh.excluded.hash,
+    )
+
+
+_PUT = _putting()
 
 
 async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, drafts: Sequence[DesiredDocument]) -> None:
@@ -319,61 +389,93 @@ async def release(
 
     Not those that a guard holds: only a person lets them pass (`release_guarded`).
     """
-    pairs = None if keys is None else list(keys)
-    result = await tx.execute(
-        text(
-            """
-            UPDATE documents d SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now
-            WHERE d.shop_id = :shop_id AND d.target = :target AND d.state = 'parked'
-              AND COALESCE(d.reason, '') NOT LIKE '%' || :guard
-              AND (:all OR EXISTS (
-                SELECT FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
-                WHERE t.kind = d.kind AND t.key = d.key))
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "now": now,
-            "all": pairs is None,
-            "guard": GUARD_SUFFIX,
-            "kinds": [kind for kind, _ in pairs or ()],
-            "keys": [key for _, key in pairs or ()],
-        },
-    )
+    query = update(table).where(table.c.shop_id == shop_id, table.c.target == target, *_RELEASABLE)
+    if keys is not None:
+        query = query.where(tuple_(table.c.kind, table.c.key).in_(keys))
+    result = await tx.execute(query.values(state=WAITING, reason=None, attempts=0, due_at=now))
     return int(result.rowcount)
 
 
-async def forget(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
-    """Delete whatever waits for *target*, on its way or not."""
+#: What is parked for a cause that may be cured, and not by a guard.
+_RELEASABLE = (
+    table.c.state == PARKED,
+    func.coalesce(table.c.reason, "").not_like(f"%{GUARD_SUFFIX}"),
+)
+
+
+async def hold_kind(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, Held]:
+    """All documents of one kind by key, locked until the transaction ends."""
+    query = select(table.c.key, table.c.hash, table.c.state, table.c.reason).where(
+        table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind
+    )
+    rows = await tx.execute(query.order_by(table.c.key).with_for_update())
+    return {row.key: Held(row.hash, row.state, row.reason) for row in rows}
+
+
+async def hold_back(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    target: str,
+    kind: str,
+    keys: Sequence[str],
+    *,
+    guard: str,
+    now: datetime,
+) -> None:
+    """Let *guard* hold the documents of these keys that are not on their way, until a person lets them pass."""
     await tx.execute(
-        text("DELETE FROM documents WHERE shop_id = :shop_id AND target = :target"),
-        {"shop_id": shop_id, "target": target},
+        update(table)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.target == target,
+            table.c.kind == kind,
+            one_of(table.c.key, keys),
+            table.c.state != SENDING,
+        )
+        .values(state=PARKED, reason=guard, due_at=now)
     )
 
 
 async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> list[tuple[str, str]]:
     """The documents, by kind and key, that *guard* holds."""
-    rows = await tx.execute(
-        text(
-            "SELECT kind, key FROM documents WHERE shop_id = :shop_id AND target = :target AND state = 'parked'"
-            " AND reason = :guard"
-        ),
-        {"shop_id": shop_id, "target": target, "guard": guard},
-    )
+    rows = await tx.execute(select(table.c.kind, table.c.key).where(*_guarded(shop_id, target, guard)))
     return [(row.kind, row.key) for row in rows]
 
 
-async def release_guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str, *, now: datetime) -> int:
-    """A person lets pass what *guard* holds; returns how many documents."""
-    result = await tx.execute(
-        text(
-            "UPDATE documents SET state = 'waiting', reason = NULL, attempts = 0, due_at = :now"
-            " WHERE shop_id = :shop_id AND target = :target AND state = 'parked' AND reason = :guard"
-        ),
-        {"shop_id": shop_id, "target": target, "guard": guard, "now": now},
-    )
+async def release_guarded(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    target: str,
+    guard: str,
+    *,
+    now: datetime,
+    keys: Sequence[str] | None = None,
+) -> int:
+    """Let what *guard* holds be sent, all of it or what has one of *keys*; returns how many documents."""
+    query = update(table).where(*_guarded(shop_id, target, guard))
+    if keys is not None:
+        query = query.where(one_of(table.c.key, keys))
+    result = await tx.execute(query.values(state=WAITING, reason=None, attempts=0, due_at=now))
     return int(result.rowcount)
+
+
+def _guarded(shop_id: ShopId, target: str, guard: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.shop_id == shop_id,
+        table.c.target == target,
+        table.c.state == PARKED,
+        table.c.reason == guard,
+    )
+
+
+async def count_releasable(tx: AsyncConnection, shop_id: ShopId, targets: Collection[str]) -> int:
+    """How many documents for *targets* `release` would let try again."""
+    query = (
+        select(func.count())
+        .select_from(table)
+        .where(table.c.shop_id == shop_id, one_of(table.c.target, targets), *_RELEASABLE)
+    )
+    return int(await tx.scalar(query) or 0)
 
 
 async def add_note(tx: AsyncConnection, shop_id: ShopId, target: str, news: Link, *, now: datetime) -> None:
@@ -392,6 +494,52 @@ async def add_note(tx: AsyncConnection, shop_id: ShopId, target: str, news: Link
             "now": now,
         },
     )
+
+
+async def retry_later(
+    tx: AsyncConnection, shop_id: ShopId, target: str, document: Document, *, reason: str, until: datetime
+) -> None:
+    """*document* was not delivered and waits until *until*, one attempt more; a newer body that has come meanwhile
+    waits to be sent at its own time."""
+    values = {"state": WAITING, "reason": reason, "due_at": until}
+    await tx.execute(_unless_newer(shop_id, target, document, values))
+
+
+async def park(tx: AsyncConnection, shop_id: ShopId, target: str, document: Document, *, reason: str) -> None:
+    """*document* was not delivered and waits for a mapping or a person; a newer body that has come meanwhile waits
+    to be sent."""
+    await tx.execute(_unless_newer(shop_id, target, document, {"state": PARKED, "reason": reason}))
+
+
+def _unless_newer(shop_id: ShopId, target: str, document: Document, values: Mapping[str, object]) -> Update:
+    same = table.c.seq == document.seq
+    changed = {name: case((same, value), else_=table.c[name]) for name, value in values.items()}
+    return (
+        update(table)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.target == target,
+            table.c.kind == document.kind,
+            table.c.key == document.key,
+        )
+        .values(
+            {
+                **changed,
+                "state": case((same, values["state"]), else_=WAITING),
+                "reason": case((same, values["reason"])),
+                "attempts": case((same, table.c.attempts + 1), else_=0),
+            }
+        )
+    )
+
+
+async def most_urgent_claimed(tx: AsyncConnection, shop_id: ShopId, target: str) -> int | None:
+    """The most urgent purpose among the documents that are on their way; None if none is."""
+    query = select(func.min(table.c.priority)).where(
+        table.c.shop_id == shop_id, table.c.target == target, table.c.state == constant(SENDING)
+    )
+    priority: int | None = await tx.scalar(query)
+    return priority
 
 
 async def mark_handled(
@@ -437,12 +585,137 @@ async def mark_handled(
 async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
     """Documents that were taken and never settled wait again."""
     await tx.execute(
-        text(
-            "UPDATE documents SET state = 'waiting' WHERE shop_id = :shop_id AND target = :target"
-            " AND state = 'sending'"
-        ),
-        {"shop_id": shop_id, "target": target},
+        update(table)
+        .where(table.c.shop_id == shop_id, table.c.target == target, table.c.state == constant(SENDING))
+        .values(state=WAITING)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCount:
+    """What is in the outbox of one target and kind; *since*: the oldest of what waits for no person."""
+
+    target: str
+    kind: str
+    open: int
+    parked: int
+    since: datetime | None
+
+
+async def counts_of(tx: AsyncConnection, shop_id: ShopId) -> list[OutboxCount]:
+    """The shop's outbox, counted by target and kind."""
+    parked = table.c.state == PARKED
+    query = (
+        select(
+            table.c.target,
+            table.c.kind,
+            func.count().filter(~parked).label("open"),
+            func.count().filter(parked).label("parked"),
+            func.min(table.c.since).filter(~parked).label("since"),
+        )
+        .where(table.c.shop_id == shop_id)
+        .group_by(table.c.target, table.c.kind)
+    )
+    return [OutboxCount(row.target, row.kind, row.open, row.parked, row.since) for row in await tx.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedDocument:
+    """A document that waits, with its sealed body."""
+
+    target: str
+    key: str
+    state: str
+    since: datetime
+    due_at: datetime
+    body: bytes
+
+
+async def about(
+    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, most: int
+) -> list[SealedDocument]:
+    """At most *most* documents of *kinds* that belong to *parent*, for all targets."""
+    query = (
+        select(table.c.target, table.c.key, table.c.state, table.c.since, table.c.due_at, table.c.body)
+        .where(table.c.shop_id == shop_id, one_of(table.c.kind, kinds), table.c.parent == parent)
+        .order_by(table.c.key)
+        .limit(most)
+    )
+    return [
+        SealedDocument(row.target, row.key, row.state, row.since, row.due_at, row.body)
+        for row in await tx.execute(query)
+    ]
+
+
+async def forget(tx: AsyncConnection, shop_id: ShopId, target: str) -> set[tuple[str, str]]:
+    """Nothing that waits for *target* is to be sent any more; returns its kinds and parents."""
+    query = delete(table).where(table.c.shop_id == shop_id, table.c.target == target)
+    rows = await tx.execute(query.returning(table.c.kind, table.c.parent))
+    return {(row.kind, row.parent) for row in rows}
+
+
+async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[WaitingDocument]:
+    """The outbox without its bodies, the most urgent first: of one shop, or of all if *shop_id* is None."""
+    query = (
+        select(
+            table.c.shop_id,
+            table.c.target,
+            table.c.kind,
+            table.c.key,
+            table.c.state,
+            table.c.reason,
+            table.c.attempts,
+            table.c.since,
+            table.c.due_at,
+        )
+        .order_by(table.c.priority, table.c.seq)
+        .limit(limit)
+    )
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return [
+        WaitingDocument(
+            shop_id=ShopId(row.shop_id),
+            target=row.target,
+            kind=row.kind,
+            key=row.key,
+            state=row.state,
+            reason=row.reason,
+            attempts=row.attempts,
+            since=row.since,
+            due_at=row.due_at,
+        )
+        for row in await tx.execute(query)
+    ]
+
+
+async def count_open(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many documents wait to be delivered, and for no person."""
+    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.state != PARKED)
+    return int(await tx.scalar(query) or 0)
+
+
+async def count_parked(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many documents wait for a mapping or a person."""
+    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.state == PARKED)
+    return int(await tx.scalar(query) or 0)
+
+
+def any_due(
+    shop_id: ColumnElement[Any],
+    target: ColumnElement[str],
+    *,
+    now: ColumnElement[datetime],
+    below: ColumnElement[int] | None = None,
+) -> Exists:
+    """Whether a document waits to be sent to *target* at *now*, of a purpose more urgent than *below*."""
+    found = exists().where(
+        table.c.shop_id == shop_id,
+        table.c.target == target,
+        table.c.state.in_([constant(state) for state in OPEN]),
+        table.c.due_at <= now,
+    )
+    return found if below is None else found.where(table.c.priority < below)
 
 
 class StoredLinks:

@@ -4,20 +4,34 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Double,
+    Interval,
+    RowMapping,
+    Subquery,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
-from upbridge.domain.shop import BY_OPERATOR, Credentials, Shop, ShopState
+from upbridge.domain.shop import BY_OPERATOR, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import Declared, ShopSettings
+from upbridge.store.schema import shops as table
+from upbridge.store.sql import constant
 
 _KEY_LENGTH = 40
 _COLUMNS = """id, key, token, state, reason, state_since, api_url, version, language, settings, facts, facts_at,
@@ -294,3 +308,54 @@ def free_key(wanted: str, taken: set[str]) -> str:
     while f"{wanted}-{number}" in taken:
         number += 1
     return f"{wanted}-{number}"
+
+
+def in_states(*states: ShopState) -> Subquery:
+    """The shops in one of *states*: id, key."""
+    return select(table.c.id, table.c.key).where(table.c.state.in_(states)).subquery("shops_in_state")
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """When a shop's safety net was last started, and when the shop was installed."""
+
+    at: datetime | None
+    installed_at: datetime
+
+    @property
+    def since(self) -> datetime:
+        """What changed before is known."""
+        return self.installed_at if self.at is None else self.at
+
+
+async def hold_reconciled(tx: AsyncConnection, shop_id: ShopId) -> Reconciled:
+    """When the shop's safety net was last started; nobody else starts one until the caller's transaction ends."""
+    query = select(table.c.reconciled_at, table.c.installed_at).where(table.c.id == shop_id)
+    row = (await tx.execute(query.with_for_update())).one()
+    return Reconciled(row.reconciled_at, row.installed_at)
+
+
+async def set_reconciled(tx: AsyncConnection, shop_id: ShopId, at: datetime) -> None:
+    """The shop's safety net was started at *at*."""
+    await tx.execute(update(table).where(table.c.id == shop_id).values(reconciled_at=at))
+
+
+#: The part of a period after which a shop has its turn, from its id: so they do not all come at once.
+_OWN_PART = literal_column("('x' || substr(md5(id::text), 1, 6))::bit(24)::int / 16777216.0", Double)
+
+
+def unreconciled(*, every: timedelta, now: datetime) -> Subquery:
+    """The active shops whose safety net was last started *every* ago, or longer: id."""
+    own_time = func.make_interval(0, 0, 0, 0, 0, 0, _OWN_PART * every.total_seconds(), type_=Interval)
+    first = table.c.installed_at - own_time
+    return (
+        select(table.c.id)
+        .where(table.c.state == ShopState.ACTIVE, func.coalesce(table.c.reconciled_at, first) < now - every)
+        .subquery("unreconciled")
+    )
+
+
+def listening(shop_id: ColumnElement[UUID]) -> CTE:
+    """The shop, if a webhook of it is still worth storing: id."""
+    states = [constant(state) for state in LISTENING]
+    return select(table.c.id).where(table.c.id == shop_id, table.c.state.in_(states)).cte("listening")

@@ -6,7 +6,7 @@ that is worth a pool of our own: docs/decisions/0008.
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, LiteralString, TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection
@@ -27,7 +27,7 @@ class InboxPool:
         self._free = asyncio.Semaphore(_SIZE)
         self._closed = False
 
-    async def value(self, query: LiteralString, values: Mapping[str, Any]) -> Any:
+    async def value(self, query: bytes, values: Mapping[str, Any]) -> Any:
         """Run *query*, committed when this returns; its one value. Raises `psycopg.Error` or `OSError`.
 
         A connection that turns out to be dead is replaced and the query run again: it may run twice.
@@ -49,7 +49,7 @@ class InboxPool:
             finally:
                 await self._keep(connection)
 
-    async def _ask(self, connection: _Connection, query: LiteralString, values: Mapping[str, Any]) -> Any:
+    async def _ask(self, connection: _Connection, query: bytes, values: Mapping[str, Any]) -> Any:
         cursor = await connection.execute(query, values, prepare=True)
         row = await cursor.fetchone()
         return None if row is None else row[0]

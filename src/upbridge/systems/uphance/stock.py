@@ -23,6 +23,7 @@ from upbridge.engine.context import Service
 from upbridge.store import changes, documents, sku_matching
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
+from upbridge.store.runs import first_import_under_way
 from upbridge.systems.uphance import reservations
 from upbridge.systems.uphance.stock_calculation import (
     GUARD,
@@ -121,27 +122,10 @@ async def wrote(
 
 async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:
     """Why no number can be right yet: orders that are not read have sold pieces that nobody has counted."""
-    unread = await tx.scalar(
-        text(
-            "SELECT EXISTS (SELECT FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
-            " AND kind = 'order' AND hinted_at <= :asked)"
-        ),
-        {"shop_id": shop_id, "asked": max(change.hinted_at for change in chunk)},
-    )
-    if unread:
+    asked = max(change.hinted_at for change in chunk)
+    if await changes.any_marked_until(tx, shop_id, TARGET, Kind.ORDER, asked):
         return "orders have to be read first"
-    first = await tx.scalar(
-        text(
-            """
-            SELECT EXISTS (
-              SELECT FROM runs r WHERE r.shop_id = :shop_id AND r.purpose = 'import' AND r.state <> 'done'
-                AND NOT EXISTS (SELECT FROM runs d WHERE d.shop_id = r.shop_id AND d.kind = r.kind
-                  AND d.purpose = r.purpose AND d.state = 'done'))
-            """
-        ),
-        {"shop_id": shop_id},
-    )
-    return "the first import is under way" if first else None
+    return "the first import is under way" if await first_import_under_way(tx, shop_id) else None
 
 
 async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
@@ -177,14 +161,8 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
 
 
 async def _waiting(tx: AsyncConnection, shop_id: ShopId) -> dict[str, Waiting]:
-    rows = await tx.execute(
-        text(
-            "SELECT key, hash, state, reason FROM documents WHERE shop_id = :shop_id AND target = :target"
-            " AND kind = :kind ORDER BY key FOR UPDATE"
-        ),
-        {"shop_id": shop_id, "target": TARGET, "kind": KIND},
-    )
-    return {row.key: Waiting(row.hash, row.state, row.reason) for row in rows}
+    held = await documents.hold_kind(tx, shop_id, TARGET, KIND)
+    return {key: Waiting(one.hash, one.state, one.reason) for key, one in held.items()}
 
 
 async def _declined(tx: AsyncConnection, shop_id: ShopId) -> dict[str, bytes]:
@@ -214,27 +192,11 @@ async def _queue(service: Service, tx: AsyncConnection, shop: Shop, planned: Pla
     gone = sorted(planned.withdraw)
     await documents.withdraw(tx, shop.id, TARGET, [(KIND, key) for key in gone])
     await close_entity(tx, shop.id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=gone)
-    await tx.execute(
-        text(
-            """
-            UPDATE documents d SET state = :state, reason = :reason, due_at = :now
-            FROM unnest(CAST(:keys AS text[])) AS t (key)
-            WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = :kind AND d.key = t.key
-              AND d.state <> 'sending' AND (:held OR d.reason = :guard)
-            """
-        ),
-        {
-            "shop_id": shop.id,
-            "target": TARGET,
-            "kind": KIND,
-            "keys": sorted(planned.fresh),
-            "state": documents.PARKED if held else documents.WAITING,
-            "reason": GUARD if held else None,
-            "held": held,
-            "guard": GUARD,
-            "now": service.clock(),
-        },
-    )
+    fresh = sorted(planned.fresh)
+    if held:
+        await documents.hold_back(tx, shop.id, TARGET, KIND, fresh, guard=GUARD, now=service.clock())
+    else:
+        await documents.release_guarded(tx, shop.id, TARGET, GUARD, now=service.clock(), keys=fresh)
     if held:
         tally = planned.tally
         params = {"changed": tally.changed, "zeroed": tally.zeroed, "matched": tally.matched, "percent": percent}

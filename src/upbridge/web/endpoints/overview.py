@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from math import floor
 
 from fastapi import APIRouter, Response
-from sqlalchemy import text
 
-from upbridge.domain.shop import ShopState
-from upbridge.engine.runs import RunPurpose, RunState
-from upbridge.engine.scheduler import start_reconciliation
+from upbridge.operations.reconcile import RunNow, run_now
 from upbridge.web.charts import Columns, columns
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
-from upbridge.web.queries.overview import DAYS, REST, Delay, Overviews
+from upbridge.web.queries.overview import DAYS, Delay, Overviews
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -68,28 +65,11 @@ def _chart(here: PageContext, system: str, days: tuple[Delay, ...]) -> DelayChar
     return DelayChart(system, unit, days, columns(shapes))
 
 
+_SAID = {RunNow.STARTED: "net_cast", RunNow.RESTS: "net_rests", RunNow.STOPPED: "net_stopped"}
+
+
 @router.post("/overview/run")
-async def run_now(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Posted guards
-    """Cast the safety net, unless one is out or was cast within the last ten minutes. Two clicks cast one."""
-    now = here.pages.clock()
-    if here.shop.state is not ShopState.ACTIVE:
-        return here.go("overview", "net_stopped")
-    async with here.pages.engine.begin() as tx:
-        free = await tx.scalar(
-            text(
-                """
-                SELECT (reconciled_at IS NULL OR reconciled_at <= :before) AND NOT EXISTS (
-                  SELECT FROM runs WHERE shop_id = :id AND purpose = :purpose AND state = :running)
-                FROM shops WHERE id = :id FOR UPDATE
-                """
-            ),
-            {
-                "id": here.shop.id,
-                "before": now - REST,
-                "purpose": RunPurpose.SAFETY_NET,
-                "running": RunState.RUNNING,
-            },
-        )
-        if free:
-            await start_reconciliation(tx, here.shop.id, now=now)
-    return here.go("overview", "net_cast" if free else "net_rests")
+async def run_safety_net(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Posted guards
+    """Start the safety net, unless it runs or was started within the last ten minutes. Two clicks start one."""
+    came = await run_now(here.pages.engine, here.shop, now=here.pages.clock())
+    return here.go("overview", _SAID[came])

@@ -18,7 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
 from upbridge.insights.order_timeline import KINDS, OrderEventKind, masked, opened
+from upbridge.store import changes, documents
+from upbridge.store.changes import Kind
+from upbridge.store.deliveries import latest_about
 from upbridge.web.queries.start import OpenProblem
+
+SOURCE = "upgates"
 
 MOST = 20
 #: Of so many of a shop's newest webhooks those are opened that are about such things, at most so many.
@@ -136,8 +141,8 @@ async def timeline(
         moments = [
             *await _made(tx, where),
             *await _heard(tx, shop_id, hit),
-            *await _to_be_read(tx, where),
-            *await _to_be_sent(tx, where, open_body),
+            *await _to_be_read(tx, shop_id, hit),
+            *await _to_be_sent(tx, shop_id, where, open_body),
             *steps,
             *[one for one in await _sent(tx, where) if one.what != "delivered" or one.system not in told],
             *await _problems(tx, where),
@@ -146,29 +151,12 @@ async def timeline(
 
 
 async def _heard(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
-    rows = await tx.execute(
-        text(
-            """
-            SELECT received_at, event, body FROM (
-              SELECT * FROM deliveries WHERE shop_id = :id ORDER BY received_at DESC LIMIT :latest
-            ) latest
-            WHERE source = 'upgates' AND lower(event) LIKE :event AND octet_length(body) < :largest
-            ORDER BY received_at DESC LIMIT :most
-            """
-        ),
-        {
-            "id": shop_id,
-            "latest": _LATEST,
-            "event": f"{hit.kind}s.%",
-            "largest": _LARGEST,
-            "most": _DELIVERIES,
-        },
-    )
+    latest = await latest_about(tx, shop_id, SOURCE, hit.kind, among=_LATEST, most=_DELIVERIES, largest=_LARGEST)
     name = "order_number" if hit.kind == "order" else "product_id"
     return [
-        Moment(row.received_at, "heard", detail=row.event)
-        for row in rows
-        if _names(json.loads(zlib.decompress(row.body)), f"{hit.kind}s", name, hit.key)
+        Moment(one.received_at, "heard", detail=one.event)
+        for one in latest
+        if _names(json.loads(zlib.decompress(one.body)), f"{hit.kind}s", name, hit.key)
     ]
 
 
@@ -207,37 +195,25 @@ def _past(what: str, target: str) -> str:
     return "shipped" if what == OrderEventKind.DELIVERED and target == "upgates" else what
 
 
-async def _to_be_read(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await tx.execute(
-        text(
-            "SELECT hinted_at, due_at, origin FROM changes"
-            " WHERE shop_id = :id AND source = 'upgates' AND kind = :kind AND key = :parent"
-        ),
-        where,
-    )
-    return [Moment(row.hinted_at, f"hinted.{row.origin}", until=row.due_at) for row in rows]
+async def _to_be_read(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
+    change = await changes.about(tx, shop_id, SOURCE, Kind(hit.kind), hit.key)
+    return [] if change is None else [Moment(change.hinted_at, f"hinted.{change.origin}", until=change.due_at)]
 
 
 async def _to_be_sent(
-    tx: AsyncConnection, where: dict[str, Any], open_body: Callable[[bytes], bytes]
+    tx: AsyncConnection, shop_id: ShopId, where: dict[str, Any], open_body: Callable[[bytes], bytes]
 ) -> list[Moment]:
-    rows = await tx.execute(
-        text(
-            "SELECT target, key, state, since, due_at, body FROM documents"
-            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY key LIMIT 20"
-        ),
-        where,
-    )
+    waiting = await documents.about(tx, shop_id, where["kinds"], where["parent"], most=20)
     return [
         Moment(
-            row.since,
-            row.state,
-            row.target,
-            detail=row.key if row.key != where["parent"] else "",
-            until=row.due_at if row.state == "waiting" else None,
-            body=masked(open_body(row.body)),
+            one.since,
+            one.state,
+            one.target,
+            detail=one.key if one.key != where["parent"] else "",
+            until=one.due_at if one.state == documents.WAITING else None,
+            body=masked(open_body(one.body)),
         )
-        for row in rows
+        for one in waiting
     ]
 
 

@@ -12,22 +12,24 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import PRAGUE
+from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.runs import Run, RunPurpose, RunState, latest_runs
 from upbridge.insights.daily_stats import StatKind, daily_stats_of
 from upbridge.insights.webhook_coverage import Coverage, coverage
+from upbridge.operations.reconcile import rests_until
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.store.changes import NEVER
+from upbridge.store import changes, documents
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.store.documents import OutboxCount
+from upbridge.store.lanes import Block, blocks_of
+from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 from upbridge.systems.base import Flow, System, Systems
 
 #: How far back the proof of completeness and the chart look.
 DAYS = 30
 #: How far the shop's clock may be ahead of ours.
 _CLOCKS = timedelta(days=1)
-#: How long "run now" rests after the safety net was cast (R54).
-REST = timedelta(minutes=10)
 
 
 class Light(StrEnum):
@@ -193,7 +195,7 @@ class _Count:
 class _Still:
     """How things are at this moment."""
 
-    blocked: Mapping[str, datetime]
+    blocked: Mapping[Lane, Block]
     counts: Mapping[tuple[str, str], _Count]
     waits: tuple[Wait, ...]
     failures: WebhookFailures | None
@@ -205,7 +207,7 @@ async def _still(engine: AsyncEngine, shop_id: ShopId, flows: Sequence[tuple[str
     nets = await latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)
     imports = await latest_runs(engine, shop_id, RunPurpose.IMPORT)
     async with engine.connect() as tx:
-        blocked = await _blocked(tx, shop_id, now)
+        blocked = await blocks_of(tx, shop_id, now=now)
         return _Still(
             blocked=blocked,
             counts=await _counts(tx, shop_id, flows),
@@ -254,13 +256,6 @@ async def _counts(
     }
 
 
-async def _blocked(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Mapping[str, datetime]:
-    rows = await tx.execute(
-        text("SELECT lane, until FROM lanes WHERE shop_id = :id AND until > :now"), {"id": shop_id, "now": now}
-    )
-    return {row.lane: row.until for row in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class _Ground:
     """What the lights are judged by."""
@@ -268,7 +263,7 @@ class _Ground:
     shop: Shop
     rows: Mapping[str, ConnectionRow]
     counts: Mapping[tuple[str, str], _Count]
-    blocked: Mapping[str, datetime]
+    blocked: Mapping[Lane, Block]
     importing: AbstractSet[RunState]
 
 
@@ -289,9 +284,10 @@ def _flow(system: System, flow: Flow, target: str, ground: _Ground) -> FlowState
 
 def _moving(state: Callable[..., FlowState], kind: str, target: str, ground: _Ground) -> FlowState:
     """The light of a flow that nobody has stopped."""
-    count, until = ground.counts.get((target, kind), _Count()), ground.blocked.get(f"push:{target}")
-    if until is not None and count.waiting:
-        return state(Light.WARN, "blocked", None, count.waiting, until)
+    count = ground.counts.get((target, kind), _Count())
+    block = ground.blocked.get(Lane.push(ground.shop.id, target))
+    if block is not None and count.waiting:
+        return state(Light.WARN, "blocked", None, count.waiting, block.until)
     troubles = max(count.problems, count.parked)
     if troubles:
         return state(Light.WARN, "problems", "problems", troubles)
@@ -311,28 +307,25 @@ def _quiet(state: Callable[..., FlowState], count: _Count) -> FlowState:
     return state(Light.GOOD, "delivered", None, 0, count.last_at)
 
 
-async def _waits(tx: AsyncConnection, shop_id: ShopId, blocked: Mapping[str, datetime]) -> tuple[Wait, ...]:
-    rows = await tx.execute(
-        text(
-            """
-            SELECT source AS name, true AS reading, count(*) AS number, min(hinted_at) AS since
-            FROM changes WHERE shop_id = :id AND kind <> 'probe' AND due_at < :never GROUP BY source
-            UNION ALL
-            SELECT target, false, count(*), min(since) FROM documents
-            WHERE shop_id = :id AND state <> 'parked' GROUP BY target ORDER BY 2 DESC, 1
-            """
-        ),
-        {"id": shop_id, "never": NEVER},
-    )
+async def _waits(tx: AsyncConnection, shop_id: ShopId, blocked: Mapping[Lane, Block]) -> tuple[Wait, ...]:
+    unread = [(Lane.pull(shop_id, one.source), one.count, one.since) for one in await changes.backlog(tx, shop_id)]
+    unsent: dict[Lane, list[OutboxCount]] = {}
+    for one in await documents.counts_of(tx, shop_id):
+        if one.open:
+            unsent.setdefault(Lane.push(shop_id, one.target), []).append(one)
+    sending = [
+        (lane, sum(one.open for one in parts), min(one.since for one in parts if one.since is not None))
+        for lane, parts in sorted(unsent.items(), key=lambda pair: pair[0].system)
+    ]
     return tuple(
         Wait(
-            row.name,
-            row.reading,
-            int(row.number),
-            row.since,
-            blocked.get(f"{'pull' if row.reading else 'push'}:{row.name}"),
+            lane.system,
+            lane.direction is Direction.PULL,
+            count,
+            since,
+            blocked[lane].until if lane in blocked else None,
         )
-        for row in rows
+        for lane, count, since in (*unread, *sending)
     )
 
 
@@ -395,10 +388,9 @@ async def _boxes(
 
 
 def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
-    rests = None if shop.reconciled_at is None else shop.reconciled_at + REST
     return Net(
         running=any(run.state is RunState.RUNNING for run in nets.values()),
-        rests_until=rests if rests is not None and rests > now else None,
+        rests_until=rests_until(shop.reconciled_at, now),
         cost=max(sum(run.pages or 1 for run in nets.values()), len(("order", "product"))),
         last_at=shop.reconciled_at,
         found=sum(run.found for run in nets.values()),

@@ -10,14 +10,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
+from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.flows import PAGES
-from upbridge.engine.runs import Run, RunPurpose, RunState, latest_runs
 from upbridge.rate_limits.forecast import finish_time
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.store.changes import NEVER, Origin
+from upbridge.store import changes, documents
+from upbridge.store.changes import Origin
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.store.lanes import block_of
+from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Setup, SetupStep, System, Systems
 
@@ -227,29 +230,16 @@ class Views:
         is called again at all; None if it never will, or nothing is left to read."""
         now = self._clock()
         async with self._engine.connect() as tx:
-            left = await tx.scalar(
-                text(
-                    "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND source = 'upgates'"
-                    " AND origin = :origin AND kind = ANY(:kinds) AND due_at < :never"
-                ),
-                {
-                    "shop_id": shop_id,
-                    "origin": Origin.IMPORT,
-                    "kinds": [str(kind) for kind in PAGES.values()],
-                    "never": NEVER,
-                },
-            )
-            rests_until = await tx.scalar(
-                text("SELECT until FROM lanes WHERE shop_id = :shop_id AND lane = 'pull:upgates'"),
-                {"shop_id": shop_id},
-            )
+            pages = list(PAGES.values())
+            left = await changes.count_of(tx, shop_id, "upgates", pages, Origin.IMPORT)
+            block = await block_of(tx, Lane.pull(shop_id, "upgates"))
         if not left:
             return None
         try:
-            ends_at = finish_time(int(left), await self._ledger.outlook(shop_id), now)
+            ends_at = finish_time(left, await self._ledger.outlook(shop_id), now)
         except ValueError:  # limits that allow no call
             return None
-        return ends_at if rests_until is None else max(ends_at, rests_until)
+        return ends_at if block is None else max(ends_at, block.until)
 
     async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
         """The newest open problems, and how many there are."""
@@ -269,24 +259,14 @@ class Views:
 
     async def _backlog(self, shop_id: ShopId) -> Backlog:
         async with self._engine.connect() as tx:
-            changes = await tx.scalar(
-                text(
-                    "SELECT count(*) FROM changes WHERE shop_id = :shop_id AND kind <> 'probe' AND due_at < :never"
-                ),
-                {"shop_id": shop_id, "never": NEVER},
-            )
-            rows = await tx.execute(
-                text(
-                    "SELECT target, state = 'parked' AS parked, count(*) AS number FROM documents"
-                    " WHERE shop_id = :shop_id GROUP BY 1, 2"
-                ),
-                {"shop_id": shop_id},
-            )
-            counted = [(row.target, row.parked, row.number) for row in rows]
-        documents = dict.fromkeys(self._systems.titles, 0)
-        documents.update({target: number for target, parked, number in counted if not parked})
+            unread = await changes.backlog(tx, shop_id)
+            outbox = await documents.counts_of(tx, shop_id)
+        unsent = dict.fromkeys(self._systems.titles, 0)
+        for one in outbox:
+            if one.open:
+                unsent[one.target] = unsent.get(one.target, 0) + one.open
         return Backlog(
-            changes=int(changes or 0),
-            documents=documents,
-            parked=sum(number for _, parked, number in counted if parked),
+            changes=sum(one.count for one in unread),
+            documents=unsent,
+            parked=sum(one.parked for one in outbox),
         )

@@ -13,7 +13,13 @@ from upbridge.domain.sku import code_key
 from upbridge.engine import lanes
 from upbridge.store import sku_matching
 from upbridge.store.changes import Kind
+from upbridge.store.lanes import Block, blocks_of
 from upbridge_sandbox.shop import Tariff
+
+
+async def blocks(town: Town) -> list[Block]:
+    async with town.service.engine.connect() as tx:
+        return list((await blocks_of(tx, town.shop_id, now=town.watch())).values())
 
 
 async def note(town: Town, code: str) -> dict[str, Any]:
@@ -452,7 +458,7 @@ async def test_stock_without_budget_does_not_keep_a_shipment_waiting(town: Town)
 
     assert town.origin.orders[number]["status_id"] == 4
     assert town.shown(code) != 77
-    assert len(await lanes.blocked(town.service.engine, town.shop_id, now=town.watch())) == 1
+    assert len(await blocks(town)) == 1
 
 
 async def test_a_spent_budget_blocks_what_it_was_spent_for(town: Town) -> None:
@@ -465,8 +471,7 @@ async def test_a_spent_budget_blocks_what_it_was_spent_for(town: Town) -> None:
     await town.poll()
     town.world.ledger.violations.clear()  # the first call learned of the limit
 
-    blocked = await lanes.blocked(town.service.engine, town.shop_id, now=town.watch())
-    assert [(row["lane"], row["priority"]) for row in blocked] == [("push:upgates", 2)]
+    assert [(block.lane.name, block.priority) for block in await blocks(town)] == [("push:upgates", 2)]
 
 
 async def test_a_hundred_items_are_one_call(town: Town) -> None:

@@ -1,0 +1,112 @@
+"""Lanes that have to wait: no budget, no answer, refused. A row goes when its lane works again.
+
+A lane waits until a moment, for purposes from *priority* on: when only the import has run out of budget, orders
+still pass.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Subquery, and_, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.lane import Direction, Lane
+from upbridge.domain.purpose import EVERYTHING
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import lanes as table
+
+_MOST_FAILURES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Why a lane waits, and until when; *priority*: purposes from there on."""
+
+    lane: Lane
+    reason: str
+    failures: int
+    priority: int
+    since: datetime
+    until: datetime
+
+
+async def open_below(tx: AsyncConnection, lane: Lane, *, now: datetime) -> int:
+    """Purposes more urgent than this may pass: `EVERYTHING`, or less while the lane is blocked."""
+    priority: int | None = await tx.scalar(select(table.c.priority).where(_is(lane), table.c.until > now))
+    return EVERYTHING if priority is None else priority
+
+
+async def count_failure(tx: AsyncConnection, lane: Lane, *, reason: str, priority: int, now: datetime) -> int:
+    """Block purposes from *priority* on, or block them on; returns how many failures in a row this is.
+
+    Until when is said by `rest_until`, in the same transaction.
+    """
+    values = {
+        "shop_id": lane.shop_id,
+        "direction": lane.direction,
+        "system": lane.system,
+        "reason": reason,
+        "priority": priority,
+        "since": now,
+        "until": now,
+    }
+    fresh = insert(table).values(values)
+    known = fresh.on_conflict_do_update(
+        constraint=table.primary_key,
+        set_={
+            "reason": fresh.excluded.reason,
+            "priority": fresh.excluded.priority,
+            "failures": func.least(table.c.failures + 1, _MOST_FAILURES),
+        },
+    )
+    failures: int = (await tx.execute(known.returning(table.c.failures))).scalar_one()
+    return failures
+
+
+async def rest_until(tx: AsyncConnection, lane: Lane, moment: datetime) -> None:
+    """Until when a blocked lane waits."""
+    await tx.execute(update(table).where(_is(lane)).values(until=moment))
+
+
+async def unblock(tx: AsyncConnection, lane: Lane, *, purpose: int = EVERYTHING) -> None:
+    """The lane works (again) for *purpose*; a block of less urgent ones stays."""
+    await tx.execute(delete(table).where(_is(lane), table.c.priority <= purpose))
+
+
+async def blocks_of(tx: AsyncConnection, shop_id: ShopId | None, *, now: datetime) -> dict[Lane, Block]:
+    """The lanes that wait: of one shop, or of all if *shop_id* is None."""
+    query = select(table).where(table.c.until > now)
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return {block.lane: block for block in map(_block, await tx.execute(query))}
+
+
+async def block_of(tx: AsyncConnection, lane: Lane) -> Block | None:
+    """Why *lane* waits or last waited; None if it works."""
+    row = (await tx.execute(select(table).where(_is(lane)))).first()
+    return None if row is None else _block(row)
+
+
+def blocks(direction: Direction, *, now: ColumnElement[datetime]) -> Subquery:
+    """The blocks of all lanes of one direction that hold at *now*: shop_id, system, reason, priority, until."""
+    query = select(table.c.shop_id, table.c.system, table.c.reason, table.c.priority, table.c.until)
+    return query.where(table.c.direction == direction, table.c.until > now).subquery(f"{direction}_blocks")
+
+
+def _is(lane: Lane) -> ColumnElement[bool]:
+    return and_(
+        table.c.shop_id == lane.shop_id, table.c.direction == lane.direction, table.c.system == lane.system
+    )
+
+
+def _block(row: Row[Any]) -> Block:
+    return Block(
+        lane=Lane(ShopId(row.shop_id), Direction(row.direction), row.system),
+        reason=row.reason,
+        failures=row.failures,
+        priority=row.priority,
+        since=row.since,
+        until=row.until,
+    )

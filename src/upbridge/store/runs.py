@@ -1,0 +1,283 @@
+"""Runs through a whole list, and how far each is. The rules of a run stand in `engine/runs.py`."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Exists, Row, case, exists, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import runs as table
+from upbridge.store.sql import one_of
+
+
+class RunPurpose(StrEnum):
+    """Why a list is read."""
+
+    IMPORT = "import"
+    SAFETY_NET = "safety_net"
+    SWEEP = "sweep"
+    """The numbers of products differ: look which of ours are gone."""
+
+
+class RunState(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    """The first import alone: somebody in the shop wants no calls for it now."""
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of `runs`. *since*: only what changed (safety net) or was created (orders) from then on."""
+
+    id: int
+    shop_id: ShopId
+    kind: str
+    purpose: RunPurpose
+    state: RunState
+    since: datetime | None
+    total: int | None
+    pages: int | None
+    done: int
+    found: int
+    rounds: int
+    shrunk: bool
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPages:
+    """How many pages a run was known to have before a page was counted, and afterwards."""
+
+    before: int
+    after: int
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        shop_id=ShopId(row.shop_id),
+        kind=row.kind,
+        purpose=RunPurpose(row.purpose),
+        state=RunState(row.state),
+        since=row.since,
+        total=row.total,
+        pages=row.pages,
+        done=row.done,
+        found=row.found,
+        rounds=row.rounds,
+        shrunk=row.shrunk,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+async def get_run(tx: AsyncConnection, run_id: int) -> Run | None:
+    """The run, or None if it was pruned."""
+    row = (await tx.execute(select(table).where(table.c.id == run_id))).first()
+    return None if row is None else _run(row)
+
+
+async def runs_in(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, state: RunState) -> list[Run]:
+    """The shop's runs of *purpose* that are in *state*, oldest first."""
+    query = select(table).where(table.c.shop_id == shop_id, table.c.purpose == purpose, table.c.state == state)
+    return [_run(row) for row in await tx.execute(query.order_by(table.c.id))]
+
+
+async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose) -> dict[str, Run]:
+    """The newest run of each kind."""
+    query = (
+        select(table)
+        .ext(distinct_on(table.c.kind))
+        .where(table.c.shop_id == shop_id, table.c.purpose == purpose)
+        .order_by(table.c.kind, table.c.id.desc())
+    )
+    async with engine.connect() as tx:
+        return {row.kind: _run(row) for row in await tx.execute(query)}
+
+
+async def under_way(
+    tx: AsyncConnection, shop_id: ShopId, kind: str, purpose: RunPurpose, *, since: datetime | None
+) -> int | None:
+    """The newest run that has not ended and covers as much as one from *since* on, locked until the transaction
+    ends; None if there is none."""
+    everything = table.c.since.is_(None)
+    covers = everything if since is None else or_(everything, table.c.since <= since)
+    query = (
+        select(table.c.id)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.kind == kind,
+            table.c.purpose == purpose,
+            table.c.state != RunState.DONE,
+            covers,
+        )
+        .order_by(table.c.id.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    run_id: int | None = await tx.scalar(query)
+    return run_id
+
+
+async def was_read(tx: AsyncConnection, shop_id: ShopId, kind: str) -> bool:
+    """Whether a run through the shop's list of *kind* was ever started."""
+    query = select(exists().where(table.c.shop_id == shop_id, table.c.kind == kind))
+    return bool(await tx.scalar(query))
+
+
+async def first_import_under_way(tx: AsyncConnection, shop_id: ShopId) -> bool:
+    """Whether a list is being imported of which no import has ended yet."""
+    ended = table.alias("ended")
+    query = select(
+        exists().where(
+            table.c.shop_id == shop_id,
+            table.c.purpose == RunPurpose.IMPORT,
+            table.c.state != RunState.DONE,
+            ~exists().where(
+                ended.c.shop_id == table.c.shop_id,
+                ended.c.kind == table.c.kind,
+                ended.c.purpose == table.c.purpose,
+                ended.c.state == RunState.DONE,
+            ),
+        )
+    )
+    return bool(await tx.scalar(query))
+
+
+async def found_since(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, since: datetime) -> int:
+    """How many unannounced changes the runs of *purpose* have found that were started from *since* on."""
+    query = select(func.coalesce(func.sum(table.c.found), 0)).where(
+        table.c.shop_id == shop_id, table.c.started_at >= since, table.c.purpose == purpose
+    )
+    return int(await tx.scalar(query) or 0)
+
+
+async def any_started_before(tx: AsyncConnection, run_ids: Collection[int], moment: datetime) -> bool:
+    """Whether one of these runs was under way before *moment*."""
+    query = select(exists().where(one_of(table.c.id, run_ids), table.c.started_at < moment))
+    return bool(await tx.scalar(query))
+
+
+def running(shop_id: ColumnElement[Any], purpose: RunPurpose) -> Exists:
+    """Whether a run of *purpose* is under way in the shop that the column *shop_id* names."""
+    return exists().where(
+        table.c.shop_id == shop_id, table.c.purpose == purpose, table.c.state == RunState.RUNNING
+    )
+
+
+async def is_running(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose) -> bool:
+    """Whether a run of *purpose* is under way in the shop."""
+    query = select(
+        exists().where(table.c.shop_id == shop_id, table.c.purpose == purpose, table.c.state == RunState.RUNNING)
+    )
+    return bool(await tx.scalar(query))
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+async def add_run(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    kind: str,
+    purpose: RunPurpose,
+    *,
+    since: datetime | None,
+    now: datetime,
+) -> int:
+    """A new run, under way from *now* on; returns its id."""
+    values = {
+        "shop_id": shop_id,
+        "kind": kind,
+        "purpose": purpose,
+        "state": RunState.RUNNING,
+        "since": since,
+        "started_at": now,
+    }
+    run_id: int = (await tx.execute(insert(table).values(values).returning(table.c.id))).scalar_one()
+    return run_id
+
+
+async def count_items(
+    tx: AsyncConnection, run_id: int, *, items: int, found: int, total: int, pages: int
+) -> KnownPages:
+    """Count what a page brought; *total* and *pages* are what it says of the whole list."""
+    former = select(func.coalesce(table.c.pages, 1)).where(table.c.id == run_id).scalar_subquery()
+    row = (
+        await tx.execute(
+            update(table)
+            .where(table.c.id == run_id)
+            .values(
+                done=table.c.done + items,
+                found=table.c.found + found,
+                shrunk=or_(table.c.shrunk, func.coalesce(table.c.total, 0) > total),
+                total=total,
+                pages=func.greatest(func.coalesce(table.c.pages, 1), pages),
+            )
+            .returning(table.c.pages, former.label("before"))
+        )
+    ).one()
+    return KnownPages(before=row.before, after=row.pages)
+
+
+async def end_round(tx: AsyncConnection, run_id: int, *, most: int, now: datetime) -> RunState | None:
+    """All pages of a run are read: end it, or let it begin again if its list has shrunk meanwhile, at most *most*
+    times in all. Returns its state; None if it was not under way."""
+    again = (table.c.shrunk) & (table.c.rounds < most)
+    query = (
+        update(table)
+        .where(table.c.id == run_id, table.c.state == RunState.RUNNING)
+        .values(
+            state=case((again, RunState.RUNNING), else_=RunState.DONE),
+            finished_at=case((again, None), else_=now),
+            rounds=case((table.c.shrunk, table.c.rounds + 1), else_=table.c.rounds),
+            done=case((again, 0), else_=table.c.done),
+            pages=case((again, None), else_=table.c.pages),
+            shrunk=False,
+        )
+        .returning(table.c.state)
+    )
+    state: str | None = await tx.scalar(query)
+    return None if state is None else RunState(state)
+
+
+async def set_state(tx: AsyncConnection, runs: Sequence[Run], state: RunState) -> None:
+    """Pause *runs*, or let them go on; one that has ended stays ended."""
+    await tx.execute(
+        update(table)
+        .where(one_of(table.c.id, [run.id for run in runs]), table.c.state != RunState.DONE)
+        .values(state=state)
+    )
+
+
+async def end_runs(
+    tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, kinds: Collection[str], *, now: datetime
+) -> None:
+    """End the runs of *purpose* through the lists of *kinds* that have not ended."""
+    await tx.execute(
+        update(table)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.purpose == purpose,
+            table.c.state != RunState.DONE,
+            one_of(table.c.kind, kinds),
+        )
+        .values(state=RunState.DONE, finished_at=now)
+    )
+
+
+async def forget_shrinking(tx: AsyncConnection, run_id: int) -> None:
+    """The list may have shrunk, and the run shall not go round again for it."""
+    await tx.execute(update(table).where(table.c.id == run_id).values(shrunk=False))

@@ -1,0 +1,36 @@
+"""Pieces of SQL that several owners of tables need. They name no table."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    TableValuedAlias,
+    Text,
+    any_,
+    bindparam,
+    column,
+    func,
+    literal,
+    literal_column,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
+
+
+def one_of(operand: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """`column = ANY(values)`: one parameter, and so one prepared statement, however many *values* there are."""
+    return operand == any_(literal(list(values), ARRAY(operand.type)))
+
+
+def constant(word: str) -> ColumnElement[str]:
+    """A word of ours that stands in the statement itself: partial indices are found by it, whatever the plan."""
+    assert word.isidentifier(), "it is not quoted"
+    return literal_column(f"'{word}'", Text)
+
+
+def arrays(name: str, **columns: tuple[str, TypeEngine[Any]]) -> TableValuedAlias:
+    """Rows made of arrays of one length, one for each column: its parameter and its type."""
+    parameters = (bindparam(parameter, type_=ARRAY(type_)) for parameter, type_ in columns.values())
+    named = (column(title, type_) for title, (_, type_) in columns.items())
+    return func.unnest(*parameters).table_valued(*named).render_derived(name=name)
