@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from upbridge import __version__
-from upbridge.bootstrap import create_web_container, http_client
+from upbridge.bootstrap import create_web_container
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
@@ -20,6 +20,7 @@ from upbridge.installation import endpoints as installation_endpoints
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.store.database import open_database
 from upbridge.store.metric_samples import keep_writing
+from upbridge.systems.http.transport import http_client
 from upbridge.web import health
 from upbridge.web import routes as pages_endpoints
 from upbridge.webhooks import endpoints as inbox_endpoints
@@ -34,7 +35,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings, watch=True))
-            http = await stack.enter_async_context(http_client(settings))
+            http = await stack.enter_async_context(http_client())
             container = create_web_container(settings, database, http, clock=clock, port=port)
             app.state.container = container
             stack.push_async_callback(container.close)

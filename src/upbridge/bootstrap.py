@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import structlog
@@ -16,7 +15,6 @@ from upbridge.core.deferred import Deferred
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
 from upbridge.core.telemetry.database_outage import DATABASE
-from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.installation.keys import SignatureKeys
@@ -28,6 +26,7 @@ from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
+from upbridge.systems.http.transport import http_client
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
@@ -40,8 +39,6 @@ from upbridge.webhooks.inbox import Inbox, inbox_engine
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
-
-USER_AGENT = "Upbridge (+https://github.com/upbridge/upbridge)"
 
 
 def webhook_url(origin: str, addresses: WebhookAddresses, shop_id: ShopId, source: str, event: str) -> str:
@@ -171,18 +168,6 @@ def create_web_container(
     )
 
 
-def http_client(settings: Settings, *, systems: Systems = SYSTEMS) -> httpx.AsyncClient:
-    """The client for all calls to other systems: no redirects, no cookies kept, every call measured."""
-    named = {httpx.URL(one.url(settings)).netloc: one.name for one in systems.connected if one.url is not None}
-    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=50, max_keepalive_connections=20))
-    return httpx.AsyncClient(
-        transport=Measured(transport, lambda url: named.get(url.netloc, systems.platform.name)),
-        follow_redirects=False,
-        headers={"User-Agent": USER_AGENT},
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
-    )
-
-
 @asynccontextmanager
 async def running_service(
     settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int | None = None
@@ -190,7 +175,7 @@ async def running_service(
     """The service with everything open that it needs; closed again at the end."""
     async with (
         open_database(settings, pool_size=pool_size, watch=watch) as database,
-        http_client(settings) as http,
+        http_client() as http,
     ):
         await _need_schema(database)
         yield await create_service(settings, database, http, port=port), database

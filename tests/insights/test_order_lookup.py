@@ -150,6 +150,7 @@ async def test_without_calls_left_for_it_nobody_is_asked_and_the_moment_is_told(
     with pytest.raises(Throttled) as waits:
         await asked(machine)
 
+    assert waits.value.until is not None
     assert machine.watch() < waits.value.until <= hour + timedelta(hours=1)
     assert machine.upgates.requests == []
     await machine.hint(Kind.ORDER, "O-1")

@@ -137,6 +137,6 @@ def _between_systems(module: str, target: str) -> str | None:
 
 
 def _room(module: str) -> str:
-    """The part of the house; nothing for the package itself and what it says of itself (`__version__`)."""
+    """The part of the house; nothing for the package itself and what it says of itself."""
     name = [*module.split("."), ""][1]
-    return "" if name == "__version__" else name
+    return "" if name in {"__version__", "HOMEPAGE"} else name

@@ -82,7 +82,7 @@ async def _caller(ledger: Ledger, port: int, now: datetime, purpose: Purpose, sh
                 await permit.answered(int(await reader.readline()), {})
                 writer.close()
         except Throttled as throttled:
-            if throttled.until > now + 2 * AGAIN:
+            if throttled.until is not None and throttled.until > now + 2 * AGAIN:
                 return throttled.until
         else:
             return None

@@ -176,6 +176,7 @@ async def test_a_fourth_call_waits_for_a_slot_and_then_gives_up(
         with pytest.raises(Throttled) as refused:
             await one_call(ledger, shop)
         assert 10 <= clock.slept < 11
+        assert refused.value.until is not None
         assert clock.now + AGAIN <= refused.value.until <= clock.now + 2 * AGAIN
         assert await sql(ledger, "SELECT sum(count) FROM api_calls") == 3, "it spent nothing"
     await one_call(ledger, shop)

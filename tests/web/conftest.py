@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import MovableClock
 from tests.support.pages import ORIGIN, Enter, Remote
 from upbridge.core.encryption import Cipher
-from upbridge.core.telemetry.metered_transport import Measured
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.rate_limits.ledger import Ledger
@@ -45,8 +44,7 @@ async def service(
     engine: AsyncEngine, cipher: Cipher, watch: MovableClock, remote: Remote
 ) -> AsyncIterator[Service]:
     """What forms call, over simulated systems."""
-    transport = Measured(httpx.MockTransport(remote.handle), lambda url: url.host)
-    async with httpx.AsyncClient(transport=transport) as http:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(remote.handle)) as http:
         yield Service(
             settings=Settings(_env_file=None, public_url=ORIGIN),
             systems=SYSTEMS,

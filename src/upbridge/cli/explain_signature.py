@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from upbridge.core.clock import Clock, utc_now
-from upbridge.core.errors import BadRequest, BadSettings, NotReady
+from upbridge.core.errors import BadRequest, BadSettings, NotReady, RemoteError
 from upbridge.installation.explain import explain
 from upbridge.installation.signature import Endpoint
 from upbridge.settings import Settings
+from upbridge.systems.http.transport import http_client
+from upbridge.systems.upgates.signature_key import fetch_key
 
 _SECONDS = 5.0
 
@@ -37,16 +37,15 @@ async def explain_call(
     """
     if settings.signature_token is None:
         raise BadSettings("UPBRIDGE_SIGNATURE_TOKEN: not set, so no call can be checked")
-    async with httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as http:
+    async with http_client() as http:
         try:
-            answer = await http.get(settings.signature_key_url)
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            raise NotReady(f"the signature key cannot be had: {type(error).__name__}") from error
+            key = await fetch_key(http, settings.signature_key_url, clock, deadline=_SECONDS)
+        except RemoteError as error:
+            raise NotReady(f"the signature key cannot be had: {error}") from error
     lines = explain(
         call,
         endpoint=endpoint,
-        key_pem=answer.content.strip(),
+        key_pem=key.body.strip(),
         signature_token=settings.signature_token.get_secret_value(),
         now=clock(),
         max_age=settings.signature_max_age,

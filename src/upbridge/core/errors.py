@@ -10,10 +10,17 @@
     │   ├── Conflict           right, but not now
     │   └── TooLarge           more than the endpoint takes
     └── RemoteError            another system did not do what was asked (systems/http/classify.py says why)
-        ├── LoginRefused       credentials do not work: the shop or connection is paused
-        ├── Throttled          later, and when
-        ├── Unreachable        no usable answer: the request may have taken effect
+        ├── LoginRefused       the login does not work: the shop or connection is paused
+        │   ├── CredentialsRefused   the credentials or the token (401)
+        │   └── RightRefused         inactive, locked or without the right (403)
+        ├── Throttled          later, and when; nothing was done
+        │   └── Closed         later, and when; it is not known whether the request took effect
+        ├── Unreachable        it is not known whether the request took effect
+        │   ├── NotSent        no connection: it did not
+        │   └── Failed         the system itself failed and has ended with the request (500)
         └── Rejected           the request itself was refused: repeating it is useless
+            ├── TooMany        more things at once than the system takes (413)
+            └── Missing        there is no such thing (404)
 
 Each error speaks to three readers: `status` and `code` to the platform, `merchant` (a key of the message
 catalogue) to the shop's staff, and its text to the log. The class docstring is the default text.
@@ -105,15 +112,28 @@ class LoginRefused(RemoteError):
     merchant = "error.login_refused"
 
 
+class CredentialsRefused(LoginRefused):
+    """The other system does not know these credentials or this token."""
+
+
+class RightRefused(LoginRefused):
+    """The login is inactive, locked or without the right to this."""
+
+
 class Throttled(RemoteError):
-    """The other system, or our own budget for it, says: later."""
+    """The other system, or our own budget for it, says: later. Nothing was done."""
 
     code = "throttled"
     merchant = "error.throttled"
 
-    def __init__(self, message: str | None = None, *, until: datetime) -> None:
+    def __init__(self, message: str | None = None, *, until: datetime | None) -> None:
         super().__init__(message)
         self.until = until
+        """When to try again; None: for longer each time, because no moment was named that is still to come."""
+
+
+class Closed(Throttled):
+    """The other system is closed for a while. It is not known whether the request took effect."""
 
 
 class Unreachable(RemoteError):
@@ -121,6 +141,14 @@ class Unreachable(RemoteError):
 
     code = "unreachable"
     merchant = "error.unreachable"
+
+
+class NotSent(Unreachable):
+    """The other system could not be reached at all: nothing happened there."""
+
+
+class Failed(Unreachable):
+    """The other system itself failed, and has ended with the request."""
 
 
 class Rejected(RemoteError):
@@ -132,3 +160,12 @@ class Rejected(RemoteError):
     def __init__(self, message: str | None = None, *, status: int = 0) -> None:
         super().__init__(message)
         self.answered = status
+        """The status of the answer; 0 where it was not the status that refused."""
+
+
+class TooMany(Rejected):
+    """The other system takes fewer things in one call; nothing was done."""
+
+
+class Missing(Rejected):
+    """The other system has no such thing."""

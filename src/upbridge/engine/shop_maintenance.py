@@ -1,12 +1,11 @@
 """The shop itself: what rarely changes of it, the webhooks that it calls us by, and whether it works at all."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.errors import LoginRefused
+from upbridge.core.errors import LoginRefused, RightRefused
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
@@ -17,7 +16,6 @@ from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import Stage, close_cured
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
-from upbridge.systems.upgates.transport import AccessRefused
 
 log = structlog.get_logger(__name__)
 
@@ -101,8 +99,8 @@ async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
         await client.status(purpose=chunk[0].purpose)
     except LoginRefused as error:
         alive = False
-        # 403 proves nothing: it is also the answer to a locked address and to a right that is missing.
-        gone = not isinstance(error, AccessRefused) or error.answered == HTTPStatus.UNAUTHORIZED
+        # This proves nothing: it is also the answer to a locked address and to a right that is missing.
+        gone = not isinstance(error, RightRefused)
         log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
     else:
         alive, gone = True, False

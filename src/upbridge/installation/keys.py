@@ -13,8 +13,9 @@ import httpx
 import structlog
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import BadSignature, NotReady
+from upbridge.core.errors import BadSignature, NotReady, RemoteError
 from upbridge.installation.signature import load_key
+from upbridge.systems.upgates.signature_key import fetch_key
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,6 @@ RENEW = KEEP / 2
 LOOK_AGAIN = timedelta(minutes=1)
 #: The longest that a caller waits for the key host.
 DEADLINE_SECONDS = 1.5
-_MAX_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +100,16 @@ class SignatureKeys:
 
     async def _fetch(self) -> None:
         try:
-            async with asyncio.timeout(self._deadline):
-                pem = await self._download()
-                load_key(pem)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, BadSignature) as error:
-            log.warning("signature_key_not_fetched", reason=type(error).__name__)
+            answer = await fetch_key(self._http, self._url, self._clock, deadline=self._deadline)
+            pem = answer.body.strip()
+            load_key(pem)
+        except (RemoteError, BadSignature) as error:
+            log.warning("signature_key_not_fetched", reason=str(error))
             return
         others = [key for key in self._keys if key.pem != pem]
         if self._keys and self._keys[0].pem != pem:
             log.info("signature_key_changed")
         self._keys = [_Key(pem, self._clock()), *others]
-
-    async def _download(self) -> bytes:
-        async with self._http.stream("GET", self._url, follow_redirects=False) as response:
-            if response.status_code != httpx.codes.OK:
-                raise httpx.HTTPStatusError(
-                    f"status {response.status_code}", request=response.request, response=response
-                )
-            body = b""
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _MAX_BYTES:
-                    raise BadSignature("what the key's address serves is no key")
-        return body.strip()
 
     async def close(self) -> None:
         """End a fetch that is still under way."""

@@ -15,11 +15,13 @@ from sqlalchemy.exc import DBAPIError
 
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.encryption import Cipher, DecryptionError
-from upbridge.core.errors import NotReady
+from upbridge.core.errors import NotReady, RemoteError, Unreachable
 from upbridge.settings import Settings
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
 from upbridge.systems.base import Systems
+from upbridge.systems.http.transport import Remote, http_client
+from upbridge.systems.upgates.signature_key import fetch_key
 
 _SECONDS = 5.0
 _MAX_SKEW = timedelta(seconds=30)
@@ -44,15 +46,12 @@ async def examine(settings: Settings, systems: Systems, *, clock: Clock = utc_no
             findings += await _database(database, settings)
     except NotReady as error:
         findings.append(Finding("database", "bad", str(error)))
-    async with httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as http:
-        checks: list[Callable[[], Awaitable[list[Finding]]]] = [
-            lambda: _signature_key(http, settings, clock),
-            *(
-                partial(_reachable, http, system.title.lower(), system.url(settings))
-                for system in systems.connected
-                if system.url is not None
-            ),
-        ]
+    async with http_client() as http:
+        checks: list[Callable[[], Awaitable[list[Finding]]]] = [lambda: _signature_key(http, settings, clock)]
+        for system in systems.connected:
+            if system.url is not None:
+                remote = Remote(system.name, http, clock, _SECONDS)
+                checks.append(partial(_reachable, remote, system.title.lower(), system.url(settings)))
         for found in await asyncio.gather(*(check() for check in checks)):
             findings += found
     return findings
@@ -135,15 +134,10 @@ async def _webhooks(database: Database) -> Finding:
 
 async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clock) -> list[Finding]:
     try:
-        answer = await http.get(settings.signature_key_url)
-        answer.raise_for_status()
-        key = load_pem_public_key(answer.content)
-    except (httpx.HTTPError, ValueError) as error:
-        return [
-            Finding(
-                "signature key", "bad", f"not readable: {type(error).__name__}; see UPBRIDGE_SIGNATURE_KEY_URL"
-            )
-        ]
+        answer = await fetch_key(http, settings.signature_key_url, clock, deadline=_SECONDS)
+        key = load_pem_public_key(answer.body)
+    except (RemoteError, ValueError) as error:
+        return [Finding("signature key", "bad", f"not readable: {error}; see UPBRIDGE_SIGNATURE_KEY_URL")]
     findings = [Finding("signature key", "ok", type(key).__name__.lstrip("_"))]
     stamp = answer.headers.get("date")
     if stamp:
@@ -155,12 +149,12 @@ async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clo
     return findings
 
 
-async def _reachable(http: httpx.AsyncClient, name: str, url: str) -> list[Finding]:
+async def _reachable(remote: Remote, name: str, url: str) -> list[Finding]:
     """Any answer proves the way there, a refusal too; nothing is asked that counts as a login."""
     try:
-        answer = await http.get(url)
-    except httpx.HTTPError as error:
-        return [Finding(name, "bad", f"{url} does not answer: {type(error).__name__}")]
-    if answer.is_server_error:
-        return [Finding(name, "warn", f"{url} answers, but with {answer.status_code}")]
+        answer = await remote.exchange("GET", url, operation="GET /")
+    except Unreachable as error:
+        return [Finding(name, "bad", f"{url} does not answer: {error}")]
+    if answer.outcome.in_trouble:
+        return [Finding(name, "warn", f"{url} answers, but with {answer.outcome.status}")]
     return [Finding(name, "ok", f"{url} answers")]

@@ -10,7 +10,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from upbridge import __version__
+from upbridge import HOMEPAGE, __version__
 from upbridge.core.clock import Clock
 from upbridge.core.deadline import with_deadline
 from upbridge.core.deferred import Deferred
@@ -23,7 +23,6 @@ from upbridge.store.schema import HEAD
 log = structlog.get_logger(__name__)
 router = APIRouter()
 
-DOCS = "https://github.com/upbridge/upbridge"
 #: A database that accepts and does not answer is none; whoever asks waits no longer than this, in seconds.
 PATIENCE = 2.0
 #: Load balancers like to ask without wanting an answer's body.
@@ -47,7 +46,7 @@ class _Container(Protocol):
 @router.api_route("/", methods=_READ)
 async def who() -> dict[str, str]:
     """Name and version; nothing about shops."""
-    return {"name": "Upbridge", "version": __version__, "docs": DOCS}
+    return {"name": "Upbridge", "version": __version__, "docs": HOMEPAGE}
 
 
 @router.api_route("/livez", methods=_READ)

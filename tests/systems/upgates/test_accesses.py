@@ -27,13 +27,13 @@ def test_every_declared_access_is_called_by_the_client() -> None:
 
 @pytest.mark.rule("R47")
 def test_a_call_that_is_not_declared_cannot_be_made() -> None:
-    """Only `calls.py` talks HTTP, it takes an `Access`, and only `accesses.py` makes one."""
+    """Only `transport.py` talks HTTP, it takes an `Access`, and only `accesses.py` makes one."""
     calls: list[tuple[str, ast.Call]] = []
     talking, made = set(), set()
     for path in sorted(Path(next(iter(upgates.__path__))).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Attribute(value=ast.Attribute(attr="_http")):
+                case ast.Attribute(value=ast.Attribute(attr="_remote")):
                     talking.add(path.name)
                 case ast.Call(func=ast.Name(id="Access")):
                     made.add(path.name)

@@ -21,11 +21,10 @@ from tests.support.upgates import (
     raw_product,
     raw_variant,
 )
-from upbridge.core.errors import Rejected, Unreachable
+from upbridge.core.errors import Rejected, RightRefused, Unreachable
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter
-from upbridge.systems.upgates.transport import AccessRefused
 
 MOMENT = datetime(2026, 11, 20, 9, 0, 0, 500, tzinfo=UTC)
 
@@ -78,7 +77,7 @@ class TestFacts:
         assert (asked, len(upgates.requests)) == (6, 11)
 
     async def test_a_refused_login_is_not_mistaken_for_a_missing_right(self) -> None:
-        with pytest.raises(AccessRefused):
+        with pytest.raises(RightRefused):
             await answering({}, status=403).client.facts()
 
     async def test_nonsense_is_no_answer(self) -> None:

@@ -7,9 +7,8 @@ import pytest
 
 from tests.support.clock import NOON, MovableClock
 from tests.support.fake_uphance import BASE, FakeUphance
-from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.core.errors import Failed, LoginRefused, NotSent, Rejected, Throttled, Unreachable
 from upbridge.systems.uphance.client import WrongOrganisation, login
-from upbridge.systems.uphance.transport import Failed, NotSent
 
 
 @pytest.fixture

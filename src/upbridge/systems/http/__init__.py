@@ -1,0 +1,1 @@
+"""How the other systems are called: one transport, one table of status codes, one way to halve a batch."""

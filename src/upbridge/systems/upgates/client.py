@@ -5,6 +5,7 @@ entity is put aside in `Page.broken` and stops nothing else.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import Rejected, Unreachable
+from upbridge.core.errors import Missing, Rejected, TooMany, Unreachable
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
@@ -43,7 +44,7 @@ from upbridge.systems.upgates.schemas import (
     parse_status,
 )
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent
-from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param, TooMany
+from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param
 from upbridge.systems.upgates.url_policy import HostPolicy
 
 __all__ = ["Account", "ItemResult", "OrderChange", "OrderFilter", "Page", "ProductFilter", "UpgatesClient"]
@@ -180,9 +181,7 @@ class UpgatesClient:
         for number in (number for number in wanted if ";" in number):
             try:
                 answer = await self._calls.call(accesses.GET_ORDER, purpose=purpose, path={"order_number": number})
-            except Rejected as error:
-                if error.answered != httpx.codes.NOT_FOUND:
-                    raise
+            except Missing:
                 continue
             alone = page_of(answer, "orders", parse_order, 1)
             listed = Page(
@@ -266,7 +265,7 @@ class UpgatesClient:
         answer = await self._calls.call(accesses.POST_WEBHOOKS, purpose=purpose, body=body)
         created = _model(_Created, answer).webhook
         if created is None or created.id is None:
-            raise Rejected(f"{accesses.POST_WEBHOOKS.name}: the answer shows no webhook", status=httpx.codes.OK)
+            raise Rejected(f"{accesses.POST_WEBHOOKS.name}: the answer shows no webhook")
         return created
 
     async def activate_webhook(self, webhook_id: int, *, purpose: Purpose = Purpose.LIFECYCLE) -> None:
@@ -280,11 +279,8 @@ class UpgatesClient:
         One call each: both descriptions of the API agree on that form only.
         """
         for webhook_id in ids:
-            try:
+            with suppress(Missing):
                 await self._calls.call(accesses.DELETE_WEBHOOK, purpose=purpose, path={"id": webhook_id})
-            except Rejected as error:
-                if error.answered != httpx.codes.NOT_FOUND:
-                    raise
 
 
 def _sound(parse: Callable[[W], T], raw: W) -> T:

@@ -9,24 +9,27 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 import httpx
 import structlog
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
+from upbridge.core.errors import CredentialsRefused, LoginRefused, Missing, Rejected, Throttled, Unreachable
 from upbridge.systems.base import Vault
+from upbridge.systems.http.classify import about_items
+from upbridge.systems.http.transport import Remote
 from upbridge.systems.uphance.schemas import Json, items, meta, organisations_in, single, whole, words
 from upbridge.systems.uphance.tokens import Tokens, read_tokens
-from upbridge.systems.uphance.transport import Exchange, TokenRefused
+from upbridge.systems.uphance.transport import Exchange
 
 log = structlog.get_logger(__name__)
 
 #: A read that is told to wait no longer than this waits and goes on, so that a long list can be finished.
 _PATIENCE = timedelta(seconds=60)
 _WAITS = 3
+#: The first pause where no moment is named; each one after it is twice as long.
+_FIRST_PAUSE = timedelta(seconds=2)
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -55,7 +58,7 @@ async def login(
     Raises `LoginRefused`, `Throttled` or `Unreachable`.
     """
     body = {"email": email, "password": password, "grant_type": "password"}
-    exchange = Exchange(http, base_url, clock)
+    exchange = Exchange(Remote("uphance", http, clock), base_url)
     tokens = await _granted(exchange, body)
     payload = await exchange.call("GET", "/organisations", token=tokens.access)
     found = [
@@ -84,7 +87,7 @@ class UphanceClient:
         *,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._exchange = Exchange(http, base_url, clock)
+        self._exchange = Exchange(Remote("uphance", http, clock), base_url)
         self._vault = vault
         self._clock = clock
         self._organisation = organisation
@@ -95,11 +98,11 @@ class UphanceClient:
 
     async def get(self, path: str, **query: str | int) -> Any:
         """GET *path*; waits out a short "too many requests" instead of raising it."""
-        for _ in range(_WAITS):
+        for turn in range(_WAITS):
             try:
                 return await self._call("GET", path, query=query)
             except Throttled as throttled:
-                pause = throttled.until - self._clock()
+                pause = _FIRST_PAUSE * 2**turn if throttled.until is None else throttled.until - self._clock()
                 if pause > _PATIENCE:
                     raise
                 await self._sleep(max(pause.total_seconds(), 1.0))
@@ -138,10 +141,8 @@ class UphanceClient:
         """The single object at *path*, bare or wrapped; None if there is none (404)."""
         try:
             payload = await self.get(path)
-        except Rejected as rejected:
-            if rejected.answered == HTTPStatus.NOT_FOUND:
-                return None
-            raise
+        except Missing:
+            return None
         found = single(payload, name)
         if found is None:
             raise Unreachable(f"the answer of {path} is no {name}")
@@ -167,7 +168,7 @@ class UphanceClient:
             token = await self._token()
             try:
                 payload = await self._chosen(token, method, path, query=query, body=body)
-            except TokenRefused:  # 401: nothing was done, so one repeat with a new token is safe
+            except CredentialsRefused:  # nothing was done, so one repeat with a new token is safe
                 token = await self._token(refused=token)
                 payload = await self._chosen(token, method, path, query=query, body=body)
         self._check(payload)
@@ -237,11 +238,11 @@ async def _granted(exchange: Exchange, body: Mapping[str, str], *, refresh: str 
     try:
         payload = await exchange.call("POST", "/oauth/token", body=body)
     except Rejected as rejected:
-        # Assumption: a refused grant is answered 400, as RFC 6749, 5.2 has it; Uphance publishes no status.
-        if rejected.answered in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+        # Assumption: as RFC 6749, 5.2 has it, or as a refusal of the content; Uphance publishes no status.
+        if about_items(rejected.answered):
             raise LoginRefused("Uphance refused the login") from None
         raise Rejected("Uphance refused the login", status=rejected.answered) from None
-    return read_tokens(payload, now=exchange.clock(), refresh=refresh)
+    return read_tokens(payload, now=exchange.remote.clock(), refresh=refresh)
 
 
 def _listed(payload: Any, name: str) -> list[Json]:

@@ -18,12 +18,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import Rejected, Throttled, Unreachable
+from upbridge.core.errors import Closed, Failed, NotSent, Rejected, Throttled, Unreachable
 from upbridge.domain.delivery import Link
 from upbridge.systems.base import Links
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.schemas import Json, items, meta, single, whole, words
-from upbridge.systems.uphance.transport import Failed, NotSent
 
 SENDING, UNSENT, DELIVERED = "sending", "unsent", "delivered"
 
@@ -116,6 +115,9 @@ class Maker:
         await self.links.save(sending)
         try:
             row = single(await self.client.post(sort.path, body), sort.name)
+        except Closed as closed:
+            made = await self._made_after_all(sort, sending, reference)
+            return made or InDoubt(str(closed), started + _STILL_AT_WORK)
         except (Rejected, NotSent, Throttled):
             await self.links.save(unsent)
             raise

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.errors import Rejected
+from upbridge.core.errors import Failed, Rejected
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
@@ -31,7 +31,6 @@ from upbridge.systems.uphance.product_mapping import (
     wanted_variants,
 )
 from upbridge.systems.uphance.schemas import Json, product_additions, product_body, skus_of, whole, words
-from upbridge.systems.uphance.transport import Failed
 
 #: After so many failures of their application on the same product, a person has to look at it.
 _ENOUGH = 5

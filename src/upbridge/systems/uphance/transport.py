@@ -1,50 +1,28 @@
-"""One HTTP exchange with Uphance: the JSON of the answer, or an error of our tree; and the count of it."""
+"""One call to Uphance: the JSON of the answer, or an error of our tree."""
 
-import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
-from http import HTTPStatus
-from typing import Any, NoReturn
-
-import httpx
+from typing import Any
 
 from upbridge.core.canonical_json import canonical
-from upbridge.core.clock import Clock
-from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Throttled, Unreachable
-from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
-from upbridge.systems.http.classify import Action, Verdict, judge
+from upbridge.systems.http.errors import error_of
+from upbridge.systems.http.exact_json import decode
+from upbridge.systems.http.transport import Remote
 from upbridge.systems.uphance.schemas import words
 
-_TIMEOUT = httpx.Timeout(45.0, connect=10.0)
 #: Wait this long where "too many requests" comes without a time.
 _PAUSE = timedelta(seconds=60)
 #: As much of a refusal's words as is kept.
 _KEEP = 500
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-
-class NotSent(Unreachable):
-    """The other system could not be reached at all: nothing happened there."""
-
-
-class Failed(Unreachable):
-    """The other system itself failed, and has ended with it."""
-
-
-class TokenRefused(LoginRefused):
-    """Uphance refused the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP exchange: the answer's JSON, or an error of our tree."""
+    """Calls to Uphance at *base_url*, each with the token that it is given."""
 
-    http: httpx.AsyncClient
+    remote: Remote
     base_url: str
-    clock: Clock
 
     async def call(
         self,
@@ -55,76 +33,32 @@ class Exchange:
         query: Mapping[str, str | int] | None = None,
         body: Any = None,
     ) -> Any:
-        operation = f"{method} /{path.split('/')[1]}"
-        started = time.perf_counter()
-        outcome = "ok"
-        try:
-            return await self._exchange(method, path, token=token, query=query, body=body)
-        except RemoteError as error:
-            outcome = error.code
-            raise
-        finally:
-            REMOTE_CALLS.labels("uphance", operation, outcome).inc()
-            REMOTE_SECONDS.labels("uphance", operation).observe(time.perf_counter() - started)
-
-    async def _exchange(
-        self, method: str, path: str, *, token: str | None, query: Mapping[str, str | int] | None, body: Any
-    ) -> Any:
-        headers = {"Accept": "application/json"}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            response = await self.http.request(
-                method,
-                self.base_url.rstrip("/") + path,
-                params=query or None,
-                content=None if body is None else canonical(body),
-                headers=headers,
-                timeout=_TIMEOUT,
-                follow_redirects=False,
-            )
-        except _NEVER_SENT as error:
-            raise NotSent(f"{method} {path}: {type(error).__name__}") from error
-        except httpx.RequestError as error:
-            raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
-        verdict = judge(response.status_code, response.headers, now=self.clock())
-        if verdict.action is not Action.ACCEPT:
-            self._raise(method, path, verdict, response)
-        if not response.content:
-            return None
-        try:
-            return json.loads(response.content, parse_float=Decimal)
-        except ValueError:
-            raise Unreachable(f"{method} {path}: the answer is not JSON") from None
-
-    def _raise(self, method: str, path: str, verdict: Verdict, response: httpx.Response) -> NoReturn:
-        text = f"{method} {path}: {verdict.reason} ({response.status_code})"
-        # What a login answers is never repeated: it may echo the password.
-        said = "" if path.startswith("/oauth/") else _said(response)
-        match verdict.action:
-            case Action.LOGIN if response.status_code == HTTPStatus.UNAUTHORIZED:
-                raise TokenRefused(text)
-            case Action.LOGIN:
-                raise LoginRefused(text)
-            case Action.WAIT:
-                raise Throttled(text, until=verdict.until or self.clock() + _PAUSE)
-            case Action.RETRY if response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-                # Their application's own answer, which it gives for invalid input too ("error code 500" in the
-                # articles on payment terms); 502 to 504 come from what stands before it and say nothing.
-                raise Failed(f"{text} {said}".strip())
-            case Action.RETRY:
-                raise Unreachable(f"{text} {said}".strip())
-            case _:
-                raise Rejected(f"{text} {said}".strip(), status=response.status_code)
+        """Make one call; returns the JSON that it answers, None if the answer is empty. Raises `RemoteError`."""
+        answer = await self.remote.exchange(
+            method,
+            self.base_url.rstrip("/") + path,
+            operation=_operation(method, path),
+            headers=None if token is None else {"Authorization": f"Bearer {token}"},
+            params=query,
+            content=None if body is None else canonical(body),
+        )
+        if not answer.accepted:
+            # What a login answers is never repeated: it may echo the password.
+            said = "" if path.startswith("/oauth/") else _said(answer.body)
+            raise error_of(answer, now=self.remote.clock(), pause=_PAUSE, words=said)
+        return answer.json() if answer.body or answer.trouble else None
 
 
-def _said(response: httpx.Response) -> str:
-    """The server's words, cut: `message`, `error`, `error.message`, `error.reason` (a guess: errors are not
+def _operation(method: str, path: str) -> str:
+    """The call's name in metrics and errors, with ids left out: `GET /products/{id}`."""
+    return f"{method} /" + "/".join("{id}" if part.isdigit() else part for part in path.split("/")[1:])
+
+
+def _said(body: bytes) -> str:
+    """The server's words, cut: `message`, `error`, `error.message`, `error.reason` (Assumption: errors are not
     documented). Anything else in the body is left alone: it may echo a customer."""
     try:
-        payload = json.loads(response.content)
+        payload = decode(body)
     except ValueError:
         return ""
     if not isinstance(payload, dict):

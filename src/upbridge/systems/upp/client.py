@@ -11,30 +11,27 @@ no error text holds a token or a secret, even if the server echoes one.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from weakref import WeakValueDictionary
 
 import httpx
 
 from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
-from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Throttled, Unreachable
+from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Unreachable
 from upbridge.systems.base import Vault
-from upbridge.systems.http.classify import Action, judge
+from upbridge.systems.http.classify import Action, about_items
+from upbridge.systems.http.errors import error_of
+from upbridge.systems.http.transport import HttpAnswer, Remote
 
 #: The most products, orders or days in one call.
 BATCH = 1000
 
 _TOKEN_PATH = "/auth/oauth/token"  # noqa: S105 - an address, no secret
-_VERSION = {"Accept": "application/json", "Api-Version": "1"}
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_VERSION = {"Api-Version": "1"}
 #: Renew at this share of a token's life, so that no batch starts with a dying one.
 _RENEW_AT = 0.8
 #: Assumed life of a token whose answer does not say; documented are 86,400 s.
@@ -43,32 +40,18 @@ _SHORT_LIFE = 3600.0
 _PAUSE = timedelta(seconds=60)
 #: As much of an answer as is read at all, and as is kept of a refusal.
 _READ, _KEEP = 65_536, 2048
-#: Refusals that can be about the items. Any other (404, 415, …) says that the service is not what it should be:
-#: looking for the bad item would refuse all of them.
-_ABOUT_ITEMS = frozenset({400, 409, 413, 422})
-
-
-class Stumbled(Unreachable):
-    """They answered 500: their trouble, or an item that they choke on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class UppClient:
     """Speaks to Upp for any number of shops; what is one shop's comes from its `Vault`.
 
     Every method raises `LoginRefused` (credentials do not work), `Throttled` (and until when), `Unreachable` (no
-    usable answer: repeat later; `Stumbled` if it was a 500) or, where items are sent, `Rejected` with what the
+    usable answer: repeat later; `Failed` if it was a 500) or, where items are sent, `Rejected` with what the
     server said about them (at most 2 kB) and `answered`, the status.
     """
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, clock: Clock) -> None:
-        self._http = http
+        self._remote = Remote("upp", http, clock)
         self._base = base_url.rstrip("/")
         self._clock = clock
         self._renewals: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -100,17 +83,15 @@ class UppClient:
         """One call; a 401 renews the token and repeats once, a second one raises `LoginRefused`."""
         token = await self._token(vault)
         answer = await self._post_json(path, body, token)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
+        if answer.outcome.action is Action.CREDENTIALS:
             token = await self._token(vault, refused=token)
             answer = await self._post_json(path, body, token)
         secrets = (token, (await vault.secret()).get("client_secret", ""))
-        error = self._error(path, answer, secrets=secrets)
-        if error is not None:
-            raise error
+        if not answer.accepted:
+            raise self._error(answer, secrets)
 
-    async def _post_json(self, path: str, body: bytes, token: str) -> _Answer:
-        headers = {**_VERSION, "Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        return await self._post(path, content=body, headers=headers)
+    async def _post_json(self, path: str, body: bytes, token: str) -> HttpAnswer:
+        return await self._post(path, content=body, headers={"Authorization": f"Bearer {token}"})
 
     # --- the token --------------------------------------------------------------------------------------------
 
@@ -146,15 +127,13 @@ class UppClient:
     async def _new_token(self, client_id: str, client_secret: str) -> tuple[str, float]:
         """A new token and its life in seconds."""
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-        answer = await self._post(_TOKEN_PATH, data=form, headers=_VERSION)
-        # Assumption: wrong credentials are answered 400 or 401, as RFC 6749, 5.2 has it; Upp documents neither.
-        if answer.status == HTTPStatus.BAD_REQUEST:
+        answer = await self._post(_TOKEN_PATH, form=form)
+        if answer.outcome.refuses_grant:  # Assumption: as RFC 6749, 5.2 has it; Upp.ai documents no status
             raise LoginRefused("Upp.ai refused the client id and secret")
-        # Nothing that this answer says is repeated: an error page may echo the form.
-        error = self._error(_TOKEN_PATH, answer, secrets=None)
-        if error is not None:
-            raise error
-        return _read_token(answer.body)
+        if not answer.accepted:
+            # Nothing that this answer says is repeated: an error page may echo the form.
+            raise self._error(answer, secrets=None)
+        return _read_token(answer.json())
 
     # --- the wire ---------------------------------------------------------------------------------------------
 
@@ -162,65 +141,38 @@ class UppClient:
         self,
         path: str,
         *,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        data: Mapping[str, str] | None = None,
-    ) -> _Answer:
-        """One exchange, redirects not followed (the secret is for this host), at most `_READ` bytes read."""
-        body = bytearray()
-        try:
-            async with self._http.stream(
-                "POST",
-                self._base + path,
-                content=content,
-                data=data,
-                headers=dict(headers),
-                timeout=_TIMEOUT,
-                follow_redirects=False,
-            ) as response:
-                async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
-                    async for chunk in chunks:
-                        body += chunk
-                        if len(body) >= _READ:
-                            break
-                return _Answer(response.status_code, response.headers, bytes(body[:_READ]))
-        except httpx.HTTPError as error:
-            raise Unreachable(f"Upp.ai {path}: {type(error).__name__}") from error
+        form: Mapping[str, str] | None = None,
+    ) -> HttpAnswer:
+        """One call, of whose answer at most `_READ` bytes are read."""
+        return await self._remote.exchange(
+            "POST",
+            self._base + path,
+            operation=f"POST {path}",
+            headers={**_VERSION, **(headers or {})},
+            content=content,
+            form=form,
+            limit=_READ,
+            truncate=True,
+        )
 
-    def _error(self, path: str, answer: _Answer, *, secrets: Sequence[str] | None) -> RemoteError | None:
-        """What *answer* means as an error, or None if it was accepted. *secrets* None: keep nothing it says."""
-        now = self._clock()
-        verdict = judge(answer.status, answer.headers, now=now)
-        said = f"Upp.ai {path}: {answer.status} {verdict.reason}"
-        about_items = secrets is not None and answer.status in _ABOUT_ITEMS
-        error: RemoteError | None
-        match verdict.action:
-            case Action.ACCEPT:
-                error = None
-            case Action.LOGIN:
-                error = LoginRefused(said)
-            case Action.WAIT:
-                error = Throttled(said, until=verdict.until or now + _PAUSE)
-            case Action.RETRY if verdict.until is not None:
-                error = Throttled(said, until=verdict.until)
-            case Action.RETRY if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                error = Stumbled(said)
-            case Action.REFUSE | Action.SPLIT if about_items:
-                error = Rejected(_clean(answer.body, secrets or ()) or said, status=answer.status)
-            case _:
-                error = Unreachable(said)
-        return error
+    def _error(self, answer: HttpAnswer, secrets: Sequence[str] | None) -> RemoteError:
+        """What *answer* means as an error. *secrets* None: keep nothing that it says, and blame no item."""
+        error = error_of(answer, now=self._clock(), pause=_PAUSE)
+        if not isinstance(error, Rejected):
+            return error
+        if secrets is None or not about_items(error.answered):
+            return Unreachable(str(error))
+        words = _clean(answer.body, secrets)
+        return type(error)(words, status=error.answered) if words else error
 
 
-def _read_token(body: bytes) -> tuple[str, float]:
+def _read_token(answer: Any) -> tuple[str, float]:
     """Token and life from the answer of the token call; raises `Unreachable` if it has no usable token."""
-    try:
-        answer: Any = json.loads(body)
-    except ValueError:
-        answer = None
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-        raise Unreachable(f"Upp.ai {_TOKEN_PATH}: an answer without a usable token")
+        raise Unreachable(f"POST {_TOKEN_PATH}: an answer without a usable token")
     try:
         life = float(answer.get("expires_in"))
     except (TypeError, ValueError):

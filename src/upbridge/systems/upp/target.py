@@ -16,7 +16,7 @@ from http import HTTPStatus
 from json import loads
 from typing import TypeAlias
 
-from upbridge.core.errors import Rejected
+from upbridge.core.errors import Failed, Rejected
 from upbridge.domain.delivery import (
     Delivered,
     DesiredDocument,
@@ -34,7 +34,7 @@ from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
 from upbridge.systems.upp import mapping
-from upbridge.systems.upp.client import BATCH, Stumbled, UppClient
+from upbridge.systems.upp.client import BATCH, UppClient
 from upbridge.systems.upp.order_policy import order_policy
 
 Settled: TypeAlias = list[tuple[Document, Outcome]]
@@ -110,7 +110,7 @@ async def _deliver(batches: "_Round", calls: Mapping[str, _Send], vault: Vault) 
             await calls[batch[0].kind](vault, [document.body for document in batch])
         except Rejected as refusal:
             settled = batches.refused(batch, refusal)
-        except Stumbled as stumble:
+        except Failed as stumble:
             settled = batches.stumbled(batch, stumble)
         else:
             settled = batches.accepted(batch)
@@ -131,7 +131,7 @@ class _Round:
         self._accepted: set[str] = set()
         self._refused: Counter[str] = Counter()
         self._stumbles = 0
-        self._stumble: Stumbled | None = None
+        self._stumble: Failed | None = None
 
     def accepted(self, batch: _Batch) -> Settled:
         """They took *batch*."""
@@ -156,7 +156,7 @@ class _Round:
             self.waiting = [one for one in self.waiting if one[0].kind != kind]
         return settled
 
-    def stumbled(self, batch: _Batch, stumble: Stumbled) -> Settled:
+    def stumbled(self, batch: _Batch, stumble: Failed) -> Settled:
         """They may choke on something in *batch*: its halves are next. Raises *stumble* if they are ill."""
         self._stumble = stumble
         self._stumbles += 1

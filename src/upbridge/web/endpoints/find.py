@@ -72,10 +72,15 @@ async def _ask(here: PageContext, number: str) -> Asked:
     try:
         return Asked(now, order=await look_up_order(here.pages.act(), here.shop, number))
     except Throttled as error:
-        return Asked(now, why="later", until=error.until)
-    except (Conflict, NotFound, RemoteError) as error:
-        whys = {Conflict: "stopped", NotFound: "gone", Unreachable: "unreachable"}
-        return Asked(now, why=whys.get(type(error), "unreadable"))
+        return Asked(now, why="unreachable" if error.until is None else "later", until=error.until)
+    except Conflict:
+        return Asked(now, why="stopped")
+    except NotFound:
+        return Asked(now, why="gone")
+    except Unreachable:
+        return Asked(now, why="unreachable")
+    except RemoteError:
+        return Asked(now, why="unreadable")
 
 
 def _person(shopper: Shopper | None) -> list[tuple[str, str]]:
