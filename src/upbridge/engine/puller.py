@@ -27,6 +27,7 @@ from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, raise_problems
+from upbridge.systems.http.batching import in_halves
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +38,6 @@ MAX_ATTEMPTS = 6
 _PATIENCE = 2
 """So often a list is asked for as a whole before it is made smaller."""
 _RETRY_PAUSE = timedelta(minutes=1)
-_ABOUT_ITEMS = frozenset({400, 413, 422})
-"""Refusals that can be about one of the things asked for; any other is about the whole call."""
 
 
 async def pull(service: Service, lane: Lane) -> bool:
@@ -173,18 +172,16 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
 
 async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
     """One call, or more: a refusal halves the chunk until the bad one is alone and counted."""
-    try:
-        await READERS[chunk[0].kind].read(service, shop, chunk)
-    except Rejected as error:
-        needed = chunk[0].kind is Kind.FACTS and shop.facts is None  # nothing else can be done before
-        if needed or error.answered not in _ABOUT_ITEMS:
-            raise Unreachable(f"Upgates does not answer as published: {error}") from error
-        if len(chunk) > 1:
-            middle = len(chunk) // 2
-            await _ask(service, lane, shop, chunk[:middle])
-            await _ask(service, lane, shop, chunk[middle:])
-        else:
-            await _refused(service, lane, shop, chunk[0], error)
+    reader = READERS[chunk[0].kind]
+
+    async def read(part: Sequence[Change]) -> None:
+        await reader.read(service, shop, list(part))
+
+    async for part, refusal in in_halves(chunk, read, system="Upgates"):
+        if refusal is not None:
+            if part[0].kind is Kind.FACTS and shop.facts is None:  # nothing else can be done before
+                raise Unreachable(f"Upgates does not answer as published: {refusal}") from refusal
+            await _refused(service, lane, shop, part[0], refusal)
 
 
 async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Change], error: Unreachable) -> None:

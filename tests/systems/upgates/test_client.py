@@ -297,28 +297,6 @@ class TestPutStock:
         assert (result.updated, result.messages) == (False, ("unknown",))
 
     @pytest.mark.rule("R53")
-    async def test_too_many_go_in_halves(self) -> None:
-        def handle(request: httpx.Request) -> httpx.Response:
-            rows = httpx.Response(200, content=request.content).json()["variants"]
-            if len(rows) > 30:
-                return httpx.Response(413, json={})
-            return httpx.Response(
-                200, json={"variants": [{"code": row["code"], "updated_yn": True} for row in rows]}
-            )
-
-        upgates = Upgates(handle)
-
-        results = await upgates.client.put_stock(variants=[(f"V{number}", Decimal(1)) for number in range(100)])
-
-        assert [result.key for result in results] == [f"V{number}" for number in range(100)]
-        assert all(result.updated for result in results)
-        assert len(upgates.requests) == 1 + 2 + 4
-
-    async def test_a_single_item_that_is_too_many_is_refused(self) -> None:
-        with pytest.raises(Rejected):
-            await answering({}, status=413).client.put_stock(variants=[("V1", Decimal(1))])
-
-    @pytest.mark.rule("R53")
     async def test_more_than_a_hundred_is_a_mistake_and_none_is_no_call(self) -> None:
         upgates = answering({})
 

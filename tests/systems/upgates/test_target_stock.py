@@ -81,6 +81,24 @@ async def test_a_call_that_is_refused_as_a_whole_is_halved_until_the_bad_one_is_
     assert len(room.shop.stock) == 99
 
 
+@pytest.mark.rule("R53")
+async def test_a_shop_that_takes_fewer_at_once_gets_them_in_halves() -> None:
+    room = Room()
+    room.shop.before = answered(413, "PUT", "/products", when=lambda body: len(list(codes(body))) > 30)
+
+    outcomes = await room.send(*(number_for(f"C{place}") for place in range(100)))
+
+    assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
+    assert [len(body["variants"]) for body in room.upgates.bodies()] == [100, 50, 25, 25, 25, 25]
+
+
+async def test_a_single_number_that_is_too_much_is_refused() -> None:
+    room = Room()
+    room.shop.before = answered(413, "PUT", "/products")
+
+    assert isinstance((await room.send(number_for("A")))["v-A"], Parked)
+
+
 async def test_an_answer_that_makes_no_sense_stops_the_lane() -> None:
     room = Room()
     room.shop.before = answered(404, "PUT", "/products")

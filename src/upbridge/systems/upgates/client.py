@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import Missing, Rejected, TooMany, Unreachable
+from upbridge.core.errors import Missing, Rejected, Unreachable
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
@@ -200,31 +200,27 @@ class UpgatesClient:
     ) -> list[ItemResult]:
         """Write absolute stock by code, 100 items at most together; one result per item, variants first.
 
-        Answered by 413, the items are sent in halves. Raises ValueError for more than 100.
+        Raises `ValueError` for more than 100, and `TooMany` if Upgates takes fewer.
         """
         asked = [StockItem("variant", code, quantity) for code, quantity in variants]
         asked += [StockItem("product", code, quantity) for code, quantity in products]
-
-        async def put(part: Sequence[StockItem]) -> list[ItemResult]:
-            answer = await self._calls.call(accesses.PUT_PRODUCTS, purpose=purpose, body=stock_body(part))
-            return _sound(partial(stock_results, part), answer)
-
-        return await _halving(put, asked)
+        if not _some(asked):
+            return []
+        answer = await self._calls.call(accesses.PUT_PRODUCTS, purpose=purpose, body=stock_body(asked))
+        return _sound(partial(stock_results, asked), answer)
 
     async def put_orders(
         self, changes: Sequence[OrderChange], *, notify: bool, purpose: Purpose = Purpose.ORDERS
     ) -> list[ItemResult]:
         """Change up to 100 orders; *notify* lets Upgates tell the shoppers by e-mail and SMS. One result each.
 
-        Answered by 413, the orders are sent in halves. Raises ValueError for more than 100.
+        Raises `ValueError` for more than 100, and `TooMany` if Upgates takes fewer.
         """
-
-        async def put(part: Sequence[OrderChange]) -> list[ItemResult]:
-            body = orders_body(part, notify=notify)
-            answer = await self._calls.call(accesses.PUT_ORDERS, purpose=purpose, body=body)
-            return _sound(partial(orders_results, part), answer)
-
-        return await _halving(put, changes)
+        if not _some(changes):
+            return []
+        body = orders_body(changes, notify=notify)
+        answer = await self._calls.call(accesses.PUT_ORDERS, purpose=purpose, body=body)
+        return _sound(partial(orders_results, changes), answer)
 
     async def add_history(
         self, order_number: str, entries: Sequence[tuple[str, str]], *, purpose: Purpose = Purpose.ORDERS
@@ -295,16 +291,8 @@ def _model(model: type[Model], raw: Json) -> Model:
     return _sound(lambda answer: read(model, answer, "answer"), raw)
 
 
-async def _halving(put: Callable[[Sequence[W]], Awaitable[list[T]]], asked: Sequence[W]) -> list[T]:
-    """Send *asked* at once, or in halves where that is too many for the server (413)."""
+def _some(asked: Sequence[object]) -> bool:
+    """Whether there is anything to send; more than one call takes is a mistake."""
     if len(asked) > BATCH:
         raise ValueError(f"at most {BATCH} items")
-    if not asked:
-        return []
-    try:
-        return await put(asked)
-    except TooMany:
-        if len(asked) == 1:
-            raise
-    middle = len(asked) // 2
-    return await _halving(put, asked[:middle]) + await _halving(put, asked[middle:])
+    return bool(asked)

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequen
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from upbridge.core.clock import Clock
@@ -34,14 +35,14 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import SHIPPED, is_cancelled
 from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
+from upbridge.systems.http.batching import in_halves
+from upbridge.systems.http.classify import about_items
 from upbridge.systems.upgates.client import ItemResult, OrderChange, UpgatesClient
 from upbridge.systems.upgates.payloads import BATCH
 
 STOCK = "stock"
 SHIPMENT = "shipment"
 
-#: Refusals that can be about one of the items sent; any other is about the whole call.
-_ABOUT_ITEMS = frozenset({400, 413, 422})
 #: How long after its start a request without an answer may still be at work over there. Longer than we wait for an
 #: answer (`calls.DEADLINE`), because giving up does not stop the other side.
 _STILL_AT_WORK = timedelta(minutes=3)
@@ -94,41 +95,40 @@ class UpgatesTarget:
                 yield settled
         stock = [document for document in documents if document.kind == STOCK]
         for start in range(0, len(stock), BATCH):
-            yield await self._write(stock[start : start + BATCH], context)
+            async for settled in self._write(stock[start : start + BATCH], context):
+                yield settled
 
     # --- stock ------------------------------------------------------------------------------------------------
 
-    async def _write(self, documents: Sequence[Document], context: MappingContext) -> Settled:
+    async def _write(
+        self, documents: Sequence[Document], context: MappingContext
+    ) -> AsyncGenerator[Settled, None]:
+        """Send up to a hundred numbers."""
         if not context.settings.yes("stock.write"):
-            return [(document, Dropped("stock is not written any more")) for document in documents]
+            yield [(document, Dropped("stock is not written any more")) for document in documents]
+            return
         if context.facts.rights.get("products") in _CLOSED:
-            return [(document, Parked(Issue("stock.no_right"))) for document in documents]
-        bodies = [json.loads(document.body) for document in documents]
-        asked = [(body["level"], (body["code"], Decimal(body["written"]))) for body in bodies]
-        try:
-            results = await self._client.put_stock(
-                variants=[item for level, item in asked if level == "variant"],
-                products=[item for level, item in asked if level == "product"],
-            )
-        except Rejected as rejected:
-            return await self._isolate(documents, context, rejected)
-        said = {(result.kind, result.key): result for result in results}
-        return [
-            (document, self._came(body, said[body["level"], body["code"]]))
-            for document, body in zip(documents, bodies, strict=True)
-        ]
+            yield [(document, Parked(Issue("stock.no_right"))) for document in documents]
+            return
+        stock = [(document, json.loads(document.body)) for document in documents]
+        async for batch, said in in_halves(stock, self._put, system="Upgates"):
+            if isinstance(said, Rejected):
+                ((document, body),) = batch
+                issue = Issue("stock.refused", {"code": body["code"], "said": str(said)})
+                yield [(document, Parked(issue))]
+            else:
+                yield [(document, self._came(body, said[body["level"], body["code"]])) for document, body in batch]
 
-    async def _isolate(
-        self, documents: Sequence[Document], context: MappingContext, rejected: Rejected
-    ) -> Settled:
-        """The call as a whole was refused: find the item that it is about, let the others pass."""
-        if rejected.answered not in _ABOUT_ITEMS:
-            raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
-        if len(documents) == 1:
-            code = json.loads(documents[0].body)["code"]
-            return [(documents[0], Parked(Issue("stock.refused", {"code": code, "said": str(rejected)})))]
-        middle = len(documents) // 2
-        return await self._write(documents[:middle], context) + await self._write(documents[middle:], context)
+    async def _put(
+        self, stock: Sequence[tuple[Document, Mapping[str, Any]]]
+    ) -> Mapping[tuple[str, str], ItemResult]:
+        """Write these numbers in one call; what Upgates says of each, by level and code."""
+        asked = [(body["level"], (body["code"], Decimal(body["written"]))) for _, body in stock]
+        results = await self._client.put_stock(
+            variants=[item for level, item in asked if level == "variant"],
+            products=[item for level, item in asked if level == "product"],
+        )
+        return {(result.kind, result.key): result for result in results}
 
     def _came(self, body: Mapping[str, Any], result: ItemResult) -> Outcome:
         """What the answer says of one number. One that it does not mention is read again to be sure."""
@@ -207,26 +207,18 @@ class Shipping:
     async def _change(self, steps: Sequence[Step], *, notify: bool) -> dict[str, Outcome]:
         """Change the orders; returns what came of those that were not changed."""
         changes = [step.change for step in steps if step.change is not None]
-        if not changes:
-            return {}
-        try:
-            results = await self.client.put_orders(changes, notify=notify)
-        except Rejected as rejected:
-            if rejected.answered not in _ABOUT_ITEMS:
-                raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
-            if len(steps) == 1:
-                return {steps[0].document.key: _refused(steps[0].document.key, str(rejected))}
-            middle = len(steps) // 2
-            return {
-                **await self._change(steps[:middle], notify=notify),
-                **await self._change(steps[middle:], notify=notify),
-            }
+        put = partial(self.client.put_orders, notify=notify)
         outcomes: dict[str, Outcome] = {}
-        for result in results:
-            if result.updated is None:
-                outcomes[result.key] = Retry("the answer does not say whether the order was changed")
-            elif not result.updated:
-                outcomes[result.key] = _refused(result.key, "; ".join(result.messages) or "—")
+        async for batch, said in in_halves(changes, put, system="Upgates"):
+            if isinstance(said, Rejected):
+                number = batch[0].order_number
+                outcomes[number] = _refused(number, str(said))
+                continue
+            for result in said:
+                if result.updated is None:
+                    outcomes[result.key] = Retry("the answer does not say whether the order was changed")
+                elif not result.updated:
+                    outcomes[result.key] = _refused(result.key, "; ".join(result.messages) or "—")
         return outcomes
 
     async def _note(self, step: Step) -> Outcome:
@@ -251,7 +243,7 @@ class Shipping:
             try:
                 result = await self.client.add_history(number, list(missing.values()))
             except Rejected as rejected:
-                if rejected.answered not in _ABOUT_ITEMS:
+                if not about_items(rejected.answered):
                     raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
                 return _refused(number, str(rejected))
             if result.updated is False:

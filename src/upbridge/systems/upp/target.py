@@ -12,7 +12,6 @@ is "delivered" in the sense that they accepted it: 202 promises no more.
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from http import HTTPStatus
 from json import loads
 from typing import TypeAlias
 
@@ -33,6 +32,7 @@ from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
+from upbridge.systems.http.batching import Waiting, pieces
 from upbridge.systems.upp import mapping
 from upbridge.systems.upp.client import BATCH, UppClient
 from upbridge.systems.upp.order_policy import order_policy
@@ -95,7 +95,7 @@ class UppTarget:
         batches = [
             batch
             for kind in calls
-            for batch in _pieces([document for document in documents if document.kind == kind], BATCH)
+            for batch in pieces([document for document in documents if document.kind == kind], BATCH)
         ]
         async with aclosing(_deliver(_Round(batches), calls, vault)) as steps:
             async for settled in steps:
@@ -105,7 +105,7 @@ class UppTarget:
 async def _deliver(batches: "_Round", calls: Mapping[str, _Send], vault: Vault) -> AsyncGenerator[Settled, None]:
     """Send what *batches* hands out until nothing waits."""
     while batches.waiting:
-        batch = batches.waiting.pop()
+        batch = batches.waiting.next()
         try:
             await calls[batch[0].kind](vault, [document.body for document in batch])
         except Rejected as refusal:
@@ -124,8 +124,8 @@ class _Round:
     """What still waits in one round of sending, and what each answer means for it. No I/O."""
 
     def __init__(self, batches: Sequence[_Batch]) -> None:
-        self.waiting = list(batches)[::-1]
-        """A stack of batches, each of one kind; the next one is on top."""
+        self.waiting = Waiting(batches)
+        """Each batch is of one kind."""
         self.choked: list[Document] = []
         """Answered with 500 one by one."""
         self._accepted: set[str] = set()
@@ -141,19 +141,14 @@ class _Round:
 
     def refused(self, batch: _Batch, refusal: Rejected) -> Settled:
         """Something in *batch* is wrong: its halves are next; a single item is parked."""
-        if len(batch) > 1:
-            self._halve(batch)
-            if refusal.answered == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # the next ones would be, too
-                size = len(self.waiting[-1])
-                self.waiting = [piece for one in self.waiting for piece in reversed(_pieces(one, size))]
+        if self.waiting.halve(batch, refusal):
             return []
         kind = batch[0].kind
         settled: Settled = [(batch[0], Parked(Issue("upp.rejected", {"said": str(refusal)})))]
         self._refused[kind] += 1
         if self._refused[kind] >= _ENOUGH and kind not in self._accepted:
             again = Retry(f"Upp.ai refuses everything: {refusal}")
-            settled += [(document, again) for one in self.waiting for document in one if document.kind == kind]
-            self.waiting = [one for one in self.waiting if one[0].kind != kind]
+            settled += [(document, again) for document in self.waiting.drop(lambda one: one[0].kind == kind)]
         return settled
 
     def stumbled(self, batch: _Batch, stumble: Failed) -> Settled:
@@ -162,9 +157,7 @@ class _Round:
         self._stumbles += 1
         if self._stumbles > _STUMBLES:
             raise stumble
-        if len(batch) > 1:
-            self._halve(batch)
-        else:
+        if not self.waiting.halve(batch, stumble):
             self.choked += batch
         return []
 
@@ -173,13 +166,6 @@ class _Round:
         if self._stumble is not None and not self._accepted:
             raise self._stumble
         return [(document, Retry("Upp.ai answers 500 to this one")) for document in self.choked]
-
-    def _halve(self, batch: _Batch) -> None:
-        self.waiting += reversed(_pieces(batch, (len(batch) + 1) // 2))
-
-
-def _pieces(documents: _Batch, size: int) -> list[_Batch]:
-    return [documents[start : start + size] for start in range(0, len(documents), size)]
 
 
 def _delivered(document: Document) -> Delivered:
