@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
-from upbridge.core.errors import BadRequest, NotReady, Refused, TooLarge
+from upbridge.core.bodies import request_body
+from upbridge.core.errors import BadRequest, NotReady, Refused
 from upbridge.installation.service import Answer, InstallationService
 
 #: A signed call is under 2 KiB; what is much longer is none.
@@ -87,13 +88,9 @@ def _answer(answer: Answer) -> JSONResponse:
 
 async def _body(request: Request) -> Mapping[str, Any]:
     """The body as a JSON object. Raises `TooLarge` beyond 64 KiB and `BadRequest` for anything else."""
-    body = b""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise TooLarge(f"the body is larger than {MAX_BODY} bytes")
+            body = await request_body(request, limit=MAX_BODY)
     except (ClientDisconnect, TimeoutError):
         raise BadRequest("the body did not arrive") from None
     try:

@@ -5,7 +5,8 @@ from urllib.parse import parse_qs
 
 from fastapi import Request
 
-from upbridge.core.errors import BadRequest, TooLarge
+from upbridge.core.bodies import request_body
+from upbridge.core.errors import BadRequest
 
 _LARGEST_FORM = 64 * 1024
 _MOST_FIELDS = 2_000
@@ -22,11 +23,7 @@ async def read_form(request: Request, *, origin: str) -> dict[str, list[str]]:
     foreign = sent_from not in {None, "null", origin}
     if foreign or (site in {"cross-site", "same-site"} and sent_from != "null"):
         raise Foreign
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_FORM:
-            raise TooLarge
+    body = await request_body(request, limit=_LARGEST_FORM)
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:

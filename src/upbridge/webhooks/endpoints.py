@@ -6,8 +6,9 @@ from typing import Protocol
 import structlog
 from fastapi import APIRouter, Request, Response
 
+from upbridge.core.bodies import request_body
 from upbridge.core.deferred import Deferred
-from upbridge.core.errors import NotFound, Refused, TooLarge, UpbridgeError
+from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.domain.shop_id import ShopId
 from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses
@@ -51,7 +52,7 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
         shop_id = container.addresses.get().shop(request.path_params["token"], source, event)
         if shop_id is None or (source == "upgates" and not known_event(event)):
             raise NotFound("no shop listens at this address")
-        body = await read_body(request, limit=MAX_BYTES)
+        body = await request_body(request, limit=MAX_BYTES)
         hints = read_upgates(event, body) if source == "upgates" else read_uphance(body)
         await container.inbox.store(
             shop_id, source=source, event=event, body=body if hints.kept is None else hints.kept, hints=hints
@@ -74,18 +75,3 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
             ms=round(seconds * 1000, 1),
         )
     return Response(status_code=204)
-
-
-async def read_body(request: Request, *, limit: int) -> bytes:
-    """The body, given up as soon as it grows beyond *limit* bytes (`TooLarge`)."""
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > limit:
-        raise TooLarge(f"more than {limit} bytes")
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise TooLarge(f"more than {limit} bytes")
-        parts.append(part)
-    return b"".join(parts)

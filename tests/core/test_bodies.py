@@ -1,0 +1,74 @@
+"""No body is read further than its limit."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
+
+from upbridge.core.bodies import read_at_most, request_body
+from upbridge.core.errors import TooLarge
+
+
+class Chunks:
+    """A body in chunks, which knows how many of them were taken."""
+
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        self.chunks = list(chunks)
+        self.taken = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            self.taken += 1
+            yield chunk
+
+    async def receive(self) -> Message:
+        """The next message of ASGI."""
+        self.taken += 1
+        more = self.taken < len(self.chunks)
+        return {"type": "http.request", "body": self.chunks[self.taken - 1], "more_body": more}
+
+
+def request(body: Chunks, headers: Sequence[tuple[bytes, bytes]] = ()) -> Request:
+    return Request({"type": "http", "headers": list(headers)}, body.receive)
+
+
+@given(chunks=st.lists(st.binary(max_size=9)), limit=st.integers(0, 40))
+async def test_it_is_the_beginning_and_says_whether_it_is_all(chunks: list[bytes], limit: int) -> None:
+    body = Chunks(chunks)
+
+    read, complete = await read_at_most(body, limit)
+
+    assert read == b"".join(chunks)[:limit]
+    assert complete is (len(b"".join(chunks)) <= limit)
+    assert len(b"".join(chunks[: max(body.taken - 1, 0)])) <= limit, "it reads no further than it must"
+
+
+async def test_a_request_of_just_the_limit_is_taken() -> None:
+    assert await request_body(request(Chunks([b"123", b"45"])), limit=5) == b"12345"
+
+
+async def test_a_request_is_given_up_as_soon_as_it_is_too_large() -> None:
+    body = Chunks([b"123", b"456", b"789"])
+
+    with pytest.raises(TooLarge):
+        await request_body(request(body), limit=5)
+
+    assert body.taken == 2
+
+
+@pytest.mark.parametrize("length", [b"6", b"9" * 5000])
+async def test_a_request_that_says_so_itself_is_not_read_at_all(length: bytes) -> None:
+    body = Chunks([b"123456"])
+
+    with pytest.raises(TooLarge):
+        await request_body(request(body, [(b"content-length", length)]), limit=5)
+
+    assert body.taken == 0
+
+
+@pytest.mark.parametrize("length", [b"", b"-1", b"5.0", b"\xb2", b"soon"])
+async def test_a_length_that_is_none_is_not_believed(length: bytes) -> None:
+    assert await request_body(request(Chunks([b"12345"]), [(b"content-length", length)]), limit=5) == b"12345"
