@@ -14,6 +14,7 @@ from upbridge.core.errors import Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.ledger import Ledger
+from upbridge.rate_limits.record_response import Response
 
 SHOPS = 12
 #: Three calls of a shop may be in flight (R49); the third slot is for urgent ones.
@@ -26,7 +27,7 @@ async def spends(stage: Stage, *, seconds: float) -> tuple[list[Row], dict[str, 
     ledger = Ledger(stage.engine, utc_now)
     for shop in shops:  # first calls go one at a time; here they are over
         async with ledger.call(shop, access="GET /status", purpose=Purpose.LIFECYCLE) as permit:
-            await permit.answered(200, {})
+            await permit.answered(Response({}, accepted=True))
     one = await _rate(ledger, shops[:1], seconds)
     many = await _rate(ledger, shops, seconds)
     async with stage.engine.begin() as tx:
@@ -46,7 +47,7 @@ async def _rate(ledger: Ledger, shops: list[ShopId], seconds: float) -> float:
         while time.perf_counter() < end:
             try:
                 async with ledger.call(shop, access="GET /orders", purpose=Purpose.ORDERS) as permit:
-                    await permit.answered(200, {})
+                    await permit.answered(Response({}, accepted=True))
             except Throttled:
                 return  # the day's cap of this shop is spent
             made += 1

@@ -56,7 +56,6 @@ DEBTS: set[tuple[str, str]] = {
     ("upbridge.engine.planner", "upbridge.insights.order_timeline"),
     ("upbridge.engine.pusher", "upbridge.insights.order_timeline"),
     ("upbridge.engine.scheduler", "upbridge.operations.connect.give_up_login"),
-    ("upbridge.rate_limits.headers", "upbridge.systems.http.classify.retry_after"),
     ("upbridge.systems.uphance.probe", "upbridge.engine.context.Service"),
     ("upbridge.systems.uphance.probe", "upbridge.engine.lanes.exclusive"),
     ("upbridge.systems.uphance.shipments", "upbridge.engine.context.Service"),

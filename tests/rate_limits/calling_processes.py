@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.rate_limits.calls import response
 from upbridge.core.errors import Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
@@ -79,7 +80,7 @@ async def _caller(ledger: Ledger, port: int, now: datetime, purpose: Purpose, sh
         try:
             async with ledger.call(shop, access="GET /orders", purpose=purpose) as permit:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                await permit.answered(int(await reader.readline()), {})
+                await permit.answered(response(int(await reader.readline()), now=now))
                 writer.close()
         except Throttled as throttled:
             if throttled.until is not None and throttled.until > now + 2 * AGAIN:

@@ -1,24 +1,39 @@
 """Calls through a ledger, and a look into its tables."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
+from tests.support.clock import NOON
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.ledger import Ledger
+from upbridge.rate_limits.record_response import Response
+from upbridge.systems.http.classify import Action, classify
 
 ACCESS = "GET /orders"
 
 
-OK: dict[str, str] = {}
+def response(status: int, headers: Mapping[str, str] | None = None, *, now: datetime = NOON) -> Response:
+    """An answer of Upgates with this *status*, in the ledger's words."""
+    headers = headers or {}
+    outcome = classify(status, headers, now=now)
+    return Response(
+        headers,
+        accepted=outcome.action is Action.ACCEPT,
+        login_refused=outcome.action in (Action.CREDENTIALS, Action.RIGHT),
+        throttled=outcome.action is Action.WAIT,
+        retry_at=outcome.until,
+    )
 
 
 async def one_call(
     ledger: Ledger, shop_id: ShopId, purpose: Purpose = Purpose.ORDERS, status: int = 200, headers: Any = None
 ) -> None:
     async with ledger.call(shop_id, access=ACCESS, purpose=purpose) as permit:
-        await permit.answered(status, OK if headers is None else headers)
+        await permit.answered(response(status, headers, now=ledger._clock()))
 
 
 async def sql(ledger: Ledger, statement: str, **values: Any) -> Any:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.calls import ACCESS, OK, one_call, sql
+from tests.rate_limits.calls import ACCESS, one_call, response, sql
 from tests.rate_limits.conftest import said
 from tests.support.clock import NOON, MovableClock
 from tests.support.shops import MakeShop
@@ -153,9 +153,9 @@ async def test_a_call_that_ends_in_an_error_is_counted_and_its_slot_is_free(ledg
 
 async def test_a_permit_is_good_for_one_call(ledger: Ledger, shop: ShopId) -> None:
     async with ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as permit:
-        await permit.answered(200, OK)
+        await permit.answered(response(200))
         with pytest.raises(RuntimeError):
-            await permit.answered(200, OK)
+            await permit.answered(response(200))
 
 
 async def test_a_shop_that_does_not_exist_is_not_found(ledger: Ledger) -> None:
@@ -364,7 +364,7 @@ async def test_answers_of_parallel_calls_may_come_in_any_order(
         ]
         assert await left(ledger, shop) == (6, 100)
         for number in order:
-            await permits[number].answered(200, said(10, 100, 8 - number, 100))
+            await permits[number].answered(response(200, said(10, 100, 8 - number, 100)))
             assert (await left(ledger, shop))[0] <= 6, "never more than there is"
         assert await left(ledger, shop) == (6, 100), "and in the end exactly that"
 
@@ -376,7 +376,7 @@ async def test_an_answer_that_was_counted_in_another_hour_teaches_no_count(
     clock.now = NOON + timedelta(minutes=59, seconds=59)
     async with ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as permit:
         clock.move(seconds=2)
-        await permit.answered(200, said(10, 100, 0, 40))
+        await permit.answered(response(200, said(10, 100, 0, 40)))
     assert (await left(ledger, shop))[0] == 10
     # Our clock is ahead of theirs: they are still in the hour before and say so.
     late = said(10, 100, 0, 40, Date="Tue, 24 Nov 2026 11:59:59 GMT")

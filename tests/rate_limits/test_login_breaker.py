@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.calls import ACCESS, one_call, sql
+from tests.rate_limits.calls import ACCESS, one_call, response, sql
 from tests.support.clock import NOON, MovableClock
 from tests.support.shops import MakeShop
 from upbridge.core.errors import Throttled
@@ -145,7 +145,7 @@ async def test_after_four_failures_nobody_is_called(
             for _ in range(3)
         ]
         for permit in permits:
-            await permit.answered(401, {})
+            await permit.answered(response(401))
     with pytest.raises(Throttled) as refused:
         await one_call(ledger, good)
     assert refused.value.until == NOON + WINDOW
@@ -159,9 +159,9 @@ async def test_a_shop_that_fails_is_no_longer_in_good_standing(ledger: Ledger, m
         ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as one,
         ledger.call(shop, access=ACCESS, purpose=Purpose.ORDERS) as other,
     ):
-        await one.answered(401, {})
+        await one.answered(response(401))
         assert await sql(ledger, "SELECT succeeded_at FROM budgets") is None
-        await other.answered(200, {})
+        await other.answered(response(200))
     await fails(ledger, await make_shop())
     with pytest.raises(Throttled):
         await one_call(ledger, await make_shop())

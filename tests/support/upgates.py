@@ -14,6 +14,7 @@ from tests.support.clock import NOON
 from tests.support.vendor_files import CAPTURED, vendor_file
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits.record_response import Response
 from upbridge.systems.upgates.client import Account, UpgatesClient
 from upbridge.systems.upgates.schemas import loads
 from upbridge.systems.upgates.url_policy import HostPolicy
@@ -173,10 +174,10 @@ def listed(name: str, rows: list[Json], **overrides: Any) -> Json:
 class FakePermit:
     """Remembers what the server said."""
 
-    said: list[tuple[int, Mapping[str, str]]]
+    said: list[Response]
 
-    async def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        self.said.append((status, headers))
+    async def answered(self, response: Response) -> None:
+        self.said.append(response)
 
 
 @dataclass
@@ -184,7 +185,7 @@ class FakeLedger:
     """A budget without end that remembers what was paid for."""
 
     paid: list[tuple[ShopId, str, Purpose]] = field(default_factory=list)
-    said: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
+    said: list[Response] = field(default_factory=list)
     refusal: Exception | None = None
 
     @asynccontextmanager

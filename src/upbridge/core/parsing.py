@@ -1,4 +1,7 @@
-"""Whole numbers as people type them."""
+"""Whole numbers as people type them, and moments as HTTP writes them."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 #: Every number with this many digits fits into the database's `bigint`.
 _LONGEST = 18
@@ -10,3 +13,12 @@ def whole(text: str, *, longest: int = _LONGEST) -> int | None:
     `²` is a digit for Python and not a number, and Python refuses to read thousands of digits.
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment that *text* names as HTTP writes it; None if it names none. Without an offset it is UTC."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, IndexError, TypeError):  # no date, or one that no calendar holds
+        return None

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Literal
 
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, RemoteError, Unreachable
+from upbridge.core.parsing import http_date
 from upbridge.settings import Settings
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
@@ -139,9 +139,9 @@ async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clo
     except (RemoteError, ValueError) as error:
         return [Finding("signature key", "bad", f"not readable: {error}; see UPBRIDGE_SIGNATURE_KEY_URL")]
     findings = [Finding("signature key", "ok", type(key).__name__.lstrip("_"))]
-    stamp = answer.headers.get("date")
-    if stamp:
-        skew = abs(clock() - parsedate_to_datetime(stamp))
+    served_at = http_date(answer.headers.get("date", ""))
+    if served_at is not None:
+        skew = abs(clock() - served_at)
         state: Literal["ok", "bad"] = "ok" if skew <= _MAX_SKEW else "bad"
         findings.append(Finding("clock", state, f"{skew.total_seconds():.0f} s from the key host's clock"))
     else:

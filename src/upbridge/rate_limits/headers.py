@@ -7,18 +7,15 @@ answers of calls that were made side by side may arrive in another order than th
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
+from upbridge.core.parsing import http_date
 from upbridge.rate_limits.windows import HOUR, Limits, State, hour_start
-from upbridge.systems.http.classify import retry_after
 
 #: How long to wait after a 429 that comes although calls are left: too many at once, not too many at all. A second
 #: one within a minute of the first waits longer.
 BRIEF = timedelta(seconds=2)
 LONGER = timedelta(minutes=1)
-#: Nothing published closes a budget for longer than an hour; a server that says a year is not believed.
-LONGEST = timedelta(days=1)
 
 #: A server whose `Date` differs by more from our clock is not asked which hour it counted in.
 _BELIEVABLE = timedelta(minutes=10)
@@ -35,7 +32,6 @@ class Reading:
     day_left: int | None = None
     total_left: int | None = None
     date: datetime | None = None
-    retry_at: datetime | None = None
 
     def limits(self, known: Limits | None) -> Limits | None:
         """The limits after this answer; both are needed before one counts."""
@@ -73,7 +69,6 @@ def read(headers: Mapping[str, str], *, now: datetime) -> Reading:
         day_left=_left(said.get("x-rate-limit-day-remaining")),
         total_left=_left(said.get("x-rate-limit-total-remaining")),
         date=_date(said.get("date"), now),
-        retry_at=retry_after(said.get("retry-after"), now=now),
     )
 
 
@@ -113,17 +108,20 @@ def learn(
     return Learned(learned, counted=True, newest=newest)
 
 
-def closed_until(state: State, reading: Reading, *, learned: bool, now: datetime) -> datetime:
-    """Until when a 429 closes the budget.
+def closed_until(
+    state: State, reading: Reading, *, retry_at: datetime | None, learned: bool, now: datetime
+) -> datetime:
+    """Until when an answer that says "too many" closes the budget.
 
-    `Retry-After` says it. Without one: shortly, if the server's own numbers say that calls are left (*learned*:
-    they were read in this hour), for then it was the limit of three at a time; else until the next full hour.
+    *retry_at*, the moment that the server named, if it is still to come. Else shortly, if it named one or its own
+    numbers say that calls are left (*learned*: they were read in this hour), for then it was the limit of three at
+    a time; else until the next full hour.
     """
-    if reading.retry_at is not None and reading.retry_at > now:
-        return min(reading.retry_at, now + LONGEST)
+    if retry_at is not None and retry_at > now:
+        return retry_at
     remaining = reading.remaining(state)
     left = sum(remaining) if remaining is not None else state.left if learned else 0
-    if left > 0 or reading.retry_at is not None:  # a moment that has passed already: their clock, or a slow answer
+    if left > 0 or retry_at is not None:  # a moment that has passed already: their clock, or a slow answer
         return _shortly(state, now)
     return hour_start(now) + HOUR
 
@@ -145,11 +143,5 @@ def _left(value: str | None) -> int | None:
 
 
 def _date(value: str | None, now: datetime) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment if abs(moment - now) <= _BELIEVABLE else None
+    moment = None if value is None else http_date(value)
+    return moment if moment is not None and abs(moment - now) <= _BELIEVABLE else None

@@ -2,7 +2,7 @@
 
     async with ledger.call(shop_id, access="GET /orders", purpose=Purpose.ORDERS) as permit:
         response = await client.send(request)                          # no transaction is open here
-        await permit.answered(response.status_code, response.headers)
+        await permit.answered(Response(response.headers, accepted=response.is_success, …))
 
 Entering asks the fuse, spends one call and leases one of three slots, in one short transaction, committed before
 the call. Leaving gives the slot back, whatever happened; a process that dies keeps it until the lease expires. The
@@ -10,7 +10,7 @@ count stands in any case: a call too many in our books costs less than one too f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from secrets import SystemRandom
@@ -31,7 +31,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits import repository as rows
 from upbridge.rate_limits.lease import COUNTED_SLOT, leasing
 from upbridge.rate_limits.login_breaker import Pass, admit
-from upbridge.rate_limits.record_response import Ticket, answered, unanswered
+from upbridge.rate_limits.record_response import Response, Ticket, answered, unanswered
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.spend import SPEND, spending
 from upbridge.rate_limits.windows import HOUR, State, limits_of
@@ -54,7 +54,7 @@ FAILURES_KEPT = timedelta(days=1)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 Sleep = Callable[[float], Awaitable[None]]
-Settle = Callable[[Ticket, int, Mapping[str, str]], Coroutine[Any, Any, None]]
+Settle = Callable[[Ticket, Response], Coroutine[Any, Any, None]]
 _random = SystemRandom()
 
 
@@ -66,17 +66,16 @@ class Permit:
         self._settle = settle
         self._ticket = ticket
 
-    async def answered(self, status: int, headers: Mapping[str, str]) -> None:
+    async def answered(self, response: Response) -> None:
         """Tell the ledger what the server said; call it once, when the answer is complete.
 
-        The headers correct the count, 429 closes the shop's budget, 401 and 403 are failed logins, 2xx is a
-        successful one. The slot is free afterwards. If the database does not answer, what the server said is lost
-        (and logged): the call stays counted and the slot comes back when its lease expires.
+        The headers correct the count. The slot is free afterwards. If the database does not answer, what the
+        server said is lost (and logged): the call stays counted and the slot comes back when its lease expires.
         """
         if self.settled:
             raise RuntimeError("a permit is good for one call")
         self.settled = True
-        await _surely(self._settle(self._ticket, status, headers))
+        await _surely(self._settle(self._ticket, response))
 
 
 class Ledger:
@@ -177,12 +176,12 @@ class Ledger:
             raise Throttled(f"{reason} for {purpose.name.lower()}", until=until)
         return None
 
-    async def _settle(self, ticket: Ticket, status: int, headers: Mapping[str, str]) -> None:
+    async def _settle(self, ticket: Ticket, response: Response) -> None:
         try:
             async with self._transaction() as tx:
-                await answered(tx, ticket, status, headers, self._clock())
+                await answered(tx, ticket, response, self._clock())
         except NotReady as error:
-            log.warning("answer_not_recorded", shop_id=str(ticket.shop_id), status=status, error=str(error))
+            log.warning("answer_not_recorded", shop_id=str(ticket.shop_id), error=str(error))
 
     async def _release(self, shop_id: ShopId, holder: UUID) -> None:
         try:

@@ -20,9 +20,19 @@ from upbridge.store.schema import budgets, call_leases, failed_logins
 
 log = structlog.get_logger(__name__)
 
-_LOGIN_FAILED = (401, 403)
-_TOO_MANY = 429
-_OK = range(200, 300)
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What Upgates answered to a call, as far as it is the budget's business."""
+
+    headers: Mapping[str, str]
+    accepted: bool = False
+    """The login works."""
+    login_refused: bool = False
+    throttled: bool = False
+    """Too many calls: the budget is closed."""
+    retry_at: datetime | None = None
+    """When Upgates wants to be called again, if it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +49,13 @@ class Ticket:
     spent_at: datetime
 
 
-async def answered(
-    tx: AsyncConnection, ticket: Ticket, status: int, headers: Mapping[str, str], now: datetime
-) -> None:
+async def answered(tx: AsyncConnection, ticket: Ticket, response: Response, now: datetime) -> None:
     """Take over what an answer says: count, limits, closing, login."""
     row = await rows.find(tx, ticket.shop_id, lock=True)
     if row is None:  # erased while the call was under way
         return
     beside = (await tx.execute(_beside(ticket, now))).one()
-    reading = read(headers, now=now)
+    reading = read(response.headers, now=now)
     before = rows.state_of(row).at(now)
     learned = learn(
         before,
@@ -65,16 +73,16 @@ async def answered(
         changes["calls_lost"] = row.calls_lost + 1
     if reading.hour is not None and reading.day is not None:
         changes["learned_at"] = now
-    if status == _TOO_MANY:
+    if response.throttled:
         fresh = row.learned_at is not None and hour_start(row.learned_at) == before.hour_at
-        until = closed_until(learned.state, reading, learned=fresh, now=now)
+        until = closed_until(learned.state, reading, retry_at=response.retry_at, learned=fresh, now=now)
         changes["closed_until"] = max(until, row.closed_until or until)
         log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
-    if status in _LOGIN_FAILED:
+    if response.login_refused:
         changes["succeeded_at"] = None
         await tx.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
-        log.warning("login_refused", shop_id=str(ticket.shop_id), status=status)
-    elif status in _OK and not beside.refused:
+        log.warning("login_refused", shop_id=str(ticket.shop_id))
+    elif response.accepted and not beside.refused:
         changes["succeeded_at"] = now
     slot_back = _slot_back(ticket.shop_id, ticket.holder).cte("slot_back")
     this = update(budgets).where(budgets.c.shop_id == ticket.shop_id)

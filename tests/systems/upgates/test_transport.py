@@ -90,8 +90,9 @@ class TestBudget:
         await upgates.client.products_page(1, purpose=Purpose.IMPORT)
 
         assert upgates.ledger.paid == [(SHOP, "GET /products", Purpose.IMPORT)]
-        ((status, headers),) = upgates.ledger.said
-        assert (status, headers["x-rate-limit-hour-remaining"]) == (200, "7")
+        (said,) = upgates.ledger.said
+        assert said.accepted
+        assert said.headers["x-rate-limit-hour-remaining"] == "7"
 
     async def test_without_budget_nothing_is_sent(self) -> None:
         upgates = answering({})
@@ -108,7 +109,7 @@ class TestBudget:
         with pytest.raises(LoginRefused):
             await upgates.client.status()
 
-        assert upgates.ledger.said[0][0] == 401
+        assert upgates.ledger.said[0].login_refused
 
     def test_the_real_ledger_is_what_the_client_needs(self) -> None:
         def needs(ledger: transport.Ledger) -> transport.Ledger:
@@ -189,7 +190,7 @@ class TestVerdicts:
         with pytest.raises(Unreachable, match="cut"):
             await upgates.client.products_page(1, purpose=Purpose.IMPORT)
 
-        assert upgates.ledger.said[0][1]["x-rate-limit-hour"] == "9"
+        assert upgates.ledger.said[0].headers["x-rate-limit-hour"] == "9"
 
 
 class TestMoved:

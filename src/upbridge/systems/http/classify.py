@@ -6,9 +6,10 @@ Uphance publish fewer and are read by the same table.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from upbridge.core.parsing import http_date
 
 #: No `Retry-After` is believed beyond this: nothing published closes an API for longer than an hour.
 LONGEST_WAIT = timedelta(days=1)
@@ -127,11 +128,7 @@ def retry_after(value: str | None, *, now: datetime) -> datetime | None:
 def _moment(text: str, now: datetime) -> datetime | None:
     if text.isascii() and text.isdigit():
         return now + timedelta(seconds=min(float(text), LONGEST_WAIT.total_seconds()))
-    try:
-        moment = parsedate_to_datetime(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, IndexError, TypeError):  # no date, or one that no calendar holds
-        return None
+    return http_date(text)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

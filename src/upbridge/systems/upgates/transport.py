@@ -23,6 +23,7 @@ from upbridge.core.clock import PRAGUE, Clock
 from upbridge.core.errors import BadRequest, Rejected, Unreachable
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.rate_limits.record_response import Response
 from upbridge.systems.http.classify import Action
 from upbridge.systems.http.errors import error_of
 from upbridge.systems.http.transport import HttpAnswer, Remote
@@ -41,7 +42,7 @@ Param: TypeAlias = str | int | bool | datetime | Iterable[str | int] | None
 class Permit(Protocol):
     """One call that was paid for."""
 
-    async def answered(self, status: int, headers: Mapping[str, str]) -> None:
+    async def answered(self, response: Response) -> None:
         """Tell the budget what the server said about it."""
 
 
@@ -131,7 +132,7 @@ class Calls:
                     content=content,
                 )
                 outcome = "cut" if answer.unusable else answer.outcome.action.value
-                await permit.answered(answer.outcome.status, answer.headers)
+                await permit.answered(_response(answer))
             return answer
         finally:
             log.info(
@@ -157,6 +158,17 @@ class Calls:
         await self._on_moved(api_url)
         self._account = replace(self._account, api_url=api_url)
         log.info("upgates_moved", shop_id=str(self._account.shop_id))
+
+
+def _response(answer: HttpAnswer) -> Response:
+    """What the budget has to know of *answer*."""
+    return Response(
+        headers=answer.headers,
+        accepted=answer.accepted,
+        login_refused=answer.outcome.action in (Action.CREDENTIALS, Action.RIGHT),
+        throttled=answer.outcome.action is Action.WAIT,
+        retry_at=answer.outcome.until,
+    )
 
 
 def _object(answer: HttpAnswer) -> Json:
