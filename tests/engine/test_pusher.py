@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.support.engine import Engine
 from tests.support.simulated import Said, accept, delivered, one_by_one
 from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
-from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
+from upbridge.domain.delivery import Attempt, Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
@@ -300,9 +301,14 @@ async def test_throttled_waits_until_they_say_and_counts_no_attempt(machine: Eng
 
 
 @pytest.mark.situation("down")
-async def test_unreachable_waits_longer_each_time_and_recovers(machine: Engine) -> None:
+@pytest.mark.parametrize(
+    "error", [Unreachable("cut"), Throttled("later", until=None)], ids=["no answer", "later, but not when"]
+)
+async def test_what_names_no_moment_waits_longer_each_time_and_recovers(
+    machine: Engine, error: Unreachable | Throttled
+) -> None:
     await fill(machine)
-    machine.target.script = fails_after(0, Unreachable("cut"))
+    machine.target.script = fails_after(0, error)
     pauses = []
     for _ in range(4):
         await machine.push()
@@ -451,6 +457,23 @@ async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
                 assert successor is not None
             await links.save(Link("order", "A-2", state="sending"))
     assert [*await machine.links()] == ["A-1"]
+
+
+async def test_an_attempt_is_kept_with_its_link(machine: Engine) -> None:
+    attempt = Attempt(machine.watch(), newer_than=7, mark="ab", trace={"number": "A-1"})
+    link = Link("order", "A-1", state="sending", high_water=7, note={"kept": 1}, attempt=attempt)
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
+        assert guard is not None
+        links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
+
+        await links.save(link)
+        kept = await links.get("order", "A-1")
+        await links.save(replace(link, state="unsent", attempt=None))
+        ended = await links.get("order", "A-1")
+
+    assert kept == link
+    assert ended is not None
+    assert (ended.attempt, ended.note) == (None, {"kept": 1})
 
 
 async def test_links_are_committed_as_soon_as_they_are_saved(machine: Engine) -> None:

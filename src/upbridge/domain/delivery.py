@@ -63,6 +63,19 @@ class Unmappable:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request to create a thing, saved before it is sent; what came of it is not recorded yet."""
+
+    started_at: datetime
+    newer_than: int | None = None
+    """An id that existed before, where ids grow: what the request created has a higher one."""
+    mark: str = ""
+    """What the content is, to tell a later change of it."""
+    trace: Mapping[str, Any] = field(default_factory=dict)
+    """What was sent, without personal data."""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """What we know about an object at a target (a row of `links`)."""
 
@@ -75,6 +88,8 @@ class Link:
     sent: bytes | None = None
     high_water: int | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
+    attempt: Attempt | None = None
+    """The request to create it that is under way, or whose answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
-from upbridge.domain.delivery import GUARD_SUFFIX, Delivered, DesiredDocument, Document, Link
+from upbridge.domain.delivery import GUARD_SUFFIX, Attempt, Delivered, DesiredDocument, Document, Link
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import next_seq
@@ -81,6 +81,10 @@ class WaitingDocument:
 
 
 def _link(row: RowMapping) -> Link:
+    note = row["note"]
+    attempt = _attempt(note, row["high_water"]) if row["state"] == SENDING else None
+    if attempt is not None:
+        note = {name: value for name, value in note.items() if name not in _OF_THE_ATTEMPT}
     return Link(
         kind=row["kind"],
         key=row["key"],
@@ -90,8 +94,29 @@ def _link(row: RowMapping) -> Link:
         hash=row["hash"],
         sent=row["sent"],
         high_water=row["high_water"],
-        note=row["note"],
+        note=note,
+        attempt=attempt,
     )
+
+
+#: What the note of a link says of the attempt that is under way; `doubt` and `doubt_at` are older names.
+_OF_THE_ATTEMPT = frozenset({"at", "mark", "trace", "doubt", "doubt_at"})
+
+
+def _attempt(note: Mapping[str, Any], newer_than: int | None) -> Attempt | None:
+    started_at = note.get("at") or note.get("doubt_at")
+    if started_at is None:
+        return None
+    moment = datetime.fromisoformat(started_at)
+    return Attempt(moment, newer_than, note.get("mark", ""), note.get("trace") or {})
+
+
+def _note(link: Link) -> str:
+    said: dict[str, Any] = dict(link.note)
+    if link.attempt is not None:
+        said["at"] = link.attempt.started_at.isoformat()
+        said |= {"mark": link.attempt.mark, "trace": dict(link.attempt.trace)}
+    return json.dumps(said)
 
 
 _LINK_COLUMNS = "kind, key, parent, remote_id, state, hash, sent, high_water, note"
@@ -785,7 +810,7 @@ async def save_link(tx: AsyncConnection, shop_id: Any, target: Any, link: Link, 
             "hash": link.hash,
             "sent": link.sent,
             "high_water": link.high_water,
-            "note": json.dumps(dict(link.note)),
+            "note": _note(link),
             "now": now,
         },
     )

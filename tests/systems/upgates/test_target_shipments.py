@@ -3,7 +3,7 @@
 import pytest
 
 from tests.systems.upgates.shop import KINDS, Room, answered, lost, parcel, shipment_of
-from upbridge.core.errors import Unreachable
+from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Dropped, Outcome, Parked, Retry
 from upbridge.domain.shop_profile import ShopProfile
 
@@ -237,9 +237,6 @@ async def test_a_note_whose_answer_was_lost_is_looked_for_before_it_is_repeated(
     room = Room()
     room.order("1")
     room.shop.after = lost("POST", "/history")
-    with pytest.raises(Unreachable):
-        await room.send(shipment_of("1"))
-    room.wait(minutes=3)
 
     outcome = (await room.send(shipment_of("1")))["1"]
 
@@ -248,12 +245,25 @@ async def test_a_note_whose_answer_was_lost_is_looked_for_before_it_is_repeated(
     assert room.calls().count("GET /orders/1/history") == 1
 
 
+async def test_a_note_whose_process_died_is_looked_for_by_the_next_one() -> None:
+    room = Room()
+    room.order("1")
+    room.shop.after = lost("POST", "/history")
+    room.shop.before = lost("GET", "/history")
+    with pytest.raises(Unreachable):
+        await room.send(shipment_of("1"))
+
+    outcome = (await room.send(shipment_of("1")))["1"]
+
+    assert isinstance(outcome, Delivered)
+    assert len(room.shop.entries("1")) == 1
+
+
 async def test_a_note_that_never_arrived_is_written_after_looking() -> None:
     room = Room()
     room.order("1")
     room.shop.before = lost("POST", "/history")
-    with pytest.raises(Unreachable):
-        await room.send(shipment_of("1"))
+    await room.send(shipment_of("1"))
     room.wait(minutes=3)
 
     await room.send(shipment_of("1"))
@@ -261,12 +271,11 @@ async def test_a_note_that_never_arrived_is_written_after_looking() -> None:
     assert len(room.shop.entries("1")) == 1
 
 
-async def test_a_note_that_may_still_be_on_its_way_is_not_looked_for_yet() -> None:
+async def test_a_note_that_may_still_be_on_its_way_is_not_repeated_yet() -> None:
     room = Room()
     room.order("1")
     room.shop.before = lost("POST", "/history")
-    with pytest.raises(Unreachable):
-        await room.send(shipment_of("1"))
+    await room.send(shipment_of("1"))
     room.wait(seconds=5)
 
     outcome = (await room.send(shipment_of("1")))["1"]
@@ -274,6 +283,20 @@ async def test_a_note_that_may_still_be_on_its_way_is_not_looked_for_yet() -> No
     assert isinstance(outcome, Retry)
     assert outcome.until is not None
     assert (outcome.until - room.now).total_seconds() == 175
+    assert room.calls().count("POST /orders/1/history") == 1
+
+
+async def test_a_note_that_was_not_taken_is_repeated_without_looking() -> None:
+    room = Room()
+    room.order("1")
+    room.shop.before = answered(429, "POST", "/history")
+    with pytest.raises(Throttled):
+        await room.send(shipment_of("1"))
+    room.shop.before = lambda _: None
+
+    outcome = (await room.send(shipment_of("1")))["1"]
+
+    assert isinstance(outcome, Delivered)
     assert room.calls().count("GET /orders/1/history") == 0
 
 
@@ -281,9 +304,9 @@ async def test_after_a_doubt_only_the_missing_parcels_are_noted() -> None:
     room = Room()
     room.order("1")
     room.shop.after = lost("POST", "/history")
+    room.shop.before = lost("GET", "/history")
     with pytest.raises(Unreachable):
         await room.send(shipment_of("1", [parcel(1)], complete=False))
-    room.wait(minutes=3)
 
     await room.send(shipment_of("1", [parcel(1), parcel(2)]))
 

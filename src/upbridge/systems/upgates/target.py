@@ -7,12 +7,11 @@ Both documents come from Uphance (docs/write-back.md). Shipments are sent first:
 """
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
@@ -23,7 +22,6 @@ from upbridge.domain.delivery import (
     Dropped,
     Entity,
     Issue,
-    Link,
     Outcome,
     Parked,
     Retry,
@@ -37,18 +35,16 @@ from upbridge.domain.statuses import SHIPPED, is_cancelled
 from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
 from upbridge.systems.http.batching import in_halves
 from upbridge.systems.http.classify import about_items
+from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.upgates.client import ItemResult, OrderChange, UpgatesClient
+from upbridge.systems.upgates.history_notes import HistoryNotes, asked
 from upbridge.systems.upgates.payloads import BATCH
 
 STOCK = "stock"
 SHIPMENT = "shipment"
 
-#: How long after its start a request without an answer may still be at work over there. Longer than we wait for an
-#: answer (`calls.DEADLINE`), because giving up does not stop the other side.
-_STILL_AT_WORK = timedelta(minutes=3)
 _CLOSED = frozenset({"deny", "readonly"})
 
-T = TypeVar("T")
 Settled = list[tuple[Document, Outcome]]
 
 
@@ -173,7 +169,7 @@ class Shipping:
             yield [(document, Parked(Issue("shipment.no_right"))) for document in documents]
             return
         numbers = [document.key for document in documents]
-        page = await _asked(self.client.orders_by_numbers(numbers, purpose=Purpose.ORDERS))
+        page = await asked(self.client.orders_by_numbers(numbers, purpose=Purpose.ORDERS))
         orders = {order.order_number: order for order in page.items}
         broken = {bad.key: bad.reason for bad in page.broken}
         steps: list[Step] = []
@@ -222,33 +218,28 @@ class Shipping:
         return outcomes
 
     async def _note(self, step: Step) -> Outcome:
-        """Write each parcel into the history once.
+        """Write each parcel into the history.
 
-        A repeated POST would add it again. So what is about to be written is saved before; where the answer was
-        lost, or what was written is not known any more (a restored database), the history is looked at first.
+        Where what was written is not known any more (a restored database), the history is looked at first.
         """
         number, link = step.document.key, step.document.link
-        before = link.note if link is not None else {}
-        written = set(before.get("tickets", ()))
+        written = set(link.note.get("tickets", ()) if link is not None else ())
         missing = {ticket: note for ticket, note in step.notes.items() if ticket not in written}
-        if missing and (before.get("doubt") or (link is None and step.body["backfill"])):
-            if (until := _at_work_until(before)) is not None and until > self.clock():
-                return Retry("the answer to a note was lost: it may still be on its way", until)
-            names = await _asked(self.client.history_names(number))
-            missing = {ticket: note for ticket, note in missing.items() if note[0] not in names}
-        done = {**step.written, "at": self.clock().isoformat(), "tickets": sorted(written | step.notes.keys())}
         if missing:
-            note = {**step.written, "tickets": sorted(written), "doubt_at": self.clock().isoformat()}
-            await self.links.save(_in_doubt(step.document, note, missing))
+            known = {**step.written, "tickets": sorted(written)}
+            notes = HistoryNotes(self.client, self.links, self.clock, step.document, missing, known)
             try:
-                result = await self.client.add_history(number, list(missing.values()))
+                noted = await notes.write(look_first=link is None and step.body["backfill"])
             except Rejected as rejected:
                 if not about_items(rejected.answered):
                     raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
                 return _refused(number, str(rejected))
-            if result.updated is False:
-                return _refused(number, "; ".join(result.messages) or "—")
-        return Delivered(note=done)
+            if isinstance(noted, InDoubt):
+                return Retry(noted.reason, noted.until)
+            if noted.updated is False:
+                return _refused(number, "; ".join(noted.messages) or "—")
+        tickets = sorted(written | step.notes.keys())
+        return Delivered(note={**step.written, "at": self.clock().isoformat(), "tickets": tickets})
 
 
 def decide(document: Document, order: Order | None, context: MappingContext) -> Step | Outcome:
@@ -311,32 +302,6 @@ def _entry(ticket: Mapping[str, Any]) -> tuple[str, str]:
     """One parcel in the history: the name finds it again, the value is for people."""
     facts = (ticket["shipment"], ticket["date"], ticket["carrier"], ticket["tracking"])
     return f"Uphance #{ticket['id']}", " · ".join(fact for fact in facts if fact) or "—"
-
-
-def _in_doubt(document: Document, note: Mapping[str, Any], tickets: Iterable[int]) -> Link:
-    link = document.link or Link(SHIPMENT, document.key)
-    return Link(
-        kind=SHIPMENT,
-        key=document.key,
-        parent=document.parent,
-        remote_id=link.remote_id,
-        state="sending",
-        hash=link.hash,
-        note={**note, "doubt": sorted(tickets)},
-    )
-
-
-def _at_work_until(note: Mapping[str, Any]) -> datetime | None:
-    """Until when a request whose answer was lost may still take effect over there."""
-    return datetime.fromisoformat(note["doubt_at"]) + _STILL_AT_WORK if "doubt_at" in note else None
-
-
-async def _asked(call: Awaitable[T]) -> T:
-    """What a reading call answers; a refusal of one is about nothing that was sent."""
-    try:
-        return await call
-    except Rejected as rejected:
-        raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
 
 
 def _refused(number: str, said: str) -> Parked:

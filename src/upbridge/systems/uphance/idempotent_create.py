@@ -1,34 +1,23 @@
-"""Creating a thing over there exactly once, although creating is not idempotent.
+"""Creating orders, products and customers in Uphance exactly once, although creating is not idempotent.
 
-    unsent ──save "sending"──► sending ──POST answered──► delivered
-                                  │  ▲
-              no usable answer, a crash  │
-                                  ▼  │ not found: POST once more
-                               look: list what is newer than the high-water mark, find our reference
-                                  └──found──► delivered
-
-The mark is an id that existed before the POST, so whatever the POST made is newer. It is saved before the POST
-together with the state, so that a process that dies at any instant leaves a trace. There is no search by our
-reference, and no filter is trusted: if the list is not limited, all of it is read.
+How: `systems/http/idempotent_create.py`. What it needs of Uphance is to find what a former attempt has created.
+There is no search by our reference, so before each attempt an id is noted that exists already: what the attempt
+creates is newer, and is found in the list of what is newer by our reference. No filter is trusted: if the list is
+not limited, all of it is read.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import Closed, Failed, NotSent, Rejected, Throttled, Unreachable
-from upbridge.domain.delivery import Link
+from upbridge.domain.delivery import Attempt, Link
 from upbridge.systems.base import Links
+from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.schemas import Json, items, meta, single, whole, words
 
 SENDING, UNSENT, DELIVERED = "sending", "unsent", "delivered"
-
-#: How long after its start a request without an answer may still be at work over there: not to find it before
-#: proves nothing. Longer than we wait for an answer (`exchange`), because giving up does not stop the other side.
-_STILL_AT_WORK = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +46,6 @@ class Made:
     trace: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class InDoubt:
-    """No usable answer came, and it is not to be seen (yet): try again, from *until* on."""
-
-    reason: str
-    until: datetime | None = None
-    failed: bool = False
-    """Their application failed on it, which can mean that it does not like what was sent."""
-
-
 @dataclass(slots=True)
 class Maker:
     """Creates things of one shop, once each."""
@@ -81,15 +60,9 @@ class Maker:
 
         Costs no call unless *link* says that an attempt was under way.
         """
-        if link is None or link.state != SENDING:
+        if link is None or link.attempt is None:
             return None
-        row = await self._find(sort, reference, newer_than=link.high_water or 0)
-        if row is not None:
-            return self._made(sort, row, link.note)
-        until = datetime.fromisoformat(link.note["at"]) + _STILL_AT_WORK
-        if until <= self.clock():
-            return None
-        return InDoubt("an attempt to create it may still be under way", until)
+        return await self._once(sort, link, reference, link.attempt).look(link.attempt)
 
     async def make(
         self,
@@ -107,43 +80,35 @@ class Maker:
         Raises `Rejected` if it was refused and `NotSent` or `Throttled` if it was not even taken: then there is
         no doubt. Otherwise an answer that leaves it open is looked into at once.
         """
-        high_water = await self._high_water(sort)
-        started = self.clock()
-        note = {"mark": mark, "trace": dict(trace), "at": started.isoformat()}
-        sending = Link(link.kind, link.key, link.parent, state=SENDING, high_water=high_water, note=note)
-        unsent = Link(link.kind, link.key, link.parent, state=UNSENT, high_water=high_water)
-        await self.links.save(sending)
-        try:
+        newer_than = await self._high_water(sort)
+        attempt = Attempt(self.clock(), newer_than, mark, dict(trace))
+
+        async def post() -> Made | None:
             row = single(await self.client.post(sort.path, body), sort.name)
-        except Closed as closed:
-            made = await self._made_after_all(sort, sending, reference)
-            return made or InDoubt(str(closed), started + _STILL_AT_WORK)
-        except (Rejected, NotSent, Throttled):
-            await self.links.save(unsent)
-            raise
-        except Failed as failed:
-            made = await self._made_after_all(sort, sending, reference)
-            if made is None:  # they have ended with it and it is not there: no doubt is left
-                await self.links.save(unsent)
-                return InDoubt(str(failed), failed=True)
-            return made
-        except Unreachable as unreachable:
-            made = await self._made_after_all(sort, sending, reference)
-            return made or InDoubt(str(unreachable), started + _STILL_AT_WORK)
-        if row is None or whole(row.get("id")) is None:
-            made = await self._made_after_all(sort, sending, reference)
-            return made or InDoubt("the answer to its creation has no id")
-        return self._made(sort, row, note)
+            return None if row is None or whole(row.get("id")) is None else self._made(sort, row, attempt)
 
-    async def _made_after_all(self, sort: Sort, sending: Link, reference: str) -> Made | None:
-        row = await self._find(sort, reference, newer_than=sending.high_water or 0)
-        return None if row is None else self._made(sort, row, sending.note)
+        return await self._once(sort, link, reference, attempt).create(attempt, post)
 
-    def _made(self, sort: Sort, row: Json, note: Mapping[str, Any]) -> Made:
+    def _once(self, sort: Sort, link: Link, reference: str, attempt: Attempt) -> IdempotentCreate[Made]:
+        newer_than = attempt.newer_than or 0
+
+        async def find() -> Made | None:
+            row = await self._find(sort, reference, newer_than=newer_than)
+            return None if row is None else self._made(sort, row, attempt)
+
+        async def save(under_way: Attempt | None) -> None:
+            state = UNSENT if under_way is None else SENDING
+            await self.links.save(
+                Link(link.kind, link.key, link.parent, state=state, high_water=newer_than, attempt=under_way)
+            )
+
+        return IdempotentCreate(find, save, self.clock)
+
+    def _made(self, sort: Sort, row: Json, attempt: Attempt) -> Made:
         number = whole(row.get("id"))
         assert number is not None, "rows without an id are never taken for ours"
         self._marks[sort.kind] = max(number, self._marks.get(sort.kind, 0))
-        return Made(number, row, str(note.get("mark", "")), note.get("trace") or {})
+        return Made(number, row, attempt.mark, attempt.trace)
 
     async def _find(self, sort: Sort, reference: str, *, newer_than: int) -> Json | None:
         """The oldest thing newer than the mark that carries our reference.

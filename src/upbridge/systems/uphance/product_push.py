@@ -21,8 +21,9 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.systems.base import MappingContext
+from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, InDoubt, Made, Maker
+from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, Miss, Sku, SkuBook
 from upbridge.systems.uphance.product_mapping import (
     NewProduct,

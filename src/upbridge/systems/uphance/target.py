@@ -38,9 +38,10 @@ from upbridge.domain.product import Product
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import is_cancelled
 from upbridge.systems.base import Connection, Links, MappingContext, UniqueName, Vault
+from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
-from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORDERS, PRODUCTS, InDoubt, Made, Maker
+from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORDERS, PRODUCTS, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference

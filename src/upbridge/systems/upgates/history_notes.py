@@ -1,0 +1,90 @@
+"""Noting the parcels of one order in its history, each exactly once: a repeated POST would add a note again."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from upbridge.core.clock import Clock
+from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.delivery import Attempt, Document, Link
+from upbridge.domain.purpose import Purpose
+from upbridge.systems.base import Links
+from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
+from upbridge.systems.upgates.client import ItemResult, UpgatesClient
+
+SENDING, UNSENT = "sending", "unsent"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryNotes:
+    """Notes on an order's parcels that are not in its history yet, as far as we know."""
+
+    client: UpgatesClient
+    links: Links
+    clock: Clock
+    document: Document
+    missing: dict[int, tuple[str, str]]
+    """By parcel: name and value of the note. The name finds it again."""
+    known: Mapping[str, Any]
+    """What the link says meanwhile."""
+
+    async def write(self, *, look_first: bool) -> ItemResult | InDoubt:
+        """Add what is missing in one call. *look_first*: some of it may be there, though no attempt is known.
+
+        Raises what the client raises.
+        """
+        link = self.document.link
+        former = link.attempt if link is not None else None
+        if former is not None:
+            found = await self._once(former).look(former)
+            if isinstance(found, InDoubt):
+                return found
+        elif look_first:
+            await self._look()
+        if not self.missing:
+            return ItemResult(self.document.key, updated=True)
+        attempt = Attempt(self.clock(), trace={"tickets": sorted(self.missing)})
+        result = await self._once(attempt).create(attempt, self._post)
+        if isinstance(result, ItemResult) and result.updated is False:
+            await self._save(None)
+        return result
+
+    def _once(self, attempt: Attempt) -> IdempotentCreate[ItemResult]:
+        async def find() -> ItemResult | None:
+            await self._look()
+            sought = set(attempt.trace.get("tickets", self.missing))
+            return None if self.missing.keys() & sought else ItemResult(self.document.key, updated=True)
+
+        return IdempotentCreate(find, self._save, self.clock)
+
+    async def _look(self) -> None:
+        """Leave out what is in the history."""
+        names = await asked(self.client.history_names(self.document.key, purpose=Purpose.ORDERS))
+        for parcel in [parcel for parcel, (name, _) in self.missing.items() if name in names]:
+            del self.missing[parcel]
+
+    async def _post(self) -> ItemResult:
+        return await self.client.add_history(self.document.key, list(self.missing.values()))
+
+    async def _save(self, attempt: Attempt | None) -> None:
+        link = self.document.link or Link(self.document.kind, self.document.key, state=UNSENT)
+        before = UNSENT if link.state == SENDING else link.state
+        await self.links.save(
+            replace(
+                link,
+                parent=self.document.parent,
+                state=before if attempt is None else SENDING,
+                note=self.known,
+                attempt=attempt,
+            )
+        )
+
+
+async def asked(call: Awaitable[T]) -> T:
+    """What a reading call answers; a refusal of one is about nothing that was sent."""
+    try:
+        return await call
+    except Rejected as rejected:
+        raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
