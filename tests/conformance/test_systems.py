@@ -39,7 +39,7 @@ GIVEN_UP = {"push.gave_up", "order.refused", "read.refused", "order.changed_afte
 
 
 def test_every_system_has_its_side() -> None:
-    folders = {path.name for path in Path(systems_path[0]).iterdir() if (path / "__init__.py").is_file()}
+    folders = {path.name for path in Path(systems_path[0]).iterdir() if (path / "client.py").is_file()}
 
     assert set(SIDES) == folders
 

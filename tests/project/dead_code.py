@@ -32,6 +32,7 @@ ALIVE: Mapping[str, str] = {
     "model_config": "pydantic reads it",
     "factory": "uvicorn calls it by its name in each web process",
     "disabled": "logging reads it",
+    "handle_async_request": "httpx calls it",
     "signatures": "a table: Alembic compares it, and its owner names it in SQL",
     "open_order_lines": "a table: Alembic compares it, and its owner names it in SQL",
     "order_events": "a table: Alembic compares it, and its owner names it in SQL",
