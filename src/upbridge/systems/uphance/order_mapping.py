@@ -101,10 +101,7 @@ def map_order(
     if isinstance(channel, Issue):
         return channel
     totals = OrderTotals.of(order)
-    named = frozenset(code_key(name) for name in shop_settings.get("uphance.services"))
-    delivery = delivered_goods(
-        totals, with_vat=with_vat, is_service=lambda line: not named.isdisjoint(_spellings(line))
-    )
+    delivery = delivered_goods(totals, with_vat=with_vat, services=shop_settings.get("uphance.services"))
     if (issue := _refused(totals, delivery)) is not None:
         return issue
     skus = _matched(delivery.goods, resolve)
@@ -120,16 +117,16 @@ def map_order(
         lines=tuple(line for goods, sku in zip(delivery.goods, skus, strict=True) for line in _lines(goods, sku)),
         shipping_cost=delivery.charges,
         notes=_notes(order),
-        internal_notes=_internal_notes(order, [line for line in order.lines if _spellings(line) & named]),
+        internal_notes=_internal_notes(order, delivery.services),
         shipping_instructions=_shipping_instructions(order.shipping),
         # The day on which it was ordered, in the shop's zone; no cancel date is ever set.
         start_ship_date=order.created_at.astimezone(PRAGUE).date(),
         warehouse=shop_settings.text("uphance.warehouse"),
         payment_term=shop_settings.text("uphance.payment_term"),
     )
-    sent, charged = sales_order.total, totals.charged(with_vat=with_vat)
-    if sent != charged:
-        return Issue("order.totals_differ", totals.arithmetic(sent=sent, charged=charged))
+    sent = sales_order.total
+    if sent != delivery.charged:
+        return Issue("order.totals_differ", totals.arithmetic(sent=sent, charged=delivery.charged))
     return sales_order
 
 
@@ -175,11 +172,6 @@ def _refused(totals: OrderTotals, delivery: Delivery) -> Issue | None:
     if left_over or below_zero:
         return Issue("order.totals_differ", totals.arithmetic(left_over=left_over, below_zero=below_zero))
     return None
-
-
-def _spellings(line: OrderLine) -> set[str]:
-    """What a line may be called in `uphance.services`."""
-    return {name for name in (code_key(line.code), code_key(line.title)) if name is not None}
 
 
 def _manual(line: OrderLine) -> bool:
