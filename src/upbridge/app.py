@@ -50,7 +50,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        redirect_slashes=False,  # it would lead to whatever host the caller names
+        redirect_slashes=False,  # it would redirect to a host that the caller names
     )
     app.include_router(inbox_endpoints.router)  # first: routes are tried in this order
     app.include_router(health.router)

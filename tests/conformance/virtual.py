@@ -77,9 +77,9 @@ class Hours:
             work.asleep.set()
         await nap.over.wait()
 
-    async def answer(self, work: "asyncio.Task[httpx.Response]", seen: _Work, patience: float) -> httpx.Response:
-        """What *work* answers, at most *patience* seconds from now; raises `httpx.ReadTimeout`."""
-        end = self.now + timedelta(seconds=patience)
+    async def answer(self, work: "asyncio.Task[httpx.Response]", seen: _Work, deadline: float) -> httpx.Response:
+        """What *work* answers, at most *deadline* seconds from now; raises `httpx.ReadTimeout`."""
+        end = self.now + timedelta(seconds=deadline)
         while True:
             sleeping = asyncio.create_task(seen.asleep.wait())
             await asyncio.wait({work, sleeping}, return_when=asyncio.FIRST_COMPLETED)
@@ -228,9 +228,9 @@ class Network(httpx.AsyncBaseTransport):
         finally:
             _WORK.reset(token)
         self._working.add(work)
-        patience = request.extensions.get("timeout", {}).get("read")
+        deadline = request.extensions.get("timeout", {}).get("read")
         try:
-            answer = await self.hours.answer(work, seen, patience or float("inf"))
+            answer = await self.hours.answer(work, seen, deadline or float("inf"))
         except httpx.RequestError:
             self.reaper.instant(f"{name} failed")
             raise

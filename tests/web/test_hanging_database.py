@@ -70,12 +70,12 @@ def calm(page: httpx.Response, took: float, language: str = "en") -> None:
 
 
 async def timed(
-    browser: httpx.AsyncClient, method: str, address: str, *, patience: float = PATIENCE, **more: Any
+    browser: httpx.AsyncClient, method: str, address: str, *, deadline: float = PATIENCE, **more: Any
 ) -> tuple[httpx.Response, float]:
     """One request to pages that are in a hurry, and how long it took. All other requests have their time."""
     state = browser._transport.app.state  # type: ignore[attr-defined]
     before = state.container
-    state.container = SimpleNamespace(pages=replace(before.pages, patience=patience))
+    state.container = SimpleNamespace(pages=replace(before.pages, deadline=deadline))
     started = time.monotonic()
     try:
         answer = await browser.request(method, address, **more)
@@ -225,7 +225,7 @@ async def test_a_system_that_takes_its_time_is_waited_for(
     remote.latency = 1.5
     home, typed = await enter(shop_id), {"client_id": "mine", "client_secret": "s"}
 
-    answer, _took = await timed(browser, "POST", f"{home}connections/upp", patience=1.0, data=typed)
+    answer, _took = await timed(browser, "POST", f"{home}connections/upp", deadline=1.0, data=typed)
 
     assert "said=connected_upp" in answer.headers["location"]
     assert "upp" in await connections.of(shop_id)
@@ -336,7 +336,7 @@ async def test_a_postgres_that_hangs_while_a_worker_is_waited_for_is_a_calm_page
 async def test_clicks_while_a_worker_is_at_it_take_no_page_from_anybody(
     browser: httpx.AsyncClient, connected: Connected, home: str, engine: AsyncEngine, connections: Connections
 ) -> None:
-    worker, patience = create_async_engine(engine.url), 30.0
+    worker, deadline = create_async_engine(engine.url), 30.0
 
     async with exclusive(worker, connected.lane):
         clicks = [
@@ -344,10 +344,10 @@ async def test_clicks_while_a_worker_is_at_it_take_no_page_from_anybody(
             for _ in range(12)  # more than there are connections
         ]
         await somebody_waits(worker)
-        page, took = await timed(browser, "GET", home, patience=patience)
+        page, took = await timed(browser, "GET", home, deadline=deadline)
 
-    assert (page.status_code, took < patience) == (200, True)
-    answers = await asyncio.wait_for(asyncio.gather(*clicks), patience)
+    assert (page.status_code, took < deadline) == (200, True)
+    answers = await asyncio.wait_for(asyncio.gather(*clicks), deadline)
     said = f"{connected.home}connections?said=disconnected_upp"
     assert {answer.headers["location"] for answer in answers} == {said}
     assert await connections.of(connected.lane.shop_id) == {}

@@ -71,7 +71,7 @@ async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -
 
 
 async def test_a_database_that_does_not_answer_is_none(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.05)
     with_settings(door, settings(allow_insecure=True))
     async with door.engine.begin() as other:
         await other.execute(text("LOCK TABLE alembic_version, shops IN ACCESS EXCLUSIVE MODE"))

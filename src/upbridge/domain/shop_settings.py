@@ -39,7 +39,7 @@ class ValueType(Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class YesNo:
-    """True or false. *undecided*: the page says so as long as nobody chose, because "no" is an answer, too."""
+    """True or false. *undecided*: the page says so until the shop has chosen, because "no" is an answer, too."""
 
     undecided: bool = False
 
@@ -181,7 +181,7 @@ BUDGET = "budget"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting(Generic[T]):
-    """One setting: what it can hold, what holds while nobody chose, and what a change of it does."""
+    """One setting: what it can hold, its default, and what a change of it does."""
 
     type: ValueType[T]
     default: T
@@ -217,15 +217,15 @@ class ShopSettings:
         return bool(self.get(key))
 
     def text(self, key: str) -> str | None:
-        """A text setting; None if nobody chose."""
+        """A text setting; None if it is not chosen."""
         return cast("str | None", self.get(key))
 
     def number(self, key: str) -> int | None:
-        """A whole number; None if nobody chose."""
+        """A whole number; None if it is not chosen."""
         return cast("int | None", self.get(key))
 
     def moment(self, key: str) -> datetime | None:
-        """A moment in UTC; None if nobody chose."""
+        """A moment in UTC; None if it is not chosen."""
         value = self.get(key)
         return datetime.fromisoformat(value) if value else None
 
@@ -237,7 +237,7 @@ class ShopSettings:
         """The settings after typing *texts*; an empty text goes back to the default.
 
         Raises `BadRequest` with one line for each key that does not exist, whose text is no value of it, or that
-        needs other settings which nobody has chosen.
+        needs other settings that are not chosen.
         """
         after, complaints = self._typed(texts)
         complaints += [f"{key}: needs {' and '.join(needs)} first" for key, needs in _lacking(after) if needs]
@@ -272,7 +272,7 @@ class ShopSettings:
 
 
 def _lacking(shop_settings: ShopSettings) -> list[tuple[str, list[str]]]:
-    """The settings that are switched on, each with what it needs and nobody chose."""
+    """The settings that are switched on, each with the settings that it needs and that are not chosen."""
     chosen = shop_settings.chosen
     return [
         (key, [need for need in setting.needs if not chosen.get(need)])

@@ -19,7 +19,7 @@ Key = TypeVar("Key", bound=str | int)
 #: A code and an EAN, as they were written.
 Names: TypeAlias = tuple[str | None, str | None]
 
-#: Blanks, control and format characters: nobody sees them, and copying brings them along.
+#: Blanks, control and format characters: they are invisible, and copying brings them along.
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _UNSEEN_ASCII = dict.fromkeys([*range(ord(" ") + 1), 0x7F])
 

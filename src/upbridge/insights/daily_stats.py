@@ -1,7 +1,7 @@
 """What the days of a shop came to: what webhooks announced, and how long orders took. By days of Prague.
 
 A day that is over does not change any more: `summarise_days` adds it up once, and what reads many days adds up the
-last one alone. Days that nobody has summed up yet are added up from the rows themselves: the same numbers, later.
+last one alone. Days that are not summed up yet are added up from the rows themselves: the same numbers, later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.shop_id import ShopId
 
-#: A day is summed up when it has been over for so long: whatever began before midnight is written by then.
+#: A day is summed up when it has been over for this long: work that began before midnight is written by then.
 _OVER = timedelta(hours=1)
 #: How far back there is something to sum up at all.
 LONGEST_DAYS = 30

@@ -1,4 +1,4 @@
-"""An order as its shop has it now, for somebody there who asks whom it is about. Nothing of it is kept.
+"""An order as its shop has it now, for a user of the shop who asks whom it is about. Nothing of it is kept.
 
 What was sent is stored without personal data (docs/decisions/0010), its fingerprint is stored as it was: mapping
 the order again tells whether a system has exactly what the order says now.
@@ -60,7 +60,7 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
         raise Rejected("the order cannot be read")
     if order is None:
         raise NotFound("the shop has no such order")
-    # Who looks at whose data is worth a line; the number of an order is nobody's name.
+    # That a user looked at personal data is logged; an order number is no personal data.
     log.info("order_disclosed", shop_id=str(shop.id), order=number)
     return OrderLookup(order, await _copies(service, shop, order))
 

@@ -1,7 +1,7 @@
 """How much of what changed in a shop its webhooks announced: what they said, against what the safety net found.
 
 A webhook is a hint that Upgates tries to deliver and does not promise to (R38). The safety net reads by the time
-of the last change, so whatever it finds that nothing had announced is what the webhooks missed.
+of the last change, so a change that it finds and no webhook announced is one that the webhooks missed.
 """
 
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ from upbridge.web.sessions import Ended, Sessions
 
 #: Seconds that a page may take of our own, which is the database's: a shop of a hundred thousand variants takes
 #: less than one (docs/benchmarks.md), and a person who waits longer thinks that all is lost.
-PATIENCE = 8.0
+PAGE_SECONDS = 8.0
 _MAX_LANGUAGES = 20
 
 
@@ -64,7 +64,7 @@ class Pages:
     origin: str
     support_email: str | None
     support_phone: str | None
-    patience: float = PATIENCE
+    deadline: float = PAGE_SECONDS
 
     @classmethod
     def of(

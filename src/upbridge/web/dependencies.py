@@ -4,8 +4,8 @@
     POST → `PageContext` after `Posted`: not from another site → one call → 303 to a page that says what happened
 
 An error on the way is a page too, in the visitor's language (docs/reference/http.md). So is a database that
-hangs: nobody waits for it longer than `Pages.patience`. What a form calls elsewhere, and a worker whose bite it
-waits for, have time-outs of their own and do not count; a change is one transaction, which then is not committed.
+hangs: a visitor waits no longer than `Pages.deadline`. Calls to other systems, and waiting for a worker's slice,
+have time-outs of their own and do not count; a change is one transaction, which then is not committed.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
@@ -62,7 +62,7 @@ class PageRoute(APIRoute):
             container: _Container = request.app.state.container
             pages = container.pages
             try:
-                response = await with_deadline(pages.patience, handle(request), own=True)
+                response = await with_deadline(pages.deadline, handle(request), own=True)
             except SessionEnded as gone:
                 response = pages.ended(gone.ended, request)
             except RequestValidationError:

@@ -26,7 +26,7 @@ def failure(pages: Pages, request: Request, error: UpbridgeError) -> HTMLRespons
 
 
 def not_now(pages: Pages, request: Request) -> HTMLResponse:
-    """The database did not answer in time: what that means and how to try again, though nobody knows who asks."""
+    """The database did not answer in time: what that means and how to try again. The visitor may be unknown."""
     session, form = str(request.path_params.get("session", "")), request.method == "POST"
     again = None
     if session:

@@ -56,7 +56,7 @@ def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
         return texts.get("ui.import.rests")
     moving = [one for one in view.imports if one.moving]
     if not moving or any(one.run is None or one.run.total is None for one in moving):
-        return ""  # nobody knows yet how many pages there are
+        return ""  # the number of pages is not known yet
     if view.import_ends_at is None:
         return texts.get("ui.import.ends_soon")
     left = view.import_ends_at - now

@@ -23,8 +23,8 @@ from upbridge.store.schema import HEAD
 log = structlog.get_logger(__name__)
 router = APIRouter()
 
-#: A database that accepts and does not answer is none; whoever asks waits no longer than this, in seconds.
-PATIENCE = 2.0
+#: A database that accepts and does not answer counts as away after these seconds.
+DATABASE_SECONDS = 2.0
 #: Load balancers like to ask without wanting an answer's body.
 _READ = ["GET", "HEAD"]
 
@@ -60,7 +60,7 @@ async def ready(request: Request) -> Response:
     """The database answers and its schema is the one that this code wants."""
     container: _Container = request.app.state.container
     try:
-        current = await with_deadline(PATIENCE, revision_of(container.database.engine))
+        current = await with_deadline(DATABASE_SECONDS, revision_of(container.database.engine))
     except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
         return JSONResponse({"status": "no database", "reason": type(error).__name__}, status_code=503)
     if current != HEAD:
@@ -87,7 +87,7 @@ async def metrics(request: Request) -> Response:
                 headers={"WWW-Authenticate": "Bearer"},
             )
     try:
-        text = await with_deadline(PATIENCE, render(container.database.engine, container.clock()))
+        text = await with_deadline(DATABASE_SECONDS, render(container.database.engine, container.clock()))
     except (PoolTimeout, TimeoutError) as error:
         raise NotReady("the database does not answer") from error
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

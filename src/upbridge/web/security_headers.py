@@ -1,4 +1,4 @@
-"""What every page says about itself: who may frame it, what it may load, that nobody keeps or forwards it."""
+"""What every page says about itself: who may frame it, what it may load, and that none of it is stored."""
 
 from collections.abc import Mapping, Sequence
 

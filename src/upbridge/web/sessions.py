@@ -3,7 +3,7 @@
     open call ──issue()──► ticket, 60 s, once ──redeem()──► session, 30 idle minutes, in the path of every page
 
 Both are random secrets of 256 bits; the database keeps digests, so what it holds opens nothing. Nothing here is
-ever logged. A session belongs to one shop: whoever reads anything takes the shop from `Visitor` and nowhere else.
+ever logged. A session belongs to one shop: every page takes the shop from `Visitor` and from nothing else.
 """
 
 import secrets
@@ -28,7 +28,7 @@ _LONGEST_SECRET = 100
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody in the admin of *shop_id*; more than that nobody knows (R27)."""
+    """A user in the admin of *shop_id*; Upgates does not say which (R27)."""
 
     shop_id: ShopId
     language: str

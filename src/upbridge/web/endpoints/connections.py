@@ -150,7 +150,7 @@ async def _connected(here: PageContext, system: str) -> ConnectionRow | None:
 
 
 def _words(here: PageContext, system: str, error: UpbridgeError) -> str:
-    """What went wrong. Unlike a delivery, what somebody tries here is not tried again by itself."""
+    """What went wrong. Unlike a delivery, a login that a user tries here is not tried again by itself."""
     if isinstance(error, RemoteError) and not isinstance(error, LoginRefused):
         return here.texts.get("ui.connections.no_answer", system=here.pages.systems.title(system))
     return here.texts.get(error.merchant)

@@ -1,6 +1,6 @@
 """Find: where is my order, what happened to this product; and whom an order is about, for who asks.
 
-Personal data is hidden as long as nobody asks. Who does gets it from the shop, once: the form leads to a page
+Personal data is hidden until a user asks. The user gets it from the shop, once: the form leads to a page
 whose permit is used up by looking, so that to load it again, or to come back to it, shows and costs nothing.
 """
 

@@ -73,7 +73,7 @@ async def _each(
         newest=newest,
         limit=AT_ONCE,
     )
-    treated, ends = 0, time.monotonic() + here.pages.patience / 2
+    treated, ends = 0, time.monotonic() + here.pages.deadline / 2
     for problem_id in ids:
         if time.monotonic() > ends:
             break

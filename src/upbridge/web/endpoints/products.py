@@ -24,7 +24,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @router.get("/products")
 async def products(here: Session) -> Response:
-    """Counts, and the variants of one kind of match: those that are not matched if nobody chose."""
+    """Counts, and the variants of one kind of match: those that are not matched, by default."""
     wanted, page = here.query.get("show", ""), here.query.get("page", "1")
     shown = Match(wanted) if wanted in set(Match) else Match.UNMATCHED
     catalogue = here.pages.systems.catalogue
@@ -43,7 +43,7 @@ async def export(here: Session) -> Response:
     """The whole report as CSV, as Czech and Slovak spreadsheets open it: semicolons, UTF-8 with its mark.
 
     It is read while it is sent. A database that hangs at the beginning is a page; later it breaks the download
-    off, so that nobody takes a part for the whole.
+    off, so that a part is not taken for the whole.
     """
     first = await portion_of(here.pages.engine, here.shop.id, None)
     headers = {"Content-Disposition": f'attachment; filename="products-{here.shop.key}.csv"'}
@@ -63,7 +63,7 @@ async def _lines(here: PageContext, portion: Portion) -> AsyncIterator[bytes]:
             return
         more = portion_of(here.pages.engine, here.shop.id, portion.last)
         try:
-            portion = await with_deadline(here.pages.patience, more)
+            portion = await with_deadline(here.pages.deadline, more)
         except TimeoutError:
             log.warning("download_broken_off", shop_id=str(here.shop.id))
             raise

@@ -105,7 +105,7 @@ async def save(here: Session, form: Posted) -> Response:
     """Change what differs; a wrong value, or one that is still missing, changes nothing."""
     current = _current(here.shop)
     declared = here.shop.settings.declared
-    # What somebody else has changed since the page was shown is not changed back by whoever did not touch it.
+    # A field that this user did not touch is not saved: another user may have changed it since the page was shown.
     typed = {
         key: text
         for key, text in _typed(form, declared).items()
@@ -190,8 +190,8 @@ def _left_alone(key: str, setting: Setting[Any], typed: str, form: Mapping[str, 
 
 
 def _current(shop: Shop) -> dict[str, str]:
-    """Every setting as its control holds it; empty where nobody chose and the shop's facts decide, or where
-    somebody has to decide: "no" is not the same as nothing yet."""
+    """Every setting as its control holds it; empty where the shop has not chosen and its profile decides, or where
+    a user has to decide: "no" is not the same as nothing yet."""
     texts = {}
     for key, setting in shop.settings.declared.items():
         value = shop.settings.get(key)

@@ -15,7 +15,7 @@ from upbridge.web.sessions import Ended, impossible
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 #: Should the admin sandbox our frame, its origin is `null` and its own polling is a cross-origin request. Nothing
-#: is given away: there are no cookies, and whoever asks has to know the address, which is the secret.
+#: is given away: there are no cookies, and the caller has to know the address, which is the secret.
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 
 
@@ -35,7 +35,7 @@ async def start(here: Session) -> Response:
 
 @router.post("/import/pause")
 async def pause(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Posted guards
-    """No calls for the first import until somebody wants it to go on."""
+    """No calls for the first import until a user resumes it."""
     async with here.pages.engine.begin() as tx:
         paused = await pause_imports(tx, here.shop.id)
     return here.go("start", "import_paused" if paused else "import_still")
@@ -51,7 +51,7 @@ async def resume(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Pos
 
 @router.get("/progress")
 async def progress(session: str, pages: PagesHere) -> JSONResponse:
-    """The moving parts of the start page. A page that polls is nobody's activity: the session goes on ageing."""
+    """The moving parts of the start page. Polling is no activity of a user: the session goes on ageing."""
     visitor = Ended(None) if impossible(session) else await pages.sessions.enter(session, active=False)
     gone = {"error": "gone", "detail": "the session has ended"}
     if isinstance(visitor, Ended):

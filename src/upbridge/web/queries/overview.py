@@ -283,7 +283,7 @@ def _flow(system: System, flow: Flow, target: str, ground: _Ground) -> FlowState
 
 
 def _moving(state: Callable[..., FlowState], kind: str, target: str, ground: _Ground) -> FlowState:
-    """The light of a flow that nobody has stopped."""
+    """The light of a flow that is not switched off."""
     count = ground.counts.get((target, kind), _Count())
     block = ground.blocked.get(Lane.push(ground.shop.id, target))
     if block is not None and count.waiting:
@@ -335,7 +335,7 @@ async def _boxes(
     """How many orders are known, and each one's box for each of *systems*: the most urgent that fits.
 
     An order is known if it was made within the period, or if we have heard of it and could not read it yet: then
-    nobody knows when it was made. What is asked of single orders is asked by index (a subquery that Postgres does
+    its date is not known. What is asked of single orders is asked by index (a subquery that Postgres does
     not turn into a join), so that a shop's history costs nothing.
     """
     async with engine.connect() as tx:

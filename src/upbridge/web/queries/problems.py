@@ -37,7 +37,7 @@ _OF_A_CONNECTION = {"connection.refused": "connections", "connection.wrong_organ
 
 
 def cures_of(systems: Systems) -> Mapping[str, str]:
-    """Where each cause is cured: the page and the place on it; or, with a question mark, where it is told in full.
+    """Where each cause is cured: the page and the place on it; or, with a question mark, where it is described.
     What is not here is cured in the shop or in the other system."""
     found = dict(_OF_A_CONNECTION)
     for system in systems.all:
@@ -92,7 +92,7 @@ async def problem_ids(
     limit: int,
 ) -> Sequence[int]:
     """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id. None
-    that came after *newest*: whoever treats a whole cause saw a page, and what has come since was not on it."""
+    that came after *newest*: the user who treats a whole cause saw a page, and newer ones were not on it."""
     key, target, kind = cause or ("", "", "")
     async with engine.connect() as tx:
         rows = await tx.execute(

@@ -100,7 +100,7 @@ async def portion_of(
     """All variants with their match, in portions: the *most* that follow *after* (None: the first).
 
     Each portion is a short transaction of its own, so that who reads slowly holds nothing. So the whole is not as
-    of one moment: a variant that keeps its match, title and code is read exactly once, whatever becomes of others;
+    of one moment: a variant that keeps its match, title and code is read exactly once, also if others change;
     one that comes, goes or changes is read as it is when its turn comes. A change of those three moves a variant:
     from what is still to come to what was read, and it is missing; the other way round, and it comes twice.
     """

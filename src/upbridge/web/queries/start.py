@@ -64,7 +64,7 @@ class Import:
 
     @property
     def paused(self) -> bool:
-        """Whether somebody has paused it."""
+        """Whether a user has paused it."""
         return self.run is not None and self.run.state is RunState.PAUSED
 
     @property
@@ -74,7 +74,7 @@ class Import:
 
     @property
     def total(self) -> int:
-        """The number of things, 1 as long as nobody knows (so that a bar can be drawn)."""
+        """The number of things, 1 as long as it is not known (so that a bar can be drawn)."""
         return max((self.run.total if self.run else None) or 1, 1)
 
     @property
@@ -117,7 +117,7 @@ class StartView:
     problems: tuple[OpenProblem, ...]
     problem_count: int
     import_ends_at: datetime | None
-    """When the budget will have allowed the rest of the first import; None if there is none, or nobody knows."""
+    """When the budget will have allowed the rest of the first import; None if there is none or it is unknown."""
 
     @property
     def pausable(self) -> bool:
@@ -126,7 +126,7 @@ class StartView:
 
     @property
     def paused(self) -> bool:
-        """Whether a first import rests because somebody wanted it."""
+        """Whether a user has paused a first import."""
         return any(one.paused for one in self.imports)
 
     @property
