@@ -1,19 +1,16 @@
 """A web side with the four endpoints and the pages, and an Upgates that signs for it."""
 
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.installation.outside import Call, Outside, Rows, settings
+from tests.installation.outside import Call, Outside, Rows, client_of, settings
 from tests.installation.signing import UPGATES, Upgates
 from upbridge.core.encryption import Cipher
-from upbridge.installation import endpoints
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
 from upbridge.store.shops import Shops
@@ -54,11 +51,7 @@ async def service(engine: AsyncEngine, shops: Shops, outside: Outside) -> AsyncI
 @pytest.fixture
 async def client(service: InstallationService) -> AsyncIterator[httpx.AsyncClient]:
     """A caller of the endpoints."""
-    app = FastAPI()
-    app.include_router(endpoints.router)
-    app.state.container = SimpleNamespace(installation=service)
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://upbridge.example") as client:
+    async with client_of(service) as client:
         yield client
 
 

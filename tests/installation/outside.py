@@ -1,16 +1,21 @@
 """What lies outside of the service that Upgates calls: the time, the key host, the pages and the lanes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from tests.installation.signing import TOKEN, UPGATES
 from tests.support.clock import NOON
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
+from upbridge.installation import endpoints
+from upbridge.installation.service import InstallationService
 from upbridge.settings import Settings
 
 
@@ -51,3 +56,14 @@ def settings(**overrides: Any) -> Settings:
         _env_file=None,
         **{"signature_token": TOKEN, "upgates_hosts": "*.upgates.com", "allow_insecure": False, **overrides},
     )
+
+
+@asynccontextmanager
+async def client_of(service: InstallationService) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller of the endpoints that *service* answers."""
+    app = FastAPI()
+    app.include_router(endpoints.router)
+    app.state.container = SimpleNamespace(installation=service)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://upbridge.example") as client:
+        yield client

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.installation.outside import Call, Outside, Rows, settings
+from tests.installation.outside import Call, Outside, Rows, client_of, settings
 from tests.installation.signing import API_URL, SHORT, Upgates
-from tests.support.clock import NOON
+from tests.support.clock import NOON, expired
+from tests.support.postgres import wait_for_lock
 from tests.support.shops import MakeShop
 from upbridge.app import create_app
 from upbridge.core.i18n import Texts
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
-from upbridge.installation import service
 from upbridge.installation.service import InstallationService
 from upbridge.store.shops import Shops
 
@@ -190,14 +190,10 @@ class TestInstall:
         upgates: Upgates,
         engine: AsyncEngine,
         rows: Rows,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         async with engine.begin() as blocker:
             await blocker.execute(text("LOCK TABLE shops IN ACCESS EXCLUSIVE MODE"))
-            with monkeypatch.context() as hurried:
-                hurried.setattr(service, "STORE_SECONDS", 0.3)
-                # Whoever waited for the lock would wait for ever.
-                response = await asyncio.wait_for(call("install", upgates.install()), 10)
+            response = await expired(call("install", upgates.install()), lambda: wait_for_lock(engine))
 
         assert (response.status_code, response.json()["error"]) == (200, True)
         assert await rows("shops") == await rows("signatures") == []
@@ -450,14 +446,12 @@ class TestEveryEndpoint:
     @pytest.mark.rule("R9")
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     async def test_answers_503_without_a_signature_token(
-        self, endpoint: str, call: Call, upgates: Upgates, client: httpx.AsyncClient, service: InstallationService
+        self, endpoint: str, upgates: Upgates, service: InstallationService
     ) -> None:
-        transport = client._transport
-        assert isinstance(transport, httpx.ASGITransport)
-        app: Any = transport.app
-        app.state.container = SimpleNamespace(installation=replace(service, signature_token=""))
+        body = upgates.sign(upgates.install(), SHORT, token="")
 
-        response = await call(endpoint, upgates.sign(upgates.install(), SHORT, token=""))
+        async with client_of(replace(service, signature_token="")) as client:
+            response = await client.post(f"/addon/{endpoint}", json=body)
 
         assert response.status_code == 503
         assert set(response.json()) == {"error", "detail"}

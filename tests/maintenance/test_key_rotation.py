@@ -2,16 +2,15 @@
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import LargeBinary, insert, select
+from sqlalchemy import LargeBinary, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.rows import fill, row
+from tests.support.rows import document_row, fill, full_row, insert_rows
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher, DecryptionError
-from upbridge.maintenance import key_rotation
 from upbridge.maintenance.key_rotation import SEALED, rotate_all
-from upbridge.store.schema import documents, metadata, secrets
+from upbridge.store.schema import metadata, secrets
 
 OLD, NEW, FOREIGN = (Fernet.generate_key().decode() for _ in range(3))
 
@@ -23,7 +22,7 @@ OPEN = {
     "documents.hash",
     "links.hash",
     "links.sent",
-    "steps.body",
+    "order_events.body",
 }
 
 
@@ -36,6 +35,10 @@ def test_every_column_of_bytes_is_sealed_or_known_to_be_open() -> None:
     }
 
     assert found - OPEN == {str(column) for column in SEALED}
+
+
+#: More rows than one transaction encrypts again.
+SEVERAL_SLICES = 501
 
 
 async def sealed_values(engine: AsyncEngine) -> dict[str, list[bytes]]:
@@ -54,8 +57,7 @@ async def fill_sealed(engine: AsyncEngine, make_shop: MakeShop, key: str) -> Non
     values = {column.name: cipher.encrypt(f"the {column}") for column in SEALED}
     shop_id = await make_shop(api_key=values["api_key"])
     await fill(engine, shop_id, now=NOON, **values)
-    async with engine.begin() as tx:
-        await tx.execute(insert(secrets).values(row(secrets, NOON, value=values["value"])))
+    await insert_rows(engine, full_row(secrets, NOON, value=values["value"]))
 
 
 async def test_afterwards_the_old_key_is_not_needed(engine: AsyncEngine, make_shop: MakeShop) -> None:
@@ -85,21 +87,20 @@ async def test_what_is_not_set_stays_unset(engine: AsyncEngine, make_shop: MakeS
     assert set((await rotate_all(engine, Cipher([NEW]))).values()) == {0}
 
 
-async def test_many_rows_are_rotated_in_bites(
-    engine: AsyncEngine, make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch
+async def test_more_rows_than_one_transaction_takes_are_rotated_to_the_last(
+    engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
-    monkeypatch.setattr(key_rotation, "_BITE", 10)
     shop_id, old = await make_shop(api_key=None), Cipher([OLD])
-    rows = [row(documents, NOON, shop_id=shop_id, body=old.encrypt(str(number))) for number in range(35)]
-    async with engine.begin() as tx:
-        await tx.execute(insert(documents).values(rows))
+    bodies = {str(number): old.encrypt(str(number)) for number in range(SEVERAL_SLICES)}
+    await insert_rows(engine, *(document_row(shop_id, "upp", key, body=body) for key, body in bodies.items()))
 
     counts = await rotate_all(engine, Cipher([NEW, OLD]))
 
-    assert counts["documents.body"] == 35
+    assert counts["documents.body"] == SEVERAL_SLICES
     only_new = Cipher([NEW])
-    texts = {only_new.decrypt_text(value) for value in (await sealed_values(engine))["documents.body"]}
-    assert texts == {str(number) for number in range(35)}
+    assert {only_new.decrypt_text(value) for value in (await sealed_values(engine))["documents.body"]} == set(
+        bodies
+    )
 
 
 async def test_rotating_twice_is_harmless(engine: AsyncEngine, make_shop: MakeShop) -> None:

@@ -1,17 +1,16 @@
 """What grows with time is thrown away in time, and nothing else is."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.rows import fill, row
+from tests.support.rows import delivery_row, fill, full_row, insert_rows
 from tests.support.shops import MakeShop
-from upbridge.maintenance import retention
 from upbridge.maintenance.retention import RULES, prune
-from upbridge.store.schema import deliveries, metadata, secrets, signatures
+from upbridge.store.schema import metadata, secrets, signatures
 
 #: Tables whose size follows the shops and their goods, not the time.
 BOUNDED = {
@@ -44,6 +43,10 @@ def test_every_table_about_a_shop_goes_with_the_shop() -> None:
             assert kept or key.ondelete == "CASCADE", table.name
 
 
+#: More rows than one statement deletes.
+SEVERAL_SLICES = 5_001
+
+
 async def left(engine: AsyncEngine, table: str) -> int:
     async with engine.connect() as tx:
         return int(await tx.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
@@ -55,8 +58,7 @@ async def test_a_row_stays_for_its_time_and_no_longer(
 ) -> None:
     shop_id = await make_shop()
     await fill(engine, shop_id, now=NOON, state="done")
-    async with engine.begin() as tx:
-        await tx.execute(insert(signatures).values(row(signatures, NOON)))
+    await insert_rows(engine, full_row(signatures, NOON))
     moment = timedelta(seconds=1)
 
     await prune(engine, now=NOON + kept - moment)
@@ -69,8 +71,7 @@ async def test_a_row_stays_for_its_time_and_no_longer(
 async def test_what_is_bounded_is_never_pruned(engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id = await make_shop()
     await fill(engine, shop_id, now=NOON)
-    async with engine.begin() as tx:
-        await tx.execute(insert(secrets).values(row(secrets, NOON)))
+    await insert_rows(engine, full_row(secrets, NOON))
 
     await prune(engine, now=NOON + timedelta(days=10_000))
 
@@ -87,16 +88,14 @@ async def test_a_run_under_way_and_an_open_problem_are_kept(engine: AsyncEngine,
     assert (await left(engine, "runs"), await left(engine, "problems")) == (1, 1)
 
 
-async def test_much_is_thrown_away_in_small_bites(
-    engine: AsyncEngine, make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch
+async def test_more_than_goes_at_once_is_thrown_away_to_the_last_row(
+    engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
-    monkeypatch.setattr(retention, "_LIMIT", 10)
     shop_id = await make_shop()
-    rows = [row(deliveries, datetime(2020, 1, 1, tzinfo=NOON.tzinfo), shop_id=shop_id) for _ in range(25)]
-    async with engine.begin() as tx:
-        await tx.execute(insert(deliveries).values(rows))
+    old = NOON - timedelta(days=2000)
+    await insert_rows(engine, *(delivery_row(shop_id, received_at=old) for _ in range(SEVERAL_SLICES)))
 
     gone = await prune(engine, now=NOON)
 
-    assert gone["deliveries"] == 25
+    assert gone["deliveries"] == SEVERAL_SLICES
     assert await left(engine, "deliveries") == 0

@@ -19,8 +19,9 @@ from tests.operations.connecting import (
     uphance_of,
     upp,
 )
-from tests.support.engine import Engine, MakeEngine, wait_for_lock
+from tests.support.engine import Engine, MakeEngine
 from tests.support.fake_upp import Upp
+from tests.support.postgres import wait_for_lock
 from tests.support.simulated import FACTS, answering
 from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
@@ -283,7 +284,7 @@ async def test_what_is_still_delivered_to_the_old_account_is_not_taken_for_the_n
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
         assert guard is not None
         connecting = asyncio.create_task(upp(machine, "another"))
-        await wait_for_lock(machine)
+        await wait_for_lock(machine.db)
         await push(machine.service, Lane.push(machine.shop_id, "upp"), guard)
         assert [*await machine.links()] == ["v-4711"]
         assert not connecting.done()
@@ -299,7 +300,7 @@ async def test_a_refused_old_login_does_not_break_the_connection_that_replaces_i
 
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
-        await wait_for_lock(machine)
+        await wait_for_lock(machine.db)
         await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
 
     assert str((await connecting).state) == "connected"
@@ -312,7 +313,7 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
 
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
-        await wait_for_lock(machine)
+        await wait_for_lock(machine.db)
         await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
 
     await leaving
@@ -323,7 +324,7 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
 async def test_a_shop_that_leaves_while_a_worker_is_waited_for_is_not_connected(machine: Engine) -> None:
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
-        await wait_for_lock(machine)
+        await wait_for_lock(machine.db)
         await machine.run("UPDATE shops SET state = 'uninstalled'")
 
     with pytest.raises(Conflict):
@@ -340,7 +341,7 @@ async def test_who_gives_up_keeps_the_lane_from_nobody(machine: Engine, *, wins:
 
     async with lanes.exclusive(machine.db, lane):
         leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
-        await wait_for_lock(machine)
+        await wait_for_lock(machine.db)
         if not wins:
             leaving.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -588,7 +589,7 @@ async def test_a_change_that_dies_halfway_is_none_so_that_saving_again_releases(
     async with machine.db.begin() as tx:
         await tx.execute(text("SELECT FROM documents FOR UPDATE"))
         saving = asyncio.create_task(change(machine, uphance__channels="cs/CZK:3"))
-        await wait_for_lock(machine)
+        await wait_for_lock(machine.db)
         saving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await saving

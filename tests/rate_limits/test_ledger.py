@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.rate_limits.calling_processes import Witness, call_from, watched
 from tests.rate_limits.calls import ACCESS, one_call, response, sql
 from tests.rate_limits.conftest import said
-from tests.support.clock import NOON, MovableClock
+from tests.support.clock import NOON, MovableClock, expired
+from tests.support.postgres import wait_for_lock
 from tests.support.shops import MakeShop
 from upbridge.core.errors import NotFound, NotReady, Throttled
 from upbridge.domain.purpose import Purpose
@@ -304,14 +305,11 @@ async def test_no_database_no_call(clock: MovableClock) -> None:
     await engine.dispose()
 
 
-async def test_a_database_that_hangs_is_no_database(
-    ledger: Ledger, engine: AsyncEngine, shop: ShopId, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("upbridge.rate_limits.ledger.DATABASE_PATIENCE", 0.2)
+async def test_a_database_that_hangs_is_no_database(ledger: Ledger, engine: AsyncEngine, shop: ShopId) -> None:
     async with engine.connect() as tx, tx.begin():
         await tx.execute(text("LOCK TABLE budgets"))
         with pytest.raises(NotReady):
-            await one_call(ledger, shop)
+            await expired(one_call(ledger, shop), lambda: wait_for_lock(engine))
     await one_call(ledger, shop)
 
 

@@ -9,7 +9,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from tests.support.engine import Engine, wait_for_lock
+from tests.support.engine import Engine
+from tests.support.postgres import wait_for_lock
 from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes
@@ -190,7 +191,7 @@ async def test_a_hint_that_commits_while_the_work_is_settled_survives_it(machine
             now=machine.watch(),
         )
         settling = asyncio.create_task(done(machine, *batch))
-        await wait_for_lock(machine)
+        await wait_for_lock(machine.db)
 
     assert await settling == set()
     assert len(await take(machine)) == 1
@@ -224,7 +225,7 @@ async def test_endings_lock_in_the_order_in_which_hints_do(machine: Engine) -> N
         await holder.execute(text("SELECT FROM changes WHERE key = '1' FOR UPDATE"))
         for work in (done(machine, *reversed(batch)), machine.hint(Kind.PRODUCT, "3", "2", "1")):
             task = asyncio.create_task(work)
-            await wait_for_lock(machine)
+            await wait_for_lock(machine.db)
             async with machine.db.connect() as other:
                 assert [row.key for row in await other.execute(free)] == ["2", "3"]
             task.cancel()

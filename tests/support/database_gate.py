@@ -20,6 +20,8 @@ class Gate:
 
     behind: dict[str, str]
     passing: asyncio.Event = field(default_factory=_open)
+    stuck: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something waits at the shut gate."""
     port: int = 0
 
     @property
@@ -32,6 +34,7 @@ class Gate:
     def shut(self) -> None:
         """From now on Postgres hangs."""
         self.passing.clear()
+        self.stuck.clear()
 
     def open(self) -> None:
         """Postgres goes on where it was."""
@@ -54,6 +57,8 @@ class Gate:
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while part := await source.read(65_536):
+            if not self.passing.is_set():
+                self.stuck.set()
             await self.passing.wait()
             target.write(part)
             await target.drain()

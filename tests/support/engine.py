@@ -1,6 +1,5 @@
 """The engine over a real database, between a simulated Upgates and targets that do as they are told."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -259,18 +258,6 @@ async def in_transaction(engine: AsyncEngine, work: Callable[[AsyncConnection], 
     """What *work* returns, committed."""
     async with engine.begin() as tx:
         return await work(tx)
-
-
-_WAITING = """
-    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
-
-async def wait_for_lock(machine: Engine) -> None:
-    """Return as soon as some session of this database waits for a lock."""
-    async with asyncio.timeout(10):
-        while not await machine.value(_WAITING):  # noqa: ASYNC110 - the server gives no event for this
-            await asyncio.sleep(0.01)
 
 
 async def webhook_received(machine: Engine, records: int, event: str = "Orders.update", **more: Any) -> None:

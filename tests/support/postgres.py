@@ -1,5 +1,6 @@
 """A real Postgres for the tests, and migrated databases on it."""
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from upbridge.store.database import Database, sqlalchemy_url
@@ -39,6 +41,15 @@ def emptied(address: str) -> str:
     with psycopg.connect(address, autocommit=True) as tx:
         tx.execute(_EMPTY)
     return address
+
+
+async def wait_for_lock(engine: AsyncEngine) -> None:
+    """Return as soon as a session of this database waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(30), engine.connect() as tx:
+        looking = await tx.execution_options(isolation_level="AUTOCOMMIT")
+        while not await looking.scalar(text(query)):  # noqa: ASYNC110 - the server gives no event for this
+            await asyncio.sleep(0.01)
 
 
 def chosen_bin() -> Path | None:

@@ -112,6 +112,11 @@ def forget_webhook_key(door: Door) -> None:
     door.app.state.container = replace(container, addresses=Deferred("not loaded yet"))
 
 
+def with_addresses(door: Door, addresses: WebhookAddresses) -> None:
+    """Run the application with other webhook addresses."""
+    door.app.state.container = replace(door.app.state.container, addresses=Deferred("not loaded yet", addresses))
+
+
 def with_settings(door: Door, changed: Settings) -> None:
     """Run the application with other settings of the process."""
     door.app.state.container = replace(door.app.state.container, settings=changed)

@@ -1,9 +1,6 @@
 """The pages over a real database, and a browser without cookies."""
 
-import re
 from collections.abc import AsyncIterator
-from http import HTTPStatus
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -11,7 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import MovableClock
-from tests.support.pages import ORIGIN, Enter, Remote
+from tests.support.pages import ORIGIN, Enter, Remote, browser_of, pages_app
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
@@ -20,7 +17,6 @@ from upbridge.settings import Settings
 from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
-from upbridge.web import routes
 from upbridge.web.context import Pages
 
 
@@ -52,7 +48,7 @@ async def service(
             cipher=cipher,
             clock=watch,
             http=http,
-            ledger=Ledger(engine, watch),
+            ledger=Ledger(engine, watch, sleep=watch.sleep),
             targets={},
             webhook_url=lambda shop_id, source, event: f"{ORIGIN}/webhooks/{source}/{shop_id}",
         )
@@ -82,24 +78,16 @@ def pages(
 
 
 @pytest.fixture
-async def browser(pages: Pages) -> AsyncIterator[httpx.AsyncClient]:
+def web_app(pages: Pages) -> FastAPI:
+    """The pages as a web server serves them."""
+    return pages_app(pages)
+
+
+@pytest.fixture
+async def browser(web_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that follows nothing by itself."""
-    app = FastAPI()
-    app.include_router(routes.router)
-    app.state.container = SimpleNamespace(pages=pages)
-    transport = httpx.ASGITransport(app=app)
-    hooks = {"response": [says_everything_in_words]}
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, event_hooks=hooks) as client:
+    async with browser_of(web_app) as client:
         yield client
-
-
-async def says_everything_in_words(response: httpx.Response) -> None:
-    """A text that is missing shows as its key: no page that any test asks for may have one, and none fails."""
-    assert response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR, response.url.path
-    if response.headers.get("content-type", "").startswith("text/html"):
-        await response.aread()
-        bare = re.findall(r"(?<![\w./-])(?:ui|problem|error)\.[a-z_]+[a-z_.]*", response.text)
-        assert not bare, f"{response.url.path} shows the keys {bare}"
 
 
 @pytest.fixture

@@ -11,16 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import Enter, Remote
+from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote
+from tests.support.rows import connection_row, document_row, insert_rows, problem_row
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN, document, put
-from tests.web.test_problems import problem
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.engine.lanes import exclusive
 from upbridge.store.connections import Connections
-
-TOKEN = httpx.Response(200, json={"access_token": "t", "expires_in": 86400, "token_type": "Bearer"})
 
 
 async def test_a_login_that_is_refused_stores_nothing_and_keeps_all_but_the_secret(
@@ -66,9 +63,10 @@ async def test_a_stored_secret_is_set_since_and_never_shown(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "mine", "login_at": NOON}
-    connected_at = NOON - timedelta(days=9)
-    await put(engine, "connections", {**row, "connected_at": connected_at, "secret": b"sealed-secret"})
+    row = connection_row(
+        shop_id, "upp", login_at=NOON, connected_at=NOON - timedelta(days=9), secret=b"sealed-secret"
+    )
+    await insert_rows(engine, row)
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}connections")).text)
 
@@ -82,11 +80,7 @@ async def test_the_webhook_address_is_shown_once_uphance_is_connected(
     shop_id = await make_shop()
     home = await enter(shop_id)
     before = (await browser.get(f"{home}connections")).text
-    await put(
-        engine,
-        "connections",
-        {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON},
-    )
+    await insert_rows(engine, connection_row(shop_id, "uphance"))
 
     after = (await browser.get(f"{home}connections")).text
 
@@ -98,12 +92,8 @@ async def test_disconnecting_asks_first_and_forgets_what_waits(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, connections: Connections
 ) -> None:
     shop_id = await make_shop()
-    await put(
-        engine,
-        "connections",
-        {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "a", "connected_at": NOON},
-    )
-    await put(engine, "documents", document(shop_id, "upp", "A1"))
+    await insert_rows(engine, connection_row(shop_id, "upp"))
+    await insert_rows(engine, document_row(shop_id, "upp", "A1"))
     home = await enter(shop_id)
 
     question = await browser.get(f"{home}connections/upp/disconnect")
@@ -129,8 +119,7 @@ async def test_a_second_click_says_what_the_first_has_done(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "a", "connected_at": NOON}
-    await put(engine, "connections", row)
+    await insert_rows(engine, connection_row(shop_id, "upp"))
     home = await enter(shop_id)
 
     clicks = [browser.post(f"{home}connections/upp/disconnect") for _ in range(3)]
@@ -179,7 +168,7 @@ async def test_the_spaces_around_a_password_belong_to_it(
 async def test_a_new_secret_for_the_same_account_promises_no_first_import(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
 ) -> None:
-    remote.answers["/auth/oauth/token"] = TOKEN
+    remote.answers["/auth/oauth/token"] = TOKEN_ANSWER
     home = await enter(await make_shop())
 
     said = [
@@ -202,19 +191,18 @@ async def test_a_broken_connection_whose_login_works_again_goes_on(  # noqa: PLR
     connections: Connections,
 ) -> None:
     shop_id = await make_shop()
-    row = {"shop_id": shop_id, "system": "upp", "state": "broken", "account": "a", "connected_at": NOON}
     secret = cipher.encrypt(json.dumps({"client_id": "a", "client_secret": "b"}))
-    await put(engine, "connections", {**row, "reason": "401", "secret": secret})
-    await put(engine, "documents", document(shop_id, "upp", "O-1", "parked"))
-    refused = {"key": "connection.refused", "kind": "connection", "entity": "upp", "parent": "upp"}
-    await put(engine, "problems", {**problem(shop_id, "x"), **refused, "target": "upp", "stage": "push"})
+    await insert_rows(engine, connection_row(shop_id, "upp", state="broken", reason="401", secret=secret))
+    await insert_rows(engine, document_row(shop_id, "upp", "O-1", state="parked"))
+    refused = problem_row(shop_id, "upp", key="connection.refused", kind="connection", target="upp")
+    await insert_rows(engine, refused)
     home = await enter(shop_id)
 
     still = await browser.post(f"{home}connections/upp/test")
     assert still.status_code == 422
     assert str((await connections.of(shop_id))["upp"].state) == "broken"
 
-    remote.answers["/auth/oauth/token"] = TOKEN
+    remote.answers["/auth/oauth/token"] = TOKEN_ANSWER
     answer = await browser.post(f"{home}connections/upp/test")
 
     assert answer.headers["location"] == f"{home}connections?said=mended"
@@ -241,8 +229,7 @@ async def test_a_system_that_is_just_in_use_is_not_said_to_answer(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, remote: Remote
 ) -> None:
     shop_id = await make_shop()
-    row = {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON}
-    await put(engine, "connections", row)
+    await insert_rows(engine, connection_row(shop_id, "uphance"))
     home = await enter(shop_id)
 
     async with exclusive(engine, Lane.push(shop_id, "uphance")):

@@ -1,16 +1,27 @@
 """Forms, messages and failures, whatever the page."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.pages import ORIGIN, Enter
+from tests.support.pages import EN, ORIGIN, Enter, browser_of, pages_app
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN
+from upbridge.core.errors import NotReady
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.connections import ConnectionRow, Connections
 from upbridge.web.context import Pages
-from upbridge.web.queries.overview import Overviews
+
+
+class DefectiveConnections(Connections):
+    """Has a defect of ours."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def of(self, shop_id: ShopId) -> dict[str, ConnectionRow]:
+        raise ZeroDivisionError("secret-in-an-error")
 
 
 @pytest.mark.parametrize(
@@ -74,28 +85,19 @@ async def test_an_address_cannot_make_a_page_say_something(
         assert "pay here" not in page.text
 
 
-async def test_a_page_that_is_not_ready_says_so_as_a_page(
-    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages
-) -> None:
-    home = await enter(await make_shop())
-    browser._transport.app.state.container = SimpleNamespace(  # type: ignore[attr-defined]
-        pages=_without_service(pages)
-    )
+async def test_a_page_that_is_not_ready_says_so_as_a_page(make_shop: MakeShop, enter: Enter, pages: Pages) -> None:
+    def not_yet(_shop_id: ShopId) -> str:
+        raise NotReady("the addresses are not loaded yet")
 
-    page = await browser.get(f"{home}connections")
+    home = await enter(await make_shop())
+
+    async with browser_of(pages_app(replace(pages, uphance_address=not_yet))) as browser:
+        page = await browser.get(f"{home}connections")
 
     assert page.status_code == 503
     assert EN.get("ui.not_now.what") in page.text
     assert page.headers["retry-after"] == "30"
     assert page.headers["cache-control"] == "no-store"
-
-
-def _without_service(pages: Pages) -> Pages:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from upbridge.web.context import _nowhere  # noqa: PLC0415
-
-    return replace(pages, uphance_address=_nowhere)
 
 
 @pytest.mark.parametrize(
@@ -124,17 +126,14 @@ async def test_every_form_needs_a_living_session(browser: httpx.AsyncClient, for
 
 
 async def test_a_defect_of_ours_is_a_page_too_and_all_of_it_is_in_the_log(
-    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, monkeypatch: pytest.MonkeyPatch
+    make_shop: MakeShop, enter: Enter, pages: Pages
 ) -> None:
-    async def broken(*_: object) -> None:
-        raise ZeroDivisionError("secret-in-an-error")
-
     home = await enter(await make_shop())
-    monkeypatch.setattr(Overviews, "of", broken)
-    browser.event_hooks = {}
 
-    with capture_logs() as logs:
-        answer = await browser.get(f"{home}overview")
+    async with browser_of(pages_app(replace(pages, connections=DefectiveConnections()))) as browser:
+        browser.event_hooks = {}
+        with capture_logs() as logs:
+            answer = await browser.get(f"{home}connections")
 
     assert answer.status_code == 500
     assert EN.get("error.general") in answer.text

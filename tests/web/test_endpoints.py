@@ -6,45 +6,28 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
-from tests.support.pages import ORIGIN, Enter
+from tests.support.pages import EN, ORIGIN, Enter
+from tests.support.rows import (
+    change_row,
+    connection_row,
+    document_row,
+    insert_rows,
+    order_row,
+    problem_row,
+    run_row,
+)
 from tests.support.shops import MakeShop
 from upbridge.core.i18n import LANGUAGES, Texts
-from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
 from upbridge.web.context import Pages, preferred
 from upbridge.web.navigation import PLACES
 from upbridge.web.queries.start import SHOWN_PROBLEMS
 
-EN = Texts("en")
 COMPANY = 'Móda & "Styl" <s.r.o.>'
-
-
-async def put(engine: AsyncEngine, table: str, *rows: dict[str, Any]) -> None:
-    async with engine.begin() as tx:
-        await tx.execute(insert(schema.metadata.tables[table]), list(rows))
-
-
-def run(shop_id: ShopId, kind: str, **more: Any) -> dict[str, Any]:
-    values = {"state": "running", "total": None, "pages": None, "done": 0}
-    return {"shop_id": shop_id, "kind": kind, "purpose": "import", **values, **more}
-
-
-def document(shop_id: ShopId, target: str, key: str, state: str = "waiting") -> dict[str, Any]:
-    return {
-        "shop_id": shop_id,
-        "target": target,
-        "kind": "order",
-        "key": key,
-        "parent": key,
-        "body": b"",
-        "hash": b"",
-        "state": state,
-        "priority": 1,
-    }
 
 
 class TestEntering:
@@ -204,9 +187,8 @@ class TestTheStartPage:
         shop_id = await make_shop()
         for system in ("upp", "uphance"):
             state = "broken" if system in broken else "connected"
-            row = {"shop_id": shop_id, "system": system, "account": "501", "connected_at": NOON}
-            await put(engine, "connections", {**row, "state": state})
-        await put(engine, "runs", run(shop_id, "product", state="done"))
+            await insert_rows(engine, connection_row(shop_id, system, state=state))
+        await insert_rows(engine, run_row(shop_id, "product", state="done"))
         home = await enter(shop_id)
 
         page = (await browser.get(home)).text
@@ -227,8 +209,8 @@ class TestTheStartPage:
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
         shop_id = await make_shop()
-        await put(engine, "runs", run(shop_id, "product", total=1200, done=300))
-        await put(engine, "runs", run(shop_id, "order", total=1400, done=1400, state="done"))
+        await insert_rows(engine, run_row(shop_id, "product", total=1200, done=300))
+        await insert_rows(engine, run_row(shop_id, "order", total=1400, done=1400, state="done"))
 
         page = (await browser.get(await enter(shop_id))).text
 
@@ -240,8 +222,8 @@ class TestTheStartPage:
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
         shop_id = await make_shop()
-        await put(engine, "runs", run(shop_id, "product", total=10, done=12))
-        await put(engine, "runs", run(shop_id, "order", total=0, done=0, state="done"))
+        await insert_rows(engine, run_row(shop_id, "product", total=10, done=12))
+        await insert_rows(engine, run_row(shop_id, "order", total=0, done=0, state="done"))
 
         page = (await browser.get(await enter(shop_id))).text
 
@@ -254,10 +236,9 @@ class TestTheStartPage:
         shop_id, other = await make_shop(), await make_shop()
         for owner, number in ((shop_id, 1), (other, 5)):
             for key in map(str, range(number)):
-                change = {"source": "upgates", "kind": "order", "key": key, "origin": "webhook", "priority": 1}
-                await put(engine, "changes", {"shop_id": owner, **change})
-                await put(engine, "documents", document(owner, "upp", key))
-                await put(engine, "documents", document(owner, "uphance", key, "parked"))
+                await insert_rows(engine, change_row(owner, "order", key))
+                await insert_rows(engine, document_row(owner, "upp", key))
+                await insert_rows(engine, document_row(owner, "uphance", key, state="parked"))
 
         page = (await browser.get(await enter(shop_id))).text
 
@@ -273,22 +254,18 @@ class TestTheStartPage:
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
         shop_id = await make_shop()
-        await put(
+        await insert_rows(
             engine,
-            "problems",
             *(
-                {
-                    "shop_id": shop_id,
-                    "stage": "map",
-                    "key": "nobody.knows.this",
-                    "target": "upp",
-                    "kind": "order",
-                    "entity": f"2026-{number:03}",
-                    "parent": f"2026-{number:03}",
-                    "params": {"name": "<b>"},
-                    "message": f"words for the operator {number} <script>",
-                    "since": NOON,
-                }
+                problem_row(
+                    shop_id,
+                    f"2026-{number:03}",
+                    stage="map",
+                    key="nobody.knows.this",
+                    target="upp",
+                    params={"name": "<b>"},
+                    message=f"words for the operator {number} <script>",
+                )
                 for number in range(23)
             ),
         )
@@ -306,9 +283,8 @@ class TestTheStartPage:
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
         shop_id = await make_shop(facts={"company": "Móda"})
-        row = {"shop_id": shop_id, "account": "a", "connected_at": NOON}
-        await put(engine, "connections", {**row, "system": "upp", "state": "connected"})
-        await put(engine, "connections", {**row, "system": "uphance", "state": "broken"})
+        await insert_rows(engine, connection_row(shop_id, "upp"))
+        await insert_rows(engine, connection_row(shop_id, "uphance", state="broken"))
 
         page = (await browser.get(await enter(shop_id))).text
 
@@ -323,9 +299,8 @@ class TestTheStartPage:
         left, stays = await make_shop(), await make_shop()
         for shop_id in (left, stays):
             for kind in ("product", "order"):
-                await put(engine, "runs", run(shop_id, kind, state="done", total=0, done=0))
-        row = {"system": "upp", "state": "broken", "account": "a", "connected_at": NOON}
-        await put(engine, "connections", {"shop_id": stays, **row})
+                await insert_rows(engine, run_row(shop_id, kind, state="done", total=0, done=0))
+        await insert_rows(engine, connection_row(stays, "upp", state="broken"))
 
         pages = [(await browser.get(await enter(shop_id))).text for shop_id in (left, stays)]
 
@@ -336,10 +311,9 @@ class TestTheStartPage:
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
         unread, read = await make_shop(), await make_shop(facts={"currencies": {"cs": "CZK"}})
-        row = {"system": "uphance", "state": "connected", "account": "a", "connected_at": NOON}
         facts = {"channels": [{"id": 1, "name": "Web", "currency": "CZK"}]}
         for shop_id in (unread, read):
-            await put(engine, "connections", {"shop_id": shop_id, **row, "facts": facts})
+            await insert_rows(engine, connection_row(shop_id, "uphance", facts=facts))
 
         pages = [(await browser.get(await enter(shop_id))).text for shop_id in (unread, read)]
 
@@ -372,7 +346,7 @@ class TestProgress:
     ) -> None:
         shop_id = await make_shop()
         address = await enter(shop_id, "cs")
-        await put(engine, "runs", run(shop_id, "product", total=1200, done=300))
+        await insert_rows(engine, run_row(shop_id, "product", total=1200, done=300))
 
         answer = (await browser.get(f"{address}progress")).json()
         page = (await browser.get(address)).text
@@ -458,9 +432,8 @@ async def test_no_page_reads_the_rows_that_it_only_counts(
 ) -> None:
     """How fast a page of a big shop is, `make bench` says; this says that no page asks for all that there is."""
     shop_id = await make_shop()
-    await put(engine, "documents", *(document(shop_id, "upp", str(number)) for number in range(3000)))
-    many = [{"shop_id": shop_id, "number": str(n), "ordered_at": NOON, "read_at": NOON} for n in range(3000)]
-    await put(engine, "orders", *many)
+    await insert_rows(engine, *(document_row(shop_id, "upp", str(number)) for number in range(3000)))
+    await insert_rows(engine, *(order_row(shop_id, str(number)) for number in range(3000)))
     home = await enter(shop_id)
     most: list[int] = []
 
@@ -485,7 +458,7 @@ class TestPausingTheImport:
     ) -> None:
         shop_id, other = await make_shop(), await make_shop()
         for owner in (shop_id, other):
-            await put(engine, "runs", run(owner, "product", total=1200, done=300))
+            await insert_rows(engine, run_row(owner, "product", total=1200, done=300))
         async with engine.begin() as tx:
             await tx.execute(
                 text(

@@ -11,28 +11,21 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
-from tests.support.pages import Enter, Remote
+from tests.support.pages import EN, Enter, Remote
+from tests.support.rows import (
+    delivery_row,
+    document_row,
+    insert_rows,
+    link_row,
+    order_event_row,
+    order_row,
+    problem_row,
+    variant_row,
+)
 from tests.support.shops import MakeShop
 from tests.support.upgates import listed, raw_order
-from tests.web.test_endpoints import EN, document, put
-from tests.web.test_overview import link
-from tests.web.test_problems import problem
-from tests.web.test_products import item
 from upbridge.core.encryption import Cipher
-from upbridge.domain.shop_id import ShopId
 from upbridge.insights.order_timeline import MASK, masked
-
-
-def delivery(shop_id: ShopId, number: str) -> dict[str, object]:
-    body = zlib.compress(json.dumps({"orders": [{"order_number": number}]}).encode())
-    return {
-        "shop_id": shop_id,
-        "source": "upgates",
-        "event": "orders.create",
-        "records": 1,
-        "body": body,
-        "received_at": NOON - timedelta(minutes=1),
-    }
 
 
 async def test_an_order_s_way_is_one_timeline(
@@ -40,13 +33,11 @@ async def test_an_order_s_way_is_one_timeline(
 ) -> None:
     shop_id, other = await make_shop(), await make_shop()
     for owner, remote in ((shop_id, "remote-77"), (other, "not-ours")):
-        await put(engine, "deliveries", delivery(owner, "O-1"), delivery(owner, "O-2"))
-        await put(engine, "links", link(owner, "upp", "O-1", remote_id=remote))
+        await insert_rows(engine, delivery_row(owner, "O-1"), delivery_row(owner, "O-2"))
+        await insert_rows(engine, link_row(owner, "upp", "O-1", remote_id=remote))
         body = cipher.encrypt(json.dumps({"order_number": "O-1", "email": "jana@example.com"}).encode())
-        await put(
-            engine, "documents", {**document(owner, "uphance", "O-1", "parked"), "body": body, "since": NOON}
-        )
-        await put(engine, "problems", problem(owner, "O-1"))
+        await insert_rows(engine, document_row(owner, "uphance", "O-1", state="parked", body=body))
+        await insert_rows(engine, problem_row(owner, "O-1"))
 
     page = (await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text
 
@@ -65,8 +56,8 @@ async def test_a_product_is_found_by_code_ean_and_a_part_of_its_name(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "variants", item(shop_id, 1, code="ABC-1", ean="859", title="Modrá košile"))
-    await put(engine, "variants", item(shop_id, 2, code="ABC-2", ean="860", title="Červená sukně"))
+    await insert_rows(engine, variant_row(shop_id, 1, code="ABC-1", ean="859", title="Modrá košile"))
+    await insert_rows(engine, variant_row(shop_id, 2, code="ABC-2", ean="860", title="Červená sukně"))
     home = await enter(shop_id)
 
     for wanted in ("abc-1", "859", "KOŠIL"):
@@ -105,18 +96,21 @@ async def test_what_was_sent_is_told_once_after_its_delivery_and_after_its_shipm
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
-    await put(engine, "links", link(shop_id, "uphance", "O-1", remote_id="77"))
-    await put(engine, "links", link(shop_id, "upgates", "O-1", kind="shipment", remote_id="O-1"))
+    await insert_rows(engine, order_row(shop_id, "O-1"))
+    await insert_rows(engine, link_row(shop_id, "uphance", "O-1", remote_id="77"))
+    await insert_rows(engine, link_row(shop_id, "upgates", "O-1", kind="shipment", remote_id="O-1"))
     kept = zlib.compress(b'{"order_number": "O-1"}')
     for place, (what, target) in enumerate((("read", "upgates"), ("parked", "uphance"), ("delivered", "uphance"))):
         at = NOON + timedelta(seconds=place)
         detail = {"parked": "order.no_channel", "delivered": "77"}.get(what, "")
-        named = {"shop_id": shop_id, "order_number": "O-1"}
-        step = {**named, "at": at, "event": what, "target": target, "detail": detail}
-        await put(engine, "order_events", {**step, "body": kept if what == "delivered" else None})
-    shipped = {"shop_id": shop_id, "order_number": "O-1", "event": "delivered", "target": "upgates", "body": kept}
-    await put(engine, "order_events", {**shipped, "at": NOON + timedelta(hours=1)})
+        body = kept if what == "delivered" else None
+        await insert_rows(
+            engine, order_event_row(shop_id, "O-1", what, target=target, at=at, detail=detail, body=body)
+        )
+    shipped = order_event_row(
+        shop_id, "O-1", "delivered", target="upgates", at=NOON + timedelta(hours=1), body=kept
+    )
+    await insert_rows(engine, shipped)
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text)
 
@@ -147,7 +141,7 @@ async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  #
     watch: MovableClock,
 ) -> None:
     shop_id = await make_shop(facts={"company": "Dílna"})
-    await put(engine, "orders", {"shop_id": shop_id, "number": "O/1 ž", "ordered_at": NOON, "read_at": NOON})
+    await insert_rows(engine, order_row(shop_id, "O/1 ž"))
     postal = {"postal_yn": True, "firstname_postal": "Eva", "street_postal": "Dlouhá 5", "city_postal": "Brno"}
     customer = {**raw_order()["customer"], **postal, "phone": "+420777123456"}
     shop_has(remote, raw_order(order_number="O/1 ž", customer=customer))
@@ -180,7 +174,7 @@ async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
     watch: MovableClock,
 ) -> None:
     shop_id = await make_shop(facts={"company": "Dílna"})
-    await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
+    await insert_rows(engine, order_row(shop_id, "O-1"))
     home = await enter(shop_id)
 
     async def says(why: str, **params: object) -> bool:
@@ -232,7 +226,7 @@ async def test_a_permit_is_of_one_shop_and_of_one_minute(  # noqa: PLR0917
 ) -> None:
     mine, theirs = await make_shop(), await make_shop()
     for shop_id in (mine, theirs):
-        await put(engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
+        await insert_rows(engine, order_row(shop_id, "O-1"))
     shop_has(remote, raw_order(order_number="O-1"))
     home, foreign = await enter(mine), await enter(theirs)
     address = (await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})).headers["location"]

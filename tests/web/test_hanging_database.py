@@ -1,40 +1,33 @@
-"""Nobody waits for a database that hangs: a calm page in time, in the visitor's language, nothing half done."""
+"""No visitor waits for a database that hangs: a calm page in time, in their language, nothing half done."""
 
 import asyncio
 import html
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.support.clock import NOON
+from tests.support.clock import NOON, expired, manual_timers
 from tests.support.database_gate import Gate, gate_to
-from tests.support.pages import Enter, Remote
+from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote, browser_of, pages_app
+from tests.support.postgres import wait_for_lock
+from tests.support.rows import connection_row, document_row, insert_rows, lease_row, order_row
 from tests.support.shops import MakeShop
-from tests.web.test_connections import TOKEN
-from tests.web.test_endpoints import EN, document, put
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.lane import Lane
 from upbridge.engine import lanes
 from upbridge.engine.lanes import exclusive
-from upbridge.rate_limits import ledger
 from upbridge.store.connections import Connections
 from upbridge.store.database import sqlalchemy_url
 from upbridge.web.context import Pages
 from upbridge.web.navigation import PLACES
 from upbridge.web.sessions import Sessions
 
-PATIENCE = 0.4
-AIR = 10.0
-"""For a busy machine, in seconds; without a deadline it would be a minute, or for ever."""
+#: Without a deadline a request would be answered after a minute, or never.
+pytestmark = pytest.mark.timeout(50)
 
 
 @pytest.fixture
@@ -59,29 +52,13 @@ async def home(make_shop: MakeShop, enter: Enter) -> str:
     return await enter(await make_shop())
 
 
-def calm(page: httpx.Response, took: float, language: str = "en") -> None:
-    """The page that says what is the matter, in time."""
-    assert took < PATIENCE + AIR
+def calm(page: httpx.Response, language: str = "en") -> None:
+    """The page that says what is the matter."""
     assert page.status_code == 503
     assert int(page.headers["retry-after"]) > 0
     assert page.headers["cache-control"] == "no-store"
     assert f'<html lang="{language}">' in page.text
     assert Texts(language).get("ui.not_now.what") in html.unescape(page.text)
-
-
-async def timed(
-    browser: httpx.AsyncClient, method: str, address: str, *, deadline: float = PATIENCE, **more: Any
-) -> tuple[httpx.Response, float]:
-    """One request to pages that are in a hurry, and how long it took. All other requests have their time."""
-    state = browser._transport.app.state  # type: ignore[attr-defined]
-    before = state.container
-    state.container = SimpleNamespace(pages=replace(before.pages, deadline=deadline))
-    started = time.monotonic()
-    try:
-        answer = await browser.request(method, address, **more)
-    finally:
-        state.container = before
-    return answer, time.monotonic() - started
 
 
 @pytest.mark.parametrize("place", ["", *PLACES[1:], "products.csv", "progress", "connections/upp/disconnect"])
@@ -90,9 +67,9 @@ async def test_a_postgres_that_hangs_is_a_calm_page_whatever_the_page(
 ) -> None:
     gate.shut()
 
-    page, took = await timed(browser, "GET", f"{home}{place}")
+    page = await expired(browser.get(f"{home}{place}"), gate.stuck.wait)
 
-    calm(page, took)
+    calm(page)
     assert EN.get("ui.not_now.safe") in html.unescape(page.text)
     assert 'href="">' in page.text, "no way to try again"
 
@@ -112,9 +89,9 @@ async def test_a_locked_table_is_one_too(
 ) -> None:
     async with engine.begin() as other:
         await other.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
-        page, took = await timed(browser, "GET", f"{home}{place}")
+        page = await expired(browser.get(f"{home}{place}"), lambda: wait_for_lock(engine))
 
-    calm(page, took)
+    calm(page)
     assert (await browser.get(f"{home}{place}")).status_code == 200
 
 
@@ -123,7 +100,7 @@ async def test_pages_come_back_with_postgres_however_many_were_asked_for(
 ) -> None:
     gate.shut()
     for _ in range(12):  # more than there are connections
-        calm(*await timed(browser, "GET", home))
+        calm(await expired(browser.get(home), gate.stuck.wait))
 
     gate.open()
 
@@ -137,18 +114,18 @@ async def test_it_speaks_the_session_s_language_though_nobody_can_read_it(
     home = await enter(await make_shop(), language)
     gate.shut()
 
-    calm(*await timed(browser, "GET", home, headers={"Accept-Language": "en"}), language)
+    calm(await expired(browser.get(home, headers={"Accept-Language": "en"}), gate.stuck.wait), language)
 
 
 async def test_a_process_that_never_saw_the_session_speaks_as_the_browser_wishes(
-    browser: httpx.AsyncClient, home: str, gate: Gate, pages: Pages
+    home: str, gate: Gate, pages: Pages
 ) -> None:
     other = replace(pages, sessions=Sessions(pages.engine, pages.clock))
-    browser._transport.app.state.container = SimpleNamespace(pages=other)  # type: ignore[attr-defined]
     gate.shut()
 
-    for wish, language in (("sk,cs;q=0.5", "sk"), ("cs", "cs"), ("de", "en"), ("", "en")):
-        calm(*await timed(browser, "GET", home, headers={"Accept-Language": wish}), language)
+    async with browser_of(pages_app(other)) as browser:
+        for wish, language in (("sk,cs;q=0.5", "sk"), ("cs", "cs"), ("de", "en"), ("", "en")):
+            calm(await expired(browser.get(home, headers={"Accept-Language": wish}), gate.stuck.wait), language)
 
 
 async def test_a_ticket_that_could_not_be_redeemed_is_still_good(
@@ -157,9 +134,9 @@ async def test_a_ticket_that_could_not_be_redeemed_is_still_good(
     ticket = await pages.ticket_address(await make_shop(), "cs")
     async with engine.begin() as other:
         await other.execute(text("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"))
-        page, took = await timed(browser, "GET", ticket, headers={"Accept-Language": "cs"})
+        page = await expired(browser.get(ticket, headers={"Accept-Language": "cs"}), lambda: wait_for_lock(engine))
 
-    calm(page, took, "cs")
+    calm(page, "cs")
     assert Texts("cs").get("ui.ended.how") in page.text
     assert (await browser.get(ticket)).status_code == 303
 
@@ -184,9 +161,9 @@ async def test_a_form_leads_back_to_its_page_and_says_that_nothing_is_half_done(
 ) -> None:
     gate.shut()
 
-    page, took = await timed(browser, "POST", f"{home}{form}", data={"x": "y"})
+    page = await expired(browser.post(f"{home}{form}", data={"x": "y"}), gate.stuck.wait)
 
-    calm(page, took)
+    calm(page)
     assert EN.get("ui.not_now.form") in html.unescape(page.text)
     assert f'href="{home}{page_of_it}">' in page.text
 
@@ -195,17 +172,13 @@ async def test_settings_that_could_not_be_saved_in_time_are_not_saved_at_all(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, pages: Pages
 ) -> None:
     shop_id = await make_shop(settings={"stock.write": True})
-    await put(
-        engine,
-        "connections",
-        {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON},
-    )
-    await put(engine, "documents", document(shop_id, "uphance", "A1", "parked"))
+    await insert_rows(engine, connection_row(shop_id, "uphance"))
+    await insert_rows(engine, document_row(shop_id, "uphance", "A1", state="parked"))
     home = await enter(shop_id)
     form = {"stock.safety": "3", "uphance.payment_term": "net 14"}
     async with engine.begin() as other:
         await other.execute(text("LOCK TABLE documents, changes IN ACCESS EXCLUSIVE MODE"))
-        calm(*await timed(browser, "POST", f"{home}rules", data=form))
+        calm(await expired(browser.post(f"{home}rules", data=form), lambda: wait_for_lock(engine)))
 
     shop_settings = (await pages.shops.get(shop_id)).settings.chosen
     assert shop_settings == {"stock.write": True}
@@ -221,31 +194,30 @@ async def test_a_system_that_takes_its_time_is_waited_for(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote, connections: Connections
 ) -> None:
     shop_id = await make_shop()
-    remote.answers["/auth/oauth/token"] = TOKEN
-    remote.latency = 1.5
+    remote.answers["/auth/oauth/token"] = TOKEN_ANSWER
+    remote.answering.clear()
     home, typed = await enter(shop_id), {"client_id": "mine", "client_secret": "s"}
 
-    answer, _took = await timed(browser, "POST", f"{home}connections/upp", deadline=1.0, data=typed)
+    with manual_timers() as timers:
+        connecting = asyncio.create_task(browser.post(f"{home}connections/upp", data=typed))
+    await remote.called.wait()
+    timers.advance(3600)
+    remote.answering.set()
 
-    assert "said=connected_upp" in answer.headers["location"]
+    assert "said=connected_upp" in (await connecting).headers["location"]
     assert "upp" in await connections.of(shop_id)
 
 
 async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
-    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, pages: Pages, monkeypatch: pytest.MonkeyPatch
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
-    monkeypatch.setattr(ledger, "PATIENCE", timedelta(seconds=3 * PATIENCE))
     shop_id = await make_shop(facts={"company": "Dílna"})
-    await put(pages.engine, "orders", {"shop_id": shop_id, "number": "O-1", "ordered_at": NOON, "read_at": NOON})
-    taken = [
-        {"shop_id": shop_id, "slot": slot, "holder": uuid4(), "expires_at": NOON + timedelta(minutes=1)}
-        for slot in range(5)
-    ]
-    await put(pages.engine, "call_leases", *taken)
+    await insert_rows(engine, order_row(shop_id, "O-1"))
+    await insert_rows(engine, *(lease_row(shop_id, slot) for slot in range(5)))
     home = await enter(shop_id)
     form = await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})
 
-    page, _took = await timed(browser, "GET", form.headers["location"])
+    page = await browser.get(form.headers["location"])
 
     assert page.status_code == 200
     assert EN.get("ui.person.why_later", at=NOON).partition(".")[0] in html.unescape(page.text)
@@ -254,11 +226,11 @@ async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
 async def test_what_was_tested_is_not_stored_by_a_database_that_hangs_after_it(
     browser: httpx.AsyncClient, home: str, engine: AsyncEngine, remote: Remote
 ) -> None:
-    remote.answers["/auth/oauth/token"] = TOKEN
+    remote.answers["/auth/oauth/token"] = TOKEN_ANSWER
     typed = {"client_id": "mine", "client_secret": "s"}
     async with engine.begin() as other:
         await other.execute(text("LOCK TABLE runs, changes IN ACCESS EXCLUSIVE MODE"))
-        calm(*await timed(browser, "POST", f"{home}connections/upp", data=typed))
+        calm(await expired(browser.post(f"{home}connections/upp", data=typed), lambda: wait_for_lock(engine)))
         stored = await other.scalar(text("SELECT count(*) FROM connections"))
 
     assert remote.asked
@@ -275,59 +247,43 @@ class Connected:
     lane: Lane
     home: str
 
-    async def leave(self, browser: httpx.AsyncClient) -> tuple[httpx.Response, float]:
-        """Disconnect, in a hurry."""
-        return await timed(browser, "POST", f"{self.home}connections/upp/disconnect")
+    async def leave(self, browser: httpx.AsyncClient) -> httpx.Response:
+        """Disconnect."""
+        return await browser.post(f"{self.home}connections/upp/disconnect")
 
 
 @pytest.fixture
 async def connected(make_shop: MakeShop, enter: Enter, engine: AsyncEngine) -> Connected:
     shop_id = await make_shop()
-    row = {"shop_id": shop_id, "system": "upp", "state": "connected", "account": "7", "connected_at": NOON}
-    await put(engine, "connections", row)
+    await insert_rows(engine, connection_row(shop_id, "upp"))
     return Connected(Lane.push(shop_id, "upp"), await enter(shop_id))
 
 
-async def somebody_waits(engine: AsyncEngine) -> None:
-    """Return as soon as some session of this database waits for a lock."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with asyncio.timeout(10), engine.connect() as tx:
-        looking = await tx.execution_options(isolation_level="AUTOCOMMIT")
-        while not await looking.scalar(query):  # noqa: ASYNC110 - the server gives no event for this
-            await asyncio.sleep(0.01)
-
-
-async def test_the_end_of_a_worker_s_bite_is_waited_for(
+async def test_the_end_of_a_worker_s_slice_is_waited_for(
     browser: httpx.AsyncClient, connected: Connected, engine: AsyncEngine, connections: Connections
 ) -> None:
     async with exclusive(engine, connected.lane):
-        leaving = asyncio.create_task(connected.leave(browser))
-        await somebody_waits(engine)
-        await asyncio.sleep(2 * PATIENCE)
+        with manual_timers() as timers:
+            leaving = asyncio.create_task(connected.leave(browser))
+        await wait_for_lock(engine)
+        timers.advance(lanes.HUNG_SECONDS - 1)
 
-    answer, _took = await leaving
-    assert answer.headers["location"] == f"{connected.home}connections?said=disconnected_upp"
+    assert (await leaving).headers["location"] == f"{connected.home}connections?said=disconnected_upp"
     assert await connections.of(connected.lane.shop_id) == {}
 
 
 async def test_a_postgres_that_hangs_while_a_worker_is_waited_for_is_a_calm_page_too(
-    browser: httpx.AsyncClient,
-    connected: Connected,
-    engine: AsyncEngine,
-    gate: Gate,
-    monkeypatch: pytest.MonkeyPatch,
+    browser: httpx.AsyncClient, connected: Connected, engine: AsyncEngine, gate: Gate
 ) -> None:
-    monkeypatch.setattr(lanes, "HUNG_SECONDS", PATIENCE)
-
     async with exclusive(engine, connected.lane):
-        leaving = asyncio.create_task(connected.leave(browser))
-        await somebody_waits(engine)
+        with manual_timers() as timers:
+            leaving = asyncio.create_task(connected.leave(browser))
+        await wait_for_lock(engine)
         gate.shut()
-        await asyncio.sleep(2 * PATIENCE)
+        timers.advance(lanes.HUNG_SECONDS)
+        await gate.stuck.wait()
         gate.open()  # the driver tells the server, for seconds, before it gives up
-        page, _took = await leaving
+        page = await leaving
 
     assert page.status_code == 503
     assert EN.get("ui.not_now.form") in html.unescape(page.text)
@@ -336,18 +292,17 @@ async def test_a_postgres_that_hangs_while_a_worker_is_waited_for_is_a_calm_page
 async def test_clicks_while_a_worker_is_at_it_take_no_page_from_anybody(
     browser: httpx.AsyncClient, connected: Connected, home: str, engine: AsyncEngine, connections: Connections
 ) -> None:
-    worker, deadline = create_async_engine(engine.url), 30.0
+    worker = create_async_engine(engine.url)
 
     async with exclusive(worker, connected.lane):
         clicks = [
             asyncio.create_task(browser.post(f"{connected.home}connections/upp/disconnect"))
             for _ in range(12)  # more than there are connections
         ]
-        await somebody_waits(worker)
-        page, took = await timed(browser, "GET", home, deadline=deadline)
+        await wait_for_lock(worker)
+        assert (await browser.get(home)).status_code == 200
 
-    assert (page.status_code, took < deadline) == (200, True)
-    answers = await asyncio.wait_for(asyncio.gather(*clicks), deadline)
+    answers = await asyncio.gather(*clicks)
     said = f"{connected.home}connections?said=disconnected_upp"
     assert {answer.headers["location"] for answer in answers} == {said}
     assert await connections.of(connected.lane.shop_id) == {}

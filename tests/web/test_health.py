@@ -1,7 +1,6 @@
 """What machines ask of the web side, and what they get for asking wrongly."""
 
 import json
-from typing import Any
 
 import httpx
 import pytest
@@ -13,12 +12,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
+from tests.support.clock import expired
 from tests.support.engine import settings
-from tests.support.web_application import Door, MakeClient, forget_webhook_key, with_settings
+from tests.support.postgres import wait_for_lock
+from tests.support.web_application import Door, MakeClient, forget_webhook_key, with_addresses, with_settings
 from upbridge import __version__
+from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
 from upbridge.store.schema import HEAD
-from upbridge.web import health
+from upbridge.webhooks.addresses import WebhookAddresses
 
 
 async def get(door: Door, path: str, **headers: str) -> httpx.Response:
@@ -70,12 +72,14 @@ async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -
     assert "hush" not in ready.text
 
 
-async def test_a_database_that_does_not_answer_is_none(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.05)
+async def test_a_database_that_does_not_answer_is_none(door: Door) -> None:
+    async def locked() -> None:
+        await wait_for_lock(door.engine)
+
     with_settings(door, settings(allow_insecure=True))
     async with door.engine.begin() as other:
         await other.execute(text("LOCK TABLE alembic_version, shops IN ACCESS EXCLUSIVE MODE"))
-        ready, metrics = await get(door, "/readyz"), await get(door, "/metrics")
+        ready, metrics = [await expired(get(door, path), locked) for path in ("/readyz", "/metrics")]
 
     assert (ready.status_code, metrics.status_code) == (503, 503)
     assert metrics.json()["error"] == "not_ready"
@@ -205,13 +209,15 @@ async def test_a_broken_body_is_refused(door: Door, path: str, content: bytes) -
     proper(response)
 
 
-async def test_what_nobody_foresaw_is_a_500_that_tells_nothing(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> None:
+class DefectiveAddresses(WebhookAddresses):
+    """Has a defect of ours."""
+
+    def shop(self, token: str, source: str, event: str) -> ShopId | None:
         raise ZeroDivisionError("a secret of ours")
 
-    monkeypatch.setattr(door.addresses, "shop", fail)
+
+async def test_a_defect_of_ours_is_a_500_that_tells_nothing(door: Door) -> None:
+    with_addresses(door, DefectiveAddresses(b"key"))
 
     with capture_logs() as logs:
         response = await door.post("Orders.create", {"orders": []}, token="x")

@@ -11,13 +11,22 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import Enter
+from tests.support.pages import EN, Enter
+from tests.support.rows import (
+    change_row,
+    connection_row,
+    delivery_row,
+    document_row,
+    insert_rows,
+    link_row,
+    order_event_row,
+    order_row,
+    problem_row,
+    run_row,
+    sku_row,
+    variant_row,
+)
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN, document, put, run
-from tests.web.test_find import delivery
-from tests.web.test_overview import connection_row, link
-from tests.web.test_problems import problem
-from tests.web.test_products import item
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
@@ -54,24 +63,23 @@ async def furnish(engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, mark: st
     for system in ("upp", "uphance"):
         channels = [{"id": 3, "name": mark, "currency": "CZK"}]
         facts = {"organisation": {"name": mark}, "channels": channels, "seasons": [{"id": 1, "name": mark}]}
-        await put(engine, "connections", connection_row(shop_id, system, account="7", facts=facts))
-        await put(engine, "links", link(shop_id, system, mark, remote_id=mark))
+        await insert_rows(engine, connection_row(shop_id, system, account="7", facts=facts))
+        await insert_rows(engine, link_row(shop_id, system, mark, remote_id=mark))
         body = cipher.encrypt(f'{{"order_number": "{mark}"}}'.encode())
-        await put(engine, "documents", {**document(shop_id, system, mark, "parked"), "body": body})
-        await put(engine, "problems", problem(shop_id, mark, target=system, params={"said": mark}))
-        step = {"order_number": mark, "at": NOON, "event": "delivered", "target": system, "detail": mark}
-        await put(engine, "order_events", {"shop_id": shop_id, "since": NOON - timedelta(seconds=5), **step})
-    await put(engine, "orders", {"shop_id": shop_id, "number": mark, "ordered_at": NOON, "read_at": NOON})
-    await put(engine, "variants", item(shop_id, 1, code=mark, title=mark))
-    sku = {"sku_id": 1, "product_id": 1, "sku_number": mark, "name": mark, "read_at": NOON}
-    await put(engine, "skus", {"shop_id": shop_id, **sku})
-    await put(engine, "deliveries", delivery(shop_id, mark))
-    await put(engine, "runs", run(shop_id, "product", total=10, done=1))
+        await insert_rows(engine, document_row(shop_id, system, mark, state="parked", body=body))
+        await insert_rows(engine, problem_row(shop_id, mark, target=system, params={"said": mark}))
+        told = {"target": system, "detail": mark, "since": NOON - timedelta(seconds=5)}
+        await insert_rows(engine, order_event_row(shop_id, mark, "delivered", **told))
+    await insert_rows(engine, order_row(shop_id, mark))
+    await insert_rows(engine, variant_row(shop_id, 1, code=mark, title=mark))
+    await insert_rows(engine, sku_row(shop_id, 1, sku_number=mark, name=mark))
+    await insert_rows(engine, delivery_row(shop_id, mark))
+    await insert_rows(engine, run_row(shop_id, "product", total=10, done=1))
     async with engine.connect() as connected:
         run_id = await connected.scalar(select(schema.runs.c.id).where(schema.runs.c.shop_id == shop_id))
         number = await connected.scalar(select(schema.problems.c.id).where(schema.problems.c.shop_id == shop_id))
-    page = {"source": "upgates", "kind": "products.page", "key": str(PageKey(int(run_id or 0), 2))}
-    await put(engine, "changes", {"shop_id": shop_id, "origin": "import", "priority": 5, **page})
+    page = change_row(shop_id, "products.page", str(PageKey(int(run_id or 0), 2)), origin="import", priority=5)
+    await insert_rows(engine, page)
     return int(number or 0)
 
 

@@ -16,25 +16,25 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
-from tests.support.pages import Enter
+from tests.support.pages import EN, Enter
+from tests.support.rows import (
+    Row,
+    change_row,
+    connection_row,
+    document_row,
+    insert_rows,
+    lane_row,
+    link_row,
+    order_event_row,
+    order_row,
+    problem_row,
+)
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN, document, put
-from tests.web.test_problems import problem
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.web.context import Pages
 from upbridge.web.queries.overview import Light, Overviews, OverviewView
-
-
-def link(shop_id: ShopId, target: str, key: str, **more: Any) -> dict[str, Any]:
-    values = {"kind": "order", "key": key, "parent": key, "hash": b"h", "updated_at": NOON}
-    return {"shop_id": shop_id, "target": target, **values, **more}
-
-
-def connection_row(shop_id: ShopId, system: str, **more: Any) -> dict[str, Any]:
-    values = {"state": "connected", "account": system, "connected_at": NOON}
-    return {"shop_id": shop_id, "system": system, **values, **more}
 
 
 async def look(pages: Pages, shop_id: ShopId) -> OverviewView:
@@ -99,27 +99,25 @@ BOXES = ("delivered", "waiting", "held", "parked")
 async def fill(engine: AsyncEngine, shop_id: ShopId, orders: list[Known]) -> None:
     """Write *orders* as the engine would have."""
 
-    def trouble(number: str, state: str, **more: Any) -> dict[str, Any]:
-        return problem(shop_id, number, dismissed_at=NOON if state == "dismissed" else None, **more)
+    def trouble(number: str, state: str, **more: Any) -> Row:
+        return problem_row(shop_id, number, dismissed_at=NOON if state == "dismissed" else None, **more)
 
     for place, order in enumerate(orders):
         number = f"O-{place}"
         if order.made is not None:
             made = NOON - timedelta(days=order.made)
-            row = {"shop_id": shop_id, "number": number, "ordered_at": made, "read_at": NOON}
-            await put(engine, "orders", row)
+            await insert_rows(engine, order_row(shop_id, number, ordered_at=made))
         if order.change:
-            change = {"source": "upgates", "kind": "order", "key": number, "origin": "webhook", "priority": 1}
-            await put(engine, "changes", {"shop_id": shop_id, **change})
+            await insert_rows(engine, change_row(shop_id, "order", number))
         if order.unreadable:
-            await put(engine, "problems", trouble(number, order.unreadable, target="upgates", stage="read"))
+            await insert_rows(engine, trouble(number, order.unreadable, target="upgates", stage="read"))
         for system, there in order.at.items():
             if there.link:
-                await put(engine, "links", link(shop_id, system, number, state=there.link))
+                await insert_rows(engine, link_row(shop_id, system, number, state=there.link))
             if there.document:
-                await put(engine, "documents", document(shop_id, system, number, there.document))
+                await insert_rows(engine, document_row(shop_id, system, number, state=there.document))
             if there.problem:
-                await put(engine, "problems", trouble(number, there.problem, target=system))
+                await insert_rows(engine, trouble(number, there.problem, target=system))
 
 
 class TestBoxes:
@@ -134,7 +132,7 @@ class TestBoxes:
         self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine, orders: list[Known]
     ) -> None:
         shop_id, other = await make_shop(), await make_shop()
-        await put(engine, "connections", connection_row(shop_id, "upp"), connection_row(shop_id, "uphance"))
+        await insert_rows(engine, connection_row(shop_id, "upp"), connection_row(shop_id, "uphance"))
         await fill(engine, shop_id, orders)
         await fill(engine, other, [order for order in orders if order.counts][:1])
 
@@ -169,11 +167,11 @@ async def test_a_system_that_takes_nothing_is_the_reason_where_something_waits_f
     pages: Pages, make_shop: MakeShop, engine: AsyncEngine, states: list[str], expected: tuple[Light, str]
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "connections", connection_row(shop_id, "uphance"))
-    block = {"reason": "502", "priority": 0, "since": NOON, "until": NOON + timedelta(minutes=4)}
-    await put(engine, "lanes", {"shop_id": shop_id, "direction": "push", "system": "uphance", **block})
+    await insert_rows(engine, connection_row(shop_id, "uphance"))
+    rests = lane_row(shop_id, "push", "uphance", reason="502", until=NOON + timedelta(minutes=4))
+    await insert_rows(engine, rests)
     for number, state in enumerate(states):
-        await put(engine, "documents", document(shop_id, "uphance", f"O-{number}", state))
+        await insert_rows(engine, document_row(shop_id, "uphance", f"O-{number}", state=state))
 
     assert lights(await look(pages, shop_id))["order.uphance"] == expected
 
@@ -198,10 +196,9 @@ async def test_webhooks_whose_last_call_failed_are_told_and_else_nothing(
 
 class TestDelays:
     @staticmethod
-    def step(shop_id: ShopId, seconds: float | None, **more: Any) -> dict[str, Any]:
-        values = {"order_number": "O-1", "event": "delivered", "target": "uphance", "at": NOON}
+    def step(shop_id: ShopId, seconds: float | None, *, event: str = "delivered", **more: Any) -> Row:
         since = None if seconds is None else more.get("at", NOON) - timedelta(seconds=seconds)
-        return {"shop_id": shop_id, **values, "since": since, **more}
+        return order_event_row(shop_id, "O-1", event, since=since, **more)
 
     async def test_are_counted_per_day_and_system_without_the_first_import(
         self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
@@ -209,9 +206,8 @@ class TestDelays:
         shop_id, other = await make_shop(), await make_shop()
         today = [self.step(shop_id, seconds) for seconds in (*range(1, 101), None)]
         midnight = NOON - timedelta(hours=11, minutes=30)  # the day before in UTC, this one in Prague
-        await put(
+        await insert_rows(
             engine,
-            "order_events",
             *today,
             self.step(shop_id, 7, at=midnight - timedelta(hours=1)),
             self.step(shop_id, 5000, event="parked"),
@@ -241,7 +237,7 @@ class TestDelays:
         size: int,
     ) -> None:
         shop_id = await make_shop()
-        await put(engine, "order_events", self.step(shop_id, seconds))
+        await insert_rows(engine, self.step(shop_id, seconds))
 
         for language in LANGUAGES:
             texts = Texts(language)

@@ -2,32 +2,15 @@
 
 import html
 import re
-from typing import Any
 
 import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.clock import NOON
-from tests.support.pages import Enter
+from tests.support.pages import EN, Enter
+from tests.support.rows import document_row, insert_rows, problem_row
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN, document, put
 from upbridge.domain.shop_id import ShopId
-
-
-def problem(shop_id: ShopId, entity: str, **more: Any) -> dict[str, Any]:
-    values = {
-        "stage": "push",
-        "key": "order.no_channel",
-        "target": "uphance",
-        "kind": "order",
-        "entity": entity,
-        "parent": entity,
-        "params": {"currency": "EUR", "language": "sk"},
-        "message": f"words for the operator about {entity}",
-        "since": NOON,
-    }
-    return {"shop_id": shop_id, **values, **more}
 
 
 async def states(engine: AsyncEngine, shop_id: ShopId) -> dict[str, str]:
@@ -40,8 +23,8 @@ async def test_one_cause_is_one_group_with_its_cure_and_the_place_that_cures_it(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "problems", *(problem(shop_id, f"A{number}") for number in range(3)))
-    await put(engine, "problems", problem(shop_id, "B", key="order.unknown_sku", params={"codes": ["X"]}))
+    await insert_rows(engine, *(problem_row(shop_id, f"A{number}") for number in range(3)))
+    await insert_rows(engine, problem_row(shop_id, "B", key="order.unknown_sku", params={"codes": ["X"]}))
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}problems")).text)
 
@@ -58,15 +41,10 @@ async def test_a_login_that_stops_a_connection_comes_first_and_names_the_system_
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "problems", *(problem(shop_id, f"A{number}") for number in range(3)))
-    login: dict[str, Any] = {
-        "kind": "connection",
-        "entity": "uphance",
-        "parent": "uphance",
-        "params": {"said": "401"},
-    }
-    await put(engine, "problems", problem(shop_id, **{**login, "key": "connection.refused"}))
-    await put(engine, "problems", problem(shop_id, **{**login, "key": "connection.wrong_organisation"}))
+    await insert_rows(engine, *(problem_row(shop_id, f"A{number}") for number in range(3)))
+    for key in ("connection.refused", "connection.wrong_organisation"):
+        row = problem_row(shop_id, "uphance", kind="connection", key=key, params={"said": "401"})
+        await insert_rows(engine, row)
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}problems")).text)
 
@@ -81,8 +59,8 @@ async def test_trying_again_releases_what_was_parked_of_a_whole_cause(
 ) -> None:
     shop_id = await make_shop()
     for entity in ("A1", "A2"):
-        await put(engine, "problems", problem(shop_id, entity))
-        await put(engine, "documents", document(shop_id, "uphance", entity, "parked"))
+        await insert_rows(engine, problem_row(shop_id, entity))
+        await insert_rows(engine, document_row(shop_id, "uphance", entity, state="parked"))
     home = await enter(shop_id)
 
     answer = await browser.post(
@@ -99,8 +77,8 @@ async def test_what_cannot_be_tried_again_has_no_button_for_it(
 ) -> None:
     shop_id = await make_shop()
     said = {"number": "A1", "uphance_order": "S7", "ours": "121.00", "theirs": "115.00", "currency": "CZK"}
-    remark = problem(shop_id, "A1", stage="remark", key="order.taxed_otherwise", params=said)
-    await put(engine, "problems", remark)
+    remark = problem_row(shop_id, "A1", stage="remark", key="order.taxed_otherwise", params=said)
+    await insert_rows(engine, remark)
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}problems")).text)
 
@@ -113,8 +91,8 @@ async def test_what_was_handled_by_hand_is_not_sent(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "problems", problem(shop_id, "A1", id=4711))
-    await put(engine, "documents", document(shop_id, "uphance", "A1", "parked"))
+    await insert_rows(engine, problem_row(shop_id, "A1", id=4711))
+    await insert_rows(engine, document_row(shop_id, "uphance", "A1", state="parked"))
     home = await enter(shop_id)
 
     await browser.post(f"{home}problems/by-hand", data={"id": "4711"})
@@ -128,12 +106,12 @@ async def test_what_came_after_the_page_was_shown_is_not_handled_with_the_rest(
 ) -> None:
     shop_id = await make_shop()
     for entity in ("A1", "A2", "A3"):
-        await put(engine, "documents", document(shop_id, "uphance", entity, "parked"))
-    await put(engine, "problems", problem(shop_id, "A1"), problem(shop_id, "A2"))
+        await insert_rows(engine, document_row(shop_id, "uphance", entity, state="parked"))
+    await insert_rows(engine, problem_row(shop_id, "A1"), problem_row(shop_id, "A2"))
     home = await enter(shop_id)
     shown = (await browser.get(f"{home}problems")).text
     form = shown[shown.index("problems/by-hand") :].partition("</form>")[0]
-    await put(engine, "problems", problem(shop_id, "A3"))
+    await insert_rows(engine, problem_row(shop_id, "A3"))
 
     answer = await browser.post(
         f"{home}problems/by-hand", data=dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
@@ -147,8 +125,8 @@ async def test_another_shop_s_problem_cannot_be_treated(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     mine, theirs = await make_shop(), await make_shop()
-    await put(engine, "problems", problem(theirs, "A1", id=4711))
-    await put(engine, "documents", document(theirs, "uphance", "A1", "parked"))
+    await insert_rows(engine, problem_row(theirs, "A1", id=4711))
+    await insert_rows(engine, document_row(theirs, "uphance", "A1", state="parked"))
     home = await enter(mine)
 
     for form in ({"id": "4711"}, {"key": "order.no_channel", "target": "uphance", "kind": "order"}):

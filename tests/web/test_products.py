@@ -10,26 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.pages import Enter
+from tests.support.pages import EN, Enter
+from tests.support.rows import insert_rows, sku_row, variant_row
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN, put
-from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match
 from upbridge.store import sku_matching
 from upbridge.web.queries.products import PAGE, PORTION, portion_of, products_of
-
-
-def item(shop_id: ShopId, number: int, **more: Any) -> dict[str, Any]:
-    values = {"key": f"v-{number}", "product_id": number, "code": None, "ean": None, "title": f"Item {number}"}
-    return {"shop_id": shop_id, "stock_own": True, "active": True, "listed": True, **values, **more}
-
-
-def sku(shop_id: ShopId, number: int, **more: Any) -> dict[str, Any]:
-    values = {"sku_number": None, "ean": None, "name": f"SKU {number}"}
-    return {"shop_id": shop_id, "sku_id": number, "product_id": number, **values, **more}
 
 
 @dataclass
@@ -75,16 +65,16 @@ async def test_code_decides_then_ean_and_what_is_doubled_is_not_guessed(
     engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     shop_id, other = await make_shop(), await make_shop()
-    await put(engine, "variants", item(shop_id, 1, code=" abc ", ean="1"))
-    await put(engine, "variants", item(shop_id, 2, code="nowhere", ean="2"))
-    await put(engine, "variants", item(shop_id, 3, code="x", ean="9"))
-    await put(engine, "variants", item(shop_id, 4, code="twice", ean="2"))
-    await put(engine, "variants", item(shop_id, 5, code="same"), item(shop_id, 6, code="SAME"))
-    await put(engine, "variants", item(shop_id, 7))
-    await put(engine, "skus", sku(shop_id, 1, sku_number="ABC", ean="7"), sku(shop_id, 2, ean="2"))
-    await put(engine, "skus", sku(shop_id, 3, sku_number="twice"), sku(shop_id, 4, sku_number="Twice "))
-    await put(engine, "skus", sku(shop_id, 5, sku_number="same"))
-    await put(engine, "skus", sku(other, 6, sku_number="x", ean="9"))
+    await insert_rows(engine, variant_row(shop_id, 1, code=" abc ", ean="1"))
+    await insert_rows(engine, variant_row(shop_id, 2, code="nowhere", ean="2"))
+    await insert_rows(engine, variant_row(shop_id, 3, code="x", ean="9"))
+    await insert_rows(engine, variant_row(shop_id, 4, code="twice", ean="2"))
+    await insert_rows(engine, variant_row(shop_id, 5, code="same"), variant_row(shop_id, 6, code="SAME"))
+    await insert_rows(engine, variant_row(shop_id, 7))
+    await insert_rows(engine, sku_row(shop_id, 1, sku_number="ABC", ean="7"), sku_row(shop_id, 2, ean="2"))
+    await insert_rows(engine, sku_row(shop_id, 3, sku_number="twice"), sku_row(shop_id, 4, sku_number="Twice "))
+    await insert_rows(engine, sku_row(shop_id, 5, sku_number="same"))
+    await insert_rows(engine, sku_row(other, 6, sku_number="x", ean="9"))
     async with engine.begin() as tx:
         await sku_matching.rematch_all(tx, shop_id)
 
@@ -98,7 +88,7 @@ async def test_a_long_list_is_paged(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "variants", *(item(shop_id, number) for number in range(PAGE + 5)))
+    await insert_rows(engine, *(variant_row(shop_id, number) for number in range(PAGE + 5)))
     home = await enter(shop_id)
 
     first, second, beyond = [
@@ -117,7 +107,7 @@ async def test_a_page_that_there_is_not_is_answered_by_one_that_there_is(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, page: str
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "variants", item(shop_id, 1))
+    await insert_rows(engine, variant_row(shop_id, 1))
 
     answer = await browser.get(f"{await enter(shop_id)}products?show=unmatched&page={page}")
 
@@ -129,8 +119,8 @@ async def test_the_file_holds_every_variant_and_no_formula(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop(key="moda")
-    await put(engine, "variants", *(item(shop_id, number) for number in range(1200)))
-    await put(engine, "variants", item(shop_id, 5000, title='=HYPERLINK("x");"ž'))
+    await insert_rows(engine, *(variant_row(shop_id, number) for number in range(1200)))
+    await insert_rows(engine, variant_row(shop_id, 5000, title='=HYPERLINK("x");"ž'))
 
     answer = await browser.get(f"{await enter(shop_id)}products.csv")
     rows = list(csv.reader(answer.text.removeprefix("\ufeff").splitlines(), delimiter=";"))
@@ -146,7 +136,7 @@ async def test_portions_are_the_whole_report_in_its_order(engine: AsyncEngine, m
     shop_id, other = await make_shop(), await make_shop()
     chance = random.Random(7)
     rows = [
-        item(
+        variant_row(
             shop_id,
             number,
             key=(key := f"v-{chance.randrange(10**9)}"),
@@ -157,7 +147,7 @@ async def test_portions_are_the_whole_report_in_its_order(engine: AsyncEngine, m
         )
         for number in range(300)
     ]
-    await put(engine, "variants", *rows, item(other, 1, match=Match.CODE))
+    await insert_rows(engine, *rows, variant_row(other, 1, match=Match.CODE))
     async with engine.connect() as tx:
         ordered = await tx.scalars(
             text("SELECT key FROM variants WHERE shop_id = :id ORDER BY match, title_folded, code, key"),
@@ -177,14 +167,14 @@ async def test_portions_are_the_whole_report_in_its_order(engine: AsyncEngine, m
 
 
 async def test_who_reads_slowly_holds_nothing_and_who_breaks_off_leaves_nothing(
-    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    web_app: FastAPI, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "variants", *(item(shop_id, number) for number in range(2 * PORTION + 1)))
+    await insert_rows(engine, *(variant_row(shop_id, number) for number in range(2 * PORTION + 1)))
     home = await enter(shop_id)
     reader = Reader(f"{home}products.csv")
 
-    download = asyncio.create_task(browser._transport.app(reader.scope, reader.receive, reader.send))  # type: ignore[attr-defined]
+    download = asyncio.create_task(web_app(reader.scope, reader.receive, reader.send))
     await reader.full.wait()
 
     assert reader.status == 200
@@ -209,7 +199,7 @@ async def test_what_changes_while_it_is_read_disturbs_nothing_else(
     engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "variants", *(item(shop_id, number, title=f"Item {number}") for number in range(6)))
+    await insert_rows(engine, *(variant_row(shop_id, number, title=f"Item {number}") for number in range(6)))
     first = await portion_of(engine, shop_id, None, most=3)
     async with engine.begin() as tx:
         await tx.execute(text("DELETE FROM variants WHERE title IN ('Item 2', 'Item 4')"))
@@ -225,8 +215,8 @@ async def test_goods_of_uphance_have_a_column_where_there_are_any(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    await put(engine, "variants", item(shop_id, 1, code="A"), item(shop_id, 2, code="B"))
-    await put(engine, "skus", sku(shop_id, 1, sku_number="A"))
+    await insert_rows(engine, variant_row(shop_id, 1, code="A"), variant_row(shop_id, 2, code="B"))
+    await insert_rows(engine, sku_row(shop_id, 1, sku_number="A"))
     async with engine.begin() as tx:
         await sku_matching.rematch_all(tx, shop_id)
     home = await enter(shop_id)

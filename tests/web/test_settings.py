@@ -9,12 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.clock import NOON
-from tests.support.pages import Enter
+from tests.support.pages import EN, Enter
+from tests.support.rows import connection_row, document_row, insert_rows, problem_row
 from tests.support.shop_settings import OTHER
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN, document, put
-from tests.web.test_problems import problem
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.registry import SYSTEMS
@@ -182,7 +180,7 @@ async def test_a_setting_says_how_many_orders_wait_for_it(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop(facts=FACTS)
-    await put(engine, "problems", *(problem(shop_id, f"A{number}", since=NOON) for number in range(12)))
+    await insert_rows(engine, *(problem_row(shop_id, f"A{number}") for number in range(12)))
 
     page = (await browser.get(f"{await enter(shop_id)}rules")).text
 
@@ -217,10 +215,9 @@ async def test_what_a_change_does_is_shown_before_it_is_saved(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop(facts=FACTS)
-    row = {"shop_id": shop_id, "system": "uphance", "state": "connected", "account": "7", "connected_at": NOON}
     channels = [{"id": 3, "name": "Web CZ", "currency": "CZK"}, {"id": 4, "name": "B2B", "currency": "CZK"}]
-    await put(engine, "connections", {**row, "facts": {"channels": channels}})
-    await put(engine, "documents", *(document(shop_id, "uphance", f"O-{n}", "parked") for n in range(12)))
+    await insert_rows(engine, connection_row(shop_id, "uphance", facts={"channels": channels}))
+    await insert_rows(engine, *(document_row(shop_id, "uphance", f"O-{n}", state="parked") for n in range(12)))
     home = await enter(shop_id)
     typed = {"uphance.channels": "", "uphance.channels.cs/CZK": "4", "uphance.send_orders": "true"}
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import Enter
+from tests.support.pages import EN, Enter
+from tests.support.rows import api_call_row, budget_row, change_row, insert_rows, lane_row, run_row
 from tests.support.shops import MakeShop
-from tests.web.test_endpoints import EN, put, run
 from upbridge.engine.flows import PAGES
 from upbridge.rate_limits.windows import PACKAGE
 from upbridge.web.charts import columns, nice, share
@@ -62,8 +62,8 @@ async def test_calls_are_shown_by_purpose_with_a_table_that_says_the_same(
     shop_id, other = await make_shop(), await make_shop()
     hour = NOON.replace(minute=0)
     for owner, count in ((shop_id, 1234), (other, 99999)):
-        row = {"shop_id": owner, "access": "GET /orders", "purpose": "orders", "count": count}
-        await put(engine, "api_calls", {**row, "hour": hour}, {**row, "hour": hour - timedelta(hours=30)})
+        for at in (hour, hour - timedelta(hours=30)):
+            await insert_rows(engine, api_call_row(owner, hour=at, count=count))
 
     page = (await browser.get(f"{await enter(shop_id)}usage")).text
 
@@ -77,13 +77,8 @@ async def test_known_limits_are_two_gauges(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()
-    row = {
-        "hour_limit": 50,
-        "day_limit": 600,
-        "hour_at": NOON.replace(minute=0),
-        "day_at": NOON - timedelta(hours=12),
-    }
-    await put(engine, "budgets", {"shop_id": shop_id, "hour_used": 20, "day_used": 0, **row})
+    limits = {"hour_limit": 50, "day_limit": 600}
+    await insert_rows(engine, budget_row(shop_id, hour_used=20, day_at=NOON - timedelta(hours=12), **limits))
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}usage")).text)
 
@@ -96,9 +91,8 @@ async def test_the_import_of_a_shop_that_stands_still_has_no_end_in_sight(
 ) -> None:
     active, stopped = await make_shop(), await make_shop(state="suspended", reason="refused")
     for shop_id in (active, stopped):
-        page = {"source": "upgates", "kind": str(PAGES["product"]), "key": "1", "origin": "import", "priority": 9}
-        await put(engine, "changes", {"shop_id": shop_id, **page})
-        await put(engine, "runs", run(shop_id, "product", total=500, done=300))
+        await insert_rows(engine, change_row(shop_id, str(PAGES["product"]), "1", origin="import", priority=9))
+        await insert_rows(engine, run_row(shop_id, "product", total=500, done=300))
 
     homes = [await enter(shop_id) for shop_id in (active, stopped)]
     begun = [(await browser.get(home)).text for home in homes]
@@ -113,11 +107,9 @@ async def test_the_import_ends_not_before_the_shop_is_called_again(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id, until = await make_shop(), NOON + timedelta(hours=2)
-    page = {"source": "upgates", "kind": str(PAGES["product"]), "key": "1", "origin": "import", "priority": 9}
-    await put(engine, "changes", {"shop_id": shop_id, **page})
-    await put(engine, "runs", run(shop_id, "product", total=500, done=300))
-    block = {"reason": "no answer", "priority": 0, "since": NOON, "until": until}
-    await put(engine, "lanes", {"shop_id": shop_id, "direction": "pull", "system": "upgates", **block})
+    await insert_rows(engine, change_row(shop_id, str(PAGES["product"]), "1", origin="import", priority=9))
+    await insert_rows(engine, run_row(shop_id, "product", total=500, done=300))
+    await insert_rows(engine, lane_row(shop_id, "pull", "upgates", reason="no answer", until=until))
     home = await enter(shop_id)
 
     begun, foreseen = [(await browser.get(home + place)).text for place in ("", "usage")]
@@ -146,10 +138,8 @@ async def test_packages_are_advised_where_they_help_and_nothing_is_enough_that_i
 ) -> None:
     shop_id = await make_shop()
     hour, day = limits or (None, None)
-    budget = {"hour_limit": hour, "day_limit": day, "hour_at": NOON, "day_at": NOON, "learned_at": NOON}
-    await put(engine, "budgets", {"shop_id": shop_id, **budget})
-    made = {"access": "GET /orders", "purpose": "orders", "count": calls}
-    await put(engine, "api_calls", {"shop_id": shop_id, "hour": NOON - timedelta(hours=2), **made})
+    await insert_rows(engine, budget_row(shop_id, hour_limit=hour, day_limit=day, learned_at=NOON))
+    await insert_rows(engine, api_call_row(shop_id, count=calls))
 
     page = html.unescape((await browser.get(f"{await enter(shop_id)}usage")).text)
 

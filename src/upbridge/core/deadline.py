@@ -1,44 +1,61 @@
-"""Await work with a deadline. On time-out the work is cancelled, and the caller does not wait for its end."""
+"""Await with a deadline. At the deadline the awaited work is cancelled and left behind.
+
+`asyncio.timeout` waits until the cancelled work has ended. The work of a database that hangs ends late: the driver
+first tells the server, for seconds, and gives the connection back after that.
+"""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-#: Cancelled work until it has ended. The event loop keeps no reference to a task, so this set does.
+#: Work that was left behind, until it has ended: the loop itself holds no task.
 _left: set[asyncio.Task[Any]] = set()
-#: The shortest time between two looks at the stopwatch, in seconds.
-_GRAIN = 0.02
+
+
+class Timer(Protocol):
+    """One call that will be made."""
+
+    def cancel(self) -> None:
+        """Do not make it."""
+
+
+class Timers(Protocol):
+    """What measures a deadline: an event loop is one."""
+
+    def time(self) -> float:
+        """Seconds since some moment."""
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer:
+        """Call *callback* in *delay* seconds."""
+
+
+#: What measures the deadlines that begin in this context; None: the running event loop.
+TIMERS: ContextVar[Timers | None] = ContextVar("timers", default=None)
 
 
 async def with_deadline(seconds: float, work: Coroutine[Any, Any, T], *, own: bool = False) -> T:
-    """Return what *work* returns, or raise what it raises. Raises `TimeoutError` after *seconds* and cancels it.
+    """Return what *work* returns, or raise what it raises; raise `TimeoutError` after *seconds*.
 
-    *own*: seconds inside `pause_deadline` do not count.
-
-    `asyncio.timeout` would wait until the cancelled work has ended. Work on a database that hangs ends late: the
-    driver first sends a cancellation to the server, for seconds, and gives the connection back after that.
+    *own*: only seconds of our own count, not those spent in `pause_deadline`.
     """
-    watch, context = _Watch(), copy_context()
-    context.run(_watch.set, watch if own else None)
+    expired = asyncio.get_running_loop().create_future()
+    countdown = _Countdown(seconds, lambda: None if expired.done() else expired.set_result(None))
+    context = copy_context()
+    context.run(_countdown.set, countdown if own else None)
     task = asyncio.create_task(work, context=context)
     _left.add(task)
     task.add_done_callback(_ended)
-    left = seconds
     try:
-        # While the watch stands still this looks again and again.
-        while True:
-            await asyncio.wait([task], timeout=left)
-            left = seconds - watch.seconds()
-            if task.done() or left <= 0:
-                break
-            left = max(left, _GRAIN)
+        await asyncio.wait([task, expired], return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
         task.cancel()
         raise
+    finally:
+        countdown.stop()
     if task.done():
         return task.result()
     task.cancel()
@@ -47,44 +64,65 @@ async def with_deadline(seconds: float, work: Coroutine[Any, Any, T], *, own: bo
 
 @contextmanager
 def pause_deadline() -> Iterator[None]:
-    """Pause the clock of `with_deadline(own=True)` while another system is called, with its own time-out."""
-    watch = _watch.get()
-    if watch is None:
+    """Stop the clock while another system, or work that ends by itself, is awaited: both have own time-outs."""
+    countdown = _countdown.get()
+    if countdown is None:
         yield
         return
-    watch.leave()
+    countdown.pause()
     try:
         yield
     finally:
-        watch.come_back()
+        countdown.resume()
 
 
-class _Watch:
-    """A stopwatch that stands still inside `pause_deadline`."""
-
-    def __init__(self) -> None:
-        self._time = asyncio.get_running_loop().time
-        self._since = self._time()
-        self._before = 0.0
-        self._away = 0
-
-    def seconds(self) -> float:
-        """The seconds that count."""
-        return self._before + (0.0 if self._away else self._time() - self._since)
-
-    def leave(self) -> None:
-        self._before = self.seconds()
-        self._away += 1
-
-    def come_back(self) -> None:
-        self._away -= 1
-        self._since = self._time()
+@asynccontextmanager
+async def time_limit(seconds: float) -> AsyncIterator[None]:
+    """`asyncio.timeout`, measured by `TIMERS`."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        timer = (TIMERS.get() or loop).call_later(seconds, lambda: limit.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
-_watch: ContextVar[_Watch | None] = ContextVar("_watch", default=None)
+class _Countdown:
+    """Counts *seconds* down, except while anything pauses it, and calls *expire* at the end."""
+
+    def __init__(self, seconds: float, expire: Callable[[], object]) -> None:
+        self._timers = TIMERS.get() or asyncio.get_running_loop()
+        self._left = seconds
+        self._expire = expire
+        self._pauses = 0
+        self._stopped = False
+        self._start()
+
+    def pause(self) -> None:
+        if not self._pauses:
+            self._timer.cancel()
+            self._left -= self._timers.time() - self._since
+        self._pauses += 1
+
+    def resume(self) -> None:
+        self._pauses -= 1
+        if not self._pauses and not self._stopped:
+            self._start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._timer.cancel()
+
+    def _start(self) -> None:
+        self._since = self._timers.time()
+        self._timer = self._timers.call_later(max(self._left, 0), self._expire)
+
+
+_countdown: ContextVar[_Countdown | None] = ContextVar("countdown", default=None)
 
 
 def _ended(task: asyncio.Task[Any]) -> None:
     _left.discard(task)
     if not task.cancelled():
-        task.exception()  # retrieved, so that asyncio does not report it: the caller has raised `TimeoutError`
+        task.exception()  # looked at: the caller has had its `TimeoutError`

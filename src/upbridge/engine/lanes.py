@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from upbridge.core.deadline import pause_deadline
+from upbridge.core.deadline import pause_deadline, time_limit
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import due_lanes
@@ -55,7 +55,7 @@ async def exclusive(
             return
         if not mine:
             with pause_deadline():  # the database is well, a worker is waited for
-                async with asyncio.timeout(HUNG_SECONDS):
+                async with time_limit(HUNG_SECONDS):
                     await tx.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), name)
         try:
             yield tx

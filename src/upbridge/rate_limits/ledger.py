@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.deadline import pause_deadline
+from upbridge.core.deadline import pause_deadline, time_limit
 from upbridge.core.errors import NotReady, Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
@@ -243,7 +243,7 @@ class Ledger:
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         """A short transaction on a database that answers; `NotReady` otherwise."""
         try:
-            async with asyncio.timeout(DATABASE_PATIENCE), self._engine.begin() as tx:
+            async with time_limit(DATABASE_PATIENCE), self._engine.begin() as tx:
                 yield tx
         except (OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
             raise NotReady("the database does not answer, so no call is made") from error
