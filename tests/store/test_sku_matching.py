@@ -14,8 +14,8 @@ from upbridge.domain.sku import Names, match_one_to_one
 from upbridge.store import schema, sku_matching
 
 #: Few enough to clash; some differ only in what does not count.
-CODES = st.sampled_from([None, "", " ", "a", "A ", "a\N{ZERO WIDTH SPACE}", "b", "B b", "bb", "č", "c\u030c", "d"])
-EANS = st.sampled_from([None, "", "1", " 1", "01", "2", "3"])
+CODES = st.sampled_from([None, None, " ", "a", "A ", "a\N{ZERO WIDTH SPACE}", "b", "č", "c\N{COMBINING CARON}"])
+EANS = st.sampled_from([None, "1", " 1", "2"])
 NAMES = st.tuples(CODES, EANS)
 
 #: (the product that is read again, its variants)
@@ -67,7 +67,7 @@ async def kept(tx: AsyncConnection, shop_id: ShopId) -> dict[str, tuple[str, int
     return {row.key: (row.match, row.sku_id) for row in rows}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(NAMES, max_size=6),
     st.lists(st.tuples(st.integers(1, 4), st.lists(NAMES, max_size=3)), min_size=1, max_size=6),
@@ -97,6 +97,18 @@ async def test_batch_by_batch_the_matches_are_those_of_the_rule(
         await write_skus(tx, shop_id, dict(enumerate(later)))
         assert await kept(tx, shop_id) == match_one_to_one(everything, dict(enumerate(later)))
         assert await kept(tx, other) == elsewhere
+
+
+async def test_an_ean_that_another_variant_gets_matches_neither(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    shop_id = await make_shop()
+    async with engine.begin() as tx:
+        await write_skus(tx, shop_id, {7: ("S", "1")})
+        await write_product(tx, shop_id, 1, {"v-1": (None, "1")})
+        assert await kept(tx, shop_id) == {"v-1": ("ean", 7)}
+
+        await write_product(tx, shop_id, 2, {"v-2": ("x", "1")})
+
+        assert await kept(tx, shop_id) == {"v-1": ("doubled", 7), "v-2": ("doubled", 7)}
 
 
 async def test_a_code_that_is_free_again_matches(engine: AsyncEngine, make_shop: MakeShop) -> None:
