@@ -25,14 +25,11 @@ from upbridge.store.connections import Connections
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
 from upbridge.store.shops import Shops
-from upbridge.systems.base import Systems
+from upbridge.systems.base import Systems, Target, Tools
 from upbridge.systems.http.transport import http_client
 from upbridge.systems.registry import SYSTEMS
-from upbridge.systems.uphance.target import UphanceTarget
-from upbridge.systems.upp.client import UppClient
-from upbridge.systems.upp.target import UppTarget
 from upbridge.web.context import Pages
-from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
+from upbridge.webhooks.addresses import ANY_EVENT, WebhookAddresses, load_addresses
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.inbox import Inbox, inbox_engine
 
@@ -44,8 +41,13 @@ _RETRY_SECONDS = 1.0
 def webhook_url(origin: str, addresses: WebhookAddresses, shop_id: ShopId, source: str, event: str) -> str:
     """The secret address at which *source* reaches us for one shop and event."""
     token = addresses.token(shop_id, source, event)
-    place = f"{source}/{token}" if event == UPHANCE_EVENT else f"{source}/{event}/{token}"
+    place = f"{source}/{token}" if event == ANY_EVENT else f"{source}/{event}/{token}"
     return f"{origin}/webhooks/{place}"
+
+
+def targets_of(systems: Systems, tools: Tools) -> dict[str, Target]:
+    """The targets of all systems, by name."""
+    return {one.name: one.target(tools) for one in systems.connected if one.target is not None}
 
 
 async def create_service(
@@ -69,12 +71,9 @@ async def create_service(
         clock=clock,
         http=http,
         ledger=Ledger(database.engine, clock),
-        targets={
-            "upp": UppTarget(UppClient(http, settings.upp_url, clock)),
-            "uphance": UphanceTarget(
-                http=http, base_url=settings.uphance_url, clock=clock, engine=database.engine
-            ),
-        },
+        targets=targets_of(
+            systems, Tools(http=http, settings=settings, engine=database.engine, cipher=cipher, clock=clock)
+        ),
         webhook_url=lambda shop_id, source, event: webhook_url(origin, addresses, shop_id, source, event),
     )
 
@@ -144,7 +143,7 @@ def create_web_container(
         clock=clock,
         origin=settings.public_origin(port),
         act=worker.get,
-        uphance_address=lambda shop_id: worker.get().webhook_url(shop_id, "uphance", UPHANCE_EVENT),
+        webhook_address=lambda shop_id, system: worker.get().webhook_url(shop_id, system, ANY_EVENT),
     )
     return WebContainer(
         settings=settings,

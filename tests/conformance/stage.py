@@ -25,7 +25,7 @@ from upbridge.engine import lanes, scheduler
 from upbridge.engine.context import Service
 from upbridge.jobs import work_on
 from upbridge.operations import resolve_problem
-from upbridge.operations.connect import change_settings
+from upbridge.operations.change_settings import change_settings
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, schema
 from upbridge.store.changes import Kind, Origin

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from tests.support.engine import Engine
 from tests.support.simulated import Said, accept, delivered, one_by_one
 from tests.support.upp import make_order, make_product, make_variant
+from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Attempt, Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.lane import Lane
@@ -126,7 +127,7 @@ async def test_what_comes_again_waits_and_counts_an_attempt(machine: Engine) -> 
 
     [row] = (await machine.documents()).values()
     assert (row["state"], row["reason"], row["attempts"]) == ("waiting", "they stumbled", 1)
-    assert row["due_at"] == machine.watch() + lanes.pause_after(1)
+    assert row["due_at"] == machine.watch() + pause_after(1)
     await machine.push()
     assert machine.target.times() == {"v-1": 1}
     machine.watch.now = row["due_at"]
@@ -325,7 +326,7 @@ async def test_what_names_no_moment_waits_longer_each_time_and_recovers(
 
 
 def test_a_pause_grows_to_a_quarter_of_an_hour_and_no_further() -> None:
-    assert [lanes.pause_after(number) for number in (1, 2, 10, 1000)] == [
+    assert [pause_after(number) for number in (1, 2, 10, 1000)] == [
         timedelta(seconds=2),
         timedelta(seconds=4),
         timedelta(seconds=900),

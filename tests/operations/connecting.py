@@ -1,11 +1,12 @@
 """A shop and its two targets, and what a merchant does with them."""
 
 from tests.support.clock import MovableClock
+from tests.support.connecting import connect_uphance, connect_upp
 from tests.support.engine import Engine, MakeEngine
 from tests.support.fake_uphance import FakeUphance
 from tests.support.fake_upp import Upp
 from tests.support.upp import make_order
-from upbridge.operations.connect import change_settings, connect_uphance, connect_upp
+from upbridge.operations.change_settings import change_settings
 from upbridge.store.connections import ConnectionRow
 
 SECRET = "a-secret-of-upp"

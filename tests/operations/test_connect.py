@@ -19,6 +19,7 @@ from tests.operations.connecting import (
     uphance_of,
     upp,
 )
+from tests.support.connecting import connect_upp
 from tests.support.engine import Engine, MakeEngine
 from tests.support.fake_upp import Upp
 from tests.support.postgres import wait_for_lock
@@ -28,10 +29,12 @@ from upbridge.core.errors import BadRequest, Conflict, LoginRefused
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes, puller
+from upbridge.engine import access, lanes, puller
+from upbridge.engine.access import give_up_logins
 from upbridge.engine.pusher import push
 from upbridge.engine.scheduler import run_once
-from upbridge.operations.connect import change_settings, connect_upp, disconnect, give_up_login
+from upbridge.operations.change_settings import change_settings
+from upbridge.operations.connections import disconnect
 from upbridge.store import schema
 from upbridge.store.changes import Kind
 from upbridge.store.problems import NewProblem, Stage, raise_problems
@@ -301,7 +304,7 @@ async def test_a_refused_old_login_does_not_break_the_connection_that_replaces_i
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
         await wait_for_lock(machine.db)
-        await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
+        await access.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
 
     assert str((await connecting).state) == "connected"
     assert await machine.problems() == []
@@ -314,7 +317,7 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_troubl
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
         await wait_for_lock(machine.db)
-        await puller.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
+        await access.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
 
     await leaving
     assert await machine.service.connections.of(machine.shop_id) == {}
@@ -513,7 +516,7 @@ async def test_a_shop_that_came_back_meanwhile_keeps_its_login(machine: Engine) 
     server = uphance_of(machine)
     await uphance(machine)
 
-    await give_up_login(machine.service, machine.shop_id)
+    await give_up_logins(machine.service, machine.shop_id)
 
     assert server.dead == set()
     assert await machine.service.connections.vault(machine.shop_id, "uphance").tokens() is not None

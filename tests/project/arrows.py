@@ -55,13 +55,6 @@ REGISTRY = "upbridge.systems.registry"
 DEBTS: set[tuple[str, str]] = {
     ("upbridge.engine.planner", "upbridge.insights.order_timeline"),
     ("upbridge.engine.pusher", "upbridge.insights.order_timeline"),
-    ("upbridge.engine.scheduler", "upbridge.operations.connect.give_up_login"),
-    ("upbridge.systems.uphance.probe", "upbridge.engine.context.Service"),
-    ("upbridge.systems.uphance.probe", "upbridge.engine.lanes.exclusive"),
-    ("upbridge.systems.uphance.shipments", "upbridge.engine.context.Service"),
-    ("upbridge.systems.uphance.sku_sync", "upbridge.engine.context.Service"),
-    ("upbridge.systems.uphance.stock", "upbridge.engine.context.Service"),
-    ("upbridge.systems.uphance.stock", "upbridge.engine.lanes"),
 }
 
 

@@ -89,7 +89,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.maintenance.key_rotation", "documents"),
         ("upbridge.maintenance.key_rotation", "secrets"),
         ("upbridge.maintenance.key_rotation", "shops"),
-        ("upbridge.operations.connect", "links"),
         ("upbridge.operations.settings_preview", "orders"),
         ("upbridge.operations.settings_preview", "variants"),
         ("upbridge.rate_limits.lease", "api_calls"),

@@ -21,7 +21,7 @@ from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.settings import Settings
 from upbridge.store.database import Database
-from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses, load_addresses
+from upbridge.webhooks.addresses import ANY_EVENT, WebhookAddresses, load_addresses
 
 Json = dict[str, Any]
 
@@ -53,7 +53,7 @@ class Door:
 
     async def uphance(self, body: Any) -> httpx.Response:
         """A delivery from Uphance."""
-        token = self.addresses.token(self.shop_id, "uphance", UPHANCE_EVENT)
+        token = self.addresses.token(self.shop_id, "uphance", ANY_EVENT)
         return await self.client.post(f"/webhooks/uphance/{token}", json=body)
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:

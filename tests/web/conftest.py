@@ -73,7 +73,7 @@ def pages(
         connections=connections,
         clock=watch,
         act=lambda: service,
-        uphance_address=lambda shop_id: f"{ORIGIN}/webhooks/uphance/{shop_id}",
+        webhook_address=lambda shop_id, system: f"{ORIGIN}/webhooks/{system}/{shop_id}",
     )
 
 

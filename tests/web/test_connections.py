@@ -235,5 +235,5 @@ async def test_a_system_that_is_just_in_use_is_not_said_to_answer(
     async with exclusive(engine, Lane.push(shop_id, "uphance")):
         answer = await browser.post(f"{home}connections/uphance/test")
 
-    assert answer.headers["location"] == f"{home}connections?said=test_later"
+    assert answer.headers["location"] == f"{home}connections?said=test_later_uphance"
     assert remote.asked == []

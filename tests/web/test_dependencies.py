@@ -86,12 +86,12 @@ async def test_an_address_cannot_make_a_page_say_something(
 
 
 async def test_a_page_that_is_not_ready_says_so_as_a_page(make_shop: MakeShop, enter: Enter, pages: Pages) -> None:
-    def not_yet(_shop_id: ShopId) -> str:
+    def not_yet(_shop_id: ShopId, _system: str) -> str:
         raise NotReady("the addresses are not loaded yet")
 
     home = await enter(await make_shop())
 
-    async with browser_of(pages_app(replace(pages, uphance_address=not_yet))) as browser:
+    async with browser_of(pages_app(replace(pages, webhook_address=not_yet))) as browser:
         page = await browser.get(f"{home}connections")
 
     assert page.status_code == 503

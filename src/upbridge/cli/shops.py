@@ -19,12 +19,14 @@ from upbridge.engine.runs import resume_imports
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.maintenance.erasure import erase_shop
-from upbridge.operations.connect import change_settings, connect_uphance, connect_upp
-from upbridge.operations.connect import disconnect as disconnect_shop
+from upbridge.operations.change_settings import change_settings
+from upbridge.operations.connections import connect as connect_shop
+from upbridge.operations.connections import disconnect as disconnect_shop
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.documents import count_parked
 from upbridge.store.runs import Run, RunPurpose, latest_runs
-from upbridge.webhooks.addresses import UPHANCE_EVENT
+from upbridge.systems.registry import SYSTEMS
+from upbridge.webhooks.addresses import ANY_EVENT
 
 app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
 
@@ -113,7 +115,7 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
         "waiting": await waiting(service, shop),
         "parked": await parked(service, shop),
         "coverage": coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
-        "uphance_webhook_url": service.webhook_url(shop.id, "uphance", UPHANCE_EVENT),
+        "uphance_webhook_url": service.webhook_url(shop.id, "uphance", ANY_EVENT),
     }
 
 
@@ -171,27 +173,24 @@ def connect(
     """Connect Upp.ai or Uphance. The secret or password is read from standard input; the login is tested before
     anything is stored. The first import begins by itself.
     """
-    if system == "upp":
-        if not client_id:
-            raise typer.BadParameter("needed for upp, the client id of the tenant", param_hint="--client-id")
-    elif system == "uphance":
-        if not email:
-            raise typer.BadParameter("needed for uphance, the e-mail of its user", param_hint="--email")
-    else:
-        raise typer.BadParameter("upp or uphance", param_hint="SYSTEM")
-    secret = _secret("client secret" if system == "upp" else "password")
+    found = SYSTEMS.get(system)
+    if found is None or found.connect is None:
+        raise typer.BadParameter(" or ".join(SYSTEMS.titles), param_hint="SYSTEM")
+    typed = {"client_id": client_id or "", "email": email or "", "organisation": str(organisation or "")}
+    for field in found.connect.fields:
+        if field.needed and not field.secret and not typed.get(field.name):
+            hint = f"--{field.name.replace('_', '-')}"
+            raise typer.BadParameter(f"needed for {system}, {field.help}", param_hint=hint)
+    for field in found.connect.fields:
+        if field.secret:
+            typed[field.name] = _secret(field.name.replace("_", " "))
+    credentials = found.connect.credentials
 
     async def work(service: Service) -> ConnectionRow:
-        found = await service.shops.find(shop)
         try:
-            if system == "upp":
-                return await connect_upp(service, found, client_id=client_id or "", client_secret=secret)
-            return await connect_uphance(
-                service, found, email=email or "", password=secret, organisation=organisation
-            )
+            return await connect_shop(service, await service.shops.find(shop), system, typed)
         except LoginRefused as error:
-            login = "client id and secret" if system == "upp" else "e-mail and password"
-            raise LoginRefused(f"{error}; nothing was stored: check {login}") from error
+            raise LoginRefused(f"{error}; nothing was stored: check {credentials}") from error
 
     row = with_service(work)
     if json:

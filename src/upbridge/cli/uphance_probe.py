@@ -6,8 +6,12 @@ import typer
 from rich.markup import escape
 
 from upbridge.cli.common import out, print_json, with_service
+from upbridge.core.errors import Conflict
+from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
+from upbridge.engine.lanes import exclusive
 from upbridge.systems.uphance.probe import MARK, State, Step, Trial
+from upbridge.systems.uphance.system import UPHANCE
 
 _MARKS: dict[State, str] = {
     "ok": "[green]ok  [/]",
@@ -21,7 +25,14 @@ def try_uphance(shop: str, *, yes: bool, json: bool) -> None:
     """Look, ask, make. With *json* there is no question: without *yes* it only looks."""
 
     async def work(service: Service) -> list[Step]:
-        trial = await Trial.of(service, await service.shops.find(shop))
+        found = await service.shops.find(shop)
+        row = (await service.connections.of(found.id)).get(UPHANCE.name)
+        if row is None:
+            raise Conflict(
+                f"{found.key} is not connected to Uphance: `upbridge shops connect {found.key} uphance`"
+            )
+        lane = Lane.push(found.id, UPHANCE.name)
+        trial = Trial.of(service.connection(found, row), lambda: exclusive(service.engine, lane))
         steps: list[Step] = []
         async for step in trial.look():
             steps.append(step)

@@ -18,11 +18,10 @@ from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.problems import Problems
 from upbridge.store.shops import Shops
-from upbridge.systems.base import Connection, MappingContext, Systems, Target, Vault
+from upbridge.systems.base import Connected, Connection, MappingContext, Systems, Target, Tools, Vault
 from upbridge.systems.upgates.client import Account, UpgatesClient
 from upbridge.systems.upgates.target import UpgatesTarget
 from upbridge.systems.upgates.url_policy import HostPolicy
-from upbridge.systems.uphance.client import UphanceClient
 
 WebhookUrl = Callable[[ShopId, str, str], str]
 """(shop, source, event) to the address that the event is to be sent to."""
@@ -96,15 +95,16 @@ class Service:
             prices_with_vat=ShopProfile.model_validate(shop.facts or {}).prices_with_vat,
         )
 
-    def uphance(self, shop: Shop, row: ConnectionRow) -> UphanceClient:
-        """A client for the shop's Uphance organisation."""
-        return UphanceClient(
-            http=self.http,
-            base_url=self.settings.uphance_url,
-            vault=self.connections.vault(shop.id, "uphance"),
-            clock=self.clock,
-            organisation=int(row.account),
+    @property
+    def tools(self) -> Tools:
+        """What the systems are given to work with."""
+        return Tools(
+            http=self.http, settings=self.settings, engine=self.engine, cipher=self.cipher, clock=self.clock
         )
+
+    def connection(self, shop: Shop, row: ConnectionRow) -> Connected:
+        """A connection of the shop, at hand."""
+        return Connected(tools=self.tools, shop=shop, row=row, vault=self.connections.vault(shop.id, row.system))
 
     async def target_connections(self, shop: Shop) -> dict[str, ConnectionRow]:
         """The shop's connections whose system we know how to feed. A broken one is among them: what happens

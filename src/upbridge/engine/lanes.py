@@ -7,12 +7,13 @@ on: when only the import has run out of budget, orders still pass.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.backoff import pause_after
 from upbridge.core.deadline import pause_deadline, time_limit
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
@@ -26,8 +27,6 @@ SHOP_SYSTEM = "upgates"
 HUNG_SECONDS = 65.0
 """A database that is well ends a statement sooner (`db.STATEMENT_TIMEOUT`)."""
 
-_FIRST_PAUSE = timedelta(seconds=2)
-_LONGEST_PAUSE = timedelta(minutes=15)
 #: Who waits for a lane in this process; a lock goes with the last who wants it.
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -93,11 +92,6 @@ async def held(tx: AsyncConnection, candidates: Iterable[Lane]) -> set[Lane]:
         {"names": list(by_lock)},
     )
     return {lane for row in rows for lane in by_lock[row.name]}
-
-
-def pause_after(failures: int) -> timedelta:
-    """How long to leave a system alone after so many failures in a row: 2 s, doubled each time, at most 15 min."""
-    return min(_FIRST_PAUSE * float(2 ** min(failures - 1, 12)), _LONGEST_PAUSE)
 
 
 async def block(

@@ -12,21 +12,23 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.core.telemetry.metrics import BUDGET_WAITS
 from upbridge.domain.lane import Lane
-from upbridge.domain.purpose import Purpose
-from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, Shop, ShopState
+from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
+from upbridge.engine.access import refused_by_platform, refused_by_target
 from upbridge.engine.context import Service
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES, wanted
-from upbridge.engine.readers import READERS
+from upbridge.engine.readers import reader_of
 from upbridge.engine.runs import forget_pages
 from upbridge.rate_limits.pace import GATHERED, not_before
 from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, raise_problems
+from upbridge.systems.base import Systems
 from upbridge.systems.http.batching import in_halves
 
 log = structlog.get_logger(__name__)
@@ -61,7 +63,7 @@ async def pull(service: Service, lane: Lane) -> bool:
 
 async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
     """Whether calls for hints have to be spread, because they run ahead of what the hour and the day hold."""
-    if lane.system != "upgates" or batch[0].purpose not in GATHERED:
+    if lane.system != service.systems.platform.name or batch[0].purpose not in GATHERED:
         return False
     now = service.clock()
     until = not_before((await service.ledger.outlook(shop.id)).state, now)
@@ -95,7 +97,7 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
             )
         return True
     results = await asyncio.gather(
-        *(_read(service, lane, shop, chunk) for chunk in _chunks(useful)), return_exceptions=True
+        *(_read(service, lane, shop, chunk) for chunk in _chunks(service.systems, useful)), return_exceptions=True
     )
     failures = [result for result in results if isinstance(result, BaseException)]
     if not failures:
@@ -147,7 +149,7 @@ async def _forget(tx: AsyncConnection, service: Service, given_up: Sequence[Chan
     await forget_pages(tx, pages, now=service.clock())
 
 
-def _chunks(batch: Sequence[Change]) -> list[list[Change]]:
+def _chunks(systems: Systems, batch: Sequence[Change]) -> list[list[Change]]:
     """One list per call: as many as one call can ask for, of one kind, at most three calls.
 
     What has failed a few times is asked for in ever smaller lists, so that the one thing on which the server
@@ -156,7 +158,7 @@ def _chunks(batch: Sequence[Change]) -> list[list[Change]]:
     result: list[list[Change]] = []
     for kind, attempts in dict.fromkeys((change.kind, change.attempts) for change in batch):
         same = [change for change in batch if change.kind is kind and change.attempts == attempts]
-        size = max(1, READERS[kind].batch >> max(0, attempts - _PATIENCE))
+        size = max(1, reader_of(systems, kind).batch >> max(0, attempts - _PATIENCE))
         result += [same[start : start + size] for start in range(0, len(same), size)]
     return result[:3]
 
@@ -172,15 +174,17 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
 
 async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
     """One call, or more: a refusal halves the chunk until the bad one is alone and counted."""
-    reader = READERS[chunk[0].kind]
+    reader, title = reader_of(service.systems, chunk[0].kind), service.systems.title(lane.system)
 
     async def read(part: Sequence[Change]) -> None:
         await reader.read(service, shop, list(part))
 
-    async for part, refusal in in_halves(chunk, read, system="Upgates"):
+    async for part, refusal in in_halves(chunk, read, system=title):
         if refusal is not None:
             if part[0].kind is Kind.FACTS and shop.facts is None:  # nothing else can be done before
-                raise Unreachable(f"Upgates does not answer as published: {refusal}") from refusal
+                raise Unreachable(
+                    f"{service.systems.title(lane.system)} does not answer as published: {refusal}"
+                ) from refusal
             await _refused(service, lane, shop, part[0], refusal)
 
 
@@ -189,7 +193,7 @@ async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Chan
     attempts = chunk[0].attempts + 1
     async with service.engine.begin() as tx:
         now = service.clock()
-        until = now + lanes.pause_after(attempts)
+        until = now + pause_after(attempts)
         await changes.postpone(tx, shop.id, lane.system, chunk, until=until)
         if attempts >= MAX_ATTEMPTS and len(chunk) == 1:
             await raise_problems(tx, shop.id, [_unreadable(lane, chunk[0], error)], now=now)
@@ -233,8 +237,8 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
     """Block the lane as the failure asks for; what nobody expects is raised."""
     now = service.clock()
     match error:
-        case LoginRefused() if lane.system == "upgates":
-            await refused_by_upgates(service, shop)
+        case LoginRefused() if lane.system == service.systems.platform.name:
+            await refused_by_platform(service, shop)
         case LoginRefused():
             await refused_by_target(service, shop, lane.system, error)
         case Throttled():
@@ -247,55 +251,3 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
         case _:
             raise error
     log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
-
-
-async def refused_by_target(service: Service, shop: Shop, system: str, error: LoginRefused) -> None:
-    """The login does not work any more, or leads to another company: stop, until somebody connects again."""
-    await service.connections.break_off(shop.id, system, str(error))
-    async with service.engine.begin() as tx:
-        await raise_problems(
-            tx,
-            shop.id,
-            [
-                NewProblem(
-                    stage=Stage.PUSH,
-                    key=f"connection.{error.code.removeprefix('login_')}",  # refused, wrong_organisation
-                    target=system,
-                    kind="connection",
-                    entity=system,
-                    parent=system,
-                    params={"said": str(error)},
-                )
-            ],
-            now=service.clock(),
-        )
-
-
-async def refused_by_upgates(service: Service, shop: Shop) -> None:
-    """401 or 403: suspended or uninstalled, we cannot know. Keep everything, ask once an hour (R56).
-
-    Not where *shop* was installed again while the call was under way: its new credentials were not refused (R14).
-    """
-    now = service.clock()
-    await service.shops.move(
-        shop.id,
-        to=ShopState.SUSPENDED,
-        among=[ShopState.ACTIVE],
-        now=now,
-        reason=BY_UPGATES,
-        signed_at=shop.signed_at,
-    )
-    if (await service.shops.get(shop.id)).state is ShopState.ACTIVE:
-        return
-    async with service.engine.begin() as tx:
-        await changes.mark_changed(
-            tx,
-            shop.id,
-            "upgates",
-            Kind.PROBE,
-            ["probe"],
-            origin=Origin.SCHEDULE,
-            now=now,
-            due_at=now + PROBE_PAUSE,
-            purpose=Purpose.LIFECYCLE,
-        )

@@ -8,14 +8,15 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Outcome, Parked, Retry
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
+from upbridge.engine.access import refused_by_platform, refused_by_target
 from upbridge.engine.context import Service
-from upbridge.engine.puller import refused_by_target, refused_by_upgates
 from upbridge.insights import order_timeline
 from upbridge.store import documents as outbox
 from upbridge.store.lanes import open_below, unblock
@@ -78,12 +79,12 @@ async def _give_back(service: Service, lane: Lane) -> None:
 async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
     now = service.clock()
     match error:
-        case LoginRefused() if lane.system == "upgates":
-            await refused_by_upgates(service, shop)
+        case LoginRefused() if lane.system == service.systems.platform.name:
+            await refused_by_platform(service, shop)
         case LoginRefused():
             await refused_by_target(service, shop, lane.system, error)
         case Throttled():
-            priority = await _first_left(service, lane) if lane.system == "upgates" else 0
+            priority = await _first_left(service, lane) if lane.system == service.systems.platform.name else 0
             await lanes.block(
                 service.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
             )
@@ -134,7 +135,7 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
                         await outbox.save_link(tx, lane.shop_id, lane.system, found, now=now)
                     await _park(tx, lane, document, trouble, now=now)
                 case Retry(reason, until):
-                    moment = until or now + lanes.pause_after(document.attempts + 1)
+                    moment = until or now + pause_after(document.attempts + 1)
                     await _later(tx, lane, document, reason=reason, until=moment, now=now)
                 case Dropped(reason):
                     log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)

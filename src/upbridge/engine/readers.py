@@ -1,11 +1,9 @@
-"""How products and orders are read, by key and page by page; and the table that names how each kind of change is.
-
-The shop itself is read in `standing`, Uphance's catalogue in `catalogue`, what goes back to the shop in `returns`.
-"""
+"""How products and orders are read, by key and page by page; and which kind of change is read by what."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import text
@@ -26,12 +24,10 @@ from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.problems import Stage, close_cured
 from upbridge.store.runs import Run, RunPurpose, RunState, get_run
-from upbridge.systems.base import MappingContext, Systems, Target
+from upbridge.systems.base import MappingContext, Reading, Systems, Target
+from upbridge.systems.base import Reader as SystemReader
 from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
-from upbridge.systems.uphance.shipments import read_shipments
-from upbridge.systems.uphance.sku_sync import read_catalogue
-from upbridge.systems.uphance.stock import read_stock
 
 log = structlog.get_logger(__name__)
 
@@ -341,7 +337,21 @@ READERS: Mapping[Kind, Reader] = {
     Kind.FACTS: Reader(read_facts, 1),
     Kind.WEBHOOKS: Reader(compare_webhooks, 1),
     Kind.PROBE: Reader(probe, 1),
-    Kind.CATALOGUE: Reader(read_catalogue, 1),
-    Kind.PICK_TICKETS: Reader(read_shipments, 1000),
-    Kind.STOCK: Reader(read_stock, 1),
 }
+
+
+def reader_of(systems: Systems, kind: Kind) -> Reader:
+    """How a kind of change is read: one of the shop itself here, any other by the system whose kind it is."""
+    if kind in READERS:
+        return READERS[kind]
+    for system in systems.connected:
+        if system.source is not None and kind in system.source.readers:
+            theirs = system.source.readers[kind]
+            return Reader(partial(_by_system, system.name, theirs), theirs.batch)
+    raise NotImplementedError(f"no system reads {kind}")
+
+
+async def _by_system(name: str, theirs: SystemReader, service: Service, shop: Shop, chunk: list[Change]) -> None:
+    row = (await service.connected(shop)).get(name)
+    connected = None if row is None else service.connection(shop, row)
+    await theirs.read(Reading(tools=service.tools, shop=shop, connected=connected, wake=service.wake), chunk)

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
+from upbridge.engine.access import give_up_logins
 from upbridge.engine.context import Service
 from upbridge.engine.runs import start_run
-from upbridge.operations.connect import give_up_login
 from upbridge.store import connections, runs, shops
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.runs import RunPurpose
@@ -37,14 +37,14 @@ async def run_once(service: Service) -> None:
             return
         await _subscriptions(tx, now)
         await _probes(tx, now)
-        await _stock(tx, now, every=timedelta(seconds=service.settings.stock_poll_seconds))
+        await _polls(tx, service, now)
         await _safety_nets(tx, now, every=timedelta(hours=service.settings.reconcile_hours))
         given_up = await _give_up_silent(tx, now)
     for shop_id in given_up:
         if await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):
             log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
     for shop_id in await service.connections.still_open():
-        await give_up_login(service, shop_id)
+        await give_up_logins(service, shop_id)
 
 
 async def _subscriptions(tx: AsyncConnection, now: datetime) -> None:
@@ -87,27 +87,24 @@ async def _give_up_silent(tx: AsyncConnection, now: datetime) -> list[ShopId]:
     return [ShopId(row.id) for row in rows]
 
 
-async def _stock(tx: AsyncConnection, now: datetime, *, every: timedelta) -> None:
-    rows = await tx.execute(
-        text(
-            """
-            SELECT c.shop_id FROM connections c JOIN shops s ON s.id = c.shop_id
-            WHERE c.system = 'uphance' AND c.state = 'connected' AND s.state = 'active'
-              AND (c.polled_at IS NULL OR c.polled_at < :before)
-            """
-        ),
-        {"before": now - every},
-    )
-    for row in rows.all():
-        await mark_changed(
-            tx,
-            ShopId(row.shop_id),
-            "uphance",
-            Kind.CATALOGUE,
-            ["catalogue"],
-            origin=Origin.SCHEDULE,
-            now=now,
-        )
+async def _polls(tx: AsyncConnection, service: Service, now: datetime) -> None:
+    """Ask the connected systems for what only the clock brings."""
+    for system in service.systems.connected:
+        for poll in system.source.polls if system.source is not None else ():
+            rows = await tx.execute(
+                text(
+                    """
+                    SELECT c.shop_id FROM connections c JOIN shops s ON s.id = c.shop_id
+                    WHERE c.system = :system AND c.state = 'connected' AND s.state = 'active'
+                      AND (c.polled_at IS NULL OR c.polled_at < :before)
+                    """
+                ),
+                {"system": system.name, "before": now - poll.every(service.settings)},
+            )
+            for row in rows.all():
+                await mark_changed(
+                    tx, ShopId(row.shop_id), system.name, poll.kind, [poll.key], origin=Origin.SCHEDULE, now=now
+                )
 
 
 async def _safety_nets(tx: AsyncConnection, now: datetime, *, every: timedelta) -> None:

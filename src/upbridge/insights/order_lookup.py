@@ -15,9 +15,9 @@ from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
+from upbridge.engine.access import refused_by_platform
 from upbridge.engine.context import Service
 from upbridge.engine.planner import desired_documents_of
-from upbridge.engine.puller import refused_by_upgates
 from upbridge.store import documents
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
     try:
         page = await client.orders_by_numbers([number], purpose=Purpose.SAFETY)
     except LoginRefused as error:
-        await refused_by_upgates(service, shop)
+        await refused_by_platform(service, shop)
         raise Conflict("the shop refuses the add-on") from error
     order = next((one for one in page.items if one.key == number), None)
     if order is None and page.broken:

@@ -1,9 +1,9 @@
-"""What a change of settings will do, told before it is made: the pages show it, `connect.change_rules` does it.
+"""What a change of settings will do, told before it is made: the pages show it, `change_settings` does it.
 
 Both take what follows from the same two functions, `released` and `reread`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import text
@@ -12,9 +12,8 @@ from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.imports import orders_since
-from upbridge.store.connections import ConnectionRow
+from upbridge.operations.change_settings import released, reread
 from upbridge.store.documents import count_releasable
-from upbridge.systems.base import Systems
 from upbridge.systems.upgates.pagination import PAGE_SIZE
 
 
@@ -33,7 +32,7 @@ class SettingsPreview:
 
 
 async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str]) -> SettingsPreview:
-    """What `change_rules` will do, without doing it. Raises `BadRequest` for wrong texts."""
+    """What `change_settings` will do, without doing it. Raises `BadRequest` for wrong texts."""
     after = shop.settings.changed(texts)
     changed = shop.settings.differing(after)
     rows = await service.connections.of(shop.id)
@@ -62,17 +61,3 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
         calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
         compared=service.systems.platform.name in targets,
     )
-
-
-def released(systems: Systems, changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> set[str]:
-    """The targets whose stopped documents are tried again when *changed* changes."""
-    affected = {systems.settings[key].affects for key in changed}
-    return affected & {*rows, systems.platform.name}
-
-
-def reread(systems: Systems, changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> tuple[str, ...]:
-    """The lists that are read again when *changed* changes."""
-    settings = [setting for key in changed if (setting := systems.settings[key]).rereads]
-    if not {setting.affects for setting in settings} & rows.keys():
-        return ()
-    return tuple(sorted({kind for setting in settings for kind in setting.rereads}))

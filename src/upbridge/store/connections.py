@@ -70,11 +70,12 @@ class Connections:
         renew_at: datetime | None,
         facts: Mapping[str, Any],
         shop_key: str,
+        prefixes_names: bool,
         now: datetime,
     ) -> tuple[ConnectionRow, bool]:
         """Store a connection that was tested; returns it and whether the shop had none to this account.
 
-        The second shop that connects the same account of Upp.ai gets its key as prefix on all ids over there;
+        *prefixes_names*: the second shop that connects the same account gets its key as prefix on all ids there;
         a shop keeps the prefix that it once had for that account, because another one would double everything.
         """
         await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.connect'))"))
@@ -84,7 +85,7 @@ class Connections:
         if last is not None and last.name == account:
             prefix = last.prefix
         else:
-            taken = system == "upp" and await _bare_names_taken(tx, shop_id, system, account)
+            taken = prefixes_names and await _bare_names_taken(tx, shop_id, system, account)
             prefix = f"{shop_key}-" if taken else ""
         await tx.execute(
             text(

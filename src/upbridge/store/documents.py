@@ -503,6 +503,37 @@ async def count_releasable(tx: AsyncConnection, shop_id: ShopId, targets: Collec
     return int(await tx.scalar(query) or 0)
 
 
+async def recognise(
+    tx: AsyncConnection, shop_id: ShopId, target: str, known: Iterable[Link], *, now: datetime
+) -> None:
+    """Link what *target* turned out to have already (a return, a restored database): it is not sent again.
+
+    The links have no hash, because what was sent is not known any more; the next reading of the thing takes the
+    shop's state of then for it (`adopt`). A link that is there stays as it is.
+    """
+    for one in known:
+        await tx.execute(
+            text(
+                """
+                INSERT INTO links (shop_id, target, kind, key, parent, remote_id, state, note, updated_at)
+                VALUES (:shop_id, :target, :kind, :key, :parent, :remote_id, :state, CAST(:note AS jsonb), :now)
+                ON CONFLICT (shop_id, target, kind, key) DO NOTHING
+                """
+            ),
+            {
+                "shop_id": shop_id,
+                "target": target,
+                "kind": one.kind,
+                "key": one.key,
+                "parent": one.parent,
+                "remote_id": one.remote_id,
+                "state": one.state,
+                "note": json.dumps(dict(one.note)),
+                "now": now,
+            },
+        )
+
+
 async def add_note(tx: AsyncConnection, shop_id: ShopId, target: str, news: Link, *, now: datetime) -> None:
     """Add the note of *news* to that of the link with its kind and key; what was said of a name is replaced."""
     await tx.execute(

@@ -3,16 +3,21 @@
 `desired_documents` and `tombstone` are pure. `push` talks to the network and is never called inside a transaction.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import httpx
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.clock import Clock
+from upbridge.core.encryption import Cipher
+from upbridge.core.errors import BadRequest
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Link, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
+from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -20,6 +25,7 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import Declared, ShopSettings
 from upbridge.domain.sku import code_key
 from upbridge.settings import Settings
+from upbridge.store.changes import Change, Kind
 from upbridge.store.connections import ConnectionRow
 
 
@@ -171,6 +177,159 @@ class Target(Protocol):
         """
 
 
+# --- reading from a system, and connecting to it ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a system is given to work with."""
+
+    http: httpx.AsyncClient
+    settings: Settings
+    engine: AsyncEngine
+    cipher: Cipher
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """A shop's connection to a system, at hand."""
+
+    tools: Tools
+    shop: Shop
+    row: ConnectionRow
+    vault: Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a reader works with. *connected* is None where the shop is not connected to the system (any more)."""
+
+    tools: Tools
+    shop: Shop
+    connected: Connected | None
+    wake: Callable[[Lane], Awaitable[None]]
+    """Say that a lane has work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a kind of change is read, and how many of it one call can ask for.
+
+    *read* takes the changes off the list, or has them wait, in the transaction that notes what was read. Raises
+    `LoginRefused`, `Throttled`, `Unreachable`, or `Rejected` for one of them.
+    """
+
+    read: Callable[[Reading, list[Change]], Awaitable[None]]
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """A change that the clock asks for. Its reader notes in `connections.polled_at` when it was read."""
+
+    kind: Kind
+    key: str
+    every: Callable[[Settings], timedelta]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is read from a system: each kind of change by its reader; polled by the clock, and when a shop is
+    connected."""
+
+    readers: Mapping[Kind, Reader]
+    polls: Sequence[Poll] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """Something that a person types to connect: `ui.connections.<name>` is its label, `--<name>` its option."""
+
+    name: str
+    help: str
+    """What it is, for operators."""
+    secret: bool = False
+    """Never shown again; the command reads it from standard input."""
+    verbatim: bool = False
+    """Whether blanks around it belong to it."""
+    kind: str = "text"
+    """The input's type on the page."""
+    longest: int = 200
+    is_account: bool = False
+    """Whether it is what the account is called: it stands in the form already where there is a connection."""
+    needed: bool = True
+    """Whether it has to be typed at once; else it is asked for only where there is a choice (`ChoiceNeeded`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What the page says about a connection, beside the label `ui.connections.<name>`."""
+
+    name: str
+    value: str = ""
+    code: str = ""
+    """An id, which is set as such."""
+    said: str | None = None
+    """A text, `ui.connections.<said>`; *since* goes into it."""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewConnection:
+    """A login that works, to be stored."""
+
+    account: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    secret: Mapping[str, str] | None = None
+    tokens: Mapping[str, Any] | None = None
+    renew_at: datetime | None = None
+    known: Sequence[Link] = ()
+    """What the system has of the shop already: it is not sent again."""
+
+
+class ChoiceNeeded(BadRequest):
+    """The login works, and one of several things has to be chosen with it. *field* is what; *options* are pairs of
+    id and name."""
+
+    def __init__(self, chosen: str, options: Sequence[tuple[str, str]]) -> None:
+        offered = ", ".join(f"{number} ({name})" for number, name in options) or "none"
+        super().__init__(f"choose an {chosen} of this login: {offered}")
+        self.field = chosen
+        self.options = tuple(options)
+
+
+class Connect(Protocol):
+    """How a shop is connected to a system."""
+
+    fields: Sequence[Field]
+    credentials: str
+    """What the fields are together, for operators: "client id and secret"."""
+    prefixes_names: bool
+    """Whether the second shop that connects the same account gets a prefix before all its names there."""
+    in_turn: bool
+    """Whether a login may be used by one process at a time only."""
+    revokes: bool
+    """Whether a login is a person's, so that it is given up when the shop has left."""
+
+    def shown(self, row: ConnectionRow) -> Sequence[Fact]:
+        """What the page says about the connection; no secret."""
+
+    async def log_in(
+        self, tools: Tools, shop: Shop, typed: Mapping[str, str], *, others: Collection[str]
+    ) -> NewConnection:
+        """Try what was *typed*; nothing is stored. *others*: the keys of all shops.
+
+        Raises `LoginRefused`, `Throttled`, `Unreachable`, or `ChoiceNeeded`.
+        """
+
+    async def test(self, connected: Connected) -> None:
+        """Try the stored login. Raises `RemoteError` if it does not work."""
+
+    async def revoke(self, connected: Connected) -> None:
+        """Have the system forget the login. Raises `RemoteError` if it cannot be asked now."""
+
+
 # --- the descriptor of a system -------------------------------------------------------------------------------
 
 
@@ -222,7 +381,10 @@ class System:
     settings: Declared = field(default_factory=dict)
     """The settings of a shop that it declares."""
     flows: Sequence[Flow] = ()
+    target: Callable[[Tools], Target] | None = None
+    source: Source | None = None
     write_back: WriteBack | None = None
+    connect: Connect | None = None
     after_delivery: AfterDelivery | None = None
     account_name: Callable[[ConnectionRow], str] | None = None
     """How people call the account of a connection, where its id says nothing to them."""
@@ -232,6 +394,8 @@ class System:
     own."""
     language_setting: str | None = None
     """The setting that chooses the language of its texts."""
+    calls_back: bool = False
+    """Whether it sends webhooks, all to one address."""
     has_catalogue: bool = False
     """Whether its SKUs are copied, and matched with the variants of the shop."""
     cures: Mapping[str, str] = field(default_factory=dict)

@@ -56,8 +56,8 @@ class Pages:
     clock: Clock
     act: Callable[[], Service]
     """What forms call. Raises `NotReady` as long as the database has not told the webhook addresses."""
-    uphance_address: Callable[[ShopId], str]
-    """Where Uphance reaches us for one shop; raises `NotReady` likewise."""
+    webhook_address: Callable[[ShopId, str], str]
+    """Where a system reaches us for one shop; raises `NotReady` likewise."""
     templates: Environment
     assets: Mapping[str, Asset]
     headers: Mapping[str, str]
@@ -78,10 +78,10 @@ class Pages:
         clock: Clock,
         origin: str | None = None,
         act: Callable[[], Service] | None = None,
-        uphance_address: Callable[[ShopId], str] | None = None,
+        webhook_address: Callable[[ShopId, str], str] | None = None,
     ) -> "Pages":
         """The pages as the settings want them. *origin*: where browsers reach them, if it is not the setting;
-        *act* and *uphance_address*: what forms call and what a page shows; without them they are not ready."""
+        *act* and *webhook_address*: what forms call and what a page shows; without them they are not ready."""
         assets, ledger = load_assets(), Ledger(engine, clock)
         templates = Environment(
             loader=FileSystemLoader(package_file("templates")),
@@ -110,7 +110,7 @@ class Pages:
             engine=engine,
             clock=clock,
             act=act or _not_ready,
-            uphance_address=uphance_address or _nowhere,
+            webhook_address=webhook_address or _nowhere,
             templates=templates,
             assets=assets,
             headers=page_headers(settings.frame_ancestors),
@@ -147,7 +147,7 @@ def _not_ready() -> Service:
     raise NotReady
 
 
-def _nowhere(_shop_id: ShopId) -> str:
+def _nowhere(_shop_id: ShopId, _system: str) -> str:
     raise NotReady
 
 

@@ -124,10 +124,13 @@ class PageContext:
     def _said(self) -> str | None:
         """The message after a form: a text of the catalogue, an address cannot make a page say anything else."""
         said = self.query.get("said", "")
-        if not self.texts.has(f"ui.said.{said}"):
-            return None
         count = whole(self.query.get("n", ""), longest=_LONGEST_COUNT)
-        return self.texts.get(f"ui.said.{said}", count=count or 0)
+        if self.texts.has(f"ui.said.{said}"):
+            return self.texts.get(f"ui.said.{said}", count=count or 0)
+        what, _, system = said.rpartition("_")  # a system without a text of its own
+        if system not in self.pages.systems.titles or not self.texts.has(f"ui.said.{what}"):
+            return None
+        return self.texts.get(f"ui.said.{what}", system=self.pages.systems.title(system))
 
 
 async def pages_here(request: Request) -> Pages:

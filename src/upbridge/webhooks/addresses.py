@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.encryption import Cipher, mac
 from upbridge.domain.shop_id import ShopId
 
-#: Uphance has one address for all events.
-UPHANCE_EVENT = "any"
+#: The event of a system that has one address for all of them.
+ANY_EVENT = "any"
 
 _NAME = "webhook addresses"
 _ID_BYTES = 16

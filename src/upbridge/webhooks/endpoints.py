@@ -11,7 +11,7 @@ from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.domain.shop_id import ShopId
-from upbridge.webhooks.addresses import UPHANCE_EVENT, WebhookAddresses
+from upbridge.webhooks.addresses import ANY_EVENT, WebhookAddresses
 from upbridge.webhooks.inbox import Inbox
 from upbridge.webhooks.parsing import MAX_BYTES, ChangedKeys, known_event, read_upgates, read_uphance
 
@@ -34,7 +34,7 @@ async def upgates(request: Request) -> Response:
 
 async def uphance(request: Request) -> Response:
     """A delivery from Uphance: 204 once it is committed."""
-    return await _receive(request, source="uphance", event=UPHANCE_EVENT)
+    return await _receive(request, source="uphance", event=ANY_EVENT)
 
 
 # Starlette's own routes: there is nothing to inject or to validate, and looking for it took time (decision 0008).

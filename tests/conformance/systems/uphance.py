@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.conformance.stage import Stage
 from tests.conformance.systems import Side
-from upbridge.operations.connect import connect_uphance
+from tests.support.connecting import connect_uphance
 from upbridge_sandbox.demo import compare, uphance_rules
 from upbridge_sandbox.demo.compare import Verdict
 from upbridge_sandbox.seed.plan import PASSWORD

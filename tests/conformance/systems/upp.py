@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.conformance.stage import Stage
 from tests.conformance.systems import Side
-from upbridge.operations.connect import connect_upp
+from tests.support.connecting import connect_upp
 from upbridge_sandbox.demo import compare, upp_rules
 from upbridge_sandbox.demo.compare import Verdict
 from upbridge_sandbox.seed.plan import SECRET

@@ -1,10 +1,19 @@
-"""How a shop is connected to Uphance, and what remains to be chosen then."""
+"""How a shop is connected to Uphance: by a login, in one organisation; and what remains to be chosen then."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+from upbridge.core.parsing import whole
+from upbridge.domain.delivery import Link
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.store.connections import ConnectionRow
-from upbridge.systems.base import Setup
+from upbridge.systems.base import ChoiceNeeded, Connected, Fact, Field, NewConnection, Setup, Tools
+from upbridge.systems.uphance.client import UphanceClient, login
+from upbridge.systems.uphance.reads import connect_facts, existing_orders
+from upbridge.systems.uphance.schemas import RemoteOrder
 
 
 def account_name(connection: ConnectionRow) -> str:
@@ -28,3 +37,94 @@ def markets_without_channel(setup: Setup) -> Sequence[str]:
         for language, currency in ShopProfile.model_validate(setup.shop.facts or {}).currencies.items()
         if f"{language}/{currency}" not in chosen and offered.count(currency) != 1
     )
+
+
+def client_of(connected: Connected) -> UphanceClient:
+    """A client for the shop's organisation."""
+    tools = connected.tools
+    return UphanceClient(
+        http=tools.http,
+        base_url=tools.settings.uphance_url,
+        vault=connected.vault,
+        clock=tools.clock,
+        organisation=int(connected.row.account),
+    )
+
+
+class UphanceConnect:
+    """`base.Connect`."""
+
+    fields: Sequence[Field] = (
+        Field(name="email", help="the user's e-mail", kind="email"),
+        Field(
+            name="password", help="the user's password", secret=True, verbatim=True, kind="password", longest=500
+        ),
+        Field(name="organisation", help="id of the organisation", needed=False),
+    )
+    credentials = "e-mail and password"
+    prefixes_names = False
+    in_turn = True
+    """Two who renew the same token at once would take it from each other."""
+    revokes = True
+
+    def shown(self, row: ConnectionRow) -> Sequence[Fact]:
+        """The organisation and its channels."""
+        channels = [f"{one['name']} ({one['currency']})" for one in row.facts.get("channels") or ()]
+        name = (row.facts.get("organisation") or {}).get("name") or ""
+        return (
+            Fact(name="organisation", value=str(name), code=row.account),
+            Fact(name="password", said="not_kept"),
+            Fact(name="channels", value=", ".join(channels) or "\N{EN DASH}"),
+        )
+
+    async def log_in(
+        self, tools: Tools, shop: Shop, typed: Mapping[str, str], *, others: Collection[str]
+    ) -> NewConnection:
+        """Log in once, choose the organisation, keep the tokens and never the password."""
+        tokens, organisations = await login(
+            tools.http, tools.settings.uphance_url, tools.clock, email=typed["email"], password=typed["password"]
+        )
+        names = {found.id: found.name for found in organisations}
+        organisation = whole(typed.get("organisation", ""))
+        if organisation is None and len(names) == 1:
+            organisation = next(iter(names))
+        if organisation is None or organisation not in names:
+            raise ChoiceNeeded("organisation", [(str(number), name) for number, name in names.items()])
+        fresh = _Fresh(tokens.stored(), tokens.renew_at)
+        client = UphanceClient(tools.http, tools.settings.uphance_url, fresh, tools.clock, organisation)
+        facts = await connect_facts(client, organisation=organisation)
+        orders = await existing_orders(client, shop.key, others=others)
+        known = [_link(number, order) for number, order in orders.items()]
+        return NewConnection(
+            account=str(organisation), facts=facts, tokens=fresh.kept, renew_at=fresh.renew_at, known=known
+        )
+
+    async def test(self, connected: Connected) -> None:
+        """Ask for the organisations."""
+        await client_of(connected).get("/organisations")
+
+    async def revoke(self, connected: Connected) -> None:
+        """Have Uphance forget our own token, and no other of its user's."""
+        await client_of(connected).revoke()
+
+
+def _link(number: str, order: RemoteOrder) -> Link:
+    note = {"order_number": order.order_number, "status": order.status}
+    return Link("order", number, number, remote_id=str(order.id), note=note)
+
+
+@dataclass(slots=True)
+class _Fresh:
+    """The vault of a connection that is being tested: nothing is stored before everything worked."""
+
+    kept: Mapping[str, Any]
+    renew_at: datetime
+
+    async def secret(self) -> Mapping[str, str]:
+        return {}
+
+    async def tokens(self) -> Mapping[str, Any] | None:
+        return self.kept
+
+    async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
+        self.kept, self.renew_at = tokens, renew_at

@@ -11,9 +11,9 @@ No step prints a token, and of what was there before only names of fields and nu
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -21,13 +21,11 @@ from typing import Any, Literal
 import httpx
 
 from upbridge.core.errors import Conflict, RemoteError
-from upbridge.domain.lane import Lane
 from upbridge.domain.order import Address
-from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
-from upbridge.engine.lanes import exclusive
 from upbridge.store.connections import ConnectionRow
+from upbridge.systems.base import Connected
 from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.customer_mapping import Customer, Person, Place
 from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
 from upbridge.systems.uphance.product_mapping import NewPrice, NewProduct, NewSku
@@ -89,56 +87,48 @@ class _Recorder(httpx.AsyncBaseTransport):
 class Trial:
     """The steps for one shop. `look` only reads; `make` creates."""
 
-    service: Service
-    shop: Shop
-    row: ConnectionRow
+    connected: Connected
+    alone: Callable[[], AbstractAsyncContextManager[object | None]]
+    """Holds the connection as a worker does; None where one is at work."""
     stamp: str
     """Tells this trial's things from those of another."""
 
     @classmethod
-    async def of(cls, service: Service, shop: Shop) -> "Trial":
-        """A trial in the organisation that *shop* is connected to; raises `Conflict` if it is to none."""
-        row = (await service.connections.of(shop.id)).get("uphance")
-        if row is None:
-            raise Conflict(f"{shop.key} is not connected to Uphance: `upbridge shops connect {shop.key} uphance`")
-        return cls(service, shop, row, f"{MARK}-{shop.key}-{service.clock():%Y%m%d%H%M%S}")
+    def of(cls, connected: Connected, alone: Callable[[], AbstractAsyncContextManager[object | None]]) -> "Trial":
+        """A trial in the organisation that the shop is connected to."""
+        now = connected.tools.clock()
+        return cls(connected, alone, f"{MARK}-{connected.shop.key}-{now:%Y%m%d%H%M%S}")
 
     @property
     def organisation(self) -> str:
         """Whose data it is, for the question."""
-        name = (self.row.facts.get("organisation") or {}).get("name")
-        return f"{name} ({self.row.account})" if name else self.row.account
+        name = (self.connected.row.facts.get("organisation") or {}).get("name")
+        return f"{name} ({self.connected.row.account})" if name else self.connected.row.account
 
     async def look(self) -> AsyncIterator[Step]:
         """Read, and say how the lists behave."""
         async with self._alone() as (client, heard):
-            async for step in _Look(client, heard, self.row).steps():
+            async for step in _Look(client, heard, self.connected.row).steps():
                 yield step
 
     async def make(self) -> AsyncIterator[Step]:
         """Create one of each, read them back, and say what was taken and what was not."""
         async with self._alone() as (client, heard):
-            season = self.shop.settings.number("uphance.season")
-            today = self.service.clock().date()
-            async for step in _Make(client, heard, self.row, self.stamp, season, today).steps():
+            season = self.connected.shop.settings.number("uphance.season")
+            today = self.connected.tools.clock().date()
+            async for step in _Make(client, heard, self.connected.row, self.stamp, season, today).steps():
                 yield step
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[tuple[UphanceClient, _Recorder]]:
         """The connection, while no worker uses it: Uphance asks for one request at a time."""
         for _ in range(_TRIES):
-            async with exclusive(self.service.engine, Lane.push(self.shop.id, "uphance")) as mine:
+            async with self.alone() as mine:
                 if mine is not None:
-                    heard = _Recorder(self.service.http)
+                    heard = _Recorder(self.connected.tools.http)
                     async with httpx.AsyncClient(transport=heard) as http:
                         yield (
-                            UphanceClient(
-                                http,
-                                self.service.settings.uphance_url,
-                                self.service.connections.vault(self.shop.id, "uphance"),
-                                self.service.clock,
-                                int(self.row.account),
-                            ),
+                            client_of(replace(self.connected, tools=replace(self.connected.tools, http=http))),
                             heard,
                         )
                     return

@@ -20,11 +20,12 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.context import Service
 from upbridge.store import changes, documents
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
+from upbridge.systems.base import Reading, Tools
 from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.reads import orders_now, pick_tickets, read_order, read_pick_ticket, tickets_now
 from upbridge.systems.uphance.schemas import PickTicket, RemoteOrder
 
@@ -61,7 +62,7 @@ class Ours:
 class _Round:
     """One look: who is asked for whom, and which orders turned out to need a closer look."""
 
-    service: Service
+    tools: Tools
     shop: Shop
     row: ConnectionRow
     client: UphanceClient
@@ -75,7 +76,7 @@ class _Round:
         """Tickets that a webhook has named."""
         for number in numbers:
             ticket = await read_pick_ticket(self.client, number)
-            async with self.service.engine.connect() as tx:
+            async with self.tools.engine.connect() as tx:
                 ours = await _of_ticket(tx, self.shop.id, number, ticket)
                 if ours is None:
                     continue
@@ -85,12 +86,12 @@ class _Round:
 
     async def poll_orders(self, *, ships: bool) -> None:
         """Our orders that are not through: drafts, and where shipments are written all that is not shipped."""
-        async with self.service.engine.connect() as tx:
-            found = await _unfinished(tx, self.shop.id, ships=ships, since=self.service.clock() - STALE)
+        async with self.tools.engine.connect() as tx:
+            found = await _unfinished(tx, self.shop.id, ships=ships, since=self.tools.clock() - STALE)
         waiting = {ours.id: ours for ours in found}
         self.orders = await orders_now(self.client, waiting.keys())
-        now = self.service.clock()
-        async with self.service.engine.begin() as tx:
+        now = self.tools.clock()
+        async with self.tools.engine.begin() as tx:
             for number, order in self.orders.items():
                 ours = waiting[number]
                 if order is None:
@@ -103,9 +104,9 @@ class _Round:
 
     async def poll_tickets(self) -> None:
         """Tickets that are new, and those that were seen before they were shipped."""
-        async with self.service.engine.begin() as tx:
+        async with self.tools.engine.begin() as tx:
             newest = await _newest(tx, self.shop.id)
-            watched = await _watched(tx, self.shop.id, since=self.service.clock() - STALE)
+            watched = await _watched(tx, self.shop.id, since=self.tools.clock() - STALE)
         since = {"since_id": newest} if newest is not None else {"since_created_at": self.row.connected_at}
         tickets: dict[int, PickTicket | None] = {}
         async for page in pick_tickets(self.client, **since):
@@ -114,7 +115,7 @@ class _Round:
         if highest is not None and (newest is None or highest > newest):
             self.newest = highest
         tickets |= await tickets_now(self.client, watched.keys() - tickets.keys())
-        async with self.service.engine.connect() as tx:
+        async with self.tools.engine.connect() as tx:
             for number, ticket in tickets.items():
                 ours = await _of_ticket(tx, self.shop.id, number, ticket)
                 if ours is None:
@@ -125,7 +126,7 @@ class _Round:
 
     async def remember(self, tx: AsyncConnection) -> None:
         """All of it has been looked at: the next round need not."""
-        now = self.service.clock()
+        now = self.tools.clock()
         for number, (ours, ticket) in self.seen.items():
             if ticket is None:
                 await _forget(tx, self.shop.id, [number])
@@ -147,14 +148,14 @@ class _Round:
             if ticket.order_id == ours.id and ticket.shipped
         ]
         tickets.sort(key=lambda ticket: ticket.id)
-        async with self.service.engine.begin() as tx:
+        async with self.tools.engine.begin() as tx:
             links = await documents.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
             link = links.get((KIND, ours.number))
             news = await self._queue(tx, ours, order, tickets, link)
             through = order.shipped and all(ticket.tracking_number for ticket in tickets)
             stamp = order.updated_at.isoformat() if order.updated_at else None
             note = {"status": order.status, "updated_at": stamp, **({"closed": True} if through else {})}
-            await _note(tx, self.shop.id, ours, note, now=self.service.clock())
+            await _note(tx, self.shop.id, ours, note, now=self.tools.clock())
         return news
 
     async def _queue(
@@ -175,24 +176,24 @@ class _Round:
             return False
         await documents.put(
             tx,
-            self.service.cipher,
+            self.tools.cipher,
             self.shop.id,
             TARGET,
             [draft],
             priority=int(Purpose.ORDERS),
-            now=self.service.clock(),
+            now=self.tools.clock(),
         )
         return True
 
 
-async def read_shipments(service: Service, shop: Shop, chunk: list[Change]) -> None:
+async def read_shipments(reading: Reading, chunk: list[Change]) -> None:
     """Learn what Uphance has shipped, and which of our orders are drafts no more."""
-    row = (await service.connected(shop)).get("uphance")
+    shop, connected = reading.shop, reading.connected
     ships = shop.settings.yes("shipments.write")
     drafts = shop.settings.yes("stock.write") and not shop.settings.yes("stock.drafts_reserve")
     news, look = False, None
-    if row is not None and (ships or drafts):
-        look = _Round(service, shop, row, service.uphance(shop, row))
+    if connected is not None and (ships or drafts):
+        look = _Round(reading.tools, shop, connected.row, client_of(connected))
         if ships:
             await look.named(sorted({int(change.key) for change in chunk if change.key != POLL}))
         if any(change.key == POLL for change in chunk):
@@ -201,12 +202,12 @@ async def read_shipments(service: Service, shop: Shop, chunk: list[Change]) -> N
                 await look.poll_tickets()
         for ours in look.moved.values():
             news |= await look.look_closer(ours)
-    async with service.engine.begin() as tx:
+    async with reading.tools.engine.begin() as tx:
         if look is not None:
             await look.remember(tx)
         await changes.done(tx, shop.id, "uphance", chunk)
     if news:
-        await service.wake(Lane.push(shop.id, TARGET))
+        await reading.wake(Lane.push(shop.id, TARGET))
 
 
 def shipment(number: str, order: RemoteOrder, tickets: Sequence[PickTicket], *, backfill: bool) -> DesiredDocument:

@@ -7,32 +7,32 @@ from typing import Any
 from sqlalchemy import text
 
 from upbridge.domain.lane import Lane
-from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
 from upbridge.store import changes, documents, sku_matching
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
+from upbridge.systems.base import Reading, Tools
 from upbridge.systems.uphance import write_back
 from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.reads import connect_facts
 from upbridge.systems.uphance.sku_copy import read_skus, replace_skus
 
 SOURCE = "uphance"
 
 
-async def read_catalogue(service: Service, shop: Shop, chunk: list[Change]) -> None:
+async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
     """Read the organisation's SKUs; orders that waited for one of them try again, and the way back begins."""
-    row = (await service.connected(shop)).get(SOURCE)
-    if row is None:
-        async with service.engine.begin() as tx:
+    shop, engine, connected = reading.shop, reading.tools.engine, reading.connected
+    if connected is None:
+        async with engine.begin() as tx:
             await changes.done(tx, shop.id, SOURCE, chunk)
         return
-    client = service.uphance(shop, row)
+    row, client = connected.row, client_of(connected)
     skus = await read_skus(client)
-    facts = await _look_around(service, row, client)
-    now = service.clock()
+    facts = await _look_around(reading.tools, row, client)
+    now = reading.tools.clock()
     # All or nothing: whoever dies between the news and the release of what waited for it would see no news again.
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         refreshed = await replace_skus(tx, shop.id, skus)
         await sku_matching.rematch_all(tx, shop.id)
         await changes.done(tx, shop.id, SOURCE, chunk)
@@ -47,15 +47,15 @@ async def read_catalogue(service: Service, shop: Shop, chunk: list[Change]) -> N
         released = await documents.release(tx, shop.id, SOURCE, now=now) if may_go else 0
         await write_back.look(tx, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
-        await service.wake(Lane.push(shop.id, SOURCE))
+        await reading.wake(Lane.push(shop.id, SOURCE))
 
 
-async def _look_around(service: Service, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
+async def _look_around(tools: Tools, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
     """The connection's facts: once a day, see whether the organisation has new channels or seasons.
 
     A list that comes empty is kept as it was: neither is documented, and an empty one would hold every order.
     """
-    if row.polled_at is None or row.polled_at.date() == service.clock().date():
+    if row.polled_at is None or row.polled_at.date() == tools.clock().date():
         return row.facts
     found = await connect_facts(client, organisation=int(row.account))
     return {**row.facts, **{name: value for name, value in found.items() if value}}

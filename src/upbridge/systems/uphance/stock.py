@@ -13,17 +13,17 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.backoff import pause_after
 from upbridge.domain.delivery import Delivered, Document, ProblemKey
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes
-from upbridge.engine.context import Service
 from upbridge.store import changes, documents, sku_matching
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.store.runs import first_import_under_way
+from upbridge.systems.base import Reading, Tools
 from upbridge.systems.uphance import reservations
 from upbridge.systems.uphance.stock_calculation import (
     GUARD,
@@ -49,23 +49,23 @@ _QUANTITIES = {
 }
 
 
-async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
+async def read_stock(reading: Reading, chunk: list[Change]) -> None:
     """Compare all matched SKUs with what the shop shows, and queue what differs."""
-    row = (await service.connected(shop)).get("uphance")
-    async with service.engine.begin() as tx:
+    shop, tools = reading.shop, reading.tools
+    async with tools.engine.begin() as tx:
         await reservations.prune(tx, shop.id)
-        if row is None or not shop.settings.yes("stock.write"):
+        if reading.connected is None or not shop.settings.yes("stock.write"):
             await _stop(tx, shop.id)
             await changes.done(tx, shop.id, "uphance", chunk)
             return
         if (why := await _too_early(tx, shop.id, chunk)) is not None:
             log.info("stock_waits", shop_id=str(shop.id), reason=why)
-            until = service.clock() + min(lanes.pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
+            until = tools.clock() + min(pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
             await changes.postpone(tx, shop.id, "uphance", chunk, until=until)
             return
         planned = await _plan(tx, shop)
-        held = await _queue(service, tx, shop, planned)
-        await _report_unmatched(tx, shop.id, now=service.clock())
+        held = await _queue(tools, tx, shop, planned)
+        await _report_unmatched(tx, shop.id, now=tools.clock())
         await changes.done(tx, shop.id, "uphance", chunk)
     tally = planned.tally
     log.info(
@@ -77,7 +77,7 @@ async def read_stock(service: Service, shop: Shop, chunk: list[Change]) -> None:
         held=held,
     )
     if planned.put:
-        await service.wake(Lane.push(shop.id, TARGET))
+        await reading.wake(Lane.push(shop.id, TARGET))
 
 
 async def wrote(
@@ -176,27 +176,27 @@ async def _declined(tx: AsyncConnection, shop_id: ShopId) -> dict[str, bytes]:
     return {row.key: row.hash for row in rows}
 
 
-async def _queue(service: Service, tx: AsyncConnection, shop: Shop, planned: Plan) -> bool:
+async def _queue(tools: Tools, tx: AsyncConnection, shop: Shop, planned: Plan) -> bool:
     """Put the outbox right; returns whether a person has to look at it first."""
     percent = shop.settings.number("stock.guard_percent") or 0
     held = needs_a_person(planned.tally, percent)
     await documents.put(
         tx,
-        service.cipher,
+        tools.cipher,
         shop.id,
         TARGET,
         planned.put,
         priority=int(Purpose.STOCK),
-        now=service.clock(),
+        now=tools.clock(),
     )
     gone = sorted(planned.withdraw)
     await documents.withdraw(tx, shop.id, TARGET, [(KIND, key) for key in gone])
     await close_entity(tx, shop.id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=gone)
     fresh = sorted(planned.fresh)
     if held:
-        await documents.hold_back(tx, shop.id, TARGET, KIND, fresh, guard=GUARD, now=service.clock())
+        await documents.hold_back(tx, shop.id, TARGET, KIND, fresh, guard=GUARD, now=tools.clock())
     else:
-        await documents.release_guarded(tx, shop.id, TARGET, GUARD, now=service.clock(), keys=fresh)
+        await documents.release_guarded(tx, shop.id, TARGET, GUARD, now=tools.clock(), keys=fresh)
     if held:
         tally = planned.tally
         params = {"changed": tally.changed, "zeroed": tally.zeroed, "matched": tally.matched, "percent": percent}
@@ -214,7 +214,7 @@ async def _queue(service: Service, tx: AsyncConnection, shop: Shop, planned: Pla
                     params=params,
                 )
             ],
-            now=service.clock(),
+            now=tools.clock(),
         )
     else:
         await _close_guard(tx, shop.id)

@@ -1,9 +1,11 @@
 """Uphance, as the rest of the house sees it."""
 
 from upbridge.systems.base import Flow, SetupStep, System
-from upbridge.systems.uphance.connect import account_name, is_mapped, markets_without_channel
+from upbridge.systems.uphance.connect import UphanceConnect, account_name, is_mapped, markets_without_channel
 from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
+from upbridge.systems.uphance.source import SOURCE
+from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.uphance.write_back import UphanceWriteBack
 
 UPHANCE = System(
@@ -11,6 +13,11 @@ UPHANCE = System(
     title="Uphance",
     url=lambda settings: settings.uphance_url,
     settings=SETTINGS,
+    connect=UphanceConnect(),
+    target=lambda tools: UphanceTarget(
+        http=tools.http, base_url=tools.settings.uphance_url, engine=tools.engine, clock=tools.clock
+    ),
+    source=SOURCE,
     flows=(
         Flow(kind="product", setting="uphance.create_products", shown=False),
         Flow(kind="order", setting="uphance.send_orders"),
@@ -27,6 +34,7 @@ UPHANCE = System(
         ),
     ),
     parameters_setting="uphance.create_products",
+    calls_back=True,
     has_catalogue=True,
     cures={
         "order.no_channel": "rules#uphance.channels",

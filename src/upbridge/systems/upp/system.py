@@ -1,13 +1,17 @@
 """Upp.ai, as the rest of the house sees it."""
 
 from upbridge.systems.base import Flow, System
+from upbridge.systems.upp.connect import UppConnect, client_of
 from upbridge.systems.upp.settings import SETTINGS
+from upbridge.systems.upp.target import UppTarget
 
 UPP = System(
     name="upp",
     title="Upp.ai",
     url=lambda settings: settings.upp_url,
     settings=SETTINGS,
+    connect=UppConnect(),
+    target=lambda tools: UppTarget(client_of(tools)),
     flows=(Flow(kind="product", setting="upp.send"), Flow(kind="order", setting="upp.send")),
     parameters_setting="upp.variant_titles",
     language_setting="upp.language",

@@ -1,26 +1,22 @@
-"""Connections: connect Upp.ai and Uphance, test them, disconnect. What was typed is tested before it is stored.
+"""Connections: connect the shop to a system, test it, disconnect it. What is typed is tested before it is stored.
 
 A secret that is stored is "set, since …"; no page ever returns it. A wrong attempt keeps what was typed, except
 for secrets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
-from upbridge.core.errors import BadRequest, Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
-from upbridge.core.parsing import whole
-from upbridge.domain.lane import Lane
-from upbridge.engine.context import Service
-from upbridge.engine.lanes import exclusive
-from upbridge.operations.connect import connect_uphance, connect_upp, restore_connection
-from upbridge.operations.connect import disconnect as disconnect_shop
+from upbridge.core.errors import Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
+from upbridge.operations.connections import connect as connect_shop
+from upbridge.operations.connections import disconnect as disconnect_shop
+from upbridge.operations.connections import restore_connection, try_connection
 from upbridge.store.connections import ConnectionRow, ConnectionState
-from upbridge.systems.uphance.client import Organisation, login
-from upbridge.systems.upp.client import UppClient
+from upbridge.systems.base import ChoiceNeeded, System
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.forms import as_typed, one
 
@@ -29,17 +25,18 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What was typed for one system and why it did not work; secrets are not kept."""
+    """What was typed for one system and why it did not work; secrets are not kept. *choices* are the options of a
+    field that has to be chosen too."""
 
     system: str
     wrong: str
     typed: Mapping[str, str] = field(default_factory=dict)
-    organisations: tuple[Organisation, ...] = ()
+    choices: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
 
 @router.get("/connections")
 async def connections(here: Session) -> Response:
-    """Both systems: connected or not, since when, to which account."""
+    """Each system: connected or not, since when, to which account."""
     return await _page(here)
 
 
@@ -47,58 +44,38 @@ async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
     return here.page(
         "connections",
         status=HTTPStatus.OK if attempt is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        systems=[system for system in here.pages.systems.connected if system.connect is not None],
         rows=await here.pages.connections.of(here.shop.id),
         connected=ConnectionState.CONNECTED,
         attempt=attempt,
-        webhook_url=here.pages.uphance_address(here.shop.id),
+        has_text=here.texts.has,
+        webhook_url=lambda system: here.pages.webhook_address(here.shop.id, system),
     )
 
 
-@router.post("/connections/upp")
-async def upp(here: Session, form: Posted) -> Response:
-    """Connect Upp.ai."""
-    client_id, secret = one(form, "client_id"), one(form, "client_secret")
-    typed = {"client_id": client_id}
-    if not client_id or not secret:
-        return await _page(here, Attempt("upp", here.texts.get("ui.connections.fill_in"), typed))
-    before = await _connected(here, "upp")
+@router.post("/connections/{system}")
+async def connect(here: Session, form: Posted, system: str) -> Response:
+    """Connect the shop; a login that leaves a choice is asked for it."""
+    found = _system(here, system)
+    assert found.connect is not None
+    typed = {
+        field.name: as_typed(form, field.name) if field.verbatim else one(form, field.name)
+        for field in found.connect.fields
+    }
+    shown = {field.name: typed[field.name] for field in found.connect.fields if not field.secret}
+    if not all(typed[field.name] for field in found.connect.fields if field.needed):
+        return await _page(here, Attempt(system, here.texts.get("ui.connections.fill_in"), shown))
+    before = await _connected(here, system)
     try:
-        row = await connect_upp(here.pages.act(), here.shop, client_id=client_id, client_secret=secret)
+        row = await connect_shop(here.pages.act(), here.shop, system, typed)
+    except ChoiceNeeded as choice:
+        key = "choose" if choice.options else "no"
+        wrong = here.texts.get(f"ui.connections.{key}_{choice.field}")
+        return await _page(here, Attempt(system, wrong, shown, {choice.field: choice.options}))
     except (RemoteError, Conflict) as error:
-        return await _page(here, Attempt("upp", _words(here, "upp", error), typed))
+        return await _page(here, Attempt(system, _words(here, system, error), shown))
     again = before is not None and before.account == row.account  # then no first import begins
-    return here.go("connections", "test_upp" if again else "connected_upp")
-
-
-@router.post("/connections/uphance")
-async def uphance(here: Session, form: Posted) -> Response:
-    """Connect Uphance; a login that sees several companies is asked for one of them."""
-    service = here.pages.act()
-    email, password, organisation = one(form, "email"), as_typed(form, "password"), one(form, "organisation")
-    typed = {"email": email, "organisation": organisation}
-    if not email or not password:
-        return await _page(here, Attempt("uphance", here.texts.get("ui.connections.fill_in"), typed))
-    try:
-        await connect_uphance(service, here.shop, email=email, password=password, organisation=whole(organisation))
-    except BadRequest:
-        return await _page(here, await _choose(here, service, email, password, typed))
-    except (RemoteError, Conflict) as error:
-        return await _page(here, Attempt("uphance", _words(here, "uphance", error), typed))
-    return here.go("connections", "connected_uphance")
-
-
-async def _choose(
-    here: PageContext, service: Service, email: str, password: str, typed: Mapping[str, str]
-) -> Attempt:
-    try:
-        _, organisations = await login(
-            service.http, service.settings.uphance_url, service.clock, email=email, password=password
-        )
-    except RemoteError as error:
-        return Attempt("uphance", _words(here, "uphance", error), typed)
-    if not organisations:
-        return Attempt("uphance", here.texts.get("ui.connections.no_organisation"), typed)
-    return Attempt("uphance", here.texts.get("ui.connections.choose"), typed, tuple(organisations))
+    return here.go("connections", f"{'test' if again else 'connected'}_{system}")
 
 
 @router.post("/connections/{system}/test")
@@ -108,17 +85,9 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
     if row is None:
         return here.go("connections")
     try:
-        if system == "upp":
-            secret = await here.pages.connections.vault(here.shop.id, system).secret()
-            client = UppClient(service.http, service.settings.upp_url, service.clock)
-            await client.test_login(secret["client_id"], secret["client_secret"])
-        else:
-            # One at a time: two who renew the same token at once would take it from each other. Whoever holds the
-            # connection is using it right now, and may be waiting for an answer in vain.
-            async with exclusive(here.pages.engine, Lane.push(here.shop.id, "uphance")) as mine:
-                if mine is None:
-                    return here.go("connections", "test_later")
-                await service.uphance(here.shop, row).get("/organisations")
+        # A worker that holds the connection is using it right now, and may be waiting for an answer in vain.
+        if not await try_connection(service, here.shop, row):
+            return here.go("connections", f"test_later_{system}")
     except RemoteError as error:
         return await _page(here, Attempt(system, _words(here, system, error)))
     mended = await restore_connection(service, here.shop, system)
@@ -144,9 +113,15 @@ async def disconnect(here: Session, form: Posted, system: str) -> Response:  # n
 
 async def _connected(here: PageContext, system: str) -> ConnectionRow | None:
     """The connection to *system*; None if there is none (any more): the page may have been open for a while."""
-    if system not in here.pages.systems.titles:
-        raise NotFound
+    _system(here, system)
     return (await here.pages.connections.of(here.shop.id)).get(system)
+
+
+def _system(here: PageContext, name: str) -> System:
+    found = here.pages.systems.get(name)
+    if found is None or found.connect is None:
+        raise NotFound
+    return found
 
 
 def _words(here: PageContext, system: str, error: UpbridgeError) -> str:

@@ -32,7 +32,7 @@ from upbridge.domain.shop_settings import (
     YesNo,
     as_text,
 )
-from upbridge.operations.connect import change_settings
+from upbridge.operations.change_settings import change_settings
 from upbridge.operations.settings_preview import SettingsPreview, preview_settings
 from upbridge.systems.base import Systems
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import MID_HOUR, MovableClock
+from tests.support.connecting import connect_uphance
 from tests.support.engine import settings
 from tests.support.shops import MakeShop
 from tests.support.simulated import Woken
@@ -22,7 +23,7 @@ from upbridge.engine.context import Service
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
 from upbridge.operations import resolve_problem
-from upbridge.operations.connect import change_settings, connect_uphance
+from upbridge.operations.change_settings import change_settings
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin

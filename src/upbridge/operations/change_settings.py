@@ -1,0 +1,54 @@
+"""Change the settings of a shop, and what follows from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_settings import BUDGET, ShopSettings
+from upbridge.engine.context import Service
+from upbridge.engine.imports import start_imports
+from upbridge.store import documents
+from upbridge.store.connections import ConnectionRow
+from upbridge.systems.base import Systems
+
+
+async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]) -> ShopSettings:
+    """Change settings as typed; what that makes sendable is sent, what waited for it is released.
+
+    All of it or nothing: whoever saves the same again would change nothing, and release nothing. Raises
+    `BadRequest` with a line for each wrong one, and then changes nothing.
+    """
+    rows = await service.connections.of(shop.id)
+    now = service.clock()
+    async with service.engine.begin() as tx:
+        before, after = await service.shops.change_settings(tx, shop.id, texts)
+        changed = before.differing(after)
+        settings = service.systems.settings
+        affected = {settings[key].affects for key in changed}
+        if BUDGET in affected:
+            # The ledger commits by itself: a tariff whose rule was not saved is set once more with it.
+            tariff, packages = after.text("budget.tariff"), after.number("budget.packages") or 0
+            await service.ledger.set_tariff(shop.id, tariff, packages)
+        for system in sorted(released(service.systems, changed, rows)):
+            await documents.release(tx, shop.id, system, now=now)
+        if service.systems.platform.name in affected:
+            for write_back in service.systems.write_backs.values():
+                await write_back.settings_changed(tx, shop.id, before, after, now=now)
+        if kinds := reread(service.systems, changed, rows):
+            fresh = replace(shop, settings=after)
+            await start_imports(tx, service, fresh, rows, kinds=kinds, anew=True)
+    return after
+
+
+def released(systems: Systems, changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> set[str]:
+    """The targets whose stopped documents are tried again when *changed* changes."""
+    affected = {systems.settings[key].affects for key in changed}
+    return affected & {*rows, systems.platform.name}
+
+
+def reread(systems: Systems, changed: Sequence[str], rows: Mapping[str, ConnectionRow]) -> tuple[str, ...]:
+    """The lists that are read again when *changed* changes."""
+    settings = [setting for key in changed if (setting := systems.settings[key]).rereads]
+    if not {setting.affects for setting in settings} & rows.keys():
+        return ()
+    return tuple(sorted({kind for setting in settings for kind in setting.rereads}))

@@ -1,0 +1,159 @@
+"""Connect a shop to a system, and disconnect it: test first, store sealed, then the first import begins."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.core.errors import BadRequest, Conflict
+from upbridge.domain.lane import Lane
+from upbridge.domain.shop import Shop, ShopState
+from upbridge.engine import lanes
+from upbridge.engine.access import revoke
+from upbridge.engine.context import Service
+from upbridge.engine.imports import start_imports
+from upbridge.store import documents
+from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.store.connections import ConnectionRow, connections_of
+from upbridge.store.lanes import unblock
+from upbridge.store.problems import Stage, close_entity
+from upbridge.store.runs import was_read
+from upbridge.systems.base import Connect, NewConnection, System
+
+log = structlog.get_logger(__name__)
+
+
+def connect_of(service: Service, name: str) -> Connect:
+    """How a shop is connected to the system *name*; raises `BadRequest` if it cannot be connected to it."""
+    system = service.systems.get(name)
+    if system is None or system.connect is None:
+        raise BadRequest(f"{name}: no system that a shop can be connected to")
+    return system.connect
+
+
+async def connect(service: Service, shop: Shop, name: str, typed: Mapping[str, str]) -> ConnectionRow:
+    """Connect *shop* to the system *name* with what was *typed* into the fields of its `Connect`.
+
+    Raises `LoginRefused` (nothing stored), `ChoiceNeeded` where something has to be chosen too, `Conflict` if the
+    shop has left, `BadRequest` for no such system.
+    """
+    how = connect_of(service, name)
+    _may_connect(shop)
+    others = [one.key for one in await service.shops.all()]
+    new = await how.log_in(service.tools, shop, typed, others=others)
+    return await _store(service, shop, name, how, new)
+
+
+async def disconnect(service: Service, shop: Shop, system: str) -> None:
+    """Forget a connection and what waits for it; the links stay, so that a return doubles nothing.
+
+    Raises `Conflict` if there is none.
+    """
+    async with lanes.exclusive(service.engine, Lane.push(shop.id, system), wait=True):
+        row = (await service.connections.of(shop.id)).get(system)
+        if row is None:
+            raise Conflict(f"{shop.key} is not connected to {system}")
+        await revoke(service, shop, row)
+        write_back = service.systems.write_backs.get(system)
+        await service.connections.disconnect(
+            shop.id, system, now=service.clock(), forget=None if write_back is None else write_back.forget
+        )
+
+
+async def try_connection(service: Service, shop: Shop, row: ConnectionRow) -> bool:
+    """Try the stored login now; returns False where a worker is using it, and only one may at a time.
+
+    Raises `RemoteError` if it does not work.
+    """
+    how = connect_of(service, row.system)
+    if not how.in_turn:
+        await how.test(service.connection(shop, row))
+        return True
+    async with lanes.exclusive(service.engine, Lane.push(shop.id, row.system)) as mine:
+        if mine is None:
+            return False
+        await how.test(service.connection(shop, row))
+    return True
+
+
+async def restore_connection(service: Service, shop: Shop, system: str) -> bool:
+    """The login of a connection was tried and works: if it was thought broken, what waits for it goes on; returns
+    whether it was."""
+    async with service.engine.begin() as tx:
+        mended = await service.connections.mend(tx, shop.id, system)
+        if mended:
+            await _go_on(tx, shop, system, now=service.clock())
+            log.info("connection_mended", shop_id=str(shop.id), system=system)
+    return mended
+
+
+def _may_connect(shop: Shop) -> None:
+    if shop.state not in (ShopState.ACTIVE, ShopState.SUSPENDED):
+        raise Conflict("the shop has deactivated the add-on")
+
+
+async def _store(service: Service, shop: Shop, name: str, how: Connect, new: NewConnection) -> ConnectionRow:
+    """Store what was tested, when nobody works with the connection before it: what that still brings (links of
+    another account, a refused old login) is written down first, and none of it afterwards. Raises `Conflict` if
+    the shop has left meanwhile."""
+    system = service.systems.get(name)
+    assert system is not None
+    async with (
+        lanes.exclusive(service.engine, Lane.push(shop.id, name), wait=True),
+        service.engine.begin() as tx,
+    ):
+        shop, now = await service.shops.hold(tx, shop.id), service.clock()
+        _may_connect(shop)
+        before = (await connections_of(tx, shop.id)).get(name)
+        row, fresh = await service.connections.connect(
+            tx,
+            shop.id,
+            name,
+            account=new.account,
+            secret=new.secret,
+            tokens=new.tokens,
+            renew_at=new.renew_at,
+            facts=new.facts,
+            shop_key=shop.key,
+            prefixes_names=how.prefixes_names,
+            now=now,
+        )
+        if before is None or before.prefix != row.prefix:
+            await _name_again(tx, service, shop, name, now=now)
+        await _go_on(tx, shop, name, now=now)
+        await documents.recognise(tx, shop.id, name, new.known, now=now)
+        for poll in system.source.polls if system.source is not None else ():
+            await mark_changed(tx, shop.id, name, poll.kind, [poll.key], origin=Origin.LIFECYCLE, now=now)
+        if fresh:
+            # To match products a catalogue that was read for another target will do; to send them it will not.
+            known = not _sends_products(system, shop) and await was_read(tx, shop.id, "product")
+            kinds = ("order",) if known else ("product", "order")
+            await start_imports(tx, service, shop, {name: row}, kinds=kinds, anew=True)
+    log.info("connected", shop_id=str(shop.id), system=name, fresh=fresh)
+    return row
+
+
+def _sends_products(system: System, shop: Shop) -> bool:
+    """Whether the shop's products go to *system* now."""
+    flows = [flow for flow in system.flows if flow.kind == "product" and not flow.back]
+    return any(shop.settings.yes(flow.setting) for flow in flows)
+
+
+async def _name_again(tx: AsyncConnection, service: Service, shop: Shop, system: str, *, now: datetime) -> None:
+    """What waits has the names of another account in it, or was on its way into the outbox while the shop was
+    disconnected: it is read and mapped again."""
+    parents: dict[Kind, set[str]] = {}
+    for kind, parent in await documents.forget(tx, shop.id, system):
+        parents.setdefault(Kind(kind), set()).add(parent)
+    platform = service.systems.platform.name
+    for kind in sorted(parents):
+        await mark_changed(tx, shop.id, platform, kind, parents[kind], origin=Origin.LIFECYCLE, now=now)
+
+
+async def _go_on(tx: AsyncConnection, shop: Shop, system: str, *, now: datetime) -> None:
+    """Nothing of what stopped with the connection stands any more."""
+    await unblock(tx, Lane.push(shop.id, system))
+    await unblock(tx, Lane.pull(shop.id, system))
+    await documents.release(tx, shop.id, system, now=now)
+    await close_entity(tx, shop.id, stage=Stage.PUSH, target=system, kind="connection", entities=[system])
