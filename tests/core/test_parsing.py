@@ -1,8 +1,10 @@
-"""Whole numbers as people type them."""
+"""Whole numbers as people type them, and text that a database stores."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import storable, whole
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,13 @@ def test_what_only_looks_like_a_number_is_none(text: str) -> None:
 
 def test_fewer_digits_can_be_asked_for() -> None:
     assert (whole("123", longest=3), whole("1234", longest=3)) == (123, None)
+
+
+@given(text=st.text(st.characters(codec=None, exclude_categories=())))
+def test_text_is_stored_as_it_is_but_for_what_no_table_takes(text: str) -> None:
+    stored = storable(text)
+
+    assert "\0" not in stored
+    assert stored.encode().decode() == stored
+    if "\0" not in text and not any(0xD800 <= ord(sign) <= 0xDFFF for sign in text):
+        assert stored == text

@@ -54,6 +54,15 @@ async def test_what_could_not_be_mapped_is_read_again(machine: Engine, problem: 
     assert await machine.change_keys() == [("product", "12")]
 
 
+async def test_what_no_table_takes_stops_no_problem(machine: Engine, problem: Problem) -> None:
+    odd = problem(entity="X\0\ud800", parent="X\0\ud800", params={"said": ["a\0b", {"\0": "\udfff"}]})
+
+    async with machine.db.begin() as tx:
+        await raise_problems(tx, machine.shop_id, [odd, problem(entity="12", parent="12")], now=machine.watch())
+
+    assert sorted((one.entity, one.parent) for one in await machine.problems()) == [("12", "12"), ("X?", "X?")]
+
+
 async def test_what_cannot_be_tried_again_says_so(machine: Engine, problem: Problem) -> None:
     new = problem(stage=Stage.PUSH, kind="connection", key="connection.refused", entity="upp", parent="upp")
     async with machine.db.begin() as tx:

@@ -46,6 +46,9 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "edit.doubt": Row(
             "order edited", "the answer to its creation was lost", "it is looked for first; if it is there, a task"
         ),
+        "address.empty": Row(
+            "a delivery address is announced and empty", _ANY, "the goods go to the billing address"
+        ),
         "status.only": Row("status, payment or tracking code set", "sent", "nothing: none of it goes to Uphance"),
         "status.not_yet": Row(
             "status that does not send yet",

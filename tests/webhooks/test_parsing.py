@@ -87,6 +87,18 @@ def test_one_bad_record_harms_no_other() -> None:
     )
 
 
+@pytest.mark.parametrize("event", ["Orders.update", "Products.update", "Products.delete"])
+@given(places=st.sets(st.integers(0, 9), min_size=1))
+def test_a_list_with_gaps_comes_as_an_object(event: str, places: set[int]) -> None:
+    def body(listed: Any) -> Any:
+        return {"orders": listed, "products": listed} | ({"variants": listed} if event.endswith("delete") else {})
+
+    records = [{"order_number": f"A{one}", "product_id": one + 1, "variant_id": one + 1} for one in sorted(places)]
+    with_gaps = {str(place): record for place, record in zip(sorted(places), records, strict=True)}
+
+    assert said(event, body(with_gaps)) == said(event, body(records))
+
+
 @pytest.mark.parametrize("number", ["²", "1²", "-1", "1.0", "1e3", "abc", "٣", 10**18, str(10**30)])
 def test_what_is_no_id_of_a_product_is_not_remembered(number: Any) -> None:
     """It would come back as a key that cannot be asked for, and stop the lane again and again."""

@@ -1,4 +1,4 @@
-"""Whole numbers as people type them, and moments as HTTP writes them."""
+"""Whole numbers as people type them, moments as HTTP writes them, and text that a database stores."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +13,11 @@ def whole(text: str, *, longest: int = _LONGEST) -> int | None:
     `²` is a digit for Python and not a number, and Python refuses to read thousands of digits.
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None
+
+
+def storable(text: str) -> str:
+    """Return *text* as every table takes it: without NUL, and with `?` for each lone surrogate."""
+    return (text if text.isascii() else text.encode("utf-8", "replace").decode()).replace("\0", "")
 
 
 def http_date(text: str) -> datetime | None:

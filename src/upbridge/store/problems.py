@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.errors import NotFound
+from upbridge.core.parsing import storable
 from upbridge.domain.shop_id import ShopId
 
 
@@ -66,10 +67,23 @@ def _short(value: Any, limit: int = 300) -> str:
     return rendered if len(rendered) <= limit else rendered[: limit - 1] + "…"
 
 
+def _storable(value: Any) -> Any:
+    """*value*, as JSON will have it, with text that a table takes."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(name)): _storable(one) for name, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 async def raise_problems(
     tx: AsyncConnection, shop_id: ShopId, problems: Sequence[NewProblem], *, now: datetime
 ) -> None:
-    """Raise *problems*; one that is open already keeps its `since` and gets the newest details."""
+    """Raise *problems*; one that is open already keeps its `since` and gets the newest details.
+
+    Names and details are what other systems wrote: what no table takes is left out of them, so that one problem
+    never stops the batch that it came from.
+    """
     if not problems:
         return
     await tx.execute(
@@ -89,10 +103,10 @@ async def raise_problems(
                 "key": problem.key,
                 "target": problem.target,
                 "kind": problem.kind,
-                "entity": problem.entity,
-                "parent": problem.parent,
-                "params": json.dumps(dict(problem.params), default=str),
-                "message": describe(problem.key, problem.params),
+                "entity": storable(problem.entity),
+                "parent": storable(problem.parent),
+                "params": json.dumps(_storable(dict(problem.params)), default=str),
+                "message": storable(describe(problem.key, problem.params)),
                 "now": now,
             }
             for problem in sorted(problems, key=lambda one: (one.target, one.kind, one.entity, one.key))

@@ -14,6 +14,7 @@ from upbridge.core.canonical_json import canonical
 from upbridge.core.errors import BadRequest, TooLarge
 from upbridge.core.parsing import whole
 from upbridge.store.changes import Kind
+from upbridge.systems.upgates.fields import array
 from upbridge.systems.uphance.shipments import POLL
 
 MAX_RECORDS = 5_000
@@ -44,6 +45,7 @@ class _Collector:
     def read(self, kind: Kind, records: Any, name: str) -> None:
         if records is None:
             return
+        records = array(records)
         if not isinstance(records, list):
             raise BadRequest("the records are not a list")
         for record in records:
@@ -114,7 +116,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _required(payload: Mapping[str, Any], name: str) -> Any:
-    if not isinstance(payload.get(name), list):
+    if not isinstance(payload.get(name), list | dict):
         raise BadRequest(f"there is no list of {name}")
     return payload[name]
 

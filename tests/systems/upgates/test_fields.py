@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upbridge.core.parsing import storable
 from upbridge.systems.upgates.fields import (
     Unreadable,
     amount,
@@ -53,9 +54,34 @@ class TestMoment:
     def test_summer_in_prague_is_two_hours_ahead(self) -> None:
         assert moment("2022-06-22T10:56:47") == datetime(2022, 6, 22, 8, 56, 47, tzinfo=UTC)
 
-    @pytest.mark.parametrize("written", [None, "", "  ", False, [], {}, "0000-00-00 00:00:00"])
+    @pytest.mark.parametrize("written", [None, "", "  ", False, [], {}, 0, "0", "0000-00-00 00:00:00"])
     def test_nothing_is_none(self, written: Any) -> None:
         assert moment(written) is None
+
+    @pytest.mark.parametrize("zone", ["Europe/Prague", "UTC", "+01:00", "LMT", "Europe/Atlantis", None])
+    @pytest.mark.parametrize(
+        "day",
+        [
+            "0000-00-00",
+            "0000-01-01",
+            "-0001-11-30",
+            "\N{MINUS SIGN}0001-11-30",
+            "-1-11-30",
+            "-000001-11-30",
+            "+0000-00-00",
+            "00.00.0000",
+            "30.11.-0001",
+            "30. 11. -0001",
+        ],
+    )
+    @pytest.mark.parametrize("clock", ["", " 00:00:00", " 00:00:00.000000", "T00:00:00+00:57", "T00:00:00Z"])
+    def test_a_zero_date_is_none_in_every_spelling(self, day: str, clock: str, zone: str | None) -> None:
+        assert moment(f" {day}{clock} ") is None
+        assert moment({"date": f"{day}{clock}", "timezone_type": 3, "timezone": zone}) is None
+
+    @given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)))  # noqa: DTZ001 - hypothesis wants naive ones
+    def test_no_other_moment_is_lost(self, when: datetime) -> None:
+        assert moment(when.isoformat() + "Z") == when.replace(tzinfo=UTC)
 
     @pytest.mark.parametrize(
         "written",
@@ -168,3 +194,18 @@ def test_a_place_is_written_as_people_do() -> None:
 def test_an_entity_without_a_name_is_a_question_mark() -> None:
     assert key_of({"order_number": None, "order_id": 7}, "order_number", "order_id") == "7"
     assert key_of("nonsense", "order_number") == "?"
+
+
+@given(number=st.text(st.characters(codec=None, exclude_categories=()), max_size=300))
+def test_the_name_of_a_complaint_can_be_stored(number: str) -> None:
+    name = key_of({"order_number": number}, "order_number")
+
+    assert name.strip()
+    assert name == storable(name)
+    assert len(name) <= 100
+
+
+def test_the_name_of_a_complaint_is_what_the_shop_would_recognise() -> None:
+    assert key_of({"order_number": "X\0Y"}, "order_number") == "XY"
+    assert key_of({"order_number": "\ud800Z"}, "order_number") == "?Z"
+    assert key_of({"order_number": "\0", "order_id": 7}, "order_number", "order_id") == "7"

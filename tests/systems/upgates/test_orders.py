@@ -37,6 +37,18 @@ class TestOrder:
         with pytest.raises(Unreadable, match=f"{field} is missing"):
             parse_order(raw_order(**{field: None}))
 
+    @pytest.mark.parametrize("field", ["paid_date", "last_update_time"])
+    @pytest.mark.parametrize(
+        "zero",
+        [
+            "0000-00-00T00:00:00+01:00",
+            "-0001-11-30T00:00:00+00:57",
+            {"date": "-0001-11-30 00:00:00.000000", "timezone_type": 3, "timezone": "Europe/Prague"},
+        ],
+    )
+    def test_a_zero_date_is_as_null(self, field: str, zero: Any) -> None:
+        assert parse_order(raw_order(**{field: zero})) == parse_order(raw_order(**{field: None}))
+
     def test_everything_else_may_be_null(self) -> None:
         required = ("order_number", "currency_id", "creation_time", "order_total")
         raw = {name: value if name in required else None for name, value in raw_order().items()}
@@ -211,6 +223,26 @@ class TestShopper:
         assert other is not None
         assert other.shipping is not None
         assert (other.shipping.city, other.shipping.country) == ("Brno", "SK")
+
+    @pytest.mark.situation("address.empty")
+    @pytest.mark.parametrize("nothing", [None, "", "  ", False])
+    def test_an_empty_delivery_address_is_the_billing_address(self, nothing: Any) -> None:
+        empty = dict.fromkeys(
+            (f"{name}_postal" for name in ("street", "city", "zip", "surname", "company")), nothing
+        )
+        customer = {**raw_order()["customer"], **empty, "postal_yn": True, "country_id_postal": "cz"}
+
+        shopper = parse_order(raw_order(customer=customer)).shopper
+
+        assert shopper is not None
+        assert shopper.shipping is None
+
+    @pytest.mark.parametrize("field", ["street_postal", "city_postal", "zip_postal"])
+    def test_a_delivery_address_that_says_any_place_is_kept(self, field: str) -> None:
+        shopper = parse_order(raw_order(customer={"email": "a@b.cz", "postal_yn": True, field: "1"})).shopper
+
+        assert shopper is not None
+        assert shopper.shipping is not None
 
     def test_countries_are_upper_case(self) -> None:
         shopper = parse_order(raw_order()).shopper

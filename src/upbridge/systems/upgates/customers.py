@@ -35,7 +35,11 @@ class Customer(Wire):
 
 
 def shopper(wire: Customer) -> Shopper | None:
-    """Who ordered, or None where every field is empty (an order without a customer)."""
+    """Who ordered, or None where every field is empty (an order without a customer).
+
+    A delivery address without street, town and postcode is none, whatever `postal_yn` says: nothing can be
+    delivered there.
+    """
     if not any(wire.__dict__.values()):
         return None
     company = wire.company if wire.company_yn else None
@@ -69,7 +73,7 @@ def shopper(wire: Customer) -> Shopper | None:
         vat_number=wire.dic,
         note=wire.customer_note,
         billing=billing,
-        shipping=shipping if wire.postal_yn else None,
+        shipping=shipping if wire.postal_yn and (shipping.street or shipping.city or shipping.postcode) else None,
     )
 
 

@@ -6,6 +6,7 @@ cannot be understood is refused with the name of the field; the value itself is 
 be personal.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -16,12 +17,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import UpbridgeError
+from upbridge.core.parsing import storable
 
 CENT = Decimal("0.01")
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -12
 _LARGEST_WHOLE = 2**63
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _ZONES = {"CET": "Europe/Prague", "CEST": "Europe/Prague", "Z": "UTC", "GMT": "UTC"}
+
+#: How PHP and MySQL write "no moment": a year below 1, whole or as what PHP makes of `0000-00-00`, and zero.
+_NO_MOMENT = re.compile(r"[-\N{MINUS SIGN}]\d|\+?0{4}|00?\.\s?00?\.|\d\d?\.\s?\d\d?\.\s?(?:-|0{4})|0+\Z")
+_LONGEST_KEY = 100
 
 Raw: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
@@ -62,8 +68,7 @@ def text(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise ValueError("is not text")  # noqa: TRY004 - pydantic collects ValueErrors
-    clean = value if value.isascii() else value.encode("utf-8", "replace").decode()
-    clean = clean.replace("\0", "")
+    clean = storable(value)
     return clean if clean.strip() else None
 
 
@@ -123,13 +128,16 @@ def flag(value: Any) -> bool | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """A moment in UTC from ISO 8601 or PHP's `{date, timezone_type, timezone}`; no offset means Europe/Prague."""
+    """A moment in UTC from ISO 8601 or PHP's `{date, timezone_type, timezone}`; no offset means Europe/Prague.
+
+    None for a zero date too: MySQL writes `0000-00-00`, PHP makes `-0001-11-30` of it.
+    """
     zone: Any = None
     if isinstance(value, Mapping) and value:
         zone = value.get("timezone")
         value = value.get("date")
     written = text(value)
-    if written is None or written.startswith("0000-00-00"):
+    if written is None or _NO_MOMENT.match(written.strip()):
         return None
     try:
         parsed = datetime.fromisoformat(written.strip())
@@ -151,12 +159,16 @@ def _in_zone(naive: datetime, zone: str | None) -> datetime:
         raise ValueError("is in an unknown zone") from None
 
 
+def array(value: Any) -> Any:
+    """The values of an array that PHP wrote as an object, because it has gaps or keys of its own; else *value*."""
+    return list(value.values()) if isinstance(value, Mapping) else value
+
+
 def items(value: Any) -> Any:
-    """An array without its nulls; PHP writes one with gaps, or with keys of its own, as an object."""
+    """An array without its nulls, however PHP wrote it."""
     if not value:
         return ()
-    if isinstance(value, Mapping):
-        value = list(value.values())
+    value = array(value)
     return [item for item in value if item is not None] if isinstance(value, list | tuple) else value
 
 
@@ -202,12 +214,17 @@ def path(*where: str | int) -> str:
 
 
 def key_of(raw: Any, *names: str) -> str:
-    """By what to call an entity in a complaint about it: the first of *names* that it has, else `?`."""
+    """By what to call an entity in a complaint about it: the first of *names* that it has, else `?`.
+
+    The name can be stored: without NUL and lone surrogates, and cut to 100 characters.
+    """
     if isinstance(raw, Mapping):
         for name in names:
             value = raw.get(name)
-            if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
-                return str(value)
+            if isinstance(value, str | int) and not isinstance(value, bool):
+                written = storable(str(value))
+                if written.strip():
+                    return written[:_LONGEST_KEY]
     return "?"
 
 

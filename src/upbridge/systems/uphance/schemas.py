@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
+from upbridge.core.parsing import storable
 from upbridge.systems.uphance.customer_mapping import Customer, Place
 from upbridge.systems.uphance.matching import Sku
 from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
@@ -41,10 +42,11 @@ def whole(value: Any) -> int | None:
 
 
 def words(value: Any) -> str | None:
-    """Text without blanks around it; numbers become text; None for null and ""."""
+    """Text without blanks around it and characters that cannot be stored; numbers become text; None for null
+    and ""."""
     if value is None or isinstance(value, (bool, dict, list)):
         return None
-    return str(value).strip() or None
+    return storable(str(value)).strip() or None
 
 
 def moment(value: Any) -> datetime | None:
