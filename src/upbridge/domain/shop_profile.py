@@ -22,6 +22,8 @@ class ShopProfile(Value):
     status_names: dict[int, dict[str, str]] = Field(default_factory=dict)
     vat_payer: bool = True
     prices_with_vat: bool = True
+    limit_orders: str | None = None
+    """Whether orders are limited to what is in stock, where no product says so itself: `0`, `1` or `sale`."""
     rights: dict[str, str] = Field(default_factory=dict)
     """Service to `deny`, `readonly` or `all`."""
 

@@ -80,6 +80,7 @@ class Service:
         async def moved(api_url: str) -> None:
             await self.shops.set_api_url(shop.id, api_url)
 
+        facts = ShopProfile.model_validate(shop.facts or {})
         return UpgatesClient(
             http=self.http,
             ledger=self.ledger,
@@ -92,7 +93,8 @@ class Service:
             clock=self.clock,
             policy=HostPolicy(self.settings.upgates_hosts, allow_insecure=self.settings.allow_insecure),
             on_moved=moved,
-            prices_with_vat=ShopProfile.model_validate(shop.facts or {}).prices_with_vat,
+            prices_with_vat=facts.prices_with_vat,
+            limit_orders=facts.limit_orders,
         )
 
     @property

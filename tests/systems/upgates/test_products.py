@@ -94,8 +94,26 @@ class TestProduct:
 
         assert product.backorder is backorder
 
-    def test_backorder_is_unknown_where_the_shop_decides(self) -> None:
-        assert parse_product(raw_product(limit_orders=None)).backorder is None
+    @pytest.mark.parametrize(
+        ("inherited", "on_sale", "backorder"),
+        [
+            ("0", False, True),
+            ("1", False, False),
+            ("sale", True, False),
+            ("sale", False, True),
+            (None, True, None),
+        ],
+    )
+    def test_the_shop_decides_where_the_product_says_nothing(
+        self, inherited: str | None, on_sale: bool, backorder: bool | None
+    ) -> None:
+        raw = raw_product(limit_orders=None, action_currently_yn=on_sale)
+
+        assert parse_product(raw, limit_orders=inherited).backorder is backorder
+
+    @pytest.mark.parametrize("inherited", ["0", "1", "sale", None])
+    def test_the_products_own_word_wins(self, inherited: str | None) -> None:
+        assert parse_product(raw_product(limit_orders="0"), limit_orders=inherited).backorder is True
 
     def test_the_long_description_wins(self) -> None:
         texts = [{"language": "cs", "title": "K", "short_description": "s", "long_description": "<p>l</p>"}]

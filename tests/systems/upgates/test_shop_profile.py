@@ -23,6 +23,11 @@ def test_all_six_answers_make_the_facts() -> None:
     assert facts.statuses_of("Received") == (1,)
 
 
+@pytest.mark.parametrize(("stated", "limit"), [(0, "0"), ("1", "1"), ("sale", "sale"), (None, None)])
+def test_whether_orders_are_limited_to_the_stock(stated: object, limit: str | None) -> None:
+    assert build_facts(config={"config": {"limit_orders": stated}}).limit_orders == limit
+
+
 def test_rights_are_known_by_their_endpoint() -> None:
     assert parse_status(STATUS)["rights"] == {"orders": "all", "products": "readonly", "owner": "deny"}
 

@@ -1,11 +1,14 @@
 """Shipments on their way to the shop: status, tracking, and a note per parcel, written once."""
 
+from typing import Any
+
 import pytest
 
 from tests.systems.upgates.shop import KINDS, Room, answered, lost, parcel, shipment_of
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Dropped, Outcome, Parked, Retry
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.systems.upgates.payloads import ItemResult, OrderChange, orders_body, orders_results
 
 
 def issue_of(outcome: Outcome) -> str:
@@ -40,6 +43,46 @@ async def test_a_hundred_shipments_are_read_once_and_changed_once() -> None:
 
     assert room.calls() == ["GET /orders", "PUT /orders"]
     assert all(order["status_id"] == 4 for order in room.shop.orders.values())
+
+
+_ROW = {"order_number": "1", "order_url": "https://x", "updated_yn": True}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"orders": [{**_ROW, "messages": []}]}, id="a list"),
+        pytest.param({"orders": {"4": {**_ROW, "messages": []}}}, id="a list with gaps"),
+        pytest.param({**_ROW, "orders": {"messages": []}}, id="on top"),
+        pytest.param({**_ROW, "orders": []}, id="on top, without messages"),
+        pytest.param({"orders": {**_ROW, "messages": []}}, id="inside"),
+        pytest.param({"orders": _ROW}, id="inside, without messages"),
+        pytest.param({**_ROW, "updated_yn": None, "orders": {"updated_yn": True}}, id="both"),
+        pytest.param({**_ROW, "orders": {**dict.fromkeys(_ROW), "messages": None}}, id="nulls inside"),
+    ],
+)
+def test_the_answer_is_understood_in_every_shape(answer: dict[str, Any]) -> None:
+    changes = [OrderChange("1", status_id=4)]
+
+    assert orders_results(changes, answer) == [ItemResult("1", updated=True)]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_refusal_is_understood_in_the_shape_of_one_object(inside: bool) -> None:
+    said = {"order_number": "1", "updated_yn": False}
+    messages = {"messages": [{"property": "status_id", "message": "no", "level": "error"}]}
+    answer = {"orders": {**said, **messages}} if inside else {**said, "orders": messages}
+
+    assert orders_results([OrderChange("1")], answer) == [ItemResult("1", False, ("status_id: no",))]
+
+
+def test_a_change_says_nothing_of_the_orders_lines() -> None:
+    """What is not sent cannot be lost, whichever way the shop reads a list that is incomplete."""
+    body = orders_body([OrderChange("1", 4, "CZ1", "1001")], notify=True)
+
+    assert [set(order) for order in body["orders"]] == [
+        {"order_number", "status_id", "tracking_code", "external_order_number"}
+    ]
 
 
 async def test_a_part_is_noted_once_and_changes_no_status() -> None:

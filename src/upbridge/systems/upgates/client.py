@@ -68,7 +68,8 @@ class _Created(Wire):
 class UpgatesClient:
     """The API of one shop. Every method raises what `Calls` raises.
 
-    *prices_with_vat* (GET /config) is needed only where a product's final prices are absent, see `parse_product`.
+    *prices_with_vat* and *limit_orders* (GET /config) are needed where a product leaves them to the shop, see
+    `parse_product`.
     """
 
     def __init__(
@@ -81,11 +82,12 @@ class UpgatesClient:
         policy: HostPolicy,
         on_moved: Callable[[str], Awaitable[None]],
         prices_with_vat: bool = True,
+        limit_orders: str | None = None,
     ) -> None:
         self._calls = Calls(
             http=http, ledger=ledger, account=account, clock=clock, policy=policy, on_moved=on_moved
         )
-        self._parse_product = partial(parse_product, prices_with_vat=prices_with_vat)
+        self._parse_product = partial(parse_product, prices_with_vat=prices_with_vat, limit_orders=limit_orders)
 
     # --- the shop ---------------------------------------------------------------------------------------------
 

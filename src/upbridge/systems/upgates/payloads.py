@@ -65,6 +65,9 @@ class _Result(Wire):
         return ItemResult(key, said, _texts(self.messages), kind)
 
 
+_RESULT_FIELDS = frozenset(_Result.model_fields)
+
+
 class _ProductResult(_Result):
     variants: Many[_Result] = ()
 
@@ -158,12 +161,16 @@ def orders_body(changes: Sequence[OrderChange], *, notify: bool) -> dict[str, An
 def orders_results(changes: Sequence[OrderChange], raw: Raw) -> list[ItemResult]:
     """One result for each of *changes*, in their order; raises `Unreadable`.
 
-    The blueprint answers `orders[]`; the OpenAPI of 2026 prints the fields of one order at the top and its
-    messages in an object `orders`: both are read.
+    Four shapes are read (docs/vendors/upgates.md#changing-an-order): `orders[]` of the blueprint; one order at the
+    top with its messages in an object `orders`, as the OpenAPI of 2026 prints it; that order whole in the object
+    `orders`, with messages and without.
     """
     listed = raw.get("orders")
-    if isinstance(listed, Mapping) and "messages" in listed:
-        rows: tuple[_Result, ...] = (read(_Result, {**raw, "messages": listed["messages"]}, "orders"),)
+    if isinstance(listed, Mapping) and not _RESULT_FIELDS.isdisjoint(listed):
+        stated = {name: value for name, value in listed.items() if value is not None}
+        rows: tuple[_Result, ...] = (read(_Result, {**raw, **stated}, "orders"),)
+    elif not listed and "order_number" in raw:  # PHP's empty object, where there are no messages
+        rows = (read(_Result, raw, "orders"),)
     else:
         rows = read(_OrdersAnswer, raw, "orders").orders
     said = {row.order_number: row for row in rows if row.order_number}

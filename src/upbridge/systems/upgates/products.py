@@ -123,7 +123,7 @@ class _Product(Wire):
 _Entries: TypeAlias = dict[tuple[str, str], tuple[_Listed, _Prices]]
 
 
-def parse_product(raw: Raw, *, prices_with_vat: bool = True) -> Product:
+def parse_product(raw: Raw, *, prices_with_vat: bool = True, limit_orders: str | None = None) -> Product:
     """One product of GET /products, inheritance resolved; raises `Unreadable`.
 
     Required: `product_id`, every variant's `variant_id`, a language at every price and text, and the variants
@@ -135,7 +135,8 @@ def parse_product(raw: Raw, *, prices_with_vat: bool = True) -> Product:
     lacks both final prices: those are then computed from `price_sale`, else from `price_original` less
     `product_discount_real`, else less `product_discount`. The discounts of manufacturer and category are
     in `product_discount_real` alone, so without it the computed price may be too high
-    (docs/vendors/upgates.md#prices-of-a-product).
+    (docs/vendors/upgates.md#prices-of-a-product). *limit_orders* (GET /config) holds for a product that does not
+    say so itself.
     """
     key = key_of(raw, "product_id", "code")
     wire = read(_Product, raw, key)
@@ -150,7 +151,7 @@ def parse_product(raw: Raw, *, prices_with_vat: bool = True) -> Product:
         texts=tuple(_texts(wire, key)),
         manufacturer=wire.manufacturer,
         category=next((entry.name for entry in wire.categories if entry.main_yn), None),
-        backorder=_backorder(wire),
+        backorder=_backorder(wire, limit_orders),
         weight=None if wire.weight is None else int(cents(wire.weight, Decimal(1))),
         variants=tuple(_variants(wire, product_id, key, with_vat=prices_with_vat)),
         updated_at=wire.last_update_time,
@@ -171,13 +172,13 @@ def _texts(wire: _Product, key: str) -> Iterator[Text]:
         )
 
 
-def _backorder(wire: _Product) -> bool | None:
-    """Whether it can be ordered at stock 0, or None where the shop's own setting decides.
+def _backorder(wire: _Product, inherited: str | None) -> bool | None:
+    """Whether it can be ordered at stock 0, or None where neither the product nor the shop (*inherited*) says so.
 
     `limit_orders` (0 off, 1 on, "sale" during a sale only) limits orders to what is in stock
     (docs/vendors/upgates.md#stock).
     """
-    match wire.limit_orders:
+    match inherited if wire.limit_orders is None else wire.limit_orders:
         case None:
             return None
         case "sale":

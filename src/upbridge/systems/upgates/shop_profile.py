@@ -43,6 +43,7 @@ class _Pricelists(Wire):
 class _Settings(Wire):
     prices_with_vat_yn: Flag = None
     vat_payer_yn: Flag = None
+    limit_orders: Words = None
 
 
 class _Config(Wire):
@@ -107,11 +108,13 @@ def parse_pricelists(raw: Raw) -> Piece:
 
 
 def parse_config(raw: Raw) -> Piece:
-    """Whether the owner pays VAT and whether prices are stored with it, of GET /config; yes where not said."""
+    """Whether the owner pays VAT and whether prices are stored with it, of GET /config; yes where not said. And
+    whether orders are limited to the stock."""
     settings = read(_Config, raw, "config").config or _Settings()
     return {
         "vat_payer": settings.vat_payer_yn is not False,
         "prices_with_vat": settings.prices_with_vat_yn is not False,
+        "limit_orders": settings.limit_orders,
     }
 
 
