@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upbridge.domain.sku import CodeBook, Match, Names, code_key, match_one_to_one
+from upbridge.domain.sku import CodeBook, Match, Names, code_key, match_one_to_one, tidy
 
 UNSEEN = st.sampled_from(
     [
@@ -130,3 +130,19 @@ def test_who_is_matched_is_what_an_order_line_of_the_same_names_would_be(
     for key, (how, sku) in match_one_to_one(variants, skus).items():
         if how in (Match.CODE, Match.EAN):
             assert book.named(variants[key]) == (how, [sku])
+
+
+@given(code=st.text(), before=st.lists(UNSEEN).map("".join), after=st.lists(UNSEEN).map("".join))
+def test_what_is_sent_has_nothing_unseen_around_and_is_the_same_code(code: str, before: str, after: str) -> None:
+    sent = tidy(f"{before}{code}{after}")
+
+    assert sent == tidy(code) == tidy(sent)
+    assert code_key(sent) == code_key(code)
+    assert (sent or "") in code
+
+
+@pytest.mark.parametrize(
+    ("code", "sent"), [(" Ab 1\u200b", "Ab 1"), ("0012", "0012"), ("\ufeff ", None), (None, None)]
+)
+def test_what_is_sent_keeps_its_case_and_what_is_within(code: str | None, sent: str | None) -> None:
+    assert tidy(code) == sent

@@ -40,6 +40,19 @@ def code_key(code: str | None) -> str | None:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", seen).casefold()) or None
 
 
+def tidy(code: str | None) -> str | None:
+    """A code or an EAN as it is sent: as it was written, without what nobody sees around it; None if nothing is
+    left. Its `code_key` stays the same."""
+    if code is None:
+        return None
+    start, end = 0, len(code)
+    while start < end and unicodedata.category(code[start]) in _UNSEEN:
+        start += 1
+    while end > start and unicodedata.category(code[end - 1]) in _UNSEEN:
+        end -= 1
+    return code[start:end] or None
+
+
 class Match(StrEnum):
     """How a variant is matched with the SKUs of a target."""
 

@@ -99,6 +99,31 @@ def product(*variants: Variant, **overrides: Any) -> Product:
     return Product(**values)
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<p>Měkké &amp; <b>lehké</b></p>", "Měkké & lehké"),
+        ("<style>p{color:red}</style><p>Ahoj</p><script>x()</script>", "Ahoj"),
+        ('<STYLE type="text/css">\np > b {}\n</STYLE >Ahoj<script src="x"></script\n>', "Ahoj"),
+        ("Ahoj<script>if (a < b) { '<p>' }", "Ahoj"),
+        ("<!-- <style> -->Ahoj<!-- </style> -->", "Ahoj"),
+        ("<p>Ahoj</p><scripture>svět</scripture>", "Ahojsvět"),
+        ("&lt;script&gt; je značka", "<script> je značka"),
+        ("<script>x()</script>", None),
+        ("", None),
+    ],
+)
+def test_a_description_is_what_a_reader_sees(written: str, shown: str | None) -> None:
+    one = product(texts=(Text(language="cs", title="Triko", description=written),))
+    tx = Connection(ShopId(None), "shop", "uphance", "5", "", NOON, FACTS)  # type: ignore[arg-type]
+    context = MappingContext(make_settings(RULES), SHOP, tx, NOON)
+
+    made = map_product(one, one.variants, context)
+
+    assert isinstance(made, NewProduct)
+    assert made.description == shown
+
+
 def making(request: httpx.Request) -> bool:
     """Whether this makes a product."""
     return (request.method, request.url.path) == ("POST", "/products")

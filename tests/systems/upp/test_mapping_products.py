@@ -1,6 +1,7 @@
 """Products as Upp should hold them."""
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -267,10 +268,72 @@ class TestWords:
             pytest.param("https://a.example/1.jpg", "https://a.example/1.jpg", id="https"),
             pytest.param("//a.example/1.jpg", "https://a.example/1.jpg", id="without a scheme"),
             pytest.param("/1.jpg", None, id="relative"),
+            pytest.param(" https://a.example/1.jpg\n", "https://a.example/1.jpg", id="blanks around"),
+            pytest.param("HTTPS://a.example/1.jpg", "https://a.example/1.jpg", id="capitals"),
+            pytest.param(
+                "https://a.example/modrá košile 1.jpg",
+                "https://a.example/modr%C3%A1%20ko%C5%A1ile%201.jpg",
+                id="diacritics and blanks",
+            ),
+            pytest.param(
+                "https://a.example/%C3%A1 é.jpg", "https://a.example/%C3%A1%20%C3%A9.jpg", id="half encoded"
+            ),
+            pytest.param(
+                "https://a.example/100% len.jpg", "https://a.example/100%25%20len.jpg", id="a percent sign"
+            ),
+            pytest.param(
+                "//žluťas.example/1.jpg", "https://xn--luas-16a1m.example/1.jpg", id="a host with diacritics"
+            ),
+            pytest.param("https://a.example/1.jpg?v=á&w=1", "https://a.example/1.jpg?v=%C3%A1&w=1", id="a query"),
+            pytest.param("https://a b.example/1.jpg", None, id="a host that is none"),
+            pytest.param("http://a.example/1.jpg", None, id="not https"),
+            pytest.param("https://", None, id="nothing"),
         ],
     )
     def test_an_image_has_an_absolute_address(self, image: str, sent: str | None) -> None:
         assert body_of(make_product(make_variant(image=image))).get("imageUrl") == sent
+
+    @given(path=st.text(st.sampled_from("abcXYZ019-._~!$&'()*+,;=:@/?#")))
+    def test_an_address_that_any_program_fetches_stays_as_it_is(self, path: str) -> None:
+        address = f"https://a.example/{path}"
+
+        assert body_of(make_product(make_variant(image=address)))["imageUrl"] == address
+
+    @given(path=st.text())
+    def test_whatever_it_says_what_is_sent_is_an_address_in_ascii(self, path: str) -> None:
+        sent = body_of(make_product(make_variant(image=f"https://a.example/{path}")))["imageUrl"]
+
+        assert re.fullmatch(r"(?:[!-~])+", sent)
+        assert body_of(make_product(make_variant(image=sent)))["imageUrl"] == sent
+
+    @pytest.mark.parametrize("around", [" ", "\t", "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}"])
+    @pytest.mark.parametrize("source", ["code", "ean"])
+    def test_a_code_is_sent_without_what_nobody_sees_around_it(self, source: str, around: str) -> None:
+        variant = make_variant(code=f"{around}Ab-1{around}", ean=f"{around}0012{around}")
+
+        body = body_of(make_product(variant), make_front(upp_sku_from=source))
+
+        assert (body["sku"], body["ean"]) == ({"code": "Ab-1", "ean": "0012"}[source], "0012")
+
+
+class TestCost:
+    @pytest.mark.parametrize(
+        ("facts", "vat", "cost"),
+        [
+            pytest.param({}, 21, "400.50", id="prices are stored with VAT"),
+            pytest.param({"prices_with_vat": False}, 21, "484.61", id="prices are stored without VAT"),
+            pytest.param({"prices_with_vat": False}, 0, "400.50", id="nothing is added at 0 %"),
+            pytest.param({"prices_with_vat": False}, None, None, id="the VAT is not known"),
+            pytest.param({"prices_with_vat": False, "vat_payer": False}, 21, "400.50", id="pays no VAT"),
+        ],
+    )
+    def test_it_has_vat_like_the_price(self, facts: dict[str, Any], vat: int | None, cost: str | None) -> None:
+        context = replace(FRONT, facts=FRONT.facts.model_copy(update=facts))
+        product = make_product(make_variant(prices=(make_price(vat=vat),)))
+
+        sent = body_of(product, context).get("costOfGoods")
+
+        assert (None if sent is None else Decimal(str(sent))) == (None if cost is None else Decimal(cost))
 
 
 class TestTakingBack:

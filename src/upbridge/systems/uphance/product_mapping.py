@@ -5,6 +5,7 @@ variation for each colour, an SKU for each size. The shop has chosen which param
 never sent, because Uphance is its master. What exists in Uphance is never changed: only what is missing is added.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,9 +16,12 @@ from jinja2.filters import do_striptags
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import Issue
 from upbridge.domain.product import Product, Variant
-from upbridge.domain.sku import code_key
+from upbridge.domain.sku import code_key, tidy
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.order_mapping import channel_of
+
+#: What a browser takes for its own; a comment goes first, because what stands in it opens nothing.
+_NOT_SHOWN = re.compile(r"<!--.*?-->|<(style|script)\b[^>]*>.*?(?:</\1\b[^>]*>|\Z)", re.DOTALL | re.IGNORECASE)
 
 #: Of what has no colour, and what comes in one size.
 NO_COLOR, ONE_SIZE = "\N{EM DASH}", "ONE"
@@ -81,7 +85,7 @@ def product_mark(product: Product) -> bytes:
 
 def identifier_of(product: Product, shop_key: str) -> str:
     """The `product_identifier`: the code, else an own one with the shop in it (a code is optional in Upgates)."""
-    return (product.code or "").strip() or f"upg-{shop_key}-{product.product_id}"
+    return tidy(product.code) or f"upg-{shop_key}-{product.product_id}"
 
 
 def map_product(product: Product, missing: Sequence[Variant], context: MappingContext) -> NewProduct | Issue:
@@ -106,11 +110,18 @@ def map_product(product: Product, missing: Sequence[Variant], context: MappingCo
     return NewProduct(
         identifier=identifier,
         name=(text.title if text else None) or identifier,
-        description=(do_striptags(text.description) or None) if text and text.description else None,
+        description=_plain(text.description) if text else None,
         season_id=_season(context),
         skus=tuple(placed),
         prices={color: tuple(_prices(variant, context)) for color, variant in first.items()},
     )
+
+
+def _plain(description: str | None) -> str | None:
+    """What a reader of *description* (HTML) sees, as text on one line; None if that is nothing."""
+    if description is None:
+        return None
+    return do_striptags(_NOT_SHOWN.sub(lambda found: found[0] if found[1] is None else " ", description)) or None
 
 
 def _sku(variant: Variant, context: MappingContext) -> NewSku | None:
@@ -124,8 +135,8 @@ def _sku(variant: Variant, context: MappingContext) -> NewSku | None:
         return None
     return NewSku(
         key=variant.id,
-        sku_number=(variant.code or "").strip() or None,
-        ean=(variant.ean or "").strip() or None,
+        sku_number=tidy(variant.code),
+        ean=tidy(variant.ean),
         color=color or NO_COLOR,
         size=size or ONE_SIZE,
     )

@@ -14,24 +14,36 @@ stays as it is (docs/vendors/upp.md#products, docs/vendors/upp.md#orders).
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
+import httpx
+
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.allocation import sold_items
 from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.eligibility import Eligibility
+from upbridge.domain.money import rounded
 from upbridge.domain.order import Order, OrderLine
 from upbridge.domain.product import Price, Product, Variant
-from upbridge.domain.sku import code_key
+from upbridge.domain.sku import code_key, tidy
 from upbridge.domain.totals import OrderTotals
 from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.order_policy import order_policy
 
 PRODUCT = "product"
 ORDER = "order"
+
+_HTTPS = "https://"
+_HOST = re.compile(rb"[A-Za-z0-9.:-]+")
+_PLAIN_ADDRESS = re.compile(
+    r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#](?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"
+)
+_BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f]")
 
 _CHANNELS = {"frontend": "web", "admin": "admin", "api": "api", "cash-register": "pos"}
 
@@ -45,7 +57,7 @@ def sku_of(source: str, *, own_id: str | None, code: str | None, ean: str | None
     line and its variant would get different SKUs under `ean`.
     """
     chosen = {"code": code, "ean": ean}.get(source)
-    return _words(chosen) or own_id or _words(code)
+    return tidy(chosen) or own_id or tidy(code)
 
 
 # --- products -----------------------------------------------------------------------------------------------
@@ -105,7 +117,7 @@ def _product_body(
         "stock": None if stock is None else max(stock, Decimal(0)),
         "active": active,
         "backorder": product.backorder,
-        "ean": _words(variant.ean),
+        "ean": tidy(variant.ean),
         "brand": _words(product.manufacturer),
         "url": text and _words(text.url),
         "category": _words(product.category),
@@ -116,11 +128,22 @@ def _product_body(
             "price": price.with_vat,
             "salePrice": price.sale,
             "priceCurrency": currency,
-            "costOfGoods": price.purchase,
+            "costOfGoods": _cost(price, context),
             "currency": currency,
         }
     # What is not known is left out: a cost of 0 would mean a margin of 100 %.
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _cost(price: Price, context: MappingContext) -> Decimal | None:
+    """What the pieces cost the shop, with VAT like the price that they are compared with.
+
+    A shop types it in the way in which it stores its prices (docs/vendors/upgates.md#prices-of-a-product). None
+    where the VAT that is missing is not known: a cost on another basis than the price is a wrong margin.
+    """
+    if price.purchase is None or context.facts.prices_with_vat or not context.facts.vat_payer:
+        return price.purchase
+    return None if price.vat is None else rounded(price.purchase * (1 + price.vat / 100))
 
 
 def _price(variant: Variant, context: MappingContext) -> Price | None:
@@ -161,12 +184,26 @@ def _variant_sku(variant: Variant, context: MappingContext) -> str:
 
 
 def _absolute(address: str | None) -> str | None:
-    """*address* as an absolute https address, or None: Upp fetches it from elsewhere."""
+    """*address* as an absolute https address that any program fetches, or None: Upp fetches it from elsewhere.
+
+    What is no part of an address is percent-encoded, a host with diacritics written in its ASCII form. An address
+    that needs none of that stays as it is.
+    """
+    address = tidy(address)
     if address is None:
         return None
     if address.startswith("//"):
-        return f"https:{address}"
-    return address if address.startswith("https://") else None
+        address = f"https:{address}"
+    if address[: len(_HTTPS)].lower() != _HTTPS:
+        return None
+    address = _HTTPS + address[len(_HTTPS) :]
+    if _PLAIN_ADDRESS.fullmatch(address):
+        return address
+    try:
+        encoded = httpx.URL(_BROKEN_PERCENT.sub("%25", _UNSEEN.sub("", address)))
+    except (httpx.InvalidURL, UnicodeError):
+        return None
+    return str(encoded) if _HOST.fullmatch(encoded.raw_host) else None
 
 
 # --- orders -------------------------------------------------------------------------------------------------
