@@ -155,6 +155,6 @@ async def _reachable(remote: Remote, name: str, url: str) -> list[Finding]:
         answer = await remote.exchange("GET", url, operation="GET /")
     except Unreachable as error:
         return [Finding(name, "bad", f"{url} does not answer: {error}")]
-    if answer.outcome.in_trouble:
+    if answer.outcome.system_failing:
         return [Finding(name, "warn", f"{url} answers, but with {answer.outcome.status}")]
     return [Finding(name, "ok", f"{url} answers")]

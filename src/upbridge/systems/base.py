@@ -399,8 +399,9 @@ class System:
     has_catalogue: bool = False
     """Whether its SKUs are copied, and matched with the variants of the shop."""
     cures: Mapping[str, str] = field(default_factory=dict)
-    """Where a cause of problems is cured: its key, and the page with the place on it, or, with a question mark,
-    where it is told in full. What is not here is cured in the shop or in the system itself."""
+    """Where a person resolves a cause of problems: its key, and the page with the place on it. A question mark
+    leads to the page that explains it in full. A cause that is missing here is resolved in the shop or the
+    system."""
     not_retried: Collection[str] = ()
     """Causes for which nothing can be sent or read again: only their cure helps."""
 

@@ -133,7 +133,7 @@ class TestAnswer:
             "POST", URL, operation="POST /orders", limit=5, truncate=True
         )
 
-        assert (answer.body, answer.trouble) == (b"xxxxx", "")
+        assert (answer.body, answer.body_error) == (b"xxxxx", "")
 
     async def test_a_body_of_just_the_limit_is_whole(self) -> None:
         answer = await remote(lambda _: httpx.Response(200, content=b"12345")).exchange(

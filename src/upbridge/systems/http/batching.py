@@ -1,11 +1,11 @@
-"""Sending many things in one call, although one of them may be bad: a refused batch is sent again in halves.
+"""Send many things in one call, although one of them may be bad: a refused batch is sent again in halves.
 
     8 things ─refused─► 4 ─accepted
                         4 ─refused─► 2 ─accepted
                                      2 ─refused─► 1 ─accepted
                                                   1 ─refused: this is the one
 
-One bad thing among n costs 2·log₂ n more calls. Whatever is accepted on the way is not sent twice.
+One bad thing among n costs 2·log₂ n more calls. A half that the system accepted is not sent again.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence

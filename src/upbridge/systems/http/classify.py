@@ -63,8 +63,8 @@ class HttpOutcome:
     """When the system wants to be called again (`Retry-After`), see `retry_after`; None: it does not say."""
 
     @property
-    def in_trouble(self) -> bool:
-        """Whether the system itself is not well."""
+    def system_failing(self) -> bool:
+        """Whether the system itself fails, and not this request."""
         return self.action in (Action.RETRY, Action.FAILED)
 
     @property

@@ -1,7 +1,7 @@
 """One call to another system: sent once, read to its end within a deadline, counted once.
 
     exchange ─► request ─► answer ─► HttpAnswer     its outcome says what to do next (`classify`)
-                   │          └────► HttpAnswer     with `trouble`: the body did not come whole
+                   │          └────► HttpAnswer     with `body_error`: the body did not come whole
                    └───────────────► NotSent, Unreachable
 
 Every call of this program goes through `Remote.exchange`. It follows no redirect, keeps no cookie, and neither
@@ -27,7 +27,7 @@ from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
 from upbridge.systems.http.classify import Action, HttpOutcome, classify
 from upbridge.systems.http.exact_json import decode
 
-#: Seconds for a whole call, whatever the system sends meanwhile.
+#: Seconds for a whole call, even if the system keeps sending.
 DEADLINE = 75.0
 #: The largest answer that is read, in bytes. 100 products with their descriptions are a few MiB.
 MAX_ANSWER = 64 * 1024 * 1024
@@ -45,7 +45,7 @@ class HttpAnswer:
     outcome: HttpOutcome
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-    trouble: str = ""
+    body_error: str = ""
     """Why the body is not whole; empty if it is."""
 
     @property
@@ -56,12 +56,12 @@ class HttpAnswer:
     @property
     def unusable(self) -> bool:
         """Whether the system took the request and only its answer is lost."""
-        return bool(self.trouble) and self.outcome.action in (Action.ACCEPT, Action.MOVED)
+        return bool(self.body_error) and self.outcome.action in (Action.ACCEPT, Action.MOVED)
 
     def whole_body(self) -> bytes:
         """The body. Raises `Unreachable` if it is not whole."""
-        if self.trouble:
-            raise Unreachable(f"{self.operation}: {self.trouble}")
+        if self.body_error:
+            raise Unreachable(f"{self.operation}: {self.body_error}")
         return self.body
 
     def json(self) -> Any:
@@ -95,10 +95,10 @@ class Remote:
         limit: int = MAX_ANSWER,
         truncate: bool = False,
     ) -> HttpAnswer:
-        """Send one request and read its answer, whatever its status.
+        """Send one request and read its answer. No status is an error here.
 
-        *operation* names the call in metrics and errors, without ids and secrets: `GET /orders/{id}`. Of a body
-        beyond *limit* bytes nothing is kept (`HttpAnswer.trouble`), or its beginning if it is *truncated*.
+        *operation* names the call in metrics and errors, without ids and secrets: `GET /orders/{id}`. A body
+        beyond *limit* bytes is dropped (`HttpAnswer.body_error`); with *truncate* its beginning is kept.
 
         Raises `NotSent` if no connection could be made, and `Unreachable` if no answer came: then it is not known
         whether the system did what was asked.
@@ -142,16 +142,16 @@ class Remote:
 
     async def _answer(self, request: httpx.Request, operation: str, *, limit: int, truncate: bool) -> HttpAnswer:
         response = await self.http.send(request, stream=True, auth=None, follow_redirects=False)
-        body, trouble = b"", ""
+        body, body_error = b"", ""
         async with aclosing(response), aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
             try:
                 body, complete = await read_at_most(chunks, limit)
                 if not complete and not truncate:
-                    body, trouble = b"", "the answer is too large"
+                    body, body_error = b"", "the answer is too large"
             except httpx.HTTPError as error:
-                trouble = f"cut: {type(error).__name__}"
+                body_error = f"cut: {type(error).__name__}"
         outcome = classify(response.status_code, response.headers, now=self.clock())
-        return HttpAnswer(operation, outcome, response.headers, body, trouble)
+        return HttpAnswer(operation, outcome, response.headers, body, body_error)
 
     @contextmanager
     def _counted(self, operation: str) -> Iterator["_Call"]:

@@ -85,10 +85,10 @@ def page_of(raw: Json, name: str, parse: Callable[[Raw], T], page: int) -> Page[
 async def complete(
     one_page: Callable[[Sequence[str], int], Awaitable[Page[T]]], ids: Sequence[str], access: Access
 ) -> Page[T]:
-    """All entities with these *ids*, whatever page size the server has.
+    """All entities with these *ids*, for every page size that the server may have.
 
-    What is missing from the result will count as deleted, so a list that changed while its pages were read
-    is no answer (`Unreachable`).
+    The caller counts a missing id as deleted. So if the list changes while its pages are read, this raises
+    `Unreachable`.
     """
     read: list[Page[T]] = []
     for chunk in _chunks(dict.fromkeys(ids)):

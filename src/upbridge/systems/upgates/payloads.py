@@ -36,7 +36,7 @@ class OrderChange:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What the answer says of one item. `updated` None: nothing at all, so nobody knows."""
+    """What the answer says of one item. `updated` None: it says nothing, so the state of the item is unknown."""
 
     key: str
     updated: bool | None

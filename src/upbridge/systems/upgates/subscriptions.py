@@ -1,8 +1,8 @@
 """Which webhooks we want, which we have, and what is to be done about the difference (R35, R42, R45).
 
-A webhook belongs to the API user that created it and dies silently when that user's rights change, or when no call
-of it succeeded for twelve hours; Upgates has no other sign of it than the list. So the list is compared after an
-install, after a change of version and daily: what died is restored, and what failed last is told before it dies.
+A webhook belongs to the API user that created it. Upgates removes it silently when that user's rights change, or
+when no call of it succeeded for twelve hours. Only the list of webhooks shows it. So the worker compares the list
+after an install, after a change of version and daily: it restores what is missing and reports what failed last.
 """
 
 from collections.abc import Callable, Iterable
@@ -81,7 +81,7 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """The last call of a webhook, which failed. *status*: what we answered; None or 0 if nobody did."""
+    """The last call of a webhook, which failed. *status*: what we answered; None or 0 if no answer was sent."""
 
     event: str
     at: datetime

@@ -1,8 +1,7 @@
 """Where a shop's API may live: the check of every `apiUrl`, from an install and from a 301 alike. Pure.
 
-An address that somebody else chose would be called with credentials by our server, so only what is known to
-be Upgates passes (`UPBRIDGE_UPGATES_HOSTS`). Names are checked, not what they resolve to: who
-controls a name below upgates.com is Upgates.
+Our server sends credentials to this address, so only known hosts of Upgates pass (`UPBRIDGE_UPGATES_HOSTS`).
+Names are checked, not the IP addresses behind them: Upgates controls every name below upgates.com.
 """
 
 import ipaddress

@@ -25,8 +25,8 @@ from upbridge.systems.uphance.transport import Exchange
 
 log = structlog.get_logger(__name__)
 
-#: A read that is told to wait no longer than this waits and goes on, so that a long list can be finished.
-_PATIENCE = timedelta(seconds=60)
+#: If Uphance asks a read to wait no longer than this, the read waits and goes on: a long list can be finished.
+_LONGEST_PAUSE = timedelta(seconds=60)
 _WAITS = 3
 #: The first pause where no moment is named; each one after it is twice as long.
 _FIRST_PAUSE = timedelta(seconds=2)
@@ -103,7 +103,7 @@ class UphanceClient:
                 return await self._call("GET", path, query=query)
             except Throttled as throttled:
                 pause = _FIRST_PAUSE * 2**turn if throttled.until is None else throttled.until - self._clock()
-                if pause > _PATIENCE:
+                if pause > _LONGEST_PAUSE:
                     raise
                 await self._sleep(max(pause.total_seconds(), 1.0))
         return await self._call("GET", path, query=query)
@@ -177,8 +177,8 @@ class UphanceClient:
     async def _chosen(self, token: str, method: str, path: str, *, query: Any, body: Any) -> Any:
         """One call for our organisation.
 
-        It is chosen for every token at its first use by this client, stored ones too: whoever saved the token
-        may have died before choosing.
+        The organisation is chosen for every token at its first use by this client. Stored tokens are no exception:
+        the worker that saved one may have died before choosing.
         """
         if self._organisation is None:
             raise WrongOrganisation("no Uphance organisation was chosen")

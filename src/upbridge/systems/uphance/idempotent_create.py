@@ -38,7 +38,7 @@ CUSTOMERS = Sort("customer", "/customers", "customers", "customer", "reference")
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """It is over there. *mark* and *trace* say what was sent when it was made."""
+    """It exists in Uphance. *mark* and *trace* say what was sent when it was made."""
 
     id: int
     row: Json
@@ -113,8 +113,8 @@ class Maker:
     async def _find(self, sort: Sort, reference: str, *, newer_than: int) -> Json | None:
         """The oldest thing newer than the mark that carries our reference.
 
-        `since_id` is known from other lists and only presumed here; an ignored filter returns everything, which
-        costs calls but misleads nobody: every row is looked at, and a list that ends early is `Unreachable`.
+        Assumption: this list knows `since_id`, as other lists do. An ignored filter costs calls and does no harm:
+        every row is checked, and a list that ends early is `Unreachable`.
         """
         found: list[Json] = []
         async for page in self.client.pages(sort.path, sort.list_name, since_id=newer_than):

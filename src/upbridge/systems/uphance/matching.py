@@ -10,7 +10,7 @@ from upbridge.domain.sku import CodeBook, Match, code_key
 
 
 class Coded(Protocol):
-    """What can be a SKU over there: an order's line, or a variant."""
+    """What can be a SKU of Uphance: an order's line, or a variant."""
 
     @property
     def code(self) -> str | None: ...

@@ -1,7 +1,7 @@
-"""What of an order matters over there, and how two states of it differ. Pure.
+"""What of an order matters to Uphance, and how two states of it differ. Pure.
 
-A change counts as one only if it changes what would be sent. What moves by itself after sending does not:
-status, payment and tracking; the external number, which is written back by us; the shop's own links and keys.
+A change counts only if it changes what would be sent. These change by themselves after sending and do not count:
+status, payment and tracking; the external number, which we write back; the shop's own links and keys.
 """
 
 import json

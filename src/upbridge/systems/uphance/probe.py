@@ -132,7 +132,7 @@ class Trial:
                             heard,
                         )
                     return
-            await asyncio.sleep(_PAUSE)  # somebody works on this connection: bites are short
+            await asyncio.sleep(_PAUSE)  # a worker uses this connection: its slice ends soon
         raise Conflict("a worker is using this connection: try again in a moment")
 
 
@@ -382,8 +382,8 @@ def _tax(order: Json, total: Decimal) -> Step:
 
 
 def differences(sent: Any, read: Any, where: str = "") -> Iterator[str]:
-    """What of *sent* is not in *read*; what was added over there is no difference, nor is another spelling of a
-    number, nor a null that stayed away."""
+    """What of *sent* is not in *read*. No difference: what Uphance added, another spelling of a number, and a
+    null that is missing."""
     match sent:
         case Mapping():
             there = read if isinstance(read, Mapping) else {}

@@ -1,11 +1,11 @@
-"""Making products that the shop has and Uphance lacks, where the shop chose so (`uphance.create_products`).
+"""Create the products that Uphance lacks, if the shop chose so (`uphance.create_products`).
 
     product ─► which variants are no SKU? ─none─► nothing to do, no call
                   └─ some ─► a product of that name or with its other variants is there? ─► PUT what it lacks
                                 └─ no ─► POST the product (`creation`: never two)
 
-Read before write: what is added is what the product over there lacks at this moment, so an answer that was lost
-costs a repeat and doubles nothing. What was made once is not made again, even if Uphance names it differently.
+Read before write: only variants that Uphance's product lacks at this moment are added. So a lost answer costs a
+repeat and doubles nothing. A variant is made once, even if Uphance names it differently.
 """
 
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ _MADE_PAUSE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """One push: what all its products share. *complete*: the catalogue over there has been read to its end;
-    *doubled*: what names more than one variant of the shop."""
+    """One push: what all its products share. *complete*: Uphance's catalogue has been read to its end;
+    *doubled*: the names that more than one variant of the shop has."""
 
     context: MappingContext
     book: SkuBook
@@ -145,7 +145,7 @@ class Products:
 
 
 def _known(link: Link | None, former: Made | None) -> tuple[int | None, Sequence[str]]:
-    """The product over there that was made or added to before, and the variants that were made."""
+    """Uphance's product that we created or extended before, and the variants that we made."""
     if former is not None:
         return former.id, former.trace.get(MADE, ())
     if link is None or link.state != DELIVERED:
@@ -154,7 +154,7 @@ def _known(link: Link | None, former: Made | None) -> tuple[int | None, Sequence
 
 
 def _places(product: Json) -> set[tuple[str, str]]:
-    """Colour and size of every SKU of a product over there, as ours are compared."""
+    """Colour and size of every SKU of a product of Uphance, in the form in which ours are compared."""
     return {
         (
             (words(variation.get("color")) or words(sku.get("color")) or "").casefold(),

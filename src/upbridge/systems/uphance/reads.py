@@ -45,10 +45,10 @@ async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str
 async def existing_orders(
     client: UphanceClient, shop_key: str, *, others: Collection[str] = ()
 ) -> dict[str, RemoteOrder]:
-    """The sales orders over there that are ours, by the shop's order number: for linking them again.
+    """Our sales orders in Uphance, by the shop's order number: for linking them again.
 
-    Reads all sales orders (100 a call). Of two with the same reference the older one counts. *others* are the keys
-    of all shops: an order of one whose key merely begins like ours (`shop` and `shop-2`) is none of ours.
+    Reads all sales orders (100 a call). If two have the same reference, the older one counts. *others* are the
+    keys of all shops: they tell `shop` from `shop-2`, whose references begin alike.
     """
     prefix = order_reference(shop_key, "")
     longer = tuple(

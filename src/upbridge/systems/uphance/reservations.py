@@ -81,8 +81,8 @@ async def remember(
 async def open_pieces(tx: AsyncConnection, shop_id: ShopId, *, drafts_reserve: bool) -> Mapping[str, Decimal]:
     """How many pieces of each item (its key) are sold without Uphance's numbers showing it.
 
-    Those of orders that Uphance does not know and that may still be sent there; of those that are drafts over
-    there, unless drafts reserve; of what was added to an order after that, as long as staff have not settled it.
+    Counted are orders that Uphance does not know and that may still be sent; orders that are drafts in Uphance,
+    unless drafts reserve; and what the shop added to an order later, until staff have dealt with it.
     """
     values: dict[str, Any] = {"shop_id": shop_id, "drafts": not drafts_reserve}
     rows = await tx.execute(
@@ -103,8 +103,8 @@ async def open_pieces(tx: AsyncConnection, shop_id: ShopId, *, drafts_reserve: b
 
 
 async def prune(tx: AsyncConnection, shop_id: ShopId) -> None:
-    """Forget the orders that Uphance counts by itself. Those that nobody ever sends go after 90 days
-    (`care.retention`): an order that Uphance has not heard of for so long is nobody's reservation any more."""
+    """Forget the orders that Uphance counts by itself. Orders that are never sent go after 90 days
+    (`maintenance.retention`): they reserve nothing any more."""
     await tx.execute(
         text(
             f"""

@@ -1,9 +1,9 @@
-"""How Uphance writes things down, read tolerantly, and how we guess that it wants them written.
+"""The bodies of Uphance: read tolerantly, and written as we assume that Uphance wants them.
 
 Reading (Uphance help: Orders API, Product API, Customer API, Inventory API, Introduction): numbers come as
 strings, single objects bare or wrapped, `season_id` as an int or a list, "none" as null or as "". Writing: the
-bodies of POST /sales_orders, POST /customers, POST /products and PUT /products were never published; each
-stands in one function here, so that one place is corrected when somebody has tried it (`upbridge doctor`).
+bodies of POST /sales_orders, POST /customers, POST /products and PUT /products were never published. Each has one
+function here, so that one place is corrected after a trial (`upbridge doctor`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -43,8 +43,8 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class StockLevel:
-    """What Uphance says about one SKU; None where it says nothing. Never negative by its own rules, but a
-    published guarantee is missing: whoever writes it clamps at 0."""
+    """What Uphance says about one SKU; None where it says nothing. Assumption: numbers can be negative, so the
+    worker that writes them to the shop clamps at 0."""
 
     sku_id: int
     sku_number: str | None

@@ -31,7 +31,8 @@ async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
     skus = await read_skus(client)
     facts = await _look_around(reading.tools, row, client)
     now = reading.tools.clock()
-    # All or nothing: whoever dies between the news and the release of what waited for it would see no news again.
+    # One transaction: after a crash between saving the SKUs and releasing the waiting documents, the next run
+    # would see no difference and never release them.
     async with engine.begin() as tx:
         refreshed = await replace_skus(tx, shop.id, skus)
         await sku_matching.rematch_all(tx, shop.id)

@@ -1,8 +1,8 @@
-"""Uphance's stock becomes numbers for the shop: absolute, only what differs, nothing from half a catalogue.
+"""Turn Uphance's stock into numbers for the shop: absolute, only what differs, nothing from half a catalogue.
 
-Nothing is asked of anybody here: the SKUs were read completely or not at all (`Catalogue.refresh`), the shop's
-own numbers are in `variants`. What is compared is what the shop *shows*, not what was written last: a number that
-somebody edits in the shop differs again, and is set right at the next look.
+This makes no call: the SKUs were read completely or not at all (`Catalogue.refresh`), and the shop's own numbers
+are in `variants`. Uphance's number is compared with the one that the shop *shows*, not with the one written last:
+if a person edits a number in the shop, the next run corrects it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ async def wrote(
 
 
 async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:
-    """Why no number can be right yet: orders that are not read have sold pieces that nobody has counted."""
+    """Why no number can be right yet: the orders that are not read yet have sold pieces that are not counted."""
     asked = max(change.hinted_at for change in chunk)
     if await changes.any_marked_until(tx, shop_id, TARGET, Kind.ORDER, asked):
         return "orders have to be read first"
@@ -234,7 +234,7 @@ async def _close_guard(tx: AsyncConnection, shop_id: ShopId) -> None:
 
 
 async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
-    """What can never be written, told once for all of it: no code, or several that could be meant."""
+    """One problem for all variants that can never be written: no code, or several possible SKUs."""
     rows = await tx.execute(
         text(
             f"""

@@ -52,7 +52,7 @@ class Tally:
     in_stock: int
     """Of the matched, how many the shop shows as in stock."""
     changed: int
-    """Numbers that the run would write and that nobody has let pass before."""
+    """Numbers that the run would write and that no person has approved before."""
     zeroed: int
     """Of these, how many become 0."""
 
@@ -116,10 +116,10 @@ class Comparison:
 
 
 def needs_a_person(tally: Tally, percent: int) -> bool:
-    """Whether a run is so large that somebody should look at it first (`stock.guard_percent`).
+    """Whether a run is so large that a person should approve it first (`stock.guard_percent`).
 
-    More than *percent* of the matched SKUs; 0 holds every run, 100 none. Where fewer than `SMALL` are matched one
-    change can be half of them: there only a run waits that zeroes all that is in stock, two at least.
+    Large is more than *percent* of the matched SKUs; 0 holds every run, 100 none. With fewer than `SMALL` matched
+    SKUs one change can be half of them: then only a run is held that zeroes all that is in stock, two at least.
     """
     if percent <= 0:
         return tally.changed > 0

@@ -58,7 +58,7 @@ _ENOUGH = 5
 
 @dataclass(frozen=True, slots=True)
 class _Company:
-    """The customer over there, and whether its record has this order's addresses."""
+    """Uphance's customer, and whether its record has this order's addresses."""
 
     id: int
     addressed: bool
@@ -119,8 +119,8 @@ class UphanceTarget:
         )
 
     def tombstone(self, kind: str, sent: bytes) -> bytes | None:
-        """An order that is gone from the shop: a body that asks staff to cancel it over there. A product that is
-        gone stays as it is: what its SKUs are needed for is not the shop's business."""
+        """The tombstone of an order that is gone from the shop asks staff to cancel it in Uphance. A product has
+        no tombstone: Uphance may need its SKUs for other channels."""
         if kind != ORDERS.kind:
             return None
         return canonical({"gone": json.loads(sent).get("number")})
@@ -196,7 +196,7 @@ class _Work:
         params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
         if order is None or is_cancelled(order, self.context.facts):
             return Parked(Issue("order.cancel_in_uphance", params))
-        # An order that was recognised over there (a restored database) has no copy to compare with.
+        # An order that was found in Uphance (after a restored database) has no copy to compare with.
         lines = differences(json.loads(link.sent), trace(order)) if link.sent else []
         told = "; ".join(lines) or "—"
         return Parked(Issue("order.changed_after_sending", {**params, "differences": told}))
@@ -223,11 +223,11 @@ class _Work:
         shop_settings, connection = self.context.settings, self.context.connection
         sales_order = map_order(order, self.book.match, shop_settings, connection)
         customer = map_customer(order, shop_settings, connection)
-        for trouble in (sales_order, customer):
-            if isinstance(trouble, Issue):
-                return Parked(trouble)
-            if isinstance(trouble, NotYet):
-                return self._not_yet(document, trouble)
+        for mapped in (sales_order, customer):
+            if isinstance(mapped, Issue):
+                return Parked(mapped)
+            if isinstance(mapped, NotYet):
+                return self._not_yet(document, mapped)
         assert isinstance(sales_order, SalesOrder)
         assert isinstance(customer, Customer | House)
         try:
@@ -247,10 +247,10 @@ class _Work:
         return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made)
 
     async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt:
-        """The customer's id over there; created at the shopper's first order, once.
+        """The id of Uphance's customer, which is created once, at the shopper's first order.
 
-        A record is never changed afterwards (how is not published): an order with other addresses carries its
-        own in the shipping instructions.
+        The record is never changed afterwards, because Uphance does not publish how. An order with other addresses
+        has them in its shipping instructions.
         """
         if isinstance(customer, House):
             return _Company(customer.customer_id, addressed=False)
@@ -284,14 +284,14 @@ class _Work:
 
     @staticmethod
     def _not_yet(document: Document, why: NotYet) -> Outcome:
-        if document.attempts >= _ENOUGH:  # the variant is gone from the shop: nobody will ever tell
+        if document.attempts >= _ENOUGH:  # the variant is gone from the shop, so its SKU stays unknown
             return Parked(Issue("order.unknown_sku", {"codes": why.names}))
         return Retry(why.reason)
 
 
 def _same(document: Document, link: Link) -> Delivered | None:
-    """They have exactly this, if it is what was delivered: what was sent is never changed over there. It was read
-    again at the moment at which its delivery was written down, and so queued once more."""
+    """The delivery that Uphance already has, if *document* says the same; else None. An order is queued a second
+    time if it was read again while its delivery was recorded."""
     if link.hash != document.hash:
         return None
     return Delivered(remote_id=link.remote_id, keep=link.sent, note=link.note)

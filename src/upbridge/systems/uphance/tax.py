@@ -9,15 +9,14 @@ from upbridge.systems.uphance.schemas import number, words
 
 
 def tax_remark(sent: Mapping[str, Any], row: Mapping[str, Any]) -> Issue | None:
-    """What staff have to know of the sales order *row*: it costs something else there than in the shop.
+    """The issue for staff if the sales order *row* costs something else in Uphance than in the shop.
 
-    *sent* is the trace of the order that it was made of (`content.trace`): the shop's may have changed since.
-    Uphance derives tax from rules of its own and may not know the rates of other countries (OSS). Compared is what
-    the shop charged before rounding, which has no home over there. An answer without a total that can be read says
-    nothing.
+    *sent* is the trace of the order as it was sent: the shop's order may have changed since. Uphance derives tax
+    from its own rules and may not know the rates of other countries (OSS). The shop's total before rounding is
+    compared, because Uphance has no field for rounding. An answer without a readable total gives no issue.
 
-    Assumption: Uphance rounds tax per piece, so an order of very many pieces may be remarked although every
-    rate is right.
+    Assumption: Uphance rounds tax per piece, so an order of very many pieces may get an issue although every rate
+    is right.
     """
     theirs, ours = number(row.get("grand_total")), number(sent.get("charged"))
     if theirs is None or ours is None or same_total(rounded(theirs), rounded(ours)):

@@ -1,9 +1,9 @@
-"""The tokens of an Uphance login: asked for with a password once, renewed by refresh grant, kept sealed.
+"""The tokens of an Uphance login: requested with a password once, renewed by refresh grant, stored encrypted.
 
-Introduction, Authentication: there is no client id; it is the login of a real user. The life of a token is what
-its answer says (it was a year once and is a week today). Whether a refresh gives a new refresh token, and what
-becomes of the old one, is not published: whatever comes back is kept. No error here repeats what the server
-said, because an answer may echo the password.
+Introduction, Authentication: there is no client id; it is the login of a real user. The answer says how long a
+token lives (once a year, today a week). Assumption: a refresh may give a new refresh token and end the old one, so
+the token that comes back is kept. No error here repeats the server's text, because an answer may echo the
+password.
 """
 
 from collections.abc import Mapping

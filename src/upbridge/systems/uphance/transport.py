@@ -46,7 +46,7 @@ class Exchange:
             # What a login answers is never repeated: it may echo the password.
             said = "" if path.startswith("/oauth/") else _said(answer.body)
             raise error_of(answer, now=self.remote.clock(), pause=_PAUSE, words=said)
-        return answer.json() if answer.body or answer.trouble else None
+        return answer.json() if answer.body or answer.body_error else None
 
 
 def _operation(method: str, path: str) -> str:

@@ -105,7 +105,7 @@ class UppClient:
         if kept is not None and kept != refused:
             return kept
         async with self._renewals.setdefault(client_id, asyncio.Lock()):
-            kept = await self._kept_token(vault, client_id)  # somebody may have renewed it while we waited
+            kept = await self._kept_token(vault, client_id)  # another worker may have renewed it while we waited
             if kept is not None and kept != refused:
                 return kept
             token, life = await self._new_token(client_id, client_secret)

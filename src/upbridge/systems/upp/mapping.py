@@ -98,7 +98,7 @@ def wants_product(product: Product, context: MappingContext) -> Iterator[Desired
 
 
 def _older(sku: str, variant: Variant, taken: dict[str, str], context: MappingContext) -> str | None:
-    """Who has this SKU before *variant*; nobody: *variant* has it now."""
+    """The variant that owns this SKU before *variant*; None if *variant* owns it now."""
     first = taken.setdefault(code_key(sku) or sku, variant.id)
     return context.name_owners.older(sku, variant.product_id) or (first if first != variant.id else None)
 

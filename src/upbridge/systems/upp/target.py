@@ -57,7 +57,7 @@ class UppTarget:
         self._client = client
 
     def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
-        """By the SKU, whatever its case (Developer guide), which is what `upp.sku_from` says."""
+        """By the SKU without regard to case (Developer guide); `upp.sku_from` says what the SKU is."""
         return {"code": UniqueName.CODE, "ean": UniqueName.EAN}.get(shop_settings.text("upp.sku_from") or "code")
 
     def order_policy(self, context: MappingContext) -> OrderPolicy | None:
@@ -162,7 +162,8 @@ class _Round:
         return []
 
     def rest(self) -> Settled:
-        """The items that they choked on come again; if nothing else was accepted, raises: nobody is to blame."""
+        """A retry for each item on which Upp.ai failed. Raises Upp.ai's error if no other item was accepted: then
+        no single item is the cause."""
         if self._stumble is not None and not self._accepted:
             raise self._stumble
         return [(document, Retry("Upp.ai answers 500 to this one")) for document in self.choked]
