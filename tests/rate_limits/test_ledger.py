@@ -466,10 +466,3 @@ async def test_the_outlook_counts_the_coming_hours_and_both_days(ledger: Ledger,
     assert len(outlook.hours) == 24
     assert [hour.calls for hour in outlook.hours] == [0] + 23 * [10]
     assert outlook.next_24_hours == 23 * 10 + 98 + 100
-
-
-async def test_old_calls_and_failures_are_forgotten(ledger: Ledger, shop: ShopId, clock: MovableClock) -> None:
-    await one_call(ledger, shop, status=401)
-    clock.move(days=36)
-    assert await ledger.prune() == 2
-    assert await sql(ledger, "SELECT count(*) FROM failed_logins") == 0

@@ -18,7 +18,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -29,13 +28,13 @@ from upbridge.core.errors import NotReady, Throttled
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits import repository as rows
-from upbridge.rate_limits.lease import COUNTED_SLOT, leasing
+from upbridge.rate_limits.lease import leasing
 from upbridge.rate_limits.login_breaker import Pass, admit
 from upbridge.rate_limits.record_response import Response, Ticket, answered, unanswered
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
-from upbridge.rate_limits.spend import SPEND, spending
+from upbridge.rate_limits.spend import spending
 from upbridge.rate_limits.windows import HOUR, State, limits_of
-from upbridge.store.schema import api_calls, budgets, call_leases, failed_logins
+from upbridge.store import rate_limits as store
 
 log = structlog.get_logger(__name__)
 
@@ -47,9 +46,6 @@ PATIENCE = timedelta(seconds=10)
 AGAIN = timedelta(seconds=5)
 #: How long the database may take before the ledger fails closed, in seconds.
 DATABASE_PATIENCE = 10.0
-#: How long calls and failed logins are remembered.
-CALLS_KEPT = timedelta(days=35)
-FAILURES_KEPT = timedelta(days=1)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
@@ -144,7 +140,7 @@ class Ledger:
                 now=now,
                 until=now + LEASE,
             )
-            if await tx.scalar(COUNTED_SLOT, slot) is None:
+            if await store.lease(tx, slot) is None:
                 await tx.rollback()  # takes back what was spent
                 return None
         ticket = Ticket(
@@ -159,15 +155,14 @@ class Ledger:
 
     async def _spend(
         self, tx: AsyncConnection, shop_id: ShopId, purpose: Purpose, now: datetime
-    ) -> Row[Any] | None:
+    ) -> store.Spent | None:
         """Spend a call, or say until when there is none; None if that changed while we looked."""
-        spent = await tx.execute(SPEND, spending(shop_id, purpose, now))
-        entry = spent.one_or_none()
+        entry = await store.spend(tx, spending(shop_id, purpose, now))
         if entry is not None:
             return entry
-        row = await rows.find(tx, shop_id)
+        row = await store.find_budget(tx, shop_id)
         if row is None:  # the shop's first call ever
-            await rows.ensure(tx, shop_id, now)
+            await store.ensure_budget(tx, shop_id, rows.columns(State.fresh(None, now)))
             return await self._spend(tx, shop_id, purpose, now)
         state = rows.state_of(row)
         until = state.free_at(purpose, now)
@@ -193,16 +188,11 @@ class Ledger:
     async def outlook(self, shop_id: ShopId) -> BudgetSnapshot:
         """What the shop's budget holds now and in the next 24 hours."""
         now = self._clock()
-        made = (
-            select(api_calls.c.purpose, func.sum(api_calls.c.count))
-            .where(api_calls.c.shop_id == shop_id, api_calls.c.hour > now - HOURS * HOUR)
-            .group_by(api_calls.c.purpose)
-        )
         async with self._transaction() as tx:
-            row = await rows.find(tx, shop_id)
-            sums = (await tx.execute(made)).all()
+            row = await store.find_budget(tx, shop_id)
+            sums = await store.calls_by_purpose(tx, shop_id, after=now - HOURS * HOUR)
         state = State.fresh(None, now) if row is None else rows.state_of(row)
-        by_purpose = {Purpose[name.upper()]: int(count) for name, count in sums}
+        by_purpose = {Purpose[name.upper()]: count for name, count in sums.items()}
         return take_snapshot(
             state,
             now,
@@ -217,27 +207,18 @@ class Ledger:
         """
         limits, now = limits_of(tariff, packages), self._clock()
         async with self._transaction() as tx:
-            await rows.ensure(tx, shop_id, now)
-            published = {"hour_limit": limits and limits.hour, "day_limit": limits and limits.day}
-            untaught = (budgets.c.shop_id == shop_id) & budgets.c.learned_at.is_(None)
-            await tx.execute(update(budgets).where(untaught).values(published))
+            await store.ensure_budget(tx, shop_id, rows.columns(State.fresh(None, now)))
+            await store.set_published_limits(
+                tx,
+                shop_id,
+                hour_limit=None if limits is None else limits.hour,
+                day_limit=None if limits is None else limits.day,
+            )
 
     async def doubt(self, shop_id: ShopId) -> None:
         """The shop's credentials are new, or probably dead: its next call is a first call again for the fuse."""
-        statement = update(budgets).where(budgets.c.shop_id == shop_id).values(succeeded_at=None)
         async with self._transaction() as tx:
-            await tx.execute(statement)
-
-    async def prune(self) -> int:
-        """Forget calls after 35 days, failed logins after one; returns how many rows went."""
-        now = self._clock()
-        old = (
-            delete(api_calls).where(api_calls.c.hour < now - CALLS_KEPT),
-            delete(failed_logins).where(failed_logins.c.at < now - FAILURES_KEPT),
-            delete(call_leases).where(call_leases.c.expires_at < now - HOUR),
-        )
-        async with self._transaction() as tx:
-            return sum([(await tx.execute(statement)).rowcount for statement in old])
+            await store.forget_login(tx, shop_id)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -19,19 +19,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import DateTime, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import rate_limits as store
 
 WINDOW = timedelta(hours=1)
 #: From here on only shops in good standing are called.
 CAREFUL = 2
 #: From here on nobody is called.
 BLOWN = 4
-
-#: The key of the advisory lock under which the careful ones are let through, one after the other.
-_TURN = 0x75706662
 
 
 class Pass(Enum):
@@ -83,38 +80,12 @@ async def admit(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | d
 
     Where no login failed, a shop in good standing takes no lock and waits for nobody.
     """
-    moment = {"shop": shop_id, "now": now, "since": now - WINDOW, "most": BLOWN}
-    row = (await tx.execute(_QUICK, moment)).one()
-    standing = LoginHistory(tuple(row.failures), row.succeeded_at)
+    known = await store.login_record(tx, shop_id, since=now - WINDOW, most=BLOWN)
+    standing = LoginHistory(tuple(known.failures), known.succeeded_at)
     if standing.good(now) and not standing.failures:
         return Pass.FREE
-    await tx.execute(_LOCK, {"turn": _TURN})
-    row = (await tx.execute(_CAREFUL, moment)).one()
-    standing = LoginHistory(tuple(row.failures), row.succeeded_at, row.first, row.own, row.busiest, row.in_flight)
-    return breaker_decision(standing, now)
-
-
-_MOMENTS = tuple(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since"))
-
-_QUICK = text("""
-    SELECT ARRAY(SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC LIMIT :most) AS failures,
-           (SELECT succeeded_at FROM budgets WHERE shop_id = :shop) AS succeeded_at
-""").bindparams(_MOMENTS[1])
-
-_LOCK = text("SELECT pg_advisory_xact_lock(:turn)")
-
-#: One snapshot: a call that fails between two statements would be seen neither in flight nor failed. A first call
-#: whose process died stops being one when its lease has expired.
-_CAREFUL = text("""
-    WITH busy AS (
-        SELECT shop_id, count(*) AS calls, count(*) FILTER (WHERE first) AS first
-        FROM call_leases WHERE expires_at > :now GROUP BY shop_id
+    seen = await store.login_snapshot(tx, shop_id, since=now - WINDOW, most=BLOWN, now=now)
+    standing = LoginHistory(
+        tuple(seen.failures), seen.succeeded_at, seen.first, seen.own, seen.busiest, seen.in_flight
     )
-    SELECT ARRAY(SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC LIMIT :most) AS failures,
-           (SELECT succeeded_at FROM budgets WHERE shop_id = :shop) AS succeeded_at,
-           coalesce(sum(first), 0)::int > 0 AS first,
-           coalesce(sum(calls - first) FILTER (WHERE shop_id = :shop), 0)::int AS own,
-           coalesce(max(calls - first), 0)::int AS busiest,
-           coalesce(sum(calls), 0)::int AS in_flight
-    FROM busy
-""").bindparams(*_MOMENTS)
+    return breaker_decision(standing, now)

@@ -9,14 +9,13 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Delete, Select, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits import repository as rows
 from upbridge.rate_limits.headers import closed_until, learn, read
 from upbridge.rate_limits.windows import hour_start
-from upbridge.store.schema import budgets, call_leases, failed_logins
+from upbridge.store import rate_limits as store
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +50,10 @@ class Ticket:
 
 async def answered(tx: AsyncConnection, ticket: Ticket, response: Response, now: datetime) -> None:
     """Take over what an answer says: count, limits, closing, login."""
-    row = await rows.find(tx, ticket.shop_id, lock=True)
+    row = await store.find_budget(tx, ticket.shop_id, lock=True)
     if row is None:  # erased while the call was under way
         return
-    beside = (await tx.execute(_beside(ticket, now))).one()
+    beside = await store.calls_beside(tx, ticket.shop_id, ticket.holder, since=ticket.spent_at, now=now)
     reading = read(response.headers, now=now)
     before = rows.state_of(row).at(now)
     learned = learn(
@@ -80,35 +79,13 @@ async def answered(tx: AsyncConnection, ticket: Ticket, response: Response, now:
         log.warning("budget_closed", shop_id=str(ticket.shop_id), until=until.isoformat())
     if response.login_refused:
         changes["succeeded_at"] = None
-        await tx.execute(insert(failed_logins).values(shop_id=ticket.shop_id, at=now))
+        await store.record_failed_login(tx, ticket.shop_id, now=now)
         log.warning("login_refused", shop_id=str(ticket.shop_id))
     elif response.accepted and not beside.refused:
         changes["succeeded_at"] = now
-    slot_back = _slot_back(ticket.shop_id, ticket.holder).cte("slot_back")
-    this = update(budgets).where(budgets.c.shop_id == ticket.shop_id)
-    await tx.execute(this.values(changes).add_cte(slot_back))
+    await store.record_answer(tx, ticket.shop_id, ticket.holder, changes)
 
 
 async def unanswered(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
-    """The call ended and nobody knows whether the server counted it: we do, until an answer knows better."""
-    lost = update(budgets).where(budgets.c.shop_id == shop_id).values(calls_lost=budgets.c.calls_lost + 1)
-    await tx.execute(lost)  # first, as whoever takes a slot does: locks are taken in one order
-    await tx.execute(_slot_back(shop_id, holder))
-
-
-def _beside(ticket: Ticket, now: datetime) -> Select[tuple[int, bool]]:
-    """What went on beside this call: others of the shop under way, and whether one of them was refused.
-
-    An answer that was under way while another call was refused proves nothing about the login now.
-    """
-    in_flight = select(func.count()).where(
-        call_leases.c.shop_id == ticket.shop_id,
-        call_leases.c.holder != ticket.holder,
-        call_leases.c.expires_at > now,
-    )
-    refused = exists().where(failed_logins.c.shop_id == ticket.shop_id, failed_logins.c.at > ticket.spent_at)
-    return select(in_flight.scalar_subquery().label("in_flight"), refused.label("refused"))
-
-
-def _slot_back(shop_id: ShopId, holder: UUID) -> Delete:
-    return delete(call_leases).where(call_leases.c.shop_id == shop_id, call_leases.c.holder == holder)
+    """The call ended and it is not known whether the server counted it: we do, until an answer knows better."""
+    await store.record_no_answer(tx, shop_id, holder)

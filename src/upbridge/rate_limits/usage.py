@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import PRAGUE
 from upbridge.rate_limits.windows import CAP_PER_DAY, day_start
+from upbridge.store import rate_limits as store
 
 #: Calls are kept for as long (`maintenance/retention.py`).
 LONGEST_DAYS = 35
@@ -63,21 +63,9 @@ def alarm(calls: int) -> Alarm | None:
 async def usage(engine: AsyncEngine, *, now: datetime, days: int) -> Usage:
     """Calls of all shops in the last *days* Prague days, at most `LONGEST_DAYS`."""
     days = min(days, LONGEST_DAYS)
-    since = {"since": day_start(now - timedelta(days=days - 1)), "zone": str(PRAGUE)}
+    since = day_start(now - timedelta(days=days - 1))
     async with engine.connect() as tx:
-        accesses = await tx.execute(
-            text(
-                "SELECT access, sum(count) AS calls, count(DISTINCT shop_id) AS shops FROM api_calls"
-                " WHERE hour >= :since GROUP BY access"
-            ),
-            since,
-        )
-        by_access = {row.access: Used(int(row.calls), int(row.shops)) for row in accesses}
-        by_day = await tx.execute(
-            text(
-                "SELECT CAST(hour AT TIME ZONE :zone AS date) AS day, sum(count) AS calls FROM api_calls"
-                " WHERE hour >= :since GROUP BY 1 ORDER BY 1"
-            ),
-            since,
-        )
-        return Usage(days, by_access, {row.day: int(row.calls) for row in by_day})
+        by_access = {
+            access: Used(calls, shops) for access, calls, shops in await store.calls_by_access(tx, since=since)
+        }
+        return Usage(days, by_access, await store.calls_by_day(tx, since=since, zone=str(PRAGUE)))

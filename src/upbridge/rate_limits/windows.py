@@ -9,7 +9,7 @@ A verified add-on has no tariff and no published limit, but an alert at 60,000 c
 headers say otherwise, that is the cap.
 
 Who may take the last calls is decided by `Purpose`: the less urgent a purpose, the more it leaves of each hour.
-`rate_limits/spend.py` says the same in SQL; a property test holds the two together.
+`store/rate_limits.py` says the same in SQL; a property test holds the two together.
 """
 
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, PACKAGE, hour_start
+from upbridge.store.rate_limits import calls_by_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,9 @@ async def usage_of(
     """The page at *now*; *targets* are the systems that orders go to."""
     first = hour_start(now) - (HOURS - 1) * HOUR
     async with engine.connect() as tx:
-        rows = await tx.execute(
-            text(
-                "SELECT hour, purpose, sum(count) AS number FROM api_calls WHERE shop_id = :id AND hour >= :first"
-                " GROUP BY 1, 2"
-            ),
-            {"id": shop_id, "first": first},
-        )
         made: dict[datetime, dict[Purpose, int]] = {}
-        for row in rows:
-            made.setdefault(row.hour, {})[Purpose[row.purpose.upper()]] = int(row.number)
+        for hour, purpose, number in await calls_by_hour(tx, shop_id, since=first):
+            made.setdefault(hour, {})[Purpose[purpose.upper()]] = number
         orders = await tx.scalar(
             text(
                 "SELECT count(DISTINCT parent) FROM links WHERE shop_id = :id AND target = ANY(:targets)"

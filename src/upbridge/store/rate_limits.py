@@ -1,0 +1,322 @@
+"""The ledger's tables: what a shop's API still allows, calls under way, calls made, failed logins.
+
+They stand together because one statement needs several of them: a call is spent, leased and counted in one
+transaction, and the login breaker looks at failures and calls under way in one snapshot. The arithmetic is
+`rate_limits`'; what it asks for is a parameter here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Delete, bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.core.errors import NotFound
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import api_calls, budgets, call_leases, failed_logins
+
+# --- budgets ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A row of `budgets`; what its numbers count stands in the schema."""
+
+    shop_id: ShopId
+    hour_limit: int | None
+    day_limit: int | None
+    hour_at: datetime
+    hour_used: int
+    day_at: datetime
+    day_used: int
+    calls_unconfirmed: int
+    calls_today: int
+    calls_made: int
+    calls_made_at_header: int
+    calls_lost: int
+    closed_until: datetime | None
+    learned_at: datetime | None
+    succeeded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A call that was spent: its number within the shop, and the shop's lost calls before it."""
+
+    calls_made: int
+    calls_lost: int
+    hour_at: datetime
+
+
+async def find_budget(tx: AsyncConnection, shop_id: ShopId, *, lock: bool = False) -> Budget | None:
+    """The shop's budget, with *lock* held until the transaction ends; None if no call was ever made."""
+    query = select(*(budgets.c[field.name] for field in fields(Budget))).where(budgets.c.shop_id == shop_id)
+    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else Budget(*row)
+
+
+async def ensure_budget(tx: AsyncConnection, shop_id: ShopId, values: Mapping[str, Any]) -> None:
+    """Make the shop's budget if there is none. Raises `NotFound` if there is no such shop."""
+    fresh = postgresql.insert(budgets).values(shop_id=shop_id, **values)
+    try:
+        await tx.execute(fresh.on_conflict_do_nothing())
+    except IntegrityError:
+        raise NotFound("there is no such shop") from None
+
+
+async def set_published_limits(
+    tx: AsyncConnection, shop_id: ShopId, *, hour_limit: int | None, day_limit: int | None
+) -> None:
+    """Take limits that no answer has taught; limits from headers win."""
+    untaught = (budgets.c.shop_id == shop_id) & budgets.c.learned_at.is_(None)
+    await tx.execute(update(budgets).where(untaught).values(hour_limit=hour_limit, day_limit=day_limit))
+
+
+async def forget_login(tx: AsyncConnection, shop_id: ShopId) -> None:
+    """The shop's login is not known to work any more."""
+    await tx.execute(update(budgets).where(budgets.c.shop_id == shop_id).values(succeeded_at=None))
+
+
+async def spend(tx: AsyncConnection, values: Mapping[str, Any]) -> Spent | None:
+    """Count one call if the budget has one for it, in one statement (`rate_limits/windows.py` in SQL); else None.
+
+    The statement takes the row (callers of one shop queue here, for the length of a short transaction), rolls the
+    windows that have ended, sees what is left for the purpose, and counts the call. Committed before the call, the
+    count survives whatever happens to the caller. *values*: `rate_limits/spend.py`.
+    """
+    row = (await tx.execute(_SPEND, values)).one_or_none()
+    return None if row is None else Spent(*row)
+
+
+async def record_answer(tx: AsyncConnection, shop_id: ShopId, holder: UUID, values: Mapping[str, Any]) -> None:
+    """Write *values* into the shop's budget and give back the slot of *holder*."""
+    slot_back = _slot_back(shop_id, holder).cte("slot_back")
+    this = update(budgets).where(budgets.c.shop_id == shop_id)
+    await tx.execute(this.values(dict(values)).add_cte(slot_back))
+
+
+async def record_no_answer(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -> None:
+    """Count a call without an answer and give back the slot of *holder*."""
+    lost = update(budgets).where(budgets.c.shop_id == shop_id).values(calls_lost=budgets.c.calls_lost + 1)
+    await tx.execute(lost)  # first, as taking a slot does: locks are taken in one order
+    await tx.execute(_slot_back(shop_id, holder))
+
+
+_SPEND = text("""
+    WITH entry AS (
+        SELECT *, greatest(hour_at, :hour) AS hour, greatest(day_at, :day) AS day
+        FROM budgets WHERE shop_id = :shop FOR UPDATE
+    ), rolled AS (
+        SELECT shop_id, hour, day, hour_limit, day_limit, closed_until,
+               CASE WHEN hour = hour_at THEN hour_used ELSE 0 END AS hour_used,
+               CASE WHEN hour = hour_at THEN calls_unconfirmed ELSE 0 END AS calls_unconfirmed,
+               CASE WHEN day = day_at THEN calls_today ELSE 0 END AS calls_today,
+               CASE WHEN hour = hour_at THEN day_used
+                    WHEN day > day_at OR hour_limit IS NULL THEN CASE WHEN day = day_at THEN day_used ELSE 0 END
+                    ELSE day_used + greatest(calls_unconfirmed - greatest(hour_limit - hour_used, 0), 0)
+               END AS day_used
+        FROM entry
+    ), counted AS (
+        SELECT *,
+               CASE WHEN hour_limit IS NULL THEN :cap - calls_today
+                    ELSE greatest(hour_limit - hour_used, 0) + greatest(day_limit - day_used, 0)
+                         - calls_unconfirmed
+               END AS total,
+               CASE WHEN hour_limit IS NULL THEN 0
+                    ELSE greatest(greatest(hour_limit - hour_used, 0) - calls_unconfirmed, 0)
+               END AS hour_left,
+               coalesce(hour_limit, :cap / 24) AS per_hour
+        FROM rolled
+    ), judged AS (
+        SELECT *,
+               CASE WHEN :share = 0 THEN 0
+                    ELSE least(greatest((per_hour::bigint * :share + 99) / 100, 1), greatest(per_hour - 1, 0))
+               END AS kept,
+               CASE WHEN :now < hour + :kept_for THEN 0
+                    WHEN hour + :one_hour >= :day_end THEN total
+                    ELSE hour_left
+               END AS vanishing
+        FROM counted
+    )
+    UPDATE budgets b
+    SET hour_at = j.hour, day_at = j.day, hour_used = j.hour_used, day_used = j.day_used,
+        calls_unconfirmed = j.calls_unconfirmed + 1, calls_today = j.calls_today + 1, calls_made = b.calls_made + 1
+    FROM judged j
+    WHERE b.shop_id = j.shop_id
+      AND (j.closed_until IS NULL OR j.closed_until <= :now)
+      AND (j.total > j.kept OR (j.vanishing > 0 AND j.total > least(j.kept, 1)))
+    RETURNING b.calls_made, b.calls_lost, b.hour_at
+""").bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "hour", "day", "day_end")))
+
+# --- calls under way and calls made -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What went on beside a call: others of the shop under way, and whether one of them was refused."""
+
+    in_flight: int
+    refused: bool
+
+
+async def lease(tx: AsyncConnection, values: Mapping[str, Any]) -> int | None:
+    """Take a free slot, an urgent call its own first, and count the call; None if all are taken. *values*:
+    `rate_limits/lease.py`."""
+    slot: int | None = await tx.scalar(_COUNTED_SLOT, values)
+    return slot
+
+
+async def calls_beside(
+    tx: AsyncConnection, shop_id: ShopId, holder: UUID, *, since: datetime, now: datetime
+) -> Beside:
+    """What went on beside the call of *holder*, which was spent at *since*."""
+    in_flight = select(func.count()).where(
+        call_leases.c.shop_id == shop_id, call_leases.c.holder != holder, call_leases.c.expires_at > now
+    )
+    refused = exists().where(failed_logins.c.shop_id == shop_id, failed_logins.c.at > since)
+    row = (await tx.execute(select(in_flight.scalar_subquery(), refused))).one()
+    return Beside(*row)
+
+
+def _slot_back(shop_id: ShopId, holder: UUID) -> Delete:
+    return delete(call_leases).where(call_leases.c.shop_id == shop_id, call_leases.c.holder == holder)
+
+
+_COUNTED_SLOT = text("""
+    WITH taken AS (
+        INSERT INTO call_leases (shop_id, slot, holder, first, expires_at)
+        SELECT :shop, free.slot, :holder, :first, :until
+        FROM generate_series(:slots, 1, -1) AS free (slot)
+        WHERE NOT EXISTS (
+            SELECT FROM call_leases l WHERE l.shop_id = :shop AND l.slot = free.slot AND l.expires_at > :now
+        )
+        LIMIT 1
+        ON CONFLICT (shop_id, slot)
+        DO UPDATE SET holder = excluded.holder, first = excluded.first, expires_at = excluded.expires_at
+        RETURNING slot
+    ), counted AS (
+        INSERT INTO api_calls (shop_id, hour, access, purpose, count)
+        SELECT :shop, :hour, :access, :purpose, 1 FROM taken
+        ON CONFLICT (shop_id, hour, access, purpose) DO UPDATE SET count = api_calls.count + 1
+    )
+    SELECT slot FROM taken
+""").bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "until", "hour")))
+
+
+async def calls_by_purpose(tx: AsyncConnection, shop_id: ShopId, *, after: datetime) -> dict[str, int]:
+    """Calls of the shop's hours after *after*, by purpose."""
+    query = (
+        select(api_calls.c.purpose, func.sum(api_calls.c.count))
+        .where(api_calls.c.shop_id == shop_id, api_calls.c.hour > after)
+        .group_by(api_calls.c.purpose)
+    )
+    return {purpose: int(count) for purpose, count in await tx.execute(query)}
+
+
+async def calls_by_hour(
+    tx: AsyncConnection, shop_id: ShopId, *, since: datetime
+) -> list[tuple[datetime, str, int]]:
+    """Calls of the shop from the hour *since* on: hour, purpose, number."""
+    query = (
+        select(api_calls.c.hour, api_calls.c.purpose, func.sum(api_calls.c.count))
+        .where(api_calls.c.shop_id == shop_id, api_calls.c.hour >= since)
+        .group_by(api_calls.c.hour, api_calls.c.purpose)
+    )
+    return [(hour, purpose, int(count)) for hour, purpose, count in await tx.execute(query)]
+
+
+async def calls_by_access(tx: AsyncConnection, *, since: datetime) -> list[tuple[str, int, int]]:
+    """Calls of all shops since *since*: access, number of calls, number of shops."""
+    query = (
+        select(api_calls.c.access, func.sum(api_calls.c.count), func.count(api_calls.c.shop_id.distinct()))
+        .where(api_calls.c.hour >= since)
+        .group_by(api_calls.c.access)
+    )
+    return [(access, int(calls), int(shops)) for access, calls, shops in await tx.execute(query)]
+
+
+async def calls_by_day(tx: AsyncConnection, *, since: datetime, zone: str) -> dict[date, int]:
+    """Calls of all shops since *since*, by day of the time zone *zone*; days without a call are not there."""
+    rows = await tx.execute(_CALLS_BY_DAY, {"since": since, "zone": zone})
+    return {row.day: int(row.calls) for row in rows}
+
+
+_CALLS_BY_DAY = text(
+    "SELECT CAST(hour AT TIME ZONE :zone AS date) AS day, sum(count) AS calls FROM api_calls"
+    " WHERE hour >= :since GROUP BY 1 ORDER BY 1"
+)
+
+# --- failed logins ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """The newest failed logins over all shops, and when this shop's login last succeeded."""
+
+    failures: Sequence[datetime]
+    succeeded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSnapshot(LoginRecord):
+    """The same with the calls under way. *first*: a first call is among them; *own*: calls of this shop, the first
+    one aside; *busiest*: the same of the shop that has most; *in_flight*: calls of all shops."""
+
+    first: bool
+    own: int
+    busiest: int
+    in_flight: int
+
+
+async def record_failed_login(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
+    """A login of the shop failed at *now*."""
+    await tx.execute(insert(failed_logins).values(shop_id=shop_id, at=now))
+
+
+async def login_record(tx: AsyncConnection, shop_id: ShopId, *, since: datetime, most: int) -> LoginRecord:
+    """At most *most* failures after *since*, newest first. Takes no lock."""
+    values = {"shop": shop_id, "since": since, "most": most}
+    return LoginRecord(*(await tx.execute(_LOGIN_RECORD, values)).one())
+
+
+async def login_snapshot(
+    tx: AsyncConnection, shop_id: ShopId, *, since: datetime, most: int, now: datetime
+) -> LoginSnapshot:
+    """The same with the calls under way at *now*, in one snapshot: a call that fails between two statements would
+    be seen neither in flight nor failed. Callers take turns until their transactions end. A first call whose
+    process died stops being one when its lease has expired."""
+    await tx.execute(_TAKE_TURN, {"turn": _TURN})
+    values = {"shop": shop_id, "now": now, "since": since, "most": most}
+    return LoginSnapshot(*(await tx.execute(_LOGIN_SNAPSHOT, values)).one())
+
+
+#: The key of the advisory lock under which calls with an unproved login are let through, one after the other.
+_TURN = 0x75706662
+
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(:turn)")
+
+_MOMENTS = tuple(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since"))
+
+_LOGIN_RECORD = text("""
+    SELECT ARRAY(SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC LIMIT :most) AS failures,
+           (SELECT succeeded_at FROM budgets WHERE shop_id = :shop) AS succeeded_at
+""").bindparams(_MOMENTS[1])
+
+_LOGIN_SNAPSHOT = text("""
+    WITH busy AS (
+        SELECT shop_id, count(*) AS calls, count(*) FILTER (WHERE first) AS first
+        FROM call_leases WHERE expires_at > :now GROUP BY shop_id
+    )
+    SELECT ARRAY(SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC LIMIT :most) AS failures,
+           (SELECT succeeded_at FROM budgets WHERE shop_id = :shop) AS succeeded_at,
+           coalesce(sum(first), 0)::int > 0 AS first,
+           coalesce(sum(calls - first) FILTER (WHERE shop_id = :shop), 0)::int AS own,
+           coalesce(max(calls - first), 0)::int AS busiest,
+           coalesce(sum(calls), 0)::int AS in_flight
+    FROM busy
+""").bindparams(*_MOMENTS)
