@@ -34,6 +34,7 @@ ALIVE: Mapping[str, str] = {
     "disabled": "logging reads it",
     "handle_async_request": "httpx calls it",
     "signatures": "a table: Alembic compares it, and its owner names it in SQL",
+    "deliveries": "a table: Alembic compares it, and its owner names it in SQL",
     "open_order_lines": "a table: Alembic compares it, and its owner names it in SQL",
     "order_events": "a table: Alembic compares it, and its owner names it in SQL",
     "daily_stats": "a table: Alembic compares it, and its owner names it in SQL",

@@ -82,6 +82,7 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.insights.order_timeline", "orders"),
         ("upbridge.installation.repository", "signatures"),
         ("upbridge.maintenance.doctor", "secrets"),
+        ("upbridge.insights.webhook_coverage", "runs"),
         ("upbridge.maintenance.doctor", "shops"),
         ("upbridge.maintenance.erasure", "failed_logins"),
         ("upbridge.maintenance.erasure", "shops"),
@@ -150,6 +151,9 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.web.queries.usage", "links"),
         ("upbridge.web.sessions", "sessions"),
         ("upbridge.webhooks.addresses", "secrets"),
+        ("upbridge.webhooks.inbox", "changes"),
+        ("upbridge.webhooks.inbox", "deliveries"),
+        ("upbridge.webhooks.inbox", "shops"),
     }
 )
 

@@ -22,9 +22,9 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.installation.keys import SignatureKeys
-from upbridge.installation.repository import remember
 from upbridge.installation.signature import Endpoint, SignedCall, claim
 from upbridge.settings import Settings
+from upbridge.store import signatures
 from upbridge.store.changes import Kind, Origin, forget, mark_changed
 from upbridge.store.shops import Arrival, Installation, Shops
 from upbridge.systems.upgates.url_policy import HostPolicy
@@ -210,7 +210,7 @@ class InstallationService:
         assert access is not None, "the caller saw to it"
         api_url = self.policy.check(access.api_url)
         now = self.clock()
-        seen = await remember(tx, call, now=now)
+        seen = await signatures.remember(tx, call.digest, call.endpoint, now=now)
         shop, arrival = await self.shops.install(
             tx,
             Installation(
@@ -236,7 +236,7 @@ class InstallationService:
         if language != shop.language:
             await self.shops.set_language(shop.id, language)
         async with self.engine.begin() as tx:
-            await remember(tx, call, now=self.clock())
+            await signatures.remember(tx, call.digest, call.endpoint, now=self.clock())
         return await self.ticket_address(shop.id, language)
 
     async def _uninstall(self, call: SignedCall) -> None:
@@ -244,7 +244,7 @@ class InstallationService:
         older = shop.signed_at is not None and call.time < shop.signed_at
         now = self.clock()
         async with self.engine.begin() as tx:
-            seen = await remember(tx, call, now=now)
+            seen = await signatures.remember(tx, call.digest, call.endpoint, now=now)
             if shop.state is not ShopState.UNINSTALLED:
                 await mark_changed(
                     tx,
@@ -275,7 +275,7 @@ class InstallationService:
                 if call.access:
                     await self._admit(tx, call, version=version, language=shop.language)
                 else:
-                    await remember(tx, call, now=self.clock())
+                    await signatures.remember(tx, call.digest, call.endpoint, now=self.clock())
                 await self._read_again(tx, shop)
         except BadRequest as error:
             return _foreign(call, error, texts)

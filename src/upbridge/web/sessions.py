@@ -10,14 +10,15 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import digest
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import sessions as store
+from upbridge.store.sessions import SessionOwner, SessionPurpose
 
 TICKET_LIFE = timedelta(seconds=60)
 SESSION_IDLE = timedelta(minutes=30)
@@ -26,12 +27,10 @@ _REMEMBERED = 1_000
 _LONGEST_SECRET = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(SessionOwner):
     """A user in the admin of *shop_id*; Upgates does not say which (R27)."""
 
-    shop_id: ShopId
-    language: str
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +63,21 @@ class Sessions:
         """A ticket for this shop: good once, for 60 seconds."""
         ticket = secrets.token_urlsafe(32)
         async with self._engine.begin() as tx:
-            await _store(tx, ticket, "ticket", Visitor(shop_id, language), self._clock() + TICKET_LIFE)
+            await _store(
+                tx, ticket, SessionPurpose.TICKET, Visitor(shop_id, language), self._clock() + TICKET_LIFE
+            )
         return ticket
 
     async def redeem(self, ticket: str) -> Entry:
         """A session for a ticket that is good; of two callers with the same ticket only one gets one."""
         now = self._clock()
         async with self._engine.begin() as tx:
-            visitor = await _visitor(
-                tx,
-                "UPDATE sessions SET purpose = 'used' WHERE digest = :digest AND purpose = 'ticket'"
-                " AND expires_at > :now RETURNING shop_id, language",
-                {"digest": digest(ticket), "now": now},
-            )
-            if visitor is None:
+            owner = await store.use(tx, digest(ticket), SessionPurpose.TICKET, now=now)
+            if owner is None:
                 return await _ended(tx, ticket)
+            visitor = Visitor(owner.shop_id, owner.language)
             session = secrets.token_urlsafe(32)
-            await _store(tx, session, "session", visitor, now + SESSION_IDLE)
+            await _store(tx, session, SessionPurpose.SESSION, visitor, now + SESSION_IDLE)
         self._remember(session, visitor.language)
         return Entrance(session, visitor)
 
@@ -89,17 +86,14 @@ class Sessions:
         can be loaded again and gone back to, and then does nothing."""
         permit = secrets.token_urlsafe(32)
         async with self._engine.begin() as tx:
-            await _store(tx, permit, "permit", visitor, self._clock() + TICKET_LIFE)
+            await _store(tx, permit, SessionPurpose.PERMIT, visitor, self._clock() + TICKET_LIFE)
         return permit
 
     async def use(self, permit: str, visitor: Visitor) -> bool:
         """Whether *permit* was given to this shop and is used now, for the first time."""
         async with self._engine.begin() as tx:
-            used = await _visitor(
-                tx,
-                "UPDATE sessions SET purpose = 'used' WHERE digest = :digest AND purpose = 'permit'"
-                " AND shop_id = :shop_id AND expires_at > :now RETURNING shop_id, language",
-                {"digest": digest(permit), "shop_id": visitor.shop_id, "now": self._clock()},
+            used = await store.use(
+                tx, digest(permit), SessionPurpose.PERMIT, now=self._clock(), shop_id=visitor.shop_id
             )
         return used is not None
 
@@ -108,25 +102,18 @@ class Sessions:
         page that polls by itself passes False."""
         now = self._clock()
         async with self._engine.begin() as tx:
-            visitor = await _visitor(
-                tx,
-                "UPDATE sessions SET expires_at = CASE WHEN :active THEN :until ELSE expires_at END"
-                " WHERE digest = :digest AND purpose = 'session' AND expires_at > :now"
-                " RETURNING shop_id, language",
-                {"digest": digest(session), "now": now, "until": now + SESSION_IDLE, "active": active},
-            )
-            if visitor is None:
+            until = now + SESSION_IDLE if active else None
+            owner = await store.enter(tx, digest(session), now=now, until=until)
+            if owner is None:
                 return await _ended(tx, session)
+            visitor = Visitor(owner.shop_id, owner.language)
         self._remember(session, visitor.language)
         return visitor
 
     async def speak(self, session: str, language: str) -> None:
         """Go on in another language; a session that has ended stays ended."""
         async with self._engine.begin() as tx:
-            await tx.execute(
-                text("UPDATE sessions SET language = :language WHERE digest = :digest AND purpose = 'session'"),
-                {"digest": digest(session), "language": language},
-            )
+            await store.set_language(tx, digest(session), language)
 
     def language(self, session: str) -> str | None:
         """That of a session which this process saw lately: for the time in which the database says nothing."""
@@ -139,31 +126,14 @@ class Sessions:
             self._languages.popitem(last=False)
 
 
-async def _store(tx: AsyncConnection, secret: str, purpose: str, visitor: Visitor, expires_at: datetime) -> None:
-    await tx.execute(
-        text(
-            "INSERT INTO sessions (digest, purpose, shop_id, language, expires_at)"
-            " VALUES (:digest, :purpose, :shop_id, :language, :expires_at)"
-        ),
-        {
-            "digest": digest(secret),
-            "purpose": purpose,
-            "shop_id": visitor.shop_id,
-            "language": visitor.language,
-            "expires_at": expires_at,
-        },
-    )
-
-
-async def _visitor(tx: AsyncConnection, statement: str, values: dict[str, Any]) -> Visitor | None:
-    row = (await tx.execute(text(statement), values)).first()
-    return None if row is None else Visitor(ShopId(row.shop_id), row.language)
+async def _store(
+    tx: AsyncConnection, secret: str, purpose: SessionPurpose, visitor: Visitor, expires_at: datetime
+) -> None:
+    await store.add(tx, digest(secret), purpose, visitor, expires_at=expires_at)
 
 
 async def _ended(tx: AsyncConnection, secret: str) -> Ended:
-    return Ended(
-        await tx.scalar(text("SELECT language FROM sessions WHERE digest = :digest"), {"digest": digest(secret)})
-    )
+    return Ended(await store.language_of(tx, digest(secret)))
 
 
 def impossible(secret: str) -> bool:

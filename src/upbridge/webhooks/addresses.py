@@ -11,11 +11,11 @@ import hmac
 import secrets
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.encryption import Cipher, mac
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import secrets as store
 
 #: The event of a system that has one address for all of them.
 ANY_EVENT = "any"
@@ -52,11 +52,7 @@ class WebhookAddresses:
 
 
 async def load_addresses(engine: AsyncEngine, cipher: Cipher) -> WebhookAddresses:
-    """The service's addresses; the first caller makes the key, everybody after reads it."""
+    """The service's addresses; the first caller makes the key, every other reads it."""
     async with engine.begin() as tx:
-        await tx.execute(
-            text("INSERT INTO secrets (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING"),
-            {"name": _NAME, "value": cipher.encrypt(secrets.token_bytes(32))},
-        )
-        value = await tx.scalar(text("SELECT value FROM secrets WHERE name = :name"), {"name": _NAME})
+        value = await store.keep(tx, _NAME, cipher.encrypt(secrets.token_bytes(32)))
     return WebhookAddresses(cipher.decrypt(value))
