@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -15,12 +16,13 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
-from sqlalchemy import text
+from sqlalchemy import Select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.store import problems, shops
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +105,8 @@ async def render(engine: AsyncEngine, now: datetime) -> str:
         families = list(_counted(sums))
         for name, help_, labels, query in _GAUGES:
             gauge = GaugeMetricFamily(name, help_, labels=labels)
-            for row in await tx.execute(text(query), {"now": now} if ":now" in query else {}):
+            statement = text(query) if isinstance(query, str) else query
+            for row in await tx.execute(statement, {"now": now} if ":now" in str(query) else {}):
                 *values, number = row
                 gauge.add_metric([str(value) for value in values], float(number))
             families.append(gauge)
@@ -144,7 +147,7 @@ def _order(sample: tuple[str, dict[str, str], float]) -> tuple[object, ...]:
 
 _ENDS: Mapping[str, tuple[str, ...]] = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 
-_GAUGES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+_GAUGES: tuple[tuple[str, str, tuple[str, ...], str | Select[Any]], ...] = (
     (
         "upbridge_changes_pending",
         "Changes that wait to be read.",
@@ -172,9 +175,9 @@ _GAUGES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
         "upbridge_problems_open",
         "Open problems.",
         ("key",),
-        "SELECT key, count(*) FROM problems WHERE dismissed_at IS NULL GROUP BY key",
+        problems.open_by_key(),
     ),
-    ("upbridge_shops", "Shops.", ("state",), "SELECT state, count(*) FROM shops GROUP BY state"),
+    ("upbridge_shops", "Shops.", ("state",), shops.count_by_state()),
     (
         "upbridge_jobs",
         "Jobs of the job library.",

@@ -1,18 +1,35 @@
 """What a person has to cure: raised once per cause and thing, closed by itself when the cause is gone."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    any_,
+    delete,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.errors import NotFound
 from upbridge.core.parsing import storable
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import shops
+from upbridge.store.schema import problems as table
 
 
 class Stage(StrEnum):
@@ -76,6 +93,11 @@ def _storable(value: Any) -> Any:
     return [_storable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
+def _as_json(params: Mapping[str, Any]) -> Any:
+    """*params* as a table takes them: what JSON does not know, by its text."""
+    return json.loads(json.dumps(_storable(dict(params)), default=str))
+
+
 async def raise_problems(
     tx: AsyncConnection, shop_id: ShopId, problems: Sequence[NewProblem], *, now: datetime
 ) -> None:
@@ -86,15 +108,11 @@ async def raise_problems(
     """
     if not problems:
         return
+    raised = insert(table)
     await tx.execute(
-        text(
-            """
-            INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, params, message, since)
-            VALUES (:shop_id, :stage, :key, :target, :kind, :entity, :parent, CAST(:params AS jsonb), :message,
-                    :now)
-            ON CONFLICT (shop_id, target, kind, entity, key) DO UPDATE SET
-              stage = excluded.stage, params = excluded.params, message = excluded.message
-            """
+        raised.on_conflict_do_update(
+            index_elements=[table.c.shop_id, table.c.target, table.c.kind, table.c.entity, table.c.key],
+            set_={name: raised.excluded[name] for name in ("stage", "params", "message")},
         ),
         [
             {
@@ -105,9 +123,9 @@ async def raise_problems(
                 "kind": problem.kind,
                 "entity": storable(problem.entity),
                 "parent": storable(problem.parent),
-                "params": json.dumps(_storable(dict(problem.params)), default=str),
+                "params": _as_json(problem.params),
                 "message": storable(describe(problem.key, problem.params)),
-                "now": now,
+                "since": now,
             }
             for problem in sorted(problems, key=lambda one: (one.target, one.kind, one.entity, one.key))
         ],
@@ -124,27 +142,15 @@ async def close_cured(
     still: Sequence[NewProblem] = (),
 ) -> None:
     """Close the problems of *parents* at *target* that arose at *stages* and are not among *still*."""
+    kept = [(one.kind, one.entity, one.key) for one in still]
     await tx.execute(
-        text(
-            """
-            DELETE FROM problems p
-            WHERE p.shop_id = :shop_id AND p.target = :target AND p.stage = ANY(:stages)
-              AND p.parent = ANY(:parents)
-              AND NOT EXISTS (
-                SELECT 1 FROM unnest(CAST(:kinds AS text[]), CAST(:entities AS text[]), CAST(:keys AS text[]))
-                  AS still (kind, entity, key)
-                WHERE still.kind = p.kind AND still.entity = p.entity AND still.key = p.key)
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "stages": [str(stage) for stage in stages],
-            "parents": list(parents),
-            "kinds": [one.kind for one in still],
-            "entities": [one.entity for one in still],
-            "keys": [one.key for one in still],
-        },
+        delete(table).where(
+            table.c.shop_id == shop_id,
+            table.c.target == target,
+            table.c.stage.in_(stages),
+            table.c.parent == any_(literal(list(parents), ARRAY(Text))),
+            tuple_(table.c.kind, table.c.entity, table.c.key).not_in(kept),
+        )
     )
 
 
@@ -159,11 +165,13 @@ async def close_entity(
 ) -> None:
     """Close the problems of single things at one stage (they were delivered, or will be tried again)."""
     await tx.execute(
-        text(
-            "DELETE FROM problems WHERE shop_id = :shop_id AND stage = :stage AND target = :target"
-            " AND kind = :kind AND entity = ANY(:entities)"
-        ),
-        {"shop_id": shop_id, "stage": stage, "target": target, "kind": kind, "entities": list(entities)},
+        delete(table).where(
+            table.c.shop_id == shop_id,
+            table.c.stage == stage,
+            table.c.target == target,
+            table.c.kind == kind,
+            table.c.entity == any_(literal(list(entities), ARRAY(Text))),
+        )
     )
 
 
@@ -178,11 +186,135 @@ async def forget_problems(tx: AsyncConnection, shop_id: ShopId, *, kinds: Sequen
 async def dismissed(tx: AsyncConnection, number: int, *, now: datetime) -> None:
     """A person handled the problem by hand: it does not come back for the same cause. Raises `NotFound`."""
     result = await tx.execute(
-        text("UPDATE problems SET dismissed_at = :now WHERE id = :id AND dismissed_at IS NULL"),
-        {"id": number, "now": now},
+        update(table).where(table.c.id == number, table.c.dismissed_at.is_(None)).values(dismissed_at=now)
     )
     if not result.rowcount:
         raise NotFound(f"there is no open problem {number}")
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProblem:
+    """A problem as a page shows it: *key* and *params* make the sentence, *message* stands in where none is."""
+
+    id: int
+    key: str
+    params: Mapping[str, Any]
+    kind: str
+    entity: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RankedProblem:
+    """An open problem, how many have its cause (*key*, *target*, *kind*), and since when."""
+
+    problem: OpenProblem
+    target: str
+    number: int
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProblem:
+    """A problem that is open, or was until *dismissed_at*."""
+
+    problem: OpenProblem
+    target: str
+    dismissed_at: datetime | None
+
+
+_SHOWN = tuple(table.c[field.name] for field in fields(OpenProblem))
+
+
+def _open(shop_id: ShopId) -> ColumnElement[bool]:
+    return and_(table.c.shop_id == shop_id, table.c.dismissed_at.is_(None))
+
+
+def _shown(row: Sequence[Any]) -> OpenProblem:
+    return OpenProblem(*row[: len(_SHOWN)])
+
+
+async def count_open(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many problems of the shop are open."""
+    return int(await tx.scalar(select(func.count()).where(_open(shop_id))) or 0)
+
+
+async def newest_open(tx: AsyncConnection, shop_id: ShopId, *, limit: int) -> list[OpenProblem]:
+    """The newest open problems of the shop, newest first."""
+    query = select(*_SHOWN).where(_open(shop_id)).order_by(table.c.id.desc()).limit(limit)
+    return [_shown(row) for row in await tx.execute(query)]
+
+
+async def ranked_open(tx: AsyncConnection, shop_id: ShopId, *, each: int) -> list[RankedProblem]:
+    """The *each* newest open problems of every cause: first what stops a whole connection, then the cause with
+    most problems."""
+    cause = (table.c.key, table.c.target, table.c.kind)
+    ranked = (
+        select(
+            *_SHOWN,
+            table.c.target,
+            func.count().over(partition_by=cause).label("number"),
+            func.min(table.c.since).over(partition_by=cause).label("first"),
+            func.row_number().over(partition_by=cause, order_by=table.c.id.desc()).label("place"),
+        )
+        .where(_open(shop_id))
+        .subquery("ranked")
+    )
+    of = ranked.c
+    query = (
+        select(*(of[column.name] for column in _SHOWN), of.target, of.number, of.first)
+        .where(of.place <= each)
+        .order_by((of.kind == "connection").desc(), of.number.desc(), of.key, of.target, of.kind, of.place)
+    )
+    return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
+
+
+async def ids_open(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    *,
+    cause: tuple[str, str, str] | None,
+    only: int | None,
+    newest: int | None,
+    limit: int,
+) -> list[int]:
+    """Open problems of one *cause* (key, target, kind), or the one with the id *only*; none after *newest*."""
+    wanted = [table.c.id == only] if only is not None else []
+    if cause is not None:
+        key, target, kind = cause
+        wanted.append(and_(table.c.key == key, table.c.target == target, table.c.kind == kind))
+    query = select(table.c.id).where(_open(shop_id), or_(false(), *wanted)).order_by(table.c.id).limit(limit)
+    if newest is not None:
+        query = query.where(table.c.id <= newest)
+    return list(await tx.scalars(query))
+
+
+async def count_open_by_key(tx: AsyncConnection, shop_id: ShopId) -> dict[str, int]:
+    """How many problems of the shop are open, by key."""
+    query = select(table.c.key, func.count()).where(_open(shop_id)).group_by(table.c.key)
+    return {key: int(number) for key, number in await tx.execute(query)}
+
+
+async def history_of(
+    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, limit: int
+) -> list[KnownProblem]:
+    """The problems of one order or product, dismissed ones included, oldest first."""
+    query = (
+        select(*_SHOWN, table.c.target, table.c.dismissed_at)
+        .where(table.c.shop_id == shop_id, table.c.kind.in_(kinds), table.c.parent == parent)
+        .order_by(table.c.id)
+        .limit(limit)
+    )
+    return [KnownProblem(_shown(row), row.target, row.dismissed_at) for row in await tx.execute(query)]
+
+
+def open_by_key() -> Select[tuple[str, int]]:
+    """How many problems of all shops are open, by key: for the metric."""
+    return select(table.c.key, func.count()).where(table.c.dismissed_at.is_(None)).group_by(table.c.key)
 
 
 class Problems:
@@ -193,27 +325,27 @@ class Problems:
 
     async def open(self, shop_id: ShopId | None = None, *, limit: int = 10_000) -> list[Problem]:
         """Open problems of a shop, or of all, oldest first."""
-        where = "CAST(:id AS uuid) IS NULL OR p.shop_id = :id"
-        return await self._select(where, {"id": shop_id, "limit": limit})
+        query = _for_people().order_by(table.c.id).limit(limit)
+        return await self._select(query if shop_id is None else query.where(table.c.shop_id == shop_id))
 
     async def get(self, number: int) -> Problem:
         """One open problem; raises `NotFound`."""
-        found = await self._select("p.id = :id", {"id": number, "limit": 1})
+        found = await self._select(_for_people().where(table.c.id == number))
         if not found:
             raise NotFound(f"there is no open problem {number}")
         return found[0]
 
-    async def _select(self, where: str, values: Mapping[str, Any]) -> list[Problem]:
+    async def _select(self, query: Select[Any]) -> list[Problem]:
         async with self._engine.connect() as tx:
-            rows = await tx.execute(
-                text(
-                    f"""
-                    SELECT p.id, p.shop_id, s.key AS shop_key, p.stage, p.key, p.target, p.kind, p.entity,
-                      p.parent, p.params, p.message, p.since
-                    FROM problems p JOIN shops s ON s.id = p.shop_id
-                    WHERE p.dismissed_at IS NULL AND ({where}) ORDER BY p.id LIMIT :limit
-                    """  # noqa: S608
-                ),
-                values,
-            )
+            rows = await tx.execute(query)
             return [Problem(**{**row, "stage": Stage(row["stage"])}) for row in rows.mappings()]
+
+
+def _for_people() -> Select[Any]:
+    """Open problems with the key of their shop."""
+    shop = shops.keys()
+    columns = [
+        shop.c.key.label(field.name) if field.name == "shop_key" else table.c[field.name]
+        for field in fields(Problem)
+    ]
+    return select(*columns).join(shop, shop.c.id == table.c.shop_id).where(table.c.dismissed_at.is_(None))

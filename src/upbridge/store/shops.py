@@ -16,6 +16,7 @@ from sqlalchemy import (
     Double,
     Interval,
     RowMapping,
+    Select,
     Subquery,
     func,
     literal_column,
@@ -359,3 +360,13 @@ def listening(shop_id: ColumnElement[UUID]) -> CTE:
     """The shop, if a webhook of it is still worth storing: id."""
     states = [constant(state) for state in LISTENING]
     return select(table.c.id).where(table.c.id == shop_id, table.c.state.in_(states)).cte("listening")
+
+
+def keys() -> Subquery:
+    """Id and key of every shop."""
+    return select(table.c.id, table.c.key).subquery("named_shops")
+
+
+def count_by_state() -> Select[tuple[str, int]]:
+    """How many shops there are, by state: for the metric."""
+    return select(table.c.state, func.count()).group_by(table.c.state)

@@ -6,8 +6,9 @@ from typing import Any
 
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import ShopState
+from upbridge.store.problems import OpenProblem
 from upbridge.systems.base import Systems
-from upbridge.web.queries.start import Import, OpenProblem, StartView
+from upbridge.web.queries.start import Import, StartView
 
 _SOON = timedelta(minutes=1)
 

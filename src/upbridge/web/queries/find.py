@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
 from upbridge.insights.order_timeline import KINDS, OrderEventKind, masked, opened
-from upbridge.store import changes, documents
+from upbridge.store import changes, documents, problems
 from upbridge.store.changes import Kind
 from upbridge.store.deliveries import latest_about
-from upbridge.web.queries.start import OpenProblem
+from upbridge.store.problems import OpenProblem
 
 SOURCE = "upgates"
 
@@ -237,18 +237,9 @@ async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
 
 
 async def _problems(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await tx.execute(
-        text(
-            "SELECT id, key, params, kind, entity, message, since, target, dismissed_at FROM problems"
-            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY id LIMIT 40"
-        ),
-        where,
-    )
     moments = []
-    for row in rows.mappings():
-        names = ("id", "key", "params", "kind", "entity", "message", "since")
-        problem = OpenProblem(**{name: row[name] for name in names})
-        moments.append(Moment(row["since"], "problem", row["target"], problem=problem))
-        if row["dismissed_at"] is not None:
-            moments.append(Moment(row["dismissed_at"], "handled", row["target"]))
+    for one in await problems.history_of(tx, where["id"], where["kinds"], where["parent"], limit=40):
+        moments.append(Moment(one.problem.since, "problem", one.target, problem=one.problem))
+        if one.dismissed_at is not None:
+            moments.append(Moment(one.dismissed_at, "handled", one.target))
     return moments

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import problems
+from upbridge.store.problems import OpenProblem, RankedProblem
 from upbridge.systems.base import Systems
-from upbridge.web.queries.start import OpenProblem
 
 #: How many of a group are listed one by one.
 LISTED = 20
@@ -53,33 +53,14 @@ def not_retried(systems: Systems) -> frozenset[str]:
 async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:
     """The open problems of a shop: first what stops a whole connection, then the largest group."""
     async with engine.connect() as tx:
-        rows = await tx.execute(
-            text(
-                """
-                SELECT * FROM (
-                  SELECT id, key, params, kind, entity, message, since, target,
-                    count(*) OVER cause AS number, min(since) OVER cause AS first,
-                    row_number() OVER (PARTITION BY key, target, kind ORDER BY id DESC) AS place
-                  FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL
-                  WINDOW cause AS (PARTITION BY key, target, kind)
-                ) ranked WHERE place <= :listed
-                ORDER BY kind = 'connection' DESC, number DESC, key, target, kind, place
-                """
-            ),
-            {"shop_id": shop_id, "listed": LISTED},
-        )
-        groups: dict[tuple[str, str, str], list[RowMapping]] = {}
-        for row in rows.mappings():
-            groups.setdefault((row["key"], row["target"], row["kind"]), []).append(row)
+        ranked = await problems.ranked_open(tx, shop_id, each=LISTED)
+    groups: dict[tuple[str, str, str], list[RankedProblem]] = {}
+    for one in ranked:
+        groups.setdefault((one.problem.key, one.target, one.problem.kind), []).append(one)
     return tuple(
-        Group(key, target, kind, int(members[0]["number"]), members[0]["first"], tuple(map(_problem, members)))
+        Group(key, target, kind, members[0].number, members[0].first, tuple(member.problem for member in members))
         for (key, target, kind), members in groups.items()
     )
-
-
-def _problem(row: RowMapping) -> OpenProblem:
-    names = ("id", "key", "params", "kind", "entity", "message", "since")
-    return OpenProblem(**{name: row[name] for name in names})
 
 
 async def problem_ids(
@@ -93,43 +74,18 @@ async def problem_ids(
 ) -> Sequence[int]:
     """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id. None
     that came after *newest*: the user who treats a whole cause saw a page, and newer ones were not on it."""
-    key, target, kind = cause or ("", "", "")
     async with engine.connect() as tx:
-        rows = await tx.execute(
-            text(
-                """
-                SELECT id FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL
-                  AND (id = :only OR key = :key AND target = :target AND kind = :kind)
-                  AND id <= COALESCE(CAST(:newest AS bigint), id) ORDER BY id LIMIT :limit
-                """
-            ),
-            {
-                "shop_id": shop_id,
-                "only": only or 0,
-                "key": key,
-                "target": target,
-                "kind": kind,
-                "newest": newest,
-                "limit": limit,
-            },
-        )
-        return [row.id for row in rows]
+        return await problems.ids_open(tx, shop_id, cause=cause, only=only, newest=newest, limit=limit)
 
 
 async def waiting_for(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> dict[str, int]:
     """How many open problems each setting would cure, by the setting's key."""
     async with engine.connect() as tx:
-        rows = await tx.execute(
-            text(
-                "SELECT key, count(*) AS number FROM problems"
-                " WHERE shop_id = :shop_id AND dismissed_at IS NULL GROUP BY key"
-            ),
-            {"shop_id": shop_id},
-        )
-        counted: dict[str, int] = {}
-        cures = cures_of(systems)
-        for row in rows:
-            page, _, setting = cures.get(row.key, "").partition("#")
-            if page == "rules" and setting:
-                counted[setting] = counted.get(setting, 0) + row.number
-        return counted
+        counts = await problems.count_open_by_key(tx, shop_id)
+    counted: dict[str, int] = {}
+    cures = cures_of(systems)
+    for key, number in counts.items():
+        page, _, setting = cures.get(key, "").partition("#")
+        if page == "rules" and setting:
+            counted[setting] = counted.get(setting, 0) + number
+    return counted

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,6 +19,7 @@ from upbridge.store import changes, documents
 from upbridge.store.changes import Origin
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.lanes import block_of
+from upbridge.store.problems import OpenProblem, count_open, newest_open
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Setup, SetupStep, System, Systems
@@ -90,19 +90,6 @@ class Backlog:
     changes: int
     documents: Mapping[str, int]
     parked: int
-
-
-@dataclass(frozen=True, slots=True)
-class OpenProblem:
-    """A problem as a page shows it: *key* and *params* make the sentence, *message* stands in where none is."""
-
-    id: int
-    key: str
-    params: Mapping[str, Any]
-    kind: str
-    entity: str
-    message: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,18 +231,8 @@ class Views:
     async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
         """The newest open problems, and how many there are."""
         async with self._engine.connect() as tx:
-            number = await tx.scalar(
-                text("SELECT count(*) FROM problems WHERE shop_id = :shop_id AND dismissed_at IS NULL"),
-                {"shop_id": shop_id},
-            )
-            rows = await tx.execute(
-                text(
-                    "SELECT id, key, params, kind, entity, message, since FROM problems"
-                    " WHERE shop_id = :shop_id AND dismissed_at IS NULL ORDER BY id DESC LIMIT :limit"
-                ),
-                {"shop_id": shop_id, "limit": SHOWN_PROBLEMS},
-            )
-            return tuple(OpenProblem(**row) for row in rows.mappings()), int(number or 0)
+            number = await count_open(tx, shop_id)
+            return tuple(await newest_open(tx, shop_id, limit=SHOWN_PROBLEMS)), number
 
     async def _backlog(self, shop_id: ShopId) -> Backlog:
         async with self._engine.connect() as tx:
