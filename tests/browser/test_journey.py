@@ -6,7 +6,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Error, FrameLoca
 
 from tests.browser.stage import PLACES, SHOP, Stage, address_of, connect, go, open_addon, until
 from upbridge.core.i18n import Texts
-from upbridge.insights.order_timeline import MASK
+from upbridge.domain.masking import MASK
 
 EN = Texts("en")
 SECOND = "second"

@@ -36,8 +36,6 @@ ALIVE: Mapping[str, str] = {
     "signatures": "a table: Alembic compares it, and its owner names it in SQL",
     "deliveries": "a table: Alembic compares it, and its owner names it in SQL",
     "open_order_lines": "a table: Alembic compares it, and its owner names it in SQL",
-    "order_events": "a table: Alembic compares it, and its owner names it in SQL",
-    "daily_stats": "a table: Alembic compares it, and its owner names it in SQL",
     "metric_samples": "a table: Alembic compares it, and its owner names it in SQL",
     "state_since": "a column of shops that the schedule reads in SQL",
     "facts_at": "a column of shops that the schedule reads in SQL",

@@ -109,7 +109,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.rate_limits.usage", "api_calls"),
         ("upbridge.store.connections", "documents"),
         ("upbridge.store.connections", "links"),
-        ("upbridge.store.connections", "problems"),
         ("upbridge.store.connections", "shops"),
         ("upbridge.store.documents", "links"),
         ("upbridge.store.metric_samples", "changes"),
@@ -131,7 +130,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.web.queries.find", "changes"),
         ("upbridge.web.queries.find", "documents"),
         ("upbridge.web.queries.find", "links"),
-        ("upbridge.web.queries.find", "order_events"),
         ("upbridge.web.queries.find", "orders"),
         ("upbridge.web.queries.find", "problems"),
         ("upbridge.web.queries.find", "variants"),
@@ -160,7 +158,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
 COMPOSED: frozenset[str] = frozenset(
     {
         "upbridge.engine.scheduler",
-        "upbridge.insights.daily_stats",
         "upbridge.maintenance.analyze",
         "upbridge.maintenance.retention",
         "upbridge.store.connections",

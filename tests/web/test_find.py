@@ -25,7 +25,7 @@ from tests.support.rows import (
 from tests.support.shops import MakeShop
 from tests.support.upgates import listed, raw_order
 from upbridge.core.encryption import Cipher
-from upbridge.insights.order_timeline import MASK, masked
+from upbridge.domain.masking import MASK, masked
 
 
 async def test_an_order_s_way_is_one_timeline(

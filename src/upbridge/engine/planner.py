@@ -20,9 +20,9 @@ from upbridge.domain.product import Product, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
 from upbridge.engine import name_owners
-from upbridge.insights import order_timeline
 from upbridge.store import documents as outbox
-from upbridge.store import sku_matching
+from upbridge.store import order_events, sku_matching
+from upbridge.store.orders import upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.systems.base import MappingContext, Target, WriteBack
 
@@ -96,7 +96,8 @@ async def plan_documents(
     settled = PlanResult()
     orders = [entity for entity in read.entities if isinstance(entity, Order)]
     if read.kind == "order":
-        await order_timeline.upsert_orders(tx, shop_id, orders, read.missing, now=now)
+        made = {order.order_number: order.created_at for order in orders}
+        await upsert_orders(tx, shop_id, made, read.missing, now=now)
     if read.kind == "product":
         targets = await _remember_products(tx, shop_id, read, list(targets), settled, now=now)
     await _report_unreadable(tx, shop_id, read, now=now)
@@ -132,10 +133,9 @@ async def plan_documents(
         settled.again.update(plan.unsure)
     if read.kind == "order":
         steps = [
-            order_timeline.OrderEvent(number, order_timeline.OrderEventKind.READ)
-            for number in sorted(settled.news)
+            order_events.OrderEvent(number, order_events.OrderEventKind.READ) for number in sorted(settled.news)
         ]
-        await order_timeline.record_events(tx, shop_id, steps, now=now)
+        await order_events.record_events(tx, shop_id, steps, now=now)
     return settled
 
 

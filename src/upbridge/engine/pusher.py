@@ -17,8 +17,8 @@ from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.access import refused_by_platform, refused_by_target
 from upbridge.engine.context import Service
-from upbridge.insights import order_timeline
 from upbridge.store import documents as outbox
+from upbridge.store import order_events
 from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
 
@@ -107,13 +107,13 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
     async with service.engine.begin() as tx:
         await outbox.link(tx, lane.shop_id, lane.system, delivered, now=now)
         await outbox.remove(tx, lane.shop_id, lane.system, gone)
-        await order_timeline.record_events(
+        await order_events.record_events(
             tx,
             lane.shop_id,
             [
-                order_timeline.delivered(document, lane.system, outcome.remote_id)
+                order_events.delivered(document, lane.system, outcome.remote_id)
                 for document, outcome in delivered
-                if document.kind in order_timeline.KINDS
+                if document.kind in order_events.KINDS
             ],
             now=now,
         )
@@ -154,11 +154,11 @@ async def _later(
 
 async def _park(tx: AsyncConnection, lane: Lane, document: Document, trouble: Issue, *, now: datetime) -> None:
     await _close(tx, lane, [document])
-    if document.kind in order_timeline.KINDS:
-        stopped = order_timeline.OrderEvent(
-            document.parent, order_timeline.OrderEventKind.PARKED, lane.system, trouble.key
+    if document.kind in order_events.KINDS:
+        stopped = order_events.OrderEvent(
+            document.parent, order_events.OrderEventKind.PARKED, lane.system, trouble.key
         )
-        await order_timeline.record_events(tx, lane.shop_id, [stopped], now=now)
+        await order_events.record_events(tx, lane.shop_id, [stopped], now=now)
     await raise_problems(tx, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)], now=now)
     await outbox.park(tx, lane.shop_id, lane.system, document, reason=trouble.key)
 

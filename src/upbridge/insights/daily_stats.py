@@ -4,16 +4,20 @@ A day that is over does not change any more: `summarise_days` adds it up once, a
 last one alone. Days that are not summed up yet are added up from the rows themselves: the same numbers, later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.shop_id import ShopId
+from upbridge.store.daily_stats import SummedDay, days_of, keep_days, last_day, summed_days
+from upbridge.store.deliveries import announced_by_day
+from upbridge.store.order_events import delays_by_day
 
 #: A day is summed up when it has been over for this long: work that began before midnight is written by then.
 _OVER = timedelta(hours=1)
@@ -41,42 +45,10 @@ class DailyStat:
     p95: float | None = None
 
 
-#: What the rows of some days come to. `{where}`: all shops, or one of them, so that its index is taken.
-_ROWS: Mapping[StatKind, str] = {
-    # The names of events are looked at once for a day, not with every delivery.
-    StatKind.WEBHOOKS: """
-        WITH events AS MATERIALIZED (
-          SELECT shop_id, date_trunc('day', received_at, 'Europe/Prague') AS day_at, event, sum(records) AS records
-          FROM deliveries
-          WHERE {where} received_at >= :since AND received_at < :until AND source = 'upgates' GROUP BY 1, 2, 3
-        )
-        SELECT shop_id, 'upgates' AS system, day_at, sum(records) AS count,
-          CAST(NULL AS double precision) AS median, CAST(NULL AS double precision) AS p95
-        FROM events WHERE event ILIKE 'orders.%' OR event ILIKE 'products.%' GROUP BY 1, 3
-    """,
-    StatKind.DELAYS: """
-        SELECT shop_id, target AS system, date_trunc('day', at, 'Europe/Prague') AS day_at, count(*) AS count,
-          (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds))[1] AS median,
-          (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds))[2] AS p95
-        FROM (
-          SELECT shop_id, target, at, GREATEST(date_part('epoch', at - since), 0) AS seconds FROM order_events
-          WHERE {where} at >= :since AND at < :until AND event = 'delivered' AND target <> 'upgates'
-            AND since IS NOT NULL
-        ) delivered GROUP BY 1, 2, 3
-    """,
-}
-_OF_ONE = {
-    what: text(
-        f"SELECT system, day_at, count, median, p95 FROM ({rows.format(where='shop_id = :shop_id AND')}) summed"  # noqa: S608
-    )
-    for what, rows in _ROWS.items()
-}
-_OF_ALL = {
-    what: text(
-        "INSERT INTO daily_stats (metric, shop_id, system, day_at, count, median, p95)"  # noqa: S608 - our own words
-        f" SELECT '{what}', summed.* FROM ({rows.format(where='')}) summed ON CONFLICT DO NOTHING"
-    )
-    for what, rows in _ROWS.items()
+#: What the rows of some days come to: of one shop, so that its index is taken, or of all.
+_ROWS: Mapping[StatKind, Callable[..., Select[Any]]] = {
+    StatKind.WEBHOOKS: announced_by_day,
+    StatKind.DELAYS: delays_by_day,
 }
 
 
@@ -85,33 +57,26 @@ async def daily_stats_of(
 ) -> list[DailyStat]:
     """What each day from *since* to today came to, as far as it came to anything; a row for each system."""
     async with engine.connect() as tx:
-        rows = await tx.execute(
-            text(
-                "SELECT system, day_at, count, median, p95 FROM daily_stats"
-                " WHERE shop_id = :shop_id AND metric = :what AND day_at >= :since"
-            ),
-            {"shop_id": shop_id, "what": what, "since": begin(since)},
-        )
-        found = [_sum(*row) for row in rows]
+        found = [_stat(day) for day in await summed_days(tx, shop_id, what, since=begin(since))]
         left = max((one.day + timedelta(days=1) for one in found), default=since)
         tomorrow = begin(_day(now) + timedelta(days=1))
-        rows = await tx.execute(_OF_ONE[what], {"shop_id": shop_id, "since": begin(left), "until": tomorrow})
-        return found + [_sum(*row) for row in rows]
+        rows = _ROWS[what](shop_id, since=begin(left), until=tomorrow)
+        return found + [_stat(day) for day in await days_of(tx, rows)]
 
 
 async def summarise_days(engine: AsyncEngine, *, now: datetime) -> int:
     """Add up the days that are over, for all shops; returns how many days. Each in a transaction of its own."""
     last = _day(now - _OVER)
     async with engine.connect() as tx:
-        summed: datetime | None = await tx.scalar(text("SELECT max(day_at) FROM daily_stats"))
+        summed = await last_day(tx)
     first = last - timedelta(days=LONGEST_DAYS)
     if summed is not None:
         first = max(first, _day(summed) + timedelta(days=1))
     days: Sequence[date] = [first + timedelta(days=number) for number in range((last - first).days)]
     for day in days:
         async with engine.begin() as tx:
-            for statement in _OF_ALL.values():
-                await tx.execute(statement, {"since": begin(day), "until": begin(day + timedelta(days=1))})
+            for kind, rows in _ROWS.items():
+                await keep_days(tx, kind, rows(None, since=begin(day), until=begin(day + timedelta(days=1))))
     return len(days)
 
 
@@ -124,5 +89,5 @@ def _day(moment: datetime) -> date:
     return moment.astimezone(PRAGUE).date()
 
 
-def _sum(system: str, day_at: datetime, count: int, median: float | None, p95: float | None) -> DailyStat:
-    return DailyStat(system, _day(day_at), int(count), median, p95)
+def _stat(summed: SummedDay) -> DailyStat:
+    return DailyStat(summed.system, _day(summed.day_at), int(summed.count), summed.median, summed.p95)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Insert, Select, func, insert, select
+from sqlalchemy import Double, Insert, Select, cast, func, insert, literal, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.clock import PRAGUE
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import deliveries as table
 
@@ -48,3 +49,35 @@ async def latest_about(
         .limit(most)
     )
     return [Delivery(row.received_at, row.event, row.body) for row in await tx.execute(query)]
+
+
+def announced_by_day(shop_id: ShopId | None, *, since: datetime, until: datetime) -> Select[Any]:
+    """Records of orders and products that webhooks of Upgates announced, a day of Prague: of one shop, or of all.
+    Columns: shop_id, system, day_at, count, median, p95."""
+    events = (
+        select(
+            table.c.shop_id,
+            func.date_trunc("day", table.c.received_at, str(PRAGUE)).label("day_at"),
+            table.c.event,
+            func.sum(table.c.records).label("records"),
+        )
+        .where(table.c.received_at >= since, table.c.received_at < until, table.c.source == "upgates")
+        .group_by(table.c.shop_id, "day_at", table.c.event)
+    )
+    if shop_id is not None:
+        events = events.where(table.c.shop_id == shop_id)
+    # The names of events are looked at once for a day, not with every delivery.
+    of = events.cte("events").prefix_with("MATERIALIZED").c
+    nothing = cast(null(), Double)
+    return (
+        select(
+            of.shop_id,
+            literal("upgates").label("system"),
+            of.day_at,
+            func.sum(of.records).label("count"),
+            nothing.label("median"),
+            nothing.label("p95"),
+        )
+        .where(or_(of.event.ilike("orders.%"), of.event.ilike("products.%")))
+        .group_by(of.shop_id, of.day_at)
+    )

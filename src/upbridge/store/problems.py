@@ -177,10 +177,7 @@ async def close_entity(
 
 async def forget_problems(tx: AsyncConnection, shop_id: ShopId, *, kinds: Sequence[str]) -> None:
     """Delete every problem of these kinds, dismissed ones too."""
-    await tx.execute(
-        text("DELETE FROM problems WHERE shop_id = :shop_id AND kind = ANY(:kinds)"),
-        {"shop_id": shop_id, "kinds": list(kinds)},
-    )
+    await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.kind.in_(kinds)))
 
 
 async def dismissed(tx: AsyncConnection, number: int, *, now: datetime) -> None:

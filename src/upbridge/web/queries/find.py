@@ -2,7 +2,7 @@
 
 Webhooks are kept for a few days, the steps of orders for 90, documents until they are delivered, links for good:
 the timeline says no more than that. Personal data is masked: of what is or was sent, only fields that are known to
-be harmless are shown, and of what was sent nothing else is stored (`insights/order_timeline.py`).
+be harmless are shown, and of what was sent nothing else is stored (`store/order_events.py`).
 """
 
 import json
@@ -15,12 +15,14 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.domain.masking import masked
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
-from upbridge.insights.order_timeline import KINDS, OrderEventKind, masked, opened
 from upbridge.store import changes, documents, problems
 from upbridge.store.changes import Kind
 from upbridge.store.deliveries import latest_about
+from upbridge.store.order_events import KINDS, OrderEventKind, events_of, opened
+from upbridge.store.orders import ordered_at
 from upbridge.store.problems import OpenProblem
 
 SOURCE = "upgates"
@@ -170,21 +172,14 @@ def _names(payload: Any, section: str, name: str, key: str) -> bool:
 async def _made(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
     if where["kind"] != "order":
         return []
-    rows = await tx.execute(text("SELECT ordered_at FROM orders WHERE shop_id = :id AND number = :parent"), where)
-    return [Moment(row.ordered_at, "made") for row in rows]
+    made = await ordered_at(tx, where["id"], where["parent"])
+    return [] if made is None else [Moment(made, "made")]
 
 
 async def _steps(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await tx.execute(
-        text(
-            "SELECT at, event, target, detail, body FROM order_events"
-            " WHERE shop_id = :id AND order_number = :parent"
-            " ORDER BY id DESC LIMIT 100"
-        ),
-        where,
-    )
     return [
-        Moment(row.at, _past(row.event, row.target), row.target, row.detail, body=opened(row.body)) for row in rows
+        Moment(one.at, _past(one.event, one.target), one.target, one.detail, body=opened(one.body))
+        for one in await events_of(tx, where["id"], where["parent"], limit=100)
     ]
 
 

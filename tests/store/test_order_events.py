@@ -8,9 +8,10 @@ from tests.support.simulated import one_by_one
 from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import Delivered, DesiredDocument, Issue, Parked
+from upbridge.domain.masking import MASK
 from upbridge.engine.planner import ReadBatch
-from upbridge.insights.order_timeline import MASK, opened
 from upbridge.store.changes import Kind
+from upbridge.store.order_events import opened
 
 MADE = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 

@@ -1,0 +1,46 @@
+"""Every order that was read, also one that no system wants: the whole to which the boxes of a page add up."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Text, any_, delete, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import orders as table
+
+
+async def upsert_orders(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    ordered_at: Mapping[str, datetime],
+    gone: Collection[str],
+    *,
+    now: datetime,
+) -> None:
+    """These orders exist, by number, with when they were made; *gone* do not (any more)."""
+    await tx.execute(
+        delete(table).where(table.c.shop_id == shop_id, table.c.number == any_(literal(sorted(gone), ARRAY(Text))))
+    )
+    if not ordered_at:
+        return
+    upsert = insert(table)
+    await tx.execute(
+        upsert.on_conflict_do_update(
+            index_elements=[table.c.shop_id, table.c.number],
+            set_={"ordered_at": upsert.excluded.ordered_at, "read_at": upsert.excluded.read_at},
+        ),
+        [
+            {"shop_id": shop_id, "number": number, "ordered_at": ordered_at[number], "read_at": now}
+            for number in sorted(ordered_at)
+        ],
+    )
+
+
+async def ordered_at(tx: AsyncConnection, shop_id: ShopId, number: str) -> datetime | None:
+    """When the order was made; None if it was never read."""
+    moment: datetime | None = await tx.scalar(
+        select(table.c.ordered_at).where(table.c.shop_id == shop_id, table.c.number == number)
+    )
+    return moment
