@@ -9,7 +9,7 @@ from tests.support.clock import NOON
 from tests.support.rows import document_row, fill, full_row, insert_rows
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher, DecryptionError
-from upbridge.maintenance.key_rotation import SEALED, rotate_all
+from upbridge.maintenance.key_rotation import ENCRYPTED, rotate_all
 from upbridge.store.schema import metadata, secrets
 
 OLD, NEW, FOREIGN = (Fernet.generate_key().decode() for _ in range(3))
@@ -34,7 +34,7 @@ def test_every_column_of_bytes_is_sealed_or_known_to_be_open() -> None:
         if isinstance(column.type, LargeBinary)
     }
 
-    assert found - OPEN == {str(column) for column in SEALED}
+    assert found - OPEN == {str(column) for column in ENCRYPTED}
 
 
 #: More rows than one transaction encrypts again.
@@ -47,14 +47,14 @@ async def sealed_values(engine: AsyncEngine) -> dict[str, list[bytes]]:
             str(column): [
                 bytes(value) for value in (await tx.scalars(select(column).where(column.is_not(None)))).all()
             ]
-            for column in SEALED
+            for column in ENCRYPTED
         }
 
 
 async def fill_sealed(engine: AsyncEngine, make_shop: MakeShop, key: str) -> None:
     """A row with a sealed value in every sealed column."""
     cipher = Cipher([key])
-    values = {column.name: cipher.encrypt(f"the {column}") for column in SEALED}
+    values = {column.name: cipher.encrypt(f"the {column}") for column in ENCRYPTED}
     shop_id = await make_shop(api_key=values["api_key"])
     await fill(engine, shop_id, now=NOON, **values)
     await insert_rows(engine, full_row(secrets, NOON, value=values["value"]))
@@ -65,13 +65,13 @@ async def test_afterwards_the_old_key_is_not_needed(engine: AsyncEngine, make_sh
 
     counts = await rotate_all(engine, Cipher([NEW, OLD]))
 
-    assert counts == {str(column): 1 for column in SEALED}
+    assert counts == {str(column): 1 for column in ENCRYPTED}
     only_new = Cipher([NEW])
     opened = {
         name: [only_new.decrypt_text(value) for value in values]
         for name, values in (await sealed_values(engine)).items()
     }
-    assert opened == {str(column): [f"the {column}"] for column in SEALED}
+    assert opened == {str(column): [f"the {column}"] for column in ENCRYPTED}
 
 
 async def test_a_value_that_no_key_opens_stops_the_rotation(engine: AsyncEngine, make_shop: MakeShop) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import NOON
 from tests.support.rows import delivery_row, fill, full_row, insert_rows
 from tests.support.shops import MakeShop
-from upbridge.maintenance.retention import RULES, prune
+from upbridge.maintenance.retention import kept as rules
+from upbridge.maintenance.retention import prune
 from upbridge.store.schema import metadata, secrets, signatures
 
 #: Tables whose size follows the shops and their goods, not the time.
@@ -28,7 +29,7 @@ BOUNDED = {
 
 
 def test_every_table_is_pruned_or_bounded() -> None:
-    pruned = {table for table, _, _ in RULES}
+    pruned = rules().keys()
     tables = {table.name for table in metadata.sorted_tables}
 
     assert tables - pruned - BOUNDED.keys() == set()
@@ -52,7 +53,9 @@ async def left(engine: AsyncEngine, table: str) -> int:
         return int(await tx.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
 
 
-@pytest.mark.parametrize(("table", "kept"), [(table, kept) for table, _, kept in RULES])
+@pytest.mark.parametrize(
+    ("table", "kept"), [(table, timedelta(days=rule.days)) for table, rule in rules().items()]
+)
 async def test_a_row_stays_for_its_time_and_no_longer(
     engine: AsyncEngine, make_shop: MakeShop, table: str, kept: timedelta
 ) -> None:

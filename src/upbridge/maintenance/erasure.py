@@ -4,7 +4,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.store.schema import failed_logins, metadata, shops
+from upbridge.store import shops
+from upbridge.store.schema import metadata
 
 
 async def erase_shop(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
@@ -12,12 +13,11 @@ async def erase_shop(engine: AsyncEngine, shop_id: ShopId) -> dict[str, int]:
     counts: dict[str, int] = {}
     async with engine.begin() as tx:
         for table in reversed(metadata.sorted_tables):
-            # Failed logins count against our address, also of an erased shop (R56): only the shop goes.
-            if "shop_id" in table.c and table is not failed_logins:
+            # Not failed logins: they count against our address, whose shop it was (R56), and only forget the shop.
+            if any(key.ondelete == "CASCADE" for key in table.foreign_keys):
                 result = await tx.execute(table.delete().where(table.c.shop_id == shop_id))
                 counts[table.name] = result.rowcount
-        result = await tx.execute(shops.delete().where(shops.c.id == shop_id))
-        counts["shops"] = result.rowcount
+        counts["shops"] = await shops.erase(tx, shop_id)
         await tx.execute(
             text("DELETE FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock LIKE :lane"),
             {"lane": f"{shop_id}:%"},

@@ -7,15 +7,11 @@ from sqlalchemy import Column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.encryption import Cipher
-from upbridge.store import schema
+from upbridge.store.schema import metadata
 
-#: Every encrypted column. A test compares this with the data model.
-SEALED: tuple[Column[Any], ...] = (
-    schema.shops.c.api_key,
-    schema.connections.c.secret,
-    schema.connections.c.tokens,
-    schema.documents.c.body,
-    schema.secrets.c.value,
+#: Every encrypted column, by the schema. A test compares this with all columns of bytes.
+ENCRYPTED: tuple[Column[Any], ...] = tuple(
+    column for table in metadata.sorted_tables for column in table.columns if "encrypted" in column.info
 )
 _BATCH = 500
 
@@ -25,7 +21,7 @@ async def rotate_all(engine: AsyncEngine, cipher: Cipher) -> dict[str, int]:
 
     Rows that are written meanwhile need nothing: a running process writes with the newest key.
     """
-    return {str(column): await _rotate(engine, cipher, column) for column in SEALED}
+    return {str(column): await _rotate(engine, cipher, column) for column in ENCRYPTED}
 
 
 async def _rotate(engine: AsyncEngine, cipher: Cipher, column: Column[Any]) -> int:

@@ -6,6 +6,7 @@ are for rows that a person writes by hand.
 The job library's own tables come from its schema (migrations/versions), not from here.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -54,8 +55,27 @@ _EMPTY = text("'{}'::jsonb")
 _NOW = func.now()
 
 
-def _at(name: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=_NOW if now else None)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long after the moment in its column a row is kept; with *state*, only rows in that state are deleted."""
+
+    days: int
+    state: str | None = None
+
+
+def _at(name: str, *, nullable: bool = True, now: bool = False, kept: Kept | None = None) -> Column[object]:
+    return Column(
+        name,
+        DateTime(timezone=True),
+        nullable=nullable,
+        server_default=_NOW if now else None,
+        info={} if kept is None else {"kept": kept},
+    )
+
+
+def _encrypted(name: str, *, nullable: bool = True) -> Column[object]:
+    """Bytes that `core.encryption.Cipher` made; `upbridge keys rotate` encrypts them anew."""
+    return Column(name, LargeBinary, nullable=nullable, info={"encrypted": True})
 
 
 def _key_of(code: str, name: str | None = None) -> Column[str]:
@@ -88,7 +108,7 @@ shops = Table(
     _at("state_since", nullable=False, now=True),
     Column("api_url", Text, nullable=False),
     Column("api_user", Text),
-    Column("api_key", LargeBinary),
+    _encrypted("api_key"),
     Column("version", Integer),
     Column("language", Text, nullable=False, server_default="cs"),
     Column("settings", JSONB, nullable=False, server_default=_EMPTY),
@@ -113,8 +133,8 @@ connections = Table(
     Column("reason", Text),
     Column("account", Text, nullable=False),
     Column("prefix", Text, nullable=False, server_default=""),
-    Column("secret", LargeBinary),
-    Column("tokens", LargeBinary),
+    _encrypted("secret"),
+    _encrypted("tokens"),
     _at("tokens_renew_at"),
     Column("facts", JSONB, nullable=False, server_default=_EMPTY),
     _at("polled_at"),
@@ -138,7 +158,7 @@ problems = Table(
     Column("params", JSONB, nullable=False, server_default=_EMPTY),
     Column("message", Text, nullable=False),
     _at("since", nullable=False, now=True),
-    _at("dismissed_at"),
+    _at("dismissed_at", kept=Kept(days=90)),
     Index("problems_once_idx", "shop_id", "target", "kind", "entity", "key", unique=True),
     Index("problems_parent_idx", "shop_id", "target", "parent"),
     Index("problems_dismissed_at_idx", "dismissed_at", postgresql_where=text("dismissed_at IS NOT NULL")),
@@ -153,7 +173,7 @@ sessions = Table(
     Column("purpose", Text, nullable=False),
     _shop(primary_key=False),
     Column("language", Text, nullable=False),
-    _at("expires_at", nullable=False),
+    _at("expires_at", nullable=False, kept=Kept(days=1)),
     Index("sessions_expires_at_idx", "expires_at"),
 )
 
@@ -163,7 +183,7 @@ signatures = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("endpoint", Text, nullable=False),
-    _at("seen_at", nullable=False, now=True),
+    _at("seen_at", nullable=False, now=True, kept=Kept(days=3)),
     Index("signatures_seen_at_idx", "seen_at"),
 )
 
@@ -172,7 +192,7 @@ secrets = Table(
     "secrets",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("value", LargeBinary, nullable=False),
+    _encrypted("value", nullable=False),
 )
 
 # --- change -> document -> link -----------------------------------------------------------------------------
@@ -187,7 +207,7 @@ deliveries = Table(
     Column("event", Text, nullable=False),
     Column("records", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    _at("received_at", nullable=False, now=True),
+    _at("received_at", nullable=False, now=True, kept=Kept(days=7)),
     Index("deliveries_received_at_idx", "received_at"),
     Index("deliveries_shop_id_received_at_idx", "shop_id", "received_at"),
 )
@@ -221,7 +241,7 @@ documents = Table(
     Column("key", Text, primary_key=True),
     Column("parent", Text, nullable=False),
     Column("seq", BigInteger, nullable=False, server_default=change_seq.next_value()),
-    Column("body", LargeBinary, nullable=False),
+    _encrypted("body", nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("state", Text, nullable=False, server_default="waiting"),
     Column("reason", Text),
@@ -282,7 +302,7 @@ runs = Table(
     Column("rounds", SmallInteger, nullable=False, server_default="1"),
     Column("shrunk", Boolean, nullable=False, server_default=text("false")),
     _at("started_at", nullable=False, now=True),
-    _at("finished_at"),
+    _at("finished_at", kept=Kept(days=90, state="done")),
     Index("runs_shop_id_kind_purpose_idx", "shop_id", "kind", "purpose", "id"),
 )
 
@@ -297,7 +317,7 @@ lanes = Table(
     Column("failures", SmallInteger, nullable=False, server_default="1"),
     Column("priority", SmallInteger, nullable=False, server_default="0"),
     _at("since", nullable=False, now=True),
-    _at("until", nullable=False),
+    _at("until", nullable=False, kept=Kept(days=7)),
 )
 
 #: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant. *match* and
@@ -361,7 +381,7 @@ open_order_lines = Table(
     Column("code", Text),
     Column("quantity", Numeric, nullable=False),
     Column("pending", Boolean, nullable=False),
-    _at("ordered_at", nullable=False),
+    _at("ordered_at", nullable=False, kept=Kept(days=90)),
 )
 
 #: Every order that was read, also one that no system wants. A row goes with its order, or after 90 days.
@@ -370,7 +390,7 @@ orders = Table(
     metadata,
     _shop(),
     Column("number", Text, primary_key=True),
-    _at("ordered_at", nullable=False),
+    _at("ordered_at", nullable=False, kept=Kept(days=90)),
     _at("read_at", nullable=False),
     Index("orders_shop_id_ordered_at_idx", "shop_id", "ordered_at"),
     Index("orders_ordered_at_idx", "ordered_at"),
@@ -384,7 +404,7 @@ order_events = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     _shop(primary_key=False),
     Column("order_number", Text, nullable=False),
-    _at("at", nullable=False),
+    _at("at", nullable=False, kept=Kept(days=90)),
     Column("event", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
@@ -402,7 +422,7 @@ daily_stats = Table(
     _shop(),
     Column("metric", Text, primary_key=True),
     Column("system", Text, primary_key=True),
-    Column("day_at", DateTime(timezone=True), primary_key=True),
+    Column("day_at", DateTime(timezone=True), primary_key=True, info={"kept": Kept(days=90)}),
     Column("count", Integer, nullable=False),
     Column("median", Double),
     Column("p95", Double),
@@ -443,7 +463,7 @@ call_leases = Table(
     Column("slot", SmallInteger, primary_key=True),
     Column("holder", Uuid, nullable=False),
     Column("first", Boolean, nullable=False, server_default=text("false")),
-    _at("expires_at", nullable=False),
+    _at("expires_at", nullable=False, kept=Kept(days=1)),
 )
 
 #: Calls made, per hour, access and purpose: for gauge, forecast and declaration. Pruned after 35 days.
@@ -451,7 +471,7 @@ api_calls = Table(
     "api_calls",
     metadata,
     _shop(),
-    Column("hour", DateTime(timezone=True), primary_key=True),
+    Column("hour", DateTime(timezone=True), primary_key=True, info={"kept": Kept(days=35)}),
     Column("access", Text, primary_key=True),
     Column("purpose", Text, primary_key=True),
     Column("count", Integer, nullable=False, server_default="0"),
@@ -464,7 +484,7 @@ failed_logins = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("shop_id", Uuid, ForeignKey("shops.id", ondelete="SET NULL")),
-    _at("at", nullable=False, now=True),
+    _at("at", nullable=False, now=True, kept=Kept(days=1)),
     Index("failed_logins_at_idx", "at"),
 )
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Subquery,
+    delete,
     func,
     literal_column,
     select,
@@ -370,3 +371,8 @@ def keys() -> Subquery:
 def count_by_state() -> Select[tuple[str, int]]:
     """How many shops there are, by state: for the metric."""
     return select(table.c.state, func.count()).group_by(table.c.state)
+
+
+async def erase(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """Delete the shop and, by the foreign keys, what belongs to it; returns how many shops went."""
+    return (await tx.execute(delete(table).where(table.c.id == shop_id))).rowcount
