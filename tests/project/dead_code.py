@@ -33,8 +33,6 @@ ALIVE: Mapping[str, str] = {
     "factory": "uvicorn calls it by its name in each web process",
     "disabled": "logging reads it",
     "handle_async_request": "httpx calls it",
-    "signatures": "a table: Alembic compares it, and its owner names it in SQL",
-    "deliveries": "a table: Alembic compares it, and its owner names it in SQL",
     "open_order_lines": "a table: Alembic compares it, and its owner names it in SQL",
     "metric_samples": "a table: Alembic compares it, and its owner names it in SQL",
     "state_since": "a column of shops that the schedule reads in SQL",

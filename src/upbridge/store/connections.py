@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import documents, lanes
+from upbridge.store import documents, lanes, problems
 from upbridge.store.schema import connections as table
 
 
@@ -140,10 +140,7 @@ class Connections:
             await tx.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
             await documents.forget(tx, shop_id, system)
             await lanes.unblock(tx, Lane.push(shop_id, system))
-            await tx.execute(
-                text("DELETE FROM problems WHERE shop_id = :shop_id AND target = :system"),
-                {"shop_id": shop_id, "system": system},
-            )
+            await problems.forget_target(tx, shop_id, system)
             await tx.execute(
                 text("DELETE FROM connections WHERE shop_id = :shop_id AND system = :system"),
                 {"shop_id": shop_id, "system": system},

@@ -175,6 +175,11 @@ async def close_entity(
     )
 
 
+async def forget_target(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
+    """Delete every problem about *target*, dismissed ones too."""
+    await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.target == target))
+
+
 async def forget_problems(tx: AsyncConnection, shop_id: ShopId, *, kinds: Sequence[str]) -> None:
     """Delete every problem of these kinds, dismissed ones too."""
     await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.kind.in_(kinds)))
