@@ -23,12 +23,9 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-# By Python 3.11's tracer measuring costs half as much time again, so `make test` alone does without it. From 3.12 on
-# Python counts by itself.
-MEASURED := --cov --cov-report=term:skip-covered
-ifneq (,$(COVERAGE))
-export COVERAGE_CORE := $(shell $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")' 2> /dev/null)
-endif
+# Measuring costs half as much time again with Python 3.11's tracer, so `make test` alone does without it. From 3.12 on
+# Python counts lines by itself.
+CORE := $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'
 
 .PHONY: help setup demo play test docs screenshots check bench fix wheel lock clean chromium
 
@@ -44,7 +41,8 @@ play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C
 	@$(BIN)/upbridge play
 
 test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some; COVERAGE=1 measures)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(if $(COVERAGE),$(MEASURED)) $(ARGS)
+	@$(if $(COVERAGE),COVERAGE_CORE=$$($(CORE))) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+		--dist loadfile $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 
 docs: .venv/.ready ## the pages that are made from the code: docs/reference, docs/review.md, docs/edit-matrix.md
 	@$(BIN)/python -m tests.project.reference

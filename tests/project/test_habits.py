@@ -121,7 +121,7 @@ class TestChangelog:
 class TestCoverage:
     def test_ci_measures_it_and_there_is_a_floor(self) -> None:
         assert "make test COVERAGE=1" in CI_RUN
-        assert PROJECT["tool"]["coverage"]["report"]["fail_under"] >= 80
+        assert PROJECT["tool"]["coverage"]["report"]["fail_under"] >= 95
         assert "test" in make_targets()
 
 
