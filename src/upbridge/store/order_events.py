@@ -33,7 +33,7 @@ class OrderEventKind(StrEnum):
     PARKED = "parked"
     """The target could not take it; the detail is the cause's key."""
     DELIVERED = "delivered"
-    """The target has it; the detail is its id over there."""
+    """The target has it; the detail is its id at the target."""
 
 
 @dataclass(frozen=True, slots=True)
