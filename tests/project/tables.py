@@ -75,6 +75,7 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.engine.readers", "variants"),
         ("upbridge.engine.scheduler", "connections"),
         ("upbridge.engine.scheduler", "shops"),
+        ("upbridge.maintenance.doctor", "secrets"),
         ("upbridge.maintenance.doctor", "shops"),
         ("upbridge.operations.connect", "links"),
         ("upbridge.operations.settings_preview", "orders"),

@@ -17,7 +17,6 @@ from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, RemoteError, Unreachable
 from upbridge.core.parsing import http_date
 from upbridge.settings import Settings
-from upbridge.store import secrets
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
 from upbridge.systems.base import Systems
@@ -103,7 +102,7 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
 async def _keys(database: Database, cipher: Cipher) -> Finding:
     """Whether the keys open what is stored: with a wrong one the service starts, and can do nothing."""
     async with database.engine.connect() as tx:
-        sealed = await secrets.values(tx)
+        sealed = [bytes(value) for value in await tx.scalars(text("SELECT value FROM secrets"))]
     try:
         for value in sealed:
             cipher.decrypt(value)
