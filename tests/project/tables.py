@@ -77,7 +77,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.engine.scheduler", "shops"),
         ("upbridge.maintenance.doctor", "secrets"),
         ("upbridge.maintenance.doctor", "shops"),
-        ("upbridge.operations.connect", "links"),
         ("upbridge.operations.settings_preview", "orders"),
         ("upbridge.operations.settings_preview", "variants"),
         ("upbridge.store.connections", "links"),
