@@ -150,6 +150,11 @@ class NotSent(Unreachable):
 class Failed(Unreachable):
     """The other system itself failed, and has ended with the request."""
 
+    def __init__(self, message: str | None = None, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.answered = status
+        """The status of the answer."""
+
 
 class Rejected(RemoteError):
     """The other system refused the request itself."""

@@ -19,15 +19,15 @@ from upbridge.core.errors import (
 from upbridge.systems.http.classify import Action, HttpOutcome
 from upbridge.systems.http.transport import HttpAnswer
 
-_REFUSALS: Mapping[Action, type[Rejected]] = {
+_WITH_STATUS: Mapping[Action, type[Rejected] | type[Failed]] = {
     Action.REFUSE: Rejected,
     Action.SPLIT: TooMany,
     Action.MISSING: Missing,
+    Action.FAILED: Failed,
 }
-_OTHERS: Mapping[Action, type[LoginRefused] | type[Unreachable]] = {
+_LOGIN_REFUSALS: Mapping[Action, type[LoginRefused]] = {
     Action.CREDENTIALS: CredentialsRefused,
     Action.RIGHT: RightRefused,
-    Action.FAILED: Failed,
 }
 
 
@@ -43,9 +43,9 @@ def error_of(answer: HttpAnswer, *, now: datetime, pause: timedelta, words: str 
         return Throttled(text, until=_until(outcome, now, pause))
     if outcome.until is not None and outcome.until > now:
         return Closed(text, until=outcome.until)
-    if outcome.action in _REFUSALS:
-        return _REFUSALS[outcome.action](text, status=outcome.status)
-    return _OTHERS.get(outcome.action, Unreachable)(text)
+    if outcome.action in _WITH_STATUS:
+        return _WITH_STATUS[outcome.action](text, status=outcome.status)
+    return _LOGIN_REFUSALS.get(outcome.action, Unreachable)(text)
 
 
 def _until(outcome: HttpOutcome, now: datetime, pause: timedelta) -> datetime | None:

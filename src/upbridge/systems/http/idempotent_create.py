@@ -35,7 +35,7 @@ class InDoubt:
 
     reason: str
     until: datetime | None = None
-    failed: bool = False
+    failed: Failed | None = None
     """Their application failed on it, which can mean that it does not like what was sent."""
 
 
@@ -80,7 +80,7 @@ class IdempotentCreate(Generic[T]):
             await self.save(None)
             raise
         except Failed as failed:
-            found = await self._created_after_all(InDoubt(str(failed), failed=True))
+            found = await self._created_after_all(InDoubt(str(failed), failed=failed))
             if isinstance(found, InDoubt):  # they have ended with it and it is not there: no doubt is left
                 await self.save(None)
             return found

@@ -68,7 +68,7 @@ class Products:
         except Rejected as rejected:
             return _refused(str(rejected), rejected.answered)
         except Failed as failed:
-            return self._failed(document, str(failed))
+            return self._failed(document, failed)
 
     async def _complete(self, document: Document, product: Product, former: Made | None) -> Outcome:
         """Bring what is missing of *product*; nothing is asked of anybody if nothing is."""
@@ -105,8 +105,8 @@ class Products:
         mark, trace = document.hash.hex(), {MADE: keys}
         outcome = await self.maker.make(PRODUCTS, link, new.identifier, body, mark=mark, trace=trace)
         if isinstance(outcome, InDoubt):
-            if outcome.failed:
-                return self._failed(document, outcome.reason)
+            if outcome.failed is not None:
+                return self._failed(document, outcome.failed)
             return Retry(outcome.reason, outcome.until)
         return _delivered(outcome.id, keys)
 
@@ -140,8 +140,10 @@ class Products:
             await self.client.put(f"{PRODUCTS.path}/{product_id}", product_additions(new, there, lacking))
         return _delivered(product_id, keys)
 
-    def _failed(self, document: Document, reason: str) -> Outcome:
-        return _refused(reason, 500) if document.attempts >= _ENOUGH else Retry(reason)
+    def _failed(self, document: Document, failed: Failed) -> Outcome:
+        if document.attempts >= _ENOUGH:
+            return _refused(str(failed), failed.answered)
+        return Retry(str(failed))
 
 
 def _known(link: Link | None, former: Made | None) -> tuple[int | None, Sequence[str]]:

@@ -278,8 +278,8 @@ class _Work:
 
     @staticmethod
     def _doubt(document: Document, doubt: InDoubt) -> Outcome:
-        if doubt.failed and document.attempts >= _ENOUGH:
-            return Parked(Issue("order.refused", {"message": doubt.reason, "status": 500}))
+        if doubt.failed is not None and document.attempts >= _ENOUGH:
+            return Parked(Issue("order.refused", {"message": doubt.reason, "status": doubt.failed.answered}))
         return Retry(doubt.reason, doubt.until)
 
     @staticmethod
