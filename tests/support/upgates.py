@@ -15,8 +15,8 @@ from tests.support.vendor_files import CAPTURED, vendor_file
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.record_response import Response
+from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.client import Account, UpgatesClient
-from upbridge.systems.upgates.schemas import loads
 from upbridge.systems.upgates.url_policy import HostPolicy
 
 SHOP = ShopId(UUID(int=7))
@@ -28,7 +28,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 def captured(name: str) -> Any:
     """A real answer that was recorded, or skip where the recordings are not."""
-    return loads((vendor_file(CAPTURED) / name).read_bytes())
+    return decode((vendor_file(CAPTURED) / name).read_bytes())
 
 
 def raw_product(**overrides: Any) -> Json:

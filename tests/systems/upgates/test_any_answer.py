@@ -20,7 +20,8 @@ from tests.support.upgates import (
     raw_product,
     raw_variant,
 )
-from upbridge.systems.upgates.schemas import build_facts, loads, parse_list, parse_order, parse_product
+from upbridge.systems.http.exact_json import decode
+from upbridge.systems.upgates.schemas import build_facts, parse_list, parse_order, parse_product
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, plan
 
 JUNK = st.recursive(
@@ -67,7 +68,7 @@ def replaced(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
     for key in path[:-1]:
         target = target[key]
     target[path[-1]] = junk
-    return loads(json.dumps(changed).encode())
+    return decode(json.dumps(changed).encode())
 
 
 @settings(max_examples=200)

@@ -7,18 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbridge.core.parsing import storable
-from upbridge.systems.upgates.fields import (
-    Unreadable,
-    amount,
-    flag,
-    key_of,
-    moment,
-    parse_list,
-    path,
-    rate,
-    text,
-    whole,
-)
+from upbridge.systems.upgates.errors import Unreadable
+from upbridge.systems.upgates.fields import amount, flag, key_of, moment, parse_list, path, rate, text, whole
 
 FIELDS = [text, amount, rate, whole, flag, moment]
 JUNK = st.recursive(

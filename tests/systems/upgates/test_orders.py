@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.support.upgates import captured, raw_line, raw_order
 from upbridge.domain.order import LineType, Money
 from upbridge.domain.totals import OrderTotals
-from upbridge.systems.upgates.schemas import Unreadable, parse_list, parse_order
+from upbridge.systems.upgates.errors import Unreadable
+from upbridge.systems.upgates.schemas import parse_list, parse_order
 
 NEW_FIELDS = ("price_per_unit_with_vat", "price_per_unit_without_vat", "price_with_vat", "price_without_vat")
 

@@ -7,13 +7,8 @@ from hypothesis import strategies as st
 
 from tests.support.upgates import captured, raw_prices, raw_product, raw_variant
 from upbridge.domain.product import Price, Variant
-from upbridge.systems.upgates.schemas import (
-    Unreadable,
-    parse_list,
-    parse_parameters,
-    parse_product,
-    with_parameters,
-)
+from upbridge.systems.upgates.errors import Unreadable
+from upbridge.systems.upgates.schemas import parse_list, parse_parameters, parse_product, with_parameters
 
 WITHOUT_FINAL: dict[str, Any] = {"price_with_vat": None, "price_without_vat": None}
 RED: dict[str, Any] = {

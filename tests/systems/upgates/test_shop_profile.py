@@ -2,7 +2,9 @@ import pytest
 
 from tests.support.upgates import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.systems.upgates.schemas import Unreadable, build_facts, loads, parse_status
+from upbridge.systems.http.exact_json import decode
+from upbridge.systems.upgates.errors import Unreadable
+from upbridge.systems.upgates.schemas import build_facts, parse_status
 
 
 def test_all_six_answers_make_the_facts() -> None:
@@ -40,7 +42,7 @@ def test_what_could_not_be_read_keeps_its_default() -> None:
 def test_facts_survive_their_journey_through_json() -> None:
     facts = build_facts(order_statuses=STATUSES, languages=LANGUAGES)
 
-    assert ShopProfile.model_validate(loads(facts.model_dump_json().encode())) == facts
+    assert ShopProfile.model_validate(decode(facts.model_dump_json().encode())) == facts
 
 
 def test_nonsense_says_which_answer() -> None:
@@ -51,4 +53,4 @@ def test_nonsense_says_which_answer() -> None:
 @pytest.mark.parametrize("body", [b'{"a": NaN}', b"[1,", b"\xff\xfe\xff", b""])
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        loads(body)
+        decode(body)

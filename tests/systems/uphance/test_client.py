@@ -8,7 +8,8 @@ import pytest
 from tests.support.clock import NOON, MovableClock
 from tests.support.fake_uphance import BASE, FakeUphance
 from upbridge.core.errors import Failed, LoginRefused, NotSent, Rejected, Throttled, Unreachable
-from upbridge.systems.uphance.client import WrongOrganisation, login
+from upbridge.systems.uphance.client import login
+from upbridge.systems.uphance.errors import WrongOrganisation
 
 
 @pytest.fixture

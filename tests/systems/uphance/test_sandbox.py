@@ -24,6 +24,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.store import schema
 from upbridge.systems.base import Connection, MappingContext
+from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates import schemas
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
@@ -135,7 +136,7 @@ class Room:
 
 
 def _read(raw: Any) -> Any:
-    return schemas.loads(json.dumps(raw).encode())
+    return decode(json.dumps(raw).encode())
 
 
 def orders_of(shop: Shop) -> list[Order]:

@@ -22,7 +22,7 @@ from upbridge.domain.order import Order
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import schema
 from upbridge.systems.base import MappingContext
-from upbridge.systems.uphance.client import WrongOrganisation
+from upbridge.systems.uphance.errors import WrongOrganisation
 from upbridge.systems.uphance.target import UphanceTarget
 
 #: What it costs to find an order again: the client says once whom it speaks for, then lists what is newer.

@@ -16,6 +16,7 @@ from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Entity, Parked
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.base import Links, MappingContext
+from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates import schemas
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.mapping import wants_order
@@ -90,7 +91,7 @@ def everything(target: UppTarget, shop: Shop, context: MappingContext) -> list[D
 
 
 def _read(raw: Any) -> Any:
-    return schemas.loads(json.dumps(raw).encode())
+    return decode(json.dumps(raw).encode())
 
 
 async def push(
@@ -183,7 +184,7 @@ async def test_a_wrong_secret_is_refused(world: State, shop: Shop) -> None:
 
 
 def test_real_orders_map_and_add_up() -> None:
-    captured = schemas.loads((vendor_file(CAPTURED) / "orders-2024-02.json").read_bytes())
+    captured = decode((vendor_file(CAPTURED) / "orders-2024-02.json").read_bytes())
     orders = [schemas.parse_order(raw) for raw in captured["orders"]]
     context = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
 

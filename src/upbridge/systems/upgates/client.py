@@ -20,7 +20,8 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.accesses import Access
-from upbridge.systems.upgates.fields import Many, Model, Raw, Unreadable, Wire, read
+from upbridge.systems.upgates.errors import Unreadable
+from upbridge.systems.upgates.fields import Many, Model, Raw, Wire, read
 from upbridge.systems.upgates.pagination import PAGE_SIZE, OrderFilter, Page, ProductFilter, complete, page_of
 from upbridge.systems.upgates.payloads import (
     BATCH,

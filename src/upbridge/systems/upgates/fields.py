@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from upbridge.core.clock import PRAGUE
-from upbridge.core.errors import UpbridgeError
 from upbridge.core.parsing import storable
+from upbridge.systems.upgates.errors import Unreadable
 
 CENT = Decimal("0.01")
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -12
@@ -31,21 +31,6 @@ _LONGEST_KEY = 100
 
 Raw: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
-
-
-class Unreadable(UpbridgeError):
-    """One entity of an answer lacks something without which it cannot be understood."""
-
-    status = 502
-    code = "unreadable"
-    merchant = "error.remote"
-
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(f"{key}: {reason}")
-        self.key = key
-        """Which entity: an order number, a product id, or `?` where even that is missing."""
-        self.reason = reason
-        """Which field and what is wrong with it; never the value."""
 
 
 class Wire(BaseModel):

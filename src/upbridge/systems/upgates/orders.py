@@ -12,6 +12,7 @@ from typing import Literal
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order, OrderLine
 from upbridge.systems.upgates.customers import Customer, shopper
+from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
     Amount,
     Flag,
@@ -20,7 +21,6 @@ from upbridge.systems.upgates.fields import (
     One,
     Rate,
     Raw,
-    Unreadable,
     Whole,
     Wire,
     Words,

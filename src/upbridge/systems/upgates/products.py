@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator
 
 from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
     Amount,
     Flag,
@@ -19,7 +20,6 @@ from upbridge.systems.upgates.fields import (
     Moment,
     Rate,
     Raw,
-    Unreadable,
     Whole,
     Wire,
     Words,

@@ -19,6 +19,7 @@ from upbridge.core.errors import CredentialsRefused, LoginRefused, Missing, Reje
 from upbridge.systems.base import Vault
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.transport import Remote
+from upbridge.systems.uphance.errors import WrongOrganisation
 from upbridge.systems.uphance.schemas import Json, items, meta, organisations_in, single, whole, words
 from upbridge.systems.uphance.tokens import Tokens, read_tokens
 from upbridge.systems.uphance.transport import Exchange
@@ -32,13 +33,6 @@ _WAITS = 3
 _FIRST_PAUSE = timedelta(seconds=2)
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
-class WrongOrganisation(LoginRefused):
-    """Uphance answers for another organisation than the one that was connected."""
-
-    code = "wrong_organisation"
-    merchant = "error.wrong_organisation"
 
 
 @dataclass(frozen=True, slots=True)
