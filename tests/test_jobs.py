@@ -1,6 +1,7 @@
 """The background: several workers share the work, none doubles it, and none is missed when it dies."""
 
 import asyncio
+import itertools
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from tests.support.clock import MID_HOUR, MovableClock
 from tests.support.dying_worker import service_on
 from tests.support.engine import Engine
 from tests.support.shops import MakeShop
-from tests.support.simulated import FACTS, Said, Target, Upgates, Woken, accept, delivered
+from tests.support.simulated import FACTS, Said, Target, Upgates, Woken, accept, delivered, one_by_one
 from tests.support.upp import make_product, make_variant
 from upbridge import jobs
 from upbridge.core.clock import utc_now
@@ -30,7 +31,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes
+from upbridge.engine import lanes, pusher
 from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.changes import Kind
@@ -80,12 +81,14 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 @asynccontextmanager
-async def worker(machine: Engine, database: Database) -> AsyncIterator[App]:
+async def worker(
+    machine: Engine, database: Database, heartbeats: jobs.Heartbeats = jobs.HEARTBEATS
+) -> AsyncIterator[App]:
     """A worker of its own, until the block ends."""
     app, stop = create_jobs(database.conninfo), asyncio.Event()
     async with app.open_async():
         service = service_on(machine.db, machine.service.http, machine.target, wake=waker(app))
-        running = asyncio.create_task(run_worker(app, service, concurrency=2, stop=stop))
+        running = asyncio.create_task(run_worker(app, service, concurrency=2, stop=stop, heartbeats=heartbeats))
         try:
             yield app
         finally:
@@ -161,8 +164,8 @@ async def test_a_hint_becomes_a_delivery_without_anybody_waking_anybody(
 # --- dying --------------------------------------------------------------------------------------------------
 
 
-async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
-    machine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_a_worker_that_is_killed_in_the_middle_of_a_slice_is_replaced(
+    machine: Engine, database: Database
 ) -> None:
     await fill(machine, 1, 2, 3)
     dying = await asyncio.create_subprocess_exec(
@@ -172,11 +175,8 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_bite_is_replaced(
         assert await dying.wait() == -signal.SIGKILL
     assert [*await machine.links()] == ["v-1"]
     assert ("upp", "doing") in await queued(machine)
-    monkeypatch.setattr(jobs, "STALLED_SECONDS", 0.5)
-    monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(jobs, "RESCUE_SECONDS", 0.2)
 
-    async with worker(machine, database):
+    async with worker(machine, database, jobs.Heartbeats(every=0.1, dead_after=0.5, looked_for_every=0.2)):
 
         async def over() -> bool:
             return not await waiting(machine)
@@ -294,20 +294,18 @@ async def test_waking_a_lane_twice_makes_one_job(machine: Engine) -> None:
 # --- one bite -----------------------------------------------------------------------------------------------
 
 
-async def test_a_bite_that_leaves_something_puts_its_lane_back(
-    machine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def endless(*_: Any) -> bool:
-        return True
+async def test_a_slice_that_leaves_something_puts_its_lane_back(machine: Engine) -> None:
+    await fill(machine, 1, 2)
+    machine.target.script = one_by_one(delivered)
+    looks = itertools.count(step=pusher.BITE_SECONDS / 2)  # so that the slice has time for one document
 
-    monkeypatch.setattr(jobs, "push", endless)
+    await work_on(machine.service, Lane.push(machine.shop_id, "upp"), monotonic=looks.__next__)
 
-    await work_on(machine.service, Lane.push(machine.shop_id, "upp"))
-
+    assert len(await machine.documents()) == 1
     assert await queued(machine) == [("upp", "todo")]
 
 
-async def test_a_bite_of_a_lane_that_somebody_else_works_on_does_nothing(machine: Engine) -> None:
+async def test_a_slice_of_a_lane_that_another_worker_holds_does_nothing(machine: Engine) -> None:
     await fill(machine, 1)
     lane = Lane.push(machine.shop_id, "upp")
     async with lanes.exclusive(machine.db, lane) as guard:

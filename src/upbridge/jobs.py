@@ -7,7 +7,9 @@ completion was lost, the schedule does what the clock asks for.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -37,13 +39,22 @@ from upbridge.store.metric_samples import keep_writing, merge_ended_processes
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 1.0
-RESCUE_SECONDS = 5.0
 SCHEDULE_SECONDS = 10.0
 PRUNE_SECONDS = 600.0
 COUNT_SECONDS = 2.0
-HEARTBEAT_SECONDS = 2.0
-STALLED_SECONDS = 15.0
-"""A worker that has sent no heartbeat for this long is dead; its jobs go to other workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeats:
+    """How soon the jobs of a worker that died go to other workers, in seconds."""
+
+    every: float = 2.0
+    dead_after: float = 15.0
+    """A worker that has sent no heartbeat for this long is dead."""
+    looked_for_every: float = 5.0
+
+
+HEARTBEATS = Heartbeats()
 LOST_SECONDS = 10
 """If a job has run this long and its lane is not locked, its completion was lost in a database failure."""
 _RESTART_PAUSE = 1.0
@@ -83,16 +94,20 @@ def register(app: App, service: Service) -> None:
         await work_on(service, Lane.named(ShopId(UUID(shop_id)), lane))
 
 
-async def work_on(service: Service, lane: Lane) -> None:
-    """Work one slice of a lane; if something is left, the lane puts itself back at the end of the queue."""
+async def work_on(service: Service, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    """Work one slice of a lane; if something is left, the lane puts itself back at the end of the queue.
+
+    *monotonic* tells how long it took, in seconds.
+    """
     with structlog.contextvars.bound_contextvars(shop_id=str(lane.shop_id), lane=lane.name):
         try:
             async with lanes.exclusive(service.engine, lane) as guard:
                 if guard is None:
                     return  # another worker holds the lane; the sweep finds what it leaves
-                more = await (
-                    pull(service, lane) if lane.direction is Direction.PULL else push(service, lane, guard)
-                )
+                if lane.direction is Direction.PULL:
+                    more = await pull(service, lane, monotonic=monotonic)
+                else:
+                    more = await push(service, lane, guard, monotonic=monotonic)
         except NotFound:
             log.info("shop_is_gone")
             return
@@ -125,11 +140,11 @@ async def sweep_once(service: Service) -> int:
     return len(idle)
 
 
-async def rescue_once(app: App, engine: AsyncEngine) -> int:
+async def rescue_once(app: App, engine: AsyncEngine, heartbeats: Heartbeats = HEARTBEATS) -> int:
     """Give the jobs of dead workers, and jobs whose end was lost, back to the queue; returns how many."""
     stalled = {
         job.id: job
-        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=heartbeats.dead_after)
         if job.id is not None
     }
     async with engine.connect() as tx:
@@ -157,12 +172,16 @@ async def rescue_once(app: App, engine: AsyncEngine) -> int:
     return len(ids)
 
 
-async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyncio.Event) -> None:
+async def run_worker(
+    app: App, service: Service, *, concurrency: int, stop: asyncio.Event, heartbeats: Heartbeats = HEARTBEATS
+) -> None:
     """Work until *stop* is set. Comes back by itself after the database was away."""
     register(app, service)
     loops = [
         asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
-        asyncio.create_task(_repeat("rescue", RESCUE_SECONDS, lambda: rescue_once(app, service.engine))),
+        asyncio.create_task(
+            _repeat("rescue", heartbeats.looked_for_every, lambda: rescue_once(app, service.engine, heartbeats))
+        ),
         asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: scheduler.run_once(service))),
         asyncio.create_task(_repeat("count", COUNT_SECONDS, lambda: count_grown(service.engine))),
         asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
@@ -176,8 +195,8 @@ async def run_worker(app: App, service: Service, *, concurrency: int, stop: asyn
                     delete_jobs=DeleteJobCondition.ALWAYS,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=SWEEP_SECONDS,
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=STALLED_SECONDS,
+                    update_heartbeat_interval=heartbeats.every,
+                    stalled_worker_timeout=heartbeats.dead_after,
                     shutdown_graceful_timeout=15.0,
                 )
             )

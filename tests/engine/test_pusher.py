@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
+from tests.support.clock import ManualTimers
 from tests.support.engine import Engine
 from tests.support.simulated import Said, accept, delivered, one_by_one
 from tests.support.upp import make_order, make_product, make_variant
@@ -363,18 +364,18 @@ async def test_what_another_shop_sends_is_left_alone(machine: Engine) -> None:
     assert len(machine.target.received) == 3
 
 
-async def test_a_bite_ends_when_its_time_is_over(machine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pusher, "BITE_SECONDS", 0.01)
+async def test_a_slice_ends_when_its_time_is_over(machine: Engine) -> None:
+    timers = ManualTimers()
     await fill(machine)
 
     async def slow(documents: Sequence[Document]) -> AsyncIterator[Said]:
         for document in documents:
-            await asyncio.sleep(0.02)
+            timers.advance(pusher.BITE_SECONDS)
             yield [(document, delivered(document))]
 
     machine.target.script = slow
 
-    assert await machine.push() is True
+    assert await machine.push(monotonic=timers.time) is True
     assert await keys(machine, "waiting") == ["v-2", "v-3"]
     assert await keys(machine, "sending") == []
 

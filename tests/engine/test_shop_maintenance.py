@@ -4,18 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
 from tests.support.engine import Engine
 from tests.support.simulated import answering
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
-from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.store.changes import Kind, Origin
-from upbridge.store.shops import Shops
 
 # --- facts and webhooks -------------------------------------------------------------------------------------
 
@@ -206,22 +205,28 @@ async def test_a_deactivated_shop_that_answers_401_loses_its_credentials(machine
     ("state", "status"), [(ShopState.ACTIVE, 401), (ShopState.ACTIVE, 403), (ShopState.UNINSTALLING, 401)]
 )
 async def test_a_probe_of_the_old_login_takes_nothing_from_a_shop_installed_at_its_last_moment(
-    machine: Engine, monkeypatch: pytest.MonkeyPatch, state: ShopState, status: int
+    machine: Engine, database_url: str, state: ShopState, status: int
 ) -> None:
     """The installation is accepted between the last look at the shop and what follows from the probe."""
     machine.upgates.judges.append(answering(status))
     await machine.run("UPDATE shops SET signed_at = :at, state = :state", at=machine.watch(), state=state)
     await machine.hint(Kind.PROBE, "probe")
-    move = Shops.move
+    installed: list[str] = []
 
-    async def installed_first(shops: Shops, shop_id: ShopId, **how: Any) -> bool:
-        later = machine.watch() + timedelta(seconds=1)
-        await machine.run("UPDATE shops SET signed_at = :at, state = 'active'", at=later)
-        return await move(shops, shop_id, **how)
+    def installed_first(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "UPDATE shops SET state" in statement and not installed:
+            installed.append(statement)
+            with psycopg.connect(database_url, autocommit=True) as tx:
+                later = machine.watch() + timedelta(seconds=1)
+                tx.execute("UPDATE shops SET signed_at = %s, state = 'active'", (later,))
 
-    monkeypatch.setattr(Shops, "move", installed_first)
-    await machine.pull()
+    event.listen(machine.db.sync_engine, "before_cursor_execute", installed_first)
+    try:
+        await machine.pull()
+    finally:
+        event.remove(machine.db.sync_engine, "before_cursor_execute", installed_first)
 
+    assert installed
     assert (await machine.shop()).state is ShopState.ACTIVE
     assert await machine.service.shops.credentials(machine.shop_id) is not None
 

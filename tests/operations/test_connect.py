@@ -1,6 +1,7 @@
 """Connecting: tested first, stored sealed, named so that two shops never mix; and what a setting's change does."""
 
 import asyncio
+import itertools
 import json
 from datetime import timedelta
 
@@ -555,16 +556,13 @@ async def test_a_channel_that_is_new_over_there_is_known_the_day_after(machine: 
     assert await states(machine) == ["waiting"]
 
 
-async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before_it_too(
-    machine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before_it_too(machine: Engine) -> None:
     machine.upgates.page_size = 10
     machine.upgates.sell(*range(1, 31))
     await uphance(machine)
-    monkeypatch.setattr(puller, "BITE_SECONDS", 0.0001)
     while len(machine.upgates.asked("/products")) < 1:
-        await machine.pull()
-    monkeypatch.undo()
+        looks = itertools.count(step=puller.BITE_SECONDS / 2)  # so that a slice has time for one look
+        await machine.pull(monotonic=looks.__next__)
 
     await upp(machine)
     await machine.drain()

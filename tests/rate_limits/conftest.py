@@ -15,15 +15,3 @@ def clock() -> MovableClock:
 @pytest.fixture
 def ledger(engine: AsyncEngine, clock: MovableClock) -> Ledger:
     return Ledger(engine, clock, sleep=clock.sleep)
-
-
-def said(hour: int, day: int, hour_left: int, day_left: int, **more: str) -> dict[str, str]:
-    """The headers of an answer."""
-    return {
-        "X-Rate-Limit-Hour": str(hour),
-        "X-Rate-Limit-Day": str(day),
-        "X-Rate-Limit-Hour-Remaining": str(hour_left),
-        "X-Rate-Limit-Day-Remaining": str(day_left),
-        "X-Rate-Limit-Total-Remaining": str(hour_left + day_left),
-        **{name.replace("_", "-"): value for name, value in more.items()},
-    }

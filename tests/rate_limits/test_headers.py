@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rate_limits.conftest import said
+from tests.rate_limits.calls import said
 from tests.support.clock import NOON
 from upbridge.rate_limits.headers import Reading, closed_until, learn, read
 from upbridge.rate_limits.windows import HOUR, Limits, State

@@ -12,8 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.rate_limits.calling_processes import Witness, call_from, watched
-from tests.rate_limits.calls import ACCESS, one_call, response, sql
-from tests.rate_limits.conftest import said
+from tests.rate_limits.calls import ACCESS, one_call, response, said, sql
 from tests.support.clock import NOON, MovableClock, expired
 from tests.support.postgres import wait_for_lock
 from tests.support.shops import MakeShop

@@ -80,20 +80,19 @@ def test_a_shop_that_calls_as_often_as_it_may_spends_what_the_hour_holds(
     assert made >= min(possible, hour) * (1 - BURST) - 1
 
 
+def at_once(_state: State, now: datetime) -> datetime:
+    """The pace of a shop that spreads nothing."""
+    return now
+
+
 @pytest.mark.parametrize(("tariff", "orders", "changes"), [("gold", 600, 3_000), ("silver", 300, 1_000)])
 def test_a_busy_shop_s_orders_wait_minutes_and_not_the_rest_of_the_hour(
-    monkeypatch: pytest.MonkeyPatch, tariff: str, orders: int, changes: int
+    tariff: str, orders: int, changes: int
 ) -> None:
-    def day() -> forecast.Plan:
-        return forecast.plan(tariff, products=1_000, orders_per_day=orders, product_changes_per_day=changes)
-
-    spread = day()
-
-    def at_once(_state: State, now: datetime) -> datetime:
-        return now
-
-    monkeypatch.setattr(forecast, "not_before", at_once)
-    hurried = day()
+    spread, hurried = (
+        forecast.plan(tariff, products=1_000, orders_per_day=orders, product_changes_per_day=changes, pace=pace)
+        for pace in (not_before, at_once)
+    )
 
     assert hurried.orders.p95 > timedelta(minutes=40)
     assert spread.orders.p95 < timedelta(minutes=10)
@@ -103,14 +102,11 @@ def test_a_busy_shop_s_orders_wait_minutes_and_not_the_rest_of_the_hour(
 
 
 @pytest.mark.parametrize("tariff", ["bronze", "gold", None])
-def test_a_shop_with_plenty_has_the_same_day_as_without(
-    monkeypatch: pytest.MonkeyPatch, tariff: str | None
-) -> None:
-    def day() -> forecast.Plan:
-        return forecast.plan(tariff, products=500, orders_per_day=15, product_changes_per_day=40)
+def test_a_shop_with_plenty_has_the_same_day_as_without(tariff: str | None) -> None:
+    spread, hurried = (
+        forecast.plan(tariff, products=500, orders_per_day=15, product_changes_per_day=40, pace=pace)
+        for pace in (not_before, at_once)
+    )
 
-    spread = day()
-    monkeypatch.setattr(forecast, "not_before", lambda _state, now: now)
-
-    assert day() == spread
+    assert hurried == spread
     assert limits_of(tariff) == spread.limits

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.sandbox.conftest import Caller
+from tests.sandbox.addon import Caller
 from upbridge.systems.upgates.url_policy import check_api_url
 from upbridge_sandbox import Sandbox
 

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.sandbox.conftest import Caller
+from tests.sandbox.addon import Caller
 from tests.support.vendor_files import CAPTURED, OPENAPI, vendor_file
 from upbridge_sandbox.seed.orders import BROKEN
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.conftest import Addon
+from tests.sandbox.addon import Addon
 from upbridge_sandbox import Plan, Sandbox
 from upbridge_sandbox.seed.plan import open_shop
 from upbridge_sandbox.state import State

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from tests.sandbox.conftest import Addon, Caller
+from tests.sandbox.addon import Addon, Caller
 from upbridge_sandbox import Sandbox
 
 INSTALL = ("token", "apiUser", "apiKey", "apiUrl", "time")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.sandbox.conftest import Addon, Caller
+from tests.sandbox.addon import Addon, Caller
 from upbridge_sandbox.upgates.announcements import PLACES
 
 

@@ -10,13 +10,13 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.support.postgres import url_of
+from tests.support.postgres import url_of, wait_for_lock
 from tests.support.shops import KEY, MakeShop
 from upbridge.domain.sku import code_key
 from upbridge.settings import Settings
-from upbridge.store.database import open_database, revision_of
+from upbridge.store.database import open_database, revision_of, sqlalchemy_url
 from upbridge.store.migrate import alembic_config, migrate
 from upbridge.store.schema import HEAD
 
@@ -76,20 +76,14 @@ async def test_the_previous_version_goes_on_working_while_the_indexes_of_changes
     async with await psycopg.AsyncConnection.connect(empty_url) as working:
         await working.execute("SELECT FROM changes")
         migrating = asyncio.create_task(asyncio.to_thread(migrate, empty_url))
-        await somebody_waits(empty_url)
+        looking = create_async_engine(sqlalchemy_url(empty_url))
+        await wait_for_lock(looking)
+        await looking.dispose()
         async with asyncio.timeout(5):
             await working.execute("DELETE FROM changes")
             await working.execute("DELETE FROM orders")
 
     assert await migrating == HEAD
-
-
-async def somebody_waits(url: str) -> None:
-    """Return as soon as some session of this database waits for a lock."""
-    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(30), await psycopg.AsyncConnection.connect(url, autocommit=True) as looking:
-        while not (await looking.execute(query)).rowcount:  # noqa: ASYNC110 - the server gives no event for this
-            await asyncio.sleep(0.01)
 
 
 def test_the_migrations_make_the_tables_that_the_code_declares(database_url: str) -> None:

@@ -13,7 +13,7 @@ from tests.support.clock import NOON
 from tests.support.rows import fill
 from tests.support.shops import MakeShop
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS, WEBHOOK_SECONDS
-from upbridge.store import metric_samples, schema
+from upbridge.store import schema
 from upbridge.store.metric_samples import keep_writing, merge_ended_processes, render, write_samples
 
 #: What alarms and dashboards name.
@@ -121,18 +121,22 @@ async def test_a_sum_does_not_fall_when_a_process_ends(engine: AsyncEngine) -> N
     assert left == 1
 
 
-async def test_a_living_process_writes_by_itself(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_living_process_writes_by_itself(engine: AsyncEngine) -> None:
     """A worker is never scraped, and a web process that is not would be taken for ended and counted twice."""
-    monkeypatch.setattr(metric_samples, "WRITE_SECONDS", 0.01)
+    slept: list[float] = []
+    written = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        if slept:
+            written.set()
+            await asyncio.Event().wait()
+        slept.append(seconds)
+
     REMOTE_CALLS.labels(system="worker", operation="x", outcome="ok").inc()
-    writing = asyncio.create_task(keep_writing(engine))
-    query = text("SELECT count(*) FROM metric_samples WHERE labels LIKE '%worker%'")
-    async with asyncio.timeout(10):
-        while True:
-            async with engine.connect() as tx:
-                if await tx.scalar(query):
-                    break
-            await asyncio.sleep(0.01)
+    writing = asyncio.create_task(keep_writing(engine, sleep=sleep))
+    await written.wait()
+    async with engine.connect() as tx:
+        assert await tx.scalar(text("SELECT count(*) FROM metric_samples WHERE labels LIKE '%worker%'"))
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing

@@ -86,16 +86,16 @@ class Engine:
     async def change_keys(self) -> list[tuple[str, str]]:
         return [(row["kind"], row["key"]) for row in await self.changes()]
 
-    async def pull(self, source: str = "upgates") -> bool:
+    async def pull(self, source: str = "upgates", **how: Any) -> bool:
         """One bite of reading."""
-        return await pull(self.service, Lane.pull(self.shop_id, source))
+        return await pull(self.service, Lane.pull(self.shop_id, source), **how)
 
-    async def push(self, system: str = "upp") -> bool:
+    async def push(self, system: str = "upp", **how: Any) -> bool:
         """One bite of sending."""
         lane = Lane.push(self.shop_id, system)
         async with lanes.exclusive(self.db, lane) as guard:
             assert guard is not None
-            return await push(self.service, lane, guard)
+            return await push(self.service, lane, guard, **how)
 
     async def settle(
         self,

@@ -82,7 +82,7 @@ async def _go_on(service: Service, shop: Shop) -> None:
 
 async def _works(service: Service) -> bool:
     """Whether a worker has been heard of lately, by the database's own time: it wrote the heartbeat."""
-    from upbridge.jobs import STALLED_SECONDS  # noqa: PLC0415 - the job library takes its time
+    from upbridge.jobs import HEARTBEATS  # noqa: PLC0415 - the job library takes its time
 
     async with service.engine.connect() as tx:
         return bool(
@@ -91,6 +91,6 @@ async def _works(service: Service) -> bool:
                     "SELECT EXISTS (SELECT FROM procrastinate_workers"
                     " WHERE last_heartbeat > now() - make_interval(secs => :seconds))"
                 ),
-                {"seconds": STALLED_SECONDS},
+                {"seconds": HEARTBEATS.dead_after},
             )
         )

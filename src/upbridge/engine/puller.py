@@ -6,7 +6,7 @@ so that one shop's import never keeps another shop's orders waiting. No transact
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -42,10 +42,13 @@ _PATIENCE = 2
 _RETRY_PAUSE = timedelta(minutes=1)
 
 
-async def pull(service: Service, lane: Lane) -> bool:
-    """Work one bite of *lane*; returns whether something is left that could be done now."""
-    deadline = time.monotonic() + BITE_SECONDS
-    while time.monotonic() < deadline:
+async def pull(service: Service, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> bool:
+    """Work one bite of *lane*; returns whether something is left that could be done now.
+
+    *monotonic* tells how long it took, in seconds.
+    """
+    deadline = monotonic() + BITE_SECONDS
+    while monotonic() < deadline:
         shop = await service.shops.get(lane.shop_id)
         async with service.engine.begin() as tx:
             now = service.clock()

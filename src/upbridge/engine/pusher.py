@@ -1,7 +1,7 @@
 """The second half of every flow: take documents, send them, settle each outcome before the next call."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
@@ -30,13 +30,15 @@ MAX_ATTEMPTS = 10
 """Passing trouble with one and the same document, several hours of it: a person should look."""
 
 
-async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
+async def push(
+    service: Service, lane: Lane, guard: AsyncConnection, *, monotonic: Callable[[], float] = time.monotonic
+) -> bool:
     """Work one bite of *lane*; returns whether something is left that could be done now.
 
-    *guard* is the session that holds the lane (`lanes.exclusive`).
+    *guard* is the session that holds the lane (`lanes.exclusive`), *monotonic* tells how long it took, in seconds.
     """
-    deadline = time.monotonic() + BITE_SECONDS
-    while time.monotonic() < deadline:
+    deadline = monotonic() + BITE_SECONDS
+    while monotonic() < deadline:
         shop = await service.shops.get(lane.shop_id)
         if shop.state is not ShopState.ACTIVE or (receiver := await service.receiver(shop, lane.system)) is None:
             return False
@@ -58,7 +60,7 @@ async def push(service: Service, lane: Lane, guard: AsyncConnection) -> bool:
             async with aclosing(sending):
                 async for outcomes in sending:
                     await _settle(service, lane, outcomes)
-                    if time.monotonic() > deadline:
+                    if monotonic() >= deadline:
                         break  # others wait too; what was not sent waits again
         except (LoginRefused, Throttled, Unreachable) as error:
             await _stop(service, lane, shop, error)

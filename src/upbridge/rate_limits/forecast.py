@@ -7,16 +7,19 @@ them, and deterministically: the same numbers give the same plan.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from typing import TypeAlias
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.pace import GATHERED, not_before
 from upbridge.rate_limits.snapshot import BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.windows import HOUR, MAX_PACKAGES, Limits, State, limits_of
+
+Pace: TypeAlias = Callable[[State, datetime], datetime]
 
 #: Orders, or products, that one call reads; items that one call writes (R53).
 PAGE = 100
@@ -78,13 +81,17 @@ def plan(
     product_changes_per_day: int,
     coalesce: timedelta = timedelta(seconds=10),
     poll: timedelta = timedelta(minutes=15),
+    pace: Pace = not_before,
 ) -> Plan:
-    """Simulate a day. Raises `ValueError` for what cannot be bought or is negative."""
+    """Simulate a day; *pace* tells when the next gathered call may be made.
+
+    Raises `ValueError` for what cannot be bought or is negative.
+    """
     if min(products, orders_per_day, product_changes_per_day) < 0:
         raise ValueError("a shop has no negative numbers of products, orders or changes")
     demand = _demand(orders_per_day, product_changes_per_day, poll)
     limits = limits_of(tariff, packages)
-    calls, waited = _simulate(limits, demand, coalesce)
+    calls, waited = _simulate(limits, demand, coalesce, pace)
     import_calls = _pages(products) + _pages(orders_per_day * _ORDER_DAYS)
     outlook = take_snapshot(State.fresh(limits, _MIDNIGHT), _MIDNIGHT, calls=calls)
     return Plan(
@@ -135,7 +142,7 @@ def _packages_to_buy(
     tariff: str | None, packages: int, demand: Mapping[Purpose, Sequence[timedelta]], coalesce: timedelta
 ) -> int | None:
     def good(count: int) -> bool:
-        _, waited = _simulate(limits_of(tariff, count), demand, coalesce)
+        _, waited = _simulate(limits_of(tariff, count), demand, coalesce, not_before)
         return _delay(waited[Purpose.ORDERS]).p95 < GOAL
 
     if good(packages):
@@ -186,7 +193,7 @@ def _polled(moments: Sequence[timedelta], poll: timedelta) -> list[timedelta]:
 
 
 def _simulate(
-    limits: Limits | None, demand: Mapping[Purpose, Sequence[timedelta]], coalesce: timedelta
+    limits: Limits | None, demand: Mapping[Purpose, Sequence[timedelta]], coalesce: timedelta, pace: Pace
 ) -> tuple[dict[Purpose, int], dict[Purpose, list[timedelta]]]:
     """Calls made and waiting times, per purpose; after the day's end until nothing waits (for a day at most)."""
     state = State.fresh(limits, _MIDNIGHT)
@@ -202,7 +209,7 @@ def _simulate(
         state = state.at(now)
         for purpose, queue in queues.items():
             due = queue.due(moment)
-            if due and purpose in GATHERED and (until := not_before(state, now)) > now:
+            if due and purpose in GATHERED and (until := pace(state, now)) > now:
                 queue.refused_until = until - _MIDNIGHT
                 continue
             made = min(_pages(due), state.room(purpose, now)) if due else 0

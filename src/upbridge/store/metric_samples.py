@@ -6,7 +6,7 @@ writes its counters down every few seconds, and a scrape adds them up.
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -59,11 +59,11 @@ async def write_samples(engine: AsyncEngine) -> None:
         )
 
 
-async def keep_writing(engine: AsyncEngine) -> None:
+async def keep_writing(engine: AsyncEngine, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
     """Write the counts down every few seconds, until cancelled. Every process that counts does this: one that is
     silent for long is taken for ended (`merge_ended_processes`)."""
     while True:
-        await asyncio.sleep(WRITE_SECONDS)
+        await sleep(WRITE_SECONDS)
         try:
             await write_samples(engine)
         except (DBAPIError, PoolTimeout, OSError) as error:

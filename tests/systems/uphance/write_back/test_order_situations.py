@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.systems.uphance.write_back.conftest import Town
+from tests.systems.uphance.write_back.town import Town
 from upbridge.store.changes import Kind
 
 DOWN = {"error_share": 1.0, "error_status": 503}

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.systems.uphance.write_back.conftest import Town
+from tests.systems.uphance.write_back.town import Town
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.shipments import STALE
 from upbridge.systems.uphance.write_back import UphanceWriteBack

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.systems.uphance.write_back.conftest import Town
+from tests.systems.uphance.write_back.town import Town
 from upbridge.domain.lane import Lane
 from upbridge.domain.sku import code_key
 from upbridge.engine import lanes

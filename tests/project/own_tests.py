@@ -1,0 +1,112 @@
+"""What the tests themselves keep to.
+
+Helpers and fixtures come from `tests/support` or a conftest, nothing of ours is patched, and nothing sleeps until
+something has probably happened.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from tests.project.documents import TOP
+
+#: Our own names that a test replaces all the same: the place, and why nothing better is at hand.
+PATCHED: Mapping[str, str] = {
+    "tests/cli/conftest.py:program": "the program would log through the handlers of the tests' own process",
+    "tests/engine/test_runs.py:test_a_kill_in_any_page_repeats_that_page_only": "a death between two steps",
+    "tests/webhooks/conftest.py:unhurried": "how long a commit takes is no question of these tests",
+    "tests/webhooks/test_addresses.py:"
+    "test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free": "a small pool",
+}
+
+#: Where a test looks again and again, or takes its time: the place, and why there is no event to wait for.
+SLEEPS: Mapping[str, str] = {
+    "tests/browser/stage.py:wait_until": "the other side is a process",
+    "tests/core/telemetry/test_database_outage.py:until": "the other side is a process",
+    "tests/rate_limits/calling_processes.py:_main": "how the ledger waits, ten times as fast",
+    "tests/sandbox/addon.py:serve": "how slow the add-on is, as the simulated Upgates measures it",
+    "tests/store/test_embedded.py:test_a_killed_server_comes_back_by_itself_with_every_committed_row": "a process",
+    "tests/support/postgres.py:wait_for_lock": "Postgres gives no event for it",
+    "tests/test_jobs.py:test_two_workers_share_the_work_and_double_nothing": "work for two to share",
+    "tests/test_jobs.py:until": "the other side is a database",
+    "tests/web/test_products.py:test_who_reads_slowly_holds_nothing_and_who_breaks_off_leaves_nothing": (
+        "a pool gives no event when a connection comes back"
+    ),
+    "tests/webhooks/test_addresses.py:"
+    "test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free": "it tries again",
+    "tests/webhooks/test_endpoints.py:late": "the end of another session",
+}
+
+
+def complaints() -> Iterator[str]:
+    """One line for each import, patch and sleep that is not allowed, and for each exception that is not needed."""
+    trees = {
+        path.relative_to(TOP).as_posix(): ast.parse(path.read_text()) for path in sorted(TOP.glob("tests/**/*.py"))
+    }
+    fixtures = {module_of(place): set(fixtures_in(tree)) for place, tree in trees.items()}
+    for place, tree in trees.items():
+        yield from imports(place, tree, fixtures)
+    for name, allowed, found in (
+        ("patches our own", PATCHED, patches),
+        ("sleeps", SLEEPS, sleeps),
+    ):
+        seen = {where for place, tree in trees.items() for where in found(place, tree)}
+        yield from (f"{where} {name}" for where in sorted(seen - allowed.keys()))
+        yield from (f"{where} {name} no more: take it from the list" for where in sorted(allowed.keys() - seen))
+
+
+def module_of(place: str) -> str:
+    """The name by which the file at *place* is imported."""
+    return place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imports(place: str, tree: ast.AST, fixtures: Mapping[str, set[str]]) -> Iterator[str]:
+    """Imports from test modules and conftests, and of fixtures from anywhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("tests."):
+            last = node.module.rpartition(".")[2]
+            if last == "conftest" or last.startswith("test_"):
+                yield f"{place} imports {node.module}: move what both need to tests/support"
+            for name in node.names:
+                if name.name in fixtures.get(node.module, set()):
+                    yield f"{place} passes on the fixture {name.name} of {node.module}"
+
+
+def fixtures_in(tree: ast.AST) -> Iterator[str]:
+    """The names of the fixtures that a module defines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in node.decorator_list:
+                called = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if ast.unparse(called) == "pytest.fixture":
+                    yield node.name
+
+
+def patches(place: str, tree: ast.AST) -> Iterator[str]:
+    """`place:function` where `setattr` of a monkeypatch replaces what belongs to our packages."""
+    ours = {
+        name.asname or name.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0].startswith("upbridge")
+        for name in node.names
+    }
+    for function, call in calls(tree):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "setattr" and call.args:
+            target = ast.unparse(call.args[0])
+            if target.lstrip("f").strip("'\"").startswith("upbridge") or target.split(".")[0] in ours:
+                yield f"{place}:{function}"
+
+
+def sleeps(place: str, tree: ast.AST) -> Iterator[str]:
+    """`place:function` where something waits for more than a turn of the event loop."""
+    for function, call in calls(tree):
+        if ast.unparse(call.func) in {"asyncio.sleep", "time.sleep"} and ast.unparse(call.args[0]) != "0":
+            yield f"{place}:{function}"
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Each call with the outermost function that it stands in."""
+    for node in ast.iter_child_nodes(tree):
+        inner = node.body if isinstance(node, ast.ClassDef) else [node]
+        for function in inner:
+            name = getattr(function, "name", "")
+            yield from ((name, part) for part in ast.walk(function) if isinstance(part, ast.Call))
