@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.virtual import Hours, Network, Reaper
 from tests.support.engine import settings
+from upbridge.bootstrap import targets_of
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
@@ -30,7 +31,7 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, schema
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.problems import Stage as ProblemStage
-from upbridge.systems.base import Target
+from upbridge.systems.base import Systems, Target, Tools
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
@@ -84,6 +85,7 @@ class Stage:
     network: Network
     shop_id: ShopId
     service: Service
+    systems: Systems = SYSTEMS
     day: StaffWork = field(default_factory=StaffWork)
     """What staff have done in Uphance."""
 
@@ -109,7 +111,7 @@ class Stage:
 
     def start(self) -> None:
         """A fresh process on the same database: nothing that was in memory is left."""
-        self.service = _service(self.engine, self.cipher, self.http, self.hours)
+        self.service = _service(self.systems, self.engine, self.cipher, self.http, self.hours)
         self.reaper.spare()
 
     async def deliver(self, order: Callable[[list[tuple[str, str]]], Iterable[tuple[str, str]]] = list) -> None:
@@ -222,14 +224,19 @@ def _signer() -> Signer:
     return Signer()
 
 
-def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours: Hours) -> Service:
+def _service(
+    systems: Systems, engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours: Hours
+) -> Service:
+    ours = settings(uphance_url=UPHANCE, upp_url=UPP, allow_insecure=True)
+    tools = Tools(http=http, settings=ours, engine=engine, cipher=cipher, clock=hours)
     targets: dict[str, Target] = {
+        **targets_of(systems, tools),
         "upp": UppTarget(UppClient(http, UPP, hours)),
         "uphance": UphanceTarget(http, UPHANCE, engine, hours, sleep=hours.pause),
     }
     return Service(
-        settings=settings(uphance_url=UPHANCE, upp_url=UPP, allow_insecure=True),
-        systems=SYSTEMS,
+        settings=ours,
+        systems=systems,
         engine=engine,
         cipher=cipher,
         clock=hours,
@@ -242,7 +249,14 @@ def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours
 
 @asynccontextmanager
 async def staged(
-    engine: AsyncEngine, cipher: Cipher, *, products: int = 12, orders: int = 14, seed: int = 1
+    engine: AsyncEngine,
+    cipher: Cipher,
+    *,
+    products: int = 12,
+    orders: int = 14,
+    seed: int = 1,
+    systems: Systems = SYSTEMS,
+    further: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
     """An activated shop that is connected to nothing yet. In the end nobody has broken a published rule."""
     hours = Hours()
@@ -267,7 +281,7 @@ async def staged(
     }
     async with engine.begin() as tx:
         await tx.execute(insert(schema.shops).values(values))
-    async with _around(engine, cipher, world, hours, shop_id) as stage:
+    async with _around(engine, cipher, world, hours, shop_id, systems=systems, further=further) as stage:
         yield stage
 
 
@@ -320,11 +334,23 @@ def _copied(world: State, hours: Hours) -> tuple[State, Hours]:
 
 @asynccontextmanager
 async def _around(
-    engine: AsyncEngine, cipher: Cipher, world: State, hours: Hours, shop_id: ShopId
+    engine: AsyncEngine,
+    cipher: Cipher,
+    world: State,
+    hours: Hours,
+    shop_id: ShopId,
+    *,
+    systems: Systems = SYSTEMS,
+    further: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
     letters, reaper = Letters(), Reaper()
     edits = Changes(world, letters)
-    apps = {HOST: upgates_api(world, edits), "upp.test": upp_api(world), "uphance.test": uphance_api(world)}
+    apps = {
+        HOST: upgates_api(world, edits),
+        "upp.test": upp_api(world),
+        "uphance.test": uphance_api(world),
+        **(further or {}),
+    }
     network = Network(hours, reaper, apps)
     async with httpx.AsyncClient(transport=network) as http:
         stage = Stage(
@@ -339,7 +365,8 @@ async def _around(
             reaper=reaper,
             network=network,
             shop_id=shop_id,
-            service=_service(engine, cipher, http, hours),
+            service=_service(systems, engine, cipher, http, hours),
+            systems=systems,
         )
         with reaper.watching(engine):
             yield stage

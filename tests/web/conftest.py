@@ -16,6 +16,7 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
+from upbridge.systems.base import Systems
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages
 
@@ -36,14 +37,20 @@ def remote() -> Remote:
 
 
 @pytest.fixture
+def systems() -> Systems:
+    """The systems of the service."""
+    return SYSTEMS
+
+
+@pytest.fixture
 async def service(
-    engine: AsyncEngine, cipher: Cipher, watch: MovableClock, remote: Remote
+    engine: AsyncEngine, cipher: Cipher, watch: MovableClock, remote: Remote, systems: Systems
 ) -> AsyncIterator[Service]:
     """What forms call, over simulated systems."""
     async with httpx.AsyncClient(transport=httpx.MockTransport(remote.handle)) as http:
         yield Service(
             settings=Settings(_env_file=None, public_url=ORIGIN),
-            systems=SYSTEMS,
+            systems=systems,
             engine=engine,
             cipher=cipher,
             clock=watch,
@@ -67,9 +74,9 @@ def pages(
     )
     return Pages.of(
         settings,
-        systems=SYSTEMS,
+        systems=service.systems,
         engine=engine,
-        shops=Shops(engine, cipher, SYSTEMS.settings),
+        shops=Shops(engine, cipher, service.systems.settings),
         connections=connections,
         clock=watch,
         act=lambda: service,

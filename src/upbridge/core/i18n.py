@@ -116,18 +116,44 @@ def catalogue_path(language: str) -> Path:
     return package_file("locales") / language / "LC_MESSAGES" / "upbridge.po"
 
 
+#: Folders with further catalogues, `<language>.po`.
+_FURTHER: list[Path] = []
+
+
+def add_catalogues(folder: Path) -> None:
+    """Let texts of this process be looked for in *folder*, too. What the main catalogue has is not replaced."""
+    if folder not in _FURTHER:
+        _FURTHER.append(folder)
+        keys.cache_clear()
+        _catalogue.cache_clear()
+
+
+def _paths(language: str) -> list[Path]:
+    return [catalogue_path(language), *(folder / f"{language}.po" for folder in _FURTHER)]
+
+
 @cache
 def keys(language: str) -> frozenset[str]:
     """Every key that has a text in *language*."""
-    with catalogue_path(language).open("rb") as file:
-        messages = [message for message in read_po(file, locale=language) if message.id]
-    return frozenset(message.id if isinstance(message.id, str) else message.id[0] for message in messages)
+    found = set[str]()
+    for path in _paths(language):
+        with path.open("rb") as file:
+            messages = [message for message in read_po(file, locale=language) if message.id]
+        found |= {message.id if isinstance(message.id, str) else message.id[0] for message in messages}
+    return frozenset(found)
 
 
 @cache
 def _catalogue(language: str) -> GNUTranslations:
+    first, *others = (_compiled(path, language) for path in _paths(language))
+    for other in others:
+        first.add_fallback(other)
+    return first
+
+
+def _compiled(path: Path, language: str) -> GNUTranslations:
     compiled = BytesIO()
-    with catalogue_path(language).open("rb") as file:
+    with path.open("rb") as file:
         write_mo(compiled, read_po(file, locale=language, abort_invalid=True))
     compiled.seek(0)
     return GNUTranslations(compiled)

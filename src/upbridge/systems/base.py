@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Ite
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadRequest
+from upbridge.core.i18n import add_catalogues
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Entity, Link, Outcome, Unmappable
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.lane import Lane
@@ -398,6 +400,8 @@ class System:
     """Whether it sends webhooks, all to one address."""
     has_catalogue: bool = False
     """Whether its SKUs are copied, and matched with the variants of the shop."""
+    texts: Path | None = None
+    """The folder with its own catalogues, `<language>.po`; None where they stand in `locales/`."""
     cures: Mapping[str, str] = field(default_factory=dict)
     """Where a person resolves a cause of problems: its key, and the page with the place on it. A question mark
     leads to the page that explains it in full. A cause that is missing here is resolved in the shop or the
@@ -424,6 +428,9 @@ class Systems:
         self.titles = {system.name: system.title for system in connected}
         """What a shop can be connected to, as people call it."""
         self._named = {system.name: system for system in self.all}
+        for system in self.all:
+            if system.texts is not None:
+                add_catalogues(system.texts)
         self._owners = {key: system for system in self.all for key in system.settings}
 
     def get(self, name: str) -> System | None:
