@@ -100,6 +100,25 @@ async def test_the_more_urgent_purpose_decides_when_it_is_sent(machine: Engine) 
     assert (await machine.documents())["v-4711"]["priority"] == 1
 
 
+@pytest.mark.situation("field.unread")
+async def test_what_cannot_be_mapped_now_is_kept_as_it_is(machine: Engine) -> None:
+    await machine.settle(coat(12))
+    await machine.push()
+
+    def unread(entity: Entity) -> Iterable[Unmappable]:
+        del entity
+        return [
+            Unmappable("product", "v-4711", Issue("product.unreadable_field", {"fields": "stock"}), keeps=True)
+        ]
+
+    machine.target.mapping = unread
+    await machine.settle(coat(11))
+    await machine.push()
+
+    assert [body["stock"] for body in machine.target.bodies()] == [12]
+    assert [one.key for one in await machine.problems()] == ["product.unreadable_field"]
+
+
 # --- while it is on its way ---------------------------------------------------------------------------------
 
 

@@ -49,6 +49,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "address.empty": Row(
             "a delivery address is announced and empty", _ANY, "the goods go to the billing address"
         ),
+        "field.unread": Row(
+            "a field cannot be read, or a line has a type that nobody knows",
+            _ANY,
+            "the system that needs it is sent nothing new and keeps what it has, with a problem that names the"
+            " field; the other one goes on",
+        ),
         "status.only": Row("status, payment or tracking code set", "sent", "nothing: none of it goes to Uphance"),
         "status.not_yet": Row(
             "status that does not send yet",

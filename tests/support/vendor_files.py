@@ -6,8 +6,11 @@ They are not ours to publish, so they are no part of the repository. Where a fol
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from upbridge.systems.http.exact_json import decode
 
 VARIABLE = "TEST_VENDOR_FILES"
 #: Below such a folder.
@@ -15,6 +18,19 @@ OPENAPI = "upgates-api-v2.openapi.json"
 CAPTURED = "captured"
 
 _TOP = Path(__file__).parents[2]
+
+
+def reported_fault(number: str) -> dict[str, Any]:
+    """The made-up input of a fault that was reported elsewhere, and what is right; skips the test likewise."""
+    given = os.environ.get(VARIABLE)
+    beside = [Path(given).parent] if given else sorted(_TOP.parent.iterdir())
+    path = next(
+        (path for folder in beside for path in sorted(folder.glob(f"findings/cases/{number}-*.json"))), None
+    )
+    if path is None:
+        pytest.skip(f"reported fault {number} is not at hand ({VARIABLE})")
+    case: dict[str, Any] = decode(path.read_bytes())
+    return case
 
 
 def vendor_file(name: str) -> Path:

@@ -24,7 +24,7 @@ def sold_items(totals: OrderTotals) -> Iterator[tuple[OrderLine, Decimal]]:
     No price has a share of discounts or shipping.
     """
     for place, line in enumerate(totals.order.lines):
-        if line.type in (LineType.SET_PART, LineType.DISCOUNT) or line.quantity <= 0:
+        if line.type in (LineType.SET_PART, LineType.DISCOUNT, LineType.UNKNOWN) or line.quantity <= 0:
             continue
         if line.type is LineType.GIFT:
             yield line, Decimal(0)

@@ -60,6 +60,8 @@ class Unmappable:
     kind: str
     key: str
     issue: Issue
+    keeps: bool = False
+    """Whether what the target has under this key stays as it is; else it is taken back."""
 
 
 @dataclass(frozen=True, slots=True)

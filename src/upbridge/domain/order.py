@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from upbridge.domain.unread import Unread
 from upbridge.domain.value import Value
 
 #: Where an order can come from, as Upgates names it.
@@ -24,6 +25,8 @@ class LineType(StrEnum):
     SET_PART = "set_part"
     GIFT = "gift"
     DISCOUNT = "discount"
+    UNKNOWN = "unknown"
+    """A type that Upgates has and we do not know: it counts in the total, and what it is nobody can say."""
 
 
 class Money(Value):
@@ -139,6 +142,8 @@ class Order(Value):
     discounts: tuple[Discount, ...]
     shipping: Charge | None
     payment: Charge | None
+    unread: tuple[Unread, ...] = ()
+    """Parts that could not be read. A target that needs one of them holds the order."""
 
     @property
     def key(self) -> str:

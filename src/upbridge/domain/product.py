@@ -11,6 +11,7 @@ variant's own, because an inherited one is the same for all variants and proves 
 from datetime import datetime
 from decimal import Decimal
 
+from upbridge.domain.unread import Unread
 from upbridge.domain.value import Value
 
 
@@ -73,6 +74,8 @@ class Product(Value):
     weight: int | None
     variants: tuple[Variant, ...]
     updated_at: datetime | None
+    unread: tuple[Unread, ...] = ()
+    """Parts that could not be read. A target that needs one of them leaves the product as it has it."""
 
     @property
     def key(self) -> str:

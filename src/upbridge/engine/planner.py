@@ -158,6 +158,7 @@ def _plan(
     plan = _Plan()
     said: set[tuple[str, str]] = set()
     puzzling: set[str] = set()
+    kept: set[tuple[str, str]] = set()
     for entity in read.entities:
         wants = desired_documents_of(target, context, entity)
         if wants is None:
@@ -167,13 +168,14 @@ def _plan(
         for wanted in wants:
             if isinstance(wanted, Unmappable):
                 plan.problems.append(_problem(target, entity.key, wanted))
+                kept |= {(wanted.kind, wanted.key)} if wanted.keeps else set()
                 continue
             place = (wanted.kind, wanted.key)
             said.add(place)
             _want(plan, wanted, _known(links.get(place)), waiting.get(place))
     for place, link in links.items():
         # What nobody can say anything about stays there as it is; what waits of it is out of date.
-        if place not in said and link.hash is not None and link.parent not in puzzling:
+        if place not in said | kept and link.hash is not None and link.parent not in puzzling:
             said |= _retire(plan, target, link, waiting.get(place))
     unwanted = {place: document for place, document in waiting.items() if place not in said}
     plan.withdraw |= unwanted.keys()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.upgates import captured, raw_line, raw_order
 from upbridge.domain.order import LineType, Money
 from upbridge.domain.totals import OrderTotals
+from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.schemas import parse_list, parse_order
 
@@ -62,9 +63,11 @@ class TestOrder:
         customer = {**raw_order()["customer"], "customer_id": "jana@example.cz"}
 
         with pytest.raises(Unreadable) as complaint:
-            parse_order(raw_order(customer=customer))
+            parse_order(raw_order(status_id="jana@example.cz"))
+        noted = parse_order(raw_order(customer=customer)).unread
 
-        assert str(complaint.value) == "OBJ-1: customer.customer_id is not a whole number"
+        assert str(complaint.value) == "OBJ-1: status_id is not a whole number"
+        assert noted == (Unread(part="shopper", place="customer.customer_id"),)
 
     @pytest.mark.parametrize("written", ["cash\u2013register", "cash-register", "Cash_Register"])
     def test_the_cash_register_in_every_spelling(self, written: str) -> None:
@@ -131,9 +134,12 @@ class TestLines:
         with pytest.raises(Unreadable, match=r"products\[1\].quantity is missing"):
             parse_order(raw_order(products=[raw_line(), raw_line(quantity=None)]))
 
-    def test_a_type_that_nobody_knows_cannot_be_read(self) -> None:
-        with pytest.raises(Unreadable, match=r"products\[0\].type"):
-            parse_order(raw_order(products=[raw_line(type="subscription")]))
+    @pytest.mark.parametrize("written", ["subscription", ["x"], True])
+    def test_a_type_that_nobody_knows_is_noted(self, written: Any) -> None:
+        order = parse_order(raw_order(products=[raw_line(type=written, code="MONTAZ")]))
+
+        assert order.lines[0].type is LineType.UNKNOWN
+        assert order.unread == (Unread(part="line.type", place="products[0].type (MONTAZ)"),)
 
     def test_a_configuration_is_one_line_of_text(self) -> None:
         chosen = [
@@ -264,3 +270,86 @@ def test_every_recorded_order_can_be_read_and_adds_up() -> None:
         assert OrderTotals.of(order).charged(with_vat=True) == order.total
     assert good[0].shopper is not None
     assert good[0].shopper.billing.country == "CZ"
+
+
+NONSENSE = ["nonsense"]
+
+
+class TestWhatSomeTargetCanDoWithout:
+    @pytest.mark.parametrize(
+        ("field", "part"),
+        [
+            ("order_id", "ids"),
+            ("language_id", "language"),
+            ("paid_date", "paid_on"),
+            ("last_update_time", "updated_at"),
+            ("statistics_yn", "statistics"),
+            ("internal_note", "notes"),
+        ],
+    )
+    def test_a_field_of_the_order_is_as_if_it_were_null(self, field: str, part: str) -> None:
+        order = parse_order(raw_order(**{field: NONSENSE}))
+
+        assert order.unread == (Unread(part=part, place=field),)
+        assert order.model_copy(update={"unread": ()}) == parse_order(raw_order(**{field: None}))
+
+    @pytest.mark.parametrize(
+        ("field", "part"),
+        [
+            ("recycling_fee", "line.recycling_fee"),
+            ("title", "line.title"),
+            ("ean", "line.ean"),
+            ("product_id", "line.id"),
+            ("vat", "line.vat"),
+            ("price_per_unit_with_vat", "line.unit"),
+        ],
+    )
+    def test_a_field_of_a_line_too(self, field: str, part: str) -> None:
+        order = parse_order(raw_order(products=[raw_line(), raw_line(code="B2", **{field: NONSENSE})]))
+
+        assert order.unread == (Unread(part=part, place=f"products[1].{field} (B2)"),)
+
+    def test_what_the_shopper_chose(self) -> None:
+        order = parse_order(raw_order(products=[raw_line(configurations=NONSENSE)]))
+
+        assert [one.part for one in order.unread] == ["line.configuration"]
+
+    def test_the_customer_as_a_whole(self) -> None:
+        order = parse_order(raw_order(customer="Jana"))
+
+        assert (order.shopper, [one.part for one in order.unread]) == (None, ["shopper"])
+
+    def test_nulls_of_a_list_do_not_move_the_place(self) -> None:
+        order = parse_order(
+            raw_order(products={"3": None, "5": raw_line(), "7": raw_line(recycling_fee=NONSENSE)})
+        )
+
+        assert [one.place for one in order.unread] == ["products[1].recycling_fee (GAR-41-RED-M)"]
+        assert len(order.lines) == 2
+
+    @pytest.mark.parametrize("field", ["price", "price_per_unit"])
+    def test_an_amount_that_is_stated_otherwise_is_not_missed(self, field: str) -> None:
+        raw = raw_order(products=[raw_line(**{field: NONSENSE})])
+
+        assert parse_order(raw).lines == parse_order(raw_order(products=[raw_line(**{field: None})])).lines
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            raw_order(status_id=NONSENSE),
+            raw_order(origin=NONSENSE),
+            raw_order(order_total=NONSENSE),
+            raw_order(order_total_before_round=NONSENSE),
+            raw_order(order_total_before_round=None, order_total_rest=NONSENSE),
+            raw_order(prices_with_vat_yn=NONSENSE, products=[old_line()]),
+            raw_order(products=NONSENSE),
+            raw_order(products=[raw_line(quantity=NONSENSE)]),
+            raw_order(products=[raw_line(price_with_vat=NONSENSE)]),
+            raw_order(products=[old_line(price=NONSENSE)]),
+            raw_order(products=[old_line(vat=NONSENSE)]),
+            raw_order(products=[raw_line(code=None, product_id=NONSENSE)]),
+        ],
+    )
+    def test_what_decides_what_is_sold_for_how_much_stops_the_order(self, raw: dict[str, Any]) -> None:
+        with pytest.raises(Unreadable):
+            parse_order(raw)

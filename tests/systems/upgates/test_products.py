@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.upgates import captured, raw_prices, raw_product, raw_variant
 from upbridge.domain.product import Price, Variant
+from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.schemas import parse_list, parse_parameters, parse_product, with_parameters
 
@@ -71,10 +72,34 @@ class TestProduct:
 
     def test_a_complaint_names_the_field_and_never_the_value(self) -> None:
         with pytest.raises(Unreadable) as complaint:
-            parse_product(raw_product(variants=[raw_variant(stock="plenty")]))
+            parse_product(raw_product(variants=[raw_variant(variant_id="plenty")]))
 
         assert complaint.value.key == "41"
-        assert complaint.value.reason == "variants[0].stock is not a number"
+        assert complaint.value.reason == "variants[0].variant_id is not a whole number"
+
+    @pytest.mark.parametrize(
+        ("overrides", "part", "place"),
+        [
+            ({"weight": "heavy"}, "weight", "weight"),
+            ({"last_update_time": "yesterday"}, "updated_at", "last_update_time"),
+            ({"action_currently_yn": "maybe"}, "on_sale", "action_currently_yn"),
+            ({"action_currently_yn": "maybe", "limit_orders": "sale"}, "backorder", "action_currently_yn"),
+            ({"set_yn": "maybe"}, "is_set", "set_yn"),
+            ({"stock": "plenty"}, "stock", "stock"),
+            ({"images": [{"url": "u", "position": "first"}]}, "image", "images[0].position"),
+            ({"images": ["u"]}, "image", "images[0]"),
+            ({"prices": [raw_prices(price_purchase="?")]}, "purchase", "prices[0].price_purchase"),
+            ({"prices": [raw_prices(vat="?")]}, "prices.cs", "prices[0].vat"),
+            ({"prices": [raw_prices(language=None)]}, "prices.", "prices[0].language"),
+            ({"prices": "?"}, "prices.", "prices"),
+            ({"descriptions": [{"title": "Kabát"}]}, "texts", "descriptions[0].language"),
+        ],
+    )
+    def test_what_some_target_can_do_without_is_noted(self, overrides: Any, part: str, place: str) -> None:
+        product = parse_product(raw_product(**overrides))
+
+        assert product.unread == (Unread(part=part, place=place),)
+        assert product.variants[0].code == "GAR-41"
 
     def test_variants_that_are_said_to_exist_must_come(self) -> None:
         with pytest.raises(Unreadable, match="variants_exists_yn"):

@@ -13,6 +13,7 @@ from tests.support.shop_settings import make_settings
 from tests.support.uphance import BOOK, FACTS, sku, uphance_connection
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import LineType, Order
+from upbridge.domain.unread import Unread
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order
 
@@ -328,3 +329,22 @@ class TestWords:
         result = sold(make_order(), {"uphance.warehouse": "Main", "uphance.payment_term": "PIA"})
 
         assert (result.warehouse, result.payment_term) == ("Main", "PIA")
+
+
+class TestUnread:
+    @pytest.mark.situation("field.unread")
+    @pytest.mark.parametrize(
+        "part", ["shopper", "language", "shipping", "line.type", "line.vat", "line.configuration"]
+    )
+    def test_what_uphance_needs_holds_the_order_and_is_named(self, part: str) -> None:
+        order = make_order(unread=(Unread(part=part, place="products[1].type (MONTAZ)"),))
+
+        assert issue_of(order) == Issue("order.unreadable_field", {"fields": "products[1].type (MONTAZ)"})
+
+    @pytest.mark.parametrize(
+        "part", ["statistics", "line.unit", "line.recycling_fee", "paid_on", "notes", "line.id"]
+    )
+    def test_what_uphance_does_not_need_changes_nothing(self, part: str) -> None:
+        order = make_order()
+
+        assert mapped(order.model_copy(update={"unread": (Unread(part=part, place="x"),)})) == mapped(order)

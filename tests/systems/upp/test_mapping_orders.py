@@ -20,7 +20,9 @@ from tests.support.upp import (
     money,
     troubles,
 )
+from upbridge.domain.delivery import Issue, Unmappable
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order
+from upbridge.domain.unread import Unread
 from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.mapping import wants_order
 
@@ -295,3 +297,35 @@ def test_no_personal_data_goes_to_upp(words: str) -> None:
         "orderSubmittedOn",
         "sourceChannel",
     }
+
+
+class TestUnread:
+    def test_a_line_of_a_type_that_nobody_knows_counts_and_is_no_item(self) -> None:
+        odd = make_line(type=LineType.UNKNOWN, code="MONTAZ")
+        order = make_order(make_line(), odd, unread=(Unread(part="line.type", place="x"),))
+
+        body = body_of(order)
+
+        assert [item["sku"] for item in body["items"]] == ["AB-4711"]
+        assert body["grossOrderAmount"] == 1980
+
+    @pytest.mark.parametrize(
+        "part", ["shopper", "language", "shipping", "line.vat", "line.title", "line.ean", "notes"]
+    )
+    def test_what_upp_does_not_need_changes_nothing(self, part: str) -> None:
+        order = make_order()
+
+        assert list(
+            wants_order(order.model_copy(update={"unread": (Unread(part=part, place="x"),)}), FRONT)
+        ) == list(wants_order(order, FRONT))
+
+    @pytest.mark.parametrize(
+        ("part", "source"), [("statistics", "code"), ("line.unit", "code"), ("line.ean", "ean"), ("line.id", "id")]
+    )
+    def test_what_upp_needs_holds_the_order_and_is_named(self, part: str, source: str) -> None:
+        order = make_order(unread=(Unread(part=part, place="products[0].x (A)"),))
+
+        [held] = wants_order(order, make_front(upp_sku_from=source))
+
+        assert isinstance(held, Unmappable)
+        assert held.issue == Issue("order.unreadable_field", {"fields": "products[0].x (A)"})

@@ -20,7 +20,9 @@ from tests.support.upp import (
     make_variant,
     troubles,
 )
+from upbridge.domain.delivery import Issue, Unmappable
 from upbridge.domain.product import Product, Text
+from upbridge.domain.unread import Unread
 from upbridge.systems.base import MappingContext, NameOwner, NameOwners, UniqueName
 from upbridge.systems.upp.mapping import sku_of, tombstone, wants_order, wants_product
 from upbridge.systems.upp.target import UppTarget
@@ -334,6 +336,36 @@ class TestCost:
         sent = body_of(product, context).get("costOfGoods")
 
         assert (None if sent is None else Decimal(str(sent))) == (None if cost is None else Decimal(cost))
+
+
+class TestUnread:
+    @pytest.mark.parametrize("part", ["weight", "updated_at", "on_sale", "is_set", "prices.sk"])
+    def test_what_upp_does_not_need_changes_nothing(self, part: str) -> None:
+        product = make_product(make_variant())
+        odd = product.model_copy(update={"unread": (Unread(part=part, place="x"),)})
+
+        assert list(wants_product(odd, FRONT)) == list(wants_product(product, FRONT))
+
+    @pytest.mark.parametrize("part", ["stock", "prices.cs", "prices."])
+    def test_what_upp_needs_leaves_what_it_has(self, part: str) -> None:
+        odd = make_product(make_variant(), unread=(Unread(part=part, place="stock"),))
+
+        [held] = wants_product(odd, FRONT)
+
+        assert isinstance(held, Unmappable)
+        assert (held.key, held.keeps) == ("v-4711", True)
+        assert held.issue == Issue("product.unreadable_field", {"fields": "stock"})
+
+    def test_what_is_off_sale_needs_no_stock(self) -> None:
+        odd = make_product(make_variant(), active=False, unread=(Unread(part="stock", place="stock"),))
+
+        assert body_of(odd)["active"] is False
+
+    def test_what_upp_can_do_without_is_left_out_and_reported(self) -> None:
+        odd = make_product(make_variant(image=None), unread=(Unread(part="image", place="images[0].position"),))
+
+        assert body_of(odd)["active"] is True
+        assert [one.issue.key for one in troubles(wants_product(odd, FRONT))] == ["product.unreadable_field"]
 
 
 class TestTakingBack:

@@ -185,6 +185,40 @@ def read(model: type[Model], raw: Any, key: str) -> Model:
         raise Unreadable(key, f"{where} {said}".strip()) from None
 
 
+def read_tolerantly(
+    model: type[Model], raw: Any, key: str, part_of: Callable[[str], str | None]
+) -> tuple[Model, dict[tuple[str | int, ...], str]]:
+    """*raw* as *model*, and the places of what makes no sense, each with the part of the entity that it is of.
+
+    *part_of* says of a field (`products.type`) which part it is, or None where the entity cannot be read without
+    it. What makes no sense is then as if it were null. Raises `Unreadable` for a field without a part.
+    """
+    try:
+        return model.model_validate(raw), {}
+    except ValidationError as error:
+        complaints = error.errors(include_input=False, include_url=False, include_context=False)
+    unread: dict[tuple[str | int, ...], str] = {}
+    for complaint in complaints:
+        place = complaint["loc"]
+        part = part_of(".".join(name for name in place if isinstance(name, str)))
+        if part is None:
+            said = str(complaint["msg"]).removeprefix("Value error, ")
+            raise Unreadable(key, f"{path(*place)} {said}".strip())
+        unread[place] = part
+        raw = _without(raw, place)
+    return read(model, raw, key), unread
+
+
+def _without(raw: Any, place: tuple[str | int, ...]) -> Any:
+    """A copy of *raw* that has nothing at *place*; the numbers in it count what `items` leaves of a list."""
+    first, *rest = place
+    if isinstance(first, int):
+        listed = list(items(raw))
+        listed[first] = _without(listed[first], tuple(rest)) if rest else {}  # the others keep their numbers
+        return listed
+    return {**raw, first: _without(raw[first], tuple(rest)) if rest else None}
+
+
 def required(value: T | None, key: str, *where: str | int) -> T:
     """*value*, which the entity cannot do without; raises `Unreadable` with its place if it is None."""
     if value is None:

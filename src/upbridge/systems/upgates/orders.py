@@ -11,6 +11,7 @@ from typing import Literal
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order, OrderLine
+from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.customers import Customer, shopper
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
@@ -29,12 +30,48 @@ from upbridge.systems.upgates.fields import (
     key_of,
     net,
     path,
-    read,
+    read_tolerantly,
     required,
 )
 
 _FINE = Decimal("0.0001")
 _ZERO = Decimal(0)
+#: What a field that makes no sense is a part of; without any other field there is no order. A field that is part
+#: of nothing ("unless") is read only where another one is absent (`_spared`).
+_PARTS = {
+    "order_id": "ids",
+    "uuid": "ids",
+    "external_order_number": "notes",
+    "language_id": "language",
+    "paid_date": "paid_on",
+    "tracking_code": "notes",
+    "internal_note": "notes",
+    "statistics_yn": "statistics",
+    "last_update_time": "updated_at",
+    "variable_symbol": "notes",
+    "admin_url": "notes",
+    "products.product_id": "line.id",
+    "products.option_set_id": "line.id",
+    "products.type": "line.type",
+    "products.ean": "line.ean",
+    "products.title": "line.title",
+    "products.recycling_fee": "line.recycling_fee",
+    "products.price_per_unit": "line.unit",
+    "products.price_per_unit_with_vat": "line.unit",
+    "products.price_per_unit_without_vat": "line.unit",
+    "products.vat": "line.vat",
+    "discount_voucher.code": "notes",
+    "quantity_discount.code": "notes",
+    "loyalty_points.code": "notes",
+    "shipment.id": "ids",
+    "shipment.code": "ids",
+    "prices_with_vat_yn": "unless",
+    "order_total_rest": "unless",
+    "products.price": "unless",
+}
+_SHIPPING = frozenset({"name", "affiliate_id", "affiliate_name", "packeta_carrier_id"})
+_PAYMENT = _SHIPPING | {"id", "code"}
+
 _FREE = {LineType.GIFT, LineType.DISCOUNT, LineType.SET_PART}
 
 
@@ -115,8 +152,22 @@ class _Order(Wire):
     payment: One[_Charge] = None
 
 
+def _part_of(field: str) -> str | None:
+    top, _, rest = field.partition(".")
+    if top == "customer":
+        return "shopper"
+    if field.startswith("products.configurations"):
+        return "line.configuration"
+    if (top == "shipment" and rest in _SHIPPING) or (top == "payment" and rest in _PAYMENT):
+        return "shipping" if top == "shipment" else "notes"
+    return _PARTS.get(field)
+
+
 def parse_order(raw: Raw) -> Order:
     """One order of GET /orders; raises `Unreadable`.
+
+    A field that makes no sense is as if it were null, and noted in `Order.unread`, if some target can do without
+    it; so is a line `type` that nobody knows.
 
     Required: `order_number`, `currency_id`, `creation_time`, `order_total`, and at each line a quantity and, if
     it is a product or a set, some price. Absent `prices_with_vat_yn` and `statistics_yn` count as true, an
@@ -128,7 +179,9 @@ def parse_order(raw: Raw) -> Order:
     (docs/vendors/upgates.md#amounts-of-an-order).
     """
     key = key_of(raw, "order_number", "order_id", "uuid")
-    wire = read(_Order, raw, key)
+    wire, found = read_tolerantly(_Order, raw, key, _part_of)
+    unread = tuple(_unread(wire, found, key))
+    unknown = {place[1] for place, part in found.items() if part == "line.type"}
     with_vat = wire.prices_with_vat_yn is not False
     total = required(wire.order_total, key, "order_total")
     before = wire.order_total_before_round
@@ -155,11 +208,65 @@ def parse_order(raw: Raw) -> Order:
         admin_url=wire.admin_url,
         tracking_code=wire.tracking_code,
         shopper=shopper(wire.customer) if wire.customer else None,
-        lines=tuple(_line(line, key, place, with_vat=with_vat) for place, line in enumerate(wire.products)),
+        lines=tuple(
+            _line(line, key, place, with_vat=with_vat, unknown=place in unknown)
+            for place, line in enumerate(wire.products)
+        ),
         discounts=tuple(_discounts(wire, with_vat=with_vat)),
         shipping=_charge(wire.shipment, with_vat=with_vat),
         payment=_charge(wire.payment, with_vat=with_vat),
+        unread=unread,
     )
+
+
+def _unread(wire: _Order, found: dict[tuple[str | int, ...], str], key: str) -> Iterator[Unread]:
+    """What of *found* some target can do without; raises `Unreadable` for what an amount is computed from."""
+    for place, part in found.items():
+        line = wire.products[place[1]] if place[0] == "products" and isinstance(place[1], int) else None
+        if not _spared(wire, line, place, part):
+            raise Unreadable(key, f"{path(*place)} makes no sense")
+        if part != "unless":
+            yield Unread(part=part, place=path(*place) if line is None else _named(line, *place))
+        # Without the rate, and without one of its own, the price of a piece is a guess.
+        if part == "line.vat" and line is not None and not _stated(line, unit=True):
+            yield Unread(part="line.unit", place=_named(line, *place))
+    for number, line in enumerate(wire.products):
+        if line.type is not None and _kind(line.type) is LineType.UNKNOWN:
+            yield Unread(part="line.type", place=_named(line, "products", number, "type"))
+
+
+def _spared(wire: _Order, line: _Line | None, place: tuple[str | int, ...], part: str) -> bool:
+    """Whether all amounts, and what is sold, are known without the field at *place*."""
+    if line is None:
+        if place == ("order_total_rest",):
+            return wire.order_total_before_round is not None
+        priced = [*wire.products, *(one for one in (wire.shipment, wire.payment) if one is not None)]
+        priced += [
+            entry
+            for source in (wire.discount_voucher, wire.quantity_discount, wire.loyalty_points)
+            for entry in (source.discounts if source else ())
+        ]
+        return place != ("prices_with_vat_yn",) or all(_stated(one) for one in priced)
+    match part:
+        case "unless" | "line.vat":
+            return _stated(line)
+        case "line.unit":
+            return line.price_with_vat is not None or line.price_without_vat is not None or line.price is not None
+        case "line.id" | "line.ean":
+            return line.code is not None
+    return True
+
+
+def _stated(priced: _Priced, *, unit: bool = False) -> bool:
+    """Whether an amount is stated both ways, so that neither the shop's way nor a rate is needed."""
+    if unit and isinstance(priced, _Line):
+        return priced.price_per_unit_with_vat is not None and priced.price_per_unit_without_vat is not None
+    return priced.price_with_vat is not None and priced.price_without_vat is not None
+
+
+def _named(line: _Line, *place: str | int) -> str:
+    name = line.code or line.title
+    return f"{path(*place)} ({name})" if name else path(*place)
 
 
 def _origin(written: str | None) -> str:
@@ -202,8 +309,8 @@ def _total(wire: _Priced, *, with_vat: bool) -> Money | None:
     )
 
 
-def _line(wire: _Line, key: str, place: int, *, with_vat: bool) -> OrderLine:
-    kind = _kind(wire.type, key, place)
+def _line(wire: _Line, key: str, place: int, *, with_vat: bool, unknown: bool) -> OrderLine:
+    kind = LineType.UNKNOWN if unknown else _kind(wire.type)
     quantity = wire.quantity
     if quantity is None:
         quantity = Decimal(1) if kind is LineType.DISCOUNT else required(None, key, "products", place, "quantity")
@@ -229,12 +336,12 @@ def _line(wire: _Line, key: str, place: int, *, with_vat: bool) -> OrderLine:
     )
 
 
-def _kind(written: str | None, key: str, place: int) -> LineType:
+def _kind(written: str | None) -> LineType:
     """The line's type; orders from before 22 April 2024 have none."""
     try:
         return LineType.PRODUCT if written is None else LineType(written.strip().lower())
     except ValueError:
-        raise Unreadable(key, f"{path('products', place, 'type')} is none that is known") from None
+        return LineType.UNKNOWN
 
 
 def _unit_and_total(wire: _Line, quantity: Decimal, *, with_vat: bool) -> tuple[Money | None, Money | None]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator
 
 from upbridge.domain.product import Price, Product, Text, Variant
+from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
     Amount,
@@ -27,7 +28,8 @@ from upbridge.systems.upgates.fields import (
     gross,
     key_of,
     net,
-    read,
+    path,
+    read_tolerantly,
     required,
 )
 
@@ -120,14 +122,39 @@ class _Product(Wire):
     last_update_time: Moment = None
 
 
+#: What a field that makes no sense is a part of; without any other field there is no product.
+_PARTS = {
+    "weight": "weight",
+    "last_update_time": "updated_at",
+    "limit_orders": "backorder",
+    "action_currently_yn": "on_sale",
+    "set_yn": "is_set",
+    "manufacturer": "manufacturer",
+    "stock": "stock",
+    "variants.stock": "stock",
+    "variants.image": "image",
+    "variants_exists_yn": "unless",
+}
+_PARTS_BELOW = {
+    "descriptions": "texts",
+    "images": "image",
+    "variants.images": "image",
+    "categories": "category",
+    "prices": "prices",
+    "variants.prices": "prices",
+}
+
 _Entries: TypeAlias = dict[tuple[str, str], tuple[_Listed, _Prices]]
 
 
 def parse_product(raw: Raw, *, prices_with_vat: bool = True, limit_orders: str | None = None) -> Product:
     """One product of GET /products, inheritance resolved; raises `Unreadable`.
 
-    Required: `product_id`, every variant's `variant_id`, a language at every price and text, and the variants
-    themselves where `variants_exists_yn` says that there are some. `weight` is in grams. `active_yn` and
+    A field that makes no sense is as if it were null, and noted in `Product.unread`, if some target can do without
+    it; so is a price or a text without a language, which is left out.
+
+    Required: `product_id`, every variant's `variant_id`, and the variants themselves where `variants_exists_yn`
+    says that there are some. `weight` is in grams. `active_yn` and
     `can_add_to_basket_yn` count as true where nothing is said, `archived_yn` as false. A text's description is
     the long one (HTML), else the short one.
 
@@ -139,7 +166,7 @@ def parse_product(raw: Raw, *, prices_with_vat: bool = True, limit_orders: str |
     say so itself.
     """
     key = key_of(raw, "product_id", "code")
-    wire = read(_Product, raw, key)
+    wire, found = read_tolerantly(_Product, raw, key, _part_of)
     product_id = required(wire.product_id, key, "product_id")
     if wire.variants_exists_yn and not wire.variants:
         raise Unreadable(key, "variants is empty although variants_exists_yn is true")
@@ -148,28 +175,70 @@ def parse_product(raw: Raw, *, prices_with_vat: bool = True, limit_orders: str |
         code=wire.code,
         active=_active(wire),
         is_set=wire.set_yn is True,
-        texts=tuple(_texts(wire, key)),
+        texts=tuple(_texts(wire)),
         manufacturer=wire.manufacturer,
         category=next((entry.name for entry in wire.categories if entry.main_yn), None),
         backorder=_backorder(wire, limit_orders),
         weight=None if wire.weight is None else int(cents(wire.weight, Decimal(1))),
         variants=tuple(_variants(wire, product_id, key, with_vat=prices_with_vat)),
         updated_at=wire.last_update_time,
+        unread=tuple(dict.fromkeys(_unread(wire, found, key))),
     )
+
+
+def _part_of(field: str) -> str | None:
+    below = next((part for top, part in _PARTS_BELOW.items() if f"{field}.".startswith(f"{top}.")), None)
+    return below or _PARTS.get(field)
+
+
+def _unread(wire: _Product, found: dict[tuple[str | int, ...], str], key: str) -> Iterator[Unread]:
+    """What of *found* some target can do without; raises `Unreadable` if nobody knows whether variants exist."""
+    for place, part in found.items():
+        if part == "unless":
+            if not wire.variants:
+                raise Unreadable(key, f"{path(*place)} makes no sense")
+            continue
+        said = part
+        if part == "on_sale" and wire.limit_orders == "sale":
+            said = "backorder"
+        elif part == "prices" and place[-1] == "price_purchase":
+            said = "purchase"
+        elif part == "prices":
+            said = f"prices.{_language_at(wire, place)}"
+        yield Unread(part=said, place=path(*place))
+    rows = [(row, path("prices", number, "language")) for number, row in enumerate(wire.prices)]
+    for number, variant in enumerate(wire.variants):
+        rows += [
+            (row, path("variants", number, "prices", own, "language")) for own, row in enumerate(variant.prices)
+        ]
+    yield from (Unread(part="prices.", place=where) for row, where in rows if row.language is None)
+    for number, text in enumerate(wire.descriptions):
+        if text.language is None:
+            yield Unread(part="texts", place=path("descriptions", number, "language"))
+
+
+def _language_at(wire: _Product, place: tuple[str | int, ...]) -> str:
+    """The language of the price at *place*; empty where that is not known either, so that it may be any."""
+    at, rows = (1, wire.prices)
+    if place[0] == "variants" and isinstance(place[1], int):
+        at, rows = (3, wire.variants[place[1]].prices)
+    row = rows[number] if len(place) > at and isinstance(number := place[at], int) else None
+    return (row.language if row else None) or ""
 
 
 def _active(wire: _Product) -> bool:
     return wire.active_yn is not False and wire.archived_yn is not True
 
 
-def _texts(wire: _Product, key: str) -> Iterator[Text]:
-    for place, entry in enumerate(wire.descriptions):
-        yield Text(
-            language=required(entry.language, key, "descriptions", place, "language"),
-            title=entry.title,
-            url=entry.url,
-            description=entry.long_description or entry.short_description,
-        )
+def _texts(wire: _Product) -> Iterator[Text]:
+    for entry in wire.descriptions:
+        if entry.language is not None:
+            yield Text(
+                language=entry.language,
+                title=entry.title,
+                url=entry.url,
+                description=entry.long_description or entry.short_description,
+            )
 
 
 def _backorder(wire: _Product, inherited: str | None) -> bool | None:
@@ -189,7 +258,7 @@ def _backorder(wire: _Product, inherited: str | None) -> bool | None:
 
 def _variants(wire: _Product, product_id: int, key: str, *, with_vat: bool) -> Iterator[Variant]:
     sellable = wire.can_add_to_basket_yn is not False
-    listed = _entries(wire.prices, key, "prices")
+    listed = _entries(wire.prices)
     prices = tuple(_priced(listed, {}, wire.prices, (), with_vat=with_vat))
     picture = _picture(wire.images)
     if not wire.variants:
@@ -209,7 +278,7 @@ def _variants(wire: _Product, product_id: int, key: str, *, with_vat: bool) -> I
         variant_id = required(own.variant_id, key, "variants", place, "variant_id")
         priced = prices
         if own.prices:
-            overrides = _entries(own.prices, key, "variants", place, "prices")
+            overrides = _entries(own.prices)
             priced = tuple(_priced(listed, overrides, wire.prices, own.prices, with_vat=with_vat))
         yield Variant(
             id=f"v-{variant_id}",
@@ -242,13 +311,12 @@ def _picture(images: Iterable[_Image]) -> str | None:
     return first.url if first else None
 
 
-def _entries(rows: Iterable[_Prices], key: str, *where: str | int) -> _Entries:
+def _entries(rows: Iterable[_Prices]) -> _Entries:
     """Price list entries by language and list; a list without a name is the default one."""
     found: _Entries = {}
-    for place, row in enumerate(rows):
-        language = required(row.language, key, *where, place, "language")
-        for entry in row.pricelists:
-            found.setdefault((language, entry.name or ""), (entry, row))
+    for row in rows:
+        for entry in row.pricelists if row.language is not None else ():
+            found.setdefault((row.language or "", entry.name or ""), (entry, row))
     return found
 
 

@@ -12,9 +12,11 @@ from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.order import Charge, Money, Order, Shopper
 
 
-def mark(order: Order, *, canceled: bool) -> bytes:
-    """The fingerprint by which a document about *order* is compared with what was delivered."""
-    return fingerprint(canonical({**_content(order), **({"canceled": True} if canceled else {})}))
+def mark(order: Order, *, canceled: bool, unread: str = "") -> bytes:
+    """The fingerprint by which a document about *order* is compared with what was delivered. With parts that are
+    *unread* it is never that of the same order when it can be read."""
+    more = {**({"canceled": True} if canceled else {}), **({"unread": unread} if unread else {})}
+    return fingerprint(canonical({**_content(order), **more}))
 
 
 def trace(order: Order) -> dict[str, Any]:

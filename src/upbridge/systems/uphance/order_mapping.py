@@ -21,10 +21,17 @@ from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, S
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.sku import code_key
 from upbridge.domain.totals import OrderTotals
+from upbridge.domain.unread import places
 from upbridge.systems.base import Connection
 from upbridge.systems.uphance.matching import Miss, Sku
 
 Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss]
+
+
+#: Parts of an order without which it is not known what to send, to whom and how.
+_NEEDED = frozenset(
+    {"language", "shopper", "shipping", "line.type", "line.title", "line.configuration", "line.vat"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +99,12 @@ def map_order(
 ) -> SalesOrder | Issue | NotYet:
     """*order* as a sales order, or why it has to wait.
 
-    Troubles: `order.totals_differ` (with the arithmetic), `order.unknown_sku`, `order.ambiguous_sku` (with
-    the codes), `order.no_goods` and `order.manual_line` (with the titles), `order.quantity`, `order.no_channel`,
-    `order.no_season`.
+    Troubles: `order.unreadable_field`, `order.totals_differ` (with the arithmetic), `order.unknown_sku` and
+    `order.ambiguous_sku` (with the codes), `order.no_goods` and `order.manual_line` (with the titles),
+    `order.quantity`, `order.no_channel`, `order.no_season`.
     """
     with_vat = shop_settings.yes("uphance.prices_with_tax")
-    channel = channel_for(order, shop_settings, connection)
+    channel = unread_parts(order) or channel_for(order, shop_settings, connection)
     if isinstance(channel, Issue):
         return channel
     totals = OrderTotals.of(order)
@@ -128,6 +135,12 @@ def map_order(
     if sent != delivery.charged:
         return Issue("order.totals_differ", totals.arithmetic(sent=sent, charged=delivery.charged))
     return sales_order
+
+
+def unread_parts(order: Order) -> Issue | None:
+    """What of *order* could not be read and has to be known to deliver it: `order.unreadable_field`."""
+    fields = places(order.unread, _NEEDED.__contains__)
+    return Issue("order.unreadable_field", {"fields": fields}) if fields else None
 
 
 def channel_for(order: Order, shop_settings: ShopSettings, connection: Connection) -> int | Issue:

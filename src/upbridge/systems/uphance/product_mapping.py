@@ -17,6 +17,7 @@ from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import Issue
 from upbridge.domain.product import Product, Variant
 from upbridge.domain.sku import code_key, tidy
+from upbridge.domain.unread import places
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.order_mapping import channel_of
 
@@ -80,7 +81,12 @@ def product_mark(product: Product) -> bytes:
         [variant.id, variant.code, variant.ean, [list(pair) for pair in variant.parameters]]
         for variant in sorted(wanted_variants(product), key=lambda one: one.id)
     ]
-    return fingerprint(canonical([product.code, rows]))
+    unread = places(product.unread, _is_needed)
+    return fingerprint(canonical([product.code, rows, *([unread] if unread else [])]))
+
+
+def _is_needed(part: str) -> bool:
+    return part in ("is_set", "texts") or part.startswith("prices.")
 
 
 def identifier_of(product: Product, shop_key: str) -> str:
@@ -91,9 +97,11 @@ def identifier_of(product: Product, shop_key: str) -> str:
 def map_product(product: Product, missing: Sequence[Variant], context: MappingContext) -> NewProduct | Issue:
     """*missing* of *product* as Uphance should have it, or why that cannot be said.
 
-    Troubles: `product.no_key` (a variant with neither code nor EAN would never be found again) and
-    `product.no_size` (a variant without colour and size, or with those of another one).
+    Troubles: `product.unreadable_field`, `product.no_key` (a variant with neither code nor EAN would never be
+    found again) and `product.no_size` (a variant without colour and size, or with those of another one).
     """
+    if unread := places(product.unread, _is_needed):
+        return Issue("product.unreadable_field", {"fields": unread})
     nameless = [variant for variant in missing if not code_key(variant.code) and not code_key(variant.ean)]
     if nameless:
         return Issue("product.no_key", {"variants": _names(nameless)})

@@ -20,7 +20,8 @@ from upbridge.domain.sku import code_key
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.order_policy import order_policy
 
-_GOODS = frozenset({LineType.PRODUCT, LineType.SET_PART, LineType.GIFT})
+#: A line of a type that we do not know may be goods: too little stock on sale is the smaller harm.
+_GOODS = frozenset({LineType.PRODUCT, LineType.SET_PART, LineType.GIFT, LineType.UNKNOWN})
 
 _KNOWN = """
     l.shop_id = p.shop_id AND l.target = 'uphance' AND l.kind = 'order' AND l.key = p.order_number

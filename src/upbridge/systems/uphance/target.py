@@ -44,7 +44,7 @@ from upbridge.systems.uphance.customer_mapping import Customer, House, map_custo
 from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORDERS, PRODUCTS, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
-from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference
+from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference, unread_parts
 from upbridge.systems.uphance.order_policy import order_policy
 from upbridge.systems.uphance.product_mapping import product_mark, wanted_variants
 from upbridge.systems.uphance.product_push import Products
@@ -108,14 +108,14 @@ class UphanceTarget:
                 body = entity.model_dump_json().encode()
                 yield DesiredDocument(PRODUCTS.kind, entity.key, entity.key, body, hash=product_mark(entity))
             return
-        off = is_cancelled(entity, context.facts)
+        off, unread = is_cancelled(entity, context.facts), unread_parts(entity)
         yield DesiredDocument(
             kind=ORDERS.kind,
             key=entity.order_number,
             parent=entity.order_number,
             body=entity.model_dump_json().encode(),
             only_if_known=not _is_sent(entity, context),
-            hash=mark(entity, canceled=off),
+            hash=mark(entity, canceled=off, unread=unread.params["fields"] if unread else ""),
         )
 
     def tombstone(self, kind: str, sent: bytes) -> bytes | None:
@@ -196,6 +196,8 @@ class _Work:
         params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
         if order is None or is_cancelled(order, self.context.facts):
             return Parked(Issue("order.cancel_in_uphance", params))
+        if (unread := unread_parts(order)) is not None:
+            return Parked(unread)
         # An order that was found in Uphance (after a restored database) has no copy to compare with.
         lines = differences(json.loads(link.sent), trace(order)) if link.sent else []
         told = "; ".join(lines) or "—"

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -31,11 +32,15 @@ from upbridge.domain.order import Order, OrderLine
 from upbridge.domain.product import Price, Product, Variant
 from upbridge.domain.sku import code_key, tidy
 from upbridge.domain.totals import OrderTotals
+from upbridge.domain.unread import places
 from upbridge.systems.base import MappingContext
 from upbridge.systems.upp.order_policy import order_policy
 
 PRODUCT = "product"
 ORDER = "order"
+
+#: Parts of a product that are left out where they could not be read, and reported.
+_TOLD = frozenset({"backorder", "image", "category", "manufacturer", "purchase", "texts"})
 
 _HTTPS = "https://"
 _HOST = re.compile(rb"[A-Za-z0-9.:-]+")
@@ -70,11 +75,17 @@ def wants_product(product: Product, context: MappingContext) -> Iterator[Desired
     older product has too (Upp ignores case) is a draft with stock 0, `active` false and `only_if_known`. The last
     two are also reported: `product.no_price` and `product.sku_twice`. An `Unmappable` may so stand beside a draft
     of the same key.
+    Where a price or the stock could not be read, Upp keeps what it has (`product.unreadable_field`); a part that
+    Upp can do without is left out and reported likewise.
     Nothing is wanted while `upp.send` is off (`push` then drops what the engine withdraws).
     """
     if not context.settings.yes("upp.send"):
         return
     taken: dict[str, str] = {}
+    lacking = places(product.unread, partial(_holds_product, context=context))
+    told = places(product.unread, _TOLD.__contains__)
+    if product.active and told:
+        yield Unmappable(PRODUCT, product.key, Issue("product.unreadable_field", {"fields": told}))
     # The oldest keeps its SKU: the order in which a shop lists its variants can change, their ids cannot.
     for variant in sorted(product.variants, key=lambda one: one.variant_id or 0):
         price = _price(variant, context)
@@ -85,6 +96,10 @@ def wants_product(product: Product, context: MappingContext) -> Iterator[Desired
             issue = Issue("product.no_price", {"title": _title(product, variant, context), "sku": sku})
         elif offered and (other := _older(sku, variant, taken, context)) is not None:
             issue = Issue("product.sku_twice", {"sku": sku, "other": other})
+        if offered and lacking:
+            unread = Issue("product.unreadable_field", {"fields": lacking})
+            yield Unmappable(PRODUCT, variant.id, unread, keeps=True)
+            continue
         if issue is not None:
             yield Unmappable(PRODUCT, variant.id, issue)
         sellable = offered and issue is None
@@ -95,6 +110,20 @@ def wants_product(product: Product, context: MappingContext) -> Iterator[Desired
             body=canonical(_product_body(product, variant, price, context, active=sellable)),
             only_if_known=not sellable,
         )
+
+
+def _holds_product(part: str, context: MappingContext) -> bool:
+    """Whether a product goes nowhere without *part*: its stock, and its prices in the language that is sent."""
+    if part == "stock":
+        return True
+    language = _language(context)
+    return part == "prices." or (part.startswith("prices.") and language in (None, part.removeprefix("prices.")))
+
+
+def _holds_order(part: str, context: MappingContext) -> bool:
+    """Whether an order goes nowhere without *part*."""
+    source = context.settings.text("upp.sku_from") or "code"
+    return part in ("statistics", "line.unit") or part == f"line.{source}"
 
 
 def _older(sku: str, variant: Variant, taken: dict[str, str], context: MappingContext) -> str | None:
@@ -214,11 +243,16 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
     `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
 
     An order from before the first import's reach (`upp.order_days` before the connection) goes only if it is
-    known. Parts that do not add up to the total are reported as `order.net_estimated` beside the draft; net is
-    then the gross amount in the proportion of the parts.
+    known. One that lacks a part which could not be read is reported as `order.unreadable_field`; a line of a type
+    that nobody knows counts in the total and is no item. Parts that do not add up to the total are reported as
+    `order.net_estimated` beside the draft; net is then the gross amount in the proportion of the parts.
     """
     verdict = order_policy(context).judge(order, context.facts)
     if verdict not in (Eligibility.SENT, Eligibility.TOO_OLD):
+        return
+    if lacking := places(order.unread, partial(_holds_order, context=context)):
+        if verdict is Eligibility.SENT:
+            yield Unmappable(ORDER, order.key, Issue("order.unreadable_field", {"fields": lacking}), keeps=True)
         return
     totals, vat_payer = OrderTotals.of(order), context.facts.vat_payer
     if vat_payer and not totals.adds_up:
