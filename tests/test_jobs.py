@@ -201,7 +201,7 @@ async def test_a_job_whose_end_was_lost_is_made_free(machine: Engine, queue: App
     await machine.run("UPDATE procrastinate_events SET at = at - make_interval(hours => 1)")
 
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
-        assert await rescue_once(queue, machine.db) == 0, "a long bite is no lost one"
+        assert await rescue_once(queue, machine.db) == 0, "a long slice is no lost one"
     assert await rescue_once(queue, machine.db) == 1
 
     assert await queued(machine) == []
@@ -291,7 +291,7 @@ async def test_waking_a_lane_twice_makes_one_job(machine: Engine) -> None:
     assert await queued(machine) == [("upp", "todo")]
 
 
-# --- one bite -----------------------------------------------------------------------------------------------
+# --- one slice -----------------------------------------------------------------------------------------------
 
 
 async def test_a_slice_that_leaves_something_puts_its_lane_back(machine: Engine) -> None:
@@ -342,7 +342,7 @@ async def test_what_nobody_foresaw_blocks_the_lane_instead_of_spinning(machine: 
     assert await machine.lane("push:upp") is None
 
 
-async def test_a_bite_whose_database_goes_away_is_no_defect_and_waits(machine: Engine) -> None:
+async def test_a_slice_whose_database_goes_away_is_no_defect_and_waits(machine: Engine) -> None:
     async def thrown_out(documents: Sequence[Document]) -> AsyncIterator[Said]:
         yield [(documents[0], delivered(documents[0]))]
         async with machine.db.connect() as tx:
@@ -361,7 +361,7 @@ async def test_a_bite_whose_database_goes_away_is_no_defect_and_waits(machine: E
     assert [*await machine.documents()] == ["v-2"]
 
 
-async def test_a_bite_that_fails_by_itself_is_told_with_its_stack(machine: Engine) -> None:
+async def test_a_slice_that_fails_by_itself_is_told_with_its_stack(machine: Engine) -> None:
     async def fail(documents: Sequence[Document]) -> AsyncIterator[Said]:
         yield [(documents[0], delivered(documents[0]))]
         raise ZeroDivisionError

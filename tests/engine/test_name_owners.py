@@ -90,7 +90,7 @@ async def test_another_shop_is_another_world(machine: Engine) -> None:
 class TestReadingAgain:
     """What is held is not read again by itself: who takes or gives up a name says so."""
 
-    async def test_who_takes_a_name_has_its_other_bearers_read_again(self, machine: Engine) -> None:
+    async def test_who_takes_a_name_has_its_other_owners_read_again(self, machine: Engine) -> None:
         await machine.settle(goods(7, "AB-1"), goods(8, "other"))
         assert machine.again == set()
 

@@ -43,7 +43,7 @@ async def test_what_was_read_waits_for_each_target(machine: Engine) -> None:
     assert [*await machine.documents("upp")] == [*await machine.documents("uphance")] == ["v-4711"]
 
 
-async def test_a_document_is_sealed_at_rest(machine: Engine) -> None:
+async def test_a_document_is_encrypted_at_rest(machine: Engine) -> None:
     await machine.settle(coat())
 
     raw = await machine.value("SELECT body FROM documents")

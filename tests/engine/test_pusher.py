@@ -250,7 +250,7 @@ async def test_documents_left_by_a_dead_worker_are_sent_by_the_next(machine: Eng
     assert machine.target.times() == {"v-1": 1, "v-2": 1, "v-3": 1}
 
 
-async def test_a_cancelled_bite_gives_its_documents_back(machine: Engine) -> None:
+async def test_a_cancelled_slice_gives_its_documents_back(machine: Engine) -> None:
     started = asyncio.Event()
 
     async def hang(documents: Sequence[Document]) -> AsyncIterator[Said]:

@@ -26,7 +26,7 @@ OPEN = {
 }
 
 
-def test_every_column_of_bytes_is_sealed_or_known_to_be_open() -> None:
+def test_every_column_of_bytes_is_encrypted_or_known_to_be_open() -> None:
     found = {
         str(column)
         for table in metadata.sorted_tables

@@ -57,7 +57,7 @@ async def second_shop(machine: Engine, key: str = "other") -> ShopId:
 # --- Upp ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_connection_that_works_is_stored_sealed_and_imports_by_itself(machine: Engine) -> None:
+async def test_a_connection_that_works_is_stored_encrypted_and_imports_by_itself(machine: Engine) -> None:
     row = await upp(machine)
 
     assert (row.system, str(row.state), row.account, row.prefix) == ("upp", "connected", "tenant", "")

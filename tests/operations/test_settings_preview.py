@@ -21,32 +21,32 @@ def test_every_setting_is_tried() -> None:
 
 
 @pytest.mark.parametrize("key", OTHER)
-async def test_what_is_foreseen_is_what_happens(machine: Engine, key: str) -> None:
+async def test_what_is_previewed_is_what_happens(machine: Engine, key: str) -> None:
     await connected(machine)
     await parked(machine)
     await machine.run("DELETE FROM changes")
     texts = {each: OTHER[each] for each in (key, *SYSTEMS.settings[key].needs)}
 
-    foreseen = await preview_settings(machine.service, await machine.shop(), texts)
+    preview = await preview_settings(machine.service, await machine.shop(), texts)
 
     assert await states(machine) == ["parked"], "looking changes nothing"
     assert await machine.changes() == []
     await change(machine, **texts)
-    assert foreseen.tried == (await states(machine)).count("waiting")
-    assert list(foreseen.reread) == sorted(
+    assert preview.tried == (await states(machine)).count("waiting")
+    assert list(preview.reread) == sorted(
         kind.removesuffix("s.page") for kind, _ in await machine.change_keys() if kind.endswith(".page")
     )
     looked = {row["kind"] for row in await machine.changes("uphance")}
-    assert foreseen.compared == bool(looked)
+    assert preview.compared == bool(looked)
 
 
 async def test_the_calls_are_those_of_the_known_pages(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 131))
     await connected(machine)
 
-    foreseen = await preview_settings(machine.service, await machine.shop(), {"upp.sku_from": "ean"})
+    preview = await preview_settings(machine.service, await machine.shop(), {"upp.sku_from": "ean"})
 
-    assert foreseen == SettingsPreview(reread=("order", "product"), calls=1 + 2)
+    assert preview == SettingsPreview(reread=("order", "product"), calls=1 + 2)
 
 
 async def test_a_wrong_text_is_refused(machine: Engine) -> None:
@@ -58,6 +58,6 @@ async def test_parameters_cost_a_call_more_for_each_page_of_products(machine: En
     machine.upgates.sell(*range(1, 131))
     await connected(machine)
 
-    foreseen = await preview_settings(machine.service, await machine.shop(), {"upp.variant_titles": "true"})
+    preview = await preview_settings(machine.service, await machine.shop(), {"upp.variant_titles": "true"})
 
-    assert foreseen == SettingsPreview(reread=("product",), calls=2 + 2)
+    assert preview == SettingsPreview(reread=("product",), calls=2 + 2)

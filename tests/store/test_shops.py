@@ -184,7 +184,7 @@ async def test_an_uninstalled_shop_has_no_credentials_left(
     assert await shops.credentials(shop_id) is None
 
 
-async def test_credentials_are_sealed_and_never_shown(engine: AsyncEngine, shops: Shops) -> None:
+async def test_credentials_are_encrypted_and_never_shown(engine: AsyncEngine, shops: Shops) -> None:
     asked = call()
     shop, _ = await install(engine, shops, asked)
 

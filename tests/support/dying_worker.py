@@ -1,4 +1,4 @@
-"""A worker that dies in the middle of a bite: `python -m tests.support.dying_worker DATABASE_URL`.
+"""A worker that dies in the middle of a slice: `python -m tests.support.dying_worker DATABASE_URL`.
 
 It has sent and settled one document when the kernel takes it away without a word.
 """

@@ -87,11 +87,11 @@ class Engine:
         return [(row["kind"], row["key"]) for row in await self.changes()]
 
     async def pull(self, source: str = "upgates", **how: Any) -> bool:
-        """One bite of reading."""
+        """One slice of reading."""
         return await pull(self.service, Lane.pull(self.shop_id, source), **how)
 
     async def push(self, system: str = "upp", **how: Any) -> bool:
-        """One bite of sending."""
+        """One slice of sending."""
         lane = Lane.push(self.shop_id, system)
         async with lanes.exclusive(self.db, lane) as guard:
             assert guard is not None
@@ -173,9 +173,9 @@ class Engine:
         async with self.db.begin() as tx:
             await tx.execute(insert(schema.connections).values(values))
 
-    async def drain(self, bites: int = 20) -> None:
+    async def drain(self, slices: int = 20) -> None:
         """Read and send until nothing is left."""
-        for _ in range(bites):
+        for _ in range(slices):
             more = await self.pull()
             if not (await self.push() or more):
                 return

@@ -78,7 +78,7 @@ async def test_every_process_reads_the_key_that_the_first_one_made(engine: Async
     assert {one.token(SHOP, "upgates", "x") for one in loaded} == {loaded[0].token(SHOP, "upgates", "x")}
 
 
-async def test_the_key_is_sealed(engine: AsyncEngine, cipher: Cipher) -> None:
+async def test_the_key_is_encrypted(engine: AsyncEngine, cipher: Cipher) -> None:
     await load_addresses(engine, cipher)
 
     with pytest.raises(DecryptionError):

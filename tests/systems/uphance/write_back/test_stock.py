@@ -487,7 +487,7 @@ async def test_a_hundred_items_are_one_call(town: Town) -> None:
     assert {town.shown(code) for code in codes} == {123}
 
 
-async def test_the_bodies_that_wait_are_sealed(town: Town) -> None:
+async def test_the_bodies_that_wait_are_encrypted(town: Town) -> None:
     await town.set(stock__write="true", stock__guard_percent="0")
     await town.work()
     code = (await town.tracked())[0]

@@ -98,10 +98,10 @@ class Town:
             if not due:
                 return
             for lane in due:
-                await self.bite(lane)
+                await self.work_slice(lane)
         raise AssertionError("the work does not end")
 
-    async def bite(self, lane: Lane) -> None:
+    async def work_slice(self, lane: Lane) -> None:
         async with lanes.exclusive(self.service.engine, lane) as guard:
             assert guard is not None
             await (pull(self.service, lane) if lane.direction == "pull" else push(self.service, lane, guard))
