@@ -40,7 +40,7 @@ from upbridge_sandbox.demo.processes import Failed, free_port
 GOAL_PER_SECOND, GOAL_MEGABYTES = 1_000, 256
 BATCH, PARALLEL = 1_000, 3
 _MEGABYTE = 1024 * 1024
-_PATIENCE = 600.0
+_IMPORT_TIMEOUT = 600.0
 
 
 async def first_import(stage: Stage, *, variants: int) -> tuple[list[Row], dict[str, Any]]:
@@ -178,7 +178,7 @@ async def _delivered(
     stage: Stage, shop_id: ShopId, worker: psutil.Process, postgres: Clocks, variants: int
 ) -> int:
     """Until all is delivered; the most memory that the worker held, as the kernel counts it."""
-    peak, deadline = 0, time.monotonic() + _PATIENCE
+    peak, deadline = 0, time.monotonic() + _IMPORT_TIMEOUT
     while True:
         stage.processes.check()
         peak = max(peak, _peak(worker))
@@ -192,7 +192,7 @@ async def _delivered(
         if not left:
             return max(peak, _peak(worker))
         if time.monotonic() > deadline:
-            raise Failed(f"{variants} variants were not imported within {_PATIENCE:.0f} seconds")
+            raise Failed(f"{variants} variants were not imported within {_IMPORT_TIMEOUT:.0f} seconds")
         await asyncio.sleep(0.25)
 
 

@@ -297,7 +297,7 @@ async def test_waking_a_lane_twice_makes_one_job(machine: Engine) -> None:
 async def test_a_slice_that_leaves_something_puts_its_lane_back(machine: Engine) -> None:
     await fill(machine, 1, 2)
     machine.target.script = one_by_one(delivered)
-    looks = itertools.count(step=pusher.BITE_SECONDS / 2)  # so that the slice has time for one document
+    looks = itertools.count(step=pusher.SLICE_SECONDS / 2)  # so that the slice has time for one document
 
     await work_on(machine.service, Lane.push(machine.shop_id, "upp"), monotonic=looks.__next__)
 

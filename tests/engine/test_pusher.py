@@ -370,7 +370,7 @@ async def test_a_slice_ends_when_its_time_is_over(machine: Engine) -> None:
 
     async def slow(documents: Sequence[Document]) -> AsyncIterator[Said]:
         for document in documents:
-            timers.advance(pusher.BITE_SECONDS)
+            timers.advance(pusher.SLICE_SECONDS)
             yield [(document, delivered(document))]
 
     machine.target.script = slow

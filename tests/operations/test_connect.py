@@ -561,7 +561,7 @@ async def test_a_target_that_is_connected_during_an_import_gets_the_pages_before
     machine.upgates.sell(*range(1, 31))
     await uphance(machine)
     while len(machine.upgates.asked("/products")) < 1:
-        looks = itertools.count(step=puller.BITE_SECONDS / 2)  # so that a slice has time for one look
+        looks = itertools.count(step=puller.SLICE_SECONDS / 2)  # so that a slice has time for one look
         await machine.pull(monotonic=looks.__next__)
 
     await upp(machine)

@@ -41,8 +41,8 @@ def code_key(code: str | None) -> str | None:
 
 
 def tidy(code: str | None) -> str | None:
-    """A code or an EAN as it is sent: as it was written, without what nobody sees around it; None if nothing is
-    left. Its `code_key` stays the same."""
+    """A code or an EAN as it is sent: as the shop wrote it, without invisible characters around it; None if
+    nothing is left. Its `code_key` stays the same."""
     if code is None:
         return None
     start, end = 0, len(code)

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 async def refused_by_target(service: Service, shop: Shop, system: str, error: LoginRefused) -> None:
-    """The login does not work any more, or leads to another company: stop, until somebody connects again."""
+    """Stop the connection until a person connects it again: its login fails, or leads to another company."""
     await service.connections.break_off(shop.id, system, str(error))
     async with service.engine.begin() as tx:
         await raise_problems(

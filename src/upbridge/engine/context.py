@@ -27,8 +27,8 @@ WebhookUrl = Callable[[ShopId, str, str], str]
 """(shop, source, event) to the address that the event is to be sent to."""
 
 
-async def _nobody(_lane: Lane) -> None:
-    """Nobody listens: the sweep will find the work."""
+async def _unheard(_lane: Lane) -> None:
+    """Wake no worker: the sweep will find the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Service:
     ledger: Ledger
     targets: Mapping[str, Target]
     webhook_url: WebhookUrl
-    wake: Callable[[Lane], Awaitable[None]] = field(default=_nobody)
+    wake: Callable[[Lane], Awaitable[None]] = field(default=_unheard)
     """Say that a lane has work; a lost call costs a moment, the sweep sees everything."""
 
     @property

@@ -35,15 +35,15 @@ _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 async def exclusive(
     engine: AsyncEngine, lane: Lane, *, wait: bool = False
 ) -> AsyncIterator[AsyncConnection | None]:
-    """Be the only one in the world who works on this shop and system; yields None if somebody else is.
+    """Hold the lane alone, over all processes; yields None if another worker holds this shop and system.
 
-    *wait*: until whoever it is has ended (a bite of work), and nobody begins before. Raises `OperationalError`
-    where that takes longer than a statement may, `TimeoutError` where nobody says so. Of one process and lane one
-    waits at a time: each who waits keeps a connection, and whose turn it is needs another.
+    *wait*: wait until the other worker's slice ends, and be the next holder. Raises `OperationalError` if that
+    takes longer than a statement may, `TimeoutError` if the server does not answer. Only one task per process and
+    lane may wait, because each waiter keeps a connection and the holder needs a second one.
 
-    The lock belongs to a database session, so a worker that hangs keeps it and one that dies loses it: no clock
-    decides. What must not be done twice is written through the yielded connection (each statement commits by
-    itself): if the session is gone, so is the right to go on, and the write fails.
+    The lock belongs to a database session: a worker that hangs keeps it, a worker that dies loses it, and no clock
+    decides. Write what must not happen twice through the yielded connection (each statement commits by itself): if
+    the session is gone, the write fails.
     """
     async with _turn(lane) if wait else nullcontext(), engine.connect() as plain:
         tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
@@ -75,7 +75,7 @@ async def _turn(lane: Lane) -> AsyncIterator[None]:
 
 
 async def held(tx: AsyncConnection, candidates: Iterable[Lane]) -> set[Lane]:
-    """Those of *candidates* that somebody works on at this moment, or on whose shop and system."""
+    """Those of *candidates* whose shop and system a worker holds at this moment."""
     by_lock: dict[str, set[Lane]] = {}
     for lane in candidates:
         by_lock.setdefault(lane.lock, set()).add(lane)

@@ -3,8 +3,8 @@
     product read ──names before and after──► what it took or gave up ──► other products with it: read again
                                      └──► who bears each of its names first ──► the mapping
 
-The copy of the catalogue (`variants`) knows the names: two statements per batch and sort of name, whatever its
-size. The caller holds the lock of `sku_matching.lock_matching`, so that no other worker changes a name meanwhile.
+The copy of the catalogue (`variants`) has the names: two statements per batch and sort of name, for any size of
+batch. The caller holds the lock of `sku_matching.lock_matching`, so that no other worker changes a name meanwhile.
 """
 
 from collections.abc import Sequence

@@ -157,13 +157,13 @@ def _plan(
     """Compare what *target* should hold with what it has and what is on its way. Pure."""
     plan = _Plan()
     said: set[tuple[str, str]] = set()
-    puzzling: set[str] = set()
+    unmappable: set[str] = set()
     kept: set[tuple[str, str]] = set()
     for entity in read.entities:
         wants = desired_documents_of(target, context, entity)
         if wants is None:
             plan.problems.append(_failed(target, read.kind, entity))
-            puzzling.add(entity.key)
+            unmappable.add(entity.key)
             continue
         for wanted in wants:
             if isinstance(wanted, Unmappable):
@@ -174,8 +174,8 @@ def _plan(
             said.add(place)
             _want(plan, wanted, _known(links.get(place)), waiting.get(place))
     for place, link in links.items():
-        # What nobody can say anything about stays there as it is; what waits of it is out of date.
-        if place not in said | kept and link.hash is not None and link.parent not in puzzling:
+        # Keep the links of entities that cannot be mapped now; their pending documents are out of date.
+        if place not in said | kept and link.hash is not None and link.parent not in unmappable:
             said |= _retire(plan, target, link, waiting.get(place))
     unwanted = {place: document for place, document in waiting.items() if place not in said}
     plan.withdraw |= unwanted.keys()
@@ -206,7 +206,7 @@ def _want(plan: _Plan, draft: DesiredDocument, link: Link | None, waiting: outbo
     if link is None and draft.only_if_known and not on_its_way:
         plan.withdraw.add(place)
     elif link is not None and link.state == "delivered" and link.hash is None:
-        plan.adopt.append(draft)  # recognised over there when the shop was connected
+        plan.adopt.append(draft)  # found at the target when the shop was connected
     elif link is not None and link.hash == draft.hash and not on_its_way:
         plan.withdraw.add(place)  # they have exactly this; what waited is out of date
     else:

@@ -1,7 +1,8 @@
-"""The first half of every flow: take changes, read the current state, settle it into documents.
+"""The first half of every flow: claim changes, read the current state, plan documents.
 
-Works in bites: a bite ends after `BITE_SECONDS`, says whether something is left, and is taken up again later,
-so that one shop's import never keeps another shop's orders waiting. No transaction is open during a call.
+Work is done in slices: a slice ends after `SLICE_SECONDS` and says whether something is left, and another slice
+goes on later. So one shop's import never keeps another shop's orders waiting. No transaction is open during a
+call.
 """
 
 import asyncio
@@ -33,21 +34,21 @@ from upbridge.systems.http.batching import in_halves
 
 log = structlog.get_logger(__name__)
 
-BITE_SECONDS = 10.0
+SLICE_SECONDS = 10.0
 BATCH = 300
 """Changes that are looked at together: three calls in flight, a hundred entities each."""
 MAX_ATTEMPTS = 6
-_PATIENCE = 2
+_FAILURES_BEFORE_HALVING = 2
 """So often a list is asked for as a whole before it is made smaller."""
 _RETRY_PAUSE = timedelta(minutes=1)
 
 
 async def pull(service: Service, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> bool:
-    """Work one bite of *lane*; returns whether something is left that could be done now.
+    """Work one slice of *lane*; returns whether something is left that could be done now.
 
     *monotonic* tells how long it took, in seconds.
     """
-    deadline = monotonic() + BITE_SECONDS
+    deadline = monotonic() + SLICE_SECONDS
     while monotonic() < deadline:
         shop = await service.shops.get(lane.shop_id)
         async with service.engine.begin() as tx:
@@ -161,7 +162,7 @@ def _chunks(systems: Systems, batch: Sequence[Change]) -> list[list[Change]]:
     result: list[list[Change]] = []
     for kind, attempts in dict.fromkeys((change.kind, change.attempts) for change in batch):
         same = [change for change in batch if change.kind is kind and change.attempts == attempts]
-        size = max(1, reader_of(systems, kind).batch >> max(0, attempts - _PATIENCE))
+        size = max(1, reader_of(systems, kind).batch >> max(0, attempts - _FAILURES_BEFORE_HALVING))
         result += [same[start : start + size] for start in range(0, len(same), size)]
     return result[:3]
 
@@ -192,7 +193,7 @@ async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) ->
 
 
 async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Change], error: Unreachable) -> None:
-    """No usable answer to this call: these changes wait, longer each time; after a while people are told."""
+    """Put these changes off, longer each time, because the call had no usable answer; after a while, a problem."""
     attempts = chunk[0].attempts + 1
     async with service.engine.begin() as tx:
         now = service.clock()
@@ -237,7 +238,7 @@ def _gravity(error: BaseException) -> int:
 
 
 async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, *, priority: int) -> None:
-    """Block the lane as the failure asks for; what nobody expects is raised."""
+    """Block the lane as the failure asks for. Raises a failure that is not expected."""
     now = service.clock()
     match error:
         case LoginRefused() if lane.system == service.systems.platform.name:

@@ -24,20 +24,20 @@ from upbridge.store.problems import NewProblem, Stage, close_entity, raise_probl
 
 log = structlog.get_logger(__name__)
 
-BITE_SECONDS = 10.0
+SLICE_SECONDS = 10.0
 BATCH = 1_000
 MAX_ATTEMPTS = 10
-"""Passing trouble with one and the same document, several hours of it: a person should look."""
+"""Retries of one document, several hours of them: after that a person should look."""
 
 
 async def push(
     service: Service, lane: Lane, guard: AsyncConnection, *, monotonic: Callable[[], float] = time.monotonic
 ) -> bool:
-    """Work one bite of *lane*; returns whether something is left that could be done now.
+    """Work one slice of *lane*; returns whether something is left that could be done now.
 
     *guard* is the session that holds the lane (`lanes.exclusive`), *monotonic* tells how long it took, in seconds.
     """
-    deadline = monotonic() + BITE_SECONDS
+    deadline = monotonic() + SLICE_SECONDS
     while monotonic() < deadline:
         shop = await service.shops.get(lane.shop_id)
         if shop.state is not ShopState.ACTIVE or (receiver := await service.receiver(shop, lane.system)) is None:
@@ -132,10 +132,10 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
             await follows(tx, lane.shop_id, delivered, now=now)
         for document, outcome in outcomes:
             match outcome:
-                case Parked(trouble, found):
+                case Parked(issue, found):
                     if found is not None:
                         await outbox.save_link(tx, lane.shop_id, lane.system, found, now=now)
-                    await _park(tx, lane, document, trouble, now=now)
+                    await _park(tx, lane, document, issue, now=now)
                 case Retry(reason, until):
                     moment = until or now + pause_after(document.attempts + 1)
                     await _later(tx, lane, document, reason=reason, until=moment, now=now)
@@ -154,26 +154,26 @@ async def _later(
         await outbox.retry_later(tx, lane.shop_id, lane.system, document, reason=reason, until=until)
 
 
-async def _park(tx: AsyncConnection, lane: Lane, document: Document, trouble: Issue, *, now: datetime) -> None:
+async def _park(tx: AsyncConnection, lane: Lane, document: Document, issue: Issue, *, now: datetime) -> None:
     await _close(tx, lane, [document])
     if document.kind in order_events.KINDS:
         stopped = order_events.OrderEvent(
-            document.parent, order_events.OrderEventKind.PARKED, lane.system, trouble.key
+            document.parent, order_events.OrderEventKind.PARKED, lane.system, issue.key
         )
         await order_events.record_events(tx, lane.shop_id, [stopped], now=now)
-    await raise_problems(tx, lane.shop_id, [_problem(lane, document, trouble, Stage.PUSH)], now=now)
-    await outbox.park(tx, lane.shop_id, lane.system, document, reason=trouble.key)
+    await raise_problems(tx, lane.shop_id, [_problem(lane, document, issue, Stage.PUSH)], now=now)
+    await outbox.park(tx, lane.shop_id, lane.system, document, reason=issue.key)
 
 
-def _problem(lane: Lane, document: Document, trouble: Issue, stage: Stage) -> NewProblem:
+def _problem(lane: Lane, document: Document, issue: Issue, stage: Stage) -> NewProblem:
     return NewProblem(
         stage=stage,
-        key=trouble.key,
+        key=issue.key,
         target=lane.system,
         kind=document.kind,
         entity=document.key,
         parent=document.parent,
-        params=trouble.params,
+        params=issue.params,
     )
 
 

@@ -81,7 +81,7 @@ async def finish_if_complete(tx: AsyncConnection, run: Run, *, now: datetime) ->
 
 async def pause_imports(tx: AsyncConnection, shop_id: ShopId) -> int:
     """Let the running first imports rest until `resume_imports`; returns how many. A page that is being read is
-    still counted. Whoever finds a page of theirs afterwards puts it off (`readers`)."""
+    still counted. A worker that finds one of their pages afterwards puts it off (`readers`)."""
     imports = await runs.runs_in(tx, shop_id, RunPurpose.IMPORT, RunState.RUNNING)
     await _move_pages(tx, shop_id, imports, due_at=changes.NEVER)
     await runs.set_state(tx, imports, RunState.PAUSED)

@@ -29,7 +29,7 @@ _LOCK = "upbridge.schedule"
 
 
 async def run_once(service: Service) -> None:
-    """Put what is due into `changes`; whoever else does this at the same moment does nothing."""
+    """Put what is due into `changes`. A second worker that does this at the same moment does nothing."""
     now = service.clock()
     async with service.engine.begin() as tx:
         mine = await tx.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})

@@ -13,10 +13,10 @@ from upbridge.systems.base import Systems
 
 
 async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]) -> ShopSettings:
-    """Change settings as typed; what that makes sendable is sent, what waited for it is released.
+    """Change settings as typed; queue what they make sendable, release what waited for them.
 
-    All of it or nothing: whoever saves the same again would change nothing, and release nothing. Raises
-    `BadRequest` with a line for each wrong one, and then changes nothing.
+    One transaction, because saving the same settings again would not repeat a missed release. Raises `BadRequest`
+    with a line for each wrong setting, and then changes nothing.
     """
     rows = await service.connections.of(shop.id)
     now = service.clock()

@@ -94,9 +94,9 @@ def _may_connect(shop: Shop) -> None:
 
 
 async def _store(service: Service, shop: Shop, name: str, how: Connect, new: NewConnection) -> ConnectionRow:
-    """Store what was tested, when nobody works with the connection before it: what that still brings (links of
-    another account, a refused old login) is written down first, and none of it afterwards. Raises `Conflict` if
-    the shop has left meanwhile."""
+    """Store the tested connection after the workers of the old one have ended: they record their last results
+    (links of another account, a refused old login) before it, and none after it. Raises `Conflict` if the shop has
+    left meanwhile."""
     system = service.systems.get(name)
     assert system is not None
     async with (

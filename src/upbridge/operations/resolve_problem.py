@@ -81,8 +81,8 @@ async def dismiss(service: Service, number: int) -> str:
             await _close_guard(tx, problem)
         return f"problem {number} is closed; {len(held)} numbers are not written until they change again"
     async with service.engine.begin() as tx:
-        # Both or neither: a document that stays parked without its problem is one of which nobody hears. In the
-        # order of those who deliver, so that neither waits for the other.
+        # One transaction: a document that stays parked without its problem would be on no page. Rows are locked in
+        # the order of the workers that deliver, so that neither waits for the other.
         if problem.stage is Stage.PUSH:
             await documents.mark_handled(
                 tx, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=now

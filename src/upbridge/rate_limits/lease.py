@@ -1,8 +1,8 @@
 """The three slots of a shop: at most three calls in flight over all processes (R49).
 
-A slot is a row with an expiry; whoever takes one has the shop's `budgets` row locked, so nobody takes it at the
-same time. The third slot is for urgent purposes only: a first import that keeps two calls in flight for an hour
-must not make an order wait for its turn.
+A slot is a row with an expiry. The caller that takes one holds a lock on the shop's `budgets` row, so no two
+callers take the same slot. The third slot is for urgent purposes only: a first import that keeps two calls in
+flight for an hour must not make an order wait for its turn.
 """
 
 from datetime import datetime

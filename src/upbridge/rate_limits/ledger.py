@@ -4,9 +4,9 @@
         response = await client.send(request)                          # no transaction is open here
         await permit.answered(Response(response.headers, accepted=response.is_success, …))
 
-Entering asks the fuse, spends one call and leases one of three slots, in one short transaction, committed before
-the call. Leaving gives the slot back, whatever happened; a process that dies keeps it until the lease expires. The
-count stands in any case: a call too many in our books costs less than one too few.
+Entering asks the login breaker, spends one call and leases one of three slots, in one short transaction, committed
+before the call. Leaving always releases the slot; the slot of a process that dies is free when its lease expires.
+The call stays counted in any case: to count one call too many costs less than to count one too few.
 """
 
 import asyncio
@@ -41,11 +41,11 @@ log = structlog.get_logger(__name__)
 #: How long a slot is held for a process that may have died. A call must be over before: time out earlier.
 LEASE = timedelta(seconds=90)
 #: How long `call` waits for a slot, or for the turn of a first call, before it says `Throttled`.
-PATIENCE = timedelta(seconds=10)
+SLOT_TIMEOUT = timedelta(seconds=10)
 #: What it says then: come back in about this time.
 AGAIN = timedelta(seconds=5)
 #: How long the database may take before the ledger fails closed, in seconds.
-DATABASE_PATIENCE = 10.0
+DATABASE_TIMEOUT = 10.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
@@ -86,9 +86,9 @@ class Ledger:
     async def call(self, shop_id: ShopId, *, access: str, purpose: Purpose) -> AsyncIterator[Permit]:
         """Spend one call of the shop's budget and hold one of its three slots for the length of the block.
 
-        *access* is the declared access ("GET /orders"), counted per hour. Waits up to `PATIENCE` for a slot or for
-        the turn of a first call, never for budget. Raises `Throttled` (with `until`) when nothing is left for
-        *purpose*, the server closed the budget or the fuse does; `NotReady` when the database does not answer;
+        *access* is the declared access ("GET /orders"), counted per hour. Waits up to `SLOT_TIMEOUT` for a slot or
+        for the turn of a first call, never for budget. Raises `Throttled` (with `until`) when nothing is left for
+        *purpose*, the server or the login breaker closed the budget; `NotReady` when the database does not answer;
         `NotFound` for a shop that does not exist. In these cases nothing was spent.
         """
         holder = uuid4()
@@ -106,7 +106,7 @@ class Ledger:
 
     async def _wait(self, shop_id: ShopId, holder: UUID, access: str, purpose: Purpose) -> Permit:
         pause, waited = _FIRST_PAUSE, 0.0
-        while waited < PATIENCE.total_seconds():
+        while waited < SLOT_TIMEOUT.total_seconds():
             permit = await self._enter(shop_id, holder, access, purpose)
             if permit is not None:
                 return permit
@@ -224,7 +224,7 @@ class Ledger:
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         """A short transaction on a database that answers; `NotReady` otherwise."""
         try:
-            async with time_limit(DATABASE_PATIENCE), self._engine.begin() as tx:
+            async with time_limit(DATABASE_TIMEOUT), self._engine.begin() as tx:
                 yield tx
         except (OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
             raise NotReady("the database does not answer, so no call is made") from error

@@ -3,16 +3,16 @@
 Upgates locks an address that failed to log in five times within an hour, and all shops share ours. So:
 
     failures of the last hour   a shop whose login succeeded within the hour   any other shop
-    0                           calls, without waiting for anybody             one such call at a time, over all
+    0                           calls, without waiting                         one such call at a time, over all
     1                           calls; fewer at once if it must be             one such call at a time, over all
     2 or 3                      calls, at most 4 - failures in flight          waits
     4                           waits                                          waits
 
-A call in flight counts as a failure to come wherever that matters, and turns into one, or into nothing, in the
-transaction that ends it. So a shop in good standing may lose its access with three calls under way while strangers
-fail as well, and it stays at four. Two such shops within the same second make six; nothing but one call at a time
-for all would prevent that. A call that nobody answers is no failed login here: Upgates judges the login
-first, so what hangs has passed it or never came.
+Where the table counts failures, a call in flight counts as one, until the transaction that ends it records the
+real outcome. So if a shop in good standing loses its access while it has three calls in flight and another shop
+also fails, the total is still at most four. Two such shops within the same second make six; only one call at a
+time for all shops would prevent that. A call without an answer is no failed login. Assumption: Upgates checks the
+login first, so a call that hangs has passed the check or never arrived.
 """
 
 from dataclasses import dataclass
@@ -25,21 +25,21 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import rate_limits as store
 
 WINDOW = timedelta(hours=1)
-#: From here on only shops in good standing are called.
+#: From this number of failures on, only shops in good standing are called.
 CAREFUL = 2
-#: From here on nobody is called.
+#: From this number of failures on, no shop is called.
 BLOWN = 4
 
 
 class Pass(Enum):
-    """What the fuse says to a call."""
+    """What the login breaker says to a call."""
 
     FREE = "free"
     """Go: the login is known to work."""
     FIRST = "first"
-    """Go, alone: nobody knows whether the login works."""
+    """Go, alone: it is not known whether the login works."""
     BUSY = "busy"
-    """Somebody else is trying; ask again in a moment."""
+    """Another first call is in flight; ask again in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +62,31 @@ class LoginHistory:
         return self.succeeded_at is not None and self.succeeded_at > now - WINDOW
 
 
-def breaker_decision(standing: LoginHistory, now: datetime) -> Pass | datetime:
+def breaker_decision(history: LoginHistory, now: datetime) -> Pass | datetime:
     """Whether a call may be made, or from when on it may."""
-    good, failures = standing.good(now), len(standing.failures)
+    good, failures = history.good(now), len(history.failures)
     bound = BLOWN if good else CAREFUL
     if failures >= bound:
-        return standing.failures[bound - 1] + WINDOW
+        return history.failures[bound - 1] + WINDOW
     if not good:
-        fits = not standing.first and failures + 1 + standing.busiest <= BLOWN
+        fits = not history.first and failures + 1 + history.busiest <= BLOWN
         return Pass.FIRST if fits else Pass.BUSY
-    at_risk = standing.in_flight if failures >= CAREFUL else standing.own + standing.first
+    at_risk = history.in_flight if failures >= CAREFUL else history.own + history.first
     return Pass.FREE if failures + at_risk + 1 <= BLOWN else Pass.BUSY
 
 
 async def admit(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | datetime:
-    """Judge a call of this shop; a pass holds until the transaction that asked has put its lease or gone back.
+    """Decide on a call of this shop. A pass holds until the asking transaction has written its lease or rolled
+    back.
 
-    Where no login failed, a shop in good standing takes no lock and waits for nobody.
+    If no login failed, a shop in good standing takes no lock and does not wait.
     """
     known = await store.login_record(tx, shop_id, since=now - WINDOW, most=BLOWN)
-    standing = LoginHistory(tuple(known.failures), known.succeeded_at)
-    if standing.good(now) and not standing.failures:
+    history = LoginHistory(tuple(known.failures), known.succeeded_at)
+    if history.good(now) and not history.failures:
         return Pass.FREE
     seen = await store.login_snapshot(tx, shop_id, since=now - WINDOW, most=BLOWN, now=now)
-    standing = LoginHistory(
+    history = LoginHistory(
         tuple(seen.failures), seen.succeeded_at, seen.first, seen.own, seen.busiest, seen.in_flight
     )
-    return breaker_decision(standing, now)
+    return breaker_decision(history, now)

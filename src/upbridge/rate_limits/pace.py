@@ -1,7 +1,7 @@
-"""Spreading calls for hints over hour and day, so that the last order of an hour waits a minute and not forty.
+"""Spread the calls for changes over hour and day, so that the last order of an hour waits a minute and not forty.
 
-With a fixed gathering time a busy shop on a small tariff spends its hour in the first quarter of it, and what
-comes then waits for the next one. Gathering longer costs nobody anything: a call asks for a hundred things (R53).
+With a fixed gathering time a busy shop on a small tariff spends the calls of an hour in its first quarter, and
+later changes wait for the next hour. To gather longer costs no calls: one call asks for a hundred things (R53).
 """
 
 from datetime import datetime, timedelta

@@ -13,7 +13,7 @@ HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """What a coming hour holds: its own calls, and the day's pool as it stands if nobody draws on it before."""
+    """What a coming hour holds: its own calls, and the day's pool if no call uses it before."""
 
     at: datetime
     calls: int

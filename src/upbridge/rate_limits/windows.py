@@ -30,8 +30,8 @@ CAP_PER_DAY = 60_000
 RELEASE = timedelta(minutes=10)
 
 
-#: What each purpose leaves of an hour's calls to the more urgent ones, in percent. Nobody may touch the first 20 %
-#: but shipments, orders and stock; between the others the steps keep the order of need.
+#: What each purpose leaves of an hour's calls to the more urgent ones, in percent. Only shipments, orders and
+#: stock may use the last 20 %; the steps between the other purposes keep their order.
 KEEPS: Mapping[Purpose, int] = MappingProxyType(
     {
         Purpose.LIFECYCLE: 0,
@@ -119,7 +119,7 @@ class State:
 
     @classmethod
     def fresh(cls, limits: Limits | None, now: datetime) -> "State":
-        """A budget that nobody has touched."""
+        """A budget of which no call was spent."""
         return cls(limits=limits, hour_at=hour_start(now), day_at=day_start(now))
 
     def at(self, now: datetime) -> "State":
@@ -183,9 +183,9 @@ class State:
         return self.closed_until is not None and now < self.closed_until
 
     def free_at(self, purpose: Purpose, now: datetime) -> datetime:
-        """The first moment from *now* on at which *purpose* may make a call if nobody makes one before.
+        """The first moment from *now* on at which *purpose* may make a call if no other call is made before.
 
-        The next full hour if that moment cannot be told (limits of 0).
+        The next full hour if there is no such moment (limits of 0).
         """
         moment = max(now, self.closed_until) if self.closed_until else now
         following = self.at(moment).hour_at + HOUR

@@ -1,7 +1,8 @@
-"""The set of what may have changed: whoever hears of something puts a row here, and nobody does more.
+"""The set of entities that may have changed. Webhooks, imports and the schedule write rows here and do nothing
+else.
 
-A row says "read this again". A second hint about the same thing moves the row's `seq` and costs nothing else;
-a row goes only if its `seq` is the one that was read before the work, so a hint during the work survives.
+A row says "read this again". A second mark of the same entity moves the row's `seq` and costs nothing else. A row
+is deleted only if its `seq` is the one that was read before the work, so a mark during the work survives.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -219,7 +220,7 @@ MARK_CHANGED = marking(
 
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) -> None:
-    """Nothing of *kind* has to be read any more, whoever said so before."""
+    """Delete all pending changes of *kind*."""
     await tx.execute(
         delete(table).where(table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind)
     )
@@ -228,12 +229,12 @@ async def forget(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind) 
 async def claim(
     tx: AsyncConnection, shop_id: ShopId, source: str, *, below: int, limit: int, now: datetime
 ) -> list[Change]:
-    """The most urgent due changes of one shop and source, all of one purpose, at most *limit*: what has been due
-    for longest goes first.
+    """The most urgent due changes of one shop and source, all of one purpose, at most *limit*: the longest due
+    first.
 
     Only purposes more urgent than *below*. Rows that are not due yet fill the rest of the batch: a call that is
-    made anyway may as well ask for them. One index has them in this order, and each purpose is looked at by
-    itself: no more rows are read than are taken, whatever Postgres believes of how many are due.
+    made anyway may as well ask for them. One index has this order and the query looks at each purpose by itself,
+    so Postgres reads no more rows than it returns, even if its estimate of due rows is wrong.
     """
     rows = await tx.execute(
         text(

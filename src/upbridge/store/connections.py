@@ -22,7 +22,7 @@ class ConnectionState(StrEnum):
 
     CONNECTED = "connected"
     BROKEN = "broken"
-    """Its credentials were refused: nothing is sent until somebody connects again."""
+    """The target refused the credentials: nothing is sent until a person connects again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Connections:
             )
 
     async def break_off(self, shop_id: ShopId, system: str, reason: str) -> None:
-        """The credentials do not work any more: stop until somebody connects again."""
+        """Stop the connection until a person connects it again, because its credentials do not work any more."""
         async with self._engine.begin() as tx:
             await tx.execute(
                 text(
@@ -169,7 +169,7 @@ class Connections:
         return result.rowcount > 0
 
     async def forget_tokens(self, shop_id: ShopId, system: str, reason: str) -> None:
-        """Keep the connection's account and links, and nothing that opens it: somebody has to connect again."""
+        """Delete the connection's credentials; its account and links stay. A person has to connect it again."""
         async with self._engine.begin() as tx:
             await tx.execute(
                 text(
@@ -197,7 +197,7 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """An account over there, and the prefix that a shop's names have in it."""
+    """An account at a target, and the prefix of the shop's names in it."""
 
     name: str
     prefix: str

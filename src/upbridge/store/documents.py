@@ -58,7 +58,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A document that nobody else can change now, unopened."""
+    """A document whose row is locked for this worker; its body is still encrypted."""
 
     hash: bytes
     state: str
@@ -800,7 +800,7 @@ class StoredLinks:
         await save_link(self._guard, where["shop_id"], where["target"], link, now=self._clock())
 
     async def high_water(self, kind: str) -> int | None:
-        """The highest id over there that is known among links of *kind*."""
+        """The highest id at the target that is known among links of *kind*."""
         value = await self._guard.scalar(
             text(
                 """

@@ -1,9 +1,9 @@
-"""The Postgres that comes along: one real server under the data directory, shared by all our processes.
+"""The embedded Postgres: one real server under the data directory, shared by all our processes.
 
-Whichever process comes first starts it, every process holds a *shared* lock on one file while it lives, and
-whoever can make that lock exclusive at its end was the last one and stops the server. The kernel drops a dead
-process's lock, so a `kill -9` leaves no ghost that keeps the server up. If the server dies, any living process
-brings it back (`EmbeddedPostgres.revive`); committed rows are safe in its write-ahead log.
+The first process starts it. Every process holds a *shared* lock on one file while it lives; a process that can
+make its lock exclusive at its end was the last one, and stops the server. The kernel drops the lock of a dead
+process, so a `kill -9` does not keep the server up. If the server dies, any living process starts it again
+(`EmbeddedPostgres.revive`); committed rows are safe in its write-ahead log.
 """
 
 import fcntl
@@ -106,7 +106,7 @@ class EmbeddedPostgres:
 
         The library would find another place then, but it does not quote the path, and a space would end it.
         """
-        (self._pgdata / "postmaster.pid").unlink(missing_ok=True)  # its number is nobody's, or another program's
+        (self._pgdata / "postmaster.pid").unlink(missing_ok=True)  # its pid is free, or another program's
         if find_suitable_socket_dir(self._pgdata, server.runtime_path) != self._pgdata:
             return
         options = f"-h '' -k {shlex.quote(str(self._pgdata))}"
@@ -123,7 +123,7 @@ class EmbeddedPostgres:
         return self._postmaster() is not None
 
     def close(self) -> None:
-        """Let go; stops the server if nobody else uses it."""
+        """Release our lock; stops the server if no other process uses it."""
         if self._alive is None:
             return
         alive, self._alive = self._alive, None
@@ -131,7 +131,7 @@ class EmbeddedPostgres:
             try:
                 fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return  # somebody else still uses it
+                return  # another process still uses it
             self._stop()
 
     def _stop(self) -> None:

@@ -29,7 +29,7 @@ class RunState(StrEnum):
 
     RUNNING = "running"
     PAUSED = "paused"
-    """The first import alone: somebody in the shop wants no calls for it now."""
+    """The first import alone: a person in the shop wants no calls for it now."""
     DONE = "done"
 
 

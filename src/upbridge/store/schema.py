@@ -1,9 +1,9 @@
 """The whole data model on one page. Rooms own their queries; this page owns the tables.
 
-Each table says what prunes it. Times are `timestamptz`, secrets are sealed `bytea`, ids of shops are UUIDs.
-Moments come from the clock of whoever writes the row (`tests/project/test_times.py` holds that): the defaults
-are for rows that a person writes by hand.
-The job library's own tables come from its schema (migrations/versions), not from here.
+Each table says what prunes it. Times are `timestamptz`, secrets are encrypted `bytea`, ids of shops are UUIDs. The
+process that writes a row takes its times from its own clock (`tests/project/test_times.py` holds that): the
+defaults are for rows that a person writes by hand. The job library's own tables come from its schema
+(migrations/versions), not from here.
 """
 
 from dataclasses import dataclass
@@ -261,7 +261,7 @@ documents = Table(
     ),
 )
 
-#: What is what over there, and the hash of what was last delivered. Goes with the shop.
+#: Which object at a target is which entity, and the hash of what was last delivered. Goes with the shop.
 links = Table(
     "links",
     metadata,
@@ -277,8 +277,7 @@ links = Table(
     Column("high_water", BigInteger),
     Column("note", JSONB, nullable=False, server_default=_EMPTY),
     _at("updated_at", nullable=False, now=True),
-    # The operators of patterns, so that the beginning of an order number is enough, whatever the database's
-    # locale.
+    # The operators of patterns, so that the beginning of an order number is enough in every locale of a database.
     Index(
         "links_parent_idx", "shop_id", "target", "kind", "parent", postgresql_ops={"parent": "text_pattern_ops"}
     ),

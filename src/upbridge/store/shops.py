@@ -1,4 +1,4 @@
-"""Every query about shops. A shop is keyed by its Upgates token (R15); `key` is its name over there."""
+"""Every query about shops. A shop is keyed by its Upgates token (R15); `key` is its name at targets."""
 
 import json
 import re
@@ -331,7 +331,8 @@ class Reconciled:
 
 
 async def hold_reconciled(tx: AsyncConnection, shop_id: ShopId) -> Reconciled:
-    """When the shop's safety net was last started; nobody else starts one until the caller's transaction ends."""
+    """When the shop's safety net was last started. No other worker starts one until the caller's transaction
+    ends."""
     query = select(table.c.reconciled_at, table.c.installed_at).where(table.c.id == shop_id)
     row = (await tx.execute(query.with_for_update())).one()
     return Reconciled(row.reconciled_at, row.installed_at)

@@ -24,7 +24,7 @@ def one_of(operand: ColumnElement[Any], values: Collection[Any]) -> ColumnElemen
 
 
 def constant(word: str) -> ColumnElement[str]:
-    """A word of ours that stands in the statement itself: partial indices are found by it, whatever the plan."""
+    """A constant of ours inside the statement text, so that every plan of Postgres can use partial indices."""
     assert word.isidentifier(), "it is not quoted"
     return literal_column(f"'{word}'", Text)
 

@@ -37,8 +37,8 @@ class Customer(Wire):
 def shopper(wire: Customer) -> Shopper | None:
     """Who ordered, or None where every field is empty (an order without a customer).
 
-    A delivery address without street, town and postcode is none, whatever `postal_yn` says: nothing can be
-    delivered there.
+    An address without street, town and postcode is no delivery address, even if `postal_yn` says so: nothing can
+    be delivered there.
     """
     if not any(wire.__dict__.values()):
         return None
