@@ -35,7 +35,6 @@ ALIVE: Mapping[str, str] = {
     "handle_async_request": "httpx calls it",
     "open_order_lines": "a table: Alembic compares it, and its owner names it in SQL",
     "metric_samples": "a table: Alembic compares it, and its owner names it in SQL",
-    "state_since": "a column of shops that the schedule reads in SQL",
     "facts_at": "a column of shops that the schedule reads in SQL",
     "uninstalled_at": "a column of shops that people read",
     "BROKEN": "a state that is read from the database",

@@ -122,7 +122,6 @@ COMPOSED: frozenset[str] = frozenset(
         "upbridge.engine.scheduler",
         "upbridge.store.connections",
         "upbridge.store.documents",
-        "upbridge.store.shops",
         "upbridge.systems.uphance.reservations",
         "upbridge.systems.uphance.shipments",
         "upbridge.systems.uphance.sku_copy",

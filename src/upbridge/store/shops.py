@@ -1,9 +1,8 @@
 """Every query about shops. A shop is keyed by its Upgates token (R15); `key` is its name at targets."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,8 +17,10 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Subquery,
+    case,
     delete,
     func,
+    insert,
     literal_column,
     select,
     text,
@@ -36,8 +37,8 @@ from upbridge.store.schema import shops as table
 from upbridge.store.sql import constant
 
 _KEY_LENGTH = 40
-_COLUMNS = """id, key, token, state, reason, state_since, api_url, version, language, settings, facts, facts_at,
-    subscribed_at, reconciled_at, probed_at, signed_at, installed_at, uninstalled_at"""
+#: What a `Shop` is made of.
+_COLUMNS = tuple(table.c[field.name] for field in fields(Shop))
 
 
 class Arrival(StrEnum):
@@ -76,43 +77,43 @@ class Shops:
 
     async def get(self, shop_id: ShopId) -> Shop:
         """The shop; raises `NotFound`."""
-        return await self._one("id = :value", shop_id)
+        return await self._one(table.c.id == shop_id, shop_id)
 
     async def by_token(self, token: str) -> Shop:
         """The shop with this Upgates token; raises `NotFound`."""
-        return await self._one("token = :value", token)
+        return await self._one(table.c.token == token, token)
 
     async def find(self, name: str) -> Shop:
         """The shop that an operator means: our id, its Upgates token, or its key. Raises `NotFound`."""
         try:
-            return await self._one("id = :value", UUID(name))
+            return await self._one(table.c.id == UUID(name), name)
         except (ValueError, NotFound):
             pass
         try:
-            return await self._one("token = :value OR key = :value", name)
+            return await self._one((table.c.token == name) | (table.c.key == name), name)
         except NotFound as error:
             raise NotFound(f"{error}; `upbridge shops list` shows them all") from None
 
     async def hold(self, tx: AsyncConnection, shop_id: ShopId) -> Shop:
         """The shop, which stays as it is until the caller's transaction ends; raises `NotFound`. Others can write
         what belongs to it."""
-        return await self._found(tx, "id = :value FOR NO KEY UPDATE", shop_id)
+        query = select(*_COLUMNS).where(table.c.id == shop_id).with_for_update(key_share=True)
+        return await self._found(tx, query, shop_id)
 
     async def all(self) -> list[Shop]:
         """Every shop, oldest first."""
         async with self._engine.connect() as tx:
-            rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM shops ORDER BY installed_at, id"))  # noqa: S608
+            rows = await tx.execute(select(*_COLUMNS).order_by(table.c.installed_at, table.c.id))
             return [self._shop(row) for row in rows.mappings()]
 
-    async def _one(self, where: str, value: Any) -> Shop:
+    async def _one(self, where: ColumnElement[bool], name: object) -> Shop:
         async with self._engine.connect() as tx:
-            return await self._found(tx, where, value)
+            return await self._found(tx, select(*_COLUMNS).where(where), name)
 
-    async def _found(self, tx: AsyncConnection, where: str, value: Any) -> Shop:
-        rows = await tx.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE {where}"), {"value": value})  # noqa: S608
-        row = rows.mappings().first()
+    async def _found(self, tx: AsyncConnection, query: Select[Any], name: object) -> Shop:
+        row = (await tx.execute(query)).mappings().first()
         if row is None:
-            raise NotFound(f"no shop is called {value}")
+            raise NotFound(f"no shop is called {name}")
         return self._shop(row)
 
     def _shop(self, row: RowMapping) -> Shop:
@@ -131,7 +132,7 @@ class Shops:
         """What a call to the shop's API needs; None once they were destroyed."""
         async with self._engine.connect() as tx:
             rows = await tx.execute(
-                text("SELECT api_url, api_user, api_key FROM shops WHERE id = :id"), {"id": shop_id}
+                select(table.c.api_url, table.c.api_user, table.c.api_key).where(table.c.id == shop_id)
             )
             row = rows.first()
         if row is None or row.api_key is None:
@@ -149,58 +150,33 @@ class Shops:
         shop that an operator suspended stays so.
         """
         await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.install'))"))
-        before = (
-            (await tx.execute(text(f"SELECT {_COLUMNS} FROM shops WHERE token = :t"), {"t": call.token}))  # noqa: S608
-            .mappings()
-            .first()
-        )
-        values = {
-            "token": call.token,
+        query = select(*_COLUMNS).where(table.c.token == call.token)
+        before = (await tx.execute(query)).mappings().first()
+        values: dict[str, Any] = {
             "api_url": call.api_url,
             "api_user": call.api_user,
             "api_key": self._cipher.encrypt(call.api_key),
             "version": call.version,
             "language": call.language,
             "signed_at": call.signed_at,
-            "now": now,
         }
         if before is None:
-            taken = await tx.execute(text("SELECT key FROM shops"))
-            key = free_key(shop_key(call.api_url), {row.key for row in taken})
-            rows = await tx.execute(
-                text(
-                    f"""
-                    INSERT INTO shops
-                      (id, key, token, state, api_url, api_user, api_key, version, language, signed_at,
-                       installed_at, state_since)
-                    VALUES
-                      (:id, :key, :token, 'active', :api_url, :api_user, :api_key, :version, :language, :signed_at,
-                       :now, :now)
-                    RETURNING {_COLUMNS}
-                    """  # noqa: S608
-                ),
-                {"id": uuid4(), "key": key, **values},
-            )
+            key = free_key(shop_key(call.api_url), set(await tx.scalars(select(table.c.key))))
+            fresh = {"id": uuid4(), "key": key, "token": call.token, "state": ShopState.ACTIVE}
+            since = {"installed_at": now, "state_since": now}
+            rows = await tx.execute(insert(table).values(**fresh, **values, **since).returning(*_COLUMNS))
             return self._shop(rows.mappings().one()), Arrival.NEW
         if before["signed_at"] is not None and call.signed_at < before["signed_at"]:
             raise BadSignature("a newer installation of this shop was accepted before")
         held = before["state"] == ShopState.SUSPENDED and before["reason"] == BY_OPERATOR
-        rows = await tx.execute(
-            text(
-                f"""
-                UPDATE shops SET
-                  api_url = :api_url, api_user = :api_user, api_key = :api_key, version = :version,
-                  language = :language, signed_at = :signed_at, probed_at = NULL, subscribed_at = NULL,
-                  webhook_failures = NULL, uninstalled_at = NULL,
-                  state = CASE WHEN :held THEN state ELSE 'active' END,
-                  reason = CASE WHEN :held THEN reason END,
-                  state_since = CASE WHEN :held OR state = 'active' THEN state_since ELSE :now END,
-                  installed_at = CASE WHEN state IN ('active', 'suspended') THEN installed_at ELSE :now END
-                WHERE token = :token RETURNING {_COLUMNS}
-                """  # noqa: S608
-            ),
-            {"held": held, **values},
-        )
+        forgotten = dict.fromkeys(("probed_at", "subscribed_at", "webhook_failures", "uninstalled_at"))
+        installed = table.c.state.in_((ShopState.ACTIVE, ShopState.SUSPENDED))
+        values["installed_at"] = case((installed, table.c.installed_at), else_=now)
+        if not held:
+            values["state"], values["reason"] = ShopState.ACTIVE, None
+            values["state_since"] = case((table.c.state == ShopState.ACTIVE, table.c.state_since), else_=now)
+        statement = update(table).where(table.c.token == call.token).values({**values, **forgotten})
+        rows = await tx.execute(statement.returning(*_COLUMNS))
         arrival = Arrival.RENEWED if before["state"] == ShopState.ACTIVE else Arrival.RETURNED
         return self._shop(rows.mappings().one()), arrival
 
@@ -260,7 +236,7 @@ class Shops:
 
     async def set_facts(self, shop_id: ShopId, facts: Mapping[str, Any], *, now: datetime) -> None:
         """Keep what rarely changes (R52)."""
-        await self._set(shop_id, facts=json.dumps(facts), facts_at=now)
+        await self._set(shop_id, facts=dict(facts), facts_at=now)
 
     async def mark(self, shop_id: ShopId, column: str, *, now: datetime) -> None:
         """Set one of the moments `reconciled_at`, `probed_at`."""
@@ -270,7 +246,7 @@ class Shops:
 
     async def set_subscribed(self, shop_id: ShopId, failed: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
         """The webhooks were compared at *now*; *failed*: `event`, `at` and `status` of last calls that failed."""
-        await self._set(shop_id, subscribed_at=now, webhook_failures=json.dumps(list(failed)) if failed else None)
+        await self._set(shop_id, subscribed_at=now, webhook_failures=list(failed) if failed else None)
 
     async def change_settings(
         self, tx: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str]
@@ -281,19 +257,12 @@ class Shops:
         """
         before = (await self.hold(tx, shop_id)).settings
         after = before.changed(texts)
-        await tx.execute(
-            text("UPDATE shops SET settings = :settings WHERE id = :id"),
-            {"id": shop_id, "settings": json.dumps(after.chosen)},
-        )
+        await tx.execute(update(table).where(table.c.id == shop_id).values(settings=dict(after.chosen)))
         return before, after
 
     async def _set(self, shop_id: ShopId, **values: Any) -> None:
-        assignments = ", ".join(f"{name} = :{name}" for name in values)
         async with self._engine.begin() as tx:
-            await tx.execute(
-                text(f"UPDATE shops SET {assignments} WHERE id = :id"),  # noqa: S608
-                {"id": shop_id, **values},
-            )
+            await tx.execute(update(table).where(table.c.id == shop_id).values(values))
 
 
 def shop_key(api_url: str) -> str:
