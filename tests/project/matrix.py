@@ -50,7 +50,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "a delivery address is announced and empty", _ANY, "the goods go to the billing address"
         ),
         "field.unread": Row(
-            "a field cannot be read, or a line has a type that nobody knows",
+            "a field cannot be read, or a line has a type that Upbridge does not know",
             _ANY,
             "the system that needs it is sent nothing new and keeps what it has, with a problem that names the"
             " field; the other one goes on",

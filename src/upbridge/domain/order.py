@@ -26,7 +26,7 @@ class LineType(StrEnum):
     GIFT = "gift"
     DISCOUNT = "discount"
     UNKNOWN = "unknown"
-    """A type that Upgates has and we do not know: it counts in the total, and what it is nobody can say."""
+    """A type of Upgates that Upbridge does not know. The line counts in the total; what it stands for is open."""
 
 
 class Money(Value):

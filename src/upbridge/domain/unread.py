@@ -1,4 +1,4 @@
-"""Parts of an entity that its source wrote so that nobody can read them. Pure.
+"""Parts of an entity that could not be read, and whether a target needs them. Pure.
 
 A part that a target does not need never holds the entity for that target; each target says which parts it needs.
 """

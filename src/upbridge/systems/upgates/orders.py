@@ -167,7 +167,7 @@ def parse_order(raw: Raw) -> Order:
     """One order of GET /orders; raises `Unreadable`.
 
     A field that makes no sense is as if it were null, and noted in `Order.unread`, if some target can do without
-    it; so is a line `type` that nobody knows.
+    it; so is a line `type` that is not in `LineType`.
 
     Required: `order_number`, `currency_id`, `creation_time`, `order_total`, and at each line a quantity and, if
     it is a product or a set, some price. Absent `prices_with_vat_yn` and `statistics_yn` count as true, an

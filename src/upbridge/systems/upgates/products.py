@@ -192,7 +192,7 @@ def _part_of(field: str) -> str | None:
 
 
 def _unread(wire: _Product, found: dict[tuple[str | int, ...], str], key: str) -> Iterator[Unread]:
-    """What of *found* some target can do without; raises `Unreadable` if nobody knows whether variants exist."""
+    """What of *found* some target can do without; raises `Unreadable` if there may be variants."""
     for place, part in found.items():
         if part == "unless":
             if not wire.variants:

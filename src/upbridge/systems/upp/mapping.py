@@ -243,8 +243,8 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
     `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
 
     An order from before the first import's reach (`upp.order_days` before the connection) goes only if it is
-    known. One that lacks a part which could not be read is reported as `order.unreadable_field`; a line of a type
-    that nobody knows counts in the total and is no item. Parts that do not add up to the total are reported as
+    known. One that lacks a part which could not be read is reported as `order.unreadable_field`; a line of an
+    unknown type counts in the total and is no item. Parts that do not add up to the total are reported as
     `order.net_estimated` beside the draft; net is then the gross amount in the proportion of the parts.
     """
     verdict = order_policy(context).judge(order, context.facts)
