@@ -165,15 +165,16 @@ _STATEMENTS = (
     FROM generate_series(1, CAST(:variants AS int)) AS n
     """,
     """
-    INSERT INTO links (shop_id, target, kind, key, parent, hash, note, updated_at)
+    INSERT INTO links (shop_id, target, kind, key, parent, hash, metadata, updated_at)
     SELECT :id, 'upgates', 'stock', 'v-' || n, 'v-' || n, sha256(n::text::bytea), '{"written": "12"}',
       CAST(:now AS timestamptz) - n * interval '1 second'
     FROM generate_series(1, CAST(:variants AS int)) AS n WHERE n % 10 > 0
     """,
     """
-    INSERT INTO links (shop_id, target, kind, key, parent, remote_id, hash, sent, note, updated_at)
+    INSERT INTO links
+      (shop_id, target, kind, key, parent, remote_id, hash, sent, remote_status, metadata, updated_at)
     SELECT :id, system, 'order', 'U' || lpad(n::text, 8, '0'), 'U' || lpad(n::text, 8, '0'), (700000 + n)::text,
-      sha256(n::text::bytea), :sent, '{"status": "confirmed", "order_number": "SO1"}',
+      sha256(n::text::bytea), :sent, 'confirmed', '{"order_number": "SO1"}',
       CAST(:now AS timestamptz) - interval '1 day' * :days * n / :orders
     FROM generate_series(1, CAST(:orders AS int)) AS n, unnest(ARRAY['upp', 'uphance']) AS system
     WHERE system = 'upp' OR n % :never_sent > 0
@@ -194,8 +195,8 @@ _STATEMENTS = (
       ARRAY['read', 'delivered', 'delivered'], ARRAY['upgates', 'upp', 'uphance']) AS s (what, target)
     """,
     """
-    INSERT INTO links (shop_id, target, kind, key, remote_id, note, updated_at)
-    SELECT :id, 'uphance', 'customer', 'UPG-big-C' || n, n::text, '{"mark": "0"}', :now
+    INSERT INTO links (shop_id, target, kind, key, remote_id, hash, updated_at)
+    SELECT :id, 'uphance', 'customer', 'UPG-big-C' || n, n::text, sha256('0'), :now
     FROM generate_series(1, CAST(:orders AS int) / 2) AS n
     """,
     """

@@ -20,6 +20,7 @@ from upbridge.domain.product import Product
 from upbridge.engine.planner import BadEntity, ReadBatch
 from upbridge.operations import resolve_problem
 from upbridge.store import documents as outbox
+from upbridge.store.links import record_delivered, save_link
 
 
 def coat(stock: int = 12, **overrides: Any) -> Product:
@@ -514,7 +515,7 @@ async def save(machine: Engine, **values: Any) -> None:
     order = make_order()
     link = Link(**{"kind": "order", "key": order.key, "parent": order.key, "remote_id": "99", **values})
     async with machine.db.begin() as tx:
-        await outbox.save_link(tx, machine.shop_id, "upp", link, now=machine.watch())
+        await save_link(tx, machine.shop_id, "upp", link, now=machine.watch())
 
 
 async def test_what_is_there_already_is_taken_for_delivered(machine: Engine) -> None:
@@ -638,7 +639,7 @@ async def deliver(machine: Engine, documents: Sequence[Document]) -> None:
     """Settle documents that were taken, as the target would."""
     machine.target.received += documents
     async with machine.db.begin() as tx:
-        await outbox.link(
+        await record_delivered(
             tx, machine.shop_id, "upp", [(one, delivered(one)) for one in documents], now=machine.watch()
         )
         await outbox.remove(tx, machine.shop_id, "upp", documents)

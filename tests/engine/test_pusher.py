@@ -16,12 +16,23 @@ from tests.support.simulated import Said, accept, delivered, one_by_one
 from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
-from upbridge.domain.delivery import Attempt, Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
+from upbridge.domain.delivery import (
+    Attempt,
+    Delivered,
+    Document,
+    Dropped,
+    Issue,
+    Link,
+    LinkState,
+    Outcome,
+    Parked,
+    Retry,
+)
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
-from upbridge.store.documents import StoredLinks
+from upbridge.store.links import StoredLinks
 from upbridge.store.problems import Stage
 
 
@@ -41,12 +52,12 @@ async def keys(machine: Engine, state: str) -> list[str]:
 async def test_what_was_delivered_becomes_a_link_and_leaves_the_outbox(machine: Engine) -> None:
     await fill(machine, 1)
     [waiting] = (await machine.documents()).values()
-    machine.target.script = one_by_one(lambda one: Delivered(remote_id="77", keep=one.body, note={"a": 1}))
+    machine.target.script = one_by_one(lambda one: Delivered(remote_id="77", keep=one.body, metadata={"a": 1}))
 
     assert await machine.push() is False
 
     [link] = (await machine.links()).values()
-    assert (link["remote_id"], link["state"], link["note"]) == ("77", "delivered", {"a": 1})
+    assert (link["remote_id"], link["state"], link["metadata"]) == ("77", "delivered", {"a": 1})
     assert (link["hash"], link["sent"], link["parent"]) == (waiting["hash"], waiting["body"], "12")
     assert await machine.documents() == {}
 
@@ -449,7 +460,7 @@ async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
         async with lanes.exclusive(machine.db, lane) as guard:
             assert guard is not None
             links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
-            await links.save(Link("order", "A-1", state="sending"))
+            await links.save(Link("order", "A-1", state=LinkState.SENDING))
             await machine.run(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
                 " AND pid <> pg_backend_pid()"
@@ -457,38 +468,39 @@ async def test_who_lost_the_guard_can_write_no_link(machine: Engine) -> None:
             )
             async with lanes.exclusive(machine.db, lane) as successor:
                 assert successor is not None
-            await links.save(Link("order", "A-2", state="sending"))
+            await links.save(Link("order", "A-2", state=LinkState.SENDING))
     assert [*await machine.links()] == ["A-1"]
 
 
 async def test_an_attempt_is_kept_with_its_link(machine: Engine) -> None:
     attempt = Attempt(machine.watch(), newer_than=7, mark="ab", trace={"number": "A-1"})
-    link = Link("order", "A-1", state="sending", high_water=7, note={"kept": 1}, attempt=attempt)
+    link = Link("order", "A-1", state=LinkState.SENDING, metadata={"kept": 1}, attempt=attempt)
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
         assert guard is not None
         links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
 
         await links.save(link)
         kept = await links.get("order", "A-1")
-        await links.save(replace(link, state="unsent", attempt=None))
+        await links.save(replace(link, state=LinkState.UNSENT, attempt=None))
         ended = await links.get("order", "A-1")
 
     assert kept == link
     assert ended is not None
-    assert (ended.attempt, ended.note) == (None, {"kept": 1})
+    assert (ended.attempt, ended.metadata) == (None, {"kept": 1})
 
 
 async def test_links_are_committed_as_soon_as_they_are_saved(machine: Engine) -> None:
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
         assert guard is not None
         links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
-        await links.save(Link("order", "A-1", remote_id="41", state="sending", note={"b": 2}))
-        await links.save(Link("order", "A-2", high_water=99))
+        await links.save(Link("order", "A-1", remote_id="41", state=LinkState.SENDING, metadata={"b": 2}))
+        await links.save(Link("order", "A-2"))
+        await links.reached("order", 99)
         await links.save(Link("customer", "c", remote_id="500"))
 
         assert [*await machine.links()] == ["A-1", "A-2"]
         found = await links.get("order", "A-1")
-        assert found == Link("order", "A-1", remote_id="41", state="sending", note={"b": 2})
+        assert found == Link("order", "A-1", remote_id="41", state=LinkState.SENDING, metadata={"b": 2})
         assert await links.get("order", "A-3") is None
         assert await links.high_water("order") == 99
         assert await links.high_water("nothing") is None

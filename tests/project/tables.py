@@ -29,6 +29,7 @@ OWNERS: Mapping[str, str] = {
     "change_seq": "upbridge.store.changes",
     "changes": "upbridge.store.changes",
     "connections": "upbridge.store.connections",
+    "cursors": "upbridge.store.cursors",
     "daily_stats": "upbridge.store.daily_stats",
     "deliveries": "upbridge.store.deliveries",
     "documents": "upbridge.store.documents",
@@ -79,9 +80,7 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.maintenance.doctor", "shops"),
         ("upbridge.operations.settings_preview", "orders"),
         ("upbridge.operations.settings_preview", "variants"),
-        ("upbridge.store.connections", "links"),
         ("upbridge.store.connections", "shops"),
-        ("upbridge.store.documents", "links"),
         ("upbridge.store.metric_samples", "changes"),
         ("upbridge.store.metric_samples", "documents"),
         ("upbridge.store.sku_matching", "variants"),
@@ -90,12 +89,10 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.systems.uphance.reservations", "links"),
         ("upbridge.systems.uphance.reservations", "open_order_lines"),
         ("upbridge.systems.uphance.reservations", "variants"),
-        ("upbridge.systems.uphance.shipments", "links"),
         ("upbridge.systems.uphance.sku_copy", "connections"),
         ("upbridge.systems.uphance.sku_copy", "skus"),
         ("upbridge.systems.uphance.sku_copy", "variants"),
         ("upbridge.systems.uphance.sku_sync", "connections"),
-        ("upbridge.systems.uphance.stock", "links"),
         ("upbridge.systems.uphance.stock", "skus"),
         ("upbridge.systems.uphance.stock", "variants"),
         ("upbridge.web.queries.find", "changes"),
@@ -112,7 +109,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.web.queries.overview", "shops"),
         ("upbridge.web.queries.products", "skus"),
         ("upbridge.web.queries.products", "variants"),
-        ("upbridge.web.queries.usage", "links"),
     }
 )
 
@@ -121,9 +117,7 @@ COMPOSED: frozenset[str] = frozenset(
     {
         "upbridge.engine.scheduler",
         "upbridge.store.connections",
-        "upbridge.store.documents",
         "upbridge.systems.uphance.reservations",
-        "upbridge.systems.uphance.shipments",
         "upbridge.systems.uphance.sku_copy",
         "upbridge.systems.uphance.stock",
         "upbridge.web.queries.products",

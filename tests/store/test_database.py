@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,21 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.support.postgres import url_of, wait_for_lock
+from tests.support.postgres import wait_for_lock
 from tests.support.shops import KEY, MakeShop
 from upbridge.domain.sku import code_key
 from upbridge.settings import Settings
 from upbridge.store.database import open_database, revision_of, sqlalchemy_url
 from upbridge.store.migrate import alembic_config, migrate
 from upbridge.store.schema import HEAD
-
-
-@pytest.fixture
-def empty_url(postgres: str, tmp_path: Path) -> str:
-    name = f"empty_{tmp_path.name}".replace("-", "_").lower()
-    with psycopg.connect(postgres, autocommit=True) as tx:
-        tx.execute(f'CREATE DATABASE "{name}"'.encode())
-    return url_of(postgres, name)
 
 
 def revision(url: str) -> str | None:

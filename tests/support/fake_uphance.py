@@ -41,6 +41,7 @@ class FakeLinks:
 
     rows: dict[tuple[str, str], Link] = field(default_factory=dict)
     history: list[tuple[str, str]] = field(default_factory=list)
+    told: dict[str, int] = field(default_factory=dict)
 
     async def get(self, kind: str, key: str) -> Link | None:
         return self.rows.get((kind, key))
@@ -51,9 +52,12 @@ class FakeLinks:
 
     async def high_water(self, kind: str) -> int | None:
         found = [link for (row_kind, _), link in self.rows.items() if row_kind == kind]
-        numbers = [link.high_water for link in found if link.high_water is not None]
+        numbers = [self.told[kind]] if kind in self.told else []
         numbers += [int(link.remote_id) for link in found if link.remote_id is not None]
         return max(numbers, default=None)
+
+    async def reached(self, kind: str, number: int) -> None:
+        self.told[kind] = number
 
 
 @dataclass

@@ -4,7 +4,7 @@ entity ──wants()──► Draft …    what this target should hold now for 
 Document ──push()─► Outcome    what came of sending it; the engine settles it in the database
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -77,21 +77,46 @@ class Attempt:
     """What was sent, without personal data."""
 
 
+class LinkState(StrEnum):
+    """What a link says of the thing in the other system."""
+
+    DELIVERED = "delivered"
+    """It is there."""
+    BY_HAND = "by_hand"
+    """A person has dealt with it, or does not want it there."""
+    SENDING = "sending"
+    """A request to create it is under way, or its answer was lost (`Link.attempt`)."""
+    UNSENT = "unsent"
+    """An attempt certainly created nothing."""
+    WATCHED = "watched"
+    """It is the other system's own, and is looked at again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What we know about an object at a target (a row of `links`)."""
+    """What we know about a thing in another system (a row of `links`)."""
 
     kind: str
     key: str
     parent: str | None = None
     remote_id: str | None = None
-    state: str = "delivered"
+    state: LinkState = LinkState.DELIVERED
     hash: bytes | None = None
+    """Of the content that was delivered last."""
     sent: bytes | None = None
-    high_water: int | None = None
-    note: Mapping[str, Any] = field(default_factory=dict)
+    """What was delivered, as the target keeps it. No personal data."""
+    created_keys: Sequence[str | int] = ()
+    """The parts that were created under it: variants of a product, notes about parcels."""
+    remote_status: str | None = None
+    """Its status there when it was looked at last."""
+    remote_updated_at: datetime | None = None
+    """When it last changed there."""
+    closed: bool = False
+    """Nothing more is to be looked for there."""
     attempt: Attempt | None = None
     """The request to create it that is under way, or whose answer was lost."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """For people: nothing is decided by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +139,16 @@ class Document:
 class Delivered:
     """They have it. *keep* is stored as the link's `sent` copy (no personal data there, please).
 
-    *remark* is a problem with what they have made of it. It stops nothing, and only a person closes it: to deliver
-    the same again says nothing about it.
+    *confirmed*: their answer says so. *remark* is a problem with what they have made of it. It stops nothing, and
+    only a person closes it: to deliver the same again says nothing about it.
     """
 
     remote_id: str | None = None
     keep: bytes | None = None
-    note: Mapping[str, Any] = field(default_factory=dict)
+    created_keys: Sequence[str | int] = ()
+    remote_status: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    confirmed: bool = True
     remark: Issue | None = None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.encryption import Cipher
-from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, Unmappable
+from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, LinkState, Unmappable
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product, Variant
 from upbridge.domain.shop_id import ShopId
@@ -22,6 +22,7 @@ from upbridge.domain.sku import code_key
 from upbridge.engine import name_owners
 from upbridge.store import documents as outbox
 from upbridge.store import order_events, sku_matching
+from upbridge.store.links import adopt, links_of
 from upbridge.store.orders import upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.systems.base import MappingContext, Target, WriteBack
@@ -105,7 +106,7 @@ async def plan_documents(
         if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
             await write_back.note_orders(tx, orders, read.missing, context)
         parents = read.keys
-        links = await outbox.links_of(tx, shop_id, target.system, parents=parents)
+        links = await links_of(tx, shop_id, target.system, parents=parents)
         waiting = await outbox.queued(tx, shop_id, target.system, parents=parents)
         plan = _plan(target, context, read, links, waiting)
         await outbox.put(
@@ -118,7 +119,7 @@ async def plan_documents(
             now=context.now,
             heard=read.heard,
         )
-        await outbox.adopt(tx, shop_id, target.system, plan.adopt)
+        await adopt(tx, shop_id, target.system, plan.adopt)
         await _withdraw(tx, shop_id, target.system, plan.withdraw)
         await close_cured(
             tx,
@@ -197,7 +198,7 @@ def desired_documents_of(
 
 def _known(link: Link | None) -> Link | None:
     """*link*, unless it only remembers an attempt that certainly created nothing."""
-    return None if link is not None and link.state == "unsent" else link
+    return None if link is not None and link.state is LinkState.UNSENT else link
 
 
 def _want(plan: _Plan, draft: DesiredDocument, link: Link | None, waiting: outbox.Queued | None) -> None:
@@ -205,7 +206,7 @@ def _want(plan: _Plan, draft: DesiredDocument, link: Link | None, waiting: outbo
     on_its_way = waiting is not None and waiting.state == outbox.SENDING
     if link is None and draft.only_if_known and not on_its_way:
         plan.withdraw.add(place)
-    elif link is not None and link.state == "delivered" and link.hash is None:
+    elif link is not None and link.state is LinkState.DELIVERED and link.hash is None:
         plan.adopt.append(draft)  # found at the target when the shop was connected
     elif link is not None and link.hash == draft.hash and not on_its_way:
         plan.withdraw.add(place)  # they have exactly this; what waited is out of date

@@ -20,6 +20,7 @@ from upbridge.engine.context import Service
 from upbridge.store import documents as outbox
 from upbridge.store import order_events
 from upbridge.store.lanes import open_below, unblock
+from upbridge.store.links import StoredLinks, record_delivered, save_link
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ async def push(
             documents,
             receiver.context,
             receiver.vault,
-            outbox.StoredLinks(guard, shop.id, lane.system, service.clock),
+            StoredLinks(guard, shop.id, lane.system, service.clock),
         )
         try:
             async with aclosing(sending):
@@ -107,7 +108,7 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
     gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
     now = service.clock()
     async with service.engine.begin() as tx:
-        await outbox.link(tx, lane.shop_id, lane.system, delivered, now=now)
+        await record_delivered(tx, lane.shop_id, lane.system, delivered, now=now)
         await outbox.remove(tx, lane.shop_id, lane.system, gone)
         await order_events.record_events(
             tx,
@@ -134,7 +135,7 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
             match outcome:
                 case Parked(issue, found):
                     if found is not None:
-                        await outbox.save_link(tx, lane.shop_id, lane.system, found, now=now)
+                        await save_link(tx, lane.shop_id, lane.system, found, now=now)
                     await _park(tx, lane, document, issue, now=now)
                 case Retry(reason, until):
                     moment = until or now + pause_after(document.attempts + 1)

@@ -18,7 +18,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine.access import refused_by_platform
 from upbridge.engine.context import Service
 from upbridge.engine.planner import desired_documents_of
-from upbridge.store import documents
+from upbridge.store.links import links_of
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...
 
 async def _links(service: Service, shop_id: ShopId, system: str, number: str) -> dict[tuple[str, str], Link]:
     async with service.engine.connect() as tx:
-        return await documents.links_of(tx, shop_id, system, parents=[number])
+        return await links_of(tx, shop_id, system, parents=[number])
 
 
 def _copy(system: str, draft: DesiredDocument, link: Link | None) -> Copy | None:

@@ -13,7 +13,7 @@ from upbridge.engine import lanes
 from upbridge.engine.access import revoke
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
-from upbridge.store import documents
+from upbridge.store import documents, links
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.lanes import unblock
@@ -57,7 +57,7 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
         await revoke(service, shop, row)
         write_back = service.systems.write_backs.get(system)
         await service.connections.disconnect(
-            shop.id, system, now=service.clock(), forget=None if write_back is None else write_back.forget
+            shop.id, system, forget=None if write_back is None else write_back.forget
         )
 
 
@@ -122,7 +122,7 @@ async def _store(service: Service, shop: Shop, name: str, how: Connect, new: New
         if before is None or before.prefix != row.prefix:
             await _name_again(tx, service, shop, name, now=now)
         await _go_on(tx, shop, name, now=now)
-        await documents.recognise(tx, shop.id, name, new.known, now=now)
+        await links.recognise(tx, shop.id, name, new.known, now=now)
         for poll in system.source.polls if system.source is not None else ():
             await mark_changed(tx, shop.id, name, poll.kind, [poll.key], origin=Origin.LIFECYCLE, now=now)
         if fresh:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import documents, lanes, problems
+from upbridge.store import cursors, documents, lanes, links, problems
 from upbridge.store.schema import connections as table
 
 
@@ -116,10 +116,8 @@ class Connections:
             },
         )
         if last is not None and last.name != account:  # another account: what was linked there is not here
-            await tx.execute(
-                text("DELETE FROM links WHERE shop_id = :shop_id AND target = :system"),
-                {"shop_id": shop_id, "system": system},
-            )
+            await links.forget(tx, shop_id, system)
+            await cursors.forget(tx, shop_id, system)
         return (await connections_of(tx, shop_id))[system], not again
 
     async def disconnect(
@@ -127,7 +125,6 @@ class Connections:
         shop_id: ShopId,
         system: str,
         *,
-        now: datetime,
         forget: Callable[[AsyncConnection, ShopId], Awaitable[None]] | None = None,
     ) -> None:
         """Forget the connection, its secrets and what waits for it; the links stay for a return.
@@ -137,7 +134,10 @@ class Connections:
         async with self._engine.begin() as tx:
             if forget is not None:
                 await forget(tx, shop_id)
-            await tx.execute(_LEAVE, {"shop_id": shop_id, "system": system, "kind": _ACCOUNT, "now": now})
+            left = (await connections_of(tx, shop_id)).get(system)
+            if left is not None:
+                await cursors.put(tx, shop_id, system, _ACCOUNT, left.account)
+                await cursors.put(tx, shop_id, system, _PREFIX, left.prefix)
             await documents.forget(tx, shop_id, system)
             await lanes.unblock(tx, Lane.push(shop_id, system))
             await problems.forget_target(tx, shop_id, system)
@@ -203,49 +203,25 @@ class _Account:
     prefix: str
 
 
-#: The kind of the link that remembers, after a disconnection, to which account the other links lead.
-_ACCOUNT = "account"
-
-_LEAVE = text(
-    """
-    INSERT INTO links (shop_id, target, kind, key, remote_id, note, updated_at)
-    SELECT shop_id, system, :kind, system, account, jsonb_build_object('prefix', prefix), :now
-    FROM connections WHERE shop_id = :shop_id AND system = :system
-    ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
-      remote_id = excluded.remote_id, note = excluded.note, updated_at = excluded.updated_at
-    """
-)
+#: The cursors that remember, after a disconnection, to which account the links lead.
+_ACCOUNT, _PREFIX = "account", "account_prefix"
 
 
 async def _left(tx: AsyncConnection, shop_id: ShopId, system: str) -> _Account | None:
     """The account that the shop has left, if it has."""
-    rows = await tx.execute(
-        text(
-            "SELECT remote_id, note ->> 'prefix' AS prefix FROM links"
-            " WHERE shop_id = :shop_id AND target = :system AND kind = :kind AND key = :system"
-        ),
-        {"shop_id": shop_id, "system": system, "kind": _ACCOUNT},
-    )
-    row = rows.first()
-    return None if row is None else _Account(row.remote_id, row.prefix)
+    name = await cursors.get(tx, shop_id, system, _ACCOUNT)
+    prefix = await cursors.get(tx, shop_id, system, _PREFIX)
+    return None if name is None else _Account(name, prefix or "")
 
 
 async def _bare_names_taken(tx: AsyncConnection, shop_id: ShopId, system: str, account: str) -> bool:
     """Whether another shop feeds, or has fed, this account without a prefix."""
-    taken = await tx.scalar(
-        text(
-            """
-            SELECT EXISTS (
-              SELECT FROM connections WHERE system = :system AND account = :account AND shop_id <> :shop_id
-                AND prefix = ''
-              UNION ALL
-              SELECT FROM links WHERE target = :system AND kind = :kind AND remote_id = :account
-                AND shop_id <> :shop_id AND note ->> 'prefix' = '')
-            """
-        ),
-        {"system": system, "account": account, "shop_id": shop_id, "kind": _ACCOUNT},
+    feeds = exists().where(
+        table.c.system == system, table.c.account == account, table.c.shop_id != shop_id, table.c.prefix == ""
     )
-    return bool(taken)
+    if await tx.scalar(select(feeds)):
+        return True
+    return await cursors.any_other(tx, shop_id, system, {_ACCOUNT: account, _PREFIX: ""})
 
 
 async def connections_of(tx: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:

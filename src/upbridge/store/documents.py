@@ -1,6 +1,5 @@
-"""Documents and links in the database: what is to be delivered, and what has been."""
+"""Documents: what is to be delivered. A document goes when it was delivered."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,6 @@ from sqlalchemy import (
     DateTime,
     Exists,
     LargeBinary,
-    RowMapping,
     SmallInteger,
     Text,
     Update,
@@ -29,11 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
-from upbridge.domain.delivery import GUARD_SUFFIX, Attempt, Delivered, DesiredDocument, Document, Link
+from upbridge.domain.delivery import GUARD_SUFFIX, DesiredDocument, Document
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import links
 from upbridge.store.changes import next_seq
 from upbridge.store.schema import documents as table
 from upbridge.store.sql import arrays, constant, one_of
@@ -78,62 +76,6 @@ class WaitingDocument:
     attempts: int
     since: datetime
     due_at: datetime
-
-
-def _link(row: RowMapping) -> Link:
-    note = row["note"]
-    attempt = _attempt(note, row["high_water"]) if row["state"] == SENDING else None
-    if attempt is not None:
-        note = {name: value for name, value in note.items() if name not in _OF_THE_ATTEMPT}
-    return Link(
-        kind=row["kind"],
-        key=row["key"],
-        parent=row["parent"],
-        remote_id=row["remote_id"],
-        state=row["state"],
-        hash=row["hash"],
-        sent=row["sent"],
-        high_water=row["high_water"],
-        note=note,
-        attempt=attempt,
-    )
-
-
-#: What the note of a link says of the attempt that is under way; `doubt` and `doubt_at` are older names.
-_OF_THE_ATTEMPT = frozenset({"at", "mark", "trace", "doubt", "doubt_at"})
-
-
-def _attempt(note: Mapping[str, Any], newer_than: int | None) -> Attempt | None:
-    started_at = note.get("at") or note.get("doubt_at")
-    if started_at is None:
-        return None
-    moment = datetime.fromisoformat(started_at)
-    return Attempt(moment, newer_than, note.get("mark", ""), note.get("trace") or {})
-
-
-def _note(link: Link) -> str:
-    said: dict[str, Any] = dict(link.note)
-    if link.attempt is not None:
-        said["at"] = link.attempt.started_at.isoformat()
-        said |= {"mark": link.attempt.mark, "trace": dict(link.attempt.trace)}
-    return json.dumps(said)
-
-
-_LINK_COLUMNS = "kind, key, parent, remote_id, state, hash, sent, high_water, note"
-
-
-async def links_of(
-    tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
-) -> dict[tuple[str, str], Link]:
-    """The links that belong to *parents*, by kind and key."""
-    rows = await tx.execute(
-        text(
-            f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608
-            " WHERE shop_id = :shop_id AND target = :target AND parent = ANY(:parents)"
-        ),
-        {"shop_id": shop_id, "target": target, "parents": list(parents)},
-    )
-    return {(row["kind"], row["key"]): _link(row) for row in rows.mappings()}
 
 
 async def queued(
@@ -223,18 +165,6 @@ def _putting() -> Insert:
 _PUT = _putting()
 
 
-async def adopt(tx: AsyncConnection, shop_id: ShopId, target: str, drafts: Sequence[DesiredDocument]) -> None:
-    """Take *drafts* for what was delivered, where a link does not know what was."""
-    for draft in drafts:
-        await tx.execute(
-            text(
-                "UPDATE links SET hash = :hash WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
-                " AND key = :key AND hash IS NULL"
-            ),
-            {"shop_id": shop_id, "target": target, "kind": draft.kind, "key": draft.key, "hash": draft.hash},
-        )
-
-
 async def withdraw(
     tx: AsyncConnection, shop_id: ShopId, target: str, documents: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str]]:
@@ -301,19 +231,7 @@ async def claim(
             },
         )
     ).all()
-    linked = await tx.execute(
-        text(
-            f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608 - a constant
-            " WHERE shop_id = :shop_id AND target = :target AND kind = ANY(:kinds) AND key = ANY(:keys)"
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "kinds": sorted({row.kind for row in taken}),
-            "keys": [row.key for row in taken],
-        },
-    )
-    links = {(row["kind"], row["key"]): _link(row) for row in linked.mappings()}
+    linked = await links.by_key(tx, shop_id, target, {row.kind for row in taken}, [row.key for row in taken])
     return [
         Document(
             kind=row.kind,
@@ -324,52 +242,10 @@ async def claim(
             hash=row.hash,
             attempts=row.attempts,
             since=row.since,
-            link=links.get((row.kind, row.key)),
+            link=linked.get((row.kind, row.key)),
         )
         for row in sorted(taken, key=lambda row: (row.priority, row.seq))
     ]
-
-
-async def link(
-    tx: AsyncConnection,
-    shop_id: ShopId,
-    target: str,
-    delivered: Sequence[tuple[Document, Delivered]],
-    *,
-    now: datetime,
-) -> None:
-    """Remember what they have now."""
-    ordered = sorted(delivered, key=lambda pair: (pair[0].kind, pair[0].key))
-    if not ordered:
-        return
-    await tx.execute(
-        text(
-            """
-            INSERT INTO links (shop_id, target, kind, key, parent, hash, remote_id, sent, note, updated_at)
-            SELECT :shop_id, :target, t.kind, t.key, t.parent, t.hash, t.remote_id, t.sent,
-                   CAST(t.note AS jsonb), :now
-            FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:parents AS text[]),
-                        CAST(:hashes AS bytea[]), CAST(:remote_ids AS text[]), CAST(:sents AS bytea[]),
-                        CAST(:notes AS text[])) AS t (kind, key, parent, hash, remote_id, sent, note)
-            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
-              parent = excluded.parent, hash = excluded.hash, sent = excluded.sent, note = excluded.note,
-              remote_id = COALESCE(excluded.remote_id, links.remote_id), state = 'delivered', high_water = NULL,
-              updated_at = excluded.updated_at
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "now": now,
-            "kinds": [document.kind for document, _ in ordered],
-            "keys": [document.key for document, _ in ordered],
-            "parents": [document.parent for document, _ in ordered],
-            "hashes": [document.hash for document, _ in ordered],
-            "remote_ids": [outcome.remote_id for _, outcome in ordered],
-            "sents": [outcome.keep for _, outcome in ordered],
-            "notes": [json.dumps(dict(outcome.note)) for _, outcome in ordered],
-        },
-    )
 
 
 async def remove(tx: AsyncConnection, shop_id: ShopId, target: str, documents: Sequence[Document]) -> None:
@@ -503,55 +379,6 @@ async def count_releasable(tx: AsyncConnection, shop_id: ShopId, targets: Collec
     return int(await tx.scalar(query) or 0)
 
 
-async def recognise(
-    tx: AsyncConnection, shop_id: ShopId, target: str, known: Iterable[Link], *, now: datetime
-) -> None:
-    """Link what *target* turned out to have already (a return, a restored database): it is not sent again.
-
-    The links have no hash, because what was sent is not known any more; the next reading of the thing takes the
-    shop's state of then for it (`adopt`). A link that is there stays as it is.
-    """
-    for one in known:
-        await tx.execute(
-            text(
-                """
-                INSERT INTO links (shop_id, target, kind, key, parent, remote_id, state, note, updated_at)
-                VALUES (:shop_id, :target, :kind, :key, :parent, :remote_id, :state, CAST(:note AS jsonb), :now)
-                ON CONFLICT (shop_id, target, kind, key) DO NOTHING
-                """
-            ),
-            {
-                "shop_id": shop_id,
-                "target": target,
-                "kind": one.kind,
-                "key": one.key,
-                "parent": one.parent,
-                "remote_id": one.remote_id,
-                "state": one.state,
-                "note": json.dumps(dict(one.note)),
-                "now": now,
-            },
-        )
-
-
-async def add_note(tx: AsyncConnection, shop_id: ShopId, target: str, news: Link, *, now: datetime) -> None:
-    """Add the note of *news* to that of the link with its kind and key; what was said of a name is replaced."""
-    await tx.execute(
-        text(
-            "UPDATE links SET note = note || CAST(:news AS jsonb), updated_at = :now"
-            " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "kind": news.kind,
-            "key": news.key,
-            "news": json.dumps(dict(news.note)),
-            "now": now,
-        },
-    )
-
-
 async def retry_later(
     tx: AsyncConnection, shop_id: ShopId, target: str, document: Document, *, reason: str, until: datetime
 ) -> None:
@@ -610,32 +437,11 @@ async def mark_handled(
 
     They come back when they say something else.
     """
-    pairs = sorted(documents)
-    await tx.execute(
-        text(
-            """
-            WITH gone AS (
-              DELETE FROM documents d
-              USING unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS t (kind, key)
-              WHERE d.shop_id = :shop_id AND d.target = :target AND d.kind = t.kind AND d.key = t.key
-                AND d.state = 'parked' RETURNING d.*
-            )
-            INSERT INTO links (shop_id, target, kind, key, parent, hash, state, updated_at)
-            SELECT shop_id, target, kind, key, parent, hash, 'by_hand', :now FROM gone
-            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
-              hash = excluded.hash, updated_at = excluded.updated_at,
-              state = CASE WHEN links.state = 'delivered' AND links.remote_id IS NULL THEN 'by_hand'
-                           ELSE links.state END
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "now": now,
-            "kinds": [kind for kind, _ in pairs],
-            "keys": [key for _, key in pairs],
-        },
-    )
+    here = (table.c.shop_id == shop_id, table.c.target == target, table.c.state == PARKED)
+    query = delete(table).where(*here, tuple_(table.c.kind, table.c.key).in_(sorted(documents)))
+    gone = await tx.execute(query.returning(table.c.kind, table.c.key, table.c.parent, table.c.hash))
+    handled = sorted((row.kind, row.key, row.parent, row.hash) for row in gone)
+    await links.mark_by_hand(tx, shop_id, target, handled, now=now)
 
 
 async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
@@ -772,76 +578,3 @@ def any_due(
         table.c.due_at <= now,
     )
     return found if below is None else found.where(table.c.priority < below)
-
-
-class StoredLinks:
-    """The links of one shop and target (`delivery.Links`), through the session that holds the lane."""
-
-    def __init__(self, guard: AsyncConnection, shop_id: ShopId, target: str, clock: Clock) -> None:
-        self._guard = guard
-        self._clock = clock
-        self._where = {"shop_id": shop_id, "target": target}
-
-    async def get(self, kind: str, key: str) -> Link | None:
-        """The link, or None."""
-        rows = await self._guard.execute(
-            text(
-                f"SELECT {_LINK_COLUMNS} FROM links"  # noqa: S608
-                " WHERE shop_id = :shop_id AND target = :target AND kind = :kind AND key = :key"
-            ),
-            {**self._where, "kind": kind, "key": key},
-        )
-        row = rows.mappings().first()
-        return None if row is None else _link(row)
-
-    async def save(self, link: Link) -> None:
-        """Insert or replace the link; committed when this returns."""
-        where = self._where
-        await save_link(self._guard, where["shop_id"], where["target"], link, now=self._clock())
-
-    async def high_water(self, kind: str) -> int | None:
-        """The highest id at the target that is known among links of *kind*."""
-        value = await self._guard.scalar(
-            text(
-                """
-                SELECT GREATEST(max(high_water),
-                  max(CASE WHEN remote_id ~ '^[0-9]{1,18}$' THEN CAST(remote_id AS bigint) END))
-                FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind
-                """
-            ),
-            {**self._where, "kind": kind},
-        )
-        return None if value is None else int(value)
-
-
-async def save_link(tx: AsyncConnection, shop_id: Any, target: Any, link: Link, *, now: datetime) -> None:
-    """Insert or replace a link, in the caller's transaction."""
-    await tx.execute(
-        text(
-            """
-            INSERT INTO links
-              (shop_id, target, kind, key, parent, remote_id, state, hash, sent, high_water, note, updated_at)
-            VALUES (:shop_id, :target, :kind, :key, :parent, :remote_id, :state, :hash, :sent, :high_water,
-                    CAST(:note AS jsonb), :now)
-            ON CONFLICT (shop_id, target, kind, key) DO UPDATE SET
-              parent = COALESCE(excluded.parent, links.parent), remote_id = excluded.remote_id,
-              state = excluded.state, hash = excluded.hash, sent = excluded.sent,
-              high_water = excluded.high_water, note = excluded.note,
-              updated_at = excluded.updated_at
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "target": target,
-            "kind": link.kind,
-            "key": link.key,
-            "parent": link.parent,
-            "remote_id": link.remote_id,
-            "state": link.state,
-            "hash": link.hash,
-            "sent": link.sent,
-            "high_water": link.high_water,
-            "note": _note(link),
-            "now": now,
-        },
-    )

@@ -261,7 +261,9 @@ documents = Table(
     ),
 )
 
-#: Which object at a target is which entity, and the hash of what was last delivered. Goes with the shop.
+#: Which object at a target is which entity, and the hash of what was last delivered. `created_keys`: parts that
+#: were created under it; `attempt…`: the request to create it whose answer is not known; `metadata` is for people,
+#: nothing is decided by it. Goes with the shop.
 links = Table(
     "links",
     metadata,
@@ -274,14 +276,32 @@ links = Table(
     Column("state", Text, nullable=False, server_default="delivered"),
     Column("hash", LargeBinary),
     Column("sent", LargeBinary),
-    Column("high_water", BigInteger),
-    Column("note", JSONB, nullable=False, server_default=_EMPTY),
+    Column("created_keys", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("remote_status", Text),
+    _at("remote_updated_at"),
+    Column("closed", Boolean, nullable=False, server_default=text("false")),
+    _at("attempted_at"),
+    Column("attempt_newer_than", BigInteger),
+    Column("attempt_mark", Text),
+    Column("attempt_trace", JSONB(none_as_null=True)),
+    Column("metadata", JSONB, nullable=False, server_default=_EMPTY),
     _at("updated_at", nullable=False, now=True),
     # The operators of patterns, so that the beginning of an order number is enough in every locale of a database.
     Index(
         "links_parent_idx", "shop_id", "target", "kind", "parent", postgresql_ops={"parent": "text_pattern_ops"}
     ),
     Index("links_updated_at_idx", "shop_id", "target", "kind", "updated_at"),
+)
+
+#: How far something was read, and what else is remembered of a system by name (`store/cursors.py`). Goes with the
+#: shop.
+cursors = Table(
+    "cursors",
+    metadata,
+    _shop(),
+    Column("system", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 #: A run through a whole list: the first import or the safety net. Finished runs are pruned after 90 days.

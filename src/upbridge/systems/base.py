@@ -93,7 +93,10 @@ class Links(Protocol):
     async def save(self, link: Link) -> None: ...
 
     async def high_water(self, kind: str) -> int | None:
-        """The highest `high_water` or numeric `remote_id` known among links of *kind*."""
+        """The highest id there that is known of *kind*."""
+
+    async def reached(self, kind: str, number: int) -> None:
+        """Remember an id there that exists."""
 
 
 class Vault(Protocol):

@@ -125,7 +125,12 @@ class Room:
                 outcomes[document.key] = outcome
                 if isinstance(outcome, Delivered):
                     link = Link(
-                        document.kind, document.key, document.parent, hash=document.hash, note=outcome.note
+                        document.kind,
+                        document.key,
+                        document.parent,
+                        hash=document.hash,
+                        sent=outcome.keep,
+                        created_keys=outcome.created_keys,
                     )
                     self.links.rows[document.kind, document.key] = link
         return outcomes

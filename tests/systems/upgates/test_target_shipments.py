@@ -1,5 +1,6 @@
 """Shipments on their way to the shop: status, tracking, and a note per parcel, written once."""
 
+import json
 from typing import Any
 
 import pytest
@@ -25,13 +26,9 @@ async def test_a_shipped_order_gets_its_status_its_number_and_a_note() -> None:
     assert (order["status_id"], order["tracking_code"], order["external_order_number"]) == (4, "CZ1", "1001")
     assert room.shop.entries("1") == [("Uphance #1", "S-1 · 2026-11-24 · ppl · CZ1")]
     assert isinstance(outcome, Delivered)
-    assert outcome.note == {
-        "status": 4,
-        "tracking": "CZ1",
-        "external": "1001",
-        "tickets": [1],
-        "at": "2026-11-24T11:00:00+00:00",
-    }
+    assert outcome.keep is not None
+    assert json.loads(outcome.keep) == {"status": 4, "tracking": "CZ1", "external": "1001"}
+    assert (list(outcome.created_keys), outcome.metadata) == ([1], {"at": "2026-11-24T11:00:00+00:00"})
 
 
 async def test_a_hundred_shipments_are_read_once_and_changed_once() -> None:

@@ -36,14 +36,7 @@ async def test_what_was_written_can_be_explained() -> None:
     outcomes = await Room().send(number_for("A"))
 
     assert outcomes["v-A"] == Delivered(
-        note={
-            "written": 3,
-            "uphance": 5,
-            "open": 2,
-            "safety": 0,
-            "at": "2026-11-24T11:00:00+00:00",
-            "confirmed": True,
-        }
+        metadata={"written": 3, "uphance": 5, "open": 2, "safety": 0, "at": "2026-11-24T11:00:00+00:00"}
     )
 
 
@@ -67,7 +60,7 @@ async def test_a_number_that_the_answer_does_not_mention_is_not_confirmed() -> N
     outcome = (await room.send(number_for("A")))["v-A"]
 
     assert isinstance(outcome, Delivered)
-    assert outcome.note["confirmed"] is False
+    assert outcome.confirmed is False
 
 
 @pytest.mark.parametrize("status", [400, 422])

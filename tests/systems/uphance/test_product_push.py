@@ -215,8 +215,9 @@ class Room:
             outcomes += [outcome for _, outcome in settled]
         [outcome] = outcomes
         if isinstance(outcome, Delivered):
-            link = Link("product", document.key, document.parent, outcome.remote_id, note=outcome.note)
-            self.links.rows["product", document.key] = replace(link, hash=document.hash)
+            link = Link("product", document.key, document.parent, outcome.remote_id, hash=document.hash)
+            kept = replace(link, created_keys=outcome.created_keys)
+            self.links.rows["product", document.key] = kept
         return outcome
 
     def there(self) -> dict[str, dict[tuple[str, str], Any]]:

@@ -65,7 +65,13 @@ class World:
                 outcomes.append(outcome)
                 if isinstance(outcome, Delivered):
                     link = Link(document.kind, document.key, document.parent, outcome.remote_id)
-                    kept = replace(link, hash=document.hash, sent=outcome.keep, note=outcome.note)
+                    kept = replace(
+                        link,
+                        hash=document.hash,
+                        sent=outcome.keep,
+                        remote_status=outcome.remote_status,
+                        metadata=outcome.metadata,
+                    )
                     self.links.rows[document.kind, document.key] = kept
                 elif isinstance(outcome, Parked) and outcome.found is not None:
                     self.links.rows[document.kind, document.key] = outcome.found
@@ -161,7 +167,8 @@ class TestSending:
         assert outcome == Delivered(
             remote_id="1001",
             keep=outcome.keep if isinstance(outcome, Delivered) else None,
-            note={"order_number": "S1001", "status": "draft"},
+            remote_status="draft",
+            metadata={"order_number": "S1001"},
         )
         [made] = world.uphance.orders
         assert (made["company_id"], made["purchase_order_ref"]) == (1000, "UPG-shop-26000001")
@@ -179,7 +186,7 @@ class TestSending:
         await world.deliver_one(make_order())
 
         link = seen[0]["order", "26000001"]
-        assert (link.state, link.high_water, link.hash) == ("sending", 17, None)
+        assert (link.state, link.attempt.newer_than, link.hash) == ("sending", 17, None)
 
     async def test_a_shopper_is_created_once_for_several_orders(self, world: World) -> None:
         await world.deliver(make_order(), make_order(order_number="2"), make_order(order_number="3"))

@@ -1,18 +1,18 @@
 """Noting the parcels of one order in its history, each exactly once: a repeated POST would add a note again."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
-from upbridge.domain.delivery import Attempt, Document, Link
+from upbridge.domain.delivery import Attempt, Document, Link, LinkState
 from upbridge.domain.purpose import Purpose
 from upbridge.systems.base import Links
 from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
 from upbridge.systems.upgates.client import ItemResult, UpgatesClient
 
-SENDING, UNSENT = "sending", "unsent"
+SENDING, UNSENT = LinkState.SENDING, LinkState.UNSENT
 
 T = TypeVar("T")
 
@@ -27,8 +27,10 @@ class HistoryNotes:
     document: Document
     missing: dict[int, tuple[str, str]]
     """By parcel: name and value of the note. The name finds it again."""
-    known: Mapping[str, Any]
-    """What the link says meanwhile."""
+    written: bytes
+    """What was written into the order itself: the link says so meanwhile."""
+    known: Sequence[str | int]
+    """The parcels that are in the history."""
 
     async def write(self, *, look_first: bool) -> ItemResult | InDoubt:
         """Add what is missing in one call. *look_first*: some of it may be there, though no attempt is known.
@@ -76,7 +78,8 @@ class HistoryNotes:
                 link,
                 parent=self.document.parent,
                 state=before if attempt is None else SENDING,
-                note=self.known,
+                sent=self.written,
+                created_keys=self.known,
                 attempt=attempt,
             )
         )

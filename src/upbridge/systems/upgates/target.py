@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.delivery import (
@@ -132,7 +133,7 @@ class UpgatesTarget:
             said = "; ".join(result.messages) or "—"
             return Parked(Issue("stock.refused", {"code": body["code"], "said": said}))
         note = {name: body[name] for name in ("written", "uphance", "open", "safety")}
-        return Delivered(note={**note, "at": self._clock().isoformat(), "confirmed": result.updated is True})
+        return Delivered(metadata={**note, "at": self._clock().isoformat()}, confirmed=result.updated is True)
 
 
 # --- shipments ----------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ class Step:
     notes: Mapping[int, tuple[str, str]]
     """By ticket: name and value of an entry that is not in the history yet, as far as we know."""
     written: Mapping[str, Any]
-    """What the link will say once all of this is done."""
+    """What was written into the order once all of this is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +224,11 @@ class Shipping:
         Where what was written is not known any more (a restored database), the history is looked at first.
         """
         number, link = step.document.key, step.document.link
-        written = set(link.note.get("tickets", ()) if link is not None else ())
+        written = set(link.created_keys if link is not None else ())
         missing = {ticket: note for ticket, note in step.notes.items() if ticket not in written}
         if missing:
-            known = {**step.written, "tickets": sorted(written)}
-            notes = HistoryNotes(self.client, self.links, self.clock, step.document, missing, known)
+            keep, known = canonical(dict(step.written)), sorted(written)
+            notes = HistoryNotes(self.client, self.links, self.clock, step.document, missing, keep, known)
             try:
                 noted = await notes.write(look_first=link is None and step.body["backfill"])
             except Rejected as rejected:
@@ -239,7 +240,11 @@ class Shipping:
             if noted.updated is False:
                 return _refused(number, "; ".join(noted.messages) or "—")
         tickets = sorted(written | step.notes.keys())
-        return Delivered(note={**step.written, "at": self.clock().isoformat(), "tickets": tickets})
+        return Delivered(
+            keep=canonical(dict(step.written)),
+            created_keys=tickets,
+            metadata={"at": self.clock().isoformat()},
+        )
 
 
 def decide(document: Document, order: Order | None, context: MappingContext) -> Step | Outcome:
@@ -250,12 +255,13 @@ def decide(document: Document, order: Order | None, context: MappingContext) -> 
     shop has none and a call is made anyway.
     """
     body = json.loads(document.body)
-    before = document.link.note if document.link is not None else {}
+    link = document.link
+    before = json.loads(link.sent) if link is not None and link.sent is not None else {}
     number = document.key
     if order is None:
         return Dropped("the order is gone from the shop")
     tickets = {ticket["id"]: ticket for ticket in body["tickets"]}
-    gone = [ticket for ticket in before.get("tickets", ()) if ticket not in tickets]
+    gone = [ticket for ticket in (link.created_keys if link is not None else ()) if ticket not in tickets]
     if gone or (before.get("status") is not None and not body["complete"]):
         lost = ", ".join(str(ticket) for ticket in gone) or "—"
         return Parked(Issue("shipment.taken_back", {"number": number, "tickets": lost}))

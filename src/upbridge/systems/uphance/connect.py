@@ -109,8 +109,14 @@ class UphanceConnect:
 
 
 def _link(number: str, order: RemoteOrder) -> Link:
-    note = {"order_number": order.order_number, "status": order.status}
-    return Link("order", number, number, remote_id=str(order.id), note=note)
+    return Link(
+        "order",
+        number,
+        number,
+        remote_id=str(order.id),
+        remote_status=order.status,
+        metadata={"order_number": order.order_number},
+    )
 
 
 @dataclass(slots=True)

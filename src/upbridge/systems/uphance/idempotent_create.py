@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upbridge.core.clock import Clock
-from upbridge.domain.delivery import Attempt, Link
+from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.systems.base import Links
 from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.schemas import Json, items, meta, single, whole, words
 
-SENDING, UNSENT, DELIVERED = "sending", "unsent", "delivered"
+SENDING, UNSENT, DELIVERED = LinkState.SENDING, LinkState.UNSENT, LinkState.DELIVERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,7 @@ class Maker:
 
         async def save(under_way: Attempt | None) -> None:
             state = UNSENT if under_way is None else SENDING
-            await self.links.save(
-                Link(link.kind, link.key, link.parent, state=state, high_water=newer_than, attempt=under_way)
-            )
+            await self.links.save(Link(link.kind, link.key, link.parent, state=state, attempt=under_way))
 
         return IdempotentCreate(find, save, self.clock)
 
@@ -133,7 +131,10 @@ class Maker:
         """
         if sort.kind not in self._marks:
             known = await self.links.high_water(sort.kind)
-            self._marks[sort.kind] = await self._highest(sort) if known is None else known
+            if known is None:
+                known = await self._highest(sort)
+                await self.links.reached(sort.kind, known)
+            self._marks[sort.kind] = known
         return self._marks[sort.kind]
 
     async def _highest(self, sort: Sort) -> int:

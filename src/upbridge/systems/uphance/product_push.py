@@ -35,7 +35,7 @@ from upbridge.systems.uphance.schemas import Json, product_additions, product_bo
 
 #: After so many failures of their application on the same product, a person has to look at it.
 _ENOUGH = 5
-#: In a link's note: the variants that were made, by their ids in the shop.
+#: In the trace of an attempt: the variants that it makes, by their ids in the shop.
 MADE = "made"
 #: Products are made in rows: the catalogue is read once for many.
 _MADE_PAUSE = timedelta(seconds=30)
@@ -152,7 +152,7 @@ def _known(link: Link | None, former: Made | None) -> tuple[int | None, Sequence
         return former.id, former.trace.get(MADE, ())
     if link is None or link.state != DELIVERED:
         return None, ()
-    return None if link.remote_id is None else int(link.remote_id), link.note.get(MADE, ())
+    return None if link.remote_id is None else int(link.remote_id), [str(key) for key in link.created_keys]
 
 
 def _places(product: Json) -> set[tuple[str, str]]:
@@ -172,17 +172,15 @@ def _refused(message: str, status: int) -> Parked:
 
 
 def _delivered(product_id: int | None, made: Sequence[str]) -> Delivered:
-    return Delivered(
-        remote_id=None if product_id is None else str(product_id), note={MADE: sorted(set(made))} if made else {}
-    )
+    return Delivered(remote_id=None if product_id is None else str(product_id), created_keys=sorted(set(made)))
 
 
 async def products_made(
     tx: AsyncConnection, shop_id: ShopId, delivered: Sequence[tuple[Document, Delivered]], *, now: datetime
 ) -> None:
     """Products that were made have SKUs now for which orders may wait: have the catalogue read again."""
-    known = [(document.link.note if document.link else {}, outcome.note) for document, outcome in delivered]
-    if any(after.get(MADE, ()) != before.get(MADE, ()) for before, after in known):
+    before = [tuple(document.link.created_keys) if document.link else () for document, _ in delivered]
+    if [tuple(outcome.created_keys) for _, outcome in delivered] != before:
         due_at = now + _MADE_PAUSE
         await mark_changed(
             tx, shop_id, "uphance", Kind.CATALOGUE, ["catalogue"], origin=Origin.SCHEDULE, now=now, due_at=due_at

@@ -28,7 +28,7 @@ _KNOWN = """
     AND l.state IN ('delivered', 'by_hand')
 """
 #: What was made as a draft stays one until Uphance says otherwise (`shipments`).
-_DRAFT = "l.state = 'delivered' AND COALESCE(l.note ->> 'status', 'draft') = 'draft'"
+_DRAFT = "l.state = 'delivered' AND COALESCE(l.remote_status, 'draft') = 'draft'"
 
 
 async def remember(

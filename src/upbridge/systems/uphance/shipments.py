@@ -5,22 +5,20 @@ through yet, the tickets that are newer than the newest one seen, and the ticket
 shipped. A webhook names a ticket and saves the wait. Wholesale orders are none of ours: passed over in silence.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.canonical_json import canonical
-from upbridge.domain.delivery import DesiredDocument, Link
+from upbridge.domain.delivery import DesiredDocument, Link, LinkState
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, documents
+from upbridge.store import changes, cursors, documents, links
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import Reading, Tools
@@ -40,22 +38,27 @@ STALE = timedelta(days=90)
 POLL = "poll"
 
 _TICKET = "pick_ticket"
-_NEWEST = "newest"
+_NEWEST = "newest_pick_ticket"
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """An order of the shop that is in Uphance."""
+    """An order of the shop that is in Uphance, with what was seen of it last."""
 
     number: str
     id: int
-    note: Mapping[str, Any]
+    status: str | None
+    updated_at: datetime | None
+
+    @classmethod
+    def of(cls, link: Link) -> "Ours":
+        """What its link says."""
+        assert link.remote_id is not None
+        return cls(link.key, int(link.remote_id), link.remote_status, link.remote_updated_at)
 
     def has_moved(self, order: RemoteOrder) -> bool:
         """Whether something may have been shipped since it was looked at."""
-        return not order.untouched and (
-            order.updated_at is None or order.updated_at.isoformat() != self.note.get("updated_at")
-        )
+        return not order.untouched and (order.updated_at is None or order.updated_at != self.updated_at)
 
 
 @dataclass(slots=True)
@@ -96,11 +99,11 @@ class _Round:
                 ours = waiting[number]
                 if order is None:
                     log.info("uphance_order_gone", shop_id=str(self.shop.id), number=ours.number)
-                    await _note(tx, self.shop.id, ours, {"status": "gone", "closed": True}, now=now)
+                    await _observed(tx, self.shop.id, ours, status="gone", closed=True, now=now)
                 elif ships and ours.has_moved(order):
                     self.moved[ours.number] = ours
-                elif order.status != ours.note.get("status"):
-                    await _note(tx, self.shop.id, ours, {"status": order.status}, now=now)
+                elif order.status != ours.status:
+                    await _observed(tx, self.shop.id, ours, status=order.status, now=now)
 
     async def poll_tickets(self) -> None:
         """Tickets that are new, and those that were seen before they were shipped."""
@@ -120,7 +123,7 @@ class _Round:
                 ours = await _of_ticket(tx, self.shop.id, number, ticket)
                 if ours is None:
                     continue
-                if ticket is None or (ticket.shipped and watched.get(number) != _stamp(ticket)):
+                if ticket is None or (ticket.shipped and watched.get(number) != ticket.updated_at):
                     self.moved[ours.number] = ours
                 self.seen[number] = (ours, ticket)
 
@@ -133,8 +136,7 @@ class _Round:
             else:
                 await _watch(tx, self.shop.id, ours, ticket, now=now)
         if self.newest is not None:
-            mark = Link(_TICKET, _NEWEST, high_water=self.newest)
-            await documents.save_link(tx, self.shop.id, "uphance", mark, now=now)
+            await cursors.put(tx, self.shop.id, "uphance", _NEWEST, str(self.newest))
 
     async def look_closer(self, ours: Ours) -> bool:
         """Read an order with all its tickets, queue what the shop should know; returns whether that is news."""
@@ -149,13 +151,19 @@ class _Round:
         ]
         tickets.sort(key=lambda ticket: ticket.id)
         async with self.tools.engine.begin() as tx:
-            links = await documents.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
-            link = links.get((KIND, ours.number))
+            known = await links.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
+            link = known.get((KIND, ours.number))
             news = await self._queue(tx, ours, order, tickets, link)
             through = order.shipped and all(ticket.tracking_number for ticket in tickets)
-            stamp = order.updated_at.isoformat() if order.updated_at else None
-            note = {"status": order.status, "updated_at": stamp, **({"closed": True} if through else {})}
-            await _note(tx, self.shop.id, ours, note, now=self.tools.clock())
+            await _observed(
+                tx,
+                self.shop.id,
+                ours,
+                status=order.status,
+                updated_at=order.updated_at,
+                closed=through,
+                now=self.tools.clock(),
+            )
         return news
 
     async def _queue(
@@ -233,110 +241,65 @@ def shipment(number: str, order: RemoteOrder, tickets: Sequence[PickTicket], *, 
 
 async def reopen(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
     """Shipments are written (again): look at what was shipped meanwhile too."""
-    await tx.execute(
-        text(
-            """
-            UPDATE links l SET note = l.note - 'closed' - 'updated_at', updated_at = :now
-            WHERE l.shop_id = :shop_id AND l.target = 'uphance' AND l.kind = 'order' AND l.updated_at > :since
-              AND l.note ? 'closed' AND NOT EXISTS (
-                SELECT FROM links s WHERE s.shop_id = l.shop_id AND s.target = :target AND s.kind = :kind
-                  AND s.key = l.key)
-            """
-        ),
-        {"shop_id": shop_id, "target": TARGET, "kind": KIND, "now": now, "since": now - STALE},
-    )
+    await links.reopen(tx, shop_id, "uphance", "order", unless=(TARGET, KIND), now=now, since=now - STALE)
 
 
 # --- what is remembered -------------------------------------------------------------------------------------
 
-_OURS = "l.target = 'uphance' AND l.kind = 'order' AND l.state = 'delivered' AND l.remote_id ~ '^[0-9]{1,18}$'"
-
 
 async def _unfinished(tx: AsyncConnection, shop_id: ShopId, *, ships: bool, since: datetime) -> list[Ours]:
-    rows = await tx.execute(
-        text(
-            f"""
-            SELECT l.key, l.remote_id, l.note FROM links l
-            WHERE l.shop_id = :shop_id AND {_OURS} AND l.updated_at > :since AND NOT l.note ? 'closed'
-              AND (:ships OR COALESCE(l.note ->> 'status', 'draft') = 'draft')
-            """  # noqa: S608 - constants
-        ),
-        {"shop_id": shop_id, "ships": ships, "since": since},
-    )
-    return [Ours(row.key, int(row.remote_id), row.note) for row in rows]
+    only = None if ships else "draft"
+    found = await links.unfinished(tx, shop_id, "uphance", "order", since=since, only_status=only)
+    return [Ours.of(link) for link in found]
 
 
 async def _of_ticket(tx: AsyncConnection, shop_id: ShopId, number: int, ticket: PickTicket | None) -> Ours | None:
     """The order of ours that a ticket belongs to; of a deleted one only our own memory can tell."""
-    rows = await tx.execute(
-        text(
-            f"""
-            SELECT l.key, l.remote_id, l.note FROM links l
-            WHERE l.shop_id = :shop_id AND {_OURS} AND (
-              l.remote_id = CAST(:order_id AS text) OR CAST(:order_id AS text) IS NULL AND (
-              EXISTS (SELECT FROM links t WHERE t.shop_id = l.shop_id AND t.target = 'uphance'
-                AND t.kind = :ticket AND t.key = :name AND t.parent = l.key)
-              OR EXISTS (SELECT FROM links s WHERE s.shop_id = l.shop_id AND s.target = :target
-                AND s.kind = :kind AND s.key = l.key
-                AND s.note -> 'tickets' @> to_jsonb(CAST(:number AS bigint)))))
-            LIMIT 1
-            """  # noqa: S608 - constants
-        ),
-        {
-            "shop_id": shop_id,
-            "order_id": None if ticket is None or ticket.order_id is None else str(ticket.order_id),
-            "ticket": _TICKET,
-            "target": TARGET,
-            "kind": KIND,
-            "name": str(number),
-            "number": number,
-        },
-    )
-    row = rows.first()
-    return None if row is None else Ours(row.key, int(row.remote_id), row.note)
+    if ticket is not None and ticket.order_id is not None:
+        link = await links.by_remote_id(tx, shop_id, "uphance", "order", str(ticket.order_id))
+    else:
+        watched, created = (_TICKET, str(number)), (TARGET, KIND)
+        link = await links.by_part(tx, shop_id, "uphance", "order", watched=watched, created=created, part=number)
+    return None if link is None else Ours.of(link)
 
 
 async def _was_written(tx: AsyncConnection, shop_id: ShopId, number: int) -> bool:
-    return bool(
-        await tx.scalar(
-            text(
-                "SELECT EXISTS (SELECT FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
-                " AND note -> 'tickets' @> to_jsonb(CAST(:number AS bigint)))"
-            ),
-            {"shop_id": shop_id, "target": TARGET, "kind": KIND, "number": number},
-        )
-    )
+    return await links.was_created(tx, shop_id, TARGET, KIND, number)
 
 
-async def _note(
-    tx: AsyncConnection, shop_id: ShopId, ours: Ours, news: Mapping[str, Any], *, now: datetime
+async def _observed(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    ours: Ours,
+    *,
+    status: str | None,
+    now: datetime,
+    updated_at: datetime | None = None,
+    closed: bool = False,
 ) -> None:
-    await documents.add_note(tx, shop_id, "uphance", Link("order", ours.number, note=news), now=now)
+    await links.observe(
+        tx,
+        shop_id,
+        "uphance",
+        "order",
+        ours.number,
+        status=status,
+        updated_at=updated_at,
+        closed=closed,
+        now=now,
+    )
 
 
 async def _newest(tx: AsyncConnection, shop_id: ShopId) -> int | None:
-    number = await tx.scalar(
-        text(
-            "SELECT high_water FROM links WHERE shop_id = :shop_id AND target = 'uphance' AND kind = :kind"
-            " AND key = :key"
-        ),
-        {"shop_id": shop_id, "kind": _TICKET, "key": _NEWEST},
-    )
+    number = await cursors.get(tx, shop_id, "uphance", _NEWEST)
     return None if number is None else int(number)
 
 
-async def _watched(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> dict[int, str | None]:
+async def _watched(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> dict[int, datetime | None]:
     """The tickets that are not done with, and when they last changed; too old ones are forgotten."""
-    rows = await tx.execute(
-        text(
-            "SELECT key, note ->> 'updated_at' AS stamp, updated_at < :since AS stale FROM links"
-            " WHERE shop_id = :shop_id AND target = 'uphance' AND kind = :kind AND key <> :newest"
-        ),
-        {"shop_id": shop_id, "kind": _TICKET, "newest": _NEWEST, "since": since},
-    )
-    found = rows.all()
-    await _forget(tx, shop_id, [int(row.key) for row in found if row.stale])
-    return {int(row.key): row.stamp for row in found if not row.stale}
+    found = await links.watched(tx, shop_id, "uphance", _TICKET)
+    await _forget(tx, shop_id, [int(key) for key, _, written_at in found if written_at < since])
+    return {int(key): changed_at for key, changed_at, written_at in found if written_at >= since}
 
 
 async def _watch(tx: AsyncConnection, shop_id: ShopId, ours: Ours, ticket: PickTicket, *, now: datetime) -> None:
@@ -344,20 +307,15 @@ async def _watch(tx: AsyncConnection, shop_id: ShopId, ours: Ours, ticket: PickT
     if ticket.shipped and ticket.tracking_number:
         await _forget(tx, shop_id, [ticket.id])
         return
-    note = {"updated_at": _stamp(ticket)}
-    link = Link(_TICKET, str(ticket.id), parent=ours.number, state="watched", note=note)
-    await documents.save_link(tx, shop_id, "uphance", link, now=now)
+    link = Link(
+        _TICKET,
+        str(ticket.id),
+        parent=ours.number,
+        state=LinkState.WATCHED,
+        remote_updated_at=ticket.updated_at,
+    )
+    await links.save_link(tx, shop_id, "uphance", link, now=now)
 
 
 async def _forget(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[int]) -> None:
-    await tx.execute(
-        text(
-            "DELETE FROM links WHERE shop_id = :shop_id AND target = 'uphance' AND kind = :kind"
-            " AND key = ANY(CAST(:keys AS text[]))"
-        ),
-        {"shop_id": shop_id, "kind": _TICKET, "keys": [str(number) for number in numbers]},
-    )
-
-
-def _stamp(ticket: PickTicket) -> str | None:
-    return ticket.updated_at.isoformat() if ticket.updated_at else None
+    await links.forget_keys(tx, shop_id, "uphance", _TICKET, [str(number) for number in numbers])

@@ -5,6 +5,7 @@ are in `variants`. Uphance's number is compared with the one that the shop *show
 if a person edits a number in the shop, the next run corrects it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes, documents, sku_matching
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.links import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.store.runs import first_import_under_way
 from upbridge.systems.base import Reading, Tools
@@ -91,10 +93,10 @@ async def wrote(
 
     What the answer did not confirm is read again instead.
     """
-    stock = [(document.key, outcome.note) for document, outcome in delivered if document.kind == KIND]
+    stock = [(document, outcome) for document, outcome in delivered if document.kind == KIND]
     if not stock:
         return
-    told = sorted((key, note["written"]) for key, note in stock if note["confirmed"])
+    told = sorted((one.key, json.loads(one.body)["written"]) for one, outcome in stock if outcome.confirmed)
     await sku_matching.lock_matching(tx, shop_id)
     await tx.execute(
         text(
@@ -111,7 +113,7 @@ async def wrote(
             "SELECT DISTINCT product_id FROM variants"
             " WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"
         ),
-        {"shop_id": shop_id, "keys": [key for key, note in stock if not note["confirmed"]]},
+        {"shop_id": shop_id, "keys": [one.key for one, outcome in stock if not outcome.confirmed]},
     )
     again = [str(row.product_id) for row in rows]
     await changes.mark_changed(tx, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
@@ -137,7 +139,7 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
         ),
         safety=shop_settings.number("stock.safety") or 0,
         waiting=await _waiting(tx, shop.id),
-        declined=await _declined(tx, shop.id),
+        declined=await by_hand(tx, shop.id, TARGET, KIND),
     )
     # A number that the shop does not track, or that a variant inherits, is left alone: writing one would change
     # what it means. A code that two variants share names neither.
@@ -163,17 +165,6 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
 async def _waiting(tx: AsyncConnection, shop_id: ShopId) -> dict[str, Waiting]:
     held = await documents.hold_kind(tx, shop_id, TARGET, KIND)
     return {key: Waiting(one.hash, one.state, one.reason) for key, one in held.items()}
-
-
-async def _declined(tx: AsyncConnection, shop_id: ShopId) -> dict[str, bytes]:
-    rows = await tx.execute(
-        text(
-            "SELECT key, hash FROM links WHERE shop_id = :shop_id AND target = :target AND kind = :kind"
-            " AND state = 'by_hand'"
-        ),
-        {"shop_id": shop_id, "target": TARGET, "kind": KIND},
-    )
-    return {row.key: row.hash for row in rows}
 
 
 async def _queue(tools: Tools, tx: AsyncConnection, shop: Shop, planned: Plan) -> bool:

@@ -193,7 +193,7 @@ class _Work:
 
     def _changed(self, link: Link, order: Order | None) -> Parked:
         """Park it for staff, who may have packed it: docs/vendors/uphance.md#orders-that-change-after-sending."""
-        params = {"number": link.key, "uphance_order": link.note.get("order_number") or link.remote_id}
+        params = {"number": link.key, "uphance_order": link.metadata.get("order_number") or link.remote_id}
         if order is None or is_cancelled(order, self.context.facts):
             return Parked(Issue("order.cancel_in_uphance", params))
         if (unread := unread_parts(order)) is not None:
@@ -217,7 +217,8 @@ class _Work:
             state=DELIVERED,
             hash=bytes.fromhex(made.mark),
             sent=delivered.keep,
-            note=delivered.note,
+            remote_status=delivered.remote_status,
+            metadata=delivered.metadata,
         )
         return replace(self._changed(link, order), found=link, remark=delivered.remark)
 
@@ -260,7 +261,7 @@ class _Work:
         addresses = fingerprint(customer.reference.encode() + canonical(body["customer"]["addresses"])).hex()
         link = await self.links.get(CUSTOMERS.kind, customer.reference)
         if link is not None and link.state == DELIVERED and link.remote_id is not None:
-            return _Company(int(link.remote_id), addressed=link.note.get("mark") == addresses)
+            return _Company(int(link.remote_id), addressed=link.hash == bytes.fromhex(addresses))
         former = await self.maker.look(CUSTOMERS, link, customer.reference)
         if former is None:
             blank = Link(CUSTOMERS.kind, customer.reference)
@@ -273,7 +274,7 @@ class _Work:
                 customer.reference,
                 remote_id=str(former.id),
                 state=DELIVERED,
-                note={"mark": former.mark},
+                hash=bytes.fromhex(former.mark),
             )
         )
         return _Company(former.id, addressed=former.mark == addresses)
@@ -296,13 +297,19 @@ def _same(document: Document, link: Link) -> Delivered | None:
     time if it was read again while its delivery was recorded."""
     if link.hash != document.hash:
         return None
-    return Delivered(remote_id=link.remote_id, keep=link.sent, note=link.note)
+    return Delivered(
+        remote_id=link.remote_id, keep=link.sent, remote_status=link.remote_status, metadata=link.metadata
+    )
 
 
 def _delivered(made: Made) -> Delivered:
-    note = {"order_number": words(made.row.get("order_number")), "status": words(made.row.get("status"))}
-    remark = tax_remark(made.trace, made.row)
-    return Delivered(remote_id=str(made.id), keep=canonical(made.trace), note=note, remark=remark)
+    return Delivered(
+        remote_id=str(made.id),
+        keep=canonical(made.trace),
+        remote_status=words(made.row.get("status")),
+        metadata={"order_number": words(made.row.get("order_number"))},
+        remark=tax_remark(made.trace, made.row),
+    )
 
 
 def _opened(document: Document) -> Order | None:

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, PACKAGE, hour_start
+from upbridge.store.links import count_parents
 from upbridge.store.rate_limits import calls_by_hour
 
 
@@ -73,12 +73,6 @@ async def usage_of(
         made: dict[datetime, dict[Purpose, int]] = {}
         for hour, purpose, number in await calls_by_hour(tx, shop_id, since=first):
             made.setdefault(hour, {})[Purpose[purpose.upper()]] = number
-        orders = await tx.scalar(
-            text(
-                "SELECT count(DISTINCT parent) FROM links WHERE shop_id = :id AND target = ANY(:targets)"
-                " AND kind = 'order' AND updated_at >= :first"
-            ),
-            {"id": shop_id, "first": now - timedelta(hours=HOURS), "targets": list(targets)},
-        )
+        orders = await count_parents(tx, shop_id, targets, "order", since=now - timedelta(hours=HOURS))
     hours = tuple((first + ahead * HOUR, made.get(first + ahead * HOUR, {})) for ahead in range(HOURS))
-    return UsageView(outlook, hours, import_ends_at, int(orders or 0))
+    return UsageView(outlook, hours, import_ends_at, orders)

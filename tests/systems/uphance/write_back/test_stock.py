@@ -25,9 +25,9 @@ async def blocks(town: Town) -> list[Block]:
 async def note(town: Town, code: str) -> dict[str, Any]:
     key = (await town.items())[code].key
     rows = await town.rows(
-        "SELECT note FROM links WHERE target = 'upgates' AND kind = 'stock' AND key = :k", k=key
+        "SELECT metadata FROM links WHERE target = 'upgates' AND kind = 'stock' AND key = :k", k=key
     )
-    found: dict[str, Any] = rows[0].note
+    found: dict[str, Any] = rows[0].metadata
     return found
 
 
@@ -119,12 +119,11 @@ async def test_each_number_can_be_explained(town: Town) -> None:
     await town.poll()
 
     told = await note(town, code)
-    assert {name: told[name] for name in ("uphance", "open", "safety", "written", "confirmed")} == {
+    assert {name: told[name] for name in ("uphance", "open", "safety", "written")} == {
         "uphance": 77,
         "open": 3,
         "safety": 2,
         "written": 72,
-        "confirmed": True,
     }
     assert town.shown(code) == 72
 

@@ -1,0 +1,47 @@
+"""How far something was read, and what else is remembered of a system by name. A cursor goes with its shop."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, exists, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import cursors as table
+
+
+async def get(tx: AsyncConnection, shop_id: ShopId, system: str, name: str) -> str | None:
+    """The value, or None if there is none."""
+    value: str | None = await tx.scalar(select(table.c.value).where(*_is(shop_id, system, name)))
+    return value
+
+
+async def put(tx: AsyncConnection, shop_id: ShopId, system: str, name: str, value: str) -> None:
+    """Insert or replace the value."""
+    fresh = insert(table).values(shop_id=shop_id, system=system, name=name, value=value)
+    await tx.execute(
+        fresh.on_conflict_do_update(constraint=table.primary_key, set_={"value": fresh.excluded.value})
+    )
+
+
+async def forget(tx: AsyncConnection, shop_id: ShopId, system: str) -> None:
+    """Delete all that is remembered of *system*: the shop has another account there now."""
+    await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.system == system))
+
+
+async def any_other(tx: AsyncConnection, shop_id: ShopId, system: str, values: dict[str, str]) -> bool:
+    """Whether another shop than this one has all of *values*, by name, for *system*."""
+    pairs = list(values.items())
+    first = table.alias("first")
+
+    def has(rows: Any, name: str, value: str) -> ColumnElement[bool]:
+        return and_(rows.c.system == system, rows.c.name == name, rows.c.value == value)
+
+    query = select(first.c.shop_id).where(first.c.shop_id != shop_id, has(first, *pairs[0]))
+    for name, value in pairs[1:]:
+        query = query.where(exists().where(table.c.shop_id == first.c.shop_id, has(table, name, value)))
+    return await tx.scalar(select(query.exists())) is True
+
+
+def _is(shop_id: ShopId, system: str, name: str) -> tuple[ColumnElement[bool], ...]:
+    return (table.c.shop_id == shop_id, table.c.system == system, table.c.name == name)
