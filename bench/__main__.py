@@ -62,7 +62,7 @@ _NEED_THE_IMPORT = frozenset({"changes", "busy", "disturbed", "bodies"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, keep the raw numbers; 0 whatever they are: no number of a shared machine is a test."""
+    """Measure, print, keep the raw numbers. Always returns 0: no number of a shared machine is a test."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--only", action="append", choices=[*PARTS], help="this part alone; may be repeated")

@@ -147,7 +147,7 @@ async def _ours(stage: Stage, address: str, variants: int) -> Taken:
 
 
 async def _shop(stage: Stage, api_url: str) -> ShopId:
-    """A shop as an installation leaves it, without subscriptions: nobody announces anything here."""
+    """A shop as an installation leaves it, without subscriptions: no webhook announces anything here."""
     number, settings = uuid4(), load_settings()
     async with stage.engine.begin() as tx:
         await tx.execute(

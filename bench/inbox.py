@@ -128,7 +128,7 @@ def _ever(path: str, bodies: list[bytes]) -> MakeCall:
 
 
 def _refused(taken: Taken, name: str) -> Row:
-    """What was not stored is told so, and comes again: no loss, but worth seeing."""
+    """A delivery that was not stored gets an error and comes again: no loss, but worth seeing."""
     number = sum(count for status, count in taken.statuses.items() if status != 204)  # noqa: PLR2004
     return Row(name, f"{number} of {sum(taken.statuses.values()):,}")
 

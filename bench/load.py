@@ -89,7 +89,8 @@ async def as_fast_as_possible(port: int, call: MakeCall, *, callers: int, second
 
 
 async def at_a_rate(port: int, call: MakeCall, *, rate: float, seconds: float, callers: int = 64) -> Taken:
-    """Calls at fixed moments, whatever the answers; a latency counts from the moment that a call was due."""
+    """Calls at fixed moments, without waiting for answers; a latency counts from the moment that a call was
+    due."""
     numbers, taken = itertools.count(), Taken(seconds)
     last = int(rate * seconds)
     started = time.perf_counter() + 0.1

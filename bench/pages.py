@@ -175,7 +175,7 @@ class Visit:
 
 @asynccontextmanager
 async def visiting(settings: Settings, shop: BigShop) -> AsyncIterator[Visit]:
-    """The application, ready, and somebody in the admin of *shop*."""
+    """The application, ready, and a person in the admin of *shop*."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         deadline = time.monotonic() + _READY_SECONDS

@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 
 from upbridge.store.schema import metadata
 
-#: Any number that nobody else uses: processes that migrate at the same time take turns on it.
+#: Any number that no other lock uses: processes that migrate at the same time take turns on it.
 LOCK = 7_235_801_994
 
 

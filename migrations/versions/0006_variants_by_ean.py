@@ -3,8 +3,8 @@
 Revision ID: 0006
 Revises: 0005
 
-Who bears an EAN is asked for each batch of products that is read, where Upp.ai knows goods by it. While the index
-is built (about a second for 100,000 variants) workers wait to write; nobody else does.
+The worker looks up the variants with an EAN for each batch of products, if Upp.ai knows goods by EAN. While the
+index is built (about a second for 100,000 variants) workers wait to write; readers do not wait.
 """
 
 import sqlalchemy as sa

@@ -3,9 +3,9 @@
 Revision ID: 0010
 Revises: 0009
 
-Renames in one step, so a process of the previous version must not run meanwhile: 0.1.0 was never released, nobody
-has such a process. Rows, indexes and constraints stay what they are; only their names change. From the first
-release on a name changes in three steps: add, copy, remove.
+Renames in one step, so no process of the previous version may run meanwhile. 0.1.0 was never released, so there is
+no such process. Rows, indexes and constraints stay what they are; only their names change. From the first release
+on a name changes in three steps: add, copy, remove.
 """
 
 from alembic import op

@@ -115,7 +115,7 @@ def test_whom_an_order_is_about_passes_axe_too(theatre: Stage, browser: BrowserC
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
 
     assert not list(_complaints(page, "whom"))
-    # Whoever comes back to it later finds it hidden, and is not asked to send anything again.
+    # A person who comes back to it later finds it hidden, and is not asked to send anything again.
     page.goto(f"{home}overview")
     page.go_back()
     ask.wait_for()

@@ -266,6 +266,6 @@ def test_a_problem_is_tried_again_and_closed(program: Program, books: Books) -> 
     assert "read again" in program("problems", "retry", number).out
     assert "is closed" in program("problems", "dismiss", number).out
     assert program("problems", "list", "--json").json == []
-    for cure in ("retry", "dismiss"):
-        assert failed(program("problems", cure, number)) == f"error: there is no open problem {number}\n"
+    for action in ("retry", "dismiss"):
+        assert failed(program("problems", action, number)) == f"error: there is no open problem {number}\n"
     failed(program("problems", "retry", "twelve"), 2)

@@ -1,1 +1,1 @@
-"""One suite for every system that receives: whatever it does, it ends up holding what it should, once."""
+"""One suite for every target: after any fault the target holds what it should, once."""

@@ -176,7 +176,7 @@ class Stage:
         return None if rows[0].due is None else max(rows[0].due, rows[0].open or rows[0].due)
 
     async def nothing_unforeseen(self) -> None:
-        """No lane has met an error that nobody has named."""
+        """No lane has met an error that the engine does not expect."""
         rows = await self.rows(
             "SELECT direction, system, reason FROM lanes WHERE shop_id = :shop_id AND reason LIKE 'unexpected%'"
         )
@@ -187,7 +187,7 @@ class Stage:
             return list(await tx.execute(text(query), {"shop_id": self.shop_id, **values}))
 
     async def retry_everything(self) -> list[str]:
-        """A person tries again whatever could not be sent or read; returns the keys of those problems."""
+        """A person retries everything that could not be sent or read; returns the keys of those problems."""
         found = [one for one in await self.service.problems.open(self.shop_id) if one.stage != ProblemStage.MAP]
         for problem in found:
             await resolve_problem.retry(self.service, problem.id)
@@ -258,7 +258,7 @@ async def staged(
     systems: Systems = SYSTEMS,
     further: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
-    """An activated shop that is connected to nothing yet. In the end nobody has broken a published rule."""
+    """An activated shop that is connected to nothing yet. In the end no published rule was broken."""
     hours = Hours()
     world = State("sig", None, seed=seed, clock=hours, sleep=hours.sleep, signer=_signer())
     world.addresses = Addresses(*[f"https://{HOST}"] * 5)

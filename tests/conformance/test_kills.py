@@ -3,8 +3,8 @@
     checkpoint ─► a scene of the day ──kill──► next process ──perhaps another kill──► next process ─► all right?
 
 Creating an order in Uphance is not idempotent, so this is where one could be doubled or lost. All systems are
-connected, and each of them is as strict as its rules. Which instants a scene has is learned from one that nobody
-disturbs; the seed chooses scene and instant, half of the time next to a write, and how soon the next one dies. To
+connected, and each of them is as strict as its rules. A run without kills finds the instants of a scene; the seed
+chooses scene and instant, half of the time next to a write, and how soon the next process dies. To
 replay one: `pytest tests/conformance/test_kills.py -k "seed17-"`; what it was is printed with the failure.
 """
 
@@ -65,7 +65,7 @@ async def go_on(stage: Stage, chance: Random | None = None) -> None:
 
 @pytest.fixture(scope="module")
 def scenes(shared_url: str) -> list[Scene]:
-    """A day that nobody disturbs."""
+    """A day without kills."""
 
     async def learn() -> list[Scene]:
         engine = create_async_engine(sqlalchemy_url(emptied(shared_url)))
@@ -128,7 +128,7 @@ def chosen(instants: Sequence[str], chance: Random) -> int:
 
 
 async def right(stage: Stage, deaths: Sequence[str] = ()) -> None:
-    """Every copy agrees with its origin, and no reference is there twice, whatever *deaths* there were."""
+    """Every copy agrees with its origin, and no reference is there twice, after all *deaths*."""
     findings = [one for side in SIDES for verdict in await side.verdicts(stage) for one in verdict.findings]
     assert findings == [], deaths
     orders = Counter(one["purchase_order_ref"] for one in stage.organisation.orders.values())

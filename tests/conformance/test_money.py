@@ -80,9 +80,9 @@ def pieces(result: SalesOrder) -> Counter[str]:
     return found
 
 
-def arithmetic_adds_up(trouble: Issue, raw: Json) -> None:
-    """What staff are told is a sum that they can follow."""
-    figure = {name: haler(value) for name, value in trouble.params.items() if name != "currency"}
+def arithmetic_adds_up(issue: Issue, raw: Json) -> None:
+    """The problem shows staff a sum that they can follow."""
+    figure = {name: haler(value) for name, value in issue.params.items() if name != "currency"}
     assert figure["lines"] + figure["shipping"] + figure["payment"] - figure["discounts"] == figure["sum"]
     assert figure["sum"] - figure["expected"] == figure["difference"]
     assert (figure["expected"], figure["total"]) == (

@@ -1,4 +1,4 @@
-"""Whatever a system does to us, it ends up holding what it should, once: the same suite for each of them.
+"""After every fault a target holds what it should, once: the same suite for each of them.
 
 Every copy is compared with its origin by the demo's rules, which share no code with the engine. A new system is a
 new module in `tests.conformance.systems`; a new fault of the sandbox is tried by itself.
@@ -67,7 +67,7 @@ def struck_by_storms() -> Iterator[Any]:
 
 
 async def quiet(stage: Stage, shuffle: Callable[[list[Lane]], None] = lambda _: None) -> None:
-    """A while later, when nothing is left to do: Uphance has been asked, whatever waited has been tried again."""
+    """A while later, when nothing is left to do: Uphance has been read, and what waited has been retried."""
     stage.hours.move(minutes=20)
     await stage.settle(shuffle)
 

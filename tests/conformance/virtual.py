@@ -43,7 +43,7 @@ _WORK: ContextVar[_Work | None] = ContextVar("work", default=None)
 
 
 class Hours:
-    """The clock of everybody: the engine, the simulated systems, and whoever waits."""
+    """The one clock of the engine, the simulated systems and the tasks that wait."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now
@@ -64,7 +64,7 @@ class Hours:
         self.reach(self.now + timedelta(**by))
 
     async def pause(self, seconds: float) -> None:
-        """How our own side waits: nobody else does anything meanwhile."""
+        """How our own side waits: no simulated system does anything meanwhile."""
         self.move(seconds=seconds)
         await asyncio.sleep(0)
 
@@ -158,7 +158,7 @@ class Reaper:
         self._after: int | None = None
 
     def spare(self) -> None:
-        """A new process, which nobody kills."""
+        """A new process, which is not killed."""
         self.seen, self.dead, self._times, self._at, self._after = [], False, Counter(), None, None
 
     def kill_at(self, instant: str, *, at_the_latest: int) -> None:

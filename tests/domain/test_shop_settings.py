@@ -1,4 +1,4 @@
-"""The settings of a shop: one table, one validation, defaults that are safe until somebody answers."""
+"""The settings of a shop: one table, one validation, defaults that are safe until a person answers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

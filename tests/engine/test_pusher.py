@@ -93,8 +93,8 @@ async def test_a_remark_is_a_problem_of_what_was_delivered_and_no_delivery_close
 async def test_what_was_found_and_its_remark_are_kept_with_what_is_parked(machine: Engine) -> None:
     await fill(machine, 1)
     found = Link("product", "v-1", "12", remote_id="77", hash=b"as sent", sent=b"{}")
-    trouble, remark = Issue("order.changed_after_sending"), Issue("order.taxed_otherwise", {"ours": "121.00"})
-    machine.target.script = one_by_one(lambda _: Parked(trouble, found, remark))
+    issue, remark = Issue("order.changed_after_sending"), Issue("order.taxed_otherwise", {"ours": "121.00"})
+    machine.target.script = one_by_one(lambda _: Parked(issue, found, remark))
 
     await machine.push()
 
@@ -102,7 +102,7 @@ async def test_what_was_found_and_its_remark_are_kept_with_what_is_parked(machin
     assert (link["remote_id"], link["state"], link["hash"]) == ("77", "delivered", b"as sent")
     assert await keys(machine, "parked") == ["v-1"]
     assert {(problem.stage, problem.key) for problem in await machine.problems()} == {
-        (Stage.PUSH, trouble.key),
+        (Stage.PUSH, issue.key),
         (Stage.REMARK, remark.key),
     }
 
@@ -271,12 +271,12 @@ async def test_a_cancelled_slice_gives_its_documents_back(machine: Engine) -> No
 
     machine.target.script = hang
     await fill(machine)
-    bite = asyncio.create_task(machine.push())
+    slice_ = asyncio.create_task(machine.push())
     await asyncio.wait_for(started.wait(), 10)
 
-    bite.cancel()
+    slice_.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await bite
+        await slice_
 
     assert await keys(machine, "waiting") == ["v-2", "v-3"]
 

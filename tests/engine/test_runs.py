@@ -361,7 +361,8 @@ async def test_a_net_that_joined_a_slow_one_leaves_no_gap(machine: Engine) -> No
 
 
 async def test_the_net_asks_about_orders_that_are_not_through_yet(machine: Engine) -> None:
-    """A deleted order is in no list; while its pieces count as sold, somebody has to notice."""
+    """A deleted order is in no list, and its pieces count as sold until the search for deleted entities finds
+    it."""
     machine.upgates.order("A-1", "A-2")
     await machine.run(
         "INSERT INTO open_order_lines (shop_id, order_number, position, quantity, pending, ordered_at)"
@@ -415,7 +416,7 @@ async def test_where_the_numbers_agree_one_call_is_enough(machine: Engine) -> No
 
 
 async def test_a_sweep_deletes_nothing_that_the_api_still_has(machine: Engine) -> None:
-    """A list that skips a product while it is read must not have it deleted over there."""
+    """A product that a list skips while it is read is not deleted at the target."""
     await imported(machine, 25)
     hidden = machine.upgates.products[7]
 

@@ -51,7 +51,7 @@ Rows = Callable[[str], Awaitable[list[dict[str, Any]]]]
 
 
 def settings(**overrides: Any) -> Settings:
-    """Settings of a service with a token, whatever the environment of the tests says."""
+    """Settings of a service with a token, independent of the environment of the tests."""
     return Settings(
         _env_file=None,
         **{"signature_token": TOKEN, "upgates_hosts": "*.upgates.com", "allow_insecure": False, **overrides},

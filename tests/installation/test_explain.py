@@ -1,4 +1,4 @@
-"""What an operator is told about a signed call that is refused."""
+"""What an operator can read about a signed call that is refused."""
 
 from datetime import timedelta
 from typing import Any

@@ -125,7 +125,7 @@ def api() -> ShopApi:
 
 @pytest.fixture
 async def worker(engine: AsyncEngine, cipher: Cipher, outside: Outside, api: ShopApi) -> AsyncIterator[Service]:
-    """The background side, over a shop's API that answers as it is told; the budget is another room's business."""
+    """The background side, over a shop's API with scripted answers and without a budget."""
     async with httpx.AsyncClient(transport=httpx.MockTransport(api)) as http:
         yield Service(
             settings=settings(encryption_keys=KEY, public_url="https://upbridge.example"),

@@ -117,11 +117,11 @@ class Model:
             self.becomes(UNINSTALLED, now)
 
     def worker_works(self, now: datetime) -> None:
-        """What one bite does."""
+        """What one slice does."""
         due = self.question is not None and self.question <= now
         if self.state is None or self.state == UNINSTALLED or not (due or (self.state == ACTIVE and self.reading)):
             return
-        if self.question is not None:  # one that is not due yet goes along with a bite that is made anyway
+        if self.question is not None:  # one that is not due yet is read with a slice that runs anyway
             self.question = None
             if not self._rests(now):
                 self.asked_at = now
@@ -135,7 +135,7 @@ class Model:
             self.becomes(REFUSED, now)
 
     def _rests(self, now: datetime) -> bool:
-        """One probe an hour at most, whoever asks for another."""
+        """One probe an hour at most, from all who ask for one."""
         assert self.state is not None
         stopped = self.state[0] in {ShopState.SUSPENDED, ShopState.UNINSTALLING}
         return stopped and self.asked_at is not None and self.asked_at > now - PROBE_PAUSE
@@ -147,7 +147,7 @@ class Model:
                 self.becomes(HELD if reason == BY_OPERATOR else ACTIVE, now)
             case Api.GONE, (ShopState.UNINSTALLING | ShopState.ACTIVE, _):
                 if self.state == ACTIVE and self.reading:
-                    self.question = now + PROBE_PAUSE  # the reading is refused in the same bite
+                    self.question = now + PROBE_PAUSE  # the reading is refused in the same slice
                 self.becomes(UNINSTALLED, now)
 
 

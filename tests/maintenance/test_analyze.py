@@ -1,4 +1,4 @@
-"""Postgres is told at once what has grown."""
+"""Postgres analyzes at once the tables that have grown."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine

@@ -46,7 +46,7 @@ async def test_where_all_is_well_nothing_is_bad_and_no_rule_is_broken(database_u
         assert await box.violations() == []
 
 
-async def test_a_system_in_trouble_is_a_warning(database_url: str) -> None:
+async def test_a_failing_system_is_a_warning(database_url: str) -> None:
     async with running_sandbox() as box:
         await box.control("PUT", "/faults/uphance", {"error_share": 1, "error_status": 503})
 

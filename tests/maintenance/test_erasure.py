@@ -47,7 +47,7 @@ async def test_nothing_of_another_shop_is_touched(engine: AsyncEngine, make_shop
 
 
 async def test_failed_logins_still_count_for_our_address(engine: AsyncEngine, make_shop: MakeShop) -> None:
-    """Upgates counts them by IP (R56): whoever erases a shop must not blow the fuse of all the others."""
+    """Upgates counts them by IP (R56): erasing a shop must not trip the login breaker of all the others."""
     shop_id = await make_shop()
     async with engine.begin() as tx:
         await tx.execute(insert(failed_logins).values([{"shop_id": shop_id}] * 3))

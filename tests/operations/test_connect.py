@@ -226,7 +226,7 @@ async def test_another_account_gets_everything_from_the_beginning(machine: Engin
 
 
 async def test_what_waits_under_another_account_s_names_is_read_again_for_the_new_one(machine: Engine) -> None:
-    """Else goods would be in the new account twice, and nobody can delete them there."""
+    """Else goods would be in the new account twice, and there is no way to delete them there."""
     await upp(machine)
     await second_shop(machine)
     assert (await upp(machine)).prefix == "other-"
@@ -311,7 +311,7 @@ async def test_a_refused_old_login_does_not_break_the_connection_that_replaces_i
     assert await machine.problems() == []
 
 
-async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_trouble(machine: Engine) -> None:
+async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_problem(machine: Engine) -> None:
     await upp(machine)
     shop = await machine.shop()
 
@@ -497,7 +497,7 @@ async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machin
     assert [*await machine.links("uphance")] == ["1"]
 
 
-async def test_a_login_in_use_is_given_up_when_whoever_uses_it_has_ended(machine: Engine) -> None:
+async def test_a_login_in_use_is_given_up_when_its_user_has_ended(machine: Engine) -> None:
     """A renewal of the tokens under way would write down new ones after the old are forgotten."""
     server = uphance_of(machine)
     await uphance(machine)

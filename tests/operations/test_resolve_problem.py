@@ -132,9 +132,9 @@ async def test_a_problem_that_is_not_there_cannot_be_cured(machine: Engine) -> N
     number = await parked(machine)
     await dismiss(machine.service, number)
 
-    for cure in (retry, dismiss):
+    for action in (retry, dismiss):
         with pytest.raises(NotFound):
-            await cure(machine.service, number)
+            await action(machine.service, number)
 
 
 def test_a_problem_in_words_is_short_and_plain() -> None:

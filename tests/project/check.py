@@ -17,6 +17,7 @@ from tests.project import (
     reference,
     review,
     tables,
+    words,
 )
 
 SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
@@ -27,6 +28,7 @@ SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "schema": models.complaints,
     "code": dead_code.complaints,
     "tables": tables.complaints,
+    "words": words.complaints,
     "review": review.complaints,
     "reference": reference.complaints,
     "matrix": matrix.complaints,

@@ -50,7 +50,7 @@ def _in_name(path: Path) -> Iterator[str]:
 
 
 def _is_random(key: str) -> bool:
-    """A key that somebody drew; one that spells ASCII, as tests use, is none."""
+    """A key that was drawn at random; one that spells ASCII, as tests use, is none."""
     try:
         return not base64.urlsafe_b64decode(key).isascii()
     except binascii.Error:

@@ -17,7 +17,7 @@ MARKER = "rule"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule in our words; *person*: where somebody looks, in Markdown."""
+    """One rule in our words; *person*: where a reviewer looks, in Markdown."""
 
     words: str
     person: str | None = None

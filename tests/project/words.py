@@ -22,26 +22,22 @@ NAMES: dict[str, str] = {
     "cure": "resolve",
     "disclosure": "order lookup",
     "door": "dependencies",
-    "elsewhere": "pause_deadline",
     "fed": "target connections",
     "foresight": "settings preview",
     "fuse": "login breaker",
     "journal": "order timeline",
-    "lifecycle": "installation",
     "manieth": "every n-th",
     "namesake": "name owner",
     "namesakes": "name owners",
     "patience": "deadline",
-    "pieces": "open order lines",
     "puzzling": "unmappable",
     "sealer": "cipher",
     "shopfront": "mapping context",
-    "standing": "shop maintenance",
     "trouble": "issue",
     "whoever": "the actor's name",
 }
 
-#: Names that only look like one of the above.
+#: Names that only look like one of the above, and why they stay.
 SPARED: dict[str, str] = {}
 
 #: A turn of phrase that is gone, and what to write.

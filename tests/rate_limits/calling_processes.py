@@ -42,7 +42,7 @@ class Witness:
         if self._in_flight == self.together:
             self._met.set()
         await self._met.wait()
-        self._in_flight -= 1  # before the caller knows, so that whoever takes his place is no other's neighbour
+        self._in_flight -= 1  # before the caller returns, so that the next call is not counted beside it
         writer.write(f"{self.status}\n".encode())
         await writer.drain()
         await reader.read()

@@ -1,4 +1,4 @@
-"""Reading an answer's headers: whatever they say, and in whatever order the answers come."""
+"""Reading an answer's headers: any values, and answers in any order."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

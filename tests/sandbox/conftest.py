@@ -1,4 +1,4 @@
-"""A sandbox with a small shop, and an add-on that does as it is told."""
+"""A sandbox with a small shop, and an add-on with scripted answers."""
 
 import asyncio
 from collections.abc import AsyncIterator

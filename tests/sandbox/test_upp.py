@@ -1,4 +1,4 @@
-"""The simulated Upp.ai: four headers, batches of a thousand, numbers that are numbers, and nobody's name."""
+"""The simulated Upp.ai: four headers, batches of a thousand, numbers that are numbers, and no person's name."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The Postgres that comes along: shared by whoever lives, stopped by the last, brought back when it dies."""
+"""The embedded Postgres: shared by all living processes, stopped by the last, started again when it dies."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Where thousands wait, no more rows are read than are needed, whatever Postgres believes of how many are due."""
+"""Where thousands wait, Postgres reads no more rows than are needed, even if its estimate of due rows is wrong."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator

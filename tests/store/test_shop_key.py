@@ -1,4 +1,4 @@
-"""A shop's name over there: made once, kept for ever, so it has to be a plain one."""
+"""A shop's name at targets: made once, kept for ever, so it has to be a plain one."""
 
 import pytest
 

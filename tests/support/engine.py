@@ -1,4 +1,4 @@
-"""The engine over a real database, between a simulated Upgates and targets that do as they are told."""
+"""The engine over a real database, between a simulated Upgates and scripted targets."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -133,7 +133,7 @@ class Engine:
         return {row["key"]: {**row, "body": self.service.cipher.decrypt(row["body"])} for row in rows}
 
     async def links(self, target: str = "upp") -> dict[str, dict[str, Any]]:
-        """What they have over there, by key."""
+        """What the target has, by key."""
         rows = await self.rows(
             "SELECT * FROM links WHERE shop_id = :shop_id AND target = :target AND kind IN ('product', 'order')"
             " ORDER BY kind, key",
@@ -183,7 +183,7 @@ class Engine:
 
 
 def settings(**overrides: Any) -> Settings:
-    """Settings of a service, whatever the environment of the tests says."""
+    """Settings of a service, independent of the environment of the tests."""
     return Settings(
         _env_file=None,
         **{"encryption_keys": KEY, "public_url": "https://upbridge.example", "reconcile_hours": 24, **overrides},

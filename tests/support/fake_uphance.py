@@ -88,7 +88,7 @@ class FakeUphance:
     grand_total: Any = None
     """What their answers say that an order costs, if they say it."""
     late: list[tuple[datetime, httpx.Request]] = field(default_factory=list)
-    """Requests that nobody waits for any more, and when they will be applied after all."""
+    """Requests whose callers have given up, and when they will be applied after all."""
 
     def http(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(self.handle))
@@ -101,7 +101,7 @@ class FakeUphance:
         return UphanceClient(self.http(), BASE, vault or self.vault(), self.clock, organisation, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
-        """Nobody really waits: the clock moves."""
+        """Move the clock instead of waiting."""
         self.clock.move(seconds=seconds)
 
     def made(self, path: str) -> int:

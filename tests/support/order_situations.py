@@ -21,7 +21,7 @@ Row = tuple[str, Amount, Amount]
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An order and what becomes of it. *sold* are the items for Upp.ai. *delivered* are the lines for Uphance and
+    """An order and what is sent for it. *sold* are the items for Upp.ai. *delivered* are the lines for Uphance and
     *shipping* what else it costs; or *held* is why the order waits instead."""
 
     name: str

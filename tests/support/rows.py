@@ -141,7 +141,7 @@ def budget_row(shop_id: ShopId, **overrides: Any) -> Row:
 
 
 def lease_row(shop_id: ShopId, slot: int, **overrides: Any) -> Row:
-    """A slot for calls that somebody holds for another minute."""
+    """A slot for calls that a caller holds for another minute."""
     values = {"shop_id": shop_id, "slot": slot, "expires_at": NOON + timedelta(minutes=1)}
     return _row(schema.call_leases, values, overrides)
 

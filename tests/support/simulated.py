@@ -1,4 +1,4 @@
-"""A simulated Upgates in memory, a target that does as it is told, and a clock that a test moves."""
+"""A simulated Upgates in memory, a scripted target, and a clock that a test moves."""
 
 import json
 from collections import Counter
@@ -191,7 +191,7 @@ def delivered(document: Document) -> Delivered:
 
 @dataclass
 class Target:
-    """A system that receives what it is told to want, and says what it is told to say."""
+    """A target whose wishes and answers a test scripts."""
 
     system: str = "upp"
     mapping: Wants = mirror

@@ -80,7 +80,7 @@ def raw_prices(**overrides: Any) -> Json:
 
 
 def raw_variant(**overrides: Any) -> Json:
-    """A variant that inherits whatever it can."""
+    """A variant that inherits everything it can."""
     return {
         "variant_id": 5001,
         "code": "GAR-41-RED-M",

@@ -27,13 +27,13 @@ Json = dict[str, Any]
 
 
 async def no_network(_request: httpx.Request) -> httpx.Response:
-    """Nobody is called from here."""
-    raise AssertionError("a web process calls nobody for this")
+    """Fail, because a web process calls no system for this."""
+    raise AssertionError("a web process calls no system for this")
 
 
 @dataclass
-class Door:
-    """A shop, and somebody who posts to its addresses."""
+class Site:
+    """The web application with one shop in its database, and the requests that a test sends to it."""
 
     client: httpx.AsyncClient
     addresses: WebhookAddresses
@@ -94,7 +94,7 @@ async def make_client() -> AsyncIterator[MakeClient]:
 
 
 @pytest.fixture
-async def door(database: Database, make_client: MakeClient, make_shop: MakeShop, cipher: Cipher) -> Door:
+async def site(database: Database, make_client: MakeClient, make_shop: MakeShop, cipher: Cipher) -> Site:
     """A shop whose webhooks arrive."""
     app, client = await make_client(database)
     container: WebContainer = app.state.container
@@ -103,20 +103,20 @@ async def door(database: Database, make_client: MakeClient, make_shop: MakeShop,
     shop_id = ShopId(await make_shop())
     clock = container.clock
     assert isinstance(clock, MovableClock)
-    return Door(client, container.addresses.get(), database.engine, shop_id, clock, make_shop, app)
+    return Site(client, container.addresses.get(), database.engine, shop_id, clock, make_shop, app)
 
 
-def forget_webhook_key(door: Door) -> None:
+def forget_webhook_key(site: Site) -> None:
     """As if the database had not told the key of the webhook addresses yet."""
-    container: WebContainer = door.app.state.container
-    door.app.state.container = replace(container, addresses=Deferred("not loaded yet"))
+    container: WebContainer = site.app.state.container
+    site.app.state.container = replace(container, addresses=Deferred("not loaded yet"))
 
 
-def with_addresses(door: Door, addresses: WebhookAddresses) -> None:
+def with_addresses(site: Site, addresses: WebhookAddresses) -> None:
     """Run the application with other webhook addresses."""
-    door.app.state.container = replace(door.app.state.container, addresses=Deferred("not loaded yet", addresses))
+    site.app.state.container = replace(site.app.state.container, addresses=Deferred("not loaded yet", addresses))
 
 
-def with_settings(door: Door, changed: Settings) -> None:
+def with_settings(site: Site, changed: Settings) -> None:
     """Run the application with other settings of the process."""
-    door.app.state.container = replace(door.app.state.container, settings=changed)
+    site.app.state.container = replace(site.app.state.container, settings=changed)

@@ -1,4 +1,4 @@
-"""Forms, messages and failures, whatever the page."""
+"""Forms, messages and failures, the same on every page."""
 
 from dataclasses import replace
 

@@ -48,7 +48,7 @@ async def engine(gate: Gate) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 async def home(make_shop: MakeShop, enter: Enter) -> str:
-    """The start page of somebody who came in while all was well, in English."""
+    """The start page of a visitor who came in while all was well, in English."""
     return await enter(await make_shop())
 
 
@@ -242,7 +242,7 @@ async def test_what_was_tested_is_not_stored_by_a_database_that_hangs_after_it(
 
 @dataclass(frozen=True)
 class Connected:
-    """A shop that is connected to Upp.ai, and somebody in front of its pages."""
+    """A shop that is connected to Upp.ai, and a visitor of its pages."""
 
     lane: Lane
     home: str

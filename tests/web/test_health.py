@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from tests.support.clock import expired
 from tests.support.engine import settings
 from tests.support.postgres import wait_for_lock
-from tests.support.web_application import Door, MakeClient, forget_webhook_key, with_addresses, with_settings
+from tests.support.web_application import MakeClient, Site, forget_webhook_key, with_addresses, with_settings
 from upbridge import __version__
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
@@ -23,42 +23,42 @@ from upbridge.store.schema import HEAD
 from upbridge.webhooks.addresses import WebhookAddresses
 
 
-async def get(door: Door, path: str, **headers: str) -> httpx.Response:
-    return await door.client.get(path, headers=headers)
+async def get(site: Site, path: str, **headers: str) -> httpx.Response:
+    return await site.client.get(path, headers=headers)
 
 
-async def test_the_front_says_what_this_is_and_nothing_about_shops(door: Door) -> None:
-    response = await get(door, "/")
+async def test_the_front_says_what_this_is_and_nothing_about_shops(site: Site) -> None:
+    response = await get(site, "/")
 
     assert response.status_code == 200
     assert response.json().keys() == {"name", "version", "docs"}
     assert response.json()["version"] == __version__
 
 
-async def test_live_and_ready(door: Door) -> None:
-    assert (await get(door, "/livez")).json() == {"status": "ok"}
-    assert (await get(door, "/readyz")).json() == {"status": "ok"}
+async def test_live_and_ready(site: Site) -> None:
+    assert (await get(site, "/livez")).json() == {"status": "ok"}
+    assert (await get(site, "/readyz")).json() == {"status": "ok"}
 
 
-async def test_not_ready_while_the_key_is_not_loaded(door: Door) -> None:
-    forget_webhook_key(door)
+async def test_not_ready_while_the_key_is_not_loaded(site: Site) -> None:
+    forget_webhook_key(site)
 
-    response = await get(door, "/readyz")
+    response = await get(site, "/readyz")
 
     assert (response.status_code, response.json()["status"]) == (503, "starting")
 
 
-async def test_not_ready_while_the_schema_is_another(door: Door) -> None:
-    async with door.engine.begin() as tx:
+async def test_not_ready_while_the_schema_is_another(site: Site) -> None:
+    async with site.engine.begin() as tx:
         await tx.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     try:
-        response = await get(door, "/readyz")
+        response = await get(site, "/readyz")
     finally:
-        async with door.engine.begin() as tx:
+        async with site.engine.begin() as tx:
             await tx.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
 
     assert response.status_code == 503
-    assert (await get(door, "/livez")).status_code == 200
+    assert (await get(site, "/livez")).status_code == 200
 
 
 async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -> None:
@@ -72,22 +72,22 @@ async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -
     assert "hush" not in ready.text
 
 
-async def test_a_database_that_does_not_answer_is_none(door: Door) -> None:
+async def test_a_database_that_does_not_answer_is_none(site: Site) -> None:
     async def locked() -> None:
-        await wait_for_lock(door.engine)
+        await wait_for_lock(site.engine)
 
-    with_settings(door, settings(allow_insecure=True))
-    async with door.engine.begin() as other:
+    with_settings(site, settings(allow_insecure=True))
+    async with site.engine.begin() as other:
         await other.execute(text("LOCK TABLE alembic_version, shops IN ACCESS EXCLUSIVE MODE"))
-        ready, metrics = [await expired(get(door, path), locked) for path in ("/readyz", "/metrics")]
+        ready, metrics = [await expired(get(site, path), locked) for path in ("/readyz", "/metrics")]
 
     assert (ready.status_code, metrics.status_code) == (503, 503)
     assert metrics.json()["error"] == "not_ready"
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz"])
-async def test_a_load_balancer_may_ask_without_wanting_the_body(door: Door, path: str) -> None:
-    response = await door.client.head(path)
+async def test_a_load_balancer_may_ask_without_wanting_the_body(site: Site, path: str) -> None:
+    response = await site.client.head(path)
 
     assert (response.status_code, response.content) == (200, b"")
 
@@ -95,8 +95,8 @@ async def test_a_load_balancer_may_ask_without_wanting_the_body(door: Door, path
 # --- metrics ------------------------------------------------------------------------------------------------
 
 
-async def test_there_are_no_metrics_where_no_token_was_set(door: Door) -> None:
-    response = await get(door, "/metrics")
+async def test_there_are_no_metrics_where_no_token_was_set(site: Site) -> None:
+    response = await get(site, "/metrics")
 
     assert response.status_code == 404
     assert response.json().keys() == {"error", "detail"}
@@ -114,20 +114,20 @@ async def test_there_are_no_metrics_where_no_token_was_set(door: Door) -> None:
         ("bearer hush", 200),
     ],
 )
-async def test_metrics_are_for_those_who_hold_the_token(door: Door, header: str | None, status: int) -> None:
-    with_settings(door, settings(metrics_token=SecretStr("hush")))
+async def test_metrics_are_for_those_who_hold_the_token(site: Site, header: str | None, status: int) -> None:
+    with_settings(site, settings(metrics_token=SecretStr("hush")))
 
-    response = await get(door, "/metrics", **({} if header is None else {"Authorization": header}))
+    response = await get(site, "/metrics", **({} if header is None else {"Authorization": header}))
 
     assert response.status_code == status
     assert response.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
     assert "hush" not in response.text
 
 
-async def test_metrics_are_open_where_insecure_things_are_allowed(door: Door) -> None:
-    with_settings(door, settings(allow_insecure=True))
+async def test_metrics_are_open_where_insecure_things_are_allowed(site: Site) -> None:
+    with_settings(site, settings(allow_insecure=True))
 
-    response = await get(door, "/metrics")
+    response = await get(site, "/metrics")
 
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -168,25 +168,25 @@ def proper(response: httpx.Response) -> None:
 )
 @given(route=st.sampled_from(ROUTES), text_=st.text(min_size=1, max_size=30), body=BODIES)
 async def test_whatever_comes_in_the_answer_is_proper(
-    door: Door, route: tuple[str, str], text_: str, body: bytes
+    site: Site, route: tuple[str, str], text_: str, body: bytes
 ) -> None:
     method, path = route
     path = path.replace("{text}", "".join(f"%{byte:02X}" for byte in text_.encode("utf-8", "replace")))
 
-    response = await door.client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    response = await site.client.request(method, path, content=body, headers={"Content-Type": "application/json"})
 
     proper(response)
 
 
-async def test_a_method_that_is_not_allowed_is_told_which_are(door: Door) -> None:
-    response = await door.client.put("/addon/install")
+async def test_a_method_that_is_not_allowed_is_told_which_are(site: Site) -> None:
+    response = await site.client.put("/addon/install")
 
     assert (response.status_code, response.headers["Allow"]) == (405, "POST")
     proper(response)
 
 
-async def test_an_address_is_exact_and_leads_nowhere_else(door: Door) -> None:
-    response = await door.client.get("/livez/", headers={"Host": "elsewhere.example"})
+async def test_an_address_is_exact_and_leads_nowhere_else(site: Site) -> None:
+    response = await site.client.get("/livez/", headers={"Host": "elsewhere.example"})
 
     assert response.status_code == 404
     assert "location" not in response.headers
@@ -202,8 +202,8 @@ async def test_an_address_is_exact_and_leads_nowhere_else(door: Door) -> None:
     [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"token": ' + b"9" * 5000 + b"}", b"x" * 5_000_000],
     ids=["empty", "cut", "list", "null", "bytes", "deep", "number", "huge"],
 )
-async def test_a_broken_body_is_refused(door: Door, path: str, content: bytes) -> None:
-    response = await door.client.post(path, content=content)
+async def test_a_broken_body_is_refused(site: Site, path: str, content: bytes) -> None:
+    response = await site.client.post(path, content=content)
 
     assert 400 <= response.status_code < 504
     proper(response)
@@ -216,11 +216,11 @@ class DefectiveAddresses(WebhookAddresses):
         raise ZeroDivisionError("a secret of ours")
 
 
-async def test_a_defect_of_ours_is_a_500_that_tells_nothing(door: Door) -> None:
-    with_addresses(door, DefectiveAddresses(b"key"))
+async def test_a_defect_of_ours_is_a_500_that_tells_nothing(site: Site) -> None:
+    with_addresses(site, DefectiveAddresses(b"key"))
 
     with capture_logs() as logs:
-        response = await door.post("Orders.create", {"orders": []}, token="x")
+        response = await site.post("Orders.create", {"orders": []}, token="x")
 
     assert "request_failed" in [entry["event"] for entry in logs]
     assert response.status_code == 500

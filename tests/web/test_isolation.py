@@ -121,7 +121,7 @@ async def test_no_route_shows_or_changes_anything_of_another_shop(  # noqa: PLR0
     home = await enter(mine)
     before = await everything_of(engine, theirs)
     address = re.sub(r"\{system\}", "uphance", path.replace(f"{_SESSION}", home.rstrip("/")))
-    # Whatever a form or a query may name is the other shop's.
+    # Everything that a form or a query may name is the other shop's.
     fields = {
         "id": str(problem_id),
         "q": THEIRS,

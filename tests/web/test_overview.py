@@ -99,7 +99,7 @@ BOXES = ("delivered", "waiting", "held", "parked")
 async def fill(engine: AsyncEngine, shop_id: ShopId, orders: list[Known]) -> None:
     """Write *orders* as the engine would have."""
 
-    def trouble(number: str, state: str, **more: Any) -> Row:
+    def problem(number: str, state: str, **more: Any) -> Row:
         return problem_row(shop_id, number, dismissed_at=NOON if state == "dismissed" else None, **more)
 
     for place, order in enumerate(orders):
@@ -110,14 +110,14 @@ async def fill(engine: AsyncEngine, shop_id: ShopId, orders: list[Known]) -> Non
         if order.change:
             await insert_rows(engine, change_row(shop_id, "order", number))
         if order.unreadable:
-            await insert_rows(engine, trouble(number, order.unreadable, target="upgates", stage="read"))
+            await insert_rows(engine, problem(number, order.unreadable, target="upgates", stage="read"))
         for system, there in order.at.items():
             if there.link:
                 await insert_rows(engine, link_row(shop_id, system, number, state=there.link))
             if there.document:
                 await insert_rows(engine, document_row(shop_id, system, number, state=there.document))
             if there.problem:
-                await insert_rows(engine, trouble(number, there.problem, target=system))
+                await insert_rows(engine, problem(number, there.problem, target=system))
 
 
 class TestBoxes:

@@ -19,7 +19,7 @@ async def states(engine: AsyncEngine, shop_id: ShopId) -> dict[str, str]:
         return {row.key: row.state for row in rows}
 
 
-async def test_one_cause_is_one_group_with_its_cure_and_the_place_that_cures_it(
+async def test_one_cause_is_one_group_with_its_remedy_and_the_place_that_has_it(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
     shop_id = await make_shop()

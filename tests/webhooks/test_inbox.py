@@ -1,4 +1,4 @@
-"""Storing a delivery: committed or refused within half a second, whatever Postgres is doing."""
+"""Storing a delivery: committed or refused within half a second, even if Postgres hangs."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from upbridge.webhooks.parsing import ChangedKeys
 LIMIT = 0.5
 """Seconds in which a delivery is answered."""
 AT_ONCE = 5.0
-"""Seconds: whoever waits for a lock would wait for ever, many in a row for longer. How quick: `make bench`."""
+"""Seconds: a request that waits for a lock would wait for ever, many in a row longer. How quick: `make bench`."""
 
 Store = Callable[..., Awaitable[None]]
 Rows = Callable[[str], Awaitable[list[Any]]]

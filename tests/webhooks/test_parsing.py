@@ -1,4 +1,4 @@
-"""What a webhook says: the published shapes, and whatever else somebody may send."""
+"""What a webhook says: the published shapes, and everything else that a stranger may send."""
 
 import json
 from typing import Any

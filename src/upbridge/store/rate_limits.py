@@ -85,9 +85,9 @@ async def forget_login(tx: AsyncConnection, shop_id: ShopId) -> None:
 async def spend(tx: AsyncConnection, values: Mapping[str, Any]) -> Spent | None:
     """Count one call if the budget has one for it, in one statement (`rate_limits/windows.py` in SQL); else None.
 
-    The statement takes the row (callers of one shop queue here, for the length of a short transaction), rolls the
-    windows that have ended, sees what is left for the purpose, and counts the call. Committed before the call, the
-    count survives whatever happens to the caller. *values*: `rate_limits/spend.py`.
+    The statement locks the row (callers of one shop queue here, for the length of a short transaction), rolls the
+    windows that have ended, computes what is left for the purpose, and counts the call. The count is committed
+    before the call, so it survives a crash of the caller. *values*: `rate_limits/spend.py`.
     """
     row = (await tx.execute(_SPEND, values)).one_or_none()
     return None if row is None else Spent(*row)

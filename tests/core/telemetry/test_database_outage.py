@@ -172,7 +172,7 @@ class TestLibraries:
     async def test_a_pool_that_is_given_back_a_connection_that_broke(
         self, library: logging.Logger, written: list[str], monkeypatch: pytest.MonkeyPatch, database_url: str
     ) -> None:
-        """Its record holds neither a stack nor an error, only the connection: whoever had borrowed it was told."""
+        """Its record holds neither a stack nor an error, only the connection: its borrower saw the error."""
         monkeypatch.setattr("psycopg_pool.pool_async.logger", library)
         library.setLevel(logging.WARNING)
 
@@ -191,7 +191,7 @@ class TestLibraries:
     async def test_a_session_that_ended_while_its_query_was_being_cancelled(
         self, library: logging.Logger, written: list[str], monkeypatch: pytest.MonkeyPatch, database_url: str
     ) -> None:
-        """The record holds the name of the error's class and nothing else: whoever cancelled it is told so."""
+        """The record holds the name of the error's class and nothing else: the task that cancelled it saw more."""
 
         async def end(connection: psycopg.AsyncConnection, **_: float) -> None:
             async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as another:

@@ -1,4 +1,4 @@
-"""Logs: one line per event on standard error, and never what nobody may know."""
+"""Logs: one line per event on standard error, and never a secret or personal data."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Halving: whatever the bad ones are, each thing ends in exactly one outcome, in order and in few calls."""
+"""Halving: each thing ends in exactly one outcome, in order and in few calls, for any set of bad ones."""
 
 import math
 from collections.abc import Sequence

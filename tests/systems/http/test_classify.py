@@ -170,5 +170,5 @@ class TestErrors:
         assert isinstance(error, Closed)
         assert error.until == NOON + timedelta(seconds=90)
 
-    def test_a_system_that_was_to_be_open_again_is_in_trouble(self) -> None:
+    def test_a_system_that_was_to_be_open_again_is_failing(self) -> None:
         assert isinstance(error_for(503, _date(NOON - timedelta(hours=1))), Unreachable)

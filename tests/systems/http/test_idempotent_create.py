@@ -1,4 +1,4 @@
-"""Creating once: whatever is lost, slow or killed, the thing is there exactly once."""
+"""Creating once: if an answer is lost, late or its caller killed, the thing is there exactly once."""
 
 import random
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""One call: sent once, read within its limits, counted once whatever comes of it."""
+"""One call: sent once, read within its limits, counted once with every outcome."""
 
 import asyncio
 import math

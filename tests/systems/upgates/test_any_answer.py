@@ -1,4 +1,4 @@
-"""Whatever Upgates answers: an entity is read or refused with a reason, and what was read can be stored."""
+"""Any answer of Upgates: an entity is read or refused with a reason, and what was read can be stored."""
 
 import copy
 import json

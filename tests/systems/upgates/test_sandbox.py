@@ -24,10 +24,10 @@ from upbridge_sandbox.upgates.api import upgates_api
 
 
 class _Silence:
-    """Nobody listens to webhooks here."""
+    """Webhooks that are sent nowhere."""
 
     def announce(self, shop: Shop, event: str, key: str, body: dict[str, Any], *, array: str = "") -> None:
-        """Tell nobody."""
+        """Send nothing."""
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ async def test_the_order_number_of_uphance_costs_no_call_of_its_own() -> None:
     assert room.calls() == ["GET /orders", "POST /orders/1/history"]
 
 
-async def test_an_order_that_is_gone_is_no_trouble() -> None:
+async def test_an_order_that_is_gone_is_no_issue() -> None:
     assert isinstance((await Room().send(shipment_of("1")))["1"], Dropped)
 
 

@@ -161,7 +161,7 @@ class TestVerdicts:
         assert len(upgates.requests) == 1
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    async def test_their_trouble_leaves_everything_open(self, status: int) -> None:
+    async def test_a_failing_upgates_leaves_everything_open(self, status: int) -> None:
         with pytest.raises(Unreachable):
             await answering({}, status=status).client.status()
 

@@ -1,4 +1,4 @@
-"""Never two, never none: whatever is lost, cut or killed at whatever point, each order is there exactly once."""
+"""Never two, never none: each order is there exactly once, after a loss, a cut or a kill at any point."""
 
 import random
 from collections import Counter
@@ -105,7 +105,7 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
 
     for round_ in range(400):
         if round_ == 200:
-            chaos.share = 0  # the storm passes; whatever it left behind has to come right
+            chaos.share = 0  # the faults end; the rest has to come right
         target = UphanceTarget(uphance.http(), BASE, None, clock, sleep=uphance.sleep)  # type: ignore[arg-type]
         target._catalogue = FixedCatalogue()  # type: ignore[assignment]
         documents = [document(target, one, links) for one in waiting.values()]

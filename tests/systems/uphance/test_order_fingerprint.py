@@ -1,4 +1,4 @@
-"""What counts as a change of an order, and how it is told."""
+"""What counts as a change of an order, and how it is described."""
 
 from datetime import timedelta
 from decimal import Decimal

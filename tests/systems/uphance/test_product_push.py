@@ -171,7 +171,7 @@ class Room:
         await self.vault.save_tokens(tokens.stored(), renew_at=tokens.renew_at)
 
     async def read(self) -> None:
-        """Read the catalogue over there, as the engine does from time to time."""
+        """Read Uphance's catalogue, as the engine does from time to time."""
         client = UphanceClient(self.http, BASE, self.vault, self.clock, 5)
         await Catalogue(self.engine).refresh(self.shop_id, client)
         async with self.engine.begin() as tx:

@@ -1,4 +1,4 @@
-"""What an order costs over there is compared with what the shop charged."""
+"""The price of an order in Uphance is compared with the price in the shop."""
 
 from decimal import Decimal
 from typing import Any

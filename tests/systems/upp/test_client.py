@@ -186,7 +186,7 @@ class TestTheToken:
             pytest.param(
                 httpx.Response(302, headers={"Location": "https://evil.example"}), Unreachable, id="moved"
             ),
-            pytest.param(httpx.Response(500), Unreachable, id="their trouble"),
+            pytest.param(httpx.Response(500), Unreachable, id="Upp.ai fails"),
             pytest.param(httpx.Response(429), Throttled, id="too many"),
             pytest.param(httpx.Response(200, text="<html>"), Unreachable, id="no JSON"),
             pytest.param(httpx.Response(200, json=["t"]), Unreachable, id="another shape"),

@@ -200,10 +200,10 @@ class TestNet:
 
         wanted = list(wants_order(order, FRONT))
 
-        (trouble,) = troubles(wanted)
-        assert (trouble.kind, trouble.key) == ("order", "26000123")
-        assert trouble.issue.key == "order.net_estimated"
-        assert trouble.issue.params == {"total": "1100", "difference": "-100"}
+        (unmappable,) = troubles(wanted)
+        assert (unmappable.kind, unmappable.key) == ("order", "26000123")
+        assert unmappable.issue.key == "order.net_estimated"
+        assert unmappable.issue.params == {"total": "1100", "difference": "-100"}
         assert json.loads(drafts(wanted)[0].body)["netOrderAmount"] == 909.1  # 1100 x 826.45 / 1000
 
 
@@ -245,7 +245,7 @@ def test_net_and_gross_are_exact_by_an_independent_sum_in_hellers(order: Order) 
 
 
 @given(st.lists(_CENTS, min_size=1, max_size=5), st.integers(1, 4), st.booleans())
-def test_a_set_is_worth_the_same_whoever_carries_the_money(
+def test_a_set_is_worth_the_same_if_head_or_parts_carry_the_money(
     prices: list[Decimal], quantity: int, parts_carry: bool
 ) -> None:
     zero, whole = Decimal(0), sum(prices, Decimal(0))

@@ -114,9 +114,9 @@ class TestPrices:
     def test_no_price_is_a_problem_and_takes_back_what_was_sent(self, prices: Any) -> None:
         wanted = list(wants_product(make_product(make_variant(prices=prices)), FRONT))
 
-        (trouble,) = troubles(wanted)
-        assert (trouble.kind, trouble.key, trouble.issue.key) == ("product", "v-4711", "product.no_price")
-        assert trouble.issue.params == {"title": "Košile", "sku": "AB-4711"}
+        (unmappable,) = troubles(wanted)
+        assert (unmappable.kind, unmappable.key, unmappable.issue.key) == ("product", "v-4711", "product.no_price")
+        assert unmappable.issue.params == {"title": "Košile", "sku": "AB-4711"}
         (draft,) = drafts(wanted)
         body = json.loads(draft.body)
         assert draft.only_if_known
@@ -212,9 +212,9 @@ class TestSku:
 
         wanted = list(wants_product(product, FRONT))
 
-        (trouble,) = troubles(wanted)
-        assert (trouble.key, trouble.issue.key) == ("v-20", "product.sku_twice")
-        assert trouble.issue.params == {"sku": "ab-1", "other": "v-3"}
+        (unmappable,) = troubles(wanted)
+        assert (unmappable.key, unmappable.issue.key) == ("v-20", "product.sku_twice")
+        assert unmappable.issue.params == {"sku": "ab-1", "other": "v-3"}
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": False, "v-20": True}
 
     @pytest.mark.situation("product.case")
@@ -224,8 +224,8 @@ class TestSku:
 
         wanted = list(wants_product(product, replace(FRONT, name_owners=NameOwners(first))))
 
-        (trouble,) = troubles(wanted)
-        assert (trouble.key, trouble.issue.params) == ("v-3", {"sku": "ab-1", "other": "p-11"})
+        (unmappable,) = troubles(wanted)
+        assert (unmappable.key, unmappable.issue.params) == ("v-3", {"sku": "ab-1", "other": "p-11"})
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": True, "v-4": False}
 
     @pytest.mark.parametrize(

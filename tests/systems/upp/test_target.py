@@ -161,7 +161,7 @@ async def test_refused_products_do_not_keep_the_orders_back() -> None:
     [
         pytest.param(httpx.Response(401), LoginRefused, id="the login is refused"),
         pytest.param(httpx.Response(429), Throttled, id="too many requests"),
-        pytest.param(httpx.Response(503), Unreachable, id="their trouble"),
+        pytest.param(httpx.Response(503), Unreachable, id="Upp.ai fails"),
         pytest.param(httpx.ReadTimeout("slow"), Unreachable, id="no answer"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What becomes of an order that changes, at each moment of its life, through the whole machinery."""
+"""What happens to an order that changes, at each moment of its life, through the whole engine."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def raw(town: Town, number: str) -> dict[str, Any]:
 
 
 async def edit(town: Town, number: str, **values: Any) -> None:
-    """Somebody edits the order in the shop."""
+    """A person edits the order in the shop."""
     town.edits.edit_order(town.origin, raw(town, number), values)
     await town.deliver_webhooks()
     await town.work()

@@ -1,0 +1,41 @@
+"""The words that are gone are found where they come back, and the glossary has one line for each word."""
+
+from tests.project import words
+from tests.project.documents import TOP
+
+GLOSSARY = (TOP / "docs/glossary.md").read_text()
+
+
+def test_a_gone_name_is_found_as_a_part_of_a_name() -> None:
+    assert words.gone_in("take_a_bite") == ["bite"]
+    assert words.gone_in("LoginFuse") == ["fuse"]
+    assert words.gone_in("_PATIENCE") == ["patience"]
+
+
+def test_a_name_that_only_contains_the_letters_is_none() -> None:
+    assert [words.gone_in(name) for name in ("feedback", "refused", "arbiter", "secure")] == [[], [], [], []]
+
+
+def test_a_gone_phrase_is_found_across_lines() -> None:
+    assert words.phrases_in("What the system has over\n    there.") == [r"\bover there\b"]
+    assert words.phrases_in("Nobody waits.") == [r"\bnobody\b"]
+
+
+def test_a_plain_sentence_has_none() -> None:
+    assert words.phrases_in("The worker claims the due rows.") == []
+
+
+def test_the_glossary_has_one_line_for_each_word() -> None:
+    rows = [line for line in GLOSSARY.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+    terms = [row.split("|")[1].strip() for row in rows if row.split("|")[1].strip() != "Word"]
+
+    assert terms
+    assert sorted(terms) == sorted(set(terms))
+    assert [row for row in rows if row.count("|") != 3] == []
+
+
+def test_the_glossary_names_no_gone_word() -> None:
+    text = GLOSSARY.lower()
+
+    assert words.phrases_in(text) == []
+    assert [name for name in words.NAMES if f"| {name} |" in text or f"`{name}`" in text] == []
