@@ -22,8 +22,6 @@ DEBTS = {
     "upbridge.cli.tools": 4,  # `cpa upload`
     "upbridge.cli.uphance_probe": 2,  # `doctor --uphance`
     "upbridge.systems.upgates.target": 1,  # the name of a number in the note of a link
-    "upbridge.webhooks.endpoints": 1,
-    "upbridge.webhooks.parsing": 1,
 }
 
 

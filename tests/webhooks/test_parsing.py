@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from upbridge.core.errors import BadRequest, Refused, TooLarge
 from upbridge.store.changes import Kind
+from upbridge.systems.uphance.source import SOURCE as UPHANCE
 from upbridge.webhooks.parsing import (
     MAX_BYTES,
     MAX_RECORDS,
     ChangedKeys,
     events,
     known_event,
+    read_connected,
     read_upgates,
-    read_uphance,
 )
 
 EVENTS = ("Orders.create", "Orders.update", "Products.update", "Products.delete", "OrderStatuses.update")
@@ -199,11 +200,11 @@ def test_only_events_that_we_subscribe_to_are_known() -> None:
 def test_an_event_about_products_has_the_catalogue_read() -> None:
     body = json.dumps({"event": "product_update", "product": {"id": 1}}).encode()
 
-    assert read_uphance(body).keys == {Kind.CATALOGUE: ["catalogue"]}
+    assert read_connected(UPHANCE, body).keys == {Kind.CATALOGUE: ["catalogue"]}
 
 
 def test_an_event_about_something_else_is_only_kept() -> None:
-    assert read_uphance(b'{"event": "invoice_create", "invoice": {}}').keys == {}
+    assert read_connected(UPHANCE, b'{"event": "invoice_create", "invoice": {}}').keys == {}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_an_event_about_something_else_is_only_kept() -> None:
 )
 def test_what_names_no_event_is_a_bad_request(body: bytes) -> None:
     with pytest.raises(BadRequest):
-        read_uphance(body)
+        read_connected(UPHANCE, body)
 
 
 # --- anything -----------------------------------------------------------------------------------------------
@@ -245,7 +246,7 @@ def test_any_body_is_read_or_refused_and_nothing_else(event: str, body: bytes) -
 @given(body=st.binary(max_size=200) | SHAPED.map(lambda one: json.dumps(one).encode()))
 def test_any_body_from_uphance_is_read_or_refused_and_nothing_else(body: bytes) -> None:
     try:
-        read_uphance(body)
+        read_connected(UPHANCE, body)
     except Refused:
         return
 
@@ -253,7 +254,7 @@ def test_any_body_from_uphance_is_read_or_refused_and_nothing_else(body: bytes) 
 def test_nothing_personal_is_kept_of_what_uphance_sends() -> None:
     body = b'{"event": "pick_ticket_update", "pick_ticket": {"id": 7, "contact_email": "jana@example.com"}}'
 
-    hints = read_uphance(body)
+    hints = read_connected(UPHANCE, body)
 
     assert hints.keys == {Kind.PICK_TICKETS: ["7"]}
     assert hints.kept == b'{"event":"pick_ticket_update","ids":["7"]}'

@@ -5,6 +5,8 @@ from email.utils import parsedate_to_datetime
 
 #: Every number with this many digits fits into the database's `bigint`.
 _LONGEST = 18
+#: No id of anything is longer.
+LONGEST_KEY = 100
 
 
 def whole(text: str, *, longest: int = _LONGEST) -> int | None:
@@ -13,6 +15,14 @@ def whole(text: str, *, longest: int = _LONGEST) -> int | None:
     `²` is a digit for Python and not a number, and Python refuses to read thousands of digits.
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= longest else None
+
+
+def key_of(value: object) -> str | None:
+    """Return an id as text; None if it is longer than any real id, or has characters that no table stores."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    key = str(value).strip()
+    return key if 0 < len(key) <= LONGEST_KEY and key.isprintable() else None
 
 
 def storable(text: str) -> str:

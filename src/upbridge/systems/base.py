@@ -238,6 +238,14 @@ class Poll:
     every: Callable[[Settings], timedelta]
 
 
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a webhook has named: the keys to read again, and what is kept of its body for diagnosis."""
+
+    keys: Mapping[Kind, list[str]]
+    kept: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """What is read from a system: each kind of change by its reader; polled by the clock, and when a shop is
@@ -245,6 +253,8 @@ class Source:
 
     readers: Mapping[Kind, Reader]
     polls: Sequence[Poll] = ()
+    webhook: Callable[[Mapping[str, Any]], Hints] | None = None
+    """Reads the JSON of its webhooks, which all come to one address. Raises `BadRequest`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,8 +409,6 @@ class System:
     own."""
     language_setting: str | None = None
     """The setting that chooses the language of its texts."""
-    calls_back: bool = False
-    """Whether it sends webhooks, all to one address."""
     has_catalogue: bool = False
     """Whether its SKUs are copied, and matched with the variants of the shop."""
     texts: Path | None = None
@@ -411,6 +419,11 @@ class System:
     system."""
     not_retried: Collection[str] = ()
     """Causes for which nothing can be sent or read again: only their cure helps."""
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether it sends webhooks."""
+        return self.source is not None and self.source.webhook is not None
 
 
 class Systems:

@@ -1,6 +1,7 @@
 """The webhook addresses: check the token, read the hints, store, answer. Nothing else happens here (R36)."""
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
@@ -11,9 +12,11 @@ from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.domain.shop_id import ShopId
+from upbridge.systems.base import System
+from upbridge.systems.registry import SYSTEMS
 from upbridge.webhooks.addresses import ANY_EVENT, WebhookAddresses
 from upbridge.webhooks.inbox import Inbox
-from upbridge.webhooks.parsing import MAX_BYTES, ChangedKeys, known_event, read_upgates, read_uphance
+from upbridge.webhooks.parsing import MAX_BYTES, ChangedKeys, known_event, read_connected, read_upgates
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -32,14 +35,26 @@ async def upgates(request: Request) -> Response:
     return await _receive(request, source="upgates", event=request.path_params["event"])
 
 
-async def uphance(request: Request) -> Response:
-    """A delivery from Uphance: 204 once it is committed."""
-    return await _receive(request, source="uphance", event=ANY_EVENT)
+def _read(source: str, event: str, body: bytes) -> ChangedKeys:
+    system = SYSTEMS.get(source)
+    if system is None or system.source is None:
+        return read_upgates(event, body)
+    return read_connected(system.source, body)
+
+
+def _of(system: System) -> Callable[[Request], Awaitable[Response]]:
+    async def connected(request: Request) -> Response:
+        """A delivery from a connected system: 204 once it is committed."""
+        return await _receive(request, source=system.name, event=ANY_EVENT)
+
+    return connected
 
 
 # Starlette's own routes: there is nothing to inject or to validate, and looking for it took time (decision 0008).
 router.add_route("/webhooks/upgates/{event}/{token}", upgates, methods=["POST"])
-router.add_route("/webhooks/uphance/{token}", uphance, methods=["POST"])
+for _system in SYSTEMS.connected:
+    if _system.calls_back:
+        router.add_route(f"/webhooks/{_system.name}/{{token}}", _of(_system), methods=["POST"])
 
 
 async def _receive(request: Request, *, source: str, event: str) -> Response:
@@ -53,7 +68,7 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
         if shop_id is None or (source == "upgates" and not known_event(event)):
             raise NotFound("no shop listens at this address")
         body = await request_body(request, limit=MAX_BYTES)
-        hints = read_upgates(event, body) if source == "upgates" else read_uphance(body)
+        hints = _read(source, event, body)
         await container.inbox.store(
             shop_id, source=source, event=event, body=body if hints.kept is None else hints.kept, hints=hints
         )

@@ -12,16 +12,15 @@ from typing import Any
 
 from upbridge.core.canonical_json import canonical
 from upbridge.core.errors import BadRequest, TooLarge
-from upbridge.core.parsing import whole
+from upbridge.core.parsing import key_of, whole
 from upbridge.store.changes import Kind
+from upbridge.systems.base import Source
 from upbridge.systems.upgates.fields import array
-from upbridge.systems.uphance.shipments import POLL
 
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""
 MAX_BYTES = 4 * 1024 * 1024
 
-_LONGEST_KEY = 100
 _FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
 
 
@@ -50,7 +49,7 @@ class _Collector:
             raise BadRequest("the records are not a list")
         for record in records:
             self.records += 1
-            key = _key(record.get(name)) if isinstance(record, Mapping) else None
+            key = key_of(record.get(name)) if isinstance(record, Mapping) else None
             if key is None or (kind is not Kind.ORDER and not _is_id(key)):
                 self.unreadable += 1
             else:
@@ -85,22 +84,12 @@ def read_upgates(event: str, body: bytes) -> ChangedKeys:
     return ChangedKeys(collector.keys, collector.records, collector.unreadable)
 
 
-def read_uphance(body: bytes) -> ChangedKeys:
-    """The hint in a delivery from Uphance: `{"event": …, <object>: {…}}`. The object is read again anyway."""
-    payload = _object(body)
-    event = payload.get("event")
-    if not isinstance(event, str) or not event.isprintable():
-        raise BadRequest("there is no event")
-    hints: dict[Kind, list[str]] = {}
-    if event.startswith("pick_ticket"):
-        ticket = payload.get("pick_ticket")
-        key = _key(ticket.get("id")) if isinstance(ticket, Mapping) else None
-        hints = {Kind.PICK_TICKETS: [key if key is not None and key.isdecimal() else POLL]}
-    elif "product" in event:
-        hints = {Kind.CATALOGUE: ["catalogue"]}
-    # Whole objects come in practice, with the names and addresses of people: those are not kept.
-    kept = {"event": event[:_LONGEST_KEY], "ids": [key for keys in hints.values() for key in keys]}
-    return ChangedKeys(hints, records=1, kept=canonical(kept))
+def read_connected(source: Source, body: bytes) -> ChangedKeys:
+    """The hint in a delivery from a connected system. The thing that it names is read again anyway."""
+    if source.webhook is None:
+        raise BadRequest("nothing is expected from there")
+    hints = source.webhook(_object(body))
+    return ChangedKeys(hints.keys, records=1, kept=canonical(hints.kept))
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
@@ -119,14 +108,6 @@ def _required(payload: Mapping[str, Any], name: str) -> Any:
     if not isinstance(payload.get(name), list | dict):
         raise BadRequest(f"there is no list of {name}")
     return payload[name]
-
-
-def _key(value: Any) -> str | None:
-    """An id as text. Texts longer than any real id, or with characters that no database stores, are none."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    key = str(value).strip()
-    return key if 0 < len(key) <= _LONGEST_KEY and key.isprintable() else None
 
 
 def _is_id(key: str) -> bool:

@@ -6,7 +6,8 @@ import pytest
 
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.shipments import POLL
-from upbridge.webhooks.parsing import read_uphance
+from upbridge.systems.uphance.source import SOURCE as UPHANCE
+from upbridge.webhooks.parsing import read_connected
 
 
 @pytest.mark.parametrize(
@@ -30,4 +31,4 @@ from upbridge.webhooks.parsing import read_uphance
     ],
 )
 def test_a_webhook_of_uphance_says_what_to_read(body: object, said: object) -> None:
-    assert read_uphance(json.dumps(body).encode()).keys == said
+    assert read_connected(UPHANCE, json.dumps(body).encode()).keys == said

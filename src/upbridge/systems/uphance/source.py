@@ -1,14 +1,36 @@
 """What is read from Uphance: its SKUs with their stock, and what it has shipped (docs/write-back.md)."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
+from upbridge.core.errors import BadRequest
+from upbridge.core.parsing import LONGEST_KEY, key_of
 from upbridge.store.changes import Kind
-from upbridge.systems.base import Poll, Reader, Source
-from upbridge.systems.uphance.shipments import read_shipments
+from upbridge.systems.base import Hints, Poll, Reader, Source
+from upbridge.systems.uphance.shipments import POLL, read_shipments
 from upbridge.systems.uphance.sku_sync import read_catalogue
 from upbridge.systems.uphance.stock import read_stock
 
+
+def read_webhook(payload: Mapping[str, Any]) -> Hints:
+    """The hint in `{"event": …, <object>: {…}}`."""
+    event = payload.get("event")
+    if not isinstance(event, str) or not event.isprintable():
+        raise BadRequest("there is no event")
+    keys: dict[Kind, list[str]] = {}
+    if event.startswith("pick_ticket"):
+        ticket = payload.get("pick_ticket")
+        key = key_of(ticket.get("id")) if isinstance(ticket, Mapping) else None
+        keys = {Kind.PICK_TICKETS: [key if key is not None and key.isdecimal() else POLL]}
+    elif "product" in event:
+        keys = {Kind.CATALOGUE: ["catalogue"]}
+    # Whole objects come in practice, with the names and addresses of people: those are not kept.
+    return Hints(keys, {"event": event[:LONGEST_KEY], "ids": [key for named in keys.values() for key in named]})
+
+
 SOURCE = Source(
+    webhook=read_webhook,
     readers={
         Kind.CATALOGUE: Reader(read_catalogue, 1),
         Kind.PICK_TICKETS: Reader(read_shipments, 1000),

@@ -34,7 +34,6 @@ UPHANCE = System(
         ),
     ),
     parameters_setting="uphance.create_products",
-    calls_back=True,
     has_catalogue=True,
     cures={
         "order.no_channel": "rules#uphance.channels",

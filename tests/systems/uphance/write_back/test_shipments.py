@@ -10,8 +10,9 @@ import pytest
 from tests.systems.uphance.write_back.town import Town
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.shipments import STALE
+from upbridge.systems.uphance.source import SOURCE as UPHANCE
 from upbridge.systems.uphance.write_back import UphanceWriteBack
-from upbridge.webhooks.parsing import read_uphance
+from upbridge.webhooks.parsing import read_connected
 from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
 SECOND = timedelta(seconds=1)
@@ -24,7 +25,7 @@ async def goods(town: Town) -> str:
 async def webhook(town: Town, event: str, ticket: int) -> None:
     """Uphance tells of a ticket."""
     body = json.dumps({"event": event, "pick_ticket": {"id": ticket}}).encode()
-    for kind, keys in read_uphance(body).keys.items():
+    for kind, keys in read_connected(UPHANCE, body).keys.items():
         await town.hint("uphance", kind, *keys)
     await town.work()
 
