@@ -72,7 +72,9 @@ def show(shop: ShopName, *, json: Json = False) -> None:
     for name in ("key", "id", "token", "name", "state", "reason", "api_url", "version", "installed_at", "waiting"):
         if value[name] is not None:
             out.print(f"{name:14} {cell(value[name])}", highlight=False)
-    out.print(f"{'uphance hook':14} {value['uphance_webhook_url']}")
+    for name in SYSTEMS.titles:
+        if address := value.get(f"{name}_webhook_url"):
+            out.print(f"{f'{name} hook':14} {address}")
     for one in value["connections"]:
         out.print(f"{one['system']:14} {one['state']} ({one['account']}) since {cell(one['connected_at'])}")
     for kind, run in value["imports"].items():
@@ -115,7 +117,11 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
         "waiting": await waiting(service, shop),
         "parked": await parked(service, shop),
         "coverage": coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
-        "uphance_webhook_url": service.webhook_url(shop.id, "uphance", ANY_EVENT),
+        **{
+            f"{one.name}_webhook_url": service.webhook_url(shop.id, one.name, ANY_EVENT)
+            for one in service.systems.connected
+            if one.calls_back
+        },
     }
 
 
@@ -163,7 +169,7 @@ async def parked(service: Service, shop: Shop) -> int:
 @app.command()
 def connect(
     shop: ShopName,
-    system: Annotated[str, typer.Argument(metavar="upp|uphance")],
+    system: Annotated[str, typer.Argument(metavar="|".join(SYSTEMS.titles))],
     client_id: Annotated[str | None, typer.Option(help="Upp.ai: the client id of the tenant.")] = None,
     email: Annotated[str | None, typer.Option(help="Uphance: the user's e-mail.")] = None,
     organisation: Annotated[int | None, typer.Option(help="Uphance: id of the organisation.")] = None,
@@ -202,7 +208,7 @@ def connect(
 
 
 @app.command()
-def disconnect(shop: ShopName, system: Annotated[str, typer.Argument(metavar="upp|uphance")]) -> None:
+def disconnect(shop: ShopName, system: Annotated[str, typer.Argument(metavar="|".join(SYSTEMS.titles))]) -> None:
     """Forget a connection and what waits for it; links stay, so that a return doubles nothing.
 
     Uphance is asked to revoke our token, and no other of its user's.
