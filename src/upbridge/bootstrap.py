@@ -97,7 +97,7 @@ class WebContainer:
     port: int
 
     async def load_webhook_key(self) -> None:
-        """Try until the database has told the key of the webhook addresses."""
+        """Try until the key of the webhook addresses is loaded from the database."""
         while True:
             try:
                 await self.inbox.warm_up()

@@ -1,4 +1,4 @@
-"""What a change of settings will do, told before it is made: the pages show it, `change_settings` does it.
+"""What a change of settings will do: the pages show it before `change_settings` does it.
 
 Both take what follows from the same two functions, `released` and `reread`.
 """

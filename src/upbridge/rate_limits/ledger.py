@@ -216,7 +216,7 @@ class Ledger:
             )
 
     async def doubt(self, shop_id: ShopId) -> None:
-        """The shop's credentials are new, or probably dead: its next call is a first call again for the fuse."""
+        """The shop's credentials are new, or probably dead: its next call counts as a first call again."""
         async with self._transaction() as tx:
             await store.forget_login(tx, shop_id)
 

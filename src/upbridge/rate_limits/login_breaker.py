@@ -44,7 +44,7 @@ class Pass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LoginHistory:
-    """What the fuse knows: moments of failed logins, newest first, and calls that may become some."""
+    """What the breaker knows: moments of failed logins, newest first, and calls in flight that may fail."""
 
     failures: tuple[datetime, ...]
     succeeded_at: datetime | None

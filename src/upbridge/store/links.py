@@ -442,7 +442,7 @@ class StoredLinks:
         await save_link(self._guard, self._shop_id, self._target, link, now=self._clock())
 
     async def high_water(self, kind: str) -> int | None:
-        """The highest id there that is known among links of *kind*, or that `reached` was told of."""
+        """The highest id at the target that is known among links of *kind*, or that `reached` recorded."""
         number = case(
             (table.c.remote_id.regexp_match(_NUMBER), cast(table.c.remote_id, table.c.attempt_newer_than.type))
         )

@@ -55,7 +55,7 @@ class Pages:
     engine: AsyncEngine
     clock: Clock
     act: Callable[[], Service]
-    """What forms call. Raises `NotReady` as long as the database has not told the webhook addresses."""
+    """What forms call. Raises `NotReady` until the key of the webhook addresses is loaded from the database."""
     webhook_address: Callable[[ShopId, str], str]
     """Where a system reaches us for one shop; raises `NotReady` likewise."""
     templates: Environment

@@ -266,7 +266,7 @@ def parse_list(raw_items: Any, parse: Callable[[Raw], T]) -> tuple[list[T], list
 
 
 def cents(value: Decimal, places: Decimal = CENT) -> Decimal:
-    """*value* rounded half up (away from zero), as PHP's round() does; two decimals unless told."""
+    """*value* rounded half up (away from zero), as PHP's round() does; two decimals by default."""
     return value.quantize(places, ROUND_HALF_UP)
 
 

@@ -20,7 +20,7 @@ MARK = "/webhooks/upgates/"
 FACT_SECTIONS = frozenset({"orderstatuses", "languages", "pricelists"})
 _SECTIONS = frozenset({"orders", "products"}) | FACT_SECTIONS
 _ACTIONS = frozenset({"create", "update", "delete"})
-#: How old a failed call may be to be told; rare events may have no later one that could succeed.
+#: How old a failed call may be to be reported; rare events may have no later one that could succeed.
 RECENTLY = timedelta(hours=24)
 
 

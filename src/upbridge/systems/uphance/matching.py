@@ -44,7 +44,7 @@ class Miss(StrEnum):
     UNKNOWN = "unknown"
     AMBIGUOUS = "ambiguous"
     NOT_READ = "not_read"
-    """Only its EAN matches, and whether that EAN is the variant's own cannot be told yet."""
+    """Only its EAN matches, and it is not known yet whether that EAN is the variant's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,7 +332,7 @@ class _Make:
         try:
             rows = items(await self.client.get("/products"), "products") or ()
         except RemoteError:
-            return None  # the list was looked at before, and its trouble told
+            return None  # the list was read before, and its failure reported
         return next((sku for row in rows for sku in skus_of(row)), None)
 
     async def _made(self, name: str, path: str, body: Json, *, wrapper: str) -> tuple[int | None, Step]:

@@ -71,7 +71,7 @@ class Products:
             return self._failed(document, failed)
 
     async def _complete(self, document: Document, product: Product, former: Made | None) -> Outcome:
-        """Bring what is missing of *product*; nothing is asked of anybody if nothing is."""
+        """Create what Uphance lacks of *product*; makes no call if it lacks nothing."""
         home, made = _known(document.link, former)
         matches = {variant.id: self.book.match(variant) for variant in wanted_variants(product)}
         missing = [

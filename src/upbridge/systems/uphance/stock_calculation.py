@@ -131,7 +131,7 @@ def needs_a_person(tally: Tally, percent: int) -> bool:
 
 
 def _draft(level: Level, wanted: int, taken: Decimal, safety: int) -> DesiredDocument:
-    """One number, with all that explains it. Two are the same if the shop would be told the same."""
+    """One number, with all that explains it. Two are the same if the shop would get the same number."""
     body = {
         "code": level.code,
         "level": "product" if level.key.startswith("p-") else "variant",

@@ -70,7 +70,7 @@ class Control:
     kind: str
     typed: str
     was: str
-    """What stood in it before anybody typed: what is sent back like that leaves a setting alone."""
+    """What the form showed at first: a field that comes back unchanged leaves its setting alone."""
     automatic: bool
     """Whether nothing need be chosen."""
     options: tuple[Option, ...]

@@ -124,7 +124,7 @@ class StartView:
 
     @property
     def company(self) -> str | None:
-        """Who the shop belongs to, once Upgates has told (R25)."""
+        """Who the shop belongs to, after Upgates was asked (R25)."""
         company = (self.shop.facts or {}).get("company")
         return str(company) if company else None
 
