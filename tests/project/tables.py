@@ -81,8 +81,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.operations.settings_preview", "orders"),
         ("upbridge.operations.settings_preview", "variants"),
         ("upbridge.store.connections", "shops"),
-        ("upbridge.store.metric_samples", "changes"),
-        ("upbridge.store.metric_samples", "documents"),
         ("upbridge.store.sku_matching", "variants"),
         ("upbridge.store.sku_matching", "skus"),
         ("upbridge.systems.uphance.reservations", "documents"),

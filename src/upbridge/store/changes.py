@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Double,
     Row,
     Select,
     SmallInteger,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    extract,
     func,
     literal_column,
     select,
@@ -526,3 +528,14 @@ def _columns(shop_id: ShopId, source: str, changes: Sequence[Change]) -> dict[st
         "keys": [change.key for change in changes],
         "seqs": [change.seq for change in changes],
     }
+
+
+def count_by_kind() -> Select[Any]:
+    """How many changes of each kind wait to be read, in all shops."""
+    return select(table.c.kind, func.count()).group_by(table.c.kind)
+
+
+def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
+    """For how many seconds the oldest change of all shops has waited: `change` and the number."""
+    age = extract("epoch", now - func.min(table.c.hinted_at))
+    return select(literal_column("'change'", Text), func.coalesce(age, literal_column("0"), type_=Double))

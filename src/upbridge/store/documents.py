@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Double,
     Exists,
     LargeBinary,
+    Select,
     SmallInteger,
     Text,
     Update,
@@ -18,7 +20,9 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    extract,
     func,
+    literal_column,
     select,
     text,
     tuple_,
@@ -578,3 +582,16 @@ def any_due(
         table.c.due_at <= now,
     )
     return found if below is None else found.where(table.c.priority < below)
+
+
+def count_by_kind() -> Select[Any]:
+    """How many documents of each target and kind are in the outbox of all shops."""
+    return select(table.c.target, table.c.kind, func.count()).group_by(table.c.target, table.c.kind)
+
+
+def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
+    """For how many seconds the oldest document of all shops has waited, and for no person: `document` and the
+    number."""
+    age = extract("epoch", now - func.min(table.c.since))
+    query = select(literal_column("'document'", Text), func.coalesce(age, literal_column("0"), type_=Double))
+    return query.where(table.c.state != constant(PARKED))

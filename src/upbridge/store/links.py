@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -93,6 +94,33 @@ async def by_hand(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) 
         *_at(shop_id, target, table.c.kind == kind, table.c.state == LinkState.BY_HAND)
     )
     return {row.key: row.hash for row in await tx.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLink:
+    """A link of an entity, for people."""
+
+    target: str
+    key: str
+    remote_id: str | None
+    state: LinkState
+    updated_at: datetime
+
+
+async def about(
+    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, most: int
+) -> list[SeenLink]:
+    """At most *most* links of *kinds* that belong to *parent*, at all targets, the oldest first."""
+    query = (
+        select(table.c.target, table.c.key, table.c.remote_id, table.c.state, table.c.updated_at)
+        .where(table.c.shop_id == shop_id, one_of(table.c.kind, kinds), table.c.parent == parent)
+        .order_by(table.c.updated_at)
+        .limit(most)
+    )
+    return [
+        SeenLink(row.target, row.key, row.remote_id, LinkState(row.state), row.updated_at)
+        for row in await tx.execute(query)
+    ]
 
 
 async def count_parents(

@@ -16,13 +16,13 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
-from sqlalchemy import Select, text
+from sqlalchemy import CompoundSelect, DateTime, Select, bindparam, text, union_all
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.telemetry.database_outage import DATABASE
-from upbridge.store import problems, shops
+from upbridge.store import changes, documents, problems, shops
 
 log = structlog.get_logger(__name__)
 
@@ -147,29 +147,25 @@ def _order(sample: tuple[str, dict[str, str], float]) -> tuple[object, ...]:
 
 _ENDS: Mapping[str, tuple[str, ...]] = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 
-_GAUGES: tuple[tuple[str, str, tuple[str, ...], str | Select[Any]], ...] = (
+_NOW = bindparam("now", type_=DateTime(timezone=True))
+_GAUGES: tuple[tuple[str, str, tuple[str, ...], str | Select[Any] | CompoundSelect[Any]], ...] = (
     (
         "upbridge_changes_pending",
         "Changes that wait to be read.",
         ("kind",),
-        "SELECT kind, count(*) FROM changes GROUP BY kind",
+        changes.count_by_kind(),
     ),
     (
         "upbridge_outbox_pending",
         "Documents that wait to be delivered.",
         ("target", "kind"),
-        "SELECT target, kind, count(*) FROM documents GROUP BY target, kind",
+        documents.count_by_kind(),
     ),
     (
         "upbridge_oldest_pending_seconds",
         "Age of the oldest thing that waits.",
         ("stage",),
-        """
-        SELECT 'change', COALESCE(extract(epoch FROM CAST(:now AS timestamptz) - min(hinted_at)), 0) FROM changes
-        UNION ALL
-        SELECT 'document', COALESCE(extract(epoch FROM CAST(:now AS timestamptz) - min(since)), 0) FROM documents
-        WHERE state <> 'parked'
-        """,
+        union_all(changes.oldest_seconds(_NOW), documents.oldest_seconds(_NOW)),
     ),
     (
         "upbridge_problems_open",

@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.domain.delivery import LinkState
 from upbridge.domain.masking import masked
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
-from upbridge.store import changes, documents, problems
+from upbridge.store import changes, documents, links, problems
 from upbridge.store.changes import Kind
 from upbridge.store.deliveries import latest_about
 from upbridge.store.order_events import KINDS, OrderEventKind, events_of, opened
@@ -213,21 +214,14 @@ async def _to_be_sent(
 
 
 async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
-    rows = await tx.execute(
-        text(
-            "SELECT target, key, remote_id, state, updated_at FROM links"
-            " WHERE shop_id = :id AND kind = ANY(:kinds) AND parent = :parent ORDER BY updated_at LIMIT 40"
-        ),
-        where,
-    )
     return [
         Moment(
-            row.updated_at,
-            row.state if row.state in {"delivered", "by_hand"} else "attempted",
-            row.target,
-            detail=row.remote_id or row.key,
+            one.updated_at,
+            one.state if one.state in {LinkState.DELIVERED, LinkState.BY_HAND} else "attempted",
+            one.target,
+            detail=one.remote_id or one.key,
         )
-        for row in rows
+        for one in await links.about(tx, where["id"], where["kinds"], where["parent"], most=40)
     ]
 
 
