@@ -72,7 +72,7 @@ def test_accesses_used_stand_beside_what_is_declared(program: Program, books: Bo
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     for access, count in (("GET /orders", 31_000), ("GET /secrets", 1)):
         row = {"shop_id": shop_id, "hour": hour, "access": access, "purpose": "orders", "count": count}
-        books.insert("calls", row)
+        books.insert("api_calls", row)
 
     found = program("accesses", "--used", "--days", "1", "--json").json
     shown = program("accesses", "--used").out

@@ -159,7 +159,7 @@ async def test_an_unreadable_product_is_neither_deleted_nor_in_the_way(machine: 
     machine.upgates.sell(1, 2)
     await machine.hint(Kind.PRODUCT, "1", "2")
     await machine.drain()
-    machine.upgates.sell(1, weight="heavy")
+    machine.upgates.sell(1, active_yn="perhaps")
     machine.upgates.sell(2, stock=9)
     await machine.hint(Kind.PRODUCT, "1", "2")
 

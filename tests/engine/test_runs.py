@@ -85,7 +85,7 @@ async def test_an_import_asks_only_for_what_is_on_sale(machine: Engine) -> None:
 
 async def test_an_unreadable_entity_is_counted_and_named(machine: Engine) -> None:
     machine.upgates.sell(1, 2)
-    machine.upgates.sell(3, weight="heavy")
+    machine.upgates.sell(3, active_yn="perhaps")
     await begin(machine)
 
     await machine.drain()

@@ -19,12 +19,13 @@ BOUNDED = {
     "connections": "one row a shop and system",
     "changes": "a set, worked off",
     "documents": "the newest body of each thing, worked off",
-    "links": "one row a thing over there",
+    "links": "one row a thing at a target",
     "variants": "one row a variant",
     "skus": "one row an SKU",
     "budgets": "one row a shop",
     "secrets": "a handful",
-    "metric_samples": "retired by telemetry.gauges",
+    "cursors": "a few rows a shop and system",
+    "metric_samples": "merged by store/metric_samples.py",
 }
 
 

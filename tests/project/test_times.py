@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import DefaultClause
 
 import upbridge
+from tests.project.tables import OWNERS
 from upbridge.store.schema import metadata
 
 ROOM = Path(upbridge.__file__).parent
@@ -41,6 +42,21 @@ INSERTS = [
 ]
 
 
+#: Tables into which a module of `store` inserts by SQLAlchemy Core, with the module.
+CORE = [
+    pytest.param(table, place, id=f"{place}:{table}")
+    for table, owner in OWNERS.items()
+    if table in metadata.tables and moments(table)
+    for place in [owner.removeprefix("upbridge.").replace(".", "/") + ".py"]
+    if re.search(r"\binsert\(", SOURCES.get(place, ""))
+]
+
+
+@pytest.mark.parametrize(("table", "place"), CORE)
+def test_a_module_that_inserts_by_core_names_each_moment(table: str, place: str) -> None:
+    assert {name for name in moments(table) if not re.search(rf"\b{name}\b", SOURCES[place])} == set()
+
+
 @pytest.mark.parametrize(("table", "names"), INSERTS)
 def test_who_writes_a_row_says_when(table: str, names: str) -> None:
     assert moments(table) <= {name.strip() for name in names.split(",")}
@@ -53,4 +69,4 @@ def test_the_database_is_asked_for_the_time_only_where_its_own_is_meant() -> Non
 def test_the_walk_sees_what_it_looks_for() -> None:
     assert moments("links") == {"updated_at"}
     assert moments("changes") == {"hinted_at", "due_at"}
-    assert len(INSERTS) > 15
+    assert len(INSERTS) + len(CORE) > 15

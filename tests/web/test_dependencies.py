@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.pages import EN, ORIGIN, Enter, browser_of, pages_app
+from tests.support.rows import connection_row, insert_rows
 from tests.support.shops import MakeShop
 from upbridge.core.errors import NotReady
 from upbridge.domain.shop_id import ShopId
@@ -89,7 +90,9 @@ async def test_a_page_that_is_not_ready_says_so_as_a_page(make_shop: MakeShop, e
     def not_yet(_shop_id: ShopId, _system: str) -> str:
         raise NotReady("the addresses are not loaded yet")
 
-    home = await enter(await make_shop())
+    shop_id = await make_shop()
+    await insert_rows(pages.engine, connection_row(shop_id, "uphance"))
+    home = await enter(shop_id)
 
     async with browser_of(pages_app(replace(pages, webhook_address=not_yet))) as browser:
         page = await browser.get(f"{home}connections")

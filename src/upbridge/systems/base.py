@@ -304,8 +304,10 @@ class NewConnection:
 
 
 class ChoiceNeeded(BadRequest):
-    """The login works, and one of several things has to be chosen with it. *field* is what; *options* are pairs of
-    id and name."""
+    """The login works, and one of several things has to be chosen with it.
+
+    *field* is what has to be chosen; *options* are pairs of id and name.
+    """
 
     def __init__(self, chosen: str, options: Sequence[tuple[str, str]]) -> None:
         offered = ", ".join(f"{number} ({name})" for number, name in options) or "none"
