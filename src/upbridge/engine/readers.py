@@ -341,14 +341,17 @@ READERS: Mapping[Kind, Reader] = {
 
 
 def reader_of(systems: Systems, kind: Kind) -> Reader:
-    """How a kind of change is read: one of the shop itself here, any other by the system whose kind it is."""
+    """How a kind of change is read: one of the shop itself here, any other by the system whose kind it is.
+
+    Raises `LookupError` for a kind that no system in the registry declares.
+    """
     if kind in READERS:
         return READERS[kind]
     for system in systems.connected:
         if system.source is not None and kind in system.source.readers:
             theirs = system.source.readers[kind]
             return Reader(partial(_by_system, system.name, theirs), theirs.batch)
-    raise NotImplementedError(f"no system reads {kind}")
+    raise LookupError(f"no system reads {kind}")
 
 
 async def _by_system(name: str, theirs: SystemReader, service: Service, shop: Shop, chunk: list[Change]) -> None:
