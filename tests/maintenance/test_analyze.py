@@ -26,24 +26,30 @@ async def fill(engine: AsyncEngine, shop_id: ShopId, first: int, last: int) -> N
         await tx.commit()
 
 
+async def grown(engine: AsyncEngine) -> bool:
+    """Whether Postgres counted `skus` now. What it still believes of the rows that other tests have left in other
+    tables is not this test's business."""
+    return "skus" in await count_grown(engine)
+
+
 async def test_what_has_more_than_doubled_is_counted_once(engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id = await make_shop()
     await fill(engine, shop_id, 1, 1000)
 
-    assert await count_grown(engine) == ["skus"]
-    assert await count_grown(engine) == []
+    assert await grown(engine)
+    assert not await grown(engine)
 
     await fill(engine, shop_id, 1001, 1500)
-    assert await count_grown(engine) == []
+    assert not await grown(engine)
 
     await fill(engine, shop_id, 1501, 2500)
-    assert await count_grown(engine) == ["skus"]
+    assert await grown(engine)
 
 
 async def test_a_small_table_is_left_to_postgres(engine: AsyncEngine, make_shop: MakeShop) -> None:
     await fill(engine, await make_shop(), 1, 100)
 
-    assert await count_grown(engine) == []
+    assert not await grown(engine)
 
 
 def test_the_tables_are_ours() -> None:
