@@ -33,16 +33,10 @@ ALIVE: Mapping[str, str] = {
     "factory": "uvicorn calls it by its name in each web process",
     "disabled": "logging reads it",
     "handle_async_request": "httpx calls it",
-    "open_order_lines": "a table: Alembic compares it, and its owner names it in SQL",
     "metric_samples": "a table: Alembic compares it, and its owner names it in SQL",
-    "facts_at": "a column of shops that the schedule reads in SQL",
     "uninstalled_at": "a column of shops that people read",
-    "BROKEN": "a state that is read from the database",
     "match_one_to_one": "the rule to which a property test holds its twin in SQL, store/sku_matching",
-    "NO_CODE": "a cause that is read from the database",
     "BOTH": "one of the readings of an order, all of which are tried",
-    "available_to_sell": "a column of the copy of Uphance's SKUs, chosen by a setting's name",
-    "available_to_sell_from_stock": "a column of the copy of Uphance's SKUs, chosen by a setting's name",
 }
 
 #: Beside the product: its simulated systems call their methods by name, so a shorter list would prove nothing.

@@ -70,29 +70,6 @@ class Finding(NamedTuple):
 #: Statements about a table outside its owner, as (module, table). The list only gets shorter: never add a line.
 DEBTS: frozenset[tuple[str, str]] = frozenset(
     {
-        ("upbridge.engine.name_owners", "variants"),
-        ("upbridge.engine.planner", "variants"),
-        ("upbridge.engine.readers", "open_order_lines"),
-        ("upbridge.engine.readers", "variants"),
-        ("upbridge.engine.scheduler", "connections"),
-        ("upbridge.engine.scheduler", "shops"),
-        ("upbridge.maintenance.doctor", "secrets"),
-        ("upbridge.maintenance.doctor", "shops"),
-        ("upbridge.operations.settings_preview", "orders"),
-        ("upbridge.operations.settings_preview", "variants"),
-        ("upbridge.store.connections", "shops"),
-        ("upbridge.store.sku_matching", "variants"),
-        ("upbridge.store.sku_matching", "skus"),
-        ("upbridge.systems.uphance.reservations", "documents"),
-        ("upbridge.systems.uphance.reservations", "links"),
-        ("upbridge.systems.uphance.reservations", "open_order_lines"),
-        ("upbridge.systems.uphance.reservations", "variants"),
-        ("upbridge.systems.uphance.sku_copy", "connections"),
-        ("upbridge.systems.uphance.sku_copy", "skus"),
-        ("upbridge.systems.uphance.sku_copy", "variants"),
-        ("upbridge.systems.uphance.sku_sync", "connections"),
-        ("upbridge.systems.uphance.stock", "skus"),
-        ("upbridge.systems.uphance.stock", "variants"),
         ("upbridge.web.queries.find", "changes"),
         ("upbridge.web.queries.find", "documents"),
         ("upbridge.web.queries.find", "links"),
@@ -105,20 +82,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.web.queries.overview", "orders"),
         ("upbridge.web.queries.overview", "problems"),
         ("upbridge.web.queries.overview", "shops"),
-        ("upbridge.web.queries.products", "skus"),
-        ("upbridge.web.queries.products", "variants"),
-    }
-)
-
-#: Modules that still put SQL together from strings. The list only gets shorter: never add a line.
-COMPOSED: frozenset[str] = frozenset(
-    {
-        "upbridge.engine.scheduler",
-        "upbridge.store.connections",
-        "upbridge.systems.uphance.reservations",
-        "upbridge.systems.uphance.sku_copy",
-        "upbridge.systems.uphance.stock",
-        "upbridge.web.queries.products",
     }
 )
 
@@ -151,16 +114,12 @@ def paid() -> list[str]:
     """One line for each debt that nothing needs any more."""
     found = findings()
     named = {(one.module, one.table) for one in found}
-    composed = {one.module for one in found if one.table is None}
     return [
         *(f"{module} no longer names {table}: strike the debt" for module, table in sorted(DEBTS - named)),
-        *(f"{module} no longer puts SQL together: strike the debt" for module in sorted(COMPOSED - composed)),
     ]
 
 
 def _is_debt(finding: Finding) -> bool:
-    if finding.table is None:
-        return finding.module in COMPOSED
     return (finding.module, finding.table) in DEBTS
 
 

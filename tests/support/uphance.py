@@ -9,8 +9,9 @@ from tests.support.clock import NOON
 from tests.support.shop_settings import make_settings
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.sku import Sku
 from upbridge.systems.base import Connection, MappingContext
-from upbridge.systems.uphance.matching import Sku, SkuBook
+from upbridge.systems.uphance.matching import SkuBook
 
 FACTS: Mapping[str, Any] = {
     "organisation": {"id": 5, "name": "Hemline Ltd"},

@@ -10,6 +10,7 @@ People type codes, copy them from spreadsheets and scan them. So they are compar
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeAlias, TypeVar
 
@@ -51,6 +52,22 @@ def tidy(code: str | None) -> str | None:
     while end > start and unicodedata.category(code[end - 1]) in _UNSEEN:
         end -= 1
     return code[start:end] or None
+
+
+@dataclass(frozen=True, slots=True)
+class Sku:
+    """What a catalogue sells by one number: one size of one colour of a product, with its stock as last read."""
+
+    sku_id: int
+    product_id: int
+    variation_id: int | None
+    season_id: int | None
+    sku_number: str | None
+    ean: str | None
+    name: str | None = None
+    in_stock: int | None = None
+    available: int | None = None
+    available_from_stock: int | None = None
 
 
 class Match(StrEnum):

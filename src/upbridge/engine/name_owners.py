@@ -10,13 +10,12 @@ batch. The caller holds the lock of `sku_matching.lock_matching`, so that no oth
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
-from upbridge.store.schema import variants
+from upbridge.store import variants
 from upbridge.systems.base import NameOwner, NameOwners, UniqueName
 
 
@@ -33,11 +32,7 @@ async def names_of(
     tx: AsyncConnection, shop_id: ShopId, by: UniqueName, products: Sequence[int]
 ) -> frozenset[tuple[str, str]]:
     """(variant, key of its name) of what these products offer, as the copy stands."""
-    name = _KEY[by]
-    rows = await tx.execute(
-        select(variants.c.key, name).where(_on_offer(shop_id, by), variants.c.product_id.in_(products))
-    )
-    return frozenset((key, name) for key, name in rows)
+    return frozenset((found.key, found.name) for found in await variants.offered_by(tx, shop_id, by, products))
 
 
 async def shared(
@@ -58,25 +53,16 @@ async def shared(
     )
     names = sorted({name for _, name in before | after})
     moved = {name for _, name in before ^ after}
-    owner = select(variants.c.product_id, variants.c.key, _KEY[by]).where(_on_offer(shop_id, by))
     first: dict[str, NameOwner] = {}
     stirred: set[str] = set()
-    for product_id, key, name in await tx.execute(owner.where(_KEY[by] == any_(literal(names, ARRAY(Text))))):
-        bearer = NameOwner(product_id, key)
-        first[name] = min(first.get(name, bearer), bearer, key=_age)
-        if name in moved and product_id not in batch:
-            stirred.add(str(product_id))
+    for found in await variants.offered_as(tx, shop_id, by, names):
+        bearer = NameOwner(found.product_id, found.key)
+        first[found.name] = min(first.get(found.name, bearer), bearer, key=_age)
+        if found.name in moved and found.product_id not in batch:
+            stirred.add(str(found.product_id))
     return Shared(NameOwners(first), frozenset(stirred))
 
 
 def _age(bearer: NameOwner) -> tuple[int, int]:
     """The oldest first: ids count up, the order in which a shop lists things can change."""
     return bearer.product_id, int(bearer.key.removeprefix("v-")) if bearer.key.startswith("v-") else 0
-
-
-_KEY = {UniqueName.CODE: variants.c.code_key, UniqueName.EAN: variants.c.ean_key}
-
-
-def _on_offer(shop_id: ShopId, by: UniqueName) -> ColumnElement[bool]:
-    """The shop's variants on offer that have such a name."""
-    return and_(variants.c.shop_id == shop_id, variants.c.listed, variants.c.active, _KEY[by].is_not(None))

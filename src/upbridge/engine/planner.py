@@ -10,18 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, LinkState, Unmappable
 from upbridge.domain.order import Order
-from upbridge.domain.product import Product, Variant
+from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import code_key
 from upbridge.engine import name_owners
 from upbridge.store import documents as outbox
-from upbridge.store import order_events, sku_matching
+from upbridge.store import order_events, sku_matching, variants
 from upbridge.store.links import adopt, links_of
 from upbridge.store.orders import upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
@@ -281,7 +279,9 @@ async def _remember_products(
     await sku_matching.lock_matching(tx, shop_id)
     names = {by for target, context in targets if (by := target.unique_name(context.settings)) is not None}
     before = {by: await name_owners.names_of(tx, shop_id, by, batch) for by in sorted(names)}
-    await _remember_items(tx, shop_id, products, batch, now)
+    keys = await sku_matching.keys_of(tx, shop_id, batch)
+    await variants.replace_products(tx, shop_id, products, batch, now=now)
+    await sku_matching.rematch(tx, shop_id, batch, keys)
     shared = {
         by: await name_owners.shared(tx, shop_id, by, products, batch=batch, before=known)
         for by, known in before.items()
@@ -293,67 +293,3 @@ async def _remember_products(
         else (target, context)
         for target, context in targets
     ]
-
-
-async def _remember_items(
-    tx: AsyncConnection, shop_id: ShopId, products: Sequence[Product], batch: Sequence[int], now: datetime
-) -> None:
-    """One row per sellable variant, none for what is gone."""
-    pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
-    variants = [pair for _, pair in sorted(pairs.items())]
-    before = await sku_matching.keys_of(tx, shop_id, batch)
-    await tx.execute(
-        text(
-            """
-            DELETE FROM variants WHERE shop_id = :shop_id AND product_id = ANY(CAST(:products AS bigint[]))
-              AND NOT key = ANY(CAST(:keys AS text[]))
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "products": batch,
-            "keys": [variant.id for _, variant in variants],
-        },
-    )
-    if variants:
-        await _write_items(tx, shop_id, variants, now=now)
-    await sku_matching.rematch(tx, shop_id, batch, before)
-
-
-async def _write_items(
-    tx: AsyncConnection, shop_id: ShopId, variants: Sequence[tuple[Product, Variant]], *, now: datetime
-) -> None:
-    await tx.execute(
-        text(
-            """
-            INSERT INTO variants
-              (shop_id, key, product_id, code, ean, code_key, ean_key, title, stock, stock_own, active, listed,
-               read_at)
-            SELECT :shop_id, t.*, :now
-            FROM unnest(CAST(:keys AS text[]), CAST(:products AS bigint[]), CAST(:codes AS text[]),
-              CAST(:eans AS text[]), CAST(:code_keys AS text[]), CAST(:ean_keys AS text[]),
-              CAST(:titles AS text[]), CAST(:stocks AS numeric[]), CAST(:own AS boolean[]),
-              CAST(:active AS boolean[]), CAST(:listed AS boolean[])) AS t
-            ON CONFLICT (shop_id, key) DO UPDATE SET
-              product_id = excluded.product_id, code = excluded.code, ean = excluded.ean,
-              code_key = excluded.code_key, ean_key = excluded.ean_key,
-              title = excluded.title, stock = excluded.stock, stock_own = excluded.stock_own,
-              active = excluded.active, listed = excluded.listed, read_at = excluded.read_at
-            """
-        ),
-        {
-            "shop_id": shop_id,
-            "now": now,
-            "keys": [variant.id for _, variant in variants],
-            "products": [variant.product_id for _, variant in variants],
-            "codes": [variant.code for _, variant in variants],
-            "eans": [variant.ean for _, variant in variants],
-            "code_keys": [code_key(variant.code) for _, variant in variants],
-            "ean_keys": [code_key(variant.ean) for _, variant in variants],
-            "titles": [text_.title if (text_ := product.text(None)) else None for product, _ in variants],
-            "stocks": [variant.stock for _, variant in variants],
-            "own": [variant.stock_own for _, variant in variants],
-            "active": [variant.active for _, variant in variants],
-            "listed": [product.active for product, _ in variants],
-        },
-    )

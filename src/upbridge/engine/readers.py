@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.lane import Lane
@@ -20,7 +19,7 @@ from upbridge.engine.flows import shows_parameters
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
 from upbridge.engine.runs import count_page, finish_if_complete, start_run
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
-from upbridge.store import changes
+from upbridge.store import changes, open_order_lines, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.problems import Stage, close_cured
 from upbridge.store.runs import Run, RunPurpose, RunState, get_run
@@ -89,16 +88,13 @@ def _language(systems: Systems, shop: Shop) -> str | None:
 async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
     async with service.engine.begin() as tx:
-        rows = await tx.execute(
-            text("SELECT DISTINCT product_id FROM variants WHERE shop_id = :shop_id AND key = ANY(:keys)"),
-            {"shop_id": shop.id, "keys": [f"v-{change.key}" for change in chunk]},
-        )
+        products = await variants.products_of(tx, shop.id, [f"v-{change.key}" for change in chunk])
         await changes.mark_changed(
             tx,
             shop.id,
             SOURCE,
             Kind.PRODUCT,
-            [str(row.product_id) for row in rows],
+            [str(product) for product in products],
             origin=Origin.WEBHOOK,
             now=service.clock(),
         )
@@ -274,15 +270,13 @@ async def _after(tx: AsyncConnection, shop: Shop, run: Run, service: Service) ->
 
 async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Service) -> None:
     """A deleted order is in no list either: those that are not through yet are asked about by number."""
-    rows = await tx.execute(
-        text("SELECT DISTINCT order_number FROM open_order_lines WHERE shop_id = :shop_id"), {"shop_id": shop.id}
-    )
+    numbers = await open_order_lines.order_numbers(tx, shop.id)
     await changes.mark_changed(
         tx,
         shop.id,
         SOURCE,
         Kind.ORDER,
-        [row.order_number for row in rows],
+        numbers,
         origin=Origin.SAFETY_NET,
         now=service.clock(),
         purpose=Purpose.SAFETY,
@@ -291,18 +285,13 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Servi
 
 async def _ask_about_unseen(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
     """Products of ours that a complete reading did not show: the API is asked for each before anything is done."""
-    rows = await tx.execute(
-        text(
-            "SELECT DISTINCT product_id FROM variants WHERE shop_id = :shop_id AND listed AND read_at < :started"
-        ),
-        {"shop_id": shop.id, "started": run.started_at},
-    )
+    products = await variants.unseen_products(tx, shop.id, since=run.started_at)
     await changes.mark_changed(
         tx,
         shop.id,
         SOURCE,
         Kind.PRODUCT,
-        [str(row.product_id) for row in rows],
+        [str(product) for product in products],
         origin=Origin.SAFETY_NET,
         now=service.clock(),
         purpose=Purpose.SAFETY,
@@ -317,10 +306,7 @@ async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
     )
     now = service.clock()
     async with service.engine.begin() as tx:
-        ours = await tx.scalar(
-            text("SELECT count(DISTINCT product_id) FROM variants WHERE shop_id = :shop_id AND listed"),
-            {"shop_id": shop.id},
-        )
+        ours = await variants.count_products(tx, shop.id)
         await changes.done(tx, shop.id, SOURCE, chunk)
         if ours != page.total:
             log.info("product_counts_differ", shop_id=str(shop.id), ours=ours, theirs=page.total)

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, ShopState
+from upbridge.domain.shop import PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.access import give_up_logins
 from upbridge.engine.context import Service
@@ -48,62 +48,32 @@ async def run_once(service: Service) -> None:
 
 
 async def _subscriptions(tx: AsyncConnection, now: datetime) -> None:
-    for kind, key, column, every in (
-        (Kind.WEBHOOKS, "webhooks", "subscribed_at", SUBSCRIPTIONS_EVERY),
-        (Kind.FACTS, "facts", "facts_at", FACTS_EVERY),
-    ):
-        rows = await tx.execute(
-            text(f"SELECT id FROM shops WHERE state = 'active' AND ({column} IS NULL OR {column} < :before)"),  # noqa: S608
-            {"before": now - every},
-        )
-        for row in rows.all():
-            await mark_changed(tx, ShopId(row.id), "upgates", kind, [key], origin=Origin.SCHEDULE, now=now)
+    unsubscribed = shops.unsubscribed(before=now - SUBSCRIPTIONS_EVERY)
+    unread = shops.facts_unread(before=now - FACTS_EVERY)
+    for kind, key, due in ((Kind.WEBHOOKS, "webhooks", unsubscribed), (Kind.FACTS, "facts", unread)):
+        for shop_id in await tx.scalars(due):
+            await mark_changed(tx, ShopId(shop_id), "upgates", kind, [key], origin=Origin.SCHEDULE, now=now)
 
 
 async def _probes(tx: AsyncConnection, now: datetime) -> None:
     """Once an hour ask a refused shop whether it is back, and a deactivated one whether it is true."""
-    rows = await tx.execute(
-        text(
-            """
-            SELECT id FROM shops
-            WHERE (state = 'suspended' AND reason = :refused OR state = 'uninstalling')
-              AND COALESCE(probed_at, state_since) < :before
-            """
-        ),
-        {"refused": BY_UPGATES, "before": now - PROBE_PAUSE},
-    )
-    for row in rows.all():
-        await mark_changed(tx, ShopId(row.id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
+    for shop_id in await tx.scalars(shops.unprobed(before=now - PROBE_PAUSE)):
+        await mark_changed(tx, ShopId(shop_id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
 
 
 async def _give_up_silent(tx: AsyncConnection, now: datetime) -> list[ShopId]:
     """Shops that were asked and did not answer; a worker that was away itself has to ask first."""
-    rows = await tx.execute(
-        text(
-            "SELECT id FROM shops WHERE state = 'uninstalling' AND state_since < :before AND probed_at IS NOT NULL"
-        ),
-        {"before": now - UNINSTALL_AFTER},
-    )
-    return [ShopId(row.id) for row in rows]
+    return [ShopId(shop_id) for shop_id in await tx.scalars(shops.silent(before=now - UNINSTALL_AFTER))]
 
 
 async def _polls(tx: AsyncConnection, service: Service, now: datetime) -> None:
     """Ask the connected systems for what only the clock brings."""
     for system in service.systems.connected:
         for poll in system.source.polls if system.source is not None else ():
-            rows = await tx.execute(
-                text(
-                    """
-                    SELECT c.shop_id FROM connections c JOIN shops s ON s.id = c.shop_id
-                    WHERE c.system = :system AND c.state = 'connected' AND s.state = 'active'
-                      AND (c.polled_at IS NULL OR c.polled_at < :before)
-                    """
-                ),
-                {"system": system.name, "before": now - poll.every(service.settings)},
-            )
-            for row in rows.all():
+            due = connections.unpolled(system.name, every=poll.every(service.settings), now=now)
+            for shop_id in await tx.scalars(due):
                 await mark_changed(
-                    tx, ShopId(row.shop_id), system.name, poll.kind, [poll.key], origin=Origin.SCHEDULE, now=now
+                    tx, ShopId(shop_id), system.name, poll.kind, [poll.key], origin=Origin.SCHEDULE, now=now
                 )
 
 

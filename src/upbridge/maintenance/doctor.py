@@ -17,6 +17,7 @@ from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, RemoteError, Unreachable
 from upbridge.core.parsing import http_date
 from upbridge.settings import Settings
+from upbridge.store import secrets, shops
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
 from upbridge.systems.base import Systems
@@ -102,7 +103,7 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
 async def _keys(database: Database, cipher: Cipher) -> Finding:
     """Whether the keys open what is stored: with a wrong one the service starts, and can do nothing."""
     async with database.engine.connect() as tx:
-        sealed = [bytes(value) for value in await tx.scalars(text("SELECT value FROM secrets"))]
+        sealed = await secrets.values(tx)
     try:
         for value in sealed:
             cipher.decrypt(value)
@@ -114,17 +115,7 @@ async def _keys(database: Database, cipher: Cipher) -> Finding:
 async def _webhooks(database: Database) -> Finding:
     """Whether Upgates reached us last, as its own lists of webhooks say; each shop is asked daily (R45)."""
     async with database.engine.connect() as tx:
-        rows = (
-            await tx.execute(
-                text(
-                    """
-                    SELECT s.key, one->>'event' AS event, one->>'at' AS at, one->>'status' AS status
-                    FROM shops s, jsonb_array_elements(s.webhook_failures) AS one
-                    WHERE s.state = 'active' ORDER BY at DESC
-                    """
-                )
-            )
-        ).all()
+        rows = await shops.failed_webhooks(tx)
     if not rows:
         return Finding("webhooks", "ok", "Upgates tells of no last call that failed")
     shown = [f"{row.key} {row.event} at {row.at}: {row.status or 'no answer'}" for row in rows[:_MOST_FAILURES]]

@@ -6,13 +6,12 @@ Both take what follows from the same two functions, `released` and `reread`.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import text
-
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.imports import orders_since
 from upbridge.operations.change_settings import released, reread
+from upbridge.store import orders, variants
 from upbridge.store.documents import count_releasable
 from upbridge.systems.upgates.pagination import PAGE_SIZE
 
@@ -41,18 +40,10 @@ async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str
     lists = tuple(kind for kind in reread(service.systems, changed, rows) if kind != "order" or since is not None)
     async with service.engine.connect() as tx:
         tried = await count_releasable(tx, shop.id, sorted(targets))
-        counted = await tx.execute(
-            text(
-                """
-                SELECT kind, count(*) AS number FROM (
-                  SELECT DISTINCT 'product' AS kind, product_id::text FROM variants WHERE shop_id = :id AND listed
-                  UNION ALL SELECT 'order', number FROM orders WHERE shop_id = :id AND ordered_at >= :since
-                ) known GROUP BY kind
-                """
-            ),
-            {"id": shop.id, "since": since},
-        )
-        known = {row.kind: int(row.number) for row in counted}
+        known = {
+            "product": await variants.count_products(tx, shop.id),
+            "order": 0 if since is None else await orders.count_orders(tx, shop.id, since=since),
+        }
     # Colour and size are a call of their own for each page of products.
     times = {"product": 2 if shows_parameters(service.systems, after, rows) else 1}
     return SettingsPreview(

@@ -2,18 +2,34 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Exists, Subquery, exists, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Exists,
+    Select,
+    Subquery,
+    case,
+    delete,
+    exists,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
+from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import cursors, documents, lanes, links, problems
+from upbridge.store import cursors, documents, lanes, links, problems, shops
 from upbridge.store.schema import connections as table
 
 
@@ -43,7 +59,11 @@ class ConnectionRow:
     polled_at: datetime | None
 
 
-_COLUMNS = "shop_id, system, state, reason, account, prefix, facts, connected_at, login_at, polled_at"
+_COLUMNS = tuple(table.c[field.name] for field in fields(ConnectionRow))
+
+
+def _here(shop_id: ShopId, system: str) -> tuple[ColumnElement[bool], ...]:
+    return (table.c.shop_id == shop_id, table.c.system == system)
 
 
 class Connections:
@@ -87,33 +107,29 @@ class Connections:
         else:
             taken = prefixes_names and await _bare_names_taken(tx, shop_id, system, account)
             prefix = f"{shop_key}-" if taken else ""
+        values = {
+            "shop_id": shop_id,
+            "system": system,
+            "state": ConnectionState.CONNECTED,
+            "reason": None,
+            "account": account,
+            "prefix": prefix,
+            "secret": None if secret is None else self._cipher.encrypt(json.dumps(dict(secret))),
+            "tokens": None if tokens is None else self._cipher.encrypt(json.dumps(dict(tokens))),
+            "tokens_renew_at": renew_at,
+            "facts": dict(facts),
+            "polled_at": None,
+            "connected_at": now,
+            "login_at": now,
+        }
+        new = insert(table).values(values)
+        same_account = table.c.account == new.excluded.account
         await tx.execute(
-            text(
-                """
-                INSERT INTO connections
-                  (shop_id, system, state, account, prefix, secret, tokens, tokens_renew_at, facts, connected_at,
-                   login_at)
-                VALUES (:shop_id, :system, 'connected', :account, :prefix, :secret, :tokens, :renew_at,
-                        CAST(:facts AS jsonb), :now, :now)
-                ON CONFLICT (shop_id, system) DO UPDATE SET
-                  state = 'connected', reason = NULL, account = excluded.account, prefix = excluded.prefix,
-                  secret = excluded.secret, tokens = excluded.tokens, tokens_renew_at = excluded.tokens_renew_at,
-                  facts = excluded.facts, polled_at = NULL, login_at = excluded.login_at,
-                  connected_at = CASE WHEN connections.account = excluded.account THEN connections.connected_at
-                                      ELSE excluded.connected_at END
-                """
-            ),
-            {
-                "shop_id": shop_id,
-                "system": system,
-                "account": account,
-                "prefix": prefix,
-                "secret": None if secret is None else self._cipher.encrypt(json.dumps(dict(secret))),
-                "tokens": None if tokens is None else self._cipher.encrypt(json.dumps(dict(tokens))),
-                "renew_at": renew_at,
-                "facts": json.dumps(dict(facts)),
-                "now": now,
-            },
+            new.on_conflict_do_update(
+                index_elements=[table.c.shop_id, table.c.system],
+                set_={name: new.excluded[name] for name in values if name not in {"shop_id", "system"}}
+                | {"connected_at": case((same_account, table.c.connected_at), else_=new.excluded.connected_at)},
+            )
         )
         if last is not None and last.name != account:  # another account: what was linked there is not here
             await links.forget(tx, shop_id, system)
@@ -141,30 +157,21 @@ class Connections:
             await documents.forget(tx, shop_id, system)
             await lanes.unblock(tx, Lane.push(shop_id, system))
             await problems.forget_target(tx, shop_id, system)
-            await tx.execute(
-                text("DELETE FROM connections WHERE shop_id = :shop_id AND system = :system"),
-                {"shop_id": shop_id, "system": system},
-            )
+            await tx.execute(delete(table).where(*_here(shop_id, system)))
 
     async def break_off(self, shop_id: ShopId, system: str, reason: str) -> None:
         """Stop the connection until a person connects it again, because its credentials do not work any more."""
         async with self._engine.begin() as tx:
             await tx.execute(
-                text(
-                    "UPDATE connections SET state = 'broken', reason = :reason"
-                    " WHERE shop_id = :shop_id AND system = :system"
-                ),
-                {"shop_id": shop_id, "system": system, "reason": reason},
+                update(table).where(*_here(shop_id, system)).values(state=ConnectionState.BROKEN, reason=reason)
             )
 
     async def mend(self, tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
         """The login works again: go on, in the caller's transaction. Returns whether it was broken."""
         result = await tx.execute(
-            text(
-                "UPDATE connections SET state = 'connected', reason = NULL"
-                " WHERE shop_id = :shop_id AND system = :system AND state = 'broken'"
-            ),
-            {"shop_id": shop_id, "system": system},
+            update(table)
+            .where(*_here(shop_id, system), table.c.state == ConnectionState.BROKEN)
+            .values(state=ConnectionState.CONNECTED, reason=None)
         )
         return result.rowcount > 0
 
@@ -172,23 +179,23 @@ class Connections:
         """Delete the connection's credentials; its account and links stay. A person has to connect it again."""
         async with self._engine.begin() as tx:
             await tx.execute(
-                text(
-                    "UPDATE connections SET state = 'broken', reason = :reason, tokens = NULL,"
-                    " tokens_renew_at = NULL WHERE shop_id = :shop_id AND system = :system"
-                ),
-                {"shop_id": shop_id, "system": system, "reason": reason},
+                update(table)
+                .where(*_here(shop_id, system))
+                .values(state=ConnectionState.BROKEN, reason=reason, tokens=None, tokens_renew_at=None)
             )
 
     async def still_open(self) -> list[ShopId]:
         """Shops that have left us and whose tokens we still keep."""
         async with self._engine.connect() as tx:
-            rows = await tx.execute(
-                text(
-                    "SELECT s.id FROM connections c JOIN shops s ON s.id = c.shop_id"
-                    " WHERE s.state = 'uninstalled' AND c.tokens IS NOT NULL ORDER BY s.id"
-                )
+            gone = shops.in_states(ShopState.UNINSTALLED)
+            query = (
+                select(table.c.shop_id)
+                .join(gone, gone.c.id == table.c.shop_id)
+                .where(table.c.tokens.is_not(None))
+                .distinct()
+                .order_by(table.c.shop_id)
             )
-            return [ShopId(row.id) for row in rows]
+            return [ShopId(shop_id) for shop_id in await tx.scalars(query)]
 
     def vault(self, shop_id: ShopId, system: str) -> "EncryptedVault":
         """The secrets of one connection."""
@@ -226,13 +233,36 @@ async def _bare_names_taken(tx: AsyncConnection, shop_id: ShopId, system: str, a
 
 async def connections_of(tx: AsyncConnection, shop_id: ShopId) -> dict[str, ConnectionRow]:
     """The shop's connections by system, in the caller's transaction."""
-    rows = await tx.execute(
-        text(f"SELECT {_COLUMNS} FROM connections WHERE shop_id = :shop_id ORDER BY system"),  # noqa: S608
-        {"shop_id": shop_id},
-    )
+    rows = await tx.execute(select(*_COLUMNS).where(table.c.shop_id == shop_id).order_by(table.c.system))
     return {
         row["system"]: ConnectionRow(**{**row, "state": ConnectionState(row["state"])}) for row in rows.mappings()
     }
+
+
+async def set_polled(
+    tx: AsyncConnection, shop_id: ShopId, system: str, facts: Mapping[str, Any], *, now: datetime
+) -> None:
+    """The connected system was read to its end at *now*, and says *facts* of itself."""
+    await tx.execute(update(table).where(*_here(shop_id, system)).values(polled_at=now, facts=dict(facts)))
+
+
+async def was_polled(tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
+    """Whether the connected system was read to its end since it was connected."""
+    return bool(await tx.scalar(select(exists().where(*_here(shop_id, system), table.c.polled_at.is_not(None)))))
+
+
+def unpolled(system: str, *, every: timedelta, now: datetime) -> Select[UUID]:
+    """The active shops whose connection to *system* works and was last read *every* ago, or longer."""
+    active = shops.in_states(ShopState.ACTIVE)
+    return (
+        select(table.c.shop_id)
+        .join(active, active.c.id == table.c.shop_id)
+        .where(
+            table.c.system == system,
+            table.c.state == ConnectionState.CONNECTED,
+            or_(table.c.polled_at.is_(None), table.c.polled_at < now - every),
+        )
+    )
 
 
 class EncryptedVault:
@@ -241,42 +271,30 @@ class EncryptedVault:
     def __init__(self, engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, system: str) -> None:
         self._engine = engine
         self._cipher = cipher
-        self._where = {"shop_id": shop_id, "system": system}
+        self._where = _here(shop_id, system)
 
     async def secret(self) -> Mapping[str, str]:
         """What was stored when the connection was made; {} if nothing."""
-        value = await self._read("secret")
+        value = await self._read(table.c.secret)
         return {} if value is None else value
 
     async def tokens(self) -> Mapping[str, Any] | None:
         """The tokens last saved, or None."""
-        return await self._read("tokens")
+        return await self._read(table.c.tokens)
 
     async def save_tokens(self, tokens: Mapping[str, Any], *, renew_at: datetime) -> None:
         """Seal and keep *tokens*; they are to be renewed from *renew_at* on."""
-        await self._write(
-            "tokens = :tokens, tokens_renew_at = :renew_at",
-            tokens=self._cipher.encrypt(json.dumps(dict(tokens))),
-            renew_at=renew_at,
-        )
+        sealed = self._cipher.encrypt(json.dumps(dict(tokens)))
+        async with self._engine.begin() as tx:
+            await tx.execute(update(table).where(*self._where).values(tokens=sealed, tokens_renew_at=renew_at))
 
-    async def _read(self, column: str) -> dict[str, Any] | None:
+    async def _read(self, column: Column[bytes]) -> dict[str, Any] | None:
         async with self._engine.connect() as tx:
-            value = await tx.scalar(
-                text(f"SELECT {column} FROM connections WHERE shop_id = :shop_id AND system = :system"),  # noqa: S608
-                self._where,
-            )
+            value = await tx.scalar(select(column).where(*self._where))
         if value is None:
             return None
         opened: dict[str, Any] = json.loads(self._cipher.decrypt(value))
         return opened
-
-    async def _write(self, assignment: str, **values: object) -> None:
-        async with self._engine.begin() as tx:
-            await tx.execute(
-                text(f"UPDATE connections SET {assignment} WHERE shop_id = :shop_id AND system = :system"),  # noqa: S608
-                {**self._where, **values},
-            )
 
 
 def connected() -> Subquery:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     SmallInteger,
+    Subquery,
     Text,
     Update,
     Uuid,
@@ -595,3 +596,9 @@ def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
     age = extract("epoch", now - func.min(table.c.since))
     query = select(literal_column("'document'", Text), func.coalesce(age, literal_column("0"), type_=Double))
     return query.where(table.c.state != constant(PARKED))
+
+
+def places(target: str, kind: str) -> Subquery:
+    """What is in the outbox for *target*: shop_id, key."""
+    query = select(table.c.shop_id, table.c.key).where(table.c.target == target, table.c.kind == kind)
+    return query.subquery("places")

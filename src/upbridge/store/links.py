@@ -11,8 +11,10 @@ from sqlalchemy import (
     DateTime,
     LargeBinary,
     Row,
+    Subquery,
     Text,
     Uuid,
+    and_,
     bindparam,
     case,
     cast,
@@ -448,6 +450,23 @@ async def watched(
     here = _at(shop_id, target, table.c.kind == kind, table.c.state == LinkState.WATCHED)
     rows = await tx.execute(select(table.c.key, table.c.remote_updated_at, table.c.updated_at).where(*here))
     return [(row.key, row.remote_updated_at, row.updated_at) for row in rows]
+
+
+def known_orders(target: str) -> Subquery:
+    """The orders that *target* knows: shop_id, key, sent, draft. What was made as a draft stays one until the
+    target says otherwise."""
+    draft = and_(
+        table.c.state == LinkState.DELIVERED, func.coalesce(table.c.remote_status, "draft") == "draft"
+    ).label("draft")
+    return (
+        select(table.c.shop_id, table.c.key, table.c.sent, draft)
+        .where(
+            table.c.target == target,
+            table.c.kind == "order",
+            table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),
+        )
+        .subquery("known_orders")
+    )
 
 
 class StoredLinks:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Text, any_, delete, literal, select
+from sqlalchemy import Text, any_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,3 +44,9 @@ async def ordered_at(tx: AsyncConnection, shop_id: ShopId, number: str) -> datet
         select(table.c.ordered_at).where(table.c.shop_id == shop_id, table.c.number == number)
     )
     return moment
+
+
+async def count_orders(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> int:
+    """How many orders that were made from *since* on are known."""
+    query = select(func.count()).where(table.c.shop_id == shop_id, table.c.ordered_at >= since)
+    return int(await tx.scalar(query) or 0)

@@ -11,3 +11,8 @@ async def keep(tx: AsyncConnection, name: str, value: bytes) -> bytes:
     """Store *value* unless *name* has one already; returns the value that *name* has now."""
     await tx.execute(insert(secrets).values(name=name, value=value).on_conflict_do_nothing())
     return bytes((await tx.execute(select(secrets.c.value).where(secrets.c.name == name))).scalar_one())
+
+
+async def values(tx: AsyncConnection) -> list[bytes]:
+    """Every value, encrypted as it is stored."""
+    return [bytes(value) for value in await tx.scalars(select(secrets.c.value))]

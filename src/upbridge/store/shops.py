@@ -11,26 +11,32 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     CTE,
+    Column,
     ColumnElement,
     Double,
     Interval,
     RowMapping,
     Select,
     Subquery,
+    and_,
     case,
+    column,
     delete,
     func,
     insert,
     literal_column,
+    or_,
     select,
     text,
+    true,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
-from upbridge.domain.shop import BY_OPERATOR, LISTENING, Credentials, Shop, ShopState
+from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import Declared, ShopSettings
 from upbridge.store.schema import shops as table
@@ -325,6 +331,61 @@ def unreconciled(*, every: timedelta, now: datetime) -> Subquery:
         .where(table.c.state == ShopState.ACTIVE, func.coalesce(table.c.reconciled_at, first) < now - every)
         .subquery("unreconciled")
     )
+
+
+def unsubscribed(*, before: datetime) -> Select[UUID]:
+    """The active shops whose webhooks were last compared before then, or never."""
+    return _overdue(table.c.subscribed_at, before)
+
+
+def facts_unread(*, before: datetime) -> Select[UUID]:
+    """The active shops whose facts were last read before then, or never."""
+    return _overdue(table.c.facts_at, before)
+
+
+def _overdue(column: Column[datetime], before: datetime) -> Select[UUID]:
+    return select(table.c.id).where(table.c.state == ShopState.ACTIVE, or_(column.is_(None), column < before))
+
+
+def unprobed(*, before: datetime) -> Select[UUID]:
+    """The shops that Upgates refused or deactivated, and that were last asked before then whether that holds."""
+    refused = and_(table.c.state == ShopState.SUSPENDED, table.c.reason == BY_UPGATES)
+    return select(table.c.id).where(
+        or_(refused, table.c.state == ShopState.UNINSTALLING),
+        func.coalesce(table.c.probed_at, table.c.state_since) < before,
+    )
+
+
+def silent(*, before: datetime) -> Select[UUID]:
+    """The shops that were deactivated before then, were asked and did not answer; a worker that was away itself
+    has to ask first."""
+    return select(table.c.id).where(
+        table.c.state == ShopState.UNINSTALLING, table.c.state_since < before, table.c.probed_at.is_not(None)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FailedWebhook:
+    """The last call of a webhook of an active shop, as Upgates lists it, which failed."""
+
+    key: str
+    """The shop's."""
+    event: str
+    at: str
+    status: str | None
+
+
+async def failed_webhooks(tx: AsyncConnection) -> list[FailedWebhook]:
+    """The last calls that failed, over all active shops, newest first."""
+    one = func.jsonb_array_elements(table.c.webhook_failures).table_valued(column("value", JSONB), name="one")
+    at = one.c.value["at"].astext
+    query = (
+        select(table.c.key, one.c.value["event"].astext, at, one.c.value["status"].astext)
+        .select_from(table.join(one, true()))
+        .where(table.c.state == ShopState.ACTIVE)
+        .order_by(at.desc())
+    )
+    return [FailedWebhook(*row) for row in await tx.execute(query)]
 
 
 def listening(shop_id: ColumnElement[UUID]) -> CTE:

@@ -6,8 +6,10 @@ all variants when the SKUs were read. The statements here say the same as the ru
 to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -32,13 +34,15 @@ from sqlalchemy import (
     text,
     union,
     union_all,
-    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match
-from upbridge.store.schema import skus, variants
+from upbridge.store.skus import labels, quantities
+from upbridge.store.skus import names as skus
+from upbridge.store.variants import MatchPlace, beyond, matched_as, matching, reported, writable
+from upbridge.store.variants import names as variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,82 @@ async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
     await tx.execute(text("SET LOCAL enable_nestloop = off"))
     await tx.execute(_REMATCH_ALL, {"shop": shop_id})
     await tx.execute(text("SET LOCAL enable_nestloop = on"))
+
+
+async def stream_levels(
+    tx: AsyncConnection, shop_id: ShopId, quantity: str, *, portion: int
+) -> AsyncIterator[Sequence[tuple[str, str, Decimal, int, int]]]:
+    """Each variant whose stock may be written, with what its SKU has: key, code, shown, quantity, sku_id.
+    *quantity* is the column of `skus` that counts."""
+    await tx.execute(text("SET LOCAL cursor_tuple_fraction = 1"))  # all rows are wanted, not the first soon
+    has = quantities.c[quantity].label("quantity")
+    query = (
+        select(writable.c.key, writable.c.code, writable.c.shown, has, writable.c.sku_id)
+        .join(
+            quantities,
+            and_(quantities.c.shop_id == writable.c.shop_id, quantities.c.sku_id == writable.c.sku_id),
+        )
+        .where(writable.c.shop_id == shop_id, has.is_not(None))
+    )
+    found = await tx.stream(query, execution_options={"yield_per": portion})
+    async for rows in found.partitions():
+        yield [tuple(row) for row in rows]
+
+
+# --- the report ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedVariant:
+    """A variant of the shop with the SKU that it is."""
+
+    place: MatchPlace
+    title: str | None
+    ean: str | None
+    sku_id: int | None
+    sku_name: str | None
+
+    @property
+    def match(self) -> Match:
+        """How it is matched."""
+        return Match(self.place.match)
+
+    @property
+    def code(self) -> str | None:
+        """Its code."""
+        return self.place.code
+
+
+async def matched_page(
+    tx: AsyncConnection, shop_id: ShopId, match: Match, *, limit: int, offset: int
+) -> list[MatchedVariant]:
+    """A page of the variants that are matched in this way."""
+    return await _with_skus(tx, reported(shop_id, matched_as(match)).limit(limit).offset(offset))
+
+
+async def matched_after(
+    tx: AsyncConnection, shop_id: ShopId, after: MatchPlace | None, *, limit: int
+) -> list[MatchedVariant]:
+    """The variants that follow *after* (None: the first) in the order of the report, at most *limit*."""
+    found: list[MatchedVariant] = []
+    for condition in beyond(after):
+        found += await _with_skus(tx, reported(shop_id, condition).limit(limit - len(found)))
+        if len(found) == limit:
+            break
+    return found
+
+
+async def _with_skus(tx: AsyncConnection, reported_: Select[Any]) -> list[MatchedVariant]:
+    shown = reported_.subquery("shown")
+    place = [shown.c[name] for name in MatchPlace._fields]
+    query = (
+        select(*place, shown.c.title, shown.c.ean, shown.c.sku_id, labels.c.name)
+        .select_from(
+            shown.outerjoin(labels, and_(labels.c.shop_id == shown.c.shop_id, labels.c.sku_id == shown.c.sku_id))
+        )
+        .order_by(*place)
+    )
+    return [MatchedVariant(MatchPlace(*row[: len(place)]), *row[len(place) :]) for row in await tx.execute(query)]
 
 
 #: Whether Postgres may join in other ways than by looking each row up in an index; until the transaction ends.
@@ -202,19 +282,7 @@ def _named(code_key: ColumnElement[str]) -> Exists:
 
 
 def _update(asked: CTE, *, complete: bool) -> Update:
-    found = _matches(asked, complete=complete).cte("matches")
-    return (
-        update(variants)
-        .values(match=found.c.match, sku_id=found.c.sku_id)
-        .where(
-            _OWN,
-            variants.c.key == found.c.key,
-            or_(
-                variants.c.match.is_distinct_from(found.c.match),
-                variants.c.sku_id.is_distinct_from(found.c.sku_id),
-            ),
-        )
-    )
+    return matching(_matches(asked, complete=complete).cte("matches"), _SHOP)
 
 
 _REMATCH = _update(_affected(), complete=False)

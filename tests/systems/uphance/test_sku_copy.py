@@ -1,10 +1,11 @@
 """The copy of Uphance's SKUs: whole or not at all, and found again by code and EAN."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
@@ -12,10 +13,13 @@ from tests.support.fake_uphance import FakeUphance
 from tests.support.orders import make_line
 from tests.support.shops import MakeShop
 from upbridge.core.errors import Unreachable
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import Sku
 from upbridge.store import schema
-from upbridge.systems.uphance.matching import Miss, Sku
+from upbridge.store.skus import Refreshed
+from upbridge.systems.uphance.matching import Miss
 from upbridge.systems.uphance.reads import connect_facts, existing_orders, pick_tickets
-from upbridge.systems.uphance.sku_copy import Catalogue, Refreshed
+from upbridge.systems.uphance.sku_copy import Catalogue
 
 
 def product(number: int, *skus: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +35,12 @@ def row(number: int, code: str | None = None, ean: str | None = None, stock: int
     return {"id": number, "size": "S", "sku_number": code, "ean": ean, "in_stock": stock}
 
 
+async def copy_of(engine: AsyncEngine, shop_id: ShopId) -> Sequence[Row[Any]]:
+    async with engine.connect() as tx:
+        query = select(schema.skus).where(schema.skus.c.shop_id == shop_id).order_by(schema.skus.c.sku_id)
+        return (await tx.execute(query)).all()
+
+
 @pytest.fixture
 def uphance() -> FakeUphance:
     uphance = FakeUphance(MovableClock(NOON), page=2)
@@ -43,15 +53,17 @@ def catalogue(engine: AsyncEngine) -> Catalogue:
     return Catalogue(engine)
 
 
-async def test_all_pages_become_the_copy(uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop) -> None:
+async def test_all_pages_become_the_copy(
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+) -> None:
     shop = await make_shop()
 
     assert await catalogue.refresh(shop, uphance.client()) == Refreshed(5, changed=True, matching_changed=True)
-    assert [level.sku_id async for portion in catalogue.stock(shop) for level in portion] == [1, 2, 3, 4, 5]
+    assert [row.sku_id for row in await copy_of(engine, shop)] == [1, 2, 3, 4, 5]
 
 
 async def test_the_same_again_changes_nothing_and_stock_alone_matches_nobody_anew(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop = await make_shop()
     await catalogue.refresh(shop, uphance.client())
@@ -65,12 +77,12 @@ async def test_the_same_again_changes_nothing_and_stock_alone_matches_nobody_ane
     assert same == Refreshed(5, changed=False, matching_changed=False)
     assert stock == Refreshed(5, changed=True, matching_changed=False)
     assert ean == Refreshed(5, changed=True, matching_changed=True)
-    levels = [level async for portion in catalogue.stock(shop) for level in portion]
+    levels = await copy_of(engine, shop)
     assert (levels[0].in_stock, levels[0].ean) == (7, "77")
 
 
 async def test_what_is_gone_over_there_goes_here_and_other_shops_keep_theirs(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop, other = await make_shop(), await make_shop()
     for one in (shop, other):
@@ -78,12 +90,12 @@ async def test_what_is_gone_over_there_goes_here_and_other_shops_keep_theirs(
     del uphance.products[1:]
 
     assert await catalogue.refresh(shop, uphance.client()) == Refreshed(1, changed=True, matching_changed=True)
-    assert [level.sku_id async for portion in catalogue.stock(shop) for level in portion] == [1]
-    assert len([level async for portion in catalogue.stock(other) for level in portion]) == 5
+    assert [row.sku_id for row in await copy_of(engine, shop)] == [1]
+    assert len(await copy_of(engine, other)) == 5
 
 
 async def test_a_read_that_breaks_off_changes_nothing(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop
+    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop = await make_shop()
     await catalogue.refresh(shop, uphance.client())
@@ -93,7 +105,7 @@ async def test_a_read_that_breaks_off_changes_nothing(
     with pytest.raises(Unreachable):
         await catalogue.refresh(shop, uphance.client())
 
-    assert len([level async for portion in catalogue.stock(shop) for level in portion]) == 5
+    assert len(await copy_of(engine, shop)) == 5
 
 
 async def test_a_batch_of_lines_is_looked_up_at_once(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from upbridge.domain.product import Variant
-from upbridge.domain.sku import CodeBook, Match, code_key
+from upbridge.domain.sku import CodeBook, Match, Sku, code_key
 
 
 class Coded(Protocol):
@@ -20,22 +20,6 @@ class Coded(Protocol):
 
     @property
     def variant_id(self) -> int | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Sku:
-    """One size of one colour of an Uphance product, with its stock as last read."""
-
-    sku_id: int
-    product_id: int
-    variation_id: int | None
-    season_id: int | None
-    sku_number: str | None
-    ean: str | None
-    name: str | None = None
-    in_stock: int | None = None
-    available: int | None = None
-    available_from_stock: int | None = None
 
 
 class Miss(StrEnum):

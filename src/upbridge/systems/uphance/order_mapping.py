@@ -19,11 +19,11 @@ from upbridge.domain.delivery import Issue, ProblemKey
 from upbridge.domain.money import rounded
 from upbridge.domain.order import Address, Charge, LineType, Order, OrderLine, Shopper
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.domain.sku import code_key
+from upbridge.domain.sku import Sku, code_key
 from upbridge.domain.totals import OrderTotals
 from upbridge.domain.unread import places
 from upbridge.systems.base import Connection
-from upbridge.systems.uphance.matching import Miss, Sku
+from upbridge.systems.uphance.matching import Miss
 
 Resolve: TypeAlias = Callable[[OrderLine], Sku | Miss]
 

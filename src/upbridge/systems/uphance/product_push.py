@@ -18,13 +18,13 @@ from upbridge.core.errors import Failed, Rejected
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Link, Outcome, Parked, Retry
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import code_key
+from upbridge.domain.sku import Sku, code_key
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.systems.base import MappingContext
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, Made, Maker
-from upbridge.systems.uphance.matching import Doubled, Miss, Sku, SkuBook
+from upbridge.systems.uphance.matching import Doubled, Miss, SkuBook
 from upbridge.systems.uphance.product_mapping import (
     NewProduct,
     identifier_of,

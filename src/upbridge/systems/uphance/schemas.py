@@ -13,8 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from upbridge.core.parsing import storable
+from upbridge.domain.sku import Sku
 from upbridge.systems.uphance.customer_mapping import Customer, Place
-from upbridge.systems.uphance.matching import Sku
 from upbridge.systems.uphance.order_mapping import SalesLine, SalesOrder
 from upbridge.systems.uphance.product_mapping import NewPrice, NewProduct, NewSku
 

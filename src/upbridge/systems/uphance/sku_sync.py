@@ -1,21 +1,19 @@
 """The catalogue of the connected Uphance organisation: its SKUs with their stock, its channels and seasons."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import text
-
 from upbridge.domain.lane import Lane
-from upbridge.store import changes, documents, sku_matching
+from upbridge.store import changes, connections, documents, sku_matching
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
+from upbridge.store.skus import replace_skus
 from upbridge.systems.base import Reading, Tools
 from upbridge.systems.uphance import write_back
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.reads import connect_facts
-from upbridge.systems.uphance.sku_copy import read_skus, replace_skus
+from upbridge.systems.uphance.sku_copy import read_skus
 
 SOURCE = "uphance"
 
@@ -37,13 +35,7 @@ async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
         refreshed = await replace_skus(tx, shop.id, skus)
         await sku_matching.rematch_all(tx, shop.id)
         await changes.done(tx, shop.id, SOURCE, chunk)
-        await tx.execute(
-            text(
-                "UPDATE connections SET polled_at = :now, facts = CAST(:facts AS jsonb)"
-                " WHERE shop_id = :shop_id AND system = 'uphance'"
-            ),
-            {"now": now, "shop_id": shop.id, "facts": json.dumps(facts)},
-        )
+        await connections.set_polled(tx, shop.id, SOURCE, facts, now=now)
         may_go = refreshed.matching_changed or facts != row.facts
         released = await documents.release(tx, shop.id, SOURCE, now=now) if may_go else 0
         await write_back.look(tx, shop.id, origin=Origin.SCHEDULE, now=now)

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.backoff import pause_after
@@ -20,7 +19,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, documents, sku_matching
+from upbridge.store import changes, documents, sku_matching, variants
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.links import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
@@ -96,26 +95,11 @@ async def wrote(
     stock = [(document, outcome) for document, outcome in delivered if document.kind == KIND]
     if not stock:
         return
-    told = sorted((one.key, json.loads(one.body)["written"]) for one, outcome in stock if outcome.confirmed)
+    shown = {one.key: json.loads(one.body)["written"] for one, outcome in stock if outcome.confirmed}
     await sku_matching.lock_matching(tx, shop_id)
-    await tx.execute(
-        text(
-            """
-            UPDATE variants i SET stock = t.written
-            FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS numeric[])) AS t (key, written)
-            WHERE i.shop_id = :shop_id AND i.key = t.key
-            """
-        ),
-        {"shop_id": shop_id, "keys": [key for key, _ in told], "numbers": [written for _, written in told]},
-    )
-    rows = await tx.execute(
-        text(
-            "SELECT DISTINCT product_id FROM variants"
-            " WHERE shop_id = :shop_id AND key = ANY(CAST(:keys AS text[]))"
-        ),
-        {"shop_id": shop_id, "keys": [one.key for one, outcome in stock if not outcome.confirmed]},
-    )
-    again = [str(row.product_id) for row in rows]
+    await variants.show_stock(tx, shop_id, dict(sorted(shown.items())))
+    unsure = [one.key for one, outcome in stock if not outcome.confirmed]
+    again = [str(product) for product in await variants.products_of(tx, shop_id, unsure)]
     await changes.mark_changed(tx, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
 
 
@@ -141,22 +125,7 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
         waiting=await _waiting(tx, shop.id),
         declined=await by_hand(tx, shop.id, TARGET, KIND),
     )
-    # A number that the shop does not track, or that a variant inherits, is left alone: writing one would change
-    # what it means. A code that two variants share names neither.
-    await tx.execute(text("SET LOCAL cursor_tuple_fraction = 1"))  # all rows are wanted, not the first soon
-    levels = await tx.stream(
-        text(
-            f"""
-            SELECT i.key, i.code, i.stock AS shown, s.{quantity} AS quantity, s.sku_id
-            FROM variants i JOIN skus s USING (shop_id, sku_id)
-            WHERE i.shop_id = :shop_id AND i.match IN ('code', 'ean') AND i.stock IS NOT NULL AND i.stock_own
-              AND i.code_key IS NOT NULL AND s.{quantity} IS NOT NULL
-            """  # noqa: S608 - names of columns from a table above
-        ),
-        {"shop_id": shop.id},
-        execution_options={"yield_per": _PORTION},
-    )
-    async for rows in levels.partitions():
+    async for rows in sku_matching.stream_levels(tx, shop.id, quantity, portion=_PORTION):
         for row in rows:
             comparison.see(Level(*row))
     return comparison.plan()
@@ -226,22 +195,13 @@ async def _close_guard(tx: AsyncConnection, shop_id: ShopId) -> None:
 
 async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
     """One problem for all variants that can never be written: no code, or several possible SKUs."""
-    rows = await tx.execute(
-        text(
-            f"""
-            WITH cause AS (
-              SELECT CASE WHEN match = 'doubled' THEN 'stock.ambiguous'
-                  WHEN code_key IS NULL THEN 'stock.no_code' END AS cause,
-                COALESCE(code, title, ean) AS name
-              FROM variants WHERE shop_id = :shop_id AND sku_id IS NOT NULL AND stock IS NOT NULL AND stock_own
-            )
-            SELECT cause, count(*) AS number, (array_agg(name ORDER BY name))[1:{_EXAMPLES}] AS names
-            FROM cause WHERE cause IS NOT NULL GROUP BY cause
-            """  # noqa: S608 - constants
-        ),
-        {"shop_id": shop_id},
-    )
-    problems = [_unmatched(row.cause, {"number": row.number, "names": ", ".join(row.names)}) for row in rows]
+    problems = [
+        _unmatched(
+            _Unmatched.AMBIGUOUS if found.ambiguous else _Unmatched.NO_CODE,
+            {"number": found.number, "names": ", ".join(found.names)},
+        )
+        for found in await variants.unwritable(tx, shop_id, examples=_EXAMPLES)
+    ]
     await close_cured(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
     await raise_problems(tx, shop_id, problems, now=now)
 
@@ -253,6 +213,5 @@ class _Unmatched(ProblemKey):
     NO_CODE = "stock.no_code"
 
 
-def _unmatched(cause: str, params: Mapping[str, Any]) -> NewProblem:
-    key = _Unmatched(cause)
+def _unmatched(key: _Unmatched, params: Mapping[str, Any]) -> NewProblem:
     return NewProblem(stage=Stage.MAP, key=key, target=TARGET, kind=KIND, entity=key, parent=KIND, params=params)

@@ -13,7 +13,7 @@ from upbridge.domain.delivery import Delivered, Document
 from upbridge.domain.order import Order
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.store import documents
+from upbridge.store import documents, open_order_lines
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.problems import forget_problems
 from upbridge.systems.base import MappingContext
@@ -59,4 +59,4 @@ class UphanceWriteBack:
         """Numbers, shipments and reservations."""
         await documents.forget(tx, shop_id, stock.TARGET)
         await forget_problems(tx, shop_id, kinds=(stock_calculation.KIND, shipments.KIND))
-        await reservations.forget(tx, shop_id)
+        await open_order_lines.forget_lines(tx, shop_id)

@@ -1,0 +1,142 @@
+"""The SKUs of the connected catalogue as last read. Each complete read replaces them."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    MetaData,
+    Subquery,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import Sku, code_key
+from upbridge.store.schema import skus as table
+from upbridge.store.sql import one_of
+
+_CHUNK = 2000
+#: Something by which lines and variants are matched.
+_IDENTITY = ("product_id", "variation_id", "season_id", "sku_number", "ean")
+
+_FIELDS = tuple(Sku.__dataclass_fields__)
+_STORED = (*_FIELDS, "code_key", "ean_key")
+
+#: What matching compares, of every shop.
+names: Subquery = select(table.c.shop_id, table.c.sku_id, table.c.code_key, table.c.ean_key).subquery("claimed")
+
+#: What people call a SKU, of every shop.
+labels: Subquery = select(table.c.shop_id, table.c.sku_id, table.c.name).subquery("labels")
+
+#: The quantities, of every shop.
+quantities: Subquery = select(
+    table.c.shop_id, table.c.sku_id, table.c.in_stock, table.c.available, table.c.available_from_stock
+).subquery("quantities")
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a complete read of the catalogue brought."""
+
+    total: int
+    changed: bool
+    """Anything at all, stock included."""
+    matching_changed: bool
+    """Something by which lines are matched: what is parked for a SKU may go now."""
+
+
+async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]) -> Refreshed:
+    """Let *skus*, read completely, be the shop's, in the caller's transaction: what follows from a change belongs
+    into the same one. `read_at` of a row is when it last differed.
+    """
+    await tx.run_sync(_fresh.create)
+    for start in range(0, len(skus), _CHUNK):
+        await tx.execute(_LOAD, {"rows": json.dumps([_row(sku) for sku in skus[start : start + _CHUNK]])})
+    matching = bool(await tx.scalar(_DIFFER, {"shop": shop_id}))
+    gone = await tx.execute(_DELETE, {"shop": shop_id})
+    written = await tx.execute(_UPSERT, {"shop": shop_id}, execution_options={"preserve_rowcount": True})
+    return Refreshed(len(skus), bool(gone.rowcount or written.rowcount), matching)
+
+
+async def named(tx: AsyncConnection, shop_id: ShopId, codes: Collection[str], eans: Collection[str]) -> list[Sku]:
+    """The SKUs that have one of these codes or EANs (keys), doubled ones included."""
+    rows = await tx.execute(
+        select(*(table.c[name] for name in _FIELDS)).where(
+            table.c.shop_id == shop_id, or_(one_of(table.c.code_key, codes), one_of(table.c.ean_key, eans))
+        )
+    )
+    return [Sku(*row) for row in rows]
+
+
+async def any_known(tx: AsyncConnection, shop_id: ShopId) -> bool:
+    """Whether any SKU is known."""
+    return bool(await tx.scalar(select(exists().where(table.c.shop_id == shop_id))))
+
+
+def _row(sku: Sku) -> dict[str, Any]:
+    return {**asdict(sku), "code_key": code_key(sku.sku_number), "ean_key": code_key(sku.ean)}
+
+
+# --- the statements of `replace_skus` -----------------------------------------------------------------------
+
+_SHOP: BindParameter[ShopId] = bindparam("shop", type_=table.c.shop_id.type)
+
+#: What was read, for as long as the transaction takes to compare it.
+_fresh = Table(
+    "fresh_skus",
+    MetaData(),
+    *(Column(name, table.c[name].type) for name in _STORED),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+
+_GIVEN = (
+    func.jsonb_to_recordset(cast(bindparam("rows", type_=Text), JSONB))
+    .table_valued(*(column(name, table.c[name].type) for name in _STORED))
+    .render_derived(name="given", with_types=True)
+)
+_LOAD = insert(_fresh).from_select(_STORED, select(*(_GIVEN.c[name] for name in _STORED)))
+
+_OLD = select(table).where(table.c.shop_id == _SHOP).subquery("old")
+_DIFFER = select(
+    exists()
+    .select_from(_OLD.join(_fresh, _OLD.c.sku_id == _fresh.c.sku_id, full=True))
+    .where(
+        or_(
+            _OLD.c.sku_id.is_(None),
+            _fresh.c.sku_id.is_(None),
+            tuple_(*(_OLD.c[name] for name in _IDENTITY)).is_distinct_from(
+                tuple_(*(_fresh.c[name] for name in _IDENTITY))
+            ),
+        )
+    )
+)
+
+_DELETE = delete(table).where(table.c.shop_id == _SHOP, ~exists().where(_fresh.c.sku_id == table.c.sku_id))
+
+_VALUES = tuple(name for name in _STORED if name != "sku_id")
+_INSERT = insert(table).from_select(
+    ["shop_id", *_STORED, "read_at"], select(_SHOP, *(_fresh.c[name] for name in _STORED), func.now())
+)
+_UPSERT = _INSERT.on_conflict_do_update(
+    index_elements=[table.c.shop_id, table.c.sku_id],
+    set_={name: _INSERT.excluded[name] for name in (*_VALUES, "read_at")},
+    where=tuple_(*(table.c[name] for name in _VALUES)).is_distinct_from(
+        tuple_(*(_INSERT.excluded[name] for name in _VALUES))
+    ),
+)

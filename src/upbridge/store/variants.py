@@ -1,0 +1,352 @@
+"""The copy of the shop's catalogue: one row for each sellable variant, as it was last read.
+
+Its key is `v-<variant id>`, or `p-<product id>` for a product without variants. Which SKU a variant is stands in
+the same row (`match`, `sku_id`); `store.sku_matching` decides it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Numeric,
+    Select,
+    Subquery,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    column,
+    delete,
+    distinct,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.product import Product
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import Match, code_key
+from upbridge.store.schema import variants as table
+from upbridge.store.sql import arrays, one_of
+
+#: What matching compares, of every shop.
+names: Subquery = select(
+    table.c.shop_id,
+    table.c.key,
+    table.c.product_id,
+    table.c.code_key,
+    table.c.ean_key,
+    table.c.match,
+    table.c.sku_id,
+).subquery("named")
+
+#: Variants whose stock is their own number and is matched with exactly one SKU: what a target may write.
+writable: Subquery = (
+    select(table.c.shop_id, table.c.key, table.c.code, table.c.stock.label("shown"), table.c.sku_id)
+    .where(
+        table.c.match.in_([Match.CODE, Match.EAN]),
+        # A number that the shop does not track, or that a variant inherits, is left alone: writing one would
+        # change what it means. A variant without a code cannot be addressed.
+        table.c.stock.is_not(None),
+        table.c.stock_own,
+        table.c.code_key.is_not(None),
+    )
+    .subquery("writable")
+)
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+async def replace_products(
+    tx: AsyncConnection, shop_id: ShopId, products: Sequence[Product], batch: Collection[int], *, now: datetime
+) -> None:
+    """Let the rows of the products *batch* be the variants of *products*, which are those of them that exist."""
+    pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
+    rows = [pair for _, pair in sorted(pairs.items())]
+    await tx.execute(
+        delete(table).where(
+            table.c.shop_id == shop_id, one_of(table.c.product_id, batch), ~one_of(table.c.key, pairs.keys())
+        )
+    )
+    if not rows:
+        return
+    await tx.execute(
+        _UPSERT,
+        {
+            "shop": shop_id,
+            "now": now,
+            "keys": [variant.id for _, variant in rows],
+            "products": [variant.product_id for _, variant in rows],
+            "codes": [variant.code for _, variant in rows],
+            "eans": [variant.ean for _, variant in rows],
+            "code_keys": [code_key(variant.code) for _, variant in rows],
+            "ean_keys": [code_key(variant.ean) for _, variant in rows],
+            "titles": [text.title if (text := product.text(None)) else None for product, _ in rows],
+            "stocks": [variant.stock for _, variant in rows],
+            "own": [variant.stock_own for _, variant in rows],
+            "active": [variant.active for _, variant in rows],
+            "listed": [product.active for product, _ in rows],
+        },
+    )
+
+
+_ROWS = arrays(
+    "t",
+    key=("keys", Text()),
+    product_id=("products", BigInteger()),
+    code=("codes", Text()),
+    ean=("eans", Text()),
+    code_key=("code_keys", Text()),
+    ean_key=("ean_keys", Text()),
+    title=("titles", Text()),
+    stock=("stocks", Numeric()),
+    stock_own=("own", Boolean()),
+    active=("active", Boolean()),
+    listed=("listed", Boolean()),
+)
+_INSERT = insert(table).from_select(
+    ["shop_id", *_ROWS.c.keys(), "read_at"],
+    select(bindparam("shop", type_=table.c.shop_id.type), *_ROWS.c, bindparam("now", type_=table.c.read_at.type)),
+)
+_READ = [one.name for one in _ROWS.c if one.name != "key"]
+_UPSERT = _INSERT.on_conflict_do_update(
+    index_elements=[table.c.shop_id, table.c.key],
+    set_={name: _INSERT.excluded[name] for name in (*_READ, "read_at")},
+)
+
+
+async def show_stock(tx: AsyncConnection, shop_id: ShopId, shown: Mapping[str, Decimal | int]) -> None:
+    """The shop shows these numbers now, by key of the variant."""
+    await tx.execute(
+        _SHOW, {"shop": shop_id, "keys": list(shown), "numbers": [Decimal(number) for number in shown.values()]}
+    )
+
+
+_SHOWN = arrays("t", key=("keys", Text()), written=("numbers", Numeric()))
+_SHOW = (
+    update(table)
+    .values(stock=_SHOWN.c.written)
+    .where(table.c.shop_id == bindparam("shop", type_=table.c.shop_id.type), table.c.key == _SHOWN.c.key)
+)
+
+
+def matching(found: CTE, shop_id: ColumnElement[ShopId]) -> Update:
+    """The statement that writes *found* (key, match, sku_id) where it differs from what stands."""
+    return (
+        update(table)
+        .values(match=found.c.match, sku_id=found.c.sku_id)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.key == found.c.key,
+            or_(
+                table.c.match.is_distinct_from(found.c.match),
+                table.c.sku_id.is_distinct_from(found.c.sku_id),
+            ),
+        )
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+async def products_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> list[int]:
+    """The products that have these variants; those that are not known are left out."""
+    query = select(table.c.product_id).where(table.c.shop_id == shop_id, one_of(table.c.key, keys)).distinct()
+    return list((await tx.scalars(query)).all())
+
+
+async def unseen_products(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> list[int]:
+    """Products on sale that were last read before *since*."""
+    query = (
+        select(table.c.product_id)
+        .where(table.c.shop_id == shop_id, table.c.listed, table.c.read_at < since)
+        .distinct()
+    )
+    return list((await tx.scalars(query)).all())
+
+
+async def count_products(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many products on sale are known."""
+    query = select(func.count(distinct(table.c.product_id))).where(table.c.shop_id == shop_id, table.c.listed)
+    return int(await tx.scalar(query) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A variant on offer, and the key of the name asked for."""
+
+    product_id: int
+    key: str
+    name: str
+
+
+async def offered_by(tx: AsyncConnection, shop_id: ShopId, by: str, products: Collection[int]) -> list[Named]:
+    """The variants on offer of *products* that have such a name; *by* is `code` or `ean`."""
+    return await _named(tx, shop_id, by, one_of(table.c.product_id, products))
+
+
+async def offered_as(tx: AsyncConnection, shop_id: ShopId, by: str, wanted: Collection[str]) -> list[Named]:
+    """The variants on offer that have one of the names *wanted* (keys); *by* is `code` or `ean`."""
+    return await _named(tx, shop_id, by, one_of(_KEY[by], wanted))
+
+
+_KEY = {"code": table.c.code_key, "ean": table.c.ean_key}
+
+
+async def _named(tx: AsyncConnection, shop_id: ShopId, by: str, condition: ColumnElement[bool]) -> list[Named]:
+    name = _KEY[by]
+    on_offer = and_(table.c.shop_id == shop_id, table.c.listed, table.c.active, name.is_not(None))
+    rows = await tx.execute(select(table.c.product_id, table.c.key, name).where(on_offer, condition))
+    return [Named(*row) for row in rows]
+
+
+async def eans_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, str | None]:
+    """The own EANs of these variants, by key; those that are not known are left out."""
+    rows = await tx.execute(
+        select(table.c.key, table.c.ean).where(table.c.shop_id == shop_id, one_of(table.c.key, keys))
+    )
+    return {row.key: row.ean for row in rows}
+
+
+async def doubled(tx: AsyncConnection, shop_id: ShopId) -> tuple[frozenset[str], frozenset[str]]:
+    """The keys of codes and of EANs that several variants have; few, where there are any."""
+
+    def several(by: str) -> Select[str, str]:
+        name = _KEY[by]
+        here = select(literal(by, Text).label("by"), name.label("name")).where(
+            table.c.shop_id == shop_id, name.is_not(None)
+        )
+        return here.group_by(name).having(func.count() > 1)
+
+    found = [(row.by, row.name) for row in await tx.execute(union_all(several("code"), several("ean")))]
+    return (
+        frozenset(name for by, name in found if by == "code"),
+        frozenset(name for by, name in found if by == "ean"),
+    )
+
+
+async def resolve(
+    tx: AsyncConnection, shop_id: ShopId, wanted: Sequence[tuple[str | None, str | None]]
+) -> list[str | None]:
+    """For each (key, code): the key of that variant itself; of the one that has the code now, if it is gone."""
+    asked = (
+        func.unnest(
+            literal([key for key, _ in wanted], ARRAY(Text)),
+            literal([code_key(code) for _, code in wanted], ARRAY(Text)),
+        )
+        .table_valued(column("key", Text), column("code_key", Text), with_ordinality="place")
+        .render_derived(name="asked")
+    )
+    bearer = table.alias("bearer")
+    now_named = (
+        select(func.min(bearer.c.key))
+        .where(bearer.c.shop_id == shop_id, bearer.c.code_key == asked.c.code_key)
+        .scalar_subquery()
+    )
+    rows = await tx.execute(
+        select(asked.c.place, func.coalesce(table.c.key, now_named).label("key")).select_from(
+            asked.outerjoin(table, and_(table.c.shop_id == shop_id, table.c.key == asked.c.key))
+        )
+    )
+    found = {row.place: row.key for row in rows}
+    return [found.get(place) for place in range(1, len(wanted) + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritable:
+    """How many variants have no number that a target could write, and some of their names."""
+
+    ambiguous: bool
+    """Several SKUs are possible; else there is no code."""
+    number: int
+    names: tuple[str, ...]
+
+
+async def unwritable(tx: AsyncConnection, shop_id: ShopId, *, examples: int) -> list[Unwritable]:
+    """Variants that claim a SKU and whose stock can never be written, by cause."""
+    ambiguous = case((table.c.match == Match.DOUBLED, True), (table.c.code_key.is_(None), False))
+    cause = (
+        select(ambiguous.label("ambiguous"), func.coalesce(table.c.code, table.c.title, table.c.ean).label("name"))
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.sku_id.is_not(None),
+            table.c.stock.is_not(None),
+            table.c.stock_own,
+        )
+        .cte("cause")
+    )
+    named = func.array_agg(aggregate_order_by(cause.c.name, cause.c.name), type_=ARRAY(Text))
+    rows = await tx.execute(
+        select(cause.c.ambiguous, func.count().label("number"), named[1:examples].label("names"))
+        .where(cause.c.ambiguous.is_not(None))
+        .group_by(cause.c.ambiguous)
+    )
+    return [Unwritable(row.ambiguous, int(row.number), tuple(row.names)) for row in rows]
+
+
+async def count_matches(tx: AsyncConnection, shop_id: ShopId) -> dict[Match, int]:
+    """How many variants are matched in which way."""
+    query = select(table.c.match, func.count()).where(table.c.shop_id == shop_id).group_by(table.c.match)
+    return {Match(match): int(number) for match, number in await tx.execute(query)}
+
+
+# --- the match report ---------------------------------------------------------------------------------------
+
+
+class MatchPlace(NamedTuple):
+    """Where a variant stands in the report of matches; the order is that of an index (`variants_match_idx`)."""
+
+    match: str
+    title_folded: str | None
+    code: str | None
+    key: str
+
+
+_PLACE = (table.c.match, table.c.title_folded, table.c.code, table.c.key)
+
+
+def reported(shop_id: ShopId, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The shop's variants in the order of the report, with what it shows of them."""
+    return (
+        select(*_PLACE, table.c.shop_id, table.c.title, table.c.ean, table.c.sku_id)
+        .where(table.c.shop_id == shop_id, *conditions)
+        .order_by(*_PLACE)
+    )
+
+
+def matched_as(match: Match) -> ColumnElement[bool]:
+    """A condition for `reported`: matched in this way."""
+    return table.c.match == match
+
+
+def beyond(after: MatchPlace | None) -> Iterator[ColumnElement[bool]]:
+    """Conditions for `reported`: what follows *after* (None: everything), each one range of the index. Their rows
+    follow each other.
+
+    Comparing rows would be one condition, but it loses those with a NULL, and variants without a title or a code
+    have one. NULLs are last.
+    """
+    if after is None:
+        yield true()
+        return
+    for depth in reversed(range(len(_PLACE))):
+        name, least = _PLACE[depth], after[depth]
+        same = [one == value for one, value in zip(_PLACE[:depth], after, strict=False)]
+        if least is not None:
+            yield and_(*same, name > least)
+            if name.nullable:
+                yield and_(*same, name.is_(None))
