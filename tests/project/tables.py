@@ -70,12 +70,6 @@ class Finding(NamedTuple):
 #: Statements about a table outside its owner, as (module, table). The list only gets shorter: never add a line.
 DEBTS: frozenset[tuple[str, str]] = frozenset(
     {
-        ("upbridge.web.queries.find", "changes"),
-        ("upbridge.web.queries.find", "documents"),
-        ("upbridge.web.queries.find", "links"),
-        ("upbridge.web.queries.find", "orders"),
-        ("upbridge.web.queries.find", "problems"),
-        ("upbridge.web.queries.find", "variants"),
         ("upbridge.web.queries.overview", "changes"),
         ("upbridge.web.queries.overview", "documents"),
         ("upbridge.web.queries.overview", "links"),

@@ -39,7 +39,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import change_seq
 from upbridge.store.schema import changes as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import beginning, one_of
 
 #: When something is due that waits for a person to let it go on.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -539,3 +539,9 @@ def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
     """For how many seconds the oldest change of all shops has waited: `change` and the number."""
     age = extract("epoch", now - func.min(table.c.hinted_at))
     return select(literal_column("'change'", Text), func.coalesce(age, literal_column("0"), type_=Double))
+
+
+def keys_beginning(shop_id: ShopId, source: str, kind: Kind, words: str, *, most: int) -> Select[str]:
+    """Keys that begin with *words* among what is still to be read."""
+    here = (table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind)
+    return beginning(table.c.key, words, *here, most=most)

@@ -39,7 +39,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import links
 from upbridge.store.changes import next_seq
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import arrays, constant, one_of
+from upbridge.store.sql import arrays, beginning, constant, one_of
 
 SENDING = "sending"
 WAITING = "waiting"
@@ -602,3 +602,9 @@ def places(target: str, kind: str) -> Subquery:
     """What is in the outbox for *target*: shop_id, key."""
     query = select(table.c.shop_id, table.c.key).where(table.c.target == target, table.c.kind == kind)
     return query.subquery("places")
+
+
+def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
+    """Entities whose key begins with *words* and of which something of *kind* is on its way to *targets*."""
+    here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)
+    return beginning(table.c.parent, words, *here, most=most)

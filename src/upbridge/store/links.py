@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     LargeBinary,
     Row,
+    Select,
     Subquery,
     Text,
     Uuid,
@@ -33,7 +34,7 @@ from upbridge.domain.delivery import Attempt, Delivered, DesiredDocument, Docume
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
 from upbridge.store.schema import links as table
-from upbridge.store.sql import arrays, one_of
+from upbridge.store.sql import arrays, beginning, one_of
 
 #: A remote id that is a number.
 _NUMBER = r"^[0-9]{1,18}$"
@@ -467,6 +468,12 @@ def known_orders(target: str) -> Subquery:
         )
         .subquery("known_orders")
     )
+
+
+def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
+    """Entities whose key begins with *words* and of which *targets* have something of *kind*."""
+    here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)
+    return beginning(table.c.parent, words, *here, most=most, indexed=True)
 
 
 class StoredLinks:

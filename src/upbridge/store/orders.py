@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Text, any_, delete, func, literal, select
+from sqlalchemy import Select, Text, any_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import orders as table
+from upbridge.store.sql import beginning
 
 
 async def upsert_orders(
@@ -50,3 +51,8 @@ async def count_orders(tx: AsyncConnection, shop_id: ShopId, *, since: datetime)
     """How many orders that were made from *since* on are known."""
     query = select(func.count()).where(table.c.shop_id == shop_id, table.c.ordered_at >= since)
     return int(await tx.scalar(query) or 0)
+
+
+def numbers_beginning(shop_id: ShopId, words: str, *, most: int) -> Select[str]:
+    """Known orders whose number begins with *words*."""
+    return beginning(table.c.number, words, table.c.shop_id == shop_id, most=most, indexed=True)

@@ -30,6 +30,7 @@ from upbridge.core.parsing import storable
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import shops
 from upbridge.store.schema import problems as table
+from upbridge.store.sql import beginning
 
 
 class Stage(StrEnum):
@@ -351,3 +352,8 @@ def _for_people() -> Select[Any]:
         for field in fields(Problem)
     ]
     return select(*columns).join(shop, shop.c.id == table.c.shop_id).where(table.c.dismissed_at.is_(None))
+
+
+def keys_beginning(shop_id: ShopId, kind: str, words: str, *, most: int) -> Select[str]:
+    """Entities whose key begins with *words* and that have a problem of *kind*, cured or not."""
+    return beginning(table.c.parent, words, table.c.shop_id == shop_id, table.c.kind == kind, most=most)

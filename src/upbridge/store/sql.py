@@ -5,16 +5,20 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     TableValuedAlias,
     Text,
+    UnaryExpression,
     any_,
     bindparam,
     column,
     func,
     literal,
     literal_column,
+    select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeEngine
 
 
@@ -34,3 +38,18 @@ def arrays(name: str, **columns: tuple[str, TypeEngine[Any]]) -> TableValuedAlia
     parameters = (bindparam(parameter, type_=ARRAY(type_)) for parameter, type_ in columns.values())
     named = (column(title, type_) for title, (_, type_) in columns.items())
     return func.unnest(*parameters).table_valued(*named).render_derived(name=name)
+
+
+def literally(words: str) -> str:
+    """*words* for LIKE: nothing in them is a pattern."""
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def beginning(
+    column: ColumnElement[str], words: str, *where: ColumnElement[bool], most: int, indexed: bool = False
+) -> Select[str]:
+    """The first *most* values of *column* that begin with *words*. *indexed*: in the order of its index on
+    `text_pattern_ops`, so that Postgres reads no more than these."""
+    order = UnaryExpression(column, modifier=custom_op("USING ~<~")) if indexed else column
+    query = select(column.label("found")).where(*where, column.like(f"{literally(words)}%"))
+    return query.order_by(order).limit(most)

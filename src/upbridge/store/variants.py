@@ -41,7 +41,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, code_key
 from upbridge.store.schema import variants as table
-from upbridge.store.sql import arrays, one_of
+from upbridge.store.sql import arrays, literally, one_of
 
 #: What matching compares, of every shop.
 names: Subquery = select(
@@ -302,6 +302,33 @@ async def count_matches(tx: AsyncConnection, shop_id: ShopId) -> dict[Match, int
     """How many variants are matched in which way."""
     query = select(table.c.match, func.count()).where(table.c.shop_id == shop_id).group_by(table.c.match)
     return {Match(match): int(number) for match, number in await tx.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVariant:
+    """A variant as people know it."""
+
+    product_id: int
+    code: str | None
+    title: str | None
+
+
+async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int) -> list[NamedVariant]:
+    """Variants that *words* name: by their code, then by their EAN or by a part of their title."""
+    code, here = code_key(words), table.c.shop_id == shop_id
+    shown = (table.c.product_id, table.c.code, table.c.title)
+    by_code = select(*shown, literal(0).label("place")).where(here, table.c.code_key == code)
+    part = table.c.title_folded.like(func.concat("%", func.lower(literal(literally(words))), "%"))
+    by_title = (
+        select(*shown, literal(1))
+        .where(here, or_(part, table.c.ean_key == code), table.c.code_key.is_distinct_from(code))
+        .order_by(table.c.title, table.c.code)
+        .limit(most)
+    )
+    found = union_all(by_code, by_title.subquery("by_title").select()).subquery("found")
+    query = select(found.c.product_id, found.c.code, found.c.title)
+    rows = await tx.execute(query.order_by(found.c.place, found.c.title, found.c.code).limit(most))
+    return [NamedVariant(*row) for row in rows]
 
 
 # --- the match report ---------------------------------------------------------------------------------------

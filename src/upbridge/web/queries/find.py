@@ -12,18 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, union
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.delivery import LinkState
 from upbridge.domain.masking import masked
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import code_key
-from upbridge.store import changes, documents, links, problems
+from upbridge.store import changes, documents, links, problems, variants
 from upbridge.store.changes import Kind
 from upbridge.store.deliveries import latest_about
 from upbridge.store.order_events import KINDS, OrderEventKind, events_of, opened
-from upbridge.store.orders import ordered_at
+from upbridge.store.orders import numbers_beginning, ordered_at
 from upbridge.store.problems import OpenProblem
 
 SOURCE = "upgates"
@@ -75,57 +74,27 @@ async def search(
 
 
 async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Collection[str]) -> list[Hit]:
-    rows = await tx.execute(
-        text(
-            """
-            SELECT number FROM (
-              (SELECT parent AS number FROM links WHERE shop_id = :id AND target = ANY(:targets)
-                 AND kind = 'order' AND parent LIKE :begins ORDER BY parent USING ~<~ LIMIT :most)
-              UNION (SELECT parent FROM documents WHERE shop_id = :id AND target = ANY(:targets) AND kind = 'order'
-                 AND parent LIKE :begins ORDER BY parent LIMIT :most)
-              UNION (SELECT parent FROM problems WHERE shop_id = :id AND kind = 'order'
-                 AND parent LIKE :begins ORDER BY parent LIMIT :most)
-              UNION (SELECT key FROM changes WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-                 AND key LIKE :begins ORDER BY key LIMIT :most)
-              UNION (SELECT number FROM orders WHERE shop_id = :id AND number LIKE :begins
-                 ORDER BY number USING ~<~ LIMIT :most)
-            ) found ORDER BY number <> :wanted, number LIMIT :most
-            """
-        ),
-        {
-            "id": shop_id,
-            "wanted": wanted,
-            "begins": f"{_literally(wanted)}%",
-            "most": MOST,
-            "targets": list(targets),
-        },
-    )
-    return [Hit("order", row.number, row.number) for row in rows if row.number]
+    kind, most = "order", MOST
+    known = union(
+        *(
+            query.subquery().select()
+            for query in (
+                links.keys_beginning(shop_id, targets, kind, wanted, most=most),
+                documents.keys_beginning(shop_id, targets, kind, wanted, most=most),
+                problems.keys_beginning(shop_id, kind, wanted, most=most),
+                changes.keys_beginning(shop_id, SOURCE, Kind.ORDER, wanted, most=most),
+                numbers_beginning(shop_id, wanted, most=most),
+            )
+        )
+    ).subquery("known")
+    number = known.c.found
+    rows = await tx.scalars(select(number).order_by(number != wanted, number).limit(most))
+    return [Hit("order", found, found) for found in rows if found]
 
 
 async def _products(tx: AsyncConnection, shop_id: ShopId, wanted: str) -> list[Hit]:
-    rows = await tx.execute(
-        text(
-            """
-            SELECT product_id, code, title FROM (
-              SELECT key, product_id, code, title, 0 AS place FROM variants
-              WHERE shop_id = :id AND code_key = :code
-              UNION ALL
-              (SELECT key, product_id, code, title, 1 FROM variants
-               WHERE shop_id = :id AND (title_folded LIKE '%' || lower(:part) || '%' OR ean_key = :code)
-                 AND code_key IS DISTINCT FROM :code
-               ORDER BY title, code LIMIT :most)
-            ) found ORDER BY place, title, code LIMIT :most
-            """
-        ),
-        {"id": shop_id, "code": code_key(wanted), "part": _literally(wanted), "most": MOST},
-    )
-    return [Hit("product", str(row.product_id), row.title or "", row.code) for row in rows]
-
-
-def _literally(wanted: str) -> str:
-    """*wanted* for LIKE: nothing in it is a pattern."""
-    return wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    found = await variants.search(tx, shop_id, wanted, most=MOST)
+    return [Hit("product", str(one.product_id), one.title or "", one.code) for one in found]
 
 
 async def timeline(
