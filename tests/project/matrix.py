@@ -190,6 +190,36 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "drafts", _ANY, "their pieces are open until staff confirm them", ("stock.drafts_reserve",)
         ),
     },
+    "The shop changes what the mapping goes by": {
+        "facts.pricelist": Row(
+            "another price list becomes the default",
+            _ANY,
+            "every product is read and mapped again, after all that is more urgent; Upp.ai gets what differs",
+            ("upp.pricelist",),
+        ),
+        "facts.language": Row(
+            "another language becomes the default",
+            _ANY,
+            "the same: no target is left with two languages or currencies",
+            ("upp.language",),
+        ),
+        "facts.switch": Row(
+            "prices with or without VAT, ordering at stock 0",
+            _ANY,
+            "the same; no webhook tells of it, so within a week",
+        ),
+        "facts.again": Row(
+            "a second change while the first is carried out", _ANY, "it begins anew with the newest"
+        ),
+        "facts.status_type": Row(
+            "a status becomes another type",
+            _ANY,
+            "the orders that each target may be sent are read and judged again",
+        ),
+        "facts.status_gone": Row(
+            "a status leaves the list", _ANY, "for orders that are in it it means what it meant"
+        ),
+    },
     "Connections": {
         "down": Row(
             "Uphance is down for hours",

@@ -16,7 +16,7 @@ from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.maintenance.erasure import erase_shop
-from upbridge.store.shops import Arrival, Installation, Shops, free_key, shop_key
+from upbridge.store.shops import Arrival, Installation, Shops, free_key, set_facts, shop_key
 from upbridge.systems.registry import SYSTEMS
 
 
@@ -203,11 +203,14 @@ async def test_only_known_moments_can_be_marked(make_shop: MakeShop, shops: Shop
         await shops.mark(shop_id, "api_key", now=NOON)
 
 
-async def test_a_shop_is_called_by_its_company_where_it_is_known(make_shop: MakeShop, shops: Shops) -> None:
+async def test_a_shop_is_called_by_its_company_where_it_is_known(
+    make_shop: MakeShop, shops: Shops, engine: AsyncEngine
+) -> None:
     shop_id = await make_shop(key="garde")
     assert (await shops.get(shop_id)).name == "garde"
 
-    await shops.set_facts(shop_id, {"company": "Garde s.r.o."}, now=NOON)
+    async with engine.begin() as tx:
+        await set_facts(tx, shop_id, {"company": "Garde s.r.o."}, now=NOON)
 
     assert (await shops.get(shop_id)).name == "Garde s.r.o."
 

@@ -79,6 +79,8 @@ class Upgates:
     hooks: list[Json] = field(default_factory=list)
     others: dict[str, Callable[[httpx.Request], Awaitable[httpx.Response]]] = field(default_factory=dict)
     """Other systems, by host."""
+    rare: dict[str, Json] = field(default_factory=lambda: dict(_RARE))
+    """What rarely changes, by path: a test changes it."""
 
     def sell(self, *numbers: int, **overrides: Any) -> None:
         """Put products on sale, or change them."""
@@ -113,7 +115,7 @@ class Upgates:
                 made = {**json.loads(request.content), "id": len(self.hooks) + 1}
                 self.hooks.append(made)
                 return httpx.Response(200, json={"webhook": made})
-        return httpx.Response(200, json=_RARE[path]) if path in _RARE else httpx.Response(404, json={})
+        return httpx.Response(200, json=self.rare[path]) if path in self.rare else httpx.Response(404, json={})
 
     def _list(self, name: str, rows: list[Json], key: str, asked: str, request: httpx.Request) -> httpx.Response:
         query = request.url.params

@@ -13,12 +13,16 @@ class ShopProfile(Value):
     country: str | None = None
     email: str | None = None
     default_language: str | None = None
+    languages: tuple[str, ...] = ()
+    """All of them, those that are switched off too."""
     currencies: dict[str, str] = Field(default_factory=dict)
     """Language to its currency, active languages only."""
     pricelists: tuple[str, ...] = ()
     default_pricelist: str | None = None
     status_types: dict[int, str] = Field(default_factory=dict)
     """Order status id to its type (`Received`, `Canceled`, `Sent`, …)."""
+    past_status_types: dict[int, str] = Field(default_factory=dict)
+    """The same of statuses that are not listed any more: orders may still be in them."""
     status_names: dict[int, dict[str, str]] = Field(default_factory=dict)
     vat_payer: bool = True
     prices_with_vat: bool = True
@@ -26,6 +30,32 @@ class ShopProfile(Value):
     """Whether orders are limited to what is in stock, where no product says so itself: `0`, `1` or `sale`."""
     rights: dict[str, str] = Field(default_factory=dict)
     """Service to `deny`, `readonly` or `all`."""
+
+    def status_type(self, status_id: int | None) -> str | None:
+        """The type of an order status, listed or not any more; None if it has none, or is not known."""
+        if status_id is None:
+            return None
+        return self.status_types.get(status_id) or self.past_status_types.get(status_id)
+
+    def known_statuses(self) -> dict[int, str | None]:
+        """Each order status that was ever listed, by its id, with its type if it has one."""
+        numbers = (*self.status_names, *self.status_types, *self.past_status_types)
+        return {number: self.status_type(number) for number in numbers}
+
+    def has_pricelist(self, name: str | None) -> bool:
+        """Whether there is a price list *name*; None is whichever there is."""
+        return name is None or name in self.pricelists
+
+    def has_language(self, name: str | None) -> bool:
+        """Whether there is a language *name*; None is whichever there is."""
+        return name is None or name in self.currencies or name in self.languages
+
+    def following(self, before: "ShopProfile") -> "ShopProfile":
+        """These facts, with what is remembered of those from *before*: a status that was taken off the list means
+        what it meant."""
+        remembered = {**before.past_status_types, **before.status_types}
+        past = {number: kind for number, kind in remembered.items() if number not in self.status_types}
+        return self.model_copy(update={"past_status_types": past})
 
     def statuses_of(self, *types: str) -> tuple[int, ...]:
         """Ids of the order statuses of the given *types*, smallest first."""

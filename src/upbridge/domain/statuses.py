@@ -36,4 +36,4 @@ def is_at_rest(order: Order, facts: ShopProfile) -> bool:
 
 
 def _type_of(order: Order, facts: ShopProfile) -> str | None:
-    return None if order.status_id is None else facts.status_types.get(order.status_id)
+    return facts.status_type(order.status_id)

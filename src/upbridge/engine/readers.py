@@ -19,7 +19,7 @@ from upbridge.engine.flows import shows_parameters
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
 from upbridge.engine.runs import count_page, finish_if_complete, start_run
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
-from upbridge.store import changes, open_order_lines, variants
+from upbridge.store import changes, open_order_lines, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.problems import Stage, close_cured
 from upbridge.store.runs import Run, RunPurpose, RunState, get_run
@@ -120,6 +120,8 @@ async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: R
     read = replace(read, heard={change.key: change.hinted_at for change in chunk})
     now = service.clock()
     async with service.engine.begin() as tx:
+        if not await shops.maps_as_before(tx, shop):
+            return  # it is read again by what is new
         settled = await plan_documents(
             tx,
             service.cipher,
@@ -191,6 +193,8 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     feeds = await _feeds(service, shop)
     now = service.clock()
     async with service.engine.begin() as tx:
+        if not await shops.maps_as_before(tx, shop):
+            return  # it is read again by what is new
         settled = await plan_documents(
             tx,
             service.cipher,
@@ -266,6 +270,9 @@ async def _after(tx: AsyncConnection, shop: Shop, run: Run, service: Service) ->
             await _ask_about_open_orders(tx, shop, service)
         case RunPurpose.SWEEP, "product":
             await _ask_about_unseen(tx, shop, run, service)
+        case RunPurpose.IMPORT, "product":
+            # The list holds what is on sale. What has left it is mapped by what has changed, too.
+            await _ask_about_unseen(tx, shop, run, service, on_sale=False)
 
 
 async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Service) -> None:
@@ -283,9 +290,12 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Servi
     )
 
 
-async def _ask_about_unseen(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
-    """Products of ours that a complete reading did not show: the API is asked for each before anything is done."""
-    products = await variants.unseen_products(tx, shop.id, since=run.started_at)
+async def _ask_about_unseen(
+    tx: AsyncConnection, shop: Shop, run: Run, service: Service, *, on_sale: bool = True
+) -> None:
+    """Products of ours that a complete reading did not show: the API is asked for each before anything is done.
+    Without *on_sale* those too that were not on sale when they were read last."""
+    products = await variants.unseen_products(tx, shop.id, since=run.started_at, on_sale=on_sale)
     await changes.mark_changed(
         tx,
         shop.id,
@@ -294,7 +304,7 @@ async def _ask_about_unseen(tx: AsyncConnection, shop: Shop, run: Run, service: 
         [str(product) for product in products],
         origin=Origin.SAFETY_NET,
         now=service.clock(),
-        purpose=Purpose.SAFETY,
+        purpose=Purpose.SAFETY if on_sale else Purpose.IMPORT,
     )
 
 

@@ -1,20 +1,14 @@
 """The shop itself: what rarely changes of it, the webhooks that it calls us by, and whether it works at all."""
 
-from collections.abc import Mapping
-
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused, RightRefused
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
-from upbridge.engine.flows import SERVICES
-from upbridge.engine.imports import start_imports
-from upbridge.store import changes, documents
+from upbridge.engine.facts import renew
+from upbridge.store import changes
 from upbridge.store.changes import Change, Origin
-from upbridge.store.connections import ConnectionRow
-from upbridge.store.problems import Stage, close_cured
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 
 log = structlog.get_logger(__name__)
@@ -28,32 +22,10 @@ async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     # A webhook tells of languages, price lists and statuses, never of the owner: that is kept then.
     known = ShopProfile.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
     facts = await client.facts(chunk[0].purpose, known=known)
-    now = service.clock()
-    await service.shops.set_facts(shop.id, facts.model_dump(mode="json"), now=now)
     targets = await service.target_connections(shop)
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, SOURCE, chunk)
-        for system in targets:
-            await documents.release(
-                tx, shop.id, system, now=now
-            )  # a new status or language may be what was missing
-        await documents.release(tx, shop.id, SOURCE, now=now)
-        await _granted(tx, service, shop, facts, targets)
-
-
-async def _granted(
-    tx: AsyncConnection,
-    service: Service,
-    shop: Shop,
-    facts: ShopProfile,
-    targets: Mapping[str, ConnectionRow],
-) -> None:
-    """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
-    before = (shop.facts or {}).get("rights") or {}
-    for kind, name in SERVICES.items():
-        if before.get(name) == "deny" and facts.rights.get(name) != "deny":
-            await close_cured(tx, shop.id, stages=[Stage.READ], target=SOURCE, parents=[name])
-            await start_imports(tx, service, shop, targets, kinds=(kind,))
+        await renew(tx, service, shop.id, facts, targets, now=service.clock())
 
 
 async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_settings import BUDGET, ShopSettings
 from upbridge.engine.context import Service
-from upbridge.engine.imports import start_imports
+from upbridge.engine.remapping import map_again
 from upbridge.store import documents
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import Systems
@@ -34,9 +34,7 @@ async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]
         if service.systems.platform.name in affected:
             for write_back in service.systems.write_backs.values():
                 await write_back.settings_changed(tx, shop.id, before, after, now=now)
-        if kinds := reread(service.systems, changed, rows):
-            fresh = replace(shop, settings=after)
-            await start_imports(tx, service, fresh, rows, kinds=kinds, anew=True)
+        await map_again(tx, service, replace(shop, settings=after), rows, reread(service.systems, changed, rows))
     return after
 
 

@@ -240,10 +240,6 @@ class Shops:
         """The shop moved to another server (R55)."""
         await self._set(shop_id, api_url=api_url)
 
-    async def set_facts(self, shop_id: ShopId, facts: Mapping[str, Any], *, now: datetime) -> None:
-        """Keep what rarely changes (R52)."""
-        await self._set(shop_id, facts=dict(facts), facts_at=now)
-
     async def mark(self, shop_id: ShopId, column: str, *, now: datetime) -> None:
         """Set one of the moments `reconciled_at`, `probed_at`."""
         if column not in {"reconciled_at", "probed_at"}:
@@ -269,6 +265,18 @@ class Shops:
     async def _set(self, shop_id: ShopId, **values: Any) -> None:
         async with self._engine.begin() as tx:
             await tx.execute(update(table).where(table.c.id == shop_id).values(values))
+
+
+async def set_facts(tx: AsyncConnection, shop_id: ShopId, facts: Mapping[str, Any], *, now: datetime) -> None:
+    """Keep what rarely changes (R52)."""
+    await tx.execute(update(table).where(table.c.id == shop_id).values(facts=dict(facts), facts_at=now))
+
+
+async def maps_as_before(tx: AsyncConnection, shop: Shop) -> bool:
+    """Whether the settings and the facts of *shop* are still the ones that it was read with."""
+    query = select(table.c.settings, table.c.facts).where(table.c.id == shop.id)
+    row = (await tx.execute(query)).first()
+    return row is not None and (row.settings, row.facts) == (dict(shop.settings.chosen), shop.facts)
 
 
 def shop_key(api_url: str) -> str:

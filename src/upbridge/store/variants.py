@@ -169,14 +169,12 @@ async def products_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str
     return list((await tx.scalars(query)).all())
 
 
-async def unseen_products(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> list[int]:
-    """Products on sale that were last read before *since*."""
-    query = (
-        select(table.c.product_id)
-        .where(table.c.shop_id == shop_id, table.c.listed, table.c.read_at < since)
-        .distinct()
-    )
-    return list((await tx.scalars(query)).all())
+async def unseen_products(tx: AsyncConnection, shop_id: ShopId, *, since: datetime, on_sale: bool) -> list[int]:
+    """Products that were last read before *since*: those *on_sale*, or all."""
+    query = select(table.c.product_id).where(table.c.shop_id == shop_id, table.c.read_at < since)
+    if on_sale:
+        query = query.where(table.c.listed)
+    return list((await tx.scalars(query.distinct())).all())
 
 
 async def count_products(tx: AsyncConnection, shop_id: ShopId) -> int:

@@ -88,12 +88,13 @@ def parse_owner(raw: Raw, *, language: str | None = None) -> Piece:
 
 
 def parse_languages(raw: Raw) -> Piece:
-    """The default language, and the currency of each active one, of GET /languages."""
+    """The languages, the default one, and the currency of each active one, of GET /languages."""
     rows = [row for row in read(_Languages, raw, "languages").languages if row.language_id]
     active = [row for row in rows if row.active_yn is not False]
     default = next((row.language_id for row in rows if row.default_yn), active[0].language_id if active else None)
     return {
         "default_language": default,
+        "languages": tuple(row.language_id for row in rows),
         "currencies": {row.language_id: row.currency_id.upper() for row in active if row.currency_id},
     }
 

@@ -1,6 +1,7 @@
 """Uphance, as the rest of the house sees it."""
 
 from upbridge.systems.base import Flow, SetupStep, System
+from upbridge.systems.uphance.basis import mapping_basis
 from upbridge.systems.uphance.connect import UphanceConnect, account_name, is_mapped, markets_without_channel
 from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
@@ -33,6 +34,7 @@ UPHANCE = System(
             name="stock", page="rules#stock.write", done=lambda setup: "stock.write" in setup.shop.settings.chosen
         ),
     ),
+    mapping_basis=mapping_basis,
     parameters_setting="uphance.create_products",
     has_catalogue=True,
     cures={

@@ -1,6 +1,7 @@
 """Upp.ai, as the rest of the house sees it."""
 
 from upbridge.systems.base import Flow, System
+from upbridge.systems.upp.basis import mapping_basis
 from upbridge.systems.upp.connect import UppConnect, client_of
 from upbridge.systems.upp.settings import SETTINGS
 from upbridge.systems.upp.target import UppTarget
@@ -13,6 +14,7 @@ UPP = System(
     connect=UppConnect(),
     target=lambda tools: UppTarget(client_of(tools)),
     flows=(Flow(kind="product", setting="upp.send"), Flow(kind="order", setting="upp.send")),
+    mapping_basis=mapping_basis,
     parameters_setting="upp.variant_titles",
     language_setting="upp.language",
     cures={"product.no_price": "rules#upp.pricelist", "product.sku_twice": "products?show=doubled"},

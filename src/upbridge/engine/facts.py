@@ -1,0 +1,61 @@
+"""The facts of a shop are renewed, and what follows from that in the same transaction."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.context import Service
+from upbridge.engine.flows import SERVICES
+from upbridge.engine.imports import start_imports
+from upbridge.engine.remapping import map_again, moved_by_facts
+from upbridge.store import documents, shops
+from upbridge.store.connections import ConnectionRow
+from upbridge.store.problems import Stage, close_cured
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "upgates"
+
+
+async def renew(
+    tx: AsyncConnection,
+    service: Service,
+    shop_id: ShopId,
+    facts: ShopProfile,
+    targets: Mapping[str, ConnectionRow],
+    *,
+    now: datetime,
+) -> None:
+    """Keep *facts*, let what waited for one of them try again, and map again what was mapped by one that has
+    changed."""
+    before = await service.shops.hold(tx, shop_id)
+    if before.facts is not None:
+        facts = facts.following(ShopProfile.model_validate(before.facts))
+    after = replace(before, facts=facts.model_dump(mode="json"))
+    await shops.set_facts(tx, shop_id, after.facts or {}, now=now)
+    for system in (*targets, SOURCE):
+        await documents.release(tx, shop_id, system, now=now)  # a new status or language may be what was missing
+    if before.facts is None:
+        return
+    moved = moved_by_facts(service, before, after, targets)
+    if moved:
+        log.info("facts_moved", shop_id=str(shop_id), kinds=sorted(moved))
+    await map_again(tx, service, after, targets, moved)
+    await _granted(tx, service, before, after, targets)
+
+
+async def _granted(
+    tx: AsyncConnection, service: Service, before: Shop, after: Shop, targets: Mapping[str, ConnectionRow]
+) -> None:
+    """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
+    former, rights = (before.facts or {}).get("rights") or {}, (after.facts or {}).get("rights") or {}
+    for kind, name in SERVICES.items():
+        if former.get(name) == "deny" and rights.get(name) != "deny":
+            await close_cured(tx, after.id, stages=[Stage.READ], target=SOURCE, parents=[name])
+            await start_imports(tx, service, after, targets, kinds=(kind,))

@@ -1,0 +1,272 @@
+"""What the mapping depends on changes in the shop: everything that depended on it is mapped again."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.simulated import Target
+from tests.support.upgates import raw_prices
+from tests.support.upp import make_front, make_order, make_price, make_product, make_variant
+from tests.support.vendor_files import reported_fault
+from upbridge.domain.delivery import DesiredDocument, Entity, Unmappable
+from upbridge.domain.order import Order
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.facts import renew
+from upbridge.store.changes import Kind
+from upbridge.systems.base import MappingContext
+from upbridge.systems.upp import mapping
+from upbridge.systems.upp.system import UPP
+
+MakeEngine = Callable[..., Awaitable[Engine]]
+
+
+class Upp(Target):
+    """Upp.ai with its own mapping; what it is sent, it takes."""
+
+    def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
+        if isinstance(entity, Order):
+            return mapping.wants_order(entity, context)
+        return mapping.wants_product(entity, context)
+
+    def tombstone(self, kind: str, sent: bytes) -> bytes | None:
+        return mapping.tombstone(kind, sent)
+
+
+def held(machine: Engine) -> dict[str, Any]:
+    """What the target has now, by key."""
+    return {one.key: json.loads(one.body) for one in machine.target.received}
+
+
+def pricelists(*names: str, default: str) -> dict[str, Any]:
+    return {"pricelists": [{"name": name, "default_yn": name == default} for name in names]}
+
+
+def statuses(**types: str) -> dict[str, Any]:
+    return {"order_statuses": [{"id": int(name[1:]), "type": kind} for name, kind in types.items()]}
+
+
+def two_lists(retail: int, vip: int | None, **overrides: Any) -> dict[str, Any]:
+    """Prices of a product that has a retail price and, unless it is None, one for VIP."""
+    [listed] = raw_prices()["pricelists"]
+    rows = [{**listed, "price_original": retail, "price_with_vat": retail, "price_without_vat": None}]
+    if vip is not None:
+        rows.append({**rows[0], "name": "VIP", "price_original": vip, "price_with_vat": vip})
+    return raw_prices(pricelists=rows, **overrides)
+
+
+@pytest.fixture
+async def shop(make_engine: MakeEngine) -> Engine:
+    """A shop that is connected to Upp.ai and has two price lists, the first one being the default."""
+    upp = Upp("upp")
+    machine = await make_engine(targets={"upp": upp})
+    machine.target = upp
+    machine.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="Výchozí")
+    await machine.hint(Kind.FACTS, "facts")
+    await machine.drain()
+    return machine
+
+
+async def facts_changed(machine: Engine) -> None:
+    """A webhook says that facts have changed; everything that follows is done."""
+    machine.watch.move(minutes=1)
+    await machine.hint(Kind.FACTS, "facts")
+    await machine.drain()
+
+
+async def sold(machine: Engine, *numbers: int) -> None:
+    await machine.hint(Kind.PRODUCT, *(str(number) for number in numbers))
+    await machine.drain()
+
+
+@pytest.mark.situation("facts.pricelist")
+async def test_another_default_price_list_has_every_product_sent_with_its_price_there(shop: Engine) -> None:
+    case = reported_fault("06")
+    shop.upgates.products[41] = json.loads(json.dumps(case["product"], default=float))
+    shop.upgates.rare["/pricelists"] = case["pricelists_before"]
+    await sold(shop, 41)
+    assert held(shop)["p-41"]["price"] == 121
+
+    shop.upgates.rare["/pricelists"] = case["pricelists_after"]
+    await facts_changed(shop)
+
+    assert held(shop)["p-41"]["price"] == 99, case["expected"]
+
+
+@pytest.mark.situation("facts.language")
+async def test_another_default_language_leaves_no_mix_of_currencies(shop: Engine) -> None:
+    euros = raw_prices(language="sk", currency="EUR", pricelist={"price_with_vat": 5, "price_without_vat": 4})
+    shop.upgates.sell(1, 2, prices=[raw_prices(), euros])
+    await sold(shop, 1, 2)
+
+    shop.upgates.rare["/languages"] = {
+        "languages": [
+            {"language_id": "cs", "default_yn": False, "active_yn": True, "currency_id": "CZK"},
+            {"language_id": "sk", "default_yn": True, "active_yn": True, "currency_id": "EUR"},
+        ]
+    }
+    await facts_changed(shop)
+
+    assert {one["priceCurrency"] for one in held(shop).values()} == {"EUR"}
+
+
+async def test_what_no_mapping_depended_on_costs_no_reading(shop: Engine) -> None:
+    shop.upgates.sell(1)
+    await sold(shop, 1)
+    shop.upgates.requests.clear()
+    shop.upgates.rare["/order-statuses"] = statuses(_1="Received", _2="Sent")
+    shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", "Akce", default="Výchozí")
+
+    await facts_changed(shop)
+
+    assert shop.upgates.asked("/products") == shop.upgates.asked("/orders") == []
+
+
+async def test_mapping_again_is_an_import_in_the_budget_and_on_the_start_page(shop: Engine) -> None:
+    shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="VIP")
+    await shop.hint(Kind.FACTS, "facts")
+
+    await shop.pull(monotonic=iter((0.0, 0.0, 20.0)).__next__)
+
+    [page] = await shop.changes()
+    assert (page["kind"], page["priority"]) == ("products.page", Purpose.IMPORT)
+    assert await shop.rows("SELECT kind, purpose, state FROM runs WHERE shop_id = :shop_id") == [
+        {"kind": "product", "purpose": "import", "state": "running"}
+    ]
+
+
+@pytest.mark.situation("facts.again")
+async def test_a_second_change_while_it_is_mapped_again_starts_over(shop: Engine) -> None:
+    shop.upgates.page_size = 1
+    shop.upgates.sell(1, 2, 3, prices=[two_lists(100, 90)])
+    await sold(shop, 1, 2, 3)
+    shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="VIP")
+    await shop.hint(Kind.FACTS, "facts")
+    await shop.pull(monotonic=iter((0.0, 0.0, 0.0, 20.0)).__next__)  # the facts, and page 1
+
+    shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="Výchozí")
+    await facts_changed(shop)
+
+    assert {one["price"] for one in held(shop).values()} == {100}
+
+
+@pytest.mark.situation("facts.pricelist")
+async def test_products_that_left_the_shop_are_mapped_again_too(shop: Engine) -> None:
+    """Upp.ai still has them, inactive: their old price would be the only one of another list."""
+    shop.upgates.sell(1, 2, prices=[two_lists(100, 90)])
+    await sold(shop, 1, 2)
+    shop.upgates.sell(2, prices=[two_lists(100, 90)], active_yn=False)
+    await sold(shop, 2)
+
+    shop.upgates.rare["/pricelists"] = pricelists("Výchozí", "VIP", default="VIP")
+    await facts_changed(shop)
+
+    assert {key: (one["price"], one["active"]) for key, one in held(shop).items()} == {
+        "p-1": (90, True),
+        "p-2": (90, False),
+    }
+
+
+@pytest.mark.situation("facts.switch")
+@pytest.mark.parametrize("config", [{"prices_with_vat_yn": False}, {"limit_orders": "1"}])
+async def test_a_switch_of_the_shop_that_products_leave_to_it_is_carried_out(
+    shop: Engine, config: dict[str, Any]
+) -> None:
+    listed = {"price_with_vat": None, "price_without_vat": None}
+    shop.upgates.sell(1, prices=[raw_prices(pricelist=listed)])
+    await sold(shop, 1)
+    before = held(shop)["p-1"]
+
+    shop.upgates.rare["/config"] = {"config": {"vat_payer_yn": True, "prices_with_vat_yn": True, **config}}
+    await facts_changed(shop)
+
+    assert held(shop)["p-1"] != before
+
+
+@pytest.mark.situation("facts.status_type")
+async def test_a_status_that_becomes_another_type_has_its_orders_looked_at_again(shop: Engine) -> None:
+    """A status that cancelled does so no more: the order that was left out is sent."""
+    shop.upgates.rare["/order-statuses"] = statuses(_1="Received", _2="Canceled")
+    await facts_changed(shop)
+    shop.upgates.order("A-1", status_id=2, creation_time=shop.watch().isoformat())
+    await shop.hint(Kind.ORDER, "A-1")
+    await shop.drain()
+    assert "A-1" not in held(shop)
+
+    shop.upgates.rare["/order-statuses"] = statuses(_1="Received", _2="Accepted")
+    await facts_changed(shop)
+
+    assert "A-1" in held(shop)
+
+
+@pytest.mark.situation("facts.status_gone")
+async def test_a_status_that_is_taken_off_the_list_keeps_its_meaning(shop: Engine) -> None:
+    shop.upgates.rare["/order-statuses"] = statuses(_1="Received", _2="Canceled")
+    await facts_changed(shop)
+    shop.upgates.rare["/order-statuses"] = statuses(_1="Received")
+    await facts_changed(shop)
+    shop.upgates.order("A-1", status_id=2)
+    shop.upgates.requests.clear()
+
+    await shop.hint(Kind.ORDER, "A-1")
+    await shop.drain()
+
+    assert shop.target.received == []
+    assert shop.upgates.asked("/order-statuses") == []
+
+
+@pytest.mark.situation("facts.again")
+async def test_a_product_that_was_asked_for_before_the_facts_changed_is_planned_by_the_new_ones(
+    shop: Engine,
+) -> None:
+    """It is on its way from the shop while another worker's transaction stores the new facts."""
+    shop.upgates.sell(1, prices=[two_lists(100, 90)])
+    meanwhile = iter([pricelists("Výchozí", "VIP", default="VIP")])
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        answer = shop.upgates(request)
+        if request.url.path.endswith("/products") and (lists := next(meanwhile, None)) is not None:
+            shop.upgates.rare["/pricelists"] = lists
+            facts = ShopProfile.model_validate((await shop.shop()).facts)
+            changed = facts.model_copy(update={"default_pricelist": "VIP"})
+            async with shop.db.begin() as tx:
+                rows = await shop.service.target_connections(await shop.shop())
+                await renew(tx, shop.service, shop.shop_id, changed, rows, now=shop.watch())
+        return answer
+
+    shop.upgates.others["shop.admin.s1.upgates.com"] = slow
+
+    await sold(shop, 1)
+
+    assert [one["price"] for one in shop.target.bodies()] == [90]
+
+
+def test_a_fact_that_moves_a_document_is_part_of_the_basis() -> None:
+    """What the mapping reads and the basis lacks would never be carried out."""
+    context = make_front()
+    changes: dict[str, Any] = {
+        "default_language": "sk",
+        "currencies": {"cs": "EUR"},
+        "pricelists": ("Výchozí",),
+        "default_pricelist": "VIP",
+        "status_types": {1: "Canceled"},
+        "past_status_types": {1: "Canceled"},
+        "vat_payer": False,
+        "prices_with_vat": False,
+        "limit_orders": "1",
+    }
+    unread = {"company", "company_number", "country", "email", "rights", "status_names", "languages"}
+    assert changes.keys() | unread == ShopProfile.model_fields.keys()
+    goods = make_product(make_variant(prices=(make_price(currency=None), make_price(pricelist="VIP"))))
+
+    for system, wanted in ((UPP, mapping.wants_product), (UPP, mapping.wants_order)):
+        entity: Any = goods if wanted is mapping.wants_product else make_order(status_id=1)
+        for name, value in changes.items():
+            moved = replace(context, facts=context.facts.model_copy(update={name: value}))
+            if list(wanted(entity, context)) != list(wanted(entity, moved)):
+                assert system.mapping_basis(context) != system.mapping_basis(moved), name
