@@ -25,7 +25,8 @@ from upbridge.store.connections import Connections
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
 from upbridge.store.shops import Shops
-from upbridge.systems.base import Systems, Target, Tools
+from upbridge.systems.base import Systems, Target
+from upbridge.systems.connecting import Tools
 from upbridge.systems.http.transport import http_client
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages

@@ -31,7 +31,8 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, schema
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.problems import Stage as ProblemStage
-from upbridge.systems.base import Systems, Target, Tools
+from upbridge.systems.base import Systems, Target
+from upbridge.systems.connecting import Tools
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient

@@ -46,7 +46,7 @@ FLOOR = {room: height for height, rooms in enumerate(reversed(FLOORS)) for room 
 ENTRANCES = set(FLOORS[0])
 
 #: What all systems share; everything else in `systems` belongs to one of them.
-SHARED = {"base", "http"}
+SHARED = {"base", "connecting", "http", "offers"}
 
 #: The one module that names the systems. No system imports it.
 REGISTRY = "upbridge.systems.registry"

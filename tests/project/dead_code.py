@@ -31,6 +31,8 @@ CALLED_BY_DECORATOR = (
 ALIVE: Mapping[str, str] = {
     "model_config": "pydantic reads it",
     "factory": "uvicorn calls it by its name in each web process",
+    "__signature__": "Typer reads it",
+    "__annotations__": "Typer reads it",
     "disabled": "logging reads it",
     "handle_async_request": "httpx calls it",
     "metric_samples": "a table: Alembic compares it, and its owner names it in SQL",

@@ -18,8 +18,6 @@ ALLOWED = {"upbridge.systems.registry"}
 
 #: Lines that still name a system, by module. Never add one, nor let a number grow.
 DEBTS = {
-    "upbridge.cli.tools": 4,  # `cpa upload`
-    "upbridge.cli.uphance_probe": 2,  # `doctor --uphance`
     "upbridge.systems.upgates.target": 1,  # the name of a number in the note of a link
 }
 

@@ -24,7 +24,8 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
+from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.connecting import Vault
 from upbridge.systems.uphance import order_policy as uphance
 from upbridge.systems.upp import order_policy as upp
 

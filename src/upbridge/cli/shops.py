@@ -9,6 +9,7 @@ import typer
 
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
+from upbridge.cli.options import login_options, with_options
 from upbridge.cli.progress import PLURAL, wait_for, waiting
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
@@ -167,34 +168,33 @@ async def parked(service: Service, shop: Shop) -> int:
 
 
 @app.command()
+@with_options(login_options())
 def connect(
     shop: ShopName,
     system: Annotated[str, typer.Argument(metavar="|".join(SYSTEMS.titles))],
-    client_id: Annotated[str | None, typer.Option(help="Upp.ai: the client id of the tenant.")] = None,
-    email: Annotated[str | None, typer.Option(help="Uphance: the user's e-mail.")] = None,
-    organisation: Annotated[int | None, typer.Option(help="Uphance: id of the organisation.")] = None,
     *,
+    typed: Mapping[str, str],
     json: Json = False,
 ) -> None:
-    """Connect Upp.ai or Uphance. The secret or password is read from standard input; the login is tested before
+    """Connect another system. The secret or password is read from standard input; the login is tested before
     anything is stored. The first import begins by itself.
     """
     found = SYSTEMS.get(system)
     if found is None or found.connect is None:
         raise typer.BadParameter(" or ".join(SYSTEMS.titles), param_hint="SYSTEM")
-    typed = {"client_id": client_id or "", "email": email or "", "organisation": str(organisation or "")}
+    given = {field.name: "" for field in found.connect.fields} | {**typed}
     for field in found.connect.fields:
-        if field.needed and not field.secret and not typed.get(field.name):
+        if field.needed and not field.secret and not given.get(field.name):
             hint = f"--{field.name.replace('_', '-')}"
             raise typer.BadParameter(f"needed for {system}, {field.help}", param_hint=hint)
     for field in found.connect.fields:
         if field.secret:
-            typed[field.name] = _secret(field.name.replace("_", " "))
+            given[field.name] = _secret(field.name.replace("_", " "))
     credentials = found.connect.credentials
 
     async def work(service: Service) -> ConnectionRow:
         try:
-            return await connect_shop(service, await service.shops.find(shop), system, typed)
+            return await connect_shop(service, await service.shops.find(shop), system, given)
         except LoginRefused as error:
             raise LoginRefused(f"{error}; nothing was stored: check {credentials}") from error
 
@@ -211,7 +211,7 @@ def connect(
 def disconnect(shop: ShopName, system: Annotated[str, typer.Argument(metavar="|".join(SYSTEMS.titles))]) -> None:
     """Forget a connection and what waits for it; links stay, so that a return doubles nothing.
 
-    Uphance is asked to revoke our token, and no other of its user's.
+    A system whose login is a person's is asked to revoke our token, and no other of that person's.
     """
 
     async def work(service: Service) -> None:

@@ -1,14 +1,16 @@
 """The commands that look after the service: doctor, accesses, plan, cpa upload, keys rotate."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from upbridge.cli.budget import plan_json, plan_lines
 from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
 from upbridge.cli.explain_signature import explain_call, read_call
-from upbridge.cli.uphance_probe import try_uphance
+from upbridge.cli.options import trial_options, with_options
+from upbridge.cli.trials import try_connection
 from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usage_rows
 from upbridge.core.errors import Conflict
 from upbridge.core.telemetry.logging import configure_logging
@@ -21,8 +23,6 @@ from upbridge.rate_limits.usage import LONGEST_DAYS, usage
 from upbridge.settings import load_settings, log_format
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.upgates.accesses import as_markdown, as_rows
-from upbridge.systems.upp import cpa
-from upbridge.systems.upp.client import UppClient
 
 cpa_app = typer.Typer(help="Cost per acquisition.", no_args_is_help=True)
 keys_app = typer.Typer(help="Encryption keys.", no_args_is_help=True)
@@ -30,7 +30,7 @@ keys_app = typer.Typer(help="Encryption keys.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(doctor)
+    app.command()(with_options(trial_options())(doctor))
     app.command()(accesses)
     app.command(name="plan")(plan_command)
 
@@ -41,22 +41,20 @@ def doctor(
         typer.Option(metavar="FILE|-", allow_dash=True, help="Explain the signature of this signed call (JSON)."),
     ] = None,
     endpoint: Annotated[Endpoint | None, typer.Option(help="Which endpoint the call was for.")] = None,
-    uphance: Annotated[
-        str | None, typer.Option(metavar="SHOP", help="Try what Uphance leaves open in this shop's organisation.")
-    ] = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="With --uphance: make it without asking.")] = False,
+    typed: Mapping[str, str],
+    yes: Annotated[bool, typer.Option("--yes", help="With a trial: make things without asking.")] = False,
     json: Json = False,
 ) -> None:
     """Settings, database, schema, signature key, remote systems, clock: a line each; exit 1 if one is bad.
 
     With --call: the exact string that Upgates signed, secrets masked, and what differs; exit 1 if it is refused.
 
-    With --uphance: how its lists behave, then, if you agree, a customer, a product and a draft order marked
-    UPBRIDGE-TEST are made and read back, with what the server said; exit 1 if one was refused.
+    With the name of a system: how its lists behave, then, if you agree, things marked UPBRIDGE-TEST are made there
+    and read back, with what the server said; exit 1 if one was refused.
     """
-    if uphance is not None:
-        try_uphance(uphance, yes=yes, json=json)
+    for name, shop in typed.items():
+        try_connection(SYSTEMS.named(name), shop, yes=yes, json=json)
         return
     settings = load_settings()
     configure_logging(log_format(settings), level=50)
@@ -139,17 +137,20 @@ def upload(
     discriminator: Annotated[str, typer.Option(help="The account-specific id that Upp.ai gave you.")],
 ) -> None:
     """Send the cost per acquisition per day (columns date,cpa) to Upp.ai."""
-    days = cpa.parse(file.read_bytes())
+    system = next(one for one in SYSTEMS.connected if one.costs is not None)
+    costs = system.costs
+    assert costs is not None, "it was chosen for them"
+    days = costs.parse(file.read_bytes())
 
-    async def work(service: Service) -> Any:
+    async def work(service: Service) -> None:
         found = await service.shops.find(shop)
-        if "upp" not in await service.connections.of(found.id):
-            raise Conflict(f"{found.key} is not connected to Upp.ai")
-        client = UppClient(service.http, service.settings.upp_url, service.clock)
-        await client.send_cpa(service.connections.vault(found.id, "upp"), discriminator, days)
+        row = (await service.connections.of(found.id)).get(system.name)
+        if row is None:
+            raise Conflict(f"{found.key} is not connected to {system.title}")
+        await costs.send(service.connection(found, row), discriminator, days)
 
     with_service(work)
-    out.print(f"{len(days)} {'day was' if len(days) == 1 else 'days were'} accepted by Upp.ai.")
+    out.print(f"{len(days)} {'day was' if len(days) == 1 else 'days were'} accepted by {system.title}.")
 
 
 @keys_app.command("rotate")

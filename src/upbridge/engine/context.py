@@ -18,7 +18,8 @@ from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.problems import Problems
 from upbridge.store.shops import Shops
-from upbridge.systems.base import Connected, Connection, MappingContext, Systems, Target, Tools, Vault
+from upbridge.systems.base import Connection, MappingContext, Systems, Target
+from upbridge.systems.connecting import Connected, Tools, Vault
 from upbridge.systems.upgates.client import Account, UpgatesClient
 from upbridge.systems.upgates.target import UpgatesTarget
 from upbridge.systems.upgates.url_policy import HostPolicy

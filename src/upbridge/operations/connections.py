@@ -19,7 +19,8 @@ from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.lanes import unblock
 from upbridge.store.problems import Stage, close_entity
 from upbridge.store.runs import was_read
-from upbridge.systems.base import Connect, NewConnection, System
+from upbridge.systems.base import System
+from upbridge.systems.connecting import Connect, NewConnection
 
 log = structlog.get_logger(__name__)
 

@@ -33,7 +33,8 @@ from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import SHIPPED, is_cancelled
-from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
+from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.connecting import Vault
 from upbridge.systems.http.batching import in_halves
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.idempotent_create import InDoubt

@@ -16,7 +16,7 @@ import structlog
 
 from upbridge.core.clock import Clock
 from upbridge.core.errors import CredentialsRefused, LoginRefused, Missing, Rejected, Throttled, Unreachable
-from upbridge.systems.base import Vault
+from upbridge.systems.connecting import Vault
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.transport import Remote
 from upbridge.systems.uphance.errors import WrongOrganisation

@@ -10,7 +10,8 @@ from upbridge.domain.delivery import Link
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.store.connections import ConnectionRow
-from upbridge.systems.base import ChoiceNeeded, Connected, Fact, Field, NewConnection, Setup, Tools
+from upbridge.systems.base import Setup
+from upbridge.systems.connecting import ChoiceNeeded, Connected, Fact, Field, NewConnection, Tools
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
 from upbridge.systems.uphance.schemas import RemoteOrder

@@ -11,19 +11,20 @@ No step prints a token, and of what was there before only names of fields and nu
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
 from upbridge.core.errors import Conflict, RemoteError
 from upbridge.domain.order import Address
 from upbridge.store.connections import ConnectionRow
-from upbridge.systems.base import Connected
+from upbridge.systems.connecting import Connected
+from upbridge.systems.offers import Alone, State, Step
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.customer_mapping import Customer, Person, Place
@@ -51,20 +52,6 @@ _KEEP = 2000
 _TRIES, _PAUSE = 20, 0.5
 _PRICE, _PIECES, _SHIPPING = Decimal("1.23"), 2, Decimal("1.00")
 
-State = Literal["ok", "warn", "bad", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What was tried, what follows from it, and what the server said."""
-
-    step: str
-    state: State
-    detail: str
-    request: str | None = None
-    status: int | None = None
-    said: str | None = None
-
 
 class _Recorder(httpx.AsyncBaseTransport):
     """Passes calls on and remembers the last answer."""
@@ -88,20 +75,27 @@ class Trial:
     """The steps for one shop. `look` only reads; `make` creates."""
 
     connected: Connected
-    alone: Callable[[], AbstractAsyncContextManager[object | None]]
+    alone: Alone
     """Holds the connection as a worker does; None where one is at work."""
     stamp: str
     """Tells this trial's things from those of another."""
 
     @classmethod
-    def of(cls, connected: Connected, alone: Callable[[], AbstractAsyncContextManager[object | None]]) -> "Trial":
+    def of(cls, connected: Connected, alone: Alone) -> "Trial":
         """A trial in the organisation that the shop is connected to."""
         now = connected.tools.clock()
         return cls(connected, alone, f"{MARK}-{connected.shop.key}-{now:%Y%m%d%H%M%S}")
 
     @property
-    def organisation(self) -> str:
-        """Whose data it is, for the question."""
+    def question(self) -> str:
+        """What is made, and where."""
+        return (
+            f"Make a customer, a product and a draft sales order, marked {MARK}, in {self._organisation}?"
+            " They have to be thrown away by hand."
+        )
+
+    @property
+    def _organisation(self) -> str:
         name = (self.connected.row.facts.get("organisation") or {}).get("name")
         return f"{name} ({self.connected.row.account})" if name else self.connected.row.account
 

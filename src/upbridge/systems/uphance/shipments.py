@@ -21,7 +21,8 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes, cursors, documents, links
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
-from upbridge.systems.base import Reading, Tools
+from upbridge.systems.base import Reading
+from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.reads import orders_now, pick_tickets, read_order, read_pick_ticket, tickets_now

@@ -8,7 +8,8 @@ from upbridge.store import changes, connections, documents, sku_matching
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.skus import replace_skus
-from upbridge.systems.base import Reading, Tools
+from upbridge.systems.base import Reading
+from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance import write_back
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of

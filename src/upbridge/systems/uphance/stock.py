@@ -24,7 +24,8 @@ from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.links import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.store.runs import first_import_under_way
-from upbridge.systems.base import Reading, Tools
+from upbridge.systems.base import Reading
+from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance import reservations
 from upbridge.systems.uphance.stock_calculation import (
     GUARD,

@@ -3,6 +3,7 @@
 from upbridge.systems.base import Flow, SetupStep, System
 from upbridge.systems.uphance.basis import mapping_basis
 from upbridge.systems.uphance.connect import UphanceConnect, account_name, is_mapped, markets_without_channel
+from upbridge.systems.uphance.probe import Trial
 from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
 from upbridge.systems.uphance.source import SOURCE
@@ -18,6 +19,7 @@ UPHANCE = System(
     target=lambda tools: UphanceTarget(
         http=tools.http, base_url=tools.settings.uphance_url, engine=tools.engine, clock=tools.clock
     ),
+    trial=Trial.of,
     source=SOURCE,
     flows=(
         Flow(kind="product", setting="uphance.create_products", shown=False),

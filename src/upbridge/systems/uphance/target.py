@@ -37,7 +37,8 @@ from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import is_cancelled
-from upbridge.systems.base import Connection, Links, MappingContext, UniqueName, Vault
+from upbridge.systems.base import Connection, Links, MappingContext, UniqueName
+from upbridge.systems.connecting import Vault
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer

@@ -22,7 +22,7 @@ import httpx
 from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, Rejected, RemoteError, Unreachable
-from upbridge.systems.base import Vault
+from upbridge.systems.connecting import Vault
 from upbridge.systems.http.classify import Action, about_items
 from upbridge.systems.http.errors import error_of
 from upbridge.systems.http.transport import HttpAnswer, Remote

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from upbridge.domain.shop import Shop
 from upbridge.store.connections import ConnectionRow
-from upbridge.systems.base import Connected, Fact, Field, NewConnection, Tools
+from upbridge.systems.connecting import Connected, Fact, Field, NewConnection, Tools
 from upbridge.systems.upp.client import UppClient
 
 

@@ -9,11 +9,14 @@ comma is taken where it cannot be mistaken for a separator (or stands in quotes)
 
 import csv
 import re
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 
 from upbridge.core.errors import BadRequest
+from upbridge.systems.connecting import Connected
+from upbridge.systems.upp.connect import client_of
 
 _CZECH = re.compile(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})")
 _NUMBER = re.compile(r"\d+([.,]\d+)?")
@@ -86,3 +89,15 @@ def _cost(text: str) -> Decimal:
         return Decimal(plain.replace(",", "."))
     except InvalidOperation:
         raise _Wrong(f"{text!r} is no amount such as 30.03") from None
+
+
+class UppCosts:
+    """`offers.CostUpload`."""
+
+    def parse(self, content: bytes) -> Sequence[tuple[date, Decimal]]:
+        """Day and cost of each row, oldest first."""
+        return parse(content)
+
+    async def send(self, connected: Connected, discriminator: str, days: Sequence[tuple[date, Decimal]]) -> None:
+        """Send them."""
+        await client_of(connected.tools).send_cpa(connected.vault, discriminator, days)

@@ -3,6 +3,7 @@
 from upbridge.systems.base import Flow, System
 from upbridge.systems.upp.basis import mapping_basis
 from upbridge.systems.upp.connect import UppConnect, client_of
+from upbridge.systems.upp.cpa import UppCosts
 from upbridge.systems.upp.settings import SETTINGS
 from upbridge.systems.upp.target import UppTarget
 
@@ -13,6 +14,7 @@ UPP = System(
     settings=SETTINGS,
     connect=UppConnect(),
     target=lambda tools: UppTarget(client_of(tools)),
+    costs=UppCosts(),
     flows=(Flow(kind="product", setting="upp.send"), Flow(kind="order", setting="upp.send")),
     mapping_basis=mapping_basis,
     parameters_setting="upp.variant_titles",

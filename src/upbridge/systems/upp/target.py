@@ -31,7 +31,8 @@ from upbridge.domain.delivery import (
 from upbridge.domain.eligibility import OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.systems.base import Links, MappingContext, UniqueName, Vault
+from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.connecting import Vault
 from upbridge.systems.http.batching import Waiting, pieces
 from upbridge.systems.upp import mapping
 from upbridge.systems.upp.client import BATCH, UppClient

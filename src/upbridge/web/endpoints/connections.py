@@ -16,7 +16,8 @@ from upbridge.operations.connections import connect as connect_shop
 from upbridge.operations.connections import disconnect as disconnect_shop
 from upbridge.operations.connections import restore_connection, try_connection
 from upbridge.store.connections import ConnectionRow, ConnectionState
-from upbridge.systems.base import ChoiceNeeded, System
+from upbridge.systems.base import System
+from upbridge.systems.connecting import ChoiceNeeded
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.forms import as_typed, one
 

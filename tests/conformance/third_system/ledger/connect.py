@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from tests.conformance.third_system.ledger.client import LedgerClient
 from upbridge.domain.shop import Shop
 from upbridge.store.connections import ConnectionRow
-from upbridge.systems.base import Connected, Fact, Field, NewConnection, Tools
+from upbridge.systems.connecting import Connected, Fact, Field, NewConnection, Tools
 
 
 class LedgerConnect:

@@ -19,7 +19,8 @@ from upbridge.domain.delivery import (
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.systems.base import Links, MappingContext, Tools, UniqueName, Vault
+from upbridge.systems.base import Links, MappingContext, UniqueName
+from upbridge.systems.connecting import Tools, Vault
 
 
 class LedgerTarget:

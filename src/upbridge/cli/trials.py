@@ -1,4 +1,4 @@
-"""`upbridge doctor --uphance`: a line for each step, and what the server said to what we made."""
+"""`upbridge doctor --<system>`: a line for each step of a trial, and what the server said to what was made."""
 
 from dataclasses import asdict
 
@@ -10,8 +10,8 @@ from upbridge.core.errors import Conflict
 from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
 from upbridge.engine.lanes import exclusive
-from upbridge.systems.uphance.probe import MARK, State, Step, Trial
-from upbridge.systems.uphance.system import UPHANCE
+from upbridge.systems.base import System
+from upbridge.systems.offers import State, Step
 
 _MARKS: dict[State, str] = {
     "ok": "[green]ok  [/]",
@@ -21,24 +21,26 @@ _MARKS: dict[State, str] = {
 }
 
 
-def try_uphance(shop: str, *, yes: bool, json: bool) -> None:
+def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
     """Look, ask, make. With *json* there is no question: without *yes* it only looks."""
 
     async def work(service: Service) -> list[Step]:
         found = await service.shops.find(shop)
-        row = (await service.connections.of(found.id)).get(UPHANCE.name)
+        row = (await service.connections.of(found.id)).get(system.name)
         if row is None:
             raise Conflict(
-                f"{found.key} is not connected to Uphance: `upbridge shops connect {found.key} uphance`"
+                f"{found.key} is not connected to {system.title}:"
+                f" `upbridge shops connect {found.key} {system.name}`"
             )
-        lane = Lane.push(found.id, UPHANCE.name)
-        trial = Trial.of(service.connection(found, row), lambda: exclusive(service.engine, lane))
+        assert system.trial is not None, "only systems that have one are offered"
+        lane = Lane.push(found.id, system.name)
+        trial = system.trial(service.connection(found, row), lambda: exclusive(service.engine, lane))
         steps: list[Step] = []
         async for step in trial.look():
             steps.append(step)
             _show(step, quiet=json)
         well = all(step.state != "bad" for step in steps)
-        if not well or not (yes or (not json and _agreed(trial.organisation))):
+        if not well or not (yes or (not json and typer.confirm(trial.question))):
             return steps
         async for step in trial.make():
             steps.append(step)
@@ -50,13 +52,6 @@ def try_uphance(shop: str, *, yes: bool, json: bool) -> None:
         print_json([asdict(step) for step in steps])
     if any(step.state == "bad" for step in steps):
         raise typer.Exit(1)
-
-
-def _agreed(organisation: str) -> bool:
-    return typer.confirm(
-        f"Make a customer, a product and a draft sales order, marked {MARK}, in {organisation}? They have to be"
-        " thrown away by hand."
-    )
 
 
 def _show(step: Step, *, quiet: bool) -> None:
