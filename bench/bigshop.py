@@ -77,9 +77,6 @@ async def fill(engine: AsyncEngine, cipher: Cipher, *, variants: int, orders: in
             {"sku": "GAR", "title": "Svetr vlněný", "stock": 12, "price": 599, "active": True}
         ).encode(),
         "step": zlib.compress(json.dumps(_ORDER).encode()),
-        "hint": zlib.compress(
-            json.dumps({"orders": [{"order_number": "U999999999", "status": "Přijatá", "status_id": 1}]}).encode()
-        ),
         "facts": json.dumps(_FACTS),
         "uphance": json.dumps(_UPHANCE),
         "parked": _PARKED,
@@ -250,8 +247,8 @@ _STATEMENTS = (
     FROM generate_series(1, CAST(:orders AS int)) AS n, generate_series(0, 2) AS place WHERE n % :open = 0
     """,
     """
-    INSERT INTO deliveries (shop_id, source, event, records, body, received_at)
-    SELECT :id, 'upgates', CASE WHEN n % 2 = 0 THEN 'Orders.update' ELSE 'Products.update' END, 1, :hint,
+    INSERT INTO deliveries (shop_id, source, event, records, keys, received_at)
+    SELECT :id, 'upgates', CASE WHEN n % 2 = 0 THEN 'Orders.update' ELSE 'Products.update' END, 1, ARRAY[n::text],
       CAST(:now AS timestamptz) - interval '7 days' * n / :orders
     FROM generate_series(1, CAST(:orders AS int)) AS n
     """,

@@ -400,8 +400,8 @@ async def test_a_worker_throws_away_what_is_old_and_sums_up_what_is_over(
 ) -> None:
     old = {"received_at": utc_now() - timedelta(days=8)}
     await machine.run(
-        "INSERT INTO deliveries (shop_id, source, event, records, body, received_at)"
-        " VALUES (:shop_id, 'upgates', 'Orders.update', 1, '', :received_at)",
+        "INSERT INTO deliveries (shop_id, source, event, records, keys, received_at)"
+        " VALUES (:shop_id, 'upgates', 'Orders.update', 1, '{}', :received_at)",
         **old,
     )
     await machine.run(

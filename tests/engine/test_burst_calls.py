@@ -46,7 +46,7 @@ async def test_ten_thousand_hints_cost_at_most_a_tenth_more_than_the_bound(
 
     async def deliver(keys: list[str]) -> None:
         hints = ChangedKeys({Kind.PRODUCT: keys}, records=len(keys))
-        await inbox.store(machine.shop_id, source="upgates", event="Products.update", body=b"{}", hints=hints)
+        await inbox.store(machine.shop_id, source="upgates", event="Products.update", hints=hints)
 
     for keys in announced(HINTS, different, size):
         await deliver(keys)

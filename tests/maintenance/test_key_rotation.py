@@ -18,7 +18,6 @@ OLD, NEW, FOREIGN = (Fernet.generate_key().decode() for _ in range(3))
 OPEN = {
     "sessions.digest",
     "signatures.digest",
-    "deliveries.body",
     "documents.hash",
     "links.hash",
     "links.sent",

@@ -266,7 +266,7 @@ async def webhook_received(machine: Engine, records: int, event: str = "Orders.u
         "source": "upgates",
         "event": event,
         "records": records,
-        "body": b"",
+        "keys": [],
         **more,
     }
     async with machine.db.begin() as tx:

@@ -41,7 +41,7 @@ def store(inbox: Inbox) -> Store:
     """Store a delivery of one product, or of what is said."""
 
     async def one(shop_id: ShopId, *keys: str, **more: Any) -> None:
-        values = {"source": "upgates", "event": "Products.update", "body": b"{}", **more}
+        values = {"source": "upgates", "event": "Products.update", **more}
         hints = ChangedKeys({more.pop("kind", Kind.PRODUCT): list(keys or ("1",))}, records=len(keys) or 1)
         values.pop("kind", None)
         await inbox.store(shop_id, hints=hints, **values)
@@ -181,7 +181,7 @@ class TestWhatCannotBeStored:
         inbox = Inbox(pool, lambda: NOON, coalesce_seconds=10)
 
         hints = ChangedKeys({Kind.PRODUCT: ["1"]}, records=1)
-        work = inbox.store(await make_shop(), source="upgates", event="Products.update", body=b"{}", hints=hints)
+        work = inbox.store(await make_shop(), source="upgates", event="Products.update", hints=hints)
         assert await how_long(work) < AT_ONCE
         with pytest.raises(OSError, match="cannot reach"):
             await inbox.warm_up()

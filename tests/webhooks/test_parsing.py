@@ -256,5 +256,22 @@ def test_nothing_personal_is_kept_of_what_uphance_sends() -> None:
 
     hints = read_connected(UPHANCE, body)
 
-    assert hints.keys == {Kind.PICK_TICKETS: ["7"]}
-    assert hints.kept == b'{"event":"pick_ticket_update","ids":["7"]}'
+    assert hints == ChangedKeys({Kind.PICK_TICKETS: ["7"]}, records=1)
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [b"[[]" + b",[]" * 1_300_000 + b"]", b"[" * 4_000_000, b"{" * 300_000, b"[0" + b",0" * 2_000_000 + b"]"],
+    ids=["lists", "depth", "braces", "numbers"],
+)
+def test_more_values_than_records_can_have_are_refused_before_they_are_parsed(filler: bytes) -> None:
+    with pytest.raises(TooLarge, match="values"):
+        read_upgates("Products.update", b'{"products": [{"product_id": 1}], "x": ' + filler + b"}")
+
+
+def test_the_largest_delivery_that_upgates_sends_is_read() -> None:
+    record = {"product_id": 1, "code": "A,B", "action": "update", "texts": "x" * 700}
+    body = json.dumps({"products": [record | {"product_id": number} for number in range(1, MAX_RECORDS + 1)]})
+    assert 3_500_000 < len(body) < MAX_BYTES
+
+    assert read_upgates("Products.update", body.encode()).records == MAX_RECORDS

@@ -5,9 +5,8 @@ docs/vendors/upgates.md#the-signed-calls.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any, NoReturn, Protocol
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -15,11 +14,13 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from upbridge.core.bodies import request_body
-from upbridge.core.errors import BadRequest, NotReady, Refused
+from upbridge.core.bounded_json import loads
+from upbridge.core.errors import BadRequest, NotReady, Refused, TooLarge
 from upbridge.installation.service import Answer, InstallationService
 
 #: A signed call is under 2 KiB; what is much longer is none.
 MAX_BODY = 65_536
+MAX_VALUES = 200
 BODY_SECONDS = 10.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -87,20 +88,16 @@ def _answer(answer: Answer) -> JSONResponse:
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    """The body as a JSON object. Raises `TooLarge` beyond 64 KiB and `BadRequest` for anything else."""
+    """The body as a JSON object. Raises `TooLarge` beyond `MAX_BODY` bytes and `BadRequest` for anything else."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             body = await request_body(request, limit=MAX_BODY)
     except (ClientDisconnect, TimeoutError):
         raise BadRequest("the body did not arrive") from None
     try:
-        value = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON") from None
+        value = loads(body, most_values=MAX_VALUES, constants=False)
+    except TooLarge as error:
+        raise BadRequest(str(error)) from None
     if not isinstance(value, dict):
         raise BadRequest("the body is not a JSON object")
     return value
-
-
-def _no_constant(_name: str) -> NoReturn:
-    raise ValueError

@@ -1,10 +1,10 @@
-"""Webhook deliveries as they were received, for diagnosis. Pruned after a few days."""
+"""Webhook deliveries: what they named, for diagnosis, nothing else of them. Pruned after a few days."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Double, Insert, Select, cast, func, insert, literal, null, or_, select
+from sqlalchemy import Double, Insert, Select, any_, cast, func, insert, literal, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import PRAGUE
@@ -14,23 +14,22 @@ from upbridge.store.schema import deliveries as table
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery. *body* is compressed (zlib)."""
+    """One delivery."""
 
     received_at: datetime
     event: str
-    body: bytes
 
 
 def adding(rows: Select[Any]) -> Insert:
-    """Add *rows*: shop_id, source, event, records, body, received_at."""
-    return insert(table).from_select(["shop_id", "source", "event", "records", "body", "received_at"], rows)
+    """Add *rows*: shop_id, source, event, records, keys, received_at."""
+    return insert(table).from_select(["shop_id", "source", "event", "records", "keys", "received_at"], rows)
 
 
 async def latest_about(
-    tx: AsyncConnection, shop_id: ShopId, source: str, kind: str, *, among: int, most: int, largest: int
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: str, key: str, *, among: int, most: int
 ) -> list[Delivery]:
-    """At most *most* deliveries about *kind* (`order`: the events `Orders.*`) of fewer bytes than *largest*, the
-    newest first. No more than the shop's newest *among* deliveries are looked at."""
+    """At most *most* deliveries about *kind* (`order`: the events `Orders.*`) that named *key*, the newest first.
+    No more than the shop's newest *among* deliveries are looked at."""
     latest = (
         select(table)
         .where(table.c.shop_id == shop_id)
@@ -39,16 +38,16 @@ async def latest_about(
         .subquery("latest")
     )
     query = (
-        select(latest.c.received_at, latest.c.event, latest.c.body)
+        select(latest.c.received_at, latest.c.event)
         .where(
             latest.c.source == source,
             func.lower(latest.c.event).startswith(f"{kind}s."),
-            func.octet_length(latest.c.body) < largest,
+            literal(key) == any_(latest.c["keys"]),
         )
         .order_by(latest.c.received_at.desc())
         .limit(most)
     )
-    return [Delivery(row.received_at, row.event, row.body) for row in await tx.execute(query)]
+    return [Delivery(row.received_at, row.event) for row in await tx.execute(query)]
 
 
 def announced_by_day(shop_id: ShopId | None, *, since: datetime, until: datetime) -> Select[Any]:

@@ -31,7 +31,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine.default import DefaultExecutionContext
 
 from upbridge.core.package_files import package_file
@@ -206,7 +206,7 @@ deliveries = Table(
     Column("source", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("records", Integer, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("keys", ARRAY(Text), nullable=False),
     _at("received_at", nullable=False, now=True, kept=Kept(days=7)),
     Index("deliveries_received_at_idx", "received_at"),
     Index("deliveries_shop_id_received_at_idx", "shop_id", "received_at"),

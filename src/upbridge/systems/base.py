@@ -209,14 +209,6 @@ class Poll:
     every: Callable[[Settings], timedelta]
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What a webhook has named: the keys to read again, and what is kept of its body for diagnosis."""
-
-    keys: Mapping[Kind, list[str]]
-    kept: Mapping[str, Any]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """What is read from a system: each kind of change by its reader; polled by the clock, and when a shop is
@@ -224,8 +216,9 @@ class Source:
 
     readers: Mapping[Kind, Reader]
     polls: Sequence[Poll] = ()
-    webhook: Callable[[Mapping[str, Any]], Hints] | None = None
-    """Reads the JSON of its webhooks, which all come to one address. Raises `BadRequest`."""
+    webhook: Callable[[Mapping[str, Any]], Mapping[Kind, list[str]]] | None = None
+    """The keys to read again that a webhook's JSON names; all its webhooks come to one address. Raises
+    `BadRequest`."""
 
 
 # --- the descriptor of a system -------------------------------------------------------------------------------

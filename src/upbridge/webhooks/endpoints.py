@@ -69,9 +69,7 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
             raise NotFound("no shop listens at this address")
         body = await request_body(request, limit=MAX_BYTES)
         hints = _read(source, event, body)
-        await container.inbox.store(
-            shop_id, source=source, event=event, body=body if hints.kept is None else hints.kept, hints=hints
-        )
+        await container.inbox.store(shop_id, source=source, event=event, hints=hints)
     except UpbridgeError as error:
         outcome = error.code if isinstance(error, Refused) else "not_stored"
         raise

@@ -10,7 +10,6 @@ event: an answer never waits longer than `DEADLINE`, not even for a late attempt
 """
 
 import asyncio
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +21,6 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
-    LargeBinary,
     Text,
     Uuid,
     bindparam,
@@ -49,13 +47,19 @@ MOST = 64
 """Deliveries in one statement; and no more records than one delivery may have."""
 
 _WARM = 4
-#: Between the parts of a list; no key holds one (`reading` takes printable ones only).
-_SEPARATOR = "\x1f"
+#: Between the parts of a list, and between lists; no key holds one (`parsing` takes printable ones only).
+_SEPARATOR, _LISTS = "\x1f", "\x1e"
+_BETWEEN: ColumnElement[str] = literal_column("E'\\x1f'", Text)
+_BETWEEN_LISTS: ColumnElement[str] = literal_column("E'\\x1e'", Text)
 
 
 def _list(name: str) -> ColumnElement[Any]:
     """A list of texts that travels as one text: of 5,000 keys that is a tenth of the work that an array is."""
-    return func.string_to_array(bindparam(name, type_=Text), literal_column("E'\\x1f'"), type_=ARRAY(Text))
+    return _split(bindparam(name, type_=Text), _BETWEEN)
+
+
+def _split(texts: ColumnElement[str], between: ColumnElement[str]) -> ColumnElement[Any]:
+    return func.string_to_array(texts, between, type_=ARRAY(Text))
 
 
 def _statement() -> bytes:
@@ -67,10 +71,10 @@ def _statement() -> bytes:
     source, origin = bindparam("source", type_=Text), bindparam("origin", type_=Text)
     now, due_at = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "due_at"))
     numbers = ARRAY(Integer)
-    bodies = bindparam("bodies", type_=ARRAY(LargeBinary))
+    named = _split(bindparam("named", type_=Text), _BETWEEN_LISTS)
     one = (
-        func.unnest(_list("events"), cast(_list("records"), numbers), bodies)
-        .table_valued(column("event", Text), column("records", Integer), column("body", LargeBinary))
+        func.unnest(_list("events"), cast(_list("records"), numbers), named)
+        .table_valued(column("event", Text), column("records", Integer), column("keys", Text))
         .render_derived(name="one")
     )
     mark = (
@@ -78,7 +82,9 @@ def _statement() -> bytes:
         .table_valued(column("kind", Text), column("key", Text), column("priority", Integer))
         .render_derived(name="mark")
     )
-    stored = deliveries.adding(select(listening.c.id, source, one.c.event, one.c.records, one.c.body, now))
+    stored = deliveries.adding(
+        select(listening.c.id, source, one.c.event, one.c.records, _split(one.c["keys"], _BETWEEN), now)
+    )
     marked = changes.marking(
         select(listening.c.id, source, mark.c.kind, mark.c.key, origin, mark.c.priority, now, due_at)
     )
@@ -86,9 +92,7 @@ def _statement() -> bytes:
         select(func.count()).select_from(listening).add_cte(stored.cte("delivered")).add_cte(marked.cte("marked"))
     )
     dialect = registry.load("postgresql.psycopg")()
-    return (
-        str(whole.compile(dialect=dialect)).replace("%(bodies)s", "%(bodies)b").encode()
-    )  # bodies travel as they are, not as text
+    return str(whole.compile(dialect=dialect)).encode()
 
 
 _STORE = _statement()
@@ -104,7 +108,6 @@ class _Delivery:
     """What waits to be stored; *stored*: whether its shop listens, or the error."""
 
     event: str
-    body: bytes
     hints: ChangedKeys
     stored: asyncio.Future[bool]
 
@@ -129,16 +132,16 @@ class Inbox:
         """
         nobody = (ShopId(UUID(int=0)), "")
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        values = self._values(nobody, [_Delivery("", b"", ChangedKeys({}, records=0), stored)])
+        values = self._values(nobody, [_Delivery("", ChangedKeys({}, records=0), stored)])
         try:
             await asyncio.gather(*(self._pool.value(_STORE, values) for _ in range(_WARM)))
         except psycopg.Error as error:
             raise ConnectionError(f"the inbox cannot reach the database: {type(error).__name__}") from error
 
-    async def store(self, shop_id: ShopId, *, source: str, event: str, body: bytes, hints: ChangedKeys) -> None:
+    async def store(self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys) -> None:
         """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens), `NotReady` (repeat it)."""
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._enqueue((shop_id, source), _Delivery(event, zlib.compress(body, level=1), hints, stored))
+        self._enqueue((shop_id, source), _Delivery(event, hints, stored))
         await asyncio.wait([stored], timeout=DEADLINE)
         if not stored.done():
             stored.cancel()
@@ -192,7 +195,7 @@ class Inbox:
             "source": source,
             "events": _SEPARATOR.join([one.event for one in batch]),
             "records": _SEPARATOR.join([str(one.hints.records) for one in batch]),
-            "bodies": [one.body for one in batch],
+            "named": _LISTS.join([_named(one.hints) for one in batch]),
             "origin": str(Origin.WEBHOOK),
             "now": now,
             "due_at": now + self._coalesce,
@@ -200,6 +203,11 @@ class Inbox:
             "keys": _SEPARATOR.join([key for _, key in rows]),
             "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for kind, _ in rows]),
         }
+
+
+def _named(hints: ChangedKeys) -> str:
+    """What a delivery named, for diagnosis."""
+    return _SEPARATOR.join(dict.fromkeys(key for keys in hints.keys.values() for key in keys))
 
 
 def _fail(batch: Sequence[_Delivery], reason: str) -> None:

@@ -5,12 +5,11 @@ published for Orders, Products, OrderStatuses (Upgates, Webhooks); those of Lang
 published, so their mere arrival is the hint.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from upbridge.core.canonical_json import canonical
+from upbridge.core.bounded_json import loads
 from upbridge.core.errors import BadRequest, TooLarge
 from upbridge.core.parsing import key_of, whole
 from upbridge.store.changes import Kind
@@ -20,6 +19,8 @@ from upbridge.systems.upgates.fields import array
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""
 MAX_BYTES = 4 * 1024 * 1024
+MAX_VALUES = 40 * MAX_RECORDS
+"""A published record has two or three values."""
 
 _FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
 
@@ -31,8 +32,6 @@ class ChangedKeys:
     keys: Mapping[Kind, list[str]]
     records: int
     unreadable: int = 0
-    kept: bytes | None = None
-    """What is kept of the body for diagnosis; None: all of it, because it holds no personal data."""
 
 
 @dataclass(slots=True)
@@ -88,17 +87,13 @@ def read_connected(source: Source, body: bytes) -> ChangedKeys:
     """The hint in a delivery from a connected system. The thing that it names is read again anyway."""
     if source.webhook is None:
         raise BadRequest("nothing is expected from there")
-    hints = source.webhook(_object(body))
-    return ChangedKeys(hints.keys, records=1, kept=canonical(hints.kept))
+    return ChangedKeys(source.webhook(_object(body)), records=1)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
     if len(body) > MAX_BYTES:
         raise TooLarge(f"more than {MAX_BYTES} bytes")
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("the body is not JSON") from error
+    payload = loads(body, most_values=MAX_VALUES)
     if not isinstance(payload, dict):
         raise BadRequest("the body is not a JSON object")
     return payload

@@ -5,16 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 from upbridge.core.errors import BadRequest
-from upbridge.core.parsing import LONGEST_KEY, key_of
+from upbridge.core.parsing import key_of
 from upbridge.store.changes import Kind
-from upbridge.systems.base import Hints, Poll, Reader, Source
+from upbridge.systems.base import Poll, Reader, Source
 from upbridge.systems.uphance.shipments import POLL, read_shipments
 from upbridge.systems.uphance.sku_sync import read_catalogue
 from upbridge.systems.uphance.stock import read_stock
 
 
-def read_webhook(payload: Mapping[str, Any]) -> Hints:
-    """The hint in `{"event": …, <object>: {…}}`."""
+def read_webhook(payload: Mapping[str, Any]) -> Mapping[Kind, list[str]]:
+    """The keys to read again in `{"event": …, <object>: {…}}`; nothing else of the object is kept, for it has
+    names and addresses of people."""
     event = payload.get("event")
     if not isinstance(event, str) or not event.isprintable():
         raise BadRequest("there is no event")
@@ -25,8 +26,7 @@ def read_webhook(payload: Mapping[str, Any]) -> Hints:
         keys = {Kind.PICK_TICKETS: [key if key is not None and key.isdecimal() else POLL]}
     elif "product" in event:
         keys = {Kind.CATALOGUE: ["catalogue"]}
-    # Whole objects come in practice, with the names and addresses of people: those are not kept.
-    return Hints(keys, {"event": event[:LONGEST_KEY], "ids": [key for named in keys.values() for key in named]})
+    return keys
 
 
 SOURCE = Source(

@@ -5,8 +5,6 @@ the timeline says no more than that. Personal data is masked: of what is or was 
 be harmless are shown, and of what was sent nothing else is stored (`store/order_events.py`).
 """
 
-import json
-import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,9 +26,8 @@ from upbridge.store.problems import OpenProblem
 SOURCE = "upgates"
 
 MOST = 20
-#: Of so many of a shop's newest webhooks those are opened that are about such things, at most so many.
-_LATEST, _DELIVERIES = 2_000, 400
-_LARGEST = 100_000
+#: Of so many of a shop's newest webhooks those are shown that named the thing, at most so many.
+_LATEST, _DELIVERIES = 2_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +120,8 @@ async def timeline(
 
 
 async def _heard(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
-    latest = await latest_about(tx, shop_id, SOURCE, hit.kind, among=_LATEST, most=_DELIVERIES, largest=_LARGEST)
-    name = "order_number" if hit.kind == "order" else "product_id"
-    return [
-        Moment(one.received_at, "heard", detail=one.event)
-        for one in latest
-        if _names(json.loads(zlib.decompress(one.body)), f"{hit.kind}s", name, hit.key)
-    ]
-
-
-def _names(payload: Any, section: str, name: str, key: str) -> bool:
-    records = payload.get(section) if isinstance(payload, dict) else None
-    return isinstance(records, list) and any(
-        isinstance(record, dict) and str(record.get(name)) == key for record in records
-    )
+    latest = await latest_about(tx, shop_id, SOURCE, hit.kind, hit.key, among=_LATEST, most=_DELIVERIES)
+    return [Moment(one.received_at, "heard", detail=one.event) for one in latest]
 
 
 async def _made(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
