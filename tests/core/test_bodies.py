@@ -1,5 +1,7 @@
 """No body is read further than its limit."""
 
+import gzip
+import zlib
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
-from upbridge.core.bodies import read_at_most, request_body
+from upbridge.core.bodies import inflated, read_at_most, request_body
 from upbridge.core.errors import TooLarge
 
 
@@ -72,3 +74,25 @@ async def test_a_request_that_says_so_itself_is_not_read_at_all(length: bytes) -
 @pytest.mark.parametrize("length", [b"", b"-1", b"5.0", b"\xb2", b"soon"])
 async def test_a_length_that_is_none_is_not_believed(length: bytes) -> None:
     assert await request_body(request(Chunks([b"12345"]), [(b"content-length", length)]), limit=5) == b"12345"
+
+
+@given(body=st.binary(max_size=400), size=st.integers(1, 50))
+async def test_a_compressed_body_says_what_it_said_before(body: bytes, size: int) -> None:
+    packed = gzip.compress(body)
+    chunks = Chunks([packed[start : start + size] for start in range(0, len(packed), size)])
+
+    assert b"".join([piece async for piece in inflated(chunks)]) == body
+
+
+async def test_of_a_body_that_says_gigabytes_no_more_is_unpacked_than_is_wanted() -> None:
+    pieces = inflated(Chunks([gzip.compress(bytes(50_000_000))]))
+
+    body, complete = await read_at_most(pieces, 1_000_000)
+
+    assert (len(body), complete) == (1_000_000, False)
+
+
+@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"cut")[:-1]])
+async def test_what_is_no_whole_gzip_is_an_error(body: bytes) -> None:
+    with pytest.raises(zlib.error):
+        assert [piece async for piece in inflated(Chunks([body]))] == []

@@ -1,6 +1,7 @@
 """Reading a body of HTTP, a caller's or another system's, without taking more of it than is wanted."""
 
-from collections.abc import AsyncIterable
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterable
 
 from starlette.requests import Request
 
@@ -17,6 +18,23 @@ async def read_at_most(chunks: AsyncIterable[bytes], limit: int) -> tuple[bytes,
         if size > limit:
             return b"".join(parts)[:limit], False
     return b"".join(parts), True
+
+
+#: What is taken out of a compressed body at once.
+_PIECE = 65_536
+
+
+async def inflated(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
+    """What *chunks*, compressed by gzip once, say: in pieces, each made when it is wanted, because a few bytes may
+    say gigabytes. Raises `zlib.error` for what is no gzip, or ends too early."""
+    stream = zlib.decompressobj(wbits=31)
+    async for chunk in chunks:
+        rest = chunk
+        while rest and not stream.eof:
+            yield stream.decompress(rest, _PIECE)
+            rest = stream.unconsumed_tail
+    if not stream.eof:
+        raise zlib.error("the compressed body ends too early")
 
 
 async def request_body(request: Request, *, limit: int) -> bytes:

@@ -1,6 +1,7 @@
 """One call: sent once, read within its limits, counted once with every outcome."""
 
 import asyncio
+import gzip
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -217,3 +218,39 @@ async def test_who_waits_for_something_of_ours_does_not_count_the_time_of_a_call
         answer: HttpAnswer = await with_deadline(1, shop.exchange("GET", URL, operation="GET /orders"), own=True)
 
     assert answer.outcome.status == 200
+
+
+class TestEncodedAnswers:
+    """httpx undoes any number of encodings in one piece: some 1,800 bytes became 2 GB."""
+
+    @pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip,deflate", "br", "deflate", "x"])
+    async def test_an_encoding_that_was_not_asked_for_is_no_answer(self, encoding: str) -> None:
+        packed = gzip.compress(gzip.compress(bytes(1_000_000)))
+
+        answer = await exchange(packed, encoding)
+
+        assert (answer.body, answer.body_error) == (b"", "the answer is encoded in a way that was not asked for")
+
+    async def test_one_layer_of_gzip_is_read(self) -> None:
+        assert (await exchange(gzip.compress(b'{"a": 1}'), "GZIP")).json() == {"a": 1}
+
+    async def test_what_is_too_large_only_when_it_is_unpacked_is_too_large(self) -> None:
+        answer = await exchange(gzip.compress(bytes(3_000_000)), "gzip", limit=1_000_000)
+
+        assert (answer.body, answer.body_error) == (b"", "the answer is too large")
+
+    async def test_gzip_that_is_broken_is_cut(self) -> None:
+        assert (await exchange(b"no gzip", "gzip")).body_error == "cut: error"
+
+    async def test_more_values_than_any_answer_has_are_refused_before_they_are_parsed(self) -> None:
+        answer = await exchange(b"[" + b"[]," * 1_000_001 + b"0]", "identity")
+
+        with pytest.raises(Unreachable, match="is not JSON"):
+            answer.json()
+
+
+async def exchange(body: bytes, encoding: str, *, limit: int = 32_000_000) -> HttpAnswer:
+    def handle(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": encoding}, stream=httpx.ByteStream(body))
+
+    return await remote(handle).exchange("GET", URL, operation="GET /orders", limit=limit)

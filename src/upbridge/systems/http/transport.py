@@ -10,7 +10,8 @@ logs nor repeats a body, a credential or an address.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -19,7 +20,7 @@ from typing import Any, cast
 import httpx
 
 from upbridge import HOMEPAGE
-from upbridge.core.bodies import read_at_most
+from upbridge.core.bodies import inflated, read_at_most
 from upbridge.core.clock import Clock
 from upbridge.core.deadline import pause_deadline
 from upbridge.core.errors import NotSent, Unreachable
@@ -30,10 +31,11 @@ from upbridge.systems.http.exact_json import decode
 #: Seconds for a whole call, even if the system keeps sending.
 DEADLINE = 75.0
 #: The largest answer that is read, in bytes. 100 products with their descriptions are a few MiB.
-MAX_ANSWER = 64 * 1024 * 1024
+MAX_ANSWER = 32 * 1024 * 1024
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0).as_dict()
 _USER_AGENT = f"Upbridge (+{HOMEPAGE})"
+_PLAIN = frozenset({"", "identity"})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -111,7 +113,7 @@ class Remote:
                     params=dict(params) if params else None,
                     headers={
                         "Accept": "application/json",
-                        "Accept-Encoding": "gzip, deflate",
+                        "Accept-Encoding": "gzip",
                         "User-Agent": _USER_AGENT,
                         **({} if content is None else {"Content-Type": "application/json"}),
                         **(headers or {}),
@@ -143,12 +145,21 @@ class Remote:
     async def _answer(self, request: httpx.Request, operation: str, *, limit: int, truncate: bool) -> HttpAnswer:
         response = await self.http.send(request, stream=True, auth=None, follow_redirects=False)
         body, body_error = b"", ""
-        async with aclosing(response), aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as chunks:
+        # httpx would undo any number of encodings, one upon the other, and in one piece.
+        sent = cast("httpx.AsyncByteStream", response.stream)
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        async with aclosing(response):
             try:
-                body, complete = await read_at_most(chunks, limit)
+                if encoding in _PLAIN:
+                    body, complete = await read_at_most(sent, limit)
+                elif encoding == "gzip":
+                    async with aclosing(inflated(sent)) as pieces:
+                        body, complete = await read_at_most(pieces, limit)
+                else:
+                    body_error, complete = "the answer is encoded in a way that was not asked for", True
                 if not complete and not truncate:
                     body, body_error = b"", "the answer is too large"
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, zlib.error) as error:
                 body_error = f"cut: {type(error).__name__}"
         outcome = classify(response.status_code, response.headers, now=self.clock())
         return HttpAnswer(operation, outcome, response.headers, body, body_error)

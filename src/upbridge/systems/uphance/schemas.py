@@ -24,6 +24,10 @@ Json: TypeAlias = Mapping[str, Any]
 # --- single values ------------------------------------------------------------------------------------------
 
 
+#: No number of a real answer has more digits before or after its point.
+_LONGEST = 30
+
+
 def number(value: Any) -> Decimal | None:
     """A number, however it is written ("54.0", 54, 54.0); None for null, "" and what is no number."""
     if value is None or isinstance(value, bool):
@@ -32,7 +36,8 @@ def number(value: Any) -> Decimal | None:
         parsed = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return parsed if parsed.is_finite() else None
+    # Arithmetic with an exponent of millions takes minutes; no price, quantity or id comes near this.
+    return parsed if parsed.is_finite() and abs(parsed.adjusted()) <= _LONGEST else None
 
 
 def whole(value: Any) -> int | None:
