@@ -1,5 +1,6 @@
 """The verdict on an order, and that all who ask it act on the same one."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -47,7 +48,7 @@ def judged(policy: OrderPolicy, **overrides: Any) -> Eligibility:
         ({"status_id": SENT}, Eligibility.AT_REST),
         ({"status_id": CUSTOM}, Eligibility.WAITS),
         ({"status_id": None}, Eligibility.WAITS),
-        ({"status_id": 99}, Eligibility.WAITS),
+        ({"status_id": 99}, Eligibility.UNKNOWN),
         ({"in_statistics": False}, Eligibility.SENT),
     ],
 )
@@ -55,7 +56,14 @@ def test_what_a_warehouse_is_sent(overrides: dict[str, Any], verdict: Eligibilit
     assert judged(WAREHOUSE, **overrides) is verdict
 
 
-@pytest.mark.parametrize("status", [None, RECEIVED, FAILED, SENT, CUSTOM, 99])
+def test_nobody_decides_about_a_status_that_is_unknown_except_the_one_who_chose_it() -> None:
+    assert judged(STATISTICS, status_id=99) is Eligibility.UNKNOWN
+    assert judged(replace(WAREHOUSE, statuses=[99]), status_id=99) is Eligibility.SENT
+    assert judged(WAREHOUSE, status_id=99, created_at=NOON - timedelta(days=9)) is Eligibility.TOO_OLD
+    assert STATISTICS.judge(make_order(status_id=99), ShopProfile()) is Eligibility.SENT
+
+
+@pytest.mark.parametrize("status", [None, RECEIVED, FAILED, SENT, CUSTOM])
 def test_who_counts_sales_is_sent_every_status_that_is_not_cancelled(status: int | None) -> None:
     assert judged(STATISTICS, status_id=status) is Eligibility.SENT
     assert judged(STATISTICS, status_id=status, in_statistics=False) is Eligibility.NOT_CHOSEN

@@ -216,6 +216,23 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             _ANY,
             "the orders that each target may be sent are read and judged again",
         ),
+        "facts.status_unknown": Row(
+            "an order in a status that is not known",
+            _ANY,
+            "the list of statuses is read once, then it is decided; an order whose status the list lacks is held"
+            " for each system and goes when it is listed",
+        ),
+        "facts.renamed": Row(
+            "a price list or language is renamed",
+            _ANY,
+            "the lists are read before a product with the new name is mapped",
+        ),
+        "facts.list_gone": Row(
+            "the price list or language of Upp.ai is gone",
+            _ANY,
+            "Upp.ai keeps what it has; problems name it until another one is chosen",
+            ("upp.pricelist", "upp.language"),
+        ),
         "facts.status_gone": Row(
             "a status leaves the list", _ANY, "for orders that are in it it means what it meant"
         ),

@@ -25,6 +25,8 @@ class Eligibility(StrEnum):
     CANCELLED = "cancelled"
     TOO_OLD = "too_old"
     """It was placed before the first order that the target is sent."""
+    UNKNOWN = "unknown"
+    """What its status means is not known: the shop's list of statuses lacks it."""
     AT_REST = "at_rest"
     """It is not on its way: the payment failed, or the shop has shipped it itself."""
     WAITS = "waits"
@@ -52,9 +54,13 @@ class OrderPolicy:
             return Eligibility.CANCELLED
         if order.created_at < self.since:
             return Eligibility.TOO_OLD
-        if self.statuses is None:
-            return Eligibility.SENT
-        if order.status_id in self.statuses and not is_failed(order, facts):
+        return self._by_status(order, facts)
+
+    def _by_status(self, order: Order, facts: ShopProfile) -> Eligibility:
+        chosen = self.statuses is not None and order.status_id in self.statuses
+        if not chosen and not facts.has_status(order.status_id):
+            return Eligibility.UNKNOWN
+        if self.statuses is None or (chosen and not is_failed(order, facts)):
             return Eligibility.SENT
         return Eligibility.AT_REST if is_at_rest(order, facts) else Eligibility.WAITS
 

@@ -42,6 +42,11 @@ class ShopProfile(Value):
         numbers = (*self.status_names, *self.status_types, *self.past_status_types)
         return {number: self.status_type(number) for number in numbers}
 
+    def has_status(self, status_id: int | None) -> bool:
+        """Whether an order status was ever listed; also where the shop shows us none of them."""
+        known = self.known_statuses()
+        return status_id is None or not known or status_id in known
+
     def has_pricelist(self, name: str | None) -> bool:
         """Whether there is a price list *name*; None is whichever there is."""
         return name is None or name in self.pricelists

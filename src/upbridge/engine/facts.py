@@ -14,7 +14,8 @@ from upbridge.engine.context import Service
 from upbridge.engine.flows import SERVICES
 from upbridge.engine.imports import start_imports
 from upbridge.engine.remapping import map_again, moved_by_facts
-from upbridge.store import documents, shops
+from upbridge.store import changes, documents, problems, shops
+from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import Stage, close_cured
 
@@ -48,6 +49,14 @@ async def renew(
         log.info("facts_moved", shop_id=str(shop_id), kinds=sorted(moved))
     await map_again(tx, service, after, targets, moved)
     await _granted(tx, service, before, after, targets)
+    await _listed(tx, before, facts, now=now)
+
+
+async def _listed(tx: AsyncConnection, before: Shop, facts: ShopProfile, *, now: datetime) -> None:
+    """Orders that wait because their status was unknown are read again, where it is listed now."""
+    waiting = await problems.parents_of(tx, before.id, "order.unknown_status")
+    keys = {parent for parent, params in waiting if facts.has_status(params.get("status"))}
+    await changes.mark_changed(tx, before.id, SOURCE, Kind.ORDER, keys, origin=Origin.SETTINGS, now=now)
 
 
 async def _granted(

@@ -41,6 +41,8 @@ MAX_ATTEMPTS = 6
 _FAILURES_BEFORE_HALVING = 2
 """So often a list is asked for as a whole before it is made smaller."""
 _RETRY_PAUSE = timedelta(minutes=1)
+_ASIDE = frozenset({Kind.FACTS, Kind.WEBHOOKS})
+"""What is read of the shop itself, beside its orders and products: these go on without it."""
 
 
 async def pull(service: Service, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> bool:
@@ -173,6 +175,9 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
         await _ask(service, lane, shop, chunk)
     except Unreachable as error:
         await _unanswered(service, lane, shop, chunk, error)
+        if chunk[0].kind in _ASIDE and shop.facts is not None:
+            log.info("pull_put_off", shop_id=str(shop.id), kind=chunk[0].kind, error=str(error))
+            return
         raise
 
 

@@ -19,6 +19,7 @@ from upbridge.engine.flows import shows_parameters
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
 from upbridge.engine.runs import count_page, finish_if_complete, start_run
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
+from upbridge.engine.unknown_names import informed
 from upbridge.store import changes, open_order_lines, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.problems import Stage, close_cured
@@ -52,6 +53,7 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     client = await service.upgates(shop)
     numbers = [change.key for change in chunk]
     page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
+    shop = await informed(service, shop, page.items)
     await _settle(service, shop, chunk, _read_of("order", page, asked=numbers))
 
 
@@ -61,6 +63,7 @@ async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
     purpose = chunk[0].purpose
     page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=purpose)
     page = await _with_parameters(service, shop, client, page, purpose=purpose)
+    shop = await informed(service, shop, page.items)
     await _settle(service, shop, chunk, _read_of("product", page, asked=ids))
 
 
@@ -189,6 +192,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
             await changes.done(tx, shop.id, SOURCE, [change])
             return
     page = await _ask_page(service, shop, run, number, change)
+    shop = await informed(service, shop, page.items)
     read = _read_of(run.kind, page)
     feeds = await _feeds(service, shop)
     now = service.clock()

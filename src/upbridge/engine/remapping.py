@@ -38,8 +38,8 @@ def moved_by_facts(service: Service, before: Shop, after: Shop, rows: Mapping[st
     for system in service.systems.connected:
         if (row := rows.get(system.name)) is None:
             continue
-        former = system.mapping_basis(service.context(before, row))
-        now = system.mapping_basis(service.context(after, row))
+        former = system.mapping_basis(service.context(before, row)).facts
+        now = system.mapping_basis(service.context(after, row)).facts
         moved |= {kind for kind, facts in former.items() if _differ(facts, now.get(kind, {}))}
     return moved
 

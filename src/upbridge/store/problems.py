@@ -296,6 +296,12 @@ async def ids_open(
     return list(await tx.scalars(query))
 
 
+async def parents_of(tx: AsyncConnection, shop_id: ShopId, key: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The orders or products that have an open problem *key*, each with its details."""
+    query = select(table.c.parent, table.c.params).where(_open(shop_id), table.c.key == key)
+    return [(row.parent, row.params) for row in await tx.execute(query)]
+
+
 async def count_open_by_key(tx: AsyncConnection, shop_id: ShopId) -> dict[str, int]:
     """How many problems of the shop are open, by key."""
     query = select(table.c.key, func.count()).where(_open(shop_id)).group_by(table.c.key)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -83,10 +83,18 @@ class MappingContext:
     name_owners: NameOwners = field(default_factory=NameOwners)
 
 
-MappingBasis: TypeAlias = Mapping[str, Mapping[str, object]]
-"""By kind of entity the facts of the shop, by name, that decide how such an entity is read and mapped: where one
-of them becomes another one, all entities of that kind are mapped again. Of a fact that has a value for each of
-many ids only the ids that were known before count: nothing was mapped by the others."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingBasis:
+    """What of the shop's facts decides how a system's things are read and mapped."""
+
+    facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """By kind of entity the facts that decide, by name: where one of them becomes another one, all entities of
+    that kind are mapped again. Of a fact that has a value for each of many ids only the ids that were known before
+    count: nothing was mapped by the others."""
+    language: str | None = None
+    """A product without a price in this language is taken off."""
+    pricelist: str | None = None
+    """A product without a price in this list is taken off."""
 
 
 class Links(Protocol):
@@ -284,7 +292,7 @@ class System:
     account_name: Callable[[ConnectionRow], str] | None = None
     """How people call the account of a connection, where its id says nothing to them."""
     steps: Sequence[SetupStep] = ()
-    mapping_basis: Callable[[MappingContext], MappingBasis] = lambda _: {}
+    mapping_basis: Callable[[MappingContext], MappingBasis] = lambda _: MappingBasis()
     """Which facts of the shop decide how its things are mapped."""
     parameters_setting: str | None = None
     """The setting with which its documents show the parameters of variants, which are read by a call of their

@@ -12,6 +12,7 @@ PREFIX = "/api/v2"
 
 _INSTALLING = "Only during installation and custom"
 _BY_WEBHOOK = "Custom -> Based on webhook"
+_WHERE_UNKNOWN = f"{_BY_WEBHOOK}; once where an order or a product names one that is not known"
 _NEW_VERSION = "Custom -> During add-on installation and transition to a new version"
 
 
@@ -53,7 +54,7 @@ GET_LANGUAGES = Access(
     method="GET",
     path="/languages",
     frequency=_INSTALLING,
-    repetitions=_BY_WEBHOOK,
+    repetitions=_WHERE_UNKNOWN,
     webhook=True,
     description="Languages and their currencies, to choose texts and prices. Kept until a webhook says otherwise.",
     service="languages",
@@ -64,7 +65,7 @@ GET_PRICELISTS = Access(
     method="GET",
     path="/pricelists",
     frequency=_INSTALLING,
-    repetitions=_BY_WEBHOOK,
+    repetitions=_WHERE_UNKNOWN,
     webhook=True,
     description="Names of the price lists, to choose which prices go out. Kept until a webhook says otherwise.",
     service="pricelists",
@@ -86,7 +87,7 @@ GET_ORDER_STATUSES = Access(
     method="GET",
     path="/order-statuses",
     frequency=_INSTALLING,
-    repetitions=_BY_WEBHOOK,
+    repetitions=_WHERE_UNKNOWN,
     webhook=True,
     description="Which status means received, paid, sent, canceled. Kept until a webhook says otherwise.",
     service="order-statuses",

@@ -7,6 +7,7 @@ entity is put aside in `Page.broken` and stops nothing else.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -39,8 +40,11 @@ from upbridge.systems.upgates.payloads import (
 from upbridge.systems.upgates.schemas import (
     Parameters,
     build_facts,
+    parse_languages,
     parse_order,
+    parse_order_statuses,
     parse_parameters,
+    parse_pricelists,
     parse_product,
     parse_status,
 )
@@ -52,6 +56,21 @@ __all__ = ["Account", "ItemResult", "OrderChange", "OrderFilter", "Page", "Produ
 
 T = TypeVar("T")
 W = TypeVar("W")
+
+
+class FactList(StrEnum):
+    """A list among the facts of a shop."""
+
+    STATUSES = "order-statuses"
+    PRICELISTS = "pricelists"
+    LANGUAGES = "languages"
+
+
+_LISTS: Mapping[FactList, tuple[Access, Callable[[Raw], Json]]] = {
+    FactList.STATUSES: (accesses.GET_ORDER_STATUSES, parse_order_statuses),
+    FactList.PRICELISTS: (accesses.GET_PRICELISTS, parse_pricelists),
+    FactList.LANGUAGES: (accesses.GET_LANGUAGES, parse_languages),
+}
 
 
 class _Webhooks(Wire):
@@ -125,6 +144,17 @@ class UpgatesClient:
             return facts
         owner = {name: getattr(known, name) for name in ("company", "company_number", "country", "email")}
         return facts.model_copy(update=owner)
+
+    async def relisted(
+        self, known: ShopProfile, names: Iterable[FactList], *, purpose: Purpose = Purpose.LIFECYCLE
+    ) -> ShopProfile:
+        """The facts *known*, with these lists as they are now; one call each. What may not be read stays."""
+        for name in names:
+            access, parse = _LISTS[name]
+            if access.service is None or known.rights.get(access.service) != "deny":
+                listed = _sound(parse, await self._calls.call(access, purpose=purpose))
+                known = known.model_copy(update=listed)
+        return known
 
     # --- products ---------------------------------------------------------------------------------------------
 

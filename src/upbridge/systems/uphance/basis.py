@@ -8,7 +8,9 @@ def mapping_basis(context: MappingContext) -> MappingBasis:
     is sent, except what the shop's switches make of its prices when it is read."""
     facts = context.facts
     made = context.settings.yes("uphance.create_products")
-    return {
-        "order": {"statuses": facts.known_statuses()},
-        "product": {"prices_with_vat": facts.prices_with_vat} if made else {},
-    }
+    return MappingBasis(
+        facts={
+            "order": {"statuses": facts.known_statuses()},
+            "product": {"prices_with_vat": facts.prices_with_vat} if made else {},
+        }
+    )

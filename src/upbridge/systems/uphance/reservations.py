@@ -76,7 +76,7 @@ async def prune(tx: AsyncConnection, shop_id: ShopId) -> None:
 def _pending(order: Order, context: MappingContext) -> bool | None:
     """Whether Uphance may still be sent *order*; None if no change of its status alone can have it sent."""
     match order_policy(context).judge(order, context.facts):
-        case Eligibility.SENT | Eligibility.WAITS:
+        case Eligibility.SENT | Eligibility.WAITS | Eligibility.UNKNOWN:
             return True
         case Eligibility.AT_REST:
             return False

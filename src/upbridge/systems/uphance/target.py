@@ -103,11 +103,16 @@ class UphanceTarget:
 
         An order whose status does not send, or that is older than `uphance.orders_from`, or cancelled, is wanted
         only where it is known already: there its changes are news to staff. Its hash covers what would be sent.
+        One in an unknown status waits (`order.unknown_status`).
         """
         if isinstance(entity, Product):
             if context.settings.yes("uphance.create_products") and wanted_variants(entity):
                 body = entity.model_dump_json().encode()
                 yield DesiredDocument(PRODUCTS.kind, entity.key, entity.key, body, hash=product_mark(entity))
+            return
+        if order_policy(context).judge(entity, context.facts) is Eligibility.UNKNOWN:
+            unknown = Issue("order.unknown_status", {"status": entity.status_id})
+            yield Unmappable(ORDERS.kind, entity.order_number, unknown, keeps=True)
             return
         off, unread = is_cancelled(entity, context.facts), unread_parts(entity)
         yield DesiredDocument(

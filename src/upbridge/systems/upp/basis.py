@@ -8,7 +8,7 @@ def mapping_basis(context: MappingContext) -> MappingBasis:
     facts, shop_settings = context.facts, context.settings
     language = shop_settings.text("upp.language") or facts.default_language
     pricelist = shop_settings.text("upp.pricelist") or facts.default_pricelist
-    return {
+    decide: dict[str, dict[str, object]] = {
         "product": {
             "language": (language, facts.has_language(language)),
             "currency": facts.currencies.get(language or ""),
@@ -20,3 +20,4 @@ def mapping_basis(context: MappingContext) -> MappingBasis:
         },
         "order": {"vat_payer": facts.vat_payer, "statuses": facts.known_statuses()},
     }
+    return MappingBasis(facts=decide, language=language, pricelist=pricelist)

@@ -77,6 +77,8 @@ def wants_product(product: Product, context: MappingContext) -> Iterator[Desired
     of the same key.
     Where a price or the stock could not be read, Upp keeps what it has (`product.unreadable_field`); a part that
     Upp can do without is left out and reported likewise.
+    Where the language or the price list that is sent is none of the shop's (any more), Upp keeps what it has too
+    (`product.unknown_language`, `product.unknown_pricelist`).
     Nothing is wanted while `upp.send` is off (`push` then drops what the engine withdraws).
     """
     if not context.settings.yes("upp.send"):
@@ -92,6 +94,9 @@ def wants_product(product: Product, context: MappingContext) -> Iterator[Desired
         sku = _variant_sku(variant, context)
         offered = product.active and variant.active
         issue: Issue | None = None
+        if offered and price is None and (gone := _unlisted(context)) is not None:
+            yield Unmappable(PRODUCT, variant.id, gone, keeps=True)
+            continue
         if offered and price is None:
             issue = Issue("product.no_price", {"title": _title(product, variant, context), "sku": sku})
         elif offered and (other := _older(sku, variant, taken, context)) is not None:
@@ -193,6 +198,17 @@ def _price(variant: Variant, context: MappingContext) -> Price | None:
     return None
 
 
+def _unlisted(context: MappingContext) -> Issue | None:
+    """What is wrong where the language or the price list that is sent is none of the shop's."""
+    language = _language(context)
+    if not context.facts.has_language(language):
+        return Issue("product.unknown_language", {"language": language})
+    pricelist = context.settings.text("upp.pricelist") or context.facts.default_pricelist
+    if not context.facts.has_pricelist(pricelist):
+        return Issue("product.unknown_pricelist", {"pricelist": pricelist})
+    return None
+
+
 def _language(context: MappingContext) -> str | None:
     return context.settings.text("upp.language") or context.facts.default_language
 
@@ -242,12 +258,15 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
     """The order as Upp should know it, or nothing: cancelled, not in the statistics, of another origin than
     `upp.origins`, or `upp.send` is off. Nothing takes an order back that Upp already has.
 
+    One in an unknown status waits (`order.unknown_status`): it may be cancelled.
     An order from before the first import's reach (`upp.order_days` before the connection) goes only if it is
     known. One that lacks a part which could not be read is reported as `order.unreadable_field`; a line of an
     unknown type counts in the total and is no item. Parts that do not add up to the total are reported as
     `order.net_estimated` beside the draft; net is then the gross amount in the proportion of the parts.
     """
     verdict = order_policy(context).judge(order, context.facts)
+    if verdict is Eligibility.UNKNOWN:
+        yield Unmappable(ORDER, order.key, Issue("order.unknown_status", {"status": order.status_id}), keeps=True)
     if verdict not in (Eligibility.SENT, Eligibility.TOO_OLD):
         return
     if lacking := places(order.unread, partial(_holds_order, context=context)):

@@ -19,5 +19,10 @@ UPP = System(
     mapping_basis=mapping_basis,
     parameters_setting="upp.variant_titles",
     language_setting="upp.language",
-    cures={"product.no_price": "rules#upp.pricelist", "product.sku_twice": "products?show=doubled"},
+    cures={
+        "product.no_price": "rules#upp.pricelist",
+        "product.unknown_pricelist": "rules#upp.pricelist",
+        "product.unknown_language": "rules#upp.language",
+        "product.sku_twice": "products?show=doubled",
+    },
 )

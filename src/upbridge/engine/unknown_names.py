@@ -1,0 +1,146 @@
+"""An order or a product names a status, price list or language that the shop's facts lack: the list that should
+have it is read before anything is decided. Likewise where a product lacks the price list or the language without
+which it is taken off: the shop may have that no more.
+
+Once for all that is read at the same time, and for each name not again within `ASK_AGAIN`, or `DOUBT_AGAIN`: what
+the list lacks then is unknown to the shop too. Where the list cannot be read, nothing waits for it: what is mapped
+is mapped without, and the facts are read as soon as that is possible.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
+
+import structlog
+
+from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.delivery import Entity
+from upbridge.domain.order import Order
+from upbridge.domain.product import Product
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.context import Service
+from upbridge.engine.facts import SOURCE, renew
+from upbridge.store import changes, cursors
+from upbridge.store.changes import Kind, Origin
+from upbridge.systems.base import MappingBasis
+from upbridge.systems.upgates.client import FactList
+
+log = structlog.get_logger(__name__)
+
+ASK_AGAIN = timedelta(hours=6)
+DOUBT_AGAIN = timedelta(hours=1)
+
+#: One at a time asks for a shop's lists. A worker reads three batches of a shop at once, and no other worker any.
+_ASKING: WeakValueDictionary[ShopId, asyncio.Lock] = WeakValueDictionary()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """A name that one of the shop's lists should have."""
+
+    of: FactList
+    name: str
+    doubted: bool = False
+    """It is among the facts, and a product lacks it."""
+
+    @property
+    def cursor(self) -> str:
+        """Under which name it is remembered when it was asked about."""
+        return f"{'doubted' if self.doubted else 'asked for'} {self.of}: {self.name}"
+
+    @property
+    def pause(self) -> timedelta:
+        """For how long it is not asked about again."""
+        return DOUBT_AGAIN if self.doubted else ASK_AGAIN
+
+
+async def informed(service: Service, shop: Shop, entities: Iterable[Entity]) -> Shop:
+    """*shop*, with the lists read that lack what *entities* name, or may lack what a product does not name.
+
+    Raises `LoginRefused` or `Throttled`; a list that cannot be read otherwise stays as it was.
+    """
+    entities = list(entities)
+    bases = await _bases(service, shop, entities)
+    named = {name for entity in entities for name in (*_named(entity), *_lacking(entity, shop, bases))}
+    if not _open(named, shop):
+        return shop
+    async with _ASKING.setdefault(shop.id, asyncio.Lock()):
+        shop = await service.shops.get(shop.id)
+        if asked := await _due(service, shop, _open(named, shop)):
+            await _ask(service, shop, asked)
+            shop = await service.shops.get(shop.id)
+    return shop
+
+
+async def _bases(service: Service, shop: Shop, entities: Iterable[Entity]) -> list[MappingBasis]:
+    if not any(isinstance(entity, Product) for entity in entities):
+        return []
+    rows = await service.target_connections(shop)
+    systems = [(system, rows[system.name]) for system in service.systems.connected if system.name in rows]
+    return [system.mapping_basis(service.context(shop, row)) for system, row in systems]
+
+
+def _named(entity: Entity) -> Iterator[Name]:
+    if isinstance(entity, Order):
+        if entity.status_id is not None:
+            yield Name(FactList.STATUSES, str(entity.status_id))
+        return
+    for variant in entity.variants:
+        for price in variant.prices:
+            yield Name(FactList.LANGUAGES, price.language)
+            if price.pricelist:
+                yield Name(FactList.PRICELISTS, price.pricelist)
+
+
+def _lacking(entity: Entity, shop: Shop, bases: Iterable[MappingBasis]) -> Iterator[Name]:
+    if isinstance(entity, Order) or not entity.active:
+        return
+    default = (shop.facts or {}).get("default_pricelist")
+    prices = [price for variant in entity.variants if variant.active for price in variant.prices]
+    for basis in bases:
+        if basis.language is not None and basis.language not in {price.language for price in prices}:
+            yield Name(FactList.LANGUAGES, basis.language, doubted=True)
+        if basis.pricelist is not None and basis.pricelist not in {price.pricelist or default for price in prices}:
+            yield Name(FactList.PRICELISTS, basis.pricelist, doubted=True)
+
+
+def _open(named: Iterable[Name], shop: Shop) -> list[Name]:
+    """Those of *named* that are unknown or doubted."""
+    facts = ShopProfile.model_validate(shop.facts or {})
+    known = {
+        FactList.STATUSES: lambda name: facts.has_status(int(name)),
+        FactList.PRICELISTS: facts.has_pricelist,
+        FactList.LANGUAGES: facts.has_language,
+    }
+    return sorted(one for one in named if one.doubted or not known[one.of](one.name))
+
+
+async def _due(service: Service, shop: Shop, names: Iterable[Name]) -> list[Name]:
+    """Those that were not asked about lately."""
+    now = service.clock()
+    async with service.engine.connect() as tx:
+        asked = [(name, await cursors.get(tx, shop.id, SOURCE, name.cursor)) for name in names]
+    return [name for name, at in asked if at is None or datetime.fromisoformat(at) <= now - name.pause]
+
+
+async def _ask(service: Service, shop: Shop, asked: list[Name]) -> None:
+    lists = sorted({one.of for one in asked})
+    log.info("unknown_names", shop_id=str(shop.id), lists=lists, names=[one.name for one in asked[:10]])
+    client = await service.upgates(shop)
+    facts: ShopProfile | None = None
+    try:
+        facts = await client.relisted(ShopProfile.model_validate(shop.facts or {}), lists)
+    except (Rejected, Unreachable) as error:
+        log.warning("list_not_read", shop_id=str(shop.id), lists=lists, error=str(error))
+    targets, now = await service.target_connections(shop), service.clock()
+    async with service.engine.begin() as tx:
+        for name in asked:
+            await cursors.put(tx, shop.id, SOURCE, name.cursor, now.isoformat())
+        if facts is None:
+            await changes.mark_changed(tx, shop.id, SOURCE, Kind.FACTS, ["facts"], origin=Origin.SCHEDULE, now=now)
+        else:
+            await renew(tx, service, shop.id, facts, targets, now=now)
