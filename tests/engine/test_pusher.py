@@ -17,6 +17,7 @@ from tests.support.upp import make_order, make_product, make_variant
 from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import (
+    ADOPTED,
     Attempt,
     Delivered,
     Document,
@@ -504,3 +505,31 @@ async def test_links_are_committed_as_soon_as_they_are_saved(machine: Engine) ->
         assert await links.get("order", "A-3") is None
         assert await links.high_water("order") == 99
         assert await links.high_water("nothing") is None
+
+
+async def test_what_was_found_is_linked_where_no_link_says_that_it_is_there(machine: Engine) -> None:
+    attempt = Attempt(machine.watch(), newer_than=7)
+    async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")) as guard:
+        assert guard is not None
+        links = StoredLinks(guard, machine.shop_id, "upp", machine.watch)
+        await links.save(Link("order", "there", remote_id="1", hash=b"h"))
+        await links.save(Link("order", "unsent", state=LinkState.UNSENT))
+        await links.save(Link("order", "sending", state=LinkState.SENDING, attempt=attempt))
+        assert await links.linked_up_to("order") == 7
+
+        found = [Link("order", key, key, f"{10 + at}", hash=ADOPTED) for at, key in enumerate(_FOUND)]
+        news = await links.adopt("order", found, up_to=20)
+
+        assert sorted(news) == ["forgotten", "unsent"]
+        assert await links.linked_up_to("order") == 20
+        kept = {key: await links.get("order", key) for key in _FOUND}
+
+    assert {key: link.remote_id for key, link in kept.items() if link is not None} == {
+        "there": "1",
+        "unsent": "11",
+        "sending": None,
+        "forgotten": "13",
+    }
+
+
+_FOUND = ("there", "unsent", "sending", "forgotten")

@@ -265,8 +265,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "two.tenants": Row(
             "several shops, one Upp.ai client", _ANY, "the second one's ids begin with its key, for ever"
         ),
-        "again": Row(
-            "connected again, database restored", _ANY, "orders that are there are recognised, not sent again"
+        "again": Row("connected again", _ANY, "orders that are there are recognised, not sent again"),
+        "restored": Row(
+            "the database was put back to an earlier state",
+            _ANY,
+            "what is newest at Uphance is looked at before anything is created: what is there is recognised",
         ),
         "leave": Row("disconnected, add-on deactivated", _ANY, "our own token is revoked, no other; links stay"),
     },

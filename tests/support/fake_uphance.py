@@ -1,7 +1,7 @@
 """A tiny Uphance in memory, at the transport: it applies writes and can lose its answers."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from tests.support.clock import MovableClock
-from upbridge.domain.delivery import Link
+from upbridge.domain.delivery import Link, LinkState
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.tokens import Tokens
 
@@ -42,6 +42,7 @@ class FakeLinks:
     rows: dict[tuple[str, str], Link] = field(default_factory=dict)
     history: list[tuple[str, str]] = field(default_factory=list)
     told: dict[str, int] = field(default_factory=dict)
+    linked: dict[str, int] = field(default_factory=dict)
 
     async def get(self, kind: str, key: str) -> Link | None:
         return self.rows.get((kind, key))
@@ -58,6 +59,34 @@ class FakeLinks:
 
     async def reached(self, kind: str, number: int) -> None:
         self.told[kind] = number
+
+    async def linked_up_to(self, kind: str) -> int | None:
+        return self.linked.get(kind) or await self.high_water(kind)
+
+    async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
+        news = [
+            link
+            for link in found
+            if (there := self.rows.get((kind, link.key))) is None or there.state is LinkState.UNSENT
+        ]
+        for link in news:
+            await self.save(link)
+        self.linked[kind] = up_to
+        return [link.key for link in news]
+
+
+@dataclass
+class FakeMemory:
+    """What is known beside the links: the keys of all shops; and what was asked to be read again."""
+
+    keys: Sequence[str] = ("shop",)
+    again: list[str] = field(default_factory=list)
+
+    async def shop_keys(self) -> Sequence[str]:
+        return self.keys
+
+    async def read_again(self, numbers: Sequence[str]) -> None:
+        self.again += numbers
 
 
 @dataclass

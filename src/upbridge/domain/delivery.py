@@ -92,6 +92,11 @@ class LinkState(StrEnum):
     """It is the other system's own, and is looked at again."""
 
 
+#: The hash of a link to something that was found there (`Links.adopt`): what was delivered is not known any more,
+#: so the next delivery compares what is there with what should be.
+ADOPTED = b""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """What we know about a thing in another system (a row of `links`)."""

@@ -277,6 +277,37 @@ async def recognise(
         await tx.execute(fresh.on_conflict_do_nothing())
 
 
+async def adopt_found(
+    tx: AsyncConnection, shop_id: ShopId, target: str, found: Iterable[Link], *, now: datetime
+) -> list[str]:
+    """Link what *target* has although no link says so; returns the keys that were news. A link that is there stays
+    as it is, unless it says that an attempt created nothing."""
+    news: list[str] = []
+    for one in found:
+        fresh = insert(table).values(
+            shop_id=shop_id,
+            target=target,
+            kind=one.kind,
+            key=one.key,
+            parent=one.parent,
+            remote_id=one.remote_id,
+            state=one.state,
+            hash=one.hash,
+            sent=one.sent,
+            remote_status=one.remote_status,
+            metadata=dict(one.metadata),
+            updated_at=now,
+        )
+        replaced = ("remote_id", "state", "hash", "sent", "remote_status", "metadata", "updated_at")
+        adopting = fresh.on_conflict_do_update(
+            constraint=table.primary_key,
+            set_={**{name: fresh.excluded[name] for name in replaced}, **_NO_ATTEMPT},
+            where=table.c.state == LinkState.UNSENT,
+        ).returning(table.c.key)
+        news += (await tx.scalars(adopting)).all()
+    return news
+
+
 async def mark_by_hand(
     tx: AsyncConnection,
     shop_id: ShopId,
@@ -511,6 +542,22 @@ class StoredLinks:
     async def reached(self, kind: str, number: int) -> None:
         """An id there that exists: what is created from now on has a higher one. Committed when this returns."""
         await cursors.put(self._guard, self._shop_id, self._target, _high_water(kind), str(number))
+
+    async def linked_up_to(self, kind: str) -> int | None:
+        """The id up to which each thing of ours has a link; before `adopt` said one, the highest that is known."""
+        told = await cursors.get(self._guard, self._shop_id, self._target, _linked(kind))
+        return await self.high_water(kind) if told is None else int(told)
+
+    async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
+        """Link what was *found*; returns the keys that were news. Committed when this returns: the links first, so
+        that a process that dies in between looks again."""
+        news = await adopt_found(self._guard, self._shop_id, self._target, found, now=self._clock())
+        await cursors.put(self._guard, self._shop_id, self._target, _linked(kind), str(up_to))
+        return news
+
+
+def _linked(kind: str) -> str:
+    return f"linked_{kind}_id"
 
 
 def _high_water(kind: str) -> str:

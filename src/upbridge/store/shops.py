@@ -407,6 +407,11 @@ def keys() -> Subquery:
     return select(table.c.id, table.c.key).subquery("named_shops")
 
 
+async def all_keys(tx: AsyncConnection) -> list[str]:
+    """The key of every shop."""
+    return list((await tx.scalars(select(table.c.key).order_by(table.c.key))).all())
+
+
 def count_by_state() -> Select[tuple[str, int]]:
     """How many shops there are, by state: for the metric."""
     return select(table.c.state, func.count()).group_by(table.c.state)

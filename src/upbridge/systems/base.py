@@ -110,6 +110,16 @@ class Links(Protocol):
     async def reached(self, kind: str, number: int) -> None:
         """Remember an id there that exists."""
 
+    async def linked_up_to(self, kind: str) -> int | None:
+        """The id up to which each thing of ours of this kind has a link; None if that was never looked at."""
+
+    async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
+        """Link what was *found* there although no link said so; returns the keys that were news.
+
+        A link that is there stays, unless it says that nothing was created. From now on everything of ours
+        *up_to* this id counts as linked.
+        """
+
 
 class WriteBack(Protocol):
     """What a system does so that something flows back from it to the shop (`Flow.back`)."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import NOON, MovableClock
-from tests.support.fake_uphance import BASE, FakeLinks, FakeUphance
+from tests.support.fake_uphance import BASE, FakeLinks, FakeMemory, FakeUphance
 from tests.support.orders import EVA, make_order
 from tests.support.uphance import BOOK, mapping_context
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
@@ -108,6 +108,7 @@ async def test_every_order_is_over_there_exactly_once(seed: int, share: float, h
             chaos.share = 0  # the faults end; the rest has to come right
         target = UphanceTarget(uphance.http(), BASE, None, clock, sleep=uphance.sleep)  # type: ignore[arg-type]
         target._catalogue = FixedCatalogue()  # type: ignore[assignment]
+        target._memory = lambda _: FakeMemory()
         documents = [document(target, one, links) for one in waiting.values()]
         try:
             async for settled in target.push(documents, mapping_context(), vault, links):

@@ -85,7 +85,9 @@ class World:
         """Send *one*; it is made, its answer is lost, and it cannot be looked for at once."""
         self.uphance.after = lose("/sales_orders")
         self.uphance.before = lambda request: (
-            httpx.ConnectError("down") if "since_id" in request.url.params else None
+            httpx.ConnectError("down")
+            if "since_id" in request.url.params and self.uphance.made("POST /sales_orders")
+            else None
         )
         with pytest.raises(Unreachable):
             await self.deliver_one(one)
@@ -258,7 +260,7 @@ class TestSending:
     @pytest.mark.situation("cancel.before")
     async def test_an_order_cancelled_before_it_was_sent_is_dropped(self, world: World) -> None:
         assert isinstance(await world.deliver_one(make_order(status_id=3)), Dropped)
-        assert world.uphance.calls == []
+        assert world.uphance.calls == LOOK  # a restored database may have forgotten that it was sent
 
     @pytest.mark.situation("off")
     async def test_what_the_rules_do_not_send_any_more_is_dropped(self, world: World) -> None:
@@ -266,7 +268,7 @@ class TestSending:
         world.settings["uphance.send_orders"] = False
 
         assert isinstance((await world.push(document))[0], Dropped)
-        assert world.uphance.calls == []
+        assert world.uphance.calls == LOOK
 
 
 class TestTax:

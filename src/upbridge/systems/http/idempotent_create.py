@@ -9,10 +9,13 @@
 
 The attempt is saved before the POST, so a process that dies at any instant leaves a trace. What it left is looked
 for before the next POST.
+
+What was saved can be lost: a database that was restored, or that took over from a lost one, is older than the
+other system. So no memory is the only proof. `Adoption` looks at what is newest there before anything is created.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -94,3 +97,34 @@ class IdempotentCreate(Generic[T]):
     async def _created_after_all(self, doubt: InDoubt) -> T | InDoubt:
         found = await self.find()
         return doubt if found is None else found
+
+
+@dataclass(slots=True)
+class Adoption(Generic[T]):
+    """What the other system has of ours although we do not know of it any more. One for each piece of work.
+
+    Ids grow there. Up to the *mark* all of ours is known; what lies above it is looked at once, at the first
+    question, and what is ours among it is remembered before the mark moves.
+    """
+
+    mark: Callable[[], Awaitable[int]]
+    above: Callable[[int], Awaitable[tuple[int, Mapping[str, T]]]]
+    """What lies above a mark: the highest id there (the mark itself if nothing does), and ours by reference."""
+    adopt: Callable[[Mapping[str, T], int], Awaitable[None]]
+    """Remember, durably, what is ours, and that everything up to this id is known."""
+    reached: int | None = field(default=None, init=False)
+    """The highest id that is known to exist; None before the first look."""
+    _ours: Mapping[str, T] = field(default_factory=dict, init=False)
+
+    async def find(self, reference: str) -> T | None:
+        """What carries our *reference* there and lay above the mark; None if nothing does.
+
+        Costs a call at the first question, and none afterwards. Raises what `above` raises.
+        """
+        if self.reached is None:
+            mark = await self.mark()
+            highest, ours = await self.above(mark)
+            if ours or highest > mark:
+                await self.adopt(ours, highest)
+            self._ours, self.reached = ours, highest
+        return self._ours.get(reference)

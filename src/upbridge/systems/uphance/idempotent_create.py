@@ -4,6 +4,9 @@ How: `systems/http/idempotent_create.py`. What it needs of Uphance is to find wh
 There is no search by our reference, so before each attempt an id is noted that exists already: what the attempt
 creates is newer, and is found in the list of what is newer by our reference. No filter is trusted: if the list is
 not limited, all of it is read.
+
+That an attempt was made can have been forgotten, with a database that was restored. So before the first creation
+of a slice, what is ours among the newest there is linked (`adoption`).
 """
 
 from collections.abc import Mapping
@@ -13,27 +16,13 @@ from typing import Any
 from upbridge.core.clock import Clock
 from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.systems.base import Links
-from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
+from upbridge.systems.http.idempotent_create import Adoption, IdempotentCreate, InDoubt
+from upbridge.systems.uphance.adoption import Forgotten
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.schemas import Json, items, meta, single, whole, words
+from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS, Sort
 
 SENDING, UNSENT, DELIVERED = LinkState.SENDING, LinkState.UNSENT, LinkState.DELIVERED
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """A sort of thing that can be created: where, and by which of its fields our reference is found again."""
-
-    kind: str
-    path: str
-    list_name: str
-    name: str
-    reference: str
-
-
-ORDERS = Sort("order", "/sales_orders", "sales_orders", "sales_order", "purchase_order_ref")
-PRODUCTS = Sort("product", "/products", "products", "product", "product_identifier")
-CUSTOMERS = Sort("customer", "/customers", "customers", "customer", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +42,21 @@ class Maker:
     client: UphanceClient
     links: Links
     clock: Clock
+    forgotten: Forgotten
     _marks: dict[str, int] = field(default_factory=dict)
+    _adoptions: dict[str, Adoption[Json]] = field(default_factory=dict)
+
+    async def adopted(self, sort: Sort, reference: str) -> Json | None:
+        """The order or customer that carries our reference and was there although no link said so. It is linked.
+
+        Costs a call at the first question for its sort, where nothing is newer than what we know.
+        """
+        return await self._adoption(sort).find(reference)
+
+    def _adoption(self, sort: Sort) -> Adoption[Json]:
+        if sort.kind not in self._adoptions:
+            self._adoptions[sort.kind] = self.forgotten.of(sort)
+        return self._adoptions[sort.kind]
 
     async def look(self, sort: Sort, link: Link | None, reference: str) -> Made | InDoubt | None:
         """What became of a former attempt; None if there was none, or if it certainly made nothing.
@@ -78,8 +81,11 @@ class Maker:
         content is) and *trace* (no personal data) are remembered with the attempt.
 
         Raises `Rejected` if it was refused and `NotSent` or `Throttled` if it was not even taken: then there is
-        no doubt. Otherwise an answer that leaves it open is looked into at once.
+        no doubt. Otherwise an answer that leaves it open is looked into at once. An order or customer that is
+        there already is not made again: its mark is empty, because nothing is known of what was sent.
         """
+        if sort in (ORDERS, CUSTOMERS) and (row := await self.adopted(sort, reference)) is not None:
+            return self._made(sort, row, Attempt(self.clock()))
         newer_than = await self._high_water(sort)
         attempt = Attempt(self.clock(), newer_than, mark, dict(trace))
 
@@ -129,6 +135,10 @@ class Maker:
         The order of the list is not published: the newest is on its first or its last page, and any id that
         exists is safe.
         """
+        if sort in (ORDERS, CUSTOMERS):
+            looked = self._adoption(sort).reached
+            assert looked is not None, "adopted looks first"
+            return max(looked, self._marks.get(sort.kind, 0))
         if sort.kind not in self._marks:
             known = await self.links.high_water(sort.kind)
             if known is None:

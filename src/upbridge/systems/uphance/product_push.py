@@ -23,7 +23,7 @@ from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.systems.base import MappingContext
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.idempotent_create import DELIVERED, PRODUCTS, Made, Maker
+from upbridge.systems.uphance.idempotent_create import DELIVERED, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, Miss, SkuBook
 from upbridge.systems.uphance.product_mapping import (
     NewProduct,
@@ -32,6 +32,7 @@ from upbridge.systems.uphance.product_mapping import (
     wanted_variants,
 )
 from upbridge.systems.uphance.schemas import Json, product_additions, product_body, skus_of, whole, words
+from upbridge.systems.uphance.sorts import PRODUCTS
 
 #: After so many failures of their application on the same product, a person has to look at it.
 _ENOUGH = 5

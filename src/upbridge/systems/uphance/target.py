@@ -10,8 +10,9 @@ One after another: each is settled before the next call.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,6 +21,7 @@ from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected
 from upbridge.domain.delivery import (
+    ADOPTED,
     Delivered,
     DesiredDocument,
     Document,
@@ -35,14 +37,16 @@ from upbridge.domain.delivery import (
 from upbridge.domain.eligibility import Eligibility, OrderPolicy
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
+from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import ShopSettings
 from upbridge.domain.statuses import is_cancelled
 from upbridge.systems.base import Connection, Links, MappingContext, UniqueName
 from upbridge.systems.connecting import Vault
 from upbridge.systems.http.idempotent_create import InDoubt
+from upbridge.systems.uphance.adoption import Forgotten, Memory, StoredMemory, adopted_order, goods_differ
 from upbridge.systems.uphance.client import Sleep, UphanceClient
 from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
-from upbridge.systems.uphance.idempotent_create import CUSTOMERS, DELIVERED, ORDERS, PRODUCTS, Made, Maker
+from upbridge.systems.uphance.idempotent_create import DELIVERED, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
 from upbridge.systems.uphance.order_mapping import NotYet, SalesOrder, map_order, order_reference, unread_parts
@@ -51,6 +55,7 @@ from upbridge.systems.uphance.product_mapping import product_mark, wanted_varian
 from upbridge.systems.uphance.product_push import Products
 from upbridge.systems.uphance.schemas import customer_body, sales_order_body, whole, words
 from upbridge.systems.uphance.sku_copy import Catalogue
+from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS, PRODUCTS
 from upbridge.systems.uphance.tax import tax_remark
 
 #: After so many failures of their application on the same order, a person has to look at it.
@@ -82,6 +87,7 @@ class UphanceTarget:
         self._http = http
         self._base = base_url
         self._catalogue = Catalogue(engine)
+        self._memory: Callable[[ShopId], Memory] = partial(StoredMemory, engine, clock)
         self._clock = clock
         self._sleep = sleep
 
@@ -154,7 +160,8 @@ class UphanceTarget:
                 *(variant for product in goods.values() for variant in product.variants),
             ),
         )
-        maker = Maker(client, links, self._clock)
+        forgotten = Forgotten(client, links, context.connection.shop_key, self._memory(shop_id))
+        maker = Maker(client, links, self._clock, forgotten)
         work = _Work(context=context, book=book, maker=maker, links=links)
         products = Products(
             context=context,
@@ -184,6 +191,8 @@ class _Work:
         """What comes of one order; None is an order that is gone from the shop."""
         link = document.link
         if link is not None and link.state == DELIVERED:
+            if link.hash == ADOPTED or link.hash is None:
+                return self._recognised(link, order)
             return _same(document, link) or self._changed(link, order)
         reference = order_reference(self.context.connection.shop_key, document.key)
         former = await self.maker.look(ORDERS, link, reference)
@@ -191,23 +200,45 @@ class _Work:
             return Retry(former.reason, former.until)
         if isinstance(former, Made):
             return self._found(document, former, order)
-        if order is None or is_cancelled(order, self.context.facts):
-            return Dropped("cancelled before it was sent")
-        if not _is_sent(order, self.context):  # a rule has changed since, or an attempt was refused and then this
-            return Dropped("the shop's rules do not send it any more")
+        unwanted = self._unwanted(order)
+        if order is None or unwanted is not None:
+            there = await self.maker.adopted(ORDERS, reference)
+            known = None if there is None else adopted_order(document.key, there)
+            return Dropped(unwanted or "") if known is None else self._recognised(known, order)
         return await self._send(document, order, reference)
 
-    def _changed(self, link: Link, order: Order | None) -> Parked:
+    def _unwanted(self, order: Order | None) -> str | None:
+        """Why an order is not sent that Uphance does not have; None if it is."""
+        if order is None or is_cancelled(order, self.context.facts):
+            return "cancelled before it was sent"
+        if not _is_sent(order, self.context):  # a rule has changed since, or an attempt was refused and then this
+            return "the shop's rules do not send it any more"
+        return None
+
+    def _changed(self, link: Link, order: Order | None, told: Sequence[str] = ()) -> Parked:
         """Park it for staff, who may have packed it: docs/vendors/uphance.md#orders-that-change-after-sending."""
         params = {"number": link.key, "uphance_order": link.metadata.get("order_number") or link.remote_id}
         if order is None or is_cancelled(order, self.context.facts):
             return Parked(Issue("order.cancel_in_uphance", params))
         if (unread := unread_parts(order)) is not None:
             return Parked(unread)
-        # An order that was found in Uphance (after a restored database) has no copy to compare with.
-        lines = differences(json.loads(link.sent), trace(order)) if link.sent else []
-        told = "; ".join(lines) or "—"
-        return Parked(Issue("order.changed_after_sending", {**params, "differences": told}))
+        lines = told or (differences(json.loads(link.sent), trace(order)) if link.sent else ())
+        said = "; ".join(lines) or "—"
+        return Parked(Issue("order.changed_after_sending", {**params, "differences": said}))
+
+    def _recognised(self, link: Link, order: Order | None) -> Outcome:
+        """It is there, and what was sent is not known (any more): only its goods can be compared."""
+        if order is None or is_cancelled(order, self.context.facts) or unread_parts(order) is not None:
+            return self._changed(replace(link, sent=None), order)
+        mapped = map_order(order, self.book.match, self.context.settings, self.context.connection)
+        if isinstance(mapped, SalesOrder) and (told := goods_differ(link, mapped)):
+            return self._changed(replace(link, sent=None), order, told)
+        return Delivered(
+            remote_id=link.remote_id,
+            keep=canonical(trace(order)),
+            remote_status=link.remote_status,
+            metadata=link.metadata,
+        )
 
     def _found(self, document: Document, made: Made, order: Order | None) -> Outcome:
         """A former attempt had succeeded. If the order has changed since, that is a change after sending; what
@@ -240,6 +271,8 @@ class _Work:
         assert isinstance(sales_order, SalesOrder)
         assert isinstance(customer, Customer | House)
         try:
+            if (there := await self.maker.adopted(ORDERS, reference)) is not None:
+                return self._recognised(adopted_order(document.key, there), order)
             company = await self._company(customer, sales_order.channel_id)
             if isinstance(company, InDoubt):
                 return self._doubt(document, company)

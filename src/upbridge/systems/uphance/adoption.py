@@ -1,0 +1,224 @@
+"""Recognising orders and customers of ours in Uphance of which no link says that they are there.
+
+A restored database has forgotten what was created after the backup; so has one that took over from another. So
+before anything is created, and before stock is counted, what lies above our mark is looked at: one call where
+nothing does. What carries our reference there is linked, and its order is read again: what happened to it
+meanwhile was forgotten, too.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.canonical_json import canonical
+from upbridge.core.clock import Clock
+from upbridge.core.errors import Unreachable
+from upbridge.domain.delivery import ADOPTED, Link
+from upbridge.domain.shop_id import ShopId
+from upbridge.store import shops
+from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.systems.base import Links
+from upbridge.systems.http.idempotent_create import Adoption
+from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
+from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, whole, words
+from upbridge.systems.uphance.sorts import ORDERS, Sort
+
+log = structlog.get_logger(__name__)
+
+
+class Memory(Protocol):
+    """What is known beside the links of the shop."""
+
+    async def shop_keys(self) -> Sequence[str]:
+        """The keys of all shops."""
+
+    async def read_again(self, numbers: Sequence[str]) -> None:
+        """Have these orders of the shop read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMemory:
+    """`Memory`, in the database."""
+
+    engine: AsyncEngine
+    clock: Clock
+    shop_id: ShopId
+
+    async def shop_keys(self) -> Sequence[str]:
+        """The keys of all shops."""
+        async with self.engine.connect() as tx:
+            return await shops.all_keys(tx)
+
+    async def read_again(self, numbers: Sequence[str]) -> None:
+        """Have these orders of the shop read again."""
+        async with self.engine.begin() as tx:
+            await mark_changed(
+                tx,
+                self.shop_id,
+                "upgates",
+                Kind.ORDER,
+                numbers,
+                origin=Origin.SAFETY_NET,
+                now=self.clock(),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Looks for what was forgotten, for one shop."""
+
+    client: UphanceClient
+    links: Links
+    shop_key: str
+    memory: Memory
+
+    def of(self, sort: Sort) -> Adoption[Json]:
+        """For orders or customers: what is ours above the mark, by its reference. It is linked at the first
+        question."""
+
+        async def mark() -> int:
+            return await self.links.linked_up_to(sort.kind) or 0
+
+        async def above(low: int) -> tuple[int, Mapping[str, Json]]:
+            rows = await rows_above(self.client, sort, low)
+            ours = await self._ours(sort, rows)
+            return max(rows, default=low), ours
+
+        async def adopt(ours: Mapping[str, Json], up_to: int) -> None:
+            found = [self._link(sort, reference, row) for reference, row in ours.items()]
+            news = await self.links.adopt(sort.kind, found, up_to=up_to)
+            if news:
+                log.warning("uphance_recognised", shop=self.shop_key, kind=sort.kind, number=len(news))
+            if news and sort is ORDERS:
+                await self.memory.read_again(news)
+
+        return Adoption(mark, above, adopt)
+
+    async def _ours(self, sort: Sort, rows: Mapping[int, Json]) -> dict[str, Json]:
+        """By reference; of several with the same one the oldest counts."""
+        prefix = order_reference(self.shop_key, "")
+        found: dict[str, Json] = {}
+        for one in sorted(rows):
+            reference = words(rows[one].get(sort.reference)) or ""
+            if reference.startswith(prefix) and reference != prefix:
+                found.setdefault(reference, rows[one])
+        if not found:
+            return {}
+        longer = [order_reference(key, "") for key in await self.memory.shop_keys() if key != self.shop_key]
+        others = tuple(one for one in longer if one.startswith(prefix))  # `shop-2` begins like `shop`
+        return {reference: row for reference, row in found.items() if not reference.startswith(others)}
+
+    def _link(self, sort: Sort, reference: str, row: Json) -> Link:
+        if sort is ORDERS:
+            return adopted_order(reference.removeprefix(order_reference(self.shop_key, "")), row)
+        return Link(sort.kind, reference, remote_id=str(whole(row.get("id"))), hash=ADOPTED)
+
+
+def adopted_order(order_number: str, row: Json) -> Link:
+    """The link of an order that was recognised. Of what was sent only the goods are known, as Uphance has them."""
+    order = remote_order(row)
+    assert order is not None, "rows without an id are never taken for ours"
+    return Link(
+        ORDERS.kind,
+        order_number,
+        order_number,
+        remote_id=str(order.id),
+        hash=ADOPTED,
+        sent=canonical({"number": order_number, "found": _goods_in(row)}),
+        remote_status=order.status,
+        metadata={"order_number": order.order_number},
+    )
+
+
+def goods_differ(link: Link, wanted: SalesOrder) -> list[str]:
+    """How the goods of an order that was recognised differ from those that it should have now, a line each."""
+    found: dict[str, str] = json.loads(link.sent or b"{}").get("found") or {}
+    pieces: dict[int, Decimal] = {}
+    for line in wanted.lines:
+        pieces[line.sku_id] = pieces.get(line.sku_id, Decimal()) + line.quantity
+    should = _plain(pieces)
+    if not found:  # an answer that does not show them, or an order that was found before they were kept
+        return []
+    return [
+        f"SKU {sku}: {found.get(sku, '—')} → {should.get(sku, '—')}"
+        for sku in dict.fromkeys((*found, *should))
+        if found.get(sku) != should.get(sku)
+    ]
+
+
+def _goods_in(row: Json) -> dict[str, str]:
+    """Pieces by the id of their SKU."""
+    pieces: dict[int, Decimal] = {}
+    for line in items(row, "line_items") or ():
+        for one in items(line, "line_quantities") or ():
+            sku, quantity = whole(one.get("sku_id")), number(one.get("quantity"))
+            if sku is not None and quantity:
+                pieces[sku] = pieces.get(sku, Decimal()) + quantity
+    return _plain(pieces)
+
+
+def _plain(pieces: Mapping[int, Decimal]) -> dict[str, str]:
+    return {str(sku): f"{quantity.normalize():f}" for sku, quantity in sorted(pieces.items())}
+
+
+# --- what lies above a mark -----------------------------------------------------------------------------------
+
+
+async def rows_above(client: UphanceClient, sort: Sort, mark: int) -> dict[int, Json]:
+    """All rows of a list whose id is higher than *mark*, by id.
+
+    Assumption: the list knows `since_id`. Where it does not, the first page has older rows and says in which
+    direction the ids go: only the pages with the newest are read then. A thing that is deleted meanwhile moves
+    those behind it to an earlier page, so more than one page is read until nothing new comes.
+
+    Raises what the client raises; `Unreachable` for a list that ends early.
+    """
+    found: dict[int, Json] = {}
+    while True:
+        more, several = await _read_above(client, sort, mark)
+        news = more.keys() - found.keys()
+        found |= more
+        if not several or not news:
+            return found
+
+
+async def _read_above(client: UphanceClient, sort: Sort, mark: int) -> tuple[dict[int, Json], bool]:
+    """Once through the list; also whether more than one page had rows above the mark."""
+    page = 1
+    found: dict[int, Json] = {}
+    seen: set[int] = set()
+    carrying, backwards = 0, False
+    while True:
+        payload = await client.get(sort.path, since_id=mark, **({"page": page} if page > 1 else {}))
+        rows = items(payload, sort.list_name)
+        if rows is None:
+            raise Unreachable(f"the answer has no list of {sort.list_name}")
+        ids = [one for row in rows if (one := whole(row.get("id"))) is not None]
+        fresh = {one: row for row in rows if (one := whole(row.get("id"))) is not None and one > mark}
+        found, carrying = found | fresh, carrying + bool(fresh)
+        seen.update(ids)
+        where = meta(payload)
+        older = len(fresh) < len(ids)  # so `since_id` is ignored
+        if page == 1 and older and ids == sorted(ids) and (where.total_pages or 1) > 1:
+            page, backwards = where.total_pages or 1, True
+            continue
+        if older and (backwards or ids == sorted(ids, reverse=True)):
+            return found, carrying > 1
+        if backwards:
+            page -= 1
+            if page == 1:
+                return found, carrying > 1
+            continue
+        if where.next_page is None:
+            if where.total_count is not None and len(seen) < where.total_count:
+                raise Unreachable(f"{sort.path} ended after {len(seen)} of {where.total_count}")
+            return found, carrying > 1
+        if where.next_page <= page:
+            raise Unreachable(f"the pages of {sort.path} do not end")
+        page = where.next_page
