@@ -19,7 +19,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.engine import lanes, puller, readers
 from upbridge.engine.runs import start_run
-from upbridge.store.changes import Kind
+from upbridge.store.changes import Kind, Origin
 from upbridge.store.runs import RunPurpose
 
 # --- fetch once, feed all -----------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ async def test_a_product_is_deleted_only_when_the_api_confirms_it(machine: Engin
     await machine.hint(Kind.PRODUCT, "1", "2")
     await machine.drain()
     del machine.upgates.products[1]
-    await machine.hint(Kind.PRODUCT, "1", "2")
+    await machine.hint(Kind.PRODUCT, "1", "2", origin=Origin.DELETION)
 
     await machine.drain()
 
@@ -194,7 +194,7 @@ async def test_a_deleted_variant_has_its_product_read_again(machine: Engine) -> 
     await machine.hint(Kind.PRODUCT, "1")
     await machine.drain()
     machine.upgates.sell(1, variants=variants[1:])
-    await machine.hint(Kind.VARIANT, "5", "777")
+    await machine.hint(Kind.VARIANT, "5", "777", origin=Origin.DELETION)
 
     await machine.drain()
 
@@ -210,7 +210,7 @@ async def test_what_is_deleted_during_its_first_sending_is_retired_by_itself(mac
     async def meanwhile(documents: Sequence[Document]) -> Any:
         if machine.upgates.products:
             machine.upgates.products.clear()
-            await machine.hint(Kind.PRODUCT, "1")
+            await machine.hint(Kind.PRODUCT, "1", origin=Origin.DELETION)
             await machine.pull()
         async for said in accept(documents):
             yield said

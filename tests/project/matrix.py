@@ -62,6 +62,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "it waits; its pieces count as open. It goes with the first status that sends",
             ("uphance.order_statuses",),
         ),
+        "look.order": Row(
+            "an order is missing from an answer, and no deletion was announced",
+            _ANY,
+            "nothing until a second look, five minutes later, agrees; one that was announced and never seen is"
+            " asked for again for an hour",
+        ),
         "cancel.before": Row("order cancelled", _BEFORE, "it is not sent; its pieces are open no more"),
         "cancel.after": Row(
             "order cancelled",
@@ -155,6 +161,18 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "variants without a name, colour and size of their own", _ANY, "held", ("uphance.color_parameter",)
         ),
         "product.deleted": Row("product deleted in the shop", _ANY, "stays in Uphance; Upp.ai gets stock 0, once"),
+        "look.gone": Row(
+            "a product, a variant, all pieces or all prices are missing from an answer, and no deletion was"
+            " announced",
+            _ANY,
+            "nothing is taken away until a second look, five minutes later, agrees; what else changed goes at"
+            " once",
+        ),
+        "look.told": Row(
+            "a deletion is announced",
+            _ANY,
+            "the first look that agrees is believed; a thing that still stands in the answer is looked at again",
+        ),
         "product.price": Row("product loses its price", _ANY, "Upp.ai gets stock 0; a problem names it"),
         "product.case": Row(
             "codes that differ in case only, in one product or in several",

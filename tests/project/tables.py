@@ -33,6 +33,7 @@ OWNERS: Mapping[str, str] = {
     "daily_stats": "upbridge.store.daily_stats",
     "deliveries": "upbridge.store.deliveries",
     "documents": "upbridge.store.documents",
+    "first_looks": "upbridge.store.first_looks",
     "failed_logins": "upbridge.store.rate_limits",
     "lanes": "upbridge.store.lanes",
     "links": "upbridge.store.links",

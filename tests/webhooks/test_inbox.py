@@ -42,8 +42,13 @@ def store(inbox: Inbox) -> Store:
 
     async def one(shop_id: ShopId, *keys: str, **more: Any) -> None:
         values = {"source": "upgates", "event": "Products.update", **more}
-        hints = ChangedKeys({more.pop("kind", Kind.PRODUCT): list(keys or ("1",))}, records=len(keys) or 1)
-        values.pop("kind", None)
+        hints = ChangedKeys(
+            {more.pop("kind", Kind.PRODUCT): list(keys or ("1",))},
+            records=len(keys) or 1,
+            deletes=more.pop("deletes", False),
+        )
+        for name in ("kind", "deletes"):
+            values.pop(name, None)
         await inbox.store(shop_id, hints=hints, **values)
 
     return one
@@ -76,6 +81,18 @@ async def accepted(store: Store, shop_id: ShopId) -> None:
 
 
 class TestStoring:
+    async def test_an_announced_deletion_is_remembered_whatever_else_is_said_of_the_thing(
+        self, store: Store, rows: Rows, make_shop: MakeShop
+    ) -> None:
+        shop_id = await make_shop()
+        for deletes in (False, True, False):
+            await store(shop_id, "1", deletes=deletes)
+        await store(shop_id, "2")
+
+        found = await rows("SELECT key, origin FROM changes ORDER BY key")
+
+        assert [tuple(row) for row in found] == [("1", "deletion"), ("2", "webhook")]
+
     @pytest.mark.parametrize("state", ["uninstalling", "uninstalled"])
     async def test_a_shop_that_does_not_listen_is_not_found_and_nothing_is_kept(
         self, store: Store, rows: Rows, make_shop: MakeShop, state: str

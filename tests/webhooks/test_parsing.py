@@ -56,6 +56,13 @@ def test_a_deletion_of_products_alone_needs_no_variants() -> None:
     assert said("Products.delete", {"products": [{"product_id": 1}]}).keys == {Kind.PRODUCT: ["1"]}
 
 
+@pytest.mark.parametrize(
+    ("event", "deletes"), [("Products.delete", True), ("products.DELETE", True), ("Products.update", False)]
+)
+def test_only_a_deletion_is_read_as_one(event: str, deletes: bool) -> None:
+    assert said(event, {"products": [{"product_id": 1}]}).deletes is deletes
+
+
 @pytest.mark.rule("R52")
 @pytest.mark.parametrize("event", ["OrderStatuses.update", "Languages.create", "Pricelists.delete"])
 @pytest.mark.parametrize("body", [{}, {"statuses": [{"order_status_id": "1"}]}, {"anything": None}])

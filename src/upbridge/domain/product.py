@@ -58,6 +58,11 @@ class Variant(Value):
     parameters: tuple[tuple[str, str], ...] = ()
     """Name and value of the parameters that tell variants apart, where they were read."""
 
+    @property
+    def priced(self) -> bool:
+        """Whether any price is known."""
+        return any(price.with_vat is not None for price in self.prices)
+
 
 class Product(Value):
     """A product with its variants, inheritance resolved."""

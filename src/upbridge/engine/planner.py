@@ -5,7 +5,7 @@ what was last delivered (links) and what is on its way (documents): what differs
 nothing, what is no longer said is taken back. Fetch once, feed all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -40,12 +40,14 @@ class BadEntity:
 
 @dataclass(frozen=True, slots=True)
 class ReadBatch:
-    """What one batch brought. *missing* were asked for by key and are confirmed to be gone."""
+    """What one batch brought. *missing* were asked for by key and are confirmed to be gone; *held* are variants,
+    by key, of which nothing is believed yet (`second_look`): what is known of them stays."""
 
     kind: str
     entities: Sequence[Entity]
     broken: Sequence[BadEntity] = ()
     missing: Sequence[str] = ()
+    held: Collection[str] = ()
     heard: Mapping[str, datetime] = field(default_factory=dict)
     """When we heard of an entity, by its key, if that was before it was read."""
 
@@ -155,7 +157,7 @@ def _plan(
 ) -> _Plan:
     """Compare what *target* should hold with what it has and what is on its way. Pure."""
     plan = _Plan()
-    said: set[tuple[str, str]] = set()
+    said = {place for place in (*links, *waiting) if read.kind == "product" and place[1] in read.held}
     unmappable: set[str] = set()
     kept: set[tuple[str, str]] = set()
     for entity in read.entities:
@@ -165,6 +167,8 @@ def _plan(
             unmappable.add(entity.key)
             continue
         for wanted in wants:
+            if read.kind == "product" and wanted.key in read.held:
+                continue
             if isinstance(wanted, Unmappable):
                 plan.problems.append(_problem(target, entity.key, wanted))
                 kept |= {(wanted.kind, wanted.key)} if wanted.keeps else set()
@@ -280,7 +284,7 @@ async def _remember_products(
     names = {by for target, context in targets if (by := target.unique_name(context.settings)) is not None}
     before = {by: await name_owners.names_of(tx, shop_id, by, batch) for by in sorted(names)}
     keys = await sku_matching.keys_of(tx, shop_id, batch)
-    await variants.replace_products(tx, shop_id, products, batch, now=now)
+    await variants.replace_products(tx, shop_id, products, batch, held=read.held, now=now)
     await sku_matching.rematch(tx, shop_id, batch, keys)
     shared = {
         by: await name_owners.shared(tx, shop_id, by, products, batch=batch, before=known)

@@ -18,6 +18,7 @@ from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
 from upbridge.engine.runs import count_page, finish_if_complete, start_run
+from upbridge.engine.second_look import Weighed, announce_variants, weigh
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.engine.unknown_names import informed
 from upbridge.store import changes, open_order_lines, shops, variants
@@ -90,8 +91,11 @@ def _language(systems: Systems, shop: Shop) -> str | None:
 
 async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
+    now = service.clock()
+    deleted = [f"v-{change.key}" for change in chunk if change.origin is Origin.DELETION]
     async with service.engine.begin() as tx:
         products = await variants.products_of(tx, shop.id, [f"v-{change.key}" for change in chunk])
+        await announce_variants(tx, shop.id, deleted, now=now)
         await changes.mark_changed(
             tx,
             shop.id,
@@ -99,13 +103,13 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
             Kind.PRODUCT,
             [str(product) for product in products],
             origin=Origin.WEBHOOK,
-            now=service.clock(),
+            now=now,
         )
         await changes.done(tx, shop.id, SOURCE, chunk)
 
 
 def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> ReadBatch:
-    """What *page* answers. What was *asked* for and is neither read nor broken was deleted.
+    """What *page* answers. What was *asked* for and is neither read nor broken is missing.
 
     docs/vendors/upgates.md#what-is-not-listed
     """
@@ -121,38 +125,61 @@ async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: R
     """Settle what was read and take the changes off the list, in one transaction."""
     feeds = await _feeds(service, shop)
     read = replace(read, heard={change.key: change.hinted_at for change in chunk})
+    told = {change.key for change in chunk if change.origin is Origin.DELETION}
     now = service.clock()
     async with service.engine.begin() as tx:
         if not await shops.maps_as_before(tx, shop):
             return  # it is read again by what is new
+        weighed = await weigh(tx, shop.id, read, told=told, now=now)
         settled = await plan_documents(
             tx,
             service.cipher,
             shop.id,
-            read,
+            weighed.read,
             feeds,
             write_backs=service.systems.write_backs,
             priority=min(int(change.purpose) for change in chunk),
             now=now,
         )
         await changes.done(tx, shop.id, SOURCE, chunk)
-        await _look_again(tx, shop, read, settled, now=now)
+        await _look_again(tx, shop, weighed.read, settled, now=now)
+        await _look_later(tx, shop, weighed, chunk[0].purpose, now=now)
     await _wake(service, shop, feeds, settled.news)
 
 
 async def _look_again(
     tx: AsyncConnection, shop: Shop, read: ReadBatch, settled: PlanResult, *, now: datetime
 ) -> None:
-    await changes.mark_changed(
-        tx,
-        shop.id,
-        SOURCE,
-        _BY_KEY[read.kind],
-        settled.again,
-        origin=Origin.SCHEDULE,
-        now=now,
-        due_at=now + _LOOK_AGAIN,
-    )
+    gone = settled.again.intersection(read.missing)  # believed already
+    for keys, origin in ((settled.again - gone, Origin.SCHEDULE), (gone, Origin.DELETION)):
+        await changes.mark_changed(
+            tx,
+            shop.id,
+            SOURCE,
+            _BY_KEY[read.kind],
+            keys,
+            origin=origin,
+            now=now,
+            due_at=now + _LOOK_AGAIN,
+        )
+
+
+async def _look_later(
+    tx: AsyncConnection, shop: Shop, weighed: Weighed, purpose: Purpose, *, now: datetime
+) -> None:
+    """What is not believed yet is read again at its time."""
+    for due_at in sorted(set(weighed.again.values())):
+        await changes.mark_changed(
+            tx,
+            shop.id,
+            SOURCE,
+            _BY_KEY[weighed.read.kind],
+            [key for key, due in weighed.again.items() if due == due_at],
+            origin=Origin.SCHEDULE,
+            now=now,
+            due_at=due_at,
+            purpose=min(purpose, Purpose.SAFETY),
+        )
 
 
 Feeds = list[tuple[Target, MappingContext]]
@@ -199,11 +226,12 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     async with service.engine.begin() as tx:
         if not await shops.maps_as_before(tx, shop):
             return  # it is read again by what is new
+        weighed = await weigh(tx, shop.id, read, now=now)
         settled = await plan_documents(
             tx,
             service.cipher,
             shop.id,
-            read,
+            weighed.read,
             feeds,
             write_backs=service.systems.write_backs,
             priority=int(change.purpose),
@@ -212,7 +240,8 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         news = settled.news
         await changes.done(tx, shop.id, SOURCE, [change])
         await close_cured(tx, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
-        await _look_again(tx, shop, read, settled, now=now)
+        await _look_again(tx, shop, weighed.read, settled, now=now)
+        await _look_later(tx, shop, weighed, change.purpose, now=now)
         await count_page(
             tx,
             run,

@@ -39,7 +39,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import change_seq
 from upbridge.store.schema import changes as table
-from upbridge.store.sql import beginning, one_of
+from upbridge.store.sql import beginning, constant, one_of
 
 #: When something is due that waits for a person to let it go on.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -54,6 +54,8 @@ class Origin(StrEnum):
     LIFECYCLE = "lifecycle"
     SETTINGS = "settings"
     SCHEDULE = "schedule"
+    DELETION = "deletion"
+    """The shop has announced that it deletes the thing."""
 
 
 class Kind(StrEnum):
@@ -161,8 +163,8 @@ async def mark_changed(
     once, or at *due_at*.
 
     A row that is there keeps its `due_at` and `hinted_at` (so that steady hints cannot postpone the work, nor
-    hurry what was refused and waits) and takes the more urgent of the two purposes. Keys are written in order,
-    so that two writers cannot deadlock.
+    hurry what was refused and waits), takes the more urgent of the two purposes and remembers an announced
+    deletion. Keys are written in order, so that two writers cannot deadlock.
     """
     ordered = sorted(set(keys))
     if not ordered:
@@ -196,6 +198,9 @@ def marking(rows: Select[Any]) -> Insert:
         set_={
             "seq": next_seq(),
             "priority": func.least(table.c.priority, fresh.excluded.priority),
+            "origin": case(
+                (fresh.excluded.origin == constant(Origin.DELETION), fresh.excluded.origin), else_=table.c.origin
+            ),
             "due_at": case((table.c.attempts == literal_column("0"), sooner), else_=table.c.due_at),
         },
     )

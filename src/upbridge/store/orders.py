@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import orders as table
-from upbridge.store.sql import beginning
+from upbridge.store.sql import beginning, one_of
 
 
 async def upsert_orders(
@@ -45,6 +45,12 @@ async def ordered_at(tx: AsyncConnection, shop_id: ShopId, number: str) -> datet
         select(table.c.ordered_at).where(table.c.shop_id == shop_id, table.c.number == number)
     )
     return moment
+
+
+async def known(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> set[str]:
+    """Those of *numbers* that were read in the last 90 days and are not known to be gone."""
+    query = select(table.c.number).where(table.c.shop_id == shop_id, one_of(table.c.number, numbers))
+    return set(await tx.scalars(query))
 
 
 async def count_orders(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> int:

@@ -231,6 +231,18 @@ changes = Table(
     Index("changes_next_idx", "shop_id", "source", "priority", "due_at", "seq"),
 )
 
+#: What one look at the shop took away (gone, no stock, no price), and when: believed when a later look agrees. A
+#: row goes as soon as the thing is there again, or its absence is believed.
+first_looks = Table(
+    "first_looks",
+    metadata,
+    _shop(),
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    _at("looked_at", nullable=False, kept=Kept(days=30)),
+    Column("told", Boolean, nullable=False),
+)
+
 #: What has to be delivered: the newest body per target and key, sealed. A row goes when it was delivered.
 documents = Table(
     "documents",
@@ -354,6 +366,7 @@ variants = Table(
     Column("stock_own", Boolean, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("listed", Boolean, nullable=False),
+    Column("priced", Boolean),
     Column("title_folded", Text, Computed("lower(title)", persisted=True)),
     Column("match", Text, nullable=False, server_default="unmatched"),
     Column("sku_id", BigInteger),

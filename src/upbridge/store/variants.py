@@ -72,14 +72,23 @@ writable: Subquery = (
 
 
 async def replace_products(
-    tx: AsyncConnection, shop_id: ShopId, products: Sequence[Product], batch: Collection[int], *, now: datetime
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    products: Sequence[Product],
+    batch: Collection[int],
+    *,
+    held: Collection[str] = (),
+    now: datetime,
 ) -> None:
-    """Let the rows of the products *batch* be the variants of *products*, which are those of them that exist."""
+    """Let the rows of the products *batch* be the variants of *products*, which are those of them that exist. The
+    rows of *held* (keys) stay as they are."""
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
-    rows = [pair for _, pair in sorted(pairs.items())]
+    rows = [pair for key, pair in sorted(pairs.items()) if key not in held]
     await tx.execute(
         delete(table).where(
-            table.c.shop_id == shop_id, one_of(table.c.product_id, batch), ~one_of(table.c.key, pairs.keys())
+            table.c.shop_id == shop_id,
+            one_of(table.c.product_id, batch),
+            ~one_of(table.c.key, [*pairs.keys(), *held]),
         )
     )
     if not rows:
@@ -100,6 +109,7 @@ async def replace_products(
             "own": [variant.stock_own for _, variant in rows],
             "active": [variant.active for _, variant in rows],
             "listed": [product.active for product, _ in rows],
+            "priced": [variant.priced for _, variant in rows],
         },
     )
 
@@ -117,6 +127,7 @@ _ROWS = arrays(
     stock_own=("own", Boolean()),
     active=("active", Boolean()),
     listed=("listed", Boolean()),
+    priced=("priced", Boolean()),
 )
 _INSERT = insert(table).from_select(
     ["shop_id", *_ROWS.c.keys(), "read_at"],
@@ -161,6 +172,24 @@ def matching(found: CTE, shop_id: ColumnElement[ShopId]) -> Update:
 
 
 # --- reading ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A variant as it was last believed. *priced* None: not known."""
+
+    product_id: int
+    key: str
+    code_key: str | None
+    stock: Decimal | None
+    priced: bool | None
+
+
+async def copied(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]) -> list[Copied]:
+    """The variants of *products* as the copy has them."""
+    query = select(table.c.product_id, table.c.key, table.c.code_key, table.c.stock, table.c.priced)
+    rows = await tx.execute(query.where(table.c.shop_id == shop_id, one_of(table.c.product_id, products)))
+    return [Copied(*row) for row in rows]
 
 
 async def products_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> list[int]:

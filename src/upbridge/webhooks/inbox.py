@@ -68,7 +68,7 @@ def _statement() -> bytes:
     Composed of what the owners of the tables export, once; it is executed without SQLAlchemy.
     """
     listening = shops.listening(bindparam("shop_id", type_=Uuid))
-    source, origin = bindparam("source", type_=Text), bindparam("origin", type_=Text)
+    source = bindparam("source", type_=Text)
     now, due_at = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "due_at"))
     numbers = ARRAY(Integer)
     named = _split(bindparam("named", type_=Text), _BETWEEN_LISTS)
@@ -78,15 +78,15 @@ def _statement() -> bytes:
         .render_derived(name="one")
     )
     mark = (
-        func.unnest(_list("kinds"), _list("keys"), cast(_list("priorities"), numbers))
-        .table_valued(column("kind", Text), column("key", Text), column("priority", Integer))
+        func.unnest(_list("kinds"), _list("keys"), _list("origins"), cast(_list("priorities"), numbers))
+        .table_valued(*(column(name, Text) for name in ("kind", "key", "origin")), column("priority", Integer))
         .render_derived(name="mark")
     )
     stored = deliveries.adding(
         select(listening.c.id, source, one.c.event, one.c.records, _split(one.c["keys"], _BETWEEN), now)
     )
     marked = changes.marking(
-        select(listening.c.id, source, mark.c.kind, mark.c.key, origin, mark.c.priority, now, due_at)
+        select(listening.c.id, source, mark.c.kind, mark.c.key, mark.c.origin, mark.c.priority, now, due_at)
     )
     whole = (
         select(func.count()).select_from(listening).add_cte(stored.cte("delivered")).add_cte(marked.cte("marked"))
@@ -187,7 +187,13 @@ class Inbox:
 
     def _values(self, line: _Line, batch: Sequence[_Delivery]) -> Mapping[str, Any]:
         # In order, so that two writers cannot deadlock.
-        rows = sorted({(kind, key) for one in batch for kind, keys in one.hints.keys.items() for key in keys})
+        marks: dict[tuple[str, str], str] = {}
+        for one in batch:
+            for kind, keys in one.hints.keys.items():
+                origin = Origin.DELETION if one.hints.deletes else Origin.WEBHOOK
+                for key in keys:
+                    marks[kind, key] = origin if origin is Origin.DELETION else marks.get((kind, key), origin)
+        rows = sorted(marks.items())
         shop_id, source = line
         now = self._clock()
         return {
@@ -196,12 +202,12 @@ class Inbox:
             "events": _SEPARATOR.join([one.event for one in batch]),
             "records": _SEPARATOR.join([str(one.hints.records) for one in batch]),
             "named": _LISTS.join([_named(one.hints) for one in batch]),
-            "origin": str(Origin.WEBHOOK),
             "now": now,
             "due_at": now + self._coalesce,
-            "kinds": _SEPARATOR.join([kind for kind, _ in rows]),
-            "keys": _SEPARATOR.join([key for _, key in rows]),
-            "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for kind, _ in rows]),
+            "kinds": _SEPARATOR.join([kind for (kind, _), _ in rows]),
+            "keys": _SEPARATOR.join([key for (_, key), _ in rows]),
+            "origins": _SEPARATOR.join([origin for _, origin in rows]),
+            "priorities": _SEPARATOR.join([str(int(PURPOSES[Kind(kind)])) for (kind, _), _ in rows]),
         }
 
 

@@ -32,6 +32,8 @@ class ChangedKeys:
     keys: Mapping[Kind, list[str]]
     records: int
     unreadable: int = 0
+    deletes: bool = False
+    """Whether the event says that the shop deletes the orders, products or variants that it names."""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,8 @@ def read_upgates(event: str, body: bytes) -> ChangedKeys:
         raise TooLarge(f"more than {MAX_RECORDS} records")
     if collector.unreadable and collector.unreadable == collector.records:
         raise BadRequest("no record says what changed")
-    return ChangedKeys(collector.keys, collector.records, collector.unreadable)
+    deletes = section not in _FACTS and event.lower().endswith(".delete")
+    return ChangedKeys(collector.keys, collector.records, collector.unreadable, deletes)
 
 
 def read_connected(source: Source, body: bytes) -> ChangedKeys:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.systems.uphance.write_back.town import Town
-from upbridge.store.changes import Kind
+from upbridge.store.changes import Kind, Origin
 
 DOWN = {"error_share": 1.0, "error_status": 503}
 UP = {"error_share": 0.0}
@@ -215,7 +215,7 @@ async def test_a_cancelled_draft_is_a_task_and_gives_its_pieces_back(town: Town)
 async def test_a_deleted_order_is_a_task_and_is_never_made_again(town: Town) -> None:
     number = await town.order(await goods(town))
     await delete(town, number)
-    await town.hint("upgates", Kind.ORDER, number)
+    await town.hint("upgates", Kind.ORDER, number, origin=Origin.DELETION)
     await town.work()
 
     assert [*await tasks(town)] == ["order.cancel_in_uphance"]
