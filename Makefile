@@ -27,7 +27,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # Python counts lines by itself.
 CORE := $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'
 
-.PHONY: help setup demo play test docs screenshots check bench fix wheel lock clean chromium
+.PHONY: help setup demo play test soak docs screenshots check bench fix wheel lock clean chromium
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C
 test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some; COVERAGE=1 measures)
 	@$(if $(COVERAGE),COVERAGE_CORE=$$($(CORE))) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
+
+soak: .venv/.ready ## the seeded simulation, with all faults at once (SEEDS=200; ARGS="--first 17", --json)
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) $(ARGS)
 
 docs: .venv/.ready ## the pages that are made from the code: docs/reference, docs/review.md, docs/edit-matrix.md
 	@$(BIN)/python -m tests.project.reference

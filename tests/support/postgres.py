@@ -98,8 +98,8 @@ def _owner() -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
+@contextmanager
+def throw_away_postgres() -> Iterator[str]:
     """The address of a throw-away Postgres: the embedded one, or one of the binaries in `TEST_POSTGRES_BIN`.
 
     `TEST_DATABASE_URL` names a server that runs already.
@@ -125,14 +125,26 @@ def postgres() -> Iterator[str]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+def migrated(address: str) -> str:
+    """The name of a new, migrated, empty database on the server at *address*."""
+    name = f"template_{uuid4().hex[:8]}"
+    with psycopg.connect(address, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}"'.encode())
+    migrate(url_of(address, name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a throw-away Postgres."""
+    with throw_away_postgres() as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def template(postgres: str) -> str:
     """The name of a migrated, empty database to copy."""
-    name = f"template_{uuid4().hex[:8]}"
-    with psycopg.connect(postgres, autocommit=True) as tx:
-        tx.execute(f'CREATE DATABASE "{name}"'.encode())
-    migrate(url_of(postgres, name))
-    return name
+    return migrated(postgres)
 
 
 def url_of(address: str, name: str) -> str:
@@ -150,7 +162,7 @@ def url_of(address: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def shared_url(postgres: str, template: str) -> Iterator[str]:
     """The address of a migrated database that all tests of a process share."""
-    with _new_database(postgres, template) as address:
+    with new_database(postgres, template) as address:
         yield address
 
 
@@ -163,12 +175,13 @@ def database_url(shared_url: str) -> str:
 @pytest.fixture
 def new_database_url(postgres: str, template: str) -> Iterator[str]:
     """The address of a migrated database of this test's own, for what changes more than rows."""
-    with _new_database(postgres, template) as address:
+    with new_database(postgres, template) as address:
         yield address
 
 
 @contextmanager
-def _new_database(postgres: str, template: str) -> Iterator[str]:
+def new_database(postgres: str, template: str) -> Iterator[str]:
+    """The address of a copy of *template*, which is gone afterwards."""
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True) as tx:
         tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())

@@ -11,7 +11,7 @@ from upbridge_sandbox.seed.products import make_products
 from upbridge_sandbox.seed.uphance_seed import FIRST_UPHANCE_ID, Coverage, uphance_products
 from upbridge_sandbox.shop import PACKAGE, TARIFFS, Shop, Tariff
 from upbridge_sandbox.state import State
-from upbridge_sandbox.uphance.organisations import Organisation, Taxes
+from upbridge_sandbox.uphance.organisations import Organisation
 from upbridge_sandbox.upp.tenant import Tenant
 
 SECRET, PASSWORD = "sandbox-secret", "sandbox-password"
@@ -113,17 +113,21 @@ def _open_uphance(state: State, shop: Shop, coverage: Coverage) -> None:
             first = FIRST_UPHANCE_ID + 100_000 * number
             season = organisation.seasons[0]["id"]
             organisation.products = uphance_products(shop.goods, coverage, first_id=first, season_id=season)
-            organisation.taxes = _taxes_of(shop)
+            organisation.taxes = _Taxes(shop)
         state.uphance.organisations[organisation.id] = organisation
         state.uphance.add_user(email, PASSWORD, [organisation.id])
 
 
-def _taxes_of(shop: Shop) -> Taxes:
+@dataclass(frozen=True, slots=True)
+class _Taxes:
     """Uphance set up with care: it taxes as the shop does, in every country. A part without a price of its own is
     taxed like its set."""
 
-    def taxes(reference: str | None, sku: Json | None) -> Decimal | None:
-        order = shop.orders.get((reference or "").rpartition("-")[2])
+    shop: Shop
+
+    def __call__(self, reference: str | None, sku: Json | None) -> Decimal | None:
+        """The rate of a SKU in the order of that reference, or of its shipping; None where the shop has none."""
+        order = self.shop.orders.get((reference or "").rpartition("-")[2])
         if order is None:
             return None
         if sku is None:
@@ -137,8 +141,6 @@ def _taxes_of(shop: Shop) -> Taxes:
                 if {line["code"], line["ean"]} & names
             ]
         return Decimal(str(rates[0])) if rates else None
-
-    return taxes
 
 
 def credentials(state: State, shop: Shop) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""What people do: shoppers, the shop's staff, and staff in Uphance. Each act says what it did, for the story."""
+
+from collections.abc import Callable, Mapping
+from random import Random
+
+from tests.conformance.stage import Json, Stage
+from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, WORKING
+from upbridge_sandbox.uphance.tickets import make_ticket, ship
+
+Act = Callable[[Stage, Random], str]
+
+NEXT_STATUS = {RECEIVED: (PAID, PAID, WORKING, CANCELED), PAID: (WORKING, CANCELED), WORKING: (PAID, CANCELED)}
+
+
+def place_order(stage: Stage, chance: Random) -> str:
+    return f"order {stage.edits.create_order(stage.origin)['order_number']} is placed"
+
+
+def move_order(stage: Stage, chance: Random) -> str:
+    order = _order(stage, chance, *NEXT_STATUS)
+    if order is None:
+        return place_order(stage, chance)
+    status = chance.choice(NEXT_STATUS[order["status_id"]])
+    stage.edits.edit_order(stage.origin, order, {"status_id": status})
+    return f"order {order['order_number']} gets the status {status}"
+
+
+def note_order(stage: Stage, chance: Random) -> str:
+    order = _order(stage, chance)
+    if order is None:
+        return place_order(stage, chance)
+    stage.edits.edit_order(stage.origin, order, {"internal_note": f"poznámka {chance.randrange(10**6)}"})
+    return f"order {order['order_number']} gets a note"
+
+
+def order_more(stage: Stage, chance: Random) -> str:
+    order = _order(stage, chance, RECEIVED, PAID)
+    if order is None or order["order_number"] in stage.origin.broken or not _plain(order):
+        return place_order(stage, chance)
+    stage.edits.edit_order_line(stage.origin, order, order["products"][0]["quantity"] + 1)
+    return f"order {order['order_number']} has a piece more"
+
+
+def delete_order(stage: Stage, chance: Random) -> str:
+    order = _order(stage, chance)
+    if order is None:
+        return place_order(stage, chance)
+    stage.edits.delete_order(stage.origin, order)
+    return f"order {order['order_number']} is deleted"
+
+
+def count_in_shop(stage: Stage, chance: Random) -> str:
+    product = _product(stage, chance)
+    variant = chance.choice(product["variants"]) if product["variants"] else None
+    pieces = chance.randrange(200)
+    stage.edits.edit_product(stage.origin, product, variant, {"stock": pieces})
+    return f"staff write {pieces} pieces of {(variant or product)['code']} into the shop"
+
+
+def price(stage: Stage, chance: Random) -> str:
+    product, percent = _product(stage, chance), chance.choice((-10, 5, 12))
+    stage.edits.price_product(stage.origin, product, percent)
+    return f"product {product['product_id']} costs {percent} % more"
+
+
+def rename(stage: Stage, chance: Random) -> str:
+    product = _product(stage, chance)
+    stage.edits.rename_product(stage.origin, product, "cs", f"Nové jméno {chance.randrange(1000)}")
+    return f"product {product['product_id']} gets a new name"
+
+
+def hide_or_show(stage: Stage, chance: Random) -> str:
+    product = _product(stage, chance)
+    if _known_by_ean_alone(stage, product):
+        return rename(stage, chance)
+    name = chance.choice(("active_yn", "archived_yn"))
+    stage.edits.edit_product(stage.origin, product, None, {name: not product[name]})
+    return f"product {product['product_id']} has {name} {product[name]}"
+
+
+def new_product(stage: Stage, chance: Random) -> str:
+    return f"product {stage.edits.create_product(stage.origin)['product_id']} is new"
+
+
+def delete_product(stage: Stage, chance: Random) -> str:
+    product = _product(stage, chance)
+    in_set = product["set_yn"] or product["in_set_yn"]
+    if in_set or _known_by_ean_alone(stage, product) or len(stage.origin.goods.products) <= 3:
+        return price(stage, chance)
+    stage.edits.delete_product(stage.origin, product)
+    return f"product {product['product_id']} is deleted"
+
+
+def count_in_uphance(stage: Stage, chance: Random) -> str:
+    product = chance.choice(list(stage.organisation.products.values()))
+    sku = chance.choice([sku for variation in product["variations"] for sku in variation["skus"]])
+    sku["available_to_sell_from_stock"] = chance.randrange(60)
+    return f"staff count {sku['available_to_sell_from_stock']} of SKU {sku['id']} in Uphance"
+
+
+def ship_order(stage: Stage, chance: Random) -> str:
+    """Whole, or one piece of it."""
+    company, day = stage.organisation, stage.day
+    for sale in chance.sample(list(company.orders.values()), len(company.orders)):
+        number = str(sale["purchase_order_ref"]).removeprefix("UPG-demo-")
+        order = stage.origin.orders.get(number)
+        if order is None or sale["status"] != "draft" or order["status_id"] in (CANCELED, SENT):
+            continue
+        if sale["total_quantity"] > 1 and chance.random() < 0.3:
+            day.partly.add(number)
+            first = sale["line_items"][0]["line_quantities"][0]["sku_id"]
+            ticket = make_ticket(sale, company, stage.world.uphance, pieces={first: 1})
+            ship(ticket, company, stage.world.uphance, f"PART-{number}", "ppl")
+            return f"order {number} is shipped in part"
+        day.shipped[number] = f"TRACK-{number}"
+        ship(
+            make_ticket(sale, company, stage.world.uphance), company, stage.world.uphance, f"TRACK-{number}", "ppl"
+        )
+        return f"order {number} is shipped"
+    return count_in_uphance(stage, chance)
+
+
+ACTS: Mapping[str, Act] = {
+    act.__name__: act
+    for act in (
+        place_order,
+        move_order,
+        note_order,
+        order_more,
+        delete_order,
+        count_in_shop,
+        price,
+        rename,
+        hide_or_show,
+        new_product,
+        delete_product,
+        count_in_uphance,
+        ship_order,
+    )
+}
+
+
+def _order(stage: Stage, chance: Random, *statuses: int) -> Json | None:
+    """An order that staff have not packed, in one of *statuses* where some are named."""
+    found = [
+        order
+        for number, order in stage.origin.orders.items()
+        if number not in stage.day.shipped
+        and number not in stage.day.partly
+        and order["status_id"] in (statuses or (order["status_id"],))
+    ]
+    return chance.choice(found) if found else None
+
+
+def _product(stage: Stage, chance: Random) -> Json:
+    return stage.origin.goods.products[chance.choice(list(stage.origin.goods.products))]
+
+
+def _known_by_ean_alone(stage: Stage, product: Json) -> bool:
+    """Whether Uphance has a SKU of it under another number. An order of such a product waits for a person if the
+    product is hidden or deleted before the order is read."""
+    numbers = {
+        sku["sku_number"]: sku["ean"]
+        for held in stage.organisation.products.values()
+        for variation in held["variations"]
+        for sku in variation["skus"]
+    }
+    items = product["variants"] or [product]
+    return any(item["ean"] in numbers.values() and item["code"] not in numbers for item in items)
+
+
+def _plain(order: Json) -> bool:
+    """Whether its totals are those of its one line."""
+    discounts = ("discount_voucher", "quantity_discount", "loyalty_points")
+    return len(order["products"]) == 1 and not any(order[name] for name in discounts)

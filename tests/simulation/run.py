@@ -1,0 +1,218 @@
+"""A plan carried out on a stage, and what is different from its origin when everything has settled."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.conformance.stage import Checkpoint, Stage, staged
+from tests.conformance.systems import upgates, uphance, upp
+from tests.conformance.virtual import Killed
+from tests.simulation.disturbances import DISTURBANCES, Begun, Post
+from tests.simulation.people import ACTS
+from tests.simulation.plan import Step, chance_of
+from tests.support.postgres import emptied
+from tests.support.shops import KEY
+from upbridge.core.encryption import Cipher
+from upbridge.engine import lanes, scheduler
+from upbridge.jobs import work_on
+from upbridge.store.database import sqlalchemy_url
+from upbridge_sandbox.demo.compare import UNWANTED, Finding, expected_problems
+from upbridge_sandbox.demo.uphance_rules import Skus
+
+SIDES = (upp.SIDE, upgates.SIDE, uphance.SIDE)
+_SLICES = (0, 1, 2, 5, 40)
+_ENGINE = "/upbridge/engine/"
+
+
+@dataclass(slots=True)
+class Days:
+    """The days of one seed, under way."""
+
+    stage: Stage
+    seed: int
+    post: Post = field(default_factory=Post)
+    story: list[str] = field(default_factory=list)
+    begun: list[tuple[int, Begun]] = field(default_factory=list)
+
+    async def live(self, plan: Sequence[Step]) -> None:
+        """Carry out *plan*; afterwards every disturbance is over."""
+        for number, step in enumerate(plan):
+            chance = chance_of(self.seed, step)
+            for last, disturbance in list(self.begun):
+                if last < number:
+                    self._end(last, disturbance)
+            await self._step(step, number, chance)
+            await self._survive(chance)
+        for last, disturbance in list(self.begun):
+            self._end(last, disturbance)
+        self.stage.start()
+
+    async def _step(self, step: Step, number: int, chance: Random) -> None:
+        if step.name in ACTS:
+            self._tell(ACTS[step.name](self.stage, chance))
+        else:
+            disturbance = DISTURBANCES[step.name](self, chance)
+            self.begun.append((number + disturbance.steps, disturbance))
+            self._tell(disturbance.says)
+
+    def _end(self, last: int, disturbance: Begun) -> None:
+        self.begun.remove((last, disturbance))
+        disturbance.end()
+
+    async def _survive(self, chance: Random) -> None:
+        """A while of work; if the worker dies in it, the next one starts a little later."""
+        try:
+            await self._work(chance)
+        except Killed:
+            self._tell(f"  the worker dies at: {self.stage.reaper.seen[-1]}")
+            self.stage.start()
+            self.stage.hours.move(minutes=2)
+
+    async def _work(self, chance: Random) -> None:
+        stage, post = self.stage, self.post
+        if post.lost:
+            stage.letters.waiting.clear()
+        if not post.late:
+            doubled, mixed = post.doubled, post.mixed
+
+            def arriving(letters: list[tuple[str, str]]) -> list[tuple[str, str]]:
+                come = letters * 2 if doubled else letters
+                return chance.sample(come, len(come)) if mixed else come
+
+            await stage.deliver(arriving)
+        await scheduler.run_once(stage.service)
+        for _ in range(chance.choice(_SLICES)):
+            due = sorted(
+                await lanes.due(stage.engine, stage.systems, now=stage.hours(), only=stage.shop_id),
+                key=lambda lane: lane.name,
+            )
+            if not due:
+                break
+            await work_on(stage.service, chance.choice(due))
+        await stage.nothing_unforeseen()
+        stage.hours.move(minutes=chance.choice((0, 0, 1, 5, 20, 90)))
+
+    def _tell(self, line: str) -> None:
+        self.story.append(f"{self.stage.hours():%d. %H:%M:%S} {line}")
+
+
+async def settled(stage: Stage) -> None:
+    """Two calm days: the safety nets have run, and what takes two looks has been looked at twice."""
+    await stage.settle()
+    for _ in range(2):
+        stage.hours.move(hours=25)
+        await stage.settle()
+
+
+async def findings(stage: Stage) -> list[Finding]:
+    """What is lost, doubled, different, unwanted or kept silent about."""
+    return [one for side in SIDES for verdict in await side.verdicts(stage) for one in verdict.findings]
+
+
+async def kept_silent(stage: Stage) -> list[str]:
+    """What is not as it should be, while no problem on the merchant's list names it."""
+    told = await stage.told()
+    return [
+        f"silent: {line_of(one)}"
+        for one in await findings(stage)
+        if one.kind != UNWANTED and not told.about({one.entity, f"UPG-demo-{one.entity}"})
+    ]
+
+
+async def differences(stage: Stage) -> list[str]:
+    """What is different when a person has retried everything; problems that nothing explains; broken rules."""
+    company, told = stage.organisation, await stage.told()
+    skus = Skus(list(company.products.values()), company.channels)
+    strange = told.others(expected_problems(stage.goods(), skus, "demo") | {"stock.no_code"})
+    return [
+        *map(line_of, await findings(stage)),
+        *(f"a problem for no reason: {one['entity']} {one['message']}" for one in strange),
+        *(f"rule broken: {one.rule} {one.request} {one.detail}" for one in stage.world.ledger.violations),
+    ]
+
+
+def line_of(finding: Finding) -> str:
+    """A finding as a failure shows it."""
+    return f"{finding.flow}: {finding.kind} {finding.entity} {finding.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a seed."""
+
+    seed: int
+    plan: Sequence[Step]
+    story: Sequence[str]
+    wrong: Sequence[str]
+    trace: Sequence[str] = ()
+    """Every call, in their order."""
+
+
+async def morning(address: str, *, seed: int = 1) -> Checkpoint:
+    """A shop that is connected to everything, whose first imports are done."""
+    engine = create_async_engine(sqlalchemy_url(emptied(address)))
+    try:
+        async with staged(engine, Cipher([KEY]), products=6, orders=4, seed=seed) as stage:
+            await upp.SIDE.connect(stage)
+            await upgates.SIDE.connect(stage)  # and Uphance with it
+            await stage.settle()
+            stage.hours.move(minutes=20)
+            await stage.settle()
+            return Checkpoint.of(stage, address)
+    finally:
+        await engine.dispose()
+
+
+async def outcome_of(begin: Checkpoint, address: str, seed: int, plan: Sequence[Step]) -> Outcome:
+    """Live through *plan* from *begin* on; the database at *address* is emptied before."""
+    engine = create_async_engine(sqlalchemy_url(emptied(address)), pool_size=10)
+    try:
+        with one_after_another():
+            async with begin.again(engine, Cipher([KEY]), address) as stage:
+                days = Days(stage, seed)
+                wrong: list[str] = []
+                try:
+                    await days.live(plan)
+                    await settled(stage)
+                    wrong += await kept_silent(stage)
+                    await stage.retry_everything()
+                    await stage.settle()
+                    wrong += await differences(stage)
+                except Exception as error:  # noqa: BLE001 - shown with the seed, like any other difference
+                    wrong.append(f"{type(error).__name__}: {error}")
+                trace = [
+                    f"{one.at:%d. %H:%M:%S.%f} {one.operation} {one.status} {one.items}"
+                    for one in stage.world.ledger.calls
+                ]
+                stage.world.ledger.violations.clear()  # the outcome has them
+                return Outcome(seed, plan, days.story, wrong, trace)
+    finally:
+        await engine.dispose()
+
+
+@contextmanager
+def one_after_another() -> Iterator[None]:
+    """What the engine starts side by side runs one after another: else the database decided who is first, and no
+    run could be repeated."""
+    loop, turn = asyncio.get_running_loop(), asyncio.Lock()
+
+    async def in_turn(work: Coroutine[Any, Any, Any]) -> Any:
+        async with turn:
+            return await work
+
+    def task(where: asyncio.AbstractEventLoop, work: Any, **more: Any) -> "asyncio.Future[Any]":
+        code = getattr(work, "cr_code", None)
+        ours = code is not None and _ENGINE in code.co_filename
+        return asyncio.Task(in_turn(work) if ours else work, loop=where, **more)
+
+    before = loop.get_task_factory()
+    loop.set_task_factory(task)
+    try:
+        yield
+    finally:
+        loop.set_task_factory(before)
