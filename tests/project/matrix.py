@@ -251,6 +251,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "Upp.ai keeps what it has; problems name it until another one is chosen",
             ("upp.pricelist", "upp.language"),
         ),
+        "facts.guard": Row(
+            "a change that would take more than 30 % of what is on sale off Upp.ai",
+            _ANY,
+            "nothing goes off sale until the catalogue is mapped; then a person decides. Fewer are let go",
+            ("upp.pricelist", "upp.language", "upp.sku_from"),
+        ),
         "facts.status_gone": Row(
             "a status leaves the list", _ANY, "for orders that are in it it means what it meant"
         ),

@@ -17,7 +17,7 @@ from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, LinkS
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import name_owners
+from upbridge.engine import catalogue_guard, name_owners
 from upbridge.store import documents as outbox
 from upbridge.store import order_events, sku_matching, variants
 from upbridge.store.links import adopt, links_of
@@ -79,6 +79,8 @@ class _Plan:
     problems: list[NewProblem] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
+    taken_off: set[str] = field(default_factory=set)
+    """Of `put`, the keys of what goes off sale for a reason of its mapping."""
 
 
 async def plan_documents(
@@ -119,6 +121,7 @@ async def plan_documents(
             now=context.now,
             heard=read.heard,
         )
+        await catalogue_guard.hold(tx, shop_id, target.system, plan.taken_off, now=now)
         await adopt(tx, shop_id, target.system, plan.adopt)
         await _withdraw(tx, shop_id, target.system, plan.withdraw)
         await close_cured(
@@ -130,6 +133,8 @@ async def plan_documents(
             still=plan.problems,
         )
         await raise_problems(tx, shop_id, plan.problems, now=now)
+        if any(one.reason == catalogue_guard.GUARD for one in waiting.values()):
+            await catalogue_guard.close_if_none(tx, shop_id, target.system)
         settled.news.update(plan.changed)
         settled.again.update(plan.unsure)
     if read.kind == "order":
@@ -166,6 +171,7 @@ def _plan(
             plan.problems.append(_failed(target, read.kind, entity))
             unmappable.add(entity.key)
             continue
+        reported = {(one.kind, one.key) for one in wants if isinstance(one, Unmappable)}
         for wanted in wants:
             if read.kind == "product" and wanted.key in read.held:
                 continue
@@ -175,6 +181,8 @@ def _plan(
                 continue
             place = (wanted.kind, wanted.key)
             said.add(place)
+            if wanted.only_if_known and place in reported and _is_on_sale(target, links.get(place)):
+                plan.taken_off.add(wanted.key)
             _want(plan, wanted, _known(links.get(place)), waiting.get(place))
     for place, link in links.items():
         # Keep the links of entities that cannot be mapped now; their pending documents are out of date.
@@ -184,6 +192,11 @@ def _plan(
     plan.withdraw |= unwanted.keys()
     plan.unsure |= {one.parent for one in unwanted.values() if one.state == outbox.SENDING}
     return plan
+
+
+def _is_on_sale(target: Target, link: Link | None) -> bool:
+    """Whether there is something to take back of what *target* has."""
+    return link is not None and link.sent is not None and target.tombstone(link.kind, link.sent) is not None
 
 
 def desired_documents_of(

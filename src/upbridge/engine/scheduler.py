@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
+from upbridge.engine import catalogue_guard
 from upbridge.engine.access import give_up_logins
 from upbridge.engine.context import Service
 from upbridge.engine.runs import start_run
@@ -39,6 +40,7 @@ async def run_once(service: Service) -> None:
         await _probes(tx, now)
         await _polls(tx, service, now)
         await _safety_nets(tx, now, every=timedelta(hours=service.settings.reconcile_hours))
+        await catalogue_guard.judge(tx, now=now)
         given_up = await _give_up_silent(tx, now)
     for shop_id in given_up:
         if await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):

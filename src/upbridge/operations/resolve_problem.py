@@ -22,7 +22,7 @@ async def retry(service: Service, number: int) -> str:
             )
             await _close_guard(tx, problem)
         await service.wake(Lane.push(problem.shop_id, problem.target))
-        return f"{passed} numbers will be written to the shop"
+        return f"{passed} documents of kind {problem.kind} will be sent to {problem.target}"
     if problem.stage is Stage.PUSH:
         async with service.engine.begin() as tx:
             released = await documents.release(
@@ -79,7 +79,7 @@ async def dismiss(service: Service, number: int) -> str:
             held = await documents.guarded(tx, problem.shop_id, problem.target, problem.key)
             await documents.mark_handled(tx, problem.shop_id, problem.target, held, now=now)
             await _close_guard(tx, problem)
-        return f"problem {number} is closed; {len(held)} numbers are not written until they change again"
+        return f"problem {number} is closed; {len(held)} documents are not sent until they change again"
     async with service.engine.begin() as tx:
         # One transaction: a document that stays parked without its problem would be on no page. Rows are locked in
         # the order of the workers that deliver, so that neither waits for the other.

@@ -29,6 +29,18 @@ async def forget(tx: AsyncConnection, shop_id: ShopId, system: str) -> None:
     await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.system == system))
 
 
+async def remove(tx: AsyncConnection, shop_id: ShopId, system: str, name: str) -> None:
+    """Delete the value, if there is one."""
+    await tx.execute(delete(table).where(*_is(shop_id, system, name)))
+
+
+async def holders(tx: AsyncConnection, name: str) -> list[tuple[ShopId, str]]:
+    """The shops and systems that have a value of that name."""
+    query = select(table.c.shop_id, table.c.system).where(table.c.name == name)
+    rows = await tx.execute(query.order_by(table.c.shop_id, table.c.system))
+    return [(ShopId(row.shop_id), row.system) for row in rows]
+
+
 async def any_other(tx: AsyncConnection, shop_id: ShopId, system: str, values: dict[str, str]) -> bool:
     """Whether another shop than this one has all of *values*, by name, for *system*."""
     pairs = list(values.items())

@@ -57,6 +57,7 @@ class Queued:
     parent: str
     hash: bytes
     state: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,13 @@ async def queued(
 ) -> dict[tuple[str, str], Queued]:
     """The documents that belong to *parents*, locked until the transaction ends, by kind and key."""
     query = (
-        select(table.c.kind, table.c.key, table.c.parent, table.c.hash, table.c.state)
+        select(table.c.kind, table.c.key, table.c.parent, table.c.hash, table.c.state, table.c.reason)
         .where(table.c.shop_id == shop_id, table.c.target == target, one_of(table.c.parent, parents))
         .order_by(table.c.kind, table.c.key)
         .with_for_update()
     )
     rows = await tx.execute(query)
-    return {(row.kind, row.key): Queued(row.kind, row.key, row.parent, row.hash, row.state) for row in rows}
+    return {(row.kind, row.key): Queued(*row) for row in rows}
 
 
 async def put(

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Row, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Exists, Row, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -175,6 +175,12 @@ def running(shop_id: ColumnElement[Any], purpose: RunPurpose) -> Exists:
     return exists().where(
         table.c.shop_id == shop_id, table.c.purpose == purpose, table.c.state == RunState.RUNNING
     )
+
+
+async def is_unfinished(tx: AsyncConnection, shop_id: ShopId, kind: str, purpose: RunPurpose) -> bool:
+    """Whether a run of *purpose* through the shop's list of *kind* has not ended; one that is paused has not."""
+    mine = and_(table.c.shop_id == shop_id, table.c.kind == kind, table.c.purpose == purpose)
+    return bool(await tx.scalar(select(exists().where(mine, table.c.state != RunState.DONE))))
 
 
 async def is_running(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose) -> bool:

@@ -206,6 +206,12 @@ async def unseen_products(tx: AsyncConnection, shop_id: ShopId, *, since: dateti
     return list((await tx.scalars(query.distinct())).all())
 
 
+async def count_offered(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many variants on sale are known."""
+    on_sale = and_(table.c.shop_id == shop_id, table.c.listed, table.c.active)
+    return int(await tx.scalar(select(func.count()).select_from(table).where(on_sale)) or 0)
+
+
 async def count_products(tx: AsyncConnection, shop_id: ShopId) -> int:
     """How many products on sale are known."""
     query = select(func.count(distinct(table.c.product_id))).where(table.c.shop_id == shop_id, table.c.listed)

@@ -20,6 +20,7 @@ UPP = System(
     parameters_setting="upp.variant_titles",
     language_setting="upp.language",
     cures={
+        "catalogue.guard": "rules#upp.pricelist",
         "product.no_price": "rules#upp.pricelist",
         "product.unknown_pricelist": "rules#upp.pricelist",
         "product.unknown_language": "rules#upp.language",

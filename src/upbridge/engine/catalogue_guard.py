@@ -1,0 +1,78 @@
+"""While the catalogue is mapped again no product goes off sale because of its mapping; at the end too many wait
+for a person.
+
+A merchant who takes the price of one product away means it. Where the price list of all of them has become
+another one, that says nothing about a single product. So what would take a product off sale for a reason of its
+mapping (no price, a code that another one has), while a run maps the catalogue again, is held. When the run has
+ended, few are let go; more than `SHARE` of what is on sale is a problem that a person releases or dismisses, as
+with stock.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.store import cursors, documents, runs, variants
+from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
+from upbridge.store.runs import RunPurpose
+
+log = structlog.get_logger(__name__)
+
+GUARD = "catalogue.guard"
+KIND = "product"
+SHARE = 30
+"""Percent of the variants on sale."""
+SMALL = 10
+"""With fewer on sale a percentage says nothing: then only all of them are too many, two at least."""
+
+
+def too_many(off: int, on_sale: int) -> bool:
+    """Whether a person should look at it before *off* of *on_sale* variants go off sale. Pure."""
+    if on_sale < SMALL:
+        return off > 1 and off >= on_sale
+    return off * 100 > SHARE * on_sale
+
+
+async def hold(tx: AsyncConnection, shop_id: ShopId, target: str, keys: Collection[str], *, now: datetime) -> None:
+    """Hold the documents *keys* that take products off sale at *target*, if the catalogue is mapped again now."""
+    if keys and await runs.is_unfinished(tx, shop_id, KIND, RunPurpose.IMPORT):
+        await documents.hold_back(tx, shop_id, target, KIND, sorted(keys), guard=GUARD, now=now)
+        await cursors.put(tx, shop_id, target, GUARD, now.isoformat())
+
+
+async def judge(tx: AsyncConnection, *, now: datetime) -> None:
+    """Let go or report what is held, in all shops whose catalogue is mapped by now."""
+    for shop_id, target in await cursors.holders(tx, GUARD):
+        if not await runs.is_unfinished(tx, shop_id, KIND, RunPurpose.IMPORT):
+            await _judge(tx, shop_id, target, now=now)
+            await cursors.remove(tx, shop_id, target, GUARD)
+
+
+async def _judge(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: datetime) -> None:
+    off = len(await documents.guarded(tx, shop_id, target, GUARD))
+    on_sale = await variants.count_offered(tx, shop_id)
+    held = too_many(off, on_sale)
+    log.info("catalogue_judged", shop_id=str(shop_id), target=target, off=off, on_sale=on_sale, held=held)
+    if not held:
+        await documents.release_guarded(tx, shop_id, target, GUARD, now=now)
+        await close_entity(tx, shop_id, stage=Stage.PUSH, target=target, kind=KIND, entities=[GUARD])
+        return
+    problem = NewProblem(
+        stage=Stage.PUSH,
+        key="catalogue.guard",
+        target=target,
+        kind=KIND,
+        entity=GUARD,
+        parent=GUARD,
+        params={"off": off, "on_sale": on_sale, "percent": SHARE},
+    )
+    await raise_problems(tx, shop_id, [problem], now=now)
+
+
+async def close_if_none(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
+    """Nothing is held any more: what was has a price again, or is gone."""
+    if not await documents.guarded(tx, shop_id, target, GUARD):
+        await close_entity(tx, shop_id, stage=Stage.PUSH, target=target, kind=KIND, entities=[GUARD])
