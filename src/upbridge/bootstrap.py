@@ -15,7 +15,7 @@ from upbridge.core.deferred import Deferred
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
 from upbridge.core.telemetry.database_outage import DATABASE
-from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
@@ -25,12 +25,12 @@ from upbridge.store.connections import Connections
 from upbridge.store.database import Database, open_database, revision_of
 from upbridge.store.schema import HEAD
 from upbridge.store.shops import Shops
-from upbridge.systems.base import Systems, Target
+from upbridge.systems.base import ANY_EVENT, Systems, Target
 from upbridge.systems.connecting import Tools
 from upbridge.systems.http.transport import http_client
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages
-from upbridge.webhooks.addresses import ANY_EVENT, WebhookAddresses, load_addresses
+from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.inbox import Inbox, inbox_engine
 
@@ -39,9 +39,9 @@ log = structlog.get_logger(__name__)
 _RETRY_SECONDS = 1.0
 
 
-def webhook_url(origin: str, addresses: WebhookAddresses, shop_id: ShopId, source: str, event: str) -> str:
+def webhook_url(origin: str, addresses: WebhookAddresses, shop: Shop, source: str, event: str) -> str:
     """The secret address at which *source* reaches us for one shop and event."""
-    token = addresses.token(shop_id, source, event)
+    token = addresses.token(shop.id, source, event, shop.webhook_generation)
     place = f"{source}/{token}" if event == ANY_EVENT else f"{source}/{event}/{token}"
     return f"{origin}/webhooks/{place}"
 
@@ -75,7 +75,7 @@ async def create_service(
         targets=targets_of(
             systems, Tools(http=http, settings=settings, engine=database.engine, cipher=cipher, clock=clock)
         ),
-        webhook_url=lambda shop_id, source, event: webhook_url(origin, addresses, shop_id, source, event),
+        webhook_url=lambda shop, source, event: webhook_url(origin, addresses, shop, source, event),
     )
 
 
@@ -144,7 +144,7 @@ def create_web_container(
         clock=clock,
         origin=settings.public_origin(port),
         act=worker.get,
-        webhook_address=lambda shop_id, system: worker.get().webhook_url(shop_id, system, ANY_EVENT),
+        webhook_address=lambda shop, system: worker.get().webhook_url(shop, system, ANY_EVENT),
     )
     return WebContainer(
         settings=settings,

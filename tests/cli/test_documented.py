@@ -68,6 +68,10 @@ def test_budget_and_settings(program: Program, books: Books) -> None:
 
     compare("shops budget SHOP --json", program("shops", "budget", "garde", "--json").json)
     without_settings(program("shops", "settings", "garde", "--json").json)
+    compare(
+        "shops renew SHOP --json",
+        program("shops", "renew", "garde", "--webhooks", "--sessions", "--json").json,
+    )
 
 
 def test_what_needs_no_shop(program: Program) -> None:

@@ -269,3 +269,26 @@ def test_a_problem_is_tried_again_and_closed(program: Program, books: Books) -> 
     for action in ("retry", "dismiss"):
         assert failed(program("problems", action, number)) == f"error: there is no open problem {number}\n"
     failed(program("problems", "retry", "twelve"), 2)
+
+
+def test_renewing_needs_to_know_what(program: Program, books: Books) -> None:
+    assert program("shops", "renew", str(books.shop())).code == 2
+
+
+def test_webhook_addresses_are_renewed_and_those_that_people_type_are_said(program: Program, books: Books) -> None:
+    shop = str(books.shop())
+    before = program("shops", "show", shop, "--json").json["uphance_webhook_url"]
+
+    done = program("shops", "renew", shop, "--webhooks", "--json").json
+
+    assert done["addresses"]["uphance"] != before
+    assert program("shops", "show", shop, "--json").json["uphance_webhook_url"] == done["addresses"]["uphance"]
+    waiting = program("changes", "list", "--json").json
+    assert "webhooks" in [row["kind"] for row in waiting]
+
+
+def test_all_sessions_are_ended(program: Program, books: Books) -> None:
+    assert program("shops", "renew", str(books.shop()), "--sessions", "--json").json == {
+        "sessions": 0,
+        "addresses": {},
+    }

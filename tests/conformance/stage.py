@@ -244,7 +244,7 @@ def _service(
         http=http,
         ledger=Ledger(engine, hours, sleep=hours.pause),
         targets=targets,
-        webhook_url=lambda shop, source, event: f"https://upbridge.example/webhooks/{source}/{event}/t-{shop}",
+        webhook_url=lambda shop, source, event: f"https://upbridge.example/webhooks/{source}/{event}/t-{shop.id}",
     )
 
 

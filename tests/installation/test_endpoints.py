@@ -215,14 +215,24 @@ class TestOpen:
         assert outside.doors == [(shop_id, "sk")]
 
     @pytest.mark.rule("R26")
-    async def test_again_with_the_same_call_opens_again(
+    async def test_opens_once_with_one_call(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, outside: Outside
     ) -> None:
         await make_shop(token="shop-1")
-        body = upgates.open()
+        body, later = upgates.open(), upgates.open(at=NOON + timedelta(seconds=1))
 
-        assert [(await call("open", body)).status_code for _ in range(2)] == [200, 200]
+        assert [(await call("open", one)).status_code for one in (body, body, later)] == [200, 403, 200]
         assert len(outside.doors) == 2
+
+    async def test_does_not_open_with_a_call_that_was_made_for_another(
+        self, call: Call, upgates: Upgates, make_shop: MakeShop, outside: Outside
+    ) -> None:
+        await make_shop(token="shop-1")
+        deactivation = upgates.open()
+        await call("uninstall", deactivation)
+
+        assert (await call("open", deactivation)).status_code == 403
+        assert outside.doors == []
 
     @pytest.mark.rule("R19")
     async def test_remembers_the_language_and_falls_back_to_the_last_one(

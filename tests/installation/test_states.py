@@ -136,7 +136,7 @@ async def worker(engine: AsyncEngine, cipher: Cipher, outside: Outside, api: Sho
             http=http,
             ledger=Unlimited(),  # type: ignore[arg-type]
             targets={},
-            webhook_url=lambda shop_id, source, event: f"https://upbridge.example/{shop_id}/{source}/{event}",
+            webhook_url=lambda shop, source, event: f"https://upbridge.example/{shop.id}/{source}/{event}",
         )
 
 

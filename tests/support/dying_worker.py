@@ -43,7 +43,7 @@ def service_on(engine: AsyncEngine, http: httpx.AsyncClient, target: Target, **m
         http=http,
         ledger=Ledger(engine, utc_now),
         targets={target.system: target},
-        webhook_url=lambda shop, source, event: f"https://upbridge.example/{source}/{event}/{shop}",
+        webhook_url=lambda shop, source, event: f"https://upbridge.example/{source}/{event}/{shop.id}",
         **more,
     )
 

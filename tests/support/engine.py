@@ -215,7 +215,9 @@ async def make_engine(
             http=http,
             ledger=Ledger(engine, watch),
             targets=targets if targets is not None else {"upp": ours, "uphance": other},
-            webhook_url=lambda shop, source, event: f"https://upbridge.example/webhooks/{source}/{event}/t-{shop}",
+            webhook_url=lambda shop, source, event: (
+                f"https://upbridge.example/webhooks/{source}/{event}/t-{shop.id}"
+            ),
             wake=woken,
         )
         made = Engine(service, shop_id, upgates, ours, watch, woken, make_shop, other)

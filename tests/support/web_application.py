@@ -21,7 +21,8 @@ from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.settings import Settings
 from upbridge.store.database import Database
-from upbridge.webhooks.addresses import ANY_EVENT, WebhookAddresses, load_addresses
+from upbridge.systems.base import ANY_EVENT
+from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 
 Json = dict[str, Any]
 
@@ -59,6 +60,11 @@ class Site:
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
         async with self.engine.connect() as tx:
             return [tuple(row) for row in await tx.execute(text(query))]
+
+    async def run(self, statement: str, **values: Any) -> None:
+        """Change something, committed."""
+        async with self.engine.begin() as tx:
+            await tx.execute(text(statement), values)
 
     async def changes(self) -> list[tuple[Any, ...]]:
         """Source, kind and key of what waits."""

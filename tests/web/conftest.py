@@ -57,7 +57,7 @@ async def service(
             http=http,
             ledger=Ledger(engine, watch, sleep=watch.sleep),
             targets={},
-            webhook_url=lambda shop_id, source, event: f"{ORIGIN}/webhooks/{source}/{shop_id}",
+            webhook_url=lambda shop, source, event: f"{ORIGIN}/webhooks/{source}/{shop.id}",
         )
 
 
@@ -80,7 +80,7 @@ def pages(
         connections=connections,
         clock=watch,
         act=lambda: service,
-        webhook_address=lambda shop_id, system: f"{ORIGIN}/webhooks/{system}/{shop_id}",
+        webhook_address=lambda shop, system: f"{ORIGIN}/webhooks/{system}/{shop.id}",
     )
 
 

@@ -10,6 +10,7 @@ from tests.support.pages import EN, ORIGIN, Enter, browser_of, pages_app
 from tests.support.rows import connection_row, insert_rows
 from tests.support.shops import MakeShop
 from upbridge.core.errors import NotReady
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.connections import ConnectionRow, Connections
 from upbridge.web.context import Pages
@@ -87,7 +88,7 @@ async def test_an_address_cannot_make_a_page_say_something(
 
 
 async def test_a_page_that_is_not_ready_says_so_as_a_page(make_shop: MakeShop, enter: Enter, pages: Pages) -> None:
-    def not_yet(_shop_id: ShopId, _system: str) -> str:
+    def not_yet(_shop: Shop, _system: str) -> str:
         raise NotReady("the addresses are not loaded yet")
 
     shop_id = await make_shop()

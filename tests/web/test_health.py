@@ -17,10 +17,9 @@ from tests.support.engine import settings
 from tests.support.postgres import wait_for_lock
 from tests.support.web_application import MakeClient, Site, forget_webhook_key, with_addresses, with_settings
 from upbridge import __version__
-from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
 from upbridge.store.schema import HEAD
-from upbridge.webhooks.addresses import WebhookAddresses
+from upbridge.webhooks.addresses import Recognised, WebhookAddresses
 
 
 async def get(site: Site, path: str, **headers: str) -> httpx.Response:
@@ -212,7 +211,7 @@ async def test_a_broken_body_is_refused(site: Site, path: str, content: bytes) -
 class DefectiveAddresses(WebhookAddresses):
     """Has a defect of ours."""
 
-    def shop(self, token: str, source: str, event: str) -> ShopId | None:
+    def shop(self, token: str, source: str, event: str) -> Recognised | None:
         raise ZeroDivisionError("a secret of ours")
 
 

@@ -8,12 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import MovableClock
 from tests.support.shops import MakeShop
+from upbridge.core.encryption import Cipher
+from upbridge.domain.shop import ShopState
+from upbridge.store.shops import Shops
+from upbridge.systems.registry import SYSTEMS
 from upbridge.web.sessions import Ended, Entrance, Sessions, Visitor
 
 
 @pytest.fixture
 def sessions(engine: AsyncEngine, watch: MovableClock) -> Sessions:
     return Sessions(engine, watch)
+
+
+@pytest.fixture
+def shops(engine: AsyncEngine, cipher: Cipher) -> Shops:
+    return Shops(engine, cipher, SYSTEMS.settings)
 
 
 async def session_of(sessions: Sessions, ticket: str) -> str:
@@ -114,3 +123,42 @@ async def test_the_entrance_s_repr_does_not_show_the_session(sessions: Sessions,
 
     assert isinstance(entry, Entrance)
     assert entry.session not in repr(entry)
+
+
+async def test_a_session_ends_after_twelve_hours_however_busy_it_is(
+    sessions: Sessions, make_shop: MakeShop, watch: MovableClock
+) -> None:
+    session = await session_of(sessions, await sessions.issue(await make_shop(), "cs"))
+
+    lived = 0
+    while isinstance(await sessions.enter(session), Visitor):
+        watch.move(minutes=20)
+        lived += 20
+
+    assert lived == 12 * 60
+
+
+async def test_a_visitor_ends_the_own_session_and_no_other(sessions: Sessions, make_shop: MakeShop) -> None:
+    shop_id = await make_shop()
+    own, other = [await session_of(sessions, await sessions.issue(shop_id, "cs")) for _ in range(2)]
+
+    await sessions.leave(own)
+
+    assert await sessions.enter(own) == Ended("cs")
+    assert await sessions.enter(other) == Visitor(shop_id, "cs")
+
+
+@pytest.mark.parametrize("state", [ShopState.SUSPENDED, ShopState.UNINSTALLING, ShopState.UNINSTALLED])
+async def test_sessions_and_tickets_end_with_the_shop(
+    sessions: Sessions, shops: Shops, make_shop: MakeShop, watch: MovableClock, state: ShopState
+) -> None:
+    shop_id, other = await make_shop(), await make_shop()
+    session = await session_of(sessions, await sessions.issue(shop_id, "cs"))
+    ticket = await sessions.issue(shop_id, "cs")
+    elsewhere = await session_of(sessions, await sessions.issue(other, "cs"))
+
+    assert await shops.move(shop_id, to=state, among=[ShopState.ACTIVE], now=watch())
+
+    assert await sessions.enter(session) == Ended("cs")
+    assert await sessions.redeem(ticket) == Ended("cs")
+    assert await sessions.enter(elsewhere) == Visitor(other, "cs")

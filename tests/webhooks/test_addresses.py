@@ -30,7 +30,7 @@ TOKEN = ADDRESSES.token(SHOP, "upgates", "Orders.create")
 def test_a_token_names_its_shop(number: UUID, event: str) -> None:
     token = ADDRESSES.token(ShopId(number), "upgates", event)
 
-    assert ADDRESSES.shop(token, "upgates", event) == number
+    assert ADDRESSES.shop(token, "upgates", event) == (number, 0)
     assert len(token) == 48
     assert token.isascii()
 
@@ -106,3 +106,11 @@ async def test_a_process_that_began_when_all_connections_were_taken_loads_them_w
             while not app.state.container.addresses.ready:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
     await few.dispose()
+
+
+def test_each_generation_has_addresses_of_its_own() -> None:
+    tokens = [ADDRESSES.token(SHOP, "upgates", "x", generation) for generation in (0, 1, 2, 70_000)]
+
+    assert len(set(tokens)) == 4
+    found = [ADDRESSES.shop(token, "upgates", "x") for token in tokens]
+    assert found == [(SHOP, generation) for generation in (0, 1, 2, 70_000)]

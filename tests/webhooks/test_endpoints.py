@@ -30,6 +30,21 @@ async def accepted(work: Callable[[], Awaitable[httpx.Response]]) -> httpx.Respo
     return response
 
 
+# --- addresses that were renewed ----------------------------------------------------------------------------
+
+
+async def test_an_older_address_is_taken_until_the_shop_has_the_new_one(site: Site) -> None:
+    body = {"orders": [{"order_number": "A-1"}]}
+    old, new = (site.addresses.token(site.shop_id, "upgates", "Orders.create", number) for number in (0, 1))
+    await site.run("UPDATE shops SET webhook_generation = 1 WHERE id = :id", id=site.shop_id)
+    meanwhile = [(await site.post("Orders.create", body, token=one)).status_code for one in (old, new)]
+
+    await site.run("UPDATE shops SET webhooks_taken_from = 1 WHERE id = :id", id=site.shop_id)
+    afterwards = [(await site.post("Orders.create", body, token=one)).status_code for one in (old, new)]
+
+    assert (meanwhile, afterwards) == ([204, 204], [404, 204])
+
+
 # --- stored -------------------------------------------------------------------------------------------------
 
 

@@ -23,11 +23,12 @@ from upbridge.maintenance.erasure import erase_shop
 from upbridge.operations.change_settings import change_settings
 from upbridge.operations.connections import connect as connect_shop
 from upbridge.operations.connections import disconnect as disconnect_shop
+from upbridge.operations.renew_secrets import renew_secrets
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.documents import count_parked
 from upbridge.store.runs import Run, RunPurpose, latest_runs
+from upbridge.systems.base import ANY_EVENT
 from upbridge.systems.registry import SYSTEMS
-from upbridge.webhooks.addresses import ANY_EVENT
 
 app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
 
@@ -119,7 +120,7 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
         "parked": await parked(service, shop),
         "coverage": coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
         **{
-            f"{one.name}_webhook_url": service.webhook_url(shop.id, one.name, ANY_EVENT)
+            f"{one.name}_webhook_url": service.webhook_url(shop, one.name, ANY_EVENT)
             for one in service.systems.connected
             if one.calls_back
         },
@@ -374,6 +375,37 @@ def _change(name: str, change: Callable[[Service, Shop], Awaitable[bool]], done:
         return shop
 
     out.print(f"{with_service(work).key} {done}.")
+
+
+@app.command()
+def renew(
+    shop: ShopName,
+    *,
+    webhooks: Annotated[bool, typer.Option("--webhooks", help="New addresses for all webhooks.")] = False,
+    sessions: Annotated[bool, typer.Option("--sessions", help="End all sessions of the pages.")] = False,
+    json: Json = False,
+) -> None:
+    """Make what may have leaked worthless: the addresses of webhooks, or the sessions of the pages.
+
+    Upgates gets the new addresses within a minute; until it has them, the old ones are taken, too. An address that
+    a person typed at another system has to be typed there again.
+    """
+    if not webhooks and not sessions:
+        raise typer.BadParameter("--webhooks or --sessions", param_hint="what")
+
+    async def work(service: Service) -> dict[str, Any]:
+        return await renew_secrets(service, await service.shops.find(shop), webhooks=webhooks, sessions=sessions)
+
+    done = with_service(work)
+    if json:
+        print_json(done)
+        return
+    if webhooks:
+        out.print("The webhooks get new addresses.")
+        for name, address in done["addresses"].items():
+            out.print(f"To be typed at {SYSTEMS.title(name)}: {address}")
+    if sessions:
+        out.print(f"{done['sessions']} ended.")
 
 
 @app.command()

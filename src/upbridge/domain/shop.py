@@ -55,6 +55,8 @@ class Shop:
     signed_at: datetime | None
     installed_at: datetime
     uninstalled_at: datetime | None
+    webhook_generation: int
+    """How often the addresses of its webhooks were renewed."""
 
     @property
     def name(self) -> str:

@@ -11,7 +11,6 @@ from upbridge.core.encryption import Cipher
 from upbridge.core.errors import LoginRefused
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
-from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
@@ -24,7 +23,7 @@ from upbridge.systems.upgates.client import Account, UpgatesClient
 from upbridge.systems.upgates.target import UpgatesTarget
 from upbridge.systems.upgates.url_policy import HostPolicy
 
-WebhookUrl = Callable[[ShopId, str, str], str]
+WebhookUrl = Callable[[Shop, str, str], str]
 """(shop, source, event) to the address that the event is to be sent to."""
 
 

@@ -33,7 +33,7 @@ async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) ->
     client = await service.upgates(shop)
     now = service.clock()
     compared = await reconcile_webhooks(
-        client, url_for=lambda event: service.webhook_url(shop.id, SOURCE, event), name="Upbridge", now=now
+        client, url_for=lambda event: service.webhook_url(shop, SOURCE, event), name="Upbridge", now=now
     )
     log.info(
         "webhooks_compared",
@@ -45,7 +45,7 @@ async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) ->
     failed = [{"event": one.event, "at": one.at.isoformat(), "status": one.status} for one in compared.failed]
     if failed:
         log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
-    await service.shops.set_subscribed(shop.id, failed, now=now)
+    await service.shops.set_subscribed(shop.id, failed, generation=shop.webhook_generation, now=now)
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, SOURCE, chunk)
 

@@ -236,7 +236,9 @@ class InstallationService:
         if language != shop.language:
             await self.shops.set_language(shop.id, language)
         async with self.engine.begin() as tx:
-            await signatures.remember(tx, call.digest, call.endpoint, now=self.clock())
+            seen = await signatures.remember(tx, call.digest, call.endpoint, now=self.clock())
+        if seen is not None:  # a copy from a log would open the pages again and again
+            raise BadSignature(f"this call was accepted before, by {seen}")
         return await self.ticket_address(shop.id, language)
 
     async def _uninstall(self, call: SignedCall) -> None:

@@ -34,7 +34,8 @@ MAX_AHEAD = timedelta(seconds=86_400)
 #: was signed all the same, and is refused as an address.
 MAX_TOKEN = 500
 MAX_VALUE = 2_048
-_LONGEST = {"token": MAX_TOKEN, "apiUser": MAX_VALUE, "apiKey": MAX_VALUE, "apiUrl": MAX_VALUE, "time": 64}
+MAX_ADDRESS = 65_536
+_LONGEST = {"token": MAX_TOKEN, "apiUser": MAX_VALUE, "apiKey": MAX_VALUE, "apiUrl": MAX_ADDRESS, "time": 64}
 _UNSIGNABLE = re.compile("[;\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_INTEGER = 2**31 - 1
 _INTEGER = re.compile(r"\d{1,10}", re.ASCII)

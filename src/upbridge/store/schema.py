@@ -116,6 +116,8 @@ shops = Table(
     _at("facts_at"),
     _at("subscribed_at"),
     Column("webhook_failures", JSONB(none_as_null=True)),
+    Column("webhook_generation", Integer, nullable=False, server_default="0"),
+    Column("webhooks_taken_from", Integer, nullable=False, server_default="0"),
     _at("reconciled_at"),
     _at("probed_at"),
     _at("signed_at"),
@@ -174,6 +176,7 @@ sessions = Table(
     _shop(primary_key=False),
     Column("language", Text, nullable=False),
     _at("expires_at", nullable=False, kept=Kept(days=1)),
+    _at("ends_at", nullable=False),
     Index("sessions_expires_at_idx", "expires_at"),
 )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
@@ -30,9 +30,15 @@ class SessionOwner:
 
 
 async def add(
-    tx: AsyncConnection, digest: bytes, purpose: SessionPurpose, owner: SessionOwner, *, expires_at: datetime
+    tx: AsyncConnection,
+    digest: bytes,
+    purpose: SessionPurpose,
+    owner: SessionOwner,
+    *,
+    expires_at: datetime,
+    ends_at: datetime,
 ) -> None:
-    """Store a new secret."""
+    """Store a new secret that is good until *expires_at*, and never longer than until *ends_at*."""
     await tx.execute(
         insert(sessions).values(
             digest=digest,
@@ -40,6 +46,7 @@ async def add(
             shop_id=owner.shop_id,
             language=owner.language,
             expires_at=expires_at,
+            ends_at=ends_at,
         )
     )
 
@@ -64,7 +71,8 @@ async def use(
 async def enter(
     tx: AsyncConnection, digest: bytes, *, now: datetime, until: datetime | None
 ) -> SessionOwner | None:
-    """The owner of a session that has not expired; it lasts until *until* then (None: no longer than before)."""
+    """The owner of a session that has not expired; it lasts until *until* then (None: no longer than before), but
+    not beyond its end."""
     statement = (
         update(sessions)
         .where(
@@ -72,7 +80,7 @@ async def enter(
             sessions.c.purpose == SessionPurpose.SESSION,
             sessions.c.expires_at > now,
         )
-        .values(expires_at=sessions.c.expires_at if until is None else until)
+        .values(expires_at=sessions.c.expires_at if until is None else func.least(until, sessions.c.ends_at))
         .returning(sessions.c.shop_id, sessions.c.language)
     )
     row = (await tx.execute(statement)).first()
@@ -92,3 +100,22 @@ async def language_of(tx: AsyncConnection, digest: bytes) -> str | None:
     """The language of a secret that is known, expired or used as it may be."""
     language: str | None = await tx.scalar(select(sessions.c.language).where(sessions.c.digest == digest))
     return language
+
+
+async def end(tx: AsyncConnection, digest: bytes) -> None:
+    """End one session."""
+    await tx.execute(
+        update(sessions)
+        .where(sessions.c.digest == digest, sessions.c.purpose == SessionPurpose.SESSION)
+        .values(purpose=SessionPurpose.USED)
+    )
+
+
+async def end_all(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """End the shop's sessions, and its tickets and permits with them; returns how many there were."""
+    ended = await tx.execute(
+        update(sessions)
+        .where(sessions.c.shop_id == shop_id, sessions.c.purpose != SessionPurpose.USED)
+        .values(purpose=SessionPurpose.USED)
+    )
+    return ended.rowcount

@@ -39,6 +39,7 @@ from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import Declared, ShopSettings
+from upbridge.store import sessions
 from upbridge.store.schema import shops as table
 from upbridge.store.sql import constant
 
@@ -181,6 +182,7 @@ class Shops:
         if not held:
             values["state"], values["reason"] = ShopState.ACTIVE, None
             values["state_since"] = case((table.c.state == ShopState.ACTIVE, table.c.state_since), else_=now)
+        await sessions.end_all(tx, ShopId(before["id"]))
         statement = update(table).where(table.c.token == call.token).values({**values, **forgotten})
         rows = await tx.execute(statement.returning(*_COLUMNS))
         arrival = Arrival.RENEWED if before["state"] == ShopState.ACTIVE else Arrival.RETURNED
@@ -199,6 +201,7 @@ class Shops:
         """Change the state at *now* if it is one of *among*; returns whether it changed.
 
         *signed_at*: only if no installation was accepted after the one that was signed then (R14).
+        Sessions end with every state but `ACTIVE`.
         `UNINSTALLED` also destroys the credentials and forgets the webhooks, which Upgates deletes itself (R30).
         """
         gone = to is ShopState.UNINSTALLED
@@ -226,7 +229,10 @@ class Shops:
                     "among": [str(state) for state in among],
                 },
             )
-            return result.rowcount > 0
+            changed = result.rowcount > 0
+            if changed and to is not ShopState.ACTIVE:
+                await sessions.end_all(tx, shop_id)
+            return changed
 
     async def set_version(self, shop_id: ShopId, version: int | None) -> None:
         """Remember which version of the add-on the shop runs (R31)."""
@@ -246,9 +252,17 @@ class Shops:
             raise ValueError(column)
         await self._set(shop_id, **{column: now})
 
-    async def set_subscribed(self, shop_id: ShopId, failed: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
-        """The webhooks were compared at *now*; *failed*: `event`, `at` and `status` of last calls that failed."""
-        await self._set(shop_id, subscribed_at=now, webhook_failures=list(failed) if failed else None)
+    async def set_subscribed(
+        self, shop_id: ShopId, failed: Sequence[Mapping[str, Any]], *, generation: int, now: datetime
+    ) -> None:
+        """The webhooks were compared at *now*, and lead to addresses of *generation*: older ones are not taken any
+        more. *failed*: `event`, `at` and `status` of last calls that failed."""
+        await self._set(
+            shop_id,
+            subscribed_at=now,
+            webhook_failures=list(failed) if failed else None,
+            webhooks_taken_from=generation,
+        )
 
     async def change_settings(
         self, tx: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str]
@@ -396,10 +410,18 @@ async def failed_webhooks(tx: AsyncConnection) -> list[FailedWebhook]:
     return [FailedWebhook(*row) for row in await tx.execute(query)]
 
 
-def listening(shop_id: ColumnElement[UUID]) -> CTE:
-    """The shop, if a webhook of it is still worth storing: id."""
+def listening(shop_id: ColumnElement[UUID], generation: ColumnElement[int]) -> CTE:
+    """The shop, if a webhook of it is still worth storing and came to an address that is still taken: id."""
     states = [constant(state) for state in LISTENING]
-    return select(table.c.id).where(table.c.id == shop_id, table.c.state.in_(states)).cte("listening")
+    taken = table.c.webhooks_taken_from <= generation
+    return select(table.c.id).where(table.c.id == shop_id, table.c.state.in_(states), taken).cte("listening")
+
+
+async def renew_webhooks(tx: AsyncConnection, shop_id: ShopId) -> None:
+    """Let the shop's webhooks have new addresses. Older ones are taken until its webhooks were compared."""
+    await tx.execute(
+        update(table).where(table.c.id == shop_id).values(webhook_generation=table.c.webhook_generation + 1)
+    )
 
 
 def keys() -> Subquery:

@@ -28,6 +28,9 @@ from upbridge.store.connections import ConnectionRow
 from upbridge.systems.connecting import Connect, Connected, Tools, Vault
 from upbridge.systems.offers import Alone, CostUpload, Trial
 
+#: The event of a system that has one address for all its webhooks.
+ANY_EVENT = "any"
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:

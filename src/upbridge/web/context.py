@@ -16,6 +16,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.errors import NotReady
 from upbridge.core.i18n import FALLBACK, LANGUAGES, Texts
 from upbridge.core.package_files import package_file
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.rate_limits.ledger import Ledger
@@ -56,7 +57,7 @@ class Pages:
     clock: Clock
     act: Callable[[], Service]
     """What forms call. Raises `NotReady` until the key of the webhook addresses is loaded from the database."""
-    webhook_address: Callable[[ShopId, str], str]
+    webhook_address: Callable[[Shop, str], str]
     """Where a system reaches us for one shop; raises `NotReady` likewise."""
     templates: Environment
     assets: Mapping[str, Asset]
@@ -78,7 +79,7 @@ class Pages:
         clock: Clock,
         origin: str | None = None,
         act: Callable[[], Service] | None = None,
-        webhook_address: Callable[[ShopId, str], str] | None = None,
+        webhook_address: Callable[[Shop, str], str] | None = None,
     ) -> "Pages":
         """The pages as the settings want them. *origin*: where browsers reach them, if it is not the setting;
         *act* and *webhook_address*: what forms call and what a page shows; without them they are not ready."""
@@ -147,7 +148,7 @@ def _not_ready() -> Service:
     raise NotReady
 
 
-def _nowhere(_shop_id: ShopId, _system: str) -> str:
+def _nowhere(_shop: Shop, _system: str) -> str:
     raise NotReady
 
 

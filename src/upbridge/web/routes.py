@@ -58,6 +58,14 @@ for _page in (start, overview, connections, settings, problems, find, products, 
     router.include_router(_page.router)
 
 
+@router.post("/s/{session}/end")
+async def leave(session: str, here: Session, form: Posted) -> Response:
+    """End this session: its address opens nothing any more."""
+    del form
+    await here.pages.sessions.leave(session)
+    raise SessionEnded(Ended(here.visitor.language))
+
+
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 

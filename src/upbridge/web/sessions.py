@@ -1,6 +1,7 @@
 """Tickets and sessions of the pages, without cookies (docs/decisions/0004-sessions-without-cookies.md).
 
-    open call ──issue()──► ticket, 60 s, once ──redeem()──► session, 30 idle minutes, in the path of every page
+    open call ──issue()──► ticket, 60 s, once ──redeem()──► session, 30 idle minutes and 12 hours in all, in the
+                                                             path of every page
 
 Both are random secrets of 256 bits; the database keeps digests, so what it holds opens nothing. Nothing here is
 ever logged. A session belongs to one shop: every page takes the shop from `Visitor` and from nothing else.
@@ -22,6 +23,8 @@ from upbridge.store.sessions import SessionOwner, SessionPurpose
 
 TICKET_LIFE = timedelta(seconds=60)
 SESSION_IDLE = timedelta(minutes=30)
+SESSION_LIFE = timedelta(hours=12)
+"""However busy it is: an address that was copied is worth nothing the next day."""
 _REMEMBERED = 1_000
 
 _LONGEST_SECRET = 100
@@ -63,9 +66,8 @@ class Sessions:
         """A ticket for this shop: good once, for 60 seconds."""
         ticket = secrets.token_urlsafe(32)
         async with self._engine.begin() as tx:
-            await _store(
-                tx, ticket, SessionPurpose.TICKET, Visitor(shop_id, language), self._clock() + TICKET_LIFE
-            )
+            expires_at = self._clock() + TICKET_LIFE
+            await _store(tx, ticket, SessionPurpose.TICKET, Visitor(shop_id, language), expires_at=expires_at)
         return ticket
 
     async def redeem(self, ticket: str) -> Entry:
@@ -77,7 +79,14 @@ class Sessions:
                 return await _ended(tx, ticket)
             visitor = Visitor(owner.shop_id, owner.language)
             session = secrets.token_urlsafe(32)
-            await _store(tx, session, SessionPurpose.SESSION, visitor, now + SESSION_IDLE)
+            await _store(
+                tx,
+                session,
+                SessionPurpose.SESSION,
+                visitor,
+                expires_at=now + SESSION_IDLE,
+                ends_at=now + SESSION_LIFE,
+            )
         self._remember(session, visitor.language)
         return Entrance(session, visitor)
 
@@ -86,7 +95,7 @@ class Sessions:
         can be loaded again and gone back to, and then does nothing."""
         permit = secrets.token_urlsafe(32)
         async with self._engine.begin() as tx:
-            await _store(tx, permit, SessionPurpose.PERMIT, visitor, self._clock() + TICKET_LIFE)
+            await _store(tx, permit, SessionPurpose.PERMIT, visitor, expires_at=self._clock() + TICKET_LIFE)
         return permit
 
     async def use(self, permit: str, visitor: Visitor) -> bool:
@@ -115,6 +124,11 @@ class Sessions:
         async with self._engine.begin() as tx:
             await store.set_language(tx, digest(session), language)
 
+    async def leave(self, session: str) -> None:
+        """End this session."""
+        async with self._engine.begin() as tx:
+            await store.end(tx, digest(session))
+
     def language(self, session: str) -> str | None:
         """That of a session which this process saw lately: for the time in which the database says nothing."""
         return self._languages.get(digest(session))
@@ -127,9 +141,16 @@ class Sessions:
 
 
 async def _store(
-    tx: AsyncConnection, secret: str, purpose: SessionPurpose, visitor: Visitor, expires_at: datetime
+    tx: AsyncConnection,
+    secret: str,
+    purpose: SessionPurpose,
+    visitor: Visitor,
+    *,
+    expires_at: datetime,
+    ends_at: datetime | None = None,
 ) -> None:
-    await store.add(tx, digest(secret), purpose, visitor, expires_at=expires_at)
+    ends_at = expires_at if ends_at is None else ends_at
+    await store.add(tx, digest(secret), purpose, visitor, expires_at=expires_at, ends_at=ends_at)
 
 
 async def _ended(tx: AsyncConnection, secret: str) -> Ended:

@@ -1,14 +1,16 @@
 """The secret addresses of webhooks: computed, not looked up.
 
-A token is the shop's id and a MAC over (source, event, shop) under a key that this service made for itself, so
-an unknown token is refused without asking the database, each shop and event has a secret of its own (R41), and
-nothing has to be stored to recognise it. Why not a column: docs/decisions/0002.
+A token is the shop's id, its generation of addresses and a MAC over (source, event, shop, generation) under a key
+that this service made for itself, so an unknown token is refused without asking the database, each shop and event
+has a secret of its own (R41), and nothing has to be stored to recognise it. Addresses that may have leaked are
+renewed by the next generation (`store.shops.renew_webhooks`). Why not a column: docs/decisions/0002.
 """
 
 import base64
 import binascii
 import hmac
 import secrets
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,12 +19,17 @@ from upbridge.core.encryption import Cipher, mac
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import secrets as store
 
-#: The event of a system that has one address for all of them.
-ANY_EVENT = "any"
-
 _NAME = "webhook addresses"
 _ID_BYTES = 16
+_GENERATION_BYTES = 4
 _MAC_BYTES = 20
+
+
+class Recognised(NamedTuple):
+    """Whose address it is, and of which generation."""
+
+    shop_id: ShopId
+    generation: int
 
 
 class WebhookAddresses:
@@ -31,24 +38,28 @@ class WebhookAddresses:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def token(self, shop_id: ShopId, source: str, event: str) -> str:
-        """The token of one shop, source and event (url-safe, 48 characters)."""
-        return base64.urlsafe_b64encode(shop_id.bytes + self._mac(shop_id, source, event)).decode()
+    def token(self, shop_id: ShopId, source: str, event: str, generation: int = 0) -> str:
+        """The token of one shop, source and event (url-safe, 48 characters or a few more)."""
+        number = generation.to_bytes(_GENERATION_BYTES) if generation else b""
+        raw = shop_id.bytes + number + self._mac(shop_id, source, event, generation)
+        return base64.urlsafe_b64encode(raw).decode()
 
-    def shop(self, token: str, source: str, event: str) -> ShopId | None:
+    def shop(self, token: str, source: str, event: str) -> Recognised | None:
         """The shop that *token* was made for, or None if we never made it."""
         try:
             raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError, ValueError):
             return None
-        if len(raw) != _ID_BYTES + _MAC_BYTES:
+        if len(raw) not in (_ID_BYTES + _MAC_BYTES, _ID_BYTES + _GENERATION_BYTES + _MAC_BYTES):
             return None
         shop_id = ShopId(UUID(bytes=raw[:_ID_BYTES]))
-        genuine = hmac.compare_digest(raw[_ID_BYTES:], self._mac(shop_id, source, event))
-        return shop_id if genuine else None
+        generation = int.from_bytes(raw[_ID_BYTES:-_MAC_BYTES])
+        genuine = hmac.compare_digest(raw[-_MAC_BYTES:], self._mac(shop_id, source, event, generation))
+        return Recognised(shop_id, generation) if genuine else None
 
-    def _mac(self, shop_id: ShopId, source: str, event: str) -> bytes:
-        return mac(self._key, source, event, str(shop_id))[:_MAC_BYTES]
+    def _mac(self, shop_id: ShopId, source: str, event: str, generation: int) -> bytes:
+        renewed = (str(generation),) if generation else ()
+        return mac(self._key, source, event, str(shop_id), *renewed)[:_MAC_BYTES]
 
 
 async def load_addresses(engine: AsyncEngine, cipher: Cipher) -> WebhookAddresses:

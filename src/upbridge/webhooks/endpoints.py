@@ -12,9 +12,9 @@ from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.domain.shop_id import ShopId
-from upbridge.systems.base import System
+from upbridge.systems.base import ANY_EVENT, System
 from upbridge.systems.registry import SYSTEMS
-from upbridge.webhooks.addresses import ANY_EVENT, WebhookAddresses
+from upbridge.webhooks.addresses import WebhookAddresses
 from upbridge.webhooks.inbox import Inbox
 from upbridge.webhooks.parsing import MAX_BYTES, ChangedKeys, known_event, read_connected, read_upgates
 
@@ -64,12 +64,13 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
     hints: ChangedKeys | None = None
     shop_id: ShopId | None = None
     try:
-        shop_id = container.addresses.get().shop(request.path_params["token"], source, event)
-        if shop_id is None or (source == "upgates" and not known_event(event)):
+        found = container.addresses.get().shop(request.path_params["token"], source, event)
+        if found is None or (source == "upgates" and not known_event(event)):
             raise NotFound("no shop listens at this address")
+        shop_id = found.shop_id
         body = await request_body(request, limit=MAX_BYTES)
         hints = _read(source, event, body)
-        await container.inbox.store(shop_id, source=source, event=event, hints=hints)
+        await container.inbox.store(shop_id, generation=found.generation, source=source, event=event, hints=hints)
     except UpbridgeError as error:
         outcome = error.code if isinstance(error, Refused) else "not_stored"
         raise

@@ -67,7 +67,7 @@ def _statement() -> bytes:
 
     Composed of what the owners of the tables export, once; it is executed without SQLAlchemy.
     """
-    listening = shops.listening(bindparam("shop_id", type_=Uuid))
+    listening = shops.listening(bindparam("shop_id", type_=Uuid), bindparam("generation", type_=Integer))
     source = bindparam("source", type_=Text)
     now, due_at = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "due_at"))
     numbers = ARRAY(Integer)
@@ -112,7 +112,8 @@ class _Delivery:
     stored: asyncio.Future[bool]
 
 
-_Line: TypeAlias = tuple[ShopId, str]
+#: Shop, generation of the address, source.
+_Line: TypeAlias = tuple[ShopId, int, str]
 
 
 class Inbox:
@@ -130,7 +131,7 @@ class Inbox:
 
         Raises `OSError` if the database cannot be had.
         """
-        nobody = (ShopId(UUID(int=0)), "")
+        nobody = (ShopId(UUID(int=0)), 0, "")
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         values = self._values(nobody, [_Delivery("", ChangedKeys({}, records=0), stored)])
         try:
@@ -138,10 +139,13 @@ class Inbox:
         except psycopg.Error as error:
             raise ConnectionError(f"the inbox cannot reach the database: {type(error).__name__}") from error
 
-    async def store(self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys) -> None:
-        """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens), `NotReady` (repeat it)."""
+    async def store(
+        self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys, generation: int = 0
+    ) -> None:
+        """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens, or not at addresses of this
+        *generation* any more), `NotReady` (repeat it)."""
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._enqueue((shop_id, source), _Delivery(event, hints, stored))
+        self._enqueue((shop_id, generation, source), _Delivery(event, hints, stored))
         await asyncio.wait([stored], timeout=DEADLINE)
         if not stored.done():
             stored.cancel()
@@ -194,10 +198,11 @@ class Inbox:
                 for key in keys:
                     marks[kind, key] = origin if origin is Origin.DELETION else marks.get((kind, key), origin)
         rows = sorted(marks.items())
-        shop_id, source = line
+        shop_id, generation, source = line
         now = self._clock()
         return {
             "shop_id": shop_id,
+            "generation": generation,
             "source": source,
             "events": _SEPARATOR.join([one.event for one in batch]),
             "records": _SEPARATOR.join([str(one.hints.records) for one in batch]),

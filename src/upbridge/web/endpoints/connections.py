@@ -50,7 +50,7 @@ async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
         connected=ConnectionState.CONNECTED,
         attempt=attempt,
         has_text=here.texts.has,
-        webhook_url=lambda system: here.pages.webhook_address(here.shop.id, system),
+        webhook_url=lambda system: here.pages.webhook_address(here.shop, system),
     )
 
 

@@ -1,0 +1,43 @@
+"""Make what may have leaked worthless: addresses of webhooks, sessions of the pages."""
+
+from typing import Any
+
+import structlog
+
+from upbridge.domain.lane import Lane
+from upbridge.domain.shop import Shop
+from upbridge.engine.context import Service
+from upbridge.store import sessions as store
+from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.store.shops import renew_webhooks
+from upbridge.systems.base import ANY_EVENT
+
+log = structlog.get_logger(__name__)
+
+
+async def renew_secrets(service: Service, shop: Shop, *, webhooks: bool, sessions: bool) -> dict[str, Any]:
+    """Renew what is asked for; returns how many *sessions* ended, and the new addresses that people have to type.
+
+    Webhooks of the shop's own platform are renewed by the next comparison, which is asked for here; older
+    addresses are taken until it is through.
+    """
+    platform = service.systems.platform.name
+    ended = 0
+    async with service.engine.begin() as tx:
+        if webhooks:
+            await renew_webhooks(tx, shop.id)
+            await mark_changed(
+                tx, shop.id, platform, Kind.WEBHOOKS, ["webhooks"], origin=Origin.SETTINGS, now=service.clock()
+            )
+        if sessions:
+            ended = await store.end_all(tx, shop.id)
+    log.info("secrets_renewed", shop_id=str(shop.id), webhooks=webhooks, sessions=ended)
+    if webhooks:
+        await service.wake(Lane.pull(shop.id, platform))
+        shop = await service.shops.get(shop.id)
+    addresses = {
+        one.name: service.webhook_url(shop, one.name, ANY_EVENT)
+        for one in service.systems.connected
+        if webhooks and one.calls_back
+    }
+    return {"sessions": ended, "addresses": addresses}
