@@ -39,7 +39,7 @@ def by_time(
 
 
 def _order(walk: TimeWalk, row: Row, *, sorts: bool) -> object:
-    if not sorts:  # the newest first, whatever was asked for
+    if not sorts:  # the newest first, no matter what was asked for
         return -int(row.key)
     return (row.created if walk.by == "created" or walk.ask.window else row.updated, int(row.key))
 

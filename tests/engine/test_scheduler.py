@@ -82,15 +82,19 @@ async def test_the_net_is_cast_once_a_period(machine: Engine) -> None:
 
 
 @pytest.mark.rule("R54")
-async def test_no_net_is_cast_while_one_is_out(machine: Engine) -> None:
+async def test_a_net_that_is_out_for_a_whole_period_is_given_up_for_the_next(machine: Engine) -> None:
     machine.watch.move(hours=25)
     await run_once(machine.service)
-    before = await machine.rows("SELECT id FROM runs ORDER BY id")
-    machine.watch.move(hours=25)
+    machine.watch.move(hours=23)
+    await run_once(machine.service)
+    assert await machine.value("SELECT count(*) FROM runs") == 2
+    machine.watch.move(hours=2)
 
     await run_once(machine.service)
 
-    assert await machine.rows("SELECT id FROM runs ORDER BY id") == before
+    states = await machine.rows("SELECT kind, state, complete, since FROM runs ORDER BY kind, id")
+    assert [(row["state"], row["complete"]) for row in states] == [("done", False), ("running", True)] * 2
+    assert len({row["since"] for row in states}) == 1
 
 
 async def test_a_shop_that_feeds_nobody_needs_no_net(make_engine: MakeEngine) -> None:

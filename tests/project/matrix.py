@@ -208,6 +208,38 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "drafts", _ANY, "their pieces are open until staff confirm them", ("stock.drafts_reserve",)
         ),
     },
+    "A list is read": {
+        "list.order_moves": Row(
+            "an order changes its place in the list, or one goes while another comes",
+            "between two pages",
+            "every order is read that was there before and after: the next page begins at the newest second seen",
+        ),
+        "list.product_moves": Row(
+            "a product goes while another comes",
+            "between two pages",
+            "every product is read that was there before and after: pages overlap, or are looked at twice",
+        ),
+        "list.page": Row(
+            "a page cannot be read (500, no answer, gone, no JSON, refused)",
+            _ANY,
+            "it is read in smaller pieces and by id; the run ends, the next safety net comes on time and reaches"
+            " back as far",
+        ),
+        "list.entity": Row(
+            "an order or product that no page can show",
+            _ANY,
+            "the products before and behind it are read, and the orders of all other seconds; one problem names"
+            " it, until a walk passes",
+        ),
+        "list.new_order": Row(
+            "a new order, while a page or the facts of the shop cannot be read", _ANY, "it is not kept waiting"
+        ),
+        "list.stuck": Row(
+            "a safety net does not come to its end",
+            "the next one is due",
+            "it is given up, and the next one starts",
+        ),
+    },
     "The shop changes what the mapping goes by": {
         "facts.pricelist": Row(
             "another price list becomes the default",

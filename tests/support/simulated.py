@@ -1,6 +1,7 @@
 """A simulated Upgates in memory, a scripted target, and a clock that a test moves."""
 
 import json
+import operator
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,12 +66,22 @@ _RARE: Mapping[str, Json] = {
 
 # --- a source -----------------------------------------------------------------------------------------------
 
+#: Which rows a filter by time keeps.
+_TIMES: Sequence[tuple[str, str, Callable[[datetime, datetime], bool]]] = (
+    ("last_update_time_from", "last_update_time", operator.ge),
+    ("creation_time_from", "creation_time", operator.ge),
+    ("creation_time_to", "creation_time", operator.le),
+)
+
 Answer = Callable[[httpx.Request], httpx.Response | None]
 
 
 @dataclass
 class Upgates:
-    """Products and orders behind the published API. *judges* are asked first: what one answers, goes."""
+    """Products and orders behind the published API. *judges* are asked first: what one answers, goes.
+
+    Of products a caller may have fewer a page than *page_size*: a smaller one is a size of the server's own.
+    """
 
     products: dict[int, Json] = field(default_factory=dict)
     orders: dict[str, Json] = field(default_factory=dict)
@@ -125,17 +136,22 @@ class Upgates:
             rows = [row for row in rows if str(row[key]) in wanted]
         if query.get("active_yn") == "true":
             rows = [row for row in rows if row["active_yn"] and not row["archived_yn"]]
-        if since := query.get("last_update_time_from"):
-            moment = datetime.fromisoformat(since)
-            rows = [row for row in rows if datetime.fromisoformat(row["last_update_time"]) >= moment]
-        page = int(query.get("page", "1"))
-        some = rows[(page - 1) * self.page_size : page * self.page_size]
+        for parameter, field_name, keeps in _TIMES:
+            if moment := query.get(parameter):
+                limit = datetime.fromisoformat(moment)
+                rows = [row for row in rows if keeps(datetime.fromisoformat(row[field_name]), limit)]
+        if order_by := query.get("order_by"):
+            rows = sorted(rows, key=lambda row: datetime.fromisoformat(row[order_by]))
+        page, size = int(query.get("page", "1")), self.page_size
+        if name == "products":
+            size = min(size, int(query.get("current_page_items", "50")))
+        some = rows[(page - 1) * size : page * size]
         return httpx.Response(
             200,
             json={
                 "current_page": page,
                 "current_page_items": len(some),
-                "number_of_pages": max(1, -(-len(rows) // self.page_size)),
+                "number_of_pages": max(1, -(-len(rows) // size)),
                 "number_of_items": len(rows),
                 name: some,
             },

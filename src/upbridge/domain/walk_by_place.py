@@ -7,7 +7,7 @@ The pages of two sizes lie differently, so each page can be made to begin a few 
                                                |------- 3 of 97 -------|
 
 A row that stands on both, unchanged, links them: what lies before it was on the first, what lies behind it is on
-the second, and nothing can hide between them, whatever has moved meanwhile. Assumption: rows that do not change
+the second, and nothing can hide between them, however the list has moved. Assumption: rows that do not change
 keep their order. Where no row links two pages, more has gone than they overlap: the walk steps back.
 
 A server that has a page size of its own is read by page numbers until two looks agree (`walk.Looks`). A page that
@@ -62,6 +62,8 @@ class PlaceWalk(Walk):
     """So many rows lie behind us."""
     link: tuple[str, ...] = ()
     last: str | None = None
+    by_id: bool = True
+    """Whether the rows came sorted by their ids, as far as they could be read."""
     tens_until: int = 0
     ones_until: int = 0
     looks: Looks | None = None
@@ -109,7 +111,9 @@ class PlaceWalk(Walk):
     def read(self, answer: Answer) -> "PlaceWalk":
         """What was asked for came."""
         limit = self.limit if self.limit is not None else 5 * answer.pages + 200
-        walk = self.but(steps=self.steps + 1, limit=limit)
+        ids = [int(key) for key in _readable(answer)]
+        by_id = self.by_id and ids in (sorted(ids), sorted(ids, reverse=True))
+        walk = self.but(steps=self.steps + 1, limit=limit, by_id=by_id)
         if walk.steps > limit:
             return walk.but(over=True, proven=False)
         if walk.looks is not None:
@@ -159,7 +163,7 @@ def _onwards(this: PlaceWalk, answer: Answer, asked: PlaceAsk) -> PlaceWalk:
         kept=len(missed),
         cut=False,
         link=tuple(row.version for row in answer.rows),
-        last=answer.rows[-1].key if answer.rows else this.last,
+        last=_last(this, answer),
         back=0,
         skipped=0,
         fails=0,
@@ -210,7 +214,7 @@ def _by_numbers(this: PlaceWalk, answer: Answer) -> PlaceWalk:
         size=max(len(answer.rows), 1) if this.looks.page == 1 else this.size,
         count=this.count + (len(answer.rows) if looks.number == 1 else 0),
         missed=_bounded(this.missed, answer),
-        last=answer.rows[-1].key if answer.rows else this.last,
+        last=_last(this, answer),
     )
     return _end_of_look(walk) if looks.page > answer.pages else walk
 
@@ -255,8 +259,19 @@ def _has_own_size(asked: PlaceAsk, answer: Answer) -> bool:
     return rows > asked.size or -(-answer.total // asked.size) != answer.pages
 
 
+def _readable(answer: Answer) -> list[str]:
+    """The ids in their order; of what cannot be read the place is not known."""
+    return [row.key for row in answer.rows if row.updated is not None and row.key.isdigit()]
+
+
+def _last(this: PlaceWalk, answer: Answer) -> str | None:
+    ids = _readable(answer)
+    return ids[-1] if ids else this.last
+
+
 def _bounded(missed: tuple[Places, ...], answer: Answer) -> tuple[Places, ...]:
     """The row behind what was missed last is known now."""
-    if not missed or missed[-1].before is not None or not answer.rows:
+    ids = _readable(answer)
+    if not missed or missed[-1].before is not None or not ids:
         return missed
-    return (*missed[:-1], missed[-1].model_copy(update={"before": answer.rows[0].key}))
+    return (*missed[:-1], missed[-1].model_copy(update={"before": ids[0]}))

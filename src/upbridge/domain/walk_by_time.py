@@ -205,15 +205,14 @@ def _window_failed(this: TimeWalk, now: datetime, *, missing: bool) -> TimeWalk:
     if missing and window.page > 1:
         return this.but(windows=tuple(rest))
     walk = this.but(windows=tuple(rest), pieces=this.pieces + 1)
-    until = window.created_to or _second(now + _DAYS)
+    until = window.created_to or _second(now + _DAYS)  # two clocks differ; the last window stays open
     width = until - window.created_from
-    if not width or window.page > 1 or walk.pieces > _MOST_PIECES:
-        lost = window.model_copy(update={"created_to": until})
-        return walk.but(missed=_joined([*this.missed, lost]))
+    if width <= timedelta(0) or window.page > 1 or walk.pieces > _MOST_PIECES:
+        return walk.but(missed=_joined([*this.missed, window]))
     # What has just changed is seldom old: years are split near their end, days in the middle.
     middle = max(_second(until - (width / 8 if width > _DAYS else width / 2)), window.created_from)
     older = window.model_copy(update={"created_to": middle})
-    newer = window.model_copy(update={"created_from": until if width <= _SECOND else middle, "created_to": until})
+    newer = window.model_copy(update={"created_from": until if width <= _SECOND else middle})
     return walk.but(windows=(*rest, older, newer))
 
 
@@ -226,9 +225,8 @@ def _joined(windows: list[Window]) -> tuple[Window, ...]:
     joined: list[Window] = []
     for window in sorted(windows, key=lambda one: one.created_from):
         last = joined[-1] if joined else None
-        if last is not None and last.created_to is not None and window.created_from <= last.created_to:
-            until = max(last.created_to, window.created_to or last.created_to)
-            joined[-1] = last.model_copy(update={"created_to": until})
-        else:
+        if last is None or (last.created_to is not None and window.created_from > last.created_to):
             joined.append(window)
+        elif last.created_to is not None and (window.created_to is None or window.created_to > last.created_to):
+            joined[-1] = last.model_copy(update={"created_to": window.created_to})
     return tuple(joined)

@@ -17,6 +17,7 @@ from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.core.telemetry.metrics import BUDGET_WAITS
 from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.access import refused_by_platform, refused_by_target
@@ -117,7 +118,10 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     if len(failures) < len(results) and isinstance(failures[0], Unreachable):
         # The rest went well, so it is not the shop that is down: what failed waits by itself (`_read`).
         return True
-    await _stop(service, lane, shop, failures[0], priority=min(int(change.purpose) for change in useful))
+    if shop.facts is not None and isinstance(failures[0], Unreachable) and useful[0].purpose is Purpose.LIFECYCLE:
+        # Nothing is more urgent, so a block would stop all the rest; what failed waits by itself.
+        return True
+    await _stop(service, lane, shop, failures[0], priority=int(useful[0].purpose))
     return False
 
 
@@ -204,7 +208,8 @@ async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Chan
         now = service.clock()
         until = now + pause_after(attempts)
         await changes.postpone(tx, shop.id, lane.system, chunk, until=until)
-        if attempts >= MAX_ATTEMPTS and len(chunk) == 1:
+        page = chunk[0].kind in PAGES.values()  # of what a list leaves out, its run tells when it ends
+        if attempts >= MAX_ATTEMPTS and len(chunk) == 1 and not page:
             await raise_problems(tx, shop.id, [_unreadable(lane, chunk[0], error)], now=now)
 
 
@@ -253,10 +258,10 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
         case Throttled():
             BUDGET_WAITS.inc()
             await lanes.block(
-                service.engine, lane, reason=str(error), now=now, until=error.until, priority=max(priority, 0)
+                service.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
             )
-        case Unreachable():
-            await lanes.block(service.engine, lane, reason=str(error), now=now)
+        case Unreachable():  # what is more urgent asks for itself: a page that cannot be read stops no new order
+            await lanes.block(service.engine, lane, reason=str(error), now=now, priority=priority)
         case _:
             raise error
     log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))

@@ -8,26 +8,28 @@ from functools import partial
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.errors import Missing, Rejected, Unreachable
 from upbridge.domain.lane import Lane
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
+from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
-from upbridge.engine.runs import count_page, finish_if_complete, start_run
+from upbridge.engine.runs import AnyWalk, count_page, start_run, walk_of
 from upbridge.engine.second_look import Weighed, announce_variants, weigh
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.engine.unknown_names import informed
 from upbridge.store import changes, open_order_lines, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
-from upbridge.store.problems import Stage, close_cured
 from upbridge.store.runs import Run, RunPurpose, RunState, get_run
 from upbridge.systems.base import MappingContext, Reading, Systems, Target
 from upbridge.systems.base import Reader as SystemReader
-from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
+from upbridge.systems.upgates.client import Page, ProductFilter, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
 
 log = structlog.get_logger(__name__)
@@ -209,7 +211,7 @@ async def _products_page(service: Service, shop: Shop, chunk: list[Change]) -> N
 
 async def _page(service: Service, shop: Shop, change: Change) -> None:
     """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
-    run_id, number = PageKey.parse(change.key)
+    run_id = PageKey.parse(change.key).run_id
     async with service.engine.begin() as tx:
         run = await get_run(tx, run_id)
         if run is not None and run.state is RunState.PAUSED:
@@ -218,7 +220,21 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         if run is None or run.state is RunState.DONE:
             await changes.done(tx, shop.id, SOURCE, [change])
             return
-    page = await _ask_page(service, shop, run, number, change)
+    walk, client = walk_of(run), await service.upgates(shop)
+    try:
+        page: Page[Order] | Page[Product]
+        if isinstance(walk, PlaceWalk):
+            page = await ask_products(client, run, walk, purpose=change.purpose)
+            page = await _with_parameters(service, shop, client, page, purpose=change.purpose)
+        else:
+            page = await ask_orders(client, walk, purpose=change.purpose)
+    except (Unreachable, Rejected) as error:
+        if not goes_round(walk, change, error):
+            raise
+        await _go_round(service, shop, run, walk, change, error=error)
+        if not walk.isolating:
+            raise
+        return
     shop = await informed(service, shop, page.items)
     read = _read_of(run.kind, page)
     feeds = await _feeds(service, shop)
@@ -239,37 +255,33 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         )
         news = settled.news
         await changes.done(tx, shop.id, SOURCE, [change])
-        await close_cured(tx, shop.id, stages=[Stage.READ], target=SOURCE, parents=[change.key])
         await _look_again(tx, shop, weighed.read, settled, now=now)
         await _look_later(tx, shop, weighed, change.purpose, now=now)
-        await count_page(
-            tx,
-            run,
-            items=len(page.items) + len(page.broken),
-            pages=page.pages,
-            total=page.total,
-            found=len(news - await _announced(tx, shop, read.kind, news)),
-            now=now,
-        )
-        if await finish_if_complete(tx, run, now=now):
-            await _after(tx, shop, run, service)
+        onwards = walk.read(answer_of(page))
+        found = len(news - await _announced(tx, shop, read.kind, news))
+        if await count_page(tx, run, walk, onwards, found=found, total=_total(walk, page), now=now):
+            await _after(tx, shop, run, onwards, service)
     await _wake(service, shop, feeds, news)
 
 
-async def _ask_page(
-    service: Service, shop: Shop, run: Run, number: int, change: Change
-) -> Page[Order] | Page[Product]:
-    client = await service.upgates(shop)
-    safety_net = run.purpose is RunPurpose.SAFETY_NET
-    if run.kind == "order":
-        order_filter = OrderFilter(updated_from=run.since) if safety_net else OrderFilter(created_from=run.since)
-        return await client.orders_page(number, filters=order_filter, purpose=change.purpose)
-    # The first import asks only for what is on sale; the safety net also wants what has just left the shop.
-    product_filter = (
-        ProductFilter(updated_from=run.since) if safety_net else ProductFilter(active=True, archived=False)
+def _total(walk: AnyWalk, page: Page[Order] | Page[Product]) -> int | None:
+    """How long the whole list is, if *page* says so: a later page by time counts what is left."""
+    return page.total if isinstance(walk, PlaceWalk) or walk.steps == 0 else None
+
+
+async def _go_round(
+    service: Service, shop: Shop, run: Run, walk: AnyWalk, change: Change, *, error: Unreachable | Rejected
+) -> None:
+    """A page cannot be read: the walk goes on without it, or in smaller pieces."""
+    now, missing = service.clock(), isinstance(error, Missing)
+    onwards = (
+        walk.failed(missing=missing) if isinstance(walk, PlaceWalk) else walk.failed(now=now, missing=missing)
     )
-    page = await client.products_page(number, filters=product_filter, purpose=change.purpose)
-    return await _with_parameters(service, shop, client, page, purpose=change.purpose)
+    log.warning("page_unreadable", shop_id=str(shop.id), kind=run.kind, asked=str(walk.ask), error=str(error))
+    async with service.engine.begin() as tx:
+        await changes.done(tx, shop.id, SOURCE, [change])
+        if await count_page(tx, run, walk, onwards, now=now):
+            await _after(tx, shop, run, onwards, service)
 
 
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
@@ -277,16 +289,17 @@ async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str])
     return await changes.announced(tx, shop.id, SOURCE, _BY_KEY[kind], keys)
 
 
-async def _after(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+async def _after(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, service: Service) -> None:
     """What follows when a run has ended."""
     log.info(
         "run_finished",
         shop_id=str(shop.id),
         kind=run.kind,
         purpose=run.purpose,
-        done=run.done,
-        found=run.found,
+        done=walk.count,
+        complete=walk.complete,
     )
+    await settle_missed(tx, shop.id, run.kind, walk, now=service.clock())
     match run.purpose, run.kind:
         case RunPurpose.SAFETY_NET, "product":
             # A deleted product has no time of its last change: only a count can miss it.

@@ -1,27 +1,30 @@
 """A run through a whole list: the first import, the safety net, the search for deleted products.
 
-A run has no path of its own: it puts its pages into `changes` and counts them. Page 1 tells how many there are,
-so the others are put there with it; each page is counted in the transaction that settles it. So a kill at any
-point repeats at most the page that was being read.
+A run has no path of its own: it puts its next page into `changes` and counts it. Which page that is says its walk
+(`domain/walk_by_time.py` for orders, `domain/walk_by_place.py` for products), which is kept in the run. A page is
+counted in the transaction that settles it, so a kill at any point repeats at most the page that was being read.
 
-Things may move to an earlier page while a run goes on, if something was deleted: when the total shrinks, the
-run goes round once more.
+A run always ends. It is complete if every row was read that was there before and after it. If it is not, nothing
+takes it for more than it was: the next safety net begins where this one began, and an import is made again.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.walk_by_place import PlaceWalk
+from upbridge.domain.walk_by_time import TimeWalk
 from upbridge.engine.flows import PAGES
 from upbridge.store import changes, runs
 from upbridge.store.changes import Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState
 
 SOURCE = "upgates"
-_MAX_ROUNDS = 3
+
+AnyWalk = TimeWalk | PlaceWalk
 
 _BUDGET = {
     RunPurpose.IMPORT: Purpose.IMPORT,
@@ -53,30 +56,47 @@ async def start_run(
     return run_id
 
 
+def walk_of(run: Run) -> AnyWalk:
+    """How far the walk of *run* is."""
+    if run.kind == "order":
+        begin = TimeWalk.begin("updated" if run.purpose is RunPurpose.SAFETY_NET else "created", run.since)
+        return begin if run.walk is None else TimeWalk.model_validate(run.walk)
+    return PlaceWalk() if run.walk is None else PlaceWalk.model_validate(run.walk)
+
+
 async def count_page(
     tx: AsyncConnection,
     run: Run,
+    before: AnyWalk,
+    after: AnyWalk,
     *,
-    items: int,
-    pages: int,
-    total: int,
-    found: int,
+    found: int = 0,
+    total: int | None = None,
     now: datetime,
-) -> None:
-    """Count a page that is being settled, and put the pages that are not asked for yet into `changes`."""
-    known = await runs.count_items(tx, run.id, items=items, found=found, total=total, pages=pages)
-    fresh = [PageKey(run.id, number) for number in range(known.before + 1, known.after + 1)]
-    await _mark_pages(tx, run.shop_id, run.kind, run.purpose, fresh, now=now)
+) -> bool:
+    """Count a page that is being settled, and put the next one into `changes`; returns whether the run has ended.
 
-
-async def finish_if_complete(tx: AsyncConnection, run: Run, *, now: datetime) -> bool:
-    """End the run if none of its pages is left, or send it round again; returns whether it ended just now."""
-    if await changes.any_page_left(tx, run.shop_id, SOURCE, PAGES[run.kind], run.id):
+    *before* and *after*: the walk as it asked, and with what came of it. If another worker was faster, its step
+    counts.
+    """
+    held = await runs.hold_run(tx, run.id)
+    if held is None or held.state is RunState.DONE or walk_of(held) != before:
         return False
-    state = await runs.end_round(tx, run.id, most=_MAX_ROUNDS, now=now)
-    if state is RunState.RUNNING:
-        await _mark_pages(tx, run.shop_id, run.kind, run.purpose, [PageKey(run.id, 1)], now=now)
-    return state is RunState.DONE
+    pages = await runs.count_page(
+        tx, run.id, walk=after.model_dump(mode="json"), done=after.count, found=found, total=total
+    )
+    if after.ended:
+        return await runs.end_run(tx, run.id, complete=after.complete, now=now)
+    await _mark_pages(tx, run.shop_id, run.kind, run.purpose, [PageKey(run.id, pages + 1)], now=now)
+    return False
+
+
+async def give_up_stuck(tx: AsyncConnection, run: Run, *, longer_than: timedelta, now: datetime) -> bool:
+    """End a run that is under way for *longer_than*, incomplete, so that the next one can start on time; returns
+    whether it did. Its page is not read any more (`readers`)."""
+    if run.state is not RunState.RUNNING or run.started_at > now - longer_than:
+        return False
+    return await runs.end_run(tx, run.id, complete=False, now=now)
 
 
 async def pause_imports(tx: AsyncConnection, shop_id: ShopId) -> int:
@@ -94,7 +114,9 @@ async def resume_imports(tx: AsyncConnection, shop_id: ShopId, *, now: datetime)
     await _move_pages(tx, shop_id, imports, due_at=now)
     await runs.set_state(tx, imports, RunState.RUNNING)
     for run in imports:  # its last page may have been read meanwhile
-        await finish_if_complete(tx, run, now=now)
+        walk = walk_of(run)
+        if walk.ended:
+            await runs.end_run(tx, run.id, complete=walk.complete, now=now)
     return len(imports)
 
 
@@ -104,13 +126,10 @@ async def _move_pages(tx: AsyncConnection, shop_id: ShopId, imports: Sequence[Ru
 
 
 async def forget_pages(tx: AsyncConnection, keys: Sequence[str], *, now: datetime) -> None:
-    """Pages of runs that will not be read and are off the list: a run that has no other page left ends without
-    them, so that it can be started again."""
+    """Pages of runs that will not be read and are off the list: their runs end without them, so that they can be
+    started again."""
     for run_id in sorted({PageKey.parse(key).run_id for key in keys}):
-        run = await runs.get_run(tx, run_id)
-        if run is not None:
-            await runs.forget_shrinking(tx, run_id)
-            await finish_if_complete(tx, run, now=now)
+        await runs.end_run(tx, run_id, complete=False, now=now)
 
 
 async def _mark_pages(

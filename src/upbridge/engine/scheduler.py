@@ -11,10 +11,10 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine import catalogue_guard
 from upbridge.engine.access import give_up_logins
 from upbridge.engine.context import Service
-from upbridge.engine.runs import start_run
+from upbridge.engine.runs import give_up_stuck, start_run
 from upbridge.store import connections, runs, shops
 from upbridge.store.changes import Kind, Origin, mark_changed
-from upbridge.store.runs import RunPurpose
+from upbridge.store.runs import Run, RunPurpose, RunState
 
 log = structlog.get_logger(__name__)
 
@@ -80,25 +80,46 @@ async def _polls(tx: AsyncConnection, service: Service, now: datetime) -> None:
 
 
 async def _safety_nets(tx: AsyncConnection, now: datetime, *, every: timedelta) -> None:
-    """Each shop has its own minute of the period, from its id, so that they do not all come at once."""
+    """Each shop has its own minute of the period, from its id, so that they do not all come at once.
+
+    A safety net that has not come to its end in a whole period keeps none of the next ones waiting.
+    """
     overdue = shops.unreconciled(every=every, now=now)
-    rows = await tx.scalars(
-        select(overdue.c.id).where(
-            connections.any_of(overdue.c.id), ~runs.running(overdue.c.id, RunPurpose.SAFETY_NET)
-        )
-    )
+    rows = await tx.scalars(select(overdue.c.id).where(connections.any_of(overdue.c.id)))
     for shop_id in rows.all():
-        await start_reconciliation(tx, ShopId(shop_id), now=now)
+        await start_reconciliation(tx, ShopId(shop_id), now=now, stuck_after=every)
+        await _import_again(tx, ShopId(shop_id), now=now)
 
 
-async def start_reconciliation(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> list[int]:
-    """Start the safety net for one shop: read what changed since the last time; returns its runs."""
-    since = (await shops.hold_reconciled(tx, shop_id)).since - OVERLAP
-    started = [
-        await start_run(tx, shop_id, kind, RunPurpose.SAFETY_NET, since=since, now=now)
-        for kind in ("order", "product")
-    ]
-    # A run that was joined may have read its pages long ago: then the next net reaches back as far as this one.
-    if not await runs.any_started_before(tx, started, now):
-        await shops.set_reconciled(tx, shop_id, now)
+async def start_reconciliation(
+    tx: AsyncConnection, shop_id: ShopId, *, now: datetime, stuck_after: timedelta | None = None
+) -> list[int]:
+    """Start the safety net for one shop: read what changed since the last complete one; returns its runs.
+
+    A net that is under way is joined; if that is so for longer than *stuck_after*, it is given up.
+    """
+    first = (await shops.hold_reconciled(tx, shop_id)).since - OVERLAP
+    started = []
+    for kind in ("order", "product"):
+        last = await runs.newest(tx, shop_id, kind, RunPurpose.SAFETY_NET)
+        if last is not None and stuck_after is not None:
+            await give_up_stuck(tx, last, longer_than=stuck_after, now=now)
+        since = _since(last, first)
+        started.append(await start_run(tx, shop_id, kind, RunPurpose.SAFETY_NET, since=since, now=now))
+    await shops.set_reconciled(tx, shop_id, now)
     return started
+
+
+def _since(last: Run | None, first: datetime) -> datetime:
+    """From when on a safety net has to read: nothing that the *last* one left out is forgotten."""
+    if last is None or last.since is None:
+        return first
+    whole = last.state is RunState.DONE and last.complete
+    return last.started_at - OVERLAP if whole else last.since
+
+
+async def _import_again(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
+    """An import that left something out is made again with the next safety net."""
+    for run in await runs.incomplete(tx, shop_id):
+        if run.purpose is RunPurpose.IMPORT and run.walk is not None:
+            await start_run(tx, shop_id, run.kind, RunPurpose.IMPORT, since=run.since, now=now)

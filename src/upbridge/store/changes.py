@@ -488,17 +488,6 @@ async def count_waiting(tx: AsyncConnection, shop_id: ShopId) -> int:
     return int(await tx.scalar(query) or 0)
 
 
-async def any_page_left(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, run_id: int) -> bool:
-    """Whether a page of the run waits to be read."""
-    query = exists().where(
-        table.c.shop_id == shop_id,
-        table.c.source == source,
-        table.c.kind == kind,
-        table.c.key.startswith(f"{run_id}:"),
-    )
-    return bool(await tx.scalar(select(query)))
-
-
 async def any_marked_until(
     tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, moment: datetime
 ) -> bool:

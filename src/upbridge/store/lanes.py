@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Subquery, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, Subquery, and_, case, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,7 +39,8 @@ async def open_below(tx: AsyncConnection, lane: Lane, *, now: datetime) -> int:
 
 
 async def count_failure(tx: AsyncConnection, lane: Lane, *, reason: str, priority: int, now: datetime) -> int:
-    """Block purposes from *priority* on, or block them on; returns how many failures in a row this is.
+    """Block purposes from *priority* on, or block them on; returns how many failures in a row this is of work as
+    urgent.
 
     Until when is said by `rest_until`, in the same transaction.
     """
@@ -52,13 +53,14 @@ async def count_failure(tx: AsyncConnection, lane: Lane, *, reason: str, priorit
         "since": now,
         "until": now,
     }
-    fresh = insert(table).values(values)
+    fresh, again = insert(table).values(values), func.least(table.c.failures + 1, _MOST_FAILURES)
     known = fresh.on_conflict_do_update(
         constraint=table.primary_key,
         set_={
             "reason": fresh.excluded.reason,
             "priority": fresh.excluded.priority,
-            "failures": func.least(table.c.failures + 1, _MOST_FAILURES),
+            # What is more urgent than what has failed so far has not failed yet.
+            "failures": case((fresh.excluded.priority < table.c.priority, literal(1)), else_=again),
         },
     )
     failures: int = (await tx.execute(known.returning(table.c.failures))).scalar_one()

@@ -195,6 +195,17 @@ async def dismissed(tx: AsyncConnection, number: int, *, now: datetime) -> None:
         raise NotFound(f"there is no open problem {number}")
 
 
+async def reopen(tx: AsyncConnection, shop_id: ShopId, *, target: str, kind: str, entity: str) -> None:
+    """What was handled by hand has happened again: it is open again."""
+    await tx.execute(
+        update(table)
+        .where(
+            table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind, table.c.entity == entity
+        )
+        .values(dismissed_at=None)
+    )
+
+
 # --- reading ------------------------------------------------------------------------------------------------
 
 

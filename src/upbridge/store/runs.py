@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Row, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import Row, and_, exists, func, insert, null, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -35,7 +35,8 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A row of `runs`. *since*: only what changed (safety net) or was created (orders) from then on."""
+    """A row of `runs`. *since*: only what changed (safety net) or was created (orders) from then on; *pages*: how
+    many were asked for."""
 
     id: int
     shop_id: ShopId
@@ -47,18 +48,12 @@ class Run:
     pages: int | None
     done: int
     found: int
-    rounds: int
-    shrunk: bool
+    walk: dict[str, Any] | None
+    """How far the walk through the list is (`domain/walk.py`); None before its first page."""
+    complete: bool
+    """Of a run that has ended: whether it left nothing out."""
     started_at: datetime
     finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPages:
-    """How many pages a run was known to have before a page was counted, and afterwards."""
-
-    before: int
-    after: int
 
 
 def _run(row: Row[Any]) -> Run:
@@ -73,8 +68,8 @@ def _run(row: Row[Any]) -> Run:
         pages=row.pages,
         done=row.done,
         found=row.found,
-        rounds=row.rounds,
-        shrunk=row.shrunk,
+        walk=row.walk,
+        complete=row.complete,
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
@@ -87,6 +82,36 @@ async def get_run(tx: AsyncConnection, run_id: int) -> Run | None:
     """The run, or None if it was pruned."""
     row = (await tx.execute(select(table).where(table.c.id == run_id))).first()
     return None if row is None else _run(row)
+
+
+async def hold_run(tx: AsyncConnection, run_id: int) -> Run | None:
+    """The run, locked until the transaction ends, or None if it was pruned."""
+    row = (await tx.execute(select(table).where(table.c.id == run_id).with_for_update())).first()
+    return None if row is None else _run(row)
+
+
+async def newest(tx: AsyncConnection, shop_id: ShopId, kind: str, purpose: RunPurpose) -> Run | None:
+    """The shop's newest run of *purpose* through the list of *kind*."""
+    query = (
+        select(table)
+        .where(table.c.shop_id == shop_id, table.c.kind == kind, table.c.purpose == purpose)
+        .order_by(table.c.id.desc())
+        .limit(1)
+    )
+    row = (await tx.execute(query)).first()
+    return None if row is None else _run(row)
+
+
+async def incomplete(tx: AsyncConnection, shop_id: ShopId) -> list[Run]:
+    """The newest runs of each purpose and kind, as far as they have ended and left something out."""
+    query = (
+        select(table)
+        .ext(distinct_on(table.c.kind, table.c.purpose))
+        .where(table.c.shop_id == shop_id)
+        .order_by(table.c.kind, table.c.purpose, table.c.id.desc())
+    )
+    found = [_run(row) for row in await tx.execute(query)]
+    return [run for run in found if run.state is RunState.DONE and not run.complete]
 
 
 async def runs_in(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, state: RunState) -> list[Run]:
@@ -164,19 +189,6 @@ async def found_since(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose,
     return int(await tx.scalar(query) or 0)
 
 
-async def any_started_before(tx: AsyncConnection, run_ids: Collection[int], moment: datetime) -> bool:
-    """Whether one of these runs was under way before *moment*."""
-    query = select(exists().where(one_of(table.c.id, run_ids), table.c.started_at < moment))
-    return bool(await tx.scalar(query))
-
-
-def running(shop_id: ColumnElement[Any], purpose: RunPurpose) -> Exists:
-    """Whether a run of *purpose* is under way in the shop that the column *shop_id* names."""
-    return exists().where(
-        table.c.shop_id == shop_id, table.c.purpose == purpose, table.c.state == RunState.RUNNING
-    )
-
-
 async def is_unfinished(tx: AsyncConnection, shop_id: ShopId, kind: str, purpose: RunPurpose) -> bool:
     """Whether a run of *purpose* through the shop's list of *kind* has not ended; one that is paused has not."""
     mine = and_(table.c.shop_id == shop_id, table.c.kind == kind, table.c.purpose == purpose)
@@ -216,47 +228,33 @@ async def add_run(
     return run_id
 
 
-async def count_items(
-    tx: AsyncConnection, run_id: int, *, items: int, found: int, total: int, pages: int
-) -> KnownPages:
-    """Count what a page brought; *total* and *pages* are what it says of the whole list."""
-    former = select(func.coalesce(table.c.pages, 1)).where(table.c.id == run_id).scalar_subquery()
-    row = (
-        await tx.execute(
-            update(table)
-            .where(table.c.id == run_id)
-            .values(
-                done=table.c.done + items,
-                found=table.c.found + found,
-                shrunk=or_(table.c.shrunk, func.coalesce(table.c.total, 0) > total),
-                total=total,
-                pages=func.greatest(func.coalesce(table.c.pages, 1), pages),
-            )
-            .returning(table.c.pages, former.label("before"))
-        )
-    ).one()
-    return KnownPages(before=row.before, after=row.pages)
-
-
-async def end_round(tx: AsyncConnection, run_id: int, *, most: int, now: datetime) -> RunState | None:
-    """All pages of a run are read: end it, or let it begin again if its list has shrunk meanwhile, at most *most*
-    times in all. Returns its state; None if it was not under way."""
-    again = (table.c.shrunk) & (table.c.rounds < most)
+async def count_page(
+    tx: AsyncConnection, run_id: int, *, walk: dict[str, Any], done: int, found: int = 0, total: int | None = None
+) -> int:
+    """A page of a run was asked for: how far its walk is now, how much of the list that is, and what it *found*;
+    returns how many pages were asked for by now. *total*: how long the list is, if a page came."""
     query = (
         update(table)
-        .where(table.c.id == run_id, table.c.state == RunState.RUNNING)
+        .where(table.c.id == run_id)
         .values(
-            state=case((again, RunState.RUNNING), else_=RunState.DONE),
-            finished_at=case((again, None), else_=now),
-            rounds=case((table.c.shrunk, table.c.rounds + 1), else_=table.c.rounds),
-            done=case((again, 0), else_=table.c.done),
-            pages=case((again, None), else_=table.c.pages),
-            shrunk=False,
+            walk=walk,
+            done=done,
+            found=table.c.found + found,
+            total=table.c.total if total is None else total,
+            pages=func.coalesce(table.c.pages, 0) + 1,
         )
-        .returning(table.c.state)
+        .returning(table.c.pages)
     )
-    state: str | None = await tx.scalar(query)
-    return None if state is None else RunState(state)
+    pages: int = (await tx.execute(query)).scalar_one()
+    return pages
+
+
+async def end_run(tx: AsyncConnection, run_id: int, *, complete: bool, now: datetime) -> bool:
+    """End a run that is under way; returns whether it was. Of one that is *complete* the walk is forgotten."""
+    ended = update(table).where(table.c.id == run_id, table.c.state == RunState.RUNNING)
+    walk = null() if complete else table.c.walk
+    values = {"state": RunState.DONE, "complete": complete, "finished_at": now, "walk": walk}
+    return (await tx.execute(ended.values(values))).rowcount > 0
 
 
 async def set_state(tx: AsyncConnection, runs: Sequence[Run], state: RunState) -> None:
@@ -280,10 +278,5 @@ async def end_runs(
             table.c.state != RunState.DONE,
             one_of(table.c.kind, kinds),
         )
-        .values(state=RunState.DONE, finished_at=now)
+        .values(state=RunState.DONE, complete=False, finished_at=now)
     )
-
-
-async def forget_shrinking(tx: AsyncConnection, run_id: int) -> None:
-    """The list may have shrunk, and the run shall not go round again for it."""
-    await tx.execute(update(table).where(table.c.id == run_id).values(shrunk=False))

@@ -212,6 +212,15 @@ async def count_offered(tx: AsyncConnection, shop_id: ShopId) -> int:
     return int(await tx.scalar(select(func.count()).select_from(table).where(on_sale)) or 0)
 
 
+async def products_between(
+    tx: AsyncConnection, shop_id: ShopId, after: int, before: int | None, *, limit: int
+) -> list[int]:
+    """Known products with ids between *after* and *before*, at most *limit*."""
+    within = table.c.product_id > after if before is None else table.c.product_id.between(after + 1, before - 1)
+    query = select(table.c.product_id).where(table.c.shop_id == shop_id, within).distinct()
+    return list((await tx.scalars(query.order_by(table.c.product_id).limit(limit))).all())
+
+
 async def count_products(tx: AsyncConnection, shop_id: ShopId) -> int:
     """How many products on sale are known."""
     query = select(func.count(distinct(table.c.product_id))).where(table.c.shop_id == shop_id, table.c.listed)

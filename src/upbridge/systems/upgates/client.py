@@ -159,10 +159,10 @@ class UpgatesClient:
     # --- products ---------------------------------------------------------------------------------------------
 
     async def products_page(
-        self, page: int, *, filters: ProductFilter | None = None, purpose: Purpose
+        self, page: int, *, filters: ProductFilter | None = None, size: int = PAGE_SIZE, purpose: Purpose
     ) -> Page[Product]:
-        """One page of products, 100 of them where the server lets the caller choose."""
-        params = (filters or ProductFilter()).params()
+        """One page of products, *size* of them (100 at most) where the server lets the caller choose."""
+        params = {**(filters or ProductFilter()).params(), "current_page_items": size}
         return await self._product_list(accesses.GET_PRODUCTS, self._parse_product, params, page, purpose)
 
     async def products_by_ids(self, ids: Iterable[int], *, purpose: Purpose) -> Page[Product]:
@@ -187,7 +187,7 @@ class UpgatesClient:
     async def _product_list(
         self, access: Access, parse: Callable[[Raw], T], params: Mapping[str, Param], page: int, purpose: Purpose
     ) -> Page[T]:
-        asked = {**params, "page": page, "current_page_items": PAGE_SIZE}
+        asked = {"current_page_items": PAGE_SIZE, **params, "page": page}
         return page_of(await self._calls.call(access, purpose=purpose, params=asked), "products", parse, page)
 
     # --- orders -----------------------------------------------------------------------------------------------

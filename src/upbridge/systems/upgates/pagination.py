@@ -51,7 +51,8 @@ class ProductFilter:
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Which orders are listed; None asks for all. Oldest first: by change if `updated_from`, else by creation."""
+    """Which orders are listed; None asks for all. Oldest first: by change if only `updated_from` is given, else by
+    creation."""
 
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -59,11 +60,12 @@ class OrderFilter:
 
     def params(self) -> dict[str, Param]:
         """As the API wants it."""
+        changes = self.updated_from is not None and self.created_from is None
         return {
             "creation_time_from": self.created_from,
             "creation_time_to": self.created_to,
             "last_update_time_from": self.updated_from,
-            "order_by": "creation_time" if self.updated_from is None else "last_update_time",
+            "order_by": "last_update_time" if changes else "creation_time",
             "order_dir": "asc",
         }
 
