@@ -45,7 +45,7 @@ def test_uphance_is_told_what_was_charged_to_the_last_haler_or_nothing(portion: 
             right = [pair[0 if with_tax else 1] for pair in right_sums(raw)]
 
             result = map_order(
-                order, BOOK.match, make_settings({"uphance.prices_with_tax": with_tax}), uphance_connection()
+                order, BOOK.match_sold, make_settings({"uphance.prices_with_tax": with_tax}), uphance_connection()
             )
 
             came[result.key if isinstance(result, Issue) else "sent"] += 1

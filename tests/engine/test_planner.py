@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from tests.support.engine import Engine
 from tests.support.simulated import Said, Target, accept, delivered, mirror
-from tests.support.upp import make_order, make_product, make_variant
+from tests.support.upp import make_line, make_order, make_product, make_variant
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Issue, Link, Parked, Unmappable
 from upbridge.domain.product import Product
 from upbridge.engine.planner import BadEntity, ReadBatch
@@ -649,3 +649,15 @@ async def test_a_product_of_a_thousand_variants_is_settled_as_one(machine: Engin
     await machine.settle(make_product(*[make_variant(number) for number in range(1, 1001)]))
 
     assert await machine.value("SELECT count(*) FROM documents") == 1000
+
+
+# --- what the variants of an order are called by now --------------------------------------------------------
+
+
+async def test_orders_are_mapped_with_what_their_variants_are_called_by_now(machine: Engine) -> None:
+    await machine.settle(make_product(make_variant(5, code="NEW-1", ean=None)))
+    sold = make_order(make_line(code="OLD-1", variant_id=5), make_line(code="B", variant_id=9))
+
+    await machine.settle(sold, kind="order")
+
+    assert machine.target.fronts[-1].variant_names == {"v-5": ("NEW-1", None)}

@@ -119,6 +119,16 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             " shows them",
             ("uphance.create_products",),
         ),
+        "sku.renamed": Row(
+            "goods get another code after the sale",
+            _ANY,
+            "they are what their variant is called by now, in both systems; else what they were called then",
+        ),
+        "sku.not_read": Row(
+            "goods of a product that was not on sale when the shop was read",
+            _BEFORE,
+            "the product is read, in one call, and the order goes; held only if they are still unknown",
+        ),
         "sku.ambiguous": Row("a code or EAN that Uphance has twice", _BEFORE, "held; goes when one is left"),
         "sku.inherited": Row("only an EAN that the variant inherits", _BEFORE, "no match: held"),
         "line.manual": Row(

@@ -81,13 +81,24 @@ def test_a_number_that_no_table_takes() -> None:
     assert [one.key for one in bad] == ["XY"]
 
 
+def test_a_code_that_changed_after_the_sale() -> None:
+    case = reported_fault("12")
+    variants = parse_product(case["input"]["product"]).variants
+    [order] = wants_order(
+        parse_order(case["input"]["order"]),
+        replace(UPP, variant_names={one.id: (one.code, one.ean) for one in variants}),
+    )
+
+    assert sent(order)["items"][0]["sku"] == case["expected"]["upp product sku"]
+
+
 def test_lines_finer_than_a_cent() -> None:
     [raw] = reported_fault("23")["input"]["orders"]
     order = parse_order(raw)
 
     assert OrderTotals.of(order).adds_up
     assert OrderTotals.of(order).charged(with_vat=True) == order.total
-    result = map_order(order, BOOK.match, make_settings(SHOP), uphance_connection())
+    result = map_order(order, BOOK.match_sold, make_settings(SHOP), uphance_connection())
     assert isinstance(result, SalesOrder), result
     assert result.total == order.total
 
@@ -105,7 +116,7 @@ def test_a_new_type_of_line() -> None:
     order = parse_order(reported_fault("26")["input"]["orders"][0])
 
     [document] = wants_order(order, UPP)
-    held = map_order(order, BOOK.match, make_settings(SHOP), uphance_connection())
+    held = map_order(order, BOOK.match_sold, make_settings(SHOP), uphance_connection())
 
     assert sent(document)["grossOrderAmount"] == 242
     assert held == Issue("order.unreadable_field", {"fields": "products[1].type (MONTAZ)"})

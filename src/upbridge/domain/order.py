@@ -58,6 +58,13 @@ class OrderLine(Value):
     recycling_fee: Decimal | None = None
     configuration: str | None = None
 
+    @property
+    def variant_key(self) -> str | None:
+        """The variant that was sold, by its key (`Variant.id`); None if the line names none."""
+        if self.product_id is None:
+            return None
+        return f"p-{self.product_id}" if self.variant_id is None else f"v-{self.variant_id}"
+
 
 class Discount(Value):
     """A discount on the whole order at one VAT level. Amounts are positive: what is taken off."""

@@ -17,6 +17,7 @@ from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, LinkS
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import Names
 from upbridge.engine import catalogue_guard, name_owners
 from upbridge.store import documents as outbox
 from upbridge.store import order_events, sku_matching, variants
@@ -103,8 +104,10 @@ async def plan_documents(
         await upsert_orders(tx, shop_id, made, read.missing, now=now)
     if read.kind == "product":
         targets = await _remember_products(tx, shop_id, read, list(targets), settled, now=now)
+    names = await variant_names(tx, shop_id, orders)
     await _report_unreadable(tx, shop_id, read, now=now)
-    for target, context in targets:
+    for target, unnamed in targets:
+        context = replace(unnamed, variant_names=names)
         if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
             await write_back.note_orders(tx, orders, read.missing, context)
         parents = read.keys
@@ -143,6 +146,12 @@ async def plan_documents(
         ]
         await order_events.record_events(tx, shop_id, steps, now=now)
     return settled
+
+
+async def variant_names(tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order]) -> dict[str, Names]:
+    """What the variants in *orders* are called by now (`MappingContext.variant_names`)."""
+    keys = {line.variant_key for order in orders for line in order.lines if line.variant_key is not None}
+    return await variants.names_of(tx, shop_id, sorted(keys)) if keys else {}
 
 
 async def _withdraw(tx: AsyncConnection, shop_id: ShopId, target: str, documents: set[tuple[str, str]]) -> None:

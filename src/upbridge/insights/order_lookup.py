@@ -5,7 +5,7 @@ the order again tells whether a system has exactly what the order says now.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -17,7 +17,7 @@ from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.access import refused_by_platform
 from upbridge.engine.context import Service
-from upbridge.engine.planner import desired_documents_of
+from upbridge.engine.planner import desired_documents_of, variant_names
 from upbridge.store.links import links_of
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,8 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
 
 async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...]:
     copies: list[Copy] = []
+    async with service.engine.connect() as tx:
+        names = await variant_names(tx, shop.id, [order])
     for system in service.systems.taking("order"):
         receiver = await service.receiver(shop, system)
         if receiver is None:
@@ -74,7 +76,8 @@ async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...
         links = await _links(service, shop.id, system, order.key)
         drafts = [
             one
-            for one in desired_documents_of(receiver.target, receiver.context, order) or ()
+            for one in desired_documents_of(receiver.target, replace(receiver.context, variant_names=names), order)
+            or ()
             if isinstance(one, DesiredDocument)
         ]
         found = (_copy(system, draft, links.get((draft.kind, draft.key))) for draft in drafts)

@@ -39,7 +39,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.sku import Match, code_key
+from upbridge.domain.sku import Match, Names, code_key
 from upbridge.store.schema import variants as table
 from upbridge.store.sql import arrays, literally, one_of
 
@@ -256,12 +256,12 @@ async def _named(tx: AsyncConnection, shop_id: ShopId, by: str, condition: Colum
     return [Named(*row) for row in rows]
 
 
-async def eans_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, str | None]:
-    """The own EANs of these variants, by key; those that are not known are left out."""
+async def names_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, Names]:
+    """The own code and EAN of these variants, by key; those that are not known are left out."""
     rows = await tx.execute(
-        select(table.c.key, table.c.ean).where(table.c.shop_id == shop_id, one_of(table.c.key, keys))
+        select(table.c.key, table.c.code, table.c.ean).where(table.c.shop_id == shop_id, one_of(table.c.key, keys))
     )
-    return {row.key: row.ean for row in rows}
+    return {row.key: (row.code, row.ean) for row in rows}
 
 
 async def doubled(tx: AsyncConnection, shop_id: ShopId) -> tuple[frozenset[str], frozenset[str]]:

@@ -21,7 +21,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import Declared, ShopSettings
-from upbridge.domain.sku import code_key
+from upbridge.domain.sku import Names, code_key
 from upbridge.settings import Settings
 from upbridge.store.changes import Change, Kind
 from upbridge.store.connections import ConnectionRow
@@ -84,6 +84,8 @@ class MappingContext:
     connection: Connection
     now: datetime
     name_owners: NameOwners = field(default_factory=NameOwners)
+    variant_names: Mapping[str, Names] = field(default_factory=dict)
+    """The code and the EAN that the variants of the orders have by now, by key; a line has those of its day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

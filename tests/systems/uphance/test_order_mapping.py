@@ -23,7 +23,7 @@ GROSS = {"uphance.prices_with_tax": True}
 def mapped(
     one: Order, shop_settings: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK, **facts: Any
 ) -> SalesOrder | Issue | NotYet:
-    return map_order(one, book.match, make_settings(shop_settings or {}), uphance_connection(**facts))
+    return map_order(one, book.match_sold, make_settings(shop_settings or {}), uphance_connection(**facts))
 
 
 def sold(one: Order, shop_settings: Mapping[str, Any] | None = None, *, book: SkuBook = BOOK) -> SalesOrder:
@@ -174,14 +174,14 @@ class TestMatching:
 
     @pytest.mark.situation("sku.inherited")
     def test_an_ean_that_the_variant_inherits_from_its_product_never_matches(self) -> None:
-        book = SkuBook([sku(1, "X", ean="1")], {50: None, 51: "2"})
+        book = SkuBook([sku(1, "X", ean="1")], {"v-50": ("Z", None), "v-51": ("Z", "2")})
 
         for variant in (50, 51):
             held = issue_of(make_order(make_line("NO", ean="1", variant_id=variant)), book=book)
             assert held.key == "order.unknown_sku"
 
     def test_the_variants_own_ean_matches(self) -> None:
-        book = SkuBook([sku(1, "X", ean="1")], {50: "1"})
+        book = SkuBook([sku(1, "X", ean="1")], {"v-50": ("Z", "1")})
 
         assert sold(make_order(make_line("NO", ean="1", variant_id=50)), book=book).lines[0].sku_id == 1
 
@@ -189,6 +189,30 @@ class TestMatching:
         book = SkuBook([sku(1, "X", ean="1")])
 
         assert isinstance(mapped(make_order(make_line("NO", ean="1", variant_id=50)), book=book), NotYet)
+
+    @pytest.mark.situation("sku.renamed")
+    def test_what_the_variant_is_called_by_now_goes_before_what_it_was_called_when_it_was_sold(self) -> None:
+        book = SkuBook([sku(1, "OLD-1"), sku(2, "new-1")], {"v-50": ("NEW-1 ", None)})
+
+        assert sold(make_order(make_line("OLD-1", variant_id=50)), book=book).lines[0].sku_id == 2
+
+    @pytest.mark.situation("sku.renamed")
+    def test_what_is_not_renamed_over_there_is_found_by_its_former_code(self) -> None:
+        book = SkuBook([sku(1, "OLD-1")], {"v-50": ("NEW-1", None)})
+
+        assert sold(make_order(make_line("OLD-1", variant_id=50)), book=book).lines[0].sku_id == 1
+
+    @pytest.mark.situation("sku.not_read")
+    def test_goods_of_a_product_that_was_never_read_are_waited_for_and_named(self) -> None:
+        held = mapped(make_order(make_line("NO", variant_id=50, product_id=7)), book=SkuBook([], {}))
+
+        assert isinstance(held, NotYet)
+        assert held.products == (7,)
+
+    def test_goods_without_a_product_are_waited_for_by_nobody(self) -> None:
+        held = issue_of(make_order(make_line("NO", product_id=None)), book=SkuBook([], {}))
+
+        assert held.key == "order.unknown_sku"
 
     @pytest.mark.situation("line.manual")
     def test_a_line_typed_in_by_hand_holds_the_order(self) -> None:

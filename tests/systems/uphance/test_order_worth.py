@@ -95,7 +95,9 @@ def test_what_is_sent_is_worth_what_the_shop_charged_to_the_last_heller(
 ) -> None:
     one, owed = made
 
-    result = map_order(one, BOOK.match, make_settings({"uphance.prices_with_tax": with_tax}), uphance_connection())
+    result = map_order(
+        one, BOOK.match_sold, make_settings({"uphance.prices_with_tax": with_tax}), uphance_connection()
+    )
 
     if isinstance(result, Issue):  # only where the discounts are larger than all the rest
         assert result.key == "order.totals_differ"
@@ -110,7 +112,7 @@ def test_what_is_sent_is_worth_what_the_shop_charged_to_the_last_heller(
 @settings(max_examples=200, deadline=None)
 @given(orders())
 def test_every_piece_is_sent_and_no_line_has_more_than_two_prices(made: tuple[Order, Any]) -> None:
-    result = map_order(made[0], BOOK.match, make_settings(), uphance_connection())
+    result = map_order(made[0], BOOK.match_sold, make_settings(), uphance_connection())
 
     if not isinstance(result, SalesOrder):
         return
@@ -130,7 +132,7 @@ def test_an_order_whose_total_is_off_is_never_sent(made: tuple[Order, Any], off:
 
     result = map_order(
         one.model_copy(update={"total_before_round": wrong, "total": wrong, "rounding": Decimal(0)}),
-        BOOK.match,
+        BOOK.match_sold,
         make_settings(),
         uphance_connection(),
     )

@@ -130,7 +130,7 @@ def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not
     one = make_order(
         make_line("A1", 121), make_line("A2", 121), make_line("A3", 121), make_line("A1", 121, uuid="again")
     )
-    sales_order = map_order(one, book.match, make_settings(), uphance_connection())
+    sales_order = map_order(one, book.match_sold, make_settings(), uphance_connection())
     assert isinstance(sales_order, SalesOrder)
 
     body = schemas.sales_order_body(sales_order, company_id=7, idempotency_key="k")
@@ -143,7 +143,7 @@ def test_sizes_of_one_colour_and_price_share_a_line_item_and_doubled_skus_do_not
 @pytest.mark.parametrize(("chosen", "field"), [("Main", "warehouse_name"), ("11", "warehouse_id")])
 def test_a_warehouse_goes_by_name_or_by_number(chosen: str, field: str) -> None:
     shop_settings = make_settings({"uphance.warehouse": chosen})
-    sales_order = map_order(make_order(), BOOK.match, shop_settings, uphance_connection())
+    sales_order = map_order(make_order(), BOOK.match_sold, shop_settings, uphance_connection())
     assert isinstance(sales_order, SalesOrder)
 
     body = schemas.sales_order_body(sales_order, company_id=7, idempotency_key="k")

@@ -221,7 +221,7 @@ class TestSending:
     @pytest.mark.situation("currency", "customer", "sku.unknown")
     async def test_what_waits_for_a_person_costs_no_call(self, world: World) -> None:
         outcomes = await world.deliver(
-            make_order(make_line("NO")),
+            make_order(make_line("NO", product_id=None)),
             make_order(shopper=None, order_number="2"),
             make_order(currency="USD", order_number="3"),
         )

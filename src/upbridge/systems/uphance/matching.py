@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from upbridge.domain.order import OrderLine
 from upbridge.domain.product import Variant
-from upbridge.domain.sku import CodeBook, Match, Sku, code_key
+from upbridge.domain.sku import CodeBook, Match, Names, Sku, code_key
 
 
 class Coded(Protocol):
@@ -28,7 +29,8 @@ class Miss(StrEnum):
     UNKNOWN = "unknown"
     AMBIGUOUS = "ambiguous"
     NOT_READ = "not_read"
-    """Only its EAN matches, and it is not known yet whether that EAN is the variant's own."""
+    """Its product was not read yet: only that says whether its EAN is the variant's own, and what the variant is
+    called by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,15 @@ class Doubled:
 class SkuBook:
     """The SKUs that a batch of orders or products may mean.
 
-    *own_eans* has, for variants that the shop's catalogue has been read for, the EAN that is the variant's own (or
-    None): an EAN that a variant inherits from its product is the same for all variants and proves nothing (Upgates
-    API v2, `variants[].ean`).
+    *named* has, for variants that the shop's catalogue has been read for (by key), their own code and EAN: an EAN
+    that a variant inherits from its product is the same for all variants and proves nothing (Upgates API v2,
+    `variants[].ean`). None: the catalogue was not looked up.
     """
 
-    def __init__(self, skus: Iterable[Sku] = (), own_eans: Mapping[int, str | None] | None = None) -> None:
+    def __init__(self, skus: Iterable[Sku] = (), named: Mapping[str, Names] | None = None) -> None:
         self._book = CodeBook((sku, (sku.sku_number, sku.ean)) for sku in skus)
-        self._own_eans = own_eans or {}
+        self._looked_up = named is not None
+        self._named = named or {}
 
     def match(self, line: Coded) -> Sku | Miss:
         """The SKU of *line*, or why there is none. A doubled code is not cured by an EAN: it is ambiguous."""
@@ -67,8 +70,20 @@ class SkuBook:
         if how is Match.UNMATCHED:
             return Miss.UNKNOWN
         if how is Match.EAN and line.variant_id is not None:
-            if line.variant_id not in self._own_eans:
+            own = self._named.get(f"v-{line.variant_id}")
+            if own is None:
                 return Miss.NOT_READ
-            if code_key(self._own_eans[line.variant_id]) != code_key(line.ean):
+            if code_key(own[1]) != code_key(line.ean):
                 return Miss.UNKNOWN
         return found[0] if len(found) == 1 else Miss.AMBIGUOUS
+
+    def match_sold(self, line: OrderLine) -> Sku | Miss:
+        """The SKU of what was sold: by what its variant is called by now, else by what it was called then."""
+        own = self._named.get(line.variant_key or "")
+        if own is not None:
+            how, found = self._book.named(own)
+            if how is not Match.UNMATCHED:
+                return found[0] if len(found) == 1 else Miss.AMBIGUOUS
+        match = self.match(line)
+        unread = self._looked_up and own is None and line.variant_key is not None
+        return Miss.NOT_READ if match is Miss.UNKNOWN and unread else match

@@ -84,6 +84,8 @@ class NotYet:
 
     reason: str
     names: str
+    products: tuple[int, ...] = ()
+    """What has to be read of the catalogue."""
 
 
 def order_reference(shop_key: str, order_number: str) -> str:
@@ -203,10 +205,11 @@ def _matched(goods: Sequence[Goods], resolve: Resolve) -> list[Sku] | Issue | No
         lost = dict.fromkeys(_name(line) for line, match in found if match is miss)
         if lost:
             return Issue(key, {"codes": ", ".join(lost)})
-    unread = dict.fromkeys(_name(line) for line, match in found if match is Miss.NOT_READ)
+    unread = [line for line, match in found if match is Miss.NOT_READ]
     if unread:
-        names = ", ".join(unread)
-        return NotYet(f"the shop's catalogue was not read yet for {names}, which only an EAN identifies", names)
+        names = ", ".join(dict.fromkeys(map(_name, unread)))
+        products = sorted({line.product_id for line in unread if line.product_id is not None})
+        return NotYet(f"the shop's catalogue was not read yet for {names}", names, tuple(products))
     return [match for _, match in found if isinstance(match, Sku)]
 
 

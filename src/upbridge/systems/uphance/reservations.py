@@ -35,7 +35,7 @@ async def remember(
         open_order_lines.OpenOrderLine(
             order_number=order.order_number,
             position=position,
-            variant_key=_item(line),
+            variant_key=line.variant_key,
             code=_code(line),
             quantity=line.quantity,
             pending=pending,
@@ -82,12 +82,6 @@ def _pending(order: Order, context: MappingContext) -> bool | None:
             return False
         case _:
             return None
-
-
-def _item(line: OrderLine) -> str | None:
-    if line.product_id is None:
-        return None
-    return f"p-{line.product_id}" if line.variant_id is None else f"v-{line.variant_id}"
 
 
 def _code(line: OrderLine) -> str | None:

@@ -5,15 +5,20 @@ was read replaces the table only when the read was complete, in one transaction 
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.domain.order import OrderLine
+from upbridge.domain.product import Variant
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku, code_key
-from upbridge.store import connections, skus, variants
+from upbridge.store import changes, connections, skus, variants
+from upbridge.store.changes import Kind, Origin
 from upbridge.store.skus import Refreshed
 from upbridge.systems.uphance.client import UphanceClient
-from upbridge.systems.uphance.matching import Coded, Doubled, SkuBook
+from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.schemas import skus_of
 
 
@@ -29,16 +34,31 @@ class Catalogue:
         async with self._engine.begin() as tx:
             return await skus.replace_skus(tx, shop_id, found)
 
-    async def book(self, shop_id: ShopId, lines: Iterable[Coded]) -> SkuBook:
-        """The SKUs that *lines* may mean, doubled ones included, in one query, and the variants' own EANs."""
+    async def book(self, shop_id: ShopId, lines: Iterable[OrderLine | Variant]) -> SkuBook:
+        """The SKUs that *lines* may mean, doubled ones included, and what the variants are called by now."""
         wanted = list(lines)
-        codes = {code for line in wanted if (code := code_key(line.code)) is not None}
-        eans = {ean for line in wanted if (ean := code_key(line.ean)) is not None}
-        keys = {f"v-{line.variant_id}" for line in wanted if line.variant_id is not None and line.ean}
+        keys = {one.variant_key if isinstance(one, OrderLine) else one.id for one in wanted}
         async with self._engine.connect() as tx:
+            named = await variants.names_of(tx, shop_id, sorted(key for key in keys if key is not None))
+            names = [*((one.code, one.ean) for one in wanted), *named.values()]
+            codes = {key for code, _ in names if (key := code_key(code)) is not None}
+            eans = {key for _, ean in names if (key := code_key(ean)) is not None}
             found = await skus.named(tx, shop_id, sorted(codes), sorted(eans))
-            owned = await variants.eans_of(tx, shop_id, sorted(keys))
-        return SkuBook(found, {int(key.removeprefix("v-")): ean for key, ean in owned.items()})
+        return SkuBook(found, named)
+
+    async def ask_for(self, shop_id: ShopId, products: Iterable[int], *, now: datetime) -> None:
+        """Have these products of the shop read: orders wait for them."""
+        async with self._engine.begin() as tx:
+            await changes.mark_changed(
+                tx,
+                shop_id,
+                "upgates",
+                Kind.PRODUCT,
+                map(str, products),
+                origin=Origin.SCHEDULE,
+                now=now,
+                purpose=Purpose.ORDERS,
+            )
 
     async def doubled(self, shop_id: ShopId) -> Doubled:
         """The codes and EANs that several variants of the shop have; few, where there are any."""

@@ -60,6 +60,8 @@ from upbridge.systems.uphance.tax import tax_remark
 
 #: After so many failures of their application on the same order, a person has to look at it.
 _ENOUGH = 5
+#: So often an order is tried again that waits for a product to be read: a quarter of an hour, in growing pauses.
+_LOOKS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ class UphanceTarget:
         )
         forgotten = Forgotten(client, links, context.connection.shop_key, self._memory(shop_id))
         maker = Maker(client, links, self._clock, forgotten)
-        work = _Work(context=context, book=book, maker=maker, links=links)
+        work = _Work(context=context, catalogue=self._catalogue, book=book, maker=maker, links=links)
         products = Products(
             context=context,
             book=book,
@@ -183,6 +185,7 @@ class _Work:
     """One push: what all its orders share."""
 
     context: MappingContext
+    catalogue: Catalogue
     book: SkuBook
     maker: Maker
     links: Links
@@ -230,7 +233,7 @@ class _Work:
         """It is there, and what was sent is not known (any more): only its goods can be compared."""
         if order is None or is_cancelled(order, self.context.facts) or unread_parts(order) is not None:
             return self._changed(replace(link, sent=None), order)
-        mapped = map_order(order, self.book.match, self.context.settings, self.context.connection)
+        mapped = map_order(order, self.book.match_sold, self.context.settings, self.context.connection)
         if isinstance(mapped, SalesOrder) and (told := goods_differ(link, mapped)):
             return self._changed(replace(link, sent=None), order, told)
         return Delivered(
@@ -261,13 +264,13 @@ class _Work:
 
     async def _send(self, document: Document, order: Order, reference: str) -> Outcome:
         shop_settings, connection = self.context.settings, self.context.connection
-        sales_order = map_order(order, self.book.match, shop_settings, connection)
+        sales_order = map_order(order, self.book.match_sold, shop_settings, connection)
         customer = map_customer(order, shop_settings, connection)
         for mapped in (sales_order, customer):
             if isinstance(mapped, Issue):
                 return Parked(mapped)
             if isinstance(mapped, NotYet):
-                return self._not_yet(document, mapped)
+                return await self._not_yet(document, mapped)
         assert isinstance(sales_order, SalesOrder)
         assert isinstance(customer, Customer | House)
         try:
@@ -324,10 +327,12 @@ class _Work:
             return Parked(Issue("order.refused", {"message": doubt.reason, "status": doubt.failed.answered}))
         return Retry(doubt.reason, doubt.until)
 
-    @staticmethod
-    def _not_yet(document: Document, why: NotYet) -> Outcome:
-        if document.attempts >= _ENOUGH:  # the variant is gone from the shop, so its SKU stays unknown
+    async def _not_yet(self, document: Document, why: NotYet) -> Outcome:
+        """Goods of a product that was never read, because it was not on sale: ask for it once, and match again."""
+        if document.attempts >= _LOOKS:  # the variant is gone from the shop, so its SKU stays unknown
             return Parked(Issue("order.unknown_sku", {"codes": why.names}))
+        if document.attempts == 0:
+            await self.catalogue.ask_for(self.context.connection.shop_id, why.products, now=self.context.now)
         return Retry(why.reason)
 
 

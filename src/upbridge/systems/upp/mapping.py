@@ -58,8 +58,8 @@ def sku_of(source: str, *, own_id: str | None, code: str | None, ean: str | None
 
     *source* is the setting `upp.sku_from` (`code`, `ean`, `id`), *own_id* the `externalProductId`, which stands in
     for a missing code or EAN. A line that was typed in by hand has no id: its code, if there is one, must do.
-    None: nothing identifies it. Assumption: an order line's EAN is the variant's own; with an inherited one the
-    line and its variant would get different SKUs under `ean`.
+    None: nothing identifies it. Assumption: of a variant that was never read, an order line's EAN is its own; with
+    an inherited one the line and its variant would get different SKUs under `ean`.
     """
     chosen = {"code": code, "ean": ean}.get(source)
     return tidy(chosen) or own_id or tidy(code)
@@ -299,7 +299,9 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
 def _items(totals: OrderTotals, context: MappingContext) -> Iterator[dict[str, Any]]:
     """What was sold and has an identity. Prices are those of one piece with VAT."""
     for line, price in sold_items(totals):
-        sku = _sku(context, own_id=_line_id(line, context), code=line.code, ean=line.ean)
+        # The variant may have got another code since it was sold, and Upp knows it by that one.
+        code, ean = context.variant_names.get(line.variant_key or "", (line.code, line.ean))
+        sku = _sku(context, own_id=_line_id(line, context), code=code, ean=ean)
         if sku is not None:
             yield {
                 "sku": sku,
@@ -310,9 +312,7 @@ def _items(totals: OrderTotals, context: MappingContext) -> Iterator[dict[str, A
 
 
 def _line_id(line: OrderLine, context: MappingContext) -> str | None:
-    if line.variant_id is not None:
-        return _foreign_id(f"v-{line.variant_id}", context)
-    return None if line.product_id is None else _foreign_id(f"p-{line.product_id}", context)
+    return None if line.variant_key is None else _foreign_id(line.variant_key, context)
 
 
 # --- taking back --------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.systems.uphance.write_back.town import Town
-from upbridge.store.changes import Kind, Origin
+from upbridge.store.changes import Kind
 
 DOWN = {"error_share": 1.0, "error_status": 503}
 UP = {"error_share": 0.0}
@@ -122,13 +123,14 @@ async def test_an_order_with_unknown_goods_costs_no_call_and_goes_when_they_are_
     assert await tasks(town) == {}
 
 
-async def order_of(town: Town, item: Any) -> str:
-    """Sell an item whether it is matched or not."""
+async def order_of(town: Town, item: Any, **values: Any) -> str:
+    """Sell an item whether it is matched or not; *values* are what the line says otherwise."""
     other = (await town.tracked())[0]
     made = await town.order(other, status=3)  # of a status that does not send
     line = raw(town, made)["products"][0]
     line |= {"code": item.code, "title": item.code, "product_id": item.product_id}
     line["option_set_id"] = int(item.key[2:]) if item.key.startswith("v-") else None
+    line |= values
     await edit(town, made, status_id=1)
     return made
 
@@ -215,11 +217,54 @@ async def test_a_cancelled_draft_is_a_task_and_gives_its_pieces_back(town: Town)
 async def test_a_deleted_order_is_a_task_and_is_never_made_again(town: Town) -> None:
     number = await town.order(await goods(town))
     await delete(town, number)
-    await town.hint("upgates", Kind.ORDER, number, origin=Origin.DELETION)
-    await town.work()
 
     assert [*await tasks(town)] == ["order.cancel_in_uphance"]
     assert len(town.organisation.orders) == 1
+
+
+@pytest.mark.situation("sku.not_read")
+@pytest.mark.parametrize("by", ["code", "ean"])
+async def test_an_order_of_goods_that_were_never_read_has_them_read_in_one_call_and_goes(
+    town: Town, by: str
+) -> None:
+    items = await town.items()
+    item = next(items[code] for code in await town.tracked() if items[code].key.startswith("v-"))
+    code = item.code
+    _, _, sku = town.organisation.sku(item.sku_id) or (None, None, {})
+    [product] = [one for one in town.origin.goods.products.values() if one["product_id"] == item.product_id]
+    [shown] = [one for one in (*product["variants"], product) if one["code"] == code]
+    shown["ean"] = sku["ean"] = "8590000000017"
+    if by == "ean":
+        sku["sku_number"] = "THEIRS"
+        await town.poll()
+    async with town.service.engine.begin() as tx:
+        await tx.execute(text("DELETE FROM variants WHERE product_id = :id"), {"id": item.product_id})
+    line = {"code": "FORMER", "ean": None} if by == "code" else {"code": None, "ean": "8590000000017"}
+    town.asked()
+
+    number = await order_of(town, item, **line)
+    for _ in range(3):
+        town.watch.move(seconds=10)
+        await town.work()
+
+    assert pieces(town, number) == [1]
+    assert town.asked("GET /products") == ["GET /products"]
+    assert await tasks(town) == {}
+
+
+@pytest.mark.situation("sku.not_read")
+async def test_goods_that_the_shop_does_not_have_any_more_are_a_task_after_a_while(town: Town) -> None:
+    code = await goods(town)
+    item = (await town.items())[code]
+    line = {"product_id": 999_999, "option_set_id": 999_999, "code": "GONE"}
+
+    await order_of(town, item, **line)
+    assert await tasks(town) == {}
+    for _ in range(30):
+        town.watch.move(minutes=1)
+        await town.work()
+
+    assert (await tasks(town))["order.unknown_sku"]["codes"] == "GONE"
 
 
 # --- goods ----------------------------------------------------------------------------------------------------

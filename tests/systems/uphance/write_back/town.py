@@ -120,7 +120,8 @@ class Town:
         said, self.silence.said = self.silence.said, []
         for event, key in said:
             kind = Kind.ORDER if event.startswith("Orders") else Kind.PRODUCT
-            await self.hint("upgates", kind, key)
+            deleted = event.lower().endswith(".delete")
+            await self.hint("upgates", kind, key, origin=Origin.DELETION if deleted else Origin.WEBHOOK)
         return len(said)
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
