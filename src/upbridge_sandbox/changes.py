@@ -4,10 +4,11 @@ import random
 from datetime import timedelta
 from typing import Any, Protocol
 
-from upbridge_sandbox.seed.formats import Json, moment
+from upbridge_sandbox.seed.formats import MARKETS, PRICELISTS, Json, moment
 from upbridge_sandbox.seed.order_totals import reprice
-from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, STATUS_NAMES, WORKING
+from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, WORKING
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.shop_facts import Status, renamed
 from upbridge_sandbox.state import State
 
 
@@ -54,6 +55,8 @@ class Changes:
         product = shop.product_factory.product(index, shop.goods)
         now = moment(self.state.now())
         product.update(creation_time=now, last_update_time=now)
+        for pricelist, (name, _) in zip(shop.facts.pricelists, PRICELISTS, strict=False):
+            renamed([product], name, pricelist.name)
         return self._announced(shop, "create", product, "creation_time")
 
     def take_product(self, shop: Shop, product: Json) -> Json:
@@ -79,8 +82,14 @@ class Changes:
 
     def _announced(self, shop: Shop, verb: str, product: Json, time: str) -> Json:
         body = {name: product[name] for name in ("product_id", "code", time)}
-        self.announcer.announce(shop, f"Products.{verb}", str(product["product_id"]), body)
+        self._announce(shop, f"Products.{verb}", str(product["product_id"]), body)
         return product
+
+    def _announce(self, shop: Shop, event: str, key: str, body: Json) -> None:
+        """Announce what is still there; the next look at it may come too soon."""
+        if shop.faults.strikes("lag", self.state.rng.of(f"lag-{shop.name}")):
+            shop.unseen.add(key)
+        self.announcer.announce(shop, event, key, body)
 
     def create_order(self, shop: Shop, *, broken: str = "") -> Json:
         """A new order from the shop's front end."""
@@ -105,7 +114,7 @@ class Changes:
         """Change fields of an order; the status' name follows its id."""
         order.update(values)
         if "status_id" in values:
-            order["status"] = STATUS_NAMES.get((order["status_id"], order["language_id"]))
+            order["status"] = shop.facts.status_name(order["status_id"], order["language_id"])
         self._order_changed(shop, order)
 
     def edit_order_line(self, shop: Shop, order: Json, quantity: int) -> None:
@@ -114,11 +123,19 @@ class Changes:
         self._order_changed(shop, order)
 
     def delete_order(self, shop: Shop, order: Json) -> None:
-        """Remove an order."""
+        """Delete an order as the administration does: it is hidden, and can be restored."""
         number = order["order_number"]
         shop.deleted_orders[number] = shop.orders.pop(number)
+        # Assumption: a deletion moves the time of the last change; Upgates does not say.
+        order["last_update_time"] = moment(self.state.now())
         body = {"order_number": number, "deletion_time": moment(self.state.now())}
         self.announcer.announce(shop, "Orders.delete", number, body)
+
+    def restore_order(self, shop: Shop, number: str) -> Json:
+        """Bring a deleted order back. Assumption: that is announced as a change; Upgates does not say."""
+        order = shop.orders[number] = shop.deleted_orders.pop(number)
+        self._order_changed(shop, order)
+        return order
 
     def _order_changed(self, shop: Shop, order: Json) -> None:
         shop.touch_order(order, self.state.now())
@@ -126,7 +143,55 @@ class Changes:
 
     def _announce_order(self, shop: Shop, verb: str, order: Json, time: str) -> None:
         body = {name: order[name] for name in ("order_number", time, "status_id", "status")}
-        self.announcer.announce(shop, f"Orders.{verb}", order["order_number"], body)
+        self._announce(shop, f"Orders.{verb}", order["order_number"], body)
+
+    def set_defaults(self, shop: Shop, *, language: str | None = None, pricelist: int | None = None) -> None:
+        """Another default language or price list (id). Raises ValueError where the shop has none like it."""
+        if language not in (None, *MARKETS) or pricelist not in (None, *(one.id for one in shop.facts.pricelists)):
+            raise ValueError("the shop has no such language or price list")
+        if language is not None:
+            shop.facts.language = language
+            self.announcer.announce(shop, "Languages.update", language, {"language_id": language})
+        if pricelist is not None:
+            shop.facts.pricelist = pricelist
+            self.announcer.announce(shop, "Pricelists.update", str(pricelist), {"id": pricelist})
+
+    def rename_pricelist(self, shop: Shop, number: int, name: str) -> None:
+        """Another name for a price list: in all products, of which none counts as changed. Raises ValueError."""
+        found = next((one for one in shop.facts.pricelists if one.id == number), None)
+        if found is None or not name or any(one.name == name for one in shop.facts.pricelists):
+            raise ValueError("there is no such price list, or the name is taken")
+        renamed([*shop.goods.products.values(), *shop.deleted_products.values()], found.name, name)
+        found.name = name
+        self.announcer.announce(shop, "Pricelists.update", str(number), {"id": number})
+
+    def add_status(self, shop: Shop, kind: str, name: str) -> int:
+        """A new order status of a type; returns its id."""
+        number = max(one.id for one in shop.facts.statuses) + 1
+        shop.facts.statuses.append(Status(number, kind, "#808080", dict.fromkeys(MARKETS, name)))
+        self.announcer.announce(shop, "OrderStatuses.create", str(number), {"id": number})
+        return number
+
+    def stir_orders(self, shop: Shop) -> None:
+        """What happens between two pages of a list: an order changes its place, or one goes and one comes."""
+        rng = self.state.rng.of(f"moves-{shop.name}")
+        orders = [order for number, order in shop.orders.items() if number not in shop.broken]
+        if orders and rng.random() < 0.5:  # noqa: PLR2004 - one of two
+            self.edit_order(shop, rng.choice(orders), {"internal_note": f"poznámka {rng.randrange(10**6)}"})
+            return
+        if orders:
+            self.delete_order(shop, rng.choice(orders))
+        self.create_order(shop)
+
+    def stir_products(self, shop: Shop) -> None:
+        """The same for products; one that stands in a set stays."""
+        rng = self.state.rng.of(f"moves-{shop.name}")
+        product = self._random_product(shop, rng)
+        if product["set_yn"] or product["in_set_yn"] or rng.random() < 0.5:  # noqa: PLR2004 - one of two
+            self.price_product(shop, product, 1)
+            return
+        self.delete_product(shop, product)
+        self.create_product(shop)
 
     def many(self, shop: Shop, count: int, seed: int) -> dict[str, int]:
         """*count* changes of a busy day; the same for the same seed and state. Returns how many of each kind."""

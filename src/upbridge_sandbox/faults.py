@@ -5,8 +5,45 @@ can ask for exactly one failure. `match` limits all of it to paths that contain 
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from upbridge_sandbox.breakages import Breakage
+
+SAYS = {
+    "latency": "seconds before every answer",
+    "write_latency": "seconds more before a write is carried out",
+    "error_share": "part of the calls that are answered by an error",
+    "error_next": "so many calls are answered by an error",
+    "error_status": "the status of that error",
+    "cut_share": "part of the calls whose connection is cut before anything happens",
+    "cut_next": "so many connections are cut",
+    "lost_answer_share": "part of the writes that happen and are not answered",
+    "lost_answer_next": "so many writes happen and are not answered",
+    "hang_share": "part of the calls that never end",
+    "hang_next": "so many calls never end",
+    "busy_next": "so many calls get a 429",
+    "retry_after": "seconds that the 429 asks for",
+    "refuse": "ids that are refused",
+    "match": "only paths with this text",
+    "broken": "one page or one entity that cannot be read: 500 page 2 of /orders, hang order_number 26000007;"
+    " 500, 404, hang, cut or garbage",
+    "lose_share": "part of the records that are never announced",
+    "double_share": "part of the records that are announced twice",
+    "late_share": "part of the records that are announced late",
+    "late_seconds": "how late",
+    "reorder": "records and events come in any order",
+    "stopped": "nothing is announced",
+    "page_items": "so many orders or products a page; 0: as many as published",
+    "move_share": "part of the pages after which the list moves: something is edited, or one goes and one comes",
+    "move_next": "after so many pages the list moves",
+    "lag_share": "part of the announced changes that the next look at the entity does not show",
+    "lag_next": "so many announced changes are not there yet at the next look",
+    "put_shapes": "PUT /orders answers in its four shapes in turn",
+    "no_deleted_lists": "the API does not know deleted_yn, like an older one",
+}
+"""What each switch means, for a person."""
 
 
 @dataclass(slots=True)
@@ -22,6 +59,10 @@ class Switches:
             if type(value) is not known[name] and (known[name], type(value)) != (float, int):
                 raise ValueError(f"{name} is a {known[name].__name__}")
             setattr(self, name, known[name](value))
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError if a value says nothing that can be done."""
 
     def clear(self) -> None:
         """Everything works again."""
@@ -51,6 +92,19 @@ class Faults(Switches):
     retry_after: int = 2
     refuse: list[str] = field(default_factory=list)
     match: str = ""
+    broken: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise ValueError for what cannot be broken like this; then nothing is."""
+        try:
+            self.breakages()
+        except ValueError:
+            self.broken = []
+            raise
+
+    def breakages(self) -> Sequence[Breakage]:
+        """What cannot be read."""
+        return [Breakage.parse(text) for text in self.broken]
 
     def strikes(self, kind: str, path: str, rng: random.Random) -> bool:
         """Whether this call is hit by *kind* (error, cut, lost_answer, hang, busy); counts `*_next` down."""
@@ -61,6 +115,28 @@ class Faults(Switches):
             setattr(self, f"{kind}_next", left - 1)
             return True
         share: float = getattr(self, f"{kind}_share", 0.0)
+        return share > 0 and rng.random() < share
+
+
+@dataclass(slots=True)
+class ShopFaults(Switches):
+    """What a shop's API does that no rule forbids, and that who reads it must be able to live with."""
+
+    page_items: int = 0
+    move_share: float = 0.0
+    move_next: int = 0
+    lag_share: float = 0.0
+    lag_next: int = 0
+    put_shapes: bool = False
+    no_deleted_lists: bool = False
+
+    def strikes(self, kind: str, rng: random.Random) -> bool:
+        """Whether *kind* (move, lag) happens now; counts `*_next` down."""
+        left: int = getattr(self, f"{kind}_next")
+        if left > 0:
+            setattr(self, f"{kind}_next", left - 1)
+            return True
+        share: float = getattr(self, f"{kind}_share")
         return share > 0 and rng.random() < share
 
 

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from upbridge_sandbox.faults import WebhookFaults
+from upbridge_sandbox.faults import ShopFaults, WebhookFaults
 from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.seed.orders import OrderFactory
 from upbridge_sandbox.seed.products import Goods, ProductFactory
+from upbridge_sandbox.shop_facts import ShopFacts
 
 #: what the add-on asked for in the Marketplace: service -> privilege (GET /status)
 RIGHTS = {
@@ -132,6 +133,12 @@ class Shop:
     webhooks: dict[int, Webhook] = field(default_factory=dict)
     next_webhook: int = 1
     webhook_faults: WebhookFaults = field(default_factory=WebhookFaults)
+    faults: ShopFaults = field(default_factory=ShopFaults)
+    unseen: set[str] = field(default_factory=set)
+    """Order numbers and product ids whose last change the next look does not show."""
+    puts: int = 0
+    """How often orders were changed by the API."""
+    facts: ShopFacts = field(default_factory=ShopFacts)
     deliveries: deque[Delivery] = field(default_factory=lambda: deque(maxlen=20_000))
     lost_records: list[tuple[str, str]] = field(default_factory=list)
     history: dict[str, list[Json]] = field(default_factory=dict)
@@ -186,6 +193,12 @@ class Shop:
         """Remember how an order looks now: a copy in a target may rightly be older than the newest state."""
         self.versions.setdefault(order["order_number"], []).append(copy.deepcopy(order))
 
+    def unseen_once(self, key: str) -> bool:
+        """Whether this look at an entity comes too soon; the next one does not."""
+        lagging = key in self.unseen
+        self.unseen.discard(key)
+        return lagging
+
     def as_json(self) -> dict[str, Any]:
         """The shop as the control API lists it; without its secrets."""
         return {
@@ -203,6 +216,8 @@ class Shop:
             "api_user_active": self.access is not None and self.access.active,
             "rights": dict(self.rights),
             "tariff": None if self.tariff is None else {"hour": self.tariff.hour, "day": self.tariff.day},
+            "faults": self.faults.as_json(),
+            "facts": self.facts.as_json(),
             "webhook_faults": self.webhook_faults.as_json(),
             "lost_records": len(self.lost_records),
         }

@@ -95,6 +95,8 @@ class State:
             faults.clear()
         for shop in self.shops.values():
             shop.webhook_faults.clear()
+            shop.faults.clear()
+            shop.unseen.clear()
             shop.refuse_puts.clear()
 
     def as_json(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from upbridge.systems.upp.target import UppTarget
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.demo.compare import Origin as Goods
 from upbridge_sandbox.demo.compare import Problems
+from upbridge_sandbox.demo.upp_rules import Market
 from upbridge_sandbox.demo.writeback_checks import StaffWork
 from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.shop import Shop as SandboxShop
@@ -200,7 +201,14 @@ class Stage:
         """What the shop holds, held and deleted, for those who compare."""
         held = copy.deepcopy((self.origin.goods.products, self.origin.deleted_products, self.origin.orders))
         products, deleted, orders = held
-        return Goods(list(products.values()), list(deleted.values()), orders, copy.deepcopy(self.origin.versions))
+        facts = self.origin.facts
+        return Goods(
+            list(products.values()),
+            list(deleted.values()),
+            orders,
+            copy.deepcopy(self.origin.versions),
+            Market(facts.language, facts.default_pricelist),
+        )
 
     async def told(self) -> Problems:
         """What the merchant was told, for those who compare."""

@@ -8,6 +8,7 @@ import pytest
 
 from tests.sandbox.addon import Addon
 from upbridge_sandbox import Plan, Sandbox
+from upbridge_sandbox.faults import SAYS
 from upbridge_sandbox.seed.plan import open_shop
 from upbridge_sandbox.state import State
 
@@ -149,3 +150,31 @@ def test_the_same_seed_makes_the_same_shop() -> None:
 
     assert made(1) == made(1)
     assert made(1) != made(2)
+
+
+async def test_a_person_changes_the_shop_s_facts_and_restores_an_order(
+    browser: httpx.AsyncClient, box: Sandbox
+) -> None:
+    number = (await box.control("GET", "/shops/demo/orders"))["items"][-1]["order_number"]
+    await _press(browser, "/shops/demo/orders", do="delete", order=number)
+    await _press(browser, "/shops/demo/orders", do="restore", order=number)
+    await _press(browser, "/shops/demo", do="defaults", default_language="sk", pricelist="2")
+    await _press(browser, "/shops/demo", do="rename", pricelist="2", name="Věrní")
+    await _press(browser, "/shops/demo", do="status", type="Custom", name="Balí se")
+    shop = await box.control("GET", "/shops/demo")
+
+    assert number in {row["order_number"] for row in (await box.control("GET", "/shops/demo/orders"))["items"]}
+    assert (shop["facts"]["language"], shop["facts"]["pricelist"]) == ("sk", "Věrní")
+    assert "Balí se" in shop["facts"]["statuses"].values()
+    assert "Balí se" in (await browser.get("/shops/demo/orders")).text
+
+
+async def test_every_switch_is_explained_and_can_be_set(browser: httpx.AsyncClient, box: Sandbox) -> None:
+    text = (await browser.get("/faults")).text
+    await _press(browser, "/faults", system="api:demo", page_items="7", lag_next="1", no_deleted_lists="true")
+    await _press(browser, "/faults", system="uphance", broken='["hang page 2 of /skus"]')
+    shop, faults = await box.control("GET", "/shops/demo"), await box.control("GET", "/faults")
+
+    assert all(name in text and says in text for name, says in SAYS.items())
+    assert (shop["faults"]["page_items"], shop["faults"]["no_deleted_lists"]) == (7, True)
+    assert faults["uphance"]["broken"] == ["hang page 2 of /skus"]

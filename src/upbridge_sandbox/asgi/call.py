@@ -25,6 +25,8 @@ class Call(Request):
         self.in_flight = 1
         self.leave: Callable[[], None] = lambda: None
         """Ends the call's time in flight; harmless to repeat."""
+        self.answered: Callable[[], None] = lambda: None
+        """What happens as soon as the answer stands, before it leaves."""
 
     @property
     def path(self) -> str:

@@ -125,6 +125,8 @@ class Faulty:
             await self.busy(call, self.faults.retry_after)(scope, receive, send)
         elif call.writes:
             await self._or_lose_the_answer(call, receive, send)
+        elif self.faults.broken:
+            await self._unless_broken(call, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -141,6 +143,30 @@ class Faulty:
         await self.app(call.scope, receive, send_unless_lost)
         if lost:
             raise ConnectionCut
+
+    async def _unless_broken(self, call: Call, receive: Receive, send: Send) -> None:
+        """Pass the call on; its answer leaves only where nothing in it is broken. Raises `ConnectionCut`."""
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self.app(call.scope, receive, keep)
+        body = b"".join(message.get("body", b"") for message in answer)
+        how = next((one.how for one in self.faults.breakages() if one.hits(call, body)), None)
+        match how:
+            case None:
+                for message in answer:
+                    await send(message)
+            case "garbage":
+                half = Response(body[: len(body) // 2], media_type="application/json")
+                await half(call.scope, receive, send)
+            case "500" | "404":
+                await JSONResponse({"error": "this cannot be read"}, int(how))(call.scope, receive, send)
+            case _:
+                if how == "hang":
+                    await self._linger(_FOR_EVER, call, receive)
+                raise ConnectionCut
 
     def _strikes(self, kind: str, call: Call) -> bool:
         return self.faults.strikes(kind, call.path, self.rng)

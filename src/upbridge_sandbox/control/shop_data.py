@@ -22,6 +22,7 @@ class ShopDataControls(Controls):
             ("POST", "/shops/{shop}/orders", self.add_order),
             ("PUT", "/shops/{shop}/orders/{number}", self.edit_order),
             ("DELETE", "/shops/{shop}/orders/{number}", self.drop_order),
+            ("POST", "/shops/{shop}/orders/{number}/restore", self.restore_order),
         )
 
     async def products(self, call: Call) -> Any:
@@ -97,3 +98,9 @@ class ShopDataControls(Controls):
         shop = self.shop_of(call)
         self.context.changes.delete_order(shop, self.order_of(shop, call))
         return {}
+
+    async def restore_order(self, call: Call) -> Any:
+        """Bring a deleted order back."""
+        shop, number = self.shop_of(call), call.path_params["number"]
+        found(shop.deleted_orders.get(number), f"deleted order {number}")
+        return self.context.changes.restore_order(shop, number)

@@ -28,6 +28,8 @@ class ShopControls(Controls):
             ("PUT", "/shops/{shop}/tariff", self.tariff),
             ("PUT", "/shops/{shop}/access", self.access),
             ("POST", "/shops/{shop}/move", self.move),
+            ("PUT", "/shops/{shop}/faults", self.shop_faults),
+            ("PUT", "/shops/{shop}/facts", self.facts),
             ("PUT", "/shops/{shop}/webhooks", self.webhook_faults),
             ("GET", "/shops/{shop}/webhooks", self.webhooks),
             ("GET", "/shops/{shop}/deliveries", self.deliveries),
@@ -111,6 +113,25 @@ class ShopControls(Controls):
         shop.server = "127.0.0.1" if old == "localhost" else "localhost"
         shop.old_servers = {str(old): 0}
         return {"api_url": self.state.api_url(shop)}
+
+    async def shop_faults(self, call: Call) -> Any:
+        """Moving lists, looks that come too soon, sizes of pages, shapes of answers."""
+        shop = self.shop_of(call)
+        shop.faults.set(body_of(call))
+        return shop.faults.as_json()
+
+    async def facts(self, call: Call) -> Any:
+        """`{"language"?, "pricelist"?: id, "rename"?: {id: name}, "status"?: {"type", "name"}, "prices_with_vat"?,
+        "limit_orders"?}`: what the owner changes in the administration."""
+        shop, body, changes = self.shop_of(call), body_of(call), self.context.changes
+        changes.set_defaults(shop, language=body.get("language"), pricelist=body.get("pricelist"))
+        for number, name in body.get("rename", {}).items():
+            changes.rename_pricelist(shop, int(number), str(name))
+        if (status := body.get("status")) is not None:
+            changes.add_status(shop, str(status["type"]), str(status["name"]))
+        shop.facts.prices_with_vat = bool(body.get("prices_with_vat", shop.facts.prices_with_vat))
+        shop.facts.limit_orders = body.get("limit_orders", shop.facts.limit_orders)
+        return shop.facts.as_json()
 
     async def webhook_faults(self, call: Call) -> Any:
         """Lose, double, delay, reorder."""

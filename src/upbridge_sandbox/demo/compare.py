@@ -48,6 +48,7 @@ class Origin:
     deleted_products: list[Json]
     orders: dict[str, Json]
     versions: dict[str, list[Json]]
+    market: upp_rules.Market = upp_rules.FIRST_MARKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,14 @@ def upp_products(origin: Origin, copies: dict[str, Json], problems: Problems) ->
     for product in origin.deleted_products:
         expected.update(dict.fromkeys(upp_rules.product_ids(product)))
     for product in origin.products:
-        documents = upp_rules.product_documents(product)
+        documents = upp_rules.product_documents(product, origin.market)
         expected.update(documents)
         names.update(dict.fromkeys(documents, _product_names(product)))
-        if upp_rules.has_problem(product):
+        if upp_rules.has_problem(product, origin.market):
             verdict.parked += 1
             if not problems.about(_product_names(product)):
                 verdict.add(SILENT, str(product["product_id"]), "has no price, and no problem says so")
-    counts = upp_rules.sku_counts(origin.products)
+    counts = upp_rules.sku_counts(origin.products, origin.market)
     for key, document in expected.items():
         if document is None:
             _compare_retired(verdict, key, copies.get(key))
@@ -220,10 +221,10 @@ def uphance_customers(origin: Origin, orders: list[Json], customers: list[Json],
 def expected_problems(origin: Origin, skus: uphance_rules.Skus, key: str) -> set[str]:
     """Names of everything that may rightly be on the list of problems."""
     names: set[str] = set()
-    counts = upp_rules.sku_counts(origin.products)
+    counts = upp_rules.sku_counts(origin.products, origin.market)
     for product in origin.products:
-        twins = any(counts[code] > 1 for code in upp_rules.sku_counts([product]))
-        if twins or upp_rules.has_problem(product):
+        twins = any(counts[code] > 1 for code in upp_rules.sku_counts([product], origin.market))
+        if twins or upp_rules.has_problem(product, origin.market):
             names |= _product_names(product) | {row["code"] for row in product["variants"] if row["code"]}
     for number, versions in origin.versions.items():
         now = origin.orders.get(number)

@@ -4,6 +4,7 @@ Default settings: the shop's default language and price list, SKU from the code,
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeAlias
@@ -11,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 Json: TypeAlias = dict[str, Any]
 
-LANGUAGE, PRICELIST = "cs", "Výchozí"
 CENT = Decimal("0.01")
 TOLERANCE = Decimal("0.05")
 CANCELED = 5
@@ -19,17 +19,31 @@ PRAGUE = ZoneInfo("Europe/Prague")
 CHANNELS = {"frontend": "web", "admin": "admin", "api": "api"}
 
 
-def product_documents(product: Json) -> dict[str, Json | None]:
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The shop's default language and price list: whose texts and prices count."""
+
+    language: str = "cs"
+    pricelist: str = "Výchozí"
+
+
+FIRST_MARKET = Market()
+"""That of every shop before its owner changes it."""
+
+
+def product_documents(product: Json, market: Market = FIRST_MARKET) -> dict[str, Json | None]:
     """The documents of *product* by their id; None where it is not for sale or has no price."""
     return {
-        f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}": _document(product, variant)
+        f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}": _document(
+            product, variant, market
+        )
         for variant in product["variants"] or [None]
     }
 
 
-def sku_counts(products: list[Json]) -> Counter[str]:
+def sku_counts(products: list[Json], market: Market = FIRST_MARKET) -> Counter[str]:
     """How many documents of *products* have which SKU, upper and lower case being the same."""
-    documents = (document for product in products for document in product_documents(product).values())
+    documents = (document for product in products for document in product_documents(product, market).values())
     return Counter(str(document["sku"]).lower() for document in documents if document is not None)
 
 
@@ -44,31 +58,32 @@ def for_sale(product: Json, variant: Json | None) -> bool:
     return bool(shown and _inherited(product, variant, "can_add_to_basket_yn"))
 
 
-def price(product: Json, variant: Json | None) -> tuple[Json, Json] | None:
+def price(product: Json, variant: Json | None, market: Market) -> tuple[Json, Json] | None:
     """The price row and its price list entry that count, or None."""
     for source in (variant, product):
         for row in source["prices"] if source else ():
             for entry in row["pricelists"]:
-                chosen = row["language"] == LANGUAGE and entry["name"] == PRICELIST
+                chosen = row["language"] == market.language and entry["name"] == market.pricelist
                 if chosen and entry["price_with_vat"] is not None:
                     return row, entry
     return None
 
 
-def has_problem(product: Json) -> bool:
+def has_problem(product: Json, market: Market = FIRST_MARKET) -> bool:
     """For sale, but without a price: cannot be sent."""
     return any(
-        for_sale(product, variant) and price(product, variant) is None for variant in product["variants"] or [None]
+        for_sale(product, variant) and price(product, variant, market) is None
+        for variant in product["variants"] or [None]
     )
 
 
-def _document(product: Json, variant: Json | None) -> Json | None:
-    found = price(product, variant)
+def _document(product: Json, variant: Json | None, market: Market) -> Json | None:
+    found = price(product, variant, market)
     if not for_sale(product, variant) or found is None:
         return None
     row, entry = found
     key = f"v-{variant['variant_id']}" if variant else f"p-{product['product_id']}"
-    text: Json = next((item for item in product["descriptions"] if item["language"] == LANGUAGE), {})
+    text: Json = next((item for item in product["descriptions"] if item["language"] == market.language), {})
     stock = _inherited(product, variant, "stock")
     document: Json = {
         "externalProductId": key,
@@ -78,7 +93,7 @@ def _document(product: Json, variant: Json | None) -> Json | None:
         "imageUrl": _image(product, variant),
         "stock": None if stock is None else max(0, stock),
         "price": entry["price_with_vat"],
-        "costOfGoods": _cost(product, variant),
+        "costOfGoods": _cost(product, variant, market),
         "currency": row["currency"],
         "priceCurrency": row["currency"],
         "ean": (variant or product)["ean"],
@@ -96,10 +111,10 @@ def _inherited(product: Json, variant: Json | None, name: str) -> Any:
     return product[name] if own is None else own
 
 
-def _cost(product: Json, variant: Json | None) -> Any:
+def _cost(product: Json, variant: Json | None, market: Market) -> Any:
     for source in (variant, product):
         for row in source["prices"] if source else ():
-            if row["language"] == LANGUAGE and row["price_purchase"] is not None:
+            if row["language"] == market.language and row["price_purchase"] is not None:
                 return row["price_purchase"]
     return None
 

@@ -6,7 +6,6 @@ from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.control.context import found
 from upbridge_sandbox.pages.layout import Pages, page_of
 from upbridge_sandbox.seed.formats import Json
-from upbridge_sandbox.seed.orders import STATUSES
 from upbridge_sandbox.seed.products import price_of
 from upbridge_sandbox.seed.vocabulary import COLOURS
 from upbridge_sandbox.shop import Shop
@@ -69,14 +68,18 @@ class ShopDataPages(Pages):
         """The orders, newest first."""
         shop = self.shop_of(call)
         page, title = page_of(call, list(reversed(shop.orders.values()))), f"{shop.project_name}: orders"
-        statuses = [(status, czech) for status, _, _, czech, *_ in STATUSES]
-        return self.page(title, "orders.html", shop=shop, page=page, statuses=statuses)
+        statuses = [(one.id, one.names["cs"]) for one in shop.facts.statuses]
+        gone = list(reversed(shop.deleted_orders))
+        return self.page(title, "orders.html", shop=shop, page=page, statuses=statuses, gone=gone)
 
     async def change_order(self, call: Call) -> Response:
         """A form of the orders page."""
         shop, sent, changes = self.shop_of(call), call.fields(), self.context.changes
         if sent.get("do") == "new":
             changes.create_order(shop)
+            return RedirectResponse(f"/shops/{shop.name}/orders", 303)
+        if sent.get("do") == "restore":
+            changes.restore_order(shop, sent["order"])
             return RedirectResponse(f"/shops/{shop.name}/orders", 303)
         order = shop.orders[sent["order"]]
         match sent.get("do"):

@@ -36,6 +36,7 @@ class ShopPages(Pages):
     async def act(self, call: Call) -> Response:
         """A button of the shop's page."""
         shop, sent, marketplace = self.shop_of(call), call.fields(), self.context.marketplace
+        changes = self.context.changes
         match sent.get("do"):
             case "activate":
                 await marketplace.activate(shop)
@@ -47,6 +48,12 @@ class ShopPages(Pages):
                 await marketplace.change_version(shop, shop.version + 1)
             case "language":
                 shop.language = sent["language"]
+            case "defaults":
+                changes.set_defaults(shop, language=sent["default_language"], pricelist=int(sent["pricelist"]))
+            case "rename":
+                changes.rename_pricelist(shop, int(sent["pricelist"]), sent["name"])
+            case "status":
+                changes.add_status(shop, sent["type"], sent["name"])
         return RedirectResponse(f"/shops/{shop.name}", 303)
 
     async def deliveries(self, call: Call) -> Response:

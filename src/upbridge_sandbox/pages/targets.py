@@ -5,6 +5,7 @@ import json
 from starlette.responses import RedirectResponse, Response
 
 from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.faults import SAYS
 from upbridge_sandbox.pages.layout import ROWS, Pages, newest
 from upbridge_sandbox.uphance.tickets import make_ticket, set_stock, ship
 
@@ -54,11 +55,15 @@ class TargetPages(Pages):
     async def faults(self, _call: Call) -> Response:
         """The switches of every system and of every shop's webhooks."""
         systems = [(name, name, faults.as_json()) for name, faults in self.state.faults.items()]
+        shops = [
+            (f"API of {shop.name}", f"api:{shop.name}", shop.faults.as_json())
+            for shop in self.state.shops.values()
+        ]
         webhooks = [
             (f"webhooks of {shop.name}", f"shop:{shop.name}", shop.webhook_faults.as_json())
             for shop in self.state.shops.values()
         ]
-        return self.page("Faults", "faults.html", switchboards=[*systems, *webhooks])
+        return self.page("Faults", "faults.html", switchboards=[*systems, *shops, *webhooks], says=SAYS)
 
     async def change_faults(self, call: Call) -> Response:
         """A form of the faults page."""
@@ -67,6 +72,8 @@ class TargetPages(Pages):
         values = {key: json.loads(value) for key, value in sent.items()}
         if not name:
             self.state.clear_faults()
+        elif name.startswith("api:"):
+            self.state.shops[name.removeprefix("api:")].faults.set(values)
         elif name.startswith("shop:"):
             self.state.shops[name.removeprefix("shop:")].webhook_faults.set(values)
         else:

@@ -79,6 +79,7 @@ class AccessRules:
             self._check_limits(call, shop)
             _check_form(call)
             response = as_response(await handler(call, shop))
+            call.answered()
             _add_rate_headers(response, shop)
             return response
 

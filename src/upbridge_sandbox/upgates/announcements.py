@@ -28,7 +28,15 @@ GATHER = 0.15
 PLACES = 50
 """So many calls are made at once; the second of one that waits for its place has not begun."""
 LAST_STATUS_OF_GOOD = (200, 204)
-ARRAYS = {"Orders": "orders", "Products": "products", "OrderStatuses": "statuses", "Customers": "customers"}
+ARRAYS = {
+    "Orders": "orders",
+    "Products": "products",
+    "OrderStatuses": "statuses",
+    "Customers": "customers",
+    "Languages": "languages",
+    "Pricelists": "pricelists",
+}
+"""What each event's body calls its records; those of languages and price lists are not published."""
 VERBS = ("create", "update", "delete")
 
 

@@ -17,7 +17,7 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "GET /orders": names(
         "order_numbers creation_time_from creation_time_to last_update_time_from paid_yn delivered_yn status"
         " status_id status_ids language email phone external_order_number payment_type shipment_type"
-        " page order_by order_dir"
+        " page order_by order_dir deleted_yn"
     ),
     "GET /products": _PRODUCT_FILTERS | {"pricelist"},
     "GET /products/parameters": _PRODUCT_FILTERS,

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed.formats import Json, moment, names
-from upbridge_sandbox.seed.orders import STATUS_NAMES
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
 from upbridge_sandbox.upgates.lists import MOST_A_PAGE, ORDERS_A_PAGE, Filters, complaint, page, too_large
@@ -59,11 +58,16 @@ class Orders:
             ),
             reverse=direction == "desc",
         )
-        return page(orders, filters, key="orders", size=ORDERS_A_PAGE)
+        size = shop.faults.page_items or ORDERS_A_PAGE
+        if len(orders) > size and shop.faults.strikes("move", self.state.rng.of(f"moves-{shop.name}")):
+            call.answered = lambda: self.changes.stir_orders(shop)
+        return page(orders, filters, key="orders", size=size)
 
     async def one(self, call: Call, shop: Shop) -> Json:
         """The envelope of the list with one order or none."""
         order = shop.orders.get(call.path_params["order_number"])
+        if order is not None and shop.unseen_once(order["order_number"]):
+            order = None
         return page([] if order is None else [order], Filters(call), key="orders", size=ORDERS_A_PAGE)
 
     async def history(self, call: Call, shop: Shop) -> Json:
@@ -109,7 +113,9 @@ class Orders:
         call.item_count = len(items)
         if len(items) > MOST_A_PAGE:
             return too_large(call)
-        return {"orders": [self._put_one(shop, item, call) for item in items]}
+        rows = [self._put_one(shop, item, call) for item in items]
+        shop.puts += 1
+        return _shaped(rows, shop.puts % 4) if shop.faults.put_shapes and len(rows) == 1 else {"orders": rows}
 
     def _put_one(self, shop: Shop, item: Json, call: Call) -> Json:
         number = str(item.get("order_number"))
@@ -137,9 +143,25 @@ def _why_not(shop: Shop, item: Json, order: Json | None) -> list[Json]:
     if order["order_number"] in shop.refuse_puts:
         return [complaint("The order cannot be updated", thing="order")]
     status = item.get("status_id", order["status_id"])
-    if status != order["status_id"] and (status, "cs") not in STATUS_NAMES:
+    if status != order["status_id"] and shop.facts.status(status) is None:
         return [complaint("Unknown status", thing="order", name="status_id")]
     return []
+
+
+def _shaped(rows: list[Json], shape: int) -> Json:
+    """The answer for one order in the shapes that are seen: a list, fields beside the messages as the schema says,
+    an object, an object without messages where there is nothing to say."""
+    row = rows[0]
+    fields = {name: value for name, value in row.items() if name != "messages"}
+    match shape:
+        case 1:
+            return {**fields, "orders": {"messages": row["messages"]}}
+        case 2:
+            return {"orders": row}
+        case 3 if not row["messages"]:
+            return {"orders": fields}
+        case _:
+            return {"orders": rows}
 
 
 def _has_name_and_value(row: Any) -> bool:
@@ -153,8 +175,12 @@ def _plain(text: str) -> str:
 def _chosen(shop: Shop, filters: Filters) -> list[Json]:
     """The orders that pass all filters of the call."""
     orders, tests = shop.orders, list[Callable[[Json], bool]]()
+    if filters.yes("deleted_yn") and not shop.faults.no_deleted_lists:
+        orders = {number: {**order, "deleted_yn": True} for number, order in shop.deleted_orders.items()}
     if (numbers := filters.several("order_numbers")) is not None:
-        orders = {number: order for number, order in orders.items() if number in numbers}
+        orders = {
+            number: orders[number] for number in orders if number in numbers and not shop.unseen_once(number)
+        }
     if (statuses := filters.ids("status_ids")) is not None:
         tests.append(lambda order: order["status_id"] in statuses)
     if (first := filters.time("creation_time_from")) is not None:

@@ -30,7 +30,7 @@ class Products:
 
     async def complete(self, call: Call, shop: Shop) -> Json:
         """Products with everything."""
-        return _listed(call, shop, lambda product: product)
+        return self._listed(call, shop, lambda product: product)
 
     async def one(self, call: Call, shop: Shop) -> Json:
         """The envelope of the list with the products of one code."""
@@ -40,11 +40,18 @@ class Products:
 
     async def simple(self, call: Call, shop: Shop) -> Json:
         """Products without texts and prices."""
-        return _listed(call, shop, _simple)
+        return self._listed(call, shop, _simple)
 
     async def parameters(self, call: Call, shop: Shop) -> Json:
         """Colours and sizes of products and variants."""
-        return _listed(call, shop, lambda product: _with_parameters(product, shop))
+        return self._listed(call, shop, lambda product: _with_parameters(product, shop))
+
+    def _listed(self, call: Call, shop: Shop, shape: Callable[[Json], Json]) -> Json:
+        answer = _listed(call, shop, shape)
+        rng = self.changes.state.rng.of(f"moves-{shop.name}")
+        if answer["number_of_pages"] > 1 and shop.faults.strikes("move", rng):
+            call.answered = lambda: self.changes.stir_products(shop)
+        return answer
 
     async def variants(self, call: Call, shop: Shop) -> Json:
         """The variants alone."""
@@ -180,7 +187,7 @@ def _page_size(shop: Shop, filters: Filters) -> int:
     if size > MOST_A_PAGE:
         filters.bad("current_page_items")
         return PRODUCTS_A_PAGE
-    return PRODUCTS_A_PAGE if shop.ignore_page_items else size
+    return shop.faults.page_items or (PRODUCTS_A_PAGE if shop.ignore_page_items else size)
 
 
 def _chosen(shop: Shop, filters: Filters) -> list[Json]:
@@ -190,7 +197,11 @@ def _chosen(shop: Shop, filters: Filters) -> list[Json]:
     if (single := filters.call.last("product_id")) is not None:
         ids = {int(single)} if single.isdigit() else set()
     if ids is not None:
-        products = {number: product for number, product in products.items() if number in ids}
+        products = {
+            number: product
+            for number, product in products.items()
+            if number in ids and not shop.unseen_once(str(number))
+        }
     if (codes := filters.several("codes")) is not None:
         tests.append(lambda product: product["code"] in codes)
     if (variant_codes := filters.several("variant_codes")) is not None:

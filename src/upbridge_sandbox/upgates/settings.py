@@ -1,8 +1,7 @@
 """What rarely changes: /owner, /languages, /pricelists, /config, /order-statuses, /status."""
 
 from upbridge_sandbox.asgi.call import Call
-from upbridge_sandbox.seed.formats import MARKETS, PRICELISTS, Json, nulls
-from upbridge_sandbox.seed.orders import STATUSES
+from upbridge_sandbox.seed.formats import MARKETS, Json, nulls
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
 
@@ -34,55 +33,63 @@ class Settings:
         }
         return {"owner": [owner]}
 
-    async def languages(self, _call: Call, _shop: Shop) -> Json:
-        """The languages, the default one first."""
+    async def languages(self, _call: Call, shop: Shop) -> Json:
+        """The languages."""
         rows = [
             {
                 "language_id": language,
                 "actual_language_id": language,
                 "active_yn": True,
-                "default_yn": place == 0,
+                "default_yn": language == shop.facts.language,
                 "domain": domain,
                 "currency_id": currency,
                 "default_country_id": country,
                 "logo_url": None,
                 "logo_no_svg": None,
             }
-            for place, (language, (currency, country, domain)) in enumerate(MARKETS.items())
+            for language, (currency, country, domain) in MARKETS.items()
         ]
         return {"languages": rows}
 
-    async def pricelists(self, _call: Call, _shop: Shop) -> Json:
+    async def pricelists(self, _call: Call, shop: Shop) -> Json:
         """The price lists; the published type of `default_yn` is a string."""
         rows = [
-            {"id": place + 1, "name": name, "percent": percent, "default_yn": "1" if place == 0 else "0"}
-            for place, (name, percent) in enumerate(PRICELISTS)
+            {
+                "id": one.id,
+                "name": one.name,
+                "percent": one.percent,
+                "default_yn": "1" if one.id == shop.facts.pricelist else "0",
+            }
+            for one in shop.facts.pricelists
         ]
         return {"pricelists": rows}
 
-    async def config(self, _call: Call, _shop: Shop) -> Json:
+    async def config(self, _call: Call, shop: Shop) -> Json:
         """The shop's switches."""
-        config = {"prices_with_vat_yn": True, "vat_payer_yn": True, "oss_yn": True, "limit_orders": 0}
+        config = {
+            "prices_with_vat_yn": shop.facts.prices_with_vat,
+            "vat_payer_yn": True,
+            "oss_yn": True,
+            "limit_orders": shop.facts.limit_orders,
+        }
         return {"config": config}
 
-    async def statuses(self, call: Call, _shop: Shop) -> Json:
+    async def statuses(self, call: Call, shop: Shop) -> Json:
         """The order statuses, of one type where that is asked for."""
         rows = [
             {
-                "id": status,
-                "type": kind,
-                "color": colour,
-                "descriptions": [
-                    {"language_id": language, "name": name} for language, name in zip(MARKETS, names, strict=True)
-                ],
-                "mark_resolved_yn": kind == "Sent",
-                "mark_paid_yn": kind == "PaymentSuccessful",
+                "id": one.id,
+                "type": one.type,
+                "color": one.colour,
+                "descriptions": [{"language_id": language, "name": name} for language, name in one.names.items()],
+                "mark_resolved_yn": one.type == "Sent",
+                "mark_paid_yn": one.type == "PaymentSuccessful",
                 "mark_delivered_yn": False,
                 "last_update_time": "2024-02-20T10:00:00+01:00",
                 "creation_time": "2024-02-20T10:00:00+01:00",
             }
-            for status, kind, colour, *names in STATUSES
-            if call.last("type") in (None, kind)
+            for one in shop.facts.statuses
+            if call.last("type") in (None, one.type)
         ]
         return {"order_statuses": rows}
 
