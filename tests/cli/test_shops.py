@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.support.program import Books, Ended, Program
 from upbridge_sandbox import Sandbox
@@ -292,3 +293,18 @@ def test_all_sessions_are_ended(program: Program, books: Books) -> None:
         "sessions": 0,
         "addresses": {},
     }
+
+
+HOSTILE = "[/] s.r.o.[link=https://evil.example]\x1b]0;pwned\x07\x1b[2J\u202e"
+
+
+def test_what_merchants_write_is_neither_markup_nor_a_command_for_the_terminal(
+    program: Program, books: Books
+) -> None:
+    books.shop(facts=Jsonb({"company": HOSTILE}))
+
+    in_a_table, in_a_line = program("shops", "list").out, program("shops", "show", "garde").out
+
+    assert "[/]" in in_a_table
+    assert "[/] s.r.o.[link=https://evil.example]\\x1b]0;pwned\\x07\\x1b[2J\\u202e" in in_a_line
+    assert not set("\x1b\x07\u202e") & set(in_a_table + in_a_line)

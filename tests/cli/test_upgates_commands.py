@@ -108,7 +108,7 @@ def test_a_shop_shows_how_much_its_webhooks_announced(program: Program, books: B
     assert program("shops", "show", shop_id, "--json").json["coverage"]["share"] is None
     assert "nothing changed in 7 days" in program("shops", "show", shop_id).out
 
-    delivery = {"shop_id": shop_id, "source": "upgates", "event": "Orders.update", "records": 9999, "body": b""}
+    delivery = {"shop_id": shop_id, "source": "upgates", "event": "Orders.update", "records": 9999, "keys": []}
     books.insert("deliveries", delivery)
     run = {"shop_id": shop_id, "kind": "order", "purpose": "safety_net", "state": "done", "found": 1}
     books.insert("runs", run)

@@ -12,6 +12,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from upbridge.bootstrap import running_service
 from upbridge.core.telemetry.logging import configure_logging
@@ -20,9 +21,29 @@ from upbridge.settings import load_settings, log_format
 
 T = TypeVar("T")
 
+
+class PlainConsole(Console):
+    """Shows what merchants and other systems wrote as it is: nothing in it is markup, and no sign in it reaches
+    the terminal as a command. Our own colours come as `Text`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """*text* with nothing in it that a terminal would obey."""
+        return super().render_str(shown(text), **settings)
+
+
+def shown(text: str) -> str:
+    """*text* with an escape in the place of each sign that is not printed; a line break stays."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text)
+
+
 #: Tables and progress for people. Logs go elsewhere, so a pipe sees nothing but the data.
-out = Console(soft_wrap=True)
-err = Console(stderr=True)
+out = PlainConsole(soft_wrap=True)
+err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 ShopName = Annotated[str, typer.Argument(metavar="SHOP", help="Our id, the Upgates token, or the shop's key.")]
@@ -30,7 +51,7 @@ ShopName = Annotated[str, typer.Argument(metavar="SHOP", help="Our id, the Upgat
 
 def console_error(message: str) -> None:
     """One line that says what went wrong."""
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"error: {shown(message)}\n")
 
 
 @asynccontextmanager
@@ -93,9 +114,11 @@ def print_rows(
     out.print(table)
 
 
-def cell(value: Any) -> str:
-    """One value of a table."""
+def cell(value: Any) -> str | Text:
+    """One value of a table, or of a line."""
     match value:
+        case Text():
+            return value
         case None:
             return "-"
         case datetime():
@@ -103,6 +126,6 @@ def cell(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case list() | tuple():
-            return ", ".join(cell(item) for item in value) or "-"
+            return ", ".join(str(cell(item)) for item in value) or "-"
         case _:
             return str(value)

@@ -34,7 +34,7 @@ async def wait_for(service: Service, shop: Shop, purpose: RunPurpose, verb: str)
     Says on standard error when no worker runs. Raises `Conflict` where the shop is stopped or a run is paused.
     """
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -153,7 +153,7 @@ def _what(row: Mapping[str, Any], name: str) -> str:
 def _why(row: Mapping[str, Any]) -> str:
     """Why its lane waits, else until when the change itself does."""
     if row["blocked"] is None:
-        return cell(row["due_at"])
+        return str(cell(row["due_at"]))
     return f"{cell(row['blocked_until'])}: {row['blocked']}"
 
 

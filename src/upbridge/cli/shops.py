@@ -73,7 +73,7 @@ def show(shop: ShopName, *, json: Json = False) -> None:
         return
     for name in ("key", "id", "token", "name", "state", "reason", "api_url", "version", "installed_at", "waiting"):
         if value[name] is not None:
-            out.print(f"{name:14} {cell(value[name])}", highlight=False)
+            out.print(f"{name:14} {cell(value[name])}")
     for name in SYSTEMS.titles:
         if address := value.get(f"{name}_webhook_url"):
             out.print(f"{f'{name} hook':14} {address}")
@@ -81,7 +81,7 @@ def show(shop: ShopName, *, json: Json = False) -> None:
         out.print(f"{one['system']:14} {one['state']} ({one['account']}) since {cell(one['connected_at'])}")
     for kind, run in value["imports"].items():
         out.print(f"{'import':14} {kind}: {run['done']} of {run['total']}, {run['state']}")
-    out.print(f"{'webhooks':14} {coverage_line(value['coverage'])}", highlight=False)
+    out.print(f"{'webhooks':14} {coverage_line(value['coverage'])}")
 
 
 def _line(shop: Shop, rows: Mapping[str, ConnectionRow]) -> dict[str, Any]:

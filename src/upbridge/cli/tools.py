@@ -10,7 +10,7 @@ from upbridge.cli.budget import plan_json, plan_lines
 from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
 from upbridge.cli.explain_signature import explain_call, read_call
 from upbridge.cli.options import trial_options, with_options
-from upbridge.cli.trials import try_connection
+from upbridge.cli.trials import marked, try_connection
 from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usage_rows
 from upbridge.core.errors import Conflict
 from upbridge.core.telemetry.logging import configure_logging
@@ -68,9 +68,8 @@ def doctor(
     if json:
         print_json([{"check": one.check, "state": one.state, "detail": one.detail} for one in findings])
     else:
-        marks = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "bad": "[red]bad [/]"}
         for one in findings:
-            out.print(f"{marks[one.state]} {one.check:15} {one.detail}", highlight=False)
+            out.print(marked(one.state, f"{one.check:15} {one.detail}"))
     if any(one.state == "bad" for one in findings):
         raise typer.Exit(1)
 
@@ -96,7 +95,7 @@ def accesses(
             print_json(usage_json(found))
             return
         print_rows(usage_rows(found), columns=USAGE_COLUMNS, wrapped=[CALL], empty="")
-        out.print(usage_line(found), highlight=False)
+        out.print(usage_line(found))
     elif json:
         print_json(as_rows())
     else:

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
-from upbridge.cli.common import out, print_json, with_service
+from upbridge.cli.common import out, print_json, shown, with_service
 from upbridge.core.errors import Conflict
 from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
@@ -13,12 +13,12 @@ from upbridge.engine.lanes import exclusive
 from upbridge.systems.base import System
 from upbridge.systems.offers import State, Step
 
-_MARKS: dict[State, str] = {
-    "ok": "[green]ok  [/]",
-    "warn": "[yellow]warn[/]",
-    "bad": "[red]bad [/]",
-    "skipped": "[dim]-   [/]",
-}
+_STYLES: dict[State, str] = {"ok": "green", "warn": "yellow", "bad": "red", "skipped": "dim"}
+
+
+def marked(state: State, line: str) -> Text:
+    """*line* after its state, in the colour of that."""
+    return Text.assemble((f"{'-' if state == 'skipped' else state:4}", _STYLES[state]), f" {shown(line)}")
 
 
 def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
@@ -57,7 +57,7 @@ def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
 def _show(step: Step, *, quiet: bool) -> None:
     if quiet:
         return
-    out.print(f"{_MARKS[step.state]} {escape(step.step):28} {escape(step.detail)}", highlight=False)
+    out.print(marked(step.state, f"{step.step:28} {step.detail}"))
     if step.said is not None:
-        out.print(f"     {step.request}: {step.status}", highlight=False)
-        out.print(f"     {escape(step.said)}", highlight=False)
+        out.print(f"     {step.request}: {step.status}")
+        out.print(f"     {step.said}")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rich.text import Text
+
 from upbridge.rate_limits.usage import Alarm, Usage, Used
 from upbridge.rate_limits.windows import CAP_PER_DAY
 from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
@@ -29,7 +31,9 @@ def usage_rows(usage: Usage) -> list[dict[str, Any]]:
             "calls": used.calls,
             "shops": used.shops,
             "per shop and day": _rate(used, usage.days),
-            CALL: f"{label.replace(' ', f' {PREFIX}', 1)}\n[dim]{declared.get(label, 'NOT DECLARED')}[/]",
+            CALL: Text.assemble(
+                f"{label.replace(' ', f' {PREFIX}', 1)}\n", (declared.get(label, "NOT DECLARED"), "dim")
+            ),
         }
         for label in [*declared, *unknown]
         for used in [usage.by_access.get(label, _NONE)]
