@@ -214,6 +214,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "stock.mass": Row(
             "a run that changes much of the catalogue", _ANY, "waits for a person", ("stock.guard_percent",)
         ),
+        "stock.several": Row(
+            "a shop with several warehouses",
+            _ANY,
+            "nothing is written before a person agrees, once: the main stock would be overwritten",
+            ("stock.write",),
+        ),
         "stock.draft": Row(
             "drafts", _ANY, "their pieces are open until staff confirm them", ("stock.drafts_reserve",)
         ),

@@ -79,6 +79,8 @@ class Product(Value):
     weight: int | None
     variants: tuple[Variant, ...]
     updated_at: datetime | None
+    stocks: tuple[str, ...] = ()
+    """The warehouses of the shop in which its pieces lie; none where the shop has only one."""
     unread: tuple[Unread, ...] = ()
     """Parts that could not be read. A target that needs one of them leaves the product as it has it."""
 

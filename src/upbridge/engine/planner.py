@@ -20,7 +20,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Names
 from upbridge.engine import catalogue_guard, name_owners
 from upbridge.store import documents as outbox
-from upbridge.store import order_events, sku_matching, variants
+from upbridge.store import order_events, sku_matching, variants, warehouses
 from upbridge.store.links import adopt, links_of
 from upbridge.store.orders import upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
@@ -306,6 +306,7 @@ async def _remember_products(
     names = {by for target, context in targets if (by := target.unique_name(context.settings)) is not None}
     before = {by: await name_owners.names_of(tx, shop_id, by, batch) for by in sorted(names)}
     keys = await sku_matching.keys_of(tx, shop_id, batch)
+    await warehouses.remember(tx, shop_id, SOURCE, {name for product in products for name in product.stocks})
     await variants.replace_products(tx, shop_id, products, batch, held=read.held, now=now)
     await sku_matching.rematch(tx, shop_id, batch, keys)
     shared = {

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.delivery import is_guard
 from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
-from upbridge.store import documents
+from upbridge.store import cursors, documents
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.problems import Problem, Stage, close_entity, dismissed
 
@@ -23,6 +23,8 @@ async def retry(service: Service, number: int) -> str:
             await _close_guard(tx, problem)
         await service.wake(Lane.push(problem.shop_id, problem.target))
         return f"{passed} documents of kind {problem.kind} will be sent to {problem.target}"
+    if service.systems.agreed_once(problem.key):
+        return await _agree(service, problem)
     if problem.stage is Stage.PUSH:
         async with service.engine.begin() as tx:
             released = await documents.release(
@@ -38,6 +40,16 @@ async def retry(service: Service, number: int) -> str:
     if problem.stage is Stage.REMARK:
         return f"nothing can be tried again, it was delivered: look at it over there ({problem.message})"
     return await _read_again(service, problem)
+
+
+async def _agree(service: Service, problem: Problem) -> str:
+    shop, now = await service.shops.get(problem.shop_id), service.clock()
+    async with service.engine.begin() as tx:
+        await cursors.put(tx, shop.id, problem.target, problem.key, now.isoformat())
+        await _close_guard(tx, problem)
+        for write_back in service.systems.write_backs.values():
+            await write_back.settings_changed(tx, shop.id, shop.settings, shop.settings, now=now)
+    return f"agreed: {problem.kind} goes to {problem.target} from now on"
 
 
 async def _close_guard(tx: AsyncConnection, problem: Problem) -> None:

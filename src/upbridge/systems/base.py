@@ -322,6 +322,8 @@ class System:
     """Where a person resolves a cause of problems: its key, and the page with the place on it. A question mark
     leads to the page that explains it in full. A cause that is missing here is resolved in the shop or the
     system."""
+    agreed_once: Collection[str] = ()
+    """Causes that wait for a person's yes: to try again is that, and it holds until the shop is disconnected."""
     not_retried: Collection[str] = ()
     """Causes for which nothing can be sent or read again: only their cure helps."""
 
@@ -385,6 +387,10 @@ class Systems:
             yield system.after_delivery
         if system is self.platform:
             yield from (write_back.written for write_back in self.write_backs.values())
+
+    def agreed_once(self, key: str) -> bool:
+        """Whether to try the problem *key* again is to agree to it once and for all."""
+        return any(key in system.agreed_once for system in self.all)
 
     @property
     def write_backs(self) -> Mapping[str, WriteBack]:

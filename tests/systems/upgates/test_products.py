@@ -296,3 +296,20 @@ def test_every_recorded_product_can_be_read() -> None:
     first = good[0].variants[0].prices[0]
     assert (first.currency, first.with_vat, first.without_vat) == ("CZK", Decimal(89), Decimal("73.55"))
     assert good[4].variants[0].stock is None
+
+
+@pytest.mark.parametrize(
+    ("stocks", "names"),
+    [
+        (None, ()),
+        ([{"stock_id": 2, "quantity": 1}, {"stock_id": None, "code": "B"}], ("2", "B")),
+        ({"1": {"stock_id": "7"}}, ("7",)),
+        ("many", ()),
+        ([None, 3, {"stock_id": {}}], ()),
+    ],
+)
+def test_the_warehouses_that_goods_lie_in(stocks: Any, names: tuple[str, ...]) -> None:
+    product = parse_product(raw_product(stocks=stocks))
+
+    assert product.stocks == names
+    assert product.unread == ()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator
 
+from upbridge.core.parsing import key_of as key_or_none
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.errors import Unreadable
@@ -24,6 +25,7 @@ from upbridge.systems.upgates.fields import (
     Whole,
     Wire,
     Words,
+    array,
     cents,
     gross,
     key_of,
@@ -88,6 +90,17 @@ def _address(value: Any) -> Any:
     return value.get("url") if isinstance(value, Mapping) else value
 
 
+def _warehouses(value: Any) -> tuple[str, ...]:
+    """Id, else code, of each of `stocks[]`; what makes no sense there is none: no number is taken from it."""
+    rows = array(value)
+    rows = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    named = (key_or_none(row.get("stock_id")) or key_or_none(row.get("code")) for row in rows)
+    return tuple(name for name in named if name is not None)
+
+
+_Stocks: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_warehouses)]
+
+
 class _Variant(Wire):
     variant_id: Whole = None
     code: Words = None
@@ -95,6 +108,7 @@ class _Variant(Wire):
     active_yn: Flag = None
     can_add_to_basket_yn: Flag = None
     stock: Amount = None
+    stocks: _Stocks = ()
     image: Annotated[Words, BeforeValidator(_address)] = None
     images: Many[_Image] = ()
     prices: Many[_Prices] = ()
@@ -112,6 +126,7 @@ class _Product(Wire):
     descriptions: Many[_Description] = ()
     manufacturer: Words = None
     stock: Amount = None
+    stocks: _Stocks = ()
     limit_orders: Words = None
     weight: Amount = None
     images: Many[_Image] = ()
@@ -182,6 +197,7 @@ def parse_product(raw: Raw, *, prices_with_vat: bool = True, limit_orders: str |
         weight=None if wire.weight is None else int(cents(wire.weight, Decimal(1))),
         variants=tuple(_variants(wire, product_id, key, with_vat=prices_with_vat)),
         updated_at=wire.last_update_time,
+        stocks=tuple(sorted({*wire.stocks, *(name for one in wire.variants for name in one.stocks)})),
         unread=tuple(dict.fromkeys(_unread(wire, found, key))),
     )
 

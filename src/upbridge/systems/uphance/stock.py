@@ -19,7 +19,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, documents, sku_matching, variants
+from upbridge.store import changes, cursors, documents, sku_matching, variants, warehouses
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.links import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
@@ -40,6 +40,7 @@ from upbridge.systems.uphance.stock_calculation import (
 log = structlog.get_logger(__name__)
 
 TARGET = "upgates"
+SEVERAL = "stock.several"
 _LONGEST_PAUSE = timedelta(minutes=1)
 _EXAMPLES = 10
 _PORTION = 2_000
@@ -58,6 +59,10 @@ async def read_stock(reading: Reading, chunk: list[Change]) -> None:
         await reservations.prune(tx, shop.id)
         if reading.connected is None or not shop.settings.yes("stock.write"):
             await _stop(tx, shop.id)
+            await close_entity(tx, shop.id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[SEVERAL])
+            await changes.done(tx, shop.id, "uphance", chunk)
+            return
+        if not await _agreed(tx, shop.id, now=tools.clock()):
             await changes.done(tx, shop.id, "uphance", chunk)
             return
         if (why := await _too_early(tx, shop.id, chunk)) is not None:
@@ -105,6 +110,28 @@ async def wrote(
 
 
 # --- the parts of a look at the stock -----------------------------------------------------------------------
+
+
+async def _agreed(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> bool:
+    """Whether the main stock may be written. A shop with several warehouses is asked once: what the number means
+    there is known to the shop's staff alone."""
+    several = await warehouses.known(tx, shop_id, TARGET)
+    if len(several) > 1 and await cursors.get(tx, shop_id, TARGET, SEVERAL) is None:
+        await _stop(tx, shop_id)
+        params = {"number": len(several), "names": ", ".join(several[:_EXAMPLES])}
+        problem = NewProblem(
+            stage=Stage.PUSH,
+            key="stock.several",
+            target=TARGET,
+            kind=KIND,
+            entity=SEVERAL,
+            parent=SEVERAL,
+            params=params,
+        )
+        await raise_problems(tx, shop_id, [problem], now=now)
+        return False
+    await close_entity(tx, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[SEVERAL])
+    return True
 
 
 async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:

@@ -47,7 +47,9 @@ UPHANCE = System(
         "order.unknown_sku": "products?show=unmatched",
         "order.ambiguous_sku": "products?show=doubled",
         "product.no_size": "rules#uphance.color_parameter",
+        "stock.several": "rules#stock.write",
         "stock.guard": "rules#stock.guard_percent",
     },
+    agreed_once=("stock.several",),
     not_retried=("order.taxed_otherwise",),
 )

@@ -341,6 +341,52 @@ async def test_a_false_alarm_ends_by_itself(town: Town) -> None:
     assert town.shown(codes[0]) == 44
 
 
+@pytest.mark.situation("stock.several")
+async def test_a_shop_with_several_warehouses_is_asked_before_its_main_stock_is_written(town: Town) -> None:
+    for number, product in enumerate(town.origin.goods.products.values()):
+        product["stocks"] = [{"stock_id": 1 + number % 2, "code": "X", "position": None, "quantity": 3}]
+        await town.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
+    await town.work()
+    await town.set(stock__write="true", stock__guard_percent="100")
+    await town.work()
+    codes = await town.tracked()
+    before = {code: town.shown(code) for code in codes}
+    await town.put(dict.fromkeys(codes, 77))
+
+    await town.poll()
+    asked = (await town.problems())["stock.several"]
+    assert asked.params == {"number": 2, "names": "1, 2"}
+    assert {code: town.shown(code) for code in codes} == before
+    assert await outbox(town) == {}
+
+    await town.retry("stock.several")
+    assert {town.shown(code) for code in codes} == {77}
+    await town.put({codes[0]: 78})
+    await town.poll()
+
+    assert town.shown(codes[0]) == 78
+    assert await town.problems() == {}
+
+
+@pytest.mark.situation("stock.several")
+async def test_a_shop_that_does_not_agree_keeps_the_stock_that_it_has(town: Town) -> None:
+    product = next(iter(town.origin.goods.products.values()))
+    product["stocks"] = [{"stock_id": 1, "quantity": 3}, {"stock_id": 2, "quantity": 0}]
+    await town.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
+    await town.work()
+    await town.set(stock__write="true", stock__guard_percent="100")
+    codes = await town.tracked()
+    before = {code: town.shown(code) for code in codes}
+
+    await town.poll()
+    await town.dismiss("stock.several")
+    await town.put(dict.fromkeys(codes, 77))
+    await town.poll()
+
+    assert await town.problems() == {}
+    assert {code: town.shown(code) for code in codes} == before
+
+
 async def test_switching_it_off_forgets_what_waits(town: Town) -> None:
     await town.set(stock__write="true")
     await town.work()
