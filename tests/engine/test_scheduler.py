@@ -7,7 +7,7 @@ from tests.support.engine import Engine, MakeEngine
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.scheduler import run_once
-from upbridge.store.runs import RunPurpose, latest_runs
+from upbridge.store.runs import RunPurpose, is_catching_up, latest_runs
 
 
 @pytest.fixture
@@ -124,6 +124,84 @@ async def test_the_shops_are_spread_over_the_period(make_engine: MakeEngine) -> 
 
     assert seen == 40
     assert max(per_slot) < 14
+
+
+# --- catching up --------------------------------------------------------------------------------------------
+
+
+async def nets(machine: Engine) -> int:
+    return int(await machine.value("SELECT count(*) FROM runs WHERE purpose = 'safety_net' AND kind = 'order'"))
+
+
+@pytest.mark.situation("restored")
+async def test_a_database_that_was_put_back_under_the_workers_is_caught_up_with_at_once(machine: Engine) -> None:
+    await run_once(machine.service)
+    [beat] = await machine.rows("SELECT * FROM heartbeat")
+    machine.watch.move(hours=1)
+    await run_once(machine.service)
+    assert await nets(machine) == 0
+
+    await machine.run("UPDATE heartbeat SET at = :at", at=beat["at"])
+    machine.watch.move(seconds=10)
+    await run_once(machine.service)
+    await run_once(machine.service)
+
+    assert await nets(machine) == 1
+    assert "webhooks" in await kinds(machine)
+
+
+async def test_a_replica_that_took_over_is_caught_up_with_at_once(machine: Engine) -> None:
+    await run_once(machine.service)
+    await machine.run("UPDATE heartbeat SET identity = '7/00000001/5'")
+    machine.watch.move(seconds=10)
+
+    await run_once(machine.service)
+    await run_once(machine.service)
+
+    assert await nets(machine) == 1
+
+
+@pytest.mark.situation("restored")
+@pytest.mark.parametrize(("minutes", "expected"), [(2, 0), (11, 1)])
+async def test_a_worker_that_starts_after_a_long_pause_catches_up(
+    machine: Engine, minutes: int, expected: int
+) -> None:
+    await run_once(machine.service)
+    machine.watch.move(minutes=minutes)
+    machine.service.last_beat.at = None  # another process
+
+    await run_once(machine.service)
+
+    assert await nets(machine) == expected
+
+
+async def test_a_net_that_was_under_way_in_the_backup_is_begun_again(machine: Engine) -> None:
+    machine.watch.move(hours=25)
+    await run_once(machine.service)
+    assert await nets(machine) == 1
+    machine.watch.move(hours=1)
+    machine.service.last_beat.at = None
+
+    await run_once(machine.service)
+
+    assert await nets(machine) == 2
+    assert await machine.value("SELECT count(*) FROM runs WHERE state = 'running' AND kind = 'order'") == 1
+    await machine.drain()
+    assert await machine.value("SELECT count(*) FROM runs WHERE state = 'running'") == 0
+
+
+async def test_no_stock_is_right_before_the_forgotten_orders_are_read(machine: Engine) -> None:
+    await run_once(machine.service)
+    await machine.run("UPDATE heartbeat SET identity = '7/00000001/5'")
+    machine.watch.move(seconds=10)
+    await run_once(machine.service)
+    async with machine.db.connect() as tx:
+        assert await is_catching_up(tx, machine.shop_id, "upgates")
+
+    await machine.drain()
+
+    async with machine.db.connect() as tx:
+        assert not await is_catching_up(tx, machine.shop_id, "upgates")
 
 
 # --- probes -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from tests.support.rows import delivery_row, fill, full_row, insert_rows
 from tests.support.shops import MakeShop
 from upbridge.maintenance.retention import kept as rules
 from upbridge.maintenance.retention import prune
-from upbridge.store.schema import metadata, secrets, signatures
+from upbridge.store.schema import heartbeat, metadata, secrets, signatures
 
 #: Tables whose size follows the shops and their goods, not the time.
 BOUNDED = {
@@ -24,6 +24,7 @@ BOUNDED = {
     "skus": "one row an SKU",
     "budgets": "one row a shop",
     "secrets": "a handful",
+    "heartbeat": "one row",
     "cursors": "a few rows a shop and system",
     "metric_samples": "merged by store/metric_samples.py",
 }
@@ -76,6 +77,7 @@ async def test_what_is_bounded_is_never_pruned(engine: AsyncEngine, make_shop: M
     shop_id = await make_shop()
     await fill(engine, shop_id, now=NOON)
     await insert_rows(engine, full_row(secrets, NOON))
+    await insert_rows(engine, full_row(heartbeat, NOON))
 
     await prune(engine, now=NOON + timedelta(days=10_000))
 

@@ -35,6 +35,7 @@ OWNERS: Mapping[str, str] = {
     "documents": "upbridge.store.documents",
     "first_looks": "upbridge.store.first_looks",
     "failed_logins": "upbridge.store.rate_limits",
+    "heartbeat": "upbridge.store.heartbeat",
     "lanes": "upbridge.store.lanes",
     "links": "upbridge.store.links",
     "metric_samples": "upbridge.store.metric_samples",

@@ -43,6 +43,10 @@ class FakeLinks:
     history: list[tuple[str, str]] = field(default_factory=list)
     told: dict[str, int] = field(default_factory=dict)
     linked: dict[str, int] = field(default_factory=dict)
+    put_back: datetime | None = None
+
+    async def put_back_at(self) -> datetime | None:
+        return self.put_back
 
     async def get(self, kind: str, key: str) -> Link | None:
         return self.rows.get((kind, key))

@@ -12,6 +12,7 @@ from upbridge.core.errors import LoginRefused
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.catch_up import LastBeat
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
@@ -55,6 +56,7 @@ class Service:
     webhook_url: WebhookUrl
     wake: Callable[[Lane], Awaitable[None]] = field(default=_unheard)
     """Say that a lane has work; a lost call costs a moment, the sweep sees everything."""
+    last_beat: LastBeat = field(default_factory=LastBeat)
 
     @property
     def shops(self) -> Shops:

@@ -10,6 +10,7 @@ from upbridge.domain.shop import PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import catalogue_guard
 from upbridge.engine.access import give_up_logins
+from upbridge.engine.catch_up import report, why_catch_up
 from upbridge.engine.context import Service
 from upbridge.engine.runs import give_up_stuck, start_run
 from upbridge.store import connections, runs, shops
@@ -36,6 +37,9 @@ async def run_once(service: Service) -> None:
         mine = await tx.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})
         if not mine:
             return
+        why = await why_catch_up(tx, service.last_beat, now=now)
+        if why is not None:
+            await _catch_up(tx, service, why, now)
         await _subscriptions(tx, now)
         await _probes(tx, now)
         await _polls(tx, service, now)
@@ -89,6 +93,19 @@ async def _safety_nets(tx: AsyncConnection, now: datetime, *, every: timedelta) 
     for shop_id in rows.all():
         await start_reconciliation(tx, ShopId(shop_id), now=now, stuck_after=every)
         await _import_again(tx, ShopId(shop_id), now=now)
+
+
+async def _catch_up(tx: AsyncConnection, service: Service, why: str, now: datetime) -> None:
+    """All safety nets at once. One that is under way may have read its pages before what was forgotten."""
+    active = shops.unreconciled(every=timedelta(0), now=now)
+    rows = await tx.scalars(select(active.c.id).where(connections.any_of(active.c.id)))
+    shop_ids = [ShopId(shop_id) for shop_id in rows]
+    names = [system.name for system in service.systems.all]
+    for shop_id in shop_ids:
+        orders, _ = await start_reconciliation(tx, shop_id, now=now, stuck_after=timedelta(0))
+        await runs.catch_up(tx, shop_id, names, orders, now=now)
+        await mark_changed(tx, shop_id, "upgates", Kind.WEBHOOKS, ["webhooks"], origin=Origin.SCHEDULE, now=now)
+    report(why, shop_ids)
 
 
 async def start_reconciliation(

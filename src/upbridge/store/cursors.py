@@ -9,6 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import cursors as table
 
+#: When the database was last found to be older than the world.
+PUT_BACK_AT = "put_back_at"
+
 
 async def get(tx: AsyncConnection, shop_id: ShopId, system: str, name: str) -> str | None:
     """The value, or None if there is none."""
@@ -24,9 +27,10 @@ async def put(tx: AsyncConnection, shop_id: ShopId, system: str, name: str, valu
     )
 
 
-async def forget(tx: AsyncConnection, shop_id: ShopId, system: str) -> None:
-    """Delete all that is remembered of *system*: the shop has another account there now."""
-    await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.system == system))
+async def forget(tx: AsyncConnection, shop_id: ShopId, system: str, name: str | None = None) -> None:
+    """Delete the value, or all that is remembered of *system*: the shop has another account there now."""
+    here = (table.c.shop_id == shop_id, table.c.system == system)
+    await tx.execute(delete(table).where(*here, *(() if name is None else (table.c.name == name,))))
 
 
 async def remove(tx: AsyncConnection, shop_id: ShopId, system: str, name: str) -> None:

@@ -543,6 +543,11 @@ class StoredLinks:
         """An id there that exists: what is created from now on has a higher one. Committed when this returns."""
         await cursors.put(self._guard, self._shop_id, self._target, _high_water(kind), str(number))
 
+    async def put_back_at(self) -> datetime | None:
+        """When the database was last found to be older than the world."""
+        told = await cursors.get(self._guard, self._shop_id, self._target, cursors.PUT_BACK_AT)
+        return None if told is None else datetime.fromisoformat(told)
+
     async def linked_up_to(self, kind: str) -> int | None:
         """The id up to which each thing of ours has a link; before `adopt` said one, the highest that is known."""
         told = await cursors.get(self._guard, self._shop_id, self._target, _linked(kind))

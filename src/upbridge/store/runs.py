@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import cursors
 from upbridge.store.schema import runs as table
 from upbridge.store.sql import one_of
 
@@ -179,6 +180,36 @@ async def first_import_under_way(tx: AsyncConnection, shop_id: ShopId) -> bool:
         )
     )
     return bool(await tx.scalar(query))
+
+
+#: The cursor that names, for each system of a shop, the run which reads the orders that were forgotten.
+_CATCHING_UP = "catching_up"
+
+
+async def is_catching_up(tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
+    """Whether the orders that a restored database has forgotten are not read yet."""
+    named = await cursors.get(tx, shop_id, system, _CATCHING_UP)
+    query = select(exists().where(table.c.id == int(named or 0), table.c.state != RunState.DONE))
+    return named is not None and bool(await tx.scalar(query))
+
+
+async def catch_up(
+    tx: AsyncConnection, shop_id: ShopId, systems: Collection[str], run_id: int, *, now: datetime
+) -> None:
+    """The run reads what was forgotten of orders, and *systems* may have more than is known."""
+    for system in systems:
+        await cursors.put(tx, shop_id, system, cursors.PUT_BACK_AT, now.isoformat())
+        await cursors.put(tx, shop_id, system, _CATCHING_UP, str(run_id))
+
+
+async def has_to_catch_up(tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
+    """Whether what *system* has was not looked at since the database was put back."""
+    return await cursors.get(tx, shop_id, system, _CATCHING_UP) is not None
+
+
+async def has_caught_up(tx: AsyncConnection, shop_id: ShopId, system: str) -> None:
+    """What *system* has was looked at."""
+    await cursors.forget(tx, shop_id, system, _CATCHING_UP)
 
 
 async def found_since(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, since: datetime) -> int:

@@ -198,6 +198,15 @@ secrets = Table(
     _encrypted("value", nullable=False),
 )
 
+#: One row: when a worker was last there, and which database that was. Older than it should be after a restore.
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _at("at", nullable=False),
+    Column("identity", Text, nullable=False),
+)
+
 # --- change -> document -> link -----------------------------------------------------------------------------
 
 #: Webhook deliveries as received, for diagnosis. No customer data (R43-R46). Pruned after a few days.

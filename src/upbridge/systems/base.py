@@ -115,6 +115,9 @@ class Links(Protocol):
     async def reached(self, kind: str, number: int) -> None:
         """Remember an id there that exists."""
 
+    async def put_back_at(self) -> datetime | None:
+        """When the database was last found to be older than the world: what was done before may be forgotten."""
+
     async def linked_up_to(self, kind: str) -> int | None:
         """The id up to which each thing of ours of this kind has a link; None if that was never looked at."""
 

@@ -1,6 +1,7 @@
 """Shipments on their way to the shop: status, tracking, and a note per parcel, written once."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -363,6 +364,62 @@ async def test_what_was_shipped_before_connecting_may_be_noted_already() -> None
     await room.send(shipment_of("1", backfill=True))
 
     assert len(room.shop.entries("1")) == 1
+
+
+@pytest.mark.situation("restored")
+@pytest.mark.parametrize("theirs", [None, "1001", "OWN-7"])
+async def test_a_restored_database_repeats_no_note_no_status_and_no_mail(theirs: str | None) -> None:
+    """Staff have moved the order on since: it stays where they put it."""
+    room = Room(settings={"shipments.notify": True})
+    order = room.order("1", external_order_number=theirs)
+    await room.send(shipment_of("1"))
+    assert (order["status_id"], len(room.shop.entries("1"))) == (4, 1)
+    room.links.rows.clear()
+    room.links.put_back = datetime(2026, 11, 24, 18, tzinfo=UTC)
+    order["status_id"] = 2
+    room.upgates.requests.clear()
+
+    await room.send(shipment_of("1"))
+
+    assert room.calls().count("PUT /orders") == 0
+    assert len(room.shop.entries("1")) == 1
+    assert order["status_id"] == 2
+
+
+async def test_a_parcel_that_came_after_the_backup_is_noted_beside_those_that_are_there() -> None:
+    room = Room()
+    order = room.order("1")
+    await room.send(shipment_of("1", [parcel(1)], complete=False))
+    room.links.rows.clear()
+    room.links.put_back = datetime(2026, 11, 24, 18, tzinfo=UTC)
+
+    await room.send(shipment_of("1", [parcel(1), parcel(2)]))
+
+    assert [name for name, _ in room.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
+    assert order["status_id"] == 4
+
+
+async def test_an_order_that_has_the_external_number_of_a_shipment_is_looked_at_first() -> None:
+    """Nothing says that the database was put back."""
+    room = Room()
+    order = room.order("1")
+    await room.send(shipment_of("1"))
+    assert order["external_order_number"] == "1001"
+    room.links.rows.clear()
+
+    await room.send(shipment_of("1"))
+
+    assert len(room.shop.entries("1")) == 1
+
+
+async def test_what_was_shipped_after_the_database_was_put_back_costs_no_look() -> None:
+    room = Room()
+    room.order("1")
+    room.links.put_back = datetime(2026, 11, 20, tzinfo=UTC)
+
+    await room.send(shipment_of("1"))
+
+    assert room.calls().count("GET /orders/1/history") == 0
 
 
 async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:

@@ -1,12 +1,16 @@
 """Noting the parcels of one order in its history, each exactly once: a repeated POST would add a note again."""
 
+import json
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
-from upbridge.core.clock import Clock
+from upbridge.core.canonical_json import canonical
+from upbridge.core.clock import PRAGUE, Clock
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.delivery import Attempt, Document, Link, LinkState
+from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.systems.base import Links
 from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
@@ -32,19 +36,14 @@ class HistoryNotes:
     known: Sequence[str | int]
     """The parcels that are in the history."""
 
-    async def write(self, *, look_first: bool) -> ItemResult | InDoubt:
-        """Add what is missing in one call. *look_first*: some of it may be there, though no attempt is known.
-
-        Raises what the client raises.
-        """
+    async def write(self) -> ItemResult | InDoubt:
+        """Add what is missing in one call. Raises what the client raises."""
         link = self.document.link
         former = link.attempt if link is not None else None
         if former is not None:
             found = await self._once(former).look(former)
             if isinstance(found, InDoubt):
                 return found
-        elif look_first:
-            await self._look()
         if not self.missing:
             return ItemResult(self.document.key, updated=True)
         attempt = Attempt(self.clock(), trace={"tickets": sorted(self.missing)})
@@ -83,6 +82,45 @@ class HistoryNotes:
                 attempt=attempt,
             )
         )
+
+
+def may_be_noted(document: Document, order: Order, *, put_back_at: datetime | None) -> bool:
+    """Whether the order's history may say of a shipment what our links do not: a database that was put back to an
+    earlier state has forgotten what was written.
+
+    So it is for what was shipped before the database was put back, or before Uphance was connected; and for an
+    order that has Uphance's number as its external one, which is what we write beside the status. Else no call is
+    spent on looking.
+    """
+    body = json.loads(document.body)
+    if document.link is not None or not body["tickets"]:
+        return False
+    last = "" if put_back_at is None else put_back_at.astimezone(PRAGUE).date().isoformat()
+    return (
+        bool(body["backfill"])
+        or order.external_order_number == body["uphance_order"]
+        or (put_back_at is not None and any((one["date"] or "") <= last for one in body["tickets"]))
+    )
+
+
+async def recalled(client: UpgatesClient, document: Document, order: Order, status: int | None) -> Document:
+    """*document* with a link that says what the history of *order* tells: which parcels are noted and, where all
+    of a whole shipment are, that the *status* was written. It is written once: staff may have moved the order on.
+    """
+    body = json.loads(document.body)
+    names = await asked(client.history_names(document.key, purpose=Purpose.ORDERS))
+    noted = [one["id"] for one in body["tickets"] if note_name(one["id"]) in names]
+    if not noted:
+        return document
+    whole = body["complete"] and len(noted) == len(body["tickets"]) and order.external_order_number is not None
+    before = {"status": status, "external": order.external_order_number} if whole and status is not None else {}
+    link = Link(document.kind, document.key, document.parent, state=UNSENT, created_keys=noted)
+    return replace(document, link=replace(link, sent=canonical(before) if before else None))
+
+
+def note_name(ticket: int) -> str:
+    """The name by which the note about a parcel is found again."""
+    return f"Uphance #{ticket}"
 
 
 async def asked(call: Awaitable[T]) -> T:

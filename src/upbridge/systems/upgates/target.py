@@ -9,6 +9,7 @@ Both documents come from Uphance (docs/write-back.md). Shipments are sent first:
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -39,7 +40,7 @@ from upbridge.systems.http.batching import in_halves
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.upgates.client import ItemResult, OrderChange, UpgatesClient
-from upbridge.systems.upgates.history_notes import HistoryNotes, asked
+from upbridge.systems.upgates.history_notes import HistoryNotes, asked, may_be_noted, note_name, recalled
 from upbridge.systems.upgates.payloads import BATCH
 
 STOCK = "stock"
@@ -171,6 +172,7 @@ class Shipping:
             yield [(document, Parked(Issue("shipment.no_right"))) for document in documents]
             return
         numbers = [document.key for document in documents]
+        put_back_at = await self.links.put_back_at()
         page = await asked(self.client.orders_by_numbers(numbers, purpose=Purpose.ORDERS))
         orders = {order.order_number: order for order in page.items}
         broken = {bad.key: bad.reason for bad in page.broken}
@@ -180,7 +182,7 @@ class Shipping:
             if document.key in broken or (document.key not in orders and page.broken):
                 settled.append((document, Retry(f"the order cannot be read: {broken.get(document.key, '?')}")))
                 continue
-            step = decide(document, orders.get(document.key), self.context)
+            step = await self._decide(document, orders.get(document.key), put_back_at)
             if isinstance(step, Step):
                 steps.append(step)
             else:
@@ -197,6 +199,14 @@ class Shipping:
             for step in part:
                 if step.document.key not in refused:
                     yield [(step.document, await self._note(step))]
+
+    async def _decide(
+        self, document: Document, order: Order | None, put_back_at: datetime | None
+    ) -> Step | Outcome:
+        """What the shipment means; where our links may have forgotten what was written, its history says so."""
+        if order is not None and may_be_noted(document, order, put_back_at=put_back_at):
+            document = await recalled(self.client, document, order, _status(self.context))
+        return decide(document, order, self.context)
 
     def _notifies(self, step: Step) -> bool:
         """Whether Upgates is to tell the shopper: never of what was shipped before Uphance was connected."""
@@ -220,10 +230,7 @@ class Shipping:
         return outcomes
 
     async def _note(self, step: Step) -> Outcome:
-        """Write each parcel into the history.
-
-        Where what was written is not known any more (a restored database), the history is looked at first.
-        """
+        """Write each parcel into the history."""
         number, link = step.document.key, step.document.link
         written = set(link.created_keys if link is not None else ())
         missing = {ticket: note for ticket, note in step.notes.items() if ticket not in written}
@@ -231,7 +238,7 @@ class Shipping:
             keep, known = canonical(dict(step.written)), sorted(written)
             notes = HistoryNotes(self.client, self.links, self.clock, step.document, missing, keep, known)
             try:
-                noted = await notes.write(look_first=link is None and step.body["backfill"])
+                noted = await notes.write()
             except Rejected as rejected:
                 if not about_items(rejected.answered):
                     raise Unreachable(f"Upgates does not answer as published: {rejected}") from rejected
@@ -308,7 +315,7 @@ def _changed(
 def _entry(ticket: Mapping[str, Any]) -> tuple[str, str]:
     """One parcel in the history: the name finds it again, the value is for people."""
     facts = (ticket["shipment"], ticket["date"], ticket["carrier"], ticket["tracking"])
-    return f"Uphance #{ticket['id']}", " · ".join(fact for fact in facts if fact) or "—"
+    return note_name(ticket["id"]), " · ".join(fact for fact in facts if fact) or "—"
 
 
 def _refused(number: str, said: str) -> Parked:

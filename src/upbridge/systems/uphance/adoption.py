@@ -22,7 +22,7 @@ from upbridge.domain.delivery import ADOPTED, Link
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import shops
 from upbridge.store.changes import Kind, Origin, mark_changed
-from upbridge.systems.base import Links
+from upbridge.store.links import StoredLinks
 from upbridge.systems.http.idempotent_create import Adoption
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
@@ -30,6 +30,35 @@ from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_o
 from upbridge.systems.uphance.sorts import ORDERS, Sort
 
 log = structlog.get_logger(__name__)
+
+
+class Adopting(Protocol):
+    """What recognising needs of `Links`."""
+
+    async def linked_up_to(self, kind: str) -> int | None:
+        """The id up to which each thing of ours of this kind has a link."""
+
+    async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
+        """Link what was *found*; returns the keys that were news."""
+
+
+@dataclass(frozen=True, slots=True)
+class PooledLinks:
+    """`Adopting`, for who does not hold the lane of pushes: a link that is being made stays as it is."""
+
+    engine: AsyncEngine
+    clock: Clock
+    shop_id: ShopId
+
+    async def linked_up_to(self, kind: str) -> int | None:
+        """The id up to which each thing of ours of this kind has a link."""
+        async with self.engine.connect() as tx:
+            return await StoredLinks(tx, self.shop_id, "uphance", self.clock).linked_up_to(kind)
+
+    async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
+        """Link what was *found*; returns the keys that were news."""
+        async with self.engine.begin() as tx:
+            return await StoredLinks(tx, self.shop_id, "uphance", self.clock).adopt(kind, found, up_to=up_to)
 
 
 class Memory(Protocol):
@@ -69,12 +98,21 @@ class StoredMemory:
             )
 
 
+async def recognise_orders(
+    engine: AsyncEngine, clock: Clock, client: UphanceClient, shop_id: ShopId, shop_key: str
+) -> None:
+    """Link the orders of ours that are there although no link says so, without pushing any. One call where none
+    are."""
+    links, memory = PooledLinks(engine, clock, shop_id), StoredMemory(engine, clock, shop_id)
+    await Forgotten(client, links, shop_key, memory).of(ORDERS).find("")
+
+
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """Looks for what was forgotten, for one shop."""
 
     client: UphanceClient
-    links: Links
+    links: Adopting
     shop_key: str
     memory: Memory
 

@@ -18,11 +18,12 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, cursors, documents, links
+from upbridge.store import changes, cursors, documents, links, runs
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
+from upbridge.systems.uphance.adoption import recognise_orders
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.reads import orders_now, pick_tickets, read_order, read_pick_ticket, tickets_now
@@ -87,6 +88,16 @@ class _Round:
                 if ticket is None or ticket.shipped or await _was_written(tx, self.shop.id, number):
                     self.moved[ours.number] = ours
                 self.seen[number] = (ours, ticket)
+
+    async def recognise(self) -> None:
+        """After the database was put back: link what it has forgotten, so that it is followed like the rest."""
+        async with self.tools.engine.connect() as tx:
+            if not await runs.has_to_catch_up(tx, self.shop.id, "uphance"):
+                return
+        engine, clock = self.tools.engine, self.tools.clock
+        await recognise_orders(engine, clock, self.client, self.shop.id, self.shop.key)
+        async with engine.begin() as tx:
+            await runs.has_caught_up(tx, self.shop.id, "uphance")
 
     async def poll_orders(self, *, ships: bool) -> None:
         """Our orders that are not through: drafts, and where shipments are written all that is not shipped."""
@@ -206,6 +217,7 @@ async def read_shipments(reading: Reading, chunk: list[Change]) -> None:
         if ships:
             await look.named(sorted({int(change.key) for change in chunk if change.key != POLL}))
         if any(change.key == POLL for change in chunk):
+            await look.recognise()
             await look.poll_orders(ships=ships)
             if ships:
                 await look.poll_tickets()

@@ -23,7 +23,7 @@ from upbridge.store import changes, cursors, documents, sku_matching, variants, 
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.links import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
-from upbridge.store.runs import first_import_under_way
+from upbridge.store.runs import first_import_under_way, is_catching_up
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance import reservations
@@ -139,6 +139,8 @@ async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Chang
     asked = max(change.hinted_at for change in chunk)
     if await changes.any_marked_until(tx, shop_id, TARGET, Kind.ORDER, asked):
         return "orders have to be read first"
+    if await is_catching_up(tx, shop_id, TARGET):
+        return "what a restored database has forgotten is read first"
     return "the first import is under way" if await first_import_under_way(tx, shop_id) else None
 
 
