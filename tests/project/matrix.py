@@ -305,6 +305,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "nothing goes off sale until the catalogue is mapped; then a person decides. Fewer are let go",
             ("upp.pricelist", "upp.language", "upp.sku_from"),
         ),
+        "facts.status_new": Row(
+            "a new status in a shop that chose which ones send, or a second one of shipped orders",
+            _ANY,
+            "a problem asks about it before an order is in it",
+            ("uphance.order_statuses", "shipments.status"),
+        ),
         "facts.status_gone": Row(
             "a status leaves the list", _ANY, "for orders that are in it it means what it meant"
         ),

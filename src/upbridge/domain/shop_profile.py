@@ -42,6 +42,11 @@ class ShopProfile(Value):
         numbers = (*self.status_names, *self.status_types, *self.past_status_types)
         return {number: self.status_type(number) for number in numbers}
 
+    def status_name(self, status_id: int) -> str:
+        """What the shop calls an order status, in its own language where it has a name there; else its number."""
+        names = self.status_names.get(status_id, {})
+        return names.get(self.default_language or "") or next(iter(names.values()), str(status_id))
+
     def has_status(self, status_id: int | None) -> bool:
         """Whether an order status was ever listed; also where the shop shows us none of them."""
         known = self.known_statuses()

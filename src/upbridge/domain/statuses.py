@@ -19,6 +19,9 @@ SHIPPED: Final = "Sent"
 _CANCELLED = frozenset({"Canceled", "HomecreditCanceled"})
 _FAILED = frozenset({"PaymentFailed", "PaymentCanceled", "Unresolved"})
 
+#: No order in one of these is sent.
+ENDED: Final = _CANCELLED | _FAILED
+
 
 def is_cancelled(order: Order, facts: ShopProfile) -> bool:
     """Whether *order* is off, for every target."""

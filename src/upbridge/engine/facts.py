@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.code_lists import tell_new
 from upbridge.engine.context import Service
 from upbridge.engine.flows import SERVICES
 from upbridge.engine.imports import start_imports
@@ -50,6 +51,7 @@ async def renew(
     await map_again(tx, service, after, targets, moved)
     await _granted(tx, service, before, after, targets)
     await _listed(tx, before, facts, now=now)
+    await tell_new(tx, service, ShopProfile.model_validate(before.facts), after, targets, now=now)
 
 
 async def _listed(tx: AsyncConnection, before: Shop, facts: ShopProfile, *, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from upbridge.systems.base import Flow, SetupStep, System
 from upbridge.systems.uphance.basis import mapping_basis
 from upbridge.systems.uphance.connect import UphanceConnect, account_name, is_mapped, markets_without_channel
+from upbridge.systems.uphance.new_statuses import new_statuses
 from upbridge.systems.uphance.probe import Trial
 from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
@@ -37,6 +38,7 @@ UPHANCE = System(
         ),
     ),
     mapping_basis=mapping_basis,
+    new_names=new_statuses,
     parameters_setting="uphance.create_products",
     has_catalogue=True,
     cures={
@@ -47,6 +49,8 @@ UPHANCE = System(
         "order.unknown_sku": "products?show=unmatched",
         "order.ambiguous_sku": "products?show=doubled",
         "product.no_size": "rules#uphance.color_parameter",
+        "status.not_chosen": "rules#uphance.order_statuses",
+        "status.several_shipped": "rules#shipments.status",
         "stock.several": "rules#stock.write",
         "stock.guard": "rules#stock.guard_percent",
     },
