@@ -22,8 +22,8 @@ from upbridge.installation.service import InstallationService
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import DEFAULT_PORT, Settings
 from upbridge.store.connections import Connections
-from upbridge.store.database import Database, open_database, revision_of
-from upbridge.store.schema import HEAD
+from upbridge.store.database import Database, open_database
+from upbridge.store.schema_version import schema_version
 from upbridge.store.shops import Shops
 from upbridge.systems.base import ANY_EVENT, Systems, Target
 from upbridge.systems.connecting import Tools
@@ -182,12 +182,12 @@ async def running_service(
 
 
 async def _need_schema(database: Database) -> None:
-    """Raise `NotReady`, with what to do, unless the schema is the one that this code wants."""
+    """Raise `NotReady`, with what to do, unless this code may run on the schema."""
     try:
-        current = await revision_of(database.engine)
+        current = await schema_version(database.engine)
     except (DBAPIError, OSError) as error:
         raise NotReady(
             f"the database does not answer ({type(error).__name__}): see UPBRIDGE_DATABASE_URL"
         ) from error
-    if current != HEAD:
-        raise NotReady(f"the schema is at {current or 'nothing'}, not at {HEAD}: run `upbridge migrate` first")
+    if current.problem is not None:
+        raise NotReady(current.problem)

@@ -113,6 +113,17 @@ def test_a_schema_that_is_not_there_says_what_to_do(program: Program, books: Boo
     assert "run `upbridge migrate` first" in ended.err
 
 
+def test_a_newer_schema_is_left_alone_and_worked_on(program: Program, books: Books) -> None:
+    books.run("UPDATE alembic_version SET version_num = '9999'")
+    try:
+        migrated, listed = program("migrate"), program("shops", "list")
+    finally:
+        books.run("UPDATE alembic_version SET version_num = %s", HEAD)
+
+    assert (migrated.code, migrated.out) == (0, "schema at 9999, newer than this version: nothing was done\n")
+    assert listed.code == 0
+
+
 def test_a_key_that_does_not_fit_is_one_line(
     program: Program, books: Books, environment: pytest.MonkeyPatch
 ) -> None:

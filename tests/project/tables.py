@@ -28,6 +28,7 @@ OWNERS: Mapping[str, str] = {
     "call_leases": "upbridge.store.rate_limits",
     "change_seq": "upbridge.store.changes",
     "changes": "upbridge.store.changes",
+    "compatibility": "upbridge.store.schema_version",
     "connections": "upbridge.store.connections",
     "cursors": "upbridge.store.cursors",
     "daily_stats": "upbridge.store.daily_stats",

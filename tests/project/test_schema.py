@@ -9,6 +9,7 @@ from tests.project import models
 from tests.support.postgres import BIN_VARIABLE, OLDEST, InstalledPostgres, chosen_bin
 from upbridge.store.migrate import migrate
 from upbridge.store.schema import HEAD
+from upbridge.store.schema_version import SchemaVersion
 
 BIN = chosen_bin() or OLDEST
 
@@ -32,7 +33,7 @@ def test_the_migrations_make_the_declared_tables(installed: str) -> None:
 
 
 def test_migrating_again_changes_nothing(installed: str) -> None:
-    assert migrate(installed) == migrate(installed) == HEAD
+    assert migrate(installed) == migrate(installed) == SchemaVersion(HEAD)
 
 
 def test_binaries_that_are_not_there_are_no_silent_skip(monkeypatch: pytest.MonkeyPatch) -> None:

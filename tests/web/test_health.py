@@ -60,6 +60,20 @@ async def test_not_ready_while_the_schema_is_another(site: Site) -> None:
     assert (await get(site, "/livez")).status_code == 200
 
 
+@pytest.mark.parametrize(("oldest", "status"), [(None, 200), (HEAD, 200), ("9999", 503)])
+async def test_ready_on_a_newer_schema_unless_that_says_no(site: Site, oldest: str | None, status: int) -> None:
+    await site.run("UPDATE alembic_version SET version_num = '9999'")
+    await site.run("DELETE FROM compatibility")
+    if oldest is not None:
+        await site.run("INSERT INTO compatibility (oldest) VALUES (:oldest)", oldest=oldest)
+    try:
+        response = await get(site, "/readyz")
+    finally:
+        await site.run("UPDATE alembic_version SET version_num = :head", head=HEAD)
+
+    assert response.status_code == status
+
+
 async def test_alive_but_not_ready_without_a_database(make_client: MakeClient) -> None:
     nowhere = "postgresql://nobody:hush@127.0.0.1:1/none"
     database = Database(engine=create_async_engine(sqlalchemy_url(nowhere)), conninfo=nowhere, embedded=None)

@@ -25,6 +25,7 @@ from upbridge.cli.common import out, run_async
 from upbridge.core.errors import UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
+from upbridge.store.schema_version import SchemaVersion
 
 log = structlog.get_logger(__name__)
 
@@ -62,8 +63,8 @@ def _settings() -> Settings:
 
 
 @contextlib.contextmanager
-def _prepared(settings: Settings) -> Iterator[str]:
-    """A database with its schema at head; an embedded one runs as long as the block. Yields the revision."""
+def _prepared(settings: Settings) -> Iterator[SchemaVersion]:
+    """A database with its schema at head or newer; an embedded one runs as long as the block."""
     from upbridge.store.embedded import EmbeddedPostgres  # noqa: PLC0415
     from upbridge.store.migrate import migrate  # noqa: PLC0415
 
@@ -228,9 +229,12 @@ def migrate_command() -> None:
     """Bring the database's schema to head (own tables and the job library's); harmless to repeat."""
     settings = _settings()
     started = time.monotonic()
-    with _prepared(settings) as revision:
+    with _prepared(settings) as version:
         pass
-    out.print(f"schema at {revision} ({time.monotonic() - started:.1f} s)")
+    if version.newer:
+        out.print(f"schema at {version.revision}, newer than this version: nothing was done")
+    else:
+        out.print(f"schema at {version.revision} ({time.monotonic() - started:.1f} s)")
 
 
 def sandbox(

@@ -18,8 +18,8 @@ from upbridge.core.errors import NotReady, RemoteError, Unreachable
 from upbridge.core.parsing import http_date
 from upbridge.settings import Settings
 from upbridge.store import secrets, shops
-from upbridge.store.database import Database, open_database, revision_of
-from upbridge.store.schema import HEAD
+from upbridge.store.database import Database, open_database
+from upbridge.store.schema_version import schema_version
 from upbridge.systems.base import Systems
 from upbridge.systems.http.transport import Remote, http_client
 from upbridge.systems.upgates.signature_key import fetch_key
@@ -92,11 +92,11 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
     findings = [
         Finding("database", "bad" if old else "ok", f"Postgres {version}, {kind}{', 15 is needed' if old else ''}")
     ]
-    current = await revision_of(database.engine)
-    if current != HEAD:
-        wrong = f"at {current or 'nothing'}, not {HEAD}: run `upbridge migrate`"
-        return [*findings, Finding("schema", "bad", wrong)]
-    findings.append(Finding("schema", "ok", f"at {HEAD}"))
+    current = await schema_version(database.engine)
+    if current.problem is not None:
+        return [*findings, Finding("schema", "bad", current.problem)]
+    newer = ", newer than this version: it runs on it" if current.newer else ""
+    findings.append(Finding("schema", "ok", f"at {current.revision}{newer}"))
     return [*findings, await _keys(database, Cipher(settings.keys())), await _webhooks(database)]
 
 

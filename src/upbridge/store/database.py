@@ -1,4 +1,4 @@
-"""The database: where it is, how to reach it, which version of the schema it has."""
+"""The database: where it is, how to reach it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from upbridge.core.errors import NotReady
@@ -80,12 +80,3 @@ async def _watch(embedded: EmbeddedPostgres) -> None:
                 log.error("embedded_postgres_stays_down", error=str(error))  # noqa: TRY400
             else:
                 log.info("embedded_postgres_revived")
-
-
-async def revision_of(engine: AsyncEngine) -> str | None:
-    """The revision that the database has; None if it was never migrated."""
-    async with engine.connect() as tx:
-        if await tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
-            return None
-        revision: str | None = await tx.scalar(text("SELECT version_num FROM alembic_version"))
-        return revision

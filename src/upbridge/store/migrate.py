@@ -2,12 +2,14 @@
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
 from upbridge.core.errors import NotReady
 from upbridge.core.package_files import package_file
 from upbridge.store.database import sqlalchemy_url
 from upbridge.store.schema import HEAD
+from upbridge.store.schema_version import SchemaVersion, read_version
 
 
 def alembic_config(conninfo: str) -> Config:
@@ -18,14 +20,20 @@ def alembic_config(conninfo: str) -> Config:
     return config
 
 
-def migrate(conninfo: str) -> str:
-    """Bring the schema to head and return that revision. Idempotent; processes that start together take turns.
+def migrate(conninfo: str) -> SchemaVersion:
+    """Bring the schema to head; nothing happens to one that is newer. Returns the version that it has then.
+    Idempotent; processes that start together take turns.
 
     Blocking: call it from a thread. Raises `NotReady` if the database cannot be reached.
     """
+    engine = create_engine(sqlalchemy_url(conninfo), poolclass=NullPool)
     try:
+        with engine.connect() as tx:
+            version = read_version(tx)
+        if version.newer:
+            return version
         command.upgrade(alembic_config(conninfo), "head")
     except OperationalError as error:
         said = " ".join(str(error.orig).split())  # the driver speaks in several lines
         raise NotReady(f"the database cannot be reached: {said}") from error
-    return HEAD
+    return SchemaVersion(HEAD)

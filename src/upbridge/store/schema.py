@@ -224,6 +224,9 @@ deliveries = Table(
     Index("deliveries_shop_id_received_at_idx", "shop_id", "received_at"),
 )
 
+#: The oldest version of the schema whose code may run on this one: one row, which migrations write.
+compatibility = Table("compatibility", metadata, Column("oldest", Text, primary_key=True))
+
 change_seq = Sequence("change_seq", metadata=metadata)
 
 #: What may have changed: a set, not a log. A row goes when it was worked on and its `seq` did not move.

@@ -16,9 +16,9 @@ from upbridge.core.deadline import with_deadline
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, NotReady
 from upbridge.settings import Settings
-from upbridge.store.database import Database, revision_of
+from upbridge.store.database import Database
 from upbridge.store.metric_samples import render
-from upbridge.store.schema import HEAD
+from upbridge.store.schema_version import schema_version
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -57,14 +57,14 @@ async def live() -> dict[str, str]:
 
 @router.api_route("/readyz", methods=_READ)
 async def ready(request: Request) -> Response:
-    """The database answers and its schema is the one that this code wants."""
+    """The database answers and this code may run on its schema."""
     container: _Container = request.app.state.container
     try:
-        current = await with_deadline(DATABASE_SECONDS, revision_of(container.database.engine))
+        current = await with_deadline(DATABASE_SECONDS, schema_version(container.database.engine))
     except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
         return JSONResponse({"status": "no database", "reason": type(error).__name__}, status_code=503)
-    if current != HEAD:
-        return JSONResponse({"status": "schema is not at head", "revision": current}, status_code=503)
+    if not current.usable:
+        return JSONResponse({"status": "schema is not at head", "revision": current.revision}, status_code=503)
     if not container.addresses.ready:
         return JSONResponse({"status": "starting"}, status_code=503)
     return JSONResponse({"status": "ok"})
