@@ -81,6 +81,18 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         ),
         "delete.before": Row("order deleted", _BEFORE, "it is not sent"),
         "delete.after": Row("order deleted", "sent", "the task of a cancelled order; it is never created again"),
+        "delete.silent": Row(
+            "order deleted, and no webhook tells",
+            _ANY,
+            "found once a day in the shop's list of deleted orders, where its API has one; orders that are not"
+            " through yet are asked about in any case",
+        ),
+        "restore.before": Row("deleted order restored", _BEFORE, "it is sent"),
+        "restore.after": Row(
+            "deleted order restored",
+            "sent",
+            "the task is withdrawn; if staff have dealt with it already, a task that says that the order is back",
+        ),
         "return": Row(
             "goods come back, a credit note is written",
             "shipped",

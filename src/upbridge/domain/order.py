@@ -149,6 +149,8 @@ class Order(Value):
     discounts: tuple[Discount, ...]
     shipping: Charge | None
     payment: Charge | None
+    deleted: bool = False
+    """Deleted, and listed all the same: it counts as missing."""
     unread: tuple[Unread, ...] = ()
     """Parts that could not be read. A target that needs one of them holds the order."""
 

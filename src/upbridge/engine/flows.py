@@ -10,6 +10,7 @@ from upbridge.systems.base import Systems
 ENTITY: dict[Kind, str] = {
     Kind.ORDER: "order",
     Kind.ORDERS_PAGE: "order",
+    Kind.ORDERS_DELETED: "order",
     Kind.PRODUCT: "product",
     Kind.VARIANT: "product",
     Kind.PRODUCTS_PAGE: "product",

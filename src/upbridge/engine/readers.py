@@ -1,6 +1,6 @@
 """How products and orders are read, by key and page by page; and which kind of change is read by what."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.walk_by_place import PlaceWalk
+from upbridge.engine import deleted_orders
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
@@ -57,7 +58,7 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     numbers = [change.key for change in chunk]
     page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
     shop = await informed(service, shop, page.items)
-    await _settle(service, shop, chunk, _read_of("order", page, asked=numbers))
+    await _settle(service, shop, chunk, _read_of("order", page, asked=numbers), told=_deleted(page))
 
 
 async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -91,6 +92,16 @@ def _language(systems: Systems, shop: Shop) -> str | None:
     return chosen or ShopProfile.model_validate(shop.facts or {}).default_language
 
 
+async def _deleted_orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Orders of ours that stand in the list of deleted ones: of a deletion whose webhook was lost, nothing else
+    tells."""
+    async for asked, page in deleted_orders.found(service, shop, purpose=chunk[0].purpose):
+        read = _read_of("order", page, asked=asked)
+        await _settle(service, shop, chunk, read, told=read.missing)
+    async with service.engine.begin() as tx:
+        await changes.done(tx, shop.id, SOURCE, chunk)
+
+
 async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
     now = service.clock()
@@ -116,18 +127,28 @@ def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[st
     docs/vendors/upgates.md#what-is-not-listed
     """
     broken = [BadEntity(bad.key, bad.reason) for bad in page.broken]
-    known = {entity.key for entity in page.items} | {bad.key for bad in broken}
+    deleted = _deleted(page)
+    entities = [entity for entity in page.items if entity.key not in deleted]
+    known = {entity.key for entity in entities} | {bad.key for bad in broken}
     # An entity so broken that it does not say which one it is could be any of those that seem to be missing.
     anonymous = any(bad.key not in set(asked) for bad in broken) if asked else False
-    missing = [] if anonymous else [key for key in asked if key not in known]
-    return ReadBatch(kind=kind, entities=list(page.items), broken=broken, missing=missing)
+    missing = deleted if anonymous else {*deleted, *(key for key in asked if key not in known)}
+    return ReadBatch(kind=kind, entities=entities, broken=broken, missing=sorted(missing))
 
 
-async def _settle(service: Service, shop: Shop, chunk: Sequence[Change], read: ReadBatch) -> None:
-    """Settle what was read and take the changes off the list, in one transaction."""
+def _deleted(page: Page[Order] | Page[Product]) -> set[str]:
+    """The orders of *page* of which the API itself says that they are deleted."""
+    return {entity.key for entity in page.items if isinstance(entity, Order) and entity.deleted}
+
+
+async def _settle(
+    service: Service, shop: Shop, chunk: Sequence[Change], read: ReadBatch, *, told: Collection[str] = ()
+) -> None:
+    """Settle what was read and take the changes off the list, in one transaction. *told*: what the shop says is
+    deleted, besides what its hints announced."""
     feeds = await _feeds(service, shop)
     read = replace(read, heard={change.key: change.hinted_at for change in chunk})
-    told = {change.key for change in chunk if change.origin is Origin.DELETION}
+    told = {*told, *(change.key for change in chunk if change.origin is Origin.DELETION)}
     now = service.clock()
     async with service.engine.begin() as tx:
         if not await shops.maps_as_before(tx, shop):
@@ -242,7 +263,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     async with service.engine.begin() as tx:
         if not await shops.maps_as_before(tx, shop):
             return  # it is read again by what is new
-        weighed = await weigh(tx, shop.id, read, now=now)
+        weighed = await weigh(tx, shop.id, read, told=_deleted(page), now=now)
         settled = await plan_documents(
             tx,
             service.cipher,
@@ -322,7 +343,13 @@ async def _after(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, servi
 
 
 async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Service) -> None:
-    """A deleted order is in no list either: those that are not through yet are asked about by number."""
+    """A deleted order is in no plain list: those that are not through yet are asked about by number, and once a
+    day the deleted ones are listed, where the API does that."""
+    now = service.clock()
+    if await deleted_orders.due(tx, shop.id, now=now):
+        await changes.mark_changed(
+            tx, shop.id, SOURCE, Kind.ORDERS_DELETED, ["list"], origin=Origin.SAFETY_NET, now=now
+        )
     numbers = await open_order_lines.order_numbers(tx, shop.id)
     await changes.mark_changed(
         tx,
@@ -331,7 +358,7 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Servi
         Kind.ORDER,
         numbers,
         origin=Origin.SAFETY_NET,
-        now=service.clock(),
+        now=now,
         purpose=Purpose.SAFETY,
     )
 
@@ -376,6 +403,7 @@ READERS: Mapping[Kind, Reader] = {
     Kind.ORDERS_PAGE: Reader(_orders_page, 1),
     Kind.PRODUCTS_PAGE: Reader(_products_page, 1),
     Kind.COUNT: Reader(_count, 1),
+    Kind.ORDERS_DELETED: Reader(_deleted_orders, 1),
     Kind.FACTS: Reader(read_facts, 1),
     Kind.WEBHOOKS: Reader(compare_webhooks, 1),
     Kind.PROBE: Reader(probe, 1),

@@ -55,7 +55,7 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
     except LoginRefused as error:
         await refused_by_platform(service, shop)
         raise Conflict("the shop refuses the add-on") from error
-    order = next((one for one in page.items if one.key == number), None)
+    order = next((one for one in page.items if one.key == number and not one.deleted), None)
     if order is None and page.broken:
         raise Rejected("the order cannot be read")
     if order is None:

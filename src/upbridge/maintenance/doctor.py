@@ -16,6 +16,7 @@ from upbridge.core.clock import Clock, utc_now
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, RemoteError, Unreachable
 from upbridge.core.parsing import http_date
+from upbridge.engine import deleted_orders
 from upbridge.settings import Settings
 from upbridge.store import secrets, shops
 from upbridge.store.database import Database, open_database
@@ -97,7 +98,12 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
         return [*findings, Finding("schema", "bad", current.problem)]
     newer = ", newer than this version: it runs on it" if current.newer else ""
     findings.append(Finding("schema", "ok", f"at {current.revision}{newer}"))
-    return [*findings, await _keys(database, Cipher(settings.keys())), await _webhooks(database)]
+    return [
+        *findings,
+        await _keys(database, Cipher(settings.keys())),
+        await _webhooks(database),
+        await _deletions(database),
+    ]
 
 
 async def _keys(database: Database, cipher: Cipher) -> Finding:
@@ -121,6 +127,18 @@ async def _webhooks(database: Database) -> Finding:
     shown = [f"{row.key} {row.event} at {row.at}: {row.status or 'no answer'}" for row in rows[:_MOST_FAILURES]]
     more = [f"and {len(rows) - _MOST_FAILURES} more"] if len(rows) > _MOST_FAILURES else []
     return Finding("webhooks", "warn", "; ".join(["last calls failed: " + shown[0], *shown[1:], *more]))
+
+
+async def _deletions(database: Database) -> Finding:
+    """Whether a deletion whose webhook is lost is found: not every version of the API lists deleted orders."""
+    async with database.engine.connect() as tx:
+        number = await deleted_orders.unlisted(tx)
+    told = "no shop refuses the list of them"
+    if number:
+        told = (
+            f"{number} shops do not list them: a deletion without a webhook is seen while the order is open only"
+        )
+    return Finding("deleted orders", "ok", told)
 
 
 async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clock) -> list[Finding]:

@@ -73,6 +73,8 @@ class Kind(StrEnum):
     """[run:page]"""
     COUNT = "products.count"
     """[run] compare the number of products with the copy"""
+    ORDERS_DELETED = "orders.deleted"
+    """[list] the deleted orders"""
     FACTS = "facts"
     """[facts] owner, languages, price lists, statuses, config, rights"""
     WEBHOOKS = "webhooks"
@@ -94,6 +96,7 @@ PURPOSES: dict[Kind, Purpose] = {
     Kind.ORDERS_PAGE: Purpose.IMPORT,
     Kind.PRODUCTS_PAGE: Purpose.IMPORT,
     Kind.COUNT: Purpose.SAFETY,
+    Kind.ORDERS_DELETED: Purpose.SAFETY,
     Kind.FACTS: Purpose.LIFECYCLE,
     Kind.WEBHOOKS: Purpose.LIFECYCLE,
     Kind.PROBE: Purpose.LIFECYCLE,

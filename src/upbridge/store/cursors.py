@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +17,12 @@ async def get(tx: AsyncConnection, shop_id: ShopId, system: str, name: str) -> s
     """The value, or None if there is none."""
     value: str | None = await tx.scalar(select(table.c.value).where(*_is(shop_id, system, name)))
     return value
+
+
+async def count(tx: AsyncConnection, system: str, name: str, value: str) -> int:
+    """How many shops have *value*."""
+    query = select(func.count()).where(table.c.system == system, table.c.name == name, table.c.value == value)
+    return int(await tx.scalar(query) or 0)
 
 
 async def put(tx: AsyncConnection, shop_id: ShopId, system: str, name: str, value: str) -> None:

@@ -1,6 +1,7 @@
 """Shipments on their way to the shop: status, tracking, and a note per parcel, written once."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -209,8 +210,12 @@ async def test_the_order_number_of_uphance_costs_no_call_of_its_own() -> None:
     assert room.calls() == ["GET /orders", "POST /orders/1/history"]
 
 
-async def test_an_order_that_is_gone_is_no_issue() -> None:
-    assert isinstance((await Room().send(shipment_of("1")))["1"], Dropped)
+async def test_an_order_that_is_gone_is_no_issue_once_it_was_missing_several_times() -> None:
+    document = shipment_of("1")
+    first, last = document, replace(document, attempts=2)
+
+    assert isinstance((await Room().send(first))["1"], Retry)
+    assert isinstance((await Room().send(last))["1"], Dropped)
 
 
 async def test_a_shipment_that_was_taken_back_is_told() -> None:

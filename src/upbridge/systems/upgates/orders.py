@@ -66,6 +66,8 @@ _PARTS = {
     "shipment.id": "ids",
     "shipment.code": "ids",
     "prices_with_vat_yn": "unless",
+    "deleted_yn": "unless",
+    "deleted": "unless",
     "order_total_rest": "unless",
     "products.price": "unless",
 }
@@ -143,6 +145,8 @@ class _Order(Wire):
     order_total_rest: Amount = None
     origin: Words = None
     admin_url: Words = None
+    deleted_yn: Flag = None
+    deleted: Flag = None
     customer: One[Customer] = None
     products: Many[_Line] = ()
     discount_voucher: One[_Discounts] = None
@@ -215,6 +219,7 @@ def parse_order(raw: Raw) -> Order:
         discounts=tuple(_discounts(wire, with_vat=with_vat)),
         shipping=_charge(wire.shipment, with_vat=with_vat),
         payment=_charge(wire.payment, with_vat=with_vat),
+        deleted=bool(wire.deleted_yn or wire.deleted),
         unread=unread,
     )
 

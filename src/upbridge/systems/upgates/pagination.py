@@ -57,6 +57,8 @@ class OrderFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
     updated_from: datetime | None = None
+    deleted: bool = False
+    """Only the deleted ones, which no other list has (docs/vendors/upgates.md#what-is-not-listed)."""
 
     def params(self) -> dict[str, Param]:
         """As the API wants it."""
@@ -67,6 +69,7 @@ class OrderFilter:
             "last_update_time_from": self.updated_from,
             "order_by": "last_update_time" if changes else "creation_time",
             "order_dir": "asc",
+            "deleted_yn": self.deleted or None,
         }
 
 

@@ -9,7 +9,7 @@ Both documents come from Uphance (docs/write-back.md). Shipments are sent first:
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -46,6 +46,8 @@ from upbridge.systems.upgates.payloads import BATCH
 STOCK = "stock"
 SHIPMENT = "shipment"
 
+#: So often an order is looked for that is not in the shop's answer, so far apart.
+_LOOKS, _LAG = 2, timedelta(minutes=5)
 _CLOSED = frozenset({"deny", "readonly"})
 
 Settled = list[tuple[Document, Outcome]]
@@ -174,7 +176,7 @@ class Shipping:
         numbers = [document.key for document in documents]
         put_back_at = await self.links.put_back_at()
         page = await asked(self.client.orders_by_numbers(numbers, purpose=Purpose.ORDERS))
-        orders = {order.order_number: order for order in page.items}
+        orders = {order.order_number: order for order in page.items if not order.deleted}
         broken = {bad.key: bad.reason for bad in page.broken}
         steps: list[Step] = []
         settled: Settled = []
@@ -267,6 +269,9 @@ def decide(document: Document, order: Order | None, context: MappingContext) -> 
     before = json.loads(link.sent) if link is not None and link.sent is not None else {}
     number = document.key
     if order is None:
+        # One look is not believed: what is behind the API may lag.
+        if document.attempts < _LOOKS:
+            return Retry("the order is not in the shop's answer", context.now + _LAG)
         return Dropped("the order is gone from the shop")
     tickets = {ticket["id"]: ticket for ticket in body["tickets"]}
     gone = [ticket for ticket in (link.created_keys if link is not None else ()) if ticket not in tickets]

@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.systems.uphance.write_back.town import Town
+from upbridge.engine.scheduler import start_reconciliation
+from upbridge.operations import resolve_problem
 from upbridge.store.changes import Kind
 
 DOWN = {"error_share": 1.0, "error_status": 503}
@@ -50,6 +52,21 @@ async def tasks(town: Town) -> dict[str, dict[str, Any]]:
 def pieces(town: Town, number: str) -> list[int]:
     sale = town.sale(number)
     return [entry["quantity"] for line in sale["line_items"] for entry in line["line_quantities"]]
+
+
+async def safety_net(town: Town) -> None:
+    """The day's safety net."""
+    town.watch.move(hours=24)
+    async with town.service.engine.begin() as tx:
+        await start_reconciliation(tx, town.shop_id, now=town.watch())
+    await town.work()
+
+
+async def settle_task(town: Town, key: str) -> None:
+    """Staff have dealt with it."""
+    [one] = [one for one in await town.service.problems.open(town.shop_id) if one.key == key]
+    await resolve_problem.dismiss(town.service, one.id)
+    await town.work()
 
 
 async def hours_later(town: Town) -> None:
@@ -220,6 +237,51 @@ async def test_a_deleted_order_is_a_task_and_is_never_made_again(town: Town) -> 
 
     assert [*await tasks(town)] == ["order.cancel_in_uphance"]
     assert len(town.organisation.orders) == 1
+
+
+@pytest.mark.situation("delete.silent")
+async def test_a_deletion_that_no_webhook_announced_is_a_task_after_the_next_safety_net(town: Town) -> None:
+    number = await town.order(await goods(town))
+    town.ship(town.ticket(number))
+    await town.poll()
+    town.edits.delete_order(town.origin, raw(town, number))
+    town.silence.said.clear()
+
+    await safety_net(town)
+
+    assert (await tasks(town))["order.cancel_in_uphance"]["number"] == number
+
+
+@pytest.mark.situation("restore.after")
+@pytest.mark.parametrize("handled", [False, True])
+async def test_a_restored_order_takes_its_task_back(town: Town, *, handled: bool) -> None:
+    number = await town.order(await goods(town))
+    await delete(town, number)
+    if handled:
+        await settle_task(town, "order.cancel_in_uphance")
+
+    town.edits.restore_order(town.origin, number)
+    await town.deliver_webhooks()
+    await town.work()
+
+    # Where staff have cancelled it in Uphance, they have to know that it is wanted again.
+    assert [*await tasks(town)] == (["order.changed_after_sending"] if handled else [])
+    assert len(town.organisation.orders) == 1
+
+
+@pytest.mark.situation("restore.before")
+async def test_an_order_that_is_restored_before_it_was_sent_is_sent(town: Town) -> None:
+    town.world.faults["uphance"].set(DOWN)
+    number = await town.order(await goods(town))
+    await delete(town, number)
+    town.edits.restore_order(town.origin, number)
+    await town.deliver_webhooks()
+    await town.work()
+    town.world.faults["uphance"].set(UP)
+    await hours_later(town)
+
+    assert pieces(town, number) == [1]
+    assert await tasks(town) == {}
 
 
 @pytest.mark.situation("sku.not_read")

@@ -1,0 +1,148 @@
+"""Deleted orders are looked for once a day, where the shop's API lists them; restored ones come back."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.simulated import answering
+from tests.support.upgates import raw_order
+from upbridge.engine import deleted_orders
+from upbridge.engine.deleted_orders import Listing
+from upbridge.engine.scheduler import start_reconciliation
+from upbridge.store.changes import Kind
+from upbridge.systems.upgates.orders import parse_order
+
+
+async def sold(machine: Engine, *numbers: str) -> None:
+    """Orders that the target has."""
+    machine.upgates.order(*numbers)
+    await machine.hint(Kind.ORDER, *numbers)
+    await machine.drain()
+
+
+async def net(machine: Engine, *, hours: float = 24) -> None:
+    machine.watch.move(hours=hours)
+    async with machine.db.begin() as tx:
+        await start_reconciliation(tx, machine.shop_id, now=machine.watch())
+    await machine.drain()
+
+
+def lists(machine: Engine) -> list[Any]:
+    return machine.upgates.asked("/orders", deleted_yn="true")
+
+
+async def listing(machine: Engine) -> Listing:
+    async with machine.db.connect() as tx:
+        return await deleted_orders.listing(tx, machine.shop_id)
+
+
+def deleted(machine: Engine, *numbers: str, flag: str | None = None) -> None:
+    """The shop deletes orders and no webhook tells; its API lists them, flagged or not."""
+    gone = [machine.upgates.orders.pop(number) for number in numbers]
+    rows = [one if flag is None else {**one, flag: True} for one in gone]
+
+    def judge(request: httpx.Request) -> httpx.Response | None:
+        if request.url.params.get("deleted_yn") != "true":
+            return None
+        return httpx.Response(200, json={"orders": rows, "number_of_pages": 1, "number_of_items": len(rows)})
+
+    machine.upgates.judges.append(judge)
+
+
+async def taken_back(machine: Engine) -> list[str]:
+    """The orders that are known no more."""
+    kept = await machine.rows("SELECT number FROM orders WHERE shop_id = :shop_id ORDER BY number")
+    return sorted({"A", "B", "C"} - {row["number"] for row in kept})
+
+
+@pytest.mark.situation("delete.silent")
+@pytest.mark.parametrize("flag", [None, "deleted_yn", "deleted"])
+async def test_an_order_whose_deletion_nobody_announced_is_found_in_the_list_of_deleted_ones(
+    machine: Engine, flag: str | None
+) -> None:
+    await sold(machine, "A", "B", "C")
+    deleted(machine, "B", flag=flag)
+
+    await net(machine)
+
+    assert await taken_back(machine) == ["B"]
+    assert await listing(machine) is Listing.YES
+    assert await machine.changes() == []
+
+
+async def test_the_list_is_asked_for_once_a_day_and_costs_one_call_where_nothing_is_deleted(
+    machine: Engine,
+) -> None:
+    await sold(machine, "A")
+    deleted(machine)
+    for _ in range(6):
+        await net(machine, hours=8)
+
+    assert len(lists(machine)) == 2
+    assert await taken_back(machine) == ["B", "C"]
+
+
+async def test_what_was_found_once_is_not_asked_about_again(machine: Engine) -> None:
+    await sold(machine, "A", "B")
+    deleted(machine, "B")
+    await net(machine)
+    asked = len(machine.upgates.asked("/orders", order_numbers="B"))
+
+    await net(machine)
+
+    assert len(machine.upgates.asked("/orders", order_numbers="B")) == asked
+
+
+async def test_a_shop_whose_api_passes_the_parameter_over_loses_nothing_and_is_asked_rarely(
+    machine: Engine,
+) -> None:
+    await sold(machine, "A", "B", "C")
+    machine.upgates.page_size = 2
+    for _ in range(5):
+        await net(machine)
+
+    assert await taken_back(machine) == []
+    assert len(lists(machine)) == 1
+    assert await listing(machine) is Listing.NO
+    for _ in range(30):
+        await net(machine)
+    assert len(lists(machine)) == 2
+
+
+async def test_a_shop_whose_api_refuses_the_parameter_is_asked_rarely_and_nothing_is_blocked(
+    machine: Engine,
+) -> None:
+    await sold(machine, "A")
+    machine.upgates.judges.append(answering(400, "deleted_yn"))
+    for _ in range(3):
+        await net(machine)
+
+    assert len(lists(machine)) == 1
+    assert await listing(machine) is Listing.NO
+    assert await machine.problems() == []
+
+
+async def test_an_order_that_is_flagged_in_an_answer_counts_as_missing(machine: Engine) -> None:
+    await sold(machine, "A", "B")
+    machine.upgates.order("B", deleted_yn=True, last_update_time="2026-11-24T10:00:00+01:00")
+
+    await machine.hint(Kind.ORDER, "B")
+    await machine.drain()
+
+    assert await taken_back(machine) == ["B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, False),
+        ({"deleted_yn": None}, False),
+        ({"deleted_yn": True}, True),
+        ({"deleted": 1}, True),
+        ({"deleted_yn": "no such thing"}, False),
+    ],
+)
+def test_the_flag_is_read_where_it_comes(said: dict[str, Any], *, expected: bool) -> None:
+    assert parse_order(raw_order(**said)).deleted is expected
