@@ -18,7 +18,9 @@ from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.facts import renew
+from upbridge.engine.imports import start_imports
 from upbridge.store.changes import Kind
+from upbridge.store.runs import first_import_under_way
 from upbridge.systems.base import MappingContext
 from upbridge.systems.upp import mapping
 from upbridge.systems.upp.system import UPP
@@ -153,6 +155,24 @@ async def test_a_second_change_while_it_is_mapped_again_starts_over(shop: Engine
     await facts_changed(shop)
 
     assert {one["price"] for one in held(shop).values()} == {100}
+
+
+@pytest.mark.situation("facts.again")
+async def test_a_change_during_the_first_import_leaves_it_the_first(shop: Engine) -> None:
+    """Stock is written when all orders were read once, and not before."""
+    async with shop.db.begin() as tx:
+        rows = await shop.service.target_connections(await shop.shop())
+        await start_imports(tx, shop.service, await shop.shop(), rows, kinds=("order",))
+    shop.upgates.rare["/order-statuses"] = statuses(_1="Canceled")
+    await shop.hint(Kind.FACTS, "facts")
+
+    await shop.pull(monotonic=iter((0.0, 0.0, 20.0)).__next__)
+
+    async with shop.db.connect() as tx:
+        assert await first_import_under_way(tx, shop.shop_id)
+    await shop.drain()
+    async with shop.db.connect() as tx:
+        assert not await first_import_under_way(tx, shop.shop_id)
 
 
 @pytest.mark.situation("facts.pricelist")

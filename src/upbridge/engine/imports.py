@@ -30,7 +30,7 @@ async def start_imports(
     """
     now = service.clock()
     if anew:
-        await runs.end_runs(tx, shop.id, RunPurpose.IMPORT, kinds, now=now)
+        await runs.drop_runs(tx, shop.id, RunPurpose.IMPORT, kinds)
     started = []
     if "product" in kinds:
         started.append(await start_run(tx, shop.id, "product", RunPurpose.IMPORT, since=None, now=now))

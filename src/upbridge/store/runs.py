@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, insert, null, or_, select, update
+from sqlalchemy import Row, and_, delete, exists, func, insert, null, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -297,17 +297,8 @@ async def set_state(tx: AsyncConnection, runs: Sequence[Run], state: RunState) -
     )
 
 
-async def end_runs(
-    tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, kinds: Collection[str], *, now: datetime
-) -> None:
-    """End the runs of *purpose* through the lists of *kinds* that have not ended."""
-    await tx.execute(
-        update(table)
-        .where(
-            table.c.shop_id == shop_id,
-            table.c.purpose == purpose,
-            table.c.state != RunState.DONE,
-            one_of(table.c.kind, kinds),
-        )
-        .values(state=RunState.DONE, complete=False, finished_at=now)
-    )
+async def drop_runs(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, kinds: Collection[str]) -> None:
+    """Forget the runs of *purpose* through the lists of *kinds* that have not ended, because another one begins: a
+    run that was not read to its end never counts as one that was."""
+    unfinished = (table.c.shop_id == shop_id, table.c.purpose == purpose, table.c.state != RunState.DONE)
+    await tx.execute(delete(table).where(*unfinished, one_of(table.c.kind, kinds)))
