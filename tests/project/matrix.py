@@ -284,7 +284,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "facts.switch": Row(
             "prices with or without VAT, ordering at stock 0",
             _ANY,
-            "the same; no webhook tells of it, so within a week",
+            "the same; no webhook tells of it, so within a day",
         ),
         "facts.again": Row(
             "a second change while the first is carried out", _ANY, "it begins anew with the newest"
