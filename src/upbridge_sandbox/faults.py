@@ -119,16 +119,12 @@ class Faults(Switches):
 
 
 @dataclass(slots=True)
-class ShopFaults(Switches):
-    """What a shop's API does that no rule forbids, and that who reads it must be able to live with."""
+class ListFaults(Switches):
+    """What lists do that no rule forbids, and that who reads them must be able to live with."""
 
     page_items: int = 0
     move_share: float = 0.0
     move_next: int = 0
-    lag_share: float = 0.0
-    lag_next: int = 0
-    put_shapes: bool = False
-    no_deleted_lists: bool = False
 
     def strikes(self, kind: str, rng: random.Random) -> bool:
         """Whether *kind* (move, lag) happens now; counts `*_next` down."""
@@ -138,6 +134,16 @@ class ShopFaults(Switches):
             return True
         share: float = getattr(self, f"{kind}_share")
         return share > 0 and rng.random() < share
+
+
+@dataclass(slots=True)
+class ShopFaults(ListFaults):
+    """The same for the API of a shop, whose database has a replica."""
+
+    lag_share: float = 0.0
+    lag_next: int = 0
+    put_shapes: bool = False
+    no_deleted_lists: bool = False
 
 
 @dataclass(slots=True)

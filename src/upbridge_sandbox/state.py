@@ -93,6 +93,7 @@ class State:
         """Every system and every webhook works again."""
         for faults in self.faults.values():
             faults.clear()
+        self.uphance.lists.clear()
         for shop in self.shops.values():
             shop.webhook_faults.clear()
             shop.faults.clear()

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import httpx
-import psycopg
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.conformance.snapshot import Snapshot
 from tests.conformance.virtual import Hours, Network, Reaper
 from tests.support.engine import settings
 from upbridge.bootstrap import targets_of
@@ -56,6 +56,8 @@ HOST = "demo.admin.s24.upgates.com"
 UPP, UPHANCE = "http://upp.test", "http://uphance.test"
 
 Json = dict[str, Any]
+#: What an event is about; any other one is about the shop's facts.
+_KINDS = {"Orders": Kind.ORDER, "Products": Kind.PRODUCT}
 
 
 @dataclass
@@ -127,8 +129,8 @@ class Stage:
                     tx,
                     self.shop_id,
                     "upgates",
-                    Kind.ORDER if event == "Orders" else Kind.PRODUCT,
-                    [key for _, key in letters],
+                    _KINDS.get(event, Kind.FACTS),
+                    [key for _, key in letters] if event in _KINDS else ["facts"],
                     origin=Origin.WEBHOOK,
                     now=self.hours(),
                 )
@@ -302,34 +304,23 @@ class Checkpoint:
     hours: Hours
     shop_id: ShopId
     day: StaffWork
-    rows: Mapping[str, bytes]
+    rows: Snapshot
 
     @classmethod
     def of(cls, stage: Stage, address: str) -> "Checkpoint":
         """*stage*, whose database has that *address*, as it is now: quiet."""
         assert not stage.letters.waiting
         world, hours = _copied(stage.world, stage.hours)
-        with psycopg.connect(address) as tx, tx.cursor() as cursor:
-            rows = {table.name: _read(cursor, table.name) for table in schema.metadata.sorted_tables}
-        return cls(world, hours, stage.shop_id, copy.deepcopy(stage.day), rows)
+        return cls(world, hours, stage.shop_id, copy.deepcopy(stage.day), Snapshot.of(address))
 
     @asynccontextmanager
     async def again(self, engine: AsyncEngine, cipher: Cipher, address: str) -> AsyncIterator[Stage]:
         """The stage as it was, in an empty database."""
-        with psycopg.connect(address) as tx, tx.cursor() as cursor:
-            for table, rows in self.rows.items():
-                if rows:
-                    with cursor.copy(f"COPY {table} FROM STDIN".encode()) as copying:
-                        copying.write(rows)
+        self.rows.restore(address)
         world, hours = _copied(self.world, self.hours)
         async with _around(engine, cipher, world, hours, self.shop_id) as stage:
             stage.day = copy.deepcopy(self.day)
             yield stage
-
-
-def _read(cursor: psycopg.Cursor[Any], table: str) -> bytes:
-    with cursor.copy(f"COPY {table} TO STDOUT".encode()) as copying:
-        return b"".join(bytes(part) for part in copying)
 
 
 def _copied(world: State, hours: Hours) -> tuple[State, Hours]:

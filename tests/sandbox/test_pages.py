@@ -173,6 +173,7 @@ async def test_every_switch_is_explained_and_can_be_set(browser: httpx.AsyncClie
     text = (await browser.get("/faults")).text
     await _press(browser, "/faults", system="api:demo", page_items="7", lag_next="1", no_deleted_lists="true")
     await _press(browser, "/faults", system="uphance", broken='["hang page 2 of /skus"]')
+    await _press(browser, "/faults", system="lists", page_items="5", move_share="0.5", move_next="0")
     shop, faults = await box.control("GET", "/shops/demo"), await box.control("GET", "/faults")
 
     assert all(name in text and says in text for name, says in SAYS.items())

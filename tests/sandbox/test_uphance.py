@@ -233,3 +233,14 @@ async def test_its_tax_can_be_made_to_differ_from_the_shops(uphance: Uphance) ->
     assert (usual["tax_level"], other["tax_level"], other["unit_tax"]) == ("21.0", "10", "0.45")
     assert (said["tax_level"], await uphance.rules()) == (10, [])
     assert (await uphance.box.control("PUT", "/uphance", {"tax_level": None}))["tax_level"] is None
+
+
+async def test_its_goods_change_their_place_between_two_pages_if_asked_to(uphance: Uphance) -> None:
+    await uphance.box.control("PUT", "/uphance/lists", {"page_items": 5, "move_next": 1})
+
+    pages = [(await uphance("GET", f"/products?page={number}")).json()["products"] for number in (1, 2, 1)]
+    first, second, again = ([product["id"] for product in page] for page in pages)
+
+    assert len(first) == 5
+    assert (again, first[1:]) == ([*first[1:], again[4]], again[:4])
+    assert again[4] not in second  # it stood between the two

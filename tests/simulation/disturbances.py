@@ -6,7 +6,10 @@ from random import Random
 from typing import Protocol
 
 from tests.conformance.stage import Stage
+from upbridge_sandbox.breakages import HOW
 
+#: So few that a small shop has several pages.
+A_PAGE = 3
 SYSTEMS = ("upgates", "upp", "uphance")
 
 
@@ -17,6 +20,10 @@ class Days(Protocol):
     def stage(self) -> Stage: ...
 
     post: "Post"
+
+    def back_up(self) -> None: ...
+
+    def restore(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -65,11 +72,69 @@ def _storm(kind: str, says: str) -> Disturbance:
     return begin
 
 
+def moving(days: Days, chance: Random) -> Begun:
+    """Lists move between two of their pages."""
+    lists = chance.choice((days.stage.origin.faults, days.stage.world.uphance.lists))
+    lists.set({"move_share": chance.choice((0.2, 0.5)), "page_items": A_PAGE})
+
+    def end() -> None:
+        lists.set({"move_share": 0.0, "page_items": 0})
+
+    return Begun("lists move while they are read", chance.randrange(1, 4), end)
+
+
+def lag(days: Days, chance: Random) -> Begun:
+    """What was just announced is not there yet."""
+    faults = days.stage.origin.faults
+    faults.set({"lag_share": 0.5})
+    return Begun("changes are not there yet", chance.randrange(1, 5), lambda: faults.set({"lag_share": 0.0}))
+
+
+def broken(days: Days, chance: Random) -> Begun:
+    """One page or one entity cannot be read."""
+    origin, how, page = days.stage.origin, chance.choice(HOW), chance.choice((1, 2, 3))
+    system, what = chance.choice(
+        (
+            ("upgates", f"page {page} of /orders"),
+            ("upgates", f"page {page} of /products"),
+            ("upgates", f"order_number {chance.choice([*origin.orders, 'none'])}"),
+            ("upgates", f"product_id {chance.choice(list(origin.goods.products))}"),
+            ("uphance", f"page {page} of /{chance.choice(('products', 'skus', 'sales_orders', 'pick_tickets'))}"),
+            ("uphance", f"id {chance.choice(list(days.stage.organisation.products))}"),
+        )
+    )
+    faults = days.stage.world.faults[system]
+    lists = origin.faults if system == "upgates" else days.stage.world.uphance.lists
+    faults.set({"broken": [*faults.broken, f"{how} {what}"]})
+    lists.set({"page_items": A_PAGE})
+
+    def end() -> None:
+        faults.set({"broken": []})
+        lists.set({"page_items": 0})
+
+    return Begun(f"{system}: {how} {what}", chance.randrange(1, 8), end)
+
+
 def kill(days: Days, chance: Random) -> Begun:
     """The worker dies at an instant that is not far; the next one goes on."""
     instants = chance.randrange(1, 160)
     days.stage.reaper.kill_after(instants)
     return Begun(f"the worker dies after {instants} instants", 3, days.stage.reaper.spare)
+
+
+def put_shapes(days: Days, chance: Random) -> Begun:
+    """PUT /orders answers in other shapes."""
+    faults = days.stage.origin.faults
+    faults.set({"put_shapes": True})
+    return Begun(
+        "PUT /orders answers in four shapes", chance.randrange(1, 8), lambda: faults.set({"put_shapes": False})
+    )
+
+
+def restored(days: Days, chance: Random) -> Begun:
+    """The database is lost some steps later, and the backup of this moment is restored."""
+    days.back_up()
+    return Begun("the database is backed up", chance.randrange(1, 6), days.restore)
 
 
 DISTURBANCES: Mapping[str, Disturbance] = {
@@ -83,4 +148,9 @@ DISTURBANCES: Mapping[str, Disturbance] = {
     "hanging": _storm("hang", "hang"),
     "busy": _storm("busy", "are sent away for a while"),
     "kill": kill,
+    "moving": moving,
+    "lag": lag,
+    "broken": broken,
+    "put_shapes": put_shapes,
+    "restored": restored,
 }

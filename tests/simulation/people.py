@@ -49,6 +49,37 @@ def delete_order(stage: Stage, chance: Random) -> str:
     return f"order {order['order_number']} is deleted"
 
 
+def restore_order(stage: Stage, chance: Random) -> str:
+    if not stage.origin.deleted_orders:
+        return delete_order(stage, chance)
+    number = chance.choice(list(stage.origin.deleted_orders))
+    stage.edits.restore_order(stage.origin, number)
+    return f"order {number} is restored"
+
+
+def change_defaults(stage: Stage, chance: Random) -> str:
+    facts = stage.origin.facts
+    if chance.random() < 0.5:
+        stage.edits.set_defaults(stage.origin, language=chance.choice(("cs", "sk", "en")))
+    else:
+        stage.edits.set_defaults(stage.origin, pricelist=chance.choice((1, 2)))
+    return f"the owner chooses the language {facts.language} and the price list {facts.default_pricelist}"
+
+
+def rename_pricelist(stage: Stage, chance: Random) -> str:
+    number, name = chance.choice((1, 2)), f"Ceník {chance.randrange(10**6)}"
+    stage.edits.rename_pricelist(stage.origin, number, name)
+    return f"price list {number} is called {name}"
+
+
+def new_status(stage: Stage, chance: Random) -> str:
+    number = stage.edits.add_status(stage.origin, "Custom", f"Stav {chance.randrange(10**6)}")
+    order = _order(stage, chance, RECEIVED, PAID)
+    if order is not None:
+        stage.edits.edit_order(stage.origin, order, {"status_id": number})
+    return f"order {order['order_number'] if order else None} gets the new status {number}"
+
+
 def count_in_shop(stage: Stage, chance: Random) -> str:
     product = _product(stage, chance)
     variant = chance.choice(product["variants"]) if product["variants"] else None
@@ -128,6 +159,10 @@ ACTS: Mapping[str, Act] = {
         note_order,
         order_more,
         delete_order,
+        restore_order,
+        change_defaults,
+        rename_pricelist,
+        new_status,
         count_in_shop,
         price,
         rename,

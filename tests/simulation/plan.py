@@ -11,7 +11,7 @@ from random import Random
 from tests.simulation.disturbances import DISTURBANCES
 from tests.simulation.people import ACTS
 
-FEWEST, MOST = 8, 24
+FEWEST, MOST = 5, 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.conformance.snapshot import Snapshot
 from tests.conformance.stage import Checkpoint, Stage, staged
 from tests.conformance.systems import upgates, uphance, upp
 from tests.conformance.virtual import Killed
@@ -35,7 +36,9 @@ class Days:
 
     stage: Stage
     seed: int
+    address: str
     post: Post = field(default_factory=Post)
+    backup: Snapshot | None = None
     story: list[str] = field(default_factory=list)
     begun: list[tuple[int, Begun]] = field(default_factory=list)
 
@@ -51,6 +54,17 @@ class Days:
         for last, disturbance in list(self.begun):
             self._end(last, disturbance)
         self.stage.start()
+
+    def back_up(self) -> None:
+        """Keep the database as it is now."""
+        self.backup = Snapshot.of(self.address)
+
+    def restore(self) -> None:
+        """What has been written since the backup is lost, and the worker with it."""
+        assert self.backup is not None
+        self.backup.restore(self.address)
+        self.stage.start()
+        self._tell("the database is restored")
 
     async def _step(self, step: Step, number: int, chance: Random) -> None:
         if step.name in ACTS:
@@ -102,11 +116,13 @@ class Days:
 
 
 async def settled(stage: Stage) -> None:
-    """Two calm days: the safety nets have run, and what takes two looks has been looked at twice."""
+    """A calm day, in which the safety nets run; and a second one for what takes two looks."""
     await stage.settle()
     for _ in range(2):
         stage.hours.move(hours=25)
         await stage.settle()
+        if not await findings(stage):
+            return
 
 
 async def findings(stage: Stage) -> list[Finding]:
@@ -174,14 +190,14 @@ async def outcome_of(begin: Checkpoint, address: str, seed: int, plan: Sequence[
     try:
         with one_after_another():
             async with begin.again(engine, Cipher([KEY]), address) as stage:
-                days = Days(stage, seed)
+                days = Days(stage, seed, address)
                 wrong: list[str] = []
                 try:
                     await days.live(plan)
                     await settled(stage)
                     wrong += await kept_silent(stage)
-                    await stage.retry_everything()
-                    await stage.settle()
+                    if await stage.retry_everything():
+                        await stage.settle()
                     wrong += await differences(stage)
                 except Exception as error:  # noqa: BLE001 - shown with the seed, like any other difference
                     wrong.append(f"{type(error).__name__}: {error}")

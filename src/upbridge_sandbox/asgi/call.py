@@ -25,6 +25,8 @@ class Call(Request):
         self.in_flight = 1
         self.leave: Callable[[], None] = lambda: None
         """Ends the call's time in flight; harmless to repeat."""
+        self.page_items = 0
+        """So many items has a page of its list; 0: as many as published."""
         self.answered: Callable[[], None] = lambda: None
         """What happens as soon as the answer stands, before it leaves."""
 

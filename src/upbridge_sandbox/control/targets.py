@@ -21,6 +21,7 @@ class TargetControls(Controls):
             ("GET", "/upp/{client}", self.tenant),
             ("GET", "/upp/{client}/{kind}", self.tenant_items),
             ("PUT", "/uphance", self.set_uphance),
+            ("PUT", "/uphance/lists", self.set_lists),
             ("POST", "/uphance/expire", self.expire_uphance),
             ("POST", "/uphance/{org}/webhook", self.uphance_webhook),
             ("POST", "/uphance/{org}/confirm", self.confirm),
@@ -70,6 +71,11 @@ class TargetControls(Controls):
                 raise ValueError(f"unknown: {name}")
             setattr(self.state.uphance, name, value)
         return self.state.uphance.as_json()
+
+    async def set_lists(self, call: Call) -> Any:
+        """Short pages, and lists of goods that move between two of them."""
+        self.state.uphance.lists.set(body_of(call))
+        return self.state.uphance.lists.as_json()
 
     async def expire_uphance(self, _call: Call) -> Any:
         """Every access token ends now."""

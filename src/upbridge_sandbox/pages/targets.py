@@ -55,6 +55,7 @@ class TargetPages(Pages):
     async def faults(self, _call: Call) -> Response:
         """The switches of every system and of every shop's webhooks."""
         systems = [(name, name, faults.as_json()) for name, faults in self.state.faults.items()]
+        lists = ("lists of uphance", "lists", self.state.uphance.lists.as_json())
         shops = [
             (f"API of {shop.name}", f"api:{shop.name}", shop.faults.as_json())
             for shop in self.state.shops.values()
@@ -63,7 +64,7 @@ class TargetPages(Pages):
             (f"webhooks of {shop.name}", f"shop:{shop.name}", shop.webhook_faults.as_json())
             for shop in self.state.shops.values()
         ]
-        return self.page("Faults", "faults.html", switchboards=[*systems, *shops, *webhooks], says=SAYS)
+        return self.page("Faults", "faults.html", switchboards=[*systems, lists, *shops, *webhooks], says=SAYS)
 
     async def change_faults(self, call: Call) -> Response:
         """A form of the faults page."""
@@ -72,6 +73,8 @@ class TargetPages(Pages):
         values = {key: json.loads(value) for key, value in sent.items()}
         if not name:
             self.state.clear_faults()
+        elif name == "lists":
+            self.state.uphance.lists.set(values)
         elif name.startswith("api:"):
             self.state.shops[name.removeprefix("api:")].faults.set(values)
         elif name.startswith("shop:"):

@@ -12,11 +12,12 @@ PAGE = 100
 
 
 def page(call: Call, key: str, items: list[Json]) -> Json:
-    """The page of *items* that the call asks for, a hundred at a time."""
+    """The page of *items* that the call asks for, a hundred at a time unless the lists are to have short pages."""
+    size = call.page_items or PAGE
     asked = call.last("page") or "1"
     number = int(asked) if asked.isdigit() and int(asked) > 0 else 1
-    pages = max(1, -(-len(items) // PAGE))
-    chosen = items[(number - 1) * PAGE : number * PAGE]
+    pages = max(1, -(-len(items) // size))
+    chosen = items[(number - 1) * size : number * size]
     call.item_count = len(chosen)
     meta = {
         "current_page": number,

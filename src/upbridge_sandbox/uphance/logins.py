@@ -86,9 +86,20 @@ class Logins:
                 call.violation("no-organisation", token.email)
                 raise refused(403, "no organisation selected")
             call.shop = str(token.organisation)
-            return await handler(call, self.uphance.organisations[token.organisation])
+            call.page_items = self.uphance.lists.page_items
+            organisation = self.uphance.organisations[token.organisation]
+            answer = await handler(call, organisation)
+            if call.path in ("/products", "/skus") and call.method == "GET" and answer["meta"]["next_page"]:
+                self._move(organisation)
+            return answer
 
         return handle
+
+    def _move(self, organisation: Organisation) -> None:
+        """Between two pages of the goods one of them may change its place: the first goes to the end."""
+        if self.uphance.lists.strikes("move", self.state.rng.of("moves-uphance")):
+            first = next(iter(organisation.products))
+            organisation.products[first] = organisation.products.pop(first)
 
     def _token(self, call: Call) -> Token:
         """The living token of a call. Raises `Refused`."""

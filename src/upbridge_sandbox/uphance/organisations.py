@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from upbridge_sandbox.faults import ListFaults
 from upbridge_sandbox.seed.formats import Json
 
 WEEK = 604_800
@@ -95,6 +96,7 @@ class Uphance:
     drafts_reserve: bool = False
     tax_level: Decimal | None = None
     """Per cent on everything; None: what the shop charged."""
+    lists: ListFaults = field(default_factory=ListFaults)
     clock: Callable[[], datetime] = _system_clock
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(8_000_001))
 
