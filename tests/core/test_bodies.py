@@ -1,5 +1,6 @@
 """No body is read further than its limit."""
 
+import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from upbridge.core.bodies import inflated, read_at_most, request_body
-from upbridge.core.errors import TooLarge
+from upbridge.core.errors import BadRequest, TooLarge
 
 
 class Chunks:
@@ -96,3 +97,20 @@ async def test_of_a_body_that_says_gigabytes_no_more_is_unpacked_than_is_wanted(
 async def test_what_is_no_whole_gzip_is_an_error(body: bytes) -> None:
     with pytest.raises(zlib.error):
         assert [piece async for piece in inflated(Chunks([body]))] == []
+
+
+async def test_a_sender_who_hangs_up_has_sent_no_body() -> None:
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(BadRequest, match="did not arrive"):
+        await request_body(Request({"type": "http", "headers": []}, gone), limit=9)
+
+
+async def test_a_sender_who_trickles_is_not_waited_for() -> None:
+    async def trickle() -> Message:
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    with pytest.raises(BadRequest, match="did not arrive"):
+        await request_body(Request({"type": "http", "headers": []}, trickle), limit=9, seconds=0.0)

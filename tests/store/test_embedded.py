@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,12 @@ from upbridge.store.database import open_database, sqlalchemy_url
 from upbridge.store.embedded import EmbeddedPostgres
 
 SECONDS = 20.0
+#: No other user of the machine may enter: the server trusts who connects.
+PRIVATE = 0o700
+
+
+def mode_of(place: Path) -> int:
+    return stat.S_IMODE(place.stat().st_mode)
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +183,11 @@ def test_any_path_will_do(tmp_path: Path, name: str) -> None:
         engine = create_engine(sqlalchemy_url(address), poolclass=NullPool)
         with engine.connect() as through_sqlalchemy:
             assert through_sqlalchemy.scalar(text("SELECT 1")) == 1
+            [place] = through_sqlalchemy.scalars(text("SHOW unix_socket_directories"))
+        assert mode_of(Path(place)) == mode_of(Path(place) / ".s.PGSQL.5432") == PRIVATE
     finally:
         handle.close()
+    assert not Path(place).exists() or Path(place).is_relative_to(tmp_path)
 
 
 def test_a_start_that_was_killed_while_it_made_the_files_is_begun_again(tmp_path: Path) -> None:

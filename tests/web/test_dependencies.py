@@ -87,6 +87,20 @@ async def test_an_address_cannot_make_a_page_say_something(
         assert "pay here" not in page.text
 
 
+async def test_a_form_whose_fields_have_names_that_cannot_be_stored_is_refused(
+    make_shop: MakeShop, enter: Enter, browser: httpx.AsyncClient
+) -> None:
+    home = await enter(await make_shop())
+
+    page = await browser.post(
+        f"{home}rules",
+        content="uphance.channels=&uphance.channels.x%00y/CZK=5",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    assert page.status_code == 400
+
+
 async def test_a_page_that_is_not_ready_says_so_as_a_page(make_shop: MakeShop, enter: Enter, pages: Pages) -> None:
     def not_yet(_shop: Shop, _system: str) -> str:
         raise NotReady("the addresses are not loaded yet")

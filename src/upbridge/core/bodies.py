@@ -1,11 +1,12 @@
 """Reading a body of HTTP, a caller's or another system's, without taking more of it than is wanted."""
 
+import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from upbridge.core.errors import TooLarge
+from upbridge.core.errors import BadRequest, TooLarge
 
 
 async def read_at_most(chunks: AsyncIterable[bytes], limit: int) -> tuple[bytes, bool]:
@@ -20,6 +21,8 @@ async def read_at_most(chunks: AsyncIterable[bytes], limit: int) -> tuple[bytes,
     return b"".join(parts), True
 
 
+#: How long a sender may take for a whole body, however it trickles.
+BODY_SECONDS = 5.0
 #: What is taken out of a compressed body at once.
 _PIECE = 65_536
 
@@ -37,13 +40,21 @@ async def inflated(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
         raise zlib.error("the compressed body ends too early")
 
 
-async def request_body(request: Request, *, limit: int) -> bytes:
-    """The body of a request to us. Raises `TooLarge` as soon as it must have more than *limit* bytes."""
+async def request_body(request: Request, *, limit: int, seconds: float = BODY_SECONDS) -> bytes:
+    """The body of a request to us.
+
+    Raises `TooLarge` as soon as it must have more than *limit* bytes, and `BadRequest` if its sender hangs up or
+    has not sent it within *seconds*.
+    """
     declared = request.headers.get("content-length", "")
     complete = not (declared.isascii() and declared.isdigit() and float(declared) > limit)
     body = b""
     if complete:
-        body, complete = await read_at_most(request.stream(), limit)
+        try:
+            async with asyncio.timeout(seconds):
+                body, complete = await read_at_most(request.stream(), limit)
+        except (ClientDisconnect, TimeoutError):
+            raise BadRequest("the body did not arrive") from None
     if not complete:
         raise TooLarge(f"the body is larger than {limit} bytes")
     return body

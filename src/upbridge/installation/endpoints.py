@@ -4,14 +4,12 @@ The container has the `InstallationService`. Statuses and bodies:
 docs/vendors/upgates.md#the-signed-calls.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 
 from upbridge.core.bodies import request_body
 from upbridge.core.bounded_json import loads
@@ -21,7 +19,6 @@ from upbridge.installation.service import Answer, InstallationService
 #: A signed call is under 2 KiB; what is much longer is none.
 MAX_BODY = 65_536
 MAX_VALUES = 200
-BODY_SECONDS = 10.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -89,11 +86,7 @@ def _answer(answer: Answer) -> JSONResponse:
 
 async def _body(request: Request) -> Mapping[str, Any]:
     """The body as a JSON object. Raises `TooLarge` beyond `MAX_BODY` bytes and `BadRequest` for anything else."""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await request_body(request, limit=MAX_BODY)
-    except (ClientDisconnect, TimeoutError):
-        raise BadRequest("the body did not arrive") from None
+    body = await request_body(request, limit=MAX_BODY)
     try:
         value = loads(body, most_values=MAX_VALUES, constants=False)
     except TooLarge as error:

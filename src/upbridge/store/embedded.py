@@ -11,6 +11,7 @@ import logging
 import shlex
 import shutil
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -102,14 +103,18 @@ class EmbeddedPostgres:
         unfinished.rename(self._pgdata)
 
     def _start(self, server: PostgresServer) -> None:
-        """Start the server with its socket beside its files, unless that path is too long for a socket.
+        """Start the server with its socket beside its files or, where that path is too long for a socket, in a new
+        directory; either way no other user of the machine can reach it.
 
-        The library would find another place then, but it does not quote the path, and a space would end it.
+        The library would start it in a directory that everybody can enter, and does not quote its path.
         """
         (self._pgdata / "postmaster.pid").unlink(missing_ok=True)  # its pid is free, or another program's
+        place = self._pgdata
         if find_suitable_socket_dir(self._pgdata, server.runtime_path) != self._pgdata:
-            return
-        options = f"-h '' -k {shlex.quote(str(self._pgdata))}"
+            place = Path(tempfile.mkdtemp(prefix="upbridge-"))
+            if server.system_user is not None:
+                shutil.chown(place, user=server.system_user)
+        options = f"-h '' -k {shlex.quote(str(place))} -c unix_socket_permissions=0700"
         pgexec(
             "pg_ctl",
             ("-w", "-o", options, "-l", str(server.log), "-D", str(self._pgdata), "start"),
@@ -137,7 +142,10 @@ class EmbeddedPostgres:
     def _stop(self) -> None:
         if self._server is not None and self.running():
             self._server.ensure_postgres_running()  # it may have been revived by another process since
+            place = self._server.get_postmaster_info().socket_dir
             self._server.stop()
+            if place is not None and place != self._pgdata:
+                shutil.rmtree(place, ignore_errors=True)
 
     @contextmanager
     def _starting(self) -> Iterator[None]:

@@ -25,9 +25,12 @@ async def read_form(request: Request, *, origin: str) -> dict[str, list[str]]:
         raise Foreign
     body = await request_body(request, limit=_LARGEST_FORM)
     try:
-        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        form = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:
         raise BadRequest from None
+    if any(not name.isprintable() for name in form):  # some names become part of what is stored
+        raise BadRequest
+    return form
 
 
 class Foreign(BadRequest):
