@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.domain.moving_lists import START, MovingList
 from upbridge.domain.walk import Row, Walk
+from upbridge.domain.walk_by_id import IdWalk
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.domain.walk_by_time import TimeAsk, TimeWalk, Window
 
@@ -189,6 +190,68 @@ def test_a_whole_list_of_products_costs_a_tenth_more() -> None:
     assert walk.complete
     assert len(seen) == walk.count == 2000
     assert moving.calls <= 23
+
+
+# --- by id --------------------------------------------------------------------------------------------------
+
+
+def by_id(
+    moving: MovingList, *, size: int = 10, sorts: bool = True, filters: bool = True
+) -> tuple[IdWalk, set[str]]:
+    """Walk through *moving* as a server lists it that may sort by id and know `since_id`, or not."""
+    walk, seen = IdWalk.begin(), set[str]()
+    while not walk.ended:
+        assert moving.calls < MOST_CALLS, "the walk does not end"
+        asked = walk.ask
+        answer = moving.answer(
+            asked.page,
+            size,
+            order=lambda row: int(row.key) if sorts else -int(row.key),
+            only=partial(_above, asked.since if filters else None),
+        )
+        assert answer is not None
+        seen |= set(answer.keys)
+        walk = walk.read([int(key) for key in answer.keys], last=asked.page >= answer.pages, pages=answer.pages)
+    return walk, seen
+
+
+def _above(since: int | None, row: Row) -> bool:
+    return since is None or int(row.key) > since
+
+
+@MANY
+@given(SEEDS)
+def test_no_row_of_a_list_by_ids_hides_however_it_moves(seed: int) -> None:
+    rng = random.Random(seed)
+    moving = MovingList(rng, rng.randrange(90), moves=rng.choice((0, 0.3, 0.6)))
+
+    walk, seen = by_id(moving)
+
+    assert walk.complete
+    assert moving.stayed <= seen
+
+
+@MANY
+@given(SEEDS)
+@pytest.mark.parametrize("lacks", ["order", "filter", "both"])
+def test_a_list_without_ids_in_order_is_not_believed_before_two_looks_agree(lacks: str, seed: int) -> None:
+    rng = random.Random(seed)
+    moving = MovingList(rng, rng.randrange(90), moves=rng.choice((0, 0.1, 0.3)))
+
+    walk, seen = by_id(moving, sorts=lacks == "filter", filters=lacks == "order")
+
+    assert not walk.complete or moving.stayed <= seen
+    assert walk.complete or moving.moved
+
+
+def test_a_list_by_ids_is_read_once() -> None:
+    moving = MovingList(random.Random(1), 95)
+
+    walk, seen = by_id(moving)
+
+    assert walk.complete
+    assert len(seen) == 95
+    assert moving.calls == 10
 
 
 # --- the shop is down ---------------------------------------------------------------------------------------

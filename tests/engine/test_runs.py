@@ -15,7 +15,7 @@ from upbridge.engine import puller, readers
 from upbridge.engine.imports import start_imports
 from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.engine.scheduler import start_reconciliation
-from upbridge.engine.second_look import LAG
+from upbridge.engine.second_look import lag_of
 from upbridge.store import changes
 from upbridge.store.changes import Kind, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
@@ -411,7 +411,7 @@ async def test_the_net_finds_a_product_that_vanished_without_a_word(machine: Eng
     await net(machine)
     await machine.drain()
     assert machine.target.bodies()[25:] == []
-    machine.watch.move(seconds=LAG.total_seconds())
+    machine.watch.move(seconds=lag_of(10).total_seconds())
     await machine.drain()
 
     assert (await run_of(machine, "product", RunPurpose.SWEEP)).state is RunState.DONE

@@ -16,7 +16,7 @@ from tests.support.upgates import raw_prices, raw_product, raw_variant
 from upbridge.engine import second_look
 from upbridge.store.changes import Kind, Origin
 
-LAG = second_look.LAG
+LAG = second_look.lag_of(10)
 
 
 def nothing(request: httpx.Request) -> httpx.Response:
@@ -103,7 +103,7 @@ async def test_two_looks_within_the_lag_are_one(machine: Engine) -> None:
     machine.upgates.judges.append(nothing)
     for _ in range(4):
         await machine.hint(Kind.PRODUCT, "7")
-        await look(machine, after=timedelta(minutes=1))
+        await look(machine, after=LAG / 5)
 
     assert await at_the_target(machine) == {"p-7": 4}
 

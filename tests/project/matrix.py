@@ -65,7 +65,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "look.order": Row(
             "an order is missing from an answer, and no deletion was announced",
             _ANY,
-            "nothing until a second look, five minutes later, agrees; one that was announced and never seen is"
+            "nothing until a second look, two minutes later, agrees; one that was announced and never seen is"
             " asked for again for an hour",
         ),
         "cancel.before": Row("order cancelled", _BEFORE, "it is not sent; its pieces are open no more"),
@@ -187,8 +187,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "a product, a variant, all pieces or all prices are missing from an answer, and no deletion was"
             " announced",
             _ANY,
-            "nothing is taken away until a second look, five minutes later, agrees; what else changed goes at"
-            " once",
+            "nothing is taken away until a second look, two minutes later, agrees; what else changed goes at once",
         ),
         "look.told": Row(
             "a deletion is announced",
@@ -284,7 +283,7 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
         "facts.switch": Row(
             "prices with or without VAT, ordering at stock 0",
             _ANY,
-            "the same; no webhook tells of it, so within a week",
+            "the same; no webhook tells of it, so within a day",
         ),
         "facts.again": Row(
             "a second change while the first is carried out", _ANY, "it begins anew with the newest"

@@ -22,7 +22,7 @@ from upbridge.engine.flows import shows_parameters
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
 from upbridge.engine.runs import AnyWalk, count_page, start_run, walk_of
-from upbridge.engine.second_look import Weighed, announce_variants, weigh
+from upbridge.engine.second_look import Weighed, announce_variants, lag_of, weigh
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.engine.unknown_names import informed
 from upbridge.store import changes, open_order_lines, shops, variants
@@ -153,7 +153,7 @@ async def _settle(
     async with service.engine.begin() as tx:
         if not await shops.maps_as_before(tx, shop):
             return  # it is read again by what is new
-        weighed = await weigh(tx, shop.id, read, told=told, now=now)
+        weighed = await weigh(tx, shop.id, read, lag=lag_of(service.settings.coalesce_seconds), told=told, now=now)
         settled = await plan_documents(
             tx,
             service.cipher,
@@ -263,7 +263,8 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     async with service.engine.begin() as tx:
         if not await shops.maps_as_before(tx, shop):
             return  # it is read again by what is new
-        weighed = await weigh(tx, shop.id, read, told=_deleted(page), now=now)
+        lag = lag_of(service.settings.coalesce_seconds)
+        weighed = await weigh(tx, shop.id, read, lag=lag, told=_deleted(page), now=now)
         settled = await plan_documents(
             tx,
             service.cipher,

@@ -20,8 +20,8 @@ from upbridge.store.runs import Run, RunPurpose, RunState
 log = structlog.get_logger(__name__)
 
 SUBSCRIPTIONS_EVERY = timedelta(hours=24)
-FACTS_EVERY = timedelta(days=7)
-"""Facts are renewed by webhook; this is for the webhook that was lost."""
+FACTS_EVERY = timedelta(hours=24)
+"""Facts are renewed by webhook; this is for the webhook that was lost, and for what no webhook tells."""
 UNINSTALL_AFTER = timedelta(hours=24)
 """A deactivated shop that gives no answer at all is taken at its word after this."""
 OVERLAP = timedelta(hours=1)

@@ -5,9 +5,9 @@
                                                                               └──► it is there ──► forgotten
 
 What stands behind the shop's API may lag behind its webhooks: for a moment an answer is empty or has only a part.
-So until a second look, `LAG` later, agrees, everything stays as it is, at the targets and in the copy. What
-was announced and was never there has longer to appear. The first looks are rows (`store.first_looks`): a second
-look survives a restart.
+So until a second look, minutes later (`lag_of`), agrees, everything stays as it is, at the targets and in the
+copy. What was announced and was never there has longer to appear. The first looks are rows
+(`store.first_looks`): a second look survives a restart.
 
 A deletion that the shop announced is believed at the first look that agrees; if the thing is still there, the API
 lags the other way, and is asked again.
@@ -28,9 +28,7 @@ from upbridge.store import first_looks, orders, variants
 from upbridge.store.first_looks import FirstLook, Place, Taken
 from upbridge.store.variants import Copied
 
-LAG = timedelta(minutes=5)
-"""After so long a second look is believed. Assumption: the API lags by seconds, a minute at the most; five times
-that is still little for goods that are sold out."""
+_GATHERINGS, _LEAST = 12, timedelta(seconds=5)
 _NEVER_SEEN = timedelta(hours=1)
 """What was announced and never appeared is given up after this; the safety net finds it later."""
 _LOOKS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
@@ -38,6 +36,14 @@ _LOOKS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 
 _ENTITY = {"order": Taken.ORDER, "product": Taken.PRODUCT}
 _NOTHING = Decimal(0)
+
+
+def lag_of(coalesce_seconds: float) -> timedelta:
+    """After how long a second look is believed: two minutes where changes are gathered for the usual ten seconds.
+
+    Assumption: the API lags by seconds. Two minutes are still little for goods that are sold out.
+    """
+    return max(_LEAST, _GATHERINGS * timedelta(seconds=coalesce_seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +60,18 @@ class _Verdicts:
 
     first: Mapping[Place, FirstLook]
     now: datetime
+    lag: timedelta
     noted: set[Place] = field(default_factory=set)
     told: set[Place] = field(default_factory=set)
     settled: set[Place] = field(default_factory=set)
     again: dict[str, datetime] = field(default_factory=dict)
 
     def taken(
-        self, place: Place, entity: str, *, told: bool = False, lag: timedelta = LAG, soon: bool = False
+        self, place: Place, entity: str, *, told: bool = False, lag: timedelta | None = None, soon: bool = False
     ) -> bool:
-        """Whether it is believed that the thing at *place*, a part of *entity*, is gone. *soon*: it is worth
-        asking before *lag* is over."""
+        """Whether it is believed that the thing at *place*, a part of *entity*, is gone. *lag*: if it takes longer
+        than for others. *soon*: it is worth asking before that is over."""
+        lag = self.lag if lag is None else lag
         first = self.first.get(place)
         since = first.at if first is not None else self.now
         if told or (first is not None and first.told) or self.now - since >= lag:
@@ -77,9 +85,9 @@ class _Verdicts:
         """The thing at *place* is there."""
         first = self.first.get(place)
         since = first.at if first is not None else self.now
-        if (told or (first is not None and first.told)) and self.now - since < LAG:
+        if (told or (first is not None and first.told)) and self.now - since < self.lag:
             self.told.add(place)
-            self._ask_again(entity, since, until=LAG, soon=True)
+            self._ask_again(entity, since, until=self.lag, soon=True)
         elif first is not None:
             self.settled.add(place)
 
@@ -91,18 +99,25 @@ class _Verdicts:
 
 
 async def weigh(
-    tx: AsyncConnection, shop_id: ShopId, read: ReadBatch, *, told: Collection[str] = (), now: datetime
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    read: ReadBatch,
+    *,
+    lag: timedelta,
+    told: Collection[str] = (),
+    now: datetime,
 ) -> Weighed:
     """*read*, an answer of the shop, without what one look alone would take away.
 
-    *told*: keys of entities whose deletion the shop has announced.
+    *lag*: after how long a second look is believed (`lag_of`). *told*: keys of entities whose deletion the shop
+    has announced.
     """
     kind = _ENTITY[read.kind]
     products = [entity for entity in read.entities if isinstance(entity, Product)]
     copy = await _copied(tx, shop_id, [*products, *read.missing] if read.kind == "product" else [])
     present = [variant.id for product in products for variant in product.variants]
     names = [*read.keys, *present, *(known.key for rows in copy.values() for known in rows)]
-    verdicts = _Verdicts(await first_looks.of_keys(tx, shop_id, names), now)
+    verdicts = _Verdicts(await first_looks.of_keys(tx, shop_id, names), now, lag)
     seen = await orders.known(tx, shop_id, read.missing) if read.kind == "order" else copy.keys()
     missing = [
         key
@@ -111,7 +126,7 @@ async def weigh(
             Place(kind, key),
             key,
             told=key in told,
-            lag=LAG if key in seen else _NEVER_SEEN,
+            lag=None if key in seen else _NEVER_SEEN,
             soon=True,
         )
     ]

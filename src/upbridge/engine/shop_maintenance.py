@@ -19,8 +19,9 @@ SOURCE = "upgates"
 async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again."""
     client = await service.upgates(shop)
-    # A webhook tells of languages, price lists and statuses, never of the owner: that is kept then.
-    known = ShopProfile.model_validate(shop.facts) if shop.facts and chunk[0].origin is Origin.WEBHOOK else None
+    # The owner is read when the add-on is installed or gets a new version, and kept.
+    kept = shop.facts is not None and chunk[0].origin is not Origin.LIFECYCLE
+    known = ShopProfile.model_validate(shop.facts) if kept else None
     facts = await client.facts(chunk[0].purpose, known=known)
     targets = await service.target_connections(shop)
     async with service.engine.begin() as tx:

@@ -33,8 +33,8 @@ def single(key: str, kind: str) -> Inside:
 
 
 async def products(call: Call, organisation: Organisation) -> Json:
-    """Products; filter[product_identifier] filters."""
-    items, wanted = organisation.products.values(), call.last("filter[product_identifier]")
+    """Products; since_id and filter[product_identifier] filter."""
+    items, wanted = _since(call, organisation.products), call.last("filter[product_identifier]")
     return page(call, "products", [item for item in items if wanted in (None, item["product_identifier"])])
 
 

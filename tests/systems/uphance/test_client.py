@@ -216,6 +216,19 @@ class TestPages:
         with pytest.raises(Unreachable, match="1 of 2"):
             [page async for page in client.pages("/sales_orders", "sales_orders")]
 
+    @pytest.mark.parametrize("honours", [True, False])
+    async def test_no_row_slips_when_one_goes_and_one_comes(self, uphance: FakeUphance, *, honours: bool) -> None:
+        uphance.products, uphance.page = [{"id": number} for number in range(1, 31)], 10
+        uphance.honours_since_id = honours
+        seen: set[int] = set()
+
+        async for page in uphance.client().pages("/products", "products"):
+            if not seen:
+                uphance.products = [*uphance.products[1:], {"id": 31}]
+            seen |= {row["id"] for row in page}
+
+        assert seen == set(range(1, 32))
+
     async def test_pages_that_run_in_a_circle_end(self, uphance: FakeUphance) -> None:
         circle = {"sales_orders": [{"id": 1}], "meta": {"next_page": 1, "total_pages": 9, "total_count": 900}}
         client = uphance.client()

@@ -16,6 +16,7 @@ import structlog
 
 from upbridge.core.clock import Clock
 from upbridge.core.errors import CredentialsRefused, LoginRefused, Missing, Rejected, Throttled, Unreachable
+from upbridge.domain.walk_by_id import IdWalk
 from upbridge.systems.connecting import Vault
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.transport import Remote
@@ -111,25 +112,33 @@ class UphanceClient:
         return await self._call("PUT", path, body=body)
 
     async def pages(self, path: str, name: str, **query: str | int) -> AsyncGenerator[list[Json], None]:
-        """The list *name* page by page, in turn as the vendor asks.
+        """The list *name* page by page, in turn as the vendor asks, each row at least once.
 
-        After the last page the number of different objects must have reached `total_count`, else `Unreachable`:
-        a short read must never look like a complete one. A list without `meta` is not paged.
+        The list may move meanwhile (`domain/walk_by_id.py`). Raises `Unreachable` if it moves so much that nothing
+        is certain, or if fewer rows came than it has: a short read must never look like a complete one. A list
+        without `meta` is not paged.
+
+        Assumption: the lists know `since_id`; it is documented for some. One that does not is read by numbers.
         """
-        page, seen, total = 1, set[Any](), None
-        while True:
-            payload = await self.get(path, **query, **({"page": page} if page > 1 else {}))
+        since = query.pop("since_id", None)
+        walk = IdWalk.begin(None if since is None else int(since))
+        seen = set[int | None]()
+        while not walk.ended:
+            asked = walk.ask
+            here = {"page": asked.page} if asked.page > 1 else {}
+            above = {} if asked.since is None else {"since_id": asked.since}
+            payload = await self.get(path, **query, **above, **here)
             rows, where = _listed(payload, name), meta(payload)
-            seen.update(whole(row.get("id")) for row in rows)
-            total = where.total_count
-            yield rows
-            if where.next_page is None:
-                break
-            if where.next_page <= page:
+            if where.next_page is not None and where.next_page <= asked.page:
                 raise Unreachable(f"the pages of {path} do not end")
-            page = where.next_page
-        if total is not None and len(seen) < total:
-            raise Unreachable(f"{path} ended after {len(seen)} of {total}")
+            ids = [whole(row.get("id")) for row in rows]
+            seen = {*seen, *ids} if walk.looks is None or asked.page > 1 else set(ids)
+            walk = walk.read(ids, last=where.next_page is None, pages=where.total_pages)
+            yield rows
+            if walk.ended and where.total_count is not None and len(seen) < where.total_count:
+                raise Unreachable(f"{path} ended after {len(seen)} of {where.total_count}")
+        if not walk.complete:
+            raise Unreachable(f"{path} moved all the time while it was read")
 
     async def one(self, path: str, name: str) -> Json | None:
         """The single object at *path*, bare or wrapped; None if there is none (404)."""

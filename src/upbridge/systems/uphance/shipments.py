@@ -155,13 +155,13 @@ class _Round:
         order = self.orders.get(ours.id) or await read_order(self.client, ours.id)
         if order is None:
             return False
-        tickets = [
-            ticket
+        found = {
+            ticket.id: ticket
             async for page in pick_tickets(self.client, order_id=ours.id)
             for ticket in page
             if ticket.order_id == ours.id and ticket.shipped
-        ]
-        tickets.sort(key=lambda ticket: ticket.id)
+        }
+        tickets = [found[number] for number in sorted(found)]
         async with self.tools.engine.begin() as tx:
             known = await links.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
             link = known.get((KIND, ours.number))
