@@ -280,7 +280,16 @@ def test_a_fact_that_moves_a_document_is_part_of_the_basis() -> None:
         "prices_with_vat": False,
         "limit_orders": "1",
     }
-    unread = {"company", "company_number", "country", "email", "rights", "status_names", "languages"}
+    unread = {
+        "company",
+        "company_number",
+        "country",
+        "email",
+        "rights",
+        "status_names",
+        "languages",
+        "pricelist_ids",
+    }
     assert changes.keys() | unread == ShopProfile.model_fields.keys()
     goods = make_product(make_variant(prices=(make_price(currency=None), make_price(pricelist="VIP"))))
 

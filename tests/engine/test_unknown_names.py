@@ -192,6 +192,28 @@ async def test_a_product_that_names_a_renamed_list_has_the_lists_read_before_it_
     assert [(one["price"], one["active"]) for one in shop.target.bodies()] == [(100, True), (105, True)]
 
 
+@pytest.mark.situation("facts.renamed")
+async def test_a_rule_that_names_a_renamed_list_follows_it(shop: Engine) -> None:
+    def lists(*names: str) -> dict[str, Any]:
+        rows = [{"id": place, "name": name, "default_yn": place == 1} for place, name in enumerate(names, start=1)]
+        return {"pricelists": rows}
+
+    shop.upgates.rare["/pricelists"] = lists("Výchozí", "VIP")
+    await facts_changed(shop)
+    shop.upgates.sell(1, 2, prices=[two_lists(100, 90)])
+    await change_settings(shop.service, await shop.shop(), {"upp.pricelist": "VIP"})
+    await sold(shop, 1, 2)
+    shop.upgates.rare["/pricelists"] = lists("Výchozí", "Velkoobchod")
+    for product in shop.upgates.products.values():
+        product["prices"][0]["pricelists"][1] |= {"name": "Velkoobchod", "price_with_vat": 85}
+
+    await facts_changed(shop)
+
+    assert (await shop.shop()).settings.text("upp.pricelist") == "Velkoobchod"
+    assert {one["price"] for one in held(shop).values()} == {85}
+    assert await shop.problems() == []
+
+
 @pytest.mark.situation("facts.list_gone")
 @pytest.mark.parametrize(
     ("setting", "chosen", "gone", "key"),

@@ -300,9 +300,9 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             " for each system and goes when it is listed",
         ),
         "facts.renamed": Row(
-            "a price list or language is renamed",
+            "a price list is renamed",
             _ANY,
-            "the lists are read before a product with the new name is mapped",
+            "a rule that names it follows; the lists are read before a product with the new name is mapped",
         ),
         "facts.list_gone": Row(
             "the price list or language of Upp.ai is gone",

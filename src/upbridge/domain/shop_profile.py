@@ -18,6 +18,8 @@ class ShopProfile(Value):
     currencies: dict[str, str] = Field(default_factory=dict)
     """Language to its currency, active languages only."""
     pricelists: tuple[str, ...] = ()
+    pricelist_ids: dict[int, str] = Field(default_factory=dict)
+    """Their names by id: a list that is renamed keeps its id."""
     default_pricelist: str | None = None
     status_types: dict[int, str] = Field(default_factory=dict)
     """Order status id to its type (`Received`, `Canceled`, `Sent`, …)."""
@@ -59,6 +61,11 @@ class ShopProfile(Value):
     def has_language(self, name: str | None) -> bool:
         """Whether there is a language *name*; None is whichever there is."""
         return name is None or name in self.currencies or name in self.languages
+
+    def renamed_pricelists(self, before: "ShopProfile") -> dict[str, str]:
+        """The price lists that were called otherwise in the facts from *before*: former name to new one."""
+        pairs = ((name, self.pricelist_ids.get(number)) for number, name in before.pricelist_ids.items())
+        return {former: now for former, now in pairs if now is not None and now != former}
 
     def following(self, before: "ShopProfile") -> "ShopProfile":
         """These facts, with what is remembered of those from *before*: a status that was taken off the list means

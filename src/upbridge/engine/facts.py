@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopList, ShopSettings
 from upbridge.engine.code_lists import tell_new
 from upbridge.engine.context import Service
 from upbridge.engine.flows import SERVICES
@@ -37,9 +38,11 @@ async def renew(
     """Keep *facts*, let what waited for one of them try again, and map again what was mapped by one that has
     changed."""
     before = await service.shops.hold(tx, shop_id)
+    chosen = before.settings
     if before.facts is not None:
-        facts = facts.following(ShopProfile.model_validate(before.facts))
-    after = replace(before, facts=facts.model_dump(mode="json"))
+        former = ShopProfile.model_validate(before.facts)
+        facts, chosen = facts.following(former), await _follow_names(tx, service, before, former, facts)
+    after = replace(before, facts=facts.model_dump(mode="json"), settings=chosen)
     await shops.set_facts(tx, shop_id, after.facts or {}, now=now)
     for system in (*targets, SOURCE):
         await documents.release(tx, shop_id, system, now=now)  # a new status or language may be what was missing
@@ -52,6 +55,22 @@ async def renew(
     await _granted(tx, service, before, after, targets)
     await _listed(tx, before, facts, now=now)
     await tell_new(tx, service, ShopProfile.model_validate(before.facts), after, targets, now=now)
+
+
+async def _follow_names(
+    tx: AsyncConnection, service: Service, shop: Shop, former: ShopProfile, facts: ShopProfile
+) -> ShopSettings:
+    """The settings of *shop*, which name a renamed price list by its new name."""
+    renamed = facts.renamed_pricelists(former)
+    names = {
+        key: renamed[name]
+        for key, setting in service.systems.settings.items()
+        if setting.offers is ShopList.PRICELISTS and (name := shop.settings.text(key) or "") in renamed
+    }
+    if not names:
+        return shop.settings
+    log.info("settings_follow_names", shop_id=str(shop.id), settings=names)
+    return (await service.shops.change_settings(tx, shop.id, names))[1]
 
 
 async def _listed(tx: AsyncConnection, before: Shop, facts: ShopProfile, *, now: datetime) -> None:

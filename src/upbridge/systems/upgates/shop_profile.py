@@ -32,6 +32,7 @@ class _Languages(Wire):
 
 
 class _Pricelist(Wire):
+    id: Whole = None
     name: Words = None
     default_yn: Flag = None
 
@@ -100,10 +101,11 @@ def parse_languages(raw: Raw) -> Piece:
 
 
 def parse_pricelists(raw: Raw) -> Piece:
-    """The names of the price lists, and of the default one, of GET /pricelists."""
+    """The names of the price lists, by id too, and of the default one, of GET /pricelists."""
     rows = [row for row in read(_Pricelists, raw, "pricelists").pricelists if row.name]
     return {
         "pricelists": tuple(row.name for row in rows),
+        "pricelist_ids": {row.id: row.name for row in rows if row.id is not None},
         "default_pricelist": next((row.name for row in rows if row.default_yn), None),
     }
 
