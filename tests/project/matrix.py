@@ -258,6 +258,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "the products before and behind it are read, and the orders of all other seconds; one problem names"
             " it, until a walk passes",
         ),
+        "list.uphance": Row(
+            "a product that Uphance cannot give",
+            _ANY,
+            "the others are read; one problem names it, and its stock stays as it was read last",
+        ),
         "list.new_order": Row(
             "a new order, while a page or the facts of the shop cannot be read", _ANY, "it is not kept waiting"
         ),

@@ -83,6 +83,21 @@ async def named(tx: AsyncConnection, shop_id: ShopId, codes: Collection[str], ea
     return [Sku(*row) for row in rows]
 
 
+async def product_ids(tx: AsyncConnection, shop_id: ShopId) -> list[int]:
+    """The products that the SKUs belong to."""
+    query = select(table.c.product_id).where(table.c.shop_id == shop_id).distinct()
+    return list((await tx.scalars(query)).all())
+
+
+async def of_products(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]) -> list[Sku]:
+    """The SKUs of *products* as last read."""
+    columns = (table.c[name] for name in _FIELDS)
+    rows = await tx.execute(
+        select(*columns).where(table.c.shop_id == shop_id, one_of(table.c.product_id, products))
+    )
+    return [Sku(*row) for row in rows]
+
+
 async def any_known(tx: AsyncConnection, shop_id: ShopId) -> bool:
     """Whether any SKU is known."""
     return bool(await tx.scalar(select(exists().where(table.c.shop_id == shop_id))))

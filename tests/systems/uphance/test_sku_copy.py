@@ -17,6 +17,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku
 from upbridge.store import schema
 from upbridge.store.skus import Refreshed
+from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.matching import Miss
 from upbridge.systems.uphance.reads import connect_facts, existing_orders, pick_tickets
 from upbridge.systems.uphance.sku_copy import Catalogue
@@ -106,6 +107,39 @@ async def test_a_read_that_breaks_off_changes_nothing(
         await catalogue.refresh(shop, uphance.client())
 
     assert len(await copy_of(engine, shop)) == 5
+
+
+@pytest.mark.parametrize("broken", [{30}, {10}, {50}, {20, 30}, {10, 50}, {33}])
+async def test_one_product_that_cannot_be_read_is_named_and_costs_no_neighbour(
+    uphance: FakeUphance, broken: set[int]
+) -> None:
+    uphance.products += [product(number, row(number)) for number in broken if number not in range(10, 60, 10)]
+    uphance.products.sort(key=lambda one: int(one["id"]))
+
+    def spoil(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.startswith("/products/"):
+            number = int(request.url.path.rpartition("/")[2])
+            there = next((one for one in uphance.products if one["id"] == number), None)
+            if number in broken or there is None:
+                return httpx.Response(500 if number in broken else 404, json={})
+            return httpx.Response(200, json={"product": there})
+        since = int(request.url.params.get("since_id", 0))
+        shown = [one["id"] for one in uphance.products if one["id"] > since][: uphance.page]
+        return httpx.Response(500) if request.url.path == "/products" and broken & {*shown} else None
+
+    uphance.before = spoil
+
+    read = await read_carefully(uphance.client(), [10, 20, 30, 40, 50])
+
+    assert set(read.missed) == broken
+    assert {one["id"] for one in read.products} == {10, 20, 30, 40, 50} - broken
+
+
+async def test_an_uphance_that_is_down_is_no_broken_product(uphance: FakeUphance) -> None:
+    uphance.before = lambda request: httpx.Response(500) if request.url.path.startswith("/products") else None
+
+    with pytest.raises(Unreachable):
+        await read_carefully(uphance.client(), [10, 20])
 
 
 async def test_a_batch_of_lines_is_looked_up_at_once(

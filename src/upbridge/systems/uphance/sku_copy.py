@@ -4,7 +4,7 @@ Uphance has no "changed since" and no filter by SKU number, so all of `/products
 was read replaces the table only when the read was complete, in one transaction that is not open meanwhile.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,6 +17,7 @@ from upbridge.domain.sku import Sku, code_key
 from upbridge.store import changes, connections, skus, variants
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.skus import Refreshed
+from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.schemas import skus_of
@@ -78,3 +79,10 @@ async def read_skus(client: UphanceClient) -> list[Sku]:
     async for page in client.pages("/products", "products"):
         found.update((sku.sku_id, sku) for product in page for sku in skus_of(product))
     return list(found.values())
+
+
+async def read_skus_carefully(client: UphanceClient, known: Collection[int]) -> tuple[list[Sku], list[int]]:
+    """The SKUs of all products that can be read, and the ids of the products that cannot; *known*: products from
+    before. Raises what `read_carefully` raises."""
+    read = await read_carefully(client, known)
+    return [sku for product in read.products for sku in skus_of(product)], read.missed

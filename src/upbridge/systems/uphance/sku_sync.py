@@ -1,22 +1,31 @@
 """The catalogue of the connected Uphance organisation: its SKUs with their stock, its channels and seasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from upbridge.domain.lane import Lane
+from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import Sku
 from upbridge.store import changes, connections, documents, sku_matching
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
-from upbridge.store.skus import replace_skus
+from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems, reopen
+from upbridge.store.skus import of_products, product_ids, replace_skus
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance import write_back
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
 from upbridge.systems.uphance.reads import connect_facts
-from upbridge.systems.uphance.sku_copy import read_skus
+from upbridge.systems.uphance.sku_copy import read_skus, read_skus_carefully
 
 SOURCE = "uphance"
+_ATTEMPTS = 2
+"""So often the list of products is read as a whole before it is read carefully."""
+_PARENT = "list of products"
 
 
 async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
@@ -27,13 +36,15 @@ async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
             await changes.done(tx, shop.id, SOURCE, chunk)
         return
     row, client = connected.row, client_of(connected)
-    skus = await read_skus(client)
+    skus, missed = await _read(reading.tools, shop.id, client, attempts=chunk[0].attempts)
     facts = await _look_around(reading.tools, row, client)
     now = reading.tools.clock()
     # One transaction: after a crash between saving the SKUs and releasing the waiting documents, the next run
     # would see no difference and never release them.
     async with engine.begin() as tx:
-        refreshed = await replace_skus(tx, shop.id, skus)
+        kept = await of_products(tx, shop.id, missed)
+        refreshed = await replace_skus(tx, shop.id, [*skus, *kept])
+        await _settle_missed(tx, shop.id, missed, now=now)
         await sku_matching.rematch_all(tx, shop.id)
         await changes.done(tx, shop.id, SOURCE, chunk)
         await connections.set_polled(tx, shop.id, SOURCE, facts, now=now)
@@ -42,6 +53,36 @@ async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
         await write_back.look(tx, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
         await reading.wake(Lane.push(shop.id, SOURCE))
+
+
+async def _read(
+    tools: Tools, shop_id: ShopId, client: UphanceClient, *, attempts: int
+) -> tuple[list[Sku], list[int]]:
+    """The SKUs, and the products that cannot be read: what has failed a few times is looked at more closely."""
+    if attempts < _ATTEMPTS:
+        return await read_skus(client), []
+    async with tools.engine.connect() as tx:
+        known = await product_ids(tx, shop_id)
+    return await read_skus_carefully(client, known)
+
+
+async def _settle_missed(tx: AsyncConnection, shop_id: ShopId, missed: Sequence[int], *, now: datetime) -> None:
+    problems = [
+        NewProblem(
+            stage=Stage.READ,
+            key="catalogue.products_missed",
+            target=SOURCE,
+            kind="list",
+            entity="products",
+            parent=_PARENT,
+            params={"products": ", ".join(map(str, missed))},
+        )
+    ]
+    if missed:
+        await raise_problems(tx, shop_id, problems, now=now)
+        await reopen(tx, shop_id, target=SOURCE, kind="list", entity="products")
+    else:
+        await close_cured(tx, shop_id, stages=[Stage.READ], target=SOURCE, parents=[_PARENT])
 
 
 async def _look_around(tools: Tools, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
