@@ -114,11 +114,7 @@ class Probes:
         """Every copy with its origin, the problems, the webhooks and the number of calls."""
         driver, report = self.driver, self.report
         call, origin, problems = driver.sandbox.call, driver.sandbox.origin(), driver.problems()
-        report.verdicts = [
-            *self._forward(origin, problems),
-            writeback_checks.stock(driver.sandbox, driver.organisation, origin, driver.key, self._skus()),
-            writeback_checks.shipments(driver.sandbox, origin, done),
-        ]
+        report.verdicts = self._verdicts(origin, problems, done)
         report.problems = len(problems.rows)
         report.strange_problems = problems.others(compare.expected_problems(origin, self._skus(), driver.key))
         report.webhooks = call("GET", f"/shops/{SHOP}/timings")
@@ -137,6 +133,22 @@ class Probes:
             window=WINDOW,
         )
         report.bound = needed_calls(call("GET", "/calls/log")["calls"], deliveries["deliveries"], workload)
+
+    def compare_restored(self, done: writeback_checks.StaffWork, calls: int) -> None:
+        """The same after a backup was put back; *calls* are those of Upgates until then."""
+        sandbox = self.driver.sandbox
+        self.report.restored = self._verdicts(sandbox.origin(), self.driver.problems(), done)
+        self.report.restored_calls = (sandbox.count_calls() - calls, calls)
+        self.report.violations = sandbox.call("GET", "/violations")["violations"]
+
+    def _verdicts(self, origin: Origin, problems: Problems, done: writeback_checks.StaffWork) -> list[Verdict]:
+        """All flows, in both directions."""
+        driver = self.driver
+        return [
+            *self._forward(origin, problems),
+            writeback_checks.stock(driver.sandbox, driver.organisation, origin, driver.key, self._skus()),
+            writeback_checks.shipments(driver.sandbox, origin, done),
+        ]
 
     def _forward(self, origin: Origin, problems: Problems) -> list[Verdict]:
         """The flows from the shop to the targets."""

@@ -10,9 +10,12 @@ from upbridge_sandbox.demo.call_bound import Bound
 from upbridge_sandbox.demo.compare import DIFFERENT, DOUBLED, LOST, SILENT, UNWANTED, Finding, Verdict
 
 MOST_CALLS = 1.3
+MOST_RESTORED = 1.1
+"""Calls after the restore, as a share of those of the whole day before."""
 WEBHOOK_LIMIT = 1.0
 MOST_MEMORY = 300
 SHOWN = 15
+_KINDS = (LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT)
 
 
 @dataclass(slots=True)
@@ -20,6 +23,10 @@ class Report:
     """Everything that the demo measured."""
 
     verdicts: list[Verdict] = field(default_factory=list)
+    restored: list[Verdict] = field(default_factory=list)
+    """The flows after the morning's backup was put back at the end of the day."""
+    restored_calls: tuple[int, int] = (0, 0)
+    """The calls of Upgates that followed from it, and those before."""
     late: list[Finding] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     captured: int = 0
@@ -34,11 +41,10 @@ class Report:
 
     def failures(self) -> list[str]:
         """Every reason why this is not a success, in a sentence each."""
-        found: list[str] = []
-        for verdict in self.verdicts:
-            for kind in (LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT):
-                if count := verdict.count(kind):
-                    found += [f"{verdict.flow}: {count} {kind}"]
+        found = [*_wrong(self.verdicts, ""), *_wrong(self.restored, "after the restore, ")]
+        after, before = self.restored_calls
+        if after > before * MOST_RESTORED:
+            found.append(f"{after} Upgates calls after the restore, {before} before")
         if self.late:
             found.append(f"{len(self.late)} announced changes had not arrived before the safety net ran")
         if self.violations:
@@ -67,7 +73,7 @@ class Report:
                     "there": verdict.copies,
                     "parked": verdict.parked,
                     "seconds": self.seconds.get(verdict.flow),
-                    **{kind: verdict.count(kind) for kind in (LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT)},
+                    **{kind: verdict.count(kind) for kind in _KINDS},
                 }
                 for verdict in self.verdicts
             ],
@@ -85,6 +91,11 @@ class Report:
                 "parts": bound.parts,
                 "operations": bound.operations,
             },
+            "restored": {
+                "calls": self.restored_calls[0],
+                **{kind: sum(verdict.count(kind) for verdict in self.restored) for kind in _KINDS},
+                "findings": [asdict(item) for verdict in self.restored for item in verdict.findings],
+            },
             "violations": self.violations,
             "problems": self.problems,
             "unexpected_problems": self.strange_problems,
@@ -96,7 +107,8 @@ class Report:
         """Print it for a person."""
         console.print(self._flows())
         console.print(self._figures())
-        findings = [item for verdict in self.verdicts for item in verdict.findings] + self.late
+        flows = (*self.verdicts, *self.restored)
+        findings = [item for verdict in flows for item in verdict.findings] + self.late
         for item in findings[:SHOWN]:
             console.print(f"[red]{item.flow}[/] {item.entity}: {item.kind} {item.detail}", highlight=False)
         for violation in self.violations[:SHOWN]:
@@ -127,7 +139,7 @@ class Report:
                 str(verdict.copies),
                 str(verdict.parked),
                 "" if seconds is None else f"{seconds:.1f} s",
-                *(_count(verdict.count(kind)) for kind in (LOST, DOUBLED, DIFFERENT, UNWANTED, SILENT)),
+                *(_count(verdict.count(kind)) for kind in _KINDS),
             )
         return table
 
@@ -152,12 +164,27 @@ class Report:
             table.add_row(
                 "Upgates calls", f"{bound.made}; pages and batches alone are {bound.needed}: {bound.ratio:.2f} x"
             )
+        if self.restored:
+            counted = ", ".join(f"{sum(one.count(kind) for one in self.restored)} {kind}" for kind in _KINDS)
+            table.add_row(
+                "restore", f"the morning's backup put back: {counted}; {self.restored_calls[0]} calls of Upgates"
+            )
         table.add_row("problems", f"{self.problems} listed for a person, as they should be")
         table.add_row("rules broken", str(len(self.violations)))
         table.add_row("memory", ", ".join(f"{name} {size} MB" for name, size in self.memory.items()))
         table.add_row("processor", ", ".join(f"{name} {value} s" for name, value in self.processor.items()))
         table.add_row("steps", ", ".join(f"{name} {value:.1f} s" for name, value in self._steps()))
         return table
+
+
+def _wrong(verdicts: list[Verdict], when: str) -> list[str]:
+    """What is wrong with the copies, a line for each flow and kind."""
+    return [
+        f"{when}{verdict.flow}: {count} {kind}"
+        for verdict in verdicts
+        for kind in _KINDS
+        if (count := verdict.count(kind))
+    ]
 
 
 def _count(value: int) -> str:

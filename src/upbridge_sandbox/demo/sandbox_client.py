@@ -73,6 +73,11 @@ class SandboxClient:
             "shipments → Upgates": sum(operations.get("PUT /api/v2/orders", {}).values()),
         }
 
+    def count_calls(self) -> int:
+        """How many calls of Upgates were made so far."""
+        operations = self.call("GET", "/calls").get("upgates", {"operations": {}})["operations"]
+        return sum(sum(statuses.values()) for statuses in operations.values())
+
     def writes(self) -> int:
         """How many successful writes Upp.ai and Uphance have seen."""
         calls = self.call("GET", "/calls")

@@ -17,6 +17,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from upbridge_sandbox.demo.backup import Backup
 from upbridge_sandbox.demo.driver import NO_FAULTS, Driver
 from upbridge_sandbox.demo.probes import Probes
 from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_range, running_processes
@@ -88,6 +89,9 @@ def _run(processes: Processes, console: Console, report: Report, captured: Path 
             probes.until_quiet(
                 probes.timed(lambda: sandbox.arrived(driver.organisation), {}, show, since=connecting)
             )
+        backup = Backup(processes)
+        with step("backup"):
+            backup.make()
         with step("changes"):
             report.changes = driver.change()
             probes.until_quiet()
@@ -102,6 +106,11 @@ def _run(processes: Processes, console: Console, report: Report, captured: Path 
             probes.until_quiet(watch)
         with step("compare"):
             probes.compare(done)
+        with step("restore"):
+            calls = sandbox.count_calls()
+            backup.put_back()
+            probes.until_quiet()
+            probes.compare_restored(done, calls)
     report.seconds["all"] = time.monotonic() - began
     report.memory, report.processor = processes.megabytes(), processes.cpu_seconds()
 
