@@ -24,7 +24,7 @@ from upbridge.domain.product import Product, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
 from upbridge.engine.planner import ReadBatch
-from upbridge.store import first_looks, orders, variants
+from upbridge.store import first_looks, links, orders, variants
 from upbridge.store.first_looks import FirstLook, Place, Taken
 from upbridge.store.variants import Copied
 
@@ -118,7 +118,7 @@ async def weigh(
     present = [variant.id for product in products for variant in product.variants]
     names = [*read.keys, *present, *(known.key for rows in copy.values() for known in rows)]
     verdicts = _Verdicts(await first_looks.of_keys(tx, shop_id, names), now, lag)
-    seen = await orders.known(tx, shop_id, read.missing) if read.kind == "order" else copy.keys()
+    seen = await _seen(tx, shop_id, read.missing) if read.kind == "order" else copy.keys()
     missing = [
         key
         for key in read.missing
@@ -145,6 +145,13 @@ async def weigh(
     await first_looks.forget(tx, shop_id, verdicts.settled)
     believed = [entity for entity in read.entities if entity.key not in partial]
     return Weighed(replace(read, entities=believed, missing=missing, held=held), verdicts.again)
+
+
+async def _seen(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> set[str]:
+    """The orders that were there once: we have read them, or a target has them, which a restored database learned
+    from it."""
+    known = await orders.known(tx, shop_id, numbers)
+    return {*known, *await links.delivered_anywhere(tx, shop_id, "order", numbers)}
 
 
 async def announce_variants(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str], *, now: datetime) -> None:

@@ -91,6 +91,17 @@ async def by_key(
     return {(row.kind, row.key): _link(row) for row in await tx.execute(query)}
 
 
+async def delivered_anywhere(tx: AsyncConnection, shop_id: ShopId, kind: str, keys: Collection[str]) -> set[str]:
+    """Those of *keys* of which a target has something."""
+    query = select(table.c.key).where(
+        table.c.shop_id == shop_id,
+        table.c.kind == kind,
+        table.c.state == LinkState.DELIVERED,
+        one_of(table.c.key, sorted(keys)),
+    )
+    return set((await tx.scalars(query)).all())
+
+
 async def by_hand(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, bytes]:
     """What a person has taken for delivered: the hash of each, by key."""
     query = select(table.c.key, table.c.hash).where(

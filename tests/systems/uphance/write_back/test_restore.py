@@ -111,6 +111,27 @@ async def test_the_mornings_backup_put_back_in_the_evening_doubles_nothing_and_r
     }
 
 
+async def test_an_order_that_the_shop_deleted_after_the_backup_is_for_staff(
+    town: Town, postgres: str, backup_of: Callable[[], Path]
+) -> None:
+    code = (await town.tracked())[0]
+    await run_once(town.service)
+    backup = backup_of()
+    town.watch.move(hours=1)
+    number = await town.order(code)
+    del town.origin.orders[number]
+
+    async with put_back(town, postgres, backup) as after:
+        await after.order(code)  # the push recognises, too
+        await start(after)
+        for _ in range(3):
+            town.watch.move(minutes=10)
+            await after.work()
+
+        found = await after.service.problems.open(after.shop_id)
+        assert [one.entity for one in found if one.key == "order.cancel_in_uphance"] == [number]
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_backup_of_any_moment_put_back_at_any_later_one_doubles_nothing(
     town: Town, postgres: str, backup_of: Callable[[], Path], seed: int
