@@ -186,7 +186,7 @@ class Processes:
         threading.Thread(target=watch, name="memory", daemon=True).start()
 
     def _measure(self) -> None:
-        for name, process in self.processes.items():
+        for name, process in list(self.processes.items()):
             with contextlib.suppress(psutil.Error):
                 one = psutil.Process(process.pid)
                 for item in (one, *one.children(recursive=True)):
