@@ -82,7 +82,7 @@ async def test_an_order_that_slips_to_a_page_that_was_read_is_read_by_the_same_n
 
     assert {f"N{number:03}" for number in range(250)} == machine.target.times().keys()
     assert (await newest(machine, "order")).complete
-    assert len(machine.upgates.asked("/orders")) <= 4
+    assert len(machine.upgates.asked("/orders", order_by="last_update_time")) <= 4
 
 
 @pytest.mark.situation("list.order_moves")
@@ -259,7 +259,7 @@ async def test_a_part_that_was_called_handled_is_told_again_while_it_lasts(machi
     machine.upgates.order("N1", last_update_time=ago(machine))
     machine.upgates.judges.append(poisonous(machine, "/orders", "order_number", "N1"))
     await net(machine)
-    assert len(await machine.problems()) == 1
+    assert "read.orders_missed" in {one.key for one in await machine.problems()}
     await machine.run("UPDATE problems SET dismissed_at = :now", now=machine.watch())
 
     await net(machine)

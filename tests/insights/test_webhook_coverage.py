@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import insert
 
 from tests.support.engine import Engine, webhook_received
+from upbridge.engine.runs import start_run
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.store import schema
 from upbridge.store.changes import Kind
+from upbridge.store.runs import RunPurpose
 
 
 async def ran(machine: Engine, found: int, **more: Any) -> None:
@@ -46,6 +48,36 @@ async def test_only_these_days_this_shop_and_orders_and_products_count(machine: 
     assert await of(machine, days=1) == Coverage(days=1, announced=0, found=0)
     assert (await of(machine, days=1)).share is None
     assert (await of(machine, days=40)).days == 7
+
+
+@pytest.mark.rule("R38")
+@pytest.mark.parametrize("purpose", ["sweep", "completeness", "import"])
+async def test_every_run_that_finds_what_no_webhook_announced_lowers_the_share(
+    machine: Engine, purpose: str
+) -> None:
+    await webhook_received(machine, 445)
+    await ran(machine, 400, purpose="import")  # the first import: nothing was to be announced yet
+    await ran(machine, 11, purpose=purpose)
+
+    assert await of(machine) == Coverage(days=7, announced=445, found=11)
+
+
+async def test_an_import_that_is_read_again_counts_what_was_not_known_and_nothing_else(machine: Engine) -> None:
+    machine.upgates.order("A-1", "A-2")
+    await imported(machine)
+    await machine.run("DELETE FROM links WHERE shop_id = :shop_id")  # a system to which all is news
+    machine.upgates.order("B-1")
+
+    await imported(machine)
+
+    assert await machine.value("SELECT found FROM runs ORDER BY id DESC") == 1
+
+
+async def imported(machine: Engine) -> None:
+    async with machine.db.begin() as tx:
+        since = machine.watch() - timedelta(days=30)
+        await start_run(tx, machine.shop_id, "order", RunPurpose.IMPORT, since=since, now=machine.watch())
+    await machine.drain()
 
 
 @pytest.mark.rule("R38")

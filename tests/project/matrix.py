@@ -331,6 +331,29 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "a status leaves the list", _ANY, "for orders that are in it it means what it meant"
         ),
     },
+    "The shop cannot be read, or knows more than we do": {
+        "right.denied": Row(
+            "a right that a connected system needs is taken away",
+            _ANY,
+            "a problem and a red light from that moment on; both go by themselves when it is given back, and what"
+            " was missed is read",
+        ),
+        "webhooks.inactive": Row(
+            "webhooks are inactive and may not be activated",
+            _ANY,
+            "a problem and a light that asks for attention until they may; the safety net still finds the changes",
+        ),
+        "count.differs": Row(
+            "the shop counts more orders of 30 days than are known",
+            _ANY,
+            "looked at twice, then their list is read; the difference is shown until a later count agrees",
+        ),
+        "count.gone": Row(
+            "the shop counts fewer orders of 30 days than are known",
+            _ANY,
+            "looked at twice, then their list is read, and those that it lacks are asked for one by one",
+        ),
+    },
     "Connections": {
         "down": Row(
             "Uphance is down for hours",

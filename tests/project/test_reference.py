@@ -23,6 +23,10 @@ METRICS = {
     "upbridge_problems_open",
     "upbridge_shops",
     "upbridge_jobs",
+    "upbridge_outbox_parked",
+    "upbridge_flows",
+    "upbridge_lanes_blocked",
+    "upbridge_webhook_coverage_ratio",
 }
 
 

@@ -86,8 +86,11 @@ async def test_gauges_count_what_waits(engine: AsyncEngine, make_shop: MakeShop)
     assert await value(engine, "upbridge_shops", state="active") == 1
 
 
-async def test_what_is_parked_is_not_late(engine: AsyncEngine, make_shop: MakeShop) -> None:
-    await fill(engine, await make_shop(), now=NOON - timedelta(days=5), state="parked")
+async def test_what_is_parked_is_not_late_and_counted_apart(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    await fill(engine, await make_shop(), now=NOON - timedelta(days=5), target="upp", kind="order", state="parked")
+
+    assert await value(engine, "upbridge_outbox_parked", target="upp", kind="order") == 1
+    assert await value(engine, "upbridge_outbox_pending", target="upp", kind="order") == 0
 
     assert await value(engine, "upbridge_oldest_pending_seconds", stage="document") == 0
 

@@ -28,13 +28,16 @@ from tests.support.rows import (
     order_event_row,
     order_row,
     problem_row,
+    run_row,
 )
 from tests.support.shops import MakeShop
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
+from upbridge.engine.completeness import Counted, keep_count
+from upbridge.insights.flow_lights import Light
 from upbridge.web.context import Pages
-from upbridge.web.queries.overview import Light, Overviews, OverviewView
+from upbridge.web.queries.overview import Overviews, OverviewView
 
 
 async def look(pages: Pages, shop_id: ShopId) -> OverviewView:
@@ -158,9 +161,9 @@ class TestBoxes:
 @pytest.mark.parametrize(
     ("states", "expected"),
     [
-        (["waiting", "waiting", "parked"], (Light.WARN, "blocked")),
-        (["parked"], (Light.WARN, "problems")),
-        ([], (Light.GOOD, "nothing_yet")),
+        (["waiting", "waiting", "parked"], (Light.ATTENTION, "blocked")),
+        (["parked"], (Light.ATTENTION, "problems")),
+        ([], (Light.OK, "nothing_yet")),
     ],
 )
 async def test_a_system_that_takes_nothing_is_the_reason_where_something_waits_for_it_and_only_there(
@@ -310,3 +313,95 @@ class TestRunNow:
         """Whether the button cannot be pressed."""
         [button] = re.findall(rf"<button ([a-z]*) ?[^>]*>{EN.get('ui.net.run')}", page)
         return bool(button == "disabled")
+
+
+class TestReadingSide:
+    """A light looks first at whether its source can be read at all."""
+
+    @staticmethod
+    async def of(pages: Pages, shop_id: ShopId) -> dict[str, tuple[Light, str]]:
+        return lights(await look(pages, shop_id))
+
+    @pytest.mark.parametrize(
+        ("minutes", "expected"), [(2, (Light.ATTENTION, "shop_silent")), (15, (Light.STOPPED, "shop_silent"))]
+    )
+    async def test_a_shop_that_does_not_answer_is_the_reason_though_all_that_was_read_is_delivered(
+        self,
+        pages: Pages,
+        make_shop: MakeShop,
+        engine: AsyncEngine,
+        minutes: int,
+        expected: tuple[Light, str],
+    ) -> None:
+        shop_id = await make_shop()
+        since = NOON - timedelta(minutes=minutes)
+        await insert_rows(
+            engine,
+            connection_row(shop_id, "uphance"),
+            link_row(shop_id, "uphance", "O-1"),
+            lane_row(shop_id, "pull", "upgates", reason="500", since=since, until=NOON + timedelta(minutes=1)),
+            *(change_row(shop_id, "order", f"O-{number}", hinted_at=since) for number in range(2, 8)),
+        )
+
+        view = await look(pages, shop_id)
+
+        [order] = [flow for flow in view.flows if flow.name == "order.uphance"]
+        assert ((order.light, order.reason), order.waiting, order.oldest) == (expected, 6, since)
+
+    async def test_changes_that_are_not_read_yet_keep_only_the_flows_of_their_kind_busy(
+        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await insert_rows(engine, connection_row(shop_id, "upp"), change_row(shop_id, "order", "O-1"))
+
+        seen = await self.of(pages, shop_id)
+
+        assert seen["order.upp"] == (Light.BUSY, "reading")
+        assert seen["product.upp"] == (Light.OK, "nothing_yet")
+
+    async def test_a_right_that_was_taken_away_stops_the_flows_that_need_it(
+        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop(facts={"rights": {"orders": "deny", "products": "readonly"}})
+        await insert_rows(engine, connection_row(shop_id, "upp"), link_row(shop_id, "upp", "O-1"))
+
+        seen = await self.of(pages, shop_id)
+
+        assert seen["order.upp"] == (Light.STOPPED, "no_right")
+        assert seen["product.upp"] == (Light.OK, "nothing_yet")
+
+    async def test_problems_do_not_hide_an_import_that_is_paused(
+        self, pages: Pages, make_shop: MakeShop, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        await insert_rows(
+            engine,
+            connection_row(shop_id, "upp"),
+            run_row(shop_id, "product", state="paused", total=2799, done=500),
+            problem_row(shop_id, "v-1", target="upp", kind="product", key="product.no_price"),
+        )
+
+        assert (await self.of(pages, shop_id))["product.upp"] == (Light.ATTENTION, "import_paused")
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    async def test_the_shops_own_number_stands_beside_ours_and_what_differs_is_named(  # noqa: PLR0917
+        self,
+        pages: Pages,
+        browser: httpx.AsyncClient,
+        make_shop: MakeShop,
+        enter: Enter,
+        engine: AsyncEngine,
+        language: str,
+    ) -> None:
+        shop_id = await make_shop(language=language)
+        counted = Counted(443, 435, NOON, NOON - timedelta(days=30))
+        await insert_rows(engine, connection_row(shop_id, "upp"))
+        async with engine.begin() as tx:
+            await keep_count(tx, shop_id, "order", counted)
+
+        page = html.unescape((await browser.get(f"{await enter(shop_id, language)}overview")).text)
+
+        texts = Texts(language)
+        assert texts.get("ui.complete.orders", days=30, shop_says=443, known=435) in page
+        assert texts.get("ui.complete.still_missing", count=8) in page
+        assert (await self.of(pages, shop_id))["order.upp"] == (Light.ATTENTION, "incomplete")

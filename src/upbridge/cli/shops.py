@@ -14,10 +14,12 @@ from upbridge.cli.progress import PLURAL, wait_for, waiting
 from upbridge.core.errors import BadRequest, Conflict, LoginRefused
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.domain.shop_settings import ShopSettings, as_text
+from upbridge.engine.completeness import DAYS, Counted
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
 from upbridge.engine.runs import resume_imports
 from upbridge.engine.scheduler import start_reconciliation
+from upbridge.insights.flow_states import flow_states, see
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.operations.change_settings import change_settings
@@ -81,6 +83,10 @@ def show(shop: ShopName, *, json: Json = False) -> None:
         out.print(f"{one['system']:14} {one['state']} ({one['account']}) since {cell(one['connected_at'])}")
     for kind, run in value["imports"].items():
         out.print(f"{'import':14} {kind}: {run['done']} of {run['total']}, {run['state']}")
+    for flow in value["flows"]:
+        way = f"{flow['kind']} {flow['source']} -> {flow['target']}"
+        out.print(f"{'flow':14} {way}: {flow['light']} ({flow['reason']}), {flow['waiting']} waiting")
+    out.print(f"{'orders':14} {completeness_line(value['completeness'])}")
     out.print(f"{'webhooks':14} {coverage_line(value['coverage'])}")
 
 
@@ -118,6 +124,7 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
         "imports": {PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
         "waiting": await waiting(service, shop),
         "parked": await parked(service, shop),
+        **await truth_json(service, shop),
         "coverage": coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
         **{
             f"{one.name}_webhook_url": service.webhook_url(shop, one.name, ANY_EVENT)
@@ -127,9 +134,57 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
     }
 
 
+async def truth_json(service: Service, shop: Shop) -> dict[str, Any]:
+    """The lights of the overview page, and what the shop counted itself, as `shops show --json` prints them."""
+    rows = await service.connections.of(shop.id)
+    async with service.engine.connect() as tx:
+        seen = await see(tx, service.systems, shop.id)
+    flows = flow_states(service.systems, shop, rows, seen, service.clock())
+    return {
+        "flows": [
+            {
+                "source": flow.source,
+                "kind": flow.kind,
+                "target": flow.target,
+                "light": flow.light,
+                "reason": flow.reason,
+                "waiting": flow.waiting,
+                "oldest": flow.oldest,
+            }
+            for flow in flows
+        ],
+        "completeness": {
+            "days": DAYS,
+            **_counted(seen.counted.get("order")),
+            "products": _counted(seen.counted.get("product")),
+        },
+    }
+
+
+def _counted(counted: Counted | None) -> dict[str, Any]:
+    if counted is None:
+        return dict.fromkeys(("shop_says", "known", "missing", "checked_at"))
+    return {
+        "shop_says": counted.shop_says,
+        "known": counted.known,
+        "missing": counted.missing,
+        "checked_at": counted.checked_at,
+    }
+
+
 def coverage_json(found: Coverage) -> dict[str, Any]:
     """Coverage as `shops show --json` prints it; `share` is null where nothing changed."""
     return {"days": found.days, "announced": found.announced, "found": found.found, "share": found.share}
+
+
+def completeness_line(found: Mapping[str, Any]) -> str:
+    """The shop's own count against ours, for people."""
+    if found["shop_says"] is None:
+        return "the shop was not asked for its own count yet"
+    return (
+        f"the shop says {found['shop_says']:,} in {found['days']} days, {found['known']:,} are known,"
+        f" {found['missing']:,} missing (counted {cell(found['checked_at'])})"
+    )
 
 
 def coverage_line(found: Mapping[str, Any]) -> str:

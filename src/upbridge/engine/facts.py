@@ -19,7 +19,7 @@ from upbridge.engine.remapping import map_again, moved_by_facts
 from upbridge.store import changes, documents, problems, shops
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
-from upbridge.store.problems import Stage, close_cured
+from upbridge.store.problems import NewProblem, Stage, close_cured
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +46,14 @@ async def renew(
     await shops.set_facts(tx, shop_id, after.facts or {}, now=now)
     for system in (*targets, SOURCE):
         await documents.release(tx, shop_id, system, now=now)  # a new status or language may be what was missing
+    await _alarm(tx, service, shop_id, facts, targets, now=now)
     if before.facts is None:
         return
+    if ShopProfile.model_validate(before.facts).rights != facts.rights:
+        # Upgates takes the webhooks away together with the right, and does not give them back with it.
+        await changes.mark_changed(
+            tx, shop_id, SOURCE, Kind.WEBHOOKS, ["webhooks"], origin=Origin.LIFECYCLE, now=now
+        )
     moved = moved_by_facts(service, before, after, targets)
     if moved:
         log.info("facts_moved", shop_id=str(shop_id), kinds=sorted(moved))
@@ -71,6 +77,39 @@ async def _follow_names(
         return shop.settings
     log.info("settings_follow_names", shop_id=str(shop.id), settings=names)
     return (await service.shops.change_settings(tx, shop.id, names))[1]
+
+
+async def _alarm(
+    tx: AsyncConnection,
+    service: Service,
+    shop_id: ShopId,
+    facts: ShopProfile,
+    targets: Mapping[str, ConnectionRow],
+    *,
+    now: datetime,
+) -> None:
+    """What a connected system wants and the shop does not let us read is a problem from now on, until it does."""
+    denied = [
+        name
+        for kind, name in SERVICES.items()
+        if facts.rights.get(name) == "deny" and set(service.systems.taking(kind)) & targets.keys()
+    ]
+    readable = [name for name in SERVICES.values() if facts.rights.get(name) != "deny"]
+    await close_cured(tx, shop_id, stages=[Stage.READ], target=SOURCE, parents=readable)
+    await problems.raise_problems(tx, shop_id, [no_right(name) for name in denied], now=now)
+
+
+def no_right(service: str) -> NewProblem:
+    """The shop does not let us read from *service*, as GET /status names it."""
+    return NewProblem(
+        stage=Stage.READ,
+        key="shop.no_right",
+        target=SOURCE,
+        kind="right",
+        entity=service,
+        parent=service,
+        params={"service": service},
+    )
 
 
 async def _listed(tx: AsyncConnection, before: Shop, facts: ShopProfile, *, now: datetime) -> None:

@@ -15,6 +15,7 @@ ENTITY: dict[Kind, str] = {
     Kind.VARIANT: "product",
     Kind.PRODUCTS_PAGE: "product",
     Kind.COUNT: "product",
+    Kind.ORDER_COUNT: "order",
 }
 
 #: The kind of change that reads one page of a list of such entities.

@@ -22,6 +22,7 @@ from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.access import refused_by_platform, refused_by_target
 from upbridge.engine.context import Service
+from upbridge.engine.facts import no_right
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES, wanted
 from upbridge.engine.readers import reader_of
 from upbridge.engine.runs import forget_pages
@@ -137,18 +138,7 @@ async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Chang
             await raise_problems(
                 tx,
                 shop.id,
-                [
-                    NewProblem(
-                        stage=Stage.READ,
-                        key="shop.no_right",
-                        target=lane.system,
-                        kind="right",
-                        entity=name,
-                        parent=name,
-                        params={"service": name},
-                    )
-                    for name in services
-                ],
+                [no_right(name) for name in services],
                 now=service.clock(),
             )
     return [change for change in batch if change not in denied]

@@ -17,20 +17,21 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.engine import deleted_orders
+from upbridge.engine.completeness import FIRST, ask_count, count_orders, count_products, recount
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
 from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
-from upbridge.engine.runs import AnyWalk, count_page, start_run, walk_of
+from upbridge.engine.runs import AnyWalk, count_page, walk_of
 from upbridge.engine.second_look import Weighed, announce_variants, lag_of, weigh
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.engine.unknown_names import informed
-from upbridge.store import changes, open_order_lines, shops, variants
+from upbridge.store import changes, open_order_lines, orders, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, get_run
 from upbridge.systems.base import MappingContext, Reading, Systems, Target
 from upbridge.systems.base import Reader as SystemReader
-from upbridge.systems.upgates.client import Page, ProductFilter, UpgatesClient
+from upbridge.systems.upgates.client import Page, UpgatesClient
 from upbridge.systems.upgates.parameters import with_parameters
 
 log = structlog.get_logger(__name__)
@@ -263,6 +264,8 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     async with service.engine.begin() as tx:
         if not await shops.maps_as_before(tx, shop):
             return  # it is read again by what is new
+        # An import brings news to a new target that was announced long ago: only what was not known was missed.
+        before = await _known(tx, shop, read) if run.purpose is RunPurpose.IMPORT else set()
         lag = lag_of(service.settings.coalesce_seconds)
         weighed = await weigh(tx, shop.id, read, lag=lag, told=_deleted(page), now=now)
         settled = await plan_documents(
@@ -280,7 +283,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         await _look_again(tx, shop, weighed.read, settled, now=now)
         await _look_later(tx, shop, weighed, change.purpose, now=now)
         onwards = walk.read(answer_of(page))
-        found = len(news - await _announced(tx, shop, read.kind, news))
+        found = len(news - before - await _announced(tx, shop, read.kind, news))
         if await count_page(tx, run, walk, onwards, found=found, total=_total(walk, page), now=now):
             await _after(tx, shop, run, onwards, service)
     await _wake(service, shop, feeds, news)
@@ -306,6 +309,14 @@ async def _go_round(
             await _after(tx, shop, run, onwards, service)
 
 
+async def _known(tx: AsyncConnection, shop: Shop, read: ReadBatch) -> set[str]:
+    """Those of the entities read that were known before."""
+    keys = [entity.key for entity in read.entities]
+    if read.kind == "order":
+        return await orders.known(tx, shop.id, keys)
+    return {str(one.product_id) for one in await variants.copied(tx, shop.id, [int(key) for key in keys])}
+
+
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
     """Those of *keys* that a hint has announced and that still wait to be read."""
     return await changes.announced(tx, shop.id, SOURCE, _BY_KEY[kind], keys)
@@ -325,19 +336,16 @@ async def _after(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, servi
     match run.purpose, run.kind:
         case RunPurpose.SAFETY_NET, "product":
             # A deleted product has no time of its last change: only a count can miss it.
-            await changes.mark_changed(
-                tx,
-                shop.id,
-                SOURCE,
-                Kind.COUNT,
-                ["count"],
-                origin=Origin.SAFETY_NET,
-                now=service.clock(),
-            )
+            await ask_count(tx, shop.id, "product", FIRST, now=service.clock())
         case RunPurpose.SAFETY_NET, "order":
             await _ask_about_open_orders(tx, shop, service)
+            await ask_count(tx, shop.id, "order", FIRST, now=service.clock())
         case RunPurpose.SWEEP, "product":
             await _ask_about_unseen(tx, shop, run, service)
+            await recount(tx, shop.id, "product", now=service.clock())
+        case RunPurpose.COMPLETENESS, "order":
+            await _ask_about_unseen_orders(tx, shop, run, service)
+            await recount(tx, shop.id, "order", now=service.clock())
         case RunPurpose.IMPORT, "product":
             # The list holds what is on sale. What has left it is mapped by what has changed, too.
             await _ask_about_unseen(tx, shop, run, service, on_sale=False)
@@ -364,6 +372,22 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Servi
     )
 
 
+async def _ask_about_unseen_orders(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+    """Orders of ours that a complete reading of their days did not show: each is asked for by its number."""
+    made_since = run.since or run.started_at
+    numbers = await orders.unseen_orders(tx, shop.id, made_since=made_since, read_before=run.started_at)
+    await changes.mark_changed(
+        tx,
+        shop.id,
+        SOURCE,
+        Kind.ORDER,
+        numbers,
+        origin=Origin.SAFETY_NET,
+        now=service.clock(),
+        purpose=Purpose.SAFETY,
+    )
+
+
 async def _ask_about_unseen(
     tx: AsyncConnection, shop: Shop, run: Run, service: Service, *, on_sale: bool = True
 ) -> None:
@@ -382,28 +406,14 @@ async def _ask_about_unseen(
     )
 
 
-async def _count(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """Compare the number of products on sale with ours; read the whole list only if it differs."""
-    client = await service.upgates(shop)
-    page = await client.products_page(
-        1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
-    )
-    now = service.clock()
-    async with service.engine.begin() as tx:
-        ours = await variants.count_products(tx, shop.id)
-        await changes.done(tx, shop.id, SOURCE, chunk)
-        if ours != page.total:
-            log.info("product_counts_differ", shop_id=str(shop.id), ours=ours, theirs=page.total)
-            await start_run(tx, shop.id, "product", RunPurpose.SWEEP, since=None, now=now)
-
-
 READERS: Mapping[Kind, Reader] = {
     Kind.ORDER: Reader(_orders, 100),
     Kind.PRODUCT: Reader(_products, 100),
     Kind.VARIANT: Reader(_variants, 1000),
     Kind.ORDERS_PAGE: Reader(_orders_page, 1),
     Kind.PRODUCTS_PAGE: Reader(_products_page, 1),
-    Kind.COUNT: Reader(_count, 1),
+    Kind.COUNT: Reader(count_products, 1),
+    Kind.ORDER_COUNT: Reader(count_orders, 1),
     Kind.ORDERS_DELETED: Reader(_deleted_orders, 1),
     Kind.FACTS: Reader(read_facts, 1),
     Kind.WEBHOOKS: Reader(compare_webhooks, 1),

@@ -30,11 +30,13 @@ _BUDGET = {
     RunPurpose.IMPORT: Purpose.IMPORT,
     RunPurpose.SAFETY_NET: Purpose.SAFETY,
     RunPurpose.SWEEP: Purpose.SAFETY,
+    RunPurpose.COMPLETENESS: Purpose.SAFETY,
 }
 _ORIGIN = {
     RunPurpose.IMPORT: Origin.IMPORT,
     RunPurpose.SAFETY_NET: Origin.SAFETY_NET,
     RunPurpose.SWEEP: Origin.SAFETY_NET,
+    RunPurpose.COMPLETENESS: Origin.SAFETY_NET,
 }
 
 

@@ -1,19 +1,28 @@
 """The shop itself: what rarely changes of it, the webhooks that it calls us by, and whether it works at all."""
 
+import json
+from collections.abc import Mapping, Sequence
+
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused, RightRefused
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
 from upbridge.engine.facts import renew
-from upbridge.store import changes
+from upbridge.engine.flows import SERVICES
+from upbridge.store import changes, cursors
 from upbridge.store.changes import Change, Origin
+from upbridge.store.connections import ConnectionRow
+from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 
 log = structlog.get_logger(__name__)
 
 SOURCE = "upgates"
+#: The cursor that holds the kinds of entities of which no webhook tells us, as a JSON list.
+INACTIVE_WEBHOOKS = "webhooks_inactive"
 
 
 async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -47,8 +56,39 @@ async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) ->
     if failed:
         log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
     await service.shops.set_subscribed(shop.id, failed, generation=shop.webhook_generation, now=now)
+    targets = await service.target_connections(shop)
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, SOURCE, chunk)
+        await _tell_inactive(tx, service, shop, compared.denied, targets)
+
+
+async def _tell_inactive(
+    tx: AsyncConnection,
+    service: Service,
+    shop: Shop,
+    denied: Sequence[str],
+    targets: Mapping[str, ConnectionRow],
+) -> None:
+    """Webhooks that the shop does not let us have are an alarm from now on, until it does."""
+    sections = {event.lower().partition(".")[0] for event in denied}
+    silent = sorted(kind for kind, name in SERVICES.items() if name in sections)
+    await cursors.put(tx, shop.id, SOURCE, INACTIVE_WEBHOOKS, json.dumps(silent))
+    rights = (shop.facts or {}).get("rights") or {}
+    alarms = [
+        NewProblem(
+            stage=Stage.READ,
+            key="shop.webhooks_inactive",
+            target=SOURCE,
+            kind="webhooks",
+            entity=SERVICES[kind],
+            parent="webhooks",
+            params={"service": SERVICES[kind]},
+        )
+        for kind in silent
+        if set(service.systems.taking(kind)) & targets.keys() and rights.get(SERVICES[kind]) != "deny"
+    ]
+    await close_cured(tx, shop.id, stages=[Stage.READ], target=SOURCE, parents=["webhooks"], still=alarms)
+    await raise_problems(tx, shop.id, alarms, now=service.clock())
 
 
 async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:

@@ -53,9 +53,10 @@ _ROWS: Mapping[StatKind, Callable[..., Select[Any]]] = {
 
 
 async def daily_stats_of(
-    engine: AsyncEngine, shop_id: ShopId, what: StatKind, *, since: date, now: datetime
+    engine: AsyncEngine, shop_id: ShopId | None, what: StatKind, *, since: date, now: datetime
 ) -> list[DailyStat]:
-    """What each day from *since* to today came to, as far as it came to anything; a row for each system."""
+    """What each day from *since* to today came to, as far as it came to anything; a row for each system. Of one
+    shop, or of all with a row for each shop."""
     async with engine.connect() as tx:
         found = [_stat(day) for day in await summed_days(tx, shop_id, what, since=begin(since))]
         left = max((one.day + timedelta(days=1) for one in found), default=since)

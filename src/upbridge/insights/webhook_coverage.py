@@ -1,7 +1,8 @@
-"""How much of what changed in a shop its webhooks announced: what they said, against what the safety net found.
+"""How much of what changed in a shop its webhooks announced: what they said, against what was found without them.
 
 A webhook is a hint that Upgates tries to deliver and does not promise to (R38). The safety net reads by the time
-of the last change, so a change that it finds and no webhook announced is one that the webhooks missed.
+of the last change, so a change that it finds and no webhook announced is one that the webhooks missed. So is what
+a list that is read again holds and was not known: an import after the first one, a search for what is missing.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.daily_stats import StatKind, begin, daily_stats_of
-from upbridge.store.runs import RunPurpose, found_since
+from upbridge.store.runs import found_since
 
 #: Deliveries are kept for as long (`maintenance/retention.py`), so no longer span can be counted.
 LONGEST_DAYS = 7
@@ -39,16 +40,17 @@ class Coverage:
         return self.announced / self.changes if self.changes else None
 
 
-async def coverage(engine: AsyncEngine, shop_id: ShopId, *, now: datetime, days: int = LONGEST_DAYS) -> Coverage:
-    """The shop's coverage in *days* days of Prague, today the last of them; at most `LONGEST_DAYS`.
+async def coverage(
+    engine: AsyncEngine, shop_id: ShopId | None, *, now: datetime, days: int = LONGEST_DAYS
+) -> Coverage:
+    """The coverage of one shop, or of all, in *days* days of Prague, today the last; at most `LONGEST_DAYS`.
 
     The share is rather too high: Upgates repeats what was answered late, which counts as announced again, and
-    announced changes that no connected system needed count too, while the safety net counts only what was news to
-    one. What the search for deleted products found is not counted, for its moment is not known.
+    announced changes that no connected system needed count too, while a run counts only what was news to one.
     """
     days = min(days, LONGEST_DAYS)
     since = now.astimezone(PRAGUE).date() - timedelta(days=days - 1)
     announced = await daily_stats_of(engine, shop_id, StatKind.WEBHOOKS, since=since, now=now)
     async with engine.connect() as tx:
-        found = await found_since(tx, shop_id, RunPurpose.SAFETY_NET, begin(since))
+        found = await found_since(tx, shop_id, begin(since))
     return Coverage(days=days, announced=sum(one.count for one in announced), found=found)

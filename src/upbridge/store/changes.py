@@ -72,7 +72,9 @@ class Kind(StrEnum):
     PRODUCTS_PAGE = "products.page"
     """[run:page]"""
     COUNT = "products.count"
-    """[run] compare the number of products with the copy"""
+    """[count or after] compare the number of products with the copy"""
+    ORDER_COUNT = "orders.count"
+    """[count, again or after] compare the number of orders with those that are known"""
     ORDERS_DELETED = "orders.deleted"
     """[list] the deleted orders"""
     FACTS = "facts"
@@ -97,6 +99,7 @@ PURPOSES: dict[Kind, Purpose] = {
     Kind.PRODUCTS_PAGE: Purpose.IMPORT,
     Kind.COUNT: Purpose.SAFETY,
     Kind.ORDERS_DELETED: Purpose.SAFETY,
+    Kind.ORDER_COUNT: Purpose.SAFETY,
     Kind.FACTS: Purpose.LIFECYCLE,
     Kind.WEBHOOKS: Purpose.LIFECYCLE,
     Kind.PROBE: Purpose.LIFECYCLE,
@@ -331,6 +334,17 @@ async def postpone(
     )
 
 
+async def put_off(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, key: str, *, until: datetime
+) -> None:
+    """Leave one change alone until *until*: it does not fill a batch before that either."""
+    await tx.execute(
+        update(table)
+        .where(table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind, table.c.key == key)
+        .values(due_at=until, attempts=func.greatest(table.c.attempts, 1))
+    )
+
+
 async def gather(
     tx: AsyncConnection,
     shop_id: ShopId,
@@ -467,6 +481,33 @@ async def backlog(tx: AsyncConnection, shop_id: ShopId) -> list[Backlog]:
     return [Backlog(row.source, row.number, row.since) for row in await tx.execute(query)]
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What waits to be read of one kind, and since when."""
+
+    shop_id: ShopId
+    source: str
+    kind: Kind
+    count: int
+    since: datetime
+
+
+async def unread(tx: AsyncConnection, shop_id: ShopId | None) -> list[Unread]:
+    """What waits to be read, by shop, source and kind, of one shop or of all; neither probes nor the pages of an
+    import that is paused."""
+    query = select(
+        table.c.shop_id,
+        table.c.source,
+        table.c.kind,
+        func.count().label("number"),
+        func.min(table.c.hinted_at).label("since"),
+    ).where(table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    rows = await tx.execute(query.group_by(table.c.shop_id, table.c.source, table.c.kind))
+    return [Unread(ShopId(row.shop_id), row.source, Kind(row.kind), row.number, row.since) for row in rows]
+
+
 async def count_of(
     tx: AsyncConnection, shop_id: ShopId, source: str, kinds: Collection[Kind], origin: Origin
 ) -> int:
@@ -500,6 +541,19 @@ async def any_marked_until(
         table.c.source == source,
         table.c.kind == kind,
         table.c.hinted_at <= moment,
+    )
+    return bool(await tx.scalar(select(query)))
+
+
+async def any_for(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kinds: Collection[Kind], purpose: Purpose
+) -> bool:
+    """Whether something of *kinds* waits to be read for *purpose*."""
+    query = exists().where(
+        table.c.shop_id == shop_id,
+        table.c.source == source,
+        table.c.priority == int(purpose),
+        one_of(table.c.kind, kinds),
     )
     return bool(await tx.scalar(select(query)))
 

@@ -239,6 +239,12 @@ async def connections_of(tx: AsyncConnection, shop_id: ShopId) -> dict[str, Conn
     }
 
 
+async def all_connections(tx: AsyncConnection) -> list[ConnectionRow]:
+    """The connections of all shops."""
+    rows = await tx.execute(select(*_COLUMNS))
+    return [ConnectionRow(**{**row, "state": ConnectionState(row["state"])}) for row in rows.mappings()]
+
+
 async def set_polled(
     tx: AsyncConnection, shop_id: ShopId, system: str, facts: Mapping[str, Any], *, now: datetime
 ) -> None:

@@ -1,5 +1,6 @@
 """How far something was read, and what else is remembered of a system by name. A cursor goes with its shop."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, select
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import cursors as table
+from upbridge.store.sql import one_of
 
 #: When the database was last found to be older than the world.
 PUT_BACK_AT = "put_back_at"
@@ -23,6 +25,18 @@ async def count(tx: AsyncConnection, system: str, name: str, value: str) -> int:
     """How many shops have *value*."""
     query = select(func.count()).where(table.c.system == system, table.c.name == name, table.c.value == value)
     return int(await tx.scalar(query) or 0)
+
+
+async def named(
+    tx: AsyncConnection, shop_id: ShopId | None, system: str, names: Collection[str]
+) -> dict[tuple[ShopId, str], str]:
+    """The values of these *names*, by shop and name: of one shop, or of all."""
+    query = select(table.c.shop_id, table.c.name, table.c.value).where(
+        table.c.system == system, one_of(table.c.name, names)
+    )
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return {(ShopId(row.shop_id), row.name): row.value for row in await tx.execute(query)}
 
 
 async def put(tx: AsyncConnection, shop_id: ShopId, system: str, name: str, value: str) -> None:

@@ -26,11 +26,13 @@ class SummedDay:
 _COLUMNS = tuple(field.name for field in fields(SummedDay))
 
 
-async def summed_days(tx: AsyncConnection, shop_id: ShopId, metric: str, *, since: datetime) -> list[SummedDay]:
-    """The shop's days that were added up, from *since* on."""
-    query = select(*(table.c[name] for name in _COLUMNS)).where(
-        table.c.shop_id == shop_id, table.c.metric == metric, table.c.day_at >= since
-    )
+async def summed_days(
+    tx: AsyncConnection, shop_id: ShopId | None, metric: str, *, since: datetime
+) -> list[SummedDay]:
+    """The days of one shop, or of all, that were added up, from *since* on."""
+    query = select(*(table.c[name] for name in _COLUMNS)).where(table.c.metric == metric, table.c.day_at >= since)
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
     return [SummedDay(*row) for row in await tx.execute(query)]
 
 

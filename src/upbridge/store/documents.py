@@ -463,6 +463,7 @@ async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> N
 class OutboxCount:
     """What is in the outbox of one target and kind; *since*: the oldest of what waits for no person."""
 
+    shop_id: ShopId
     target: str
     kind: str
     open: int
@@ -470,21 +471,23 @@ class OutboxCount:
     since: datetime | None
 
 
-async def counts_of(tx: AsyncConnection, shop_id: ShopId) -> list[OutboxCount]:
-    """The shop's outbox, counted by target and kind."""
+async def counts_of(tx: AsyncConnection, shop_id: ShopId | None) -> list[OutboxCount]:
+    """The outbox of one shop, or of all, counted by shop, target and kind."""
     parked = table.c.state == PARKED
-    query = (
-        select(
-            table.c.target,
-            table.c.kind,
-            func.count().filter(~parked).label("open"),
-            func.count().filter(parked).label("parked"),
-            func.min(table.c.since).filter(~parked).label("since"),
-        )
-        .where(table.c.shop_id == shop_id)
-        .group_by(table.c.target, table.c.kind)
-    )
-    return [OutboxCount(row.target, row.kind, row.open, row.parked, row.since) for row in await tx.execute(query)]
+    query = select(
+        table.c.shop_id,
+        table.c.target,
+        table.c.kind,
+        func.count().filter(~parked).label("open"),
+        func.count().filter(parked).label("parked"),
+        func.min(table.c.since).filter(~parked).label("since"),
+    ).group_by(table.c.shop_id, table.c.target, table.c.kind)
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return [
+        OutboxCount(ShopId(row.shop_id), row.target, row.kind, row.open, row.parked, row.since)
+        for row in await tx.execute(query)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -586,9 +589,10 @@ def any_due(
     return found if below is None else found.where(table.c.priority < below)
 
 
-def count_by_kind() -> Select[Any]:
-    """How many documents of each target and kind are in the outbox of all shops."""
-    return select(table.c.target, table.c.kind, func.count()).group_by(table.c.target, table.c.kind)
+def count_by_kind(*, parked: bool) -> Select[Any]:
+    """How many documents of each target and kind wait in all shops: for a person, or to be sent."""
+    number = func.count().filter((table.c.state == constant(PARKED)) == parked)
+    return select(table.c.target, table.c.kind, number).group_by(table.c.target, table.c.kind)
 
 
 def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:

@@ -85,6 +85,12 @@ async def blocks_of(tx: AsyncConnection, shop_id: ShopId | None, *, now: datetim
     return {block.lane: block for block in map(_block, await tx.execute(query))}
 
 
+async def failing(tx: AsyncConnection, shop_id: ShopId | None) -> dict[Lane, Block]:
+    """The lanes whose last try failed, whether they wait still or try again just now: of one shop, or of all."""
+    query = select(table) if shop_id is None else select(table).where(table.c.shop_id == shop_id)
+    return {block.lane: block for block in map(_block, await tx.execute(query))}
+
+
 async def block_of(tx: AsyncConnection, lane: Lane) -> Block | None:
     """Why *lane* waits or last waited; None if it works."""
     row = (await tx.execute(select(table).where(_is(lane)))).first()

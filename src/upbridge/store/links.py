@@ -150,6 +150,28 @@ async def count_parents(
     return int(await tx.scalar(query) or 0)
 
 
+async def last_delivered(
+    tx: AsyncConnection, shop_id: ShopId, flows: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], datetime]:
+    """When each target was last given something of each kind, for *flows*: pairs of them."""
+    asked = arrays("asked", target=("targets", Text()), kind=("kinds", Text()))
+    last = (
+        select(func.max(table.c.updated_at))
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.target == asked.c.target,
+            table.c.kind == asked.c.kind,
+            table.c.hash.is_not(None),
+        )
+        .scalar_subquery()
+    )
+    rows = await tx.execute(
+        select(asked.c.target, asked.c.kind, last.label("at")),
+        {"targets": [target for target, _ in flows], "kinds": [kind for _, kind in flows]},
+    )
+    return {(row.target, row.kind): row.at for row in rows if row.at is not None}
+
+
 # --- writing ------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ writes its counters down every few seconds, and a scrape adds them up.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -96,13 +96,13 @@ async def merge_ended_processes(engine: AsyncEngine, *, silent: timedelta) -> No
         )
 
 
-async def render(engine: AsyncEngine, now: datetime) -> str:
-    """Everything as Prometheus reads it."""
+async def render(engine: AsyncEngine, now: datetime, more: Sequence[Metric] = ()) -> str:
+    """Everything as Prometheus reads it, with what others have found."""
     await write_samples(engine)
     async with engine.connect() as tx:
         rows = await tx.execute(text("SELECT name, labels, sum(value) AS value FROM metric_samples GROUP BY 1, 2"))
         sums = {(row.name, row.labels): float(row.value) for row in rows}
-        families = list(_counted(sums))
+        families = [*_counted(sums), *more]
         for name, help_, labels, query in _GAUGES:
             gauge = GaugeMetricFamily(name, help_, labels=labels)
             statement = text(query) if isinstance(query, str) else query
@@ -159,7 +159,13 @@ _GAUGES: tuple[tuple[str, str, tuple[str, ...], str | Select[Any] | CompoundSele
         "upbridge_outbox_pending",
         "Documents that wait to be delivered.",
         ("target", "kind"),
-        documents.count_by_kind(),
+        documents.count_by_kind(parked=False),
+    ),
+    (
+        "upbridge_outbox_parked",
+        "Documents that wait for a mapping or a person.",
+        ("target", "kind"),
+        documents.count_by_kind(parked=True),
     ),
     (
         "upbridge_oldest_pending_seconds",

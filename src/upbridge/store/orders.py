@@ -53,10 +53,24 @@ async def known(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) 
     return set(await tx.scalars(query))
 
 
-async def count_orders(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> int:
-    """How many orders that were made from *since* on are known."""
+async def count_orders(
+    tx: AsyncConnection, shop_id: ShopId, *, since: datetime, until: datetime | None = None
+) -> int:
+    """How many orders that were made from *since* on, up to *until* if that is given, are known."""
     query = select(func.count()).where(table.c.shop_id == shop_id, table.c.ordered_at >= since)
+    if until is not None:
+        query = query.where(table.c.ordered_at <= until)
     return int(await tx.scalar(query) or 0)
+
+
+async def unseen_orders(
+    tx: AsyncConnection, shop_id: ShopId, *, made_since: datetime, read_before: datetime
+) -> list[str]:
+    """Orders that were made from *made_since* on and were last read before *read_before*."""
+    query = select(table.c.number).where(
+        table.c.shop_id == shop_id, table.c.ordered_at >= made_since, table.c.read_at < read_before
+    )
+    return list(await tx.scalars(query))
 
 
 def numbers_beginning(shop_id: ShopId, words: str, *, most: int) -> Select[str]:

@@ -319,6 +319,27 @@ async def count_open_by_key(tx: AsyncConnection, shop_id: ShopId) -> dict[str, i
     return {key: int(number) for key, number in await tx.execute(query)}
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCount:
+    """How many problems of one shop with one kind of thing at one target are open."""
+
+    shop_id: ShopId
+    target: str
+    kind: str
+    number: int
+
+
+async def open_counts(tx: AsyncConnection, shop_id: ShopId | None) -> list[OpenCount]:
+    """The open problems of one shop, or of all, counted by shop, target and kind."""
+    query = select(table.c.shop_id, table.c.target, table.c.kind, func.count().label("number")).where(
+        table.c.dismissed_at.is_(None)
+    )
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    rows = await tx.execute(query.group_by(table.c.shop_id, table.c.target, table.c.kind))
+    return [OpenCount(ShopId(row.shop_id), row.target, row.kind, row.number) for row in rows]
+
+
 async def history_of(
     tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, limit: int
 ) -> list[KnownProblem]:

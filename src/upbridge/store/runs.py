@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, func, insert, null, or_, select, update
+from sqlalchemy import Row, and_, delete, exists, func, insert, literal_column, null, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -23,6 +23,8 @@ class RunPurpose(StrEnum):
     SAFETY_NET = "safety_net"
     SWEEP = "sweep"
     """The numbers of products differ: look which of ours are gone."""
+    COMPLETENESS = "completeness"
+    """The numbers of orders differ: look which we do not know, and which of ours are gone."""
 
 
 class RunState(StrEnum):
@@ -133,6 +135,38 @@ async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose)
         return {row.kind: _run(row) for row in await tx.execute(query)}
 
 
+async def newest_of_each(tx: AsyncConnection, shop_id: ShopId | None, purpose: RunPurpose) -> list[Run]:
+    """The newest run of each kind, of one shop or of all."""
+    query = (
+        select(table)
+        .ext(distinct_on(table.c.shop_id, table.c.kind))
+        .where(table.c.purpose == purpose)
+        .order_by(table.c.shop_id, table.c.kind, table.c.id.desc())
+    )
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return [_run(row) for row in await tx.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back the imports of a kind have read: None if there was none that reached back to a moment.
+    *unfinished*: one still goes on, or is paused."""
+
+    since: datetime | None
+    unfinished: bool
+
+
+async def reach_of_imports(tx: AsyncConnection, shop_id: ShopId, kind: str) -> Reach:
+    """How far back the shop's list of *kind* was read by imports."""
+    query = select(
+        func.min(table.c.since).label("since"),
+        func.coalesce(func.bool_or(table.c.state != RunState.DONE), literal_column("false")).label("unfinished"),
+    ).where(table.c.shop_id == shop_id, table.c.kind == kind, table.c.purpose == RunPurpose.IMPORT)
+    row = (await tx.execute(query)).one()
+    return Reach(row.since, bool(row.unfinished))
+
+
 async def under_way(
     tx: AsyncConnection, shop_id: ShopId, kind: str, purpose: RunPurpose, *, since: datetime | None
 ) -> int | None:
@@ -212,11 +246,23 @@ async def has_caught_up(tx: AsyncConnection, shop_id: ShopId, system: str) -> No
     await cursors.forget(tx, shop_id, system, _CATCHING_UP)
 
 
-async def found_since(tx: AsyncConnection, shop_id: ShopId, purpose: RunPurpose, since: datetime) -> int:
-    """How many unannounced changes the runs of *purpose* have found that were started from *since* on."""
-    query = select(func.coalesce(func.sum(table.c.found), 0)).where(
-        table.c.shop_id == shop_id, table.c.started_at >= since, table.c.purpose == purpose
+async def found_since(tx: AsyncConnection, shop_id: ShopId | None, since: datetime) -> int:
+    """How many unannounced changes the runs have found that were started from *since* on: of one shop, or of all.
+
+    What the first import of a kind found was not to be announced yet.
+    """
+    before = table.alias("before")
+    again = exists().where(
+        before.c.shop_id == table.c.shop_id,
+        before.c.kind == table.c.kind,
+        before.c.purpose == RunPurpose.IMPORT,
+        before.c.id < table.c.id,
     )
+    query = select(func.coalesce(func.sum(table.c.found), 0)).where(
+        table.c.started_at >= since, or_(table.c.purpose != RunPurpose.IMPORT, again)
+    )
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
     return int(await tx.scalar(query) or 0)
 
 

@@ -91,6 +91,8 @@ def problem_words(problem: OpenProblem, texts: Texts, systems: Systems) -> str:
     if not texts.has(key):
         return problem.message
     values = {name: value for name, value in problem.params.items() if name != "count"}
+    if problem.kind in {"right", "webhooks"}:
+        values["service"] = texts.get(f"ui.service.{problem.entity}")
     if problem.kind == "connection":
         values["system"] = systems.title(problem.entity)
     return texts.get(key, **values)

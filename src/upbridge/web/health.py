@@ -15,10 +15,12 @@ from upbridge.core.clock import Clock
 from upbridge.core.deadline import with_deadline
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, NotReady
+from upbridge.insights.gauges import gauges
 from upbridge.settings import Settings
 from upbridge.store.database import Database
 from upbridge.store.metric_samples import render
 from upbridge.store.schema_version import schema_version
+from upbridge.web.context import Pages
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -38,6 +40,9 @@ class _Container(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def pages(self) -> Pages: ...
 
     @property
     def addresses(self) -> Deferred[Any]: ...
@@ -70,6 +75,12 @@ async def ready(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+async def _metrics(container: _Container) -> str:
+    engine, now = container.database.engine, container.clock()
+    shops = await container.pages.shops.all()
+    return await render(engine, now, await gauges(engine, container.pages.systems, shops, now=now))
+
+
 @router.api_route("/metrics", methods=_READ)
 async def metrics(request: Request) -> Response:
     """Prometheus metrics, for those who hold the token; with no token set there are none (404)."""
@@ -87,7 +98,7 @@ async def metrics(request: Request) -> Response:
                 headers={"WWW-Authenticate": "Bearer"},
             )
     try:
-        text = await with_deadline(DATABASE_SECONDS, render(container.database.engine, container.clock()))
+        text = await with_deadline(DATABASE_SECONDS, _metrics(container))
     except (PoolTimeout, TimeoutError) as error:
         raise NotReady("the database does not answer") from error
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

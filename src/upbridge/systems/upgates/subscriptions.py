@@ -94,6 +94,8 @@ class Comparison:
 
     did: Actions
     failed: tuple[FailedCall, ...] = ()
+    denied: tuple[str, ...] = ()
+    """Events that we want and that our API user may not subscribe to: nothing announces them."""
 
 
 def wanted(name: str) -> bool:
@@ -176,4 +178,5 @@ async def reconcile_webhooks(
         await client.activate_webhook(webhook_id)
     await client.delete_webhooks(actions.delete)
     kept = [hook for hook in existing if (hook.url or "").startswith(ours) and hook.id not in actions.delete]
-    return Comparison(actions, failed_calls(kept, now=now))
+    denied = tuple(sorted(one.name for one in events if one.name and wanted(one.name) and one.allowed_yn is False))
+    return Comparison(actions, failed_calls(kept, now=now), denied)

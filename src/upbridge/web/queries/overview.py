@@ -1,65 +1,31 @@
 """The overview: a light per flow, what waits, and every known order in exactly one box."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.lane import Direction, Lane
-from upbridge.domain.shop import Shop, ShopState
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
+from upbridge.engine.completeness import Counted
 from upbridge.insights.daily_stats import StatKind, daily_stats_of
+from upbridge.insights.flow_states import FlowState, Seen, flow_states, looking, see
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.operations.reconcile import rests_until
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.store import changes, documents
-from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
-from upbridge.store.documents import OutboxCount
-from upbridge.store.lanes import Block, blocks_of
+from upbridge.store.connections import Connections
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
-from upbridge.systems.base import Flow, System, Systems
+from upbridge.systems.base import Systems
 
 #: How far back the proof of completeness and the chart look.
 DAYS = 30
 #: How far the shop's clock may be ahead of ours.
 _CLOCKS = timedelta(days=1)
-
-
-class Light(StrEnum):
-    """How a flow is, as a traffic light says it; also the name of its colour."""
-
-    GOOD = "good"
-    BUSY = "busy"
-    WARN = "warn"
-    BAD = "bad"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class FlowState:
-    """One flow: what it carries, from or to which system. *reason* is the last part of the sentence's key, *count*
-    and *at* belong into it, *next* is the page where the reason can be changed."""
-
-    kind: str
-    system: str
-    target: str
-    light: Light
-    reason: str
-    next: str | None = None
-    count: int = 0
-    at: datetime | None = None
-
-    @property
-    def name(self) -> str:
-        """What it carries and where it ends."""
-        return f"{self.kind}.{self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +103,10 @@ class OverviewView:
     boxes: tuple[Boxes, ...]
     known: int
     """Known orders, counted on their own: every system's boxes have to add up to it."""
+    counted: Mapping[str, Counted]
+    """What the shop itself counted last, by kind."""
+    looking: frozenset[str]
+    """The kinds of which the missing ones are being read just now."""
     net: Net
     delays: Mapping[str, tuple[Delay, ...]]
     """Per system and day, for the systems that something was delivered to."""
@@ -156,23 +126,20 @@ class Overviews:
     async def of(self, shop: Shop, now: datetime) -> OverviewView:
         """The overview at *now*."""
         rows = await self._connections.of(shop.id)
-        shown = [
-            (one, flow, self._systems.target_of(one, flow)) for one, flow in self._systems.flows if flow.shown
-        ]
         # The orders of a month are weighed while everything else is asked, on a connection of its own.
         (known, boxes), webhooks, delays, still = await asyncio.gather(
             _boxes(self._engine, shop.id, sorted(rows), now - timedelta(days=DAYS)),
             coverage(self._engine, shop.id, now=now),
             _delays(self._engine, self._systems, shop.id, now),
-            _still(self._engine, shop.id, [(target, flow.kind) for _, flow, target in shown], now),
+            _still(self._engine, self._systems, shop.id),
         )
-        importing = {run.state for run in still.imports.values()}
-        ground = _Ground(shop, rows, still.counts, still.blocked, importing)
         return OverviewView(
-            flows=tuple(_flow(*flow, ground) for flow in shown),
-            waits=still.waits,
+            flows=flow_states(self._systems, shop, rows, still.seen, now),
+            waits=_waits(shop.id, still.seen, now),
             boxes=boxes,
             known=known,
+            counted=still.seen.counted,
+            looking=looking(still.seen),
             net=_net(shop, still.nets, now),
             delays=delays,
             coverage=webhooks,
@@ -181,151 +148,38 @@ class Overviews:
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
-    """What is known of one (target, kind)."""
-
-    waiting: int = 0
-    parked: int = 0
-    problems: int = 0
-    since: datetime | None = None
-    last_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Still:
     """How things are at this moment."""
 
-    blocked: Mapping[Lane, Block]
-    counts: Mapping[tuple[str, str], _Count]
-    waits: tuple[Wait, ...]
+    seen: Seen
     failures: WebhookFailures | None
     nets: Mapping[str, Run]
-    imports: Mapping[str, Run]
 
 
-async def _still(engine: AsyncEngine, shop_id: ShopId, flows: Sequence[tuple[str, str]], now: datetime) -> _Still:
+async def _still(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> _Still:
     nets = await latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)
-    imports = await latest_runs(engine, shop_id, RunPurpose.IMPORT)
     async with engine.connect() as tx:
-        blocked = await blocks_of(tx, shop_id, now=now)
-        return _Still(
-            blocked=blocked,
-            counts=await _counts(tx, shop_id, flows),
-            waits=await _waits(tx, shop_id, blocked),
-            failures=await _failures(tx, shop_id),
-            nets=nets,
-            imports=imports,
-        )
+        return _Still(seen=await see(tx, systems, shop_id), failures=await _failures(tx, shop_id), nets=nets)
 
 
-async def _counts(
-    tx: AsyncConnection, shop_id: ShopId, flows: Sequence[tuple[str, str]]
-) -> Mapping[tuple[str, str], _Count]:
-    rows = await tx.execute(
-        text(
-            """
-            SELECT target, kind, sum(waiting) AS waiting, sum(parked) AS parked, sum(problems) AS problems,
-              min(since) AS since, max(last_at) AS last_at
-            FROM (
-              SELECT target, kind, count(*) FILTER (WHERE state <> 'parked') AS waiting,
-                count(*) FILTER (WHERE state = 'parked') AS parked, 0 AS problems,
-                min(since) FILTER (WHERE state <> 'parked') AS since, CAST(NULL AS timestamptz) AS last_at
-              FROM documents WHERE shop_id = :id GROUP BY 1, 2
-              UNION ALL
-              SELECT target, kind, 0, 0, count(*), CAST(NULL AS timestamptz), CAST(NULL AS timestamptz)
-              FROM problems WHERE shop_id = :id AND dismissed_at IS NULL GROUP BY 1, 2
-              UNION ALL
-              SELECT target, kind, 0, 0, 0, CAST(NULL AS timestamptz), (
-                SELECT max(updated_at) FROM links l
-                WHERE l.shop_id = :id AND l.target = f.target AND l.kind = f.kind AND l.hash IS NOT NULL)
-              FROM unnest(CAST(:targets AS text[]), CAST(:kinds AS text[])) AS f (target, kind)
-            ) parts GROUP BY 1, 2
-            """
-        ),
-        {
-            "id": shop_id,
-            "targets": [target for target, _ in flows],
-            "kinds": [kind for _, kind in flows],
-        },
-    )
-    return {
-        (row["target"], "product" if row["kind"] == "variant" else row["kind"]): _Count(
-            int(row["waiting"]), int(row["parked"]), int(row["problems"]), row["since"], row["last_at"]
-        )
-        for row in rows.mappings()
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What the lights are judged by."""
-
-    shop: Shop
-    rows: Mapping[str, ConnectionRow]
-    counts: Mapping[tuple[str, str], _Count]
-    blocked: Mapping[Lane, Block]
-    importing: AbstractSet[RunState]
-
-
-def _flow(system: System, flow: Flow, target: str, ground: _Ground) -> FlowState:
-    """The light of one flow. The first cause that stops it is its reason."""
-    state = partial(FlowState, flow.kind, system.name, target)
-    row = ground.rows.get(system.name)
-    if ground.shop.state is not ShopState.ACTIVE:
-        return state(Light.BAD, "stopped")
-    if row is None:
-        return state(Light.OFF, "not_connected", "connections")
-    if row.state is not ConnectionState.CONNECTED:
-        return state(Light.BAD, "broken", "connections")
-    if not ground.shop.settings.yes(flow.setting):
-        return state(Light.OFF, "switched_off", f"rules#{flow.setting}")
-    return _moving(state, flow.kind, target, ground)
-
-
-def _moving(state: Callable[..., FlowState], kind: str, target: str, ground: _Ground) -> FlowState:
-    """The light of a flow that is not switched off."""
-    count = ground.counts.get((target, kind), _Count())
-    block = ground.blocked.get(Lane.push(ground.shop.id, target))
-    if block is not None and count.waiting:
-        return state(Light.WARN, "blocked", None, count.waiting, block.until)
-    troubles = max(count.problems, count.parked)
-    if troubles:
-        return state(Light.WARN, "problems", "problems", troubles)
-    if count.waiting:
-        return state(Light.BUSY, "sending", None, count.waiting, count.since)
-    if ground.importing - {RunState.DONE} and kind in {"product", "order"}:
-        if RunState.PAUSED in ground.importing:
-            return state(Light.WARN, "import_paused", "start")
-        return state(Light.BUSY, "importing", "start")
-    return _quiet(state, count)
-
-
-def _quiet(state: Callable[..., FlowState], count: _Count) -> FlowState:
-    """The light of a flow in which nothing moves."""
-    if count.last_at is None:
-        return state(Light.GOOD, "nothing_yet")
-    return state(Light.GOOD, "delivered", None, 0, count.last_at)
-
-
-async def _waits(tx: AsyncConnection, shop_id: ShopId, blocked: Mapping[Lane, Block]) -> tuple[Wait, ...]:
-    unread = [(Lane.pull(shop_id, one.source), one.count, one.since) for one in await changes.backlog(tx, shop_id)]
-    unsent: dict[Lane, list[OutboxCount]] = {}
-    for one in await documents.counts_of(tx, shop_id):
-        if one.open:
-            unsent.setdefault(Lane.push(shop_id, one.target), []).append(one)
-    sending = [
-        (lane, sum(one.open for one in parts), min(one.since for one in parts if one.since is not None))
-        for lane, parts in sorted(unsent.items(), key=lambda pair: pair[0].system)
+def _waits(shop_id: ShopId, seen: Seen, now: datetime) -> tuple[Wait, ...]:
+    parts = [(Lane.pull(shop_id, one.source), one.count, one.since) for one in seen.unread]
+    parts += [
+        (Lane.push(shop_id, one.target), one.open, one.since) for one in seen.outbox if one.since is not None
     ]
+    found: dict[Lane, list[tuple[int, datetime]]] = {}
+    for lane, count, since in parts:
+        found.setdefault(lane, []).append((count, since))
+    order = sorted(found.items(), key=lambda pair: (pair[0].direction is not Direction.PULL, pair[0].system))
     return tuple(
         Wait(
             lane.system,
             lane.direction is Direction.PULL,
-            count,
-            since,
-            blocked[lane].until if lane in blocked else None,
+            sum(count for count, _ in waiting),
+            min(since for _, since in waiting),
+            block.until if (block := seen.failing.get(lane)) is not None and block.until > now else None,
         )
-        for lane, count, since in (*unread, *sending)
+        for lane, waiting in order
     )
 
 

@@ -1,0 +1,218 @@
+"""What the shop itself counts, held against what we know: the proof of completeness that can fail.
+
+The shop is asked for one number: of the orders of the last days, and of the products on sale. Two counts of a
+living shop may differ for a moment, so a difference is looked at once more before it is believed. Then the list
+is read, and counted again when all that it brought is settled. What still differs is shown until a count agrees.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.context import Service
+from upbridge.engine.runs import start_run
+from upbridge.store import changes, connections, cursors, orders, runs, variants
+from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.runs import RunPurpose
+from upbridge.systems.upgates.pagination import OrderFilter, ProductFilter
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "upgates"
+#: How far back the orders are counted.
+DAYS = 30
+AGAIN = timedelta(seconds=10)
+"""By then what was on its way between two counts has usually arrived."""
+
+_TRIES, _RETRY = 3, timedelta(minutes=5)
+
+#: The keys of a count: it is the first one, a second look at a difference, or the one after the list was read.
+FIRST, SECOND, AFTER = "count", "again", "after"
+
+_NAME = "completeness.{}"
+#: The kinds that are counted.
+KINDS = ("order", "product")
+#: What waits to be read of a kind while its count cannot be believed.
+_UNSETTLED = {
+    "order": (Kind.ORDER, Kind.ORDERS_PAGE),
+    "product": (Kind.PRODUCT, Kind.PRODUCTS_PAGE, Kind.VARIANT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the shop said of one kind at *checked_at*, and how many were known then. *since*: orders made from then
+    on."""
+
+    shop_says: int
+    known: int
+    checked_at: datetime
+    since: datetime | None = None
+
+    @property
+    def missing(self) -> int:
+        """How many the shop has and we do not know."""
+        return max(0, self.shop_says - self.known)
+
+    @property
+    def astray(self) -> int:
+        """By how many the two differ: also by what we know and the shop does not have."""
+        return abs(self.shop_says - self.known)
+
+    @property
+    def days(self) -> int:
+        """How many days back it reaches."""
+        return DAYS if self.since is None else max(1, round((self.checked_at - self.since) / timedelta(days=1)))
+
+
+def names() -> list[str]:
+    """The names under which counts are kept."""
+    return [_NAME.format(kind) for kind in KINDS]
+
+
+def counted_of(values: Mapping[tuple[ShopId, str], str], shop_id: ShopId, kind: str) -> Counted | None:
+    """The last count of *kind* among kept *values*; None if there was none yet."""
+    value = values.get((shop_id, _NAME.format(kind)))
+    if value is None:
+        return None
+    found = json.loads(value)
+    return Counted(
+        found["shop_says"],
+        found["known"],
+        datetime.fromisoformat(found["checked_at"]),
+        None if found["since"] is None else datetime.fromisoformat(found["since"]),
+    )
+
+
+async def keep_count(tx: AsyncConnection, shop_id: ShopId, kind: str, counted: Counted) -> None:
+    """Remember what the shop said of *kind* last."""
+    value = {
+        "shop_says": counted.shop_says,
+        "known": counted.known,
+        "checked_at": counted.checked_at.isoformat(),
+        "since": None if counted.since is None else counted.since.isoformat(),
+    }
+    await cursors.put(tx, shop_id, SOURCE, _NAME.format(kind), json.dumps(value))
+
+
+async def ask_count(
+    tx: AsyncConnection, shop_id: ShopId, kind: str, key: str, *, now: datetime, due_at: datetime | None = None
+) -> None:
+    """Have the shop count its things of *kind*, at once or at *due_at*."""
+    count = Kind.ORDER_COUNT if kind == "order" else Kind.COUNT
+    await changes.mark_changed(tx, shop_id, SOURCE, count, [key], origin=Origin.SAFETY_NET, now=now)
+    if due_at is not None:
+        await changes.put_off(tx, shop_id, SOURCE, count, key, until=due_at)
+
+
+async def recount(tx: AsyncConnection, shop_id: ShopId, kind: str, *, now: datetime) -> None:
+    """A list was read because its count differed: have it counted again, after all that it brought."""
+    await ask_count(tx, shop_id, kind, AFTER, now=now, due_at=now + AGAIN)
+
+
+async def count_orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Compare the shop's own number of orders with ours; read them if they differ twice."""
+    now = service.clock()
+    async with service.engine.begin() as tx:
+        since = await _since(tx, shop.id, now)
+        ready = since is not None and await _settled(tx, shop.id, "order", chunk, now=now)
+        if since is None:
+            await changes.done(tx, shop.id, SOURCE, chunk)
+    if since is None or not ready:
+        return
+    client = await service.upgates(shop)
+    filters = OrderFilter(created_from=since, created_to=now)
+    try:
+        page = await client.orders_page(1, filters=filters, purpose=chunk[0].purpose)
+    except (Unreachable, Rejected) as error:
+        await _uncounted(service, shop, chunk[0], error)
+        return
+    async with service.engine.begin() as tx:
+        known = await orders.count_orders(tx, shop.id, since=since, until=now)
+        counted = Counted(page.total, known, service.clock(), since)
+        await _judge(tx, shop.id, "order", chunk, counted)
+
+
+async def count_products(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    """Compare the number of products on sale with ours; read the whole list only if it differs."""
+    async with service.engine.begin() as tx:
+        if not await _settled(tx, shop.id, "product", chunk, now=service.clock()):
+            return
+    client = await service.upgates(shop)
+    page = await client.products_page(
+        1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
+    )
+    async with service.engine.begin() as tx:
+        counted = Counted(page.total, await variants.count_products(tx, shop.id), service.clock())
+        await _judge(tx, shop.id, "product", chunk, counted)
+
+
+async def _uncounted(service: Service, shop: Shop, count: Change, error: Unreachable | Rejected) -> None:
+    """The page that holds the number cannot be read: ask a few times more, and leave it to the next safety net.
+
+    It holds orders too, and one of them may be what the server stumbles on. Reading the list tells which; nothing
+    else waits for the number.
+    """
+    log.warning("count_unanswered", shop_id=str(shop.id), kind=count.kind, error=str(error))
+    async with service.engine.begin() as tx:
+        if count.attempts + 1 < _TRIES:
+            await changes.postpone(tx, shop.id, SOURCE, [count], until=service.clock() + _RETRY)
+        else:
+            await changes.done(tx, shop.id, SOURCE, [count])
+
+
+async def _since(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> datetime | None:
+    """From when on every order should be known; None while none is, or the first import still goes on.
+
+    Orders that are older than what a person wanted to have read are not missed.
+    """
+    reach = await runs.reach_of_imports(tx, shop_id, "order")
+    if reach.unfinished:
+        return None
+    since = reach.since
+    if since is None:
+        rows = (await connections.connections_of(tx, shop_id)).values()
+        since = min((row.connected_at for row in rows), default=None)
+    if since is None:
+        return None
+    return max(since, now - timedelta(days=DAYS)).replace(microsecond=0) + timedelta(seconds=1)
+
+
+async def _settled(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[Change], *, now: datetime) -> bool:
+    """Whether nothing waits to be read that a second count has to wait for: what was announced before it was asked
+    for, and what safety nets and counts look for themselves. Else the count is put off, as no failure."""
+    [count] = chunk
+    if count.key == FIRST:
+        return True
+    waits = await changes.any_for(tx, shop_id, SOURCE, _UNSETTLED[kind], Purpose.SAFETY)
+    for unsettled in _UNSETTLED[kind]:
+        waits = waits or await changes.any_marked_until(tx, shop_id, SOURCE, unsettled, count.hinted_at)
+    if waits:
+        await changes.done(tx, shop_id, SOURCE, chunk)
+        await ask_count(tx, shop_id, kind, count.key, now=count.hinted_at, due_at=now + AGAIN)
+    return not waits
+
+
+async def _judge(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[Change], counted: Counted) -> None:
+    """Keep a count, or look again; and read the list where it is sure that the counts differ."""
+    now, key = counted.checked_at, chunk[0].key
+    await changes.done(tx, shop_id, SOURCE, chunk)
+    if counted.astray and key == FIRST and kind == "order":
+        await ask_count(tx, shop_id, kind, SECOND, now=now, due_at=now + AGAIN)
+        return
+    await keep_count(tx, shop_id, kind, counted)
+    if not counted.astray:
+        return
+    log.warning("counts_differ", shop_id=str(shop_id), kind=kind, ours=counted.known, theirs=counted.shop_says)
+    if key == AFTER:
+        return
+    purpose = RunPurpose.COMPLETENESS if kind == "order" else RunPurpose.SWEEP
+    await start_run(tx, shop_id, kind, purpose, since=counted.since, now=now)

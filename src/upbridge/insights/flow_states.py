@@ -1,0 +1,283 @@
+"""How every flow of a shop is: what the pages, `shops show --json` and the metrics all read."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import LISTENING, Shop, ShopState
+from upbridge.domain.shop_id import ShopId
+from upbridge.engine.completeness import KINDS as COUNTED
+from upbridge.engine.completeness import Counted, counted_of
+from upbridge.engine.completeness import names as count_names
+from upbridge.engine.flows import ENTITY, PAGES, SERVICES
+from upbridge.engine.shop_maintenance import INACTIVE_WEBHOOKS
+from upbridge.insights.flow_lights import Importing, Light, Login, Rest, Sight, judge
+from upbridge.store import changes, cursors, documents, lanes, links, problems, runs
+from upbridge.store.changes import Kind, Unread
+from upbridge.store.connections import ConnectionRow, ConnectionState, all_connections
+from upbridge.store.documents import OutboxCount
+from upbridge.store.lanes import Block
+from upbridge.store.runs import Run, RunPurpose, RunState
+from upbridge.systems.base import Flow, System, Systems
+
+#: What is read at the other system for what flows back from it.
+_BACK: Mapping[str, frozenset[Kind]] = {
+    "stock": frozenset({Kind.CATALOGUE, Kind.STOCK}),
+    "shipment": frozenset({Kind.PICK_TICKETS}),
+}
+#: The service of the shop's API that is written to for what flows back, as GET /status names it.
+_WRITTEN = {"stock": "products", "shipment": "orders"}
+_MAY_READ, _MAY_WRITE = frozenset({"readonly", "all"}), frozenset({"all"})
+#: Documents and problems of these kinds belong to the flow of another kind.
+_PARTS = {"variant": "product"}
+_IMPORTING = {
+    RunState.DONE: Importing.DONE,
+    RunState.RUNNING: Importing.RUNNING,
+    RunState.PAUSED: Importing.PAUSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FlowState:
+    """One flow: what it carries, from where to where, its light and why. *system* is the one that is not the
+    shop, *next* the page where the reason can be changed."""
+
+    kind: str
+    system: str
+    source: str
+    target: str
+    light: Light
+    reason: str
+    count: int = 0
+    at: datetime | None = None
+    waiting: int = 0
+    """What waits to be read or sent, and does not wait for a person."""
+    oldest: datetime | None = None
+    setting: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it carries and where it ends."""
+        return f"{self.kind}.{self.target}"
+
+    @property
+    def next(self) -> str | None:
+        """The page where the reason can be changed, with the place on it."""
+        if self.reason == "switched_off":
+            return f"rules#{self.setting}"
+        return _NEXT.get(self.reason)
+
+
+_NEXT = {
+    "not_connected": "connections",
+    "broken": "connections",
+    "problems": "problems",
+    "no_right": "problems",
+    "unannounced": "problems",
+    "import_paused": "start",
+    "importing": "start",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """All that the lights of one shop are judged by, beside the shop and its connections."""
+
+    unread: Sequence[Unread] = ()
+    outbox: Sequence[OutboxCount] = ()
+    problems: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    failing: Mapping[Lane, Block] = field(default_factory=dict)
+    imports: Mapping[str, Run] = field(default_factory=dict)
+    inactive: frozenset[str] = frozenset()
+    """Kinds of entities whose webhooks are not active."""
+    counted: Mapping[str, Counted] = field(default_factory=dict)
+    last_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+
+
+async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
+    """What decides about the lights of one shop."""
+    seen = (await _see(tx, systems.platform.name, shop_id)).get(shop_id, Seen())
+    shown = [(systems.target_of(system, flow), flow.kind) for system, flow in systems.flows if flow.shown]
+    return replace(seen, last_at=await links.last_delivered(tx, shop_id, shown))
+
+
+async def _see(tx: AsyncConnection, platform: str, only: ShopId | None) -> dict[ShopId, Seen]:
+    """The same of all shops (or *only* one) in as many statements, without when something was delivered last."""
+    unread = _by_shop(await changes.unread(tx, only))
+    outbox = _by_shop(await documents.counts_of(tx, only))
+    troubles = _by_shop(await problems.open_counts(tx, only))
+    imports = _by_shop(await runs.newest_of_each(tx, only, RunPurpose.IMPORT))
+    failing: dict[ShopId, dict[Lane, Block]] = {}
+    for lane, block in (await lanes.failing(tx, only)).items():
+        failing.setdefault(lane.shop_id, {})[lane] = block
+    kept = await cursors.named(tx, only, platform, [*count_names(), INACTIVE_WEBHOOKS])
+    everywhere = {*unread, *outbox, *troubles, *imports, *failing, *(shop_id for shop_id, _ in kept)}
+    return {
+        shop_id: Seen(
+            unread=unread.get(shop_id, ()),
+            outbox=outbox.get(shop_id, ()),
+            problems={(one.target, one.kind): one.number for one in troubles.get(shop_id, ())},
+            failing=failing.get(shop_id, {}),
+            imports={run.kind: run for run in imports.get(shop_id, ())},
+            inactive=inactive_of(kept.get((shop_id, INACTIVE_WEBHOOKS))),
+            counted=counts_of(kept, shop_id),
+        )
+        for shop_id in everywhere
+    }
+
+
+class _OfShop(Protocol):
+    @property
+    def shop_id(self) -> ShopId: ...
+
+
+_Row = TypeVar("_Row", bound=_OfShop)
+
+
+def _by_shop(rows: Iterable[_Row]) -> dict[ShopId, list[_Row]]:
+    found: dict[ShopId, list[_Row]] = {}
+    for row in rows:
+        found.setdefault(row.shop_id, []).append(row)
+    return found
+
+
+def flow_states(
+    systems: Systems, shop: Shop, connected: Mapping[str, ConnectionRow], seen: Seen, now: datetime
+) -> tuple[FlowState, ...]:
+    """How every flow of *shop* is that has a light. Pure."""
+    platform = systems.platform.name
+    return tuple(
+        _state(platform, system, flow, _Ground(shop, connected.get(system.name), seen, now))
+        for system, flow in systems.flows
+        if flow.shown
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the light of a flow to or from one system is judged by."""
+
+    shop: Shop
+    row: ConnectionRow | None
+    seen: Seen
+    now: datetime
+
+
+def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowState:
+    shop, seen, now = ground.shop, ground.seen, ground.now
+    source, target = (system.name, platform) if flow.back else (platform, system.name)
+    kinds = _kinds(flow)
+    unread = [one for one in seen.unread if one.source == source and one.kind in kinds]
+    outbox = [one for one in seen.outbox if one.target == target and _PARTS.get(one.kind, one.kind) == flow.kind]
+    troubles = sum(
+        number
+        for (where, kind), number in seen.problems.items()
+        if _PARTS.get(kind, kind) == flow.kind and where == target
+    )
+    unread_since = min((one.since for one in unread), default=None)
+    waiting_since = min((one.since for one in outbox if one.since is not None), default=None)
+    counted = None if flow.back else seen.counted.get(flow.kind)
+    run = None if flow.back else seen.imports.get(flow.kind)
+    sight = Sight(
+        now=now,
+        active=shop.state is ShopState.ACTIVE,
+        login=_login(ground.row),
+        switched_on=shop.settings.yes(flow.setting),
+        permitted=permitted(shop, flow),
+        from_shop=not flow.back,
+        announced=flow.back or flow.kind not in seen.inactive,
+        importing=Importing.DONE if run is None else _IMPORTING[run.state],
+        unread=sum(one.count for one in unread),
+        unread_since=unread_since,
+        source=_rest(seen.failing.get(Lane.pull(shop.id, source)), now, unread),
+        astray=0 if counted is None else counted.astray,
+        waiting=sum(one.open for one in outbox),
+        waiting_since=waiting_since,
+        parked=sum(one.parked for one in outbox),
+        problems=troubles,
+        target=_rest(seen.failing.get(Lane.push(shop.id, target)), now, ()),
+        last_at=seen.last_at.get((target, flow.kind)),
+    )
+    judged = judge(sight)
+    return FlowState(
+        kind=flow.kind,
+        system=system.name,
+        source=source,
+        target=target,
+        light=judged.light,
+        reason=judged.reason,
+        count=judged.count,
+        at=judged.at,
+        waiting=sight.unread + sight.waiting,
+        oldest=min((one for one in (unread_since, waiting_since) if one is not None), default=None),
+        setting=flow.setting,
+    )
+
+
+def looking(seen: Seen) -> frozenset[str]:
+    """The kinds of which the missing ones are being read just now, or are counted again when they were."""
+    counts = {Kind.ORDER_COUNT: "order", Kind.COUNT: "product"}
+    pages = {kind: entity for entity, kind in PAGES.items()}
+    return frozenset((counts | pages).get(one.kind, "") for one in seen.unread) - {""}
+
+
+def _kinds(flow: Flow) -> Collection[Kind]:
+    """The changes that bring what *flow* carries."""
+    if flow.back:
+        return _BACK.get(flow.kind, frozenset())
+    return {kind for kind, entity in ENTITY.items() if entity == flow.kind}
+
+
+def permitted(shop: Shop, flow: Flow) -> bool:
+    """Whether the shop lets us read what *flow* carries, or write it there. What it does not mention it allows."""
+    service = _WRITTEN.get(flow.kind) if flow.back else SERVICES.get(flow.kind)
+    right = ((shop.facts or {}).get("rights") or {}).get(service)
+    return right is None or right in (_MAY_WRITE if flow.back else _MAY_READ)
+
+
+def _login(row: ConnectionRow | None) -> Login:
+    if row is None:
+        return Login.NONE
+    return Login.WORKS if row.state is ConnectionState.CONNECTED else Login.REFUSED
+
+
+def _rest(block: Block | None, now: datetime, unread: Sequence[Unread]) -> Rest | None:
+    """A lane rests until its moment, and is no better between two tries while something waits for it."""
+    if block is None or (block.until <= now and not unread):
+        return None
+    return Rest(block.since, block.until, budget=block.priority > Purpose.LIFECYCLE)
+
+
+def inactive_of(value: str | None) -> frozenset[str]:
+    """The kinds of entities whose webhooks are not active, as they are kept."""
+    return frozenset(json.loads(value)) if value is not None else frozenset()
+
+
+def counts_of(kept: Mapping[tuple[ShopId, str], str], shop_id: ShopId) -> dict[str, Counted]:
+    """The last count of each kind that was counted."""
+    found = {kind: counted_of(kept, shop_id, kind) for kind in COUNTED}
+    return {kind: one for kind, one in found.items() if one is not None}
+
+
+async def count_lights(
+    engine: AsyncEngine, systems: Systems, shops: Sequence[Shop], now: datetime
+) -> Counter[Light]:
+    """How many flows of all *shops* have each light: for the metric. Shops that are gone have none."""
+    async with engine.connect() as tx:
+        seen = await _see(tx, systems.platform.name, None)
+        rows: dict[ShopId, dict[str, ConnectionRow]] = {}
+        for row in await all_connections(tx):
+            rows.setdefault(row.shop_id, {})[row.system] = row
+    return Counter(
+        state.light
+        for shop in shops
+        if shop.state in LISTENING
+        for state in flow_states(systems, shop, rows.get(shop.id, {}), seen.get(shop.id, Seen()), now)
+    )

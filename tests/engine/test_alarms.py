@@ -1,0 +1,86 @@
+"""What keeps us from hearing of changes is an alarm the moment it is known, and no longer than it lasts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.engine import Engine
+from upbridge.store.changes import Kind
+
+
+@pytest.fixture
+def rare(machine: Engine) -> dict[str, Any]:
+    """What the shop says of itself, to be changed."""
+    machine.upgates.rare = dict(machine.upgates.rare)
+    return machine.upgates.rare
+
+
+def rights(**services: str) -> Mapping[str, object]:
+    return {"services": [{"service": name, "privilege": privilege} for name, privilege in services.items()]}
+
+
+async def renew(machine: Engine) -> None:
+    await machine.hint(Kind.FACTS, "facts")
+    await machine.drain()
+
+
+async def compare(machine: Engine) -> None:
+    await machine.hint(Kind.WEBHOOKS, "webhooks")
+    await machine.drain()
+
+
+async def alarms(machine: Engine) -> list[tuple[str, str]]:
+    return [(problem.key, problem.entity) for problem in await machine.problems()]
+
+
+@pytest.mark.situation("right.denied")
+async def test_a_right_that_was_taken_away_is_an_alarm_before_anything_is_read_and_until_it_is_back(
+    machine: Engine, rare: dict[str, Any]
+) -> None:
+    rare["/status"] = rights(orders="deny", products="readonly")
+    await renew(machine)
+    assert await alarms(machine) == [("shop.no_right", "orders")]
+
+    rare["/status"] = rights(orders="readonly", products="readonly")
+    await renew(machine)
+    assert await alarms(machine) == []
+
+
+async def test_a_right_that_no_connected_system_needs_is_no_alarm(machine: Engine, rare: dict[str, Any]) -> None:
+    await machine.run("DELETE FROM connections WHERE shop_id = :shop_id")
+    rare["/status"] = rights(orders="deny")
+
+    await renew(machine)
+
+    assert await alarms(machine) == []
+
+
+@pytest.mark.situation("webhooks.inactive")
+async def test_webhooks_that_we_may_not_have_are_an_alarm_and_come_back_with_the_right(
+    machine: Engine, rare: dict[str, Any]
+) -> None:
+    events = [{"name": "Orders.create", "allowed_yn": False}, {"name": "Products.update", "allowed_yn": True}]
+    rare["/webhooks/events"] = {"events": events}
+    await compare(machine)
+    assert await alarms(machine) == [("shop.webhooks_inactive", "orders")]
+
+    rare["/webhooks/events"] = {"events": [{**one, "allowed_yn": True} for one in events]}
+    rare["/status"] = rights(orders="all", products="all")
+    await renew(machine)  # the rights have changed: that alone has the webhooks compared
+    assert await alarms(machine) == []
+    assert {hook["event"] for hook in machine.upgates.hooks} == {"Orders.create", "Products.update"}
+
+
+async def test_a_right_that_is_missing_is_told_once_and_not_as_missing_webhooks_too(
+    machine: Engine, rare: dict[str, Any]
+) -> None:
+    rare["/webhooks/events"] = {
+        "events": [{"name": "Orders.create", "allowed_yn": False}, {"name": "Products.update"}]
+    }
+    rare["/status"] = rights(orders="deny")
+
+    await renew(machine)
+    await compare(machine)
+
+    assert await alarms(machine) == [("shop.no_right", "orders")]
