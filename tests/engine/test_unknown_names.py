@@ -123,6 +123,18 @@ async def test_the_same_unknown_status_is_not_asked_about_again_for_hours(shop: 
     assert shop.upgates.paths().count("/order-statuses") == 2
 
 
+async def test_one_list_that_was_read_puts_off_no_reading_of_all_facts(shop: Engine) -> None:
+    """Else a shop with new names every hour would never have its switches read."""
+    before = (await shop.shop()).facts_at
+    shop.watch.move(hours=1)
+    shop.upgates.order("T-1", status_id=99)
+
+    await ordered(shop, "T-1")
+
+    assert shop.upgates.paths().count("/order-statuses") == 1
+    assert (await shop.shop()).facts_at == before
+
+
 async def test_many_orders_read_at_once_ask_for_the_list_once(shop: Engine) -> None:
     numbers = [f"T-{number}" for number in range(250)]
     shop.upgates.order(*numbers, status_id=99)

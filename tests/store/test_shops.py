@@ -210,7 +210,7 @@ async def test_a_shop_is_called_by_its_company_where_it_is_known(
     assert (await shops.get(shop_id)).name == "garde"
 
     async with engine.begin() as tx:
-        await set_facts(tx, shop_id, {"company": "Garde s.r.o."}, now=NOON)
+        await set_facts(tx, shop_id, {"company": "Garde s.r.o."}, read_at=NOON)
 
     assert (await shops.get(shop_id)).name == "Garde s.r.o."
 

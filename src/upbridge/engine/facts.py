@@ -34,18 +34,20 @@ async def renew(
     targets: Mapping[str, ConnectionRow],
     *,
     now: datetime,
+    complete: bool = True,
 ) -> None:
     """Keep *facts*, let what waited for one of them try again, and map again what was mapped by one that has
-    changed."""
+    changed. *complete*: all of them were read just now, else some."""
     before = await service.shops.hold(tx, shop_id)
     chosen = before.settings
     if before.facts is not None:
         former = ShopProfile.model_validate(before.facts)
         facts, chosen = facts.following(former), await _follow_names(tx, service, before, former, facts)
     after = replace(before, facts=facts.model_dump(mode="json"), settings=chosen)
-    await shops.set_facts(tx, shop_id, after.facts or {}, now=now)
-    for system in (*targets, SOURCE):
-        await documents.release(tx, shop_id, system, now=now)  # a new status or language may be what was missing
+    await shops.set_facts(tx, shop_id, after.facts or {}, read_at=now if complete else None)
+    if after.facts != before.facts:  # a new status or language may be what was missing
+        for system in (*targets, SOURCE):
+            await documents.release(tx, shop_id, system, now=now)
     await _alarm(tx, service, shop_id, facts, targets, now=now)
     if before.facts is None:
         return

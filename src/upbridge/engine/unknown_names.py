@@ -143,4 +143,4 @@ async def _ask(service: Service, shop: Shop, asked: list[Name]) -> None:
         if facts is None:
             await changes.mark_changed(tx, shop.id, SOURCE, Kind.FACTS, ["facts"], origin=Origin.SCHEDULE, now=now)
         else:
-            await renew(tx, service, shop.id, facts, targets, now=now)
+            await renew(tx, service, shop.id, facts, targets, now=now, complete=False)

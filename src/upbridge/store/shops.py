@@ -281,9 +281,12 @@ class Shops:
             await tx.execute(update(table).where(table.c.id == shop_id).values(values))
 
 
-async def set_facts(tx: AsyncConnection, shop_id: ShopId, facts: Mapping[str, Any], *, now: datetime) -> None:
-    """Keep what rarely changes (R52)."""
-    await tx.execute(update(table).where(table.c.id == shop_id).values(facts=dict(facts), facts_at=now))
+async def set_facts(
+    tx: AsyncConnection, shop_id: ShopId, facts: Mapping[str, Any], *, read_at: datetime | None
+) -> None:
+    """Keep what rarely changes (R52). *read_at*: when all of it was read; None if only a part was."""
+    at = {} if read_at is None else {"facts_at": read_at}
+    await tx.execute(update(table).where(table.c.id == shop_id).values(facts=dict(facts), **at))
 
 
 async def maps_as_before(tx: AsyncConnection, shop: Shop) -> bool:
