@@ -1,6 +1,7 @@
 """Creating once: if an answer is lost, late or its caller killed, the thing is there exactly once."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.clock import NOON
 from upbridge.core.errors import Closed, Failed, NotSent, Rejected, RemoteError, Throttled, Unreachable
 from upbridge.domain.delivery import Attempt
-from upbridge.systems.http.idempotent_create import STILL_AT_WORK, IdempotentCreate, InDoubt
+from upbridge.systems.http.idempotent_create import STILL_AT_WORK, Adoption, IdempotentCreate, InDoubt
 
 
 class Killed(BaseException):
@@ -196,3 +197,52 @@ class Chaotic(Remote):
             case _:
                 self.things.append(1)
                 raise Killed
+
+
+# --- adoption -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Shelf:
+    """A system with numbered things, some of them ours, and what we remember of it."""
+
+    things: dict[int, str]
+    mark: int = 0
+    known: dict[str, int] = field(default_factory=dict)
+    looks: int = 0
+    dies: bool = False
+
+    async def marked(self) -> int:
+        return self.mark
+
+    async def above(self, mark: int) -> tuple[int, dict[str, int]]:
+        self.looks += 1
+        newer = {number: name for number, name in self.things.items() if number > mark}
+        return max(newer, default=mark), {name: number for number, name in newer.items() if name[:3] == "our"}
+
+    async def adopt(self, ours: Mapping[str, int], up_to: int) -> None:
+        self.known.update(ours)
+        if self.dies:
+            raise Killed
+        self.mark = up_to
+
+    def adoption(self) -> Adoption[int]:
+        return Adoption(self.marked, self.above, self.adopt)
+
+
+async def test_what_is_ours_above_the_mark_is_found_with_one_look() -> None:
+    shelf = Shelf({1: "our a", 2: "our b", 3: "theirs", 4: "our c"}, mark=1)
+    adoption = shelf.adoption()
+
+    assert [await adoption.find(name) for name in ("our b", "our c", "our d", "our a")] == [2, 4, None, None]
+    assert (shelf.looks, shelf.mark, adoption.reached) == (1, 4, 4)
+
+
+async def test_the_mark_never_passes_what_is_not_remembered() -> None:
+    shelf = Shelf({1: "our a"}, dies=True)
+    with pytest.raises(Killed):
+        await shelf.adoption().find("our a")
+    assert shelf.mark == 0
+
+    shelf.dies = False
+    assert await shelf.adoption().find("our a") == 1

@@ -282,6 +282,18 @@ class TestWhatIsMade:
         assert isinstance(await room.deliver(product()), Delivered)
         assert len(room.world.ledger.calls) == calls
 
+    async def test_what_a_restored_database_has_forgotten_is_not_made_again(self, room: Room) -> None:
+        """Its copy of the catalogue is as old as its links."""
+        await room.deliver(product())
+        [before] = [dict(one) for one in room.organisation.products.values()]
+        room.links.rows.clear()
+
+        outcome = await room.deliver(product())
+
+        assert isinstance(outcome, Delivered)
+        assert outcome.remote_id == str(before["id"])
+        assert list(room.organisation.products.values()) == [before]
+
     @pytest.mark.situation("product.variant")
     async def test_a_new_variant_is_added_to_the_product_and_nothing_else_is_touched(self, room: Room) -> None:
         await room.deliver(product())

@@ -16,6 +16,8 @@ from upbridge.engine.catch_up import LastBeat
 from upbridge.engine.scheduler import run_once
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.database import sqlalchemy_url
+from upbridge.store.links import forget_keys
+from upbridge.store.runs import catch_up
 from upbridge.systems.uphance.target import UphanceTarget
 
 
@@ -109,6 +111,23 @@ async def test_the_mornings_backup_put_back_in_the_evening_doubles_nothing_and_r
         "statuses": {number: town.origin.orders[number]["status_id"] for number in (*morning, *day)},
         "stock": town.shown(code),
     }
+
+
+async def test_a_look_at_the_shipments_recognises_orders_without_a_push(town: Town) -> None:
+    """Else an order that was sent would count as one that waits, and its pieces twice."""
+    number = await town.order((await town.tracked())[0])
+    async with town.service.engine.begin() as tx:
+        await forget_keys(tx, town.shop_id, "uphance", "order", [number])
+        await catch_up(tx, town.shop_id, ["uphance"], 0, now=town.watch())
+    town.asked()
+
+    await town.poll()
+
+    [row] = await town.rows("SELECT state FROM links WHERE shop_id = :shop_id AND key = :key", key=number)
+    assert row.state == "delivered"
+    assert town.asked("POST /sales_orders") == []
+    await town.poll()
+    assert "GET /sales_orders" not in town.asked()
 
 
 async def test_an_order_that_the_shop_deleted_after_the_backup_is_for_staff(
