@@ -542,8 +542,12 @@ async def test_a_page_that_was_being_read_is_counted_and_the_run_ends_when_resum
 
     run = await run_of(machine)
     assert (run.state, run.done) == (RunState.PAUSED, 3)
+    asked = pages_asked(machine)
     await resume(machine)
-    assert (await run_of(machine)).state is RunState.DONE
+    await machine.drain()
+    run = await run_of(machine)
+    assert (run.state, run.complete) == (RunState.DONE, True)
+    assert pages_asked(machine) == asked
 
 
 async def test_a_page_that_turns_up_while_paused_is_put_off_and_not_lost(machine: Engine) -> None:

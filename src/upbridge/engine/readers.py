@@ -28,7 +28,7 @@ from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.engine.unknown_names import informed
 from upbridge.store import changes, open_order_lines, orders, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
-from upbridge.store.runs import Run, RunPurpose, RunState, get_run
+from upbridge.store.runs import Run, RunPurpose, RunState, end_run, get_run
 from upbridge.systems.base import MappingContext, Reading, Systems, Target
 from upbridge.systems.base import Reader as SystemReader
 from upbridge.systems.upgates.client import Page, UpgatesClient
@@ -242,7 +242,13 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         if run is None or run.state is RunState.DONE:
             await changes.done(tx, shop.id, SOURCE, [change])
             return
-    walk, client = walk_of(run), await service.upgates(shop)
+        walk = walk_of(run)
+        if walk.ended:  # while it was paused
+            await changes.done(tx, shop.id, SOURCE, [change])
+            await end_run(tx, run.id, complete=walk.complete, now=service.clock())
+            await _after(tx, shop, run, walk, service)
+            return
+    client = await service.upgates(shop)
     try:
         page: Page[Order] | Page[Product]
         if isinstance(walk, PlaceWalk):

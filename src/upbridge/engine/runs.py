@@ -115,10 +115,11 @@ async def resume_imports(tx: AsyncConnection, shop_id: ShopId, *, now: datetime)
     imports = await runs.runs_in(tx, shop_id, RunPurpose.IMPORT, RunState.PAUSED)
     await _move_pages(tx, shop_id, imports, due_at=now)
     await runs.set_state(tx, imports, RunState.RUNNING)
-    for run in imports:  # its last page may have been read meanwhile
-        walk = walk_of(run)
-        if walk.ended:
-            await runs.end_run(tx, run.id, complete=walk.complete, now=now)
+    # The last page of one may have been read meanwhile: then a page is due that only ends it (`readers`).
+    for run in imports:
+        if walk_of(run).ended:
+            page = PageKey(run.id, (run.pages or 0) + 1)
+            await _mark_pages(tx, shop_id, run.kind, run.purpose, [page], now=now)
     return len(imports)
 
 
