@@ -55,6 +55,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "the system that needs it is sent nothing new and keeps what it has, with a problem that names the"
             " field; the other one goes on",
         ),
+        "field.unstorable": Row(
+            "a value that no table takes, a code of thousands of characters for instance",
+            _ANY,
+            "a problem names the order or product; the rest of its batch goes on",
+        ),
         "status.only": Row("status, payment or tracking code set", "sent", "nothing: none of it goes to Uphance"),
         "status.not_yet": Row(
             "status that does not send yet",

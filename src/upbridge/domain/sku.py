@@ -25,13 +25,17 @@ _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _UNSEEN_ASCII = dict.fromkeys([*range(ord(" ") + 1), 0x7F])
 
 
+#: No index of Postgres takes what is much longer.
+_LONGEST_CODE = 500
+
+
 def code_key(code: str | None) -> str | None:
     """A code or an EAN as it is compared; None if nothing is left of it.
 
     Without case, in Unicode's composed form (NFC), without blanks, control and format characters around or within.
-    Leading zeros stay. The key of a key is the key itself.
+    Leading zeros stay. The key of a key is the key itself. What is longer than any code (500 characters) is none.
     """
-    if code is None:
+    if code is None or len(code) > _LONGEST_CODE:
         return None
     if code.isascii():  # nearly every code is, and this is ten times as fast
         return code.translate(_UNSEEN_ASCII).lower() or None

@@ -26,6 +26,7 @@ from upbridge.engine.runs import AnyWalk, count_page, walk_of
 from upbridge.engine.second_look import Weighed, announce_variants, lag_of, weigh
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.engine.unknown_names import informed
+from upbridge.engine.unstorable import stored
 from upbridge.store import changes, open_order_lines, orders, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, end_run, get_run
@@ -150,25 +151,45 @@ async def _settle(
     feeds = await _feeds(service, shop)
     read = replace(read, heard={change.key: change.hinted_at for change in chunk})
     told = {*told, *(change.key for change in chunk if change.origin is Origin.DELETION)}
-    now = service.clock()
-    async with service.engine.begin() as tx:
+    priority, now = min(int(change.purpose) for change in chunk), service.clock()
+    plan = partial(_plan, service, shop, feeds, told=told, priority=priority, now=now)
+
+    async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
         if not await shops.maps_as_before(tx, shop):
-            return  # it is read again by what is new
-        weighed = await weigh(tx, shop.id, read, lag=lag_of(service.settings.coalesce_seconds), told=told, now=now)
-        settled = await plan_documents(
-            tx,
-            service.cipher,
-            shop.id,
-            weighed.read,
-            feeds,
-            write_backs=service.systems.write_backs,
-            priority=min(int(change.purpose) for change in chunk),
-            now=now,
-        )
+            return set()  # it is read again by what is new
+        weighed, settled = await plan(tx, read)
         await changes.done(tx, shop.id, SOURCE, chunk)
         await _look_again(tx, shop, weighed.read, settled, now=now)
         await _look_later(tx, shop, weighed, chunk[0].purpose, now=now)
-    await _wake(service, shop, feeds, settled.news)
+        return settled.news
+
+    await _wake(service, shop, feeds, await stored(service.engine, read, plan, settle))
+
+
+async def _plan(
+    service: Service,
+    shop: Shop,
+    feeds: "Feeds",
+    tx: AsyncConnection,
+    read: ReadBatch,
+    *,
+    told: Collection[str],
+    priority: int,
+    now: datetime,
+) -> tuple[Weighed, PlanResult]:
+    """What of *read* is believed, and what it means for each target."""
+    weighed = await weigh(tx, shop.id, read, lag=lag_of(service.settings.coalesce_seconds), told=told, now=now)
+    settled = await plan_documents(
+        tx,
+        service.cipher,
+        shop.id,
+        weighed.read,
+        feeds,
+        write_backs=service.systems.write_backs,
+        priority=priority,
+        now=now,
+    )
+    return weighed, settled
 
 
 async def _look_again(
@@ -231,23 +252,31 @@ async def _products_page(service: Service, shop: Shop, chunk: list[Change]) -> N
     await _page(service, shop, chunk[0])
 
 
-async def _page(service: Service, shop: Shop, change: Change) -> None:
-    """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
-    run_id = PageKey.parse(change.key).run_id
+async def _under_way(service: Service, shop: Shop, change: Change) -> tuple[Run, AnyWalk] | None:
+    """The run that wants this page now, and its walk; None if it is paused, over or gone."""
     async with service.engine.begin() as tx:
-        run = await get_run(tx, run_id)
+        run = await get_run(tx, PageKey.parse(change.key).run_id)
         if run is not None and run.state is RunState.PAUSED:
             await changes.postpone(tx, shop.id, SOURCE, [change], until=changes.NEVER)
-            return
+            return None
         if run is None or run.state is RunState.DONE:
             await changes.done(tx, shop.id, SOURCE, [change])
-            return
+            return None
         walk = walk_of(run)
         if walk.ended:  # while it was paused
             await changes.done(tx, shop.id, SOURCE, [change])
             await end_run(tx, run.id, complete=walk.complete, now=service.clock())
             await _after(tx, shop, run, walk, service)
-            return
+            return None
+        return run, walk
+
+
+async def _page(service: Service, shop: Shop, change: Change) -> None:
+    """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
+    found = await _under_way(service, shop, change)
+    if found is None:
+        return
+    run, walk = found
     client = await service.upgates(shop)
     try:
         page: Page[Order] | Page[Product]
@@ -267,32 +296,24 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     read = _read_of(run.kind, page)
     feeds = await _feeds(service, shop)
     now = service.clock()
-    async with service.engine.begin() as tx:
+    plan = partial(_plan, service, shop, feeds, told=_deleted(page), priority=int(change.purpose), now=now)
+
+    async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
         if not await shops.maps_as_before(tx, shop):
-            return  # it is read again by what is new
-        # An import brings news to a new target that was announced long ago: only what was not known was missed.
-        before = await _known(tx, shop, read) if run.purpose is RunPurpose.IMPORT else set()
-        lag = lag_of(service.settings.coalesce_seconds)
-        weighed = await weigh(tx, shop.id, read, lag=lag, told=_deleted(page), now=now)
-        settled = await plan_documents(
-            tx,
-            service.cipher,
-            shop.id,
-            weighed.read,
-            feeds,
-            write_backs=service.systems.write_backs,
-            priority=int(change.purpose),
-            now=now,
-        )
+            return set()  # it is read again by what is new
+        before = await _known(tx, shop, run, read)
+        weighed, settled = await plan(tx, read)
         news = settled.news
         await changes.done(tx, shop.id, SOURCE, [change])
         await _look_again(tx, shop, weighed.read, settled, now=now)
         await _look_later(tx, shop, weighed, change.purpose, now=now)
         onwards = walk.read(answer_of(page))
-        found = len(news - before - await _announced(tx, shop, read.kind, news))
-        if await count_page(tx, run, walk, onwards, found=found, total=_total(walk, page), now=now):
+        missed = len(news - before - await _announced(tx, shop, read.kind, news))
+        if await count_page(tx, run, walk, onwards, found=missed, total=_total(walk, page), now=now):
             await _after(tx, shop, run, onwards, service)
-    await _wake(service, shop, feeds, news)
+        return news
+
+    await _wake(service, shop, feeds, await stored(service.engine, read, plan, settle))
 
 
 def _total(walk: AnyWalk, page: Page[Order] | Page[Product]) -> int | None:
@@ -315,8 +336,11 @@ async def _go_round(
             await _after(tx, shop, run, onwards, service)
 
 
-async def _known(tx: AsyncConnection, shop: Shop, read: ReadBatch) -> set[str]:
-    """Those of the entities read that were known before."""
+async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> set[str]:
+    """Those of the entities read that were known before, and so not missed: an import brings news to a new target
+    that was announced long ago. None for the other runs."""
+    if run.purpose is not RunPurpose.IMPORT:
+        return set()
     keys = [entity.key for entity in read.entities]
     if read.kind == "order":
         return await orders.known(tx, shop.id, keys)
