@@ -48,6 +48,7 @@ def test_lists_and_shops(program: Program, books: Books) -> None:
     compare("problems list --json", program("problems", "list", "--json").json)
     compare("changes list --json", program("changes", "list", "--json").json)
     compare("outbox list --json", program("outbox", "list", "--json").json)
+    compare("orders list SHOP --json", program("orders", "list", "garde", "--json").json)
 
 
 def test_runs(program: Program, books: Books) -> None:

@@ -78,7 +78,6 @@ DEBTS: frozenset[tuple[str, str]] = frozenset(
         ("upbridge.web.queries.overview", "links"),
         ("upbridge.web.queries.overview", "orders"),
         ("upbridge.web.queries.overview", "problems"),
-        ("upbridge.web.queries.overview", "shops"),
     }
 )
 

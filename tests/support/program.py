@@ -70,6 +70,8 @@ class Books:
         place = {"shop_id": shop, "kind": "order", "key": "OBJ-1", "priority": 1}
         self.insert("changes", {**place, "source": "upgates", "origin": "webhook"})
         self.insert("documents", {**place, "target": "upp", "parent": "OBJ-1", "body": b"", "hash": b""})
+        order = "INSERT INTO orders (shop_id, number, ordered_at, read_at) VALUES (%s, %s, now(), now())"
+        self.run(order, shop, "OBJ-1")
         self.problem(shop)
         for kind in ("product", "order"):
             run = {"shop_id": shop, "kind": kind, "purpose": "import", "state": "running", "total": 9, "done": 3}

@@ -198,7 +198,7 @@ class TestTheStartPage:
         said = EN.get("ui.state.login_refused", systems=systems) if broken else EN.get("ui.state.active")
         assert moving["state"] == said
         assert said in html.unescape(page)
-        assert moving["step-running"] == EN.get(f"ui.step_state.{'waiting' if broken else 'done'}")
+        assert moving["step-running"] == EN.get("ui.step_state.waiting")  # channels were not assigned
         places = [
             f'href="{home}connections#{system}">{EN.get("ui.flow_next.broken")}<' for system in sorted(broken)
         ]
@@ -217,6 +217,33 @@ class TestTheStartPage:
         assert 'id="bar-product" value="300" max="1200"' in page
         assert EN.get("ui.import.running", done=300, total=1200) in page
         assert EN.get("ui.import.done", done=1400) in page
+
+    async def test_a_later_import_that_had_nothing_to_read_does_not_hide_what_was_read(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+    ) -> None:
+        shop_id = await make_shop()
+        ended = {"state": "done", "finished_at": NOON}
+        await insert_rows(engine, run_row(shop_id, "order", total=400, done=400, **ended))
+        await insert_rows(engine, run_row(shop_id, "order", total=0, done=0, **ended))
+
+        page = (await browser.get(await enter(shop_id))).text
+
+        assert EN.get("ui.import.done_at", done=400, at=NOON) in html.unescape(page)
+
+    @pytest.mark.parametrize("denied", [False, True])
+    async def test_nothing_runs_by_itself_while_a_step_waits_or_a_right_is_missing(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, *, denied: bool
+    ) -> None:
+        facts = {"company": "Dílna", "rights": {"orders": "deny" if denied else "all"}}
+        shop_id = await make_shop(facts=facts, settings={"stock.write": False} if denied else {})
+        await insert_rows(engine, connection_row(shop_id, "upp"))
+        for kind in ("product", "order"):
+            await insert_rows(engine, run_row(shop_id, kind, state="done", total=1, done=1))
+
+        moving = (await browser.get(f"{await enter(shop_id)}progress")).json()["texts"]
+
+        assert moving["step-imported"] == EN.get("ui.step_state.done")
+        assert moving["step-running"] == EN.get("ui.step_state.waiting")
 
     async def test_a_bar_never_passes_its_end(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
@@ -272,7 +299,7 @@ class TestTheStartPage:
 
         page = (await browser.get(await enter(shop_id))).text
 
-        assert EN.get("ui.problems.count", count=23) in page
+        assert f'id="problems-count">{EN.get("ui.waiting.parked", count=23)}<' in page
         assert f'id="waiting-parked">{EN.get("ui.waiting.parked", count=23)}<' in page
         assert "words for the operator 22 &lt;script&gt;" in page
         assert page.count("words for the operator") == SHOWN_PROBLEMS

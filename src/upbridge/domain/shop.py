@@ -1,6 +1,6 @@
 """The shop: who it is, which state it is in, what is known about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -57,6 +57,8 @@ class Shop:
     uninstalled_at: datetime | None
     webhook_generation: int
     """How often the addresses of its webhooks were renewed."""
+    webhook_failures: Sequence[Mapping[str, Any]] | None
+    """The last calls of webhooks that had failed when they were compared last."""
 
     @property
     def name(self) -> str:

@@ -95,6 +95,7 @@ class Seen:
     problems: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failing: Mapping[Lane, Block] = field(default_factory=dict)
     imports: Mapping[str, Run] = field(default_factory=dict)
+    nets: Mapping[str, Run] = field(default_factory=dict)
     inactive: frozenset[str] = frozenset()
     """Kinds of entities whose webhooks are not active."""
     counted: Mapping[str, Counted] = field(default_factory=dict)
@@ -113,24 +114,29 @@ async def _see(tx: AsyncConnection, platform: str, only: ShopId | None) -> dict[
     unread = _by_shop(await changes.unread(tx, only))
     outbox = _by_shop(await documents.counts_of(tx, only))
     troubles = _by_shop(await problems.open_counts(tx, only))
-    imports = _by_shop(await runs.newest_of_each(tx, only, RunPurpose.IMPORT))
+    started = _by_shop(await runs.newest_of_each(tx, only, [RunPurpose.IMPORT, RunPurpose.SAFETY_NET]))
     failing: dict[ShopId, dict[Lane, Block]] = {}
     for lane, block in (await lanes.failing(tx, only)).items():
         failing.setdefault(lane.shop_id, {})[lane] = block
     kept = await cursors.named(tx, only, platform, [*count_names(), INACTIVE_WEBHOOKS])
-    everywhere = {*unread, *outbox, *troubles, *imports, *failing, *(shop_id for shop_id, _ in kept)}
+    everywhere = {*unread, *outbox, *troubles, *started, *failing, *(shop_id for shop_id, _ in kept)}
     return {
         shop_id: Seen(
             unread=unread.get(shop_id, ()),
             outbox=outbox.get(shop_id, ()),
             problems={(one.target, one.kind): one.number for one in troubles.get(shop_id, ())},
             failing=failing.get(shop_id, {}),
-            imports={run.kind: run for run in imports.get(shop_id, ())},
+            imports=_newest(started.get(shop_id, ()), RunPurpose.IMPORT),
+            nets=_newest(started.get(shop_id, ()), RunPurpose.SAFETY_NET),
             inactive=inactive_of(kept.get((shop_id, INACTIVE_WEBHOOKS))),
             counted=counts_of(kept, shop_id),
         )
         for shop_id in everywhere
     }
+
+
+def _newest(started: Iterable[Run], purpose: RunPurpose) -> dict[str, Run]:
+    return {run.kind: run for run in started if run.purpose is purpose}
 
 
 class _OfShop(Protocol):

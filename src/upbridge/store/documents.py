@@ -491,6 +491,24 @@ async def counts_of(tx: AsyncConnection, shop_id: ShopId | None) -> list[OutboxC
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a document of *parent* is, and why it is no further."""
+
+    parent: str
+    target: str
+    state: str
+    reason: str | None
+
+
+async def standing_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]) -> list[Standing]:
+    """The documents of *kind* that belong to *parents*, at all targets."""
+    query = select(table.c.parent, table.c.target, table.c.state, table.c.reason).where(
+        table.c.shop_id == shop_id, table.c.kind == kind, one_of(table.c.parent, parents)
+    )
+    return [Standing(*row) for row in await tx.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
 class SealedDocument:
     """A document that waits, with its sealed body."""
 

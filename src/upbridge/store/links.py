@@ -150,6 +150,19 @@ async def count_parents(
     return int(await tx.scalar(query) or 0)
 
 
+async def delivered_of(
+    tx: AsyncConnection, shop_id: ShopId, kind: str, keys: Collection[str]
+) -> set[tuple[str, str]]:
+    """Which targets have which of *keys*, or were given them by hand: pairs of both."""
+    query = select(table.c.target, table.c.key).where(
+        table.c.shop_id == shop_id,
+        table.c.kind == kind,
+        one_of(table.c.key, keys),
+        table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),
+    )
+    return {(row.target, row.key) for row in await tx.execute(query)}
+
+
 async def last_delivered(
     tx: AsyncConnection, shop_id: ShopId, flows: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], datetime]:

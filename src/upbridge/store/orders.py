@@ -1,9 +1,10 @@
 """Every order that was read, also one that no system wants: the whole to which the boxes of a page add up."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, Text, any_, delete, func, literal, select
+from sqlalchemy import Select, Text, any_, delete, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,6 +62,28 @@ async def count_orders(
     if until is not None:
         query = query.where(table.c.ordered_at <= until)
     return int(await tx.scalar(query) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """An order and when it was made."""
+
+    number: str
+    ordered_at: datetime
+
+
+async def newest_before(
+    tx: AsyncConnection, shop_id: ShopId, before: KnownOrder | None, *, since: datetime | None, most: int
+) -> list[KnownOrder]:
+    """The *most* newest orders that are older than *before*, made from *since* on; newest first."""
+    query = select(table.c.number, table.c.ordered_at).where(table.c.shop_id == shop_id)
+    if since is not None:
+        query = query.where(table.c.ordered_at >= since)
+    if before is not None:
+        place = tuple_(literal(before.ordered_at), literal(before.number))
+        query = query.where(tuple_(table.c.ordered_at, table.c.number) < place)
+    query = query.order_by(table.c.ordered_at.desc(), table.c.number.desc()).limit(most)
+    return [KnownOrder(row.number, row.ordered_at) for row in await tx.execute(query)]
 
 
 async def unseen_orders(

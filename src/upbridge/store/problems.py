@@ -320,6 +320,23 @@ async def count_open_by_key(tx: AsyncConnection, shop_id: ShopId) -> dict[str, i
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """The cause of an open problem of *parent* with *target*."""
+
+    parent: str
+    target: str
+    key: str
+
+
+async def causes_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]) -> list[Cause]:
+    """The causes of the open problems of *kind* that *parents* have, oldest first."""
+    query = select(table.c.parent, table.c.target, table.c.key).where(
+        _open(shop_id), table.c.kind == kind, table.c.parent == any_(literal(list(parents), ARRAY(Text)))
+    )
+    return [Cause(*row) for row in await tx.execute(query.order_by(table.c.id))]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCount:
     """How many problems of one shop with one kind of thing at one target are open."""
 

@@ -135,17 +135,29 @@ async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose)
         return {row.kind: _run(row) for row in await tx.execute(query)}
 
 
-async def newest_of_each(tx: AsyncConnection, shop_id: ShopId | None, purpose: RunPurpose) -> list[Run]:
-    """The newest run of each kind, of one shop or of all."""
+async def newest_of_each(
+    tx: AsyncConnection, shop_id: ShopId | None, purposes: Collection[RunPurpose]
+) -> list[Run]:
+    """The newest run of each kind for each of *purposes*, of one shop or of all."""
     query = (
         select(table)
-        .ext(distinct_on(table.c.shop_id, table.c.kind))
-        .where(table.c.purpose == purpose)
-        .order_by(table.c.shop_id, table.c.kind, table.c.id.desc())
+        .ext(distinct_on(table.c.shop_id, table.c.purpose, table.c.kind))
+        .where(one_of(table.c.purpose, purposes))
+        .order_by(table.c.shop_id, table.c.purpose, table.c.kind, table.c.id.desc())
     )
     if shop_id is not None:
         query = query.where(table.c.shop_id == shop_id)
     return [_run(row) for row in await tx.execute(query)]
+
+
+async def most_imported(tx: AsyncConnection, shop_id: ShopId) -> dict[str, int]:
+    """The most that a finished import of each kind has read."""
+    query = (
+        select(table.c.kind, func.max(table.c.total).label("most"))
+        .where(table.c.shop_id == shop_id, table.c.purpose == RunPurpose.IMPORT, table.c.state == RunState.DONE)
+        .group_by(table.c.kind)
+    )
+    return {row.kind: row.most or 0 for row in await tx.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

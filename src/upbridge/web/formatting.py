@@ -41,7 +41,12 @@ def import_words(one: Import, texts: Texts) -> str:
     if one.run is None:
         return texts.get("ui.import.not_started")
     if one.finished:
-        return texts.get("ui.import.done", done=one.run.total or 0)
+        at = one.run.finished_at
+        return (
+            texts.get("ui.import.done_at", done=one.read, at=at)
+            if at
+            else texts.get("ui.import.done", done=one.read)
+        )
     if one.run.total is None and not one.paused:
         return texts.get("ui.import.counting")
     if one.paused:
@@ -77,8 +82,10 @@ def backlog_words(view: StartView, texts: Texts) -> Mapping[str, str]:
     }
     if backlog.changes:
         words["waiting-changes"] = texts.get("ui.waiting.changes", count=backlog.changes)
-    if for_you := max(backlog.parked, view.problem_count):
-        words["waiting-parked"] = texts.get("ui.waiting.parked", count=for_you)
+    words["problems-count"] = texts.get("ui.problems.none")
+    if view.for_you:
+        words["waiting-parked"] = texts.get("ui.waiting.parked", count=view.for_you)
+        words["problems-count"] = texts.get("ui.waiting.parked", count=view.for_you)
     for target in view.systems.titles:
         if backlog.documents[target]:
             words[f"waiting-{target}"] = texts.get("ui.waiting.documents", count=backlog.documents[target])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.lane import Direction, Lane
@@ -19,7 +19,7 @@ from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.operations.reconcile import rests_until
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.connections import Connections
-from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
+from upbridge.store.runs import Run, RunState
 from upbridge.systems.base import Systems
 
 #: How far back the proof of completeness and the chart look.
@@ -127,39 +127,29 @@ class Overviews:
         """The overview at *now*."""
         rows = await self._connections.of(shop.id)
         # The orders of a month are weighed while everything else is asked, on a connection of its own.
-        (known, boxes), webhooks, delays, still = await asyncio.gather(
+        (known, boxes), webhooks, delays, seen = await asyncio.gather(
             _boxes(self._engine, shop.id, sorted(rows), now - timedelta(days=DAYS)),
             coverage(self._engine, shop.id, now=now),
             _delays(self._engine, self._systems, shop.id, now),
-            _still(self._engine, self._systems, shop.id),
+            _seen(self._engine, self._systems, shop.id),
         )
         return OverviewView(
-            flows=flow_states(self._systems, shop, rows, still.seen, now),
-            waits=_waits(shop.id, still.seen, now),
+            flows=flow_states(self._systems, shop, rows, seen, now),
+            waits=_waits(shop.id, seen, now),
             boxes=boxes,
             known=known,
-            counted=still.seen.counted,
-            looking=looking(still.seen),
-            net=_net(shop, still.nets, now),
+            counted=seen.counted,
+            looking=looking(seen),
+            net=_net(shop, seen.nets, now),
             delays=delays,
             coverage=webhooks,
-            failures=still.failures,
+            failures=_failures(shop),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Still:
-    """How things are at this moment."""
-
-    seen: Seen
-    failures: WebhookFailures | None
-    nets: Mapping[str, Run]
-
-
-async def _still(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> _Still:
-    nets = await latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)
+async def _seen(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> Seen:
     async with engine.connect() as tx:
-        return _Still(seen=await see(tx, systems, shop_id), failures=await _failures(tx, shop_id), nets=nets)
+        return await see(tx, systems, shop_id)
 
 
 def _waits(shop_id: ShopId, seen: Seen, now: datetime) -> tuple[Wait, ...]:
@@ -252,19 +242,10 @@ def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
     )
 
 
-async def _failures(tx: AsyncConnection, shop_id: ShopId) -> WebhookFailures | None:
-    row = (
-        await tx.execute(
-            text(
-                """
-                SELECT subscribed_at, jsonb_array_length(webhook_failures) AS number
-                FROM shops WHERE id = :id AND webhook_failures IS NOT NULL
-                """
-            ),
-            {"id": shop_id},
-        )
-    ).one_or_none()
-    return None if row is None else WebhookFailures(row.subscribed_at, row.number)
+def _failures(shop: Shop) -> WebhookFailures | None:
+    if shop.subscribed_at is None or not shop.webhook_failures:
+        return None
+    return WebhookFailures(shop.subscribed_at, len(shop.webhook_failures))
 
 
 async def _delays(

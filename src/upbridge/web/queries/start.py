@@ -12,14 +12,16 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.flows import PAGES
+from upbridge.insights.flow_lights import Light
+from upbridge.insights.flow_states import FlowState, Seen, flow_states, see
 from upbridge.rate_limits.forecast import finish_time
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.store import changes, documents
+from upbridge.store import changes
 from upbridge.store.changes import Origin
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.lanes import block_of
 from upbridge.store.problems import OpenProblem, count_open, newest_open
-from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
+from upbridge.store.runs import Run, RunState, most_imported
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Setup, SetupStep, System, Systems
 
@@ -55,6 +57,8 @@ class Import:
     run: Run | None
     spared: bool = False
     """Nothing of this kind has to be read (no connected system wants what is older than its connection)."""
+    read: int = 0
+    """The most that a finished import of this kind has read: a later one for another system may have had less."""
 
     @property
     def finished(self) -> bool:
@@ -102,6 +106,8 @@ class StartView:
     backlog: Backlog
     problems: tuple[OpenProblem, ...]
     problem_count: int
+    alarms: tuple[FlowState, ...]
+    """The flows that are stopped."""
     import_ends_at: datetime | None
     """When the budget will have allowed the rest of the first import; None if there is none or it is unknown."""
 
@@ -139,18 +145,30 @@ class StartView:
         return tuple(name for name in self.connections if name not in self.connected)
 
     @property
+    def hindered(self) -> bool:
+        """Whether the shop takes from us what a flow that is switched on needs, or does not answer."""
+        return bool(self.alarms)
+
+    @property
+    def for_you(self) -> int:
+        """How much waits for a person: one number, wherever the page says it."""
+        return max(self.backlog.parked, self.problem_count)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """The way from activation to running, each step done or waiting."""
         imported = all(one.finished for one in self.imports) and bool(self.connections)
-        running = self.shop.state is ShopState.ACTIVE and imported and not self.refused
-        return (
+        before = (
             Step("activated", _reached(self.shop.state is ShopState.ACTIVE)),
             Step("paired", _reached(self.shop.facts is not None), about=self.company),
             *(self._connection(system) for system in self.systems.connected),
             *(self._of_system(system, step) for system in self.systems.connected for step in system.steps),
             Step("imported", _reached(imported)),
-            Step("running", _reached(running)),
         )
+        # Nothing runs by itself while a step before it waits, or something that it needs was taken away.
+        done = all(step.state is StepState.DONE for step in before)
+        running = done and not (self.refused or self.paused or self.hindered)
+        return (*before, Step("running", _reached(running)))
 
     def _connection(self, system: System) -> Step:
         row = self.connections.get(system.name)
@@ -197,19 +215,31 @@ class Views:
 
     async def start(self, shop_id: ShopId) -> StartView:
         """The start page of one shop; raises `NotFound` if it was erased."""
-        runs = await latest_runs(self._engine, shop_id, RunPurpose.IMPORT)
         problems, problem_count = await self._newest_problems(shop_id)
-        imports = tuple(Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs) for kind in KINDS)
+        shop, rows = await self._shops.get(shop_id), await self._connections.of(shop_id)
+        async with self._engine.connect() as tx:
+            read = await most_imported(tx, shop_id)
+            seen = await see(tx, self._systems, shop_id)
+        runs = seen.imports
+        imports = tuple(
+            Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs, read=read.get(kind, 0))
+            for kind in KINDS
+        )
         return StartView(
             systems=self._systems,
-            shop=await self._shops.get(shop_id),
-            connections=await self._connections.of(shop_id),
+            shop=shop,
+            connections=rows,
             imports=imports,
             import_ends_at=await self.import_ends_at(shop_id) if any(one.moving for one in imports) else None,
-            backlog=await self._backlog(shop_id),
+            backlog=self._backlog(seen),
             problems=problems,
             problem_count=problem_count,
+            alarms=self._alarms(shop, rows, seen),
         )
+
+    def _alarms(self, shop: Shop, rows: Mapping[str, ConnectionRow], seen: Seen) -> tuple[FlowState, ...]:
+        states = flow_states(self._systems, shop, rows, seen, self._clock())
+        return tuple(state for state in states if state.light is Light.STOPPED)
 
     async def import_ends_at(self, shop_id: ShopId) -> datetime | None:
         """When the budget will have allowed the pages that the first import still wants, not before the shop's API
@@ -233,16 +263,13 @@ class Views:
             number = await count_open(tx, shop_id)
             return tuple(await newest_open(tx, shop_id, limit=SHOWN_PROBLEMS)), number
 
-    async def _backlog(self, shop_id: ShopId) -> Backlog:
-        async with self._engine.connect() as tx:
-            unread = await changes.backlog(tx, shop_id)
-            outbox = await documents.counts_of(tx, shop_id)
+    def _backlog(self, seen: Seen) -> Backlog:
         unsent = dict.fromkeys(self._systems.titles, 0)
-        for one in outbox:
+        for one in seen.outbox:
             if one.open:
                 unsent[one.target] = unsent.get(one.target, 0) + one.open
         return Backlog(
-            changes=sum(one.count for one in unread),
+            changes=sum(one.count for one in seen.unread),
             documents=unsent,
-            parked=sum(one.parked for one in outbox),
+            parked=sum(one.parked for one in seen.outbox),
         )

@@ -1,0 +1,98 @@
+"""Every known order, with its box in each system and the reason: the boxes of the overview, order by order."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.store import changes, documents, links, orders, problems
+from upbridge.store.changes import Kind
+from upbridge.store.orders import KnownOrder
+
+#: So many orders are looked at together.
+PAGE = 1000
+_KIND = "order"
+
+
+class Box(StrEnum):
+    """Where an order is with one system: in exactly one box, the most urgent that fits."""
+
+    PARKED = "parked"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An order's box in *system*. *reason*: the cause of its problem, `reading`, `sending`, or `rules`."""
+
+    system: str
+    box: Box
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedOrder:
+    """An order with its place in each connected system."""
+
+    number: str
+    ordered_at: datetime
+    places: tuple[Place, ...]
+
+
+async def listed_orders(
+    engine: AsyncEngine, shop_id: ShopId, *, platform: str, systems: Sequence[str], since: datetime | None = None
+) -> AsyncIterator[ListedOrder]:
+    """The shop's orders that were read in the last 90 days, made from *since* on, the newest first; *platform* is
+    where problems with reading them are. Each page is asked for when it is needed."""
+    last: KnownOrder | None = None
+    while True:
+        async with engine.connect() as tx:
+            page = await orders.newest_before(tx, shop_id, last, since=since, most=PAGE)
+            found = await _with_places(tx, shop_id, platform, systems, page)
+        for one in found:
+            yield one
+        if len(page) < PAGE:
+            return
+        last = page[-1]
+
+
+async def _with_places(
+    tx: AsyncConnection, shop_id: ShopId, platform: str, systems: Sequence[str], page: Sequence[KnownOrder]
+) -> list[ListedOrder]:
+    numbers = [one.number for one in page]
+    unread = await changes.announced(tx, shop_id, platform, Kind.ORDER, numbers)
+    delivered = await links.delivered_of(tx, shop_id, _KIND, numbers)
+    standing = {(one.parent, one.target): one for one in await documents.standing_of(tx, shop_id, _KIND, numbers)}
+    causes: dict[tuple[str, str], str] = {}
+    for one in await problems.causes_of(tx, shop_id, _KIND, numbers):
+        causes.setdefault((one.parent, one.target), one.key)
+
+    def place(number: str, system: str) -> Place:
+        document = standing.get((number, system))
+        cause = causes.get((number, platform)) or causes.get((number, system))
+        if cause is not None or (document is not None and document.state == documents.PARKED):
+            return Place(system, Box.PARKED, cause or (document.reason if document is not None else None))
+        if number in unread:
+            return Place(system, Box.WAITING, "reading")
+        if document is not None:
+            return Place(system, Box.WAITING, document.reason or "sending")
+        if (system, number) in delivered:
+            return Place(system, Box.DELIVERED, None)
+        return Place(system, Box.HELD, "rules")
+
+    return [
+        ListedOrder(one.number, one.ordered_at, tuple(place(one.number, system) for system in systems))
+        for one in page
+    ]
+
+
+def matches(order: ListedOrder, *, boxes: Collection[str], reasons: Collection[str]) -> bool:
+    """Whether one place of *order* is in one of *boxes* for one of *reasons*; none of them asks for nothing."""
+    return any(
+        (not boxes or place.box in boxes) and (not reasons or place.reason in reasons) for place in order.places
+    ) or not (boxes or reasons)
