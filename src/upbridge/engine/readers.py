@@ -17,11 +17,12 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.engine import deleted_orders
+from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import FIRST, ask_count, count_orders, count_products, recount
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
-from upbridge.engine.planner import BadEntity, PlanResult, ReadBatch, plan_documents
+from upbridge.engine.planner import PlanResult, ReadBatch, plan_documents
 from upbridge.engine.runs import AnyWalk, count_page, walk_of
 from upbridge.engine.second_look import Weighed, announce_variants, lag_of, weigh
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
@@ -60,7 +61,7 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     numbers = [change.key for change in chunk]
     page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
     shop = await informed(service, shop, page.items)
-    await _settle(service, shop, chunk, _read_of("order", page, asked=numbers), told=_deleted(page))
+    await _settle(service, shop, chunk, read_of("order", page, asked=numbers), told=deleted_in(page))
 
 
 async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -70,7 +71,7 @@ async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
     page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=purpose)
     page = await _with_parameters(service, shop, client, page, purpose=purpose)
     shop = await informed(service, shop, page.items)
-    await _settle(service, shop, chunk, _read_of("product", page, asked=ids))
+    await _settle(service, shop, chunk, read_of("product", page, asked=ids))
 
 
 async def _with_parameters(
@@ -98,7 +99,7 @@ async def _deleted_orders(service: Service, shop: Shop, chunk: list[Change]) -> 
     """Orders of ours that stand in the list of deleted ones: of a deletion whose webhook was lost, nothing else
     tells."""
     async for asked, page in deleted_orders.found(service, shop, purpose=chunk[0].purpose):
-        read = _read_of("order", page, asked=asked)
+        read = read_of("order", page, asked=asked)
         await _settle(service, shop, chunk, read, told=read.missing)
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, SOURCE, chunk)
@@ -121,26 +122,6 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
             now=now,
         )
         await changes.done(tx, shop.id, SOURCE, chunk)
-
-
-def _read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> ReadBatch:
-    """What *page* answers. What was *asked* for and is neither read nor broken is missing.
-
-    docs/vendors/upgates.md#what-is-not-listed
-    """
-    broken = [BadEntity(bad.key, bad.reason) for bad in page.broken]
-    deleted = _deleted(page)
-    entities = [entity for entity in page.items if entity.key not in deleted]
-    known = {entity.key for entity in entities} | {bad.key for bad in broken}
-    # An entity so broken that it does not say which one it is could be any of those that seem to be missing.
-    anonymous = any(bad.key not in set(asked) for bad in broken) if asked else False
-    missing = deleted if anonymous else {*deleted, *(key for key in asked if key not in known)}
-    return ReadBatch(kind=kind, entities=entities, broken=broken, missing=sorted(missing))
-
-
-def _deleted(page: Page[Order] | Page[Product]) -> set[str]:
-    """The orders of *page* of which the API itself says that they are deleted."""
-    return {entity.key for entity in page.items if isinstance(entity, Order) and entity.deleted}
 
 
 async def _settle(
@@ -293,10 +274,10 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
             raise
         return
     shop = await informed(service, shop, page.items)
-    read = _read_of(run.kind, page)
+    read = read_of(run.kind, page)
     feeds = await _feeds(service, shop)
     now = service.clock()
-    plan = partial(_plan, service, shop, feeds, told=_deleted(page), priority=int(change.purpose), now=now)
+    plan = partial(_plan, service, shop, feeds, told=deleted_in(page), priority=int(change.purpose), now=now)
 
     async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
         if not await shops.maps_as_before(tx, shop):
