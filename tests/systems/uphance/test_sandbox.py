@@ -30,6 +30,7 @@ from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
 from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.target import UphanceTarget
+from upbridge_sandbox.seed.orders import STATUSES
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.state import State
@@ -88,7 +89,7 @@ class Room:
         await self.remember(shop)
         tx = Connection(self.shop_id, "demo", "uphance", "501", "", utc_now(), facts)
         shop_settings = make_settings({"uphance.orders_from": "2020-01-01T00:00:00+00:00"})
-        kinds = {1: "Received", 2: "PaymentSuccessful", 4: "Sent", 5: "Canceled"}
+        kinds = {number: kind for number, kind, *_ in STATUSES}
         self.context = MappingContext(shop_settings, ShopProfile(status_types=kinds), tx, utc_now())
 
     def client(self) -> UphanceClient:
