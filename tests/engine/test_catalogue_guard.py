@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.test_facts import MakeEngine, Upp, facts_changed, held, pricelists, sold, two_lists
 from tests.support.engine import Engine
+from tests.support.facts import MakeEngine, Upp, facts_changed, held, pricelists, sold, two_lists
 from upbridge.engine.catalogue_guard import too_many
 from upbridge.engine.scheduler import run_once
 from upbridge.operations.change_settings import change_settings

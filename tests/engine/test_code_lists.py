@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.test_facts import MakeEngine, facts_changed
 from tests.support.engine import Engine
+from tests.support.facts import MakeEngine, facts_changed
 from upbridge.operations.change_settings import change_settings
 from upbridge.operations.resolve_problem import dismiss
 

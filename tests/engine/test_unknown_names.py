@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.test_facts import Upp, facts_changed, held, pricelists, sold, statuses, two_lists
 from tests.support.engine import Engine
+from tests.support.facts import Upp, facts_changed, held, pricelists, sold, statuses, two_lists
 from tests.support.simulated import answering
 from tests.support.vendor_files import reported_fault
 from upbridge.operations.change_settings import change_settings

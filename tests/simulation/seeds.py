@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -51,13 +51,26 @@ class Failure:
 @cache
 def begin(address: str) -> Checkpoint:
     """The morning from which every seed starts; made once in a process."""
+    with _quiet():
+        return asyncio.run(morning(address))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No lines of log but those that are critical, and the logs of other tests as they were."""
+    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    return asyncio.run(morning(address))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def lived(address: str, seed: int, plan: Sequence[Step] | None = None) -> Outcome:
     """The outcome of *seed*, or of a part of its plan, in the database at *address*."""
-    return asyncio.run(outcome_of(begin(address), address, seed, plan_of(seed) if plan is None else plan))
+    begun = begin(address)
+    with _quiet():
+        return asyncio.run(outcome_of(begun, address, seed, plan_of(seed) if plan is None else plan))
 
 
 def failure_of(address: str, seed: int, *, shrink: bool = False) -> Failure | None:

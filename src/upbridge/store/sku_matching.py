@@ -6,10 +6,10 @@ all variants when the SKUs were read. The statements here say the same as the ru
 to it.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ARRAY,
@@ -101,12 +101,15 @@ async def rematch_all(tx: AsyncConnection, shop_id: ShopId) -> None:
     await tx.execute(text("SET LOCAL enable_nestloop = on"))
 
 
-async def stream_levels(
-    tx: AsyncConnection, shop_id: ShopId, quantity: str, *, portion: int
-) -> AsyncIterator[Sequence[tuple[str, str, Decimal, int, int]]]:
-    """Each variant whose stock may be written, with what its SKU has: key, code, shown, quantity, sku_id.
-    *quantity* is the column of `skus` that counts."""
-    await tx.execute(text("SET LOCAL cursor_tuple_fraction = 1"))  # all rows are wanted, not the first soon
+Stocked: TypeAlias = tuple[str, str, Decimal, int, int]
+"""Key, code, what the shop shows, quantity, sku_id."""
+
+
+async def stocked_after(
+    tx: AsyncConnection, shop_id: ShopId, quantity: str, after: str, *, limit: int
+) -> list[Stocked]:
+    """Variants whose stock may be written, with what their SKU has, by key: at most *limit* of those that follow
+    *after* ("": the first). *quantity* is the column of `skus` that counts."""
     has = quantities.c[quantity].label("quantity")
     query = (
         select(writable.c.key, writable.c.code, writable.c.shown, has, writable.c.sku_id)
@@ -114,11 +117,11 @@ async def stream_levels(
             quantities,
             and_(quantities.c.shop_id == writable.c.shop_id, quantities.c.sku_id == writable.c.sku_id),
         )
-        .where(writable.c.shop_id == shop_id, has.is_not(None))
+        .where(writable.c.shop_id == shop_id, has.is_not(None), writable.c.key > after)
+        .order_by(writable.c.key)
+        .limit(limit)
     )
-    found = await tx.stream(query, execution_options={"yield_per": portion})
-    async for rows in found.partitions():
-        yield [tuple(row) for row in rows]
+    return [(row.key, row.code, row.shown, row.quantity, row.sku_id) for row in await tx.execute(query)]
 
 
 # --- the report ---------------------------------------------------------------------------------------------

@@ -155,9 +155,11 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
         waiting=await _waiting(tx, shop.id),
         declined=await by_hand(tx, shop.id, TARGET, KIND),
     )
-    async for rows in sku_matching.stream_levels(tx, shop.id, quantity, portion=_PORTION):
-        for row in rows:
-            comparison.see(Level(*row))
+    after = ""
+    while portion := await sku_matching.stocked_after(tx, shop.id, quantity, after, limit=_PORTION):
+        for stocked in portion:
+            comparison.see(Level(*stocked))
+        after = portion[-1][0]
     return comparison.plan()
 
 
