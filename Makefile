@@ -27,6 +27,10 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # Python counts lines by itself.
 CORE := $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'
 
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# Hundreds of seeded days run through the same lines: they are lived without the tracer.
+SEEDED := tests/conformance/test_kills.py tests/simulation
+
 .PHONY: help setup demo play test soak docs screenshots check bench fix wheel lock clean chromium
 
 help: ## this list
@@ -41,8 +45,8 @@ play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C
 	@$(BIN)/upbridge play
 
 test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some; COVERAGE=1 measures)
-	@$(if $(COVERAGE),COVERAGE_CORE=$$($(CORE))) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
-		--dist loadfile $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
+	@$(if $(COVERAGE),COVERAGE_CORE=$$($(CORE)) $(PYTEST) --cov --cov-report=term:skip-covered $(SEEDED:%=--ignore=%) $(ARGS))
+	@$(PYTEST) $(if $(COVERAGE),$(SEEDED)) $(ARGS)
 
 soak: .venv/.ready ## the seeded simulation, with all faults at once (SEEDS=200; ARGS="--first 17", --json)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) $(ARGS)
