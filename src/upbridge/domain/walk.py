@@ -7,6 +7,7 @@ pages.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +47,7 @@ class Answer:
         return tuple(row.key for row in self.rows)
 
 
-class Walk(Value):
+class Walk(Value, ABC):
     """What all walks have in common."""
 
     missed: tuple[Value, ...] = ()
@@ -60,9 +61,9 @@ class Walk(Value):
     """After so many pages the walk ends, however the list moves."""
 
     @property
+    @abstractmethod
     def ended(self) -> bool:
         """Whether nothing is left to ask for."""
-        raise NotImplementedError
 
     @property
     def complete(self) -> bool:
