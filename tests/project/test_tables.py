@@ -10,6 +10,10 @@ def test_each_table_is_named_by_its_owner_alone() -> None:
     assert tables.complaints() == []
 
 
+def test_only_the_owner_of_a_table_writes_it() -> None:
+    assert tables.writers() == []
+
+
 def test_a_debt_that_is_paid_is_struck_from_the_list() -> None:
     assert tables.paid() == []
 

@@ -10,8 +10,8 @@ from upbridge.cli.common import err
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine.context import Service
-from upbridge.store.changes import count_waiting
-from upbridge.store.documents import count_open
+from upbridge.store.change_queries import count_waiting
+from upbridge.store.document_queries import count_open
 from upbridge.store.runs import RunPurpose, RunState, latest_runs
 
 PLURAL = {"product": "products", "order": "orders"}

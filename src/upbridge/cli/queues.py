@@ -11,7 +11,7 @@ from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.operations.resolve_problem import dismiss, retry
-from upbridge.store import changes, documents
+from upbridge.store import change_queries, document_queries
 from upbridge.store.lanes import Block, blocks_of
 
 problems_app = typer.Typer(help="What needs a person: list, retry, dismiss.", no_args_is_help=True)
@@ -77,7 +77,7 @@ def list_changes(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json
     async def work(service: Service) -> list[dict[str, Any]]:
         only = await _shop(service, name or shop)
         async with service.engine.connect() as tx:
-            waiting = await changes.oldest(tx, only, limit=_LIMIT)
+            waiting = await change_queries.oldest(tx, only, limit=_LIMIT)
             blocks = await blocks_of(tx, only, now=service.clock())
         keys = await _keys(service)
         return [
@@ -115,7 +115,7 @@ def list_outbox(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json 
     async def work(service: Service) -> list[dict[str, Any]]:
         only = await _shop(service, name or shop)
         async with service.engine.connect() as tx:
-            waiting = await documents.oldest(tx, only, limit=_LIMIT)
+            waiting = await document_queries.oldest(tx, only, limit=_LIMIT)
             blocks = await blocks_of(tx, only, now=service.clock())
         keys = await _keys(service)
         return [

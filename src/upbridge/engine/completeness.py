@@ -19,7 +19,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.engine.runs import start_run
-from upbridge.store import changes, connections, cursors, orders, runs, variants
+from upbridge.store import change_queries, changes, connections, cursors, orders, runs, variants
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.runs import RunPurpose
 from upbridge.systems.upgates.pagination import OrderFilter, ProductFilter
@@ -192,9 +192,9 @@ async def _settled(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[
     [count] = chunk
     if count.key == FIRST:
         return True
-    waits = await changes.any_for(tx, shop_id, SOURCE, _UNSETTLED[kind], Purpose.SAFETY)
+    waits = await change_queries.any_for(tx, shop_id, SOURCE, _UNSETTLED[kind], Purpose.SAFETY)
     for unsettled in _UNSETTLED[kind]:
-        waits = waits or await changes.any_marked_until(tx, shop_id, SOURCE, unsettled, count.hinted_at)
+        waits = waits or await change_queries.any_marked_until(tx, shop_id, SOURCE, unsettled, count.hinted_at)
     if waits:
         await changes.done(tx, shop_id, SOURCE, chunk)
         await ask_count(tx, shop_id, kind, count.key, now=count.hinted_at, due_at=now + AGAIN)

@@ -21,7 +21,8 @@ from upbridge.domain.sku import Names
 from upbridge.engine import catalogue_guard, name_owners
 from upbridge.store import documents as outbox
 from upbridge.store import order_events, sku_matching, variants, warehouses
-from upbridge.store.links import adopt, links_of
+from upbridge.store.link_queries import links_of
+from upbridge.store.links import adopt
 from upbridge.store.orders import upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.systems.base import MappingContext, Target, WriteBack

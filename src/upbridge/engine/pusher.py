@@ -17,8 +17,8 @@ from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.access import refused_by_platform, refused_by_target
 from upbridge.engine.context import Service
+from upbridge.store import document_queries, order_events
 from upbridge.store import documents as outbox
-from upbridge.store import order_events
 from upbridge.store.lanes import open_below, unblock
 from upbridge.store.links import StoredLinks, record_delivered, save_link
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
@@ -99,7 +99,7 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
 async def _first_left(service: Service, lane: Lane) -> int:
     """The purpose for which the budget was spent: that of the first document which was not settled."""
     async with service.engine.connect() as tx:
-        return await outbox.most_urgent_claimed(tx, lane.shop_id, lane.system) or 0
+        return await document_queries.most_urgent_claimed(tx, lane.shop_id, lane.system) or 0
 
 
 async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:

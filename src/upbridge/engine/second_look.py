@@ -24,7 +24,7 @@ from upbridge.domain.product import Product, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
 from upbridge.engine.planner import ReadBatch
-from upbridge.store import first_looks, links, orders, variants
+from upbridge.store import first_looks, link_queries, orders, variants
 from upbridge.store.first_looks import FirstLook, Place, Taken
 from upbridge.store.variants import Copied
 
@@ -151,7 +151,7 @@ async def _seen(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) 
     """The orders that were there once: we have read them, or a target has them, which a restored database learned
     from it."""
     known = await orders.known(tx, shop_id, numbers)
-    return {*known, *await links.delivered_anywhere(tx, shop_id, "order", numbers)}
+    return {*known, *await link_queries.delivered_anywhere(tx, shop_id, "order", numbers)}
 
 
 async def announce_variants(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str], *, now: datetime) -> None:

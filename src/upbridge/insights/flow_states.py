@@ -19,10 +19,19 @@ from upbridge.engine.completeness import names as count_names
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES
 from upbridge.engine.shop_maintenance import INACTIVE_WEBHOOKS
 from upbridge.insights.flow_lights import Importing, Light, Login, Rest, Sight, judge
-from upbridge.store import changes, cursors, documents, lanes, links, problems, runs
-from upbridge.store.changes import Kind, Unread
+from upbridge.store import (
+    change_queries,
+    cursors,
+    document_queries,
+    lanes,
+    link_queries,
+    problems,
+    runs,
+)
+from upbridge.store.change_queries import Unread
+from upbridge.store.changes import Kind
 from upbridge.store.connections import ConnectionRow, ConnectionState, all_connections
-from upbridge.store.documents import OutboxCount
+from upbridge.store.document_queries import OutboxCount
 from upbridge.store.lanes import Block
 from upbridge.store.runs import Run, RunPurpose, RunState
 from upbridge.systems.base import Flow, System, Systems
@@ -106,13 +115,13 @@ async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
     """What decides about the lights of one shop."""
     seen = (await _see(tx, systems.platform.name, shop_id)).get(shop_id, Seen())
     shown = [(systems.target_of(system, flow), flow.kind) for system, flow in systems.flows if flow.shown]
-    return replace(seen, last_at=await links.last_delivered(tx, shop_id, shown))
+    return replace(seen, last_at=await link_queries.last_delivered(tx, shop_id, shown))
 
 
 async def _see(tx: AsyncConnection, platform: str, only: ShopId | None) -> dict[ShopId, Seen]:
     """The same of all shops (or *only* one) in as many statements, without when something was delivered last."""
-    unread = _by_shop(await changes.unread(tx, only))
-    outbox = _by_shop(await documents.counts_of(tx, only))
+    unread = _by_shop(await change_queries.unread(tx, only))
+    outbox = _by_shop(await document_queries.counts_of(tx, only))
     troubles = _by_shop(await problems.open_counts(tx, only))
     started = _by_shop(await runs.newest_of_each(tx, only, [RunPurpose.IMPORT, RunPurpose.SAFETY_NET]))
     failing: dict[ShopId, dict[Lane, Block]] = {}

@@ -8,7 +8,14 @@ from enum import StrEnum
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, documents, links, orders, problems
+from upbridge.store import (
+    change_queries,
+    document_queries,
+    documents,
+    link_queries,
+    orders,
+    problems,
+)
 from upbridge.store.changes import Kind
 from upbridge.store.orders import KnownOrder
 
@@ -65,9 +72,11 @@ async def _with_places(
     tx: AsyncConnection, shop_id: ShopId, platform: str, systems: Sequence[str], page: Sequence[KnownOrder]
 ) -> list[ListedOrder]:
     numbers = [one.number for one in page]
-    unread = await changes.announced(tx, shop_id, platform, Kind.ORDER, numbers)
-    delivered = await links.delivered_of(tx, shop_id, _KIND, numbers)
-    standing = {(one.parent, one.target): one for one in await documents.standing_of(tx, shop_id, _KIND, numbers)}
+    unread = await change_queries.announced(tx, shop_id, platform, Kind.ORDER, numbers)
+    delivered = await link_queries.delivered_of(tx, shop_id, _KIND, numbers)
+    standing = {
+        (one.parent, one.target): one for one in await document_queries.standing_of(tx, shop_id, _KIND, numbers)
+    }
     causes: dict[tuple[str, str], str] = {}
     for one in await problems.causes_of(tx, shop_id, _KIND, numbers):
         causes.setdefault((one.parent, one.target), one.key)

@@ -18,7 +18,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine.access import refused_by_platform
 from upbridge.engine.context import Service
 from upbridge.engine.planner import desired_documents_of, variant_names
-from upbridge.store.links import links_of
+from upbridge.store.link_queries import links_of
 
 log = structlog.get_logger(__name__)
 

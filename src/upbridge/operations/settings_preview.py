@@ -12,7 +12,7 @@ from upbridge.engine.flows import shows_parameters
 from upbridge.engine.imports import orders_since
 from upbridge.operations.change_settings import released, reread
 from upbridge.store import orders, variants
-from upbridge.store.documents import count_releasable
+from upbridge.store.document_queries import count_releasable
 from upbridge.systems.upgates.pagination import PAGE_SIZE
 
 

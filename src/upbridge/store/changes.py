@@ -14,18 +14,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    Double,
-    Row,
     Select,
     SmallInteger,
-    Subquery,
     Text,
     Uuid,
     bindparam,
     case,
     delete,
-    exists,
-    extract,
     func,
     literal_column,
     select,
@@ -39,7 +34,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import change_seq
 from upbridge.store.schema import changes as table
-from upbridge.store.sql import beginning, constant, one_of
+from upbridge.store.sql import constant, one_of
 
 #: When something is due that waits for a person to let it go on.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -136,21 +131,6 @@ class Change:
     purpose: Purpose
     attempts: int
     hinted_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingChange:
-    """What waits to be read, for people."""
-
-    shop_id: ShopId
-    source: str
-    kind: Kind
-    key: str
-    origin: Origin
-    priority: int
-    attempts: int
-    hinted_at: datetime
-    due_at: datetime
 
 
 async def mark_changed(
@@ -400,177 +380,6 @@ async def move_pages(
     )
 
 
-# --- reading ------------------------------------------------------------------------------------------------
-
-#: From one shop, source and purpose to the next along the index, without the rest.
-_FIRST_DUE = text(
-    """
-    WITH RECURSIVE first AS (
-      (SELECT shop_id, source, priority, due_at FROM changes ORDER BY shop_id, source, priority, due_at LIMIT 1)
-      UNION ALL
-      SELECT following.* FROM first CROSS JOIN LATERAL (
-        SELECT c.shop_id, c.source, c.priority, c.due_at FROM changes c
-        WHERE (c.shop_id, c.source, c.priority) > (first.shop_id, first.source, first.priority)
-        ORDER BY c.shop_id, c.source, c.priority, c.due_at LIMIT 1
-      ) following
-    )
-    SELECT shop_id, source, priority, due_at FROM first
-    """
-).columns(table.c.shop_id, table.c.source, table.c.priority, table.c.due_at)
-
-
-def first_due() -> Subquery:
-    """When the first change of each shop, source and purpose is due: shop_id, source, priority, due_at."""
-    return _FIRST_DUE.subquery("first")
-
-
-def of_kind(source: ColumnElement[str], kind: Kind) -> Subquery:
-    """The changes of one kind at *source*, in every shop: shop_id, priority, due_at."""
-    query = select(table.c.shop_id, table.c.priority, table.c.due_at)
-    return query.where(table.c.source == source, table.c.kind == kind).subquery("of_kind")
-
-
-async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[WaitingChange]:
-    """What waits to be read, the most urgent first: of one shop, or of all if *shop_id* is None."""
-    query = select(table).order_by(table.c.priority, table.c.seq).limit(limit)
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
-    return [_waiting(row) for row in await tx.execute(query)]
-
-
-async def about(tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, key: str) -> WaitingChange | None:
-    """What waits to be read of one thing."""
-    query = select(table).where(
-        table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind, table.c.key == key
-    )
-    row = (await tx.execute(query)).first()
-    return None if row is None else _waiting(row)
-
-
-def _waiting(row: Row[Any]) -> WaitingChange:
-    return WaitingChange(
-        shop_id=ShopId(row.shop_id),
-        source=row.source,
-        kind=Kind(row.kind),
-        key=row.key,
-        origin=Origin(row.origin),
-        priority=row.priority,
-        attempts=row.attempts,
-        hinted_at=row.hinted_at,
-        due_at=row.due_at,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits to be read from one source, and since when."""
-
-    source: str
-    count: int
-    since: datetime
-
-
-async def backlog(tx: AsyncConnection, shop_id: ShopId) -> list[Backlog]:
-    """What waits to be read, by source; neither probes nor the pages of an import that is paused."""
-    query = (
-        select(table.c.source, func.count().label("number"), func.min(table.c.hinted_at).label("since"))
-        .where(table.c.shop_id == shop_id, table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
-        .group_by(table.c.source)
-        .order_by(table.c.source)
-    )
-    return [Backlog(row.source, row.number, row.since) for row in await tx.execute(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """What waits to be read of one kind, and since when."""
-
-    shop_id: ShopId
-    source: str
-    kind: Kind
-    count: int
-    since: datetime
-
-
-async def unread(tx: AsyncConnection, shop_id: ShopId | None) -> list[Unread]:
-    """What waits to be read, by shop, source and kind, of one shop or of all; neither probes nor the pages of an
-    import that is paused."""
-    query = select(
-        table.c.shop_id,
-        table.c.source,
-        table.c.kind,
-        func.count().label("number"),
-        func.min(table.c.hinted_at).label("since"),
-    ).where(table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
-    rows = await tx.execute(query.group_by(table.c.shop_id, table.c.source, table.c.kind))
-    return [Unread(ShopId(row.shop_id), row.source, Kind(row.kind), row.number, row.since) for row in rows]
-
-
-async def count_of(
-    tx: AsyncConnection, shop_id: ShopId, source: str, kinds: Collection[Kind], origin: Origin
-) -> int:
-    """How many changes of *kinds* wait that came from *origin*; not the pages of an import that is paused."""
-    query = (
-        select(func.count())
-        .select_from(table)
-        .where(
-            table.c.shop_id == shop_id,
-            table.c.source == source,
-            table.c.origin == origin,
-            one_of(table.c.kind, kinds),
-            table.c.due_at < NEVER,
-        )
-    )
-    return int(await tx.scalar(query) or 0)
-
-
-async def count_waiting(tx: AsyncConnection, shop_id: ShopId) -> int:
-    """How many changes wait to be read; not the pages of an import that is paused."""
-    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.due_at < NEVER)
-    return int(await tx.scalar(query) or 0)
-
-
-async def any_marked_until(
-    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, moment: datetime
-) -> bool:
-    """Whether something of *kind* waits to be read that was marked at *moment* or before."""
-    query = exists().where(
-        table.c.shop_id == shop_id,
-        table.c.source == source,
-        table.c.kind == kind,
-        table.c.hinted_at <= moment,
-    )
-    return bool(await tx.scalar(select(query)))
-
-
-async def any_for(
-    tx: AsyncConnection, shop_id: ShopId, source: str, kinds: Collection[Kind], purpose: Purpose
-) -> bool:
-    """Whether something of *kinds* waits to be read for *purpose*."""
-    query = exists().where(
-        table.c.shop_id == shop_id,
-        table.c.source == source,
-        table.c.priority == int(purpose),
-        one_of(table.c.kind, kinds),
-    )
-    return bool(await tx.scalar(select(query)))
-
-
-async def announced(
-    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, keys: Collection[str]
-) -> set[str]:
-    """Those of *keys* that wait to be read."""
-    query = select(table.c.key).where(
-        table.c.shop_id == shop_id,
-        table.c.source == source,
-        table.c.kind == kind,
-        one_of(table.c.key, keys),
-    )
-    return set(await tx.scalars(query))
-
-
 def _columns(shop_id: ShopId, source: str, changes: Sequence[Change]) -> dict[str, object]:
     return {
         "shop_id": shop_id,
@@ -579,20 +388,3 @@ def _columns(shop_id: ShopId, source: str, changes: Sequence[Change]) -> dict[st
         "keys": [change.key for change in changes],
         "seqs": [change.seq for change in changes],
     }
-
-
-def count_by_kind() -> Select[Any]:
-    """How many changes of each kind wait to be read, in all shops."""
-    return select(table.c.kind, func.count()).group_by(table.c.kind)
-
-
-def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
-    """For how many seconds the oldest change of all shops has waited: `change` and the number."""
-    age = extract("epoch", now - func.min(table.c.hinted_at))
-    return select(literal_column("'change'", Text), func.coalesce(age, literal_column("0"), type_=Double))
-
-
-def keys_beginning(shop_id: ShopId, source: str, kind: Kind, words: str, *, most: int) -> Select[str]:
-    """Keys that begin with *words* among what is still to be read."""
-    here = (table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind)
-    return beginning(table.c.key, words, *here, most=most)

@@ -1,29 +1,21 @@
 """Documents: what is to be delivered. A document goes when it was delivered."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    Double,
-    Exists,
     LargeBinary,
-    Select,
     SmallInteger,
-    Subquery,
     Text,
     Update,
     Uuid,
     bindparam,
     case,
     delete,
-    exists,
-    extract,
     func,
-    literal_column,
     select,
     text,
     tuple_,
@@ -36,10 +28,10 @@ from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import GUARD_SUFFIX, DesiredDocument, Document
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import links
+from upbridge.store import link_queries, links
 from upbridge.store.changes import next_seq
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import arrays, beginning, constant, one_of
+from upbridge.store.sql import arrays, constant, one_of
 
 SENDING = "sending"
 WAITING = "waiting"
@@ -67,21 +59,6 @@ class Held:
     hash: bytes
     state: str
     reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingDocument:
-    """A document of the outbox, for people: its body stays sealed."""
-
-    shop_id: ShopId
-    target: str
-    kind: str
-    key: str
-    state: str
-    reason: str | None
-    attempts: int
-    since: datetime
-    due_at: datetime
 
 
 async def queued(
@@ -237,7 +214,9 @@ async def claim(
             },
         )
     ).all()
-    linked = await links.by_key(tx, shop_id, target, {row.kind for row in taken}, [row.key for row in taken])
+    linked = await link_queries.by_key(
+        tx, shop_id, target, {row.kind for row in taken}, [row.key for row in taken]
+    )
     return [
         Document(
             kind=row.kind,
@@ -296,7 +275,7 @@ async def release(
 
     Not those that a guard holds: only a person lets them pass (`release_guarded`).
     """
-    query = update(table).where(table.c.shop_id == shop_id, table.c.target == target, *_RELEASABLE)
+    query = update(table).where(table.c.shop_id == shop_id, table.c.target == target, *RELEASABLE)
     if keys is not None:
         query = query.where(tuple_(table.c.kind, table.c.key).in_(keys))
     result = await tx.execute(query.values(state=WAITING, reason=None, attempts=0, due_at=now))
@@ -304,7 +283,7 @@ async def release(
 
 
 #: What is parked for a cause that may be cured, and not by a guard.
-_RELEASABLE = (
+RELEASABLE = (
     table.c.state == PARKED,
     func.coalesce(table.c.reason, "").not_like(f"%{GUARD_SUFFIX}"),
 )
@@ -375,16 +354,6 @@ def _guarded(shop_id: ShopId, target: str, guard: str) -> tuple[ColumnElement[bo
     )
 
 
-async def count_releasable(tx: AsyncConnection, shop_id: ShopId, targets: Collection[str]) -> int:
-    """How many documents for *targets* `release` would let try again."""
-    query = (
-        select(func.count())
-        .select_from(table)
-        .where(table.c.shop_id == shop_id, one_of(table.c.target, targets), *_RELEASABLE)
-    )
-    return int(await tx.scalar(query) or 0)
-
-
 async def retry_later(
     tx: AsyncConnection, shop_id: ShopId, target: str, document: Document, *, reason: str, until: datetime
 ) -> None:
@@ -422,15 +391,6 @@ def _unless_newer(shop_id: ShopId, target: str, document: Document, values: Mapp
     )
 
 
-async def most_urgent_claimed(tx: AsyncConnection, shop_id: ShopId, target: str) -> int | None:
-    """The most urgent purpose among the documents that are on their way; None if none is."""
-    query = select(func.min(table.c.priority)).where(
-        table.c.shop_id == shop_id, table.c.target == target, table.c.state == constant(SENDING)
-    )
-    priority: int | None = await tx.scalar(query)
-    return priority
-
-
 async def mark_handled(
     tx: AsyncConnection,
     shop_id: ShopId,
@@ -459,175 +419,8 @@ async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> N
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxCount:
-    """What is in the outbox of one target and kind; *since*: the oldest of what waits for no person."""
-
-    shop_id: ShopId
-    target: str
-    kind: str
-    open: int
-    parked: int
-    since: datetime | None
-
-
-async def counts_of(tx: AsyncConnection, shop_id: ShopId | None) -> list[OutboxCount]:
-    """The outbox of one shop, or of all, counted by shop, target and kind."""
-    parked = table.c.state == PARKED
-    query = select(
-        table.c.shop_id,
-        table.c.target,
-        table.c.kind,
-        func.count().filter(~parked).label("open"),
-        func.count().filter(parked).label("parked"),
-        func.min(table.c.since).filter(~parked).label("since"),
-    ).group_by(table.c.shop_id, table.c.target, table.c.kind)
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
-    return [
-        OutboxCount(ShopId(row.shop_id), row.target, row.kind, row.open, row.parked, row.since)
-        for row in await tx.execute(query)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a document of *parent* is, and why it is no further."""
-
-    parent: str
-    target: str
-    state: str
-    reason: str | None
-
-
-async def standing_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]) -> list[Standing]:
-    """The documents of *kind* that belong to *parents*, at all targets."""
-    query = select(table.c.parent, table.c.target, table.c.state, table.c.reason).where(
-        table.c.shop_id == shop_id, table.c.kind == kind, one_of(table.c.parent, parents)
-    )
-    return [Standing(*row) for row in await tx.execute(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedDocument:
-    """A document that waits, with its sealed body."""
-
-    target: str
-    key: str
-    state: str
-    since: datetime
-    due_at: datetime
-    body: bytes
-
-
-async def about(
-    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, most: int
-) -> list[SealedDocument]:
-    """At most *most* documents of *kinds* that belong to *parent*, for all targets."""
-    query = (
-        select(table.c.target, table.c.key, table.c.state, table.c.since, table.c.due_at, table.c.body)
-        .where(table.c.shop_id == shop_id, one_of(table.c.kind, kinds), table.c.parent == parent)
-        .order_by(table.c.key)
-        .limit(most)
-    )
-    return [
-        SealedDocument(row.target, row.key, row.state, row.since, row.due_at, row.body)
-        for row in await tx.execute(query)
-    ]
-
-
 async def forget(tx: AsyncConnection, shop_id: ShopId, target: str) -> set[tuple[str, str]]:
     """Nothing that waits for *target* is to be sent any more; returns its kinds and parents."""
     query = delete(table).where(table.c.shop_id == shop_id, table.c.target == target)
     rows = await tx.execute(query.returning(table.c.kind, table.c.parent))
     return {(row.kind, row.parent) for row in rows}
-
-
-async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[WaitingDocument]:
-    """The outbox without its bodies, the most urgent first: of one shop, or of all if *shop_id* is None."""
-    query = (
-        select(
-            table.c.shop_id,
-            table.c.target,
-            table.c.kind,
-            table.c.key,
-            table.c.state,
-            table.c.reason,
-            table.c.attempts,
-            table.c.since,
-            table.c.due_at,
-        )
-        .order_by(table.c.priority, table.c.seq)
-        .limit(limit)
-    )
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
-    return [
-        WaitingDocument(
-            shop_id=ShopId(row.shop_id),
-            target=row.target,
-            kind=row.kind,
-            key=row.key,
-            state=row.state,
-            reason=row.reason,
-            attempts=row.attempts,
-            since=row.since,
-            due_at=row.due_at,
-        )
-        for row in await tx.execute(query)
-    ]
-
-
-async def count_open(tx: AsyncConnection, shop_id: ShopId) -> int:
-    """How many documents wait to be delivered, and for no person."""
-    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.state != PARKED)
-    return int(await tx.scalar(query) or 0)
-
-
-async def count_parked(tx: AsyncConnection, shop_id: ShopId) -> int:
-    """How many documents wait for a mapping or a person."""
-    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.state == PARKED)
-    return int(await tx.scalar(query) or 0)
-
-
-def any_due(
-    shop_id: ColumnElement[Any],
-    target: ColumnElement[str],
-    *,
-    now: ColumnElement[datetime],
-    below: ColumnElement[int] | None = None,
-) -> Exists:
-    """Whether a document waits to be sent to *target* at *now*, of a purpose more urgent than *below*."""
-    found = exists().where(
-        table.c.shop_id == shop_id,
-        table.c.target == target,
-        table.c.state.in_([constant(state) for state in OPEN]),
-        table.c.due_at <= now,
-    )
-    return found if below is None else found.where(table.c.priority < below)
-
-
-def count_by_kind(*, parked: bool) -> Select[Any]:
-    """How many documents of each target and kind wait in all shops: for a person, or to be sent."""
-    number = func.count().filter((table.c.state == constant(PARKED)) == parked)
-    return select(table.c.target, table.c.kind, number).group_by(table.c.target, table.c.kind)
-
-
-def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
-    """For how many seconds the oldest document of all shops has waited, and for no person: `document` and the
-    number."""
-    age = extract("epoch", now - func.min(table.c.since))
-    query = select(literal_column("'document'", Text), func.coalesce(age, literal_column("0"), type_=Double))
-    return query.where(table.c.state != constant(PARKED))
-
-
-def places(target: str, kind: str) -> Subquery:
-    """What is in the outbox for *target*: shop_id, key."""
-    query = select(table.c.shop_id, table.c.key).where(table.c.target == target, table.c.kind == kind)
-    return query.subquery("places")
-
-
-def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
-    """Entities whose key begins with *words* and of which something of *kind* is on its way to *targets*."""
-    here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)
-    return beginning(table.c.parent, words, *here, most=most)

@@ -26,7 +26,7 @@ from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, connections, documents, lanes, shops
+from upbridge.store import change_queries, connections, document_queries, lanes, shops
 from upbridge.store.changes import Kind
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
@@ -54,7 +54,7 @@ def _of_one(shop_id: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def _to_read() -> Select[Any]:
     """Sources of active shops from which something has to be read."""
-    first, active = changes.first_due(), shops.in_states(ShopState.ACTIVE)
+    first, active = change_queries.first_due(), shops.in_states(ShopState.ACTIVE)
     blocks = lanes.blocks(Direction.PULL, now=_NOW)
     blocked = and_(blocks.c.shop_id == first.c.shop_id, blocks.c.system == first.c.source)
     return (
@@ -72,7 +72,7 @@ def _to_read() -> Select[Any]:
 def _to_probe() -> Select[Any]:
     """Stopped shops that are to be asked whether they are back."""
     stopped = shops.in_states(ShopState.SUSPENDED, ShopState.UNINSTALLING)
-    probes = changes.of_kind(_SHOP_SYSTEM, Kind.PROBE)
+    probes = change_queries.of_kind(_SHOP_SYSTEM, Kind.PROBE)
     blocks = lanes.blocks(Direction.PULL, now=_NOW)
     blocked = and_(blocks.c.shop_id == stopped.c.id, blocks.c.system == _SHOP_SYSTEM)
     return (
@@ -97,7 +97,7 @@ def _to_send() -> Select[Any]:
         .where(
             blocks.c.system.is_(None),
             _of_one(active.c.id),
-            documents.any_due(connected.c.shop_id, connected.c.system, now=_NOW),
+            document_queries.any_due(connected.c.shop_id, connected.c.system, now=_NOW),
         )
     )
 
@@ -115,7 +115,7 @@ def _to_write_back() -> Select[Any]:
         .where(
             connected.c.system == func.any(_WRITERS),
             _of_one(active.c.id),
-            documents.any_due(connected.c.shop_id, _SHOP_SYSTEM, now=_NOW, below=below),
+            document_queries.any_due(connected.c.shop_id, _SHOP_SYSTEM, now=_NOW, below=below),
         )
     )
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.telemetry.database_outage import DATABASE
-from upbridge.store import changes, documents, problems, shops
+from upbridge.store import change_queries, document_queries, problems, shops
 
 log = structlog.get_logger(__name__)
 
@@ -153,25 +153,25 @@ _GAUGES: tuple[tuple[str, str, tuple[str, ...], str | Select[Any] | CompoundSele
         "upbridge_changes_pending",
         "Changes that wait to be read.",
         ("kind",),
-        changes.count_by_kind(),
+        change_queries.count_by_kind(),
     ),
     (
         "upbridge_outbox_pending",
         "Documents that wait to be delivered.",
         ("target", "kind"),
-        documents.count_by_kind(parked=False),
+        document_queries.count_by_kind(parked=False),
     ),
     (
         "upbridge_outbox_parked",
         "Documents that wait for a mapping or a person.",
         ("target", "kind"),
-        documents.count_by_kind(parked=True),
+        document_queries.count_by_kind(parked=True),
     ),
     (
         "upbridge_oldest_pending_seconds",
         "Age of the oldest thing that waits.",
         ("stage",),
-        union_all(changes.oldest_seconds(_NOW), documents.oldest_seconds(_NOW)),
+        union_all(change_queries.oldest_seconds(_NOW), document_queries.oldest_seconds(_NOW)),
     ),
     (
         "upbridge_problems_open",

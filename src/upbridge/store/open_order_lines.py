@@ -26,8 +26,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.store.documents import places
-from upbridge.store.links import known_orders
+from upbridge.store.document_queries import places
+from upbridge.store.link_queries import known_orders
 from upbridge.store.schema import open_order_lines as table
 from upbridge.store.sql import one_of
 

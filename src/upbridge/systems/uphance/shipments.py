@@ -18,7 +18,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, cursors, documents, links, runs
+from upbridge.store import changes, cursors, documents, link_queries, links, runs
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import Reading
@@ -163,7 +163,7 @@ class _Round:
         }
         tickets = [found[number] for number in sorted(found)]
         async with self.tools.engine.begin() as tx:
-            known = await links.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
+            known = await link_queries.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
             link = known.get((KIND, ours.number))
             news = await self._queue(tx, ours, order, tickets, link)
             through = order.shipped and all(ticket.tracking_number for ticket in tickets)
@@ -262,22 +262,24 @@ async def reopen(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None
 
 async def _unfinished(tx: AsyncConnection, shop_id: ShopId, *, ships: bool, since: datetime) -> list[Ours]:
     only = None if ships else "draft"
-    found = await links.unfinished(tx, shop_id, "uphance", "order", since=since, only_status=only)
+    found = await link_queries.unfinished(tx, shop_id, "uphance", "order", since=since, only_status=only)
     return [Ours.of(link) for link in found]
 
 
 async def _of_ticket(tx: AsyncConnection, shop_id: ShopId, number: int, ticket: PickTicket | None) -> Ours | None:
     """The order of ours that a ticket belongs to; of a deleted one only our own memory can tell."""
     if ticket is not None and ticket.order_id is not None:
-        link = await links.by_remote_id(tx, shop_id, "uphance", "order", str(ticket.order_id))
+        link = await link_queries.by_remote_id(tx, shop_id, "uphance", "order", str(ticket.order_id))
     else:
         watched, created = (_TICKET, str(number)), (TARGET, KIND)
-        link = await links.by_part(tx, shop_id, "uphance", "order", watched=watched, created=created, part=number)
+        link = await link_queries.by_part(
+            tx, shop_id, "uphance", "order", watched=watched, created=created, part=number
+        )
     return None if link is None else Ours.of(link)
 
 
 async def _was_written(tx: AsyncConnection, shop_id: ShopId, number: int) -> bool:
-    return await links.was_created(tx, shop_id, TARGET, KIND, number)
+    return await link_queries.was_created(tx, shop_id, TARGET, KIND, number)
 
 
 async def _observed(
@@ -310,7 +312,7 @@ async def _newest(tx: AsyncConnection, shop_id: ShopId) -> int | None:
 
 async def _watched(tx: AsyncConnection, shop_id: ShopId, *, since: datetime) -> dict[int, datetime | None]:
     """The tickets that are not done with, and when they last changed; too old ones are forgotten."""
-    found = await links.watched(tx, shop_id, "uphance", _TICKET)
+    found = await link_queries.watched(tx, shop_id, "uphance", _TICKET)
     await _forget(tx, shop_id, [int(key) for key, _, written_at in found if written_at < since])
     return {int(key): changed_at for key, changed_at, written_at in found if written_at >= since}
 

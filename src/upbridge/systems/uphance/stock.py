@@ -19,9 +19,9 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, cursors, documents, sku_matching, variants, warehouses
+from upbridge.store import change_queries, changes, cursors, documents, sku_matching, variants, warehouses
 from upbridge.store.changes import Change, Kind, Origin
-from upbridge.store.links import by_hand
+from upbridge.store.link_queries import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.store.runs import first_import_under_way, is_catching_up
 from upbridge.systems.base import Reading
@@ -137,7 +137,7 @@ async def _agreed(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> boo
 async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:
     """Why no number can be right yet: the orders that are not read yet have sold pieces that are not counted."""
     asked = max(change.hinted_at for change in chunk)
-    if await changes.any_marked_until(tx, shop_id, TARGET, Kind.ORDER, asked):
+    if await change_queries.any_marked_until(tx, shop_id, TARGET, Kind.ORDER, asked):
         return "orders have to be read first"
     if await is_catching_up(tx, shop_id, TARGET):
         return "what a restored database has forgotten is read first"

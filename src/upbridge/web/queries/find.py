@@ -16,7 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.domain.delivery import LinkState
 from upbridge.domain.masking import masked
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, documents, links, problems, variants
+from upbridge.store import (
+    change_queries,
+    document_queries,
+    documents,
+    link_queries,
+    problems,
+    variants,
+)
 from upbridge.store.changes import Kind
 from upbridge.store.deliveries import latest_about
 from upbridge.store.order_events import KINDS, OrderEventKind, events_of, opened
@@ -76,10 +83,10 @@ async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Co
         *(
             query.subquery().select()
             for query in (
-                links.keys_beginning(shop_id, targets, kind, wanted, most=most),
-                documents.keys_beginning(shop_id, targets, kind, wanted, most=most),
+                link_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
+                document_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
                 problems.keys_beginning(shop_id, kind, wanted, most=most),
-                changes.keys_beginning(shop_id, SOURCE, Kind.ORDER, wanted, most=most),
+                change_queries.keys_beginning(shop_id, SOURCE, Kind.ORDER, wanted, most=most),
                 numbers_beginning(shop_id, wanted, most=most),
             )
         )
@@ -146,14 +153,14 @@ def _past(what: str, target: str) -> str:
 
 
 async def _to_be_read(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
-    change = await changes.about(tx, shop_id, SOURCE, Kind(hit.kind), hit.key)
+    change = await change_queries.about(tx, shop_id, SOURCE, Kind(hit.kind), hit.key)
     return [] if change is None else [Moment(change.hinted_at, f"hinted.{change.origin}", until=change.due_at)]
 
 
 async def _to_be_sent(
     tx: AsyncConnection, shop_id: ShopId, where: dict[str, Any], open_body: Callable[[bytes], bytes]
 ) -> list[Moment]:
-    waiting = await documents.about(tx, shop_id, where["kinds"], where["parent"], most=20)
+    waiting = await document_queries.about(tx, shop_id, where["kinds"], where["parent"], most=20)
     return [
         Moment(
             one.since,
@@ -175,7 +182,7 @@ async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
             one.target,
             detail=one.remote_id or one.key,
         )
-        for one in await links.about(tx, where["id"], where["kinds"], where["parent"], most=40)
+        for one in await link_queries.about(tx, where["id"], where["kinds"], where["parent"], most=40)
     ]
 
 

@@ -16,7 +16,7 @@ from upbridge.insights.flow_lights import Light
 from upbridge.insights.flow_states import FlowState, Seen, flow_states, see
 from upbridge.rate_limits.forecast import finish_time
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.store import changes
+from upbridge.store import change_queries
 from upbridge.store.changes import Origin
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
 from upbridge.store.lanes import block_of
@@ -247,7 +247,7 @@ class Views:
         now = self._clock()
         async with self._engine.connect() as tx:
             pages = list(PAGES.values())
-            left = await changes.count_of(tx, shop_id, "upgates", pages, Origin.IMPORT)
+            left = await change_queries.count_of(tx, shop_id, "upgates", pages, Origin.IMPORT)
             block = await block_of(tx, Lane.pull(shop_id, "upgates"))
         if not left:
             return None

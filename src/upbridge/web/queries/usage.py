@@ -10,7 +10,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot
 from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, PACKAGE, hour_start
-from upbridge.store.links import count_parents
+from upbridge.store.link_queries import count_parents
 from upbridge.store.rate_limits import calls_by_hour
 
 

@@ -1,0 +1,227 @@
+"""What waits to be delivered, for all who ask: pages, commands, metrics, the engine. Nothing here writes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Exists,
+    Select,
+    Subquery,
+    Text,
+    exists,
+    extract,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING
+from upbridge.store.schema import documents as table
+from upbridge.store.sql import beginning, constant, one_of
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDocument:
+    """A document of the outbox, for people: its body stays sealed."""
+
+    shop_id: ShopId
+    target: str
+    kind: str
+    key: str
+    state: str
+    reason: str | None
+    attempts: int
+    since: datetime
+    due_at: datetime
+
+
+async def count_releasable(tx: AsyncConnection, shop_id: ShopId, targets: Collection[str]) -> int:
+    """How many documents for *targets* `release` would let try again."""
+    query = (
+        select(func.count())
+        .select_from(table)
+        .where(table.c.shop_id == shop_id, one_of(table.c.target, targets), *RELEASABLE)
+    )
+    return int(await tx.scalar(query) or 0)
+
+
+async def most_urgent_claimed(tx: AsyncConnection, shop_id: ShopId, target: str) -> int | None:
+    """The most urgent purpose among the documents that are on their way; None if none is."""
+    query = select(func.min(table.c.priority)).where(
+        table.c.shop_id == shop_id, table.c.target == target, table.c.state == constant(SENDING)
+    )
+    priority: int | None = await tx.scalar(query)
+    return priority
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCount:
+    """What is in the outbox of one target and kind; *since*: the oldest of what waits for no person."""
+
+    shop_id: ShopId
+    target: str
+    kind: str
+    open: int
+    parked: int
+    since: datetime | None
+
+
+async def counts_of(tx: AsyncConnection, shop_id: ShopId | None) -> list[OutboxCount]:
+    """The outbox of one shop, or of all, counted by shop, target and kind."""
+    parked = table.c.state == PARKED
+    query = select(
+        table.c.shop_id,
+        table.c.target,
+        table.c.kind,
+        func.count().filter(~parked).label("open"),
+        func.count().filter(parked).label("parked"),
+        func.min(table.c.since).filter(~parked).label("since"),
+    ).group_by(table.c.shop_id, table.c.target, table.c.kind)
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return [
+        OutboxCount(ShopId(row.shop_id), row.target, row.kind, row.open, row.parked, row.since)
+        for row in await tx.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a document of *parent* is, and why it is no further."""
+
+    parent: str
+    target: str
+    state: str
+    reason: str | None
+
+
+async def standing_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]) -> list[Standing]:
+    """The documents of *kind* that belong to *parents*, at all targets."""
+    query = select(table.c.parent, table.c.target, table.c.state, table.c.reason).where(
+        table.c.shop_id == shop_id, table.c.kind == kind, one_of(table.c.parent, parents)
+    )
+    return [Standing(*row) for row in await tx.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedDocument:
+    """A document that waits, with its sealed body."""
+
+    target: str
+    key: str
+    state: str
+    since: datetime
+    due_at: datetime
+    body: bytes
+
+
+async def about(
+    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, most: int
+) -> list[SealedDocument]:
+    """At most *most* documents of *kinds* that belong to *parent*, for all targets."""
+    query = (
+        select(table.c.target, table.c.key, table.c.state, table.c.since, table.c.due_at, table.c.body)
+        .where(table.c.shop_id == shop_id, one_of(table.c.kind, kinds), table.c.parent == parent)
+        .order_by(table.c.key)
+        .limit(most)
+    )
+    return [
+        SealedDocument(row.target, row.key, row.state, row.since, row.due_at, row.body)
+        for row in await tx.execute(query)
+    ]
+
+
+async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[WaitingDocument]:
+    """The outbox without its bodies, the most urgent first: of one shop, or of all if *shop_id* is None."""
+    query = (
+        select(
+            table.c.shop_id,
+            table.c.target,
+            table.c.kind,
+            table.c.key,
+            table.c.state,
+            table.c.reason,
+            table.c.attempts,
+            table.c.since,
+            table.c.due_at,
+        )
+        .order_by(table.c.priority, table.c.seq)
+        .limit(limit)
+    )
+    if shop_id is not None:
+        query = query.where(table.c.shop_id == shop_id)
+    return [
+        WaitingDocument(
+            shop_id=ShopId(row.shop_id),
+            target=row.target,
+            kind=row.kind,
+            key=row.key,
+            state=row.state,
+            reason=row.reason,
+            attempts=row.attempts,
+            since=row.since,
+            due_at=row.due_at,
+        )
+        for row in await tx.execute(query)
+    ]
+
+
+async def count_open(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many documents wait to be delivered, and for no person."""
+    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.state != PARKED)
+    return int(await tx.scalar(query) or 0)
+
+
+async def count_parked(tx: AsyncConnection, shop_id: ShopId) -> int:
+    """How many documents wait for a mapping or a person."""
+    query = select(func.count()).select_from(table).where(table.c.shop_id == shop_id, table.c.state == PARKED)
+    return int(await tx.scalar(query) or 0)
+
+
+def any_due(
+    shop_id: ColumnElement[Any],
+    target: ColumnElement[str],
+    *,
+    now: ColumnElement[datetime],
+    below: ColumnElement[int] | None = None,
+) -> Exists:
+    """Whether a document waits to be sent to *target* at *now*, of a purpose more urgent than *below*."""
+    found = exists().where(
+        table.c.shop_id == shop_id,
+        table.c.target == target,
+        table.c.state.in_([constant(state) for state in OPEN]),
+        table.c.due_at <= now,
+    )
+    return found if below is None else found.where(table.c.priority < below)
+
+
+def count_by_kind(*, parked: bool) -> Select[Any]:
+    """How many documents of each target and kind wait in all shops: for a person, or to be sent."""
+    number = func.count().filter((table.c.state == constant(PARKED)) == parked)
+    return select(table.c.target, table.c.kind, number).group_by(table.c.target, table.c.kind)
+
+
+def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
+    """For how many seconds the oldest document of all shops has waited, and for no person: `document` and the
+    number."""
+    age = extract("epoch", now - func.min(table.c.since))
+    query = select(literal_column("'document'", Text), func.coalesce(age, literal_column("0"), type_=Double))
+    return query.where(table.c.state != constant(PARKED))
+
+
+def places(target: str, kind: str) -> Subquery:
+    """What is in the outbox for *target*: shop_id, key."""
+    query = select(table.c.shop_id, table.c.key).where(table.c.target == target, table.c.kind == kind)
+    return query.subquery("places")
+
+
+def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
+    """Entities whose key begins with *words* and of which something of *kind* is on its way to *targets*."""
+    here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)
+    return beginning(table.c.parent, words, *here, most=most)

@@ -1,0 +1,272 @@
+"""What is what in another system, for everybody who asks. Nothing here writes."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.delivery import Attempt, Link, LinkState
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import links as table
+from upbridge.store.sql import arrays, beginning, one_of
+
+#: A remote id that is a number.
+NUMERIC = r"^[0-9]{1,18}$"
+
+
+def link_of(row: Row[Any]) -> Link:
+    """A whole row as the link that it is."""
+    attempt = None
+    if row.attempted_at is not None:
+        attempt = Attempt(
+            started_at=row.attempted_at,
+            newer_than=row.attempt_newer_than,
+            mark=row.attempt_mark or "",
+            trace=row.attempt_trace or {},
+        )
+    return Link(
+        kind=row.kind,
+        key=row.key,
+        parent=row.parent,
+        remote_id=row.remote_id,
+        state=LinkState(row.state),
+        hash=row.hash,
+        sent=row.sent,
+        created_keys=tuple(row.created_keys),
+        remote_status=row.remote_status,
+        remote_updated_at=row.remote_updated_at,
+        closed=row.closed,
+        attempt=attempt,
+        metadata=row.metadata,
+    )
+
+
+def at(shop_id: ShopId, target: str, *where: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """The conditions that keep a statement to one shop and target."""
+    return (table.c.shop_id == shop_id, table.c.target == target, *where)
+
+
+async def links_of(
+    tx: AsyncConnection, shop_id: ShopId, target: str, *, parents: Sequence[str]
+) -> dict[tuple[str, str], Link]:
+    """The links that belong to *parents*, by kind and key."""
+    query = select(table).where(*at(shop_id, target, one_of(table.c.parent, parents)))
+    return {(row.kind, row.key): link_of(row) for row in await tx.execute(query)}
+
+
+async def by_key(
+    tx: AsyncConnection, shop_id: ShopId, target: str, kinds: Collection[str], keys: Collection[str]
+) -> dict[tuple[str, str], Link]:
+    """The links of *kinds* that have one of *keys*, by kind and key."""
+    query = select(table).where(
+        *at(shop_id, target, one_of(table.c.kind, sorted(kinds)), one_of(table.c.key, keys))
+    )
+    return {(row.kind, row.key): link_of(row) for row in await tx.execute(query)}
+
+
+async def delivered_anywhere(tx: AsyncConnection, shop_id: ShopId, kind: str, keys: Collection[str]) -> set[str]:
+    """Those of *keys* of which a target has something."""
+    query = select(table.c.key).where(
+        table.c.shop_id == shop_id,
+        table.c.kind == kind,
+        table.c.state == LinkState.DELIVERED,
+        one_of(table.c.key, sorted(keys)),
+    )
+    return set((await tx.scalars(query)).all())
+
+
+async def by_hand(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, bytes]:
+    """What a person has taken for delivered: the hash of each, by key."""
+    query = select(table.c.key, table.c.hash).where(
+        *at(shop_id, target, table.c.kind == kind, table.c.state == LinkState.BY_HAND)
+    )
+    return {row.key: row.hash for row in await tx.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLink:
+    """A link of an entity, for people."""
+
+    target: str
+    key: str
+    remote_id: str | None
+    state: LinkState
+    updated_at: datetime
+
+
+async def about(
+    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, most: int
+) -> list[SeenLink]:
+    """At most *most* links of *kinds* that belong to *parent*, at all targets, the oldest first."""
+    query = (
+        select(table.c.target, table.c.key, table.c.remote_id, table.c.state, table.c.updated_at)
+        .where(table.c.shop_id == shop_id, one_of(table.c.kind, kinds), table.c.parent == parent)
+        .order_by(table.c.updated_at)
+        .limit(most)
+    )
+    return [
+        SeenLink(row.target, row.key, row.remote_id, LinkState(row.state), row.updated_at)
+        for row in await tx.execute(query)
+    ]
+
+
+async def count_parents(
+    tx: AsyncConnection, shop_id: ShopId, targets: Collection[str], kind: str, *, since: datetime
+) -> int:
+    """How many entities of *kind* had a link of *targets* written since then."""
+    query = select(func.count(table.c.parent.distinct())).where(
+        table.c.shop_id == shop_id,
+        one_of(table.c.target, targets),
+        table.c.kind == kind,
+        table.c.updated_at >= since,
+    )
+    return int(await tx.scalar(query) or 0)
+
+
+async def delivered_of(
+    tx: AsyncConnection, shop_id: ShopId, kind: str, keys: Collection[str]
+) -> set[tuple[str, str]]:
+    """Which targets have which of *keys*, or were given them by hand: pairs of both."""
+    query = select(table.c.target, table.c.key).where(
+        table.c.shop_id == shop_id,
+        table.c.kind == kind,
+        one_of(table.c.key, keys),
+        table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),
+    )
+    return {(row.target, row.key) for row in await tx.execute(query)}
+
+
+async def last_delivered(
+    tx: AsyncConnection, shop_id: ShopId, flows: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], datetime]:
+    """When each target was last given something of each kind, for *flows*: pairs of them."""
+    asked = arrays("asked", target=("targets", Text()), kind=("kinds", Text()))
+    last = (
+        select(func.max(table.c.updated_at))
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.target == asked.c.target,
+            table.c.kind == asked.c.kind,
+            table.c.hash.is_not(None),
+        )
+        .scalar_subquery()
+    )
+    rows = await tx.execute(
+        select(asked.c.target, asked.c.kind, last.label("at")),
+        {"targets": [target for target, _ in flows], "kinds": [kind for _, kind in flows]},
+    )
+    return {(row.target, row.kind): row.at for row in rows if row.at is not None}
+
+
+def _followed(shop_id: ShopId, target: str, kind: str) -> tuple[ColumnElement[bool], ...]:
+    return at(
+        shop_id,
+        target,
+        table.c.kind == kind,
+        table.c.state == LinkState.DELIVERED,
+        table.c.remote_id.regexp_match(NUMERIC),
+    )
+
+
+async def unfinished(
+    tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, *, since: datetime, only_status: str | None
+) -> list[Link]:
+    """Delivered links, written since then, of which more is to be looked for; with *only_status*, those that have
+    that status there, as far as is known."""
+    query = select(table).where(*_followed(shop_id, target, kind), table.c.updated_at > since, ~table.c.closed)
+    if only_status is not None:
+        query = query.where(func.coalesce(table.c.remote_status, only_status) == only_status)
+    return [link_of(row) for row in await tx.execute(query)]
+
+
+async def by_remote_id(
+    tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, remote_id: str
+) -> Link | None:
+    """The delivered link of the thing that has this id there."""
+    query = select(table).where(*_followed(shop_id, target, kind), table.c.remote_id == remote_id).limit(1)
+    row = (await tx.execute(query)).first()
+    return None if row is None else link_of(row)
+
+
+async def by_part(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    target: str,
+    kind: str,
+    *,
+    watched: tuple[str, str],
+    created: tuple[str, str],
+    part: int,
+) -> Link | None:
+    """The delivered link that a part belongs to: the parent of the watched link of a kind and key, or the link
+    with the key of one that has created the part, by target and kind."""
+    other = table.alias("other")
+    watching = exists().where(
+        other.c.shop_id == table.c.shop_id,
+        other.c.target == target,
+        other.c.kind == watched[0],
+        other.c.key == watched[1],
+        other.c.parent == table.c.key,
+    )
+    creating = exists().where(
+        other.c.shop_id == table.c.shop_id,
+        other.c.target == created[0],
+        other.c.kind == created[1],
+        other.c.key == table.c.key,
+        other.c.created_keys.contains([part]),
+    )
+    query = select(table).where(*_followed(shop_id, target, kind), or_(watching, creating)).limit(1)
+    row = (await tx.execute(query)).first()
+    return None if row is None else link_of(row)
+
+
+async def was_created(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, part: int) -> bool:
+    """Whether a link of *kind* has created this part."""
+    here = at(shop_id, target, table.c.kind == kind, table.c.created_keys.contains([part]))
+    return bool(await tx.scalar(select(exists().where(*here))))
+
+
+async def watched(
+    tx: AsyncConnection, shop_id: ShopId, target: str, kind: str
+) -> list[tuple[str, datetime | None, datetime]]:
+    """What is watched of *kind*: key, when it last changed there, when that was written."""
+    here = at(shop_id, target, table.c.kind == kind, table.c.state == LinkState.WATCHED)
+    rows = await tx.execute(select(table.c.key, table.c.remote_updated_at, table.c.updated_at).where(*here))
+    return [(row.key, row.remote_updated_at, row.updated_at) for row in rows]
+
+
+def known_orders(target: str) -> Subquery:
+    """The orders that *target* knows: shop_id, key, sent, draft. What was made as a draft stays one until the
+    target says otherwise."""
+    draft = and_(
+        table.c.state == LinkState.DELIVERED, func.coalesce(table.c.remote_status, "draft") == "draft"
+    ).label("draft")
+    return (
+        select(table.c.shop_id, table.c.key, table.c.sent, draft)
+        .where(
+            table.c.target == target,
+            table.c.kind == "order",
+            table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),
+        )
+        .subquery("known_orders")
+    )
+
+
+def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
+    """Entities whose key begins with *words* and of which *targets* have something of *kind*."""
+    here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)
+    return beginning(table.c.parent, words, *here, most=most, indexed=True)
