@@ -1,0 +1,100 @@
+"""What follows when orders or products were read: planned for each target, looked at again, sent on."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.lane import Lane
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import Shop
+from upbridge.engine.context import Service
+from upbridge.engine.planner import PlanResult, ReadBatch, plan_documents
+from upbridge.engine.runs import SOURCE
+from upbridge.engine.second_look import Weighed, lag_of, weigh
+from upbridge.store import changes
+from upbridge.store.changes import Kind, Origin
+from upbridge.systems.base import MappingContext, Target
+
+#: Which kind of change reads an entity by its key.
+KINDS: Mapping[str, Kind] = {"product": Kind.PRODUCT, "order": Kind.ORDER}
+#: The targets of a shop that orders and products are planned for, each with what its mapping needs.
+Feeds = list[tuple[Target, MappingContext]]
+
+_LOOK_AGAIN = timedelta(seconds=30)
+"""By then what was on its way has usually arrived."""
+
+
+async def plan_read(
+    service: Service,
+    shop: Shop,
+    feeds: Feeds,
+    tx: AsyncConnection,
+    read: ReadBatch,
+    *,
+    told: Collection[str],
+    priority: int,
+    now: datetime,
+) -> tuple[Weighed, PlanResult]:
+    """What of *read* is believed, and what it means for each target."""
+    weighed = await weigh(tx, shop.id, read, lag=lag_of(service.settings.coalesce_seconds), told=told, now=now)
+    settled = await plan_documents(
+        tx,
+        service.cipher,
+        shop.id,
+        weighed.read,
+        feeds,
+        write_backs=service.systems.write_backs,
+        priority=priority,
+        now=now,
+    )
+    return weighed, settled
+
+
+async def look_again(
+    tx: AsyncConnection, shop: Shop, read: ReadBatch, settled: PlanResult, *, now: datetime
+) -> None:
+    """What was read but is not at rest is read again soon."""
+    gone = settled.again.intersection(read.missing)  # believed already
+    for keys, origin in ((settled.again - gone, Origin.SCHEDULE), (gone, Origin.DELETION)):
+        await changes.mark_changed(
+            tx,
+            shop.id,
+            SOURCE,
+            KINDS[read.kind],
+            keys,
+            origin=origin,
+            now=now,
+            due_at=now + _LOOK_AGAIN,
+        )
+
+
+async def look_later(
+    tx: AsyncConnection, shop: Shop, weighed: Weighed, purpose: Purpose, *, now: datetime
+) -> None:
+    """What is not believed yet is read again at its time."""
+    for due_at in sorted(set(weighed.again.values())):
+        await changes.mark_changed(
+            tx,
+            shop.id,
+            SOURCE,
+            KINDS[weighed.read.kind],
+            [key for key, due in weighed.again.items() if due == due_at],
+            origin=Origin.SCHEDULE,
+            now=now,
+            due_at=due_at,
+            purpose=min(purpose, Purpose.SAFETY),
+        )
+
+
+async def feeds_of(service: Service, shop: Shop) -> Feeds:
+    """The connected targets of *shop*."""
+    rows = await service.target_connections(shop)
+    return [(service.targets[system], service.context(shop, row)) for system, row in rows.items()]
+
+
+async def wake_targets(service: Service, shop: Shop, feeds: Feeds, news: set[str]) -> None:
+    """Have sent what was planned, if anything was."""
+    if news:
+        for target, _front in feeds:
+            await service.wake(Lane.push(shop.id, target.system))

@@ -1,0 +1,34 @@
+"""Colour, size and the like of variants: read where a target of the shop shows them."""
+
+from dataclasses import replace
+
+from upbridge.domain.product import Product
+from upbridge.domain.purpose import Purpose
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.context import Service
+from upbridge.engine.flows import shows_parameters
+from upbridge.systems.base import Systems
+from upbridge.systems.upgates.client import Page, UpgatesClient
+from upbridge.systems.upgates.parameters import with_parameters
+
+
+async def with_shown_parameters(
+    service: Service, shop: Shop, client: UpgatesClient, page: Page[Product], *, purpose: Purpose
+) -> Page[Product]:
+    """The same products with colour, size and the like of their variants: one call more, and only where a target
+    of the shop shows them."""
+    ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
+    if not ids or not shows_parameters(service.systems, shop.settings, await service.target_connections(shop)):
+        return page
+    language = _language(service.systems, shop)
+    found = await client.product_parameters(ids, language=language, purpose=purpose)
+    parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
+    return replace(page, items=[with_parameters(product, parameters) for product in page.items])
+
+
+def _language(systems: Systems, shop: Shop) -> str | None:
+    """The language that was chosen for a system's texts, else the shop's own."""
+    keys = (system.language_setting for system in systems.connected if system.language_setting is not None)
+    chosen = next(filter(None, map(shop.settings.text, keys)), None)
+    return chosen or ShopProfile.model_validate(shop.facts or {}).default_language
