@@ -1,0 +1,149 @@
+"""A shop as the commands print it: for machines and for people."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from upbridge.cli.common import cell
+from upbridge.cli.progress import PLURAL, waiting
+from upbridge.domain.shop import Shop
+from upbridge.domain.shop_settings import ShopSettings, as_text
+from upbridge.engine.completeness import DAYS, Counted
+from upbridge.engine.context import Service
+from upbridge.insights.flow_states import flow_states, see
+from upbridge.insights.webhook_coverage import Coverage, coverage
+from upbridge.store.connections import ConnectionRow
+from upbridge.store.document_queries import count_parked
+from upbridge.store.runs import Run, RunPurpose, latest_runs
+from upbridge.systems.base import ANY_EVENT
+
+
+def line_of(shop: Shop, rows: Mapping[str, ConnectionRow]) -> dict[str, Any]:
+    """A shop as `shops list --json` prints it."""
+    return {
+        "id": shop.id,
+        "key": shop.key,
+        "token": shop.token,
+        "name": shop.name,
+        "state": str(shop.state),
+        "reason": shop.reason,
+        "api_url": shop.api_url,
+        "version": shop.version,
+        "installed_at": shop.installed_at,
+        "connections": [
+            {
+                "system": row.system,
+                "state": str(row.state),
+                "reason": row.reason,
+                "account": row.account,
+                "prefix": row.prefix,
+                "connected_at": row.connected_at,
+            }
+            for row in rows.values()
+        ],
+    }
+
+
+async def describe(service: Service, shop: Shop) -> dict[str, Any]:
+    """A shop as `shops show --json` prints it."""
+    runs = await latest_runs(service.engine, shop.id, RunPurpose.IMPORT)
+    return {
+        **line_of(shop, await service.connections.of(shop.id)),
+        "settings": settings_json(shop.settings),
+        "imports": {PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
+        "waiting": await waiting(service, shop),
+        "parked": await _parked(service, shop),
+        **await _truth_json(service, shop),
+        "coverage": _coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
+        **{
+            f"{one.name}_webhook_url": service.webhook_url(shop, one.name, ANY_EVENT)
+            for one in service.systems.connected
+            if one.calls_back
+        },
+    }
+
+
+async def _truth_json(service: Service, shop: Shop) -> dict[str, Any]:
+    """The lights of the overview page, and what the shop counted itself, as `shops show --json` prints them."""
+    rows = await service.connections.of(shop.id)
+    async with service.engine.connect() as tx:
+        seen = await see(tx, service.systems, shop.id)
+    flows = flow_states(service.systems, shop, rows, seen, service.clock())
+    return {
+        "flows": [
+            {
+                "source": flow.source,
+                "kind": flow.kind,
+                "target": flow.target,
+                "light": flow.light,
+                "reason": flow.reason,
+                "waiting": flow.waiting,
+                "oldest": flow.oldest,
+            }
+            for flow in flows
+        ],
+        "completeness": {
+            "days": DAYS,
+            **_counted(seen.counted.get("order")),
+            "products": _counted(seen.counted.get("product")),
+        },
+    }
+
+
+def _counted(counted: Counted | None) -> dict[str, Any]:
+    if counted is None:
+        return dict.fromkeys(("shop_says", "known", "missing", "checked_at"))
+    return {
+        "shop_says": counted.shop_says,
+        "known": counted.known,
+        "missing": counted.missing,
+        "checked_at": counted.checked_at,
+    }
+
+
+def _coverage_json(found: Coverage) -> dict[str, Any]:
+    """Coverage as `shops show --json` prints it; `share` is null where nothing changed."""
+    return {"days": found.days, "announced": found.announced, "found": found.found, "share": found.share}
+
+
+def completeness_line(found: Mapping[str, Any]) -> str:
+    """The shop's own count against ours, for people."""
+    if found["shop_says"] is None:
+        return "the shop was not asked for its own count yet"
+    return (
+        f"the shop says {found['shop_says']:,} in {found['days']} days, {found['known']:,} are known,"
+        f" {found['missing']:,} missing (counted {cell(found['checked_at'])})"
+    )
+
+
+def coverage_line(found: Mapping[str, Any]) -> str:
+    """Coverage for people. Rounded down: not all is not 100 %."""
+    if found["share"] is None:
+        return f"nothing changed in {found['days']} days"
+    share = math.floor(found["share"] * 1000) / 10
+    changes = found["announced"] + found["found"]
+    return f"announced {share:.1f} % of {changes:,} changes in {found['days']} days"
+
+
+def _import(run: Run) -> dict[str, Any]:
+    return {
+        "total": run.total,
+        "done": run.done,
+        "state": str(run.state),
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+
+
+def settings_json(shop_settings: ShopSettings) -> dict[str, Any]:
+    """Settings for machines: true, false and numbers as such, lists and mappings as they would be typed."""
+    return {
+        key: value if isinstance(value := shop_settings.get(key), bool | int) else as_text(value) or None
+        for key in shop_settings.declared
+    }
+
+
+async def _parked(service: Service, shop: Shop) -> int:
+    """Documents that wait for a mapping or a person."""
+    async with service.engine.connect() as tx:
+        return await count_parked(tx, shop.id)
