@@ -31,7 +31,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 # Hundreds of seeded days run through the same lines: they are lived without the tracer.
 SEEDED := tests/conformance/test_kills.py tests/simulation
 
-.PHONY: help setup demo play test soak docs screenshots check bench fix wheel lock clean chromium
+.PHONY: help setup demo play test soak attack docs screenshots check bench fix wheel lock clean chromium
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ play: .venv/.ready ## the same, but it stays up for you to click through; Ctrl-C
 test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word" for some; COVERAGE=1 measures)
 	@$(if $(COVERAGE),COVERAGE_CORE=$$($(CORE)) $(PYTEST) --cov --cov-report=term:skip-covered $(SEEDED:%=--ignore=%) $(ARGS))
 	@$(PYTEST) $(if $(COVERAGE),$(SEEDED)) $(ARGS)
+
+attack: .venv/.ready ## bounded attacks on a real instance, a genuine shop beside it (ARGS="--short", --only, --json)
+	@$(BIN)/python -m tests.attack $(ARGS)
 
 soak: .venv/.ready ## the seeded simulation, with all faults at once (SEEDS=200; ARGS="--first 17", --json)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) $(ARGS)

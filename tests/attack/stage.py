@@ -1,0 +1,197 @@
+"""Where the attacks happen: the real processes with an embedded Postgres, a genuine shop, shops that attack."""
+
+import asyncio
+import contextlib
+import re
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+
+from tests.attack.genuine import Genuine, Taken
+from tests.attack.weapons import Fired, Weapon, fire
+from upbridge.core.encryption import Cipher
+from upbridge.domain.shop_id import ShopId
+from upbridge.settings import load_settings
+from upbridge.store.database import open_database
+from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
+from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_range, running_processes
+
+VICTIM = "victim"
+CONCURRENCY = 4
+_LONGEST = 120.0
+_TRACEBACK = re.compile(rb"Traceback \(most recent call last\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the web side has used so far: processor seconds, bytes of memory now, bytes of log."""
+
+    processor: float
+    memory: int
+    log: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attacked:
+    """An attack, and how the genuine shop fared meanwhile. *log*: bytes without the lines about that shop."""
+
+    fired: Fired
+    taken: Taken
+    processor: float
+    log: int
+
+
+@dataclass(slots=True)
+class Stage:
+    """Running processes, the shops in them, and who attacks."""
+
+    processes: Processes
+    addresses: WebhookAddresses
+    database: str
+    client: httpx.AsyncClient
+    attackers: ProcessPoolExecutor
+    shops: dict[str, ShopId] = field(default_factory=dict)
+    orders: Sequence[str] = ()
+    sessions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        """Where the add-on listens."""
+        return self.processes.web_port
+
+    @property
+    def genuine(self) -> Genuine:
+        """The genuine shop's webhooks."""
+        return Genuine(self.port, self.webhook(VICTIM), self.orders)
+
+    def webhook(self, shop: str, event: str = "Orders.update") -> str:
+        """The webhook address of *shop* for *event*."""
+        return f"/webhooks/upgates/{event}/{self.addresses.token(self.shops[shop], 'upgates', event)}"
+
+    async def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One call of the sandbox's control API. Raises `Failed`."""
+        address = f"{self.processes.addresses['admin']}/control{path}"
+        response = await self.client.request(method, address, json=body or {})
+        if response.is_error:
+            raise Failed(f"{method} {path}: {response.status_code} {response.text[:300]}")
+        return response.json()
+
+    async def open_shop(self, name: str) -> None:
+        """A new shop that has activated the add-on."""
+        shop = await self.control("POST", "/shops", {"name": name, "products": 6, "orders": 6})
+        answer = await self.control("POST", f"/shops/{name}/activate")
+        if not answer["activated"]:
+            raise Failed(f"the activation failed: {answer}")
+        found = await self.value("SELECT id FROM shops WHERE token = %s", shop["token"])
+        self.shops[name] = ShopId(found)
+
+    async def enter(self, name: str) -> str:
+        """The path of a living session of *name*: `/ui/s/SESSION/`."""
+        answer = await self.control("POST", f"/shops/{name}/open")
+        entered = await self.client.get(answer["answer"]["url"], follow_redirects=False)
+        self.sessions[name] = str(entered.headers["location"])
+        return self.sessions[name]
+
+    async def connect(self, name: str, system: str) -> None:
+        """Connect *name* to *system* by the program's command."""
+        how = (await self.control("GET", f"/shops/{name}"))["credentials"][system]
+        if system == "upp":
+            who, secret = ["--client-id", how["client_id"]], how["secret"]
+        else:
+            who = ["--email", how["email"], "--organisation", str(how["organisation"])]
+            secret = how["password"]
+        await asyncio.to_thread(
+            self.processes.run, "shops", "connect", str(self.shops[name]), system, *who, stdin=secret
+        )
+
+    async def value(self, query: str, *values: Any) -> Any:
+        """One value from the database."""
+        async with await psycopg.AsyncConnection.connect(self.database, autocommit=True) as tx:
+            row = await (await tx.execute(query.encode(), values)).fetchone()
+        return None if row is None else row[0]
+
+    async def until(self, query: str, *values: Any, seconds: float = _LONGEST) -> float:
+        """Until *query* says true; the seconds that it took. Raises `Failed` after so many."""
+        began = time.monotonic()
+        while not await self.value(query, *values):
+            if time.monotonic() > began + seconds:
+                raise Failed(f"it did not come true: {query}")
+            self.processes.check()
+            await asyncio.sleep(0.05)
+        return time.monotonic() - began
+
+    async def quiet(self) -> None:
+        """Until nothing waits to be read or sent."""
+        await self.until(
+            "SELECT NOT EXISTS (SELECT FROM changes)"
+            " AND NOT EXISTS (SELECT FROM documents WHERE state <> 'parked')"
+        )
+
+    def usage(self) -> Usage:
+        """What the web side has used so far."""
+        web = psutil.Process(self.processes.processes["serve"].pid)
+        times = web.cpu_times()
+        return Usage(times.user + times.system, web.memory_info().rss, len(self.log()))
+
+    def log(self, name: str = "serve", *, since: int = 0) -> bytes:
+        """What a process has logged so far, its first *since* bytes left out."""
+        return (self.processes.directory / f"{name}.log").read_bytes()[since:]
+
+    def tracebacks(self) -> int:
+        """How many tracebacks the web side and the worker have logged."""
+        return sum(len(_TRACEBACK.findall(self.log(name))) for name in ("serve", "worker"))
+
+    async def attack(self, weapon: Weapon | None, *, seconds: float) -> Attacked:
+        """Use *weapon* while the genuine shop's webhooks come; without one, those alone for so many seconds."""
+        before, until = self.usage(), asyncio.Event()
+        sending = asyncio.create_task(self.genuine.send(until))
+        if weapon is None:
+            await asyncio.sleep(seconds)
+            fired = Fired(seconds)
+        else:
+            fired = await asyncio.get_running_loop().run_in_executor(self.attackers, fire, weapon)
+        until.set()
+        taken, after = await sending, self.usage()
+        genuine = str(self.shops[VICTIM]).encode()
+        lines = self.log(since=before.log).splitlines(keepends=True)
+        written = sum(len(line) for line in lines if genuine not in line)
+        return Attacked(fired, taken, after.processor - before.processor, written)
+
+
+@contextlib.asynccontextmanager
+async def staged() -> AsyncIterator[Stage]:
+    """The processes with the genuine shop and one that attacks; gone with the block, kept where it fails."""
+    directory = Path(tempfile.mkdtemp(prefix="upbridge-attack-"))
+    with (
+        running_processes(directory, free_port()) as running,
+        ProcessPoolExecutor(1, get_context("spawn")) as attackers,
+    ):
+        port = free_range(20_000 + 5 * secrets.randbelow(4000))
+        running.start_sandbox(port=port, products=1, orders=0, clock_factor=100.0)
+        running.environment["UPBRIDGE_METRICS_TOKEN"] = secrets.token_hex(16)
+        running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
+        running.start("worker", "worker", "--concurrency", str(CONCURRENCY), "--port", str(running.web_port))
+        await asyncio.to_thread(running.wait_for_sandbox)
+        await asyncio.to_thread(running.wait_ready)
+        settings = load_settings(data_dir=directory, public_url=running.web, allow_insecure=True)
+        async with open_database(settings) as database, httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            addresses = await load_addresses(database.engine, Cipher(settings.keys()))
+            here = Stage(running, addresses, database.conninfo, client, attackers)
+            for name in (VICTIM, "attacker"):
+                await here.open_shop(name)
+            await here.connect(VICTIM, "upp")
+            orders = await here.control("GET", f"/shops/{VICTIM}/orders")
+            here.orders = [order["order_number"] for order in orders["items"]]
+            await here.enter("attacker")
+            await here.quiet()
+            yield here

@@ -1,0 +1,116 @@
+"""What an attack may cost the genuine shop, and whether it did not cost more.
+
+On a machine that others use too, milliseconds say little: the limit for the slowest hundredth is 100 ms, or three
+times what the genuine shop saw a moment before, without the attack, whichever is more. A row that misses a goal
+of time is measured again, at most twice: what an attack costs is there every time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.attack.genuine import Taken
+from tests.attack.rows import LOG_BYTES, LOG_BYTES_EACH, Row
+from tests.attack.stage import Attacked
+
+P99_MS = 100.0
+_TIMES = 3.0
+_SERVER_ERROR = 500
+_STORED = 204
+#: What the genuine shop may be told: stored, or come again.
+_HONEST = {_STORED, 503}
+_COME_AGAIN = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A line of the table: what was measured, and the goals that were missed: those that hold on any machine, and
+    those of time."""
+
+    name: str
+    cells: dict[str, Any]
+    broken: Sequence[str] = ()
+    slow: Sequence[str] = ()
+
+    @property
+    def missed(self) -> Sequence[str]:
+        """All goals that were missed."""
+        return [*self.broken, *self.slow]
+
+
+def judged(row: Row, found: Attacked, *, stored: int, calm: Taken) -> Verdict:
+    """What *row* cost. *stored*: so many of the genuine shop's webhooks lie in the database; *calm*: how
+    they fared a moment before, without an attack."""
+    fired, taken = found.fired, found.taken
+    accepted, sent = taken.statuses[_STORED], len(taken.latencies)
+    limit = max(P99_MS, _TIMES * calm.quantile(0.99))
+    missed, slow = [], []
+    if refused := {status: count for status, count in taken.statuses.items() if status not in _HONEST}:
+        missed.append(f"genuine webhooks refused: {_said(refused)}")
+    if stored < accepted:
+        missed.append(f"genuine webhooks taken: {accepted}, stored: {stored}")
+    if accepted < sent:
+        slow.append(f"genuine webhooks to be repeated: {sent - accepted}")
+    if taken.quantile(0.99) > limit:
+        slow.append(f"p99 above {limit:.0f} ms")
+    if taken.late > calm.late:
+        slow.append(f"{taken.late} genuine webhooks took over a second")
+    bad = {
+        status: count
+        for status, count in fired.statuses.items()
+        if status >= _SERVER_ERROR and not (row.tenant and status == _COME_AGAIN)
+    }
+    if bad:
+        missed.append(f"5xx for bad input: {_said(bad)}")
+    if not row.tenant and found.log > LOG_BYTES + LOG_BYTES_EACH * fired.sent:
+        missed.append(f"{found.log} bytes of log")
+    each = max(fired.sent, 1)
+    return Verdict(
+        row.name,
+        {
+            "rate": round(fired.sent / fired.seconds, 1) if fired.sent else None,
+            "statuses": {str(status): count for status, count in sorted(fired.statuses.items())},
+            "left_open": fired.left,
+            "cpu_ms": round(found.processor * 1000 / each, 2) if fired.sent else None,
+            "log_bytes": round(found.log / each, 1) if fired.sent else None,
+            "p50_ms": round(taken.quantile(0.5), 1),
+            "p99_ms": round(taken.quantile(0.99), 1),
+            "late": taken.late,
+            "limit_ms": round(limit),
+        },
+        missed,
+        slow,
+    )
+
+
+def _said(statuses: dict[int, int]) -> str:
+    return ", ".join(f"{count} x {status or 'cut'}" for status, count in sorted(statuses.items()))
+
+
+def show(console: Console, verdicts: Sequence[Verdict]) -> None:
+    """The table."""
+    table = Table(title="Attacks, and the genuine shop's webhooks meanwhile (10 a second)", title_justify="left")
+    for name in ("attack", "rate/s", "answers", "cpu/req", "log/req", "p50", "p99", "limit", "> 1 s", ""):
+        table.add_column(name, justify="left" if name in ("attack", "answers", "") else "right")
+    for one in verdicts:
+        cells = one.cells
+        table.add_row(
+            one.name,
+            _number(cells.get("rate")),
+            ", ".join(f"{count} x {status}" for status, count in cells.get("statuses", {}).items()),
+            _number(cells.get("cpu_ms"), " ms"),
+            _number(cells.get("log_bytes"), " B"),
+            _number(cells.get("p50_ms")),
+            _number(cells.get("p99_ms")),
+            _number(cells.get("limit_ms")),
+            _number(cells.get("late")),
+            "; ".join(one.missed) or "ok",
+        )
+    console.print(table, markup=False)
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    return "" if value is None else f"{value:g}{unit}"
