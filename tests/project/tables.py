@@ -6,7 +6,7 @@ A statement names a table by its text (a string with SQL in it, a `.sql` file) o
 selectables that the owner exports. No statement is put together from strings: what varies is a parameter, or
 stands in SQLAlchemy Core.
 
-`python -m tests.project.tables` prints what is found, debts included.
+`python -m tests.project.tables` prints what is found.
 """
 
 import ast
@@ -78,17 +78,6 @@ class Finding(NamedTuple):
         return f"{self.module}:{self.line} names {self.table}, which {OWNERS.get(self.table, 'no module')} owns"
 
 
-#: Statements about a table outside its owner, as (module, table). The list only gets shorter: never add a line.
-DEBTS: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("upbridge.web.queries.overview", "changes"),
-        ("upbridge.web.queries.overview", "documents"),
-        ("upbridge.web.queries.overview", "links"),
-        ("upbridge.web.queries.overview", "orders"),
-        ("upbridge.web.queries.overview", "problems"),
-    }
-)
-
 _SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|INSERT INTO|UPDATE|DELETE|WHERE|ON CONFLICT|TRUNCATE|ANALYZE)\b")
 _NAMED = re.compile(
     r"\b(?:FROM|JOIN|INTO|UPDATE|USING|TABLE|TRUNCATE|ANALYZE|nextval\(')\s*(?:ONLY\s+)?(?:public\.)?\"?(\w+)"
@@ -99,7 +88,7 @@ _EXEMPTION = re.compile(r"noqa:[^#]*\bS608\b")
 
 
 def findings(files: Iterable[tuple[str, str]] | None = None) -> list[Finding]:
-    """Every place that breaks one of the two rules, debts included. *files*: name and source of modules."""
+    """Every place that breaks one of the two rules. *files*: name and source of modules."""
     found = {
         finding
         for module, source in (chain(_everything(), _files()) if files is None else files)
@@ -110,21 +99,8 @@ def findings(files: Iterable[tuple[str, str]] | None = None) -> list[Finding]:
 
 
 def complaints(files: Iterable[tuple[str, str]] | None = None) -> list[str]:
-    """One line for each finding that is no debt."""
-    return [str(one) for one in findings(files) if not _is_debt(one)]
-
-
-def paid() -> list[str]:
-    """One line for each debt that nothing needs any more."""
-    found = findings()
-    named = {(one.module, one.table) for one in found}
-    return [
-        *(f"{module} no longer names {table}: strike the debt" for module, table in sorted(DEBTS - named)),
-    ]
-
-
-def _is_debt(finding: Finding) -> bool:
-    return (finding.module, finding.table) in DEBTS
+    """One line for each finding."""
+    return [str(one) for one in findings(files)]
 
 
 @cache

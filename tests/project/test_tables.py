@@ -14,10 +14,6 @@ def test_only_the_owner_of_a_table_writes_it() -> None:
     assert tables.writers() == []
 
 
-def test_a_debt_that_is_paid_is_struck_from_the_list() -> None:
-    assert tables.paid() == []
-
-
 def test_each_table_has_an_owner() -> None:
     assert tables.OWNERS.keys() == metadata.tables.keys() | {change_seq.name}
 

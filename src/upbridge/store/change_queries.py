@@ -212,6 +212,11 @@ async def announced(
     return set(await tx.scalars(query))
 
 
+def unread_keys(shop_id: ShopId, source: str, kind: Kind) -> Select[str]:
+    """The keys of *kind* that wait to be read."""
+    return select(table.c.key).where(table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind)
+
+
 def count_by_kind() -> Select[Any]:
     """How many changes of each kind wait to be read, in all shops."""
     return select(table.c.kind, func.count()).group_by(table.c.kind)

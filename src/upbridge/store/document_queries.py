@@ -215,6 +215,12 @@ def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
     return query.where(table.c.state != constant(PARKED))
 
 
+def parents(shop_id: ShopId, kind: str) -> Subquery:
+    """What waits of *kind*, at all targets: parent, target, state."""
+    query = select(table.c.parent, table.c.target, table.c.state)
+    return query.where(table.c.shop_id == shop_id, table.c.kind == kind).subquery("waiting")
+
+
 def places(target: str, kind: str) -> Subquery:
     """What is in the outbox for *target*: shop_id, key."""
     query = select(table.c.shop_id, table.c.key).where(table.c.target == target, table.c.kind == kind)

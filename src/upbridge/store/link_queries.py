@@ -266,6 +266,18 @@ def known_orders(target: str) -> Subquery:
     )
 
 
+def delivered_since(shop_id: ShopId, targets: Collection[str], kind: str, since: datetime) -> Subquery:
+    """What of *kind* was written after *since* and the targets have, or were given by hand: target, key."""
+    query = select(table.c.target, table.c.key).where(
+        table.c.shop_id == shop_id,
+        one_of(table.c.target, targets),
+        table.c.kind == kind,
+        table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),
+        table.c.updated_at > since,
+    )
+    return query.subquery("delivered")
+
+
 def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
     """Entities whose key begins with *words* and of which *targets* have something of *kind*."""
     here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)

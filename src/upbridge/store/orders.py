@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, Text, any_, delete, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, any_, delete, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -94,6 +94,17 @@ async def unseen_orders(
         table.c.shop_id == shop_id, table.c.ordered_at >= made_since, table.c.read_at < read_before
     )
     return list(await tx.scalars(query))
+
+
+def made_after(shop_id: ShopId, since: datetime) -> Select[str]:
+    """The numbers of the orders that were made after *since*."""
+    return select(table.c.number).where(table.c.shop_id == shop_id, table.c.ordered_at > since)
+
+
+def made_at(shop_id: ShopId, number: ColumnElement[str]) -> ScalarSelect[datetime]:
+    """When the order with *number* of another query was made; null if it is not known."""
+    query = select(table.c.ordered_at).where(table.c.shop_id == shop_id, table.c.number == number)
+    return query.correlate_except(table).scalar_subquery()
 
 
 def numbers_beginning(shop_id: ShopId, words: str, *, most: int) -> Select[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Subquery,
     Text,
     and_,
     any_,
@@ -368,6 +369,11 @@ async def history_of(
         .limit(limit)
     )
     return [KnownProblem(_shown(row), row.target, row.dismissed_at) for row in await tx.execute(query)]
+
+
+def open_parents(shop_id: ShopId, kind: str) -> Subquery:
+    """What has an open problem, of *kind*: parent, target; once for each problem."""
+    return select(table.c.parent, table.c.target).where(_open(shop_id), table.c.kind == kind).subquery("failed")
 
 
 def open_by_key() -> Select[tuple[str, int]]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import PRAGUE
@@ -15,6 +14,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import Counted
 from upbridge.insights.daily_stats import StatKind, daily_stats_of
 from upbridge.insights.flow_states import FlowState, Seen, flow_states, looking, see
+from upbridge.insights.order_boxes import Boxes, order_boxes
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.operations.reconcile import rests_until
 from upbridge.rate_limits.ledger import Ledger
@@ -24,8 +24,6 @@ from upbridge.systems.base import Systems
 
 #: How far back the proof of completeness and the chart look.
 DAYS = 30
-#: How far the shop's clock may be ahead of ours.
-_CLOCKS = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +36,6 @@ class Wait:
     since: datetime | None
     until: datetime | None
     """Until when the other system, or our budget for it, wants us to wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Boxes:
-    """The orders of the last 30 days, each in exactly one box: the most urgent that fits."""
-
-    system: str
-    delivered: int
-    waiting: int
-    held: int
-    parked: int
-
-    @property
-    def total(self) -> int:
-        """All boxes together."""
-        return self.delivered + self.waiting + self.held + self.parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +110,7 @@ class Overviews:
         rows = await self._connections.of(shop.id)
         # The orders of a month are weighed while everything else is asked, on a connection of its own.
         (known, boxes), webhooks, delays, seen = await asyncio.gather(
-            _boxes(self._engine, shop.id, sorted(rows), now - timedelta(days=DAYS)),
+            _boxes(self._engine, self._systems, shop.id, sorted(rows), now),
             coverage(self._engine, shop.id, now=now),
             _delays(self._engine, self._systems, shop.id, now),
             _seen(self._engine, self._systems, shop.id),
@@ -174,61 +156,11 @@ def _waits(shop_id: ShopId, seen: Seen, now: datetime) -> tuple[Wait, ...]:
 
 
 async def _boxes(
-    engine: AsyncEngine, shop_id: ShopId, systems: Sequence[str], since: datetime
+    engine: AsyncEngine, systems: Systems, shop_id: ShopId, targets: Sequence[str], now: datetime
 ) -> tuple[int, tuple[Boxes, ...]]:
-    """How many orders are known, and each one's box for each of *systems*: the most urgent that fits.
-
-    An order is known if it was made within the period, or if we have heard of it and could not read it yet: then
-    its date is not known. What is asked of single orders is asked by index (a subquery that Postgres does
-    not turn into a join), so that a shop's history costs nothing.
-    """
+    since = now - timedelta(days=DAYS)
     async with engine.connect() as tx:
-        rows = await tx.execute(
-            text(
-                """
-                WITH unread AS (
-                  SELECT key AS number FROM changes
-                  WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-                  UNION SELECT parent FROM problems
-                  WHERE shop_id = :id AND target = 'upgates' AND kind = 'order' AND dismissed_at IS NULL
-                ), known AS MATERIALIZED (
-                  SELECT number FROM orders WHERE shop_id = :id AND ordered_at > :since
-                  UNION ALL SELECT number FROM unread u
-                  WHERE (SELECT ordered_at FROM orders o WHERE o.shop_id = :id AND o.number = u.number) IS NULL
-                ), signs AS (
-                  -- 3: stopped, 2: under way; a sign of 'upgates' is one for every system
-                  SELECT parent AS number, target, CASE WHEN state = 'parked' THEN 3 ELSE 2 END AS weight
-                  FROM documents WHERE shop_id = :id AND kind = 'order'
-                  UNION ALL SELECT parent, target, 3 FROM problems
-                  WHERE shop_id = :id AND kind = 'order' AND dismissed_at IS NULL
-                  UNION ALL SELECT key, 'upgates', 2 FROM changes
-                  WHERE shop_id = :id AND source = 'upgates' AND kind = 'order'
-                ), weightiest AS MATERIALIZED (
-                  SELECT g.number, s.system, max(g.weight) AS weight
-                  FROM signs g
-                    JOIN unnest(CAST(:systems AS text[])) AS s (system) ON g.target IN (s.system, 'upgates')
-                  GROUP BY 1, 2
-                )
-                SELECT NULL AS system, NULL AS box, count(*) AS number FROM known
-                UNION ALL
-                SELECT s.system,
-                  CASE WHEN w.weight = 3 THEN 'parked' WHEN w.weight = 2 THEN 'waiting'
-                    WHEN l.key IS NOT NULL THEN 'delivered' ELSE 'held' END,
-                  count(*)
-                FROM known k CROSS JOIN unnest(CAST(:systems AS text[])) AS s (system)
-                  LEFT JOIN weightiest w ON w.number = k.number AND w.system = s.system
-                  LEFT JOIN links l ON l.shop_id = :id AND l.target = s.system AND l.kind = 'order'
-                    AND l.key = k.number AND l.state IN ('delivered', 'by_hand')
-                    AND l.target = ANY(:systems) AND l.updated_at > :earlier  -- for the index alone
-                GROUP BY 1, 2
-                """
-            ),
-            {"id": shop_id, "since": since, "earlier": since - _CLOCKS, "systems": list(systems)},
-        )
-    counted = {(row.system, row.box): int(row.number) for row in rows}
-    names = ("delivered", "waiting", "held", "parked")
-    boxes = [Boxes(system, **{box: counted.get((system, box), 0) for box in names}) for system in systems]
-    return counted[None, None], tuple(boxes)
+        return await order_boxes(tx, shop_id, platform=systems.platform.name, systems=targets, since=since)
 
 
 def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
