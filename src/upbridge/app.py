@@ -16,6 +16,7 @@ from upbridge.bootstrap import create_web_container
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
+from upbridge.core.telemetry.loop_watch import watch_loop
 from upbridge.installation import endpoints as installation_endpoints
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
 from upbridge.store.database import open_database
@@ -39,7 +40,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             container = create_web_container(settings, database, http, clock=clock, port=port)
             app.state.container = container
             stack.push_async_callback(container.close)
-            for task in (container.load_webhook_key(), keep_writing(database.engine)):
+            for task in (container.load_webhook_key(), keep_writing(database.engine), watch_loop()):
                 stack.callback(asyncio.create_task(task).cancel)
             yield
 

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.errors import NotFound, UpbridgeError
 from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.core.telemetry.loop_watch import watch_loop
 from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, scheduler
@@ -186,6 +187,7 @@ async def run_worker(
         asyncio.create_task(_repeat("count", COUNT_SECONDS, lambda: count_grown(service.engine))),
         asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
         asyncio.create_task(keep_writing(service.engine)),
+        asyncio.create_task(watch_loop()),
     ]
     try:
         while not stop.is_set():

@@ -34,6 +34,7 @@ ALIVE: Mapping[str, str] = {
     "__signature__": "Typer reads it",
     "__annotations__": "Typer reads it",
     "disabled": "logging reads it",
+    "disconnected": "uvicorn reads it",
     "handle_async_request": "httpx calls it",
     "metric_samples": "a table: Alembic compares it, and its owner names it in SQL",
     "uninstalled_at": "a column of shops that people read",

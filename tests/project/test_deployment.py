@@ -72,7 +72,7 @@ class TestCompose:
 
     def test_only_caddy_is_reachable_from_outside(self) -> None:
         assert [name for name, service in SERVICES.items() if "ports" in service] == ["caddy"]
-        assert "reverse_proxy web:8000" in (TOP / "Caddyfile").read_text()
+        assert "reverse_proxy web:8000 {" in (TOP / "Caddyfile").read_text()
 
     def test_the_database_and_the_certificates_outlive_their_containers(self) -> None:
         used = {

@@ -139,8 +139,15 @@ def _serve(settings: Settings, *, host: str, port: int, workers: int, child: _Ch
     import uvicorn  # noqa: PLC0415
 
     from upbridge.app import create_app  # noqa: PLC0415
+    from upbridge.core.bounds import CONNECTION  # noqa: PLC0415
+    from upbridge.web.http_protocol import BoundedProtocol, backlog, raise_descriptors  # noqa: PLC0415
 
+    raise_descriptors()
     common = {
+        "http": BoundedProtocol,
+        "ws": "none",
+        "backlog": backlog(),
+        "timeout_keep_alive": CONNECTION.idle_seconds,
         "host": host,
         "port": port,
         "access_log": False,

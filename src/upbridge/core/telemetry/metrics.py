@@ -13,3 +13,11 @@ REMOTE_SECONDS = Histogram(
     "upbridge_remote_call_seconds", "Seconds of calls to other systems.", ("system", "operation")
 )
 BUDGET_WAITS = Counter("upbridge_budget_waits", "Times that work waited for the API budget.")
+CONNECTIONS_ENDED = Counter(
+    "upbridge_connections_ended", "Connections that the web side ended because of a bound.", ("reason",)
+)
+LOOP_LAG = Histogram(
+    "upbridge_loop_lag_seconds",
+    "Seconds by which an event loop of a web process or a worker came late to what was due.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+)
