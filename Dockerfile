@@ -23,6 +23,9 @@ FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/upbridge --shell /usr/sbin/nologin upbridge
 COPY --from=build /opt/upbridge /opt/upbridge
 ENV PATH=/opt/upbridge/bin:$PATH PYTHONUNBUFFERED=1 UPBRIDGE_DATA_DIR=/var/lib/upbridge
+# The commit that is built, for the metric upbridge_build_info.
+ARG REVISION=unknown
+ENV UPBRIDGE_REVISION=$REVISION
 USER upbridge
 WORKDIR /var/lib/upbridge
 EXPOSE 8000

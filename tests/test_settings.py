@@ -53,6 +53,7 @@ WRONG = {
     "STOCK_POLL_SECONDS": ["0", "1e300"],
     "RECONCILE_HOURS": ["0", "daily", "inf"],
     "LOG_FORMAT": ["xml", "JSON "],
+    "LOG_LEVEL": ["loud", "20"],
 }
 
 
@@ -125,6 +126,8 @@ def test_the_defaults_are_those_that_are_promised() -> None:
         "support_email": None,
         "support_phone": None,
         "log_format": None,
+        "log_level": "info",
+        "revision": "unknown",
     }
 
 

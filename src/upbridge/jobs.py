@@ -35,6 +35,7 @@ from upbridge.engine.pusher import push
 from upbridge.insights.daily_stats import summarise_days
 from upbridge.maintenance.analyze import count_grown
 from upbridge.maintenance.retention import prune
+from upbridge.store.job_library import DEAD_AFTER
 from upbridge.store.metric_samples import keep_writing, merge_ended_processes
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,7 @@ class Heartbeats:
     """How soon the jobs of a worker that died go to other workers, in seconds."""
 
     every: float = 2.0
-    dead_after: float = 15.0
+    dead_after: float = DEAD_AFTER.total_seconds()
     """A worker that has sent no heartbeat for this long is dead."""
     looked_for_every: float = 5.0
 

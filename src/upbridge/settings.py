@@ -5,6 +5,7 @@ A wrong or missing value ends the start with one line per variable (`BadSettings
 """
 
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -48,6 +49,8 @@ EXAMPLES: Mapping[str, str] = {
     "stock_poll_seconds": "900",
     "reconcile_hours": "24",
     "log_format": "json",
+    "log_level": "info",
+    "revision": "the commit that was built",
     "data_dir": "./var",
     "metrics_token": "a long random string",
     "support_email": "support@example.com",
@@ -93,11 +96,18 @@ class Settings(BaseSettings):
     support_email: str | None = None
     support_phone: str | None = None
     log_format: Literal["console", "json"] | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    revision: str = "unknown"
 
     @field_validator("encryption_keys", "upgates_hosts", "frame_ancestors", mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
         return _split(value)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("encryption_keys")
     @classmethod
@@ -271,3 +281,8 @@ def _line(name: str, message: str) -> str:
 def log_format(settings: Settings) -> Literal["console", "json"]:
     """How to write logs: for a person on a terminal, for a machine elsewhere."""
     return settings.log_format or ("console" if sys.stderr.isatty() else "json")
+
+
+def log_level(settings: Settings, *, least: int = logging.DEBUG) -> int:
+    """From which level on to log; a command that says its result itself names the *least* that it logs."""
+    return max(least, logging.getLevelNamesMapping()[settings.log_level.upper()])

@@ -27,6 +27,8 @@ METRICS = {
     "upbridge_flows",
     "upbridge_lanes_blocked",
     "upbridge_webhook_coverage_ratio",
+    "upbridge_workers",
+    "upbridge_build_info",
 }
 
 

@@ -1,4 +1,4 @@
-"""Metrics of all processes together: sums never fall, gauges are counted where the things are."""
+"""Counters of all processes together: sums never fall, and what has not changed is not written."""
 
 import asyncio
 from datetime import timedelta
@@ -6,35 +6,25 @@ from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.clock import NOON
-from tests.support.rows import fill
-from tests.support.shops import MakeShop
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS, WEBHOOK_SECONDS
 from upbridge.store import schema
-from upbridge.store.metric_samples import keep_writing, merge_ended_processes, render, write_samples
+from upbridge.store.metric_samples import PROCESS, keep_writing, merge_ended_processes, render, write_samples
 
 #: What alarms and dashboards name.
 NAMES = {
-    "upbridge_webhook_deliveries_total": {"source", "outcome"},
     "upbridge_webhook_ack_seconds_bucket": {"le"},
-    "upbridge_changes_pending": {"kind"},
-    "upbridge_outbox_pending": {"target", "kind"},
-    "upbridge_oldest_pending_seconds": {"stage"},
     "upbridge_remote_calls_total": {"system", "operation", "outcome"},
     "upbridge_remote_call_seconds_bucket": {"system", "operation", "le"},
     "upbridge_budget_waits_total": set(),
-    "upbridge_problems_open": {"key"},
-    "upbridge_shops": {"state"},
-    "upbridge_jobs": {"status"},
 }
 
 
 async def scrape(engine: AsyncEngine) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Every sample as Prometheus reads it."""
-    families = text_string_to_metric_families(await render(engine, NOON))
+    families = text_string_to_metric_families(await render(engine))
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in families
@@ -57,42 +47,16 @@ async def count(engine: AsyncEngine, number: float, process: UUID) -> None:
 ELSEWHERE = {"system": "elsewhere", "operation": "other", "outcome": "ok"}
 
 
-async def test_every_promised_metric_is_there_without_a_shop_in_it(
-    engine: AsyncEngine, make_shop: MakeShop
-) -> None:
-    await fill(engine, await make_shop(), now=NOON, dismissed_at=None)
+async def test_what_was_counted_has_its_labels_and_no_shop(engine: AsyncEngine) -> None:
     REMOTE_CALLS.labels(system="upp", operation="x", outcome="ok").inc()
     REMOTE_SECONDS.labels(system="upp", operation="x").observe(0.1)
     found: dict[str, set[str]] = {}
-    async with engine.begin() as tx:
-        await tx.execute(text("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'work')"))
     for name, pairs in await scrape(engine):
         found.setdefault(name, set()).update(key for key, _ in pairs)
 
     for name, labels in NAMES.items():
-        if name != "upbridge_webhook_deliveries_total":  # counted by the first delivery
-            assert found.get(name) == labels, name
+        assert found.get(name) == labels, name
     assert not any("shop" in label for labels in found.values() for label in labels)
-
-
-async def test_gauges_count_what_waits(engine: AsyncEngine, make_shop: MakeShop) -> None:
-    shop_id = await make_shop()
-    await fill(engine, shop_id, now=NOON - timedelta(minutes=5), kind="order", target="upp", state="waiting")
-
-    assert await value(engine, "upbridge_changes_pending", kind="order") == 1
-    assert await value(engine, "upbridge_outbox_pending", target="upp", kind="order") == 1
-    assert await value(engine, "upbridge_oldest_pending_seconds", stage="change") == 300
-    assert await value(engine, "upbridge_oldest_pending_seconds", stage="document") == 300
-    assert await value(engine, "upbridge_shops", state="active") == 1
-
-
-async def test_what_is_parked_is_not_late_and_counted_apart(engine: AsyncEngine, make_shop: MakeShop) -> None:
-    await fill(engine, await make_shop(), now=NOON - timedelta(days=5), target="upp", kind="order", state="parked")
-
-    assert await value(engine, "upbridge_outbox_parked", target="upp", kind="order") == 1
-    assert await value(engine, "upbridge_outbox_pending", target="upp", kind="order") == 0
-
-    assert await value(engine, "upbridge_oldest_pending_seconds", stage="document") == 0
 
 
 async def test_counts_of_all_processes_are_added_up(engine: AsyncEngine) -> None:
@@ -109,6 +73,60 @@ async def test_writing_twice_counts_once(engine: AsyncEngine) -> None:
         await write_samples(engine)
 
     assert await value(engine, "upbridge_remote_calls_total", **labels) == 2
+
+
+async def versions(engine: AsyncEngine) -> dict[tuple[str, str], str]:
+    """The transaction that wrote each count last."""
+    async with engine.connect() as tx:
+        rows = await tx.execute(text("SELECT name, labels, xmin::text AS version FROM metric_samples"))
+        return {(row.name, row.labels): row.version for row in rows if row.name.startswith("upbridge_")}
+
+
+async def test_what_has_not_changed_is_not_written_again(engine: AsyncEngine) -> None:
+    REMOTE_CALLS.labels(system="still", operation="x", outcome="ok").inc()
+    REMOTE_CALLS.labels(system="moving", operation="x", outcome="ok").inc()
+    await write_samples(engine)
+    before = await versions(engine)
+    REMOTE_CALLS.labels(system="moving", operation="x", outcome="ok").inc()
+
+    await write_samples(engine)
+
+    after = await versions(engine)
+    changed = {labels for (name, labels), version in after.items() if before[name, labels] != version}
+    assert changed == {'{"operation": "x", "outcome": "ok", "system": "moving"}'}
+
+
+async def test_an_idle_process_is_not_taken_for_ended(engine: AsyncEngine) -> None:
+    labels = {"system": "idle", "operation": "x", "outcome": "ok"}
+    REMOTE_CALLS.labels(**labels).inc()
+    await write_samples(engine)
+    async with engine.begin() as tx:
+        await tx.execute(text("UPDATE metric_samples SET at = now() - make_interval(hours => 2)"))
+    await write_samples(engine)
+
+    await merge_ended_processes(engine, silent=timedelta(hours=1))
+
+    async with engine.connect() as tx:
+        left = await tx.scalar(
+            text("SELECT count(*) FROM metric_samples WHERE process = :process AND labels LIKE '%idle%'"),
+            {"process": PROCESS},
+        )
+    assert left == 1
+    assert await value(engine, "upbridge_remote_calls_total", **labels) == 1
+
+
+async def test_a_database_that_was_put_back_learns_everything_again(engine: AsyncEngine) -> None:
+    labels = {"system": "restored", "operation": "x", "outcome": "ok"}
+    await write_samples(engine)
+    async with engine.connect() as tx:
+        rows = (await tx.execute(select(schema.metric_samples))).mappings().all()
+    REMOTE_CALLS.labels(**labels).inc(3)
+    await write_samples(engine)
+    async with engine.begin() as tx:
+        await tx.execute(delete(schema.metric_samples))
+        await tx.execute(insert(schema.metric_samples), [dict(row) for row in rows])
+
+    assert await value(engine, "upbridge_remote_calls_total", **labels) == 3
 
 
 async def test_a_sum_does_not_fall_when_a_process_ends(engine: AsyncEngine) -> None:

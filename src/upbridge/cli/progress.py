@@ -4,12 +4,12 @@ import asyncio
 import time
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from sqlalchemy import text
 
 from upbridge.cli.common import err
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine.context import Service
+from upbridge.store import job_library
 from upbridge.store.change_queries import count_waiting
 from upbridge.store.document_queries import count_open
 from upbridge.store.runs import RunPurpose, RunState, latest_runs
@@ -82,15 +82,5 @@ async def _go_on(service: Service, shop: Shop) -> None:
 
 async def _works(service: Service) -> bool:
     """Whether a worker has been heard of lately, by the database's own time: it wrote the heartbeat."""
-    from upbridge.jobs import HEARTBEATS  # noqa: PLC0415 - the job library takes its time
-
     async with service.engine.connect() as tx:
-        return bool(
-            await tx.scalar(
-                text(
-                    "SELECT EXISTS (SELECT FROM procrastinate_workers"
-                    " WHERE last_heartbeat > now() - make_interval(secs => :seconds))"
-                ),
-                {"seconds": HEARTBEATS.dead_after},
-            )
-        )
+        return bool(await tx.scalar(job_library.count_workers()))

@@ -1,4 +1,4 @@
-"""Metrics of all processes together. Counters of each process are kept in Postgres, gauges are counted there.
+"""Counters of all processes together, kept in Postgres. Gauges are counted at the scrape (`insights/gauges.py`).
 
 A scrape reaches one web process only, while most remote calls are made by workers elsewhere. So every process
 writes its counters down every few seconds, and a scrape adds them up.
@@ -7,22 +7,22 @@ writes its counters down every few seconds, and a scrape adds them up.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
-from sqlalchemy import CompoundSelect, DateTime, Select, bindparam, text, union_all
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.telemetry.database_outage import DATABASE
-from upbridge.store import change_queries, document_queries, problems, shops
 
 log = structlog.get_logger(__name__)
 
@@ -35,28 +35,64 @@ _RETIRED = UUID(int=0)
 _OURS = "upbridge_"
 
 
+#: A row of each process that counts no metric: when the process was last there, and how often it has written.
+_ALIVE = {"process": PROCESS, "name": "alive", "labels": "{}"}
+
+
+@dataclass(slots=True)
+class _Written:
+    """What one database has of this process's counts."""
+
+    times: float = 0
+    values: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+_WRITTEN: WeakKeyDictionary[AsyncEngine, _Written] = WeakKeyDictionary()
+
+
 async def write_samples(engine: AsyncEngine) -> None:
-    """Keep this process's counts where a scrape of any web process finds them."""
-    rows = [
-        {"process": PROCESS, "name": sample.name, "labels": _labels(sample.labels), "value": sample.value}
+    """Keep this process's counts where a scrape of any web process finds them. Only what has changed is written:
+    in the write-ahead log, and so in each replica and backup, an idle process leaves one row each time."""
+    counts = {
+        (sample.name, _labels(sample.labels)): sample.value
         for family in REGISTRY.collect()
         if family.name.startswith(_OURS)
         for sample in family.samples
         if not sample.name.endswith("_created")
-    ]
-    if not rows:
-        return
+    }
+    written = _WRITTEN.setdefault(engine, _Written())
     async with engine.begin() as tx:
-        await tx.execute(
+        times = await tx.scalar(
             text(
                 """
                 INSERT INTO metric_samples (process, name, labels, value, at)
-                VALUES (:process, :name, :labels, :value, now())
-                ON CONFLICT (process, name, labels) DO UPDATE SET value = excluded.value, at = excluded.at
+                VALUES (:process, :name, :labels, 1, now())
+                ON CONFLICT (process, name, labels) DO UPDATE
+                  SET value = metric_samples.value + 1, at = excluded.at
+                RETURNING value
                 """
             ),
-            sorted(rows, key=lambda row: (str(row["name"]), str(row["labels"]))),
+            _ALIVE,
         )
+        # Another number than ours: the database was put back to an earlier state and has lost what it had.
+        known = written.values if times == written.times + 1 else {}
+        changed = [
+            {"process": PROCESS, "name": name, "labels": labels, "value": value}
+            for (name, labels), value in sorted(counts.items())
+            if known.get((name, labels)) != value
+        ]
+        if changed:
+            await tx.execute(
+                text(
+                    """
+                    INSERT INTO metric_samples (process, name, labels, value, at)
+                    VALUES (:process, :name, :labels, :value, now())
+                    ON CONFLICT (process, name, labels) DO UPDATE SET value = excluded.value, at = excluded.at
+                    """
+                ),
+                changed,
+            )
+    _WRITTEN[engine] = _Written(times, counts)
 
 
 async def keep_writing(engine: AsyncEngine, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -82,36 +118,32 @@ async def merge_ended_processes(engine: AsyncEngine, *, silent: timedelta) -> No
         await tx.execute(
             text(
                 """
-                WITH gone AS (
-                  DELETE FROM metric_samples WHERE process <> :retired AND at < now() - :silent
+                WITH ended AS (
+                  SELECT process FROM metric_samples WHERE process <> :retired
+                  GROUP BY process HAVING max(at) < now() - :silent
+                ), gone AS (
+                  DELETE FROM metric_samples USING ended WHERE metric_samples.process = ended.process
                   RETURNING name, labels, value
                 )
                 INSERT INTO metric_samples (process, name, labels, value, at)
-                SELECT :retired, name, labels, sum(value), now() FROM gone GROUP BY name, labels
+                SELECT :retired, name, labels, sum(value), now() FROM gone
+                WHERE name <> :alive GROUP BY name, labels
                 ON CONFLICT (process, name, labels) DO UPDATE SET
                   value = metric_samples.value + excluded.value, at = now()
                 """
             ),
-            {"retired": _RETIRED, "silent": silent},
+            {"retired": _RETIRED, "silent": silent, "alive": _ALIVE["name"]},
         )
 
 
-async def render(engine: AsyncEngine, now: datetime, more: Sequence[Metric] = ()) -> str:
-    """Everything as Prometheus reads it, with what others have found."""
+async def render(engine: AsyncEngine, gauges: Sequence[Metric] = ()) -> str:
+    """What all processes have counted, with the *gauges* beside it, as Prometheus reads it."""
     await write_samples(engine)
     async with engine.connect() as tx:
         rows = await tx.execute(text("SELECT name, labels, sum(value) AS value FROM metric_samples GROUP BY 1, 2"))
         sums = {(row.name, row.labels): float(row.value) for row in rows}
-        families = [*_counted(sums), *more]
-        for name, help_, labels, query in _GAUGES:
-            gauge = GaugeMetricFamily(name, help_, labels=labels)
-            statement = text(query) if isinstance(query, str) else query
-            for row in await tx.execute(statement, {"now": now} if ":now" in str(query) else {}):
-                *values, number = row
-                gauge.add_metric([str(value) for value in values], float(number))
-            families.append(gauge)
     registry = CollectorRegistry()
-    registry.register(_Given(families))
+    registry.register(_Given([*_counted(sums), *gauges]))
     return generate_latest(registry).decode()
 
 
@@ -146,47 +178,6 @@ def _order(sample: tuple[str, dict[str, str], float]) -> tuple[object, ...]:
 
 
 _ENDS: Mapping[str, tuple[str, ...]] = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
-
-_NOW = bindparam("now", type_=DateTime(timezone=True))
-_GAUGES: tuple[tuple[str, str, tuple[str, ...], str | Select[Any] | CompoundSelect[Any]], ...] = (
-    (
-        "upbridge_changes_pending",
-        "Changes that wait to be read.",
-        ("kind",),
-        change_queries.count_by_kind(),
-    ),
-    (
-        "upbridge_outbox_pending",
-        "Documents that wait to be delivered.",
-        ("target", "kind"),
-        document_queries.count_by_kind(parked=False),
-    ),
-    (
-        "upbridge_outbox_parked",
-        "Documents that wait for a mapping or a person.",
-        ("target", "kind"),
-        document_queries.count_by_kind(parked=True),
-    ),
-    (
-        "upbridge_oldest_pending_seconds",
-        "Age of the oldest thing that waits.",
-        ("stage",),
-        union_all(change_queries.oldest_seconds(_NOW), document_queries.oldest_seconds(_NOW)),
-    ),
-    (
-        "upbridge_problems_open",
-        "Open problems.",
-        ("key",),
-        problems.open_by_key(),
-    ),
-    ("upbridge_shops", "Shops.", ("state",), shops.count_by_state()),
-    (
-        "upbridge_jobs",
-        "Jobs of the job library.",
-        ("status",),
-        "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status",
-    ),
-)
 
 
 def _labels(labels: Mapping[str, str]) -> str:

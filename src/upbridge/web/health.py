@@ -78,7 +78,8 @@ async def ready(request: Request) -> Response:
 async def _metrics(container: _Container) -> str:
     engine, now = container.database.engine, container.clock()
     shops = await container.pages.shops.all()
-    return await render(engine, now, await gauges(engine, container.pages.systems, shops, now=now))
+    revision = container.settings.revision
+    return await render(engine, await gauges(engine, container.pages.systems, shops, now=now, revision=revision))
 
 
 @router.api_route("/metrics", methods=_READ)

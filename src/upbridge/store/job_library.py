@@ -1,0 +1,26 @@
+"""What the job library's own tables say: how many jobs there are, how many workers live."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select, Text, cast, column, func, select, table
+
+DEAD_AFTER = timedelta(seconds=15)
+"""A worker that has sent no heartbeat for this long is dead."""
+
+_jobs = table("procrastinate_jobs", column("status"))
+_workers = table("procrastinate_workers", column("last_heartbeat"))
+
+STATUSES = ("todo", "doing", "succeeded", "failed", "cancelled", "aborting", "aborted")
+"""Every status that a job can have."""
+
+
+def count_by_status() -> Select[str, int]:
+    """How many jobs there are, by status: for the metric."""
+    status = cast(_jobs.c.status, Text)
+    return select(status, func.count()).group_by(status)
+
+
+def count_workers() -> Select[Any]:
+    """How many workers live. By the database's own time: it wrote down when each was heard of."""
+    return select(func.count()).where(_workers.c.last_heartbeat > func.now() - DEAD_AFTER)
