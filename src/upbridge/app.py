@@ -18,7 +18,7 @@ from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
 from upbridge.installation import endpoints as installation_endpoints
-from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
+from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import open_database
 from upbridge.store.metric_samples import keep_writing
 from upbridge.systems.http.transport import http_client
@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
 def factory() -> FastAPI:
     """For the web server's worker processes: settings from the environment."""
     settings = load_settings()
-    configure_logging(log_format(settings))
+    configure_logging(log_format(settings), level=log_level(settings))
     return create_app(settings)
 
 

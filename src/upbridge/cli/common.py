@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from rich.text import Text
 from upbridge.bootstrap import running_service
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.engine.context import Service
-from upbridge.settings import load_settings, log_format
+from upbridge.settings import load_settings, log_format, log_level
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ def console_error(message: str) -> None:
 async def opened() -> AsyncIterator[Service]:
     """The service, over a database whose schema is at head. Raises `NotReady` with what to do."""
     settings = load_settings()
-    configure_logging(log_format(settings), level=30)
+    configure_logging(log_format(settings), level=log_level(settings, least=logging.WARNING))
     async with running_service(settings, pool_size=3) as (service, _database):
         yield service
 

@@ -24,7 +24,7 @@ from upbridge.bootstrap import running_service
 from upbridge.cli.common import out, run_async
 from upbridge.core.errors import UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
-from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format
+from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.schema_version import SchemaVersion
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 def _settings() -> Settings:
     settings = load_settings()
-    configure_logging(log_format(settings))
+    configure_logging(log_format(settings), level=log_level(settings))
     return settings
 
 

@@ -1,5 +1,6 @@
 """The commands that look after the service: doctor, accesses, plan, cpa upload, keys rotate."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ from upbridge.maintenance.doctor import examine
 from upbridge.maintenance.key_rotation import rotate_all
 from upbridge.rate_limits.forecast import plan as simulate
 from upbridge.rate_limits.usage import LONGEST_DAYS, usage
-from upbridge.settings import load_settings, log_format
+from upbridge.settings import load_settings, log_format, log_level
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.upgates.accesses import as_markdown, as_rows
 
@@ -57,7 +58,7 @@ def doctor(
         try_connection(SYSTEMS.named(name), shop, yes=yes, json=json)
         return
     settings = load_settings()
-    configure_logging(log_format(settings), level=50)
+    configure_logging(log_format(settings), level=log_level(settings, least=logging.CRITICAL))
     if call is not None:
         if endpoint is None:
             raise typer.BadParameter("needed with --call", param_hint="--endpoint")

@@ -1,16 +1,17 @@
 """Logs: one line per event on standard error, and never a secret or personal data."""
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
 
 PROGRAM = """
-import sys, structlog
+import logging, sys, structlog
 from upbridge.core.telemetry.logging import configure_logging
 
-configure_logging(sys.argv[1])
+configure_logging(sys.argv[1], level=int(sys.argv[2]))
 log = structlog.get_logger("test")
 log.info("something_happened", shop_id="7", number=3)
 
@@ -22,13 +23,15 @@ try:
     fail()
 except ZeroDivisionError:
     log.exception("it_failed")
+logging.getLogger("httpx").info("a library chats")
+logging.getLogger("httpx").warning("a library warns")
 """
 
 
-def written(form: str) -> str:
+def written(form: str, *, level: int = logging.INFO) -> str:
     """What a process of its own writes to standard error; nothing goes to standard output."""
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, form],
+        [sys.executable, "-W", "error", "-c", PROGRAM, form, str(level)],
         check=True,
         capture_output=True,
         text=True,
@@ -39,7 +42,7 @@ def written(form: str) -> str:
 
 
 def test_for_machines_every_event_is_one_json_object() -> None:
-    first, second = [json.loads(line) for line in written("json").splitlines()]
+    first, second, _ = [json.loads(line) for line in written("json").splitlines()]
 
     assert first.items() >= {"event": "something_happened", "shop_id": "7", "number": 3, "level": "info"}.items()
     assert first["timestamp"].endswith("Z")
@@ -56,3 +59,15 @@ def test_for_people_an_event_is_a_line() -> None:
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_traceback_shows_no_variables(form: str) -> None:
     assert "hush" not in written(form)
+
+
+@pytest.mark.parametrize(
+    ("level", "events"),
+    [
+        (logging.INFO, ["something_happened", "it_failed", "a library warns"]),
+        (logging.WARNING, ["it_failed", "a library warns"]),
+        (logging.ERROR, ["it_failed"]),
+    ],
+)
+def test_what_is_below_the_level_is_not_written(level: int, events: list[str]) -> None:
+    assert [json.loads(line)["event"] for line in written("json", level=level).splitlines()] == events

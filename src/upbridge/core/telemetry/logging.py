@@ -10,7 +10,7 @@ from upbridge.core.telemetry.database_outage import Quiet
 
 
 def configure_logging(form: Literal["console", "json"], *, level: int = logging.INFO) -> None:
-    """Send structlog and the standard library's logs through one formatter to standard error."""
+    """Send structlog and the standard library's logs from *level* on through one formatter to standard error."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -48,4 +48,4 @@ def configure_logging(form: Literal["console", "json"], *, level: int = logging.
     # The access log of the web server would hold tickets, sessions and webhook secrets: we log by route instead.
     logging.getLogger("uvicorn.access").disabled = True
     for noisy in ("httpx", "httpcore", "alembic", "procrastinate"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
