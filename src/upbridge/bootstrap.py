@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import structlog
@@ -15,6 +15,7 @@ from upbridge.core.deferred import Deferred
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
 from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.domain.history import Way
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.installation.keys import SignatureKeys
@@ -102,9 +103,10 @@ class WebContainer:
         while True:
             try:
                 await self.inbox.warm_up()
-                self.worker.set(
-                    await create_service(self.settings, self.database, self.http, clock=self.clock, port=self.port)
+                service = await create_service(
+                    self.settings, self.database, self.http, clock=self.clock, port=self.port
                 )
+                self.worker.set(replace(service, way=Way.PAGE))
                 self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
             except (DBAPIError, PoolTimeout, OSError) as error:
                 if not DATABASE.explains(error):
@@ -132,7 +134,7 @@ def create_web_container(
 ) -> WebContainer:
     """The web process's collaborators. Asks nothing of the database yet."""
     cipher = Cipher(settings.keys())
-    shops = Shops(database.engine, cipher, SYSTEMS.settings)
+    shops = Shops(database.engine, cipher, SYSTEMS.settings, way=Way.PLATFORM)
     worker: Deferred[Service] = Deferred("the key of the webhook addresses is not loaded yet")
     webhook_connections = inbox_engine(database.conninfo)
     pages = Pages.of(

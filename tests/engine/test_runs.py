@@ -270,7 +270,7 @@ async def test_an_import_that_nobody_wanted_any_more_can_be_started_again(machin
     machine.upgates.page_size = 10
     machine.upgates.sell(*range(1, 31))
     await begin(machine)
-    await machine.service.connections.disconnect(machine.shop_id, "upp")
+    await machine.service.connections.disconnect(machine.shop_id, "upp", now=machine.watch())
     await machine.pull()
     assert await machine.changes() == []
 

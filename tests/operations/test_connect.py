@@ -96,7 +96,7 @@ async def test_a_shop_that_left_cannot_be_connected(machine: Engine, state: Shop
 
 async def test_connecting_again_repairs_and_sends_what_waited(machine: Engine) -> None:
     await upp(machine)
-    await machine.service.connections.break_off(machine.shop_id, "upp", "401")
+    await machine.service.connections.break_off(machine.shop_id, "upp", "401", now=machine.watch())
     problem = NewProblem(
         stage=Stage.PUSH,
         key="connection.refused",
@@ -132,7 +132,7 @@ async def test_what_happens_while_the_login_is_refused_waits_for_the_next(machin
     if not alone:
         await uphance(machine)
     await machine.run("DELETE FROM changes")
-    await machine.service.connections.break_off(machine.shop_id, "upp", "401")
+    await machine.service.connections.break_off(machine.shop_id, "upp", "401", now=machine.watch())
     machine.upgates.order("A-1")
     await machine.hint(Kind.ORDER, "A-1")
     await machine.pull()
@@ -174,14 +174,14 @@ async def test_the_second_shop_of_a_tenant_gets_a_prefix_and_keeps_it(machine: E
 
     assert (await upp(machine)).prefix == "other-"
     assert (await upp(machine)).prefix == "other-"
-    await machine.service.connections.disconnect(machine.shop_id, "upp")
+    await machine.service.connections.disconnect(machine.shop_id, "upp", now=machine.watch())
     assert (await upp(machine)).prefix == "other-"
 
 
 async def test_the_first_shop_of_a_tenant_keeps_its_bare_names_when_it_returns(machine: Engine) -> None:
     first = machine.shop_id
     await upp(machine)
-    await machine.service.connections.disconnect(first, "upp")
+    await machine.service.connections.disconnect(first, "upp", now=machine.watch())
     await second_shop(machine)
 
     assert (await upp(machine)).prefix == "other-", "the first one's copies are still there under bare names"
@@ -216,7 +216,7 @@ async def test_another_account_gets_everything_from_the_beginning(machine: Engin
     assert len(await machine.links()) == 1
     await machine.run("DELETE FROM changes")
     if leave:
-        await machine.service.connections.disconnect(machine.shop_id, "upp")
+        await machine.service.connections.disconnect(machine.shop_id, "upp", now=machine.watch())
 
     await upp(machine, "another")
 
@@ -256,7 +256,7 @@ async def test_who_returns_to_the_same_account_sends_only_what_differs(machine: 
     await upp(machine)
     await machine.settle(make_product(make_variant(1), make_variant(2)))
     await machine.push()
-    await machine.service.connections.disconnect(machine.shop_id, "upp")
+    await machine.service.connections.disconnect(machine.shop_id, "upp", now=machine.watch())
     assert await machine.documents() == {}
 
     await upp(machine)
@@ -270,7 +270,7 @@ async def test_disconnecting_forgets_secrets_and_what_waits(machine: Engine) -> 
     await machine.settle(make_product())
     await lanes.block(machine.db, Lane.push(machine.shop_id, "upp"), reason="x", now=machine.watch())
 
-    await machine.service.connections.disconnect(machine.shop_id, "upp")
+    await machine.service.connections.disconnect(machine.shop_id, "upp", now=machine.watch())
 
     assert await machine.documents() == {}
     assert await machine.lane("push:upp") is None

@@ -38,6 +38,7 @@ OWNERS: Mapping[str, str] = {
     "first_looks": "upbridge.store.first_looks",
     "failed_logins": "upbridge.store.rate_limits",
     "heartbeat": "upbridge.store.heartbeat",
+    "history": "upbridge.store.history",
     "lanes": "upbridge.store.lanes",
     "links": "upbridge.store.links",
     "metric_samples": "upbridge.store.metric_samples",
@@ -51,6 +52,7 @@ OWNERS: Mapping[str, str] = {
     "shops": "upbridge.store.shops",
     "signatures": "upbridge.store.signatures",
     "skus": "upbridge.store.skus",
+    "stock_writes": "upbridge.store.history",
     "variants": "upbridge.store.variants",
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from upbridge.store.shops import free_key, shop_key
+from upbridge.domain.shop_key import free_key, shop_key
 
 
 @pytest.mark.parametrize(

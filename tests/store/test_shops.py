@@ -15,8 +15,9 @@ from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_key import free_key, shop_key
 from upbridge.maintenance.erasure import erase_shop
-from upbridge.store.shops import Arrival, Installation, Shops, free_key, set_facts, shop_key
+from upbridge.store.shops import Arrival, Installation, Shops, set_facts
 from upbridge.systems.registry import SYSTEMS
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from upbridge.bootstrap import running_service
 from upbridge.core.telemetry.logging import configure_logging
+from upbridge.domain.history import Way
 from upbridge.engine.context import Service
 from upbridge.settings import load_settings, log_format, log_level
 
@@ -61,7 +63,7 @@ async def opened() -> AsyncIterator[Service]:
     settings = load_settings()
     configure_logging(log_format(settings), level=log_level(settings, least=logging.WARNING))
     async with running_service(settings, pool_size=3) as (service, _database):
-        yield service
+        yield replace(service, way=Way.CLI)
 
 
 def with_service(work: Callable[[Service], Awaitable[T]]) -> T:

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 async def refused_by_target(service: Service, shop: Shop, system: str, error: LoginRefused) -> None:
     """Stop the connection until a person connects it again: its login fails, or leads to another company."""
-    await service.connections.break_off(shop.id, system, str(error))
+    await service.connections.break_off(shop.id, system, str(error), now=service.clock())
     async with service.engine.begin() as tx:
         await raise_problems(
             tx,

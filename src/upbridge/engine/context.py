@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import LoginRefused
+from upbridge.domain.history import Way
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
@@ -57,16 +58,18 @@ class Service:
     wake: Callable[[Lane], Awaitable[None]] = field(default=_unheard)
     """Say that a lane has work; a lost call costs a moment, the sweep sees everything."""
     last_beat: LastBeat = field(default_factory=LastBeat)
+    way: Way = Way.PROGRAM
+    """By which way its changes come: the history says it."""
 
     @property
     def shops(self) -> Shops:
         """The shops."""
-        return Shops(self.engine, self.cipher, self.systems.settings)
+        return Shops(self.engine, self.cipher, self.systems.settings, way=self.way)
 
     @property
     def connections(self) -> Connections:
         """The connections of shops to targets."""
-        return Connections(self.engine, self.cipher)
+        return Connections(self.engine, self.cipher, way=self.way)
 
     @property
     def problems(self) -> Problems:

@@ -78,7 +78,7 @@ async def _follow_names(
     if not names:
         return shop.settings
     log.info("settings_follow_names", shop_id=str(shop.id), settings=names)
-    return (await service.shops.change_settings(tx, shop.id, names))[1]
+    return (await service.shops.change_settings(tx, shop.id, names, now=service.clock()))[1]
 
 
 async def _alarm(

@@ -22,7 +22,7 @@ async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]
     rows = await service.connections.of(shop.id)
     now = service.clock()
     async with service.engine.begin() as tx:
-        before, after = await service.shops.change_settings(tx, shop.id, texts)
+        before, after = await service.shops.change_settings(tx, shop.id, texts, now=now)
         changed = before.differing(after)
         settings = service.systems.settings
         affected = {settings[key].affects for key in changed}

@@ -58,7 +58,7 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
         await revoke(service, shop, row)
         write_back = service.systems.write_backs.get(system)
         await service.connections.disconnect(
-            shop.id, system, forget=None if write_back is None else write_back.forget
+            shop.id, system, now=service.clock(), forget=None if write_back is None else write_back.forget
         )
 
 
@@ -82,7 +82,7 @@ async def restore_connection(service: Service, shop: Shop, system: str) -> bool:
     """The login of a connection was tried and works: if it was thought broken, what waits for it goes on; returns
     whether it was."""
     async with service.engine.begin() as tx:
-        mended = await service.connections.mend(tx, shop.id, system)
+        mended = await service.connections.mend(tx, shop.id, system, now=service.clock())
         if mended:
             await _go_on(tx, shop, system, now=service.clock())
             log.info("connection_mended", shop_id=str(shop.id), system=system)

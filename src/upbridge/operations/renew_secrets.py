@@ -4,11 +4,14 @@ from typing import Any
 
 import structlog
 
+from upbridge.domain.history import What
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
+from upbridge.store import history
 from upbridge.store import sessions as store
 from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.store.history import NewEntry
 from upbridge.store.shops import renew_webhooks
 from upbridge.systems.base import ANY_EVENT
 
@@ -23,14 +26,16 @@ async def renew_secrets(service: Service, shop: Shop, *, webhooks: bool, session
     """
     platform = service.systems.platform.name
     ended = 0
+    now = service.clock()
     async with service.engine.begin() as tx:
         if webhooks:
             await renew_webhooks(tx, shop.id)
-            await mark_changed(
-                tx, shop.id, platform, Kind.WEBHOOKS, ["webhooks"], origin=Origin.SETTINGS, now=service.clock()
-            )
+            await mark_changed(tx, shop.id, platform, Kind.WEBHOOKS, ["webhooks"], origin=Origin.SETTINGS, now=now)
+            await history.record(tx, shop.id, service.way, [NewEntry(What.WEBHOOKS_RENEWED)], now=now)
         if sessions:
             ended = await store.end_all(tx, shop.id)
+            told = NewEntry(What.SESSIONS_ENDED, details={"count": ended})
+            await history.record(tx, shop.id, service.way, [told], now=now)
     log.info("secrets_renewed", shop_id=str(shop.id), webhooks=webhooks, sessions=ended)
     if webhooks:
         await service.wake(Lane.pull(shop.id, platform))

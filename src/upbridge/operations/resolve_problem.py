@@ -3,10 +3,12 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.delivery import is_guard
+from upbridge.domain.history import What
 from upbridge.domain.lane import Lane
 from upbridge.engine.context import Service
-from upbridge.store import cursors, documents
+from upbridge.store import cursors, documents, history
 from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.store.history import NewEntry
 from upbridge.store.problems import Problem, Stage, close_entity, dismissed
 
 _READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
@@ -21,6 +23,7 @@ async def retry(service: Service, number: int) -> str:
                 tx, problem.shop_id, problem.target, problem.key, now=service.clock()
             )
             await _close_guard(tx, problem)
+            await _tell(tx, service, What.APPROVED, problem, count=passed)
         await service.wake(Lane.push(problem.shop_id, problem.target))
         return f"{passed} documents of kind {problem.kind} will be sent to {problem.target}"
     if service.systems.agreed_once(problem.key):
@@ -34,6 +37,8 @@ async def retry(service: Service, number: int) -> str:
                 now=service.clock(),
                 keys=[(problem.kind, problem.entity)],
             )
+            if released:
+                await _tell(tx, service, What.RELEASED, problem)
         if released:
             await service.wake(Lane.push(problem.shop_id, problem.target))
             return f"{problem.kind} {problem.entity} will be sent to {problem.target} again"
@@ -47,6 +52,7 @@ async def _agree(service: Service, problem: Problem) -> str:
     async with service.engine.begin() as tx:
         await cursors.put(tx, shop.id, problem.target, problem.key, now.isoformat())
         await _close_guard(tx, problem)
+        await _tell(tx, service, What.APPROVED, problem)
         for write_back in service.systems.write_backs.values():
             await write_back.settings_changed(tx, shop.id, shop.settings, shop.settings, now=now)
     return f"agreed: {problem.kind} goes to {problem.target} from now on"
@@ -77,7 +83,18 @@ async def _read_again(service: Service, problem: Problem) -> str:
             origin=Origin.SETTINGS,
             now=service.clock(),
         )
+        await _tell(tx, service, What.RELEASED, problem)
     return f"{problem.kind} {problem.parent} will be read again"
+
+
+async def _tell(
+    tx: AsyncConnection, service: Service, what: What, problem: Problem, *, count: int | None = None
+) -> None:
+    """Write into the shop's history what was decided, in the caller's transaction."""
+    about = {"kind": problem.kind, "entity": problem.entity, "target": problem.target}
+    counted = {} if count is None else {"count": count}
+    entry = NewEntry(what, problem.key, details={**about, **counted})
+    await history.record(tx, problem.shop_id, service.way, [entry], now=service.clock())
 
 
 async def dismiss(service: Service, number: int) -> str:
@@ -91,6 +108,7 @@ async def dismiss(service: Service, number: int) -> str:
             held = await documents.guarded(tx, problem.shop_id, problem.target, problem.key)
             await documents.mark_handled(tx, problem.shop_id, problem.target, held, now=now)
             await _close_guard(tx, problem)
+            await _tell(tx, service, What.DECLINED, problem, count=len(held))
         return f"problem {number} is closed; {len(held)} documents are not sent until they change again"
     async with service.engine.begin() as tx:
         # One transaction: a document that stays parked without its problem would be on no page. Rows are locked in
@@ -100,4 +118,5 @@ async def dismiss(service: Service, number: int) -> str:
                 tx, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=now
             )
         await dismissed(tx, number, now=now)
+        await _tell(tx, service, What.HANDLED, problem)
     return f"problem {number} is closed"

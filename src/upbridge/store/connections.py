@@ -26,10 +26,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher
+from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import cursors, documents, lanes, links, problems, shops
+from upbridge.store import cursors, documents, history, lanes, links, problems, shops
+from upbridge.store.history import NewEntry
 from upbridge.store.schema import connections as table
 
 
@@ -69,9 +71,11 @@ def _here(shop_id: ShopId, system: str) -> tuple[ColumnElement[bool], ...]:
 class Connections:
     """The connections of all shops."""
 
-    def __init__(self, engine: AsyncEngine, cipher: Cipher) -> None:
+    def __init__(self, engine: AsyncEngine, cipher: Cipher, *, way: Way = Way.PROGRAM) -> None:
+        """*way*: by which changes come, for the history."""
         self._engine = engine
         self._cipher = cipher
+        self._way = way
 
     async def of(self, shop_id: ShopId) -> dict[str, ConnectionRow]:
         """The shop's connections by system."""
@@ -134,6 +138,8 @@ class Connections:
         if last is not None and last.name != account:  # another account: what was linked there is not here
             await links.forget(tx, shop_id, system)
             await cursors.forget(tx, shop_id, system)
+        told = NewEntry(What.CONNECTED, system, old=None if before is None else before.account, new=account)
+        await history.record(tx, shop_id, self._way, [told], now=now)
         return (await connections_of(tx, shop_id))[system], not again
 
     async def disconnect(
@@ -141,6 +147,7 @@ class Connections:
         shop_id: ShopId,
         system: str,
         *,
+        now: datetime,
         forget: Callable[[AsyncConnection, ShopId], Awaitable[None]] | None = None,
     ) -> None:
         """Forget the connection, its secrets and what waits for it; the links stay for a return.
@@ -154,25 +161,33 @@ class Connections:
             if left is not None:
                 await cursors.put(tx, shop_id, system, _ACCOUNT, left.account)
                 await cursors.put(tx, shop_id, system, _PREFIX, left.prefix)
+                told = NewEntry(What.DISCONNECTED, system, old=left.account)
+                await history.record(tx, shop_id, self._way, [told], now=now)
             await documents.forget(tx, shop_id, system)
             await lanes.unblock(tx, Lane.push(shop_id, system))
             await problems.forget_target(tx, shop_id, system)
             await tx.execute(delete(table).where(*_here(shop_id, system)))
 
-    async def break_off(self, shop_id: ShopId, system: str, reason: str) -> None:
+    async def break_off(self, shop_id: ShopId, system: str, reason: str, *, now: datetime) -> None:
         """Stop the connection until a person connects it again, because its credentials do not work any more."""
         async with self._engine.begin() as tx:
+            here = select(table.c.state).where(*_here(shop_id, system))
+            before = await tx.scalar(here.with_for_update())
             await tx.execute(
                 update(table).where(*_here(shop_id, system)).values(state=ConnectionState.BROKEN, reason=reason)
             )
+            if before == ConnectionState.CONNECTED:
+                await history.record(tx, shop_id, self._way, [NewEntry(What.LOGIN_REFUSED, system)], now=now)
 
-    async def mend(self, tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
+    async def mend(self, tx: AsyncConnection, shop_id: ShopId, system: str, *, now: datetime) -> bool:
         """The login works again: go on, in the caller's transaction. Returns whether it was broken."""
         result = await tx.execute(
             update(table)
             .where(*_here(shop_id, system), table.c.state == ConnectionState.BROKEN)
             .values(state=ConnectionState.CONNECTED, reason=None)
         )
+        if result.rowcount > 0:
+            await history.record(tx, shop_id, self._way, [NewEntry(What.LOGIN_RESTORED, system)], now=now)
         return result.rowcount > 0
 
     async def forget_tokens(self, shop_id: ShopId, system: str, reason: str) -> None:

@@ -476,6 +476,38 @@ daily_stats = Table(
     Index("daily_stats_day_at_idx", "day_at"),
 )
 
+#: Who did what to a shop and when: settings, connections, problems, guards, states, stock by run. `old` and `new`
+#: as a person would type them. Pruned after 400 days.
+history = Table(
+    "history",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    _at("at", nullable=False, kept=Kept(days=400)),
+    Column("way", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("old", Text),
+    Column("new", Text),
+    Column("details", JSONB, nullable=False, server_default=_EMPTY),
+    Index("history_shop_id_id_idx", "shop_id", "id"),
+    Index("history_at_idx", "at"),
+    Index("history_stock_run_idx", "shop_id", "subject", unique=True, postgresql_where=text("what = 'stock'")),
+)
+
+#: The numbers that a stock run has written into the shop, and what the shop showed before. Pruned after 90 days.
+stock_writes = Table(
+    "stock_writes",
+    metadata,
+    _shop(),
+    Column("run_at", DateTime(timezone=True), primary_key=True, info={"kept": Kept(days=90)}),
+    Column("key", Text, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("old", Numeric),
+    Column("new", Numeric, nullable=False),
+    Index("stock_writes_run_at_idx", "run_at"),
+)
+
 # --- budget -------------------------------------------------------------------------------------------------
 
 #: What a shop's API still allows: one row per shop, written before each call. `hour_used` and `day_used` are what

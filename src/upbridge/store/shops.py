@@ -1,12 +1,10 @@
 """Every query about shops. A shop is keyed by its Upgates token (R15); `key` is its name at targets."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -36,14 +34,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
+from upbridge.domain.history import Way, What
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_settings import Declared, ShopSettings
-from upbridge.store import sessions
+from upbridge.domain.shop_key import free_key, shop_key
+from upbridge.domain.shop_settings import Declared, ShopSettings, as_text
+from upbridge.store import history, sessions
+from upbridge.store.history import NewEntry
 from upbridge.store.schema import shops as table
 from upbridge.store.sql import constant
 
-_KEY_LENGTH = 40
 #: What a `Shop` is made of.
 _COLUMNS = tuple(table.c[field.name] for field in fields(Shop))
 
@@ -74,11 +74,12 @@ class Installation:
 class Shops:
     """The shops of this service. Each method is one short transaction unless it takes a connection."""
 
-    def __init__(self, engine: AsyncEngine, cipher: Cipher, declared: Declared) -> None:
-        """*declared*: the settings that a shop has."""
+    def __init__(self, engine: AsyncEngine, cipher: Cipher, declared: Declared, *, way: Way = Way.PROGRAM) -> None:
+        """*declared*: the settings that a shop has; *way*: by which changes come, for the history."""
         self._engine = engine
         self._cipher = cipher
         self._declared = declared
+        self._way = way
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -172,7 +173,9 @@ class Shops:
             fresh = {"id": uuid4(), "key": key, "token": call.token, "state": ShopState.ACTIVE}
             since = {"installed_at": now, "state_since": now}
             rows = await tx.execute(insert(table).values(**fresh, **values, **since).returning(*_COLUMNS))
-            return self._shop(rows.mappings().one()), Arrival.NEW
+            shop = self._shop(rows.mappings().one())
+            await self._moved(tx, shop.id, None, shop.state, {"arrival": Arrival.NEW}, now=now)
+            return shop, Arrival.NEW
         if before["signed_at"] is not None and call.signed_at < before["signed_at"]:
             raise BadSignature("a newer installation of this shop was accepted before")
         held = before["state"] == ShopState.SUSPENDED and before["reason"] == BY_OPERATOR
@@ -184,9 +187,10 @@ class Shops:
             values["state_since"] = case((table.c.state == ShopState.ACTIVE, table.c.state_since), else_=now)
         await sessions.end_all(tx, ShopId(before["id"]))
         statement = update(table).where(table.c.token == call.token).values({**values, **forgotten})
-        rows = await tx.execute(statement.returning(*_COLUMNS))
+        shop = self._shop((await tx.execute(statement.returning(*_COLUMNS))).mappings().one())
         arrival = Arrival.RENEWED if before["state"] == ShopState.ACTIVE else Arrival.RETURNED
-        return self._shop(rows.mappings().one()), arrival
+        await self._moved(tx, shop.id, before["state"], shop.state, {"arrival": arrival}, now=now)
+        return shop, arrival
 
     async def move(
         self,
@@ -204,35 +208,39 @@ class Shops:
         Sessions end with every state but `ACTIVE`.
         `UNINSTALLED` also destroys the credentials and forgets the webhooks, which Upgates deletes itself (R30).
         """
-        gone = to is ShopState.UNINSTALLED
         async with self._engine.begin() as tx:
-            result = await tx.execute(
-                text(
-                    """
-                    UPDATE shops SET state = :to, reason = :reason, state_since = :now, probed_at = NULL,
-                      api_user = CASE WHEN :gone THEN NULL ELSE api_user END,
-                      api_key = CASE WHEN :gone THEN NULL ELSE api_key END,
-                      subscribed_at = CASE WHEN :gone THEN NULL ELSE subscribed_at END,
-                      webhook_failures = CASE WHEN :gone THEN NULL ELSE webhook_failures END,
-                      uninstalled_at = CASE WHEN :gone THEN :now ELSE uninstalled_at END
-                    WHERE id = :id AND state = ANY(:among) AND (state <> :to OR reason IS DISTINCT FROM :reason)
-                      AND signed_at IS NOT DISTINCT FROM COALESCE(:signed_at, signed_at)
-                    """
-                ),
-                {
-                    "id": shop_id,
-                    "to": to,
-                    "reason": reason,
-                    "gone": gone,
-                    "now": now,
-                    "signed_at": signed_at,
-                    "among": [str(state) for state in among],
-                },
+            before = await tx.scalar(select(table.c.state).where(table.c.id == shop_id).with_for_update())
+            statement = update(table).where(
+                table.c.id == shop_id,
+                table.c.state.in_(among),
+                or_(table.c.state != to, table.c.reason.is_distinct_from(reason)),
             )
+            if signed_at is not None:
+                statement = statement.where(table.c.signed_at == signed_at)
+            values: dict[str, Any] = {"state": to, "reason": reason, "state_since": now, "probed_at": None}
+            if to is ShopState.UNINSTALLED:
+                forgotten = ("api_user", "api_key", "subscribed_at", "webhook_failures")
+                values |= {**dict.fromkeys(forgotten), "uninstalled_at": now}
+            result = await tx.execute(statement.values(values))
             changed = result.rowcount > 0
+            if changed:
+                await self._moved(tx, shop_id, before, to, {"reason": reason} if reason else {}, now=now)
             if changed and to is not ShopState.ACTIVE:
                 await sessions.end_all(tx, shop_id)
             return changed
+
+    async def _moved(
+        self,
+        tx: AsyncConnection,
+        shop_id: ShopId,
+        before: str | None,
+        after: str,
+        details: Mapping[str, str],
+        *,
+        now: datetime,
+    ) -> None:
+        entry = NewEntry(What.STATE, old=before, new=after, details=details)
+        await history.record(tx, shop_id, self._way, [entry], now=now)
 
     async def set_version(self, shop_id: ShopId, version: int | None) -> None:
         """Remember which version of the add-on the shop runs (R31)."""
@@ -265,7 +273,7 @@ class Shops:
         )
 
     async def change_settings(
-        self, tx: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str]
+        self, tx: AsyncConnection, shop_id: ShopId, texts: Mapping[str, str], *, now: datetime
     ) -> tuple[ShopSettings, ShopSettings]:
         """Change settings as typed, in the caller's transaction; returns the rules before and after.
 
@@ -274,6 +282,11 @@ class Shops:
         before = (await self.hold(tx, shop_id)).settings
         after = before.changed(texts)
         await tx.execute(update(table).where(table.c.id == shop_id).values(settings=dict(after.chosen)))
+        entries = [
+            NewEntry(What.SETTING, key, old=as_text(before.get(key)), new=as_text(after.get(key)))
+            for key in before.differing(after)
+        ]
+        await history.record(tx, shop_id, self._way, entries, now=now)
         return before, after
 
     async def _set(self, shop_id: ShopId, **values: Any) -> None:
@@ -294,22 +307,6 @@ async def maps_as_before(tx: AsyncConnection, shop: Shop) -> bool:
     query = select(table.c.settings, table.c.facts).where(table.c.id == shop.id)
     row = (await tx.execute(query)).first()
     return row is not None and (row.settings, row.facts) == (dict(shop.settings.chosen), shop.facts)
-
-
-def shop_key(api_url: str) -> str:
-    """The first label of the address's host, as far as it makes a name."""
-    label = (urlsplit(api_url).hostname or "").split(".", 1)[0].lower()
-    return re.sub(r"[^a-z0-9]+", "-", label)[:_KEY_LENGTH].strip("-") or "shop"
-
-
-def free_key(wanted: str, taken: set[str]) -> str:
-    """*wanted*, or with `-2`, `-3` … where it is taken."""
-    if wanted not in taken:
-        return wanted
-    number = 2
-    while f"{wanted}-{number}" in taken:
-        number += 1
-    return f"{wanted}-{number}"
 
 
 def in_states(*states: ShopState) -> Subquery:

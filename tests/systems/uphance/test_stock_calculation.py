@@ -84,7 +84,8 @@ def test_once_written_nothing_is_left_to_write(rows: list[tuple[int, int]]) -> N
 
 
 def test_a_number_can_be_explained() -> None:
-    plan = compared([level("v-7", shown=9, quantity=12)], Comparison({"v-7": Decimal(3)}, 2))
+    comparison = Comparison({"v-7": Decimal(3)}, 2, run="2026-11-24T11:00:00+00:00")
+    plan = compared([level("v-7", shown=9, quantity=12)], comparison)
 
     assert json.loads(plan.put[0].body) == {
         "code": "C-v-7",
@@ -94,6 +95,8 @@ def test_a_number_can_be_explained() -> None:
         "open": 3,
         "safety": 2,
         "sku": 7,
+        "shown": 9,
+        "run": "2026-11-24T11:00:00+00:00",
     }
 
 

@@ -8,6 +8,7 @@ if a person edits a number in the shop, the next run corrects it.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import change_queries, changes, cursors, documents, sku_matching, variants, warehouses
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.history import StockWrite, record_stock
 from upbridge.store.link_queries import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.store.runs import first_import_under_way, is_catching_up
@@ -70,7 +72,7 @@ async def read_stock(reading: Reading, chunk: list[Change]) -> None:
             until = tools.clock() + min(pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
             await changes.postpone(tx, shop.id, "uphance", chunk, until=until)
             return
-        planned = await _plan(tx, shop)
+        planned = await _plan(tx, shop, run=tools.clock())
         held = await _queue(tools, tx, shop, planned)
         await _report_unmatched(tx, shop.id, now=tools.clock())
         await changes.done(tx, shop.id, "uphance", chunk)
@@ -101,12 +103,27 @@ async def wrote(
     stock = [(document, outcome) for document, outcome in delivered if document.kind == KIND]
     if not stock:
         return
-    shown = {one.key: json.loads(one.body)["written"] for one, outcome in stock if outcome.confirmed}
+    bodies = {one.key: json.loads(one.body) for one, outcome in stock if outcome.confirmed}
+    shown = {key: body["written"] for key, body in bodies.items()}
     await sku_matching.lock_matching(tx, shop_id)
     await variants.show_stock(tx, shop_id, dict(sorted(shown.items())))
+    await _tell(tx, shop_id, bodies, now=now)
     unsure = [one.key for one, outcome in stock if not outcome.confirmed]
     again = [str(product) for product in await variants.products_of(tx, shop_id, unsure)]
     await changes.mark_changed(tx, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
+
+
+async def _tell(
+    tx: AsyncConnection, shop_id: ShopId, bodies: Mapping[str, Mapping[str, Any]], *, now: datetime
+) -> None:
+    """Write into the shop's history which numbers were written by which run."""
+    runs: dict[str, list[StockWrite]] = {}
+    for key, body in bodies.items():
+        if run := body.get("run"):  # what an older version has put into the outbox names none
+            write = StockWrite(key, body["code"], Decimal(body["shown"]), Decimal(body["written"]))
+            runs.setdefault(run, []).append(write)
+    for run, written in sorted(runs.items()):
+        await record_stock(tx, shop_id, datetime.fromisoformat(run), written, now=now)
 
 
 # --- the parts of a look at the stock -----------------------------------------------------------------------
@@ -144,7 +161,7 @@ async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Chang
     return "the first import is under way" if await first_import_under_way(tx, shop_id) else None
 
 
-async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
+async def _plan(tx: AsyncConnection, shop: Shop, *, run: datetime) -> Plan:
     shop_settings = shop.settings
     quantity = _QUANTITIES[shop_settings.get("stock.quantity")]
     comparison = Comparison(
@@ -154,6 +171,7 @@ async def _plan(tx: AsyncConnection, shop: Shop) -> Plan:
         safety=shop_settings.number("stock.safety") or 0,
         waiting=await _waiting(tx, shop.id),
         declined=await by_hand(tx, shop.id, TARGET, KIND),
+        run=run.isoformat(),
     )
     after = ""
     while portion := await sku_matching.stocked_after(tx, shop.id, quantity, after, limit=_PORTION):

@@ -78,13 +78,14 @@ class Comparison:
     """Compares every number with what the shop shows, level by level: a catalogue need not fit into memory.
 
     *waiting*: what is in the outbox, by key; *declined*: the hashes of numbers that a person has dismissed, which
-    are not proposed again until they change.
+    are not proposed again until they change; *run*: its moment, as the shop's history names it.
     """
 
     pieces: Mapping[str, Decimal]
     safety: int
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     declined: Mapping[str, bytes] = field(default_factory=dict)
+    run: str = ""
     _plan: Plan = field(default_factory=Plan)
     _matched: int = 0
     _in_stock: int = 0
@@ -98,7 +99,7 @@ class Comparison:
         wanted = number(level.quantity, taken, self.safety)
         if level.shown == wanted:
             return
-        draft = _draft(level, wanted, taken, self.safety)
+        draft = _draft(level, wanted, taken, self.safety, self.run)
         if self.declined.get(level.key) == draft.hash:
             return
         self._plan.put.append(draft)
@@ -130,7 +131,7 @@ def needs_a_person(tally: Tally, percent: int) -> bool:
     return tally.changed * _ALL > percent * tally.matched
 
 
-def _draft(level: Level, wanted: int, taken: Decimal, safety: int) -> DesiredDocument:
+def _draft(level: Level, wanted: int, taken: Decimal, safety: int, run: str) -> DesiredDocument:
     """One number, with all that explains it. Two are the same if the shop would get the same number."""
     body = {
         "code": level.code,
@@ -140,6 +141,8 @@ def _draft(level: Level, wanted: int, taken: Decimal, safety: int) -> DesiredDoc
         "open": taken,
         "safety": safety,
         "sku": level.sku_id,
+        "shown": level.shown,
+        "run": run,
     }
     mark = fingerprint(canonical([level.code, wanted]))
     return DesiredDocument(kind=KIND, key=level.key, parent=level.key, body=canonical(body), hash=mark)

@@ -383,7 +383,9 @@ async def test_a_disconnected_uphance_has_nothing_to_say(town: Town) -> None:
     await town.set(shipments__status="77", stock__write="true")
     town.ship(town.ticket(number))
     await town.poll()
-    await town.service.connections.disconnect(town.shop_id, "uphance", forget=UphanceWriteBack().forget)
+    await town.service.connections.disconnect(
+        town.shop_id, "uphance", now=town.watch(), forget=UphanceWriteBack().forget
+    )
 
     await town.hint("uphance", Kind.PICK_TICKETS, "poll", "17")
     await town.hint("uphance", Kind.CATALOGUE, "catalogue")

@@ -1,6 +1,8 @@
 """Stock on its way back, through the whole machinery: change, document, link."""
 
 import json
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -8,10 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from tests.systems.uphance.write_back.town import Town
+from upbridge.domain.history import What
 from upbridge.domain.lane import Lane
 from upbridge.domain.sku import code_key
 from upbridge.engine import lanes
-from upbridge.store import sku_matching
+from upbridge.store import history, sku_matching
 from upbridge.store.changes import Kind
 from upbridge.store.lanes import Block, blocks_of
 from upbridge_sandbox.shop import Tariff
@@ -47,6 +50,38 @@ async def test_a_number_that_changed_in_uphance_is_shown_in_the_shop(town: Town)
 
     assert town.shown(code) == 77
     assert town.asked("PUT") == ["PUT /products"]
+
+
+async def test_the_history_tells_what_a_run_has_written_and_what_stood_before(town: Town) -> None:
+    await town.set(stock__write="true")
+    await town.work()
+    one, other = (await town.tracked())[:2]
+    before = town.shown(one), town.shown(other)
+    town.watch.move(minutes=15)
+    await town.put({one: 77, other: 0})
+
+    await town.poll()
+
+    async with town.service.engine.connect() as tx:
+        newest = (await history.latest(tx, town.shop_id, limit=1))[0]
+        run = datetime.fromisoformat(newest.subject)
+        written = await history.stock_of_run(tx, town.shop_id, run, limit=10)
+    assert (newest.what, newest.details) == (What.STOCK, {"written": 2, "zeroed": 1})
+    assert {each.code: (each.old, each.new) for each in written} == {
+        one: (before[0], Decimal(77)),
+        other: (before[1], Decimal(0)),
+    }
+
+
+async def test_a_run_that_is_written_in_portions_is_one_line_of_the_history(town: Town) -> None:
+    run = town.watch()
+    async with town.service.engine.begin() as tx:
+        for number in range(3):
+            portion = [history.StockWrite(f"v-{number}", f"C{number}", Decimal(5), Decimal(number))]
+            await history.record_stock(tx, town.shop_id, run, portion, now=town.watch())
+        found = await history.latest(tx, town.shop_id, limit=9)
+
+    assert [one.details for one in found if one.what == What.STOCK] == [{"written": 3, "zeroed": 1}]
 
 
 async def test_nothing_is_written_unless_the_shop_chose_so(town: Town) -> None:

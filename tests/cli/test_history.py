@@ -1,0 +1,56 @@
+"""`upbridge shops history`: what an operator reads of who did what."""
+
+from tests.cli.documented import compare
+from tests.support.program import Books, Program
+
+
+def test_what_was_done_by_commands_is_told_by_commands(program: Program, books: Books) -> None:
+    books.shop()
+
+    program("shops", "settings", "garde", "stock.safety=3")
+    program("shops", "suspend", "garde")
+
+    lines = program("shops", "history", "garde", "--json").json
+    assert [(one["way"], one["what"], one["subject"], one["old"], one["new"]) for one in lines] == [
+        ("cli", "state", "", "active", "suspended"),
+        ("cli", "setting", "stock.safety", "0", "3"),
+    ]
+    compare("shops history SHOP --json", lines[1:])
+    told = program("shops", "history", "garde").out
+    assert "0 → 3" in told
+    assert "operator" in told
+
+
+def test_limits_and_pages(program: Program, books: Books) -> None:
+    books.shop()
+    for number in "123":
+        program("shops", "settings", "garde", f"stock.safety={number}")
+
+    newest = program("shops", "history", "garde", "--limit", "1", "--json").json
+    older = program("shops", "history", "garde", "--before", str(newest[0]["id"]), "--json").json
+
+    assert [one["new"] for one in newest] == ["3"]
+    assert [one["new"] for one in older] == ["2", "1"]
+    assert program("shops", "history", "garde", "--since", "2999-01-01", "--json").json == []
+    assert "Nothing was done yet" in program("shops", "history", "garde", "--since", "2999-01-01").out
+    assert program("shops", "history", "garde", "--limit", "0").code == 2
+
+
+def test_the_numbers_of_a_stock_run(program: Program, books: Books) -> None:
+    shop = books.shop()
+    run = "2026-11-24T11:00:00+00:00"
+    for code, old, new in (("B", 5, 0), ("A", None, 2.5)):
+        number = {"shop_id": shop, "run_at": run, "key": f"v-{code}", "code": code, "old": old, "new": new}
+        books.insert("stock_writes", number)
+    line = {"shop_id": shop, "at": run, "way": "program", "what": "stock", "subject": run}
+    books.insert("history", line)
+    [found] = program("shops", "history", "garde", "--json").json
+
+    numbers = program("shops", "history", "garde", "--run", str(found["id"]), "--json").json
+
+    assert numbers == [
+        {"code": "A", "key": "v-A", "old": None, "new": 2.5},
+        {"code": "B", "key": "v-B", "old": 5, "new": 0},
+    ]
+    compare("shops history SHOP --run ID --json", numbers)
+    assert "no stock run" in program("shops", "history", "garde", "--run", "0").err
