@@ -38,6 +38,7 @@ from upbridge.store.changes import Kind
 from upbridge.store.database import Database
 
 DEADLINE = 30.0
+CONCURRENCY = 2
 
 
 def known_just_now() -> dict[str, Any]:
@@ -82,13 +83,18 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 @asynccontextmanager
 async def worker(
-    machine: Engine, database: Database, heartbeats: jobs.Heartbeats = jobs.HEARTBEATS
+    machine: Engine,
+    database: Database,
+    heartbeats: jobs.Heartbeats = jobs.HEARTBEATS,
+    others: Sequence[Target] = (),
 ) -> AsyncIterator[App]:
-    """A worker of its own, until the block ends."""
+    """A worker of its own, until the block ends; it feeds *others* as well."""
     app, stop = create_jobs(database.conninfo), asyncio.Event()
     async with app.open_async():
-        service = service_on(machine.db, machine.service.http, machine.target, wake=waker(app))
-        running = asyncio.create_task(run_worker(app, service, concurrency=2, stop=stop, heartbeats=heartbeats))
+        service = service_on(machine.db, machine.service.http, machine.target, *others, wake=waker(app))
+        running = asyncio.create_task(
+            run_worker(app, service, concurrency=CONCURRENCY, stop=stop, heartbeats=heartbeats)
+        )
         try:
             yield app
         finally:
@@ -143,6 +149,66 @@ async def test_two_workers_share_the_work_and_double_nothing(machine: Engine, da
     assert len(machine.target.times()) == 120
     assert set(machine.target.times().values()) == {1}
     assert most > 2, "each worker alone takes two"
+
+
+async def test_a_system_that_hangs_for_many_shops_leaves_the_others_their_slots(
+    machine: Engine, database: Database
+) -> None:
+    hung, hanging = asyncio.Event(), 0
+
+    async def never(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        nonlocal hanging
+        hanging += 1
+        await hung.wait()
+        yield [(document, delivered(document)) for document in documents]
+
+    slow, alone = Target("uphance", script=never), machine.shop_id
+    for _ in range(5):
+        machine.shop_id = ShopId(await machine.make_shop(**known_just_now()))
+        for system in ("upp", "uphance"):
+            await machine.connect(system)
+        await machine.settle(make_product(make_variant(1)), targets=(slow,))
+    machine.shop_id = alone
+
+    async with worker(machine, database, others=(slow,)):
+
+        async def slots_are_taken() -> bool:
+            return hanging == CONCURRENCY
+
+        await until(slots_are_taken)
+        machine.upgates.sell(1)
+        await machine.hint(Kind.PRODUCT, "1")
+
+        async def arrived() -> bool:
+            return bool(await machine.links())
+
+        await until(arrived)
+        assert hanging == CONCURRENCY, "a slow system takes no more than its own slots"
+        hung.set()
+
+        async def over() -> bool:
+            return not await waiting(machine)
+
+        await until(over)
+
+    assert len(slow.received) == 5, "whoever waited for a slot gets it when it is free"
+
+
+async def test_a_job_that_an_earlier_version_made_is_worked_on(machine: Engine, database: Database) -> None:
+    await fill(machine, 1)
+    lane = Lane.push(machine.shop_id, "upp")
+    app = create_jobs(database.conninfo)
+    async with app.open_async():
+        await app.configure_task("work", queueing_lock=str(lane), lock=lane.lock).defer_async(
+            shop_id=str(lane.shop_id), lane=lane.name
+        )
+
+    async with worker(machine, database):
+
+        async def over() -> bool:
+            return not await waiting(machine)
+
+        await until(over)
 
 
 async def test_a_hint_becomes_a_delivery_without_anybody_waking_anybody(

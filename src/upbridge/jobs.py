@@ -3,12 +3,15 @@
 Three small loops run beside the job library's worker, each with a `*_once` that tests call: the sweep makes jobs
 for lanes that are due (so a lost wake-up costs a second), the rescue frees jobs whose worker died or whose
 completion was lost, the schedule does what the clock asks for.
+
+Each system has a queue of its own, and each worker process slots of its own for each queue: a system that hangs
+takes no slot from another (docs/decisions/0016).
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -64,8 +67,15 @@ _RESTART_PAUSE = 1.0
 Wake = Callable[[Lane], Awaitable[None]]
 
 
+#: Where versions before this one put the jobs of all systems.
+_FORMER_QUEUE = "default"
+
+
 def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
-    """The job library's app on our database; open it before use."""
+    """The job library's app on our database; open it before use.
+
+    A worker keeps one of its connections for each queue, to hear of new jobs.
+    """
     return App(
         connector=PsycopgConnector(
             conninfo=conninfo,
@@ -81,9 +91,8 @@ def waker(app: App) -> Wake:
 
     async def wake(lane: Lane) -> None:
         with contextlib.suppress(AlreadyEnqueued):  # a job waits already
-            await app.configure_task("work", queueing_lock=str(lane), lock=lane.lock).defer_async(
-                shop_id=str(lane.shop_id), lane=lane.name
-            )
+            task = app.configure_task("work", queue=lane.system, queueing_lock=str(lane), lock=lane.lock)
+            await task.defer_async(shop_id=str(lane.shop_id), lane=lane.name)
 
     return wake
 
@@ -177,7 +186,10 @@ async def rescue_once(app: App, engine: AsyncEngine, heartbeats: Heartbeats = HE
 async def run_worker(
     app: App, service: Service, *, concurrency: int, stop: asyncio.Event, heartbeats: Heartbeats = HEARTBEATS
 ) -> None:
-    """Work until *stop* is set. Comes back by itself after the database was away."""
+    """Work until *stop* is set, on at most *concurrency* lanes of each system at once.
+
+    Comes back by itself after the database was away.
+    """
     register(app, service)
     loops = [
         asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
@@ -190,37 +202,49 @@ async def run_worker(
         asyncio.create_task(keep_writing(service.engine)),
         asyncio.create_task(watch_loop()),
     ]
+    platform = service.systems.platform.name
+    queues = [[platform, _FORMER_QUEUE], *([system.name] for system in service.systems.connected)]
     try:
-        while not stop.is_set():
-            worker = asyncio.create_task(
-                app.run_worker_async(
-                    concurrency=concurrency,
-                    delete_jobs=DeleteJobCondition.ALWAYS,
-                    install_signal_handlers=False,
-                    fetch_job_polling_interval=SWEEP_SECONDS,
-                    update_heartbeat_interval=heartbeats.every,
-                    stalled_worker_timeout=heartbeats.dead_after,
-                    shutdown_graceful_timeout=15.0,
-                )
-            )
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if stop.is_set():
-                worker.cancel()
-            try:
-                await worker
-            except asyncio.CancelledError:
-                break
-            except (ConnectorException, DBAPIError, OSError) as error:
-                if not DATABASE.explains(error):
-                    log.warning("worker_restarts", reason=type(error).__name__)
-            if not stop.is_set():
-                await asyncio.sleep(_RESTART_PAUSE)
+        await asyncio.gather(
+            *(_serve(app, queue, concurrency=concurrency, stop=stop, heartbeats=heartbeats) for queue in queues)
+        )
     finally:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def _serve(
+    app: App, queues: Sequence[str], *, concurrency: int, stop: asyncio.Event, heartbeats: Heartbeats
+) -> None:
+    """Take jobs from *queues* until *stop* is set."""
+    while not stop.is_set():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                queues=queues,
+                concurrency=concurrency,
+                delete_jobs=DeleteJobCondition.ALWAYS,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=SWEEP_SECONDS,
+                update_heartbeat_interval=heartbeats.every,
+                stalled_worker_timeout=heartbeats.dead_after,
+                shutdown_graceful_timeout=15.0,
+            )
+        )
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if stop.is_set():
+            worker.cancel()
+        try:
+            await worker
+        except asyncio.CancelledError:
+            break
+        except (ConnectorException, DBAPIError, OSError) as error:
+            if not DATABASE.explains(error):
+                log.warning("worker_restarts", reason=type(error).__name__)
+        if not stop.is_set():
+            await asyncio.sleep(_RESTART_PAUSE)
 
 
 async def _clean(service: Service) -> None:

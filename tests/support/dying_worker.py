@@ -32,8 +32,8 @@ async def one_then_dead(documents: Sequence[Document]) -> AsyncIterator[Said]:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def service_on(engine: AsyncEngine, http: httpx.AsyncClient, target: Target, **more: Any) -> Service:
-    """A service over *engine* that feeds *target*."""
+def service_on(engine: AsyncEngine, http: httpx.AsyncClient, *targets: Target, **more: Any) -> Service:
+    """A service over *engine* that feeds *targets*."""
     return Service(
         settings=settings(),
         systems=SYSTEMS,
@@ -42,7 +42,7 @@ def service_on(engine: AsyncEngine, http: httpx.AsyncClient, target: Target, **m
         clock=utc_now,
         http=http,
         ledger=Ledger(engine, utc_now),
-        targets={target.system: target},
+        targets={target.system: target for target in targets},
         webhook_url=lambda shop, source, event: f"https://upbridge.example/{source}/{event}/{shop.id}",
         **more,
     )

@@ -36,7 +36,7 @@ _SILENT_SECONDS = 60
 
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)]
-Concurrency = Annotated[int, typer.Option(help="Lanes that are worked on at once.", min=1, max=64)]
+Concurrency = Annotated[int, typer.Option(help="Lanes of each system that are worked on at once.", min=1, max=64)]
 
 
 class SandboxMissing(UpbridgeError):
@@ -201,6 +201,7 @@ def worker(
     --port names the web side where UPBRIDGE_PUBLIC_URL is not set; by default where it last listened.
     """
     from upbridge.jobs import create_jobs, run_worker, waker  # noqa: PLC0415
+    from upbridge.systems.registry import SYSTEMS  # noqa: PLC0415
 
     settings = _settings()
 
@@ -209,7 +210,8 @@ def worker(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        pool = concurrency * 3 + 4
+        # A lane keeps a connection while it is worked on; most of them wait for an answer, and need no other.
+        pool = concurrency * (len(SYSTEMS.all) + 2) + 4
         async with running_service(settings, pool_size=pool, watch=True, port=port) as (service, database):
             jobs = create_jobs(database.conninfo)
             async with jobs.open_async():
