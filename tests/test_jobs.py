@@ -32,7 +32,8 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
-from upbridge.jobs import create_jobs, register, rescue_once, run_worker, sweep_once, waker, work_on
+from upbridge.job_queue import create_jobs, waker
+from upbridge.jobs import register, rescue_once, run_worker, sweep_once, work_on
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database

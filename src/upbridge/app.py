@@ -40,7 +40,13 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             container = create_web_container(settings, database, http, clock=clock, port=port)
             app.state.container = container
             stack.push_async_callback(container.close)
-            for task in (container.load_webhook_key(), keep_writing(database.engine), watch_loop()):
+            background = (
+                container.load_webhook_key(),
+                container.wake_ups.run(),
+                keep_writing(database.engine),
+                watch_loop(),
+            )
+            for task in background:
                 stack.callback(asyncio.create_task(task).cancel)
             yield
 

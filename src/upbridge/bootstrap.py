@@ -16,10 +16,12 @@ from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.domain.history import Way
+from upbridge.domain.lane import Lane, Wake, leave_to_sweep
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
+from upbridge.job_queue import WakeUps, create_jobs
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import DEFAULT_PORT, Settings
 from upbridge.store.connections import Connections
@@ -60,8 +62,9 @@ async def create_service(
     systems: Systems = SYSTEMS,
     clock: Clock = utc_now,
     port: int | None = None,
+    wake: Wake = leave_to_sweep,
 ) -> Service:
-    """What the engine works with. It wakes no worker: the sweep finds the work within a second."""
+    """What the engine works with."""
     cipher = Cipher(settings.keys())
     addresses = await load_addresses(database.engine, cipher)
     origin = settings.public_origin(port)
@@ -77,6 +80,7 @@ async def create_service(
             systems, Tools(http=http, settings=settings, engine=database.engine, cipher=cipher, clock=clock)
         ),
         webhook_url=lambda shop, source, event: webhook_url(origin, addresses, shop, source, event),
+        wake=wake,
     )
 
 
@@ -90,6 +94,7 @@ class WebContainer:
     http: httpx.AsyncClient
     inbox: Inbox
     webhook_connections: InboxPool
+    wake_ups: WakeUps
     pages: Pages
     installation: InstallationService
     addresses: Deferred[WebhookAddresses]
@@ -104,7 +109,12 @@ class WebContainer:
             try:
                 await self.inbox.warm_up()
                 service = await create_service(
-                    self.settings, self.database, self.http, clock=self.clock, port=self.port
+                    self.settings,
+                    self.database,
+                    self.http,
+                    clock=self.clock,
+                    port=self.port,
+                    wake=self.wake_ups.wake,
                 )
                 self.worker.set(replace(service, way=Way.PAGE))
                 self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
@@ -137,6 +147,7 @@ def create_web_container(
     shops = Shops(database.engine, cipher, SYSTEMS.settings, way=Way.PLATFORM)
     worker: Deferred[Service] = Deferred("the key of the webhook addresses is not loaded yet")
     webhook_connections = inbox_engine(database.conninfo)
+    wake_ups = WakeUps(create_jobs(database.conninfo, pool_size=1))
     pages = Pages.of(
         settings,
         systems=SYSTEMS,
@@ -153,8 +164,11 @@ def create_web_container(
         database=database,
         clock=clock,
         http=http,
-        inbox=Inbox(webhook_connections, clock, coalesce_seconds=settings.coalesce_seconds),
+        inbox=Inbox(
+            webhook_connections, clock, announce=lambda shop_id, source: wake_ups.ask(Lane.pull(shop_id, source))
+        ),
         webhook_connections=webhook_connections,
+        wake_ups=wake_ups,
         pages=pages,
         installation=InstallationService.of(
             settings,
@@ -163,6 +177,7 @@ def create_web_container(
             keys=SignatureKeys(http, settings.signature_key_url, clock),
             ticket_address=pages.ticket_address,
             clock=clock,
+            wake=wake_ups.wake,
         ),
         addresses=Deferred("the key of the webhook addresses is not loaded yet"),
         worker=worker,

@@ -1,4 +1,4 @@
-"""The worker's loops. A job says only "work on lane X of shop Y"; what there is to do stands in the tables.
+"""The worker's loops. A job (`job_queue`) names a lane; what there is to do stands in the tables.
 
 Three small loops run beside the job library's worker, each with a `*_once` that tests call: the sweep makes jobs
 for lanes that are due (so a lost wake-up costs a second), the rescue frees jobs whose worker died or whose
@@ -9,7 +9,6 @@ takes no slot from another (docs/decisions/0016).
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate import App
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -64,37 +63,8 @@ LOST_SECONDS = 10
 """If a job has run this long and its lane is not locked, its completion was lost in a database failure."""
 _RESTART_PAUSE = 1.0
 
-Wake = Callable[[Lane], Awaitable[None]]
-
-
 #: Where versions before this one put the jobs of all systems.
 _FORMER_QUEUE = "default"
-
-
-def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
-    """The job library's app on our database; open it before use.
-
-    A worker keeps one of its connections for each queue, to hear of new jobs.
-    """
-    return App(
-        connector=PsycopgConnector(
-            conninfo=conninfo,
-            min_size=1,
-            max_size=pool_size,
-            kwargs={"options": "-c statement_timeout=60s -c timezone=UTC", "application_name": "upbridge-jobs"},
-        )
-    )
-
-
-def waker(app: App) -> Wake:
-    """Return the function that makes a job for a lane."""
-
-    async def wake(lane: Lane) -> None:
-        with contextlib.suppress(AlreadyEnqueued):  # a job waits already
-            task = app.configure_task("work", queue=lane.system, queueing_lock=str(lane), lock=lane.lock)
-            await task.defer_async(shop_id=str(lane.shop_id), lane=lane.name)
-
-    return wake
 
 
 def register(app: App, service: Service) -> None:

@@ -1,7 +1,7 @@
 """What a burst costs: calls against the least that the API allows, a hundred things in each."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.engine import MakeEngine
 from upbridge.engine.runs import start_run
-from upbridge.store.changes import Kind
+from upbridge.store.changes import Kind, Origin
 from upbridge.store.database import Database
 from upbridge.store.runs import RunPurpose
 from upbridge.webhooks.inbox import Inbox, inbox_engine
@@ -42,23 +42,112 @@ async def test_ten_thousand_hints_cost_at_most_a_tenth_more_than_the_bound(
     machine = await make_engine()
     machine.upgates.sell(*range(1, different + 1))
     pool = inbox_engine(database.conninfo)
-    inbox = Inbox(pool, machine.watch, coalesce_seconds=10)
+    inbox = Inbox(pool, machine.watch, announce=lambda *_: None)
 
     async def deliver(keys: list[str]) -> None:
         hints = ChangedKeys({Kind.PRODUCT: keys}, records=len(keys))
         await inbox.store(machine.shop_id, source="upgates", event="Products.update", hints=hints)
 
-    for keys in announced(HINTS, different, size):
+    for number, keys in enumerate(announced(HINTS, different, size)):
         await deliver(keys)
+        if number == 0:
+            await machine.pull()  # the first after a quiet time goes at once
     machine.watch.move(seconds=10)
     while await machine.pull():
         pass
     await pool.dispose()
 
     least = -(-different // 100)
-    assert least <= len(machine.upgates.asked("/products")) <= least * 1.1
+    assert least <= len(machine.upgates.asked("/products")) <= least * 1.1 + 1
     assert await machine.changes() == []
     assert len(await machine.documents()) == different
+
+
+@pytest.fixture
+async def order_edited(make_engine: MakeEngine, database: Database) -> AsyncIterator[tuple[Any, Any]]:
+    """A shop with one order, and the function that edits it: the shop's webhook is stored."""
+    machine = await make_engine()
+    machine.upgates.order("A-1")
+    pool = inbox_engine(database.conninfo)
+    inbox = Inbox(pool, machine.watch, announce=lambda *_: None)
+
+    async def edit() -> None:
+        hints = ChangedKeys({Kind.ORDER: ["A-1"]}, records=1)
+        await inbox.store(machine.shop_id, source="upgates", event="Orders.update", hints=hints)
+
+    yield machine, edit
+    await pool.dispose()
+
+
+@pytest.mark.rule("R40", "R53")
+async def test_an_order_with_three_quick_edits_is_read_at_once_and_once_more(
+    order_edited: tuple[Any, Callable[[], Awaitable[None]]],
+) -> None:
+    machine, edit = order_edited
+    await edit()
+    await machine.pull()
+    assert len(machine.upgates.asked("/orders")) == 1, "nobody waits for the gathering time"
+
+    for _ in range(2):
+        machine.watch.move(seconds=2)
+        await edit()
+        await machine.pull()
+    assert len(machine.upgates.asked("/orders")) == 1
+
+    machine.watch.move(seconds=6)
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/orders")) == 2
+    assert await machine.changes() == []
+
+
+@pytest.mark.rule("R53")
+async def test_where_calls_run_short_the_first_is_gathered_too(
+    order_edited: tuple[Any, Callable[[], Awaitable[None]]],
+) -> None:
+    machine, edit = order_edited
+    machine.watch.now = machine.watch.now.replace(minute=0, second=0, microsecond=0)
+    await machine.service.ledger.set_tariff(machine.shop_id, "gold")
+    await machine.run("UPDATE budgets SET calls_unconfirmed = 7 WHERE shop_id = :shop_id")
+    await edit()
+    await machine.pull()
+    assert machine.upgates.asked("/orders") == []
+
+    machine.watch.move(seconds=4)
+    await edit()
+    machine.watch.move(seconds=6)
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/orders")) == 1
+    assert await machine.changes() == []
+
+
+@pytest.mark.rule("R53")
+async def test_a_burst_is_gathered_from_its_first_delivery_on(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    keys = [str(number) for number in range(1, 12)]
+    machine.upgates.sell(*range(1, 12))
+    await machine.hint(Kind.PRODUCT, *keys, now=machine.watch())
+
+    await machine.pull()
+    assert machine.upgates.asked("/products") == []
+
+    machine.watch.move(seconds=10)
+    await machine.pull()
+    assert len(machine.upgates.asked("/products")) == 1
+
+
+@pytest.mark.rule("R53")
+async def test_what_a_person_asks_for_is_not_gathered(make_engine: MakeEngine) -> None:
+    machine = await make_engine()
+    machine.upgates.order("A-1", "A-2")
+    await machine.hint(Kind.ORDER, "A-1")
+    await machine.pull()
+
+    await machine.hint(Kind.ORDER, "A-2", origin=Origin.SETTINGS)
+    await machine.pull()
+
+    assert len(machine.upgates.asked("/orders")) == 2
 
 
 @pytest.mark.rule("R40", "R53")

@@ -27,6 +27,7 @@ BOUNDED = {
     "secrets": "a handful",
     "heartbeat": "one row",
     "cursors": "a few rows a shop and system",
+    "gatherings": "a few rows a shop and source",
     "metric_samples": "merged by store/metric_samples.py",
 }
 

@@ -1,6 +1,6 @@
 """Which room may import which: the architecture's arrows, as a table of floors.
 
-    cli  jobs  app  bootstrap                      entrances: they put the rooms together
+    cli  jobs  job_queue  app  bootstrap                      entrances: they put the rooms together
     web  installation  webhooks  maintenance
     operations  insights
     engine
@@ -29,7 +29,7 @@ SANDBOX_STARTED_BY = "upbridge.cli.run"
 
 #: From the top to the bottom.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("cli", "app", "jobs", "bootstrap", "__main__"),
+    ("cli", "app", "jobs", "job_queue", "bootstrap", "__main__"),
     ("web", "installation", "webhooks", "maintenance"),
     ("operations", "insights"),
     ("engine",),

@@ -36,6 +36,7 @@ OWNERS: Mapping[str, str] = {
     "deliveries": "upbridge.store.deliveries",
     "documents": "upbridge.store.documents",
     "first_looks": "upbridge.store.first_looks",
+    "gatherings": "upbridge.store.gatherings",
     "failed_logins": "upbridge.store.rate_limits",
     "heartbeat": "upbridge.store.heartbeat",
     "history": "upbridge.store.history",

@@ -20,7 +20,8 @@ from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import Document
 from upbridge.engine.context import Service
-from upbridge.jobs import create_jobs, run_worker, waker
+from upbridge.job_queue import create_jobs, waker
+from upbridge.jobs import run_worker
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.database import sqlalchemy_url
 from upbridge.systems.registry import SYSTEMS

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -20,7 +21,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.engine.context import Service
 from upbridge.engine.planner import ReadBatch, plan_documents
-from upbridge.engine.puller import pull
+from upbridge.engine.puller import A_FEW, pull
 from upbridge.engine.pusher import push
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
@@ -71,9 +72,10 @@ class Engine:
     # --- the steps ------------------------------------------------------------------------------------------
 
     async def hint(self, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK, **more: Any) -> None:
-        """Say that something may have changed."""
+        """Say that something may have changed. A burst has been gathered before the worker looks."""
         source = more.pop("source", "upgates")
-        values = {"now": self.watch(), **more}
+        gathered = timedelta(seconds=self.service.settings.coalesce_seconds) if len(keys) > A_FEW else timedelta(0)
+        values = {"now": self.watch() - gathered, **more}
         async with self.db.begin() as tx:
             await changes.mark_changed(tx, self.shop_id, source, kind, keys, origin=origin, **values)
 

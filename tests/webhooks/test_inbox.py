@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import NOON
 from tests.support.shops import MakeShop
 from upbridge.core.errors import NotFound, NotReady
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
+from upbridge.store.gatherings import gather_until
 from upbridge.webhooks.inbox import DEADLINE, Inbox, inbox_engine
 from upbridge.webhooks.parsing import ChangedKeys
 
@@ -28,9 +31,15 @@ Rows = Callable[[str], Awaitable[list[Any]]]
 
 
 @pytest.fixture
-async def inbox(database: Database) -> AsyncIterator[Inbox]:
+def announced() -> list[tuple[ShopId, str]]:
+    """What the inbox has told the workers to read at once."""
+    return []
+
+
+@pytest.fixture
+async def inbox(database: Database, announced: list[tuple[ShopId, str]]) -> AsyncIterator[Inbox]:
     pool = inbox_engine(database.conninfo)
-    inbox = Inbox(pool, lambda: NOON, coalesce_seconds=10)
+    inbox = Inbox(pool, lambda: NOON, announce=lambda *what: announced.append(what))
     await inbox.warm_up()
     yield inbox
     await pool.dispose()
@@ -135,6 +144,44 @@ class TestStoring:
         assert (await rows("SELECT count(*) AS n FROM changes"))[0].n == 10_000
 
 
+class TestWhenItIsDue:
+    async def test_the_first_after_a_quiet_time_is_due_at_once_and_a_worker_is_told(
+        self, store: Store, rows: Rows, make_shop: MakeShop, announced: list[tuple[ShopId, str]]
+    ) -> None:
+        shop_id = await make_shop()
+
+        await store(shop_id, "1", "2")
+
+        assert {row.due_at for row in await rows("SELECT due_at FROM changes")} == {NOON}
+        assert announced == [(shop_id, "upgates")]
+
+    @pytest.mark.parametrize(("after", "due"), [(5, 5), (0, 0), (-5, 0)])
+    async def test_what_comes_while_its_kind_is_gathered_is_due_when_that_ends(  # noqa: PLR0917
+        self,
+        store: Store,
+        rows: Rows,
+        make_shop: MakeShop,
+        engine: AsyncEngine,
+        announced: list[tuple[ShopId, str]],
+        after: int,
+        due: int,
+    ) -> None:
+        shop_id, other = await make_shop(), await make_shop()
+        async with engine.begin() as tx:
+            until = NOON + timedelta(seconds=after)
+            await gather_until(tx, shop_id, "upgates", Purpose.PRODUCTS, until)
+
+        await store(shop_id, "1")
+        await store(shop_id, "A-1", kind=Kind.ORDER)
+        await store(other, "1")
+
+        found = await rows("SELECT shop_id, kind, due_at FROM changes")
+        at = {(row.shop_id, row.kind): row.due_at for row in found}
+        assert at[shop_id, "product"] == NOON + timedelta(seconds=due)
+        assert at[shop_id, "order"] == at[other, "product"] == NOON
+        assert announced.count((shop_id, "upgates")) == (1 if due else 2)
+
+
 class TestWhatCannotBeStored:
     @pytest.mark.deadline
     @pytest.mark.rule("R37")
@@ -195,7 +242,7 @@ class TestWhatCannotBeStored:
     @pytest.mark.rule("R37")
     async def test_is_refused_while_there_is_no_database(self, make_shop: MakeShop) -> None:
         pool = inbox_engine("postgresql://nobody@127.0.0.1:9/nothing")
-        inbox = Inbox(pool, lambda: NOON, coalesce_seconds=10)
+        inbox = Inbox(pool, lambda: NOON, announce=lambda *_: None)
 
         hints = ChangedKeys({Kind.PRODUCT: ["1"]}, records=1)
         work = inbox.store(await make_shop(), source="upgates", event="Products.update", hints=hints)

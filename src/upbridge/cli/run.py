@@ -200,7 +200,8 @@ def worker(
 
     --port names the web side where UPBRIDGE_PUBLIC_URL is not set; by default where it last listened.
     """
-    from upbridge.jobs import create_jobs, run_worker, waker  # noqa: PLC0415
+    from upbridge.job_queue import create_jobs, waker  # noqa: PLC0415
+    from upbridge.jobs import run_worker  # noqa: PLC0415
     from upbridge.systems.registry import SYSTEMS  # noqa: PLC0415
 
     settings = _settings()

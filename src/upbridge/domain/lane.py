@@ -1,7 +1,9 @@
 """A lane is the work of one shop with one system in one direction. Its name is `pull:upgates`, `push:upp`, …"""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from upbridge.domain.shop_id import ShopId
 
@@ -51,3 +53,11 @@ class Lane:
 
     def __str__(self) -> str:
         return f"{self.shop_id}:{self.name}"
+
+
+Wake: TypeAlias = Callable[[Lane], Awaitable[None]]
+"""Say that a lane has work. It raises nothing; a lost call costs a moment, the workers' sweep sees everything."""
+
+
+async def leave_to_sweep(_lane: Lane) -> None:
+    """Wake no worker: the sweep finds the work within a second."""

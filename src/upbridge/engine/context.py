@@ -1,6 +1,6 @@
 """What the background side works with: one object, made once, handed to every loop."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -10,7 +10,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import LoginRefused
 from upbridge.domain.history import Way
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import Wake, leave_to_sweep
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.catch_up import LastBeat
@@ -27,10 +27,6 @@ from upbridge.systems.upgates.url_policy import HostPolicy
 
 WebhookUrl = Callable[[Shop, str, str], str]
 """(shop, source, event) to the address that the event is to be sent to."""
-
-
-async def _unheard(_lane: Lane) -> None:
-    """Wake no worker: the sweep will find the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +51,7 @@ class Service:
     ledger: Ledger
     targets: Mapping[str, Target]
     webhook_url: WebhookUrl
-    wake: Callable[[Lane], Awaitable[None]] = field(default=_unheard)
-    """Say that a lane has work; a lost call costs a moment, the sweep sees everything."""
+    wake: Wake = leave_to_sweep
     last_beat: LastBeat = field(default_factory=LastBeat)
     way: Way = Way.PROGRAM
     """By which way its changes come: the history says it."""

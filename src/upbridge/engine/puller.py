@@ -7,8 +7,8 @@ call.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,9 +26,10 @@ from upbridge.engine.facts import no_right
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES, wanted
 from upbridge.engine.readers import reader_of
 from upbridge.engine.runs import forget_pages
-from upbridge.rate_limits.pace import GATHERED, not_before
+from upbridge.rate_limits.pace import GATHERED, is_free, not_before
 from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.gatherings import gather_until, gathered_until
 from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, raise_problems
 from upbridge.systems.base import Systems
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 SLICE_SECONDS = 10.0
 BATCH = 300
 """Changes that are looked at together: three calls in flight, a hundred entities each."""
+A_FEW = 10
+"""So many things that are announced after a quiet time go at once; more are a burst, of which more is to come."""
 MAX_ATTEMPTS = 6
 _FAILURES_BEFORE_HALVING = 2
 """So often a list is asked for as a whole before it is made smaller."""
@@ -62,25 +65,51 @@ async def pull(service: Service, lane: Lane, *, monotonic: Callable[[], float] =
         batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
         if not batch:
             return False
-        if await _gather_longer(service, lane, shop, batch):
+        if await _gathers(service, lane, shop, batch):
             continue
         if not await _work(service, lane, shop, batch):
             return False
     return True
 
 
-async def _gather_longer(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
-    """Whether calls for hints have to be spread, because they run ahead of what the hour and the day hold."""
-    if lane.system != service.systems.platform.name or batch[0].purpose not in GATHERED:
+async def _gathers(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+    """Whether *batch* waits, to share its calls with what comes next; if it does not, the next ones are gathered.
+
+    Calls for hints are spread where they run ahead of what the hour and the day hold. Else the first announcement
+    after a quiet time is read at once while calls are free, unless it announces a burst by itself.
+    """
+    now, purpose = service.clock(), batch[0].purpose
+    announced = [change.hinted_at for change in batch if change.announced]
+    state = None
+    if lane.system == service.systems.platform.name and purpose in GATHERED:
+        state = (await service.ledger.outlook(shop.id)).state
+        until = not_before(state, now)
+        if until > now:
+            await _gather(service, lane, shop, GATHERED, until)
+            return True
+    if not announced:
         return False
-    now = service.clock()
-    until = not_before((await service.ledger.outlook(shop.id)).state, now)
-    if until <= now:
-        return False
+    together = timedelta(seconds=service.settings.coalesce_seconds)
     async with service.engine.begin() as tx:
-        await changes.gather(tx, shop.id, lane.system, GATHERED, until=until)
-    log.info("changes_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
+        before = await gathered_until(tx, shop.id, lane.system, purpose)
+        first = before is None or before < min(announced)
+        alone = len(announced) <= A_FEW and (state is None or is_free(state, now))
+        until = min(announced) + together
+        if not first or alone or until <= now:
+            await gather_until(tx, shop.id, lane.system, purpose, now + together)
+            return False
+    await _gather(service, lane, shop, [purpose], until)
     return True
+
+
+async def _gather(
+    service: Service, lane: Lane, shop: Shop, purposes: Collection[Purpose], until: datetime
+) -> None:
+    async with service.engine.begin() as tx:
+        for purpose in purposes:
+            await gather_until(tx, shop.id, lane.system, purpose, until)
+        await changes.gather(tx, shop.id, lane.system, purposes, until=until)
+    log.info("changes_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
 
 
 async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:

@@ -18,7 +18,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import BadRequest, BadSignature, NotFound, NotReady
 from upbridge.core.i18n import Texts
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import Lane, Wake, leave_to_sweep
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.installation.keys import SignatureKeys
@@ -37,12 +37,6 @@ STORE_SECONDS = 2.5
 
 #: Makes the address that the admin will frame: for this shop, in this language, once, within a minute.
 TicketAddress: TypeAlias = Callable[[ShopId, str], Awaitable[str]]
-#: Says that a lane has work. Raises nothing; a lost call costs a moment, the sweep sees everything.
-Wake: TypeAlias = Callable[[Lane], Awaitable[None]]
-
-
-async def _leave_to_sweep(_lane: Lane) -> None:
-    """Wake no worker: the sweep finds the work within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,7 @@ class InstallationService:
     signature_token: str = field(repr=False)
     max_age: int
     policy: HostPolicy
-    wake: Wake = _leave_to_sweep
+    wake: Wake = leave_to_sweep
 
     @classmethod
     def of(
@@ -81,7 +75,7 @@ class InstallationService:
         keys: SignatureKeys,
         ticket_address: TicketAddress,
         clock: Clock,
-        wake: Wake = _leave_to_sweep,
+        wake: Wake = leave_to_sweep,
     ) -> "InstallationService":
         """The service as the settings want it."""
         token = settings.signature_token

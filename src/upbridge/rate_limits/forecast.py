@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.purpose import Purpose
-from upbridge.rate_limits.pace import GATHERED, not_before
+from upbridge.rate_limits.pace import GATHERED, is_free, not_before
 from upbridge.rate_limits.snapshot import BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.windows import HOUR, MAX_PACKAGES, Limits, State, limits_of
 
@@ -204,7 +204,7 @@ def _simulate(
         coming = [at for queue in queues.values() if (at := queue.next()) is not None]
         if not coming:
             break
-        moment = _next_batch(min(coming), moment, coalesce)
+        moment = max(min(coming), moment)
         now = _MIDNIGHT + moment
         state = state.at(now)
         for purpose, queue in queues.items():
@@ -212,11 +212,14 @@ def _simulate(
             if due and purpose in GATHERED and (until := pace(state, now)) > now:
                 queue.refused_until = until - _MIDNIGHT
                 continue
+            if due and purpose in GATHERED and queue.begins(moment, coalesce) and not is_free(state, now):
+                continue
             made = min(_pages(due), state.room(purpose, now)) if due else 0
             if made:
                 state = state.spend(made)
                 calls[purpose] += made
                 queue.serve(min(due, made * PAGE), moment)
+                queue.gathers_until = moment + (coalesce if purpose in GATHERED else timedelta(0))
             elif due:
                 queue.refused_until = state.free_at(purpose, now) - _MIDNIGHT
     for queue in queues.values():
@@ -231,29 +234,41 @@ class _Queue:
     moments: Sequence[timedelta]
     waited: list[timedelta] = field(default_factory=list)
     refused_until: timedelta = timedelta(0)
+    gathers_until: timedelta = timedelta(0)
 
     @property
     def waiting(self) -> int:
         return len(self.moments) - len(self.waited)
 
     def next(self) -> timedelta | None:
-        """When the next one can be served, gathering aside; None if there is none."""
-        return max(self.moments[len(self.waited)], self.refused_until) if self.waiting else None
+        """When the next one can be served; None if there is none."""
+        return max(self.oldest, self.refused_until, self.gathers_until) if self.waiting else None
+
+    @property
+    def oldest(self) -> timedelta:
+        """When the one came up that waits longest."""
+        return self.moments[len(self.waited)]
+
+    def begins(self, moment: timedelta, coalesce: timedelta) -> bool:
+        """Whether a gathering begins: the oldest came up after the last one, and others may share its call."""
+        if self.oldest < self.gathers_until or self.oldest + coalesce <= moment:
+            return False
+        self.gathers_until = self.oldest + coalesce
+        return True
 
     def due(self, moment: timedelta) -> int:
         """How many are to be served now."""
         served = len(self.waited)
-        return 0 if moment < self.refused_until else bisect_right(self.moments, moment, lo=served) - served
+        return (
+            0
+            if moment < max(self.refused_until, self.gathers_until)
+            else bisect_right(self.moments, moment, lo=served) - served
+        )
 
     def serve(self, count: int, moment: timedelta) -> None:
         """Serve the *count* oldest."""
         served = len(self.waited)
         self.waited += [max(moment - came, timedelta(0)) for came in self.moments[served : served + count]]
-
-
-def _next_batch(oldest: timedelta, last: timedelta, coalesce: timedelta) -> timedelta:
-    """When the next batch goes: what comes up between two ends of the gathering time goes together."""
-    return (max(oldest, last) // coalesce + 1) * coalesce
 
 
 def _pages(count: int) -> int:

@@ -23,6 +23,19 @@ def not_before(state: State, now: datetime) -> datetime:
     spent of it may be `BURST` ahead of the clock; then the pool may be as low as the day is old. Never later than
     the next full hour.
     """
+    return _even(state, now, ahead=BURST)
+
+
+def is_free(state: State, now: datetime) -> bool:
+    """Whether the first hint after a quiet time may have a call of its own, before others come to share it.
+
+    It may while half of what may be spent ahead of the clock is left: the other half is for what is gathered.
+    """
+    return _even(state, now, ahead=BURST / 2) <= now
+
+
+def _even(state: State, now: datetime, *, ahead: float) -> datetime:
+    """When the clock has come to what is spent, less *ahead*, a part of an hour's calls."""
     state = state.at(now)
     limits = state.limits
     if limits is None or not limits.hour:
@@ -30,8 +43,8 @@ def not_before(state: State, now: datetime) -> datetime:
     end, midnight = state.hour_at + HOUR, next_day(now)
     if state.hour_left:
         part = state.day_left * (HOUR / (midnight - state.hour_at))
-        ahead = limits.hour - state.hour_left - BURST * limits.hour
-        moment = state.hour_at + HOUR * max(ahead / (limits.hour + part), 0)
+        spent = limits.hour - state.hour_left - ahead * limits.hour
+        moment = state.hour_at + HOUR * max(spent / (limits.hour + part), 0)
     elif state.day_left:
         moment = midnight - _DAY * min(state.day_left / limits.day, 1)
     else:

@@ -132,6 +132,11 @@ class Change:
     attempts: int
     hinted_at: datetime
 
+    @property
+    def announced(self) -> bool:
+        """Whether the source itself said so, and not a schedule, a person or a list."""
+        return self.origin in (Origin.WEBHOOK, Origin.DELETION)
+
 
 async def mark_changed(
     tx: AsyncConnection,

@@ -366,6 +366,17 @@ lanes = Table(
     _at("until", nullable=False, kept=Kept(days=7)),
 )
 
+#: Until when what a source announces is gathered, per purpose. While there is no row, or it is over, the next
+#: announcement is read at once.
+gatherings = Table(
+    "gatherings",
+    metadata,
+    _shop(),
+    Column("source", Text, primary_key=True),
+    Column("priority", SmallInteger, primary_key=True),
+    _at("until", nullable=False),
+)
+
 #: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant. *match* and
 #: *sku_id* say what it is in Uphance (`store/sku_matching.py`), *title_folded* is what a search looks in.
 variants = Table(

@@ -10,10 +10,10 @@ event: an answer never waits longer than `DEADLINE`, not even for a late attempt
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, TypeAlias
+from enum import IntEnum
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -24,11 +24,13 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     column,
     func,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -36,7 +38,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from upbridge.core.clock import Clock
 from upbridge.core.errors import NotFound, NotReady
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, deliveries, shops
+from upbridge.store import changes, deliveries, gatherings, shops
 from upbridge.store.changes import PURPOSES, Kind, Origin
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.parsing import MAX_RECORDS, ChangedKeys
@@ -62,14 +64,24 @@ def _split(texts: ColumnElement[str], between: ColumnElement[str]) -> ColumnElem
     return func.string_to_array(texts, between, type_=ARRAY(Text))
 
 
+class Stored(IntEnum):
+    """What came of storing deliveries."""
+
+    NO_SHOP_LISTENS = 0
+    GATHERED = 1
+    """A worker looks at it when the gathering ends."""
+    DUE = 2
+    """It is the first for some time: a worker may read it at once."""
+
+
 def _statement() -> bytes:
-    """Store deliveries and mark what they announce, if their shop listens; how many shops do (0 or 1).
+    """Store deliveries and mark what they announce, if their shop listens; returns `Stored`.
 
     Composed of what the owners of the tables export, once; it is executed without SQLAlchemy.
     """
     listening = shops.listening(bindparam("shop_id", type_=Uuid), bindparam("generation", type_=Integer))
     source = bindparam("source", type_=Text)
-    now, due_at = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "due_at"))
+    now = bindparam("now", type_=DateTime(timezone=True))
     numbers = ARRAY(Integer)
     named = _split(bindparam("named", type_=Text), _BETWEEN_LISTS)
     one = (
@@ -82,14 +94,31 @@ def _statement() -> bytes:
         .table_valued(*(column(name, Text) for name in ("kind", "key", "origin")), column("priority", Integer))
         .render_derived(name="mark")
     )
+    announced_by, until = gatherings.beside(
+        listening.join(mark, true()), shop_id=listening.c.id, source=source, priority=mark.c.priority
+    )
+    announced = (
+        select(
+            listening.c.id.label("shop_id"),
+            source.label("source"),
+            mark,
+            now.label("hinted_at"),
+            func.greatest(now, until, type_=DateTime(timezone=True)).label("due_at"),
+        )
+        .select_from(announced_by)
+        .cte("announced")
+    )
     stored = deliveries.adding(
         select(listening.c.id, source, one.c.event, one.c.records, _split(one.c["keys"], _BETWEEN), now)
     )
-    marked = changes.marking(
-        select(listening.c.id, source, mark.c.kind, mark.c.key, mark.c.origin, mark.c.priority, now, due_at)
-    )
+    marked = changes.marking(select(announced))
+    at_once = select(announced).where(announced.c.due_at <= now).exists()
+    due, gathered = (literal_column(str(int(outcome)), Integer) for outcome in (Stored.DUE, Stored.GATHERED))
     whole = (
-        select(func.count()).select_from(listening).add_cte(stored.cte("delivered")).add_cte(marked.cte("marked"))
+        select(func.count() * case((at_once, due), else_=gathered))
+        .select_from(listening)
+        .add_cte(stored.cte("delivered"))
+        .add_cte(marked.cte("marked"))
     )
     dialect = registry.load("postgresql.psycopg")()
     return str(whole.compile(dialect=dialect)).encode()
@@ -112,17 +141,26 @@ class _Delivery:
     stored: asyncio.Future[bool]
 
 
-#: Shop, generation of the address, source.
-_Line: TypeAlias = tuple[ShopId, int, str]
+class _Line(NamedTuple):
+    """Deliveries that one writer stores."""
+
+    shop_id: ShopId
+    generation: int
+    source: str
+
+
+#: Shop and source.
+Announce: TypeAlias = Callable[[ShopId, str], None]
 
 
 class Inbox:
     """Stores deliveries of known shops."""
 
-    def __init__(self, engine: InboxPool, clock: Clock, *, coalesce_seconds: float) -> None:
+    def __init__(self, engine: InboxPool, clock: Clock, *, announce: Announce) -> None:
+        """*announce*: told of each shop and source whose news a worker may read at once; must return at once."""
         self._pool = engine
         self._clock = clock
-        self._coalesce = timedelta(seconds=coalesce_seconds)
+        self._announce = announce
         self._waiting: dict[_Line, list[_Delivery]] = {}
         self._writers: set[asyncio.Task[None]] = set()
 
@@ -131,7 +169,7 @@ class Inbox:
 
         Raises `OSError` if the database cannot be had.
         """
-        nobody = (ShopId(UUID(int=0)), 0, "")
+        nobody = _Line(ShopId(UUID(int=0)), 0, "")
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         values = self._values(nobody, [_Delivery("", ChangedKeys({}, records=0), stored)])
         try:
@@ -145,7 +183,7 @@ class Inbox:
         """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens, or not at addresses of this
         *generation* any more), `NotReady` (repeat it)."""
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._enqueue((shop_id, generation, source), _Delivery(event, hints, stored))
+        self._enqueue(_Line(shop_id, generation, source), _Delivery(event, hints, stored))
         await asyncio.wait([stored], timeout=DEADLINE)
         if not stored.done():
             stored.cancel()
@@ -167,13 +205,15 @@ class Inbox:
         try:
             while batch := self._take(line):
                 try:
-                    listening = await self._pool.value(_STORE, self._values(line, batch))
+                    outcome = Stored(await self._pool.value(_STORE, self._values(line, batch)))
                 except (psycopg.Error, OSError) as error:
                     _fail(batch, f"the delivery could not be stored: {type(error).__name__}")
                 else:
                     for one in batch:
                         if not one.stored.done():
-                            one.stored.set_result(bool(listening))
+                            one.stored.set_result(outcome is not Stored.NO_SHOP_LISTENS)
+                    if outcome is Stored.DUE:
+                        self._announce(line.shop_id, line.source)
         finally:
             del self._waiting[line]
 
@@ -198,17 +238,15 @@ class Inbox:
                 for key in keys:
                     marks[kind, key] = origin if origin is Origin.DELETION else marks.get((kind, key), origin)
         rows = sorted(marks.items())
-        shop_id, generation, source = line
         now = self._clock()
         return {
-            "shop_id": shop_id,
-            "generation": generation,
-            "source": source,
+            "shop_id": line.shop_id,
+            "generation": line.generation,
+            "source": line.source,
             "events": _SEPARATOR.join([one.event for one in batch]),
             "records": _SEPARATOR.join([str(one.hints.records) for one in batch]),
             "named": _LISTS.join([_named(one.hints) for one in batch]),
             "now": now,
-            "due_at": now + self._coalesce,
             "kinds": _SEPARATOR.join([kind for (kind, _), _ in rows]),
             "keys": _SEPARATOR.join([key for (_, key), _ in rows]),
             "origins": _SEPARATOR.join([origin for _, origin in rows]),
