@@ -3,7 +3,7 @@
 import copy
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +15,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conformance.snapshot import Snapshot
+from tests.conformance.third_system.ledger.system import LEDGER
+from tests.conformance.third_system.simulated import Book, ledger_api
 from tests.conformance.virtual import Hours, Network, Reaper
 from tests.support.engine import settings
 from upbridge.bootstrap import targets_of
@@ -33,7 +35,7 @@ from upbridge.store.changes import Kind, Origin
 from upbridge.store.problems import Stage as ProblemStage
 from upbridge.systems.base import Systems, Target
 from upbridge.systems.connecting import Tools
-from upbridge.systems.registry import SYSTEMS
+from upbridge.systems.registry import SYSTEMS as REGISTRY
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.target import UppTarget
@@ -54,6 +56,8 @@ from upbridge_sandbox.upp.tenant import Tenant
 
 HOST = "demo.admin.s24.upgates.com"
 UPP, UPHANCE = "http://upp.test", "http://uphance.test"
+#: The registry with one line more: every stage has the third system, and a test connects what it is about.
+SYSTEMS = Systems(platform=REGISTRY.platform, connected=(*REGISTRY.connected, LEDGER))
 
 Json = dict[str, Any]
 #: What an event is about; any other one is about the shop's facts.
@@ -89,7 +93,8 @@ class Stage:
     network: Network
     shop_id: ShopId
     service: Service
-    systems: Systems = SYSTEMS
+    book: Book = field(default_factory=Book)
+    """The shop's account at Ledger."""
     day: StaffWork = field(default_factory=StaffWork)
     """What staff have done in Uphance."""
 
@@ -115,7 +120,7 @@ class Stage:
 
     def start(self) -> None:
         """A fresh process on the same database: nothing that was in memory is left."""
-        self.service = _service(self.systems, self.engine, self.cipher, self.http, self.hours)
+        self.service = _service(self.engine, self.cipher, self.http, self.hours)
         self.reaper.spare()
 
     async def deliver(self, order: Callable[[list[tuple[str, str]]], Iterable[tuple[str, str]]] = list) -> None:
@@ -139,9 +144,7 @@ class Stage:
     async def work(self, shuffle: Callable[[list[Lane]], None] = lambda _: None) -> None:
         """Until nothing is left that could be done now."""
         for _ in range(200):
-            due = list(
-                await lanes.due(self.service.engine, self.service.systems, now=self.hours(), only=self.shop_id)
-            )
+            due = list(await lanes.due(self.service.engine, SYSTEMS, now=self.hours(), only=self.shop_id))
             if not due:
                 return
             shuffle(due)
@@ -235,19 +238,17 @@ def _signer() -> Signer:
     return Signer()
 
 
-def _service(
-    systems: Systems, engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours: Hours
-) -> Service:
+def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours: Hours) -> Service:
     ours = settings(uphance_url=UPHANCE, upp_url=UPP, allow_insecure=True)
     tools = Tools(http=http, settings=ours, engine=engine, cipher=cipher, clock=hours)
     targets: dict[str, Target] = {
-        **targets_of(systems, tools),
+        **targets_of(SYSTEMS, tools),
         "upp": UppTarget(UppClient(http, UPP, hours)),
         "uphance": UphanceTarget(http, UPHANCE, engine, hours, sleep=hours.pause),
     }
     return Service(
         settings=ours,
-        systems=systems,
+        systems=SYSTEMS,
         engine=engine,
         cipher=cipher,
         clock=hours,
@@ -266,8 +267,6 @@ async def staged(
     products: int = 12,
     orders: int = 14,
     seed: int = 1,
-    systems: Systems = SYSTEMS,
-    further: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
     """An activated shop that is connected to nothing yet. In the end no published rule was broken."""
     hours = Hours()
@@ -292,7 +291,7 @@ async def staged(
     }
     async with engine.begin() as tx:
         await tx.execute(insert(schema.shops).values(values))
-    async with _around(engine, cipher, world, hours, shop_id, systems=systems, further=further) as stage:
+    async with _around(engine, cipher, world, hours, shop_id) as stage:
         yield stage
 
 
@@ -339,17 +338,15 @@ async def _around(
     world: State,
     hours: Hours,
     shop_id: ShopId,
-    *,
-    systems: Systems = SYSTEMS,
-    further: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
     letters, reaper = Letters(), Reaper()
     edits = Changes(world, letters)
+    book = Book()
     apps = {
         HOST: upgates_api(world, edits),
         "upp.test": upp_api(world),
         "uphance.test": uphance_api(world),
-        **(further or {}),
+        "ledger.test": ledger_api(world, book),
     }
     network = Network(hours, reaper, apps)
     async with httpx.AsyncClient(transport=network) as http:
@@ -365,8 +362,8 @@ async def _around(
             reaper=reaper,
             network=network,
             shop_id=shop_id,
-            service=_service(systems, engine, cipher, http, hours),
-            systems=systems,
+            service=_service(engine, cipher, http, hours),
+            book=book,
         )
         with reaper.watching(engine):
             yield stage

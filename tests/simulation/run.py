@@ -102,7 +102,7 @@ class Days:
         await scheduler.run_once(stage.service)
         for _ in range(chance.choice(_SLICES)):
             due = sorted(
-                await lanes.due(stage.engine, stage.systems, now=stage.hours(), only=stage.shop_id),
+                await lanes.due(stage.engine, stage.service.systems, now=stage.hours(), only=stage.shop_id),
                 key=lambda lane: lane.name,
             )
             if not due:

@@ -1,24 +1,30 @@
 """A third system, which is a folder of the tests, stands on every page with not one line changed elsewhere."""
 
+import html
+
 import httpx
 import pytest
 
-from tests.conformance.third_system.ledger.system import LEDGER
-from tests.support.pages import Enter, Remote
+from tests.conformance.stage import SYSTEMS, staged
+from tests.conformance.systems.ledger import SIDE
+from tests.support.clock import MovableClock
+from tests.support.pages import EN, Enter, Remote
 from tests.support.shops import MakeShop
+from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import LANGUAGES
 from upbridge.systems.base import Systems
-from upbridge.systems.registry import SYSTEMS
+from upbridge.web.context import Pages
+from upbridge.web.queries.overview import Overviews
 
 
 @pytest.fixture
 def systems() -> Systems:
     """The systems of the service, and Ledger."""
-    return Systems(platform=SYSTEMS.platform, connected=(*SYSTEMS.connected, LEDGER))
+    return SYSTEMS
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_it_is_connected_shown_set_and_found(
+async def test_it_is_connected_by_its_form_and_has_its_settings(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote, language: str
 ) -> None:
     home = await enter(await make_shop(facts={"company": "A", "currencies": {"cs": "CZK"}}), language)
@@ -35,7 +41,6 @@ async def test_it_is_connected_shown_set_and_found(
     for page in ("", "connections", "overview"):
         assert "Ledger" in (await browser.get(f"{home}{page}")).text, page
     assert 'name="ledger.send"' in (await browser.get(f"{home}rules")).text
-    assert (await browser.get(f"{home}find?q=1")).status_code == 200
 
 
 async def test_a_setting_of_it_is_saved(browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter) -> None:
@@ -44,3 +49,33 @@ async def test_a_setting_of_it_is_saved(browser: httpx.AsyncClient, make_shop: M
     answer = await browser.post(f"{home}rules", data={"ledger.send": "false"})
 
     assert "said=rules_saved" in answer.headers["location"]
+
+
+async def test_the_overview_counts_its_orders_and_find_tells_their_way(
+    browser: httpx.AsyncClient,
+    cipher: Cipher,
+    pages: Pages,
+    enter: Enter,
+    watch: MovableClock,
+) -> None:
+    async with staged(pages.engine, cipher) as stage:
+        await SIDE.connect(stage)
+        await stage.settle()
+        refused = SIDE.refuse(stage)
+        written = str(stage.edits.create_order(stage.origin)["order_number"])
+        await stage.settle()
+        shop, watch.now = await stage.shop(), stage.hours()
+    home = await enter(shop.id)
+
+    view = await Overviews(pages.systems, pages.engine, pages.connections, pages.ledger).of(shop, watch())
+    found = {number: (await browser.get(f"{home}find?q={number}")).text for number in (written, refused)}
+    problems = (await browser.get(f"{home}problems")).text
+
+    assert [(one.system, one.delivered > 0, one.parked) for one in view.boxes] == [("ledger", True, 1)]
+    assert {flow.name for flow in view.flows if flow.target == "ledger"} == {"order.ledger", "product.ledger"}
+    said = EN.get("problem.ledger.refused", said="PUT /orders: 422 not acceptable")
+    for number, page in found.items():
+        assert "Ledger" in page, number
+    assert said not in html.unescape(found[written])
+    assert said in html.unescape(found[refused])
+    assert EN.get("ui.cause.ledger.refused") in html.unescape(problems)

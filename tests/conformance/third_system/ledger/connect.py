@@ -32,13 +32,14 @@ class LedgerConnect:
     ) -> NewConnection:
         """Ask for the account with the key."""
         del shop, others
-        await LedgerClient(tools.http, self._base, typed["ledger_key"]).test()
+        await LedgerClient(tools.http, self._base, typed["ledger_key"], tools.clock).test()
         return NewConnection(account=typed["ledger_account"], secret={"ledger_key": typed["ledger_key"]})
 
     async def test(self, connected: Connected) -> None:
         """Ask for the account with the stored key."""
         secret = await connected.vault.secret()
-        await LedgerClient(connected.tools.http, self._base, secret["ledger_key"]).test()
+        tools = connected.tools
+        await LedgerClient(tools.http, self._base, secret["ledger_key"], tools.clock).test()
 
     async def revoke(self, connected: Connected) -> None:
         """Nothing: the key ends at Ledger."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import timedelta
+from json import loads
 
 from tests.conformance.third_system.ledger.client import LedgerClient
 from upbridge.core.canonical_json import canonical
@@ -29,11 +30,11 @@ class LedgerTarget:
     system = "ledger"
 
     def __init__(self, tools: Tools, base_url: str) -> None:
-        self._http = tools.http
+        self._tools = tools
         self._base = base_url
 
     def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
-        """Ledger knows the shop's ids."""
+        """Ledger knows the shop's ids, so two products may have one code."""
         return None
 
     def order_policy(self, context: MappingContext) -> OrderPolicy:
@@ -45,29 +46,37 @@ class LedgerTarget:
         )
 
     def desired_documents(self, entity: Entity, context: MappingContext) -> Iterable[DesiredDocument | Unmappable]:
-        """One document for each order that is sent, and one for each product."""
+        """A page for each order that is sent, and one for each product on sale."""
         if isinstance(entity, Order):
             if self.order_policy(context).judge(entity, context.facts) is Eligibility.SENT:
-                body = canonical({"number": entity.order_number, "lines": len(entity.lines)})
-                yield DesiredDocument("order", entity.key, entity.key, body)
-        else:
-            body = canonical({"id": entity.key, "active": entity.active, "variants": len(entity.variants)})
-            yield DesiredDocument("product", entity.key, entity.key, body)
+                page = {"number": entity.order_number, "status": entity.status_id, "lines": len(entity.lines)}
+                yield DesiredDocument("order", entity.key, entity.key, canonical(page))
+        elif entity.active and context.settings.yes("ledger.send"):
+            text = entity.text(context.facts.default_language)
+            page = {"id": entity.product_id, "title": text.title if text is not None else None, "on_sale": True}
+            yield DesiredDocument("product", entity.key, entity.key, canonical(page))
 
     def tombstone(self, kind: str, sent: bytes) -> bytes | None:
-        """What was written once stays in the book."""
-        return None
+        """A product as it was sent, no longer on sale; None for an order, which stays in the book, or if that was
+        sent."""
+        page = loads(sent)
+        return canonical({**page, "on_sale": False}) if kind == "product" and page["on_sale"] else None
 
     async def push(
         self, documents: Sequence[Document], context: MappingContext, vault: Vault, links: Links
     ) -> AsyncGenerator[list[tuple[Document, Outcome]], None]:
-        """Write one after the other."""
+        """Write one after the other; what Ledger refuses waits for a person, and stops no other.
+
+        Raises `LoginRefused`, `Throttled`, `Unreachable` for what concerns the whole connection.
+        """
         del context, links
-        client = LedgerClient(self._http, self._base, (await vault.secret())["ledger_key"])
+        key = (await vault.secret())["ledger_key"]
+        client = LedgerClient(self._tools.http, self._base, key, self._tools.clock)
         for document in documents:
             try:
-                await client.put(document.kind, document.key, document.body)
-            except Rejected as rejected:
-                yield [(document, Parked(Issue("ledger.refused", {"said": str(rejected)})))]
+                await client.write(document.kind, document.key, document.body)
+            except Rejected as refusal:
+                yield [(document, Parked(Issue("ledger.refused", {"said": str(refusal)})))]
             else:
-                yield [(document, Delivered(remote_id=document.key))]
+                keep = document.body if document.kind == "product" else None
+                yield [(document, Delivered(remote_id=document.key, keep=keep))]

@@ -1,0 +1,95 @@
+"""Ledger, the tests' own third system: a page for each order and each product on sale."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.conformance.stage import Json, Stage
+from tests.conformance.systems import Side
+from tests.conformance.third_system.simulated import KEY
+from upbridge.operations.connections import connect
+from upbridge_sandbox.demo.compare import DIFFERENT, LOST, UNWANTED, Origin, Verdict
+from upbridge_sandbox.seed.orders import CANCELED
+
+
+@dataclass
+class Ledger:
+    """The account `demo`."""
+
+    system: str = "ledger"
+
+    async def connect(self, stage: Stage) -> None:
+        typed = {"ledger_account": "demo", "ledger_key": stage.book.key}
+        await connect(stage.service, await stage.shop(), "ledger", typed)
+
+    def happen(self, stage: Stage, seed: int) -> None:
+        stage.edits.many(stage.origin, 25, seed)
+
+    async def verdicts(self, stage: Stage) -> list[Verdict]:
+        return [_orders(stage.goods(), stage.book.pages), _products(stage.goods(), stage.book.pages)]
+
+    def refuse(self, stage: Stage) -> str:
+        number = str(stage.edits.create_order(stage.origin)["order_number"])
+        stage.book.refuse = {number}
+        return number
+
+    def accept(self, stage: Stage) -> None:
+        stage.book.refuse = set()
+
+    def expire(self, stage: Stage) -> None:
+        """There are no tokens; what comes nearest is that Ledger has no time."""
+        stage.world.faults["ledger"].busy_next = 1
+
+    def lock_out(self, stage: Stage) -> None:
+        stage.book.key = "another"
+
+    def let_in(self, stage: Stage) -> None:
+        stage.book.key = KEY
+
+
+def _orders(origin: Origin, pages: dict[tuple[str, str], Json]) -> Verdict:
+    held = {key: page for (kind, key), page in pages.items() if kind == "orders"}
+    verdict = Verdict("orders → Ledger", copies=len(held))
+    for number, order in origin.orders.items():
+        page = held.get(number)
+        if order["status_id"] == CANCELED:
+            continue  # what was written of it before stays
+        verdict.origins += 1
+        if page is None:
+            verdict.add(LOST, number)
+        elif page != _page(order):
+            verdict.add(DIFFERENT, number, f"{page} is not {_page(order)}")
+    for number, page in held.items():
+        if page not in map(_page, origin.versions.get(number, ())):
+            verdict.add(UNWANTED, number, f"it was never {page}")
+    return verdict
+
+
+def _page(order: Json) -> Json:
+    return {"number": order["order_number"], "status": order["status_id"], "lines": len(order["products"])}
+
+
+def _products(origin: Origin, pages: dict[tuple[str, str], Json]) -> Verdict:
+    held = {key: page for (kind, key), page in pages.items() if kind == "products"}
+    verdict = Verdict("products → Ledger", copies=len(held))
+    on_sale = dict(_on_sale(origin))
+    verdict.origins = len(on_sale)
+    for key, title in on_sale.items():
+        wanted = {"id": int(key), "title": title, "on_sale": True}
+        if key not in held:
+            verdict.add(LOST, key)
+        elif held[key] != wanted:
+            verdict.add(DIFFERENT, key, f"{held[key]} is not {wanted}")
+    for key, page in held.items():
+        if key not in on_sale and page["on_sale"]:
+            verdict.add(UNWANTED, key, "it is not on sale")
+    return verdict
+
+
+def _on_sale(origin: Origin) -> Iterator[tuple[str, str]]:
+    for product in origin.products:
+        if product["active_yn"] and not product["archived_yn"]:
+            titles = {text["language"]: text["title"] for text in product["descriptions"]}
+            yield str(product["product_id"]), titles[origin.market.language]
+
+
+SIDE: Side = Ledger()
