@@ -137,6 +137,24 @@ class Changes:
         self._order_changed(shop, order)
         return order
 
+    def replace_order(self, shop: Shop, order: Json) -> Json:
+        """Delete an order for good and place another one, with a uuid of its own, under its number."""
+        number = order["order_number"]
+        del shop.orders[number]
+        shop.history.pop(number, None)
+        other = shop.order_factory.order(age=timedelta(0), fresh=True)
+        other["order_number"] = number
+        return self._placed(shop, other)
+
+    def renumber_order(self, shop: Shop, order: Json, number: str) -> None:
+        """Give an order another number; it stays the order that it was. Assumption: that is announced as a change
+        under the new number; Upgates does not say."""
+        former, order["order_number"] = order["order_number"], number
+        shop.orders[number] = shop.orders.pop(former)
+        if former in shop.history:
+            shop.history[number] = shop.history.pop(former)
+        self._order_changed(shop, order)
+
     def _order_changed(self, shop: Shop, order: Json) -> None:
         shop.touch_order(order, self.state.now())
         self._announce_order(shop, "update", order, "last_update_time")

@@ -92,6 +92,19 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "found once a day in the shop's list of deleted orders, where its API has one; orders that are not"
             " through yet are asked about in any case",
         ),
+        "number.reused": Row(
+            "an order is deleted, and another one gets its number",
+            "sent",
+            "two tasks: cancel the former in Uphance, and enter the other one by hand; none is made or changed by"
+            " itself, and nothing that is shipped is written to the wrong one. Before it was sent, the other one"
+            " is sent. Upp.ai, which has one order under each number, gets the other one, and a remark says so",
+        ),
+        "number.changed": Row(
+            "an order gets another number",
+            "sent",
+            "its uuid says that it is the same order: none is made under the new number, a problem names both, and"
+            " shipments are written to it. Before it was sent, it is sent under the new one",
+        ),
         "restore.before": Row("deleted order restored", _BEFORE, "it is sent"),
         "restore.after": Row(
             "deleted order restored",
@@ -140,6 +153,11 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "goods get another code after the sale",
             _ANY,
             "they are what their variant is called by now, in both systems; else what they were called then",
+        ),
+        "sku.gone": Row(
+            "goods of a product that was deleted in the shop before the order was read",
+            _BEFORE,
+            "they are what their variant was called when it was read last, for 90 days",
         ),
         "sku.not_read": Row(
             "goods of a product that was not on sale when the shop was read",

@@ -114,7 +114,7 @@ def new_product(stage: Stage, chance: Random) -> str:
 def delete_product(stage: Stage, chance: Random) -> str:
     product = _product(stage, chance)
     in_set = product["set_yn"] or product["in_set_yn"]
-    if in_set or _known_by_ean_alone(stage, product) or len(stage.origin.goods.products) <= 3:
+    if in_set or len(stage.origin.goods.products) <= 3:
         return price(stage, chance)
     stage.edits.delete_product(stage.origin, product)
     return f"product {product['product_id']} is deleted"
@@ -187,19 +187,6 @@ def _order(stage: Stage, chance: Random, *statuses: int) -> Json | None:
 
 def _product(stage: Stage, chance: Random) -> Json:
     return stage.origin.goods.products[chance.choice(list(stage.origin.goods.products))]
-
-
-def _known_by_ean_alone(stage: Stage, product: Json) -> bool:
-    """Whether Uphance has a SKU of it under another number. An order of such a product waits for a person if the
-    product is deleted before the order is read."""
-    numbers = {
-        sku["sku_number"]: sku["ean"]
-        for held in stage.organisation.products.values()
-        for variation in held["variations"]
-        for sku in variation["skus"]
-    }
-    items = product["variants"] or [product]
-    return any(item["ean"] in numbers.values() and item["code"] not in numbers for item in items)
 
 
 def _plain(order: Json) -> bool:

@@ -16,6 +16,7 @@ from upbridge.engine.after_reading import KINDS, feeds_of, look_again, look_late
 from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import FIRST, ask_count, recount
 from upbridge.engine.context import Service
+from upbridge.engine.former_numbers import with_former_numbers
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
@@ -82,9 +83,10 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         return
     shop = await informed(service, shop, page.items)
     read = read_of(run.kind, page)
+    read, moved = await with_former_numbers(service, shop, client, read, purpose=change.purpose)
     feeds = await feeds_of(service, shop)
-    now = service.clock()
-    plan = partial(plan_read, service, shop, feeds, told=deleted_in(page), priority=int(change.purpose), now=now)
+    now, told = service.clock(), {*moved, *deleted_in(page)}
+    plan = partial(plan_read, service, shop, feeds, told=told, priority=int(change.purpose), now=now)
 
     async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
         if not await shops.maps_as_before(tx, shop):

@@ -19,8 +19,9 @@ from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Names
 from upbridge.engine import catalogue_guard, name_owners
+from upbridge.engine.identity import Identities, identify
 from upbridge.store import documents as outbox
-from upbridge.store import order_events, sku_matching, variants, warehouses
+from upbridge.store import former_variants, order_events, sku_matching, variants, warehouses
 from upbridge.store.link_queries import links_of
 from upbridge.store.links import adopt
 from upbridge.store.orders import upsert_orders
@@ -106,15 +107,18 @@ async def plan_documents(
     if read.kind == "product":
         targets = await _remember_products(tx, shop_id, read, list(targets), settled, now=now)
     names = await variant_names(tx, shop_id, orders)
+    who = await identify(tx, shop_id, orders, read.missing, now=now) if read.kind == "order" else Identities()
     await _report_unreadable(tx, shop_id, read, now=now)
     for target, unnamed in targets:
         context = replace(unnamed, variant_names=names)
         if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
             await write_back.note_orders(tx, orders, read.missing, context)
         parents = read.keys
-        links = await links_of(tx, shop_id, target.system, parents=parents)
+        found = await links_of(tx, shop_id, target.system, parents=[*parents, *who.former.values()])
+        links = {place: link for place, link in found.items() if link.parent in parents}
         waiting = await outbox.queued(tx, shop_id, target.system, parents=parents)
-        plan = _plan(target, context, read, links, waiting)
+        context = _identified(context, who, found.values())
+        plan = _plan(target, context, read, links, waiting, moved=who.moved)
         await outbox.put(
             tx,
             cipher,
@@ -150,9 +154,9 @@ async def plan_documents(
 
 
 async def variant_names(tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order]) -> dict[str, Names]:
-    """What the variants in *orders* are called by now (`MappingContext.variant_names`)."""
+    """What the variants in *orders* are called by now, or were called last (`MappingContext.variant_names`)."""
     keys = {line.variant_key for order in orders for line in order.lines if line.variant_key is not None}
-    return await variants.names_of(tx, shop_id, sorted(keys)) if keys else {}
+    return await former_variants.names_of(tx, shop_id, sorted(keys)) if keys else {}
 
 
 async def _withdraw(tx: AsyncConnection, shop_id: ShopId, target: str, documents: set[tuple[str, str]]) -> None:
@@ -163,14 +167,25 @@ async def _withdraw(tx: AsyncConnection, shop_id: ShopId, target: str, documents
         await close_entity(tx, shop_id, stage=Stage.PUSH, target=target, kind=kind, entities=entities)
 
 
+def _identified(context: MappingContext, who: Identities, links: Iterable[Link]) -> MappingContext:
+    """*context* with who the orders are for the target that has *links*."""
+    linked = {link.parent: link.state for link in links if _known(link) is not None}
+    former = {now: number for now, number in who.former.items() if number in linked and now not in linked}
+    others = {number for number in who.others if linked.get(number) is LinkState.DELIVERED}
+    return replace(context, other_orders=others, former_numbers=former)
+
+
 def _plan(
     target: Target,
     context: MappingContext,
     read: ReadBatch,
     links: dict[tuple[str, str], Link],
     waiting: dict[tuple[str, str], outbox.Queued],
+    *,
+    moved: Collection[str] = (),
 ) -> _Plan:
-    """Compare what *target* should hold with what it has and what is on its way. Pure."""
+    """Compare what *target* should hold with what it has and what is on its way. Orders that *moved* to another
+    number are not gone: nothing of them is taken back. Pure."""
     plan = _Plan()
     said = {place for place in (*links, *waiting) if read.kind == "product" and place[1] in read.held}
     unmappable: set[str] = set()
@@ -196,7 +211,7 @@ def _plan(
             _want(plan, wanted, _known(links.get(place)), waiting.get(place))
     for place, link in links.items():
         # Keep the links of entities that cannot be mapped now; their pending documents are out of date.
-        if place not in said | kept and link.hash is not None and link.parent not in unmappable:
+        if place not in said | kept and link.hash is not None and link.parent not in unmappable.union(moved):
             said |= _retire(plan, target, link, waiting.get(place))
     unwanted = {place: document for place, document in waiting.items() if place not in said}
     plan.withdraw |= unwanted.keys()
@@ -308,7 +323,8 @@ async def _remember_products(
     before = {by: await name_owners.names_of(tx, shop_id, by, batch) for by in sorted(names)}
     keys = await sku_matching.keys_of(tx, shop_id, batch)
     await warehouses.remember(tx, shop_id, SOURCE, {name for product in products for name in product.stocks})
-    await variants.replace_products(tx, shop_id, products, batch, held=read.held, now=now)
+    gone = await variants.replace_products(tx, shop_id, products, batch, held=read.held, now=now)
+    await former_variants.remember(tx, shop_id, gone, now=now)
     await sku_matching.rematch(tx, shop_id, batch, keys)
     shared = {
         by: await name_owners.shared(tx, shop_id, by, products, batch=batch, before=known)

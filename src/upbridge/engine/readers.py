@@ -12,6 +12,7 @@ from upbridge.engine.after_reading import feeds_of, look_again, look_later, plan
 from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import count_orders, count_products
 from upbridge.engine.context import Service
+from upbridge.engine.former_numbers import with_former_numbers
 from upbridge.engine.list_pages import read_orders_page, read_products_page
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
@@ -39,7 +40,9 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     numbers = [change.key for change in chunk]
     page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
     shop = await informed(service, shop, page.items)
-    await _settle(service, shop, chunk, read_of("order", page, asked=numbers), told=deleted_in(page))
+    read = read_of("order", page, asked=numbers)
+    read, moved = await with_former_numbers(service, shop, client, read, purpose=chunk[0].purpose)
+    await _settle(service, shop, chunk, read, told={*moved, *deleted_in(page)})
 
 
 async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
@@ -55,8 +58,10 @@ async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
 async def _deleted_orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Orders of ours that stand in the list of deleted ones: of a deletion whose webhook was lost, nothing else
     tells."""
-    async for asked, page in deleted_orders.found(service, shop, purpose=chunk[0].purpose):
+    purpose, client = chunk[0].purpose, await service.upgates(shop)
+    async for asked, page in deleted_orders.found(service, shop, purpose=purpose):
         read = read_of("order", page, asked=asked)
+        read, _ = await with_former_numbers(service, shop, client, read, purpose=purpose)
         await _settle(service, shop, chunk, read, told=read.missing)
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, SOURCE, chunk)

@@ -405,6 +405,18 @@ variants = Table(
     Index("variants_match_idx", "shop_id", "match", "title_folded", "code", "key"),
 )
 
+#: What variants were called that have left the shop: orders that are read later may still name them. A variant
+#: that comes back has a row of its own again, which goes before this one.
+former_variants = Table(
+    "former_variants",
+    metadata,
+    _shop(),
+    Column("key", Text, primary_key=True),
+    Column("code", Text),
+    Column("ean", Text),
+    _at("gone_at", nullable=False, kept=Kept(days=90)),
+)
+
 #: The SKUs of the connected Uphance organisation as last read. Replaced by each complete read.
 skus = Table(
     "skus",
@@ -453,6 +465,20 @@ orders = Table(
     Index("orders_shop_id_ordered_at_idx", "shop_id", "ordered_at"),
     Index("orders_ordered_at_idx", "ordered_at"),
     Index("orders_begin_idx", "shop_id", "number", postgresql_ops={"number": "text_pattern_ops"}),
+)
+
+#: Who is who among orders, which are known by their numbers: *uuid* is the order that the targets were given under
+#: a number, *bearer* the one that has it in the shop now (NULL: none). Pruned 90 days after it was read last.
+order_identities = Table(
+    "order_identities",
+    metadata,
+    _shop(),
+    Column("number", Text, primary_key=True),
+    Column("uuid", Text, nullable=False),
+    Column("bearer", Text),
+    _at("seen_at", nullable=False, kept=Kept(days=90)),
+    Index("order_identities_uuid_idx", "shop_id", "uuid"),
+    Index("order_identities_bearer_idx", "shop_id", "bearer"),
 )
 
 #: What happened to orders on their way, without personal data. Pruned after 90 days.

@@ -79,20 +79,23 @@ async def replace_products(
     *,
     held: Collection[str] = (),
     now: datetime,
-) -> None:
+) -> dict[str, Names]:
     """Let the rows of the products *batch* be the variants of *products*, which are those of them that exist. The
-    rows of *held* (keys) stay as they are."""
+    rows of *held* (keys) stay as they are. Returns what those were called, by key, that are gone."""
     pairs = {variant.id: (product, variant) for product in products for variant in product.variants}
     rows = [pair for key, pair in sorted(pairs.items()) if key not in held]
-    await tx.execute(
-        delete(table).where(
+    deleted = await tx.execute(
+        delete(table)
+        .where(
             table.c.shop_id == shop_id,
             one_of(table.c.product_id, batch),
             ~one_of(table.c.key, [*pairs.keys(), *held]),
         )
+        .returning(table.c.key, table.c.code, table.c.ean)
     )
+    gone = {row.key: (row.code, row.ean) for row in deleted}
     if not rows:
-        return
+        return gone
     await tx.execute(
         _UPSERT,
         {
@@ -112,6 +115,7 @@ async def replace_products(
             "priced": [variant.priced for _, variant in rows],
         },
     )
+    return gone
 
 
 _ROWS = arrays(

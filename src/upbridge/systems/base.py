@@ -86,6 +86,10 @@ class MappingContext:
     name_owners: NameOwners = field(default_factory=NameOwners)
     variant_names: Mapping[str, Names] = field(default_factory=dict)
     """The code and the EAN that the variants of the orders have by now, by key; a line has those of its day."""
+    other_orders: Collection[str] = ()
+    """Order numbers under which the target has another order than the one that has them now."""
+    former_numbers: Mapping[str, str] = field(default_factory=dict)
+    """Of orders that the target has under another number than the shop now: that number, by the number now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Orders as Upp should hold them."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -329,3 +330,25 @@ class TestUnread:
 
         assert isinstance(held, Unmappable)
         assert held.issue == Issue("order.unreadable_field", {"fields": "products[0].x (A)"})
+
+
+class TestWhoIsWho:
+    @pytest.mark.situation("number.reused")
+    def test_another_order_under_a_number_goes_and_is_told(self) -> None:
+        context = replace(FRONT, other_orders={"26000123"})
+
+        wanted = list(wants_order(make_order(make_line()), context))
+
+        assert len(drafts(wanted)) == 1
+        assert [one.issue.key for one in troubles(wanted)] == ["order.number_replaced"]
+
+    @pytest.mark.situation("number.changed")
+    def test_an_order_that_was_sent_under_another_number_is_no_second_sale(self) -> None:
+        context = replace(FRONT, former_numbers={"26000123": "26000001"})
+
+        wanted = list(wants_order(make_order(make_line()), context))
+
+        assert drafts(wanted) == []
+        assert [(one.issue.key, one.issue.params["former"]) for one in troubles(wanted)] == [
+            ("order.renumbered", "26000001")
+        ]

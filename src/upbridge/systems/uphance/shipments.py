@@ -18,7 +18,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import changes, cursors, documents, link_queries, links, runs
+from upbridge.store import changes, cursors, documents, link_queries, links, order_identities, runs
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import Reading
@@ -163,9 +163,8 @@ class _Round:
         }
         tickets = [found[number] for number in sorted(found)]
         async with self.tools.engine.begin() as tx:
-            known = await link_queries.links_of(tx, self.shop.id, TARGET, parents=[ours.number])
-            link = known.get((KIND, ours.number))
-            news = await self._queue(tx, ours, order, tickets, link)
+            number = await order_identities.number_now(tx, self.shop.id, ours.number)
+            news = number is not None and await self._queue(tx, number, order, tickets)
             through = order.shipped and all(ticket.tracking_number for ticket in tickets)
             await _observed(
                 tx,
@@ -179,20 +178,18 @@ class _Round:
         return news
 
     async def _queue(
-        self,
-        tx: AsyncConnection,
-        ours: Ours,
-        order: RemoteOrder,
-        tickets: Sequence[PickTicket],
-        link: Link | None,
+        self, tx: AsyncConnection, number: str, order: RemoteOrder, tickets: Sequence[PickTicket]
     ) -> bool:
+        """*number* is the one that the order has in the shop by now."""
+        known = await link_queries.links_of(tx, self.shop.id, TARGET, parents=[number])
+        link = known.get((KIND, number))
         if not tickets and link is None:
             return False
         made = [ticket.created_at for ticket in tickets]
         backfill = all(moment is not None and moment < self.row.connected_at for moment in made)
-        draft = shipment(ours.number, order, tickets, backfill=backfill)
+        draft = shipment(number, order, tickets, backfill=backfill)
         if link is not None and link.hash == draft.hash:
-            await documents.withdraw(tx, self.shop.id, TARGET, [(KIND, ours.number)])
+            await documents.withdraw(tx, self.shop.id, TARGET, [(KIND, number)])
             return False
         await documents.put(
             tx,

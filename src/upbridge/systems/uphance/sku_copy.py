@@ -14,7 +14,7 @@ from upbridge.domain.product import Variant
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku, code_key
-from upbridge.store import changes, connections, skus, variants
+from upbridge.store import changes, connections, former_variants, skus, variants
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.skus import Refreshed
 from upbridge.systems.uphance.careful_read import read_carefully
@@ -36,11 +36,12 @@ class Catalogue:
             return await skus.replace_skus(tx, shop_id, found)
 
     async def book(self, shop_id: ShopId, lines: Iterable[OrderLine | Variant]) -> SkuBook:
-        """The SKUs that *lines* may mean, doubled ones included, and what the variants are called by now."""
+        """The SKUs that *lines* may mean, doubled ones included, and what the variants are called by now
+        or were called last."""
         wanted = list(lines)
         keys = {one.variant_key if isinstance(one, OrderLine) else one.id for one in wanted}
         async with self._engine.connect() as tx:
-            named = await variants.names_of(tx, shop_id, sorted(key for key in keys if key is not None))
+            named = await former_variants.names_of(tx, shop_id, sorted(key for key in keys if key is not None))
             names = [*((one.code, one.ean) for one in wanted), *named.values()]
             codes = {key for code, _ in names if (key := code_key(code)) is not None}
             eans = {key for _, ean in names if (key := code_key(ean)) is not None}

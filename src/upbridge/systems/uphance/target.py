@@ -122,6 +122,9 @@ class UphanceTarget:
             unknown = Issue("order.unknown_status", {"status": entity.status_id})
             yield Unmappable(ORDERS.kind, entity.order_number, unknown, keeps=True)
             return
+        if (stranger := _not_the_one(entity, context)) is not None:
+            yield stranger
+            return
         off, unread = is_cancelled(entity, context.facts), unread_parts(entity)
         yield DesiredDocument(
             kind=ORDERS.kind,
@@ -360,6 +363,18 @@ def _opened(document: Document) -> Order | None:
     """The order in a document; None for the tombstone that `tombstone` made."""
     body = json.loads(document.body)
     return None if "gone" in body else Order.model_validate(body)
+
+
+def _not_the_one(order: Order, context: MappingContext) -> Unmappable | None:
+    """Why *order* is not compared with what its number says that Uphance has: that is another order, which is gone
+    from the shop; or it has this one under its former number, where it stays."""
+    number = order.order_number
+    if number in context.other_orders:
+        return Unmappable(ORDERS.kind, number, Issue("order.number_reused", {"number": number}))
+    if (former := context.former_numbers.get(number)) is not None:
+        issue = Issue("order.renumbered", {"number": number, "former": former})
+        return Unmappable(ORDERS.kind, number, issue, keeps=True)
+    return None
 
 
 def _is_sent(order: Order, context: MappingContext) -> bool:

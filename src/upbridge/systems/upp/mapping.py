@@ -263,12 +263,21 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
     known. One that lacks a part which could not be read is reported as `order.unreadable_field`; a line of an
     unknown type counts in the total and is no item. Parts that do not add up to the total are reported as
     `order.net_estimated` beside the draft; net is then the gross amount in the proportion of the parts.
+
+    Upp has one order under each number: where another order got the number, that one goes, with the remark
+    `order.number_replaced`. One that got another number stays what it is (`order.renumbered`).
     """
     verdict = order_policy(context).judge(order, context.facts)
     if verdict is Eligibility.UNKNOWN:
         yield Unmappable(ORDER, order.key, Issue("order.unknown_status", {"status": order.status_id}), keeps=True)
     if verdict not in (Eligibility.SENT, Eligibility.TOO_OLD):
         return
+    if (former := context.former_numbers.get(order.key)) is not None:  # a second sale would be counted
+        issue = Issue("order.renumbered", {"number": order.key, "former": former})
+        yield Unmappable(ORDER, order.key, issue, keeps=True)
+        return
+    if order.key in context.other_orders:
+        yield Unmappable(ORDER, order.key, Issue("order.number_replaced", {"number": order.key}))
     if lacking := places(order.unread, partial(_holds_order, context=context)):
         if verdict is Eligibility.SENT:
             yield Unmappable(ORDER, order.key, Issue("order.unreadable_field", {"fields": lacking}), keeps=True)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from tests.systems.uphance.write_back.town import Town
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.operations import resolve_problem
-from upbridge.store.changes import Kind
+from upbridge.store.changes import Kind, Origin
 
 DOWN = {"error_share": 1.0, "error_status": 503}
 UP = {"error_share": 0.0}
@@ -284,6 +284,134 @@ async def test_an_order_that_is_restored_before_it_was_sent_is_sent(town: Town) 
     assert await tasks(town) == {}
 
 
+# --- who is who ----------------------------------------------------------------------------------------------
+
+
+async def replace(town: Town, number: str) -> dict[str, Any]:
+    """The order is deleted for good, and another one of two pieces is placed under its number."""
+    former = raw(town, number)
+    other = town.edits.replace_order(town.origin, former)
+    kept = ("uuid", "order_id", "creation_time", "last_update_time")
+    other |= {name: value for name, value in former.items() if name not in kept}
+    town.edits.edit_order_line(town.origin, other, 2)
+    return other
+
+
+@pytest.mark.situation("number.reused")
+@pytest.mark.parametrize("told", [True, False], ids=["deletion_announced", "deletion_unseen"])
+async def test_another_order_under_the_number_of_a_sent_one_is_neither_sent_nor_taken_for_it(
+    town: Town, *, told: bool
+) -> None:
+    number = await town.order(await goods(town))
+    ticket = town.ticket(number)
+    if told:
+        await town.hint("upgates", Kind.ORDER, number, origin=Origin.DELETION)
+    await replace(town, number)
+    await town.deliver_webhooks()
+    await town.work()
+    await hours_later(town)
+
+    assert pieces(town, number) == [1]
+    found = await tasks(town)
+    assert found.keys() == {"order.cancel_in_uphance", "order.number_reused"}
+    assert found["order.number_reused"]["number"] == number
+
+    town.ship(ticket)
+    await town.poll()
+    assert town.history(number) == []
+    assert raw(town, number)["tracking_code"] is None
+
+
+@pytest.mark.situation("number.reused")
+async def test_who_has_dealt_with_a_number_that_came_back_is_not_asked_again(town: Town) -> None:
+    number = await town.order(await goods(town))
+    await replace(town, number)
+    await town.deliver_webhooks()
+    await town.work()
+
+    await settle_task(town, "order.number_reused")
+    await settle_task(town, "order.cancel_in_uphance")
+    await edit(town, number, internal_note="novinka")
+    await safety_net(town)
+
+    assert await tasks(town) == {}
+    assert pieces(town, number) == [1]
+
+
+@pytest.mark.situation("number.reused")
+async def test_another_order_under_the_number_of_one_that_was_not_sent_is_sent(town: Town) -> None:
+    number = await town.order(await goods(town), status=3)  # of a status that does not send
+
+    other = await replace(town, number)
+    await edit(town, number, status_id=1)
+
+    assert other["uuid"] == raw(town, number)["uuid"]
+    assert pieces(town, number) == [2]
+    assert await tasks(town) == {}
+
+
+@pytest.mark.situation("number.changed")
+@pytest.mark.parametrize("gone_first", [False, True])
+async def test_an_order_that_gets_another_number_is_not_sent_twice(town: Town, *, gone_first: bool) -> None:
+    number = await town.order(await goods(town))
+    order = raw(town, number)
+    if gone_first:
+        town.edits.delete_order(town.origin, order)
+        await town.deliver_webhooks()
+        await town.work()
+        assert (await tasks(town)).keys() == {"order.cancel_in_uphance"}
+        town.origin.orders[number] = town.origin.deleted_orders.pop(number)
+    town.asked()
+
+    town.edits.renumber_order(town.origin, order, "R-1")
+    await town.deliver_webhooks()
+    await town.work()
+
+    assert town.asked("GET /orders") == ["GET /orders", "GET /orders"]  # the former number is asked for as well
+    await hours_later(town)
+    await safety_net(town)
+    assert len(town.organisation.orders) == 1
+    found = await tasks(town)
+    assert found.keys() == {"order.renumbered"}
+    assert (found["order.renumbered"]["number"], found["order.renumbered"]["former"]) == ("R-1", number)
+
+
+@pytest.mark.situation("number.changed")
+async def test_what_was_shipped_of_a_renumbered_order_is_written_to_it(town: Town) -> None:
+    number = await town.order(await goods(town))
+    town.edits.renumber_order(town.origin, raw(town, number), "R-1")
+    await town.deliver_webhooks()
+    await town.work()
+
+    town.ship(town.ticket(number))
+    await town.poll()
+
+    assert raw(town, "R-1")["tracking_code"] == "CZ1"
+    assert town.history("R-1") != []
+
+
+@pytest.mark.situation("number.changed")
+async def test_an_order_that_gets_another_number_before_it_was_sent_is_sent_once_under_that(town: Town) -> None:
+    number = await town.order(await goods(town), status=3)
+    town.edits.renumber_order(town.origin, raw(town, number), "R-1")
+    await edit(town, "R-1", status_id=1)
+    await hours_later(town)
+
+    assert [one["purchase_order_ref"] for one in town.organisation.orders.values()] == ["UPG-demo-R-1"]
+    assert await tasks(town) == {}
+
+
+async def test_two_living_orders_with_one_uuid_are_two_orders(town: Town) -> None:
+    number = await town.order(await goods(town))
+    other = await town.order(await goods(town), status=3)
+    raw(town, other)["uuid"] = raw(town, number)["uuid"]
+
+    await edit(town, other, status_id=1)
+
+    assert len(town.organisation.orders) == 2
+    assert await tasks(town) == {}
+
+
 @pytest.mark.situation("sku.not_read")
 @pytest.mark.parametrize("by", ["code", "ean"])
 async def test_an_order_of_goods_that_were_never_read_has_them_read_in_one_call_and_goes(
@@ -311,6 +439,30 @@ async def test_an_order_of_goods_that_were_never_read_has_them_read_in_one_call_
 
     assert pieces(town, number) == [1]
     assert town.asked("GET /products") == ["GET /products"]
+    assert await tasks(town) == {}
+
+
+@pytest.mark.situation("sku.gone")
+async def test_goods_that_left_the_shop_before_their_order_was_read_are_found_by_what_they_were_called(
+    town: Town,
+) -> None:
+    items = await town.items()
+    item = next(items[code] for code in await town.tracked() if items[code].key.startswith("v-"))
+    _, _, sku = town.organisation.sku(item.sku_id) or (None, None, {})
+    product = town.origin.goods.products[item.product_id]
+    [shown] = [one for one in product["variants"] if one["code"] == item.code]
+    shown["ean"] = sku["ean"] = "8590000000017"
+    sku["sku_number"] = "THEIRS"
+    await town.poll()
+    await town.hint("upgates", Kind.PRODUCT, str(item.product_id))
+    await town.work()
+    town.edits.delete_product(town.origin, product)
+    await town.deliver_webhooks()
+    await town.work()
+
+    number = await order_of(town, item, ean="8590000000017")
+
+    assert pieces(town, number) == [1]
     assert await tasks(town) == {}
 
 

@@ -1,0 +1,66 @@
+"""Which order is meant by a number: its uuid, as the shop's API gives it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.shop_id import ShopId
+from upbridge.store.schema import order_identities as table
+from upbridge.store.sql import one_of
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A number, the uuid of the order that the targets were given under it, and of the one that has it now."""
+
+    number: str
+    uuid: str
+    bearer: str | None
+
+
+async def of_numbers(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> dict[str, Identity]:
+    """What is known of these numbers."""
+    rows = await tx.execute(_KNOWN.where(table.c.shop_id == shop_id, one_of(table.c.number, sorted(numbers))))
+    return {row.number: Identity(*row) for row in rows}
+
+
+async def of_uuids(tx: AsyncConnection, shop_id: ShopId, uuids: Collection[str]) -> list[Identity]:
+    """The numbers that one of these orders has, or had when the targets were given it."""
+    named = sorted(uuids)
+    either = or_(one_of(table.c.uuid, named), one_of(table.c.bearer, named))
+    rows = await tx.execute(_KNOWN.where(table.c.shop_id == shop_id, either).order_by(table.c.number))
+    return [Identity(*row) for row in rows]
+
+
+_KNOWN = select(table.c.number, table.c.uuid, table.c.bearer)
+
+
+async def note(tx: AsyncConnection, shop_id: ShopId, known: Sequence[Identity], *, now: datetime) -> None:
+    """Remember who has these numbers at *now*."""
+    if not known:
+        return
+    fresh = insert(table)
+    await tx.execute(
+        fresh.on_conflict_do_update(
+            constraint=table.primary_key,
+            set_={name: fresh.excluded[name] for name in ("uuid", "bearer", "seen_at")},
+        ),
+        [
+            {"shop_id": shop_id, "number": one.number, "uuid": one.uuid, "bearer": one.bearer, "seen_at": now}
+            for one in sorted(known, key=lambda one: one.number)
+        ],
+    )
+
+
+async def number_now(tx: AsyncConnection, shop_id: ShopId, number: str) -> str | None:
+    """The number that the order has now which the targets were given under *number*; None if another one has that,
+    and it is nowhere else. A number of which nothing is known stands for itself."""
+    known = (await of_numbers(tx, shop_id, [number])).get(number)
+    if known is None or known.bearer == known.uuid:
+        return number
+    found = [one.number for one in await of_uuids(tx, shop_id, [known.uuid]) if one.bearer == known.uuid]
+    return min(found, default=None if known.bearer is not None else number)
