@@ -26,6 +26,7 @@ from upbridge.app import create_app
 from upbridge.core.i18n import Texts
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
+from upbridge.installation.keys import LOOK_EVERY, LOOKS
 from upbridge.installation.service import InstallationService
 from upbridge.store.shops import Shops
 
@@ -172,6 +173,23 @@ class TestInstall:
 
         assert (await call("install", successor.install())).status_code == 200
         assert (await call("install", upgates.install())).status_code == 200
+
+    async def test_a_change_of_the_key_is_followed_among_bad_signatures(
+        self, call: Call, upgates: Upgates, outside: Outside, rows: Rows
+    ) -> None:
+        stranger, successor = Upgates(), Upgates()
+        bad = [await call("install", stranger.install(token=f"x{number}")) for number in range(LOOKS + 5)]
+        outside.key_pem = successor.pem
+        early = await call("install", successor.install())
+        opened = await call("open", stranger.open(token="x"))
+
+        assert [one.status_code for one in bad] == [403] * LOOKS + [200] * 5
+        assert [one.json()["error"] for one in (*bad[LOOKS:], early)] == [True] * 6
+        assert (opened.status_code, opened.json()["error"]) == (429, "try_again")
+        assert await rows("shops") == []
+        outside.now += LOOK_EVERY
+        late = await call("install", successor.install())
+        assert (late.status_code, late.json()["error"]) == (200, False)
 
     async def test_that_ended_is_not_brought_back_by_the_same_call(
         self, call: Call, upgates: Upgates, shops: Shops

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 import httpx
 import pytest
@@ -12,11 +13,17 @@ from tests.installation.signing import Upgates
 from tests.project.documents import TOP, committed
 from tests.support.clock import NOON
 from upbridge.core.errors import NotReady
-from upbridge.installation.keys import SignatureKeys
+from upbridge.installation.keys import LOOK_EVERY, LOOKS, LookWithheld, SignatureKeys
 
+_numbers = count()
 OLD = Upgates().pem.strip()
 NEW = Upgates().pem.strip()
 URL = "https://files.example/key"
+
+
+def some_signature() -> bytes:
+    """One that no test has used before."""
+    return str(next(_numbers)).encode()
 
 
 @dataclass
@@ -31,13 +38,21 @@ class KeyHost:
     error: Exception | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def __call__(self, _request: httpx.Request) -> httpx.Response:
+    version: str | None = None
+    unchanged: int = 0
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
         if self.hanging is not None:
             await self.hanging.wait()
         if self.error is not None:
             raise self.error
-        return httpx.Response(self.status, content=self.body)
+        if self.version is not None and request.headers.get("if-none-match") == self.version:
+            self.unchanged += 1
+            return httpx.Response(304)
+        return httpx.Response(
+            self.status, content=self.body, headers={"ETag": self.version} if self.version else {}
+        )
 
     def wait(self, **time: float) -> None:
         """Let time pass."""
@@ -81,7 +96,7 @@ async def test_before_that_it_is_renewed_while_nobody_waits(host: KeyHost, keys:
 
     assert await keys.current() == [OLD]
     host.hanging.set()
-    await keys.unseen([])
+    await keys.unseen([], b"")
     host.wait(minutes=6)
 
     assert await keys.current() == [OLD]
@@ -106,7 +121,7 @@ async def test_a_mismatch_fetches_again_and_both_keys_count_during_the_overlap(
     tried = await keys.current()
     host.body = NEW
 
-    assert await keys.unseen(tried) == [NEW]
+    assert await keys.unseen(tried, some_signature()) == [NEW]
     assert await keys.current() == [NEW, OLD]
 
 
@@ -116,21 +131,78 @@ async def test_the_old_key_is_forgotten_ten_minutes_after_it_was_last_served(
     tried = await keys.current()
     host.body = NEW
     host.wait(minutes=1)
-    await keys.unseen(tried)
+    await keys.unseen(tried, some_signature())
     host.wait(minutes=9)
 
     assert await keys.current() == [NEW]
 
 
-async def test_mismatches_ask_the_host_once_a_minute_at_most(host: KeyHost, keys: SignatureKeys) -> None:
+async def test_mismatches_ask_the_host_a_few_times_and_then_one_by_one(host: KeyHost, keys: SignatureKeys) -> None:
     tried = await keys.current()
+    for _ in range(LOOKS):
+        assert await keys.unseen(tried, some_signature()) == []
     for _ in range(30):
-        assert await keys.unseen(tried) == []
-        host.wait(seconds=2)
+        with pytest.raises(LookWithheld):
+            await keys.unseen(tried, some_signature())
 
-    assert host.asked == 2
-    await keys.unseen(tried)
-    assert host.asked == 3
+    assert host.asked == 1 + LOOKS
+    host.now += LOOK_EVERY
+    assert await keys.unseen(tried, some_signature()) == []
+    with pytest.raises(LookWithheld):
+        await keys.unseen(tried, some_signature())
+
+
+async def test_a_change_of_the_key_among_bad_signatures_is_noticed_with_the_next_look(
+    host: KeyHost, keys: SignatureKeys
+) -> None:
+    tried = await keys.current()
+    for _ in range(LOOKS):
+        await keys.unseen(tried, some_signature())
+    host.body = NEW
+    refused = 0
+    while True:
+        host.wait(seconds=1)
+        try:
+            found = await keys.unseen(tried, some_signature())
+            break
+        except LookWithheld:
+            refused += 1
+
+    assert (found, refused) == ([NEW], 1)
+
+
+async def test_a_signature_that_was_judged_needs_no_look(host: KeyHost, keys: SignatureKeys) -> None:
+    tried = await keys.current()
+    await keys.unseen(tried, b"bad")
+    keys.judged(b"genuine")
+    asked = host.asked
+
+    assert await keys.unseen(tried, b"bad") == await keys.unseen(tried, b"genuine") == []
+    assert host.asked == asked
+
+
+async def test_an_unchanged_key_is_not_sent_again(host: KeyHost, keys: SignatureKeys) -> None:
+    host.version = '"1"'
+    tried = await keys.current()
+
+    assert await keys.unseen(tried, some_signature()) == []
+    assert host.unchanged == 1
+    host.body, host.version = NEW, '"2"'
+    assert await keys.unseen(tried, some_signature()) == [NEW]
+    host.wait(minutes=9)
+    await keys.unseen(tried, some_signature())
+    host.wait(minutes=9)
+    assert await keys.current() == [NEW], "an answer that nothing has changed makes the key younger"
+
+
+async def test_where_the_look_gets_no_answer_it_is_not_said_that_the_signature_is_bad(
+    host: KeyHost, keys: SignatureKeys
+) -> None:
+    tried = await keys.current()
+    host.error = httpx.ConnectError("down")
+
+    with pytest.raises(LookWithheld):
+        await keys.unseen(tried, some_signature())
 
 
 @pytest.mark.rule("R11")
@@ -184,7 +256,8 @@ async def test_a_host_that_serves_rubbish_does_not_take_the_good_key_away(
     host.body = b"rubbish"
     host.wait(minutes=2)
 
-    assert await keys.unseen(tried) == []
+    with pytest.raises(LookWithheld):
+        await keys.unseen(tried, some_signature())
     assert await keys.current() == [OLD]
 
 

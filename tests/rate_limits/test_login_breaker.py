@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -28,6 +29,11 @@ def ago(*minutes: int) -> tuple[datetime, ...]:
     return tuple(NOON - timedelta(minutes=each) for each in minutes)
 
 
+def strangers_failed(*minutes: int, **more: Any) -> LoginHistory:
+    """Each failure is another shop's; this shop has never been called."""
+    return LoginHistory(ago(*minutes), None, shops=ago(*minutes), **more)
+
+
 @pytest.mark.rule("R56")
 @pytest.mark.parametrize(
     ("standing", "verdict"),
@@ -40,16 +46,48 @@ def ago(*minutes: int) -> tuple[datetime, ...]:
         (LoginHistory(ago(5), None, busiest=3), Pass.BUSY),
         (LoginHistory(ago(5), RECENTLY, own=2, busiest=2, in_flight=50), Pass.FREE),
         (LoginHistory(ago(5), RECENTLY, first=True, own=2, busiest=2), Pass.BUSY),
-        (LoginHistory(ago(5, 20), None), NOON + timedelta(minutes=40)),
+        (strangers_failed(5, 20), NOON + timedelta(minutes=40)),
         (LoginHistory(ago(5, 20), RECENTLY, own=1, busiest=1, in_flight=1), Pass.FREE),
         (LoginHistory(ago(5, 20), RECENTLY, busiest=1, in_flight=2), Pass.BUSY),
         (LoginHistory(ago(5, 20, 30), RECENTLY), Pass.FREE),
         (LoginHistory(ago(5, 20, 30), RECENTLY, busiest=1, in_flight=1), Pass.BUSY),
-        (LoginHistory(ago(5, 20, 30), None), NOON + timedelta(minutes=40)),
+        (strangers_failed(5, 20, 30), NOON + timedelta(minutes=40)),
         (LoginHistory(ago(5, 20, 30, 50), RECENTLY), NOON + timedelta(minutes=10)),
     ],
 )
 def test_the_table(standing: LoginHistory, verdict: Pass | datetime) -> None:
+    assert breaker_decision(standing, NOON) == verdict
+
+
+@pytest.mark.rule("R56")
+@pytest.mark.parametrize(
+    ("standing", "verdict"),
+    [
+        pytest.param(LoginHistory(ago(5, 20), None, shops=ago(5)), Pass.FIRST, id="one shop failed twice"),
+        pytest.param(LoginHistory(ago(5, 20), None, shops=ago(5), in_flight=2), Pass.BUSY, id="never a fifth"),
+        pytest.param(
+            LoginHistory(ago(5), None, shops=ago(5), own_failures=ago(5)),
+            NOON + timedelta(minutes=55),
+            id="it failed itself",
+        ),
+        pytest.param(
+            LoginHistory(ago(5), None, shops=ago(5), own_failures=ago(5), active_since=ago(3)[0]),
+            Pass.FIRST,
+            id="installed since",
+        ),
+        pytest.param(
+            LoginHistory(ago(2, 5), None, shops=ago(2), own_failures=ago(2, 5), active_since=ago(1)[0]),
+            NOON + timedelta(minutes=58),
+            id="installed again and again",
+        ),
+        pytest.param(
+            LoginHistory(ago(5), RECENTLY, shops=ago(5), own_failures=ago(5), own=1, busiest=1, in_flight=1),
+            Pass.BUSY,
+            id="one at a time after it failed",
+        ),
+    ],
+)
+def test_the_table_of_one_shop(standing: LoginHistory, verdict: Pass | datetime) -> None:
     assert breaker_decision(standing, NOON) == verdict
 
 
@@ -61,13 +99,22 @@ class Everybody:
     good: list[bool]
     in_flight: list[list[bool]] = field(default_factory=list)
     """Per shop its calls under way; True is a first call."""
-    failures: int = 0
+    failed: list[int] = field(default_factory=lambda: [0] * 8)
+    """How often each shop's login failed. Each is installed again after each failure."""
+
+    @property
+    def failures(self) -> int:
+        """Of all shops."""
+        return sum(self.failed)
 
     def begin(self, shop: int) -> None:
         plain = [sum(not first for first in calls) for calls in self.in_flight]
         standing = LoginHistory(
-            failures=ago(*range(self.failures)),
+            failures=ago(*range(1, self.failures + 1)),
             succeeded_at=RECENTLY if self.good[shop] else None,
+            shops=ago(*range(1, 1 + sum(map(bool, self.failed)))),
+            own_failures=ago(*range(1, self.failed[shop] + 1)),
+            active_since=NOON,
             first=any(any(calls) for calls in self.in_flight),
             own=plain[shop],
             busiest=max(plain),
@@ -80,7 +127,7 @@ class Everybody:
     def end(self, shop: int) -> None:
         if self.in_flight[shop]:
             self.in_flight[shop].pop(0)
-            self.failures += self.dead[shop]
+            self.failed[shop] += self.dead[shop]
             self.good[shop] = not self.dead[shop]
 
 
@@ -150,6 +197,39 @@ async def test_after_four_failures_nobody_is_called(
         await one_call(ledger, good)
     assert refused.value.until == NOON + WINDOW
     assert await sql(ledger, "SELECT count(*) FROM failed_logins") == 4
+
+
+async def test_a_shop_that_is_installed_and_left_again_and_again_holds_up_no_other(
+    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+) -> None:
+    leaver, stranger = await make_shop(), await make_shop()
+    for _ in range(2):
+        await sql(ledger, "UPDATE shops SET state_since = :now WHERE id = :shop", now=clock.now, shop=leaver)
+        clock.move(seconds=1)
+        await fails(ledger, leaver)
+        clock.move(seconds=1)
+    await sql(ledger, "UPDATE shops SET state_since = :now WHERE id = :shop", now=clock.now, shop=leaver)
+
+    with pytest.raises(Throttled) as refused:
+        await one_call(ledger, leaver)
+    assert refused.value.until is not None
+    assert refused.value.until > NOON + WINDOW
+    await one_call(ledger, stranger)
+
+
+async def test_a_shop_that_failed_waits_unless_it_is_installed_again(
+    ledger: Ledger, make_shop: MakeShop, clock: MovableClock
+) -> None:
+    shop = await make_shop()
+    await sql(ledger, "UPDATE shops SET state_since = :now WHERE id = :shop", now=NOON, shop=shop)
+    clock.move(seconds=1)
+    await fails(ledger, shop)
+    with pytest.raises(Throttled):
+        await one_call(ledger, shop)
+    clock.move(seconds=1)
+    await sql(ledger, "UPDATE shops SET state_since = :now WHERE id = :shop", now=clock.now, shop=shop)
+
+    await one_call(ledger, shop)
 
 
 async def test_a_shop_that_fails_is_no_longer_in_good_standing(ledger: Ledger, make_shop: MakeShop) -> None:

@@ -21,7 +21,7 @@ from upbridge.core.i18n import Texts
 from upbridge.domain.lane import Lane, Wake, leave_to_sweep
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.installation.keys import SignatureKeys
+from upbridge.installation.keys import LookWithheld, SignatureKeys
 from upbridge.installation.signature import Endpoint, SignedCall, claim
 from upbridge.settings import Settings
 from upbridge.store import signatures
@@ -52,7 +52,8 @@ class InstallationService:
     """Install, open, uninstall, version.
 
     Each method takes the decoded JSON body and raises `BadSignature` if Upgates did not sign it for us now, and
-    `NotReady` if there is no signature token. *ticket_address* makes the address of the pages for one opening.
+    `NotReady` if there is no signature token. `open` raises `LookWithheld` where that cannot be said yet.
+    *ticket_address* makes the address of the pages for one opening.
     """
 
     engine: AsyncEngine
@@ -101,7 +102,7 @@ class InstallationService:
             try:
                 call = await self._authentic(Endpoint.INSTALL, body)
                 return await _in_time(self._install(call, texts))
-            except NotReady as error:
+            except (NotReady, LookWithheld) as error:
                 log.warning("install_not_possible_now", reason=str(error))
                 return Answer(error=True, message=texts.get("error.try_again"))
 
@@ -127,7 +128,7 @@ class InstallationService:
                 await _in_time(self._uninstall(await self._authentic(Endpoint.UNINSTALL, body)))
             except NotFound:
                 log.info("uninstall_of_unknown_shop")
-            except NotReady as error:
+            except (NotReady, LookWithheld) as error:
                 log.warning("uninstall_not_possible_now", reason=str(error))
                 return Answer(error=True, message=texts.get("error.try_again"))
         return Answer()
@@ -147,7 +148,7 @@ class InstallationService:
                 return await _in_time(self._version(call, texts))
             except NotFound:
                 log.info("version_of_unknown_shop")
-            except NotReady as error:
+            except (NotReady, LookWithheld) as error:
                 log.warning("version_not_possible_now", reason=str(error))
                 return Answer(error=True, message=texts.get("error.try_again"))
         return Answer()
@@ -169,12 +170,14 @@ class InstallationService:
         )
         keys = await self.keys.current()
         try:
-            return claimed.prove(keys)
+            call = claimed.prove(keys)
         except BadSignature:
-            unseen = await self.keys.unseen(keys)
+            unseen = await self.keys.unseen(keys, claimed.signature)
             if not unseen:
                 raise
-        return claimed.prove(unseen)
+            call = claimed.prove(unseen)
+        self.keys.judged(claimed.signature)
+        return call
 
     async def _known(self, call: SignedCall) -> Shop:
         """The shop of *call*; raises `NotFound` in words that do not repeat its token."""

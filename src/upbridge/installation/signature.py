@@ -58,6 +58,9 @@ class Endpoint(StrEnum):
     VERSION = "version"
 
 
+#: Of a signature in base64: that of an RSA key of 8,192 bits has 1,368 characters.
+_LONGEST_SIGNATURE = 1_400
+
 SHORT: Values = ("token", "time")
 LONG: Values = ("token", "apiUser", "apiKey", "apiUrl", "time")
 #: Which values each endpoint signs, in order; the first that fits counts.
@@ -233,6 +236,8 @@ def _signable(value: Any, *, longest: int) -> bool:
 def _signature(value: Any) -> bytes:
     if not isinstance(value, str) or not value:
         raise BadSignature("signature_v2 is missing")
+    if len(value) > _LONGEST_SIGNATURE:
+        raise BadSignature("signature_v2 is longer than any signature")
     try:
         return base64.b64decode(value.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error):

@@ -5,8 +5,15 @@ Upgates locks an address that failed to log in five times within an hour, and al
     failures of the last hour   a shop whose login succeeded within the hour   any other shop
     0                           calls, without waiting                         one such call at a time, over all
     1                           calls; fewer at once if it must be             one such call at a time, over all
-    2 or 3                      calls, at most 4 - failures in flight          waits
+    2 or 3                      calls, at most 4 - failures in flight          waits, if two shops or more failed
     4                           waits                                          waits
+
+No shop may keep the others waiting by failing again and again:
+
+    its failures of the last hour   what the shop itself may do
+    1                               one call at a time if its login worked since, or if it was installed since;
+                                    else it waits until the hour is over
+    2 or more                       waits until the hour is over, unless its login worked since
 
 Where the table counts failures, a call in flight counts as one, until the transaction that ends it records the
 real outcome. So if a shop in good standing loses its access while it has three calls in flight and another shop
@@ -23,9 +30,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import rate_limits as store
+from upbridge.store.shops import active_since
 
 WINDOW = timedelta(hours=1)
-#: From this number of failures on, only shops in good standing are called.
+#: From this number of shops that failed on, only shops in good standing are called.
 CAREFUL = 2
 #: From this number of failures on, no shop is called.
 BLOWN = 4
@@ -48,6 +56,12 @@ class LoginHistory:
 
     failures: tuple[datetime, ...]
     succeeded_at: datetime | None
+    shops: tuple[datetime, ...] = ()
+    """When each shop that failed did so last, newest first."""
+    own_failures: tuple[datetime, ...] = ()
+    """Those of this shop, newest first."""
+    active_since: datetime | None = None
+    """When this shop was installed, or came back; None if it is not active."""
     first: bool = False
     """A first call is under way."""
     own: int = 0
@@ -61,16 +75,29 @@ class LoginHistory:
         """Whether this shop's login succeeded within the last hour."""
         return self.succeeded_at is not None and self.succeeded_at > now - WINDOW
 
+    def has_failed_enough(self) -> bool:
+        """Whether another failure of this shop would be one too many of its own."""
+        if not self.own_failures:
+            return False
+        installed_since = self.active_since is not None and self.active_since > self.own_failures[0]
+        return len(self.own_failures) > 1 or not installed_since
+
 
 def breaker_decision(history: LoginHistory, now: datetime) -> Pass | datetime:
     """Whether a call may be made, or from when on it may."""
     good, failures = history.good(now), len(history.failures)
-    bound = BLOWN if good else CAREFUL
-    if failures >= bound:
-        return history.failures[bound - 1] + WINDOW
+    if failures >= BLOWN:
+        return history.failures[BLOWN - 1] + WINDOW
     if not good:
-        fits = not history.first and failures + 1 + history.busiest <= BLOWN
+        if history.has_failed_enough():
+            return history.own_failures[0] + WINDOW
+        if len(history.shops) >= CAREFUL:
+            return history.shops[CAREFUL - 1] + WINDOW
+        at_risk = history.in_flight if failures >= CAREFUL else history.busiest
+        fits = not history.first and failures + 1 + at_risk <= BLOWN
         return Pass.FIRST if fits else Pass.BUSY
+    if history.own_failures and history.own:
+        return Pass.BUSY
     at_risk = history.in_flight if failures >= CAREFUL else history.own + history.first
     return Pass.FREE if failures + at_risk + 1 <= BLOWN else Pass.BUSY
 
@@ -87,6 +114,14 @@ async def admit(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> Pass | d
         return Pass.FREE
     seen = await store.login_snapshot(tx, shop_id, since=now - WINDOW, most=BLOWN, now=now)
     history = LoginHistory(
-        tuple(seen.failures), seen.succeeded_at, seen.first, seen.own, seen.busiest, seen.in_flight
+        failures=tuple(seen.failures),
+        succeeded_at=seen.succeeded_at,
+        shops=tuple(seen.shops),
+        own_failures=tuple(seen.own_failures),
+        active_since=await active_since(tx, shop_id) if seen.own_failures else None,
+        first=seen.first,
+        own=seen.own,
+        busiest=seen.busiest,
+        in_flight=seen.in_flight,
     )
     return breaker_decision(history, now)

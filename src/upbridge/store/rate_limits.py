@@ -264,9 +264,12 @@ class LoginRecord:
 
 @dataclass(frozen=True, slots=True)
 class LoginSnapshot(LoginRecord):
-    """The same with the calls under way. *first*: a first call is among them; *own*: calls of this shop, the first
-    one aside; *busiest*: the same of the shop that has most; *in_flight*: calls of all shops."""
+    """The same with the calls under way. *shops*: when each shop that failed did so last; *own_failures*: those of
+    this shop; *first*: a first call is under way; *own*: calls of this shop, the first one aside; *busiest*: the
+    same of the shop that has most; *in_flight*: calls of all shops."""
 
+    shops: Sequence[datetime]
+    own_failures: Sequence[datetime]
     first: bool
     own: int
     busiest: int
@@ -314,6 +317,13 @@ _LOGIN_SNAPSHOT = text("""
     )
     SELECT ARRAY(SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC LIMIT :most) AS failures,
            (SELECT succeeded_at FROM budgets WHERE shop_id = :shop) AS succeeded_at,
+           ARRAY(
+             SELECT max(at) FROM failed_logins WHERE at > :since
+             GROUP BY coalesce(shop_id::text, id::text) ORDER BY 1 DESC LIMIT :most
+           ) AS shops,
+           ARRAY(
+             SELECT at FROM failed_logins WHERE at > :since AND shop_id = :shop ORDER BY at DESC LIMIT :most
+           ) AS own_failures,
            coalesce(sum(first), 0)::int > 0 AS first,
            coalesce(sum(calls - first) FILTER (WHERE shop_id = :shop), 0)::int AS own,
            coalesce(max(calls - first), 0)::int AS busiest,

@@ -314,6 +314,12 @@ def in_states(*states: ShopState) -> Subquery:
     return select(table.c.id, table.c.key).where(table.c.state.in_(states)).subquery("shops_in_state")
 
 
+async def active_since(tx: AsyncConnection, shop_id: ShopId) -> datetime | None:
+    """When the shop was installed, or came back; None if it is not active."""
+    query = select(table.c.state_since).where(table.c.id == shop_id, table.c.state == ShopState.ACTIVE)
+    return (await tx.execute(query)).scalar()
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """When a shop's safety net was last started, and when the shop was installed."""

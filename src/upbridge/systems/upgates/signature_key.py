@@ -1,6 +1,7 @@
 """The address at which Upgates publishes the public key of its signatures."""
 
 from datetime import timedelta
+from http import HTTPStatus
 
 import httpx
 
@@ -15,9 +16,21 @@ _PAUSE = timedelta(minutes=1)
 
 async def fetch_key(http: httpx.AsyncClient, url: str, clock: Clock, *, deadline: float) -> HttpAnswer:
     """What *url* serves, within *deadline* seconds: the body is whole. Raises `RemoteError`."""
+    answer = await fetch_changed_key(http, url, clock, known=None, deadline=deadline)
+    assert answer is not None, "there is nothing that it could be the same as"
+    return answer
+
+
+async def fetch_changed_key(
+    http: httpx.AsyncClient, url: str, clock: Clock, *, known: str | None, deadline: float
+) -> HttpAnswer | None:
+    """The same, or None if it is what the `ETag` *known* names. Raises `RemoteError`."""
+    headers = {} if known is None else {"If-None-Match": known}
     answer = await Remote("signature_key", http, clock, deadline).exchange(
-        "GET", url, operation="GET key", limit=_MAX_BYTES
+        "GET", url, operation="GET key", headers=headers, limit=_MAX_BYTES
     )
+    if known is not None and answer.outcome.status == HTTPStatus.NOT_MODIFIED:
+        return None
     if not answer.accepted:
         raise error_of(answer, now=clock(), pause=_PAUSE)
     answer.whole_body()
