@@ -13,6 +13,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.domain.lane import Lane, Wake
+from upbridge.store.session import CONNECT_SECONDS, set_limits
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,8 @@ def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
             conninfo=conninfo,
             min_size=1,
             max_size=pool_size,
-            kwargs={"options": "-c statement_timeout=60s -c timezone=UTC", "application_name": "upbridge-jobs"},
+            configure=set_limits,
+            kwargs={"application_name": "upbridge-jobs", "connect_timeout": CONNECT_SECONDS},
         )
     )
 

@@ -25,7 +25,7 @@ from upbridge.systems.base import Systems
 SHOP_SYSTEM = "upgates"
 
 HUNG_SECONDS = 65.0
-"""A database that is well ends a statement sooner (`db.STATEMENT_TIMEOUT`)."""
+"""A database that is well ends a statement sooner (`session.STATEMENT_SECONDS`)."""
 
 #: Who waits for a lane in this process; a lock goes with the last who wants it.
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

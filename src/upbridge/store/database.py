@@ -12,12 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from upbridge.core.errors import NotReady
 from upbridge.settings import Settings
 from upbridge.store.embedded import EmbeddedPostgres
+from upbridge.store.session import CONNECT_SECONDS, limit_all
 
 log = structlog.get_logger(__name__)
 
-#: How long a statement of ours may take before Postgres ends it: nothing here needs longer, and a stuck one
-#: would hold a lock that a webhook waits for.
-STATEMENT_TIMEOUT = "60s"
 _WATCH_SECONDS = 1.0
 
 
@@ -55,9 +53,10 @@ async def open_database(
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS},
         hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
-        connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"},
     )
+    limit_all(engine)
     watcher = asyncio.create_task(_watch(embedded)) if embedded is not None and watch else None
     try:
         yield Database(engine=engine, conninfo=conninfo, embedded=embedded)

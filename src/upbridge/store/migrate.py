@@ -10,6 +10,7 @@ from upbridge.core.package_files import package_file
 from upbridge.store.database import sqlalchemy_url
 from upbridge.store.schema import HEAD
 from upbridge.store.schema_version import SchemaVersion, read_version
+from upbridge.store.session import CONNECT_SECONDS
 
 
 def alembic_config(conninfo: str) -> Config:
@@ -26,7 +27,9 @@ def migrate(conninfo: str) -> SchemaVersion:
 
     Blocking: call it from a thread. Raises `NotReady` if the database cannot be reached.
     """
-    engine = create_engine(sqlalchemy_url(conninfo), poolclass=NullPool)
+    engine = create_engine(
+        sqlalchemy_url(conninfo), poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS}
+    )
     try:
         with engine.connect() as tx:
             version = read_version(tx)

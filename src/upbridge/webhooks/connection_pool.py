@@ -12,6 +12,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
+from upbridge.store.session import set_limits
+
 _SIZE = 8
 
 _Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
@@ -22,7 +24,7 @@ class InboxPool:
 
     def __init__(self, conninfo: str, *, statement_seconds: float) -> None:
         self._conninfo = conninfo
-        self._options = f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC"
+        self._statement_seconds = statement_seconds
         self._idle: list[_Connection] = []
         self._free = asyncio.Semaphore(_SIZE)
         self._closed = False
@@ -62,14 +64,19 @@ class InboxPool:
             await connection.close()
 
     async def _open(self) -> _Connection:
-        return await psycopg.AsyncConnection.connect(
+        connection = await psycopg.AsyncConnection.connect(
             self._conninfo,
             autocommit=True,
             connect_timeout=2,
             tcp_user_timeout=5000,  # milliseconds until a vanished server frees its slot
-            options=self._options,
             application_name="inbox",
         )
+        try:
+            await set_limits(connection, statement_seconds=self._statement_seconds)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     async def dispose(self) -> None:
         """Close what is open, and each connection that is in use when its statement has ended."""

@@ -1,0 +1,42 @@
+"""What every session of ours has: a limit on each statement, and UTC.
+
+Both are set after connecting. As options of the connection they would be refused, or dropped without a word, by a
+pooler between here and Postgres.
+"""
+
+from typing import Any
+
+from psycopg import AsyncConnection
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+STATEMENT_SECONDS = 60.0
+"""How long a statement of ours may take before Postgres ends it: nothing here needs longer, and a stuck one would
+hold a lock that a webhook waits for."""
+
+CONNECT_SECONDS = 10
+"""How long a new connection may take until the server has let it in: a silent one ends as well."""
+
+_SET = b"SELECT set_config('statement_timeout', %s, false), set_config('timezone', 'UTC', false)"
+
+
+async def set_limits(connection: AsyncConnection[Any], *, statement_seconds: float = STATEMENT_SECONDS) -> None:
+    """Give a new connection its limits. Raises `psycopg.Error`."""
+    await connection.execute(_SET, [_milliseconds(statement_seconds)])
+    if not connection.autocommit:
+        await connection.commit()  # else the next rollback takes them away
+
+
+def limit_all(engine: AsyncEngine) -> None:
+    """Give every new connection of *engine* its limits."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def limit(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(_SET.decode(), [_milliseconds(STATEMENT_SECONDS)])
+        cursor.close()
+        connection.commit()
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
