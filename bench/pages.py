@@ -35,9 +35,7 @@ _READY_SECONDS = 60.0
 def paths(shop: BigShop) -> dict[str, str]:
     """What is looked at, by the name that the report gives it."""
     return {
-        "start": "",
-        "start, progress": "progress",
-        "overview": "overview",
+        "first page": "",
         "connections": "connections",
         "rules": "rules",
         "problems": "problems",

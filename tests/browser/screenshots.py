@@ -77,7 +77,7 @@ def _take(up: Stage, browser: BrowserContext, url: str) -> None:
             query = f"?q={number}" if place == "find" else ""
             _write(page, f"{home}{place}{query}", shots / f"{place}-{language}.png")
         page.set_viewport_size({"width": _PHONE, "height": _HEIGHT})
-        _write(page, f"{home}overview", shots / f"phone-{language}.png")
+        _write(page, home, shots / f"phone-{language}.png")
         page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
 
 
@@ -125,8 +125,8 @@ def _a_month_later(up: Stage, browser: BrowserContext, url: str) -> tuple[str, s
     up.control("POST", f"/uphance/{organisation}/webhook", {"url": inner.locator("#webhook").inner_text()})
 
     def all_sent() -> bool:
-        inner.goto(f"{home}overview")
-        return inner.get_by_text(_EN.get("ui.waits.nothing")).count() > 0
+        inner.goto(home)
+        return inner.locator("#nothing-waits").count() > 0
 
     until(lambda: len(up.control("GET", f"/uphance/{organisation}/orders")["items"]) > 15 and all_sent(), inner)
     up.control("PUT", f"/shops/{SHOP}/tariff", {"tariff": "platinum", "packages": 0})
@@ -147,11 +147,10 @@ def _a_month_later(up: Stage, browser: BrowserContext, url: str) -> tuple[str, s
     up.control("PUT", "/faults/uphance", {"latency": 300})
     for _ in range(5):
         up.control("POST", f"/shops/{SHOP}/orders")
-    waiting = _EN.get("ui.waiting.documents", count=5)
 
     def something_waits() -> bool:
         inner.goto(home)
-        return inner.locator("#waiting-uphance").inner_text() == waiting
+        return inner.locator("#waits-sending-uphance .number").all_inner_texts() == ["5"]
 
     until(something_waits, inner)
     _in_the_admin(up, page)
@@ -169,7 +168,7 @@ def _found(page: Page, address: str, words: str) -> None:
 def _in_the_admin(up: Stage, page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     frame = open_addon(page, up)
-    go(frame, "Overview")
+    go(frame, "Home")
     (DOCS / "images").mkdir(parents=True, exist_ok=True)
     page.screenshot(path=DOCS / "images" / "iframe.png", full_page=True)
 

@@ -7,6 +7,7 @@ is a third party to the browser, as it is in the real admin.
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +19,11 @@ import httpx
 import psycopg
 from playwright.sync_api import BrowserContext, FrameLocator, Page, sync_playwright
 
-from upbridge.core.i18n import keys
+from upbridge.core.i18n import Texts, keys
 from upbridge_sandbox.demo.processes import Processes, free_port, free_range, running_processes
 
 SHOP = "demo"
-PLACES = ("", "overview", "connections", "rules", "problems", "find", "products", "usage")
+PLACES = ("", "problems", "products", "find", "connections", "rules", "usage")
 _FIRST_PORT = 21_000
 _ARGUMENTS = (
     "--no-sandbox",
@@ -161,7 +162,9 @@ def connect(frame: FrameLocator, stage_: Stage, shop: str = SHOP) -> None:
 
 def go(frame: FrameLocator, name: str) -> None:
     """To a page of the navigation."""
-    frame.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+    # The number of problems may stand beside the name.
+    link = re.compile(rf"^{re.escape(name)}( [\d,]+)?$")
+    frame.get_by_role("navigation").get_by_role("link", name=link).click()
     frame.locator("nav a[aria-current=page]", has_text=name).wait_for()
 
 
@@ -193,6 +196,12 @@ def connect_by_form(client: httpx.Client, home: str, stage_: Stage, shop: str) -
     for system, form in (("upp", upp), ("uphance", uphance)):
         answer = client.post(f"{home}connections/{system}", data=form)
         assert f"connected_{system}" in answer.headers.get("location", ""), answer.text
+
+
+def settled(page: str) -> bool:
+    """Whether the first page *page*, in English, says that all was imported and nothing moves."""
+    imported = f'id="step-imported">{Texts("en").get("ui.step_state.done")}<' in page
+    return imported and 'data-pause="15"' in page and 'id="nothing-waits"' in page
 
 
 def wait_until(look: Callable[[], bool], *, seconds: float = 120) -> None:

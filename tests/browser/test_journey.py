@@ -27,14 +27,17 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     refused, referrers = _listen(page)
 
     frame = open_addon(page, theatre)
-    assert frame.get_by_role("heading", level=1).inner_text() == Texts("cs").get("ui.thanks")
+    first = Texts("cs").get("ui.step.connected", system="Upp.ai")
+    assert frame.get_by_role("heading", level=1).inner_text() == Texts("cs").get(
+        "ui.setup.next", step=2, of=5, what=first
+    )
     frame.get_by_role("button", name="English").click()
     frame.get_by_text(EN.get("ui.thanks")).wait_for()
 
     connect(frame, theatre)
-    go(frame, "Start")
+    go(frame, "Home")
     frame.locator("#step-imported", has_text=EN.get("ui.step_state.done")).wait_for()
-    frame.locator("#waiting-upp", has_text=EN.get("ui.waiting.nothing")).wait_for()
+    frame.locator("#nothing-waits").wait_for()
     assert frame.locator("#import-product").inner_text().startswith("Done")
 
     # A mapping breaks: a collective customer that Uphance does not have. The next order stops, and says so.
@@ -100,7 +103,7 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     session = address_of(page).rpartition("/ui/s/")[2].rstrip("/")
     with psycopg.connect(stage_database, autocommit=True) as tx:
         tx.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
-    frame.get_by_role("navigation").get_by_role("link", name="Overview").click()
+    frame.get_by_role("navigation").get_by_role("link", name="Home").click()
     frame.get_by_role("heading", name=EN.get("ui.ended.title")).wait_for()
     for log in theatre.processes.directory.glob("*.log"):
         assert session not in log.read_text(), log.name

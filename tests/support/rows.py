@@ -38,6 +38,13 @@ async def insert_rows(engine: AsyncEngine, *rows: Row) -> None:
 # --- rows about a shop --------------------------------------------------------------------------------------
 
 
+def shop_row(**overrides: Any) -> Row:
+    """A shop that works, with secrets that open nothing."""
+    number = uuid4()
+    values = {"id": number, "key": f"shop-{number.hex[:8]}", "token": f"token-{number.hex}", "state": "active"}
+    return _row(schema.shops, values, overrides)
+
+
 def connection_row(shop_id: ShopId, system: str, **overrides: Any) -> Row:
     """A connection that works."""
     values = {"shop_id": shop_id, "system": system, "state": "connected", "account": system, "connected_at": NOON}

@@ -23,9 +23,9 @@ from tests.support.rows import (
 from tests.support.shops import MakeShop
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.store import schema
+from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages, preferred
 from upbridge.web.navigation import PLACES
-from upbridge.web.queries.start import SHOWN_PROBLEMS
 
 COMPANY = 'Móda & "Styl" <s.r.o.>'
 
@@ -113,7 +113,6 @@ class TestEntering:
 
         assert page.status_code == poll.status_code == 410
         assert Texts("sk").get("ui.ended.how") in page.text
-        assert set(poll.json()) == {"error", "detail"}
 
     async def test_the_session_of_an_erased_shop_has_ended(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
@@ -156,14 +155,13 @@ class TestTheStartPage:
     @pytest.mark.parametrize(
         ("columns", "state"),
         [
-            ({"state": "active"}, "active"),
             ({"state": "suspended", "reason": "refused"}, "suspended"),
             ({"state": "suspended", "reason": "operator"}, "suspended_operator"),
             ({"state": "uninstalling"}, "uninstalling"),
             ({"state": "uninstalled"}, "uninstalled"),
         ],
     )
-    async def test_says_the_state_of_the_shop(
+    async def test_says_once_on_every_page_that_the_shop_is_stopped(
         self,
         browser: httpx.AsyncClient,
         make_shop: MakeShop,
@@ -171,12 +169,16 @@ class TestTheStartPage:
         columns: dict[str, Any],
         state: str,
     ) -> None:
-        page = (await browser.get(await enter(await make_shop(**columns)))).text
+        home = await enter(await make_shop(**columns))
+        pages = [html.unescape((await browser.get(f"{home}{place}")).text) for place in ("", "rules", "find")]
 
-        assert EN.get(f"ui.state.{state}") in html.unescape(page)
+        assert [page.count(EN.get(f"ui.state.{state}")) for page in pages] == [1, 1, 1]
+        titles = [re.findall("<title>(.*?)</title>", page)[0] for page in pages]
+        assert all(EN.get("ui.first.stopped_mark") in title for title in titles)
+        assert f'class="light bad">{EN.get("ui.first.stopped")}</h1>' in pages[0]
 
     @pytest.mark.parametrize("broken", [[], ["upp"], ["upp", "uphance"]])
-    async def test_says_whose_login_no_longer_works_and_where_to_enter_it(
+    async def test_says_on_every_page_whose_login_no_longer_works_and_where_to_enter_it(
         self,
         browser: httpx.AsyncClient,
         make_shop: MakeShop,
@@ -191,19 +193,14 @@ class TestTheStartPage:
         await insert_rows(engine, run_row(shop_id, "product", state="done"))
         home = await enter(shop_id)
 
-        page = (await browser.get(home)).text
-        moving = (await browser.get(f"{home}progress")).json()["texts"]
-
-        systems = ", ".join({"upp": "Upp.ai", "uphance": "Uphance"}[system] for system in sorted(broken))
-        said = EN.get("ui.state.login_refused", systems=systems) if broken else EN.get("ui.state.active")
-        assert moving["state"] == said
-        assert said in html.unescape(page)
-        assert moving["step-running"] == EN.get("ui.step_state.waiting")  # channels were not assigned
-        places = [
-            f'href="{home}connections#{system}">{EN.get("ui.flow_next.broken")}<' for system in sorted(broken)
-        ]
-        assert [place for place in places if place in page] == places[:1]
-        assert broken or EN.get("ui.flow_next.broken") not in page
+        for place in ("", "problems"):
+            page = html.unescape((await browser.get(f"{home}{place}")).text)
+            for system in ("upp", "uphance"):
+                said = EN.get("ui.news.broken", system=SYSTEMS.title(system))
+                assert (said in page) is (system in broken)
+                assert (f'href="{home}connections#{system}">{EN.get("ui.news_next.broken")}' in page) is (
+                    system in broken
+                )
 
     async def test_shows_how_far_the_first_import_is(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
@@ -223,6 +220,7 @@ class TestTheStartPage:
     ) -> None:
         shop_id = await make_shop()
         ended = {"state": "done", "finished_at": NOON}
+        await insert_rows(engine, connection_row(shop_id, "upp"))
         await insert_rows(engine, run_row(shop_id, "order", total=400, done=400, **ended))
         await insert_rows(engine, run_row(shop_id, "order", total=0, done=0, **ended))
 
@@ -240,10 +238,10 @@ class TestTheStartPage:
         for kind in ("product", "order"):
             await insert_rows(engine, run_row(shop_id, kind, state="done", total=1, done=1))
 
-        moving = (await browser.get(f"{await enter(shop_id)}progress")).json()["texts"]
+        page = (await browser.get(await enter(shop_id))).text
 
-        assert moving["step-imported"] == EN.get("ui.step_state.done")
-        assert moving["step-running"] == EN.get("ui.step_state.waiting")
+        assert f'id="step-imported">{EN.get("ui.step_state.done")}<' in page
+        assert f'id="step-running">{EN.get("ui.step_state.waiting")}<' in page
 
     async def test_a_bar_never_passes_its_end(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
@@ -262,6 +260,7 @@ class TestTheStartPage:
     ) -> None:
         shop_id, other = await make_shop(), await make_shop()
         for owner, number in ((shop_id, 1), (other, 5)):
+            await insert_rows(engine, connection_row(owner, "upp"))
             for key in map(str, range(number)):
                 await insert_rows(engine, change_row(owner, "order", key))
                 await insert_rows(engine, document_row(owner, "upp", key))
@@ -269,41 +268,37 @@ class TestTheStartPage:
 
         page = (await browser.get(await enter(shop_id))).text
 
-        for row, key in (
-            ("changes", "changes"),
-            ("upp", "documents"),
-            ("uphance", "nothing"),
-            ("parked", "parked"),
-        ):
-            assert f'id="waiting-{row}">{EN.get(f"ui.waiting.{key}", count=1)}<' in page
+        waits = re.findall(r'id="waits-([\w-]+)">.*?data-name="[^"]*">(\d+)<', page, re.DOTALL)
+        assert waits == [("reading-upgates", "1"), ("sending-upp", "1")]
 
-    async def test_shows_the_newest_problems_in_words_and_how_many_there_are(
+    async def test_names_the_causes_of_problems_and_says_one_number_of_them_everywhere(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
-        shop_id = await make_shop()
+        shop_id = await make_shop(settings={"stock.write": True})
+        await insert_rows(engine, connection_row(shop_id, "upp"), connection_row(shop_id, "uphance"))
+        parked = {"kind": "stock", "state": "parked", "reason": "stock.guard"}
         await insert_rows(
             engine,
-            *(
-                problem_row(
-                    shop_id,
-                    f"2026-{number:03}",
-                    stage="map",
-                    key="nobody.knows.this",
-                    target="upp",
-                    params={"name": "<b>"},
-                    message=f"words for the operator {number} <script>",
-                )
-                for number in range(23)
-            ),
+            *(problem_row(shop_id, f"2026-{number:03}") for number in range(23)),
+            problem_row(shop_id, "<b>", key="not.in.the.catalogue", message="words for <script>"),
+            problem_row(shop_id, "stock.guard", key="stock.guard", kind="stock", target="upgates"),
+            *(document_row(shop_id, "upgates", f"v-{number}", **parked) for number in range(94)),
         )
+        home = await enter(shop_id)
 
-        page = (await browser.get(await enter(shop_id))).text
+        first, problems = [html.unescape((await browser.get(f"{home}{place}")).text) for place in ("", "problems")]
 
-        assert f'id="problems-count">{EN.get("ui.waiting.parked", count=23)}<' in page
-        assert f'id="waiting-parked">{EN.get("ui.waiting.parked", count=23)}<' in page
-        assert "words for the operator 22 &lt;script&gt;" in page
-        assert page.count("words for the operator") == SHOWN_PROBLEMS
-        assert page.index("2026-022") < page.index("2026-021")
+        size = EN.get("ui.size.order", count=23)
+        assert EN.get("ui.news.cause", cause=EN.get("ui.cause.order.no_channel"), size=size, at=NOON) in first
+        assert f'href="{home}problems#order-no_channel-uphance"' in first
+        assert 'id="order-no_channel-uphance"' in problems
+        assert "<b>: words for <script>" in first
+        for page in (first, problems):
+            assert "<title>(25) " in page
+            assert 'Problems <span class="count">25</span>' in page
+        assert EN.get("ui.problems.count", count=25) in problems
+        assert EN.get("ui.flow_reason.problems", count=1) in first, "the guard is one problem"
+        assert "94" not in first.partition("<main")[2].partition('id="orders"')[0]
 
     @pytest.mark.rule("R22", "R23")
     async def test_shows_the_connections_and_the_steps_that_are_done(
@@ -316,7 +311,9 @@ class TestTheStartPage:
         page = (await browser.get(await enter(shop_id))).text
 
         done = re.findall(rf'id="step-(\w+)">{EN.get("ui.step_state.done")}<', page)
-        assert done == ["activated", "paired", "upp"]
+        assert done == ["activated", "upp", "uphance", "paired"], (
+            "a login that died later is no step, it is an alarm"
+        )
         assert EN.get("ui.connection.connected", since=NOON) in page
         assert EN.get("ui.connection.broken") in page
 
@@ -367,21 +364,19 @@ class TestTheStartPage:
         assert "<code>second</code>" in (await browser.get(other)).text
 
 
-class TestProgress:
-    async def test_says_the_same_as_the_page(
+class TestRenewing:
+    async def test_a_page_that_renews_itself_gets_all_of_itself_at_once(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
     ) -> None:
         shop_id = await make_shop()
-        address = await enter(shop_id, "cs")
+        home = await enter(shop_id, "cs")
         await insert_rows(engine, run_row(shop_id, "product", total=1200, done=300))
 
-        answer = (await browser.get(f"{address}progress")).json()
-        page = (await browser.get(address)).text
+        page, again = [(await browser.get(f"{home}{place}")).text for place in ("", "progress")]
 
-        assert answer["bars"]["bar-product"] == {"value": 300, "max": 1200}
-        assert answer["settled"] is False
-        for element, words in answer["texts"].items():
-            assert re.search(rf'id="{element}">{re.escape(words)}<', page), element
+        assert page == again
+        assert f'data-renew="{home}progress" data-pause="2"' in page
+        assert 'id="bar-product" value="300" max="1200"' in page
 
     async def test_is_answered_to_a_sandboxed_frame_too(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
@@ -392,12 +387,19 @@ class TestProgress:
             response = await browser.get(path, headers={"Origin": "null"})
             assert response.headers["access-control-allow-origin"] == "*"
 
-    async def test_settles_when_nothing_moves(
-        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    async def test_is_no_activity_of_a_user(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, watch: MovableClock
     ) -> None:
         address = await enter(await make_shop())
 
-        assert (await browser.get(f"{address}progress")).json()["settled"] is True
+        for expected in (200, 200, 410):
+            assert (await browser.get(f"{address}progress")).status_code == expected
+            watch.move(minutes=16)
+
+    async def test_is_slow_when_nothing_moves(
+        self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+    ) -> None:
+        assert 'data-pause="15"' in (await browser.get(await enter(await make_shop()))).text
 
 
 class TestHeaders:
@@ -459,6 +461,7 @@ async def test_no_page_reads_the_rows_that_it_only_counts(
 ) -> None:
     """How fast a page of a big shop is, `make bench` says; this says that no page asks for all that there is."""
     shop_id = await make_shop()
+    await insert_rows(engine, connection_row(shop_id, "upp"))
     await insert_rows(engine, *(document_row(shop_id, "upp", str(number)) for number in range(3000)))
     await insert_rows(engine, *(order_row(shop_id, str(number)) for number in range(3000)))
     home = await enter(shop_id)
@@ -475,7 +478,7 @@ async def test_no_page_reads_the_rows_that_it_only_counts(
     finally:
         event.remove(engine.sync_engine, "after_cursor_execute", count)
 
-    assert EN.get("ui.waiting.documents", count=3000) in page
+    assert f'data-name="{EN.get("ui.waits.count")}">{EN.number(3000)}<' in page
     assert max(most) < 500
 
 

@@ -1,4 +1,4 @@
-"""The overview: a light per flow, every known order in exactly one box, the guarded safety net."""
+"""The numbers of the first page: a light per flow, every known order in exactly one box, the safety net."""
 
 import asyncio
 import html
@@ -19,6 +19,7 @@ from tests.support.clock import NOON, MovableClock
 from tests.support.pages import EN, Enter
 from tests.support.rows import (
     Row,
+    budget_row,
     change_row,
     connection_row,
     document_row,
@@ -38,15 +39,20 @@ from upbridge.engine.completeness import Counted, keep_count
 from upbridge.insights.flow_lights import Light
 from upbridge.web.context import Pages
 from upbridge.web.queries.overview import Overviews, OverviewView
+from upbridge.web.queries.standing import Standing, standing_of
+
+
+async def stand(pages: Pages, shop_id: ShopId) -> Standing:
+    shop = await pages.shops.get(shop_id)
+    return await standing_of(pages.engine, pages.systems, pages.connections, shop, now=pages.clock())
 
 
 async def look(pages: Pages, shop_id: ShopId) -> OverviewView:
-    shop = await pages.shops.get(shop_id)
-    return await Overviews(pages.systems, pages.engine, pages.connections, pages.ledger).of(shop, pages.clock())
+    return await Overviews(pages.systems, pages.engine).of(await stand(pages, shop_id), pages.clock())
 
 
-def lights(view: OverviewView) -> dict[str, tuple[Light, str]]:
-    return {flow.name: (flow.light, flow.reason) for flow in view.flows}
+def lights(standing: Standing) -> dict[str, tuple[Light, str]]:
+    return {flow.name: (flow.light, flow.reason) for flow in standing.flows}
 
 
 @dataclass(frozen=True)
@@ -143,19 +149,19 @@ class TestBoxes:
 
         counted = [order for order in orders if order.counts]
         assert view.known == len(counted)
-        assert [box.system for box in view.boxes] == ["uphance", "upp"]
+        assert [box.system for box in view.boxes] == ["upp", "uphance"]
         for boxes in view.boxes:
             expected = Counter(order.box(boxes.system) for order in counted)
             assert {box: getattr(boxes, box) for box in BOXES} == {box: expected[box] for box in BOXES}
             assert boxes.total == view.known
 
-    async def test_a_shop_without_connections_is_told_what_will_be_there(
+    async def test_a_shop_without_connections_sees_its_next_step_and_no_empty_table(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
     ) -> None:
-        page = (await browser.get(f"{await enter(await make_shop())}overview")).text
+        page = (await browser.get(await enter(await make_shop()))).text
 
-        assert EN.get("ui.boxes.nothing") in page
-        assert EN.get("ui.delay.nothing") in page
+        assert "<table" not in page.partition('id="shop"')[0], "columns of nothing"
+        assert page.count(EN.get("ui.step.connected", system="Uphance")) == 1
 
 
 @pytest.mark.parametrize(
@@ -176,23 +182,21 @@ async def test_a_system_that_takes_nothing_is_the_reason_where_something_waits_f
     for number, state in enumerate(states):
         await insert_rows(engine, document_row(shop_id, "uphance", f"O-{number}", state=state))
 
-    assert lights(await look(pages, shop_id))["order.uphance"] == expected
+    assert lights(await stand(pages, shop_id))["order.uphance"] == expected
 
 
 @pytest.mark.rule("R45")
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_webhooks_whose_last_call_failed_are_told_and_else_nothing(
-    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, language: str
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, language: str
 ) -> None:
     failures = [{"event": event, "at": NOON.isoformat(), "status": 503} for event in ("a", "b")]
     failing = await make_shop(language=language, subscribed_at=NOON, webhook_failures=failures)
     fine = await make_shop(language=language, subscribed_at=NOON)
+    await insert_rows(engine, *(connection_row(shop, "upp") for shop in (failing, fine)))
     said = Texts(language).get("ui.net.failures", count=2, at=NOON)
 
-    pages = [
-        html.unescape((await browser.get(f"{await enter(shop, language)}overview")).text)
-        for shop in (failing, fine)
-    ]
+    pages = [html.unescape((await browser.get(await enter(shop, language))).text) for shop in (failing, fine)]
 
     assert [said in page for page in pages] == [True, False]
 
@@ -229,7 +233,7 @@ class TestDelays:
         assert (before.count, before.median, before.p95) == (1, 7, 7)
 
     @pytest.mark.parametrize(("seconds", "unit", "size"), [(12, "seconds", 1), (600, "minutes", 60)])
-    async def test_are_drawn_in_a_unit_that_suits_them_with_the_same_in_words_and_as_a_table(  # noqa: PLR0917
+    async def test_are_drawn_from_seven_days_on_with_the_same_in_words_and_as_a_table(  # noqa: PLR0917
         self,
         browser: httpx.AsyncClient,
         make_shop: MakeShop,
@@ -239,18 +243,25 @@ class TestDelays:
         unit: str,
         size: int,
     ) -> None:
-        shop_id = await make_shop()
-        await insert_rows(engine, self.step(shop_id, seconds))
+        shop_id, young = await make_shop(), await make_shop()
+        for one, number in ((shop_id, 7), (young, 6)):
+            await insert_rows(engine, connection_row(one, "uphance"))
+            days = [NOON - timedelta(days=back) for back in range(number)]
+            await insert_rows(engine, *(self.step(one, seconds, at=day) for day in days))
 
         for language in LANGUAGES:
             texts = Texts(language)
-            page = html.unescape((await browser.get(f"{await enter(shop_id, language)}overview")).text)
+            page = html.unescape((await browser.get(await enter(shop_id, language))).text)
 
             day, words = texts.day(NOON.date()), texts.get(f"ui.delay.unit.{unit}")
             figures = {"median": seconds / size, "p95": seconds / size}
             assert texts.get("ui.delay.alt", system="Uphance", unit=words, day=day, **figures) in page
             assert '<rect class="p-median"' in page
             assert f'<th scope="row">{day}</th>' in page
+        span = EN.span(timedelta(seconds=seconds))
+        page = html.unescape((await browser.get(await enter(young))).text)
+        assert EN.get("ui.delay.words", system="Uphance", median=span, p95=span) in page
+        assert "<rect" not in page, "a chart of six days"
 
 
 class TestRunNow:
@@ -266,8 +277,9 @@ class TestRunNow:
         watch: MovableClock,
     ) -> None:
         shop_id = await make_shop()
+        await insert_rows(engine, connection_row(shop_id, "upp"), budget_row(shop_id, hour_limit=2000))
         home = await enter(shop_id)
-        before = (await browser.get(f"{home}overview")).text
+        before = (await browser.get(home)).text
         assert EN.get("ui.net.cost", count=2) in before
         assert not self.rests(before)
 
@@ -278,18 +290,18 @@ class TestRunNow:
         async with engine.connect() as connected:
             runs = await connected.execute(text("SELECT kind FROM runs WHERE purpose = 'safety_net' ORDER BY 1"))
             assert [row.kind for row in runs] == ["order", "product"]
-        assert EN.get("ui.net.running") in (running := (await browser.get(f"{home}overview")).text)
+        assert EN.get("ui.net.running") in (running := (await browser.get(home)).text)
         assert self.rests(running)
 
         async with engine.begin() as connected:
             await connected.execute(text("UPDATE runs SET state = 'done', finished_at = :now"), {"now": watch.now})
         watch.move(minutes=9)
         assert EN.get("ui.net.rests", at=watch.now + timedelta(minutes=1)) in (
-            page := (await browser.get(f"{home}overview")).text
+            page := (await browser.get(home)).text
         )
         assert self.rests(page)
         watch.move(minutes=1)
-        assert not self.rests((await browser.get(f"{home}overview")).text)
+        assert not self.rests((await browser.get(home)).text)
         answer = await browser.post(f"{home}overview/run")
         assert answer.headers["location"].endswith("said=net_cast")
 
@@ -298,9 +310,11 @@ class TestRunNow:
     async def test_a_shop_that_is_not_active_is_not_read(
         self, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, state: ShopState
     ) -> None:
-        home = await enter(await make_shop(state=state))
+        shop_id = await make_shop(state=state)
+        await insert_rows(engine, connection_row(shop_id, "upp"))
+        home = await enter(shop_id)
 
-        page = (await browser.get(f"{home}overview")).text
+        page = (await browser.get(home)).text
         answer = await browser.post(f"{home}overview/run")
 
         assert self.rests(page)
@@ -320,7 +334,7 @@ class TestReadingSide:
 
     @staticmethod
     async def of(pages: Pages, shop_id: ShopId) -> dict[str, tuple[Light, str]]:
-        return lights(await look(pages, shop_id))
+        return lights(await stand(pages, shop_id))
 
     @pytest.mark.parametrize(
         ("minutes", "expected"), [(2, (Light.ATTENTION, "shop_silent")), (15, (Light.STOPPED, "shop_silent"))]
@@ -343,9 +357,7 @@ class TestReadingSide:
             *(change_row(shop_id, "order", f"O-{number}", hinted_at=since) for number in range(2, 8)),
         )
 
-        view = await look(pages, shop_id)
-
-        [order] = [flow for flow in view.flows if flow.name == "order.uphance"]
+        [order] = [flow for flow in (await stand(pages, shop_id)).flows if flow.name == "order.uphance"]
         assert ((order.light, order.reason), order.waiting, order.oldest) == (expected, 6, since)
 
     async def test_changes_that_are_not_read_yet_keep_only_the_flows_of_their_kind_busy(
@@ -399,7 +411,7 @@ class TestReadingSide:
         async with engine.begin() as tx:
             await keep_count(tx, shop_id, "order", counted)
 
-        page = html.unescape((await browser.get(f"{await enter(shop_id, language)}overview")).text)
+        page = html.unescape((await browser.get(await enter(shop_id, language))).text)
 
         texts = Texts(language)
         assert texts.get("ui.complete.orders", days=30, shop_says=443, known=435) in page

@@ -15,6 +15,7 @@ from upbridge.core.i18n import LANGUAGES
 from upbridge.systems.base import Systems
 from upbridge.web.context import Pages
 from upbridge.web.queries.overview import Overviews
+from upbridge.web.queries.standing import standing_of
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def test_it_is_connected_by_its_form_and_has_its_settings(
     said = (await browser.get(connected.headers["location"])).text
     assert "Ledger" in said
     assert "<code>demo</code>" in said
-    for page in ("", "connections", "overview"):
+    for page in ("", "connections"):
         assert "Ledger" in (await browser.get(f"{home}{page}")).text, page
     assert 'name="ledger.send"' in (await browser.get(f"{home}rules")).text
 
@@ -51,7 +52,7 @@ async def test_a_setting_of_it_is_saved(browser: httpx.AsyncClient, make_shop: M
     assert "said=rules_saved" in answer.headers["location"]
 
 
-async def test_the_overview_counts_its_orders_and_find_tells_their_way(
+async def test_the_first_page_counts_its_orders_and_find_tells_their_way(
     browser: httpx.AsyncClient,
     cipher: Cipher,
     pages: Pages,
@@ -67,12 +68,13 @@ async def test_the_overview_counts_its_orders_and_find_tells_their_way(
         shop, watch.now = await stage.shop(), stage.hours()
     home = await enter(shop.id)
 
-    view = await Overviews(pages.systems, pages.engine, pages.connections, pages.ledger).of(shop, watch())
+    standing = await standing_of(pages.engine, pages.systems, pages.connections, shop, now=watch())
+    view = await Overviews(pages.systems, pages.engine).of(standing, watch())
     found = {number: (await browser.get(f"{home}find?q={number}")).text for number in (written, refused)}
     problems = (await browser.get(f"{home}problems")).text
 
     assert [(one.system, one.delivered > 0, one.parked) for one in view.boxes] == [("ledger", True, 1)]
-    assert {flow.name for flow in view.flows if flow.target == "ledger"} == {"order.ledger", "product.ledger"}
+    assert {flow.name for flow in standing.flows if flow.target == "ledger"} == {"order.ledger", "product.ledger"}
     said = EN.get("problem.ledger.refused", said="PUT /orders: 422 not acceptable")
     for number, page in found.items():
         assert "Ledger" in page, number

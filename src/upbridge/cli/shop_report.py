@@ -64,7 +64,7 @@ async def describe(service: Service, shop: Shop) -> dict[str, Any]:
 
 
 async def _truth_json(service: Service, shop: Shop) -> dict[str, Any]:
-    """The lights of the overview page, and what the shop counted itself, as `shops show --json` prints them."""
+    """The lights of the first page, and what the shop counted itself, as `shops show --json` prints them."""
     rows = await service.connections.of(shop.id)
     async with service.engine.connect() as tx:
         seen = await see(tx, service.systems, shop.id)

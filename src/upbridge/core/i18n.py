@@ -81,9 +81,13 @@ class Texts:
         """About how long *value* is."""
         return format_timedelta(value, locale=self.locale)
 
-    def hour(self, value: datetime) -> str:
-        """The hour of *value* in Prague."""
-        return format_time(value, "short", tzinfo=PRAGUE, locale=self.locale)
+    def span(self, value: timedelta) -> str:
+        """About how long *value* is, in the shortest words: "2 s"."""
+        return format_timedelta(value, threshold=2, format="short", locale=self.locale)
+
+    def hour(self, value: datetime, *, seconds: bool = False) -> str:
+        """The hour of *value* in Prague, to the minute or to the second."""
+        return format_time(value, "medium" if seconds else "short", tzinfo=PRAGUE, locale=self.locale)
 
     def has(self, key: str) -> bool:
         """Whether there is a text for *key*."""

@@ -138,7 +138,7 @@ def _sending(sight: Sight) -> Iterator[Judgement]:
     """What keeps the target from having what is known."""
     if sight.target is not None and sight.waiting:
         yield Judgement(Light.ATTENTION, "blocked", sight.waiting, sight.target.until)
-    if troubles := max(sight.parked, sight.problems):
+    if troubles := sight.problems or sight.parked:  # one guard may keep many documents
         yield Judgement(Light.ATTENTION, "problems", troubles)
     if sight.waiting:
         yield Judgement(Light.BUSY, "sending", sight.waiting, sight.waiting_since)

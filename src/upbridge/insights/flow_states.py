@@ -90,8 +90,6 @@ _NEXT = {
     "problems": "problems",
     "no_right": "problems",
     "unannounced": "problems",
-    "import_paused": "start",
-    "importing": "start",
 }
 
 

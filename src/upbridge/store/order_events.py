@@ -94,6 +94,16 @@ async def events_of(tx: AsyncConnection, shop_id: ShopId, order_number: str, *, 
     ]
 
 
+async def delivered_since(tx: AsyncConnection, shop_id: ShopId, since: datetime) -> dict[str, int]:
+    """How many orders each system was given something of, from *since* on: to the shop itself, of shipments."""
+    query = (
+        select(table.c.target, func.count(table.c.order_number.distinct()).label("number"))
+        .where(table.c.shop_id == shop_id, table.c.at >= since, table.c.event == OrderEventKind.DELIVERED)
+        .group_by(table.c.target)
+    )
+    return {row.target: int(row.number) for row in await tx.execute(query)}
+
+
 def delays_by_day(shop_id: ShopId | None, *, since: datetime, until: datetime) -> Select[Any]:
     """Deliveries to each system a day of Prague, and their seconds from when we had heard of the order: of one
     shop, or of all. Columns: shop_id, system, day_at, count, median, p95."""

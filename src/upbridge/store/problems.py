@@ -253,17 +253,6 @@ def _shown(row: Sequence[Any]) -> OpenProblem:
     return OpenProblem(*row[: len(_SHOWN)])
 
 
-async def count_open(tx: AsyncConnection, shop_id: ShopId) -> int:
-    """How many problems of the shop are open."""
-    return int(await tx.scalar(select(func.count()).where(_open(shop_id))) or 0)
-
-
-async def newest_open(tx: AsyncConnection, shop_id: ShopId, *, limit: int) -> list[OpenProblem]:
-    """The newest open problems of the shop, newest first."""
-    query = select(*_SHOWN).where(_open(shop_id)).order_by(table.c.id.desc()).limit(limit)
-    return [_shown(row) for row in await tx.execute(query)]
-
-
 async def ranked_open(tx: AsyncConnection, shop_id: ShopId, *, each: int) -> list[RankedProblem]:
     """The *each* newest open problems of every cause: first what stops a whole connection, then the cause with
     most problems."""
@@ -284,6 +273,34 @@ async def ranked_open(tx: AsyncConnection, shop_id: ShopId, *, each: int) -> lis
         select(*(of[column.name] for column in _SHOWN), of.target, of.number, of.first)
         .where(of.place <= each)
         .order_by((of.kind == "connection").desc(), of.number.desc(), of.key, of.target, of.kind, of.place)
+    )
+    return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
+
+
+async def largest_causes(
+    tx: AsyncConnection, shop_id: ShopId, *, apart: Collection[str], most: int
+) -> list[RankedProblem]:
+    """The newest open problem of each cause but those of the kinds *apart*: first the causes that concern the
+    shop as a whole, then those with most problems; at most *most*."""
+    cause = (table.c.key, table.c.target, table.c.kind)
+    whole = func.bool_or(table.c.entity == table.c.key)
+    of = (
+        select(
+            func.max(table.c.id).label("id"),
+            func.count().label("number"),
+            func.min(table.c.since).label("first"),
+            whole.label("whole"),
+        )
+        .where(_open(shop_id), table.c.kind.not_in(sorted(apart)))
+        .group_by(*cause)
+        .order_by(whole.desc(), func.count().desc(), *cause)
+        .limit(most)
+        .subquery("causes")
+    )
+    query = (
+        select(*_SHOWN, table.c.target, of.c.number, of.c.first)
+        .join(of, of.c.id == table.c.id)
+        .order_by(of.c.whole.desc(), of.c.number.desc(), *cause)
     )
     return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
 

@@ -96,14 +96,7 @@ class Pages:
         templates.globals["asset"] = lambda name: f"/ui/static/{name}?v={assets[name].version}"
         return cls(
             sessions=Sessions(engine, clock),
-            views=Views(
-                engine,
-                systems=systems,
-                shops=shops,
-                connections=connections,
-                ledger=ledger,
-                clock=clock,
-            ),
+            views=Views(engine, systems=systems, ledger=ledger, clock=clock),
             shops=shops,
             connections=connections,
             ledger=ledger,

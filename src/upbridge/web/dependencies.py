@@ -29,8 +29,10 @@ from upbridge.core.parsing import whole
 from upbridge.domain.shop import Shop
 from upbridge.web.context import Pages
 from upbridge.web.error_pages import failure, not_now
+from upbridge.web.formatting import alarm_words
 from upbridge.web.forms import read_form
-from upbridge.web.navigation import PLACES
+from upbridge.web.navigation import places_for
+from upbridge.web.queries.standing import Standing, standing_of
 from upbridge.web.security_headers import protect
 from upbridge.web.sessions import Ended, Visitor, impossible
 
@@ -93,6 +95,7 @@ class PageContext:
     visitor: Visitor
     shop: Shop
     texts: Texts
+    standing: Standing
     home: str = field(repr=False)
     """The address of the start page; all others are below it. It is the secret, so it is never logged."""
     query: Mapping[str, str] = field(repr=False)
@@ -107,10 +110,14 @@ class PageContext:
             status=status,
             home=self.home,
             place=place,
-            places=PLACES,
+            places=places_for(self.standing),
             shop=self.shop,
+            standing=self.standing,
+            alarms=[
+                alarm_words(one, self.standing, self.texts, self.pages.systems) for one in self.standing.alarms
+            ],
             said=self._said(),
-            **values,
+            **{"renew": None, **values},
         )
 
     def go(self, place: str, said: str | None = None, count: int | None = None, **more: str) -> RedirectResponse:
@@ -143,7 +150,15 @@ PagesHere = Annotated[Pages, Depends(pages_here)]
 
 
 async def _here(session: str, request: Request, pages: PagesHere) -> PageContext:
-    visitor = Ended(None) if impossible(session) else await pages.sessions.enter(session)
+    return await _context(session, request, pages)
+
+
+async def _watching(session: str, request: Request, pages: PagesHere) -> PageContext:
+    return await _context(session, request, pages, active=False)
+
+
+async def _context(session: str, request: Request, pages: Pages, *, active: bool = True) -> PageContext:
+    visitor = Ended(None) if impossible(session) else await pages.sessions.enter(session, active=active)
     if isinstance(visitor, Ended):
         raise SessionEnded(visitor)
     request.state.language = visitor.language
@@ -152,7 +167,9 @@ async def _here(session: str, request: Request, pages: PagesHere) -> PageContext
         shop = await pages.shops.get(visitor.shop_id)
     except NotFound:  # erased a moment ago
         raise SessionEnded(Ended(visitor.language)) from None
-    return PageContext(pages, visitor, shop, Texts(visitor.language), request.state.home, request.query_params)
+    standing = await standing_of(pages.engine, pages.systems, pages.connections, shop, now=pages.clock())
+    texts = Texts(visitor.language)
+    return PageContext(pages, visitor, shop, texts, standing, request.state.home, request.query_params)
 
 
 async def _posted(request: Request, pages: PagesHere) -> dict[str, list[str]]:
@@ -160,4 +177,6 @@ async def _posted(request: Request, pages: PagesHere) -> dict[str, list[str]]:
 
 
 Session = Annotated[PageContext, Depends(_here)]
+Watching = Annotated[PageContext, Depends(_watching)]
+"""The same for a page that renews itself, which is no activity of a user."""
 Posted = Annotated[dict[str, list[str]], Depends(_posted)]

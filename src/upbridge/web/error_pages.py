@@ -42,7 +42,7 @@ def not_now(pages: Pages, request: Request) -> HTMLResponse:
 def _place_of(request: Request, session: str) -> str:
     home = f"/ui/s/{quote(session, safe='')}/"
     place = request.url.path.removeprefix(home).partition("/")[0]
-    return home + (place if place in PLACES else "")
+    return home + (place if place in PLACES[1:] else "")
 
 
 def _texts(pages: Pages, request: Request) -> Texts:

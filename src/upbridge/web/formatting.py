@@ -1,37 +1,115 @@
-"""View models in words: what a page says in one language, and the parts of it that move by themselves."""
+"""View models in words: what a page says in one language."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from upbridge.core.i18n import Texts
-from upbridge.domain.shop import ShopState
-from upbridge.store.problems import OpenProblem
+from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.insights.flow_lights import Light
+from upbridge.store.problems import OpenProblem, RankedProblem
 from upbridge.systems.base import Systems
+from upbridge.web.queries.standing import News, Standing
 from upbridge.web.queries.start import Import, StartView
 
 _SOON = timedelta(minutes=1)
 
 
-def live(view: StartView, texts: Texts, *, now: datetime) -> dict[str, Any]:
-    """The moving parts of the start page: texts and bars by the id of their element.
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A thing that is wrong, in words: what it is, and what to do: follow *page*, or press the button of *form*.
+    *colour* is that of its light."""
 
-    The page is made from this and the polling endpoint answers with it, so that both always say the same.
-    """
-    refused = [view.systems.title(name) for name in view.refused]
-    words = {
-        "state": texts.get(f"ui.state.{view.state}", systems=refused),
-        "updated": texts.get("ui.updated", at=texts.moment(now, seconds=True)),
-    }
-    bars = {}
-    for one in view.imports:
-        words[f"import-{one.kind}"] = import_words(one, texts)
-        bars[f"bar-{one.kind}"] = {"value": one.done, "max": one.total}
-    for step in view.steps:
-        words[f"step-{step.name}"] = texts.get(f"ui.step_state.{step.state}")
-    words["import-ends"] = ends_words(view, texts, now=now)
-    words |= backlog_words(view, texts)
-    return {"texts": words, "bars": bars, "settled": view.settled}
+    words: str
+    colour: str
+    action: str = ""
+    page: str | None = None
+    form: str | None = None
+
+
+#: The colour of each light: the last part of its word's key, and its class.
+COLOURS = {
+    Light.OK: "good",
+    Light.BUSY: "busy",
+    Light.ATTENTION: "warn",
+    Light.STOPPED: "bad",
+    Light.OFF: "off",
+}
+#: What is put right on the first page itself, by a form.
+_FORMS = {"import_paused": "import/resume", "incomplete": "overview/run"}
+
+
+def first_heading(view: StartView, texts: Texts) -> str:
+    """The state of the shop as the heading of the first page."""
+    standing = view.standing
+    if standing.light is Light.STOPPED:
+        return texts.get(f"ui.first.{'stopped' if standing.at_a_standstill else 'partly_stopped'}")
+    if view.next_step is not None:
+        place, step = view.next_step
+        return texts.get(
+            "ui.setup.next", step=place, of=len(view.to_do), what=step_words(step.name, texts, view.systems)
+        )
+    if standing.light is Light.ATTENTION:
+        return texts.get("ui.first.attention")
+    return texts.get(f"ui.first.{'importing' if any(one.moving for one in view.imports) else 'ok'}")
+
+
+def step_words(name: str, texts: Texts, systems: Systems) -> str:
+    """What a step of the set-up is called."""
+    if name in systems.titles:
+        return texts.get("ui.step.connected", system=systems.title(name))
+    return texts.get(f"ui.step.{name}")
+
+
+def alarm_words(one: News, standing: Standing, texts: Texts, systems: Systems) -> Notice:
+    """A thing that stops flows, or keeps them waiting, in words."""
+    if one.reason == "stopped":
+        return Notice(texts.get(f"ui.state.{state_of(standing.shop)}"), "bad")
+    kinds = [texts.get(f"ui.kind.{kind}") for kind in one.kinds]
+    system = "" if one.system is None else systems.title(one.system)
+    words = texts.get(f"ui.news.{one.reason}", count=one.count, at=one.at, system=system, kinds=kinds)
+    form = _FORMS.get(one.reason)
+    action = texts.get(f"ui.news_next.{one.reason}") if one.page or form else ""
+    return Notice(words, COLOURS[one.light], action, one.page, form)
+
+
+def state_of(shop: Shop) -> str:
+    """The last part of the key of the shop's state."""
+    by_operator = shop.state is ShopState.SUSPENDED and shop.reason == BY_OPERATOR
+    return "suspended_operator" if by_operator else str(shop.state)
+
+
+def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Notice, ...]:
+    """All that is wrong, the gravest first: what stops flows, causes of problems, what else asks for a look."""
+    standing = view.standing
+    causes = [_cause(one, texts, systems) for one in view.causes]
+    told = [alarm_words(one, standing, texts, systems) for one in standing.news]
+    stopping = [notice for notice in told if notice.colour == "bad"]
+    return (*stopping, *causes, *(notice for notice in told if notice.colour != "bad"))
+
+
+def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
+    """A cause of problems: in full where it is one problem, else what it is called, and of how many since when."""
+    page, action = f"problems#{cause_id(one.problem.key, one.target)}", texts.get("ui.news_next.problems")
+    if one.number == 1:
+        about = one.problem
+        named = about.kind in {"order", "shipment"} and about.entity != about.key
+        words = problem_words(about, texts, systems)
+        return Notice(f"{about.entity}: {words}" if named else words, "warn", action, page)
+    size = size_words(one.problem.kind, one.number, texts)
+    words = texts.get("ui.news.cause", cause=cause_words(one.problem.key, texts), size=size, at=one.first)
+    return Notice(words, "warn", action, page)
+
+
+def size_words(kind: str, number: int, texts: Texts) -> str:
+    """How many things of *kind* there are."""
+    if texts.has(f"ui.size.{kind}"):
+        return texts.get(f"ui.size.{kind}", count=number)
+    return texts.get("ui.problems.size", count=number)
+
+
+def cause_id(key: str, target: str) -> str:
+    """Where a cause stands on the page of problems."""
+    return f"{key.replace('.', '-')}-{target}"
 
 
 def import_words(one: Import, texts: Texts) -> str:
@@ -56,7 +134,7 @@ def import_words(one: Import, texts: Texts) -> str:
 
 def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     """How long the first import will take, as far as the call budget tells."""
-    if view.shop.state is not ShopState.ACTIVE:
+    if view.standing.shop.state is not ShopState.ACTIVE:
         return ""  # nothing moves, and the page says so above
     if any(one.paused for one in view.imports):
         return texts.get("ui.import.rests")
@@ -69,27 +147,6 @@ def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     if left < _SOON:
         return texts.get("ui.import.ends_in_a_minute")
     return texts.get("ui.import.ends_in", left=texts.duration(left), at=view.import_ends_at)
-
-
-def backlog_words(view: StartView, texts: Texts) -> Mapping[str, str]:
-    """What waits, a sentence per row."""
-    nothing = texts.get("ui.waiting.nothing")
-    backlog = view.backlog
-    words = {
-        "waiting-changes": nothing,
-        "waiting-parked": nothing,
-        **{f"waiting-{name}": nothing for name in view.systems.titles},
-    }
-    if backlog.changes:
-        words["waiting-changes"] = texts.get("ui.waiting.changes", count=backlog.changes)
-    words["problems-count"] = texts.get("ui.problems.none")
-    if view.for_you:
-        words["waiting-parked"] = texts.get("ui.waiting.parked", count=view.for_you)
-        words["problems-count"] = texts.get("ui.waiting.parked", count=view.for_you)
-    for target in view.systems.titles:
-        if backlog.documents[target]:
-            words[f"waiting-{target}"] = texts.get("ui.waiting.documents", count=backlog.documents[target])
-    return words
 
 
 def problem_words(problem: OpenProblem, texts: Texts, systems: Systems) -> str:

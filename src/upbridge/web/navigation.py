@@ -1,3 +1,10 @@
 """The pages in the order of the navigation: the last part of their address and of their texts' keys."""
 
-PLACES = ("start", "overview", "connections", "rules", "problems", "find", "products", "usage")
+from upbridge.web.queries.standing import Standing
+
+PLACES = ("start", "problems", "products", "find", "connections", "rules", "usage")
+
+
+def places_for(standing: Standing) -> tuple[str, ...]:
+    """The pages that the shop's navigation leads to: that of its calls only where a tariff limits them."""
+    return PLACES if standing.metered else tuple(place for place in PLACES if place != "usage")

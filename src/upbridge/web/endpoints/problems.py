@@ -10,7 +10,7 @@ from upbridge.core.parsing import whole
 from upbridge.engine.context import Service
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
-from upbridge.web.formatting import cause_words, problem_words
+from upbridge.web.formatting import cause_id, cause_words, problem_words
 from upbridge.web.forms import one
 from upbridge.web.queries.problems import LISTED, cures_of, not_retried, problem_groups, problem_ids
 
@@ -32,6 +32,7 @@ async def problems(here: Session) -> Response:
         no_retry=not_retried(here.pages.systems),
         listed=LISTED,
         at_once=AT_ONCE,
+        cause_id=cause_id,
         title=lambda group: cause_words(group.key, here.texts),
         words=lambda problem: problem_words(problem, here.texts, here.pages.systems),
         has_text=here.texts.has,

@@ -1,36 +1,93 @@
-"""The start page: thanks, the steps to a working add-on, how far the first import is, what waits."""
+"""The first page: how the shop stands, what to do next, the day in numbers, every flow, every order."""
 
-from http import HTTPStatus
+from collections.abc import Callable, Coroutine
+from math import floor
+from typing import Any
 
-from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
+from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import NotFound
-from upbridge.core.i18n import Texts
 from upbridge.engine.runs import pause_imports, resume_imports
-from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session
-from upbridge.web.formatting import live, problem_words
-from upbridge.web.sessions import Ended, impossible
+from upbridge.insights.flow_lights import Light
+from upbridge.web.delays import delays_of
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, Watching
+from upbridge.web.formatting import COLOURS, ends_words, first_heading, import_words, notices, step_words
+from upbridge.web.queries.overview import DAYS, Overviews
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
-#: Should the admin sandbox our frame, its origin is `null` and its own polling is a cross-origin request. Nothing
-#: is given away: there are no cookies, and the caller has to know the address, which is the secret.
-_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+#: Seconds until a page that is open asks for itself again, while something on it moves and when nothing does.
+_QUICK, _CALM = 2, 15
+
+
+class _SandboxedRoute(PageRoute):
+    """Answers a sandboxed frame too: its origin is `null`, and its own polling is a cross-origin request. It gives
+    nothing away: there are no cookies, and the caller has to know the address, which is the secret."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            response = await handle(request)
+            response.headers["Access-Control-Allow-Origin"] = "*"
+            return response
+
+        return answered
 
 
 @router.get("", include_in_schema=False)
 @router.get("/")
 async def start(here: Session) -> Response:
-    """The shop, the steps, the first import, what waits, what needs a person."""
-    view = await here.pages.views.start(here.shop.id)
+    """The first page."""
+    return await _page(here)
+
+
+async def progress(here: Watching) -> Response:
+    """The first page as it is now, for a page that is open and renews itself: all of it at once, so that no two of
+    its numbers are of different moments. Polling is no activity of a user: the session goes on ageing."""
+    return await _page(here)
+
+
+router.add_api_route("/progress", progress, route_class_override=_SandboxedRoute)
+
+
+async def _page(here: PageContext) -> Response:
+    pages, now = here.pages, here.pages.clock()
+    view = await pages.views.start(here.standing)
+    numbers = await Overviews(pages.systems, pages.engine).of(here.standing, now)
+    told = notices(view, here.texts, pages.systems)
     return here.page(
         "start",
         view=view,
-        live=live(view, here.texts, now=here.pages.clock()),
-        problem=lambda one: problem_words(one, here.texts, here.pages.systems),
-        progress_url=f"{here.home}progress",
+        numbers=numbers,
+        heading=first_heading(view, here.texts),
+        notices=told,
+        acting=next((place for place, one in enumerate(told) if one.action), None),
+        steps_words=lambda name: step_words(name, here.texts, pages.systems),
+        colours=COLOURS,
+        platform=pages.systems.platform.name,
+        shipments=any(flow.kind == "shipment" and flow.light is not Light.OFF for flow in here.standing.flows),
+        import_words=lambda one: import_words(one, here.texts),
+        ends=ends_words(view, here.texts, now=now),
+        period=DAYS,
+        day=here.texts.day,
+        today=now.astimezone(PRAGUE).date(),
+        now=here.texts.hour(now, seconds=True),
+        renew=(f"{here.home}progress", _CALM if view.settled else _QUICK),
+        # Never 100 % as long as anything was missed.
+        coverage_share=floor((numbers.coverage.share or 0) * 1000) / 10,
+        delays=[delays_of(system, days, here.texts) for system, days in numbers.delays.items()],
     )
+
+
+@router.post("/setup/{system}/without")
+async def without(here: Session, form: Posted, system: str) -> Response:  # noqa: ARG001 - Posted guards
+    """The shop has no use for a system: it is no longer asked to connect it. It can be connected all the same."""
+    if here.pages.systems.get(system) is None or system not in here.pages.systems.titles:
+        raise NotFound
+    await here.pages.views.do_without(here.shop.id, system)
+    return here.go("start")
 
 
 @router.post("/import/pause")
@@ -47,17 +104,3 @@ async def resume(here: Session, form: Posted) -> Response:  # noqa: ARG001 - Pos
     async with here.pages.engine.begin() as tx:
         resumed = await resume_imports(tx, here.shop.id, now=here.pages.clock())
     return here.go("start", "import_resumed" if resumed else "import_still")
-
-
-@router.get("/progress")
-async def progress(session: str, pages: PagesHere) -> JSONResponse:
-    """The moving parts of the start page. Polling is no activity of a user: the session goes on ageing."""
-    visitor = Ended(None) if impossible(session) else await pages.sessions.enter(session, active=False)
-    gone = {"error": "gone", "detail": "the session has ended"}
-    if isinstance(visitor, Ended):
-        return JSONResponse(gone, HTTPStatus.GONE, headers=_ANY_ORIGIN)
-    try:
-        view = await pages.views.start(visitor.shop_id)
-    except NotFound:  # erased a moment ago
-        return JSONResponse(gone, HTTPStatus.GONE, headers=_ANY_ORIGIN)
-    return JSONResponse(live(view, Texts(visitor.language), now=pages.clock()), headers=_ANY_ORIGIN)

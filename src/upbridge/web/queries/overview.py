@@ -1,4 +1,4 @@
-"""The overview: a light per flow, what waits, and every known order in exactly one box."""
+"""The numbers of the first page: what today came to, what waits, and every known order in exactly one box."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,21 @@ from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import Counted
-from upbridge.insights.daily_stats import StatKind, daily_stats_of
-from upbridge.insights.flow_states import FlowState, Seen, flow_states, looking, see
+from upbridge.insights.daily_stats import StatKind, begin, daily_stats_of
+from upbridge.insights.flow_states import Seen, looking
 from upbridge.insights.order_boxes import Boxes, order_boxes
 from upbridge.insights.webhook_coverage import Coverage, coverage
 from upbridge.operations.reconcile import rests_until
-from upbridge.rate_limits.ledger import Ledger
-from upbridge.store.connections import Connections
+from upbridge.store.order_events import delivered_since
+from upbridge.store.orders import count_orders
 from upbridge.store.runs import Run, RunState
 from upbridge.systems.base import Systems
+from upbridge.web.queries.standing import Standing
 
 #: How far back the proof of completeness and the chart look.
 DAYS = 30
+#: A chart of fewer days says nothing that a sentence does not say better.
+CHART_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,21 @@ class WebhookFailures:
 
 
 @dataclass(frozen=True, slots=True)
-class OverviewView:
-    """Everything on the overview."""
+class Today:
+    """What the day has come to so far, in Prague."""
 
-    flows: tuple[FlowState, ...]
+    orders: int
+    """Made in the shop."""
+    delivered: Mapping[str, int]
+    """Orders that each system was given, today's and earlier ones; shipments are the shop's own."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """All numbers of the first page."""
+
+    today: Today
     waits: tuple[Wait, ...]
     boxes: tuple[Boxes, ...]
     known: int
@@ -97,26 +111,25 @@ class OverviewView:
 
 
 class Overviews:
-    """Reads the overview of one shop."""
+    """Reads the numbers of one shop."""
 
-    def __init__(self, systems: Systems, engine: AsyncEngine, connections: Connections, ledger: Ledger) -> None:
+    def __init__(self, systems: Systems, engine: AsyncEngine) -> None:
         self._systems = systems
         self._engine = engine
-        self._connections = connections
-        self._ledger = ledger
 
-    async def of(self, shop: Shop, now: datetime) -> OverviewView:
-        """The overview at *now*."""
-        rows = await self._connections.of(shop.id)
+    async def of(self, standing: Standing, now: datetime) -> OverviewView:
+        """The numbers at *now* of the shop that stands so."""
+        shop, seen = standing.shop, standing.seen
+        connected = [system for system in self._systems.titles if system in standing.rows]
         # The orders of a month are weighed while everything else is asked, on a connection of its own.
-        (known, boxes), webhooks, delays, seen = await asyncio.gather(
-            _boxes(self._engine, self._systems, shop.id, sorted(rows), now),
+        (known, boxes), webhooks, delays, today = await asyncio.gather(
+            _boxes(self._engine, self._systems, shop.id, connected, now),
             coverage(self._engine, shop.id, now=now),
             _delays(self._engine, self._systems, shop.id, now),
-            _seen(self._engine, self._systems, shop.id),
+            _today(self._engine, shop.id, now),
         )
         return OverviewView(
-            flows=flow_states(self._systems, shop, rows, seen, now),
+            today=today,
             waits=_waits(shop.id, seen, now),
             boxes=boxes,
             known=known,
@@ -129,9 +142,11 @@ class Overviews:
         )
 
 
-async def _seen(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> Seen:
+async def _today(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Today:
+    since = begin(now.astimezone(PRAGUE).date())
     async with engine.connect() as tx:
-        return await see(tx, systems, shop_id)
+        made = await count_orders(tx, shop_id, since=since)
+        return Today(made, await delivered_since(tx, shop_id, since), since)
 
 
 def _waits(shop_id: ShopId, seen: Seen, now: datetime) -> tuple[Wait, ...]:

@@ -1,33 +1,36 @@
-"""The start page: the steps of the way to a working add-on, the first import, what waits."""
+"""The first page: the steps of the way to a working add-on, the first import, the causes of problems."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.domain.lane import Lane
-from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.flows import PAGES
-from upbridge.insights.flow_lights import Light
-from upbridge.insights.flow_states import FlowState, Seen, flow_states, see
 from upbridge.rate_limits.forecast import finish_time
 from upbridge.rate_limits.ledger import Ledger
-from upbridge.store import change_queries
+from upbridge.store import change_queries, cursors
 from upbridge.store.changes import Origin
-from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
+from upbridge.store.connections import ConnectionState
 from upbridge.store.lanes import block_of
-from upbridge.store.problems import OpenProblem, count_open, newest_open
+from upbridge.store.problems import RankedProblem, largest_causes
 from upbridge.store.runs import Run, RunState, most_imported
-from upbridge.store.shops import Shops
 from upbridge.systems.base import Setup, SetupStep, System, Systems
+from upbridge.web.queries.standing import Standing
 
 #: What the first import reads, in this order.
 KINDS = ("product", "order")
-SHOWN_PROBLEMS = 3
+#: So many causes of problems lead the page: the others are one click away.
+SHOWN_CAUSES = 5
+#: Kinds of problems that the light of a flow tells already.
+_TOLD = ("connection", "right", "webhooks")
+#: What the shop is said to have no use for: the name of a note about the system.
+UNWANTED = "unwanted"
 
 
 class StepState(StrEnum):
@@ -39,8 +42,8 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. *page* is the place where it is taken, where there is one; *about* is with whom, *missing* what it
-    still lacks."""
+    """One step. *page* is the place where a person takes it, None where it takes place by itself; *about* is with
+    whom, *missing* what it still lacks."""
 
     name: str
     state: StepState
@@ -87,27 +90,16 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits: *changes* to be read from the shop, *documents* to be sent and *parked* ones, per target."""
-
-    changes: int
-    documents: Mapping[str, int]
-    parked: int
-
-
-@dataclass(frozen=True, slots=True)
 class StartView:
-    """Everything on the start page."""
+    """What the first page says beside the shop's standing and its numbers."""
 
     systems: Systems
-    shop: Shop
-    connections: Mapping[str, ConnectionRow]
+    standing: Standing
     imports: tuple[Import, ...]
-    backlog: Backlog
-    problems: tuple[OpenProblem, ...]
-    problem_count: int
-    alarms: tuple[FlowState, ...]
-    """The flows that are stopped."""
+    causes: tuple[RankedProblem, ...]
+    """The causes of open problems that no light tells, each by its newest problem."""
+    unwanted: frozenset[str]
+    """Systems that the shop has no use for."""
     import_ends_at: datetime | None
     """When the budget will have allowed the rest of the first import; None if there is none or it is unknown."""
 
@@ -122,69 +114,81 @@ class StartView:
         return any(one.paused for one in self.imports)
 
     @property
-    def state(self) -> str:
-        """The last part of the state's key in the catalogue."""
-        if self.shop.state is ShopState.SUSPENDED and self.shop.reason == BY_OPERATOR:
-            return "suspended_operator"
-        return "login_refused" if self.shop.state is ShopState.ACTIVE and self.refused else str(self.shop.state)
+    def untold(self) -> bool:
+        """Whether there are more causes than the page leads with."""
+        return len(self.causes) >= SHOWN_CAUSES
 
     @property
     def company(self) -> str | None:
         """Who the shop belongs to, after Upgates was asked (R25)."""
-        company = (self.shop.facts or {}).get("company")
+        company = (self.standing.shop.facts or {}).get("company")
         return str(company) if company else None
 
     @property
     def connected(self) -> tuple[str, ...]:
         """The systems whose connection works."""
-        return tuple(name for name, row in self.connections.items() if row.state is ConnectionState.CONNECTED)
+        return tuple(name for name, row in self.standing.rows.items() if row.state is ConnectionState.CONNECTED)
 
     @property
-    def refused(self) -> tuple[str, ...]:
-        """The systems whose login no longer works: refused, or given up when the shop had left."""
-        return tuple(name for name in self.connections if name not in self.connected)
-
-    @property
-    def hindered(self) -> bool:
-        """Whether the shop takes from us what a flow that is switched on needs, or does not answer."""
-        return bool(self.alarms)
-
-    @property
-    def for_you(self) -> int:
-        """How much waits for a person: one number, wherever the page says it."""
-        return max(self.backlog.parked, self.problem_count)
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The way from activation to running, each step done or waiting."""
-        imported = all(one.finished for one in self.imports) and bool(self.connections)
-        before = (
-            Step("activated", _reached(self.shop.state is ShopState.ACTIVE)),
-            Step("paired", _reached(self.shop.facts is not None), about=self.company),
-            *(self._connection(system) for system in self.systems.connected),
-            *(self._of_system(system, step) for system in self.systems.connected for step in system.steps),
-            Step("imported", _reached(imported)),
+    def to_do(self) -> tuple[Step, ...]:
+        """What a person does once, in this order. A login that died later is no step, it is an alarm."""
+        wanted = [
+            system
+            for system in self.systems.connected
+            if system.name not in self.unwanted or system.name in self.standing.rows
+        ]
+        return (
+            Step("activated", _reached(self.standing.shop.state is ShopState.ACTIVE)),
+            *(self._connection(system) for system in wanted),
+            *(self._of_system(system, step) for system in wanted for step in system.steps),
         )
+
+    @property
+    def by_itself(self) -> tuple[Step, ...]:
+        """What takes place by itself."""
+        shop = self.standing.shop
+        imported = all(one.finished for one in self.imports) and bool(self.standing.rows)
+        paired = Step("paired", _reached(shop.facts is not None), about=self.company)
+        before = (*self.to_do, paired, Step("imported", _reached(imported)))
         # Nothing runs by itself while a step before it waits, or something that it needs was taken away.
         done = all(step.state is StepState.DONE for step in before)
-        running = done and not (self.refused or self.paused or self.hindered)
-        return (*before, Step("running", _reached(running)))
+        running = done and not (self.paused or self.standing.alarms)
+        return (*before[-2:], Step("running", _reached(running)))
+
+    @property
+    def next_step(self) -> tuple[int, Step] | None:
+        """The first step that a person has still to take, and its place in the list; None once all are taken."""
+        open_steps = (
+            (place, step)
+            for place, step in enumerate(self.to_do, 1)
+            if step.page and step.state is not StepState.DONE
+        )
+        return next(open_steps, None)
+
+    @property
+    def skippable(self) -> str | None:
+        """The system that the next step would connect, where the shop may do without: another is connected."""
+        step = self.next_step
+        return step[1].name if step and step[1].name in self.systems.titles and self.standing.rows else None
 
     def _connection(self, system: System) -> Step:
-        row = self.connections.get(system.name)
+        row = self.standing.rows.get(system.name)
         about = system.account_name(row) if row is not None and system.account_name is not None else None
-        return Step(system.name, _reached(system.name in self.connected), f"connections#{system.name}", about)
+        return Step(system.name, _reached(row is not None), f"connections#{system.name}", about)
 
     def _of_system(self, system: System, step: SetupStep) -> Step:
-        setup = Setup(self.shop, self.connections.get(system.name), works=system.name in self.connected)
+        row = self.standing.rows.get(system.name)
+        # That a login died later undoes no step: the alarm says it.
+        setup = Setup(self.standing.shop, row, works=row is not None)
         return Step(step.name, _reached(step.done(setup)), step.page, missing=tuple(step.missing(setup)))
 
     @property
     def settled(self) -> bool:
         """Whether nothing on the page will move by itself for now."""
+        seen = self.standing.seen
         return (
-            not self.backlog.changes
-            and not any(self.backlog.documents[name] for name in self.connected)
+            not seen.unread
+            and not any(one.open and one.target in self.connected for one in seen.outbox)
             and not any(one.moving for one in self.imports)
         )
 
@@ -194,52 +198,45 @@ def _reached(done: object) -> StepState:
 
 
 class Views:
-    """Reads what a page shows. Every query takes the shop."""
+    """Reads what the first page shows. Every query takes the shop."""
 
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        systems: Systems,
-        shops: Shops,
-        connections: Connections,
-        ledger: Ledger,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, *, systems: Systems, ledger: Ledger, clock: Clock) -> None:
         self._systems = systems
         self._engine = engine
-        self._shops = shops
-        self._connections = connections
         self._ledger = ledger
         self._clock = clock
 
-    async def start(self, shop_id: ShopId) -> StartView:
-        """The start page of one shop; raises `NotFound` if it was erased."""
-        problems, problem_count = await self._newest_problems(shop_id)
-        shop, rows = await self._shops.get(shop_id), await self._connections.of(shop_id)
+    async def start(self, standing: Standing) -> StartView:
+        """The first page of the shop that stands so."""
+        shop_id, runs = standing.shop.id, standing.seen.imports
         async with self._engine.connect() as tx:
             read = await most_imported(tx, shop_id)
-            seen = await see(tx, self._systems, shop_id)
-        runs = seen.imports
+            causes = await largest_causes(tx, shop_id, apart=_TOLD, most=SHOWN_CAUSES)
+            unwanted = frozenset(await self._unwanted(tx, shop_id))
         imports = tuple(
             Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs, read=read.get(kind, 0))
             for kind in KINDS
         )
         return StartView(
             systems=self._systems,
-            shop=shop,
-            connections=rows,
+            standing=standing,
             imports=imports,
+            causes=tuple(causes),
+            unwanted=unwanted,
             import_ends_at=await self.import_ends_at(shop_id) if any(one.moving for one in imports) else None,
-            backlog=self._backlog(seen),
-            problems=problems,
-            problem_count=problem_count,
-            alarms=self._alarms(shop, rows, seen),
         )
 
-    def _alarms(self, shop: Shop, rows: Mapping[str, ConnectionRow], seen: Seen) -> tuple[FlowState, ...]:
-        states = flow_states(self._systems, shop, rows, seen, self._clock())
-        return tuple(state for state in states if state.light is Light.STOPPED)
+    async def do_without(self, shop_id: ShopId, system: str) -> None:
+        """The shop has no use for *system*: its steps are no longer asked for."""
+        async with self._engine.begin() as tx:
+            await cursors.put(tx, shop_id, system, UNWANTED, "yes")
+
+    async def _unwanted(self, tx: AsyncConnection, shop_id: ShopId) -> Collection[str]:
+        return [
+            system.name
+            for system in self._systems.connected
+            if await cursors.get(tx, shop_id, system.name, UNWANTED) is not None
+        ]
 
     async def import_ends_at(self, shop_id: ShopId) -> datetime | None:
         """When the budget will have allowed the pages that the first import still wants, not before the shop's API
@@ -256,20 +253,3 @@ class Views:
         except ValueError:  # limits that allow no call
             return None
         return ends_at if block is None else max(ends_at, block.until)
-
-    async def _newest_problems(self, shop_id: ShopId) -> tuple[tuple[OpenProblem, ...], int]:
-        """The newest open problems, and how many there are."""
-        async with self._engine.connect() as tx:
-            number = await count_open(tx, shop_id)
-            return tuple(await newest_open(tx, shop_id, limit=SHOWN_PROBLEMS)), number
-
-    def _backlog(self, seen: Seen) -> Backlog:
-        unsent = dict.fromkeys(self._systems.titles, 0)
-        for one in seen.outbox:
-            if one.open:
-                unsent[one.target] = unsent.get(one.target, 0) + one.open
-        return Backlog(
-            changes=sum(one.count for one in seen.unread),
-            documents=unsent,
-            parked=sum(one.parked for one in seen.outbox),
-        )

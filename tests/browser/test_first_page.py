@@ -1,0 +1,106 @@
+"""The first page in each state of a shop: its first screenful says what is wrong and what to do."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import psycopg
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.furnished import STATES, Furnished, furnished
+from tests.support.postgres import url_of
+from tests.support.shops import KEY
+from upbridge.core.i18n import LANGUAGES, Texts
+
+#: The frame of the admin in a window of a notebook.
+WIDTH, HEIGHT = 720, 640
+
+
+@pytest.fixture(scope="module")
+def house(postgres: str, template: str) -> Iterator[Furnished]:
+    """The pages over a database of their own."""
+    name = f"furnished_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    with furnished(url_of(postgres, name), KEY) as up:
+        yield up
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the first screenful of a state has to say: the keys of its heading, a sentence and the button."""
+
+    heading: str
+    sentence: str
+    button: str | None
+    leads_to: str = ""
+    problems: int = 0
+
+
+TOLD = {
+    "well": Told("ui.first.ok", "ui.first.nothing_to_do", None),
+    "half": Told("ui.setup.next", "ui.steps.heading", "ui.step.connected", "connections#uphance"),
+    "login": Told("ui.first.partly_stopped", "ui.news.broken", "ui.news_next.broken", "connections#uphance", 1),
+    "silent": Told("ui.first.partly_stopped", "ui.news.shop_silent", None),
+    "rights": Told("ui.first.partly_stopped", "ui.news.no_right", "ui.news_next.no_right", "problems", 1),
+    "paused": Told("ui.first.attention", "ui.news.import_paused", "ui.news_next.import_paused", "import/resume"),
+    "problems": Told(
+        "ui.first.attention",
+        "ui.cause.order.unknown_sku",
+        "ui.news_next.problems",
+        "order-unknown_sku-uphance",
+        90,
+    ),
+    "guard": Told("ui.first.attention", "problem.stock.guard", "ui.news_next.problems", "stock-guard-upgates", 1),
+}
+
+
+def _pattern(texts: Texts, key: str, **values: object) -> re.Pattern[str]:
+    """The text of *key* with anything where it has values that are not given."""
+    said = texts.get(key, count=5, **values)
+    return re.compile(r"\s+".join(re.escape(part) for part in said.split("-")[0].split()[:6]))
+
+
+def test_every_state_is_told() -> None:
+    assert set(TOLD) == set(STATES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", sorted(TOLD))
+def test_the_first_screenful_says_what_is_wrong_and_what_to_do(
+    house: Furnished, browser: BrowserContext, state: str, language: str
+) -> None:
+    told, texts, page = TOLD[state], Texts(language), browser.new_page()
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+    home = house.open(state, language)
+    page.goto(home)
+
+    step = texts.get("ui.step.connected", system="Uphance")
+    heading = texts.get(told.heading, step=3, of=5, what=step)
+    assert page.locator("h1").inner_text() == heading
+    count = f"({told.problems}) " if told.problems else ""
+    assert page.title().startswith(count)
+    assert heading in page.title()
+    sentence = page.locator("main").get_by_text(_pattern(texts, told.sentence, system="Uphance")).first
+    assert _on_the_first_screen(page, sentence)
+    buttons = page.locator(".main:visible")
+    if told.button is None:
+        assert buttons.count() == 0
+    else:
+        assert buttons.count() == 1, "one next action"
+        assert buttons.inner_text().startswith(texts.get(told.button, system="Uphance"))
+        assert _on_the_first_screen(page, buttons)
+        target = buttons.get_attribute("href") or buttons.locator("xpath=..").get_attribute("action") or ""
+        assert target.endswith(told.leads_to)
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+    if language == "cs":
+        assert not Axe().run(page)["violations"]
+
+
+def _on_the_first_screen(page: Page, one: object) -> bool:
+    box = one.bounding_box()  # type: ignore[attr-defined]
+    return box is not None and box["y"] + box["height"] <= HEIGHT
