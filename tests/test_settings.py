@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.shops import KEY
 from upbridge.core.errors import BadSettings
+from upbridge.domain.mail import MailServer, Security
 from upbridge.settings import EXAMPLES, Settings, load_settings, log_format
 
 GIVEN = {
@@ -54,6 +55,24 @@ WRONG = {
     "RECONCILE_HOURS": ["0", "daily", "inf"],
     "LOG_FORMAT": ["xml", "JSON "],
     "LOG_LEVEL": ["loud", "20"],
+    "SMTP_URL": [
+        "mail.example.com",
+        "http://mail.example.com",
+        "smtp://",
+        "smtp://:hush@mail.example.com:port",
+        "smtp://me@mail.example.com",
+        "smtps://me:hush@mail.example.com/inbox",
+        "smtps://me:hush@mail.example.com:0",
+        "smtp+starttls://me:hush@[::1",
+    ],
+    "MAIL_FROM": ["Upbridge", "Upbridge <upbridge>x", "upbridge@", "a@example.com, b@example.com"],
+    "OPERATOR_EMAIL": ["operator", "Operator <operator@example.com>", "me@exa mple.com", "ž@example.com"],
+}
+
+#: What has to be set beside a variable for it to mean anything.
+BESIDE = {
+    "SMTP_URL": {"MAIL_FROM": "upbridge@example.com"},
+    "OPERATOR_EMAIL": {"SMTP_URL": "smtp://localhost", "MAIL_FROM": "upbridge@example.com"},
 }
 
 
@@ -128,6 +147,9 @@ def test_the_defaults_are_those_that_are_promised() -> None:
         "log_format": None,
         "log_level": "info",
         "revision": "unknown",
+        "smtp_url": None,
+        "mail_from": None,
+        "operator_email": None,
     }
 
 
@@ -166,6 +188,38 @@ def test_insecure_addresses_pass_where_they_are_allowed(monkeypatch: pytest.Monk
     assert load_settings().public_origin() == "http://localhost:8000"
 
 
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://localhost", MailServer(Security.NONE, "localhost", 25)),
+        ("smtp://me:a%40b@mail.example.com:2525", MailServer(Security.NONE, "mail.example.com", 2525, "me", "a@b")),
+        ("smtp+starttls://me:pw@[::1]/", MailServer(Security.STARTTLS, "::1", 587, "me", "pw")),
+        ("smtps://me%40example.com:pw@mail", MailServer(Security.TLS, "mail", 465, "me@example.com", "pw")),
+    ],
+)
+def test_the_mail_server_is_read_from_one_address(
+    monkeypatch: pytest.MonkeyPatch, url: str, server: MailServer
+) -> None:
+    set_(monkeypatch, SMTP_URL=url, MAIL_FROM="Upbridge <upbridge@example.com>")
+
+    settings = load_settings()
+
+    assert settings.mail == server
+    assert "pw" not in repr(settings)
+    assert "pw" not in repr(settings.mail)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [({"SMTP_URL": "smtp://mail"}, "MAIL_FROM"), ({"OPERATOR_EMAIL": "a@b.cz"}, "SMTP_URL")]
+)
+def test_what_mail_needs_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], missing: str
+) -> None:
+    set_(monkeypatch, **given)
+
+    assert "required with" in complaints()[missing]
+
+
 def test_logs_are_for_machines_where_nobody_looks() -> None:
     assert log_format(load_settings()) == ("console" if sys.stderr.isatty() else "json")
     assert log_format(Settings(_env_file=None, log_format="console")) == "console"
@@ -176,7 +230,7 @@ def test_logs_are_for_machines_where_nobody_looks() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    set_(monkeypatch, **{**GIVEN, name: value})
+    set_(monkeypatch, **{**GIVEN, **BESIDE.get(name, {}), name: value})
 
     found = complaints()
 
@@ -194,7 +248,7 @@ def test_every_setting_has_an_example() -> None:
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"encryption_keys"}))
 def test_every_example_is_a_right_value(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    set_(monkeypatch, **{**GIVEN, name.upper(): EXAMPLES[name]})
+    set_(monkeypatch, **{**GIVEN, **BESIDE.get(name.upper(), {}), name.upper(): EXAMPLES[name]})
 
     load_settings()
 

@@ -16,12 +16,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from upbridge.core.errors import BadSettings
+from upbridge.domain.mail import MailServer, NoAddress, email_address, mail_server, sender
 
 PREFIX = "UPBRIDGE_"
 DEFAULT_PORT = 8000
@@ -55,6 +56,9 @@ EXAMPLES: Mapping[str, str] = {
     "metrics_token": "a long random string",
     "support_email": "support@example.com",
     "support_phone": "+420 123 456 789",
+    "smtp_url": "smtp+starttls://user:password@mail.example.com:587",
+    "mail_from": "Upbridge <upbridge@example.com>",
+    "operator_email": "operator@example.com",
 }
 
 
@@ -98,6 +102,9 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     revision: str = "unknown"
+    smtp_url: SecretStr | None = None
+    mail_from: str | None = None
+    operator_email: str | None = None
 
     @field_validator("encryption_keys", "upgates_hosts", "frame_ancestors", mode="before")
     @classmethod
@@ -150,6 +157,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"{source!r} is not one CSP source")
         return sources
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            mail_server(url.get_secret_value())
+        return url
+
+    @field_validator("mail_from", "operator_email")
+    @classmethod
+    def _address(cls, text: str | None, info: ValidationInfo) -> str | None:
+        try:
+            if text is not None:
+                return str(sender(text)) if info.field_name == "mail_from" else email_address(text)
+        except NoAddress as wrong:
+            raise ValueError(f"{text!r} is not {wrong}") from None
+        return None
+
     @model_validator(mode="after")
     def _together(self) -> "Settings":
         complaints = [
@@ -165,6 +189,10 @@ class Settings(BaseSettings):
             complaints.append("encryption_keys: required with UPBRIDGE_DATABASE_URL")
         if self.database_url is not None and self.public_url is None:
             complaints.append("public_url: required with UPBRIDGE_DATABASE_URL")
+        if self.smtp_url is not None and self.mail_from is None:
+            complaints.append("mail_from: required with UPBRIDGE_SMTP_URL")
+        if self.operator_email is not None and self.smtp_url is None:
+            complaints.append("smtp_url: required with UPBRIDGE_OPERATOR_EMAIL")
         if complaints:
             raise ValueError("\n".join(complaints))
         return self
@@ -185,6 +213,11 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and not self.allow_insecure:
             return "must be https (UPBRIDGE_ALLOW_INSECURE=1 is for sandbox and tests)"
         return None
+
+    @property
+    def mail(self) -> MailServer | None:
+        """The server that takes mails; None where none are sent."""
+        return None if self.smtp_url is None else mail_server(self.smtp_url.get_secret_value())
 
     @property
     def embedded(self) -> bool:
