@@ -192,7 +192,10 @@ def test_insecure_addresses_pass_where_they_are_allowed(monkeypatch: pytest.Monk
     ("url", "server"),
     [
         ("smtp://localhost", MailServer(Security.NONE, "localhost", 25)),
-        ("smtp://me:a%40b@mail.example.com:2525", MailServer(Security.NONE, "mail.example.com", 2525, "me", "a@b")),
+        (
+            "smtp://me:a%40b@mail.example.com:2525",
+            MailServer(Security.NONE, "mail.example.com", 2525, "me", "a@b"),
+        ),
         ("smtp+starttls://me:pw@[::1]/", MailServer(Security.STARTTLS, "::1", 587, "me", "pw")),
         ("smtps://me%40example.com:pw@mail", MailServer(Security.TLS, "mail", 465, "me@example.com", "pw")),
     ],

@@ -45,6 +45,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
                 container.wake_ups.run(),
                 keep_writing(database.engine),
                 watch_loop(),
+                container.mail.run(),
             )
             for task in background:
                 stack.callback(asyncio.create_task(task).cancel)

@@ -22,6 +22,7 @@ from upbridge.engine.context import Service
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
 from upbridge.job_queue import WakeUps, create_jobs
+from upbridge.mail.rounds import Rounds
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import DEFAULT_PORT, Settings
 from upbridge.store.connections import Connections
@@ -99,6 +100,7 @@ class WebContainer:
     installation: InstallationService
     addresses: Deferred[WebhookAddresses]
     """The webhook addresses. Their key lies in the database: until that answers, webhooks are refused with 503."""
+    mail: Rounds
     worker: Deferred[Service]
     """What forms call; not ready as long as the addresses are not."""
     port: int
@@ -180,6 +182,7 @@ def create_web_container(
             wake=wake_ups.wake,
         ),
         addresses=Deferred("the key of the webhook addresses is not loaded yet"),
+        mail=Rounds.of(settings, engine=database.engine, cipher=cipher, systems=SYSTEMS, clock=clock),
         worker=worker,
         port=port,
     )

@@ -35,6 +35,7 @@ from upbridge.engine.context import Service
 from upbridge.engine.puller import pull
 from upbridge.engine.pusher import push
 from upbridge.insights.daily_stats import summarise_days
+from upbridge.mail.rounds import Rounds
 from upbridge.maintenance.analyze import count_grown
 from upbridge.maintenance.retention import prune
 from upbridge.store.job_library import DEAD_AFTER
@@ -171,6 +172,7 @@ async def run_worker(
         asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
         asyncio.create_task(keep_writing(service.engine)),
         asyncio.create_task(watch_loop()),
+        asyncio.create_task(_mail(service).run()),
     ]
     platform = service.systems.platform.name
     queues = [[platform, _FORMER_QUEUE], *([system.name] for system in service.systems.connected)]
@@ -215,6 +217,16 @@ async def _serve(
                 log.warning("worker_restarts", reason=type(error).__name__)
         if not stop.is_set():
             await asyncio.sleep(_RESTART_PAUSE)
+
+
+def _mail(service: Service) -> Rounds:
+    return Rounds.of(
+        service.settings,
+        engine=service.engine,
+        cipher=service.cipher,
+        systems=service.systems,
+        clock=service.clock,
+    )
 
 
 async def _clean(service: Service) -> None:

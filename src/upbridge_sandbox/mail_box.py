@@ -16,7 +16,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 #: The login that it takes.
-USER, PASSWORD = "upbridge", "sandbox-mail"  # noqa: S105 - a simulated secret
+USER, PASSWORD = "upbridge", "sandbox-mail"
 _KEPT = 200
 
 
@@ -87,7 +87,7 @@ class MailBox:
     fault: MailFault = MailFault.NONE
     received: deque[Received] = field(default_factory=lambda: deque(maxlen=_KEPT))
     greeted: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when somebody has greeted it."""
+    """Set when a client has greeted it."""
     logins: int = 0
     _count: int = 0
 
@@ -103,7 +103,7 @@ class MailBox:
     async def handle_EHLO(  # noqa: N802
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
-        """Somebody greets."""
+        """A client greets."""
         self.greeted.set()
         if self.fault is MailFault.SILENT:
             await asyncio.Event().wait()
@@ -113,14 +113,14 @@ class MailBox:
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Somebody names a recipient."""
+        """A client names a recipient."""
         if self.fault is MailFault.REFUSE:
             return "550 5.1.1 there is no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Somebody has sent a whole mail."""
+        """A client has sent a whole mail."""
         if self.fault is MailFault.LATER:
             return "451 4.3.2 not now"
         assert isinstance(server.transport, asyncio.WriteTransport)
@@ -144,8 +144,10 @@ class MailBox:
             )
         )
 
-    def login(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
-        """Somebody logs in."""
+    def login(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
+    ) -> AuthResult:
+        """A client logs in."""
         self.logins += 1
         good = isinstance(data, LoginPassword) and data == LoginPassword(USER.encode(), PASSWORD.encode())
         return AuthResult(success=good, handled=False)

@@ -39,7 +39,9 @@ async def test_a_letter_arrives_with_both_parts_and_the_way_to_stop_it() -> None
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
-async def test_an_encrypted_way_is_taken_only_to_a_server_that_proves_its_name(tmp_path: Path, scheme: str) -> None:
+async def test_an_encrypted_way_is_taken_only_to_a_server_that_proves_its_name(
+    tmp_path: Path, scheme: str
+) -> None:
     own = certificate(tmp_path)
     way = {"tls": own.shown} if scheme == "smtps" else {"starttls": own.shown}
     async with listening(**way) as here:
@@ -104,7 +106,7 @@ async def test_a_silent_server_is_left_at_the_deadline() -> None:
 
 
 async def greeted(here: Box) -> None:
-    """Wait until somebody has greeted the mail server."""
+    """Wait until a client has greeted the mail server."""
     await here.box.greeted.wait()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.clock import NOON
+from tests.support.mail import listening
 from tests.support.shops import KEY, MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.maintenance.doctor import Finding, examine
@@ -88,3 +89,32 @@ async def test_webhooks_whose_last_call_failed_are_a_warning_that_names_them(
     assert f"failing Orders.update at {NOON.isoformat()}: 503" in found.detail
     assert "no answer" in found.detail
     assert "gone" not in found.detail
+
+
+async def test_the_mail_server_is_asked_without_a_mail(database_url: str) -> None:
+    async with listening() as here:
+        one = settings(
+            database_url, smtp_url=here.url(), mail_from="a@example.com", operator_email="b@example.com"
+        )
+        found = by_check(await examine(one, SYSTEMS))["mail"]
+
+        assert found == Finding("mail", "ok", f"smtp://127.0.0.1:{here.port} takes mails, not encrypted")
+        assert here.box.logins == 1
+        assert not here.box.received
+
+
+async def test_a_mail_server_that_refuses_the_login_is_bad_and_its_password_is_not_told(database_url: str) -> None:
+    async with listening() as here:
+        url = here.url(login="me:hush@")
+        found = by_check(await examine(settings(database_url, smtp_url=url, mail_from="a@example.com"), SYSTEMS))
+
+    assert found["mail"].state == "bad"
+    assert "refuses the login" in found["mail"].detail
+    assert "hush" not in found["mail"].detail
+
+
+async def test_without_a_mail_server_all_is_well_and_it_is_said(database_url: str) -> None:
+    found = by_check(await examine(settings(database_url), SYSTEMS))
+
+    assert found["mail"].state == "ok"
+    assert "nobody is written to" in found["mail"].detail

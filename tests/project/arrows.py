@@ -2,6 +2,7 @@
 
     cli  jobs  job_queue  app  bootstrap                      entrances: they put the rooms together
     web  installation  webhooks  maintenance
+    mail                                           tells people by mail what the pages show
     operations  insights
     engine
     systems                                        a system knows no other; `systems.registry` names them
@@ -31,6 +32,7 @@ SANDBOX_STARTED_BY = "upbridge.cli.run"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli", "app", "jobs", "job_queue", "bootstrap", "__main__"),
     ("web", "installation", "webhooks", "maintenance"),
+    ("mail",),
     ("operations", "insights"),
     ("engine",),
     ("systems",),

@@ -52,7 +52,7 @@ class Certificate:
 
 
 def certificate(folder: Path) -> Certificate:
-    """A certificate that nobody has signed but itself."""
+    """A certificate that it has signed itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
     made = (

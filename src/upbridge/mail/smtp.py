@@ -1,7 +1,7 @@
 """Hand mails over to the mail server, by SMTP (RFC 5321).
 
-A server that has taken a mail and whose word is lost is asked again: nothing in SMTP tells the two apart. So a mail
-is sent once as far as SMTP can; each try has the same Message-ID, by which a mail server may know it again.
+A server that has taken a mail and whose word is lost is asked again: nothing in SMTP tells the two apart. So a
+mail is sent once as far as SMTP can; each try has the same Message-ID, by which a mail server may know it again.
 """
 
 import asyncio

@@ -16,8 +16,10 @@ from upbridge.core.clock import Clock, utc_now
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, RemoteError, Unreachable
 from upbridge.core.parsing import http_date
+from upbridge.domain.mail import Security, sender
 from upbridge.engine import deleted_orders
-from upbridge.settings import Settings
+from upbridge.mail.smtp import Mailer
+from upbridge.settings import Settings, is_loopback
 from upbridge.store import secrets, shops
 from upbridge.store.database import Database, open_database
 from upbridge.store.schema_version import schema_version
@@ -49,7 +51,10 @@ async def examine(settings: Settings, systems: Systems, *, clock: Clock = utc_no
     except NotReady as error:
         findings.append(Finding("database", "bad", str(error)))
     async with http_client() as http:
-        checks: list[Callable[[], Awaitable[list[Finding]]]] = [lambda: _signature_key(http, settings, clock)]
+        checks: list[Callable[[], Awaitable[list[Finding]]]] = [
+            lambda: _signature_key(http, settings, clock),
+            lambda: _mail(settings),
+        ]
         for system in systems.connected:
             if system.url is not None:
                 remote = Remote(system.name, http, clock, _SECONDS)
@@ -156,6 +161,24 @@ async def _signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clo
     else:
         findings.append(Finding("clock", "warn", "the key host does not say what time it is"))
     return findings
+
+
+async def _mail(settings: Settings) -> list[Finding]:
+    """Whether the mail server lets us in; nothing is sent."""
+    if settings.mail is None or settings.mail_from is None:
+        return [Finding("mail", "ok", "no mail server is set (UPBRIDGE_SMTP_URL): nobody is written to")]
+    server = settings.mail
+    try:
+        way = await Mailer(server, sender(settings.mail_from), _SECONDS).check()
+    except Unreachable as error:
+        return [Finding("mail", "bad", f"{error}; see UPBRIDGE_SMTP_URL")]
+    told = f"{server} takes mails, {way}"
+    if settings.operator_email is None:
+        told += "; no operator hears of a shop that stops (UPBRIDGE_OPERATOR_EMAIL)"
+    bare = server.security is Security.NONE and server.password is not None and not is_loopback(server.host)
+    if bare:
+        told += "; the password travels in clear: use smtps:// or smtp+starttls://"
+    return [Finding("mail", "warn" if bare or settings.operator_email is None else "ok", told)]
 
 
 async def _reachable(remote: Remote, name: str, url: str) -> list[Finding]:

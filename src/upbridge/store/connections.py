@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.encryption import Cipher
 from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane
-from upbridge.domain.shop import ShopState
+from upbridge.domain.shop import LISTENING, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors, documents, history, lanes, links, problems, shops
 from upbridge.store.history import NewEntry
@@ -322,6 +322,18 @@ def connected() -> Subquery:
     """The connections of all shops that work: shop_id, system."""
     query = select(table.c.shop_id, table.c.system).where(table.c.state == ConnectionState.CONNECTED)
     return query.subquery("connected")
+
+
+async def dead_logins(tx: AsyncConnection) -> list[tuple[str, str]]:
+    """The key of each shop that is not uninstalled, and the system that takes its login no more."""
+    shop = shops.in_states(*LISTENING)
+    query = (
+        select(shop.c.key, table.c.system)
+        .join(shop, shop.c.id == table.c.shop_id)
+        .where(table.c.state != ConnectionState.CONNECTED)
+        .order_by(shop.c.key, table.c.system)
+    )
+    return [(row.key, row.system) for row in await tx.execute(query)]
 
 
 def any_of(shop_id: ColumnElement[Any]) -> Exists:

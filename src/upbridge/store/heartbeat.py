@@ -37,6 +37,11 @@ async def beat(tx: AsyncConnection, *, now: datetime) -> tuple[Beat | None, Beat
     return None if row is None else Beat(row.at, row.identity), this
 
 
+async def last_beat(tx: AsyncConnection) -> datetime | None:
+    """When a worker was last there; None if never."""
+    return await tx.scalar(select(table.c.at).where(table.c.name == _NAME))
+
+
 async def _identity(tx: AsyncConnection) -> str:
     try:
         async with tx.begin_nested():

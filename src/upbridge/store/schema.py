@@ -545,6 +545,44 @@ stock_writes = Table(
     Index("stock_writes_run_at_idx", "run_at"),
 )
 
+# --- mail ---------------------------------------------------------------------------------------------------
+
+#: What a mail has reported or will: a row per cause, for the shop's own people or, without a shop, for the
+#: operator. *reader*: a digest of the address. A row goes when it is over; where no process looks for the cause
+#: any more (its machine is gone), in a week.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    Column("cause", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("reader", LargeBinary, nullable=False),
+    _at("began_at", nullable=False),
+    _at("seen_at", nullable=False, kept=Kept(days=7)),
+    _at("told_at"),
+    _at("gone_at"),
+    Index("notices_once_idx", "shop_id", "cause", unique=True, postgresql_nulls_not_distinct=True),
+)
+
+#: Mails, sealed until the mail server has them or refuses them for good. Pruned after 30 days.
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _shop(primary_key=False),
+    Column("once", Text, nullable=False),
+    _encrypted("sealed"),
+    _at("made_at", nullable=False, kept=Kept(days=30)),
+    _at("due_at", nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    _at("ended_at"),
+    Column("reason", Text),
+    Index("letters_once_idx", "once", unique=True),
+    Index("letters_made_at_idx", "made_at"),
+    Index("letters_due_at_idx", "due_at", postgresql_where=text("sealed IS NOT NULL")),
+)
+
 # --- budget -------------------------------------------------------------------------------------------------
 
 #: What a shop's API still allows: one row per shop, written before each call. `hour_used` and `day_used` are what

@@ -392,6 +392,12 @@ def silent(*, before: datetime) -> Select[UUID]:
     )
 
 
+async def suspended(tx: AsyncConnection) -> list[tuple[str, str | None]]:
+    """The key of each suspended shop, and why it is."""
+    query = select(table.c.key, table.c.reason).where(table.c.state == ShopState.SUSPENDED).order_by(table.c.key)
+    return [(row.key, row.reason) for row in await tx.execute(query)]
+
+
 @dataclass(frozen=True, slots=True)
 class FailedWebhook:
     """The last call of a webhook of an active shop, as Upgates lists it, which failed."""
