@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from upbridge.core.i18n import Texts
-from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.domain.shop import ShopState
 from upbridge.insights.flow_lights import Light
+from upbridge.insights.news import News
+from upbridge.insights.words import cause_words, news_words, size_words
 from upbridge.store.problems import OpenProblem, RankedProblem
 from upbridge.systems.base import Systems
-from upbridge.web.queries.standing import News, Standing
+from upbridge.web.queries.standing import Standing
 from upbridge.web.queries.start import Import, StartView
 
 _SOON = timedelta(minutes=1)
@@ -62,20 +64,12 @@ def step_words(name: str, texts: Texts, systems: Systems) -> str:
 
 def alarm_words(one: News, standing: Standing, texts: Texts, systems: Systems) -> Notice:
     """A thing that stops flows, or keeps them waiting, in words."""
+    words = news_words(one, standing.shop, texts, systems)
     if one.reason == "stopped":
-        return Notice(texts.get(f"ui.state.{state_of(standing.shop)}"), "bad")
-    kinds = [texts.get(f"ui.kind.{kind}") for kind in one.kinds]
-    system = "" if one.system is None else systems.title(one.system)
-    words = texts.get(f"ui.news.{one.reason}", count=one.count, at=one.at, system=system, kinds=kinds)
+        return Notice(words, "bad")
     form = _FORMS.get(one.reason)
     action = texts.get(f"ui.news_next.{one.reason}") if one.page or form else ""
     return Notice(words, COLOURS[one.light], action, one.page, form)
-
-
-def state_of(shop: Shop) -> str:
-    """The last part of the key of the shop's state."""
-    by_operator = shop.state is ShopState.SUSPENDED and shop.reason == BY_OPERATOR
-    return "suspended_operator" if by_operator else str(shop.state)
 
 
 def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Notice, ...]:
@@ -98,13 +92,6 @@ def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
     size = size_words(one.problem.kind, one.number, texts)
     words = texts.get("ui.news.cause", cause=cause_words(one.problem.key, texts), size=size, at=one.first)
     return Notice(words, "warn", action, page)
-
-
-def size_words(kind: str, number: int, texts: Texts) -> str:
-    """How many things of *kind* there are."""
-    if texts.has(f"ui.size.{kind}"):
-        return texts.get(f"ui.size.{kind}", count=number)
-    return texts.get("ui.problems.size", count=number)
 
 
 def cause_id(key: str, target: str) -> str:
@@ -160,8 +147,3 @@ def problem_words(problem: OpenProblem, texts: Texts, systems: Systems) -> str:
     if problem.kind == "connection":
         values["system"] = systems.title(problem.entity)
     return texts.get(key, **values)
-
-
-def cause_words(key: str, texts: Texts) -> str:
-    """What a problem's cause is called."""
-    return texts.get(f"ui.cause.{key}") if texts.has(f"ui.cause.{key}") else texts.get("ui.problems.other")

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Response
 from upbridge.core.errors import Conflict, NotFound, RemoteError, Throttled, Unreachable
 from upbridge.domain.order import Address, Shopper
 from upbridge.insights.order_lookup import OrderLookup, look_up_order
+from upbridge.insights.words import cause_words
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
-from upbridge.web.formatting import cause_words, problem_words
+from upbridge.web.formatting import problem_words
 from upbridge.web.forms import one
 from upbridge.web.queries.find import MOST, Hit, search, timeline
 from upbridge.web.sessions import impossible

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Response
 from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import whole
 from upbridge.engine.context import Service
+from upbridge.insights.words import cause_words
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
-from upbridge.web.formatting import cause_id, cause_words, problem_words
+from upbridge.web.formatting import cause_id, problem_words
 from upbridge.web.forms import one
 from upbridge.web.queries.problems import LISTED, cures_of, not_retried, problem_groups, problem_ids
 

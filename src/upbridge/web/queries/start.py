@@ -12,6 +12,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.flows import PAGES
+from upbridge.insights.news import TOLD_BY_LIGHTS
 from upbridge.rate_limits.forecast import finish_time
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import change_queries, cursors
@@ -27,8 +28,6 @@ from upbridge.web.queries.standing import Standing
 KINDS = ("product", "order")
 #: So many causes of problems lead the page: the others are one click away.
 SHOWN_CAUSES = 5
-#: Kinds of problems that the light of a flow tells already.
-_TOLD = ("connection", "right", "webhooks")
 #: What the shop is said to have no use for: the name of a note about the system.
 UNWANTED = "unwanted"
 
@@ -211,7 +210,7 @@ class Views:
         shop_id, runs = standing.shop.id, standing.seen.imports
         async with self._engine.connect() as tx:
             read = await most_imported(tx, shop_id)
-            causes = await largest_causes(tx, shop_id, apart=_TOLD, most=SHOWN_CAUSES)
+            causes = await largest_causes(tx, shop_id, apart=TOLD_BY_LIGHTS, most=SHOWN_CAUSES)
             unwanted = frozenset(await self._unwanted(tx, shop_id))
         imports = tuple(
             Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs, read=read.get(kind, 0))

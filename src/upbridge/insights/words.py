@@ -1,0 +1,33 @@
+"""What keeps a shop from being all well, in words: the same on pages and in mails."""
+
+from upbridge.core.i18n import Texts
+from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.insights.news import News
+from upbridge.systems.base import Systems
+
+
+def news_words(one: News, shop: Shop, texts: Texts, systems: Systems) -> str:
+    """What it is, what comes of it, and what helps."""
+    if one.reason == "stopped":
+        return texts.get(f"ui.state.{state_of(shop)}")
+    kinds = [texts.get(f"ui.kind.{kind}") for kind in one.kinds]
+    system = "" if one.system is None else systems.title(one.system)
+    return texts.get(f"ui.news.{one.reason}", count=one.count, at=one.at, system=system, kinds=kinds)
+
+
+def state_of(shop: Shop) -> str:
+    """The last part of the key of the shop's state."""
+    by_operator = shop.state is ShopState.SUSPENDED and shop.reason == BY_OPERATOR
+    return "suspended_operator" if by_operator else str(shop.state)
+
+
+def size_words(kind: str, number: int, texts: Texts) -> str:
+    """How many things of *kind* there are."""
+    if texts.has(f"ui.size.{kind}"):
+        return texts.get(f"ui.size.{kind}", count=number)
+    return texts.get("ui.problems.size", count=number)
+
+
+def cause_words(key: str, texts: Texts) -> str:
+    """What a problem's cause is called."""
+    return texts.get(f"ui.cause.{key}") if texts.has(f"ui.cause.{key}") else texts.get("ui.problems.other")
