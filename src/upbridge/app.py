@@ -24,6 +24,7 @@ from upbridge.store.metric_samples import keep_writing
 from upbridge.systems.http.transport import http_client
 from upbridge.web import health
 from upbridge.web import routes as pages_endpoints
+from upbridge.web.security_headers import ProtectedApp, common_headers
 from upbridge.webhooks import endpoints as inbox_endpoints
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
                 stack.callback(asyncio.create_task(task).cancel)
             yield
 
-    app = FastAPI(
+    app = ProtectedApp(
         title="Upbridge",
         version=__version__,
         lifespan=lifespan,
@@ -60,6 +61,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
         openapi_url=None,
         redirect_slashes=False,  # it would redirect to a host that the caller names
     )
+    app.protect_with(common_headers(https=settings.public_origin(port).startswith("https:")))
     app.include_router(inbox_endpoints.router)  # first: routes are tried in this order
     app.include_router(health.router)
     app.include_router(installation_endpoints.router)

@@ -34,6 +34,7 @@ from upbridge.systems.connecting import Tools
 from upbridge.systems.http.transport import http_client
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages
+from upbridge.web.readiness import Readiness
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.inbox import Inbox, inbox_engine
@@ -97,6 +98,7 @@ class WebContainer:
     webhook_connections: InboxPool
     wake_ups: WakeUps
     pages: Pages
+    readiness: Readiness
     installation: InstallationService
     addresses: Deferred[WebhookAddresses]
     """The webhook addresses. Their key lies in the database: until that answers, webhooks are refused with 503."""
@@ -134,6 +136,7 @@ class WebContainer:
         """Let go of the connections that only the web process has, and of a key that is being fetched."""
         await self.installation.keys.close()
         await self.webhook_connections.dispose()
+        await self.readiness.close()
 
 
 def create_web_container(
@@ -172,6 +175,7 @@ def create_web_container(
         webhook_connections=webhook_connections,
         wake_ups=wake_ups,
         pages=pages,
+        readiness=Readiness(database.conninfo),
         installation=InstallationService.of(
             settings,
             engine=database.engine,

@@ -31,7 +31,12 @@ _DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 #: A hundred years: an operator may say "never" with it, and a date can still be computed.
 _LONGEST_HOURS = 876_600
 _LONGEST_SECONDS = _LONGEST_HOURS * 3600
+#: Signatures are remembered for three days, and a `time` may lie one ahead: an older one could be used again.
+_LONGEST_AGE = 2 * 24 * 3600
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.IGNORECASE)
+_FRAME_SOURCE = re.compile(
+    rf"'self'|(?:(?P<scheme>https?)://)?(?:{_HOST.pattern})(?::(?:\d{{1,5}}|\*))?/?", re.IGNORECASE
+)
 
 #: An example for each variable that has a shape to get wrong; shown beside the complaint.
 EXAMPLES: Mapping[str, str] = {
@@ -87,7 +92,7 @@ class Settings(BaseSettings):
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     signature_token: SecretStr | None = None
     signature_key_url: str = "https://files.upgates.com/addons/signature/api.signature.pub.key"
-    signature_max_age: int = Field(default=900, ge=1, le=_LONGEST_SECONDS)
+    signature_max_age: int = Field(default=900, ge=1, le=_LONGEST_AGE)
     upgates_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.upgates.com",)
     upp_url: str = "https://svc.upp.ai"
     uphance_url: str = "https://api.uphance.com"
@@ -153,8 +158,10 @@ class Settings(BaseSettings):
         if not sources:
             raise ValueError("names nobody: the pages could not be opened in the admin")
         for source in sources:
-            if any(character in source for character in "; \t\r\n"):
-                raise ValueError(f"{source!r} is not one CSP source")
+            if not _FRAME_SOURCE.fullmatch(source):
+                raise ValueError(
+                    f"{source!r} is not the origin of an admin: https:// and a host, with *. before it"
+                )
         return sources
 
     @field_validator("smtp_url")
@@ -185,6 +192,10 @@ class Settings(BaseSettings):
             parts = urlsplit(self.public_url)
             if parts.path not in {"", "/"} or parts.query or parts.fragment:
                 complaints.append("public_url: must end after the host: paths are added to it")
+        if not self.allow_insecure and any(one.lower().startswith("http:") for one in self.frame_ancestors):
+            complaints.append(
+                "frame_ancestors: must be https (UPBRIDGE_ALLOW_INSECURE=1 is for sandbox and tests)"
+            )
         if self.database_url is not None and not self.encryption_keys:
             complaints.append("encryption_keys: required with UPBRIDGE_DATABASE_URL")
         if self.database_url is not None and self.public_url is None:

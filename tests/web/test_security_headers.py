@@ -5,7 +5,8 @@ import pytest
 
 from tests.support.pages import Enter
 from tests.support.shops import MakeShop
-from upbridge.web.security_headers import page_headers
+from tests.support.web_application import Site
+from upbridge.web.security_headers import common_headers, page_headers
 
 HEADERS = page_headers(["https://*.upgates.com"])
 
@@ -37,3 +38,46 @@ async def test_a_refused_method_says_about_itself_what_a_page_says(
     assert 400 <= answer.status_code < 500
     assert answer.headers["content-type"].startswith("text/html")
     assert dict(answer.headers) | {name.lower(): value for name, value in HEADERS.items()} == dict(answer.headers)
+
+
+# --- every answer -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+        ("GET", "/nowhere"),
+        ("DELETE", "/livez"),
+        ("POST", "/addon/install"),
+        ("POST", "/webhooks/upgates/Orders.create/x"),
+        ("POST", "/webhooks/uphance/x"),
+        ("GET", "/ui/s/x/"),
+        ("GET", "/ui/static/nothing"),
+        ("GET", "/ui"),
+    ],
+)
+async def test_every_answer_is_protected(site: Site, method: str, path: str) -> None:
+    headers = (await site.client.request(method, path)).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Permissions-Policy"].startswith("accelerometer=()")
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert ("Cross-Origin-Resource-Policy" in headers) is not path.startswith("/ui")
+    assert len(headers.get_list("Content-Security-Policy")) == 1
+
+
+async def test_a_defect_of_ours_is_protected_as_well(site: Site) -> None:
+    container, site.app.state.container = site.app.state.container, None
+    answer = await site.client.get("/readyz")
+    site.app.state.container = container
+
+    assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (500, "nosniff")
+
+
+def test_only_a_service_that_is_reached_by_https_asks_for_it() -> None:
+    assert "Strict-Transport-Security" not in common_headers(https=False)

@@ -5,6 +5,7 @@
     ├── NotReady               the database, its schema or the signature key cannot be had right now
     ├── Refused                the caller is wrong
     │   ├── BadRequest         malformed input
+    │   │   └── TooSlow        the body did not arrive in time
     │   ├── BadSignature       not signed by Upgates, or too old, or replayed
     │   ├── NotFound           no such shop, problem, ticket
     │   ├── Conflict           right, but not now
@@ -67,6 +68,13 @@ class BadRequest(Refused):
 
     status = 400
     code = "bad_request"
+
+
+class TooSlow(BadRequest):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "too_slow"
 
 
 class BadSignature(Refused):

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.bodies import BODY_SECONDS
 from upbridge.core.clock import Clock
 from upbridge.core.errors import NotReady
 from upbridge.core.i18n import FALLBACK, LANGUAGES, Texts
@@ -66,6 +67,7 @@ class Pages:
     support_email: str | None
     support_phone: str | None
     deadline: float = PAGE_SECONDS
+    body_seconds: float = BODY_SECONDS
 
     @classmethod
     def of(

@@ -5,15 +5,15 @@ from urllib.parse import parse_qs
 
 from fastapi import Request
 
-from upbridge.core.bodies import request_body
+from upbridge.core.bodies import BODY_SECONDS, request_body
 from upbridge.core.errors import BadRequest
 
 _LARGEST_FORM = 64 * 1024
 _MOST_FIELDS = 2_000
 
 
-async def read_form(request: Request, *, origin: str) -> dict[str, list[str]]:
-    """The fields of a form that one of our own pages sent.
+async def read_form(request: Request, *, origin: str, seconds: float = BODY_SECONDS) -> dict[str, list[str]]:
+    """The fields of a form that one of our own pages sent, within *seconds*.
 
     The address of a session is the secret that a forged form would have to know (docs/decisions/0004); a browser
     that says outright that the form comes from elsewhere is refused as well. An opaque origin (`null`) is what a
@@ -23,7 +23,7 @@ async def read_form(request: Request, *, origin: str) -> dict[str, list[str]]:
     foreign = sent_from not in {None, "null", origin}
     if foreign or (site in {"cross-site", "same-site"} and sent_from != "null"):
         raise Foreign
-    body = await request_body(request, limit=_LARGEST_FORM)
+    body = await request_body(request, limit=_LARGEST_FORM, seconds=seconds)
     try:
         form = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:

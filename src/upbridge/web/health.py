@@ -7,7 +7,6 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.security.utils import get_authorization_scheme_param
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge import HOMEPAGE, __version__
@@ -19,14 +18,12 @@ from upbridge.insights.gauges import gauges
 from upbridge.settings import Settings
 from upbridge.store.database import Database
 from upbridge.store.metric_samples import render
-from upbridge.store.schema_version import schema_version
 from upbridge.web.context import Pages
+from upbridge.web.readiness import DATABASE_SECONDS, Readiness
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
 
-#: A database that accepts and does not answer counts as away after these seconds.
-DATABASE_SECONDS = 2.0
 #: Load balancers like to ask without wanting an answer's body.
 _READ = ["GET", "HEAD"]
 
@@ -43,6 +40,9 @@ class _Container(Protocol):
 
     @property
     def pages(self) -> Pages: ...
+
+    @property
+    def readiness(self) -> Readiness: ...
 
     @property
     def addresses(self) -> Deferred[Any]: ...
@@ -62,12 +62,12 @@ async def live() -> dict[str, str]:
 
 @router.api_route("/readyz", methods=_READ)
 async def ready(request: Request) -> Response:
-    """The database answers and this code may run on its schema."""
+    """The database answers, or did within the last second, and this code may run on its schema."""
     container: _Container = request.app.state.container
     try:
-        current = await with_deadline(DATABASE_SECONDS, schema_version(container.database.engine))
-    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
-        return JSONResponse({"status": "no database", "reason": type(error).__name__}, status_code=503)
+        current = await container.readiness.schema()
+    except NotReady as error:
+        return JSONResponse({"status": "no database", "reason": str(error)}, status_code=503)
     if not current.usable:
         return JSONResponse({"status": "schema is not at head", "revision": current.revision}, status_code=503)
     if not container.addresses.ready:

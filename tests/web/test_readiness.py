@@ -1,0 +1,56 @@
+"""Asking whether the service is ready costs next to nothing, however many ask."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import event
+
+from upbridge.core.errors import NotReady
+from upbridge.store.schema import HEAD
+from upbridge.web.readiness import KEPT, Readiness
+
+
+class Asked:
+    """The readiness of a database, with a clock that stands still."""
+
+    def __init__(self, url: str) -> None:
+        self.now = 0.0
+        self.readiness = Readiness(url, seconds=lambda: self.now)
+        self.statements = 0
+        event.listen(self.readiness._engine.sync_engine, "before_cursor_execute", self._count)
+
+    def _count(self, _connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        self.statements += "version_num" in statement
+
+
+@pytest.fixture
+async def asked(database_url: str) -> AsyncIterator[Asked]:
+    """On the database of the test."""
+    asked = Asked(database_url)
+    yield asked
+    await asked.readiness.close()
+
+
+async def test_a_thousand_questions_within_a_second_are_one_statement(asked: Asked) -> None:
+    answers = await asyncio.gather(*[asked.readiness.schema() for _ in range(500)])
+    answers += [await asked.readiness.schema() for _ in range(500)]
+
+    assert {one.revision for one in answers} == {HEAD}
+    assert asked.statements == 1
+    asked.now += KEPT
+    await asked.readiness.schema()
+    assert asked.statements == 2
+
+
+async def test_that_it_does_not_answer_is_remembered_for_as_long() -> None:
+    asked = Asked("postgresql://nobody:hush@127.0.0.1:1/none")
+    tasks = []
+    for _ in range(3):
+        with pytest.raises(NotReady) as refused:
+            await asked.readiness.schema()
+        tasks.append(asked.readiness._asking)
+        assert "hush" not in str(refused.value)
+
+    assert len(set(tasks)) == 1
+    await asked.readiness.close()
