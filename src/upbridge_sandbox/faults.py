@@ -23,6 +23,7 @@ SAYS = {
     "lost_answer_next": "so many writes happen and are not answered",
     "hang_share": "part of the calls that never end",
     "hang_next": "so many calls never end",
+    "trickle": "seconds between two bytes of answers that never end; 0: answers are whole",
     "busy_next": "so many calls get a 429",
     "retry_after": "seconds that the 429 asks for",
     "refuse": "ids that are refused",
@@ -88,6 +89,7 @@ class Faults(Switches):
     lost_answer_next: int = 0
     hang_share: float = 0.0
     hang_next: int = 0
+    trickle: float = 0.0
     busy_next: int = 0
     retry_after: int = 2
     refuse: list[str] = field(default_factory=list)

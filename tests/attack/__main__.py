@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.attack.partners import TRICKLING, while_uphance_trickles
 from tests.attack.rows import ROWS, Row
 from tests.attack.stage import VICTIM, Stage, staged
 from tests.attack.verdicts import Verdict, judged, show
@@ -20,7 +22,11 @@ _CALM = 0.25
 _TRIES = 3
 
 
-async def suffered(here: Stage, row: Row, *, seconds: float, seed: int) -> Verdict:
+Attack = Callable[[Stage, float, int], Awaitable[Verdict]]
+"""Carries out an attack for so many seconds, with a seed."""
+
+
+async def suffered(row: Row, here: Stage, seconds: float, seed: int) -> Verdict:
     """One row of the table."""
     kept = "SELECT count(*) FROM deliveries WHERE shop_id = %s"
     calm = await here.attack(None, seconds=max(seconds * _CALM, 1.0))
@@ -31,17 +37,24 @@ async def suffered(here: Stage, row: Row, *, seconds: float, seed: int) -> Verdi
     return judged(row, found, stored=stored, calm=calm.taken)
 
 
-async def all_of(rows: Sequence[Row], *, seconds: float, seed: int, console: Console) -> list[Verdict]:
-    """Every row, one after the other, on one instance."""
+#: Every attack, in the order of the table.
+ATTACKS: Mapping[str, Attack] = {
+    **{row.name: partial(suffered, row) for row in ROWS},
+    TRICKLING: while_uphance_trickles,
+}
+
+
+async def all_of(names: Sequence[str], *, seconds: float, seed: int, console: Console) -> list[Verdict]:
+    """Those attacks, one after the other, on one instance."""
     verdicts: list[Verdict] = []
     columns = TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     async with staged() as here:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("", total=len(rows))
-            for row in rows:
-                progress.update(bar, description=row.name)
+            bar = progress.add_task("", total=len(names))
+            for name in names:
+                progress.update(bar, description=name)
                 for _ in range(_TRIES):
-                    verdict = await suffered(here, row, seconds=seconds, seed=seed)
+                    verdict = await ATTACKS[name](here, seconds, seed)
                     if verdict.broken or not verdict.slow:
                         break
                 verdicts.append(verdict)
@@ -58,8 +71,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     asked = parser.parse_args()
     console = Console(stderr=asked.json)
-    rows = [row for row in ROWS if asked.only is None or any(part in row.name for part in asked.only)]
-    verdicts = asyncio.run(all_of(rows, seconds=SHORT if asked.short else LONG, seed=asked.seed, console=console))
+    names = [name for name in ATTACKS if asked.only is None or any(part in name for part in asked.only)]
+    verdicts = asyncio.run(all_of(names, seconds=SHORT if asked.short else LONG, seed=asked.seed, console=console))
     missed = sum(bool(one.missed) for one in verdicts)
     if asked.json:
         document = [{"name": one.name, **one.cells, "missed": list(one.missed)} for one in verdicts]

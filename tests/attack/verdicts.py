@@ -107,9 +107,17 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
             _number(cells.get("p99_ms")),
             _number(cells.get("limit_ms")),
             _number(cells.get("late")),
-            "; ".join(one.missed) or "ok",
+            "; ".join(one.missed) or _seconds(cells) or "ok",
         )
     console.print(table, markup=False)
+
+
+def _seconds(cells: dict[str, Any]) -> str:
+    """How long orders took where that is what was measured."""
+    if "order_seconds" not in cells:
+        return ""
+    taken = ", ".join(map(str, cells["order_seconds"]))
+    return f"ok: orders took {taken} s (before: {cells['healthy_seconds']} s)"
 
 
 def _number(value: float | None, unit: str = "") -> str:

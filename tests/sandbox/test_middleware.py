@@ -105,6 +105,22 @@ async def test_a_caller_that_hangs_up_is_in_flight_no_more_but_its_write_is_carr
     assert system.recorded.in_flight["one"] == 0
 
 
+async def test_an_answer_that_trickles_sends_white_space_until_its_caller_hangs_up() -> None:
+    system = System(trickle=2.0)
+    client = Client(system.recorded)
+    waiting = asyncio.create_task(client("GET"))
+    for _turn_of_the_loop in range(10):
+        await asyncio.sleep(0)
+    client.left.set()
+    with pytest.raises(ConnectionCut):
+        await waiting
+
+    assert [message.get("body") for message in client.sent] == [None, b" "]
+    assert system.carried_out == 0
+    assert system.statuses == [("GET ?", 200)]
+    assert system.recorded.in_flight["one"] == 0
+
+
 async def test_a_lost_answer_is_lost_after_the_write() -> None:
     system = System(lost_answer_next=1)
     client = Client(system.recorded)

@@ -17,6 +17,7 @@ from upbridge_sandbox.ledger import Ledger
 
 _FIRST_REDIRECT = 300
 _FOR_EVER = 3600.0
+_JSON = b"application/json"
 
 Busy: TypeAlias = Callable[[Call, int], Response]
 """How a system says 429: the call, and the seconds after which it may come again."""
@@ -52,7 +53,11 @@ class Recorded:
         started = time.perf_counter()
         call.leave = self._entered(call)
 
+        noted = False
+
         def note(status: int) -> None:
+            nonlocal noted
+            noted = True
             call.leave()
             seconds = time.perf_counter() - started
             operation = call.operation or f"{call.method} ?"
@@ -68,7 +73,8 @@ class Recorded:
         try:
             await self.app(scope, receive, send_noted)
         except ConnectionCut:
-            note(0)
+            if not noted:
+                note(0)
             await _cut(send)
         except Exception as error:
             raise RuntimeError(f"the sandbox failed at {call.line}") from error
@@ -116,6 +122,9 @@ class Faulty:
         if self._strikes("hang", call):
             await self._linger(_FOR_EVER, call, receive)
             raise ConnectionCut
+        if self.faults.trickle and self.faults.match in call.path:
+            await self._trickle(call, receive, send)
+            return
         if self._strikes("cut", call):
             raise ConnectionCut
         if self._strikes("error", call):
@@ -167,6 +176,21 @@ class Faulty:
                 if how == "hang":
                     await self._linger(_FOR_EVER, call, receive)
                 raise ConnectionCut
+
+    async def _trickle(self, call: Call, receive: Receive, send: Send) -> None:
+        """Answer with white space, a byte now and then, until the caller hangs up or answers are whole again."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", _JSON)]})
+        hung_up = asyncio.ensure_future(receive())
+        try:
+            while not hung_up.done() and self.faults.trickle:
+                await send({"type": "http.response.body", "body": b" ", "more_body": True})
+                slow = asyncio.ensure_future(self.sleep(self.faults.trickle))
+                await asyncio.wait({slow, hung_up}, return_when=asyncio.FIRST_COMPLETED)
+                slow.cancel()
+        finally:
+            hung_up.cancel()
+            call.leave()
+        raise ConnectionCut
 
     def _strikes(self, kind: str, call: Call) -> bool:
         return self.faults.strikes(kind, call.path, self.rng)
