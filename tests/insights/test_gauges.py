@@ -73,7 +73,8 @@ async def test_what_was_never_declared_is_counted_all_the_same(engine: AsyncEngi
 async def test_a_worker_counts_while_its_heartbeat_is_fresh(engine: AsyncEngine) -> None:
     assert only(await counted(engine), "upbridge_workers") == 0
     async with engine.begin() as tx:
-        await tx.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
+        for _queue in SYSTEMS.all:
+            await tx.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
         await tx.execute(
             text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(mins => 1))")
         )

@@ -83,4 +83,4 @@ async def _go_on(service: Service, shop: Shop) -> None:
 async def _works(service: Service) -> bool:
     """Whether a worker has been heard of lately, by the database's own time: it wrote the heartbeat."""
     async with service.engine.connect() as tx:
-        return bool(await tx.scalar(job_library.count_workers()))
+        return bool(await tx.scalar(job_library.count_workers(1)))

@@ -81,7 +81,6 @@ _COUNTED: tuple[_Gauge, ...] = (
         job_library.count_by_status(),
         lambda _: [(status,) for status in job_library.STATUSES],
     ),
-    ("upbridge_workers", "Workers that live.", (), job_library.count_workers(), lambda _: [()]),
 )
 
 
@@ -97,6 +96,9 @@ async def gauges(
     async with engine.connect() as tx:
         waiting = Counter(lane.system for lane in await blocks_of(tx, None, now=now))
         counted = [await _count(tx, gauge, systems, now=now) for gauge in _COUNTED]
+        working = await tx.scalar(job_library.count_workers(len(systems.all)))
+    workers = GaugeMetricFamily("upbridge_workers", "Workers that live.", labels=())
+    workers.add_metric([], working)
     blocked = GaugeMetricFamily("upbridge_lanes_blocked", "Lanes that have to wait.", labels=("system",))
     for system in systems.all:
         blocked.add_metric([system.name], waiting[system.name])
@@ -111,7 +113,7 @@ async def gauges(
         "upbridge_build_info", "Always 1: the version that answers.", labels=("version", "revision")
     )
     build.add_metric([__version__, revision], 1)
-    return [*counted, lights, blocked, announced, build]
+    return [*counted, workers, lights, blocked, announced, build]
 
 
 async def _count(tx: AsyncConnection, gauge: _Gauge, systems: Systems, *, now: datetime) -> Metric:

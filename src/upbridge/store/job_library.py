@@ -21,6 +21,8 @@ def count_by_status() -> Select[str, int]:
     return select(status, func.count()).group_by(status)
 
 
-def count_workers() -> Select[Any]:
-    """How many workers live. By the database's own time: it wrote down when each was heard of."""
-    return select(func.count()).where(_workers.c.last_heartbeat > func.now() - DEAD_AFTER)
+def count_workers(queues: int) -> Select[Any]:
+    """How many workers live, each of which takes jobs from so many *queues* and is listed once for each (decision
+    0016). By the database's own time: it wrote down when each was heard of."""
+    living = _workers.c.last_heartbeat > func.now() - DEAD_AFTER
+    return select((func.count() + (queues - 1)) // queues).where(living)
