@@ -17,6 +17,7 @@ from upbridge.core.clock import Clock, utc_now
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
+from upbridge.core.telemetry.seldom import seldom_of
 from upbridge.installation import endpoints as installation_endpoints
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import open_database
@@ -88,10 +89,11 @@ def _answer(status: int, code: str, detail: str) -> JSONResponse:
     return JSONResponse({"error": code, "detail": detail}, status_code=status)
 
 
-async def _expected(_request: Request, error: Exception) -> JSONResponse:
+async def _expected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, UpbridgeError)
     if isinstance(error, NotReady):
-        log.warning("not_ready", reason=str(error))
+        if times := seldom_of(request).times("not_ready", str(error)):
+            log.warning("not_ready", reason=str(error), times=times)
         return _answer(error.status, error.code, (NotReady.__doc__ or "").strip())
     return _answer(error.status, error.code, str(error))
 
@@ -109,8 +111,9 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     return answer
 
 
-async def _database(_request: Request, error: Exception) -> JSONResponse:
-    log.warning("database_failed", error=type(error).__name__)
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    if times := seldom_of(request).times("database_failed", type(error).__name__):
+        log.warning("database_failed", error=type(error).__name__, times=times)
     return _answer(503, NotReady.code, (NotReady.__doc__ or "").strip())
 
 

@@ -18,6 +18,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import BadRequest, BadSignature, NotFound, NotReady
 from upbridge.core.i18n import Texts
+from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.lane import Lane, Wake, leave_to_sweep
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
@@ -65,6 +66,7 @@ class InstallationService:
     max_age: int
     policy: HostPolicy
     wake: Wake = leave_to_sweep
+    seldom: Seldom = field(default_factory=Seldom)
 
     @classmethod
     def of(
@@ -98,7 +100,7 @@ class InstallationService:
         """Take the shop in, or its new credentials (R11-R15); one transaction, then the worker reads the rest."""
         self._need_token()
         texts = Texts(_language(body))
-        with _logged(Endpoint.INSTALL, body):
+        with self._logged(Endpoint.INSTALL):
             try:
                 call = await self._authentic(Endpoint.INSTALL, body)
                 return await _in_time(self._install(call, texts))
@@ -112,7 +114,7 @@ class InstallationService:
         Raises `NotFound` for an unknown shop, and `NotReady` if key or database cannot be had.
         """
         self._need_token()
-        with _logged(Endpoint.OPEN, body):
+        with self._logged(Endpoint.OPEN):
             return await _in_time(self._open(await self._authentic(Endpoint.OPEN, body)))
 
     async def uninstall(self, body: Mapping[str, Any]) -> Answer:
@@ -123,7 +125,7 @@ class InstallationService:
         """
         self._need_token()
         texts = Texts(_language(body))
-        with _logged(Endpoint.UNINSTALL, body):
+        with self._logged(Endpoint.UNINSTALL):
             try:
                 await _in_time(self._uninstall(await self._authentic(Endpoint.UNINSTALL, body)))
             except NotFound:
@@ -141,7 +143,7 @@ class InstallationService:
         """
         self._need_token()
         texts = Texts(_language(body))
-        with _logged(Endpoint.VERSION, body):
+        with self._logged(Endpoint.VERSION):
             try:
                 call = await self._authentic(Endpoint.VERSION, body)
                 log.info("version_call", signed_access=call.access is not None, fields=field_names(body))
@@ -154,6 +156,16 @@ class InstallationService:
         return Answer()
 
     # --- the parts, in the order they act -------------------------------------------------------------------
+
+    @contextmanager
+    def _logged(self, endpoint: Endpoint) -> Iterator[None]:
+        """Log why calls were refused: anybody can make them, so a line a minute, and nothing that they sent."""
+        try:
+            yield
+        except BadSignature as error:
+            if times := self.seldom.times(endpoint, str(error)):
+                log.warning("signed_call_refused", endpoint=endpoint, reason=str(error), times=times)
+            raise
 
     def _need_token(self) -> None:
         if not self.signature_token:
@@ -311,16 +323,6 @@ def _foreign(call: SignedCall, error: BadRequest, texts: Texts) -> Answer:
 def _language(body: Mapping[str, Any]) -> str | None:
     value = body.get("current_admin_language")
     return value if isinstance(value, str) else None
-
-
-@contextmanager
-def _logged(endpoint: Endpoint, body: Mapping[str, Any]) -> Iterator[None]:
-    """Log why a call was refused, with the names of its fields."""
-    try:
-        yield
-    except BadSignature as error:
-        log.warning("signed_call_refused", endpoint=endpoint, reason=str(error), fields=field_names(body))
-        raise
 
 
 async def _in_time(work: Coroutine[Any, Any, T]) -> T:

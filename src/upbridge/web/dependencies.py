@@ -26,6 +26,7 @@ from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import BadRequest, NotFound, NotReady, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
+from upbridge.core.telemetry.seldom import seldom_of
 from upbridge.domain.shop import Shop
 from upbridge.web.context import Pages
 from upbridge.web.error_pages import failure, not_now
@@ -54,6 +55,21 @@ class SessionEnded(Exception):
         self.ended = ended
 
 
+def _say(request: Request, error: Exception) -> None:
+    """Log a failure that was expected: a line a minute for each kind."""
+    reason = str(error) if isinstance(error, NotReady) else type(error).__name__
+    times = seldom_of(request).times(reason)
+    if not times:
+        return
+    match error:
+        case NotReady():
+            log.warning("not_ready", reason=reason, times=times)
+        case UpbridgeError():
+            log.info("page_refused", code=error.code, times=times)
+        case _:
+            log.warning("database_failed", error=reason, times=times)
+
+
 class PageRoute(APIRoute):
     """Every answer carries the page headers, and every failure is a page."""
 
@@ -69,14 +85,11 @@ class PageRoute(APIRoute):
                 response = pages.ended(gone.ended, request)
             except RequestValidationError:
                 response = failure(pages, request, BadRequest())
-            except (DBAPIError, PoolTimeout, TimeoutError) as error:
-                log.warning("database_failed", error=type(error).__name__)
-                response = not_now(pages, request)
-            except NotReady as error:
-                log.warning("not_ready", reason=str(error))
+            except (DBAPIError, PoolTimeout, TimeoutError, NotReady) as error:
+                _say(request, error)
                 response = not_now(pages, request)
             except UpbridgeError as error:
-                log.info("page_refused", code=error.code)
+                _say(request, error)
                 response = failure(pages, request, error)
             except Exception as error:
                 # A defect of ours: who asked gets a page in the frame all the same, the log gets all of it.

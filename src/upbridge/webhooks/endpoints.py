@@ -11,6 +11,7 @@ from upbridge.core.bodies import request_body
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
+from upbridge.core.telemetry.seldom import seldom_of
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.base import ANY_EVENT, System
 from upbridge.systems.registry import SYSTEMS
@@ -78,14 +79,23 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
         seconds = time.perf_counter() - started
         WEBHOOK_DELIVERIES.labels(source=source, outcome=outcome).inc()
         WEBHOOK_SECONDS.observe(seconds)
-        log.info(
-            "webhook_received",
-            source=source,
-            event_name=event if shop_id is not None else None,
-            shop_id=str(shop_id) if shop_id is not None else None,
-            outcome=outcome,
-            records=hints.records if hints is not None else None,
-            unreadable=hints.unreadable if hints is not None else None,
-            ms=round(seconds * 1000, 1),
-        )
+        if hints is not None and outcome == "stored":
+            log.info(
+                "webhook_received",
+                source=source,
+                event_name=event,
+                shop_id=str(shop_id),
+                outcome=outcome,
+                records=hints.records,
+                unreadable=hints.unreadable,
+                ms=round(seconds * 1000, 1),
+            )
+        elif times := seldom_of(request).times(source, shop_id, outcome):
+            log.info(
+                "webhook_refused",
+                source=source,
+                shop_id=str(shop_id) if shop_id is not None else None,
+                outcome=outcome,
+                times=times,
+            )
     return Response(status_code=204)
