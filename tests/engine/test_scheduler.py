@@ -1,12 +1,18 @@
 """What the clock asks for: neither too often nor too seldom, and only where it helps."""
 
+import random
+from bisect import bisect_right
+from collections import Counter
+from datetime import datetime, timedelta
+
 import pytest
 from sqlalchemy import text
 
+from tests.support.clock import NOON
 from tests.support.engine import Engine, MakeEngine
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.scheduler import run_once
+from upbridge.engine.scheduler import Tick, run_once
 from upbridge.store.runs import RunPurpose, is_catching_up, latest_runs
 
 
@@ -116,14 +122,56 @@ async def test_the_shops_are_spread_over_the_period(make_engine: MakeEngine) -> 
     per_slot = []
     seen = 0
     for _ in range(12):
-        machine.watch.move(hours=2)
-        await run_once(machine.service)
+        for _ in range(12):
+            machine.watch.move(minutes=10)
+            await run_once(machine.service)
         now = int(await machine.value("SELECT count(*) FROM shops WHERE reconciled_at IS NOT NULL"))
         per_slot.append(now - seen)
         seen = now
 
     assert seen == 40
-    assert max(per_slot) < 14
+    assert max(per_slot) < 12
+
+
+@pytest.mark.rule("R51")
+@pytest.mark.parametrize("minutes_away", [0, 60])
+def test_the_busiest_minute_of_ten_thousand_shops_is_half_as_busy_again_as_the_mean(minutes_away: int) -> None:
+    """Each shop has its turn at a moment of its own; what piled up in an hour's standstill is spread."""
+    shops_there, day, tick = 10_000, timedelta(hours=24), timedelta(seconds=10)
+    turns = sorted(NOON + day * random.Random(number).random() for number in range(shops_there))
+    now, done, per_minute = NOON + timedelta(minutes=minutes_away), 0, Counter[int]()
+    last: datetime | None = None
+    while done < shops_there:
+        due = bisect_right(turns, now) - done
+        begun = min(due, Tick.of(last, now).room(shops_there, day))
+        per_minute[(now - NOON) // timedelta(minutes=1)] += begun
+        done, last, now = done + begun, now, now + tick
+
+    assert max(per_minute.values()) <= 1.5 * shops_there / (24 * 60)
+    assert now < NOON + day * 1.01
+
+
+@pytest.mark.rule("R51")
+async def test_what_waits_already_takes_no_room(make_engine: MakeEngine) -> None:
+    """Polls that piled up begin one after the other, and those that are under way are not begun again."""
+    machine = await make_engine()
+    for _ in range(11):
+        shop_id = ShopId(await machine.make_shop(facts={}, installed_at=machine.watch()))
+        await machine.connect("uphance", shop_id, account="5")
+    await machine.run("UPDATE connections SET polled_at = :now", now=machine.watch())
+    machine.watch.move(hours=1)
+    begun = []
+
+    for _ in range(13):
+        await run_once(machine.service)
+        begun.append(await waiting(machine))
+        machine.watch.move(seconds=12)
+
+    assert begun == [*range(1, 12), 11, 11]
+
+
+async def waiting(machine: Engine) -> int:
+    return int(await machine.value("SELECT count(*) FROM changes WHERE source = 'uphance' AND kind = 'catalogue'"))
 
 
 # --- catching up --------------------------------------------------------------------------------------------

@@ -28,18 +28,24 @@ class LastBeat:
     at: datetime | None = None
 
 
-async def why_catch_up(tx: AsyncConnection, last: LastBeat, *, now: datetime) -> str | None:
-    """Note that a worker is there; returns why the shops have to be looked at now, None if they need not."""
+async def why_catch_up(
+    tx: AsyncConnection, last: LastBeat, *, now: datetime
+) -> tuple[datetime | None, str | None]:
+    """Note that a worker is there; returns when one was there before (None: never), and why the shops have to be
+    looked at now (None: they need not)."""
     before, this = await heartbeat.beat(tx, now=now)
     first, noted = last.at is None, last.at
     last.at = now
     if before is None:
-        return None
+        return None, None
+    why = None
     if noted is not None and before.at < noted:
-        return "the database was put back"
-    if _is_another(before, this):
-        return "the database is another one"
-    return "no worker was there" if first and now - before.at > AWAY else None
+        why = "the database was put back"
+    elif _is_another(before, this):
+        why = "the database is another one"
+    elif first and now - before.at > AWAY:
+        why = "no worker was there"
+    return before.at, why
 
 
 def _is_another(before: Beat, this: Beat) -> bool:

@@ -1,6 +1,7 @@
 """What happens because of the clock: rows in `changes`, spread over the day by shop (R51); and leave-taking."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import select, text
@@ -13,9 +14,10 @@ from upbridge.engine.access import give_up_logins
 from upbridge.engine.catch_up import report, why_catch_up
 from upbridge.engine.context import Service
 from upbridge.engine.runs import give_up_stuck, start_run
-from upbridge.store import connections, runs, shops
+from upbridge.store import change_queries, connections, runs, shop_queries, shops
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.runs import Run, RunPurpose, RunState
+from upbridge.store.sql import Overdue
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,35 @@ OVERLAP = timedelta(hours=1)
 """How far the safety net reaches back before its last run: two clocks, and changes while it ran."""
 
 _LOCK = "upbridge.schedule"
+_AHEAD = 1.4
+"""How much faster than it became due things begin again that piled up while no worker was there."""
+_AT_LEAST = timedelta(seconds=12)
+"""So often at least one shop may begin, however few there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time since any worker looked at the schedule; after a standstill no more counts than a tick has."""
+
+    since: datetime
+    now: datetime
+
+    @classmethod
+    def of(cls, last: datetime | None, now: datetime) -> "Tick":
+        """The time from *last* on; None: no worker has looked yet."""
+        first = now - _AT_LEAST
+        return cls(first if last is None else min(max(last, first), now), now)
+
+    def room(self, shops_there: int, every: timedelta) -> int:
+        """How many of *shops_there* may begin now what each does *every* so often.
+
+        What has piled up is spread, not begun at once: a minute holds less than half as much again as the mean.
+        """
+        pause = min(every / max(shops_there, 1) / _AHEAD, _AT_LEAST)
+        return (self.now - _EPOCH) // pause - (self.since - _EPOCH) // pause
+
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 async def run_once(service: Service) -> None:
@@ -37,13 +68,14 @@ async def run_once(service: Service) -> None:
         mine = await tx.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})
         if not mine:
             return
-        why = await why_catch_up(tx, service.last_beat, now=now)
+        before, why = await why_catch_up(tx, service.last_beat, now=now)
         if why is not None:
             await _catch_up(tx, service, why, now)
-        await _subscriptions(tx, now)
+        turn = _Turn(tx, Tick.of(before, now), await shop_queries.count_active(tx))
+        await _subscriptions(turn)
         await _probes(tx, now)
-        await _polls(tx, service, now)
-        await _safety_nets(tx, now, every=timedelta(hours=service.settings.reconcile_hours))
+        await _polls(turn, service)
+        await _safety_nets(turn, every=timedelta(hours=service.settings.reconcile_hours))
         await catalogue_guard.judge(tx, now=now)
         given_up = await _give_up_silent(tx, now)
     for shop_id in given_up:
@@ -53,51 +85,71 @@ async def run_once(service: Service) -> None:
         await give_up_logins(service, shop_id)
 
 
-async def _subscriptions(tx: AsyncConnection, now: datetime) -> None:
-    unsubscribed = shops.unsubscribed(before=now - SUBSCRIPTIONS_EVERY)
-    unread = shops.facts_unread(before=now - FACTS_EVERY)
-    for kind, key, due in ((Kind.WEBHOOKS, "webhooks", unsubscribed), (Kind.FACTS, "facts", unread)):
-        for shop_id in await tx.scalars(due):
-            await mark_changed(tx, ShopId(shop_id), "upgates", kind, [key], origin=Origin.SCHEDULE, now=now)
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One look at the schedule."""
+
+    tx: AsyncConnection
+    tick: Tick
+    active: int
+    """How many shops are active."""
+
+    async def mark(self, overdue: Overdue, source: str, kind: Kind, key: str, *, every: timedelta) -> None:
+        """Mark what is *overdue* as changed, unless it waits to be read already: what never was read at once, the
+        rest as there is room."""
+        late = overdue.late.limit(self.tick.room(self.active, every))
+        for query in (overdue.never, late):
+            [shop] = query.selected_columns
+            for shop_id in await self.tx.scalars(query.where(~change_queries.waits(shop, source, kind, key))):
+                await mark_changed(
+                    self.tx, ShopId(shop_id), source, kind, [key], origin=Origin.SCHEDULE, now=self.tick.now
+                )
+
+
+async def _subscriptions(turn: _Turn) -> None:
+    now = turn.tick.now
+    unsubscribed = shop_queries.unsubscribed(before=now - SUBSCRIPTIONS_EVERY)
+    await turn.mark(unsubscribed, "upgates", Kind.WEBHOOKS, "webhooks", every=SUBSCRIPTIONS_EVERY)
+    unread = shop_queries.facts_unread(before=now - FACTS_EVERY)
+    await turn.mark(unread, "upgates", Kind.FACTS, "facts", every=FACTS_EVERY)
 
 
 async def _probes(tx: AsyncConnection, now: datetime) -> None:
     """Once an hour ask a refused shop whether it is back, and a deactivated one whether it is true."""
-    for shop_id in await tx.scalars(shops.unprobed(before=now - PROBE_PAUSE)):
+    for shop_id in await tx.scalars(shop_queries.unprobed(before=now - PROBE_PAUSE)):
         await mark_changed(tx, ShopId(shop_id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
 
 
 async def _give_up_silent(tx: AsyncConnection, now: datetime) -> list[ShopId]:
     """Shops that were asked and did not answer; a worker that was away itself has to ask first."""
-    return [ShopId(shop_id) for shop_id in await tx.scalars(shops.silent(before=now - UNINSTALL_AFTER))]
+    return [ShopId(shop_id) for shop_id in await tx.scalars(shop_queries.silent(before=now - UNINSTALL_AFTER))]
 
 
-async def _polls(tx: AsyncConnection, service: Service, now: datetime) -> None:
+async def _polls(turn: _Turn, service: Service) -> None:
     """Ask the connected systems for what only the clock brings."""
     for system in service.systems.connected:
         for poll in system.source.polls if system.source is not None else ():
-            due = connections.unpolled(system.name, every=poll.every(service.settings), now=now)
-            for shop_id in await tx.scalars(due):
-                await mark_changed(
-                    tx, ShopId(shop_id), system.name, poll.kind, [poll.key], origin=Origin.SCHEDULE, now=now
-                )
+            every = poll.every(service.settings)
+            due = connections.unpolled(system.name, before=turn.tick.now - every)
+            await turn.mark(due, system.name, poll.kind, poll.key, every=every)
 
 
-async def _safety_nets(tx: AsyncConnection, now: datetime, *, every: timedelta) -> None:
+async def _safety_nets(turn: _Turn, *, every: timedelta) -> None:
     """Each shop has its own minute of the period, from its id, so that they do not all come at once.
 
     A safety net that has not come to its end in a whole period keeps none of the next ones waiting.
     """
-    overdue = shops.unreconciled(every=every, now=now)
-    rows = await tx.scalars(select(overdue.c.id).where(connections.any_of(overdue.c.id)))
-    for shop_id in rows.all():
+    tx, now = turn.tx, turn.tick.now
+    overdue = shop_queries.unreconciled(every=every, now=now)
+    due = select(overdue.c.id).where(connections.any_of(overdue.c.id)).order_by(overdue.c.since)
+    for shop_id in (await tx.scalars(due.limit(turn.tick.room(turn.active, every)))).all():
         await start_reconciliation(tx, ShopId(shop_id), now=now, stuck_after=every)
         await _import_again(tx, ShopId(shop_id), now=now)
 
 
 async def _catch_up(tx: AsyncConnection, service: Service, why: str, now: datetime) -> None:
     """All safety nets at once. One that is under way may have read its pages before what was forgotten."""
-    active = shops.unreconciled(every=timedelta(0), now=now)
+    active = shop_queries.unreconciled(every=timedelta(0), now=now)
     rows = await tx.scalars(select(active.c.id).where(connections.any_of(active.c.id)))
     shop_ids = [ShopId(shop_id) for shop_id in rows]
     names = [system.name for system in service.systems.all]

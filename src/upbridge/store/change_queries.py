@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Double,
+    Exists,
     Row,
     Select,
     Subquery,
@@ -69,6 +70,13 @@ def of_kind(source: ColumnElement[str], kind: Kind) -> Subquery:
     """The changes of one kind at *source*, in every shop: shop_id, priority, due_at."""
     query = select(table.c.shop_id, table.c.priority, table.c.due_at)
     return query.where(table.c.source == source, table.c.kind == kind).subquery("of_kind")
+
+
+def waits(shop_id: ColumnElement[Any], source: str, kind: Kind, key: str) -> Exists:
+    """Whether this change of the shop that the column *shop_id* names waits to be read."""
+    return exists().where(
+        table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind, table.c.key == key
+    )
 
 
 async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[WaitingChange]:

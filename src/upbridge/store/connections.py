@@ -3,21 +3,18 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Exists,
-    Select,
     Subquery,
     case,
     delete,
     exists,
-    or_,
     select,
     text,
     update,
@@ -33,6 +30,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors, documents, history, lanes, links, problems, shops
 from upbridge.store.history import NewEntry
 from upbridge.store.schema import connections as table
+from upbridge.store.sql import Overdue
 
 
 class ConnectionState(StrEnum):
@@ -272,18 +270,15 @@ async def was_polled(tx: AsyncConnection, shop_id: ShopId, system: str) -> bool:
     return bool(await tx.scalar(select(exists().where(*_here(shop_id, system), table.c.polled_at.is_not(None)))))
 
 
-def unpolled(system: str, *, every: timedelta, now: datetime) -> Select[UUID]:
-    """The active shops whose connection to *system* works and was last read *every* ago, or longer."""
+def unpolled(system: str, *, before: datetime) -> Overdue:
+    """The active shops whose connection to *system* works and was last read before then, or never."""
     active = shops.in_states(ShopState.ACTIVE)
-    return (
+    working = (
         select(table.c.shop_id)
         .join(active, active.c.id == table.c.shop_id)
-        .where(
-            table.c.system == system,
-            table.c.state == ConnectionState.CONNECTED,
-            or_(table.c.polled_at.is_(None), table.c.polled_at < now - every),
-        )
+        .where(table.c.system == system, table.c.state == ConnectionState.CONNECTED)
     )
+    return Overdue.of(working, table.c.polled_at, before)
 
 
 class EncryptedVault:

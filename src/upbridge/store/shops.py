@@ -2,27 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
     CTE,
-    Column,
     ColumnElement,
-    Double,
-    Interval,
     RowMapping,
     Select,
     Subquery,
-    and_,
     case,
     column,
     delete,
     func,
     insert,
-    literal_column,
     or_,
     select,
     text,
@@ -35,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.encryption import Cipher
 from upbridge.core.errors import BadSignature, NotFound
 from upbridge.domain.history import Way, What
-from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, LISTENING, Credentials, Shop, ShopState
+from upbridge.domain.shop import BY_OPERATOR, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_key import free_key, shop_key
 from upbridge.domain.shop_settings import Declared, ShopSettings, as_text
@@ -344,52 +339,6 @@ async def hold_reconciled(tx: AsyncConnection, shop_id: ShopId) -> Reconciled:
 async def set_reconciled(tx: AsyncConnection, shop_id: ShopId, at: datetime) -> None:
     """The shop's safety net was started at *at*."""
     await tx.execute(update(table).where(table.c.id == shop_id).values(reconciled_at=at))
-
-
-#: The part of a period after which a shop has its turn, from its id: so they do not all come at once.
-_OWN_PART = literal_column("('x' || substr(md5(id::text), 1, 6))::bit(24)::int / 16777216.0", Double)
-
-
-def unreconciled(*, every: timedelta, now: datetime) -> Subquery:
-    """The active shops whose safety net was last started *every* ago, or longer: id."""
-    own_time = func.make_interval(0, 0, 0, 0, 0, 0, _OWN_PART * every.total_seconds(), type_=Interval)
-    first = table.c.installed_at - own_time
-    return (
-        select(table.c.id)
-        .where(table.c.state == ShopState.ACTIVE, func.coalesce(table.c.reconciled_at, first) < now - every)
-        .subquery("unreconciled")
-    )
-
-
-def unsubscribed(*, before: datetime) -> Select[UUID]:
-    """The active shops whose webhooks were last compared before then, or never."""
-    return _overdue(table.c.subscribed_at, before)
-
-
-def facts_unread(*, before: datetime) -> Select[UUID]:
-    """The active shops whose facts were last read before then, or never."""
-    return _overdue(table.c.facts_at, before)
-
-
-def _overdue(column: Column[datetime], before: datetime) -> Select[UUID]:
-    return select(table.c.id).where(table.c.state == ShopState.ACTIVE, or_(column.is_(None), column < before))
-
-
-def unprobed(*, before: datetime) -> Select[UUID]:
-    """The shops that Upgates refused or deactivated, and that were last asked before then whether that holds."""
-    refused = and_(table.c.state == ShopState.SUSPENDED, table.c.reason == BY_UPGATES)
-    return select(table.c.id).where(
-        or_(refused, table.c.state == ShopState.UNINSTALLING),
-        func.coalesce(table.c.probed_at, table.c.state_since) < before,
-    )
-
-
-def silent(*, before: datetime) -> Select[UUID]:
-    """The shops that were deactivated before then, were asked and did not answer; a worker that was away itself
-    has to ask first."""
-    return select(table.c.id).where(
-        table.c.state == ShopState.UNINSTALLING, table.c.state_since < before, table.c.probed_at.is_not(None)
-    )
 
 
 async def suspended(tx: AsyncConnection) -> list[tuple[str, str | None]]:

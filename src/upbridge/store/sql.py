@@ -1,7 +1,9 @@
 """Pieces of SQL that several owners of tables need. They name no table."""
 
 from collections.abc import Collection
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,6 +22,19 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeEngine
+
+
+class Overdue(NamedTuple):
+    """Shops for which something is due, by id: those for which it *never* happened, and the others, whose turn
+    came first first."""
+
+    never: Select[UUID]
+    late: Select[UUID]
+
+    @classmethod
+    def of(cls, query: Select[UUID], last: ColumnElement[datetime], before: datetime) -> "Overdue":
+        """The rows of *query* for which *last* lies before then, or nowhere."""
+        return cls(query.where(last.is_(None)), query.where(last < before).order_by(last))
 
 
 def one_of(operand: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
