@@ -19,7 +19,7 @@ from tests.support.upp import make_front
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.order import Order
-from upbridge.systems.upgates import schemas
+from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.upp.mapping import wants_order
@@ -34,7 +34,7 @@ def rung_up(portion: int) -> Iterator[tuple[Till, Json, Order]]:
     for number in range(portion * PORTION, (portion + 1) * PORTION):
         till = Till(Random(number), number)
         raw = till.order()
-        yield till, raw, schemas.parse_order(json.loads(canonical(raw), parse_float=Decimal))
+        yield till, raw, parse_order(json.loads(canonical(raw), parse_float=Decimal))
 
 
 @portions

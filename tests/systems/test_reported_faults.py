@@ -15,9 +15,9 @@ from tests.support.vendor_files import reported_fault
 from upbridge.domain.delivery import DesiredDocument, Issue, Unmappable
 from upbridge.domain.totals import OrderTotals
 from upbridge.store.changes import Kind
+from upbridge.systems.upgates.fields import parse_list
 from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
-from upbridge.systems.upgates.schemas import parse_list
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
 from upbridge.systems.upp.mapping import wants_order, wants_product

@@ -21,7 +21,10 @@ from tests.support.upgates import (
     raw_variant,
 )
 from upbridge.systems.http.exact_json import decode
-from upbridge.systems.upgates.schemas import build_facts, parse_list, parse_order, parse_product
+from upbridge.systems.upgates.fields import parse_list
+from upbridge.systems.upgates.orders import parse_order
+from upbridge.systems.upgates.products import parse_product
+from upbridge.systems.upgates.shop_profile import build_facts
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, plan
 
 JUNK = st.recursive(

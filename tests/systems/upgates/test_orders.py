@@ -11,7 +11,8 @@ from upbridge.domain.order import LineType, Money
 from upbridge.domain.totals import OrderTotals
 from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.errors import Unreadable
-from upbridge.systems.upgates.schemas import parse_list, parse_order
+from upbridge.systems.upgates.fields import parse_list
+from upbridge.systems.upgates.orders import parse_order
 
 NEW_FIELDS = ("price_per_unit_with_vat", "price_per_unit_without_vat", "price_with_vat", "price_without_vat")
 

@@ -9,7 +9,9 @@ from tests.support.upgates import captured, raw_prices, raw_product, raw_variant
 from upbridge.domain.product import Price, Variant
 from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.errors import Unreadable
-from upbridge.systems.upgates.schemas import parse_list, parse_parameters, parse_product, with_parameters
+from upbridge.systems.upgates.fields import parse_list
+from upbridge.systems.upgates.parameters import parse_parameters, with_parameters
+from upbridge.systems.upgates.products import parse_product
 
 WITHOUT_FINAL: dict[str, Any] = {"price_with_vat": None, "price_without_vat": None}
 RED: dict[str, Any] = {

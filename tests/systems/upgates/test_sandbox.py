@@ -13,7 +13,7 @@ from upbridge.domain.order import LineType, Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.systems.upgates.client import Account, OrderChange, Page, UpgatesClient
-from upbridge.systems.upgates.schemas import with_parameters
+from upbridge.systems.upgates.parameters import with_parameters
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 from upbridge.systems.upgates.url_policy import HostPolicy
 from upbridge_sandbox.changes import Changes

@@ -4,7 +4,7 @@ from tests.support.upgates import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, 
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.errors import Unreadable
-from upbridge.systems.upgates.schemas import build_facts, parse_status
+from upbridge.systems.upgates.shop_profile import build_facts, parse_status
 
 
 def test_all_six_answers_make_the_facts() -> None:

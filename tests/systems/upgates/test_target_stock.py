@@ -7,7 +7,7 @@ from tests.systems.upgates.shop import Room, answered, codes, lost, number_for, 
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Dropped, Parked
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.systems.upgates.schemas import parse_order
+from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.target import UpgatesTarget
 
 

@@ -25,7 +25,8 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.store import schema
 from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.http.exact_json import decode
-from upbridge.systems.upgates import schemas
+from upbridge.systems.upgates.orders import parse_order
+from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
 from upbridge.systems.uphance.sku_copy import Catalogue
@@ -97,7 +98,7 @@ class Room:
 
     async def remember(self, shop: Shop) -> None:
         """The shop's variants with their own EANs, as the engine keeps them."""
-        products = [schemas.parse_product(_read(raw)) for raw in shop.goods.products.values()]
+        products = [parse_product(_read(raw)) for raw in shop.goods.products.values()]
         rows = [
             {
                 "shop_id": self.shop_id,
@@ -141,7 +142,7 @@ def _read(raw: Any) -> Any:
 
 
 def orders_of(shop: Shop) -> list[Order]:
-    return [schemas.parse_order(_read(raw)) for raw in shop.orders.values()]
+    return [parse_order(_read(raw)) for raw in shop.orders.values()]
 
 
 def charged(raw: Any) -> Decimal:

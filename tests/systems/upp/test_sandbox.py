@@ -17,7 +17,8 @@ from upbridge.domain.delivery import Delivered, Document, Entity, Parked
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.base import Links, MappingContext
 from upbridge.systems.http.exact_json import decode
-from upbridge.systems.upgates import schemas
+from upbridge.systems.upgates.orders import parse_order
+from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.mapping import wants_order
 from upbridge.systems.upp.target import UppTarget
@@ -83,8 +84,8 @@ def a_front() -> MappingContext:
 
 
 def everything(target: UppTarget, shop: Shop, context: MappingContext) -> list[Document]:
-    products = [schemas.parse_product(raw) for raw in _read(list(shop.goods.products.values()))]
-    orders = [schemas.parse_order(raw) for raw in _read(list(shop.orders.values()))]
+    products = [parse_product(raw) for raw in _read(list(shop.goods.products.values()))]
+    orders = [parse_order(raw) for raw in _read(list(shop.orders.values()))]
     entities: list[Entity] = [*products, *orders]
     wanted = [draft for entity in entities for draft in drafts(target.desired_documents(entity, context))]
     return [make_document(draft, seq) for seq, draft in enumerate(wanted) if not draft.only_if_known]
@@ -185,7 +186,7 @@ async def test_a_wrong_secret_is_refused(world: State, shop: Shop) -> None:
 
 def test_real_orders_map_and_add_up() -> None:
     captured = decode((vendor_file(CAPTURED) / "orders-2024-02.json").read_bytes())
-    orders = [schemas.parse_order(raw) for raw in captured["orders"]]
+    orders = [parse_order(raw) for raw in captured["orders"]]
     context = make_front(upp_origins=["frontend", "admin", "api", "cash-register"])
 
     for order in orders:

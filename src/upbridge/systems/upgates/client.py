@@ -23,7 +23,9 @@ from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import Many, Model, Raw, Wire, read
+from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.pagination import PAGE_SIZE, OrderFilter, Page, ProductFilter, complete, page_of
+from upbridge.systems.upgates.parameters import Parameters, parse_parameters
 from upbridge.systems.upgates.payloads import (
     BATCH,
     ItemResult,
@@ -37,15 +39,12 @@ from upbridge.systems.upgates.payloads import (
     stock_body,
     stock_results,
 )
-from upbridge.systems.upgates.schemas import (
-    Parameters,
+from upbridge.systems.upgates.products import parse_product
+from upbridge.systems.upgates.shop_profile import (
     build_facts,
     parse_languages,
-    parse_order,
     parse_order_statuses,
-    parse_parameters,
     parse_pricelists,
-    parse_product,
     parse_status,
 )
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent

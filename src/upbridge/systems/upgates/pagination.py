@@ -8,8 +8,7 @@ from typing import Generic, TypeVar
 from upbridge.core.errors import Unreachable
 from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.errors import Unreadable
-from upbridge.systems.upgates.fields import Raw, whole
-from upbridge.systems.upgates.schemas import parse_list
+from upbridge.systems.upgates.fields import Raw, parse_list, whole
 from upbridge.systems.upgates.transport import Json, Param
 
 PAGE_SIZE = 100
