@@ -170,7 +170,7 @@ def _collect(node: ast.AST, module: str, used: Used) -> None:
         case ast.Call(func=ast.Name(id="Issue"), args=[key, *params]):
             params += [keyword.value for keyword in node.keywords if keyword.arg == "params"]
             _problem(key, params[0] if params else ast.Dict([], []), module, used)
-        case ast.Call(func=ast.Name(id="NewProblem"), keywords=keywords):
+        case ast.Call(func=ast.Name(id="NewProblem" | "ask_a_person"), keywords=keywords):
             given = {keyword.arg: keyword.value for keyword in keywords}
             _problem(given["key"], given["params"], module, used)
         case ast.ClassDef(bases=[ast.Name(id="ProblemKey")], body=body):

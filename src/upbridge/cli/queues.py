@@ -1,9 +1,11 @@
 """`upbridge problems | changes | outbox`: what needs a person, and what waits."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_service
 from upbridge.domain.lane import Lane
@@ -12,6 +14,8 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine.context import Service
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.store import change_queries, document_queries
+from upbridge.store.change_queries import WaitingChange
+from upbridge.store.document_queries import WaitingDocument
 from upbridge.store.lanes import Block, blocks_of
 
 problems_app = typer.Typer(help="What needs a person: list, retry, dismiss.", no_args_is_help=True)
@@ -23,6 +27,14 @@ ShopArgument = Annotated[str | None, typer.Argument(metavar="[SHOP]", help="Only
 Number = Annotated[int, typer.Argument(metavar="ID", help="The problem's id.")]
 
 _LIMIT = 10_000
+
+T = TypeVar("T")
+
+
+class _Oldest(Protocol[T]):
+    """What waits, the most urgent first."""
+
+    async def __call__(self, tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[T]: ...
 
 
 @problems_app.command("list")
@@ -74,76 +86,95 @@ def dismiss_problem(number: Number) -> None:
 def list_changes(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json = False) -> None:
     """Changes that wait to be read: what, since when, why."""
 
-    async def work(service: Service) -> list[dict[str, Any]]:
-        only = await _shop(service, name or shop)
-        async with service.engine.connect() as tx:
-            waiting = await change_queries.oldest(tx, only, limit=_LIMIT)
-            blocks = await blocks_of(tx, only, now=service.clock())
-        keys = await _keys(service)
-        return [
-            {
-                "shop": keys.get(change.shop_id),
-                "source": change.source,
-                "kind": change.kind,
-                "key": change.key,
-                "origin": change.origin,
-                "priority": change.priority,
-                "attempts": change.attempts,
-                "since": change.hinted_at,
-                "due_at": change.due_at,
-                **_blocked(blocks.get(Lane.pull(change.shop_id, change.source)), change.priority),
-            }
-            for change in waiting
-        ]
+    def row(change: WaitingChange, queue: _Queue) -> dict[str, Any]:
+        return {
+            "shop": queue.keys.get(change.shop_id),
+            "source": change.source,
+            "kind": change.kind,
+            "key": change.key,
+            "origin": change.origin,
+            "priority": change.priority,
+            "attempts": change.attempts,
+            "since": change.hinted_at,
+            "due_at": change.due_at,
+            **queue.blocked(Lane.pull(change.shop_id, change.source), change.priority),
+        }
 
-    rows = with_service(work)
-    if json:
-        print_json(rows)
-    else:
-        print_rows(
-            [{**row, "what": _what(row, "key"), "tries": row["attempts"], "waits for": _why(row)} for row in rows],
-            columns=("shop", "source", "what", "origin", "tries", "since", "waits for"),
-            wrapped=("what", "waits for"),
-            empty="Nothing waits to be read.",
-        )
+    _list(
+        _rows(name or shop, change_queries.oldest, row),
+        json=json,
+        shown=lambda one: {"waits for": _why(one)},
+        columns=("shop", "source", "what", "origin", "tries", "since", "waits for"),
+        wrapped=("what", "waits for"),
+        empty="Nothing waits to be read.",
+    )
 
 
 @outbox_app.command("list")
 def list_outbox(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json = False) -> None:
     """Documents that wait to be delivered: to whom, since when, why. Bodies are sealed and not shown."""
 
-    async def work(service: Service) -> list[dict[str, Any]]:
-        only = await _shop(service, name or shop)
-        async with service.engine.connect() as tx:
-            waiting = await document_queries.oldest(tx, only, limit=_LIMIT)
-            blocks = await blocks_of(tx, only, now=service.clock())
-        keys = await _keys(service)
-        return [
-            {
-                "shop": keys.get(document.shop_id),
-                "target": document.target,
-                "kind": document.kind,
-                "key": document.key,
-                "state": document.state,
-                "reason": document.reason,
-                "attempts": document.attempts,
-                "since": document.since,
-                "due_at": document.due_at,
-                **_blocked(blocks.get(Lane.push(document.shop_id, document.target))),
-            }
-            for document in waiting
-        ]
+    def row(document: WaitingDocument, queue: _Queue) -> dict[str, Any]:
+        return {
+            "shop": queue.keys.get(document.shop_id),
+            "target": document.target,
+            "kind": document.kind,
+            "key": document.key,
+            "state": document.state,
+            "reason": document.reason,
+            "attempts": document.attempts,
+            "since": document.since,
+            "due_at": document.due_at,
+            **queue.blocked(Lane.push(document.shop_id, document.target)),
+        }
 
-    rows = with_service(work)
+    _list(
+        _rows(name or shop, document_queries.oldest, row),
+        json=json,
+        shown=lambda one: {"state": _state(one)},
+        columns=("shop", "target", "what", "tries", "since", "state"),
+        wrapped=("state",),
+        empty="Nothing waits to be delivered.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """What is said of everything that waits: the keys of the shops, and the lanes that are kept back."""
+
+    keys: Mapping[ShopId, str]
+    blocks: Mapping[Lane, Block]
+
+    def blocked(self, lane: Lane, priority: int = EVERYTHING) -> dict[str, Any]:
+        """Why *lane* keeps what waits in it with *priority*, and until when."""
+        block = self.blocks.get(lane)
+        if block is None or block.priority > priority:
+            return {"blocked": None, "blocked_until": None}
+        return {"blocked": block.reason, "blocked_until": block.until}
+
+
+def _rows(
+    name: str | None, oldest: _Oldest[T], row: Callable[[T, _Queue], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    async def work(service: Service) -> list[dict[str, Any]]:
+        only = (await service.shops.find(name)).id if name else None
+        async with service.engine.connect() as tx:
+            waiting = await oldest(tx, only, limit=_LIMIT)
+            blocks = await blocks_of(tx, only, now=service.clock())
+        queue = _Queue({shop.id: shop.key for shop in await service.shops.all()}, blocks)
+        return [row(one, queue) for one in waiting]
+
+    return with_service(work)
+
+
+def _list(
+    rows: list[dict[str, Any]], *, json: bool, shown: Callable[[Mapping[str, Any]], dict[str, Any]], **table: Any
+) -> None:
     if json:
         print_json(rows)
-    else:
-        print_rows(
-            [{**row, "what": _what(row, "key"), "tries": row["attempts"], "state": _state(row)} for row in rows],
-            columns=("shop", "target", "what", "tries", "since", "state"),
-            wrapped=("state",),
-            empty="Nothing waits to be delivered.",
-        )
+        return
+    people = [{**one, "what": _what(one, "key"), "tries": one["attempts"], **shown(one)} for one in rows]
+    print_rows(people, **table)
 
 
 def _what(row: Mapping[str, Any], name: str) -> str:
@@ -162,18 +193,3 @@ def _state(row: Mapping[str, Any]) -> str:
     if row["reason"] is not None:
         return f"{row['state']}: {row['reason']}"
     return f"{row['state']}: {_why(row)}" if row["blocked"] is not None else str(row["state"])
-
-
-def _blocked(block: Block | None, priority: int = EVERYTHING) -> dict[str, Any]:
-    """Why a lane keeps what waits in it with *priority*, and until when."""
-    if block is None or block.priority > priority:
-        return {"blocked": None, "blocked_until": None}
-    return {"blocked": block.reason, "blocked_until": block.until}
-
-
-async def _shop(service: Service, name: str | None) -> ShopId | None:
-    return (await service.shops.find(name)).id if name else None
-
-
-async def _keys(service: Service) -> dict[ShopId, str]:
-    return {shop.id: shop.key for shop in await service.shops.all()}

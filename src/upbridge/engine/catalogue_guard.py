@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors, documents, runs, variants
-from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
+from upbridge.store.guards import ask_a_person, ask_nobody, let_pass
 from upbridge.store.runs import RunPurpose
 
 log = structlog.get_logger(__name__)
@@ -57,22 +57,13 @@ async def _judge(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: date
     held = too_many(off, on_sale)
     log.info("catalogue_judged", shop_id=str(shop_id), target=target, off=off, on_sale=on_sale, held=held)
     if not held:
-        await documents.release_guarded(tx, shop_id, target, GUARD, now=now)
-        await close_entity(tx, shop_id, stage=Stage.PUSH, target=target, kind=KIND, entities=[GUARD])
+        await let_pass(tx, shop_id, target, KIND, GUARD, now=now)
         return
-    problem = NewProblem(
-        stage=Stage.PUSH,
-        key="catalogue.guard",
-        target=target,
-        kind=KIND,
-        entity=GUARD,
-        parent=GUARD,
-        params={"off": off, "on_sale": on_sale, "percent": SHARE},
-    )
-    await raise_problems(tx, shop_id, [problem], now=now)
+    params = {"off": off, "on_sale": on_sale, "percent": SHARE}
+    await ask_a_person(tx, shop_id, target, KIND, key="catalogue.guard", params=params, now=now)
 
 
 async def close_if_none(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
     """Nothing is held any more: what was has a price again, or is gone."""
     if not await documents.guarded(tx, shop_id, target, GUARD):
-        await close_entity(tx, shop_id, stage=Stage.PUSH, target=target, kind=KIND, entities=[GUARD])
+        await ask_nobody(tx, shop_id, target, KIND, GUARD)

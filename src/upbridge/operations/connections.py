@@ -123,7 +123,7 @@ async def _store(service: Service, shop: Shop, name: str, how: Connect, new: New
         if before is None or before.prefix != row.prefix:
             await _name_again(tx, service, shop, name, now=now)
         await _go_on(tx, shop, name, now=now)
-        await links.recognise(tx, shop.id, name, new.known, now=now)
+        await links.adopt_found(tx, shop.id, name, new.known, now=now)
         for poll in system.source.polls if system.source is not None else ():
             await mark_changed(tx, shop.id, name, poll.kind, [poll.key], origin=Origin.LIFECYCLE, now=now)
         if fresh:

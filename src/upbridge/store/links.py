@@ -142,35 +142,16 @@ async def save_link(tx: AsyncConnection, shop_id: ShopId, target: str, link: Lin
     await tx.execute(fresh.on_conflict_do_update(constraint=table.primary_key, set_=replaced))
 
 
-async def recognise(
-    tx: AsyncConnection, shop_id: ShopId, target: str, known: Iterable[Link], *, now: datetime
-) -> None:
-    """Link what *target* turned out to have already (a return, a restored database): it is not sent again.
-
-    The links have no hash, because what was sent is not known any more; the next reading of the thing takes the
-    shop's state of then for it (`adopt`). A link that is there stays as it is.
-    """
-    for one in known:
-        fresh = insert(table).values(
-            shop_id=shop_id,
-            target=target,
-            kind=one.kind,
-            key=one.key,
-            parent=one.parent,
-            remote_id=one.remote_id,
-            state=one.state,
-            remote_status=one.remote_status,
-            metadata=dict(one.metadata),
-            updated_at=now,
-        )
-        await tx.execute(fresh.on_conflict_do_nothing())
-
-
 async def adopt_found(
     tx: AsyncConnection, shop_id: ShopId, target: str, found: Iterable[Link], *, now: datetime
 ) -> list[str]:
-    """Link what *target* has although no link says so; returns the keys that were news. A link that is there stays
-    as it is, unless it says that an attempt created nothing."""
+    """Link what *target* has although no link says so (a return, a restored database): it is not sent again.
+    Returns the keys that were news. A link that is there stays as it is, unless it says that an attempt created
+    nothing.
+
+    A link without a hash does not know what was sent; the next reading of the thing takes the shop's state of then
+    for it (`adopt`).
+    """
     news: list[str] = []
     for one in found:
         fresh = insert(table).values(

@@ -22,6 +22,7 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import change_queries, changes, cursors, documents, sku_matching, variants, warehouses
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.guards import ask_a_person, let_pass
 from upbridge.store.history import StockWrite, record_stock
 from upbridge.store.link_queries import by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
@@ -205,29 +206,11 @@ async def _queue(tools: Tools, tx: AsyncConnection, shop: Shop, planned: Plan) -
     fresh = sorted(planned.fresh)
     if held:
         await documents.hold_back(tx, shop.id, TARGET, KIND, fresh, guard=GUARD, now=tools.clock())
-    else:
-        await documents.release_guarded(tx, shop.id, TARGET, GUARD, now=tools.clock(), keys=fresh)
-    if held:
         tally = planned.tally
         params = {"changed": tally.changed, "zeroed": tally.zeroed, "matched": tally.matched, "percent": percent}
-        await raise_problems(
-            tx,
-            shop.id,
-            [
-                NewProblem(
-                    stage=Stage.PUSH,
-                    key="stock.guard",
-                    target=TARGET,
-                    kind=KIND,
-                    entity=GUARD,
-                    parent=GUARD,
-                    params=params,
-                )
-            ],
-            now=tools.clock(),
-        )
+        await ask_a_person(tx, shop.id, TARGET, KIND, key="stock.guard", params=params, now=tools.clock())
     else:
-        await _close_guard(tx, shop.id)
+        await let_pass(tx, shop.id, TARGET, KIND, GUARD, now=tools.clock(), keys=fresh)
     return held
 
 
@@ -237,10 +220,6 @@ async def _stop(tx: AsyncConnection, shop_id: ShopId) -> None:
     await documents.withdraw(tx, shop_id, TARGET, [(KIND, key) for key in keys])
     await close_entity(tx, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[*keys, GUARD])
     await close_cured(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND])
-
-
-async def _close_guard(tx: AsyncConnection, shop_id: ShopId) -> None:
-    await close_entity(tx, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[GUARD])
 
 
 async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
