@@ -34,7 +34,7 @@ BEFORE: tuple[tuple[str, str, str, str, str | None, int | None, dict[str, Any]],
     ),
     ("uphance", "order", "doubt", "sending", None, 17, {"mark": "ab01", "trace": {"goods": [1]}, "at": AT}),
     ("uphance", "order", "refused", "unsent", None, 19, {}),
-    ("uphance", "customer", "C-1", "delivered", "500", None, {"mark": "ff00"}),
+    ("uphance", "customer", "UPG-demo-1", "delivered", "500", None, {"mark": "ff00"}),
     ("uphance", "product", "12", "delivered", "900", None, {"made": ["v-1", "v-2"]}),
     (
         "upgates",
@@ -98,7 +98,7 @@ def test_what_the_notes_decided_has_columns(carried: psycopg.Connection[dict[str
     assert through["remote_updated_at"].isoformat() == AT
     assert links["uphance", "pick_ticket", "801"]["remote_updated_at"].isoformat() == AT
     assert links["uphance", "pick_ticket", "802"]["remote_updated_at"] is None
-    assert links["uphance", "customer", "C-1"]["hash"] == b"\xff\x00"
+    assert links["uphance", "customer", "UPG-demo-1"]["hash"] == b"\xff\x00"
     assert links["uphance", "product", "12"]["created_keys"] == ["v-1", "v-2"]
     shipped = links["upgates", "shipment", "sent"]
     assert json.loads(shipped["sent"]) == {"status": 4, "tracking": "CZ1", "external": "S1"}

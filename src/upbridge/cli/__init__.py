@@ -9,7 +9,7 @@ import sys
 import typer
 
 from upbridge import __version__
-from upbridge.cli import orders, queues, run, shop_history, shops, tools
+from upbridge.cli import orders, person, queues, run, shop_history, shops, tools
 from upbridge.cli.common import console_error
 from upbridge.core.encryption import DecryptionError
 from upbridge.core.errors import BadSettings, UpbridgeError
@@ -35,6 +35,7 @@ def _version(
 run.register(app)
 tools.register(app)
 shop_history.register(shops.app)
+person.register(shops.app)
 app.add_typer(shops.app, name="shops")
 app.add_typer(orders.app, name="orders")
 app.add_typer(queues.problems_app, name="problems")

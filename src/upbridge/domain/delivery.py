@@ -122,6 +122,8 @@ class Link:
     """The request to create it that is under way, or whose answer was lost."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """For people: nothing is decided by it."""
+    erased: bool = False
+    """What is known of the person behind it was erased: nothing about it is stored for sending any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,9 @@ def _plan(
                 continue
             place = (wanted.kind, wanted.key)
             said.add(place)
+            if (link := links.get(place)) is not None and link.erased:
+                plan.withdraw.add(place)  # who ordered was erased on request: it is never stored again
+                continue
             if wanted.only_if_known and place in reported and _is_on_sale(target, links.get(place)):
                 plan.taken_off.add(wanted.key)
             _want(plan, wanted, _known(links.get(place)), waiting.get(place))

@@ -12,6 +12,7 @@ from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Outcome, Parked, Retry
 from upbridge.domain.lane import Lane
+from upbridge.domain.masking import about_nobody
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
@@ -174,7 +175,7 @@ def _problem(lane: Lane, document: Document, issue: Issue, stage: Stage) -> NewP
         kind=document.kind,
         entity=document.key,
         parent=document.parent,
-        params=issue.params,
+        params=about_nobody(issue.params, document.body),
     )
 
 

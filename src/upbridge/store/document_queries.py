@@ -137,6 +137,19 @@ async def about(
     ]
 
 
+async def sealed_after(
+    tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, after: str, *, limit: int
+) -> list[SealedDocument]:
+    """The next *limit* documents of *kind* after the key *after*."""
+    query = (
+        select(table.c.target, table.c.key, table.c.state, table.c.since, table.c.due_at, table.c.body)
+        .where(table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind, table.c.key > after)
+        .order_by(table.c.key)
+        .limit(limit)
+    )
+    return [SealedDocument(*row) for row in await tx.execute(query)]
+
+
 async def oldest(tx: AsyncConnection, shop_id: ShopId | None, *, limit: int) -> list[WaitingDocument]:
     """The outbox without its bodies, the most urgent first: of one shop, or of all if *shop_id* is None."""
     query = (

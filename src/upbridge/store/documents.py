@@ -410,6 +410,12 @@ async def mark_handled(
     await links.mark_by_hand(tx, shop_id, target, handled, now=now)
 
 
+async def erase(tx: AsyncConnection, shop_id: ShopId, target: str, parents: Sequence[str]) -> int:
+    """Delete all that waits of *parents*, what is on its way included: hold the lane. Returns how many."""
+    here = (table.c.shop_id == shop_id, table.c.target == target, one_of(table.c.parent, parents))
+    return (await tx.execute(delete(table).where(*here))).rowcount
+
+
 async def release_claims(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
     """Documents that were taken and never settled wait again."""
     await tx.execute(

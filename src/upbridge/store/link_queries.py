@@ -52,6 +52,7 @@ def link_of(row: Row[Any]) -> Link:
         closed=row.closed,
         attempt=attempt,
         metadata=row.metadata,
+        erased=row.erased_at is not None,
     )
 
 

@@ -1,7 +1,7 @@
 """What is what in another system, and what of it was delivered last. A link goes with its shop."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
 from upbridge.domain.delivery import Delivered, DesiredDocument, Document, Link, LinkState
 from upbridge.domain.shop_id import ShopId
@@ -215,6 +216,47 @@ async def mark_by_hand(
             },
         )
     )
+
+
+async def erase_persons(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    target: str,
+    kind: str,
+    keys: Collection[str],
+    *,
+    forget: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    now: datetime,
+) -> tuple[int, list[str]]:
+    """Nothing about the persons behind these things is known, or comes back: what a link keeps of what was sent is
+    what *forget* leaves of it, and where there is no link one says so from now on, so that nothing is stored for
+    sending again. Returns how many links kept something, and the ids at the target that are still known.
+    """
+    here = at(shop_id, target, table.c.kind == kind, one_of(table.c.key, keys))
+    query = select(table.c.key, table.c.remote_id, table.c.sent, table.c.attempt_trace).where(*here)
+    rows = (await tx.execute(query.order_by(table.c.key).with_for_update())).all()
+    shortened = 0
+    for row in rows:
+        sent = None if row.sent is None else json.loads(row.sent)
+        kept = None if sent is None else forget(sent)
+        trace = None if row.attempt_trace is None else dict(forget(row.attempt_trace))
+        shortened += (kept, trace) != (sent, row.attempt_trace)
+        values = {
+            "sent": None if kept is None else canonical(dict(kept)),
+            "attempt_trace": trace,
+            "erased_at": now,
+        }
+        await tx.execute(
+            update(table).where(*at(shop_id, target, table.c.kind == kind, table.c.key == row.key)).values(values)
+        )
+    missing = sorted(set(keys) - {row.key for row in rows})
+    blank = {"shop_id": shop_id, "target": target, "kind": kind, "state": LinkState.BY_HAND, "hash": b"erased"}
+    if missing:
+        await tx.execute(
+            insert(table),
+            [{**blank, "key": key, "parent": key, "erased_at": now, "updated_at": now} for key in missing],
+        )
+    return shortened, [row.remote_id for row in rows if row.remote_id is not None]
 
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:

@@ -5,13 +5,13 @@ fields keep their values.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Double, Select, func, insert, literal_column, select, type_coerce
+from sqlalchemy import Double, Select, func, insert, literal_column, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,7 @@ from upbridge.domain.delivery import Document
 from upbridge.domain.masking import masked
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import order_events as table
+from upbridge.store.sql import one_of
 
 #: Documents that are an event of an order: the order itself on its way out, its shipments on their way back.
 KINDS = frozenset({"order", "shipment"})
@@ -102,6 +103,12 @@ async def delivered_since(tx: AsyncConnection, shop_id: ShopId, since: datetime)
         .group_by(table.c.target)
     )
     return {row.target: int(row.number) for row in await tx.execute(query)}
+
+
+async def erase_copies(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> int:
+    """Delete the masked copies of what was sent of these orders; that it was sent stays. Returns how many."""
+    here = (table.c.shop_id == shop_id, one_of(table.c.order_number, numbers), table.c.body.is_not(None))
+    return (await tx.execute(update(table).where(*here).values(body=None))).rowcount
 
 
 def delays_by_day(shop_id: ShopId | None, *, since: datetime, until: datetime) -> Select[Any]:

@@ -31,7 +31,7 @@ from upbridge.core.parsing import storable
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import shops
 from upbridge.store.schema import problems as table
-from upbridge.store.sql import beginning
+from upbridge.store.sql import beginning, one_of
 
 
 class Stage(StrEnum):
@@ -185,6 +185,12 @@ async def forget_target(tx: AsyncConnection, shop_id: ShopId, target: str) -> No
 async def forget_problems(tx: AsyncConnection, shop_id: ShopId, *, kinds: Sequence[str]) -> None:
     """Delete every problem of these kinds, dismissed ones too."""
     await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.kind.in_(kinds)))
+
+
+async def erase(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, parents: Collection[str]) -> int:
+    """Delete every problem of *kind* about *parents* at *target*, dismissed ones too; returns how many."""
+    here = (table.c.shop_id == shop_id, table.c.target == target, table.c.kind == kind)
+    return (await tx.execute(delete(table).where(*here, one_of(table.c.parent, parents)))).rowcount
 
 
 async def dismissed(tx: AsyncConnection, number: int, *, now: datetime) -> None:

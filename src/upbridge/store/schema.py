@@ -312,6 +312,7 @@ links = Table(
     Column("attempt_mark", Text),
     Column("attempt_trace", JSONB(none_as_null=True)),
     Column("metadata", JSONB, nullable=False, server_default=_EMPTY),
+    _at("erased_at"),
     _at("updated_at", nullable=False, now=True),
     # The operators of patterns, so that the beginning of an order number is enough in every locale of a database.
     Index(

@@ -290,6 +290,17 @@ class SetupStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Persons:
+    """What a system has to know of the people who order, and what its links remember of them."""
+
+    links: Callable[[str, str | None, int | None], Sequence[tuple[str, str]]]
+    """Kind and key of the links to a person's own records there, by the shop's key, the e-mail address and the
+    shop's number of its customer."""
+    forget: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    """What stays of what a link keeps of an order that was sent, when who ordered is erased."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """A system as the rest of the house sees it: what engine, pages and commands take from its folder."""
 
@@ -331,6 +342,8 @@ class System:
     """Where a person resolves a cause of problems: its key, and the page with the place on it. A question mark
     leads to the page that explains it in full. A cause that is missing here is resolved in the shop or the
     system."""
+    persons: Persons | None = None
+    """None where its documents say nothing of who ordered."""
     agreed_once: Collection[str] = ()
     """Causes that wait for a person's yes: to try again is that, and it holds until the shop is disconnected."""
     not_retried: Collection[str] = ()

@@ -25,6 +25,7 @@ from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.links import StoredLinks
 from upbridge.systems.http.idempotent_create import Adoption
 from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.customer_mapping import customer_key
 from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
 from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, whole, words
 from upbridge.systems.uphance.sorts import ORDERS, Sort
@@ -155,7 +156,7 @@ class Forgotten:
     def _link(self, sort: Sort, reference: str, row: Json) -> Link:
         if sort is ORDERS:
             return adopted_order(reference.removeprefix(order_reference(self.shop_key, "")), row)
-        return Link(sort.kind, reference, remote_id=str(whole(row.get("id"))), hash=ADOPTED)
+        return Link(sort.kind, customer_key(reference), remote_id=str(whole(row.get("id"))), hash=ADOPTED)
 
 
 def adopted_order(order_number: str, row: Json) -> Link:

@@ -1,7 +1,10 @@
 """Who ordered, as a customer of Uphance. Pure; the rules: docs/vendors/uphance.md#how-upbridge-maps-a-customer."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from upbridge.core.canonical_json import fingerprint
 from upbridge.domain.delivery import Issue
 from upbridge.domain.order import Address, Order, Shopper
 from upbridge.domain.shop_settings import ShopSettings
@@ -74,6 +77,23 @@ def customer_reference(shop_key: str, shopper: Shopper) -> str | None:
     email = (shopper.email or "").strip().lower()
     key = str(shopper.customer_id) if shopper.customer_id is not None else email
     return f"UPG-{shop_key}-{key}" if key else None
+
+
+#: A reference that says nothing about a person: it ends with the shop's own number of its customer.
+_PLAIN = re.compile(r"UPG-[a-z0-9-]+-[0-9]+")
+
+
+def customer_key(reference: str) -> str:
+    """The key of the link to the customer with this *reference*: links are kept in clear, so an e-mail address in
+    it is a fingerprint there, by which the same person is recognised and which shows to no reader who it is."""
+    return reference if _PLAIN.fullmatch(reference) else f"person-{fingerprint(reference.encode()).hex()}"
+
+
+def customer_keys(shop_key: str, email: str | None, customer_id: int | None) -> Sequence[str]:
+    """The keys under which a person's own record in Uphance may be linked."""
+    tails = [str(customer_id)] if customer_id is not None else []
+    tails += [text] if (text := (email or "").strip().lower()) else []
+    return [customer_key(f"UPG-{shop_key}-{tail}") for tail in tails]
 
 
 def _places(shopper: Shopper) -> tuple[Place, ...]:

@@ -11,6 +11,9 @@ from typing import Any
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.order import Charge, Money, Order, Shopper
 
+#: Of these a trace has fingerprints only: they are, or may be, about a person.
+_FINGERPRINTS = ("buyer", "billing", "delivery", "shipping", "note", "internal_note")
+
 
 def mark(order: Order, *, canceled: bool, unread: str = "") -> bytes:
     """The fingerprint by which a document about *order* is compared with what was delivered. With parts that are
@@ -28,11 +31,13 @@ def trace(order: Order) -> dict[str, Any]:
         "charged": str(order.total_before_round),
         "goods": [[line["what"], line["quantity"], line["with_vat"]] for line in content["lines"]],
         **{name: content[name] for name in ("language", "currency", "total", "payment", "discounts")},
-        **{
-            name: fingerprint(salt.encode() + canonical(content[name])).hex()
-            for name in ("buyer", "billing", "delivery", "shipping", "note", "internal_note")
-        },
+        **{name: fingerprint(salt.encode() + canonical(content[name])).hex() for name in _FINGERPRINTS},
     }
+
+
+def without_person(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A trace without the fingerprints of what is about a person."""
+    return {name: value for name, value in kept.items() if name not in _FINGERPRINTS}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

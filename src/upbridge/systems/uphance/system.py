@@ -1,12 +1,15 @@
 """Uphance, as the rest of the house sees it."""
 
-from upbridge.systems.base import Flow, SetupStep, System
+from upbridge.systems.base import Flow, Persons, SetupStep, System
 from upbridge.systems.uphance.basis import mapping_basis
 from upbridge.systems.uphance.connect import UphanceConnect, account_name, is_mapped, markets_without_channel
+from upbridge.systems.uphance.customer_mapping import customer_keys
 from upbridge.systems.uphance.new_statuses import new_statuses
+from upbridge.systems.uphance.order_fingerprint import without_person
 from upbridge.systems.uphance.probe import Trial
 from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
+from upbridge.systems.uphance.sorts import CUSTOMERS
 from upbridge.systems.uphance.source import SOURCE
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.uphance.write_back import UphanceWriteBack
@@ -54,6 +57,12 @@ UPHANCE = System(
         "stock.several": "rules#stock.write",
         "stock.guard": "rules#stock.guard_percent",
     },
+    persons=Persons(
+        links=lambda shop_key, email, customer_id: [
+            (CUSTOMERS.kind, key) for key in customer_keys(shop_key, email, customer_id)
+        ],
+        forget=without_person,
+    ),
     agreed_once=("stock.several",),
     not_retried=("order.taxed_otherwise",),
 )

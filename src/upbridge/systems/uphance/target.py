@@ -45,7 +45,7 @@ from upbridge.systems.connecting import Vault
 from upbridge.systems.http.idempotent_create import InDoubt
 from upbridge.systems.uphance.adoption import Forgotten, Memory, StoredMemory, adopted_order, goods_differ
 from upbridge.systems.uphance.client import Sleep, UphanceClient
-from upbridge.systems.uphance.customer_mapping import Customer, House, map_customer
+from upbridge.systems.uphance.customer_mapping import Customer, House, customer_key, map_customer
 from upbridge.systems.uphance.idempotent_create import DELIVERED, Made, Maker
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.order_fingerprint import differences, mark, trace
@@ -304,19 +304,20 @@ class _Work:
             return _Company(customer.customer_id, addressed=False)
         body = customer_body(customer, channel_id=channel_id, idempotency_key=f"upgates:{customer.reference}")
         addresses = fingerprint(customer.reference.encode() + canonical(body["customer"]["addresses"])).hex()
-        link = await self.links.get(CUSTOMERS.kind, customer.reference)
+        key = customer_key(customer.reference)
+        link = await self.links.get(CUSTOMERS.kind, key)
         if link is not None and link.state == DELIVERED and link.remote_id is not None:
             return _Company(int(link.remote_id), addressed=link.hash == bytes.fromhex(addresses))
         former = await self.maker.look(CUSTOMERS, link, customer.reference)
         if former is None:
-            blank = Link(CUSTOMERS.kind, customer.reference)
+            blank = Link(CUSTOMERS.kind, key)
             former = await self.maker.make(CUSTOMERS, blank, customer.reference, body, mark=addresses, trace={})
         if isinstance(former, InDoubt):
             return former
         await self.links.save(
             Link(
                 CUSTOMERS.kind,
-                customer.reference,
+                key,
                 remote_id=str(former.id),
                 state=DELIVERED,
                 hash=bytes.fromhex(former.mark),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from upbridge.core.canonical_json import canonical
+from upbridge.domain.masking import unsaid
 from upbridge.systems.http.errors import error_of
 from upbridge.systems.http.exact_json import decode
 from upbridge.systems.http.transport import Remote
@@ -44,7 +45,7 @@ class Exchange:
         )
         if not answer.accepted:
             # What a login answers is never repeated: it may echo the password.
-            said = "" if path.startswith("/oauth/") else _said(answer.body)
+            said = "" if path.startswith("/oauth/") else unsaid(_said(answer.body), body)
             raise error_of(answer, now=self.remote.clock(), pause=_PAUSE, words=said)
         return answer.json() if answer.body or answer.body_error else None
 

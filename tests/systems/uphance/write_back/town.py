@@ -154,9 +154,10 @@ class Town:
 
     # --- the shop and its Uphance -----------------------------------------------------------------------------
 
-    async def order(self, goods: str, quantity: int = 1, *, status: int = 1) -> str:
-        """Sell *quantity* of the item with that code: a whole order of one line. Returns its number."""
+    async def order(self, goods: str, quantity: int = 1, *, status: int = 1, customer: Json | None = None) -> str:
+        """Sell *quantity* of the item with that code, to *customer*: an order of one line. Returns its number."""
         made = self.edits.create_order(self.origin)
+        made["customer"] = {**made["customer"], **(customer or {})}
         line = made["products"][0]
         item = (await self.items())[goods]
         made["products"] = [line]

@@ -1,0 +1,305 @@
+"""One person, planted with unusual words: found again on request, erased on request, and in clear nowhere."""
+
+import json
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from prometheus_client import generate_latest
+from sqlalchemy import text
+
+from tests.support.pages import ORIGIN, browser_of, pages_app
+from tests.systems.uphance.write_back.town import Town
+from upbridge.core.errors import NotFound
+from upbridge.domain.history import Way, What
+from upbridge.operations.person import Receipt, erase_person, look_up_person
+from upbridge.settings import Settings
+from upbridge.store import history
+from upbridge.store.schema import metadata
+from upbridge.systems.uphance.customer_mapping import customer_key
+from upbridge.web.context import Pages
+from upbridge.web.navigation import PLACES
+
+#: Words that stand nowhere else here.
+PERSON = {
+    "email": "Zdislava.Plantova@zahrada-plantaz.example",
+    "phone": "+420987612345",
+    "code": "PLANTCODE-77",
+    "firstname_invoice": "Zdislava",
+    "surname_invoice": "Plantová",
+    "street_invoice": "Plantážní ulička 13",
+    "city_invoice": "Plantov nad Sázavou",
+    "zip_invoice": "Z98-765Q",
+    "customer_note": "Zvonit na Plantovou dvakrát",
+    "customer_id": None,
+}
+WORDS = [value.casefold() for value in PERSON.values() if value] + ["plantov", "plantcode", "zdislava"]
+
+
+async def everything(town: Town) -> list[tuple[str, str]]:
+    """Each row of each table as text, what is compressed unpacked; by the name of its table."""
+    found: list[tuple[str, str]] = []
+    tables = [*(table.name for table in metadata.sorted_tables), "procrastinate_jobs", "procrastinate_events"]
+    async with town.service.engine.connect() as tx:
+        for name in tables:
+            rows = (await tx.execute(text(f"SELECT * FROM {name}"))).mappings()
+            found += [(name, "\n".join(map(_shown, row.values())).casefold()) for row in rows]
+    return found
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, bytes | memoryview):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    plain = bytes(value)
+    with suppress(zlib.error):
+        plain = zlib.decompress(plain)
+    return plain.decode("utf-8", "replace")
+
+
+async def leaks(town: Town) -> list[str]:
+    """Where a word about the person stands in clear."""
+    return [f"{table}: {word}" for table, row in await everything(town) for word in WORDS if word in row]
+
+
+async def order(town: Town) -> str:
+    """An order of that person; returns its number."""
+    return await town.order((await town.tracked())[0], customer=PERSON)
+
+
+class Echo(httpx.AsyncBaseTransport):
+    """An Uphance that refuses what is to be created, and repeats in its answer all that it was sent."""
+
+    def __init__(self, real: httpx.AsyncBaseTransport, status: int) -> None:
+        self.real, self.status = real, status
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "POST" or request.url.path not in ("/customers", "/sales_orders"):
+            return await self.real.handle_async_request(request)
+        said = json.dumps(json.loads(await request.aread()), ensure_ascii=False)
+        return httpx.Response(self.status, json={"message": f"cannot take {said[:450]}"}, request=request)
+
+
+async def pages_that_name_the_person(town: Town, number: str) -> AsyncIterator[str]:
+    """The pages that show more than numbers of the person to who has asked for nothing."""
+    service = town.service
+    pages = Pages.of(
+        Settings(_env_file=None, public_url=ORIGIN),
+        systems=service.systems,
+        engine=service.engine,
+        shops=service.shops,
+        connections=service.connections,
+        clock=service.clock,
+        act=lambda: service,
+        webhook_address=lambda shop, system: f"{ORIGIN}/webhooks/{system}/{shop.id}",
+    )
+    async with browser_of(pages_app(pages)) as browser:
+        home = (await browser.get(await pages.ticket_address(town.shop_id, "cs"))).headers["location"]
+        for place in ("", *PLACES, f"find?q={number}", f"find?kind=order&key={number}&q={number}", "products.csv"):
+            answer = await browser.get(home + place)
+            if any(word in answer.text.casefold() for word in WORDS):
+                yield place
+
+
+def unreachable(request: httpx.Request) -> Exception | None:
+    return httpx.ConnectError("no") if request.url.host == "uphance.test" else None
+
+
+# --- nowhere in clear -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("situation", ["delivered", "unreachable", "refused", "failing", "changed"])
+async def test_a_person_stands_nowhere_in_clear(town: Town, situation: str) -> None:
+    with structlog.testing.capture_logs() as logged:
+        if situation == "unreachable":
+            town.network.lose = unreachable
+        if situation in ("refused", "failing"):
+            town.network.uphance = Echo(town.network.uphance, 422 if situation == "refused" else 500)
+        number = await order(town)
+        if situation == "changed":
+            made = town.origin.orders[number]
+            town.edits.edit_order(
+                town.origin, made, {"customer": {**made["customer"], "street_invoice": "Plantov 9"}}
+            )
+            await town.deliver_webhooks()
+            await town.work()
+
+    rows = [table for table, _ in await everything(town)]
+    assert {"orders", "order_events"} <= {*rows}
+    assert await leaks(town) == []
+    assert [word for word in WORDS if word in str(logged).casefold()] == []
+    assert [word for word in WORDS if word in generate_latest().decode().casefold()] == []
+    assert [page async for page in pages_that_name_the_person(town, number)] == []
+    if situation == "refused":
+        refused = (await town.service.problems.open(town.shop_id))[-1]
+        assert (refused.key, "cannot take" in refused.message) == ("order.refused", True)
+
+
+async def test_who_looks_through_the_tables_would_find_a_person(town: Town) -> None:
+    """The search of these tests finds what stands there in clear, also compressed."""
+    await town.rows("SELECT 1")
+    async with town.service.engine.begin() as tx:
+        await tx.execute(
+            text(
+                "INSERT INTO order_events (shop_id, order_number, at, event, target, body)"
+                " VALUES (:shop, '1', now(), 'read', 'upgates', :body)"
+            ),
+            {"shop": town.shop_id, "body": zlib.compress(PERSON["email"].encode())},  # type: ignore[union-attr]
+        )
+
+    assert "order_events: zdislava.plantova@zahrada-plantaz.example" in await leaks(town)
+
+
+# --- what is held ---------------------------------------------------------------------------------------------
+
+
+async def test_what_is_held_about_who_made_an_order_is_shown_opened(town: Town) -> None:
+    town.network.lose = unreachable
+    number = await order(town)
+
+    found = await look_up_person(town.service, await town.shop(), order=number, email=None)
+
+    assert {one.table for one in found.held} >= {"orders", "documents", "order_events"}
+    [waiting] = [one for one in found.held if one.table == "documents"]
+    assert waiting.personal
+    assert waiting.content["shopper"]["email"] == PERSON["email"]
+
+
+async def test_an_address_finds_what_waits_and_the_record_of_the_person(town: Town) -> None:
+    await order(town)
+    town.network.lose = unreachable
+    waiting = await order(town)
+
+    found = await look_up_person(
+        town.service,
+        await town.shop(),
+        order=None,
+        email=f" {PERSON['email'].upper()} ",  # type: ignore[union-attr]
+    )
+
+    assert found.orders == (waiting,)
+    reference = f"UPG-demo-{PERSON['email'].lower()}"  # type: ignore[union-attr]
+    assert customer_key(reference) in {one.key for one in found.held}
+
+
+async def test_of_nobody_nothing_is_held(town: Town) -> None:
+    await order(town)
+
+    assert (await look_up_person(town.service, await town.shop(), order=None, email="no@no.example")).held == ()
+    with pytest.raises(NotFound):
+        await look_up_person(town.service, await town.shop(), order="nothing", email=None)
+    with pytest.raises(NotFound):
+        await erase_person(town.service, await town.shop(), order="nothing", email=None)
+
+
+# --- erasing --------------------------------------------------------------------------------------------------
+
+
+async def erased(town: Town, **who: Any) -> Receipt:
+    service = replace(town.service, way=Way.CLI)
+    return await erase_person(service, await town.shop(), **{"order": None, "email": None, **who})
+
+
+async def personal(town: Town, number: str) -> list[str]:
+    """The tables that hold something about who made the order."""
+    found = await look_up_person(town.service, await town.shop(), order=number, email=None)
+    return [one.table for one in found.held if one.personal]
+
+
+async def test_what_waits_is_erased_and_never_sent(town: Town) -> None:
+    town.network.lose = unreachable
+    number = await order(town)
+
+    receipt = await erased(town, order=number)
+
+    assert receipt.erased["documents"] == 1
+    assert await personal(town, number) == []
+    town.network.lose = lambda _: None
+    town.watch.move(hours=2)
+    await town.work()
+    assert town.organisation.orders == {}
+
+
+async def test_what_was_sent_is_erased_and_not_sent_again(town: Town) -> None:
+    number = await order(town)
+    assert await personal(town, number) == ["links"]
+
+    receipt = await erased(town, order=number)
+
+    assert await personal(town, number) == []
+    assert receipt.erased["links"] == 1
+    assert receipt.erased["order_events"] >= 1
+    assert ("uphance", "order", str(town.sale(number)["id"])) in receipt.elsewhere
+    assert ("upgates", "order", number) in receipt.elsewhere
+    town.watch.move(hours=2)
+    await town.work()
+    town.sale(number)  # one, and no more
+
+
+@pytest.mark.parametrize("sent", [True, False])
+async def test_an_erased_order_that_changes_in_the_shop_is_not_stored_again(town: Town, *, sent: bool) -> None:
+    town.network.lose = (lambda _: None) if sent else unreachable
+    number = await order(town)
+    await erased(town, order=number)
+    town.network.lose = unreachable
+
+    made = town.origin.orders[number]
+    town.edits.edit_order(town.origin, made, {"customer": {**made["customer"], "phone": "+420987600000"}})
+    await town.deliver_webhooks()
+    await town.work()
+
+    assert await personal(town, number) == []
+    waiting = await town.rows("SELECT key FROM documents WHERE shop_id = :shop_id AND kind = 'order'")
+    assert [row.key for row in waiting] == []
+
+
+async def test_what_is_shipped_later_still_comes_back(town: Town) -> None:
+    number = await order(town)
+    await erased(town, order=number)
+
+    town.confirm(number)
+    town.ship(town.ticket(number))
+    await town.poll()
+
+    assert town.origin.orders[number]["tracking_code"] == "CZ1"
+
+
+async def test_by_address_all_that_waits_goes_and_the_record_there_is_named(town: Town) -> None:
+    await order(town)
+    town.network.lose = unreachable
+    waiting = [await order(town), await order(town)]
+
+    receipt = await erased(town, email=PERSON["email"])
+
+    assert sorted(receipt.orders) == sorted(waiting)
+    assert receipt.erased["documents"] == 2
+    [customer] = town.organisation.customers.values()
+    assert ("uphance", "customer", str(customer["id"])) in receipt.elsewhere
+
+
+async def test_another_persons_order_is_left_alone(town: Town) -> None:
+    town.network.lose = unreachable
+    mine, other = await order(town), await town.order((await town.tracked())[0])
+
+    await erased(town, order=mine)
+
+    assert await personal(town, other) == ["documents"]
+
+
+async def test_the_history_and_the_log_tell_that_it_was_done_and_not_to_whom(town: Town) -> None:
+    town.network.lose = unreachable
+    number = await order(town)
+
+    with structlog.testing.capture_logs() as logged:
+        await erased(town, order=number)
+
+    async with town.service.engine.connect() as tx:
+        newest = (await history.latest(tx, town.shop_id, limit=1))[0]
+    assert (newest.way, newest.what, newest.details["documents"]) == (Way.CLI, What.PERSON_ERASED, 1)
+    assert [one["event"] for one in logged] == ["person_erased"]
+    assert [word for word in WORDS if word in str(logged).casefold()] == []
+    assert await leaks(town) == []
