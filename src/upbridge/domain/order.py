@@ -12,6 +12,7 @@ from typing import Literal
 
 from upbridge.domain.unread import Unread
 from upbridge.domain.value import Value
+from upbridge.domain.variant_key import key_of
 
 #: Where an order can come from, as Upgates names it.
 ORIGINS = ("frontend", "admin", "api", "cash-register")
@@ -61,9 +62,7 @@ class OrderLine(Value):
     @property
     def variant_key(self) -> str | None:
         """The variant that was sold, by its key (`Variant.id`); None if the line names none."""
-        if self.product_id is None:
-            return None
-        return f"p-{self.product_id}" if self.variant_id is None else f"v-{self.variant_id}"
+        return None if self.product_id is None else key_of(self.product_id, self.variant_id)
 
 
 class Discount(Value):

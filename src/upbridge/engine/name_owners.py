@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
+from upbridge.domain.variant_key import variant_number
 from upbridge.store import variants
 from upbridge.systems.base import NameOwner, NameOwners, UniqueName
 
@@ -65,4 +66,4 @@ async def shared(
 
 def _age(bearer: NameOwner) -> tuple[int, int]:
     """The oldest first: ids count up, the order in which a shop lists things can change."""
-    return bearer.product_id, int(bearer.key.removeprefix("v-")) if bearer.key.startswith("v-") else 0
+    return bearer.product_id, variant_number(bearer.key)

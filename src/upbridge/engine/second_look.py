@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.product import Product, Variant
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import code_key
+from upbridge.domain.variant_key import is_product
 from upbridge.engine.planner import ReadBatch
 from upbridge.store import first_looks, link_queries, orders, variants
 from upbridge.store.first_looks import FirstLook, Place, Taken
@@ -184,7 +185,7 @@ def _weigh_product(product: Product, known: Sequence[Copied], verdicts: _Verdict
         if key in listed:
             verdicts.there(gone, product.key)
             held |= {key} if _lessens(product, listed[key], one, verdicts) else set()
-        elif (one.code_key is not None and one.code_key in renamed) or (key.startswith("p-") and grown):
+        elif (one.code_key is not None and one.code_key in renamed) or (is_product(key) and grown):
             verdicts.settled.add(gone)
         elif not verdicts.taken(gone, product.key):
             held.add(key)

@@ -1,6 +1,6 @@
 """The copy of the shop's catalogue: one row for each sellable variant, as it was last read.
 
-Its key is `v-<variant id>`, or `p-<product id>` for a product without variants. Which SKU a variant is stands in
+Its key is that of `domain/variant_key.py`. Which SKU a variant is stands in
 the same row (`match`, `sku_id`); `store.sku_matching` decides it.
 """
 

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator
 from upbridge.core.parsing import key_of as key_or_none
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.unread import Unread
+from upbridge.domain.variant_key import product_key, variant_key
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import (
     Amount,
@@ -279,7 +280,7 @@ def _variants(wire: _Product, product_id: int, key: str, *, with_vat: bool) -> I
     picture = _picture(wire.images)
     if not wire.variants:
         yield Variant(
-            id=f"p-{product_id}",
+            id=product_key(product_id),
             product_id=product_id,
             variant_id=None,
             code=wire.code,
@@ -297,7 +298,7 @@ def _variants(wire: _Product, product_id: int, key: str, *, with_vat: bool) -> I
             overrides = _entries(own.prices)
             priced = tuple(_priced(listed, overrides, wire.prices, own.prices, with_vat=with_vat))
         yield Variant(
-            id=f"v-{variant_id}",
+            id=variant_key(variant_id),
             product_id=product_id,
             variant_id=variant_id,
             code=own.code,

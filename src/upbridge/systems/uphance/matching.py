@@ -8,6 +8,7 @@ from typing import Protocol
 from upbridge.domain.order import OrderLine
 from upbridge.domain.product import Variant
 from upbridge.domain.sku import CodeBook, Match, Names, Sku, code_key
+from upbridge.domain.variant_key import variant_key
 
 
 class Coded(Protocol):
@@ -70,7 +71,7 @@ class SkuBook:
         if how is Match.UNMATCHED:
             return Miss.UNKNOWN
         if how is Match.EAN and line.variant_id is not None:
-            own = self._named.get(f"v-{line.variant_id}")
+            own = self._named.get(variant_key(line.variant_id))
             if own is None:
                 return Miss.NOT_READ
             if code_key(own[1]) != code_key(line.ean):

@@ -6,6 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import DesiredDocument
+from upbridge.domain.variant_key import is_product
 
 KIND = "stock"
 GUARD = "stock.guard"
@@ -135,7 +136,7 @@ def _draft(level: Level, wanted: int, taken: Decimal, safety: int, run: str) -> 
     """One number, with all that explains it. Two are the same if the shop would get the same number."""
     body = {
         "code": level.code,
-        "level": "product" if level.key.startswith("p-") else "variant",
+        "level": "product" if is_product(level.key) else "variant",
         "written": wanted,
         "uphance": level.quantity,
         "open": taken,
