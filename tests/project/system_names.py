@@ -1,6 +1,5 @@
-"""Which lines of the product name a connected system outside its own folder: by its name, or by its module.
-
-Everything but `ALLOWED` is a debt, to be paid: the numbers only get smaller.
+"""Which lines of the product name a system outside its own folder: a connected one by its name or its module, the
+platform by its name.
 """
 
 import re
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 
 from tests.project.arrows import SRC, modules
 from upbridge.core.package_files import package_file
+from upbridge.domain.platform import PLATFORM
 from upbridge.systems.registry import SYSTEMS
 
 _NAMES = "|".join(system.name for system in SYSTEMS.connected)
@@ -16,10 +16,8 @@ _NAMED = re.compile(rf"""['"]({_NAMES})['".]|systems\.({_NAMES})\b""")
 #: The registry, which is there to name them.
 ALLOWED = {"upbridge.systems.registry"}
 
-#: Lines that still name a system, by module. Never add one, nor let a number grow.
-DEBTS = {
-    "upbridge.systems.upgates.target": 1,  # the name of a number in the note of a link
-}
+#: Where the name of the platform stands.
+PLATFORM_MODULE = "upbridge.domain.platform"
 
 
 def naming() -> dict[str, int]:
@@ -31,6 +29,17 @@ def naming() -> dict[str, int]:
         if lines := sum(bool(_NAMED.search(line)) for line in source.splitlines()):
             found[module] = lines
     return found
+
+
+def naming_the_platform() -> list[str]:
+    """The modules that write the name of the platform instead of `PLATFORM`."""
+    return sorted(
+        module
+        for module, source in modules(SRC)
+        if module != PLATFORM_MODULE
+        and not module.startswith(f"upbridge.systems.{PLATFORM}.")
+        and re.search(rf"""['"]{PLATFORM}['"]""", source)
+    )
 
 
 def _sources() -> Iterator[tuple[str, str]]:

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
 from upbridge.engine.planner import PlanResult, ReadBatch, plan_documents
-from upbridge.engine.runs import SOURCE
 from upbridge.engine.second_look import Weighed, lag_of, weigh
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
@@ -60,7 +60,7 @@ async def look_again(
         await changes.mark_changed(
             tx,
             shop.id,
-            SOURCE,
+            PLATFORM,
             KINDS[read.kind],
             keys,
             origin=origin,
@@ -77,7 +77,7 @@ async def look_later(
         await changes.mark_changed(
             tx,
             shop.id,
-            SOURCE,
+            PLATFORM,
             KINDS[weighed.read.kind],
             [key for key, due in weighed.again.items() if due == due_at],
             origin=Origin.SCHEDULE,

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import Rejected, Unreachable
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -26,7 +27,6 @@ from upbridge.systems.upgates.pagination import OrderFilter, ProductFilter
 
 log = structlog.get_logger(__name__)
 
-SOURCE = "upgates"
 #: How far back the orders are counted.
 DAYS = 30
 AGAIN = timedelta(seconds=10)
@@ -100,7 +100,7 @@ async def keep_count(tx: AsyncConnection, shop_id: ShopId, kind: str, counted: C
         "checked_at": counted.checked_at.isoformat(),
         "since": None if counted.since is None else counted.since.isoformat(),
     }
-    await cursors.put(tx, shop_id, SOURCE, _NAME.format(kind), json.dumps(value))
+    await cursors.put(tx, shop_id, PLATFORM, _NAME.format(kind), json.dumps(value))
 
 
 async def ask_count(
@@ -108,9 +108,9 @@ async def ask_count(
 ) -> None:
     """Have the shop count its things of *kind*, at once or at *due_at*."""
     count = Kind.ORDER_COUNT if kind == "order" else Kind.COUNT
-    await changes.mark_changed(tx, shop_id, SOURCE, count, [key], origin=Origin.SAFETY_NET, now=now)
+    await changes.mark_changed(tx, shop_id, PLATFORM, count, [key], origin=Origin.SAFETY_NET, now=now)
     if due_at is not None:
-        await changes.put_off(tx, shop_id, SOURCE, count, key, until=due_at)
+        await changes.put_off(tx, shop_id, PLATFORM, count, key, until=due_at)
 
 
 async def recount(tx: AsyncConnection, shop_id: ShopId, kind: str, *, now: datetime) -> None:
@@ -125,7 +125,7 @@ async def count_orders(service: Service, shop: Shop, chunk: list[Change]) -> Non
         since = await _since(tx, shop.id, now)
         ready = since is not None and await _settled(tx, shop.id, "order", chunk, now=now)
         if since is None:
-            await changes.done(tx, shop.id, SOURCE, chunk)
+            await changes.done(tx, shop.id, PLATFORM, chunk)
     if since is None or not ready:
         return
     client = await service.upgates(shop)
@@ -164,9 +164,9 @@ async def _uncounted(service: Service, shop: Shop, count: Change, error: Unreach
     log.warning("count_unanswered", shop_id=str(shop.id), kind=count.kind, error=str(error))
     async with service.engine.begin() as tx:
         if count.attempts + 1 < _TRIES:
-            await changes.postpone(tx, shop.id, SOURCE, [count], until=service.clock() + _RETRY)
+            await changes.postpone(tx, shop.id, PLATFORM, [count], until=service.clock() + _RETRY)
         else:
-            await changes.done(tx, shop.id, SOURCE, [count])
+            await changes.done(tx, shop.id, PLATFORM, [count])
 
 
 async def _since(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> datetime | None:
@@ -192,11 +192,11 @@ async def _settled(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[
     [count] = chunk
     if count.key == FIRST:
         return True
-    waits = await change_queries.any_for(tx, shop_id, SOURCE, _UNSETTLED[kind], Purpose.SAFETY)
+    waits = await change_queries.any_for(tx, shop_id, PLATFORM, _UNSETTLED[kind], Purpose.SAFETY)
     for unsettled in _UNSETTLED[kind]:
-        waits = waits or await change_queries.any_marked_until(tx, shop_id, SOURCE, unsettled, count.hinted_at)
+        waits = waits or await change_queries.any_marked_until(tx, shop_id, PLATFORM, unsettled, count.hinted_at)
     if waits:
-        await changes.done(tx, shop_id, SOURCE, chunk)
+        await changes.done(tx, shop_id, PLATFORM, chunk)
         await ask_count(tx, shop_id, kind, count.key, now=count.hinted_at, due_at=now + AGAIN)
     return not waits
 
@@ -204,7 +204,7 @@ async def _settled(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[
 async def _judge(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[Change], counted: Counted) -> None:
     """Keep a count, or look again; and read the list where it is sure that the counts differ."""
     now, key = counted.checked_at, chunk[0].key
-    await changes.done(tx, shop_id, SOURCE, chunk)
+    await changes.done(tx, shop_id, PLATFORM, chunk)
     if counted.astray and key == FIRST and kind == "order":
         await ask_count(tx, shop_id, kind, SECOND, now=now, due_at=now + AGAIN)
         return

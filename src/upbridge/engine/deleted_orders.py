@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import Rejected
 from upbridge.domain.order import Order
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -34,7 +35,7 @@ _EVERY = timedelta(hours=20)
 """Once a day: safety nets that come a little early still find it due."""
 _RARELY = timedelta(days=30)
 
-_SYSTEM, _AT, _KNOWN = "upgates", "deleted_orders_at", "deleted_orders"
+_SYSTEM, _AT, _KNOWN = PLATFORM, "deleted_orders_at", "deleted_orders"
 
 
 class Listing(StrEnum):

@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
@@ -22,8 +23,6 @@ from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured
 
 log = structlog.get_logger(__name__)
-
-SOURCE = "upgates"
 
 
 async def renew(
@@ -46,7 +45,7 @@ async def renew(
     after = replace(before, facts=facts.model_dump(mode="json"), settings=chosen)
     await shops.set_facts(tx, shop_id, after.facts or {}, read_at=now if complete else None)
     if after.facts != before.facts:  # a new status or language may be what was missing
-        for system in (*targets, SOURCE):
+        for system in (*targets, PLATFORM):
             await documents.release(tx, shop_id, system, now=now)
     await _alarm(tx, service, shop_id, facts, targets, now=now)
     if before.facts is None:
@@ -54,7 +53,7 @@ async def renew(
     if ShopProfile.model_validate(before.facts).rights != facts.rights:
         # Upgates takes the webhooks away together with the right, and does not give them back with it.
         await changes.mark_changed(
-            tx, shop_id, SOURCE, Kind.WEBHOOKS, ["webhooks"], origin=Origin.LIFECYCLE, now=now
+            tx, shop_id, PLATFORM, Kind.WEBHOOKS, ["webhooks"], origin=Origin.LIFECYCLE, now=now
         )
     moved = moved_by_facts(service, before, after, targets)
     if moved:
@@ -97,7 +96,7 @@ async def _alarm(
         if facts.rights.get(name) == "deny" and set(service.systems.taking(kind)) & targets.keys()
     ]
     readable = [name for name in SERVICES.values() if facts.rights.get(name) != "deny"]
-    await close_cured(tx, shop_id, stages=[Stage.READ], target=SOURCE, parents=readable)
+    await close_cured(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=readable)
     await problems.raise_problems(tx, shop_id, [no_right(name) for name in denied], now=now)
 
 
@@ -106,7 +105,7 @@ def no_right(service: str) -> NewProblem:
     return NewProblem(
         stage=Stage.READ,
         key="shop.no_right",
-        target=SOURCE,
+        target=PLATFORM,
         kind="right",
         entity=service,
         parent=service,
@@ -118,7 +117,7 @@ async def _listed(tx: AsyncConnection, before: Shop, facts: ShopProfile, *, now:
     """Orders that wait because their status was unknown are read again, where it is listed now."""
     waiting = await problems.parents_of(tx, before.id, "order.unknown_status")
     keys = {parent for parent, params in waiting if facts.has_status(params.get("status"))}
-    await changes.mark_changed(tx, before.id, SOURCE, Kind.ORDER, keys, origin=Origin.SETTINGS, now=now)
+    await changes.mark_changed(tx, before.id, PLATFORM, Kind.ORDER, keys, origin=Origin.SETTINGS, now=now)
 
 
 async def _granted(
@@ -128,5 +127,5 @@ async def _granted(
     former, rights = (before.facts or {}).get("rights") or {}, (after.facts or {}).get("rights") or {}
     for kind, name in SERVICES.items():
         if former.get(name) == "deny" and rights.get(name) != "deny":
-            await close_cured(tx, after.id, stages=[Stage.READ], target=SOURCE, parents=[name])
+            await close_cured(tx, after.id, stages=[Stage.READ], target=PLATFORM, parents=[name])
             await start_imports(tx, service, after, targets, kinds=(kind,))

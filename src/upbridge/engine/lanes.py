@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.backoff import pause_after
 from upbridge.core.deadline import pause_deadline, time_limit
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import due_lanes
 from upbridge.store import lanes as rows
 from upbridge.systems.base import Systems
 
 #: The system that is the shop itself.
-SHOP_SYSTEM = "upgates"
 
 HUNG_SECONDS = 65.0
 """A database that is well ends a statement sooner (`session.STATEMENT_SECONDS`)."""
@@ -116,6 +116,4 @@ async def due(
 ) -> Sequence[Lane]:
     """Lanes that have something to do now and are not blocked."""
     async with engine.connect() as tx:
-        return await due_lanes.due(
-            tx, shop_system=SHOP_SYSTEM, writers=list(systems.write_backs), now=now, only=only
-        )
+        return await due_lanes.due(tx, shop_system=PLATFORM, writers=list(systems.write_backs), now=now, only=only)

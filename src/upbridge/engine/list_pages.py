@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import Missing, Rejected, Unreachable
 from upbridge.domain.order import Order
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
@@ -20,7 +21,7 @@ from upbridge.engine.former_numbers import with_former_numbers
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
-from upbridge.engine.runs import SOURCE, AnyWalk, count_page, walk_of
+from upbridge.engine.runs import AnyWalk, count_page, walk_of
 from upbridge.engine.unknown_names import informed
 from upbridge.engine.unstorable import stored
 from upbridge.store import change_queries, changes, open_order_lines, orders, shops, variants
@@ -46,14 +47,14 @@ async def _under_way(service: Service, shop: Shop, change: Change) -> tuple[Run,
     async with service.engine.begin() as tx:
         run = await get_run(tx, PageKey.parse(change.key).run_id)
         if run is not None and run.state is RunState.PAUSED:
-            await changes.postpone(tx, shop.id, SOURCE, [change], until=changes.NEVER)
+            await changes.postpone(tx, shop.id, PLATFORM, [change], until=changes.NEVER)
             return None
         if run is None or run.state is RunState.DONE:
-            await changes.done(tx, shop.id, SOURCE, [change])
+            await changes.done(tx, shop.id, PLATFORM, [change])
             return None
         walk = walk_of(run)
         if walk.ended:  # while it was paused
-            await changes.done(tx, shop.id, SOURCE, [change])
+            await changes.done(tx, shop.id, PLATFORM, [change])
             await end_run(tx, run.id, complete=walk.complete, now=service.clock())
             await _end(tx, shop, run, walk, service)
             return None
@@ -94,7 +95,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         before = await _known(tx, shop, run, read)
         weighed, settled = await plan(tx, read)
         news = settled.news
-        await changes.done(tx, shop.id, SOURCE, [change])
+        await changes.done(tx, shop.id, PLATFORM, [change])
         await look_again(tx, shop, weighed.read, settled, now=now)
         await look_later(tx, shop, weighed, change.purpose, now=now)
         onwards = walk.read(answer_of(page))
@@ -121,7 +122,7 @@ async def _go_round(
     )
     log.warning("page_unreadable", shop_id=str(shop.id), kind=run.kind, asked=str(walk.ask), error=str(error))
     async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, SOURCE, [change])
+        await changes.done(tx, shop.id, PLATFORM, [change])
         if await count_page(tx, run, walk, onwards, now=now):
             await _end(tx, shop, run, onwards, service)
 
@@ -139,7 +140,7 @@ async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> 
 
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
     """Those of *keys* that a hint has announced and that still wait to be read."""
-    return await change_queries.announced(tx, shop.id, SOURCE, KINDS[kind], keys)
+    return await change_queries.announced(tx, shop.id, PLATFORM, KINDS[kind], keys)
 
 
 async def _end(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, service: Service) -> None:
@@ -177,13 +178,13 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Servi
     now = service.clock()
     if await deleted_orders.due(tx, shop.id, now=now):
         await changes.mark_changed(
-            tx, shop.id, SOURCE, Kind.ORDERS_DELETED, ["list"], origin=Origin.SAFETY_NET, now=now
+            tx, shop.id, PLATFORM, Kind.ORDERS_DELETED, ["list"], origin=Origin.SAFETY_NET, now=now
         )
     numbers = await open_order_lines.order_numbers(tx, shop.id)
     await changes.mark_changed(
         tx,
         shop.id,
-        SOURCE,
+        PLATFORM,
         Kind.ORDER,
         numbers,
         origin=Origin.SAFETY_NET,
@@ -199,7 +200,7 @@ async def _ask_about_unseen_orders(tx: AsyncConnection, shop: Shop, run: Run, se
     await changes.mark_changed(
         tx,
         shop.id,
-        SOURCE,
+        PLATFORM,
         Kind.ORDER,
         numbers,
         origin=Origin.SAFETY_NET,
@@ -217,7 +218,7 @@ async def _ask_about_unseen(
     await changes.mark_changed(
         tx,
         shop.id,
-        SOURCE,
+        PLATFORM,
         Kind.PRODUCT,
         [str(product) for product in products],
         origin=Origin.SAFETY_NET,

@@ -8,13 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import Missing, NotSent, Rejected, Unreachable
 from upbridge.domain.order import Order
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.walk import Answer, Row
 from upbridge.domain.walk_by_place import Places, PlaceWalk
 from upbridge.domain.walk_by_time import TimeWalk, Window
-from upbridge.engine.runs import SOURCE, AnyWalk
+from upbridge.engine.runs import AnyWalk
 from upbridge.store import changes, runs, variants
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems, reopen
@@ -83,16 +84,16 @@ async def settle_missed(tx: AsyncConnection, shop_id: ShopId, kind: str, walk: A
         if isinstance(one, Places):
             ids, all_told = await _ids_between(tx, shop_id, walk, one)
             await changes.mark_changed(
-                tx, shop_id, SOURCE, Kind.PRODUCT, ids, origin=Origin.SAFETY_NET, purpose=Purpose.SAFETY, now=now
+                tx, shop_id, PLATFORM, Kind.PRODUCT, ids, origin=Origin.SAFETY_NET, purpose=Purpose.SAFETY, now=now
             )
             untold += [] if all_told else [f"{one.since}-{one.until}"]
         elif isinstance(one, Window):
             untold.append(f"{_moment(one.created_from)} to {_moment(one.created_to)}")
     if untold:
         await raise_problems(tx, shop_id, [_missed(kind, untold)], now=now)
-        await reopen(tx, shop_id, target=SOURCE, kind=_LIST, entity=kind)
+        await reopen(tx, shop_id, target=PLATFORM, kind=_LIST, entity=kind)
     elif not any(run.kind == kind and run.walk for run in await runs.incomplete(tx, shop_id)):
-        await close_cured(tx, shop_id, stages=[Stage.READ], target=SOURCE, parents=[_parent(kind)])
+        await close_cured(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=[_parent(kind)])
 
 
 def _missed(kind: str, parts: Sequence[str]) -> NewProblem:
@@ -101,7 +102,7 @@ def _missed(kind: str, parts: Sequence[str]) -> NewProblem:
         return NewProblem(
             stage=Stage.READ,
             key="read.orders_missed",
-            target=SOURCE,
+            target=PLATFORM,
             kind=_LIST,
             entity=kind,
             parent=_parent(kind),
@@ -110,7 +111,7 @@ def _missed(kind: str, parts: Sequence[str]) -> NewProblem:
     return NewProblem(
         stage=Stage.READ,
         key="read.products_missed",
-        target=SOURCE,
+        target=PLATFORM,
         kind=_LIST,
         entity=kind,
         parent=_parent(kind),

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, LinkState, Unmappable
 from upbridge.domain.order import Order
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Names
@@ -29,8 +30,6 @@ from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity
 from upbridge.systems.base import MappingContext, Target, WriteBack
 
 log = structlog.get_logger(__name__)
-
-SOURCE = "upgates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +288,7 @@ async def _report_unreadable(tx: AsyncConnection, shop_id: ShopId, read: ReadBat
         NewProblem(
             stage=Stage.READ,
             key=f"{read.kind}.unreadable",
-            target=SOURCE,
+            target=PLATFORM,
             kind=read.kind,
             entity=bad.key,
             parent=bad.key,
@@ -301,7 +300,7 @@ async def _report_unreadable(tx: AsyncConnection, shop_id: ShopId, read: ReadBat
         tx,
         shop_id,
         stages=[Stage.READ],
-        target=SOURCE,
+        target=PLATFORM,
         parents=[*read.keys, *(bad.key for bad in read.broken)],
         still=problems,
     )
@@ -325,7 +324,7 @@ async def _remember_products(
     names = {by for target, context in targets if (by := target.unique_name(context.settings)) is not None}
     before = {by: await name_owners.names_of(tx, shop_id, by, batch) for by in sorted(names)}
     keys = await sku_matching.keys_of(tx, shop_id, batch)
-    await warehouses.remember(tx, shop_id, SOURCE, {name for product in products for name in product.stocks})
+    await warehouses.remember(tx, shop_id, PLATFORM, {name for product in products for name in product.stocks})
     gone = await variants.replace_products(tx, shop_id, products, batch, held=read.held, now=now)
     await former_variants.remember(tx, shop_id, gone, now=now)
     await sku_matching.rematch(tx, shop_id, batch, keys)

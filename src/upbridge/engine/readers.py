@@ -6,7 +6,9 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
+from upbridge.domain.variant_key import variant_key
 from upbridge.engine import deleted_orders
 from upbridge.engine.after_reading import feeds_of, look_again, look_later, plan_read, wake_targets
 from upbridge.engine.answers import deleted_in, read_of
@@ -16,7 +18,6 @@ from upbridge.engine.former_numbers import with_former_numbers
 from upbridge.engine.list_pages import read_orders_page, read_products_page
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
-from upbridge.engine.runs import SOURCE
 from upbridge.engine.second_look import announce_variants
 from upbridge.engine.shop_maintenance import compare_webhooks, probe, read_facts
 from upbridge.engine.unknown_names import informed
@@ -64,26 +65,26 @@ async def _deleted_orders(service: Service, shop: Shop, chunk: list[Change]) -> 
         read, _ = await with_former_numbers(service, shop, client, read, purpose=purpose)
         await _settle(service, shop, chunk, read, told=read.missing)
     async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, PLATFORM, chunk)
 
 
 async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """A deleted variant: its product says what is left of it (R44). One that we never had needs nothing."""
     now = service.clock()
-    deleted = [f"v-{change.key}" for change in chunk if change.origin is Origin.DELETION]
+    deleted = [variant_key(change.key) for change in chunk if change.origin is Origin.DELETION]
     async with service.engine.begin() as tx:
-        products = await variants.products_of(tx, shop.id, [f"v-{change.key}" for change in chunk])
+        products = await variants.products_of(tx, shop.id, [variant_key(change.key) for change in chunk])
         await announce_variants(tx, shop.id, deleted, now=now)
         await changes.mark_changed(
             tx,
             shop.id,
-            SOURCE,
+            PLATFORM,
             Kind.PRODUCT,
             [str(product) for product in products],
             origin=Origin.WEBHOOK,
             now=now,
         )
-        await changes.done(tx, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, PLATFORM, chunk)
 
 
 async def _settle(
@@ -101,7 +102,7 @@ async def _settle(
         if not await shops.maps_as_before(tx, shop):
             return set()  # it is read again by what is new
         weighed, settled = await plan(tx, read)
-        await changes.done(tx, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, PLATFORM, chunk)
         await look_again(tx, shop, weighed.read, settled, now=now)
         await look_later(tx, shop, weighed, chunk[0].purpose, now=now)
         return settled.news

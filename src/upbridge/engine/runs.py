@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.walk_by_place import PlaceWalk
@@ -21,8 +22,6 @@ from upbridge.engine.flows import PAGES
 from upbridge.store import changes, runs
 from upbridge.store.changes import Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState
-
-SOURCE = "upgates"
 
 AnyWalk = TimeWalk | PlaceWalk
 
@@ -125,7 +124,7 @@ async def resume_imports(tx: AsyncConnection, shop_id: ShopId, *, now: datetime)
 
 async def _move_pages(tx: AsyncConnection, shop_id: ShopId, imports: Sequence[Run], *, due_at: datetime) -> None:
     ids = [run.id for run in imports]
-    await changes.move_pages(tx, shop_id, SOURCE, list(PAGES.values()), ids, due_at=due_at)
+    await changes.move_pages(tx, shop_id, PLATFORM, list(PAGES.values()), ids, due_at=due_at)
 
 
 async def forget_pages(tx: AsyncConnection, keys: Sequence[str], *, now: datetime) -> None:
@@ -147,7 +146,7 @@ async def _mark_pages(
     await changes.mark_changed(
         tx,
         shop_id,
-        SOURCE,
+        PLATFORM,
         PAGES[kind],
         [str(page) for page in pages],
         origin=_ORIGIN[purpose],

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import catalogue_guard
@@ -109,15 +110,15 @@ class _Turn:
 async def _subscriptions(turn: _Turn) -> None:
     now = turn.tick.now
     unsubscribed = shop_queries.unsubscribed(before=now - SUBSCRIPTIONS_EVERY)
-    await turn.mark(unsubscribed, "upgates", Kind.WEBHOOKS, "webhooks", every=SUBSCRIPTIONS_EVERY)
+    await turn.mark(unsubscribed, PLATFORM, Kind.WEBHOOKS, "webhooks", every=SUBSCRIPTIONS_EVERY)
     unread = shop_queries.facts_unread(before=now - FACTS_EVERY)
-    await turn.mark(unread, "upgates", Kind.FACTS, "facts", every=FACTS_EVERY)
+    await turn.mark(unread, PLATFORM, Kind.FACTS, "facts", every=FACTS_EVERY)
 
 
 async def _probes(tx: AsyncConnection, now: datetime) -> None:
     """Once an hour ask a refused shop whether it is back, and a deactivated one whether it is true."""
     for shop_id in await tx.scalars(shop_queries.unprobed(before=now - PROBE_PAUSE)):
-        await mark_changed(tx, ShopId(shop_id), "upgates", Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
+        await mark_changed(tx, ShopId(shop_id), PLATFORM, Kind.PROBE, ["probe"], origin=Origin.SCHEDULE, now=now)
 
 
 async def _give_up_silent(tx: AsyncConnection, now: datetime) -> list[ShopId]:
@@ -156,7 +157,7 @@ async def _catch_up(tx: AsyncConnection, service: Service, why: str, now: dateti
     for shop_id in shop_ids:
         orders, _ = await start_reconciliation(tx, shop_id, now=now, stuck_after=timedelta(0))
         await runs.catch_up(tx, shop_id, names, orders, now=now)
-        await mark_changed(tx, shop_id, "upgates", Kind.WEBHOOKS, ["webhooks"], origin=Origin.SCHEDULE, now=now)
+        await mark_changed(tx, shop_id, PLATFORM, Kind.WEBHOOKS, ["webhooks"], origin=Origin.SCHEDULE, now=now)
     report(why, shop_ids)
 
 

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.errors import LoginRefused, RightRefused
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
@@ -20,7 +21,6 @@ from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 
 log = structlog.get_logger(__name__)
 
-SOURCE = "upgates"
 #: The cursor that holds the kinds of entities of which no webhook tells us, as a JSON list.
 INACTIVE_WEBHOOKS = "webhooks_inactive"
 
@@ -34,7 +34,7 @@ async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     facts = await client.facts(chunk[0].purpose, known=known)
     targets = await service.target_connections(shop)
     async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, PLATFORM, chunk)
         await renew(tx, service, shop.id, facts, targets, now=service.clock())
 
 
@@ -43,7 +43,7 @@ async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) ->
     client = await service.upgates(shop)
     now = service.clock()
     compared = await reconcile_webhooks(
-        client, url_for=lambda event: service.webhook_url(shop, SOURCE, event), name="Upbridge", now=now
+        client, url_for=lambda event: service.webhook_url(shop, PLATFORM, event), name="Upbridge", now=now
     )
     log.info(
         "webhooks_compared",
@@ -58,7 +58,7 @@ async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) ->
     await service.shops.set_subscribed(shop.id, failed, generation=shop.webhook_generation, now=now)
     targets = await service.target_connections(shop)
     async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, PLATFORM, chunk)
         await _tell_inactive(tx, service, shop, compared.denied, targets)
 
 
@@ -72,13 +72,13 @@ async def _tell_inactive(
     """Webhooks that the shop does not let us have are an alarm from now on, until it does."""
     sections = {event.lower().partition(".")[0] for event in denied}
     silent = sorted(kind for kind, name in SERVICES.items() if name in sections)
-    await cursors.put(tx, shop.id, SOURCE, INACTIVE_WEBHOOKS, json.dumps(silent))
+    await cursors.put(tx, shop.id, PLATFORM, INACTIVE_WEBHOOKS, json.dumps(silent))
     rights = (shop.facts or {}).get("rights") or {}
     alarms = [
         NewProblem(
             stage=Stage.READ,
             key="shop.webhooks_inactive",
-            target=SOURCE,
+            target=PLATFORM,
             kind="webhooks",
             entity=SERVICES[kind],
             parent="webhooks",
@@ -87,7 +87,7 @@ async def _tell_inactive(
         for kind in silent
         if set(service.systems.taking(kind)) & targets.keys() and rights.get(SERVICES[kind]) != "deny"
     ]
-    await close_cured(tx, shop.id, stages=[Stage.READ], target=SOURCE, parents=["webhooks"], still=alarms)
+    await close_cured(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=["webhooks"], still=alarms)
     await raise_problems(tx, shop.id, alarms, now=service.clock())
 
 
@@ -103,7 +103,7 @@ async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
     if not resting:
         await service.shops.mark(shop.id, "probed_at", now=now)
     async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, SOURCE, chunk)
+        await changes.done(tx, shop.id, PLATFORM, chunk)
     if resting:
         return
     try:

@@ -18,12 +18,13 @@ import structlog
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.delivery import Entity
 from upbridge.domain.order import Order
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
-from upbridge.engine.facts import SOURCE, renew
+from upbridge.engine.facts import renew
 from upbridge.store import changes, cursors
 from upbridge.store.changes import Kind, Origin
 from upbridge.systems.base import MappingBasis
@@ -123,7 +124,7 @@ async def _due(service: Service, shop: Shop, names: Iterable[Name]) -> list[Name
     """Those that were not asked about lately."""
     now = service.clock()
     async with service.engine.connect() as tx:
-        asked = [(name, await cursors.get(tx, shop.id, SOURCE, name.cursor)) for name in names]
+        asked = [(name, await cursors.get(tx, shop.id, PLATFORM, name.cursor)) for name in names]
     return [name for name, at in asked if at is None or datetime.fromisoformat(at) <= now - name.pause]
 
 
@@ -139,8 +140,10 @@ async def _ask(service: Service, shop: Shop, asked: list[Name]) -> None:
     targets, now = await service.target_connections(shop), service.clock()
     async with service.engine.begin() as tx:
         for name in asked:
-            await cursors.put(tx, shop.id, SOURCE, name.cursor, now.isoformat())
+            await cursors.put(tx, shop.id, PLATFORM, name.cursor, now.isoformat())
         if facts is None:
-            await changes.mark_changed(tx, shop.id, SOURCE, Kind.FACTS, ["facts"], origin=Origin.SCHEDULE, now=now)
+            await changes.mark_changed(
+                tx, shop.id, PLATFORM, Kind.FACTS, ["facts"], origin=Origin.SCHEDULE, now=now
+            )
         else:
             await renew(tx, service, shop.id, facts, targets, now=now, complete=False)

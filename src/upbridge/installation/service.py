@@ -20,6 +20,7 @@ from upbridge.core.errors import BadRequest, BadSignature, NotFound, NotReady
 from upbridge.core.i18n import Texts
 from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.lane import Lane, Wake, leave_to_sweep
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import LISTENING, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.installation.keys import LookWithheld, SignatureKeys
@@ -205,7 +206,7 @@ class InstallationService:
                 await self._read_again(tx, shop)
         except BadRequest as error:
             return _foreign(call, error, texts)
-        await self.wake(Lane.pull(shop.id, "upgates"))
+        await self.wake(Lane.pull(shop.id, PLATFORM))
         log.info("shop_installed", shop_id=str(shop.id), arrival=arrival)
         return Answer()
 
@@ -236,7 +237,7 @@ class InstallationService:
         if seen is not None and arrival is not Arrival.RENEWED:
             raise BadSignature("this call was accepted before, and the shop was stopped since")
         # A question about the old credentials, answered with the new ones, could end what has just begun.
-        await forget(tx, shop.id, "upgates", Kind.PROBE)
+        await forget(tx, shop.id, PLATFORM, Kind.PROBE)
         return shop, arrival
 
     async def _open(self, call: SignedCall) -> str:
@@ -260,7 +261,7 @@ class InstallationService:
                 await mark_changed(
                     tx,
                     shop.id,
-                    "upgates",
+                    PLATFORM,
                     Kind.PROBE,
                     ["probe"],
                     origin=Origin.LIFECYCLE,
@@ -273,7 +274,7 @@ class InstallationService:
             reason = shop.reason if shop.state is ShopState.SUSPENDED else None
             if await self.shops.move(shop.id, to=ShopState.UNINSTALLING, among=LISTENING, now=now, reason=reason):
                 log.info("shop_uninstalling", shop_id=str(shop.id))
-        await self.wake(Lane.pull(shop.id, "upgates"))
+        await self.wake(Lane.pull(shop.id, PLATFORM))
 
     async def _version(self, call: SignedCall, texts: Texts) -> Answer:
         shop = await self._known(call)
@@ -292,7 +293,7 @@ class InstallationService:
             return _foreign(call, error, texts)
         if version != shop.version:
             await self.shops.set_version(shop.id, version)
-        await self.wake(Lane.pull(shop.id, "upgates"))
+        await self.wake(Lane.pull(shop.id, PLATFORM))
         log.info("version_changed", shop_id=str(shop.id), version=version)
         return Answer()
 
@@ -302,7 +303,7 @@ class InstallationService:
             await mark_changed(
                 tx,
                 shop.id,
-                "upgates",
+                PLATFORM,
                 kind,
                 [str(kind)],
                 origin=Origin.LIFECYCLE,

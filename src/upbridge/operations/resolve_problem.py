@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.delivery import is_guard
 from upbridge.domain.history import What
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.engine.context import Service
 from upbridge.store import cursors, documents, history
 from upbridge.store.changes import Kind, Origin, mark_changed
@@ -77,7 +78,7 @@ async def _read_again(service: Service, problem: Problem) -> str:
         await mark_changed(
             tx,
             problem.shop_id,
-            "upgates",
+            PLATFORM,
             kind,
             [problem.parent],
             origin=Origin.SETTINGS,

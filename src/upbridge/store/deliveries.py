@@ -8,6 +8,7 @@ from sqlalchemy import Double, Insert, Select, any_, cast, func, insert, literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import PRAGUE
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import deliveries as table
 
@@ -60,7 +61,7 @@ def announced_by_day(shop_id: ShopId | None, *, since: datetime, until: datetime
             table.c.event,
             func.sum(table.c.records).label("records"),
         )
-        .where(table.c.received_at >= since, table.c.received_at < until, table.c.source == "upgates")
+        .where(table.c.received_at >= since, table.c.received_at < until, table.c.source == PLATFORM)
         .group_by(table.c.shop_id, "day_at", table.c.event)
     )
     if shop_id is not None:
@@ -71,7 +72,7 @@ def announced_by_day(shop_id: ShopId | None, *, since: datetime, until: datetime
     return (
         select(
             of.shop_id,
-            literal("upgates").label("system"),
+            literal(PLATFORM).label("system"),
             of.day_at,
             func.sum(of.records).label("count"),
             nothing.label("median"),

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.clock import PRAGUE
 from upbridge.domain.delivery import Document
 from upbridge.domain.masking import masked
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import order_events as table
 from upbridge.store.sql import one_of
@@ -43,7 +44,7 @@ class OrderEvent:
 
     order_number: str
     event: OrderEventKind
-    target: str = "upgates"
+    target: str = PLATFORM
     detail: str = ""
     since: datetime | None = None
     body: bytes | None = None
@@ -119,7 +120,7 @@ def delays_by_day(shop_id: ShopId | None, *, since: datetime, until: datetime) -
         table.c.at >= since,
         table.c.at < until,
         table.c.event == OrderEventKind.DELIVERED,
-        table.c.target != "upgates",
+        table.c.target != PLATFORM,
         table.c.since.is_not(None),
     )
     if shop_id is not None:

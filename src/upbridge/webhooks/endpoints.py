@@ -12,6 +12,7 @@ from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.core.telemetry.seldom import seldom_of
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.base import ANY_EVENT, System
 from upbridge.systems.registry import SYSTEMS
@@ -33,7 +34,7 @@ class _Container(Protocol):
 
 async def upgates(request: Request) -> Response:
     """A delivery from Upgates: 204 once it is committed."""
-    return await _receive(request, source="upgates", event=request.path_params["event"])
+    return await _receive(request, source=PLATFORM, event=request.path_params["event"])
 
 
 def _read(source: str, event: str, body: bytes) -> ChangedKeys:
@@ -66,7 +67,7 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
     shop_id: ShopId | None = None
     try:
         found = container.addresses.get().shop(request.path_params["token"], source, event)
-        if found is None or (source == "upgates" and not known_event(event)):
+        if found is None or (source == PLATFORM and not known_event(event)):
             raise NotFound("no shop listens at this address")
         shop_id = found.shop_id
         body = await request_body(request, limit=MAX_BYTES)

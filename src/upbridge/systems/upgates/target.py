@@ -51,6 +51,8 @@ _LOOKS, _LAG = 2, timedelta(minutes=5)
 _CLOSED = frozenset({"deny", "readonly"})
 
 Settled = list[tuple[Document, Outcome]]
+#: What of a number's document does not explain the number: whose it is, what it replaces, and when.
+_NOT_NOTED = frozenset({"code", "level", "sku", "shown", "run"})
 
 
 class UpgatesTarget:
@@ -136,7 +138,7 @@ class UpgatesTarget:
         if result.updated is False:
             said = "; ".join(result.messages) or "—"
             return Parked(Issue("stock.refused", {"code": body["code"], "said": said}))
-        note = {name: body[name] for name in ("written", "uphance", "open", "safety")}
+        note = {name: value for name, value in body.items() if name not in _NOT_NOTED}
         return Delivered(metadata={**note, "at": self._clock().isoformat()}, confirmed=result.updated is True)
 
 

@@ -19,6 +19,7 @@ from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import ADOPTED, Link
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import shops
 from upbridge.store.changes import Kind, Origin, mark_changed
@@ -91,7 +92,7 @@ class StoredMemory:
             await mark_changed(
                 tx,
                 self.shop_id,
-                "upgates",
+                PLATFORM,
                 Kind.ORDER,
                 numbers,
                 origin=Origin.SAFETY_NET,

@@ -1,6 +1,7 @@
 """The settings of a shop that are about Uphance and what comes back from it, in the order of the settings page."""
 
 from upbridge.domain.order import ORIGINS
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_settings import (
     REMOTE_ID,
     Choice,
@@ -18,7 +19,7 @@ from upbridge.domain.shop_settings import (
 
 _UPHANCE = "uphance"
 #: What stock and shipments are written to.
-_SHOP = "upgates"
+_SHOP = PLATFORM
 
 SETTINGS: Declared = {
     "uphance.send_orders": Setting(

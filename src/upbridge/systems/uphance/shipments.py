@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.canonical_json import canonical
 from upbridge.domain.delivery import DesiredDocument, Link, LinkState
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -31,7 +32,7 @@ from upbridge.systems.uphance.schemas import PickTicket, RemoteOrder
 
 log = structlog.get_logger(__name__)
 
-TARGET = "upgates"
+TARGET = PLATFORM
 KIND = "shipment"
 STALE = timedelta(days=90)
 """What has brought no news for so long is not asked about any more; a webhook still brings it."""

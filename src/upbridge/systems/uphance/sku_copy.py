@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.order import OrderLine
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Variant
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
@@ -54,7 +55,7 @@ class Catalogue:
             await changes.mark_changed(
                 tx,
                 shop_id,
-                "upgates",
+                PLATFORM,
                 Kind.PRODUCT,
                 map(str, products),
                 origin=Origin.SCHEDULE,

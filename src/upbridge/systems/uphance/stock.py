@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.core.backoff import pause_after
 from upbridge.domain.delivery import Delivered, Document, ProblemKey
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
@@ -42,7 +43,7 @@ from upbridge.systems.uphance.stock_calculation import (
 
 log = structlog.get_logger(__name__)
 
-TARGET = "upgates"
+TARGET = PLATFORM
 SEVERAL = "stock.several"
 _LONGEST_PAUSE = timedelta(minutes=1)
 _EXAMPLES = 10
@@ -111,7 +112,7 @@ async def wrote(
     await _tell(tx, shop_id, bodies, now=now)
     unsure = [one.key for one, outcome in stock if not outcome.confirmed]
     again = [str(product) for product in await variants.products_of(tx, shop_id, unsure)]
-    await changes.mark_changed(tx, shop_id, "upgates", Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
+    await changes.mark_changed(tx, shop_id, PLATFORM, Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
 
 
 async def _tell(

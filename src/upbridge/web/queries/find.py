@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.delivery import LinkState
 from upbridge.domain.masking import masked
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import (
     change_queries,
@@ -29,8 +30,6 @@ from upbridge.store.deliveries import latest_about
 from upbridge.store.order_events import KINDS, OrderEventKind, events_of, opened
 from upbridge.store.orders import numbers_beginning, ordered_at
 from upbridge.store.problems import OpenProblem
-
-SOURCE = "upgates"
 
 MOST = 20
 #: Of so many of a shop's newest webhooks those are shown that named the thing, at most so many.
@@ -54,7 +53,7 @@ class Moment:
 
     at: datetime
     what: str
-    system: str = "upgates"
+    system: str = PLATFORM
     detail: str = ""
     until: datetime | None = None
     body: str | None = None
@@ -86,7 +85,7 @@ async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Co
                 link_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
                 document_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
                 problems.keys_beginning(shop_id, kind, wanted, most=most),
-                change_queries.keys_beginning(shop_id, SOURCE, Kind.ORDER, wanted, most=most),
+                change_queries.keys_beginning(shop_id, PLATFORM, Kind.ORDER, wanted, most=most),
                 numbers_beginning(shop_id, wanted, most=most),
             )
         )
@@ -127,7 +126,7 @@ async def timeline(
 
 
 async def _heard(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
-    latest = await latest_about(tx, shop_id, SOURCE, hit.kind, hit.key, among=_LATEST, most=_DELIVERIES)
+    latest = await latest_about(tx, shop_id, PLATFORM, hit.kind, hit.key, among=_LATEST, most=_DELIVERIES)
     return [Moment(one.received_at, "heard", detail=one.event) for one in latest]
 
 
@@ -149,11 +148,11 @@ def _past(what: str, target: str) -> str:
     """The moment that a step was. "Parked" is what a document is now, "stopped" what it once was."""
     if what == OrderEventKind.PARKED:
         return "stopped"
-    return "shipped" if what == OrderEventKind.DELIVERED and target == "upgates" else what
+    return "shipped" if what == OrderEventKind.DELIVERED and target == PLATFORM else what
 
 
 async def _to_be_read(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
-    change = await change_queries.about(tx, shop_id, SOURCE, Kind(hit.kind), hit.key)
+    change = await change_queries.about(tx, shop_id, PLATFORM, Kind(hit.kind), hit.key)
     return [] if change is None else [Moment(change.hinted_at, f"hinted.{change.origin}", until=change.due_at)]
 
 

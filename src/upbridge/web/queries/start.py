@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.flows import PAGES
@@ -243,8 +244,8 @@ class Views:
         now = self._clock()
         async with self._engine.connect() as tx:
             pages = list(PAGES.values())
-            left = await change_queries.count_of(tx, shop_id, "upgates", pages, Origin.IMPORT)
-            block = await block_of(tx, Lane.pull(shop_id, "upgates"))
+            left = await change_queries.count_of(tx, shop_id, PLATFORM, pages, Origin.IMPORT)
+            block = await block_of(tx, Lane.pull(shop_id, PLATFORM))
         if not left:
             return None
         try:
