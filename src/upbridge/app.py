@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from upbridge import __version__
 from upbridge.bootstrap import create_web_container
 from upbridge.core.clock import Clock, utc_now
+from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
@@ -112,8 +113,9 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
-    if times := seldom_of(request).times("database_failed", type(error).__name__):
-        log.warning("database_failed", error=type(error).__name__, times=times)
+    reason = reason_of(error)
+    if times := seldom_of(request).times("database_failed", reason):
+        log.warning("database_failed", error=reason, times=times)
     return _answer(503, NotReady.code, (NotReady.__doc__ or "").strip())
 
 

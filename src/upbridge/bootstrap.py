@@ -11,10 +11,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from upbridge.core.clock import Clock, utc_now
+from upbridge.core.database_failure import reason_of
+from upbridge.core.deadline import with_deadline
 from upbridge.core.deferred import Deferred
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
 from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.history import Way
 from upbridge.domain.lane import Lane, Wake, leave_to_sweep
 from upbridge.domain.shop import Shop
@@ -42,6 +45,8 @@ from upbridge.webhooks.inbox import Inbox, inbox_engine
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
+#: A database that takes connections and is silent counts as away after these seconds.
+_ANSWER_SECONDS = 9.0
 
 
 def webhook_url(origin: str, addresses: WebhookAddresses, shop: Shop, source: str, event: str) -> str:
@@ -109,8 +114,15 @@ class WebContainer:
 
     async def load_webhook_key(self) -> None:
         """Try until the key of the webhook addresses is loaded from the database."""
+        seldom = Seldom()
         while True:
             try:
+                current = await schema_version(self.database.engine)
+                if current.problem is not None:
+                    if seldom.times(current.problem):
+                        log.warning("schema_unusable", what_to_do=current.problem)
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
                 await self.inbox.warm_up()
                 service = await create_service(
                     self.settings,
@@ -123,11 +135,12 @@ class WebContainer:
                 self.worker.set(replace(service, way=Way.PAGE))
                 self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
             except (DBAPIError, PoolTimeout, OSError) as error:
-                if not DATABASE.explains(error):
-                    log.warning("webhook_addresses_not_loaded", reason=type(error).__name__)
+                if not DATABASE.explains(error) and seldom.times(reason := reason_of(error)):
+                    log.warning("webhook_addresses_not_loaded", reason=reason)
                 await asyncio.sleep(_RETRY_SECONDS)
             except DecryptionError:
-                log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
+                if seldom.times("keys"):
+                    log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return
@@ -208,10 +221,10 @@ async def running_service(
 async def _need_schema(database: Database) -> None:
     """Raise `NotReady`, with what to do, unless this code may run on the schema."""
     try:
-        current = await schema_version(database.engine)
-    except (DBAPIError, OSError) as error:
-        raise NotReady(
-            f"the database does not answer ({type(error).__name__}): see UPBRIDGE_DATABASE_URL"
-        ) from error
+        current = await with_deadline(_ANSWER_SECONDS, schema_version(database.engine))
+    except TimeoutError as error:
+        raise NotReady(f"the database does not answer within {_ANSWER_SECONDS:g} s") from error
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise NotReady(f"the database cannot be used: {reason_of(error)}") from error
     if current.problem is not None:
         raise NotReady(current.problem)

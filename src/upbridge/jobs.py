@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotFound, UpbridgeError
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.core.telemetry.loop_watch import watch_loop
@@ -214,7 +215,7 @@ async def _serve(
             break
         except (ConnectorException, DBAPIError, OSError) as error:
             if not DATABASE.explains(error):
-                log.warning("worker_restarts", reason=type(error).__name__)
+                log.warning("worker_restarts", reason=reason_of(error))
         if not stop.is_set():
             await asyncio.sleep(_RESTART_PAUSE)
 
@@ -242,7 +243,7 @@ async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]])
             await once()
         except (DBAPIError, PoolTimeout, ConnectorException, OSError, UpbridgeError) as error:
             if not DATABASE.explains(error):
-                log.warning("loop_failed", loop=name, reason=type(error).__name__)
+                log.warning("loop_failed", loop=name, reason=reason_of(error))
         else:
             DATABASE.over()
         await asyncio.sleep(seconds)

@@ -418,8 +418,47 @@ async def test_what_is_sent_is_never_logged(machine: Engine) -> None:
     with capture_logs() as logs:
         await machine.push()
 
-    assert [entry["event"] for entry in logs] == ["document_dropped"]
+    assert [entry["event"] for entry in logs] == ["document_dropped", "documents_sent"]
     assert "AB-1" not in str(logs)
+
+
+async def test_each_delivery_leaves_a_line(machine: Engine) -> None:
+    await fill(machine)
+
+    with capture_logs() as logs:
+        await machine.push()
+
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["target"]) == ("documents_sent", "info", "upp")
+    assert (line["kinds"], line["outcomes"]) == (["product"], {"delivered": 3})
+
+
+async def test_what_has_to_be_sent_again_is_a_warning(machine: Engine) -> None:
+    await fill(machine, 1)
+    machine.target.script = one_by_one(lambda _: Retry("a passing fault"))
+
+    with capture_logs() as logs:
+        await machine.push()
+
+    (line,) = logs
+    assert (line["log_level"], line["outcomes"]) == ("warning", {"retry": 1})
+    assert line["again_because"] == ["a passing fault"]
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(Unreachable("server error (500)"), "warning"), (Throttled("the budget is spent", until=None), "info")],
+)
+async def test_a_failing_system_is_a_warning_and_a_spent_budget_is_none(
+    machine: Engine, error: Exception, level: str
+) -> None:
+    await fill(machine, 1)
+    machine.target.script = fails_after(0, error)
+
+    with capture_logs() as logs:
+        await machine.push()
+
+    assert [(line["event"], line["log_level"]) for line in logs] == [("lane_stopped", level)]
 
 
 # --- the guard ----------------------------------------------------------------------------------------------

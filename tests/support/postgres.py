@@ -190,6 +190,13 @@ def new_database(postgres: str, template: str) -> Iterator[str]:
         tx.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
+@contextmanager
+def empty_database(postgres: str) -> Iterator[str]:
+    """The address of a database that was never migrated, which is gone afterwards."""
+    with new_database(postgres, "template1") as address:
+        yield address
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A fresh migrated database, open."""

@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from structlog.testing import capture_logs
 
 from tests.support.engine import settings
+from tests.support.postgres import empty_database
 from upbridge import app as web
 from upbridge import bootstrap
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
+from upbridge.store.migrate import migrate
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 
 ADDRESSES = WebhookAddresses(b"k" * 32)
@@ -106,6 +108,24 @@ async def test_a_process_that_began_when_all_connections_were_taken_loads_them_w
             while not app.state.container.addresses.ready:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
     await few.dispose()
+
+
+async def test_a_web_process_on_an_empty_database_says_what_to_run_and_goes_on_when_it_ran(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "_RETRY_SECONDS", 0.01)
+    with empty_database(postgres) as address:
+        app = web.create_app(settings(database_url=address))
+        with capture_logs() as logs:
+            async with asyncio.timeout(60), app.router.lifespan_context(app):
+                while "schema_unusable" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
+                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(migrate, address)
+                while not app.state.container.addresses.ready:  # noqa: ASYNC110 - there is no event for it
+                    await asyncio.sleep(0.01)
+
+    said = next(line for line in logs if line["event"] == "schema_unusable")
+    assert "run `upbridge migrate` first" in said["what_to_do"]
 
 
 def test_each_generation_has_addresses_of_its_own() -> None:

@@ -11,6 +11,7 @@ import typer
 from upbridge import __version__
 from upbridge.cli import orders, person, queues, run, shop_history, shops, tools
 from upbridge.cli.common import console_error
+from upbridge.core.database_failure import concerns_database, reason_of
 from upbridge.core.encryption import DecryptionError
 from upbridge.core.errors import BadSettings, UpbridgeError
 
@@ -60,4 +61,9 @@ def main() -> None:
         console_error(str(error))
         sys.exit(1)
     except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        if not concerns_database(error):
+            raise
+        console_error(f"the database cannot be used: {reason_of(error)}")
         sys.exit(1)

@@ -144,7 +144,7 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
         return True
     failures.sort(key=_gravity)
     for failure in failures[1:]:
-        log.info("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
+        log.warning("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
     if len(failures) < len(results) and isinstance(failures[0], Unreachable):
         # The rest went well, so it is not the shop that is down: what failed waits by itself (`_read`).
         return True
@@ -199,7 +199,7 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
     except Unreachable as error:
         await _unanswered(service, lane, shop, chunk, error)
         if chunk[0].kind in _ASIDE and shop.facts is not None:
-            log.info("pull_put_off", shop_id=str(shop.id), kind=chunk[0].kind, error=str(error))
+            log.warning("pull_put_off", shop_id=str(shop.id), kind=chunk[0].kind, error=str(error))
             return
         raise
 
@@ -283,4 +283,7 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, 
             await lanes.block(service.engine, lane, reason=str(error), now=now, priority=priority)
         case _:
             raise error
-    log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+    if isinstance(error, Throttled):
+        log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+    else:
+        log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))

@@ -1,6 +1,7 @@
 """The second half of every flow: take documents, send them, settle each outcome before the next call."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 10.0
 BATCH = 1_000
+#: As many different reasons stand in one line of the log.
+_REASONS = 3
 MAX_ATTEMPTS = 10
 """Retries of one document, several hours of them: after that a person should look."""
 
@@ -94,7 +97,10 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
             )
         case Unreachable():
             await lanes.block(service.engine, lane, reason=str(error), now=now)
-    log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+    if isinstance(error, Throttled):
+        log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+    else:
+        log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
 
 
 async def _first_left(service: Service, lane: Lane) -> int:
@@ -145,6 +151,21 @@ async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Documen
                     log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
                 case Delivered():
                     pass
+    _report(lane, outcomes)
+
+
+def _report(lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
+    """One line for what was settled together, which is what one call has brought; a warning where some of it has
+    to be sent again."""
+    shop_id, kinds = str(lane.shop_id), sorted({document.kind for document, _ in outcomes})
+    came = dict(Counter(type(outcome).__name__.lower() for _, outcome in outcomes))
+    again = sorted({outcome.reason for _, outcome in outcomes if isinstance(outcome, Retry)})[:_REASONS]
+    if again:
+        log.warning(
+            "documents_sent", shop_id=shop_id, target=lane.system, kinds=kinds, outcomes=came, again_because=again
+        )
+    else:
+        log.info("documents_sent", shop_id=shop_id, target=lane.system, kinds=kinds, outcomes=came)
 
 
 async def _later(

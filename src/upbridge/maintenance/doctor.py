@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from upbridge.core.clock import Clock, utc_now
+from upbridge.core.database_failure import reason_of
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, RemoteError, Unreachable
 from upbridge.core.parsing import http_date
@@ -22,6 +23,7 @@ from upbridge.mail.smtp import Mailer
 from upbridge.settings import Settings, is_loopback
 from upbridge.store import secrets, shops
 from upbridge.store.database import Database, open_database
+from upbridge.store.probes import lost_limit, mixed_sessions, not_writable
 from upbridge.store.schema_version import schema_version
 from upbridge.systems.base import Systems
 from upbridge.systems.http.transport import Remote, http_client
@@ -92,12 +94,13 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
             number = int(await tx.scalar(text("SHOW server_version_num")) or 0)
             version = await tx.scalar(text("SHOW server_version"))
     except (DBAPIError, OSError) as error:
-        return [Finding("database", "bad", f"does not answer: {type(error).__name__}; see UPBRIDGE_DATABASE_URL")]
+        return [Finding("database", "bad", reason_of(error))]
     kind = "embedded" if database.embedded is not None else "given"
     old = number < _OLDEST_POSTGRES
     findings = [
         Finding("database", "bad" if old else "ok", f"Postgres {version}, {kind}{', 15 is needed' if old else ''}")
     ]
+    findings += await _sessions(database)
     current = await schema_version(database.engine)
     if current.problem is not None:
         return [*findings, Finding("schema", "bad", current.problem)]
@@ -108,6 +111,16 @@ async def _database(database: Database, settings: Settings) -> list[Finding]:
         await _keys(database, Cipher(settings.keys())),
         await _webhooks(database),
         await _deletions(database),
+    ]
+
+
+async def _sessions(database: Database) -> list[Finding]:
+    """Whether a session is one: all that holds a shop's lane, and each limit, stands on that."""
+    wrong = await mixed_sessions(database.conninfo) or await lost_limit(database.engine)
+    full = await not_writable(database.engine)
+    return [
+        Finding("sessions", "bad" if wrong else "ok", wrong or "locks and time limits hold"),
+        Finding("disk", "bad" if full else "ok", full or "a write was taken"),
     ]
 
 

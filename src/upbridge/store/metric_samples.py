@@ -22,7 +22,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.database_failure import reason_of
 from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.core.telemetry.seldom import Seldom
 
 log = structlog.get_logger(__name__)
 
@@ -98,13 +100,14 @@ async def write_samples(engine: AsyncEngine) -> None:
 async def keep_writing(engine: AsyncEngine, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
     """Write the counts down every few seconds, until cancelled. Every process that counts does this: one that is
     silent for long is taken for ended (`merge_ended_processes`)."""
+    seldom = Seldom()
     while True:
         await sleep(WRITE_SECONDS)
         try:
             await write_samples(engine)
         except (DBAPIError, PoolTimeout, OSError) as error:
-            if not DATABASE.explains(error):
-                log.warning("counts_not_written", reason=type(error).__name__)
+            if not DATABASE.explains(error) and seldom.times(reason := reason_of(error)):
+                log.warning("counts_not_written", reason=reason)
         else:
             DATABASE.over()
 

@@ -3,8 +3,9 @@
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import NullPool, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
+from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady
 from upbridge.core.package_files import package_file
 from upbridge.store.database import sqlalchemy_url
@@ -36,7 +37,6 @@ def migrate(conninfo: str) -> SchemaVersion:
         if version.newer:
             return version
         command.upgrade(alembic_config(conninfo), "head")
-    except OperationalError as error:
-        said = " ".join(str(error.orig).split())  # the driver speaks in several lines
-        raise NotReady(f"the database cannot be reached: {said}") from error
+    except DBAPIError as error:
+        raise NotReady(f"the database cannot be used: {reason_of(error)}") from error
     return SchemaVersion(HEAD)

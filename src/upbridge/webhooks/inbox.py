@@ -36,6 +36,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from upbridge.core.clock import Clock
+from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotFound, NotReady
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes, deliveries, gatherings, shops
@@ -207,7 +208,7 @@ class Inbox:
                 try:
                     outcome = Stored(await self._pool.value(_STORE, self._values(line, batch)))
                 except (psycopg.Error, OSError) as error:
-                    _fail(batch, f"the delivery could not be stored: {type(error).__name__}")
+                    _fail(batch, f"the delivery could not be stored: {reason_of(error)}")
                 else:
                     for one in batch:
                         if not one.stored.done():

@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from tests.support.shops import KEY
-from upbridge.core.telemetry.database_outage import AGAIN_SECONDS, Absence, Quiet, lost
+from upbridge.core.database_failure import database_failure
+from upbridge.core.telemetry.database_outage import AGAIN_SECONDS, Absence, Quiet
 from upbridge.store.embedded import EmbeddedPostgres
 from upbridge.store.migrate import migrate
 
@@ -59,6 +60,12 @@ async def failure(engine: AsyncEngine, statement: str, before: str = "SELECT 1")
             await connection.execute(text(before))
             await connection.execute(text(statement))
     return caught.value
+
+
+def lost(error: BaseException | None) -> str | None:
+    """The reason, if *error* is an outage."""
+    failure = database_failure(error)
+    return None if failure is None else failure.reason
 
 
 class TestLost:
@@ -111,6 +118,13 @@ class TestAbsence:
         ]
         assert "upbridge doctor" in said[0]["what_to_do"]
         assert "127.0.0.1" in said[0]["reason"]
+
+    def test_what_does_not_pass_is_not_said_to_pass(self) -> None:
+        with capture_logs() as said:
+            Absence().explains(psycopg.OperationalError('FATAL: password authentication failed for user "u"'))
+
+        assert [line["reason"] for line in said] == ['FATAL: password authentication failed for user "u"']
+        assert "by itself" not in said[0]["what_to_do"]
 
     def test_an_echo_is_not_a_second_absence_and_one_that_lasts_is(self) -> None:
         """The job library reports some seconds later what it has noticed while the database was away."""

@@ -8,44 +8,19 @@ long, and what to do. An error that the database itself answered is no outage; i
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import structlog
+
+from upbridge.core.database_failure import DatabaseFailure, database_failure
 
 log = structlog.get_logger(__name__)
 
 AGAIN_SECONDS = 60.0
 """How often the outage is logged while it lasts. A second short outage within this time is not logged."""
 
-#: SQLSTATEs with which Postgres says that it shuts down or does not accept connections yet; class 08 is a broken
-#: connection.
-_ENDING = frozenset({"57P01", "57P02", "57P03"})
-_BROKEN = "08"
-
 _DRIVER = "psycopg"
-
-_WHAT_TO_DO = (
-    "nothing at first: all of it waits and goes on by itself. If this lasts, see that Postgres runs and that"
-    " UPBRIDGE_DATABASE_URL leads to it: upbridge doctor"
-)
-
-
-def lost(error: BaseException | None) -> str | None:
-    """The reason in one line if *error* or its cause is a database outage; None if the database answered."""
-    for one in _causes(error):
-        if isinstance(one, psycopg.OperationalError):
-            state = one.sqlstate
-            if state is None or state in _ENDING or state.startswith(_BROKEN):
-                return str(one).partition("\n")[0] or type(one).__name__
-    return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        # The job library names the cause; SQLAlchemy keeps the driver's error as an attribute, too.
-        error = error.__cause__ or getattr(error, "orig", None)
 
 
 class Absence:
@@ -59,10 +34,10 @@ class Absence:
 
     def explains(self, error: BaseException | None) -> bool:
         """Whether *error* is an outage. If so, it is logged here, and the caller logs nothing."""
-        why = lost(error)
-        if why is not None:
-            self._notice(why)
-        return why is not None
+        failure = database_failure(error)
+        if failure is not None:
+            self._notice(failure)
+        return failure is not None
 
     def over(self) -> None:
         """The database has answered."""
@@ -70,13 +45,18 @@ class Absence:
         if since is not None and self._told:
             log.info("database_back", seconds=round(self._seconds() - since))
 
-    def _notice(self, why: str) -> None:
+    def _notice(self, failure: DatabaseFailure) -> None:
         now = self._seconds()
         if self._since is None:
             self._since, self._told = now, False
         if self._said is None or now - self._said >= AGAIN_SECONDS:
             self._said, self._told = now, True
-            log.warning("database_away", seconds=round(now - self._since), reason=why, what_to_do=_WHAT_TO_DO)
+            log.warning(
+                "database_away",
+                seconds=round(now - self._since),
+                reason=failure.reason,
+                what_to_do=failure.what_to_do,
+            )
 
 
 #: One per process, shared by its loops and libraries.

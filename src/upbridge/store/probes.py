@@ -1,0 +1,90 @@
+"""Whether the database does what all else stands on: it has room, takes a write, and a session is a session."""
+
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.database_failure import reason_of
+from upbridge.store.session import CONNECT_SECONDS, STATEMENT_SECONDS
+
+#: A row of more than half a page makes its file longer: the disk is asked, not a page with free space.
+_TABLE = text(
+    "CREATE TEMPORARY TABLE IF NOT EXISTS upbridge_probe (filler text STORAGE PLAIN) ON COMMIT DELETE ROWS"
+)
+_WRITE = text("INSERT INTO upbridge_probe (filler) VALUES (repeat('x', 5000))")
+_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
+
+_HAS_LIMIT = text("SELECT CAST(current_setting('statement_timeout') AS interval) = make_interval(secs => :asked)")
+_ASKED = 4
+
+
+async def not_writable(engine: AsyncEngine) -> str | None:
+    """Why nothing can be stored, by a real write of one row that is gone at once; None if it can.
+
+    A temporary table costs neither the write-ahead log nor a vacuum, and its file begins anew each time. Raises
+    `DBAPIError` or `OSError` where the database cannot be reached.
+    """
+    async with engine.begin() as tx:
+        if await tx.scalar(_READ_ONLY):
+            return "the database is read-only: UPBRIDGE_DATABASE_URL must lead to the primary, not to a replica"
+    try:
+        async with engine.begin() as tx:
+            await tx.execute(_TABLE)
+            await tx.execute(_WRITE)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return reason_of(error)
+    return None
+
+
+async def mixed_sessions(conninfo: str) -> str | None:
+    """Why the locks of a session cannot be trusted: a pooler lends each transaction another session. None if they
+    can.
+
+    One client marks its session and lets go of it; another one looks for that mark within a transaction, which
+    keeps the session that it was lent. Where either is right, sessions are shared. Raises `psycopg.Error` or
+    `OSError` where the database cannot be reached.
+    """
+    async with (
+        await psycopg.AsyncConnection.connect(
+            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None
+        ) as one,
+        await psycopg.AsyncConnection.connect(
+            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None
+        ) as other,
+    ):
+        for _ in range(_ASKED):
+            mark = uuid4().hex
+            await one.execute("SELECT set_config('upbridge.session', %s, false)", [mark])
+            async with other.transaction():
+                mixed = await _mark(other) == mark or await _mark(one) != mark
+            if mixed:
+                return (
+                    "a pooler between here and Postgres pools by transaction: locks of a session do not hold, and"
+                    " one shop would be worked on twice; have it pool by session"
+                )
+    return None
+
+
+async def _mark(connection: psycopg.AsyncConnection) -> str | None:
+    found = await connection.execute("SELECT current_setting('upbridge.session', true)")
+    row = await found.fetchone()
+    return None if row is None else row[0]
+
+
+async def lost_limit(engine: AsyncEngine) -> str | None:
+    """What is wrong where statements run without the limit that each session sets; None if they have it."""
+    async with engine.connect() as tx:
+        same = text(
+            "SELECT CAST(current_setting('statement_timeout') AS interval) = make_interval(secs => :asked)"
+        )
+        if await tx.scalar(same, {"asked": STATEMENT_SECONDS}):
+            return None
+        limit = await tx.scalar(text("SHOW statement_timeout"))
+    return (
+        f"statements may take {limit}, not {STATEMENT_SECONDS:g} s: a pooler between here and Postgres forgets it"
+    )

@@ -1,0 +1,90 @@
+"""What the program says of a database that is away, silent, full or refuses: one line, and the right exit code."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import Books, Ended, Program
+from tests.support.silent_servers import refusing_postgres_in_a_thread, silent_server
+
+#: Long before the kernel gives up on a silent host, after more than two minutes.
+DEADLINE = 60
+
+COMMANDS = (["shops", "list"], ["problems", "list"], ["migrate"], ["worker"])
+
+
+async def run(words: list[str], folder: Path) -> Ended:
+    """The program in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "upbridge", *words),
+        env={**os.environ, "UPBRIDGE_LOG_FORMAT": "json"},
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(DEADLINE):
+            written, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode is not None
+    return Ended(process.returncode, written.decode(), errors.decode())
+
+
+def the_one_line(ended: Ended) -> str:
+    """What a command that failed has said."""
+    assert (ended.code, ended.out) == (1, ""), ended
+    (line,) = ended.err.splitlines()
+    return line
+
+
+async def test_a_silent_database_ends_each_command_with_one_line(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with silent_server() as port:
+        environment.setenv("UPBRIDGE_DATABASE_URL", f"postgresql://someone:hush@127.0.0.1:{port}/none")
+        ended = await asyncio.gather(*(run(words, tmp_path) for words in COMMANDS))
+
+    for one in ended:
+        line = the_one_line(one)
+        assert "timeout" in line or "does not answer" in line
+        assert "hush" not in line
+
+
+@pytest.mark.parametrize("words", [["shops", "list"], ["migrate"], ["worker"]])
+def test_a_refusal_is_told_in_the_servers_words(
+    program: Program, environment: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    with refusing_postgres_in_a_thread("28P01", 'password authentication failed for user "upbridge"') as address:
+        environment.setenv("UPBRIDGE_DATABASE_URL", address)
+        line = the_one_line(program(*words))
+
+    assert 'password authentication failed for user "upbridge"' in line
+    assert "correct the password in UPBRIDGE_DATABASE_URL" in line
+
+
+@pytest.fixture
+def full(books: Books) -> None:
+    """Shops cannot be changed: the disk is full."""
+    books.run(
+        "CREATE OR REPLACE FUNCTION pg_temp_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE EXCEPTION 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = '53100';"
+        " END $$"
+    )
+    books.run("CREATE TRIGGER full_disk BEFORE UPDATE ON shops EXECUTE FUNCTION pg_temp_full()")
+
+
+@pytest.mark.usefixtures("full")
+def test_a_full_disk_is_one_line_also_after_the_database_was_opened(program: Program, books: Books) -> None:
+    books.shop()
+    try:
+        line = the_one_line(program("shops", "suspend", "garde"))
+    finally:
+        books.run("DROP TRIGGER full_disk ON shops; DROP FUNCTION pg_temp_full")
+
+    assert "No space left on device" in line
+    assert "Traceback" not in line
