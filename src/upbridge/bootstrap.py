@@ -22,6 +22,7 @@ from upbridge.domain.history import Way
 from upbridge.domain.lane import Lane, Wake, leave_to_sweep
 from upbridge.domain.shop import Shop
 from upbridge.engine.context import Service
+from upbridge.insights.flow_states import CountedLights
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
 from upbridge.job_queue import WakeUps, create_jobs
@@ -104,6 +105,7 @@ class WebContainer:
     wake_ups: WakeUps
     pages: Pages
     readiness: Readiness
+    lights: CountedLights
     installation: InstallationService
     addresses: Deferred[WebhookAddresses]
     """The webhook addresses. Their key lies in the database: until that answers, webhooks are refused with 503."""
@@ -189,6 +191,7 @@ def create_web_container(
         wake_ups=wake_ups,
         pages=pages,
         readiness=Readiness(database.conninfo),
+        lights=CountedLights(database.engine, SYSTEMS, shops),
         installation=InstallationService.of(
             settings,
             engine=database.engine,

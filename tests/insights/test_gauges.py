@@ -1,5 +1,6 @@
 """The gauges of a scrape: what is zero says 0, and nothing is counted twice."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -23,7 +24,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 async def counted(engine: AsyncEngine) -> Samples:
     """Every gauge of an installation without a shop."""
-    return samples(await gauges(engine, SYSTEMS, [], now=NOON, revision="abc1234"))
+    return samples(await gauges(engine, SYSTEMS, Counter(), now=NOON, revision="abc1234"))
 
 
 def samples(families: list[Metric]) -> Samples:

@@ -1,10 +1,11 @@
 """How every flow of a shop is: what the pages, `shops show --json` and the metrics all read."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -30,10 +31,11 @@ from upbridge.store import (
 )
 from upbridge.store.change_queries import Unread
 from upbridge.store.changes import Kind
-from upbridge.store.connections import ConnectionRow, ConnectionState, all_connections
+from upbridge.store.connections import ConnectionRow, ConnectionState, of_shops
 from upbridge.store.document_queries import OutboxCount
 from upbridge.store.lanes import Block
 from upbridge.store.runs import Run, RunPurpose, RunState
+from upbridge.store.shops import Shops
 from upbridge.systems.base import Flow, System, Systems
 
 #: What is read at the other system for what flows back from it.
@@ -111,13 +113,13 @@ class Seen:
 
 async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
     """What decides about the lights of one shop."""
-    seen = (await _see(tx, systems.platform.name, shop_id)).get(shop_id, Seen())
+    seen = (await _see(tx, systems.platform.name, [shop_id])).get(shop_id, Seen())
     shown = [(systems.target_of(system, flow), flow.kind) for system, flow in systems.flows if flow.shown]
     return replace(seen, last_at=await link_queries.last_delivered(tx, shop_id, shown))
 
 
-async def _see(tx: AsyncConnection, platform: str, only: ShopId | None) -> dict[ShopId, Seen]:
-    """The same of all shops (or *only* one) in as many statements, without when something was delivered last."""
+async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> dict[ShopId, Seen]:
+    """The same of many shops in as many statements, without when something was delivered last."""
     unread = _by_shop(await change_queries.unread(tx, only))
     outbox = _by_shop(await document_queries.counts_of(tx, only))
     troubles = _by_shop(await problems.open_counts(tx, only))
@@ -279,18 +281,39 @@ def counts_of(kept: Mapping[tuple[ShopId, str], str], shop_id: ShopId) -> dict[s
     return {kind: one for kind, one in found.items() if one is not None}
 
 
-async def count_lights(
-    engine: AsyncEngine, systems: Systems, shops: Sequence[Shop], now: datetime
-) -> Counter[Light]:
-    """How many flows of all *shops* have each light: for the metric. Shops that are gone have none."""
-    async with engine.connect() as tx:
-        seen = await _see(tx, systems.platform.name, None)
-        rows: dict[ShopId, dict[str, ConnectionRow]] = {}
-        for row in await all_connections(tx):
-            rows.setdefault(row.shop_id, {})[row.system] = row
-    return Counter(
-        state.light
-        for shop in shops
-        if shop.state in LISTENING
-        for state in flow_states(systems, shop, rows.get(shop.id, {}), seen.get(shop.id, Seen()), now)
-    )
+TOGETHER = 200
+"""Shops that are judged in one go: the web process takes webhooks meanwhile, and each go holds them up."""
+LIGHTS_EVERY = timedelta(minutes=1)
+
+
+class CountedLights:
+    """How many flows of all shops have each light, for the metric: counted at most once a minute."""
+
+    def __init__(self, engine: AsyncEngine, systems: Systems, shops: Shops) -> None:
+        self._engine = engine
+        self._systems = systems
+        self._shops = shops
+        self._turn = asyncio.Lock()
+        self._counted: tuple[datetime, Counter[Light]] | None = None
+
+    async def at(self, now: datetime) -> Counter[Light]:
+        """The lights at *now*, or a little before. Shops that are gone have none."""
+        async with self._turn:
+            if self._counted is None or not timedelta(0) <= now - self._counted[0] < LIGHTS_EVERY:
+                self._counted = (now, await self._count(now))
+            return self._counted[1]
+
+    async def _count(self, now: datetime) -> Counter[Light]:
+        found = Counter[Light]()
+        async for page in self._shops.pages(TOGETHER):
+            present = [shop for shop in page if shop.state in LISTENING]
+            ids = [shop.id for shop in present]
+            rows: dict[ShopId, dict[str, ConnectionRow]] = {}
+            async with self._engine.connect() as tx:
+                seen = await _see(tx, self._systems.platform.name, ids)
+                for row in await of_shops(tx, ids):
+                    rows.setdefault(row.shop_id, {})[row.system] = row
+            for shop in present:
+                states = flow_states(self._systems, shop, rows.get(shop.id, {}), seen.get(shop.id, Seen()), now)
+                found.update(state.light for state in states)
+        return found

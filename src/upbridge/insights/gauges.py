@@ -5,7 +5,7 @@ and an alert on it never ends.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge import __version__
 from upbridge.core.i18n import FALLBACK, keys
-from upbridge.domain.shop import Shop, ShopState
+from upbridge.domain.shop import ShopState
 from upbridge.insights.flow_lights import Light
-from upbridge.insights.flow_states import count_lights
 from upbridge.insights.webhook_coverage import coverage
 from upbridge.store import change_queries, document_queries, job_library, problems, shops
 from upbridge.store.changes import Kind
@@ -85,12 +84,11 @@ _COUNTED: tuple[_Gauge, ...] = (
 
 
 async def gauges(
-    engine: AsyncEngine, systems: Systems, shops: Sequence[Shop], *, now: datetime, revision: str
+    engine: AsyncEngine, systems: Systems, shining: Counter[Light], *, now: datetime, revision: str
 ) -> list[Metric]:
-    """What waits, what is open, who works; the lights of all flows, the lanes that wait, the part of changes that
-    webhooks announced; and which build this is."""
+    """What waits, what is open, who works; the lights of all flows (*shining*), the lanes that wait, the part of
+    changes that webhooks announced; and which build this is."""
     lights = GaugeMetricFamily("upbridge_flows", "Flows of all shops.", labels=("light",))
-    shining = await count_lights(engine, systems, shops, now)
     for light in Light:
         lights.add_metric([light], shining[light])
     async with engine.connect() as tx:

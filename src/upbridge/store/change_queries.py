@@ -141,18 +141,16 @@ class Unread:
     since: datetime
 
 
-async def unread(tx: AsyncConnection, shop_id: ShopId | None) -> list[Unread]:
-    """What waits to be read, by shop, source and kind, of one shop or of all; neither probes nor the pages of an
-    import that is paused."""
+async def unread(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[Unread]:
+    """What waits to be read of these shops, by shop, source and kind; neither probes nor the pages of an import
+    that is paused."""
     query = select(
         table.c.shop_id,
         table.c.source,
         table.c.kind,
         func.count().label("number"),
         func.min(table.c.hinted_at).label("since"),
-    ).where(table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
+    ).where(one_of(table.c.shop_id, shop_ids), table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
     rows = await tx.execute(query.group_by(table.c.shop_id, table.c.source, table.c.kind))
     return [Unread(ShopId(row.shop_id), row.source, Kind(row.kind), row.number, row.since) for row in rows]
 

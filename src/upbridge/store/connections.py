@@ -1,7 +1,7 @@
 """A shop's connections to Upp.ai and Uphance, and the vault that keeps their secrets sealed."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +30,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors, documents, history, lanes, links, problems, shops
 from upbridge.store.history import NewEntry
 from upbridge.store.schema import connections as table
-from upbridge.store.sql import Overdue
+from upbridge.store.sql import Overdue, one_of
 
 
 class ConnectionState(StrEnum):
@@ -252,9 +252,9 @@ async def connections_of(tx: AsyncConnection, shop_id: ShopId) -> dict[str, Conn
     }
 
 
-async def all_connections(tx: AsyncConnection) -> list[ConnectionRow]:
-    """The connections of all shops."""
-    rows = await tx.execute(select(*_COLUMNS))
+async def of_shops(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[ConnectionRow]:
+    """The connections of these shops."""
+    rows = await tx.execute(select(*_COLUMNS).where(one_of(table.c.shop_id, shop_ids)))
     return [ConnectionRow(**{**row, "state": ConnectionState(row["state"])}) for row in rows.mappings()]
 
 

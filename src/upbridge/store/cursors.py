@@ -28,14 +28,12 @@ async def count(tx: AsyncConnection, system: str, name: str, value: str) -> int:
 
 
 async def named(
-    tx: AsyncConnection, shop_id: ShopId | None, system: str, names: Collection[str]
+    tx: AsyncConnection, shop_ids: Collection[ShopId], system: str, names: Collection[str]
 ) -> dict[tuple[ShopId, str], str]:
-    """The values of these *names*, by shop and name: of one shop, or of all."""
+    """The values of these *names* of these shops, by shop and name."""
     query = select(table.c.shop_id, table.c.name, table.c.value).where(
-        table.c.system == system, one_of(table.c.name, names)
+        one_of(table.c.shop_id, shop_ids), table.c.system == system, one_of(table.c.name, names)
     )
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
     return {(ShopId(row.shop_id), row.name): row.value for row in await tx.execute(query)}
 
 

@@ -72,10 +72,10 @@ class OutboxCount:
     since: datetime | None
 
 
-async def counts_of(tx: AsyncConnection, shop_id: ShopId | None) -> list[OutboxCount]:
-    """The outbox of one shop, or of all, counted by shop, target and kind."""
+async def counts_of(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[OutboxCount]:
+    """The outbox of these shops, counted by shop, target and kind."""
     parked = table.c.state == PARKED
-    query = select(
+    counts = select(
         table.c.shop_id,
         table.c.target,
         table.c.kind,
@@ -83,8 +83,7 @@ async def counts_of(tx: AsyncConnection, shop_id: ShopId | None) -> list[OutboxC
         func.count().filter(parked).label("parked"),
         func.min(table.c.since).filter(~parked).label("since"),
     ).group_by(table.c.shop_id, table.c.target, table.c.kind)
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
+    query = counts.where(one_of(table.c.shop_id, shop_ids))
     return [
         OutboxCount(ShopId(row.shop_id), row.target, row.kind, row.open, row.parked, row.since)
         for row in await tx.execute(query)

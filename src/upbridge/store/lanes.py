@@ -4,6 +4,7 @@ A lane waits until a moment, for purposes from *priority* on: when only the impo
 still pass.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import lanes as table
+from upbridge.store.sql import one_of
 
 _MOST_FAILURES = 1000
 
@@ -85,9 +87,9 @@ async def blocks_of(tx: AsyncConnection, shop_id: ShopId | None, *, now: datetim
     return {block.lane: block for block in map(_block, await tx.execute(query))}
 
 
-async def failing(tx: AsyncConnection, shop_id: ShopId | None) -> dict[Lane, Block]:
-    """The lanes whose last try failed, whether they wait still or try again just now: of one shop, or of all."""
-    query = select(table) if shop_id is None else select(table).where(table.c.shop_id == shop_id)
+async def failing(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> dict[Lane, Block]:
+    """The lanes of these shops whose last try failed, whether they wait still or try again just now."""
+    query = select(table).where(one_of(table.c.shop_id, shop_ids))
     return {block.lane: block for block in map(_block, await tx.execute(query))}
 
 

@@ -370,13 +370,11 @@ class OpenCount:
     number: int
 
 
-async def open_counts(tx: AsyncConnection, shop_id: ShopId | None) -> list[OpenCount]:
-    """The open problems of one shop, or of all, counted by shop, target and kind."""
+async def open_counts(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[OpenCount]:
+    """The open problems of these shops, counted by shop, target and kind."""
     query = select(table.c.shop_id, table.c.target, table.c.kind, func.count().label("number")).where(
-        table.c.dismissed_at.is_(None)
+        one_of(table.c.shop_id, shop_ids), table.c.dismissed_at.is_(None)
     )
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
     rows = await tx.execute(query.group_by(table.c.shop_id, table.c.target, table.c.kind))
     return [OpenCount(ShopId(row.shop_id), row.target, row.kind, row.number) for row in rows]
 

@@ -136,17 +136,15 @@ async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose)
 
 
 async def newest_of_each(
-    tx: AsyncConnection, shop_id: ShopId | None, purposes: Collection[RunPurpose]
+    tx: AsyncConnection, shop_ids: Collection[ShopId], purposes: Collection[RunPurpose]
 ) -> list[Run]:
-    """The newest run of each kind for each of *purposes*, of one shop or of all."""
+    """The newest run of each kind for each of *purposes*, of these shops."""
     query = (
         select(table)
-        .ext(distinct_on(table.c.shop_id, table.c.purpose, table.c.kind))
-        .where(one_of(table.c.purpose, purposes))
-        .order_by(table.c.shop_id, table.c.purpose, table.c.kind, table.c.id.desc())
+        .ext(distinct_on(table.c.shop_id, table.c.kind, table.c.purpose))
+        .where(one_of(table.c.shop_id, shop_ids), one_of(table.c.purpose, purposes))
+        .order_by(table.c.shop_id, table.c.kind, table.c.purpose, table.c.id.desc())
     )
-    if shop_id is not None:
-        query = query.where(table.c.shop_id == shop_id)
     return [_run(row) for row in await tx.execute(query)]
 
 

@@ -1,6 +1,6 @@
 """Every query about shops. A shop is keyed by its Upgates token (R15); `key` is its name at targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -108,6 +108,18 @@ class Shops:
         async with self._engine.connect() as tx:
             rows = await tx.execute(select(*_COLUMNS).order_by(table.c.installed_at, table.c.id))
             return [self._shop(row) for row in rows.mappings()]
+
+    async def pages(self, size: int) -> AsyncIterator[list[Shop]]:
+        """Every shop, *size* at a time, in no order that means anything; no transaction stays open between two."""
+        last = UUID(int=0)
+        while True:
+            query = select(*_COLUMNS).where(table.c.id > last).order_by(table.c.id).limit(size)
+            async with self._engine.connect() as tx:
+                page = [self._shop(row) for row in (await tx.execute(query)).mappings()]
+            if not page:
+                return
+            yield page
+            last = page[-1].id
 
     async def _one(self, where: ColumnElement[bool], name: object) -> Shop:
         async with self._engine.connect() as tx:

@@ -14,6 +14,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.deadline import with_deadline
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, NotReady
+from upbridge.insights.flow_states import CountedLights
 from upbridge.insights.gauges import gauges
 from upbridge.settings import Settings
 from upbridge.store.database import Database
@@ -40,6 +41,9 @@ class _Container(Protocol):
 
     @property
     def pages(self) -> Pages: ...
+
+    @property
+    def lights(self) -> CountedLights: ...
 
     @property
     def readiness(self) -> Readiness: ...
@@ -77,9 +81,8 @@ async def ready(request: Request) -> Response:
 
 async def _metrics(container: _Container) -> str:
     engine, now = container.database.engine, container.clock()
-    shops = await container.pages.shops.all()
-    revision = container.settings.revision
-    return await render(engine, await gauges(engine, container.pages.systems, shops, now=now, revision=revision))
+    shining, revision = await container.lights.at(now), container.settings.revision
+    return await render(engine, await gauges(engine, container.pages.systems, shining, now=now, revision=revision))
 
 
 @router.api_route("/metrics", methods=_READ)
