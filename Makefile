@@ -31,7 +31,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 # Hundreds of seeded days run through the same lines: they are lived without the tracer.
 SEEDED := tests/conformance/test_kills.py tests/simulation
 
-.PHONY: help setup demo play test soak attack docs screenshots check bench fix wheel lock clean chromium
+.PHONY: help setup demo play test soak attack docs screenshots check audit bench fix wheel lock clean chromium
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ check: .venv/.ready ## format, lint, types, schema against models, translations,
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python -m tests.project.check
 
+audit: .venv/.ready .audit/.ready ## bill of materials and known vulnerabilities of what is locked, into dist/audit (STRICT=1)
+	@$(BIN)/python -m tests.project.audit $(if $(STRICT),--strict) $(ARGS)
+
 bench: .venv/.ready ## how fast it is, against goals and bare baselines (ARGS="--only pages" for a part)
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -83,6 +86,7 @@ lock: .uv/.ready ## resolve pyproject.toml again (ARGS=--upgrade for newer versi
 	@$(COMPILE) $(ARGS) pyproject.toml -o requirements.lock
 	@$(COMPILE) $(ARGS) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@$(COMPILE) $(ARGS) --group bootstrap -o bootstrap.lock
+	@$(COMPILE) $(ARGS) --group audit -o audit.lock
 
 clean: ## remove what was built or measured; var/ (data) and .venv stay
 	@rm -rf dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -107,6 +111,12 @@ clean: ## remove what was built or measured; var/ (data) and .venv stay
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.audit/.ready: .uv/.ready audit.lock
+	@echo 'Installing the tools of the audit into .audit …'
+	@test -x .audit/bin/python || $(UV) venv --quiet --python $(PYTHON) .audit
+	@$(UV) pip sync --quiet --python .audit/bin/python --require-hashes audit.lock
 	@touch $@
 
 # Browser tests fail where there is no browser, so bring one where that is possible, else say how.

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.project.documents import TOP
 
-LOCKS = ("bootstrap.lock", "requirements.lock", "requirements-dev.lock")
+LOCKS = ("audit.lock", "bootstrap.lock", "requirements.lock", "requirements-dev.lock")
 PROJECT: dict[str, Any] = tomllib.loads((TOP / "pyproject.toml").read_text())
 
 _PIN = re.compile(
@@ -48,6 +48,7 @@ def test_every_line_is_a_pin_with_hashes(lock: str) -> None:
             "requirements-dev.lock", PROJECT["project"]["dependencies"] + _group("dev"), id="development"
         ),
         pytest.param("bootstrap.lock", _group("bootstrap"), id="bootstrap"),
+        pytest.param("audit.lock", _group("audit"), id="audit"),
     ],
 )
 def test_the_lock_fits_what_the_project_asks_for(lock: str, wanted: list[str]) -> None:
