@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotFound, UpbridgeError
 from upbridge.core.telemetry.database_outage import DATABASE
@@ -170,7 +171,7 @@ async def run_worker(
         ),
         asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: scheduler.run_once(service))),
         asyncio.create_task(_repeat("count", COUNT_SECONDS, lambda: count_grown(service.engine))),
-        asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service))),
+        asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service.engine, service.clock))),
         asyncio.create_task(keep_writing(service.engine)),
         asyncio.create_task(watch_loop()),
         asyncio.create_task(_mail(service).run()),
@@ -230,10 +231,10 @@ def _mail(service: Service) -> Rounds:
     )
 
 
-async def _clean(service: Service) -> None:
-    await prune(service.engine, now=service.clock())
-    await merge_ended_processes(service.engine, silent=timedelta(hours=1))
-    await summarise_days(service.engine, now=service.clock())
+async def _clean(engine: AsyncEngine, clock: Clock) -> None:
+    await prune(engine, now=clock())
+    await merge_ended_processes(engine, silent=timedelta(hours=1))
+    await summarise_days(engine, now=clock())
 
 
 async def _repeat(name: str, seconds: float, once: Callable[[], Awaitable[Any]]) -> None:

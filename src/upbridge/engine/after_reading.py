@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.domain.lane import Lane
+from upbridge.domain.lane import Lane, Wake
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
@@ -93,8 +93,8 @@ async def feeds_of(service: Service, shop: Shop) -> Feeds:
     return [(service.targets[system], service.context(shop, row)) for system, row in rows.items()]
 
 
-async def wake_targets(service: Service, shop: Shop, feeds: Feeds, news: set[str]) -> None:
+async def wake_targets(wake: Wake, shop: Shop, feeds: Feeds, news: set[str]) -> None:
     """Have sent what was planned, if anything was."""
     if news:
         for target, _front in feeds:
-            await service.wake(Lane.push(shop.id, target.system))
+            await wake(Lane.push(shop.id, target.system))

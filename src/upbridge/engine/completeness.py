@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.platform import PLATFORM
@@ -133,7 +133,7 @@ async def count_orders(service: Service, shop: Shop, chunk: list[Change]) -> Non
     try:
         page = await client.orders_page(1, filters=filters, purpose=chunk[0].purpose)
     except (Unreachable, Rejected) as error:
-        await _uncounted(service, shop, chunk[0], error)
+        await _uncounted(service.engine, shop, chunk[0], error, now=service.clock())
         return
     async with service.engine.begin() as tx:
         known = await orders.count_orders(tx, shop.id, since=since, until=now)
@@ -155,16 +155,18 @@ async def count_products(service: Service, shop: Shop, chunk: list[Change]) -> N
         await _judge(tx, shop.id, "product", chunk, counted)
 
 
-async def _uncounted(service: Service, shop: Shop, count: Change, error: Unreachable | Rejected) -> None:
+async def _uncounted(
+    engine: AsyncEngine, shop: Shop, count: Change, error: Unreachable | Rejected, *, now: datetime
+) -> None:
     """The page that holds the number cannot be read: ask a few times more, and leave it to the next safety net.
 
     It holds orders too, and one of them may be what the server stumbles on. Reading the list tells which; nothing
     else waits for the number.
     """
     log.warning("count_unanswered", shop_id=str(shop.id), kind=count.kind, error=str(error))
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         if count.attempts + 1 < _TRIES:
-            await changes.postpone(tx, shop.id, PLATFORM, [count], until=service.clock() + _RETRY)
+            await changes.postpone(tx, shop.id, PLATFORM, [count], until=now + _RETRY)
         else:
             await changes.done(tx, shop.id, PLATFORM, [count])
 

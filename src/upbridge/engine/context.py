@@ -40,7 +40,7 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The collaborators of `sync`."""
+    """The container of workers and commands: made once, by `bootstrap.create_service`."""
 
     settings: Settings
     systems: Systems

@@ -21,6 +21,7 @@ from upbridge.store import changes, documents, problems, shops
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured
+from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ async def renew(
     if after.facts != before.facts:  # a new status or language may be what was missing
         for system in (*targets, PLATFORM):
             await documents.release(tx, shop_id, system, now=now)
-    await _alarm(tx, service, shop_id, facts, targets, now=now)
+    await _alarm(tx, service.systems, shop_id, facts, targets, now=now)
     if before.facts is None:
         return
     if ShopProfile.model_validate(before.facts).rights != facts.rights:
@@ -82,7 +83,7 @@ async def _follow_names(
 
 async def _alarm(
     tx: AsyncConnection,
-    service: Service,
+    systems: Systems,
     shop_id: ShopId,
     facts: ShopProfile,
     targets: Mapping[str, ConnectionRow],
@@ -93,7 +94,7 @@ async def _alarm(
     denied = [
         name
         for kind, name in SERVICES.items()
-        if facts.rights.get(name) == "deny" and set(service.systems.taking(kind)) & targets.keys()
+        if facts.rights.get(name) == "deny" and set(systems.taking(kind)) & targets.keys()
     ]
     readable = [name for name in SERVICES.values() if facts.rights.get(name) != "deny"]
     await close_cured(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=readable)

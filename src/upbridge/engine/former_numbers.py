@@ -3,18 +3,19 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.engine.answers import read_of
-from upbridge.engine.context import Service
 from upbridge.engine.identity import sent_under_other_numbers
 from upbridge.engine.planner import ReadBatch
 from upbridge.systems.upgates.client import UpgatesClient
 
 
 async def with_former_numbers(
-    service: Service, shop: Shop, client: UpgatesClient, read: ReadBatch, *, purpose: Purpose
+    engine: AsyncEngine, shop: Shop, client: UpgatesClient, read: ReadBatch, *, purpose: Purpose
 ) -> tuple[ReadBatch, Collection[str]]:
     """*read* with what the shop has now under other numbers under which the targets were given its orders, and
     those of these numbers that are gone: the shop says so itself, because their orders are elsewhere.
@@ -24,7 +25,7 @@ async def with_former_numbers(
     orders = [one for one in read.entities if isinstance(one, Order)]
     if not orders:
         return read, ()
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         numbers = await sent_under_other_numbers(tx, shop.id, orders)
     if not numbers:
         return read, ()

@@ -1,9 +1,10 @@
 """How a run through a list is read, page by page, and what follows when it has ended."""
 
+from datetime import datetime
 from functools import partial
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.errors import Missing, Rejected, Unreachable
 from upbridge.domain.order import Order
@@ -42,9 +43,11 @@ async def read_products_page(service: Service, shop: Shop, chunk: list[Change]) 
     await _page(service, shop, chunk[0])
 
 
-async def _under_way(service: Service, shop: Shop, change: Change) -> tuple[Run, AnyWalk] | None:
+async def _under_way(
+    engine: AsyncEngine, shop: Shop, change: Change, *, now: datetime
+) -> tuple[Run, AnyWalk] | None:
     """The run that wants this page now, and its walk; None if it is paused, over or gone."""
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         run = await get_run(tx, PageKey.parse(change.key).run_id)
         if run is not None and run.state is RunState.PAUSED:
             await changes.postpone(tx, shop.id, PLATFORM, [change], until=changes.NEVER)
@@ -55,15 +58,15 @@ async def _under_way(service: Service, shop: Shop, change: Change) -> tuple[Run,
         walk = walk_of(run)
         if walk.ended:  # while it was paused
             await changes.done(tx, shop.id, PLATFORM, [change])
-            await end_run(tx, run.id, complete=walk.complete, now=service.clock())
-            await _end(tx, shop, run, walk, service)
+            await end_run(tx, run.id, complete=walk.complete, now=now)
+            await _end(tx, shop, run, walk, now=now)
             return None
         return run, walk
 
 
 async def _page(service: Service, shop: Shop, change: Change) -> None:
     """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
-    found = await _under_way(service, shop, change)
+    found = await _under_way(service.engine, shop, change, now=service.clock())
     if found is None:
         return
     run, walk = found
@@ -78,13 +81,13 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     except (Unreachable, Rejected) as error:
         if not goes_round(walk, change, error):
             raise
-        await _go_round(service, shop, run, walk, change, error=error)
+        await _go_round(service.engine, shop, run, walk, change, error=error, now=service.clock())
         if not walk.isolating:
             raise
         return
     shop = await informed(service, shop, page.items)
     read = read_of(run.kind, page)
-    read, moved = await with_former_numbers(service, shop, client, read, purpose=change.purpose)
+    read, moved = await with_former_numbers(service.engine, shop, client, read, purpose=change.purpose)
     feeds = await feeds_of(service, shop)
     now, told = service.clock(), {*moved, *deleted_in(page)}
     plan = partial(plan_read, service, shop, feeds, told=told, priority=int(change.purpose), now=now)
@@ -101,10 +104,10 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
         onwards = walk.read(answer_of(page))
         missed = len(news - before - await _announced(tx, shop, read.kind, news))
         if await count_page(tx, run, walk, onwards, found=missed, total=_total(walk, page), now=now):
-            await _end(tx, shop, run, onwards, service)
+            await _end(tx, shop, run, onwards, now=now)
         return news
 
-    await wake_targets(service, shop, feeds, await stored(service.engine, read, plan, settle))
+    await wake_targets(service.wake, shop, feeds, await stored(service.engine, read, plan, settle))
 
 
 def _total(walk: AnyWalk, page: Page[Order] | Page[Product]) -> int | None:
@@ -113,18 +116,25 @@ def _total(walk: AnyWalk, page: Page[Order] | Page[Product]) -> int | None:
 
 
 async def _go_round(
-    service: Service, shop: Shop, run: Run, walk: AnyWalk, change: Change, *, error: Unreachable | Rejected
+    engine: AsyncEngine,
+    shop: Shop,
+    run: Run,
+    walk: AnyWalk,
+    change: Change,
+    *,
+    error: Unreachable | Rejected,
+    now: datetime,
 ) -> None:
     """A page cannot be read: the walk goes on without it, or in smaller pieces."""
-    now, missing = service.clock(), isinstance(error, Missing)
+    missing = isinstance(error, Missing)
     onwards = (
         walk.failed(missing=missing) if isinstance(walk, PlaceWalk) else walk.failed(now=now, missing=missing)
     )
     log.warning("page_unreadable", shop_id=str(shop.id), kind=run.kind, asked=str(walk.ask), error=str(error))
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         await changes.done(tx, shop.id, PLATFORM, [change])
         if await count_page(tx, run, walk, onwards, now=now):
-            await _end(tx, shop, run, onwards, service)
+            await _end(tx, shop, run, onwards, now=now)
 
 
 async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> set[str]:
@@ -143,7 +153,7 @@ async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str])
     return await change_queries.announced(tx, shop.id, PLATFORM, KINDS[kind], keys)
 
 
-async def _end(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, service: Service) -> None:
+async def _end(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, *, now: datetime) -> None:
     """What follows when a run has ended."""
     log.info(
         "run_finished",
@@ -153,29 +163,28 @@ async def _end(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, service
         done=walk.count,
         complete=walk.complete,
     )
-    await settle_missed(tx, shop.id, run.kind, walk, now=service.clock())
+    await settle_missed(tx, shop.id, run.kind, walk, now=now)
     match run.purpose, run.kind:
         case RunPurpose.SAFETY_NET, "product":
             # A deleted product has no time of its last change: only a count can miss it.
-            await ask_count(tx, shop.id, "product", FIRST, now=service.clock())
+            await ask_count(tx, shop.id, "product", FIRST, now=now)
         case RunPurpose.SAFETY_NET, "order":
-            await _ask_about_open_orders(tx, shop, service)
-            await ask_count(tx, shop.id, "order", FIRST, now=service.clock())
+            await _ask_about_open_orders(tx, shop, now=now)
+            await ask_count(tx, shop.id, "order", FIRST, now=now)
         case RunPurpose.SWEEP, "product":
-            await _ask_about_unseen(tx, shop, run, service)
-            await recount(tx, shop.id, "product", now=service.clock())
+            await _ask_about_unseen(tx, shop, run, now=now)
+            await recount(tx, shop.id, "product", now=now)
         case RunPurpose.COMPLETENESS, "order":
-            await _ask_about_unseen_orders(tx, shop, run, service)
-            await recount(tx, shop.id, "order", now=service.clock())
+            await _ask_about_unseen_orders(tx, shop, run, now=now)
+            await recount(tx, shop.id, "order", now=now)
         case RunPurpose.IMPORT, "product":
             # The list holds what is on sale. What has left it is mapped by what has changed, too.
-            await _ask_about_unseen(tx, shop, run, service, on_sale=False)
+            await _ask_about_unseen(tx, shop, run, now=now, on_sale=False)
 
 
-async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Service) -> None:
+async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, *, now: datetime) -> None:
     """A deleted order is in no plain list: those that are not through yet are asked about by number, and once a
     day the deleted ones are listed, where the API does that."""
-    now = service.clock()
     if await deleted_orders.due(tx, shop.id, now=now):
         await changes.mark_changed(
             tx, shop.id, PLATFORM, Kind.ORDERS_DELETED, ["list"], origin=Origin.SAFETY_NET, now=now
@@ -193,7 +202,7 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, service: Servi
     )
 
 
-async def _ask_about_unseen_orders(tx: AsyncConnection, shop: Shop, run: Run, service: Service) -> None:
+async def _ask_about_unseen_orders(tx: AsyncConnection, shop: Shop, run: Run, *, now: datetime) -> None:
     """Orders of ours that a complete reading of their days did not show: each is asked for by its number."""
     made_since = run.since or run.started_at
     numbers = await orders.unseen_orders(tx, shop.id, made_since=made_since, read_before=run.started_at)
@@ -204,13 +213,13 @@ async def _ask_about_unseen_orders(tx: AsyncConnection, shop: Shop, run: Run, se
         Kind.ORDER,
         numbers,
         origin=Origin.SAFETY_NET,
-        now=service.clock(),
+        now=now,
         purpose=Purpose.SAFETY,
     )
 
 
 async def _ask_about_unseen(
-    tx: AsyncConnection, shop: Shop, run: Run, service: Service, *, on_sale: bool = True
+    tx: AsyncConnection, shop: Shop, run: Run, *, now: datetime, on_sale: bool = True
 ) -> None:
     """Products of ours that a complete reading did not show: the API is asked for each before anything is done.
     Without *on_sale* those too that were not on sale when they were read last."""
@@ -222,6 +231,6 @@ async def _ask_about_unseen(
         Kind.PRODUCT,
         [str(product) for product in products],
         origin=Origin.SAFETY_NET,
-        now=service.clock(),
+        now=now,
         purpose=Purpose.SAFETY if on_sale else Purpose.IMPORT,
     )

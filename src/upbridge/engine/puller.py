@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
@@ -85,7 +85,7 @@ async def _gathers(service: Service, lane: Lane, shop: Shop, batch: Sequence[Cha
         state = (await service.ledger.outlook(shop.id)).state
         until = not_before(state, now)
         if until > now:
-            await _gather(service, lane, shop, GATHERED, until)
+            await _gather(service.engine, lane, shop, GATHERED, until)
             return True
     if not announced:
         return False
@@ -98,14 +98,14 @@ async def _gathers(service: Service, lane: Lane, shop: Shop, batch: Sequence[Cha
         if not first or alone or until <= now:
             await gather_until(tx, shop.id, lane.system, purpose, now + together)
             return False
-    await _gather(service, lane, shop, [purpose], until)
+    await _gather(service.engine, lane, shop, [purpose], until)
     return True
 
 
 async def _gather(
-    service: Service, lane: Lane, shop: Shop, purposes: Collection[Purpose], until: datetime
+    engine: AsyncEngine, lane: Lane, shop: Shop, purposes: Collection[Purpose], until: datetime
 ) -> None:
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         for purpose in purposes:
             await gather_until(tx, shop.id, lane.system, purpose, until)
         await changes.gather(tx, shop.id, lane.system, purposes, until=until)
@@ -118,8 +118,9 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     useless = [change for change in batch if not wanted(service.systems, change.kind, targets)]
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, lane.system, useless)
-        await _forget(tx, service, useless)
-    useful = await _permitted(service, lane, shop, [change for change in batch if change not in useless])
+        await _forget(tx, useless, now=service.clock())
+    useful = [change for change in batch if change not in useless]
+    useful = await _permitted(service.engine, lane, shop, useful, now=service.clock())
     if shop.facts is None and any(change.kind in ENTITY for change in useful):
         # Nothing can be mapped before languages, price lists and statuses are known.
         async with service.engine.begin() as tx:
@@ -155,27 +156,24 @@ async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change
     return False
 
 
-async def _permitted(service: Service, lane: Lane, shop: Shop, batch: list[Change]) -> list[Change]:
+async def _permitted(
+    engine: AsyncEngine, lane: Lane, shop: Shop, batch: list[Change], *, now: datetime
+) -> list[Change]:
     """*batch* without what the shop does not let us read: that is a problem of the shop, and no call (R32)."""
     rights = (shop.facts or {}).get("rights") or {}
     denied = [change for change in batch if rights.get(SERVICES.get(ENTITY.get(change.kind, ""), "")) == "deny"]
     if denied:
         services = sorted({SERVICES[ENTITY[change.kind]] for change in denied})
-        async with service.engine.begin() as tx:
+        async with engine.begin() as tx:
             await changes.done(tx, shop.id, lane.system, denied)
-            await _forget(tx, service, denied)
-            await raise_problems(
-                tx,
-                shop.id,
-                [no_right(name) for name in services],
-                now=service.clock(),
-            )
+            await _forget(tx, denied, now=now)
+            await raise_problems(tx, shop.id, [no_right(name) for name in services], now=now)
     return [change for change in batch if change not in denied]
 
 
-async def _forget(tx: AsyncConnection, service: Service, given_up: Sequence[Change]) -> None:
+async def _forget(tx: AsyncConnection, given_up: Sequence[Change], *, now: datetime) -> None:
     pages = [change.key for change in given_up if change.kind in PAGES.values()]
-    await forget_pages(tx, pages, now=service.clock())
+    await forget_pages(tx, pages, now=now)
 
 
 def _chunks(systems: Systems, batch: Sequence[Change]) -> list[list[Change]]:
@@ -197,7 +195,7 @@ async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -
     try:
         await _ask(service, lane, shop, chunk)
     except Unreachable as error:
-        await _unanswered(service, lane, shop, chunk, error)
+        await _unanswered(service.engine, lane, shop, chunk, error, now=service.clock())
         if chunk[0].kind in _ASIDE and shop.facts is not None:
             log.warning("pull_put_off", shop_id=str(shop.id), kind=chunk[0].kind, error=str(error))
             return
@@ -217,32 +215,34 @@ async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) ->
                 raise Unreachable(
                     f"{service.systems.title(lane.system)} does not answer as published: {refusal}"
                 ) from refusal
-            await _refused(service, lane, shop, part[0], refusal)
+            await _refused(service.engine, lane, shop, part[0], refusal, now=service.clock())
 
 
-async def _unanswered(service: Service, lane: Lane, shop: Shop, chunk: list[Change], error: Unreachable) -> None:
+async def _unanswered(
+    engine: AsyncEngine, lane: Lane, shop: Shop, chunk: list[Change], error: Unreachable, *, now: datetime
+) -> None:
     """Put these changes off, longer each time, because the call had no usable answer; after a while, a problem."""
     attempts = chunk[0].attempts + 1
-    async with service.engine.begin() as tx:
-        now = service.clock()
-        until = now + pause_after(attempts)
+    until = now + pause_after(attempts)
+    async with engine.begin() as tx:
         await changes.postpone(tx, shop.id, lane.system, chunk, until=until)
         page = chunk[0].kind in PAGES.values()  # of what a list leaves out, its run tells when it ends
         if attempts >= MAX_ATTEMPTS and len(chunk) == 1 and not page:
             await raise_problems(tx, shop.id, [_unreadable(lane, chunk[0], error)], now=now)
 
 
-async def _refused(service: Service, lane: Lane, shop: Shop, change: Change, error: Rejected) -> None:
+async def _refused(
+    engine: AsyncEngine, lane: Lane, shop: Shop, change: Change, error: Rejected, *, now: datetime
+) -> None:
     """Upgates refuses to tell about this one: try a few times, then it is a problem and no change any more."""
     log.warning("pull_refused", shop_id=str(shop.id), kind=change.kind, key=change.key, error=str(error))
-    async with service.engine.begin() as tx:
-        now = service.clock()
+    async with engine.begin() as tx:
         if change.attempts + 1 < MAX_ATTEMPTS:
             until = now + _RETRY_PAUSE * 2**change.attempts
             await changes.postpone(tx, shop.id, lane.system, [change], until=until)
             return
         await changes.done(tx, shop.id, lane.system, [change])
-        await _forget(tx, service, [change])
+        await _forget(tx, [change], now=now)
         await raise_problems(tx, shop.id, [_unreadable(lane, change, error)], now=now)
 
 

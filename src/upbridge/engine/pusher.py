@@ -7,7 +7,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.backoff import pause_after
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
@@ -71,15 +71,15 @@ async def push(
             await _stop(service, lane, shop, error)
             return False
         finally:
-            await _give_back(service, lane)
+            await _give_back(service.engine, lane)
         if below == EVERYTHING:  # else what is less urgent than these stays blocked
             async with service.engine.begin() as tx:
                 await unblock(tx, lane)
     return True
 
 
-async def _give_back(service: Service, lane: Lane) -> None:
-    async with service.engine.begin() as tx:
+async def _give_back(engine: AsyncEngine, lane: Lane) -> None:
+    async with engine.begin() as tx:
         await outbox.release_claims(tx, lane.shop_id, lane.system)
 
 
@@ -91,7 +91,9 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
         case LoginRefused():
             await refused_by_target(service, shop, lane.system, error)
         case Throttled():
-            priority = await _first_left(service, lane) if lane.system == service.systems.platform.name else 0
+            priority = (
+                await _first_left(service.engine, lane) if lane.system == service.systems.platform.name else 0
+            )
             await lanes.block(
                 service.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
             )
@@ -103,9 +105,9 @@ async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | 
         log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
 
 
-async def _first_left(service: Service, lane: Lane) -> int:
+async def _first_left(engine: AsyncEngine, lane: Lane) -> int:
     """The purpose for which the budget was spent: that of the first document which was not settled."""
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         return await document_queries.most_urgent_claimed(tx, lane.shop_id, lane.system) or 0
 
 

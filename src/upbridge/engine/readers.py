@@ -42,7 +42,7 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
     shop = await informed(service, shop, page.items)
     read = read_of("order", page, asked=numbers)
-    read, moved = await with_former_numbers(service, shop, client, read, purpose=chunk[0].purpose)
+    read, moved = await with_former_numbers(service.engine, shop, client, read, purpose=chunk[0].purpose)
     await _settle(service, shop, chunk, read, told={*moved, *deleted_in(page)})
 
 
@@ -62,7 +62,7 @@ async def _deleted_orders(service: Service, shop: Shop, chunk: list[Change]) -> 
     purpose, client = chunk[0].purpose, await service.upgates(shop)
     async for asked, page in deleted_orders.found(service, shop, purpose=purpose):
         read = read_of("order", page, asked=asked)
-        read, _ = await with_former_numbers(service, shop, client, read, purpose=purpose)
+        read, _ = await with_former_numbers(service.engine, shop, client, read, purpose=purpose)
         await _settle(service, shop, chunk, read, told=read.missing)
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, PLATFORM, chunk)
@@ -107,7 +107,7 @@ async def _settle(
         await look_later(tx, shop, weighed, chunk[0].purpose, now=now)
         return settled.news
 
-    await wake_targets(service, shop, feeds, await stored(service.engine, read, plan, settle))
+    await wake_targets(service.wake, shop, feeds, await stored(service.engine, read, plan, settle))
 
 
 READERS: Mapping[Kind, Reader] = {

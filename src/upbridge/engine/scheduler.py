@@ -19,6 +19,7 @@ from upbridge.store import change_queries, connections, runs, shop_queries, shop
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.runs import Run, RunPurpose, RunState
 from upbridge.store.sql import Overdue
+from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,7 @@ async def run_once(service: Service) -> None:
             return
         before, why = await why_catch_up(tx, service.last_beat, now=now)
         if why is not None:
-            await _catch_up(tx, service, why, now)
+            await _catch_up(tx, service.systems, why, now)
         turn = _Turn(tx, Tick.of(before, now), await shop_queries.count_active(tx))
         await _subscriptions(turn)
         await _probes(tx, now)
@@ -148,12 +149,12 @@ async def _safety_nets(turn: _Turn, *, every: timedelta) -> None:
         await _import_again(tx, ShopId(shop_id), now=now)
 
 
-async def _catch_up(tx: AsyncConnection, service: Service, why: str, now: datetime) -> None:
+async def _catch_up(tx: AsyncConnection, systems: Systems, why: str, now: datetime) -> None:
     """All safety nets at once. One that is under way may have read its pages before what was forgotten."""
     active = shop_queries.unreconciled(every=timedelta(0), now=now)
     rows = await tx.scalars(select(active.c.id).where(connections.any_of(active.c.id)))
     shop_ids = [ShopId(shop_id) for shop_id in rows]
-    names = [system.name for system in service.systems.all]
+    names = [system.name for system in systems.all]
     for shop_id in shop_ids:
         orders, _ = await start_reconciliation(tx, shop_id, now=now, stuck_after=timedelta(0))
         await runs.catch_up(tx, shop_id, names, orders, now=now)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.delivery import Entity
@@ -71,7 +72,7 @@ async def informed(service: Service, shop: Shop, entities: Iterable[Entity]) -> 
         return shop
     async with _ASKING.setdefault(shop.id, asyncio.Lock()):
         shop = await service.shops.get(shop.id)
-        if asked := await _due(service, shop, _open(named, shop)):
+        if asked := await _due(service.engine, shop, _open(named, shop), now=service.clock()):
             await _ask(service, shop, asked)
             shop = await service.shops.get(shop.id)
     return shop
@@ -120,10 +121,9 @@ def _open(named: Iterable[Name], shop: Shop) -> list[Name]:
     return sorted(one for one in named if one.doubted or not known[one.of](one.name))
 
 
-async def _due(service: Service, shop: Shop, names: Iterable[Name]) -> list[Name]:
+async def _due(engine: AsyncEngine, shop: Shop, names: Iterable[Name], *, now: datetime) -> list[Name]:
     """Those that were not asked about lately."""
-    now = service.clock()
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         asked = [(name, await cursors.get(tx, shop.id, PLATFORM, name.cursor)) for name in names]
     return [name for name, at in asked if at is None or datetime.fromisoformat(at) <= now - name.pause]
 

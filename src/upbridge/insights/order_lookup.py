@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.errors import Conflict, LoginRefused, NotFound, Rejected
 from upbridge.domain.delivery import DesiredDocument, Link
@@ -73,7 +74,7 @@ async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...
         receiver = await service.receiver(shop, system)
         if receiver is None:
             continue
-        links = await _links(service, shop.id, system, order.key)
+        links = await _links(service.engine, shop.id, system, order.key)
         drafts = [
             one
             for one in desired_documents_of(receiver.target, replace(receiver.context, variant_names=names), order)
@@ -85,8 +86,8 @@ async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...
     return tuple(copies)
 
 
-async def _links(service: Service, shop_id: ShopId, system: str, number: str) -> dict[tuple[str, str], Link]:
-    async with service.engine.connect() as tx:
+async def _links(engine: AsyncEngine, shop_id: ShopId, system: str, number: str) -> dict[tuple[str, str], Link]:
+    async with engine.connect() as tx:
         return await links_of(tx, shop_id, system, parents=[number])
 
 

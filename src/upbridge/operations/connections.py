@@ -19,15 +19,15 @@ from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.lanes import unblock
 from upbridge.store.problems import Stage, close_entity
 from upbridge.store.runs import was_read
-from upbridge.systems.base import System
+from upbridge.systems.base import System, Systems
 from upbridge.systems.connecting import Connect, NewConnection
 
 log = structlog.get_logger(__name__)
 
 
-def connect_of(service: Service, name: str) -> Connect:
+def connect_of(systems: Systems, name: str) -> Connect:
     """How a shop is connected to the system *name*; raises `BadRequest` if it cannot be connected to it."""
-    system = service.systems.get(name)
+    system = systems.get(name)
     if system is None or system.connect is None:
         raise BadRequest(f"{name}: no system that a shop can be connected to")
     return system.connect
@@ -39,7 +39,7 @@ async def connect(service: Service, shop: Shop, name: str, typed: Mapping[str, s
     Raises `LoginRefused` (nothing stored), `ChoiceNeeded` where something has to be chosen too, `Conflict` if the
     shop has left, `BadRequest` for no such system.
     """
-    how = connect_of(service, name)
+    how = connect_of(service.systems, name)
     _may_connect(shop)
     others = [one.key for one in await service.shops.all()]
     new = await how.log_in(service.tools, shop, typed, others=others)
@@ -67,7 +67,7 @@ async def try_connection(service: Service, shop: Shop, row: ConnectionRow) -> bo
 
     Raises `RemoteError` if it does not work.
     """
-    how = connect_of(service, row.system)
+    how = connect_of(service.systems, row.system)
     if not how.in_turn:
         await how.test(service.connection(shop, row))
         return True
@@ -121,7 +121,7 @@ async def _store(service: Service, shop: Shop, name: str, how: Connect, new: New
             now=now,
         )
         if before is None or before.prefix != row.prefix:
-            await _name_again(tx, service, shop, name, now=now)
+            await _name_again(tx, service.systems.platform.name, shop, name, now=now)
         await _go_on(tx, shop, name, now=now)
         await links.adopt_found(tx, shop.id, name, new.known, now=now)
         for poll in system.source.polls if system.source is not None else ():
@@ -141,13 +141,12 @@ def _sends_products(system: System, shop: Shop) -> bool:
     return any(shop.settings.yes(flow.setting) for flow in flows)
 
 
-async def _name_again(tx: AsyncConnection, service: Service, shop: Shop, system: str, *, now: datetime) -> None:
+async def _name_again(tx: AsyncConnection, platform: str, shop: Shop, system: str, *, now: datetime) -> None:
     """What waits has the names of another account in it, or was on its way into the outbox while the shop was
     disconnected: it is read and mapped again."""
     parents: dict[Kind, set[str]] = {}
     for kind, parent in await documents.forget(tx, shop.id, system):
         parents.setdefault(Kind(kind), set()).add(parent)
-    platform = service.systems.platform.name
     for kind in sorted(parents):
         await mark_changed(tx, shop.id, platform, kind, parents[kind], origin=Origin.LIFECYCLE, now=now)
 
