@@ -1,7 +1,7 @@
 """The web side, assembled: nothing is decided here, nothing happens on import."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
@@ -50,8 +50,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
                 watch_loop(),
                 container.mail.run(),
             )
-            for task in background:
-                stack.callback(asyncio.create_task(task).cancel)
+            tasks = [asyncio.create_task(task) for task in background]
+            stack.push_async_callback(_end, tasks)
             yield
 
     app = ProtectedApp(
@@ -74,6 +74,13 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(Exception, _unexpected)
     return app
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel *tasks* and see them end: what one has opened it closes before the loop is gone."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def factory() -> FastAPI:

@@ -11,6 +11,7 @@ import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
+from upbridge.core.database_failure import reason_of
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.domain.lane import Lane, Wake
 from upbridge.store.session import CONNECT_SECONDS, set_limits
@@ -101,5 +102,7 @@ class WakeUps:
                         await asyncio.sleep(self._pause)
             except (ConnectorException, OSError) as error:
                 if not DATABASE.explains(error):
-                    log.warning("wake_ups_failed", reason=type(error).__name__)
+                    log.warning("wake_ups_failed", reason=reason_of(error))
                 await asyncio.sleep(_RETRY)
+            finally:  # a pool that was cancelled while it opened goes on by itself
+                await self._app.close_async()
