@@ -202,7 +202,14 @@ def create_web_container(
             wake=wake_ups.wake,
         ),
         addresses=Deferred("the key of the webhook addresses is not loaded yet"),
-        mail=Rounds.of(settings, engine=database.engine, cipher=cipher, systems=SYSTEMS, clock=clock),
+        mail=Rounds.of(
+            settings,
+            engine=database.engine,
+            cipher=cipher,
+            systems=SYSTEMS,
+            clock=clock,
+            origin=settings.public_origin(port),
+        ),
         worker=worker,
         port=port,
     )

@@ -228,6 +228,7 @@ def _mail(service: Service) -> Rounds:
         cipher=service.cipher,
         systems=service.systems,
         clock=service.clock,
+        origin=service.settings.public_origin(),
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.shop_settings import make_settings
 from upbridge.core.errors import BadRequest
-from upbridge.domain.shop_settings import as_text
+from upbridge.domain.shop_settings import Hours, as_text
 from upbridge.systems.registry import SYSTEMS
 
 #: As docs/settings.md has them; None where the shop decides.
@@ -44,6 +44,9 @@ DEFAULTS: dict[str, Any] = {
     "shipments.write": True,
     "shipments.status": None,
     "shipments.notify": False,
+    "notify.email": None,
+    "notify.digest": "off",
+    "notify.quiet": "21-7",
     "budget.tariff": None,
     "budget.packages": 0,
 }
@@ -61,6 +64,9 @@ GOOD = {
     "uphance.origins": ("frontend,api", ["frontend", "api"]),
     "uphance.services": ("Dárkové balení, SLUZBA-1", ["Dárkové balení", "SLUZBA-1"]),
     "stock.guard_percent": ("100", 100),
+    "notify.email": (" owner@example.com", "owner@example.com"),
+    "notify.digest": ("weekly", "weekly"),
+    "notify.quiet": ("22 - 06", "22-6"),
     "budget.tariff": ("gold", "gold"),
 }
 BAD = {
@@ -75,6 +81,9 @@ BAD = {
     "uphance.customer_mode": "collective:all",
     "stock.guard_percent": "101",
     "stock.quantity": "some",
+    "notify.email": "owner@example.com, another@example.com",
+    "notify.digest": "hourly",
+    "notify.quiet": "7-7",
     "budget.tariff": "wood",
     "budget.packages": "61",
 }
@@ -184,3 +193,17 @@ class TestWhatNeedsMore:
         with pytest.raises(BadRequest, match=r"needs uphance\.size_parameter first"):
             changed(chosen, {"uphance.size_parameter": ""})
         assert make_settings(chosen).needed({"uphance.size_parameter": ""}) == ["uphance.size_parameter"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet"),
+    [("21-7", {21, 22, 23, *range(7)}), ("1-3", {1, 2}), ("off", set())],
+)
+def test_hours_go_from_the_first_to_before_the_second_over_midnight_too(hours: str, quiet: set[int]) -> None:
+    assert {hour for hour in range(24) if Hours.among(hours, hour)} == quiet
+
+
+@pytest.mark.parametrize("wrong", ["24-7", "21", "-", "21-7-9", "a-b", "²-3", "OFF"])
+def test_what_are_no_hours_is_refused(wrong: str) -> None:
+    with pytest.raises(BadRequest, match="two different hours"):
+        changed({}, {"notify.quiet": wrong})

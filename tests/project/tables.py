@@ -66,6 +66,7 @@ QUERIES: Mapping[str, str] = {
     "changes": "upbridge.store.change_queries",
     "documents": "upbridge.store.document_queries",
     "links": "upbridge.store.link_queries",
+    "problems": "upbridge.store.problem_queries",
     "shops": "upbridge.store.shop_queries",
 }
 

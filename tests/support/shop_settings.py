@@ -43,6 +43,9 @@ OTHER = {
     "shipments.write": "false",
     "shipments.status": "5",
     "shipments.notify": "true",
+    "notify.email": "owner@example.com",
+    "notify.digest": "daily",
+    "notify.quiet": "22-6",
     "budget.tariff": "gold",
     "budget.packages": "1",
 }

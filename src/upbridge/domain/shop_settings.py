@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import BadRequest
 from upbridge.core.parsing import whole
+from upbridge.domain.mail import NoAddress, email_address
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -21,6 +22,7 @@ T_co = TypeVar("T_co", covariant=True)
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 _CURRENCY_LETTERS = 3
+_LAST_HOUR = 23
 
 
 class WrongValue(ValueError):
@@ -99,6 +101,41 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Email:
+    """An address that mails are sent to."""
+
+    def parse(self, text: str) -> str:
+        """`owner@example.com`"""
+        try:
+            return email_address(text)
+        except NoAddress as wrong:
+            raise WrongValue(str(wrong)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Hours of each day in Prague, from the first to before the second, over midnight too; or the word `off`."""
+
+    def parse(self, text: str) -> str:
+        """`21-7`, `off`"""
+        begin, _, end = (part.strip() for part in text.partition("-"))
+        hours = [whole(part, longest=2) for part in (begin, end)]
+        if text == "off":
+            return text
+        if any(hour is None or hour > _LAST_HOUR for hour in hours) or hours[0] == hours[1]:
+            raise WrongValue("two different hours such as 21-7, or off")
+        return f"{hours[0]}-{hours[1]}"
+
+    @staticmethod
+    def among(value: str, hour: int) -> bool:
+        """Whether *hour* is one of the hours *value*."""
+        if value == "off":
+            return False
+        begin, end = (int(part) for part in value.split("-"))
+        return begin <= hour < end if begin < end else hour >= begin or hour < end
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A moment, kept as ISO text in UTC; without an offset it is Prague's time."""
 
@@ -173,10 +210,14 @@ class ShopList(StrEnum):
     LANGUAGES = "languages"
     PRICELISTS = "pricelists"
     STATUSES = "statuses"
+    OWNER = "owner"
+    """The address of the shop's owner: proposed, never taken by itself."""
 
 
-#: What `Setting.affects` says of the limits of the shop's own API; any other value is a target's name.
+#: What `Setting.affects` says of the limits of the shop's own API, and of mails to its people; any other value is
+#: a target's name.
 BUDGET = "budget"
+NOTIFY = "notify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +227,7 @@ class Setting(Generic[T]):
     type: ValueType[T]
     default: T
     affects: str
-    """The target whose documents a change can change, or `BUDGET`."""
+    """The target whose documents a change can change, `BUDGET` or `NOTIFY`."""
     rereads: tuple[str, ...] = ()
     """The kinds of entities that are read again for it: their documents alone cannot tell (e.g. a language)."""
     needs: tuple[str, ...] = ()

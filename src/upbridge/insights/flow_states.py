@@ -118,8 +118,14 @@ async def see(tx: AsyncConnection, systems: Systems, shop_id: ShopId) -> Seen:
     return replace(seen, last_at=await link_queries.last_delivered(tx, shop_id, shown))
 
 
+async def see_many(tx: AsyncConnection, systems: Systems, only: Collection[ShopId]) -> dict[ShopId, Seen]:
+    """The same of many shops, without when something was delivered last, and without shops of which nothing is to
+    be seen."""
+    return await _see(tx, systems.platform.name, only)
+
+
 async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> dict[ShopId, Seen]:
-    """The same of many shops in as many statements, without when something was delivered last."""
+    """The same in as many statements for many shops."""
     unread = _by_shop(await change_queries.unread(tx, only))
     outbox = _by_shop(await document_queries.counts_of(tx, only))
     troubles = _by_shop(await problems.open_counts(tx, only))

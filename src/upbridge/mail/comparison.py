@@ -48,13 +48,21 @@ class Comparison:
         return not self.begun and not self.over
 
     async def keep(
-        self, tx: AsyncConnection, shop_id: ShopId | None, reader: bytes, *, told: bool, now: datetime
+        self,
+        tx: AsyncConnection,
+        shop_id: ShopId | None,
+        reader: bytes,
+        *,
+        told: bool,
+        over_told: bool | None = None,
+        now: datetime,
     ) -> None:
-        """Remember what was found. *told*: the mail that reports it is written in the same transaction; what it
-        does not report waits for another."""
+        """Remember what was found. *told*: the mail that reports what has begun is written in the same
+        transaction; *over_told*: and what is over, by default likewise. What it does not report waits."""
         named = {one.name for one in self.begun} if told else set()
         fresh = [Begun(one.name, one.about, one.name in named) for one in self.fresh]
-        await notices.forget(tx, [*self.forgotten, *(one.id for one in self.over if told)])
+        ended = self.over if (told if over_told is None else over_told) else ()
+        await notices.forget(tx, [*self.forgotten, *(one.id for one in ended)])
         await notices.begin(tx, shop_id, reader, fresh, now=now)
         await notices.seen(tx, self.seen, now=now)
         await notices.gone(tx, self.gone, now=now)

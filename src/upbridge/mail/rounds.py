@@ -1,7 +1,7 @@
 """The rounds of mail: look what is to be told, and send what is due, beside the other work of a process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -10,59 +10,90 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.encryption import Cipher
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.domain.mail import sender
+from upbridge.mail.merchant import MerchantWatch
 from upbridge.mail.operator import OperatorWatch, disk_of
 from upbridge.mail.post_office import PostOffice
 from upbridge.mail.smtp import Mailer
 from upbridge.settings import Settings
+from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between two rounds.
 EVERY = 5.0
+#: The merchants' causes are looked for in every so many rounds: it is a look at all shops.
+_MERCHANTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
     """What a process does about mail; nothing where no mail server is set."""
 
-    steps: Sequence[Callable[[], Awaitable[object]]] = ()
+    operator: OperatorWatch | None = None
+    merchants: MerchantWatch | None = None
+    post: PostOffice | None = None
 
     @classmethod
     def of(
-        cls, settings: Settings, *, engine: AsyncEngine, cipher: Cipher, systems: Systems, clock: Clock
+        cls,
+        settings: Settings,
+        *,
+        engine: AsyncEngine,
+        cipher: Cipher,
+        systems: Systems,
+        clock: Clock,
+        origin: str,
     ) -> "Rounds":
-        """The rounds that the settings ask for."""
+        """The rounds that the settings ask for. *origin*: where browsers reach our own pages."""
         if settings.mail is None or settings.mail_from is None:
             return cls()
         mailer = Mailer(settings.mail, sender(settings.mail_from))
         post = PostOffice(mailer=mailer, engine=engine, cipher=cipher, clock=clock)
-        steps: list[Callable[[], Awaitable[object]]] = []
-        if settings.operator_email is not None:
-            watch = OperatorWatch(
-                post=post,
-                to=settings.operator_email,
-                systems=systems,
-                disk=lambda: disk_of(settings.data_dir),
-                since=clock(),
-            )
-            steps.append(watch.look)
-        return cls([*steps, post.send_due])
+        operator = settings.operator_email and OperatorWatch(
+            post=post,
+            to=settings.operator_email,
+            systems=systems,
+            disk=lambda: disk_of(settings.data_dir),
+            since=clock(),
+        )
+        merchants = MerchantWatch(
+            post=post,
+            shops=Shops(engine, cipher, systems.settings),
+            systems=systems,
+            origin=origin,
+            nights=not settings.allow_insecure,
+        )
+        return cls(operator or None, merchants, post)
 
-    async def once(self) -> None:
+    async def once(self, *, merchants: bool = True) -> None:
         """One round. A step that fails keeps none of the others from being done."""
-        for step in self.steps:
+        steps: list[Callable[[], Awaitable[object]]] = []
+        if self.operator is not None:
+            steps.append(self.operator.look)
+        if self.merchants is not None and merchants:
+            steps.append(self.merchants.look)
+        if self.post is not None:
+            steps.append(self.post.send_due)
+        for step in steps:
             try:
                 await step()
             except (DBAPIError, PoolTimeout, OSError) as error:
                 if not DATABASE.explains(error):
                     log.warning("mail_round_failed", reason=type(error).__name__)
+            except DecryptionError:
+                log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
+            except Exception as error:
+                # The edge of the rounds: a mail that cannot be composed must not end all mails for good.
+                log.exception("mail_round_failed", reason=type(error).__name__)
 
     async def run(self) -> None:
         """Rounds without end."""
-        while self.steps:
-            await self.once()
+        number = 0
+        while self.post is not None:
+            await self.once(merchants=number % _MERCHANTS == 0)
+            number += 1
             await asyncio.sleep(EVERY)

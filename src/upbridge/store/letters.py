@@ -5,6 +5,7 @@ process dies, it is due again after that while, with the same Message-ID.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -82,6 +83,11 @@ async def put_off(tx: AsyncConnection, number: int, *, until: datetime, reason: 
 async def end(tx: AsyncConnection, number: int, *, now: datetime, reason: str | None = None) -> None:
     """Forget the letter's words: it was sent, or, with a *reason*, it never will be."""
     await tx.execute(update(table).where(table.c.id == number).values(sealed=None, ended_at=now, reason=reason))
+
+
+async def written(tx: AsyncConnection, names: Collection[str]) -> set[str]:
+    """Those of *names* of which there is a letter."""
+    return set(await tx.scalars(select(table.c.once).where(table.c.once.in_(names)))) if names else set()
 
 
 async def written_since(tx: AsyncConnection, shop_id: ShopId | None, since: datetime) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import ColumnElement, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,7 +38,16 @@ async def my_turn(tx: AsyncConnection, name: str) -> bool:
 
 async def of_operator(tx: AsyncConnection) -> list[Notice]:
     """What a mail to the operator has reported or will."""
-    query = select(*(table.c[field.name] for field in fields(Notice))).where(table.c.shop_id.is_(None))
+    return await _select(tx, table.c.shop_id.is_(None))
+
+
+async def of_shops(tx: AsyncConnection) -> list[Notice]:
+    """What mails to the people of all shops have reported or will."""
+    return await _select(tx, table.c.shop_id.is_not(None))
+
+
+async def _select(tx: AsyncConnection, where: ColumnElement[bool]) -> list[Notice]:
+    query = select(*(table.c[field.name] for field in fields(Notice))).where(where)
     rows = await tx.execute(query.order_by(table.c.id))
     return [Notice(row.id, None if row.shop_id is None else ShopId(row.shop_id), *row[2:]) for row in rows]
 

@@ -96,13 +96,18 @@ async def events_of(tx: AsyncConnection, shop_id: ShopId, order_number: str, *, 
     ]
 
 
-async def delivered_since(tx: AsyncConnection, shop_id: ShopId, since: datetime) -> dict[str, int]:
-    """How many orders each system was given something of, from *since* on: to the shop itself, of shipments."""
+async def delivered_since(
+    tx: AsyncConnection, shop_id: ShopId, since: datetime, until: datetime | None = None
+) -> dict[str, int]:
+    """How many orders each system was given something of, from *since* on, up to *until* if that is given: to the
+    shop itself, of shipments."""
     query = (
         select(table.c.target, func.count(table.c.order_number.distinct()).label("number"))
         .where(table.c.shop_id == shop_id, table.c.at >= since, table.c.event == OrderEventKind.DELIVERED)
         .group_by(table.c.target)
     )
+    if until is not None:
+        query = query.where(table.c.at < until)
     return {row.target: int(row.number) for row in await tx.execute(query)}
 
 

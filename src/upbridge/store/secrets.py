@@ -13,6 +13,12 @@ async def keep(tx: AsyncConnection, name: str, value: bytes) -> bytes:
     return bytes((await tx.execute(select(secrets.c.value).where(secrets.c.name == name))).scalar_one())
 
 
+async def find(tx: AsyncConnection, name: str) -> bytes | None:
+    """The value of *name*; None if it has none."""
+    value = await tx.scalar(select(secrets.c.value).where(secrets.c.name == name))
+    return None if value is None else bytes(value)
+
+
 async def values(tx: AsyncConnection) -> list[bytes]:
     """Every value, encrypted as it is stored."""
     return [bytes(value) for value in await tx.scalars(select(secrets.c.value))]

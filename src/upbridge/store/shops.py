@@ -121,6 +121,12 @@ class Shops:
             yield page
             last = page[-1].id
 
+    async def with_mail(self, tx: AsyncConnection) -> list[Shop]:
+        """The shops that are installed and whose people read mails about them."""
+        chosen = table.c.settings.has_key("notify.email")
+        query = select(*_COLUMNS).where(chosen, table.c.state.in_(LISTENING)).order_by(table.c.id)
+        return [self._shop(row) for row in (await tx.execute(query)).mappings()]
+
     async def _one(self, where: ColumnElement[bool], name: object) -> Shop:
         async with self._engine.connect() as tx:
             return await self._found(tx, select(*_COLUMNS).where(where), name)

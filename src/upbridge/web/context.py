@@ -66,6 +66,8 @@ class Pages:
     origin: str
     support_email: str | None
     support_phone: str | None
+    sends_mail: bool = False
+    """Whether this service sends mails at all."""
     deadline: float = PAGE_SECONDS
     body_seconds: float = BODY_SECONDS
 
@@ -113,6 +115,7 @@ class Pages:
             origin=origin or settings.public_origin(),
             support_email=settings.support_email,
             support_phone=settings.support_phone,
+            sends_mail=settings.mail is not None,
         )
 
     async def ticket_address(self, shop_id: ShopId, language: str) -> str:

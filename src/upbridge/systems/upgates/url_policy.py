@@ -14,6 +14,9 @@ from upbridge.core.errors import BadRequest
 
 API_PATH = "/api/v2"
 
+#: The label of hosts that are a shop's admin: `shop.admin.server.upgates.com`.
+_ADMIN = "admin"
+
 _HTTPS_PORT = 443
 _LONGEST = 300
 _ALLOWED = re.compile(r"[A-Za-z0-9:/.\[\]_-]+")
@@ -92,3 +95,10 @@ def _matches(host: str, pattern: str) -> bool:
     if pattern.startswith("*."):
         return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
     return host == pattern
+
+
+def admin_url(api_url: str) -> str | None:
+    """Where the shop's admin is. Assumption: at the host of its API, where that is named as admins are; None
+    elsewhere."""
+    host = urlsplit(api_url).hostname or ""
+    return f"https://{host}/" if _ADMIN in host.split(".")[1:] else None

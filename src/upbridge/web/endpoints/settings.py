@@ -19,6 +19,8 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import (
     Choice,
     Declared,
+    Email,
+    Hours,
     Many,
     Mode,
     Moment,
@@ -42,7 +44,7 @@ from upbridge.web.queries.problems import waiting_for
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 #: The parts of the page, as a merchant thinks of the settings; a system says of each into which it belongs.
-GROUPS = ("orders", "money", "language", "stock", "shipments", "products", "calls")
+GROUPS = ("orders", "money", "language", "stock", "shipments", "products", "notify", "calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +280,7 @@ async def _page(
         groups=groups,
         wrong=len(wrong),
         preview=foreseen,
+        sends_mail=here.pages.sends_mail,
         chosen=here.shop.settings.chosen,
     )
 
@@ -290,6 +293,8 @@ _CONTROLS: Mapping[type[ValueType[Any]], str] = {
     Mode: "mode",
     Choice: "choice",
     Whole: "number",
+    Email: "email",
+    Hours: "hours",
 }
 
 
@@ -340,6 +345,8 @@ class _Offered:
                 return tuple(Option(name, name) for name in self.facts.pricelists)
             case ShopList.STATUSES:
                 return tuple(Option(str(number), self._status(number)) for number in self.facts.status_types)
+            case ShopList.OWNER:
+                return (Option(self.facts.email, self.facts.email),) if self.facts.email else ()
             case None:
                 words = _words_of(setting.type)
                 return tuple(Option(word, self.texts.get(f"ui.option.{key}.{word}")) for word in words)
