@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import httpx
+import psycopg
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -31,6 +32,7 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import DEFAULT_PORT, Settings
 from upbridge.store.connections import Connections
 from upbridge.store.database import Database, open_database
+from upbridge.store.probes import ANSWER_SECONDS, require_sessions
 from upbridge.store.schema_version import schema_version
 from upbridge.store.shops import Shops
 from upbridge.systems.base import ANY_EVENT, Systems, Target
@@ -46,8 +48,6 @@ from upbridge.webhooks.inbox import Inbox, inbox_engine
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
-#: A database that takes connections and is silent counts as away after these seconds.
-_ANSWER_SECONDS = 9.0
 
 
 def webhook_url(origin: str, addresses: WebhookAddresses, shop: Shop, source: str, event: str) -> str:
@@ -115,37 +115,41 @@ class WebContainer:
     port: int
 
     async def load_webhook_key(self) -> None:
-        """Try until the key of the webhook addresses is loaded from the database."""
+        """Try until the key of the webhook addresses is loaded from the database; say once why it is not."""
         seldom = Seldom()
         while True:
             try:
-                current = await schema_version(self.database.engine)
-                if current.problem is not None:
-                    if seldom.times(current.problem):
-                        log.warning("schema_unusable", what_to_do=current.problem)
-                    await asyncio.sleep(_RETRY_SECONDS)
-                    continue
-                await self.inbox.warm_up()
-                service = await create_service(
-                    self.settings,
-                    self.database,
-                    self.http,
-                    clock=self.clock,
-                    port=self.port,
-                    wake=self.wake_ups.wake,
-                )
-                self.worker.set(replace(service, way=Way.PAGE))
-                self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
-            except (DBAPIError, PoolTimeout, OSError) as error:
+                await self._load_webhook_key()
+            except (DBAPIError, psycopg.Error, PoolTimeout, OSError) as error:
                 if not DATABASE.explains(error) and seldom.times(reason := reason_of(error)):
                     log.warning("webhook_addresses_not_loaded", reason=reason)
-                await asyncio.sleep(_RETRY_SECONDS)
+            except NotReady as error:
+                if seldom.times(str(error)):
+                    log.error("database_refused", what_to_do=str(error))  # noqa: TRY400
             except DecryptionError:
                 if seldom.times("keys"):
                     log.error("encryption_keys_do_not_fit", see="UPBRIDGE_ENCRYPTION_KEYS")  # noqa: TRY400
-                await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _load_webhook_key(self) -> None:
+        if self.database.embedded is None:
+            await require_sessions(self.database.conninfo)
+        current = await schema_version(self.database.engine)
+        if current.problem is not None:
+            raise NotReady(current.problem)
+        await self.inbox.warm_up()
+        service = await create_service(
+            self.settings,
+            self.database,
+            self.http,
+            clock=self.clock,
+            port=self.port,
+            wake=self.wake_ups.wake,
+        )
+        self.worker.set(replace(service, way=Way.PAGE))
+        self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
 
     async def close(self) -> None:
         """Let go of the connections that only the web process has, and of a key that is being fetched."""
@@ -229,12 +233,14 @@ async def running_service(
 
 
 async def _need_schema(database: Database) -> None:
-    """Raise `NotReady`, with what to do, unless this code may run on the schema."""
+    """Raise `NotReady`, with what to do, unless sessions are sessions and this code may run on the schema."""
     try:
-        current = await with_deadline(_ANSWER_SECONDS, schema_version(database.engine))
+        if database.embedded is None:
+            await require_sessions(database.conninfo)
+        current = await with_deadline(ANSWER_SECONDS, schema_version(database.engine))
     except TimeoutError as error:
-        raise NotReady(f"the database does not answer within {_ANSWER_SECONDS:g} s") from error
-    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise NotReady(f"the database does not answer within {ANSWER_SECONDS:g} s") from error
+    except (DBAPIError, psycopg.Error, PoolTimeout, OSError) as error:
         raise NotReady(f"the database cannot be used: {reason_of(error)}") from error
     if current.problem is not None:
         raise NotReady(current.problem)

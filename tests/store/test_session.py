@@ -1,15 +1,22 @@
 """Every connection of ours has its limits, although none is asked for while it is made: poolers refuse that."""
 
+import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeAlias
 
+import psycopg
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import text
 
+from tests.support.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.support.shops import KEY
 from upbridge.job_queue import create_jobs
 from upbridge.settings import Settings
 from upbridge.store.database import open_database
+from upbridge.store.probes import require_sessions
 from upbridge.webhooks.connection_pool import InboxPool
 
 Ask: TypeAlias = Callable[[str], Awaitable[str]]
@@ -18,9 +25,7 @@ QUERY = "SELECT current_setting('statement_timeout') || ' ' || current_setting('
 
 
 async def of_the_engine(url: str) -> str:
-    settings = Settings(
-        database_url=url, encryption_keys=[Fernet.generate_key().decode()], public_url="https://upbridge.example"
-    )
+    settings = Settings(database_url=url, encryption_keys=KEY, public_url="https://upbridge.example")
     async with open_database(settings) as database:
         async with database.engine.connect() as tx:
             await tx.execute(text("SELECT 1"))
@@ -52,3 +57,40 @@ CONNECTIONS = pytest.mark.parametrize(
 @CONNECTIONS
 async def test_a_new_connection_has_a_limit_and_utc(ask: Ask, limit: str, database_url: str) -> None:
     assert await ask(database_url) == f"{limit} UTC"
+
+
+@needs_pgbouncer
+@CONNECTIONS
+async def test_a_pooler_by_session_needs_no_setting_of_its_own(ask: Ask, limit: str, database_url: str) -> None:
+    async with pgbouncer(database_url, mode="session") as url:
+        assert await ask(url) == f"{limit} UTC"
+        await require_sessions(url)
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("command", ["migrate", "serve", "worker", "up", "shops list", "problems list"])
+async def test_a_pooler_by_transaction_is_refused_by_name_before_anything_is_locked(
+    command: str, database_url: str, tmp_path: Path
+) -> None:
+    async with pgbouncer(database_url, mode="transaction") as url:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("UPBRIDGE_")},
+            "UPBRIDGE_DATABASE_URL": url,
+            "UPBRIDGE_ENCRYPTION_KEYS": KEY,
+            "UPBRIDGE_PUBLIC_URL": "https://upbridge.example",
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "upbridge", *command.split()),
+            cwd=tmp_path,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await process.communicate()
+
+    assert process.returncode == 1
+    assert "pools by transaction" in said.decode()
+    assert "Traceback" not in said.decode()
+    async with await psycopg.AsyncConnection.connect(database_url) as tx:
+        locks = await tx.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert await locks.fetchone() == (0,)

@@ -118,13 +118,13 @@ async def test_a_web_process_on_an_empty_database_says_what_to_run_and_goes_on_w
         app = web.create_app(settings(database_url=address))
         with capture_logs() as logs:
             async with asyncio.timeout(60), app.router.lifespan_context(app):
-                while "schema_unusable" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
+                while "database_refused" not in {line["event"] for line in logs}:  # noqa: ASYNC110 - as below
                     await asyncio.sleep(0.01)
                 await asyncio.to_thread(migrate, address)
                 while not app.state.container.addresses.ready:  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.01)
 
-    said = next(line for line in logs if line["event"] == "schema_unusable")
+    said = next(line for line in logs if line["event"] == "database_refused")
     assert "run `upbridge migrate` first" in said["what_to_do"]
 
 

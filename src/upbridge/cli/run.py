@@ -17,14 +17,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import structlog
 import typer
 
 from upbridge.bootstrap import running_service
 from upbridge.cli.common import out, run_async
-from upbridge.core.errors import UpbridgeError
+from upbridge.core.database_failure import reason_of
+from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
+from upbridge.store.probes import MixedSessions, require_sessions
 from upbridge.store.schema_version import SchemaVersion
 
 log = structlog.get_logger(__name__)
@@ -70,10 +73,20 @@ def _prepared(settings: Settings) -> Iterator[SchemaVersion]:
 
     embedded = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None
     try:
+        if embedded is None:
+            run_async(_check_sessions(settings))
         yield migrate(embedded.start() if embedded is not None else settings.given_database())
     finally:
         if embedded is not None:
             embedded.close()
+
+
+async def _check_sessions(settings: Settings) -> None:
+    """Raises `MixedSessions` where a pooler pools by transaction, `NotReady` where the database is silent."""
+    try:
+        await require_sessions(settings.given_database())
+    except (psycopg.Error, OSError) as error:
+        raise NotReady(f"the database cannot be used: {reason_of(error)}") from error
 
 
 def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurrency = 4) -> None:
@@ -131,6 +144,13 @@ def serve(
     settings = _settings()
     if settings.embedded:
         settings.remember_port(port)
+    if not settings.embedded:
+        try:
+            run_async(_check_sessions(settings))
+        except MixedSessions:
+            raise
+        except NotReady as error:  # the web side starts without a database, and waits for it
+            log.info("starts_without_database", reason=str(error))
     with _prepared(settings) if settings.embedded else contextlib.nullcontext():
         _serve(settings, host=host, port=port, workers=workers)
 

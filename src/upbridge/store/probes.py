@@ -8,6 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.database_failure import reason_of
+from upbridge.core.deadline import with_deadline
+from upbridge.core.errors import NotReady
 from upbridge.store.session import CONNECT_SECONDS, STATEMENT_SECONDS
 
 #: A row of more than half a page makes its file longer: the disk is asked, not a page with free space.
@@ -19,6 +21,8 @@ _READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_re
 
 _HAS_LIMIT = text("SELECT CAST(current_setting('statement_timeout') AS interval) = make_interval(secs => :asked)")
 _ASKED = 4
+ANSWER_SECONDS = 9.0
+"""A database that takes connections and is silent counts as away after these seconds."""
 
 
 async def not_writable(engine: AsyncEngine) -> str | None:
@@ -68,6 +72,20 @@ async def mixed_sessions(conninfo: str) -> str | None:
                     " one shop would be worked on twice; have it pool by session"
                 )
     return None
+
+
+class MixedSessions(NotReady):
+    """A pooler lends each transaction another session."""
+
+
+async def require_sessions(conninfo: str) -> None:
+    """Return if a session of this database is one. Every process asks before it locks anything.
+
+    Raises `MixedSessions`, and `psycopg.Error` or `OSError` where the database cannot be reached in time.
+    """
+    wrong = await with_deadline(ANSWER_SECONDS, mixed_sessions(conninfo))
+    if wrong is not None:
+        raise MixedSessions(f"{wrong}: see UPBRIDGE_DATABASE_URL")
 
 
 async def _mark(connection: psycopg.AsyncConnection) -> str | None:
