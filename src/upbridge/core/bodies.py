@@ -24,6 +24,7 @@ async def read_at_most(chunks: AsyncIterable[bytes], limit: int) -> tuple[bytes,
 
 #: How long a sender may take for a whole body, however it trickles.
 BODY_SECONDS = 5.0
+_MOST_DECLARED = 2.0**53
 #: What is taken out of a compressed body at once.
 _PIECE = 65_536
 
@@ -41,6 +42,31 @@ async def inflated(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
         raise zlib.error("the compressed body ends too early")
 
 
+async def skip_body(request: Request, *, limit: int, seconds: float = BODY_SECONDS) -> None:
+    """Let the body of a request to us pass, and keep nothing of it. Raises what `request_body` raises."""
+    if _declared(request) > limit:
+        raise TooLarge(f"the body is larger than {limit} bytes")
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise TooLarge(f"the body is larger than {limit} bytes")
+    except (ClientDisconnect, TimeoutError):
+        raise BadRequest("the body did not arrive") from None
+
+
+def declared_size(request: Request) -> int:
+    """The bytes that a request says its body has; 0 if it does not say."""
+    return int(min(_declared(request), _MOST_DECLARED))
+
+
+def _declared(request: Request) -> float:
+    text = request.headers.get("content-length", "")
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
 async def request_body(request: Request, *, limit: int, seconds: float = BODY_SECONDS) -> bytes:
     """The body of a request to us.
 
@@ -48,8 +74,7 @@ async def request_body(request: Request, *, limit: int, seconds: float = BODY_SE
     *seconds*, and `BadRequest` if its sender hangs up. A deadline of the caller's does not count meanwhile: the
     sender is slow, and not what the caller waits for.
     """
-    declared = request.headers.get("content-length", "")
-    complete = not (declared.isascii() and declared.isdigit() and float(declared) > limit)
+    complete = _declared(request) <= limit
     body = b""
     if complete:
         try:

@@ -14,7 +14,9 @@ from upbridge.engine.after_reading import feeds_of, look_again, look_later, plan
 from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import count_orders, count_products
 from upbridge.engine.context import Service
+from upbridge.engine.early_net import cast_early
 from upbridge.engine.former_numbers import with_former_numbers
+from upbridge.engine.invented import worth_asking
 from upbridge.engine.list_pages import read_orders_page, read_products_page
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
@@ -24,6 +26,7 @@ from upbridge.engine.unknown_names import informed
 from upbridge.engine.unstorable import stored
 from upbridge.store import changes, shops, variants
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.first_looks import Taken
 from upbridge.systems.base import Reader as SystemReader
 from upbridge.systems.base import Reading, Systems
 
@@ -37,6 +40,9 @@ class Reader:
 
 
 async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    chunk = await worth_asking(service, shop, Taken.ORDER, chunk)
+    if not chunk:
+        return
     client = await service.upgates(shop)
     numbers = [change.key for change in chunk]
     page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
@@ -47,6 +53,9 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
+    chunk = await worth_asking(service, shop, Taken.PRODUCT, chunk)
+    if not chunk:
+        return
     client = await service.upgates(shop)
     ids = [change.key for change in chunk]
     purpose = chunk[0].purpose
@@ -73,6 +82,7 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
     now = service.clock()
     deleted = [variant_key(change.key) for change in chunk if change.origin is Origin.DELETION]
     async with service.engine.begin() as tx:
+        deleted = list(await variants.names_of(tx, shop.id, deleted))  # others have nothing to lose
         products = await variants.products_of(tx, shop.id, [variant_key(change.key) for change in chunk])
         await announce_variants(tx, shop.id, deleted, now=now)
         await changes.mark_changed(
@@ -119,6 +129,7 @@ READERS: Mapping[Kind, Reader] = {
     Kind.COUNT: Reader(count_products, 1),
     Kind.ORDER_COUNT: Reader(count_orders, 1),
     Kind.ORDERS_DELETED: Reader(_deleted_orders, 1),
+    Kind.EVERYTHING: Reader(cast_early, 1),
     Kind.FACTS: Reader(read_facts, 1),
     Kind.WEBHOOKS: Reader(compare_webhooks, 1),
     Kind.PROBE: Reader(probe, 1),

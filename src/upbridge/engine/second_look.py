@@ -148,6 +148,13 @@ async def weigh(
     return Weighed(replace(read, entities=believed, missing=missing, held=held), verdicts.again)
 
 
+async def ever_seen(tx: AsyncConnection, shop_id: ShopId, entity: Taken, keys: Collection[str]) -> set[str]:
+    """Those of *keys*, of orders or products, that were there once."""
+    if entity is Taken.ORDER:
+        return await _seen(tx, shop_id, keys)
+    return set(await _copied(tx, shop_id, list(keys)))
+
+
 async def _seen(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> set[str]:
     """The orders that were there once: we have read them, or a target has them, which a restored database learned
     from it."""

@@ -72,6 +72,8 @@ class Kind(StrEnum):
     """[count, again or after] compare the number of orders with those that are known"""
     ORDERS_DELETED = "orders.deleted"
     """[list] the deleted orders"""
+    EVERYTHING = "everything"
+    """[everything] more was announced than is read one by one: cast the safety net"""
     FACTS = "facts"
     """[facts] owner, languages, price lists, statuses, config, rights"""
     WEBHOOKS = "webhooks"
@@ -95,6 +97,7 @@ PURPOSES: dict[Kind, Purpose] = {
     Kind.COUNT: Purpose.SAFETY,
     Kind.ORDERS_DELETED: Purpose.SAFETY,
     Kind.ORDER_COUNT: Purpose.SAFETY,
+    Kind.EVERYTHING: Purpose.SAFETY,
     Kind.FACTS: Purpose.LIFECYCLE,
     Kind.WEBHOOKS: Purpose.LIFECYCLE,
     Kind.PROBE: Purpose.LIFECYCLE,

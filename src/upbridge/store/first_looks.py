@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,6 +49,19 @@ async def of_keys(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -
         )
     )
     return {Place(Taken(row.kind), row.key): FirstLook(row.looked_at, row.told) for row in rows}
+
+
+async def count_missing(tx: AsyncConnection, shop_id: ShopId, *, most: int) -> int:
+    """How many orders and products of the shop are looked for and not there yet; at most *most* are counted."""
+    looks = (
+        select(table.c.key)
+        .where(
+            table.c.shop_id == shop_id, one_of(table.c.kind, [Taken.ORDER, Taken.PRODUCT]), table.c.told.is_(False)
+        )
+        .limit(most)
+        .subquery()
+    )
+    return int((await tx.execute(select(func.count()).select_from(looks))).scalar_one())
 
 
 async def remember(

@@ -1,5 +1,6 @@
 """The webhook addresses: check the token, read the hints, store, answer. Nothing else happens here (R36)."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -7,18 +8,25 @@ from typing import Protocol
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from upbridge.core.bodies import request_body
+from upbridge.core.bodies import declared_size, request_body, skip_body
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
 from upbridge.core.telemetry.seldom import seldom_of
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
-from upbridge.systems.base import ANY_EVENT, System
+from upbridge.systems.base import ANY_EVENT, Source, System
 from upbridge.systems.registry import SYSTEMS
-from upbridge.webhooks.addresses import WebhookAddresses
+from upbridge.webhooks.addresses import Recognised, WebhookAddresses
 from upbridge.webhooks.inbox import Inbox
-from upbridge.webhooks.parsing import MAX_BYTES, ChangedKeys, known_event, read_connected, read_upgates
+from upbridge.webhooks.parsing import (
+    MAX_BYTES,
+    ChangedKeys,
+    everything,
+    known_event,
+    read_connected,
+    read_upgates,
+)
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -38,10 +46,36 @@ async def upgates(request: Request) -> Response:
 
 
 def _read(source: str, event: str, body: bytes) -> ChangedKeys:
-    system = SYSTEMS.get(source)
-    if system is None or system.source is None:
-        return read_upgates(event, body)
-    return read_connected(system.source, body)
+    connected = _source(source)
+    return read_upgates(event, body) if connected is None else read_connected(connected, body)
+
+
+def _source(name: str) -> Source | None:
+    """What is read from the connected system of that name; None for the shop itself."""
+    system = SYSTEMS.get(name)
+    return None if system is None else system.source
+
+
+async def _take(
+    request: Request, inbox: Inbox, found: Recognised, *, source: str, event: str
+) -> ChangedKeys | None:
+    """Store a delivery record by record, in its turn; None if it is over the shop's quota and left to the net."""
+    quota = inbox.quotas.of(found.shop_id)
+    wait = quota.arrives(min(declared_size(request), MAX_BYTES))
+    if wait is None:
+        await skip_body(request, limit=MAX_BYTES)
+        hints = everything(_source(source))
+        await inbox.store_together(
+            found.shop_id, source=source, event=event, hints=hints, generation=found.generation
+        )
+        return None
+    if wait:
+        await asyncio.sleep(wait)
+    body = await request_body(request, limit=MAX_BYTES)
+    hints = _read(source, event, body)
+    quota.read(hints.records)
+    await inbox.store(found.shop_id, source=source, event=event, hints=hints, generation=found.generation)
+    return hints
 
 
 def _of(system: System) -> Callable[[Request], Awaitable[Response]]:
@@ -62,7 +96,7 @@ for _system in SYSTEMS.connected:
 async def _receive(request: Request, *, source: str, event: str) -> Response:
     container: _Container = request.app.state.container
     started = time.perf_counter()
-    outcome = "stored"
+    outcome = "refused"
     hints: ChangedKeys | None = None
     shop_id: ShopId | None = None
     try:
@@ -70,9 +104,8 @@ async def _receive(request: Request, *, source: str, event: str) -> Response:
         if found is None or (source == PLATFORM and not known_event(event)):
             raise NotFound("no shop listens at this address")
         shop_id = found.shop_id
-        body = await request_body(request, limit=MAX_BYTES)
-        hints = _read(source, event, body)
-        await container.inbox.store(shop_id, generation=found.generation, source=source, event=event, hints=hints)
+        hints = await _take(request, container.inbox, found, source=source, event=event)
+        outcome = "stored" if hints is not None else "left_to_net"
     except UpbridgeError as error:
         outcome = error.code if isinstance(error, Refused) else "not_stored"
         raise

@@ -43,9 +43,12 @@ from upbridge.store import changes, deliveries, gatherings, shops
 from upbridge.store.changes import PURPOSES, Kind, Origin
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.parsing import MAX_RECORDS, ChangedKeys
+from upbridge.webhooks.quotas import Quotas
 
 DEADLINE = 0.45
 """Seconds for everything that touches the database; half a second is promised for the whole answer."""
+PAUSE = 0.1
+"""Seconds for which deliveries over a shop's quota wait for each other."""
 MOST = 64
 """Deliveries in one statement; and no more records than one delivery may have."""
 
@@ -53,6 +56,7 @@ _WARM = 4
 #: Between the parts of a list, and between lists; no key holds one (`parsing` takes printable ones only).
 _SEPARATOR, _LISTS = "\x1f", "\x1e"
 _BETWEEN: ColumnElement[str] = literal_column("E'\\x1f'", Text)
+_NO_KEYS: ColumnElement[Any] = literal_column("'{}'::text[]", ARRAY(Text))
 _BETWEEN_LISTS: ColumnElement[str] = literal_column("E'\\x1e'", Text)
 
 
@@ -109,9 +113,8 @@ def _statement() -> bytes:
         .select_from(announced_by)
         .cte("announced")
     )
-    stored = deliveries.adding(
-        select(listening.c.id, source, one.c.event, one.c.records, _split(one.c["keys"], _BETWEEN), now)
-    )
+    keys = func.coalesce(_split(one.c["keys"], _BETWEEN), _NO_KEYS)
+    stored = deliveries.adding(select(listening.c.id, source, one.c.event, one.c.records, keys, now))
     marked = changes.marking(select(announced))
     at_once = select(announced).where(announced.c.due_at <= now).exists()
     due, gathered = (literal_column(str(int(outcome)), Integer) for outcome in (Stored.DUE, Stored.GATHERED))
@@ -164,6 +167,8 @@ class Inbox:
         self._announce = announce
         self._waiting: dict[_Line, list[_Delivery]] = {}
         self._writers: set[asyncio.Task[None]] = set()
+        self._together: dict[_Line, asyncio.Task[None]] = {}
+        self.quotas = Quotas()
 
     async def warm_up(self) -> None:
         """Open connections and prepare the statement, so that the first delivery does not pay for it.
@@ -183,9 +188,31 @@ class Inbox:
     ) -> None:
         """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens, or not at addresses of this
         *generation* any more), `NotReady` (repeat it)."""
+        await self._store(_Line(shop_id, generation, source), event, hints, seconds=DEADLINE)
+
+    async def store_together(
+        self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys, generation: int = 0
+    ) -> None:
+        """Keep *hints* that say the same for every delivery of a shop and source. Raises what `store` raises.
+
+        What comes within `PAUSE` has one write in common, so a flood costs ten writes a second.
+        """
+        line = _Line(shop_id, generation, source)
+        together = self._together.get(line)
+        if together is None:
+
+            async def write() -> None:
+                await asyncio.sleep(PAUSE)
+                del self._together[line]  # who comes from now on may know of something newer
+                await self._store(line, event, hints, seconds=DEADLINE - PAUSE)
+
+            together = self._together[line] = asyncio.create_task(write())
+        await asyncio.shield(together)
+
+    async def _store(self, line: _Line, event: str, hints: ChangedKeys, *, seconds: float) -> None:
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._enqueue(_Line(shop_id, generation, source), _Delivery(event, hints, stored))
-        await asyncio.wait([stored], timeout=DEADLINE)
+        self._enqueue(line, _Delivery(event, hints, stored))
+        await asyncio.wait([stored], timeout=seconds)
         if not stored.done():
             stored.cancel()
             raise NotReady("the delivery could not be stored in time")
@@ -239,14 +266,20 @@ class Inbox:
                 for key in keys:
                     marks[kind, key] = origin if origin is Origin.DELETION else marks.get((kind, key), origin)
         rows = sorted(marks.items())
+        quota, kept = self.quotas.of(line.shop_id), []
+        for one in batch:
+            named = _named(one.hints)
+            keep, with_names = quota.keeps(len(named))
+            if keep:
+                kept.append((one, _SEPARATOR.join(named) if with_names else ""))
         now = self._clock()
         return {
             "shop_id": line.shop_id,
             "generation": line.generation,
             "source": line.source,
-            "events": _SEPARATOR.join([one.event for one in batch]),
-            "records": _SEPARATOR.join([str(one.hints.records) for one in batch]),
-            "named": _LISTS.join([_named(one.hints) for one in batch]),
+            "events": _SEPARATOR.join([one.event for one, _ in kept]),
+            "records": _SEPARATOR.join([str(one.hints.records) for one, _ in kept]),
+            "named": _LISTS.join([named for _, named in kept]),
             "now": now,
             "kinds": _SEPARATOR.join([kind for (kind, _), _ in rows]),
             "keys": _SEPARATOR.join([key for (_, key), _ in rows]),
@@ -255,9 +288,9 @@ class Inbox:
         }
 
 
-def _named(hints: ChangedKeys) -> str:
+def _named(hints: ChangedKeys) -> Sequence[str]:
     """What a delivery named, for diagnosis."""
-    return _SEPARATOR.join(dict.fromkeys(key for keys in hints.keys.values() for key in keys))
+    return list(dict.fromkeys(key for keys in hints.keys.values() for key in keys))
 
 
 def _fail(batch: Sequence[_Delivery], reason: str) -> None:

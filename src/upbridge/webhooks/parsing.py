@@ -86,6 +86,16 @@ def read_upgates(event: str, body: bytes) -> ChangedKeys:
     return ChangedKeys(collector.keys, collector.records, collector.unreadable, deletes)
 
 
+def everything(source: Source | None) -> ChangedKeys:
+    """Instead of what a delivery says: read again all that has changed. *source*: None for the shop itself."""
+    if source is None:
+        return ChangedKeys({Kind.EVERYTHING: ["everything"]}, records=0)
+    keys: dict[Kind, list[str]] = {}
+    for poll in source.polls:
+        keys.setdefault(poll.kind, []).append(poll.key)
+    return ChangedKeys(keys, records=0)
+
+
 def read_connected(source: Source, body: bytes) -> ChangedKeys:
     """The hint in a delivery from a connected system. The thing that it names is read again anyway."""
     if source.webhook is None:

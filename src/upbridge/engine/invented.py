@@ -1,0 +1,49 @@
+"""Webhooks may name anything: what was never there costs the shop few calls (docs/decisions/0019).
+
+A webhook is not signed. A person who knows its address can name orders that do not exist, and each would be looked
+for five times within an hour (`second_look`), because a genuine one may be late. So only so many are looked for at
+a time. While that many are, what is announced and was never seen is left to the safety net.
+"""
+
+from collections.abc import Sequence
+
+from upbridge.domain.platform import PLATFORM
+from upbridge.domain.shop import Shop
+from upbridge.engine.context import Service
+from upbridge.engine.second_look import ever_seen
+from upbridge.store import changes, first_looks
+from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.first_looks import Place, Taken
+
+MOST = 500
+"""Orders and products of a shop that were announced, never seen, and may still appear: five calls a look."""
+_ANNOUNCED = frozenset({Origin.WEBHOOK, Origin.DELETION})
+
+
+async def worth_asking(service: Service, shop: Shop, entity: Taken, chunk: Sequence[Change]) -> list[Change]:
+    """*chunk* without what is left to the safety net. *entity*: order or product."""
+    announced = [change.key for change in chunk if change.origin in _ANNOUNCED]
+    async with service.engine.begin() as tx:
+        if not announced or await first_looks.count_missing(tx, shop.id, most=MOST) < MOST:
+            return list(chunk)
+        seen = await ever_seen(tx, shop.id, entity, announced)
+        looked_for = await first_looks.of_keys(tx, shop.id, announced)
+        left = [
+            change
+            for change in chunk
+            if change.origin in _ANNOUNCED
+            and change.key not in seen
+            and Place(entity, change.key) not in looked_for
+        ]
+        if left:
+            await changes.mark_changed(
+                tx,
+                shop.id,
+                PLATFORM,
+                Kind.EVERYTHING,
+                ["everything"],
+                origin=Origin.WEBHOOK,
+                now=service.clock(),
+            )
+            await changes.done(tx, shop.id, PLATFORM, left)
+    return [change for change in chunk if change not in left]
