@@ -1,5 +1,8 @@
 """Deleted orders are looked for once a day, where the shop's API lists them; restored ones come back."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -11,7 +14,7 @@ from tests.support.upgates import raw_order
 from upbridge.engine import deleted_orders
 from upbridge.engine.deleted_orders import Listing
 from upbridge.engine.scheduler import start_reconciliation
-from upbridge.store.changes import Kind
+from upbridge.store.changes import Kind, Origin
 from upbridge.systems.upgates.orders import parse_order
 
 
@@ -70,6 +73,105 @@ async def test_an_order_whose_deletion_nobody_announced_is_found_in_the_list_of_
     assert await taken_back(machine) == ["B"]
     assert await listing(machine) is Listing.YES
     assert await machine.changes() == []
+
+
+@dataclass
+class Bin:
+    """The shop's deleted orders, listed as its API lists orders: by the time of their last change, in pages."""
+
+    machine: Engine
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    page_size: int = 2
+    between: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.machine.upgates.judges.append(self._answer)
+
+    def take(self, number: str, day: int) -> None:
+        """Delete an order on a day of February 2026."""
+        order = self.machine.upgates.orders.pop(number, None) or raw_order(order_number=number)
+        self.rows.append({**order, "last_update_time": f"2026-02-{day:02d}T10:00:00+01:00"})
+
+    def _answer(self, request: httpx.Request) -> httpx.Response | None:
+        asked = request.url.params
+        if asked.get("deleted_yn") != "true":
+            return None
+        since = datetime.fromisoformat(asked["last_update_time_from"])
+        rows = sorted(
+            (row for row in self.rows if datetime.fromisoformat(row["last_update_time"]) >= since),
+            key=lambda row: row["last_update_time"],
+        )
+        start = (int(asked.get("page", 1)) - 1) * self.page_size
+        pages = -(-len(rows) // self.page_size)
+        body = {
+            "orders": rows[start : start + self.page_size],
+            "number_of_pages": pages,
+            "number_of_items": len(rows),
+        }
+        self.between()
+        return httpx.Response(200, json=body)
+
+
+@pytest.mark.situation("delete.silent")
+async def test_however_many_orders_are_deleted_the_newest_is_found_too(machine: Engine) -> None:
+    await sold(machine, "A", "B", "C")
+    shelf = Bin(machine, page_size=1)
+    for number in range(25):
+        shelf.take(f"old-{number}", day=1 + number % 20)
+    shelf.take("C", day=24)
+
+    await net(machine)
+
+    assert await taken_back(machine) == ["C"]
+
+
+@pytest.mark.situation("delete.silent")
+async def test_a_list_that_shrinks_while_it_is_read_hides_no_deleted_order(machine: Engine) -> None:
+    """A deleted order is restored between two pages, and the others move up."""
+    await sold(machine, "A", "B", "C")
+    shelf = Bin(machine)
+    for number, day in (("old-1", 1), ("old-2", 2), ("B", 3), ("old-3", 4), ("C", 5)):
+        shelf.take(number, day)
+
+    def restore_one() -> None:
+        shelf.rows = [row for row in shelf.rows if row["order_number"] != "old-1"]
+
+    shelf.between = restore_one
+    await net(machine)
+
+    assert await taken_back(machine) == ["B", "C"]
+
+
+@pytest.mark.situation("restore.silent")
+@pytest.mark.parametrize("listed", [True, False], ids=["api_lists_deleted", "api_does_not"])
+async def test_an_order_that_is_restored_and_nobody_says_so_comes_back_within_a_day(
+    machine: Engine, *, listed: bool
+) -> None:
+    long_ago = {"creation_time": "2026-01-05T10:00:00+01:00", "last_update_time": "2026-01-05T10:00:00+01:00"}
+    machine.upgates.order("A", "B", "C", **long_ago)
+    await machine.hint(Kind.ORDER, "A", "B", "C")
+    await machine.drain()
+    shelf = Bin(machine) if listed else None
+    if shelf is None:
+        machine.upgates.judges.append(answering(400, "deleted_yn"))
+    gone = {number: machine.upgates.orders[number] for number in ("B", "C")}
+    for number in gone:
+        if shelf is not None:
+            shelf.take(number, day=24)
+        machine.upgates.orders.pop(number, None)
+    await machine.hint(Kind.ORDER, "B", "C", origin=Origin.DELETION)
+    await machine.drain()
+    await net(machine)
+    assert await taken_back(machine) == ["B", "C"]
+
+    machine.upgates.orders["B"] = gone["B"]
+    if shelf is not None:
+        shelf.rows = [row for row in shelf.rows if row["order_number"] != "B"]
+    asked = len(machine.upgates.requests)
+    await net(machine)
+
+    assert await taken_back(machine) == ["C"]
+    assert len(machine.upgates.requests) - asked <= 7
 
 
 async def test_the_list_is_asked_for_once_a_day_and_costs_one_call_where_nothing_is_deleted(

@@ -92,6 +92,12 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "found once a day in the shop's list of deleted orders, where its API has one; orders that are not"
             " through yet are asked about in any case",
         ),
+        "restore.silent": Row(
+            "deleted order restored, and no webhook tells",
+            _ANY,
+            "found within a day: orders that are gone and that the list of deleted ones lacks are asked for by"
+            " number; the last hundred where the API has no such list",
+        ),
         "number.reused": Row(
             "an order is deleted, and another one gets its number",
             "sent",

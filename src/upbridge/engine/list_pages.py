@@ -186,9 +186,7 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, *, now: dateti
     """A deleted order is in no plain list: those that are not through yet are asked about by number, and once a
     day the deleted ones are listed, where the API does that."""
     if await deleted_orders.due(tx, shop.id, now=now):
-        await changes.mark_changed(
-            tx, shop.id, PLATFORM, Kind.ORDERS_DELETED, ["list"], origin=Origin.SAFETY_NET, now=now
-        )
+        await deleted_orders.ask(tx, shop.id, now=now)
     numbers = await open_order_lines.order_numbers(tx, shop.id)
     await changes.mark_changed(
         tx,

@@ -1,6 +1,7 @@
 """What a walk through a list of the shop's asks for, what comes of it, and which problems tell what it missed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,8 +41,11 @@ async def ask_products(client: UpgatesClient, run: Run, walk: PlaceWalk, *, purp
     return await client.products_page(walk.ask.page, size=walk.ask.size, filters=filters, purpose=purpose)
 
 
-async def ask_orders(client: UpgatesClient, walk: TimeWalk, *, purpose: Purpose) -> Page[Order]:
-    """The page that *walk* asks for. Raises what the client raises."""
+async def ask_orders(
+    client: UpgatesClient, walk: TimeWalk, *, deleted: bool = False, purpose: Purpose
+) -> Page[Order]:
+    """The page that *walk* asks for, of the orders that the shop has or of the *deleted* ones. Raises what the
+    client raises."""
     asked = walk.ask
     if asked.window is not None:
         window = asked.window
@@ -50,6 +54,7 @@ async def ask_orders(client: UpgatesClient, walk: TimeWalk, *, purpose: Purpose)
         filters = OrderFilter(updated_from=asked.since)
     else:
         filters = OrderFilter(created_from=asked.since)
+    filters = replace(filters, deleted=deleted)
     return await client.orders_page(asked.page, filters=filters, purpose=purpose)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.platform import PLATFORM
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.variant_key import variant_key
 from upbridge.engine import deleted_orders
@@ -66,13 +67,24 @@ async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 async def _deleted_orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """Orders of ours that stand in the list of deleted ones: of a deletion whose webhook was lost, nothing else
-    tells."""
+    """Orders of ours that stand in the list of deleted ones, and such as have left it again: of a deletion or a
+    restoration whose webhook was lost, nothing else tells."""
     purpose, client = chunk[0].purpose, await service.upgates(shop)
-    async for asked, page in deleted_orders.found(service, shop, purpose=purpose):
+    async for asked, page in deleted_orders.found(service, shop, chunk[0]):
         read = read_of("order", page, asked=asked)
         read, _ = await with_former_numbers(service.engine, shop, client, read, purpose=purpose)
-        await _settle(service, shop, chunk, read, told=read.missing)
+        await _settle(service, shop, [], read, told=read.missing, purpose=purpose)
+    async with service.engine.begin() as tx:
+        if await deleted_orders.under_way(tx, shop.id):  # a long list: others have their turn in between
+            await changes.done(tx, shop.id, PLATFORM, chunk)
+            await deleted_orders.ask(tx, shop.id, now=service.clock())
+            return
+    again = await deleted_orders.restored(service, shop, purpose=purpose)
+    if again is not None and again.items:
+        shop = await informed(service, shop, again.items)
+        read = read_of("order", again)
+        read, moved = await with_former_numbers(service.engine, shop, client, read, purpose=purpose)
+        await _settle(service, shop, [], read, told={*moved, *deleted_in(again)}, purpose=purpose)
     async with service.engine.begin() as tx:
         await changes.done(tx, shop.id, PLATFORM, chunk)
 
@@ -98,14 +110,22 @@ async def _variants(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 async def _settle(
-    service: Service, shop: Shop, chunk: Sequence[Change], read: ReadBatch, *, told: Collection[str] = ()
+    service: Service,
+    shop: Shop,
+    chunk: Sequence[Change],
+    read: ReadBatch,
+    *,
+    told: Collection[str] = (),
+    purpose: Purpose | None = None,
 ) -> None:
-    """Settle what was read and take the changes off the list, in one transaction. *told*: what the shop says is
-    deleted, besides what its hints announced."""
+    """Settle what was read and take the changes of *chunk* off the list, in one transaction. *told*: what the shop
+    says is deleted, besides what its hints announced. *purpose*: what it was read for, where no change says it."""
     feeds = await feeds_of(service, shop)
     read = replace(read, heard={change.key: change.hinted_at for change in chunk})
     told = {*told, *(change.key for change in chunk if change.origin is Origin.DELETION)}
-    priority, now = min(int(change.purpose) for change in chunk), service.clock()
+    purpose, now = min((change.purpose for change in chunk), default=purpose), service.clock()
+    assert purpose is not None
+    priority = int(purpose)
     plan = partial(plan_read, service, shop, feeds, told=told, priority=priority, now=now)
 
     async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
@@ -114,7 +134,7 @@ async def _settle(
         weighed, settled = await plan(tx, read)
         await changes.done(tx, shop.id, PLATFORM, chunk)
         await look_again(tx, shop, weighed.read, settled, now=now)
-        await look_later(tx, shop, weighed, chunk[0].purpose, now=now)
+        await look_later(tx, shop, weighed, purpose, now=now)
         return settled.news
 
     await wake_targets(service.wake, shop, feeds, await stored(service.engine, read, plan, settle))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -54,6 +54,31 @@ async def note(tx: AsyncConnection, shop_id: ShopId, known: Sequence[Identity], 
             for one in sorted(known, key=lambda one: one.number)
         ],
     )
+
+
+async def gone_since(
+    tx: AsyncConnection, shop_id: ShopId, since: datetime, *, until: datetime, most: int
+) -> list[str]:
+    """The *most* newest of the numbers that no order has any more and that were looked at from *since* on and
+    before *until*."""
+    query = (
+        select(table.c.number)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.bearer.is_(None),
+            table.c.seen_at >= since,
+            table.c.seen_at < until,
+        )
+        .order_by(table.c.seen_at.desc(), table.c.number)
+        .limit(most)
+    )
+    return list((await tx.scalars(query)).all())
+
+
+async def still_gone(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str], *, now: datetime) -> None:
+    """The shop says at *now* that the orders with these numbers are deleted, as far as we know it already."""
+    gone = (table.c.shop_id == shop_id, table.c.bearer.is_(None), one_of(table.c.number, sorted(numbers)))
+    await tx.execute(update(table).where(*gone).values(seen_at=now))
 
 
 async def number_now(tx: AsyncConnection, shop_id: ShopId, number: str) -> str | None:
