@@ -33,6 +33,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
+from upbridge.store import documents
 from upbridge.store.links import StoredLinks
 from upbridge.store.problems import Stage
 
@@ -572,3 +573,46 @@ async def test_what_was_found_is_linked_where_no_link_says_that_it_is_there(mach
 
 
 _FOUND = ("there", "unsent", "sending", "forgotten")
+
+
+# --- how long something lasts -------------------------------------------------------------------------------
+
+
+async def retried(machine: Engine, issue: Issue) -> Any:
+    """Everything that is parked is tried again; the problem that is open then."""
+    machine.target.script = one_by_one(lambda _: Parked(issue))
+    async with machine.db.begin() as tx:
+        await documents.release(tx, machine.shop_id, "upp", now=machine.watch())
+    await machine.push()
+    [problem] = await machine.problems()
+    return problem
+
+
+async def test_a_problem_lasts_since_it_was_first_there_however_often_it_is_tried_again(machine: Engine) -> None:
+    await fill(machine, 1)
+    began = machine.watch()
+    for _ in range(3):
+        problem = await retried(machine, Issue("order.no_channel", {"currency": "EUR", "language": "sk"}))
+        machine.watch.move(hours=1)
+
+    assert problem.since == began
+
+
+async def test_another_cause_is_another_problem_and_begins_anew(machine: Engine) -> None:
+    await fill(machine, 1)
+    await retried(machine, Issue("order.no_channel", {"currency": "EUR", "language": "sk"}))
+    machine.watch.move(hours=1)
+
+    problem = await retried(machine, Issue("order.no_season"))
+
+    assert (problem.key, problem.since) == ("order.no_season", machine.watch())
+
+
+async def test_an_order_that_stops_again_for_the_same_cause_has_stopped_once(machine: Engine) -> None:
+    await machine.settle(make_order(order_number="A"))
+    for _ in range(3):
+        await retried(machine, Issue("order.no_season"))
+        machine.watch.move(hours=1)
+
+    steps = await machine.rows("SELECT event FROM order_events WHERE shop_id = :shop_id ORDER BY id")
+    assert [row["event"] for row in steps] == ["parked"]

@@ -154,3 +154,6 @@ DISTURBANCES: Mapping[str, Disturbance] = {
     "put_shapes": put_shapes,
     "restored": restored,
 }
+
+#: After these the shop has something that nobody was told of, or that nobody is shown: until the next safety net.
+UNSEEN = frozenset({"lost_post", "late_post", "lag", "restored"})

@@ -13,7 +13,8 @@ from tests.conformance.snapshot import Snapshot
 from tests.conformance.stage import Checkpoint, Stage, staged
 from tests.conformance.systems import upgates, uphance, upp
 from tests.conformance.virtual import Killed
-from tests.simulation.disturbances import DISTURBANCES, Begun, Post
+from tests.simulation.disturbances import DISTURBANCES, UNSEEN, Begun, Post
+from tests.simulation.lights import too_bright
 from tests.simulation.people import ACTS
 from tests.simulation.plan import Step, chance_of
 from tests.support.postgres import emptied
@@ -41,6 +42,10 @@ class Days:
     backup: Snapshot | None = None
     story: list[str] = field(default_factory=list)
     begun: list[tuple[int, Begun]] = field(default_factory=list)
+    bright: list[str] = field(default_factory=list)
+    """Lights that said `ok` when they should not have."""
+    disturbed: bool = False
+    """The shop knows what it has not announced (yet), or does not show: no light can know it."""
 
     async def live(self, plan: Sequence[Step]) -> None:
         """Carry out *plan*; afterwards every disturbance is over."""
@@ -51,6 +56,7 @@ class Days:
                     self._end(last, disturbance)
             await self._step(step, number, chance)
             await self._survive(chance)
+            await self._look_at_lights()
         for last, disturbance in list(self.begun):
             self._end(last, disturbance)
         self.stage.start()
@@ -71,8 +77,16 @@ class Days:
             self._tell(ACTS[step.name](self.stage, chance))
         else:
             disturbance = DISTURBANCES[step.name](self, chance)
+            self.disturbed |= step.name in UNSEEN
             self.begun.append((number + disturbance.steps, disturbance))
             self._tell(disturbance.says)
+
+    async def _look_at_lights(self) -> None:
+        hidden = [] if self.disturbed or self.stage.letters.waiting else await findings(self.stage)
+        bright = await too_bright(self.stage, hidden)
+        self.bright += [one for one in bright if one not in self.bright]
+        for one in bright:
+            self._tell(f"  {one}")
 
     def _end(self, last: int, disturbance: Begun) -> None:
         self.begun.remove((last, disturbance))
@@ -194,6 +208,7 @@ async def outcome_of(begin: Checkpoint, address: str, seed: int, plan: Sequence[
                 wrong: list[str] = []
                 try:
                     await days.live(plan)
+                    wrong += days.bright
                     await settled(stage)
                     wrong += await kept_silent(stage)
                     if await stage.retry_everything():

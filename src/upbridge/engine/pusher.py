@@ -180,8 +180,16 @@ async def _later(
 
 
 async def _park(tx: AsyncConnection, lane: Lane, document: Document, issue: Issue, *, now: datetime) -> None:
-    await _close(tx, lane, [document])
-    if document.kind in order_events.KINDS:
+    lasting = await close_entity(
+        tx,
+        lane.shop_id,
+        stage=Stage.PUSH,
+        target=lane.system,
+        kind=document.kind,
+        entities=[document.key],
+        but=issue.key,
+    )
+    if document.kind in order_events.KINDS and not lasting:
         stopped = order_events.OrderEvent(
             document.parent, order_events.OrderEventKind.PARKED, lane.system, issue.key
         )

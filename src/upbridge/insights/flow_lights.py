@@ -72,6 +72,8 @@ class Sight:
     """Changes of its kind that wait to be read at its source."""
     unread_since: datetime | None = None
     source: Rest | None = None
+    proven: bool = True
+    """Whether the last reading of the whole list, or of all its changes, is sure to have left nothing out."""
     astray: int = 0
     """By how many the source's own count differs from what is known."""
     waiting: int = 0
@@ -128,6 +130,8 @@ def _reading(sight: Sight) -> Iterator[Judgement]:
         yield Judgement(Light.ATTENTION, "unannounced")
     if sight.astray:
         yield Judgement(Light.ATTENTION, "incomplete", sight.astray)
+    if not sight.proven:
+        yield Judgement(Light.ATTENTION, "unproven")
     if sight.importing is Importing.RUNNING:
         yield Judgement(Light.BUSY, "importing")
     if sight.unread:

@@ -34,6 +34,7 @@ from upbridge.store.changes import Kind
 from upbridge.store.connections import ConnectionRow, ConnectionState, of_shops
 from upbridge.store.document_queries import OutboxCount
 from upbridge.store.lanes import Block
+from upbridge.store.problems import OpenCount
 from upbridge.store.runs import Run, RunPurpose, RunState
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Flow, System, Systems
@@ -46,8 +47,9 @@ _BACK: Mapping[str, frozenset[Kind]] = {
 #: The service of the shop's API that is written to for what flows back, as GET /status names it.
 _WRITTEN = {"stock": "products", "shipment": "orders"}
 _MAY_READ, _MAY_WRITE = frozenset({"readonly", "all"}), frozenset({"all"})
-#: Documents and problems of these kinds belong to the flow of another kind.
-_PARTS = {"variant": "product"}
+#: Documents and problems of these kinds belong to the flow of another kind: the other system's products, which are
+#: read for their stock, too.
+_PARTS = {"variant": "product", "products": "stock"}
 _IMPORTING = {
     RunState.DONE: Importing.DONE,
     RunState.RUNNING: Importing.RUNNING,
@@ -101,12 +103,14 @@ class Seen:
 
     unread: Sequence[Unread] = ()
     outbox: Sequence[OutboxCount] = ()
-    problems: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    problems: Sequence[OpenCount] = ()
     failing: Mapping[Lane, Block] = field(default_factory=dict)
     imports: Mapping[str, Run] = field(default_factory=dict)
     nets: Mapping[str, Run] = field(default_factory=dict)
     inactive: frozenset[str] = frozenset()
     """Kinds of entities whose webhooks are not active."""
+    unproven: frozenset[str] = frozenset()
+    """Kinds of entities of which the last reading of the list may have left something out."""
     counted: Mapping[str, Counted] = field(default_factory=dict)
     last_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
@@ -130,6 +134,7 @@ async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> 
     outbox = _by_shop(await document_queries.counts_of(tx, only))
     troubles = _by_shop(await problems.open_counts(tx, only))
     started = _by_shop(await runs.newest_of_each(tx, only, [RunPurpose.IMPORT, RunPurpose.SAFETY_NET]))
+    unproven = _by_shop(await runs.unproven(tx, only))
     failing: dict[ShopId, dict[Lane, Block]] = {}
     for lane, block in (await lanes.failing(tx, only)).items():
         failing.setdefault(lane.shop_id, {})[lane] = block
@@ -139,11 +144,12 @@ async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> 
         shop_id: Seen(
             unread=unread.get(shop_id, ()),
             outbox=outbox.get(shop_id, ()),
-            problems={(one.target, one.kind): one.number for one in troubles.get(shop_id, ())},
+            problems=troubles.get(shop_id, ()),
             failing=failing.get(shop_id, {}),
             imports=_newest(started.get(shop_id, ()), RunPurpose.IMPORT),
             nets=_newest(started.get(shop_id, ()), RunPurpose.SAFETY_NET),
             inactive=inactive_of(kept.get((shop_id, INACTIVE_WEBHOOKS))),
+            unproven=frozenset(run.kind for run in unproven.get(shop_id, ())),
             counted=counts_of(kept, shop_id),
         )
         for shop_id in everywhere
@@ -197,11 +203,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
     kinds = _kinds(flow)
     unread = [one for one in seen.unread if one.source == source and one.kind in kinds]
     outbox = [one for one in seen.outbox if one.target == target and _PARTS.get(one.kind, one.kind) == flow.kind]
-    troubles = sum(
-        number
-        for (where, kind), number in seen.problems.items()
-        if _PARTS.get(kind, kind) == flow.kind and where == target
-    )
+    troubles = sum(one.number for one in seen.problems if _concerns(one, flow, kinds, source, target))
     unread_since = min((one.since for one in unread), default=None)
     waiting_since = min((one.since for one in outbox if one.since is not None), default=None)
     counted = None if flow.back else seen.counted.get(flow.kind)
@@ -218,6 +220,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
         unread=sum(one.count for one in unread),
         unread_since=unread_since,
         source=_rest(seen.failing.get(Lane.pull(shop.id, source)), now, unread),
+        proven=flow.back or flow.kind not in seen.unproven,
         astray=0 if counted is None else counted.astray,
         waiting=sum(one.open for one in outbox),
         waiting_since=waiting_since,
@@ -240,6 +243,14 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
         oldest=min((one for one in (unread_since, waiting_since) if one is not None), default=None),
         setting=flow.setting,
     )
+
+
+def _concerns(one: OpenCount, flow: Flow, kinds: Collection[Kind], source: str, target: str) -> bool:
+    """Whether problems keep *flow* from its end: where it goes to, or where it is read from."""
+    if one.target == target and not one.reading:
+        return _PARTS.get(one.kind, one.kind) == flow.kind
+    theirs = _PARTS.get(one.kind, one.kind) == flow.kind or one.kind in kinds
+    return one.target == source and one.reading and theirs
 
 
 def looking(seen: Seen) -> frozenset[str]:

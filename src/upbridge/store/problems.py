@@ -14,10 +14,12 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
+    case,
     delete,
     false,
     func,
     literal,
+    not_,
     or_,
     select,
     tuple_,
@@ -164,17 +166,22 @@ async def close_entity(
     target: str,
     kind: str,
     entities: Sequence[str],
-) -> None:
-    """Close the problems of single things at one stage (they were delivered, or will be tried again)."""
-    await tx.execute(
-        delete(table).where(
-            table.c.shop_id == shop_id,
-            table.c.stage == stage,
-            table.c.target == target,
-            table.c.kind == kind,
-            table.c.entity == any_(literal(list(entities), ARRAY(Text))),
-        )
+    but: str | None = None,
+) -> set[str]:
+    """Close the problems of single things at one stage (they were delivered, or are in trouble for another cause).
+
+    *but*: an open one with this key stays, with the moment from which on it lasts. Returns the things that have
+    one."""
+    theirs = (
+        table.c.shop_id == shop_id,
+        table.c.stage == stage,
+        table.c.target == target,
+        table.c.kind == kind,
+        table.c.entity == any_(literal(list(entities), ARRAY(Text))),
     )
+    lasting = and_(table.c.key == but, table.c.dismissed_at.is_(None)) if but is not None else false()
+    await tx.execute(delete(table).where(*theirs, not_(lasting)))
+    return set(await tx.scalars(select(table.c.entity).where(*theirs))) if but is not None else set()
 
 
 async def forget_target(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
@@ -362,21 +369,32 @@ async def causes_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Co
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:
-    """How many problems of one shop with one kind of thing at one target are open."""
+    """How many problems of one shop with one kind of thing at one target, or with a whole list of them, are open.
+    *reading*: they arose where it is read."""
 
     shop_id: ShopId
     target: str
     kind: str
     number: int
+    reading: bool = False
+
+
+#: The kind of a problem that is about a whole list: its entity says of what.
+LIST = "list"
 
 
 async def open_counts(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[OpenCount]:
-    """The open problems of these shops, counted by shop, target and kind."""
-    query = select(table.c.shop_id, table.c.target, table.c.kind, func.count().label("number")).where(
-        one_of(table.c.shop_id, shop_ids), table.c.dismissed_at.is_(None)
-    )
-    rows = await tx.execute(query.group_by(table.c.shop_id, table.c.target, table.c.kind))
-    return [OpenCount(ShopId(row.shop_id), row.target, row.kind, row.number) for row in rows]
+    """The open problems of these shops, counted by shop, target and kind of thing."""
+    known = select(
+        table.c.shop_id,
+        table.c.target,
+        case((table.c.kind == LIST, table.c.entity), else_=table.c.kind).label("kind"),
+        (table.c.stage == Stage.READ).label("reading"),
+    ).where(one_of(table.c.shop_id, shop_ids), table.c.dismissed_at.is_(None))
+    each = known.subquery("each")
+    columns = (each.c.shop_id, each.c.target, each.c.kind, each.c.reading)
+    rows = await tx.execute(select(*columns, func.count().label("number")).group_by(*columns))
+    return [OpenCount(ShopId(row.shop_id), row.target, row.kind, row.number, row.reading) for row in rows]
 
 
 async def history_of(

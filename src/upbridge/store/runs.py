@@ -148,6 +148,23 @@ async def newest_of_each(
     return [_run(row) for row in await tx.execute(query)]
 
 
+async def unproven(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[Run]:
+    """Of the newest first imports and safety nets of these shops that have ended, those that may have left
+    something out."""
+    purposes = [RunPurpose.IMPORT, RunPurpose.SAFETY_NET]
+    query = (
+        select(table)
+        .ext(distinct_on(table.c.shop_id, table.c.kind, table.c.purpose))
+        .where(
+            one_of(table.c.shop_id, shop_ids),
+            one_of(table.c.purpose, purposes),
+            table.c.state == RunState.DONE,
+        )
+        .order_by(table.c.shop_id, table.c.kind, table.c.purpose, table.c.id.desc())
+    )
+    return [run for run in map(_run, await tx.execute(query)) if not run.complete]
+
+
 async def most_imported(tx: AsyncConnection, shop_id: ShopId) -> dict[str, int]:
     """The most that a finished import of each kind has read."""
     query = (

@@ -1,0 +1,73 @@
+"""Whether a light says `ok` for a flow that is not: looked at after every step of every seed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import text
+
+from tests.conformance.stage import Stage
+from upbridge.insights.flow_lights import Light
+from upbridge.insights.flow_states import FlowState, flow_states, see
+from upbridge.store.connections import connections_of
+from upbridge_sandbox.demo.compare import UNWANTED, Finding
+
+#: What waits to be read, by the first word of its kind, and in which flows it is missing.
+_READ = {
+    ("upgates", "order"): ("order.upp", "order.uphance"),
+    ("upgates", "orders"): ("order.upp", "order.uphance"),
+    ("upgates", "product"): ("product.upp",),
+    ("upgates", "products"): ("product.upp",),
+    ("upgates", "variant"): ("product.upp",),
+    ("uphance", "catalogue"): ("stock.upgates",),
+    ("uphance", "stock"): ("stock.upgates",),
+    ("uphance", "pick_tickets"): ("shipment.upgates",),
+}
+_FLOWS = {
+    "products → Upp.ai": "product.upp",
+    "orders → Upp.ai": "order.upp",
+    "orders → Uphance": "order.uphance",
+}
+_PARTS = {"variant": "product"}
+
+_AMISS = text(
+    """
+    SELECT 'read' AS how, source AS system, split_part(kind, '.', 1) AS kind, min(key) AS key FROM changes
+      WHERE shop_id = :shop_id AND due_at < :never GROUP BY 2, 3
+    UNION ALL
+    SELECT 'send', target, kind, min(key) FROM documents WHERE shop_id = :shop_id GROUP BY 2, 3
+    UNION ALL
+    SELECT 'told', target, kind, min(entity) FROM problems
+      WHERE shop_id = :shop_id AND dismissed_at IS NULL AND stage <> 'read' GROUP BY 2, 3
+    UNION ALL
+    SELECT 'unreadable', target, kind, min(entity) FROM problems
+      WHERE shop_id = :shop_id AND dismissed_at IS NULL AND stage = 'read' GROUP BY 2, 3
+    """
+)
+
+
+async def too_bright(stage: Stage, hidden: Iterable[Finding]) -> list[str]:
+    """The flows that are `ok` although something of theirs is unread, unsent, parked, or *hidden*: different from
+    its origin, although the shop has announced it."""
+    shop = await stage.shop()
+    async with stage.engine.connect() as tx:
+        seen = await see(tx, stage.service.systems, shop.id)
+        rows = await connections_of(tx, shop.id)
+        amiss = [*await tx.execute(_AMISS, {"shop_id": shop.id, "never": "9000-01-01"})]
+    states = flow_states(stage.service.systems, shop, rows, seen, stage.hours())
+    found = [(name, f"{row.how}: {row.kind} {row.key}") for row in amiss for name in _flows_of(*row[:3])]
+    found += [
+        (_FLOWS[one.flow], f"{one.kind}: {one.entity}")
+        for one in hidden
+        if one.flow in _FLOWS and one.kind != UNWANTED
+    ]
+    return sorted({f"light of {name} is ok, but {what}" for name, what in found if name in _ok(states)})
+
+
+def _ok(states: Sequence[FlowState]) -> set[str]:
+    return {one.name for one in states if one.light is Light.OK}
+
+
+def _flows_of(how: str, system: str, kind: str) -> Iterator[str]:
+    if how in {"read", "unreadable"}:
+        yield from _READ.get((system, kind), ())
+    else:
+        yield f"{_PARTS.get(kind, kind)}.{system}"
