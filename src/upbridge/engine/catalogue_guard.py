@@ -4,7 +4,7 @@ for a person.
 A merchant who takes the price of one product away means it. Where the price list of all of them has become
 another one, that says nothing about a single product. So what would take a product off sale for a reason of its
 mapping (no price, a code that another one has), while a run maps the catalogue again, is held. When the run has
-ended, few are let go; more than `SHARE` of what is on sale is a problem that a person releases or dismisses, as
+ended, few are let go; more than 30 % of what is on sale is a problem that a person releases or dismisses, as
 with stock.
 """
 
@@ -14,6 +14,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.mass_change import LARGE, is_large
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors, documents, runs, variants
 from upbridge.store.guards import ask_a_person, ask_nobody, let_pass
@@ -23,17 +24,11 @@ log = structlog.get_logger(__name__)
 
 GUARD = "catalogue.guard"
 KIND = "product"
-SHARE = 30
-"""Percent of the variants on sale."""
-SMALL = 10
-"""With fewer on sale a percentage says nothing: then only all of them are too many, two at least."""
 
 
 def too_many(off: int, on_sale: int) -> bool:
-    """Whether a person should look at it before *off* of *on_sale* variants go off sale. Pure."""
-    if on_sale < SMALL:
-        return off > 1 and off >= on_sale
-    return off * 100 > SHARE * on_sale
+    """Whether a person should look at it before *off* of *on_sale* variants go off sale (`domain.mass_change`)."""
+    return is_large(off, on_sale, taken=off, there=on_sale)
 
 
 async def hold(tx: AsyncConnection, shop_id: ShopId, target: str, keys: Collection[str], *, now: datetime) -> None:
@@ -59,7 +54,7 @@ async def _judge(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: date
     if not held:
         await let_pass(tx, shop_id, target, KIND, GUARD, now=now)
         return
-    params = {"off": off, "on_sale": on_sale, "percent": SHARE}
+    params = {"off": off, "on_sale": on_sale, "percent": LARGE}
     await ask_a_person(tx, shop_id, target, KIND, key="catalogue.guard", params=params, now=now)
 
 

@@ -30,10 +30,12 @@ from upbridge.store.first_looks import FirstLook, Place, Taken
 from upbridge.store.variants import Copied
 
 _GATHERINGS, _LEAST = 12, timedelta(seconds=5)
-_NEVER_SEEN = timedelta(hours=1)
-"""What was announced and never appeared is given up after this; the safety net finds it later."""
 _LOOKS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """How long after the first look the next ones are."""
+_NEVER_SEEN = _LOOKS[-1]
+"""What was announced and is not there at the last look is given up. Nothing is lost by that: if it appears later,
+it has changed since the last safety net, which the next one reads. Longer would only cost calls for orders that
+were placed and deleted at once."""
 
 _ENTITY = {"order": Taken.ORDER, "product": Taken.PRODUCT}
 _NOTHING = Decimal(0)

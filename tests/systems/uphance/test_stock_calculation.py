@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upbridge.domain.mass_change import SMALL
 from upbridge.systems.uphance.stock_calculation import (
     GUARD,
-    SMALL,
     Comparison,
     Level,
     Plan,

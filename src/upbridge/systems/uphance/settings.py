@@ -1,5 +1,6 @@
 """The settings of a shop that are about Uphance and what comes back from it, in the order of the settings page."""
 
+from upbridge.domain.mass_change import LARGE
 from upbridge.domain.order import ORIGINS
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_settings import (
@@ -74,7 +75,7 @@ SETTINGS: Declared = {
     ),
     "stock.drafts_reserve": Setting(type=YesNo(), default=False, affects=_SHOP, group="stock"),
     "stock.safety": Setting(type=Whole(0, 1_000_000), default=0, affects=_SHOP, group="stock"),
-    "stock.guard_percent": Setting(type=Whole(0, 100), default=30, affects=_SHOP, group="stock"),
+    "stock.guard_percent": Setting(type=Whole(0, 100), default=LARGE, affects=_SHOP, group="stock"),
     "shipments.write": Setting(type=YesNo(), default=True, affects=_SHOP, group="shipments"),
     "shipments.status": Setting(
         type=REMOTE_ID, default=None, affects=_SHOP, group="shipments", offers=ShopList.STATUSES

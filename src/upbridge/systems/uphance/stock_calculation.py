@@ -6,15 +6,12 @@ from decimal import ROUND_FLOOR, Decimal
 
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import DesiredDocument
+from upbridge.domain.mass_change import is_large
 from upbridge.domain.variant_key import is_product
 
 KIND = "stock"
 GUARD = "stock.guard"
 """Why a number waits for a person, as its document says."""
-
-SMALL = 10
-"""With fewer matched SKUs than this a percentage says nothing."""
-_ALL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +115,9 @@ class Comparison:
 
 
 def needs_a_person(tally: Tally, percent: int) -> bool:
-    """Whether a run is so large that a person should approve it first (`stock.guard_percent`).
-
-    Large is more than *percent* of the matched SKUs; 0 holds every run, 100 none. With fewer than `SMALL` matched
-    SKUs one change can be half of them: then only a run is held that zeroes all that is in stock, two at least.
-    """
-    if percent <= 0:
-        return tally.changed > 0
-    if percent >= _ALL:
-        return False
-    if tally.matched < SMALL:
-        return tally.zeroed > 1 and tally.zeroed == tally.in_stock
-    return tally.changed * _ALL > percent * tally.matched
+    """Whether a run is so large that a person should approve it first (`stock.guard_percent`): more than *percent*
+    of the matched SKUs, or all that is in stock where there are few (`domain.mass_change`)."""
+    return is_large(tally.changed, tally.matched, taken=tally.zeroed, there=tally.in_stock, percent=percent)
 
 
 def _draft(level: Level, wanted: int, taken: Decimal, safety: int, run: str) -> DesiredDocument:

@@ -32,7 +32,7 @@ class Standing:
     @property
     def problems(self) -> int:
         """How many problems are open: the one number of them, on whichever page it stands."""
-        return sum(self.seen.problems.values())
+        return sum(one.number for one in self.seen.problems)
 
     @property
     def alarms(self) -> tuple[News, ...]:
