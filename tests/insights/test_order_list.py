@@ -38,6 +38,29 @@ async def test_each_order_has_one_box_in_each_system_and_the_reason(
     ]
 
 
+async def test_an_order_that_was_announced_and_never_read_is_listed_as_waiting(
+    engine: AsyncEngine, make_shop: MakeShop
+) -> None:
+    shop_id = await make_shop()
+    await insert_rows(
+        engine,
+        order_row(shop_id, "known"),
+        change_row(shop_id, "order", "known"),
+        *(change_row(shop_id, "order", f"new-{number:05}", hinted_at=NOON) for number in range(PAGE + 2)),
+        change_row(shop_id, "order", "old", hinted_at=NOON - timedelta(days=2)),
+        change_row(shop_id, "order", "deleted", origin="deletion", hinted_at=NOON),
+        change_row(shop_id, "product", "7", hinted_at=NOON),
+        problem_row(shop_id, "new-00001", target="upgates", key="read.refused"),
+    )
+
+    listed = listed_orders(engine, shop_id, platform="upgates", systems=["upp"], since=NOON - timedelta(days=1))
+    found = [one async for one in listed]
+
+    assert [one.number for one in found] == [*(f"new-{number:05}" for number in range(PAGE + 2)), "known"]
+    assert found[0] == ListedOrder("new-00000", None, (Place("upp", Box.WAITING, "reading"),))
+    assert found[1].places == (Place("upp", Box.PARKED, "read.refused"),)
+
+
 async def test_no_order_is_left_out_between_two_pages(engine: AsyncEngine, make_shop: MakeShop) -> None:
     shop_id = await make_shop()
     rows = [order_row(shop_id, f"{number:05}", ordered_at=NOON) for number in range(2 * PAGE + 1)]

@@ -155,5 +155,5 @@ DISTURBANCES: Mapping[str, Disturbance] = {
     "restored": restored,
 }
 
-#: After these the shop has something that nobody was told of, or that nobody is shown: until the next safety net.
+#: After these the shop has something that it did not announce, or does not show: until the next safety net.
 UNSEEN = frozenset({"lost_post", "late_post", "lag", "restored"})

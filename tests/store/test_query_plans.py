@@ -14,7 +14,7 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING, Purpose
 from upbridge.engine import lanes
 from upbridge.maintenance import retention
-from upbridge.store import changes
+from upbridge.store import changes, orders
 from upbridge.store.changes import Kind
 
 MANY = 3_000
@@ -140,3 +140,22 @@ async def test_what_is_kept_is_not_read_to_find_what_is_thrown_away(machine: Eng
 
     assert await rows_read(machine, "orders", prune) == 0
     assert await rows_read(machine, "problems", prune) == 0
+
+
+async def test_a_page_of_orders_reads_no_more_orders_than_it_has(machine: Engine) -> None:
+    await machine.run(
+        "INSERT INTO orders (shop_id, number, ordered_at, read_at)"
+        " SELECT :shop_id, n::text, CAST(:now AS timestamptz) - n * interval '1 second', :now"
+        " FROM generate_series(1, :many) AS n",
+        now=machine.watch(),
+        many=MANY,
+    )
+    await machine.run("ANALYZE orders")
+    middle = orders.KnownOrder(str(MANY // 2), machine.watch() - timedelta(seconds=MANY // 2))
+
+    async def page() -> list[orders.KnownOrder]:
+        async with machine.db.connect() as tx:
+            return await orders.newest_before(tx, machine.shop_id, middle, since=None, most=100)
+
+    assert [one.number for one in await page()][:2] == [str(MANY // 2 + 1), str(MANY // 2 + 2)]
+    assert await rows_read(machine, "orders", page) <= 100 + A_FEW

@@ -26,7 +26,8 @@ def list_orders(
     since: Annotated[datetime | None, typer.Option(help="Only orders that were made from then on (UTC).")] = None,
     json: Json = False,
 ) -> None:
-    """Every order that was read in the last 90 days, newest first, with its box in each system and the reason."""
+    """Every order that was read in the last 90 days, newest first, with its box in each system and the reason;
+    before them those that were announced and are not read yet."""
     boxes, reasons = ([] if box is None else [str(box)]), ([reason] if reason else [])
 
     async def work(service: Service) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ def list_orders(
     people = [
         {
             "number": row["number"],
-            "ordered_at": row["ordered_at"],
+            "ordered_at": row["ordered_at"] or "not read yet",
             "where": [
                 f"{one['system']}: {one['box']}" + (f" ({one['reason']})" if one["reason"] else "")
                 for one in row["systems"]

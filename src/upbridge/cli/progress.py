@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -28,8 +29,16 @@ async def waiting(service: Service, shop: Shop) -> int:
         return await count_waiting(tx, shop.id) + await count_open(tx, shop.id)
 
 
-async def wait_for(service: Service, shop: Shop, purpose: RunPurpose, verb: str) -> None:
-    """Return when the runs of *purpose* have ended and nothing of *shop* waits any more.
+async def wait_for(
+    service: Service,
+    shop: Shop,
+    purpose: RunPurpose,
+    verb: str,
+    *,
+    look: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Return when the runs of *purpose* have ended and nothing of *shop* waits any more. *look* is called from
+    time to time, and when all is done.
 
     Says on standard error when no worker runs. Raises `Conflict` where the shop is stopped or a run is paused.
     """
@@ -63,6 +72,8 @@ async def wait_for(service: Service, shop: Shop, purpose: RunPurpose, verb: str)
                         f"the import of {shop.key} was paused: `upbridge shops import {shop.key}` goes on"
                     )
             left = await waiting(service, shop)
+            if look is not None:
+                await look()
             show("waiting", "still waiting", left, None)
             # Between a change and its documents there is no gap, but a run that ends may start another one.
             if left == 0 and all(run.state is RunState.DONE for run in runs.values()):

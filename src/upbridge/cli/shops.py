@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from upbridge.cli.budget import outlook_json, outlook_lines
-from upbridge.cli.common import Json, ShopName, cell, out, print_json, print_rows, with_service
+from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
+from upbridge.cli.counts import ToldCounts, under_way_line
 from upbridge.cli.progress import PLURAL, wait_for
 from upbridge.cli.shop_access import connect, disconnect, renew
 from upbridge.cli.shop_report import completeness_line, coverage_line, describe, line_of, settings_json
@@ -19,7 +20,7 @@ from upbridge.engine.runs import resume_imports
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.operations.change_settings import change_settings
-from upbridge.store.runs import RunPurpose, latest_runs
+from upbridge.store.runs import RunPurpose, RunState, latest_runs, runs_in
 from upbridge.systems.registry import SYSTEMS
 
 app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
@@ -162,10 +163,14 @@ def reconcile(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None
 
     async def work(service: Service) -> dict[str, Any]:
         found = await service.shops.find(shop)
+        told = ToldCounts(service, found, since=service.clock(), say=None if json else out.print)
         async with service.engine.begin() as tx:
+            going = await runs_in(tx, found.id, RunPurpose.SAFETY_NET, RunState.RUNNING)
             await start_reconciliation(tx, found.id, now=service.clock())
+        for run in going:
+            err.print(under_way_line(run))
         if wait:
-            await wait_for(service, found, RunPurpose.SAFETY_NET, "comparing")
+            await wait_for(service, found, RunPurpose.SAFETY_NET, "comparing", look=told.look)
         nets = await latest_runs(service.engine, found.id, RunPurpose.SAFETY_NET)
         return {
             **await describe(service, found),

@@ -19,7 +19,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.domain.walk_by_time import TimeWalk
 from upbridge.engine.flows import PAGES
-from upbridge.store import changes, runs
+from upbridge.store import change_queries, changes, runs
 from upbridge.store.changes import Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState
 
@@ -37,6 +37,10 @@ _ORIGIN = {
     RunPurpose.SWEEP: Origin.SAFETY_NET,
     RunPurpose.COMPLETENESS: Origin.SAFETY_NET,
 }
+
+
+_LOST_AFTER = timedelta(minutes=1)
+"""A run and its first page are stored together; one that is younger may just be beginning."""
 
 
 async def start_run(
@@ -98,6 +102,17 @@ async def give_up_stuck(tx: AsyncConnection, run: Run, *, longer_than: timedelta
     if run.state is not RunState.RUNNING or run.started_at > now - longer_than:
         return False
     return await runs.end_run(tx, run.id, complete=False, now=now)
+
+
+async def end_lost(tx: AsyncConnection, *, now: datetime) -> list[Run]:
+    """End the runs, of all shops, that no worker goes on with: no page of theirs waits to be read. They are
+    incomplete, so the next safety net reaches back as far. Returns them."""
+    going = await runs.going_on(tx, started_before=now - _LOST_AFTER)
+    reading = await change_queries.runs_with_pages(tx, PLATFORM, list(PAGES.values())) if going else set()
+    lost = [run for run in going if run.id not in reading]
+    for run in lost:
+        await runs.end_run(tx, run.id, complete=False, now=now)
+    return lost
 
 
 async def pause_imports(tx: AsyncConnection, shop_id: ShopId) -> int:

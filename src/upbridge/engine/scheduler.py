@@ -14,7 +14,7 @@ from upbridge.engine import catalogue_guard
 from upbridge.engine.access import give_up_logins
 from upbridge.engine.catch_up import report, why_catch_up
 from upbridge.engine.context import Service
-from upbridge.engine.runs import give_up_stuck, start_run
+from upbridge.engine.runs import end_lost, give_up_stuck, start_run
 from upbridge.store import change_queries, connections, runs, shop_queries, shops
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.runs import Run, RunPurpose, RunState
@@ -77,6 +77,8 @@ async def run_once(service: Service) -> None:
         await _subscriptions(turn)
         await _probes(tx, now)
         await _polls(turn, service)
+        for lost in await end_lost(tx, now=now):
+            log.warning("run_lost", shop_id=str(lost.shop_id), kind=lost.kind, purpose=lost.purpose, run=lost.id)
         await _safety_nets(turn, every=timedelta(hours=service.settings.reconcile_hours))
         await catalogue_guard.judge(tx, now=now)
         given_up = await _give_up_silent(tx, now)

@@ -47,15 +47,19 @@ class ListedOrder:
     """An order with its place in each connected system."""
 
     number: str
-    ordered_at: datetime
+    ordered_at: datetime | None
+    """When it was made; None for one that was announced and is not read yet."""
     places: tuple[Place, ...]
 
 
 async def listed_orders(
     engine: AsyncEngine, shop_id: ShopId, *, platform: str, systems: Sequence[str], since: datetime | None = None
 ) -> AsyncIterator[ListedOrder]:
-    """The shop's orders that were read in the last 90 days, made from *since* on, the newest first; *platform* is
-    where problems with reading them are. Each page is asked for when it is needed."""
+    """The shop's orders: first those that were announced and never read, then those that were read in the last 90
+    days, the newest first; made (or announced) from *since* on. *platform* is where they are read, and where
+    problems with that are. Each page is asked for when it is needed."""
+    async for one in _unread_orders(engine, shop_id, platform, systems, since):
+        yield one
     last: KnownOrder | None = None
     while True:
         async with engine.connect() as tx:
@@ -68,10 +72,37 @@ async def listed_orders(
         last = page[-1]
 
 
+async def _unread_orders(
+    engine: AsyncEngine, shop_id: ShopId, platform: str, systems: Sequence[str], since: datetime | None
+) -> AsyncIterator[ListedOrder]:
+    after = ""
+    while True:
+        async with engine.connect() as tx:
+            page = await change_queries.first_announced(
+                tx, shop_id, platform, Kind.ORDER, after, since=since, most=PAGE
+            )
+            numbers = [number for number, _ in page]
+            known = await orders.known(tx, shop_id, numbers)
+            places = await _places(tx, shop_id, platform, systems, [one for one in numbers if one not in known])
+        for number, found in places.items():
+            yield ListedOrder(number, None, found)
+        if len(page) < PAGE:
+            return
+        after = numbers[-1]
+
+
 async def _with_places(
     tx: AsyncConnection, shop_id: ShopId, platform: str, systems: Sequence[str], page: Sequence[KnownOrder]
 ) -> list[ListedOrder]:
-    numbers = [one.number for one in page]
+    places = await _places(tx, shop_id, platform, systems, [one.number for one in page])
+    return [ListedOrder(one.number, one.ordered_at, places[one.number]) for one in page]
+
+
+async def _places(
+    tx: AsyncConnection, shop_id: ShopId, platform: str, systems: Sequence[str], numbers: Sequence[str]
+) -> dict[str, tuple[Place, ...]]:
+    if not numbers:
+        return {}
     unread = await change_queries.announced(tx, shop_id, platform, Kind.ORDER, numbers)
     delivered = await link_queries.delivered_of(tx, shop_id, _KIND, numbers)
     standing = {
@@ -94,10 +125,7 @@ async def _with_places(
             return Place(system, Box.DELIVERED, None)
         return Place(system, Box.HELD, "rules")
 
-    return [
-        ListedOrder(one.number, one.ordered_at, tuple(place(one.number, system) for system in systems))
-        for one in page
-    ]
+    return {number: tuple(place(number, system) for system in systems) for number in numbers}
 
 
 def matches(order: ListedOrder, *, boxes: Collection[str], reasons: Collection[str]) -> bool:

@@ -141,6 +141,31 @@ class Unread:
     since: datetime
 
 
+async def first_announced(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, after: str, *, since: datetime | None, most: int
+) -> list[tuple[str, datetime]]:
+    """The *most* next keys after *after* of changes of *kind* that are no deletion, and since when they wait;
+    those that have waited from *since* on."""
+    query = select(table.c.key, table.c.hinted_at).where(
+        table.c.shop_id == shop_id,
+        table.c.source == source,
+        table.c.kind == kind,
+        table.c.key > after,
+        table.c.origin != Origin.DELETION,
+    )
+    if since is not None:
+        query = query.where(table.c.hinted_at >= since)
+    rows = await tx.execute(query.order_by(table.c.key).limit(most))
+    return [(row.key, row.hinted_at) for row in rows]
+
+
+async def runs_with_pages(tx: AsyncConnection, source: str, kinds: Collection[Kind]) -> set[int]:
+    """The runs, of all shops, of which a page waits to be read."""
+    run = func.split_part(table.c.key, ":", 1)
+    rows = await tx.scalars(select(run).where(table.c.source == source, one_of(table.c.kind, kinds)).distinct())
+    return {int(number) for number in rows}
+
+
 async def unread(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[Unread]:
     """What waits to be read of these shops, by shop, source and kind; neither probes nor the pages of an import
     that is paused."""

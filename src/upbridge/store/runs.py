@@ -135,6 +135,13 @@ async def latest_runs(engine: AsyncEngine, shop_id: ShopId, purpose: RunPurpose)
         return {row.kind: _run(row) for row in await tx.execute(query)}
 
 
+async def going_on(tx: AsyncConnection, *, started_before: datetime) -> list[Run]:
+    """The runs of all shops that are under way since before that moment, locked unless another transaction holds
+    them."""
+    query = select(table).where(table.c.state == RunState.RUNNING, table.c.started_at < started_before)
+    return [_run(row) for row in await tx.execute(query.order_by(table.c.id).with_for_update(skip_locked=True))]
+
+
 async def newest_of_each(
     tx: AsyncConnection, shop_ids: Collection[ShopId], purposes: Collection[RunPurpose]
 ) -> list[Run]:
