@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.support.program import Books, Ended, Program
+from tests.support.program import Database, Ended, Program
 from tests.support.shops import KEY
 from upbridge import cli
 from upbridge_sandbox import Sandbox, sandbox_thread
@@ -65,5 +65,5 @@ def program(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.fixture
-def books(database_url: str) -> Books:
-    return Books(database_url)
+def database(database_url: str) -> Database:
+    return Database(database_url)

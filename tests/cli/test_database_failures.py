@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import Books, Ended, Program
+from tests.support.program import Database, Ended, Program
 from tests.support.silent_servers import refusing_postgres_in_a_thread, silent_server
 
 #: Long before the kernel gives up on a silent host, after more than two minutes.
@@ -68,23 +68,23 @@ def test_a_refusal_is_told_in_the_servers_words(
 
 
 @pytest.fixture
-def full(books: Books) -> None:
+def full(database: Database) -> None:
     """Shops cannot be changed: the disk is full."""
-    books.run(
+    database.run(
         "CREATE OR REPLACE FUNCTION pg_temp_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " RAISE EXCEPTION 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = '53100';"
         " END $$"
     )
-    books.run("CREATE TRIGGER full_disk BEFORE UPDATE ON shops EXECUTE FUNCTION pg_temp_full()")
+    database.run("CREATE TRIGGER full_disk BEFORE UPDATE ON shops EXECUTE FUNCTION pg_temp_full()")
 
 
 @pytest.mark.usefixtures("full")
-def test_a_full_disk_is_one_line_also_after_the_database_was_opened(program: Program, books: Books) -> None:
-    books.shop()
+def test_a_full_disk_is_one_line_also_after_the_database_was_opened(program: Program, database: Database) -> None:
+    database.shop()
     try:
         line = the_one_line(program("shops", "suspend", "garde"))
     finally:
-        books.run("DROP TRIGGER full_disk ON shops; DROP FUNCTION pg_temp_full")
+        database.run("DROP TRIGGER full_disk ON shops; DROP FUNCTION pg_temp_full")
 
     assert "No space left on device" in line
     assert "Traceback" not in line

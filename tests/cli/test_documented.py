@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from tests.cli.documented import SECTIONS, compare, differences, example, shape
-from tests.support.program import Books, Program
+from tests.support.program import Database, Program
 from upbridge.cli import app
 from upbridge.systems.registry import SYSTEMS
 
@@ -40,8 +40,8 @@ def test_every_command_that_prints_json_has_its_section() -> None:
     assert speaking == described
 
 
-def test_lists_and_shops(program: Program, books: Books) -> None:
-    books.everything()
+def test_lists_and_shops(program: Program, database: Database) -> None:
+    database.everything()
 
     compare("shops list --json", program("shops", "list", "--json").json)
     compare("shops show SHOP --json", without_settings(program("shops", "show", "garde", "--json").json))
@@ -51,8 +51,8 @@ def test_lists_and_shops(program: Program, books: Books) -> None:
     compare("orders list SHOP --json", program("orders", "list", "garde", "--json").json)
 
 
-def test_runs(program: Program, books: Books) -> None:
-    books.everything()
+def test_runs(program: Program, database: Database) -> None:
+    database.everything()
 
     started = program("shops", "import", "garde", "--json").json
     reconciled = program("shops", "reconcile", "garde", "--json").json
@@ -63,8 +63,8 @@ def test_runs(program: Program, books: Books) -> None:
     compare("shops show SHOP --json", without_settings(reconciled))
 
 
-def test_budget_and_settings(program: Program, books: Books) -> None:
-    books.shop()
+def test_budget_and_settings(program: Program, database: Database) -> None:
+    database.shop()
     program("shops", "settings", "garde", "budget.tariff=platinum")
 
     compare("shops budget SHOP --json", program("shops", "budget", "garde", "--json").json)
@@ -82,8 +82,8 @@ def test_what_needs_no_shop(program: Program) -> None:
     compare("plan --json", program("plan", "--tariff", "gold", *numbers, "--json").json)
 
 
-def test_the_lists_that_are_promised(program: Program, books: Books) -> None:
-    books.everything()
+def test_the_lists_that_are_promised(program: Program, database: Database) -> None:
+    database.everything()
     [shop] = program("shops", "list", "--json").json
     [problem] = program("problems", "list", "--json").json
 

@@ -1,11 +1,11 @@
 """`upbridge shops history`: what an operator reads of who did what."""
 
 from tests.cli.documented import compare
-from tests.support.program import Books, Program
+from tests.support.program import Database, Program
 
 
-def test_what_was_done_by_commands_is_told_by_commands(program: Program, books: Books) -> None:
-    books.shop()
+def test_what_was_done_by_commands_is_told_by_commands(program: Program, database: Database) -> None:
+    database.shop()
 
     program("shops", "settings", "garde", "stock.safety=3")
     program("shops", "suspend", "garde")
@@ -21,8 +21,8 @@ def test_what_was_done_by_commands_is_told_by_commands(program: Program, books: 
     assert "operator" in told
 
 
-def test_limits_and_pages(program: Program, books: Books) -> None:
-    books.shop()
+def test_limits_and_pages(program: Program, database: Database) -> None:
+    database.shop()
     for number in "123":
         program("shops", "settings", "garde", f"stock.safety={number}")
 
@@ -36,14 +36,14 @@ def test_limits_and_pages(program: Program, books: Books) -> None:
     assert program("shops", "history", "garde", "--limit", "0").code == 2
 
 
-def test_the_numbers_of_a_stock_run(program: Program, books: Books) -> None:
-    shop = books.shop()
+def test_the_numbers_of_a_stock_run(program: Program, database: Database) -> None:
+    shop = database.shop()
     run = "2026-11-24T11:00:00+00:00"
     for code, old, new in (("B", 5, 0), ("A", None, 2.5)):
         number = {"shop_id": shop, "run_at": run, "key": f"v-{code}", "code": code, "old": old, "new": new}
-        books.insert("stock_writes", number)
+        database.insert("stock_writes", number)
     line = {"shop_id": shop, "at": run, "way": "program", "what": "stock", "subject": run}
-    books.insert("history", line)
+    database.insert("history", line)
     [found] = program("shops", "history", "garde", "--json").json
 
     numbers = program("shops", "history", "garde", "--run", str(found["id"]), "--json").json

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import Books, Program
+from tests.support.program import Database, Program
 from upbridge import __version__
 from upbridge.store.schema import HEAD
 
@@ -102,32 +102,32 @@ def test_a_database_that_is_not_there_is_one_line(program: Program, environment:
         assert "hush" not in ended.err
 
 
-def test_a_schema_that_is_not_there_says_what_to_do(program: Program, books: Books) -> None:
-    books.run("UPDATE alembic_version SET version_num = '0001'")
+def test_a_schema_that_is_not_there_says_what_to_do(program: Program, database: Database) -> None:
+    database.run("UPDATE alembic_version SET version_num = '0001'")
     try:
         ended = program("shops", "list")
     finally:
-        books.run("UPDATE alembic_version SET version_num = %s", HEAD)
+        database.run("UPDATE alembic_version SET version_num = %s", HEAD)
 
     assert (ended.code, ended.out) == (1, "")
     assert "run `upbridge migrate` first" in ended.err
 
 
-def test_a_newer_schema_is_left_alone_and_worked_on(program: Program, books: Books) -> None:
-    books.run("UPDATE alembic_version SET version_num = '9999'")
+def test_a_newer_schema_is_left_alone_and_worked_on(program: Program, database: Database) -> None:
+    database.run("UPDATE alembic_version SET version_num = '9999'")
     try:
         migrated, listed = program("migrate"), program("shops", "list")
     finally:
-        books.run("UPDATE alembic_version SET version_num = %s", HEAD)
+        database.run("UPDATE alembic_version SET version_num = %s", HEAD)
 
     assert (migrated.code, migrated.out) == (0, "schema at 9999, newer than this version: nothing was done\n")
     assert listed.code == 0
 
 
 def test_a_key_that_does_not_fit_is_one_line(
-    program: Program, books: Books, environment: pytest.MonkeyPatch
+    program: Program, database: Database, environment: pytest.MonkeyPatch
 ) -> None:
-    books.shop()
+    database.shop()
     assert program("shops", "list").code == 0
     environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", ANOTHER_KEY)
 
@@ -138,8 +138,8 @@ def test_a_key_that_does_not_fit_is_one_line(
     assert ANOTHER_KEY not in ended.err
 
 
-def test_keys_are_rotated(program: Program, books: Books, environment: pytest.MonkeyPatch) -> None:
-    books.shop()
+def test_keys_are_rotated(program: Program, database: Database, environment: pytest.MonkeyPatch) -> None:
+    database.shop()
     program("shops", "list")
     environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", f"{ANOTHER_KEY},{os.environ['UPBRIDGE_ENCRYPTION_KEYS']}")
     assert "1 shops.api_key" in program("keys", "rotate").out
@@ -176,8 +176,10 @@ def test_the_accesses_are_a_table_for_the_form(program: Program) -> None:
     }
 
 
-def test_a_file_of_costs_that_is_wrong_names_its_lines(program: Program, books: Books, tmp_path: Path) -> None:
-    books.everything()
+def test_a_file_of_costs_that_is_wrong_names_its_lines(
+    program: Program, database: Database, tmp_path: Path
+) -> None:
+    database.everything()
     file = tmp_path / "cpa.csv"
     file.write_text("date,cpa\n2026-11-01,30\nyesterday,1\n")
 

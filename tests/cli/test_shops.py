@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.support.program import Books, Ended, Program
+from tests.support.program import Database, Ended, Program
 from upbridge_sandbox import Sandbox
 
 
@@ -25,8 +25,8 @@ def test_no_shops_are_an_empty_list(program: Program) -> None:
     assert "No shop" in program("shops", "list").out
 
 
-def test_a_shop_answers_to_its_three_names(program: Program, books: Books) -> None:
-    number = books.shop()
+def test_a_shop_answers_to_its_three_names(program: Program, database: Database) -> None:
+    number = database.shop()
 
     shown = [program("shops", "show", name, "--json").json["id"] for name in (number, "garde", "token-of-garde")]
 
@@ -39,8 +39,8 @@ def test_a_shop_that_is_not_there_is_one_line(program: Program) -> None:
         assert line == "error: no shop is called nobody; `upbridge shops list` shows them all\n"
 
 
-def test_tables_for_people_say_the_same(program: Program, books: Books) -> None:
-    books.everything()
+def test_tables_for_people_say_the_same(program: Program, database: Database) -> None:
+    database.everything()
 
     assert "garde" in program("shops", "list").out
     shown = program("shops", "show", "garde").out
@@ -52,10 +52,10 @@ def test_tables_for_people_say_the_same(program: Program, books: Books) -> None:
     assert "hour" in program("shops", "budget", "garde").out
 
 
-def test_tables_keep_numbers_names_and_moments_whole(program: Program, books: Books) -> None:
+def test_tables_keep_numbers_names_and_moments_whole(program: Program, database: Database) -> None:
     """At 80 columns, where standard output is no terminal."""
-    shop = books.everything()
-    books.run("UPDATE documents SET state = 'parked', reason = 'order.changed_after_sending'")
+    shop = database.everything()
+    database.run("UPDATE documents SET state = 'parked', reason = 'order.changed_after_sending'")
 
     lines = program("outbox", "list").out.splitlines()
     assert any(line.startswith("garde") and "order OBJ-1" in line and "parked:" in line for line in lines)
@@ -65,9 +65,9 @@ def test_tables_keep_numbers_names_and_moments_whole(program: Program, books: Bo
     assert shop in program("shops", "show", "garde").out
 
 
-def test_the_lists_can_be_of_one_shop(program: Program, books: Books) -> None:
-    books.everything("garde")
-    books.everything("other")
+def test_the_lists_can_be_of_one_shop(program: Program, database: Database) -> None:
+    database.everything("garde")
+    database.everything("other")
 
     for list_ in ("problems", "changes", "outbox"):
         assert [row["shop"] for row in program(list_, "list", "--json").json] == ["garde", "other"]
@@ -75,8 +75,8 @@ def test_the_lists_can_be_of_one_shop(program: Program, books: Books) -> None:
         assert [row["shop"] for row in program(list_, "list", "--shop", "garde", "--json").json] == ["garde"]
 
 
-def test_no_secret_is_ever_printed(program: Program, books: Books) -> None:
-    books.everything()
+def test_no_secret_is_ever_printed(program: Program, database: Database) -> None:
+    database.everything()
 
     for words in (["shops", "list"], ["shops", "show", "garde"], ["outbox", "list"]):
         assert "api-key" not in program(*words).out + program(*words, "--json").out
@@ -85,8 +85,8 @@ def test_no_secret_is_ever_printed(program: Program, books: Books) -> None:
 # --- settings -------------------------------------------------------------------------------------------------
 
 
-def test_settings_are_changed_together_or_not_at_all(program: Program, books: Books) -> None:
-    books.shop()
+def test_settings_are_changed_together_or_not_at_all(program: Program, database: Database) -> None:
+    database.shop()
 
     line = failed(program("shops", "settings", "garde", "upp.sku_from=ean", "upp.order_days=many", "no.such=1"))
 
@@ -95,15 +95,15 @@ def test_settings_are_changed_together_or_not_at_all(program: Program, books: Bo
     assert program("shops", "settings", "garde", "--json").json["upp.sku_from"] == "code"
 
 
-def test_a_setting_goes_back_to_its_default(program: Program, books: Books) -> None:
-    books.shop()
+def test_a_setting_goes_back_to_its_default(program: Program, database: Database) -> None:
+    database.shop()
     assert program("shops", "settings", "garde", "upp.sku_from=ean", "--json").json["upp.sku_from"] == "ean"
 
     assert program("shops", "settings", "garde", "upp.sku_from=", "--json").json["upp.sku_from"] == "code"
 
 
-def test_a_change_prints_what_was_changed(program: Program, books: Books) -> None:
-    books.shop()
+def test_a_change_prints_what_was_changed(program: Program, database: Database) -> None:
+    database.shop()
 
     out = program("shops", "settings", "garde", "upp.order_days=7").out
 
@@ -111,8 +111,8 @@ def test_a_change_prints_what_was_changed(program: Program, books: Books) -> Non
     assert "upp.sku_from" not in out
 
 
-def test_a_setting_without_a_value_is_wrong_usage(program: Program, books: Books) -> None:
-    books.shop()
+def test_a_setting_without_a_value_is_wrong_usage(program: Program, database: Database) -> None:
+    database.shop()
 
     assert "KEY=VALUE" in failed(program("shops", "settings", "garde", "upp.sku_from"), 2)
 
@@ -134,9 +134,9 @@ def elsewhere(sandbox: Sandbox, environment: pytest.MonkeyPatch) -> dict[str, An
 
 
 def test_upp_is_connected_with_a_secret_from_standard_input(
-    program: Program, books: Books, elsewhere: dict[str, Any]
+    program: Program, database: Database, elsewhere: dict[str, Any]
 ) -> None:
-    books.shop()
+    database.shop()
     upp = elsewhere["upp"]
 
     ended = program(
@@ -155,13 +155,13 @@ def test_upp_is_connected_with_a_secret_from_standard_input(
     assert upp["secret"] not in ended.out + ended.err
     [shown] = program("shops", "list", "--json").json
     assert [one["system"] for one in shown["connections"]] == ["upp"]
-    assert [kind for (kind,) in books.run("SELECT kind FROM runs ORDER BY kind")] == ["order", "product"]
+    assert [kind for (kind,) in database.run("SELECT kind FROM runs ORDER BY kind")] == ["order", "product"]
 
 
 def test_a_wrong_secret_is_refused_and_nothing_is_stored(
-    program: Program, books: Books, elsewhere: dict[str, Any]
+    program: Program, database: Database, elsewhere: dict[str, Any]
 ) -> None:
-    books.shop()
+    database.shop()
 
     line = failed(
         program(
@@ -177,13 +177,13 @@ def test_a_wrong_secret_is_refused_and_nothing_is_stored(
 
     assert "not-the-secret" not in line
     assert "nothing was stored: check client id and secret" in line
-    assert books.run("SELECT FROM connections") == []
+    assert database.run("SELECT FROM connections") == []
 
 
 def test_uphance_is_connected_with_a_password_from_standard_input(
-    program: Program, books: Books, elsewhere: dict[str, Any]
+    program: Program, database: Database, elsewhere: dict[str, Any]
 ) -> None:
-    books.shop()
+    database.shop()
     uphance = elsewhere["uphance"]
     words = ("shops", "connect", "garde", "uphance", "--email", uphance["email"])
 
@@ -193,26 +193,26 @@ def test_uphance_is_connected_with_a_password_from_standard_input(
 
     assert ended.code == 0, ended
     assert "uphance is connected" in ended.out
-    [(secret, tokens)] = books.run("SELECT secret, tokens FROM connections WHERE system = 'uphance'")
+    [(secret, tokens)] = database.run("SELECT secret, tokens FROM connections WHERE system = 'uphance'")
     assert secret is None
     assert uphance["password"].encode() not in bytes(tokens)
 
 
-def test_nothing_on_standard_input_is_a_failure(program: Program, books: Books) -> None:
-    books.shop()
+def test_nothing_on_standard_input_is_a_failure(program: Program, database: Database) -> None:
+    database.shop()
 
     assert "standard input" in failed(program("shops", "connect", "garde", "upp", "--client-id", "x"))
 
 
 @pytest.mark.parametrize("words", [["upp"], ["uphance"], ["sap", "--client-id", "x"]])
-def test_what_connecting_needs_is_said(program: Program, books: Books, words: list[str]) -> None:
-    books.shop()
+def test_what_connecting_needs_is_said(program: Program, database: Database, words: list[str]) -> None:
+    database.shop()
 
     failed(program("shops", "connect", "garde", *words, stdin="secret\n"), 2)
 
 
-def test_a_connection_is_forgotten_once(program: Program, books: Books) -> None:
-    books.everything()
+def test_a_connection_is_forgotten_once(program: Program, database: Database) -> None:
+    database.everything()
 
     assert program("shops", "disconnect", "garde", "upp").code == 0
     assert "not connected" in failed(program("shops", "disconnect", "garde", "upp"))
@@ -221,8 +221,8 @@ def test_a_connection_is_forgotten_once(program: Program, books: Books) -> None:
 # --- states ---------------------------------------------------------------------------------------------------
 
 
-def test_suspending_and_resuming(program: Program, books: Books) -> None:
-    books.shop()
+def test_suspending_and_resuming(program: Program, database: Database) -> None:
+    database.shop()
 
     assert program("shops", "suspend", "garde").out == "garde is suspended.\n"
     assert "nothing to do" in failed(program("shops", "suspend", "garde"))
@@ -231,14 +231,14 @@ def test_suspending_and_resuming(program: Program, books: Books) -> None:
     assert "nothing to do" in failed(program("shops", "resume", "garde"))
 
 
-def test_an_import_needs_a_connection(program: Program, books: Books) -> None:
-    books.shop()
+def test_an_import_needs_a_connection(program: Program, database: Database) -> None:
+    database.shop()
 
     assert "connect` first" in failed(program("shops", "import", "garde"))
 
 
-def test_erasing_asks(program: Program, books: Books) -> None:
-    books.everything()
+def test_erasing_asks(program: Program, database: Database) -> None:
+    database.everything()
 
     declined = program("shops", "erase", "garde", stdin="n\n")
 
@@ -248,8 +248,8 @@ def test_erasing_asks(program: Program, books: Books) -> None:
     assert program("shops", "list", "--json").json == []
 
 
-def test_erasing_with_yes_does_not_ask_and_says_what_went(program: Program, books: Books) -> None:
-    books.everything()
+def test_erasing_with_yes_does_not_ask_and_says_what_went(program: Program, database: Database) -> None:
+    database.everything()
 
     out = program("shops", "erase", "garde", "--yes").out
 
@@ -261,8 +261,8 @@ def test_erasing_with_yes_does_not_ask_and_says_what_went(program: Program, book
 # --- problems -------------------------------------------------------------------------------------------------
 
 
-def test_a_problem_is_tried_again_and_closed(program: Program, books: Books) -> None:
-    number = str(books.problem(books.shop()))
+def test_a_problem_is_tried_again_and_closed(program: Program, database: Database) -> None:
+    number = str(database.problem(database.shop()))
 
     assert "read again" in program("problems", "retry", number).out
     assert "is closed" in program("problems", "dismiss", number).out
@@ -272,12 +272,14 @@ def test_a_problem_is_tried_again_and_closed(program: Program, books: Books) -> 
     failed(program("problems", "retry", "twelve"), 2)
 
 
-def test_renewing_needs_to_know_what(program: Program, books: Books) -> None:
-    assert program("shops", "renew", str(books.shop())).code == 2
+def test_renewing_needs_to_know_what(program: Program, database: Database) -> None:
+    assert program("shops", "renew", str(database.shop())).code == 2
 
 
-def test_webhook_addresses_are_renewed_and_those_that_people_type_are_said(program: Program, books: Books) -> None:
-    shop = str(books.shop())
+def test_webhook_addresses_are_renewed_and_those_that_people_type_are_said(
+    program: Program, database: Database
+) -> None:
+    shop = str(database.shop())
     before = program("shops", "show", shop, "--json").json["uphance_webhook_url"]
 
     done = program("shops", "renew", shop, "--webhooks", "--json").json
@@ -288,8 +290,8 @@ def test_webhook_addresses_are_renewed_and_those_that_people_type_are_said(progr
     assert "webhooks" in [row["kind"] for row in waiting]
 
 
-def test_all_sessions_are_ended(program: Program, books: Books) -> None:
-    assert program("shops", "renew", str(books.shop()), "--sessions", "--json").json == {
+def test_all_sessions_are_ended(program: Program, database: Database) -> None:
+    assert program("shops", "renew", str(database.shop()), "--sessions", "--json").json == {
         "sessions": 0,
         "addresses": {},
     }
@@ -299,9 +301,9 @@ HOSTILE = "[/] s.r.o.[link=https://evil.example]\x1b]0;pwned\x07\x1b[2J\u202e"
 
 
 def test_what_merchants_write_is_neither_markup_nor_a_command_for_the_terminal(
-    program: Program, books: Books
+    program: Program, database: Database
 ) -> None:
-    books.shop(facts=Jsonb({"company": HOSTILE}))
+    database.shop(facts=Jsonb({"company": HOSTILE}))
 
     in_a_table, in_a_line = program("shops", "list").out, program("shops", "show", "garde").out
 

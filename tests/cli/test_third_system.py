@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.third_system.simulated import KEY as LEDGER_KEY
 from tests.project.documents import TOP
-from tests.support.program import Books, Ended
+from tests.support.program import Database, Ended
 from tests.support.shops import KEY
 
 Run = Callable[..., Ended]
@@ -60,8 +60,8 @@ def run(database_url: str, ledger_url: str) -> Run:
     return call
 
 
-def test_it_is_connected_shown_set_and_disconnected(run: Run, books: Books) -> None:
-    books.shop("demo")
+def test_it_is_connected_shown_set_and_disconnected(run: Run, database: Database) -> None:
+    database.shop("demo")
     connecting = ("shops", "connect", "demo", "ledger", "--ledger-account", "main", "--json")
 
     refused = run(*connecting, stdin="wrong\n")
@@ -77,9 +77,9 @@ def test_it_is_connected_shown_set_and_disconnected(run: Run, books: Books) -> N
     assert run("shops", "disconnect", "demo", "ledger").out == "ledger is disconnected.\n"
 
 
-def test_what_waits_for_it_is_listed(run: Run, books: Books) -> None:
-    shop = books.shop("demo")
+def test_what_waits_for_it_is_listed(run: Run, database: Database) -> None:
+    shop = database.shop("demo")
     place = {"shop_id": shop, "kind": "order", "key": "OBJ-1", "priority": 1, "parent": "OBJ-1"}
-    books.insert("documents", {**place, "target": "ledger", "body": b"", "hash": b""})
+    database.insert("documents", {**place, "target": "ledger", "body": b"", "hash": b""})
 
     assert [one["target"] for one in run("outbox", "list", "--json").json] == ["ledger"]

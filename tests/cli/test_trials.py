@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.documented import compare
-from tests.support.program import Books, Ended, Program
+from tests.support.program import Database, Ended, Program
 from upbridge.systems.uphance.probe import MARK, differences, masked
 from upbridge_sandbox import Sandbox
 
@@ -30,9 +30,9 @@ def login(sandbox: Sandbox, environment: pytest.MonkeyPatch) -> Iterator[dict[st
 
 
 @pytest.fixture
-def shop(program: Program, books: Books, login: dict[str, Any]) -> str:
+def shop(program: Program, database: Database, login: dict[str, Any]) -> str:
     """A connected shop."""
-    books.shop()
+    database.shop()
     words = ("shops", "connect", "garde", "uphance", "--email", login["email"])
     ended = program(*words, "--organisation", str(login["organisation"]), stdin=login["password"] + "\n")
     assert ended.code == 0, ended
@@ -62,7 +62,7 @@ def test_without_yes_nothing_is_made(program: Program, shop: str, sandbox: Sandb
 
 
 def test_with_yes_one_of_each_is_made_read_back_and_named(
-    program: Program, shop: str, sandbox: Sandbox, login: dict[str, Any], books: Books
+    program: Program, shop: str, sandbox: Sandbox, login: dict[str, Any], database: Database
 ) -> None:
     before = there(sandbox, login)
 
@@ -77,7 +77,7 @@ def test_with_yes_one_of_each_is_made_read_back_and_named(
     assert all(MARK in str(after[kind][-1]) for kind in KINDS)
     [left] = [step["detail"] for step in ended.json if step["step"] == "left behind"]
     assert left.count(MARK) == len(KINDS)
-    assert books.run("SELECT FROM links WHERE target = 'uphance' AND kind IN ('order', 'product')") == []
+    assert database.run("SELECT FROM links WHERE target = 'uphance' AND kind IN ('order', 'product')") == []
 
 
 def test_what_made_nothing_is_told_in_the_servers_words_and_ends_with_one(
@@ -103,8 +103,8 @@ def test_no_token_is_printed(program: Program, shop: str) -> None:
     )
 
 
-def test_a_shop_that_is_not_connected_is_one_line(program: Program, books: Books) -> None:
-    books.shop()
+def test_a_shop_that_is_not_connected_is_one_line(program: Program, database: Database) -> None:
+    database.shop()
 
     ended = program("doctor", "--uphance", "garde")
 

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from tests.installation.signing import TOKEN, Upgates
-from tests.support.program import Books, Program
+from tests.support.program import Database, Program
 
 UPGATES = Upgates()
 
@@ -67,12 +67,12 @@ def test_doctor_says_what_a_call_lacks(program: Program) -> None:
 
 
 @pytest.mark.rule("R47", "R50")
-def test_accesses_used_stand_beside_what_is_declared(program: Program, books: Books) -> None:
-    shop_id = books.shop()
+def test_accesses_used_stand_beside_what_is_declared(program: Program, database: Database) -> None:
+    shop_id = database.shop()
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     for access, count in (("GET /orders", 31_000), ("GET /secrets", 1)):
         row = {"shop_id": shop_id, "hour": hour, "access": access, "purpose": "orders", "count": count}
-        books.insert("api_calls", row)
+        database.insert("api_calls", row)
 
     found = program("accesses", "--used", "--days", "1", "--json").json
     shown = program("accesses", "--used").out
@@ -103,15 +103,15 @@ def test_without_calls_nothing_is_near_the_limit(program: Program) -> None:
 
 
 @pytest.mark.rule("R38")
-def test_a_shop_shows_how_much_its_webhooks_announced(program: Program, books: Books) -> None:
-    shop_id = books.shop()
+def test_a_shop_shows_how_much_its_webhooks_announced(program: Program, database: Database) -> None:
+    shop_id = database.shop()
     assert program("shops", "show", shop_id, "--json").json["coverage"]["share"] is None
     assert "nothing changed in 7 days" in program("shops", "show", shop_id).out
 
     delivery = {"shop_id": shop_id, "source": "upgates", "event": "Orders.update", "records": 9999, "keys": []}
-    books.insert("deliveries", delivery)
+    database.insert("deliveries", delivery)
     run = {"shop_id": shop_id, "kind": "order", "purpose": "safety_net", "state": "done", "found": 1}
-    books.insert("runs", run)
+    database.insert("runs", run)
 
     found = program("shops", "show", shop_id, "--json").json["coverage"]
     assert found == {"days": 7, "announced": 9999, "found": 1, "share": 0.9999}

@@ -30,7 +30,7 @@ Program = Callable[..., Ended]
 
 
 @dataclass
-class Books:
+class Database:
     """The database, seen without our code."""
 
     url: str

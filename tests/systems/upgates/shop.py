@@ -101,7 +101,7 @@ def _said(key: Json, *, refused: bool) -> Json:
 
 
 @dataclass
-class Room:
+class Setup:
     """The target, its shop, and what the engine would remember."""
 
     shop: Shop = field(default_factory=Shop)

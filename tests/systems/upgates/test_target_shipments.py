@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.systems.upgates.shop import KINDS, Room, answered, lost, parcel, shipment_of
+from tests.systems.upgates.shop import KINDS, Setup, answered, lost, parcel, shipment_of
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Dropped, Outcome, Parked, Retry
 from upbridge.domain.shop_profile import ShopProfile
@@ -20,13 +20,13 @@ def issue_of(outcome: Outcome) -> str:
 
 
 async def test_a_shipped_order_gets_its_status_its_number_and_a_note() -> None:
-    room = Room()
-    order = room.order("1", external_order_number=None)
+    setup = Setup()
+    order = setup.order("1", external_order_number=None)
 
-    outcome = (await room.send(shipment_of("1")))["1"]
+    outcome = (await setup.send(shipment_of("1")))["1"]
 
     assert (order["status_id"], order["tracking_code"], order["external_order_number"]) == (4, "CZ1", "1001")
-    assert room.shop.entries("1") == [("Uphance #1", "S-1 · 2026-11-24 · ppl · CZ1")]
+    assert setup.shop.entries("1") == [("Uphance #1", "S-1 · 2026-11-24 · ppl · CZ1")]
     assert isinstance(outcome, Delivered)
     assert outcome.keep is not None
     assert json.loads(outcome.keep) == {"status": 4, "tracking": "CZ1", "external": "1001"}
@@ -34,14 +34,14 @@ async def test_a_shipped_order_gets_its_status_its_number_and_a_note() -> None:
 
 
 async def test_a_hundred_shipments_are_read_once_and_changed_once() -> None:
-    room = Room()
+    setup = Setup()
     for number in range(100):
-        room.order(str(number))
+        setup.order(str(number))
 
-    await room.send(*(shipment_of(str(number), []) for number in range(100)))
+    await setup.send(*(shipment_of(str(number), []) for number in range(100)))
 
-    assert room.calls() == ["GET /orders", "PUT /orders"]
-    assert all(order["status_id"] == 4 for order in room.shop.orders.values())
+    assert setup.calls() == ["GET /orders", "PUT /orders"]
+    assert all(order["status_id"] == 4 for order in setup.shop.orders.values())
 
 
 _ROW = {"order_number": "1", "order_url": "https://x", "updated_yn": True}
@@ -85,25 +85,25 @@ def test_a_change_says_nothing_of_the_orders_lines() -> None:
 
 
 async def test_a_part_is_noted_once_and_changes_no_status() -> None:
-    room = Room()
-    order = room.order("1")
+    setup = Setup()
+    order = setup.order("1")
 
-    await room.send(shipment_of("1", [parcel(1)], complete=False))
-    await room.send(shipment_of("1", [parcel(1), parcel(2, "CZ2")], complete=True))
+    await setup.send(shipment_of("1", [parcel(1)], complete=False))
+    await setup.send(shipment_of("1", [parcel(1), parcel(2, "CZ2")], complete=True))
 
-    assert [name for name, _ in room.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
+    assert [name for name, _ in setup.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
     assert (order["status_id"], order["tracking_code"]) == (4, "CZ1")
-    assert room.calls().count("PUT /orders") == 1
+    assert setup.calls().count("PUT /orders") == 1
 
 
 async def test_the_first_number_that_there_is_becomes_the_tracking_code() -> None:
-    room = Room()
-    order = room.order("1")
+    setup = Setup()
+    order = setup.order("1")
 
-    await room.send(shipment_of("1", [parcel(1, None), parcel(2, "CZ2"), parcel(3, "CZ3")]))
+    await setup.send(shipment_of("1", [parcel(1, None), parcel(2, "CZ2"), parcel(3, "CZ3")]))
 
     assert order["tracking_code"] == "CZ2"
-    assert [value for _, value in room.shop.entries("1")] == [
+    assert [value for _, value in setup.shop.entries("1")] == [
         "S-1 · 2026-11-24 · ppl",
         "S-2 · 2026-11-24 · ppl · CZ2",
         "S-3 · 2026-11-24 · ppl · CZ3",
@@ -111,350 +111,352 @@ async def test_the_first_number_that_there_is_becomes_the_tracking_code() -> Non
 
 
 async def test_a_number_that_comes_late_is_written_and_noted_no_second_time() -> None:
-    room = Room()
-    order = room.order("1")
+    setup = Setup()
+    order = setup.order("1")
 
-    await room.send(shipment_of("1", [parcel(1, None)]))
-    await room.send(shipment_of("1", [parcel(1, "CZ1")]))
+    await setup.send(shipment_of("1", [parcel(1, None)]))
+    await setup.send(shipment_of("1", [parcel(1, "CZ1")]))
 
     assert order["tracking_code"] == "CZ1"
-    assert len(room.shop.entries("1")) == 1
+    assert len(setup.shop.entries("1")) == 1
 
 
 @pytest.mark.parametrize(("backfill", "told"), [(False, ["1"]), (True, [])], ids=["new", "before connecting"])
 async def test_shoppers_are_told_only_of_new_shipments(backfill: bool, told: list[str]) -> None:
-    room = Room(settings={"shipments.notify": True})
-    room.order("1")
+    setup = Setup(settings={"shipments.notify": True})
+    setup.order("1")
 
-    await room.send(shipment_of("1", backfill=backfill))
+    await setup.send(shipment_of("1", backfill=backfill))
 
-    assert room.shop.mails == told
+    assert setup.shop.mails == told
 
 
 async def test_shoppers_are_told_nothing_unless_the_shop_chose_so() -> None:
-    room = Room()
-    room.order("1")
+    setup = Setup()
+    setup.order("1")
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
-    assert room.shop.mails == []
-    assert room.upgates.bodies()[1]["send_sms_yn"] is False
+    assert setup.shop.mails == []
+    assert setup.upgates.bodies()[1]["send_sms_yn"] is False
 
 
 async def test_old_and_new_shipments_are_told_apart_in_two_calls() -> None:
-    room = Room(settings={"shipments.notify": True})
-    room.order("1")
-    room.order("2")
+    setup = Setup(settings={"shipments.notify": True})
+    setup.order("1")
+    setup.order("2")
 
-    await room.send(shipment_of("1", []), shipment_of("2", [], backfill=True))
+    await setup.send(shipment_of("1", []), shipment_of("2", [], backfill=True))
 
-    assert room.calls() == ["GET /orders", "PUT /orders", "PUT /orders"]
-    assert room.shop.mails == ["1"]
+    assert setup.calls() == ["GET /orders", "PUT /orders", "PUT /orders"]
+    assert setup.shop.mails == ["1"]
 
 
 async def test_a_canceled_order_stays_so() -> None:
-    room = Room()
-    order = room.order("1", status_id=5)
+    setup = Setup()
+    order = setup.order("1", status_id=5)
 
-    assert issue_of((await room.send(shipment_of("1")))["1"]) == "shipment.order_canceled"
+    assert issue_of((await setup.send(shipment_of("1")))["1"]) == "shipment.order_canceled"
     assert order["status_id"] == 5
-    assert room.calls() == ["GET /orders"]
+    assert setup.calls() == ["GET /orders"]
 
 
 @pytest.mark.parametrize("kinds", [{1: "Received"}, {**KINDS, 7: "Sent"}], ids=["none", "several"])
 async def test_a_status_that_cannot_be_told_is_asked_for(kinds: dict[int, str]) -> None:
-    room = Room(facts=ShopProfile(status_types=kinds))
-    order = room.order("1")
+    setup = Setup(facts=ShopProfile(status_types=kinds))
+    order = setup.order("1")
 
-    assert issue_of((await room.send(shipment_of("1")))["1"]) == "shipment.no_status"
-    room.settings = {"shipments.status": 7}
-    await room.send(shipment_of("1"))
+    assert issue_of((await setup.send(shipment_of("1")))["1"]) == "shipment.no_status"
+    setup.settings = {"shipments.status": 7}
+    await setup.send(shipment_of("1"))
 
     assert order["status_id"] == 7
 
 
 async def test_a_part_needs_no_status() -> None:
-    room = Room(facts=ShopProfile())
-    room.order("1")
+    setup = Setup(facts=ShopProfile())
+    setup.order("1")
 
-    assert isinstance((await room.send(shipment_of("1", complete=False)))["1"], Delivered)
+    assert isinstance((await setup.send(shipment_of("1", complete=False)))["1"], Delivered)
 
 
 async def test_what_staff_changed_afterwards_is_left_alone() -> None:
-    room = Room()
-    order = room.order("1")
-    await room.send(shipment_of("1"))
+    setup = Setup()
+    order = setup.order("1")
+    await setup.send(shipment_of("1"))
     order.update(status_id=1, tracking_code="by hand")
 
-    await room.send(shipment_of("1", [parcel(1), parcel(2, "CZ2")]))
+    await setup.send(shipment_of("1", [parcel(1), parcel(2, "CZ2")]))
 
     assert (order["status_id"], order["tracking_code"]) == (1, "by hand")
-    assert [name for name, _ in room.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
+    assert [name for name, _ in setup.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
 
 
 async def test_another_system_keeps_its_order_number() -> None:
-    room = Room()
-    order = room.order("1", external_order_number="ERP-9")
+    setup = Setup()
+    order = setup.order("1", external_order_number="ERP-9")
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
     assert order["external_order_number"] == "ERP-9"
 
 
 async def test_the_order_number_of_uphance_costs_no_call_of_its_own() -> None:
-    room = Room()
-    room.order("1", external_order_number=None, status_id=4, tracking_code="CZ1")
+    setup = Setup()
+    setup.order("1", external_order_number=None, status_id=4, tracking_code="CZ1")
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
-    assert room.calls() == ["GET /orders", "POST /orders/1/history"]
+    assert setup.calls() == ["GET /orders", "POST /orders/1/history"]
 
 
 async def test_an_order_that_is_gone_is_no_issue_once_it_was_missing_several_times() -> None:
     document = shipment_of("1")
     first, last = document, replace(document, attempts=2)
 
-    assert isinstance((await Room().send(first))["1"], Retry)
-    assert isinstance((await Room().send(last))["1"], Dropped)
+    assert isinstance((await Setup().send(first))["1"], Retry)
+    assert isinstance((await Setup().send(last))["1"], Dropped)
 
 
 async def test_a_shipment_that_was_taken_back_is_told() -> None:
-    room = Room()
-    order = room.order("1")
-    await room.send(shipment_of("1", [parcel(1), parcel(2)]))
+    setup = Setup()
+    order = setup.order("1")
+    await setup.send(shipment_of("1", [parcel(1), parcel(2)]))
 
-    assert issue_of((await room.send(shipment_of("1", [parcel(1)], complete=False)))["1"]) == "shipment.taken_back"
+    assert (
+        issue_of((await setup.send(shipment_of("1", [parcel(1)], complete=False)))["1"]) == "shipment.taken_back"
+    )
     assert order["status_id"] == 4
 
 
 async def test_a_refused_order_waits_and_the_rest_goes() -> None:
-    room = Room()
+    setup = Setup()
     for number in "123":
-        room.order(number)
-    room.shop.refuse = {"2"}
+        setup.order(number)
+    setup.shop.refuse = {"2"}
 
-    outcomes = await room.send(*(shipment_of(number) for number in "123"))
+    outcomes = await setup.send(*(shipment_of(number) for number in "123"))
 
     assert issue_of(outcomes["2"]) == "shipment.refused"
-    assert [room.shop.orders[number]["status_id"] for number in "123"] == [4, 1, 4]
-    assert room.shop.entries("2") == []
+    assert [setup.shop.orders[number]["status_id"] for number in "123"] == [4, 1, 4]
+    assert setup.shop.entries("2") == []
 
 
 async def test_a_call_that_is_refused_as_a_whole_is_halved() -> None:
-    room = Room()
+    setup = Setup()
     for number in "12345":
-        room.order(number)
-    room.shop.before = answered(
+        setup.order(number)
+    setup.shop.before = answered(
         400, "PUT", "/orders", when=lambda body: "3" in [one["order_number"] for one in body["orders"]]
     )
 
-    outcomes = await room.send(*(shipment_of(number) for number in "12345"))
+    outcomes = await setup.send(*(shipment_of(number) for number in "12345"))
 
     assert [key for key, outcome in outcomes.items() if isinstance(outcome, Parked)] == ["3"]
 
 
 async def test_an_answer_that_does_not_mention_the_order_is_checked_by_reading_it() -> None:
-    room = Room()
-    order = room.order("1")
-    room.shop.silent = True
+    setup = Setup()
+    order = setup.order("1")
+    setup.shop.silent = True
 
-    first = (await room.send(shipment_of("1")))["1"]
-    second = (await room.send(shipment_of("1")))["1"]
+    first = (await setup.send(shipment_of("1")))["1"]
+    second = (await setup.send(shipment_of("1")))["1"]
 
     assert isinstance(first, Retry)
     assert isinstance(second, Delivered)
     assert order["status_id"] == 4
-    assert room.calls().count("PUT /orders") == 1
+    assert setup.calls().count("PUT /orders") == 1
 
 
 async def test_a_change_whose_answer_was_lost_tells_the_shopper_once() -> None:
-    room = Room(settings={"shipments.notify": True})
-    room.order("1")
-    room.shop.after = lost("PUT", "/orders")
+    setup = Setup(settings={"shipments.notify": True})
+    setup.order("1")
+    setup.shop.after = lost("PUT", "/orders")
     with pytest.raises(Unreachable):
-        await room.send(shipment_of("1"))
+        await setup.send(shipment_of("1"))
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
-    assert room.shop.mails == ["1"]
+    assert setup.shop.mails == ["1"]
 
 
 async def test_a_note_whose_answer_was_lost_is_looked_for_before_it_is_repeated() -> None:
-    room = Room()
-    room.order("1")
-    room.shop.after = lost("POST", "/history")
+    setup = Setup()
+    setup.order("1")
+    setup.shop.after = lost("POST", "/history")
 
-    outcome = (await room.send(shipment_of("1")))["1"]
+    outcome = (await setup.send(shipment_of("1")))["1"]
 
     assert isinstance(outcome, Delivered)
-    assert len(room.shop.entries("1")) == 1
-    assert room.calls().count("GET /orders/1/history") == 1
+    assert len(setup.shop.entries("1")) == 1
+    assert setup.calls().count("GET /orders/1/history") == 1
 
 
 async def test_a_note_whose_process_died_is_looked_for_by_the_next_one() -> None:
-    room = Room()
-    room.order("1")
-    room.shop.after = lost("POST", "/history")
-    room.shop.before = lost("GET", "/history")
+    setup = Setup()
+    setup.order("1")
+    setup.shop.after = lost("POST", "/history")
+    setup.shop.before = lost("GET", "/history")
     with pytest.raises(Unreachable):
-        await room.send(shipment_of("1"))
+        await setup.send(shipment_of("1"))
 
-    outcome = (await room.send(shipment_of("1")))["1"]
+    outcome = (await setup.send(shipment_of("1")))["1"]
 
     assert isinstance(outcome, Delivered)
-    assert len(room.shop.entries("1")) == 1
+    assert len(setup.shop.entries("1")) == 1
 
 
 async def test_a_note_that_never_arrived_is_written_after_looking() -> None:
-    room = Room()
-    room.order("1")
-    room.shop.before = lost("POST", "/history")
-    await room.send(shipment_of("1"))
-    room.wait(minutes=3)
+    setup = Setup()
+    setup.order("1")
+    setup.shop.before = lost("POST", "/history")
+    await setup.send(shipment_of("1"))
+    setup.wait(minutes=3)
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
-    assert len(room.shop.entries("1")) == 1
+    assert len(setup.shop.entries("1")) == 1
 
 
 async def test_a_note_that_may_still_be_on_its_way_is_not_repeated_yet() -> None:
-    room = Room()
-    room.order("1")
-    room.shop.before = lost("POST", "/history")
-    await room.send(shipment_of("1"))
-    room.wait(seconds=5)
+    setup = Setup()
+    setup.order("1")
+    setup.shop.before = lost("POST", "/history")
+    await setup.send(shipment_of("1"))
+    setup.wait(seconds=5)
 
-    outcome = (await room.send(shipment_of("1")))["1"]
+    outcome = (await setup.send(shipment_of("1")))["1"]
 
     assert isinstance(outcome, Retry)
     assert outcome.until is not None
-    assert (outcome.until - room.now).total_seconds() == 175
-    assert room.calls().count("POST /orders/1/history") == 1
+    assert (outcome.until - setup.now).total_seconds() == 175
+    assert setup.calls().count("POST /orders/1/history") == 1
 
 
 async def test_a_note_that_was_not_taken_is_repeated_without_looking() -> None:
-    room = Room()
-    room.order("1")
-    room.shop.before = answered(429, "POST", "/history")
+    setup = Setup()
+    setup.order("1")
+    setup.shop.before = answered(429, "POST", "/history")
     with pytest.raises(Throttled):
-        await room.send(shipment_of("1"))
-    room.shop.before = lambda _: None
+        await setup.send(shipment_of("1"))
+    setup.shop.before = lambda _: None
 
-    outcome = (await room.send(shipment_of("1")))["1"]
+    outcome = (await setup.send(shipment_of("1")))["1"]
 
     assert isinstance(outcome, Delivered)
-    assert room.calls().count("GET /orders/1/history") == 0
+    assert setup.calls().count("GET /orders/1/history") == 0
 
 
 async def test_after_a_doubt_only_the_missing_parcels_are_noted() -> None:
-    room = Room()
-    room.order("1")
-    room.shop.after = lost("POST", "/history")
-    room.shop.before = lost("GET", "/history")
+    setup = Setup()
+    setup.order("1")
+    setup.shop.after = lost("POST", "/history")
+    setup.shop.before = lost("GET", "/history")
     with pytest.raises(Unreachable):
-        await room.send(shipment_of("1", [parcel(1)], complete=False))
+        await setup.send(shipment_of("1", [parcel(1)], complete=False))
 
-    await room.send(shipment_of("1", [parcel(1), parcel(2)]))
+    await setup.send(shipment_of("1", [parcel(1), parcel(2)]))
 
-    assert [name for name, _ in room.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
+    assert [name for name, _ in setup.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
 
 
 async def test_what_was_shipped_before_connecting_may_be_noted_already() -> None:
     """A restored database has lost its links, the shop has not lost its history."""
-    room = Room()
-    room.order("1")
-    await room.send(shipment_of("1", backfill=True))
-    room.links.rows.clear()
+    setup = Setup()
+    setup.order("1")
+    await setup.send(shipment_of("1", backfill=True))
+    setup.links.rows.clear()
 
-    await room.send(shipment_of("1", backfill=True))
+    await setup.send(shipment_of("1", backfill=True))
 
-    assert len(room.shop.entries("1")) == 1
+    assert len(setup.shop.entries("1")) == 1
 
 
 @pytest.mark.situation("restored")
 @pytest.mark.parametrize("theirs", [None, "1001", "OWN-7"])
 async def test_a_restored_database_repeats_no_note_no_status_and_no_mail(theirs: str | None) -> None:
     """Staff have moved the order on since: it stays where they put it."""
-    room = Room(settings={"shipments.notify": True})
-    order = room.order("1", external_order_number=theirs)
-    await room.send(shipment_of("1"))
-    assert (order["status_id"], len(room.shop.entries("1"))) == (4, 1)
-    room.links.rows.clear()
-    room.links.put_back = datetime(2026, 11, 24, 18, tzinfo=UTC)
+    setup = Setup(settings={"shipments.notify": True})
+    order = setup.order("1", external_order_number=theirs)
+    await setup.send(shipment_of("1"))
+    assert (order["status_id"], len(setup.shop.entries("1"))) == (4, 1)
+    setup.links.rows.clear()
+    setup.links.put_back = datetime(2026, 11, 24, 18, tzinfo=UTC)
     order["status_id"] = 2
-    room.upgates.requests.clear()
+    setup.upgates.requests.clear()
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
-    assert room.calls().count("PUT /orders") == 0
-    assert len(room.shop.entries("1")) == 1
+    assert setup.calls().count("PUT /orders") == 0
+    assert len(setup.shop.entries("1")) == 1
     assert order["status_id"] == 2
 
 
 async def test_a_parcel_that_came_after_the_backup_is_noted_beside_those_that_are_there() -> None:
-    room = Room()
-    order = room.order("1")
-    await room.send(shipment_of("1", [parcel(1)], complete=False))
-    room.links.rows.clear()
-    room.links.put_back = datetime(2026, 11, 24, 18, tzinfo=UTC)
+    setup = Setup()
+    order = setup.order("1")
+    await setup.send(shipment_of("1", [parcel(1)], complete=False))
+    setup.links.rows.clear()
+    setup.links.put_back = datetime(2026, 11, 24, 18, tzinfo=UTC)
 
-    await room.send(shipment_of("1", [parcel(1), parcel(2)]))
+    await setup.send(shipment_of("1", [parcel(1), parcel(2)]))
 
-    assert [name for name, _ in room.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
+    assert [name for name, _ in setup.shop.entries("1")] == ["Uphance #1", "Uphance #2"]
     assert order["status_id"] == 4
 
 
 async def test_an_order_that_has_the_external_number_of_a_shipment_is_looked_at_first() -> None:
     """Nothing says that the database was put back."""
-    room = Room()
-    order = room.order("1")
-    await room.send(shipment_of("1"))
+    setup = Setup()
+    order = setup.order("1")
+    await setup.send(shipment_of("1"))
     assert order["external_order_number"] == "1001"
-    room.links.rows.clear()
+    setup.links.rows.clear()
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
-    assert len(room.shop.entries("1")) == 1
+    assert len(setup.shop.entries("1")) == 1
 
 
 async def test_what_was_shipped_after_the_database_was_put_back_costs_no_look() -> None:
-    room = Room()
-    room.order("1")
-    room.links.put_back = datetime(2026, 11, 20, tzinfo=UTC)
+    setup = Setup()
+    setup.order("1")
+    setup.links.put_back = datetime(2026, 11, 20, tzinfo=UTC)
 
-    await room.send(shipment_of("1"))
+    await setup.send(shipment_of("1"))
 
-    assert room.calls().count("GET /orders/1/history") == 0
+    assert setup.calls().count("GET /orders/1/history") == 0
 
 
 async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:
-    room = Room(settings={"shipments.write": False})
+    setup = Setup(settings={"shipments.write": False})
 
-    assert isinstance((await room.send(shipment_of("1")))["1"], Dropped)
-    assert room.calls() == []
+    assert isinstance((await setup.send(shipment_of("1")))["1"], Dropped)
+    assert setup.calls() == []
 
 
 @pytest.mark.parametrize("right", ["deny", "readonly"])
 async def test_nothing_is_tried_without_the_right(right: str) -> None:
-    room = Room(facts=ShopProfile(status_types=KINDS, rights={"orders": right}))
+    setup = Setup(facts=ShopProfile(status_types=KINDS, rights={"orders": right}))
 
-    assert issue_of((await room.send(shipment_of("1")))["1"]) == "shipment.no_right"
-    assert room.calls() == []
+    assert issue_of((await setup.send(shipment_of("1")))["1"]) == "shipment.no_right"
+    assert setup.calls() == []
 
 
 async def test_an_order_that_cannot_be_read_is_tried_again() -> None:
-    room = Room()
-    room.order("1", currency_id=None)
+    setup = Setup()
+    setup.order("1", currency_id=None)
 
-    assert isinstance((await room.send(shipment_of("1")))["1"], Retry)
+    assert isinstance((await setup.send(shipment_of("1")))["1"], Retry)
 
 
 async def test_names_and_values_fit_the_history() -> None:
-    room = Room()
-    room.order("1")
+    setup = Setup()
+    setup.order("1")
 
-    await room.send(shipment_of("1", [parcel(10**17, "X" * 900)]))
+    await setup.send(shipment_of("1", [parcel(10**17, "X" * 900)]))
 
-    name, value = room.shop.entries("1")[0]
+    name, value = setup.shop.entries("1")[0]
     assert len(name) <= 50
     assert len(value) == 500

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.upgates import raw_order
-from tests.systems.upgates.shop import Room, answered, codes, lost, number_for, shipment_of
+from tests.systems.upgates.shop import Setup, answered, codes, lost, number_for, shipment_of
 from upbridge.core.errors import Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Dropped, Parked
 from upbridge.domain.shop_profile import ShopProfile
@@ -12,28 +12,28 @@ from upbridge.systems.upgates.target import UpgatesTarget
 
 
 async def test_a_hundred_numbers_are_one_call() -> None:
-    room = Room()
+    setup = Setup()
 
-    outcomes = await room.send(*(number_for(f"C{place}", place) for place in range(150)))
+    outcomes = await setup.send(*(number_for(f"C{place}", place) for place in range(150)))
 
-    assert room.calls() == ["PUT /products"] * 2
-    assert [len(body["variants"]) for body in room.upgates.bodies()] == [100, 50]
-    assert room.shop.stock == {f"C{place}": place for place in range(150)}
+    assert setup.calls() == ["PUT /products"] * 2
+    assert [len(body["variants"]) for body in setup.upgates.bodies()] == [100, 50]
+    assert setup.shop.stock == {f"C{place}": place for place in range(150)}
     assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
 
 
 async def test_products_without_variants_are_written_as_products() -> None:
-    room = Room()
+    setup = Setup()
 
-    await room.send(number_for("A"), number_for("B", key="p-2", level="product"))
+    await setup.send(number_for("A"), number_for("B", key="p-2", level="product"))
 
-    assert room.upgates.bodies() == [
+    assert setup.upgates.bodies() == [
         {"products": [{"code": "B", "stock": 3}], "variants": [{"code": "A", "stock": 3}]}
     ]
 
 
 async def test_what_was_written_can_be_explained() -> None:
-    outcomes = await Room().send(number_for("A"))
+    outcomes = await Setup().send(number_for("A"))
 
     assert outcomes["v-A"] == Delivered(
         metadata={"written": 3, "uphance": 5, "open": 2, "safety": 0, "at": "2026-11-24T11:00:00+00:00"}
@@ -41,23 +41,23 @@ async def test_what_was_written_can_be_explained() -> None:
 
 
 async def test_a_refused_number_waits_and_the_rest_goes() -> None:
-    room = Room()
-    room.shop.refuse = {"B"}
+    setup = Setup()
+    setup.shop.refuse = {"B"}
 
-    outcomes = await room.send(number_for("A"), number_for("B"), number_for("C"))
+    outcomes = await setup.send(number_for("A"), number_for("B"), number_for("C"))
 
     parked = outcomes["v-B"]
     assert isinstance(parked, Parked)
     assert parked.issue.key == "stock.refused"
     assert parked.issue.params == {"code": "B", "said": "code: no"}
-    assert room.shop.stock == {"A": 3, "C": 3}
+    assert setup.shop.stock == {"A": 3, "C": 3}
 
 
 async def test_a_number_that_the_answer_does_not_mention_is_not_confirmed() -> None:
-    room = Room()
-    room.shop.silent = True
+    setup = Setup()
+    setup.shop.silent = True
 
-    outcome = (await room.send(number_for("A")))["v-A"]
+    outcome = (await setup.send(number_for("A")))["v-A"]
 
     assert isinstance(outcome, Delivered)
     assert outcome.confirmed is False
@@ -65,91 +65,91 @@ async def test_a_number_that_the_answer_does_not_mention_is_not_confirmed() -> N
 
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_call_that_is_refused_as_a_whole_is_halved_until_the_bad_one_is_alone(status: int) -> None:
-    room = Room()
-    room.shop.before = answered(status, "PUT", "/products", when=lambda body: "C37" in codes(body))
+    setup = Setup()
+    setup.shop.before = answered(status, "PUT", "/products", when=lambda body: "C37" in codes(body))
 
-    outcomes = await room.send(*(number_for(f"C{place}") for place in range(100)))
+    outcomes = await setup.send(*(number_for(f"C{place}") for place in range(100)))
 
     assert [key for key, outcome in outcomes.items() if isinstance(outcome, Parked)] == ["v-C37"]
-    assert len(room.shop.stock) == 99
+    assert len(setup.shop.stock) == 99
 
 
 @pytest.mark.rule("R53")
 async def test_a_shop_that_takes_fewer_at_once_gets_them_in_halves() -> None:
-    room = Room()
-    room.shop.before = answered(413, "PUT", "/products", when=lambda body: len(list(codes(body))) > 30)
+    setup = Setup()
+    setup.shop.before = answered(413, "PUT", "/products", when=lambda body: len(list(codes(body))) > 30)
 
-    outcomes = await room.send(*(number_for(f"C{place}") for place in range(100)))
+    outcomes = await setup.send(*(number_for(f"C{place}") for place in range(100)))
 
     assert all(isinstance(outcome, Delivered) for outcome in outcomes.values())
-    assert [len(body["variants"]) for body in room.upgates.bodies()] == [100, 50, 25, 25, 25, 25]
+    assert [len(body["variants"]) for body in setup.upgates.bodies()] == [100, 50, 25, 25, 25, 25]
 
 
 async def test_a_single_number_that_is_too_much_is_refused() -> None:
-    room = Room()
-    room.shop.before = answered(413, "PUT", "/products")
+    setup = Setup()
+    setup.shop.before = answered(413, "PUT", "/products")
 
-    assert isinstance((await room.send(number_for("A")))["v-A"], Parked)
+    assert isinstance((await setup.send(number_for("A")))["v-A"], Parked)
 
 
 async def test_an_answer_that_makes_no_sense_stops_the_lane() -> None:
-    room = Room()
-    room.shop.before = answered(404, "PUT", "/products")
+    setup = Setup()
+    setup.shop.before = answered(404, "PUT", "/products")
 
     with pytest.raises(Unreachable):
-        await room.send(number_for("A"))
+        await setup.send(number_for("A"))
 
 
 async def test_a_lost_answer_is_repeated_with_the_same_number() -> None:
-    room = Room()
-    room.shop.after = lost("PUT", "/products")
+    setup = Setup()
+    setup.shop.after = lost("PUT", "/products")
     with pytest.raises(Unreachable):
-        await room.send(number_for("A"))
+        await setup.send(number_for("A"))
 
-    await room.send(number_for("A"))
+    await setup.send(number_for("A"))
 
-    assert room.shop.stock == {"A": 3}
+    assert setup.shop.stock == {"A": 3}
 
 
 async def test_nothing_is_written_where_the_shop_does_not_want_it() -> None:
-    room = Room(settings={})
+    setup = Setup(settings={})
 
-    assert isinstance((await room.send(number_for("A")))["v-A"], Dropped)
-    assert room.calls() == []
+    assert isinstance((await setup.send(number_for("A")))["v-A"], Dropped)
+    assert setup.calls() == []
 
 
 @pytest.mark.parametrize("right", ["deny", "readonly"])
 async def test_nothing_is_tried_without_the_right(right: str) -> None:
-    room = Room(facts=ShopProfile(rights={"products": right}))
+    setup = Setup(facts=ShopProfile(rights={"products": right}))
 
-    outcome = (await room.send(number_for("A")))["v-A"]
+    outcome = (await setup.send(number_for("A")))["v-A"]
 
     assert isinstance(outcome, Parked)
     assert outcome.issue.key == "stock.no_right"
-    assert room.calls() == []
+    assert setup.calls() == []
 
 
 async def test_shipments_go_first() -> None:
-    room = Room()
-    room.order("1")
+    setup = Setup()
+    setup.order("1")
 
-    await room.send(number_for("A"), shipment_of("1"))
+    await setup.send(number_for("A"), shipment_of("1"))
 
-    assert room.calls() == ["GET /orders", "PUT /orders", "POST /orders/1/history", "PUT /products"]
+    assert setup.calls() == ["GET /orders", "PUT /orders", "POST /orders/1/history", "PUT /products"]
 
 
 async def test_what_has_no_budget_is_not_tried() -> None:
-    room = Room()
-    room.upgates.ledger.refusal = Throttled("no calls left", until=room.now)
+    setup = Setup()
+    setup.upgates.ledger.refusal = Throttled("no calls left", until=setup.now)
 
     with pytest.raises(Throttled):
-        await room.send(number_for("A"))
-    assert room.calls() == []
+        await setup.send(number_for("A"))
+    assert setup.calls() == []
 
 
 def test_the_shop_itself_wants_nothing_and_takes_nothing_back() -> None:
-    room = Room()
-    context, target = room.context(), UpgatesTarget(room.upgates.client, lambda: room.now)
+    setup = Setup()
+    context, target = setup.context(), UpgatesTarget(setup.upgates.client, lambda: setup.now)
 
     assert list(target.desired_documents(parse_order(raw_order()), context)) == []
     assert target.tombstone("stock", b"{}") is None

@@ -141,7 +141,7 @@ class Losing(Cable):
         return answer
 
 
-class Room:
+class Setup:
     """A connected shop whose rules make products, and the organisation that gets them."""
 
     def __init__(
@@ -238,7 +238,7 @@ def held(outcome: Outcome) -> str:
 
 
 @pytest.fixture
-async def room(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Room]:
+async def setup(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Setup]:
     world = State(signature_token="sig", addon_url=None)
     world.uphance.add_user("a@b.cz", "right", [5])
     channels = [{"channel_ID": 3, "channel_name": "Web CZ", "currency": "CZK"}]
@@ -253,7 +253,7 @@ async def room(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Room]:
         )
     cable = Losing(app=cast("Any", uphance_api(world)))
     async with httpx.AsyncClient(transport=cable) as http:
-        made = Room(world, cable, http, engine, shop_id)
+        made = Setup(world, cable, http, engine, shop_id)
         await made.connect()
         await made.read()
         yield made
@@ -262,53 +262,55 @@ async def room(engine: AsyncEngine, make_shop: MakeShop) -> AsyncIterator[Room]:
 
 class TestWhatIsMade:
     @pytest.mark.situation("product.missing")
-    async def test_a_missing_product_is_made_with_a_variation_for_each_colour(self, room: Room) -> None:
-        outcome = await room.deliver(product())
+    async def test_a_missing_product_is_made_with_a_variation_for_each_colour(self, setup: Setup) -> None:
+        outcome = await setup.deliver(product())
 
-        [made] = room.organisation.products.values()
+        [made] = setup.organisation.products.values()
         assert isinstance(outcome, Delivered)
         assert outcome.remote_id == str(made["id"])
-        assert room.there() == {"TRIKO": {("Červená", "M"): "T-1", ("Červená", "L"): "T-2", ("Modrá", "M"): "T-3"}}
+        assert setup.there() == {
+            "TRIKO": {("Červená", "M"): "T-1", ("Červená", "L"): "T-2", ("Modrá", "M"): "T-3"}
+        }
         told = ("name", "description", "sizing_system", "season_id")
         assert [made[name] for name in told] == ["Triko", "Měkké & lehké", "M,L", 9]
         [paid] = made["variations"][0]["prices"]
         assert paid == {"name": "Web CZ", "currency": "CZK", "wsp_money": "100", "msrp_money": "121"}
 
-    async def test_once_made_and_read_nothing_more_is_asked_or_made(self, room: Room) -> None:
-        await room.deliver(product())
-        await room.read()
-        calls = len(room.world.ledger.calls)
+    async def test_once_made_and_read_nothing_more_is_asked_or_made(self, setup: Setup) -> None:
+        await setup.deliver(product())
+        await setup.read()
+        calls = len(setup.world.ledger.calls)
 
-        assert isinstance(await room.deliver(product()), Delivered)
-        assert len(room.world.ledger.calls) == calls
+        assert isinstance(await setup.deliver(product()), Delivered)
+        assert len(setup.world.ledger.calls) == calls
 
-    async def test_what_a_restored_database_has_forgotten_is_not_made_again(self, room: Room) -> None:
+    async def test_what_a_restored_database_has_forgotten_is_not_made_again(self, setup: Setup) -> None:
         """Its copy of the catalogue is as old as its links."""
-        await room.deliver(product())
-        [before] = [dict(one) for one in room.organisation.products.values()]
-        room.links.rows.clear()
+        await setup.deliver(product())
+        [before] = [dict(one) for one in setup.organisation.products.values()]
+        setup.links.rows.clear()
 
-        outcome = await room.deliver(product())
+        outcome = await setup.deliver(product())
 
         assert isinstance(outcome, Delivered)
         assert outcome.remote_id == str(before["id"])
-        assert list(room.organisation.products.values()) == [before]
+        assert list(setup.organisation.products.values()) == [before]
 
     @pytest.mark.situation("product.variant")
-    async def test_a_new_variant_is_added_to_the_product_and_nothing_else_is_touched(self, room: Room) -> None:
-        await room.deliver(product())
-        await room.read()
-        [before] = [dict(one) for one in room.organisation.products.values()]
+    async def test_a_new_variant_is_added_to_the_product_and_nothing_else_is_touched(self, setup: Setup) -> None:
+        await setup.deliver(product())
+        await setup.read()
+        [before] = [dict(one) for one in setup.organisation.products.values()]
 
-        outcome = await room.deliver(
+        outcome = await setup.deliver(
             product(*product().variants, variant(4, "Modrá", "XL"), variant(5, "Bílá", "M"))
         )
 
         assert isinstance(outcome, Delivered)
-        [after] = room.organisation.products.values()
+        [after] = setup.organisation.products.values()
         assert (after["id"], after["name"]) == (before["id"], before["name"])
         assert (before["sizing_system"], after["sizing_system"]) == ("M,L", "M,L,XL")
-        assert room.there()["TRIKO"] == {
+        assert setup.there()["TRIKO"] == {
             ("Červená", "M"): "T-1",
             ("Červená", "L"): "T-2",
             ("Modrá", "M"): "T-3",
@@ -316,43 +318,48 @@ class TestWhatIsMade:
             ("Bílá", "M"): "T-5",
         }
 
-    async def test_a_product_of_that_name_gets_what_it_lacks_instead_of_a_twin(self, room: Room) -> None:
-        room.organisation.products[70] = {"id": 70, "product_identifier": "TRIKO", "name": "Old", "variations": []}
+    async def test_a_product_of_that_name_gets_what_it_lacks_instead_of_a_twin(self, setup: Setup) -> None:
+        setup.organisation.products[70] = {
+            "id": 70,
+            "product_identifier": "TRIKO",
+            "name": "Old",
+            "variations": [],
+        }
 
-        assert isinstance(await room.deliver(product()), Delivered)
+        assert isinstance(await setup.deliver(product()), Delivered)
 
-        assert list(room.organisation.products) == [70]
-        assert len(room.there()["TRIKO"]) == 3
+        assert list(setup.organisation.products) == [70]
+        assert len(setup.there()["TRIKO"]) == 3
 
-    async def test_a_thing_without_variants_has_one_colour_and_one_size(self, room: Room) -> None:
-        await room.deliver(product(variant(None, code="HRNEK")))
+    async def test_a_thing_without_variants_has_one_colour_and_one_size(self, setup: Setup) -> None:
+        await setup.deliver(product(variant(None, code="HRNEK")))
 
-        assert room.there() == {"TRIKO": {("\N{EM DASH}", "ONE"): "HRNEK"}}
+        assert setup.there() == {"TRIKO": {("\N{EM DASH}", "ONE"): "HRNEK"}}
 
-    async def test_a_product_without_a_code_is_named_after_shop_and_id(self, room: Room) -> None:
-        await room.deliver(product(code=None))
+    async def test_a_product_without_a_code_is_named_after_shop_and_id(self, setup: Setup) -> None:
+        await setup.deliver(product(code=None))
 
-        assert list(room.there()) == ["upg-shop-17"]
+        assert list(setup.there()) == ["upg-shop-17"]
 
-    async def test_what_several_variants_are_called_is_not_made(self, room: Room) -> None:
+    async def test_what_several_variants_are_called_is_not_made(self, setup: Setup) -> None:
         twins = product(variant(1, "Bílá", "M"), variant(2, "Bílá", "L", code="t-1"), variant(3, "Bílá", "S"))
 
-        await room.deliver(twins)
+        await setup.deliver(twins)
 
-        assert room.there() == {"TRIKO": {("Bílá", "S"): "T-3"}}
+        assert setup.there() == {"TRIKO": {("Bílá", "S"): "T-3"}}
 
-    async def test_what_was_made_is_not_made_again_whatever_they_call_it(self, room: Room) -> None:
-        await room.deliver(product())
-        for one in room.organisation.products.values():
+    async def test_what_was_made_is_not_made_again_whatever_they_call_it(self, setup: Setup) -> None:
+        await setup.deliver(product())
+        for one in setup.organisation.products.values():
             for variation in one["variations"]:
                 for sku in variation["skus"]:
                     sku["sku_number"] = f"AUTO-{sku['id']}"
-        await room.read()
-        before = room.there()
+        await setup.read()
+        before = setup.there()
 
-        await room.deliver(product(variant(1, "Červená", "M", ean="859"), *product().variants[1:]))
+        await setup.deliver(product(variant(1, "Červená", "M", ean="859"), *product().variants[1:]))
 
-        assert room.there() == before
+        assert setup.there() == before
 
 
 class TestWhatIsNotWanted:
@@ -361,44 +368,44 @@ class TestWhatIsNotWanted:
         [product(active=False), product(is_set=True), product(variant(1, "Bílá", "M", active=False))],
         ids=["inactive", "set", "no variant on sale"],
     )
-    def test_these_are_not_made(self, room: Room, one: Product) -> None:
-        assert room.drafts(one) == []
+    def test_these_are_not_made(self, setup: Setup, one: Product) -> None:
+        assert setup.drafts(one) == []
 
     @pytest.mark.situation("product.missing")
-    def test_nothing_is_wanted_where_the_shop_did_not_choose_so(self, room: Room) -> None:
-        room.settings.clear()
+    def test_nothing_is_wanted_where_the_shop_did_not_choose_so(self, setup: Setup) -> None:
+        setup.settings.clear()
 
-        assert room.drafts(product()) == []
+        assert setup.drafts(product()) == []
 
-    def test_prices_and_stock_are_no_news(self, room: Room) -> None:
+    def test_prices_and_stock_are_no_news(self, setup: Setup) -> None:
         dearer = [one.model_copy(update={"prices": (price(with_vat=Decimal(9)),)}) for one in product().variants]
 
-        assert room.drafts(product())[0].hash == room.drafts(product(*dearer))[0].hash
+        assert setup.drafts(product())[0].hash == setup.drafts(product(*dearer))[0].hash
 
     @pytest.mark.situation("product.deleted")
-    async def test_a_deleted_product_stays_over_there(self, room: Room) -> None:
-        assert room.target.tombstone("product", b"{}") is None
+    async def test_a_deleted_product_stays_over_there(self, setup: Setup) -> None:
+        assert setup.target.tombstone("product", b"{}") is None
 
-    async def test_a_rule_that_was_switched_off_meanwhile_makes_nothing(self, room: Room) -> None:
-        [draft] = room.drafts(product())
-        room.settings.clear()
+    async def test_a_rule_that_was_switched_off_meanwhile_makes_nothing(self, setup: Setup) -> None:
+        [draft] = setup.drafts(product())
+        setup.settings.clear()
         document = Document("product", draft.key, draft.parent, 1, draft.body, draft.hash, 0, None)
 
-        assert isinstance(await room.push(document), Dropped)
-        assert room.there() == {}
+        assert isinstance(await setup.push(document), Dropped)
+        assert setup.there() == {}
 
-    async def test_before_the_catalogue_was_read_to_its_end_nothing_is_made(self, room: Room) -> None:
-        async with room.engine.begin() as tx:
+    async def test_before_the_catalogue_was_read_to_its_end_nothing_is_made(self, setup: Setup) -> None:
+        async with setup.engine.begin() as tx:
             await tx.execute(text("UPDATE connections SET polled_at = NULL"))
 
-        assert isinstance(await room.deliver(product()), Retry)
-        assert room.there() == {}
+        assert isinstance(await setup.deliver(product()), Retry)
+        assert setup.there() == {}
 
 
 class TestWhatWaitsForAPerson:
     @pytest.mark.situation("product.unfit")
-    async def test_variants_without_any_name_of_their_own(self, room: Room) -> None:
-        assert held(await room.deliver(product(variant(1, "Bílá", "M", code=None)))) == "product.no_key"
+    async def test_variants_without_any_name_of_their_own(self, setup: Setup) -> None:
+        assert held(await setup.deliver(product(variant(1, "Bílá", "M", code=None)))) == "product.no_key"
 
     @pytest.mark.parametrize(
         "variants",
@@ -406,76 +413,78 @@ class TestWhatWaitsForAPerson:
         ids=["neither colour nor size", "the same twice"],
     )
     @pytest.mark.situation("product.unfit")
-    async def test_variants_without_a_place_of_their_own(self, room: Room, variants: tuple[Variant, ...]) -> None:
-        assert held(await room.deliver(product(*variants))) == "product.no_size"
+    async def test_variants_without_a_place_of_their_own(
+        self, setup: Setup, variants: tuple[Variant, ...]
+    ) -> None:
+        assert held(await setup.deliver(product(*variants))) == "product.no_size"
 
-    async def test_a_colour_and_size_that_is_taken_under_another_code(self, room: Room) -> None:
-        await room.deliver(product(variant(1, "Bílá", "M", code="OLD")))
-        await room.read()
-        room.links.rows.clear()
+    async def test_a_colour_and_size_that_is_taken_under_another_code(self, setup: Setup) -> None:
+        await setup.deliver(product(variant(1, "Bílá", "M", code="OLD")))
+        await setup.read()
+        setup.links.rows.clear()
 
-        assert held(await room.deliver(product(variant(1, "Bílá", "M", code="NEW")))) == "product.no_size"
+        assert held(await setup.deliver(product(variant(1, "Bílá", "M", code="NEW")))) == "product.no_size"
 
-    async def test_variants_whose_siblings_are_in_two_products(self, room: Room) -> None:
-        await room.deliver(product(variant(1, "Bílá", "M")))
-        await room.deliver(product(variant(2, "Bílá", "L"), product_id=18, code="JINÉ"))
-        await room.read()
-        room.links.rows.clear()
+    async def test_variants_whose_siblings_are_in_two_products(self, setup: Setup) -> None:
+        await setup.deliver(product(variant(1, "Bílá", "M")))
+        await setup.deliver(product(variant(2, "Bílá", "L"), product_id=18, code="JINÉ"))
+        await setup.read()
+        setup.links.rows.clear()
 
-        outcome = await room.deliver(
+        outcome = await setup.deliver(
             product(*(variant(number, "Bílá", size) for number, size in enumerate("MLS", 1)))
         )
 
         assert held(outcome) == "product.unclear"
 
-    async def test_what_they_refuse_is_told_in_their_words(self, room: Room) -> None:
-        room.faults.set({"error_share": 1.0, "match": "/products"})
+    async def test_what_they_refuse_is_told_in_their_words(self, setup: Setup) -> None:
+        setup.faults.set({"error_share": 1.0, "match": "/products"})
 
-        first, last = await room.deliver(product()), await room.deliver(product(), attempts=5)
+        first, last = await setup.deliver(product()), await setup.deliver(product(), attempts=5)
 
         assert isinstance(first, Retry)
         assert held(last) == "product.refused"
 
 
 class TestDoubt:
-    async def test_a_lost_answer_is_looked_up_at_once(self, room: Room) -> None:
-        room.cable.lost = making
+    async def test_a_lost_answer_is_looked_up_at_once(self, setup: Setup) -> None:
+        setup.cable.lost = making
 
-        assert isinstance(await room.deliver(product()), Delivered)
-        assert len(room.organisation.products) == 1
-
-    @pytest.mark.situation("product.twice")
-    async def test_a_crash_after_the_making_is_looked_up_at_the_next_start(self, room: Room) -> None:
-        room.cable.lost = lambda request: making(request) or "since_id" in request.url.params
-        with pytest.raises(Unreachable):
-            await room.deliver(product())
-        room.cable.lost = lambda _: False
-
-        assert isinstance(await room.deliver(product()), Delivered)
-        assert len(room.organisation.products) == 1
-
-    async def test_a_variant_that_came_while_in_doubt_is_added(self, room: Room) -> None:
-        room.cable.lost = lambda request: making(request) or "since_id" in request.url.params
-        with pytest.raises(Unreachable):
-            await room.deliver(product(variant(1, "Bílá", "M")))
-        room.cable.lost = lambda _: False
-
-        await room.deliver(product(variant(1, "Bílá", "M"), variant(2, "Bílá", "L")))
-
-        assert room.there() == {"TRIKO": {("Bílá", "M"): "T-1", ("Bílá", "L"): "T-2"}}
+        assert isinstance(await setup.deliver(product()), Delivered)
+        assert len(setup.organisation.products) == 1
 
     @pytest.mark.situation("product.twice")
-    async def test_a_lost_answer_doubles_no_addition(self, room: Room) -> None:
-        await room.deliver(product(variant(1, "Bílá", "M")))
-        await room.read()
+    async def test_a_crash_after_the_making_is_looked_up_at_the_next_start(self, setup: Setup) -> None:
+        setup.cable.lost = lambda request: making(request) or "since_id" in request.url.params
+        with pytest.raises(Unreachable):
+            await setup.deliver(product())
+        setup.cable.lost = lambda _: False
+
+        assert isinstance(await setup.deliver(product()), Delivered)
+        assert len(setup.organisation.products) == 1
+
+    async def test_a_variant_that_came_while_in_doubt_is_added(self, setup: Setup) -> None:
+        setup.cable.lost = lambda request: making(request) or "since_id" in request.url.params
+        with pytest.raises(Unreachable):
+            await setup.deliver(product(variant(1, "Bílá", "M")))
+        setup.cable.lost = lambda _: False
+
+        await setup.deliver(product(variant(1, "Bílá", "M"), variant(2, "Bílá", "L")))
+
+        assert setup.there() == {"TRIKO": {("Bílá", "M"): "T-1", ("Bílá", "L"): "T-2"}}
+
+    @pytest.mark.situation("product.twice")
+    async def test_a_lost_answer_doubles_no_addition(self, setup: Setup) -> None:
+        await setup.deliver(product(variant(1, "Bílá", "M")))
+        await setup.read()
         more = product(variant(1, "Bílá", "M"), variant(2, "Bílá", "L"))
-        room.cable.lost = lambda request: request.method == "PUT"
+        setup.cable.lost = lambda request: request.method == "PUT"
         with pytest.raises(Unreachable):
-            await room.deliver(more)
-        room.cable.lost = lambda _: False
+            await setup.deliver(more)
+        setup.cable.lost = lambda _: False
 
-        assert isinstance(await room.deliver(more), Delivered)
-        assert room.there() == {"TRIKO": {("Bílá", "M"): "T-1", ("Bílá", "L"): "T-2"}}
+        assert isinstance(await setup.deliver(more), Delivered)
+        assert setup.there() == {"TRIKO": {("Bílá", "M"): "T-1", ("Bílá", "L"): "T-2"}}
 
 
 class TestPrices:

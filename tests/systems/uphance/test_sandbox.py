@@ -1,4 +1,4 @@
-"""The whole room against the simulated Uphance, with a simulated shop's goods and orders."""
+"""The whole target against the simulated Uphance, with a simulated shop's goods and orders."""
 
 import json
 from collections.abc import AsyncIterator
@@ -70,7 +70,7 @@ async def wired(world: State) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-class Room:
+class Setup:
     """A connected shop: logged in, catalogue read, the engine as small as can be."""
 
     def __init__(self, http: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId) -> None:
@@ -159,10 +159,10 @@ async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
     world: State, shop: Shop, organisation: Organisation, engine: AsyncEngine, make_shop: MakeShop
 ) -> None:
     async with wired(world) as http:
-        room = Room(http, engine, await make_shop())
-        await room.connect(shop)
-        outcomes = await room.push(orders_of(shop))
-        recognised = await existing_orders(room.client(), "demo")
+        setup = Setup(http, engine, await make_shop())
+        await setup.connect(shop)
+        outcomes = await setup.push(orders_of(shop))
+        recognised = await existing_orders(setup.client(), "demo")
 
     parked = {key: one.issue.key for key, one in outcomes.items() if isinstance(one, Parked)}
     assert parked == {key: TROUBLES[reason] for key, reason in shop.broken.items()}
@@ -187,9 +187,9 @@ async def test_where_uphance_taxes_otherwise_every_order_arrives_with_a_remark(
     world.uphance.tax_level = Decimal(15)
     orders = [order for order in orders_of(shop) if order.order_number not in shop.broken][:10]
     async with wired(world) as http:
-        room = Room(http, engine, await make_shop())
-        await room.connect(shop)
-        outcomes = await room.push(orders)
+        setup = Setup(http, engine, await make_shop())
+        await setup.connect(shop)
+        outcomes = await setup.push(orders)
 
     totals = {order["purchase_order_ref"]: order["grand_total"] for order in organisation.orders.values()}
     assert len(totals) == len(outcomes) > 0
@@ -204,18 +204,18 @@ async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
 ) -> None:
     faults = world.faults["uphance"]
     async with wired(world) as http:
-        room = Room(http, engine, await make_shop())
-        await room.connect(shop)
+        setup = Setup(http, engine, await make_shop())
+        await setup.connect(shop)
         orders = [order for order in orders_of(shop) if order.order_number not in shop.broken][:25]
-        wanted = {document.key for document in room.documents(orders)}
+        wanted = {document.key for document in setup.documents(orders)}
         for _ in range(60):
-            room.clock.move(minutes=3)
+            setup.clock.move(minutes=3)
             faults.set({"error_share": 0.05, "cut_share": 0.05, "lost_answer_share": 0.1, "match": "/"})
-            waiting = [one for one in orders if one.order_number in wanted and not _delivered(room, one)]
+            waiting = [one for one in orders if one.order_number in wanted and not _delivered(setup, one)]
             if not waiting:
                 break
             try:
-                await room.push(waiting)
+                await setup.push(waiting)
             except (Unreachable, Throttled):
                 continue
 
@@ -224,6 +224,6 @@ async def test_nothing_is_lost_or_doubled_while_answers_fail_and_get_lost(
     assert "doubled-order" not in [violation.rule for violation in world.ledger.violations]
 
 
-def _delivered(room: Room, order: Order) -> bool:
-    link = room.links.rows.get(("order", order.order_number))
+def _delivered(setup: Setup, order: Order) -> bool:
+    link = setup.links.rows.get(("order", order.order_number))
     return link is not None and link.state == "delivered"

@@ -1,4 +1,4 @@
-"""The whole room against the simulated Upp.ai, with a simulated shop's goods and orders; and real captures."""
+"""The whole target against the simulated Upp.ai, with a simulated shop's goods and orders; and real captures."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A town: the engine between a simulated shop and a simulated Uphance, both as strict as their rules."""
+"""A connected shop: the engine between a simulated shop and a simulated Uphance, both as strict as their rules."""
 
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -12,7 +12,7 @@ from tests.support.connecting import connect_uphance
 from tests.support.engine import settings
 from tests.support.shops import MakeShop
 from tests.support.simulated import Woken
-from tests.systems.uphance.write_back.town import API, UPHANCE, Network, Silence, Town
+from tests.systems.uphance.write_back.connected_shop import API, UPHANCE, ConnectedShop, Network, Silence
 from upbridge.core.encryption import Cipher
 from upbridge.engine.context import Service
 from upbridge.rate_limits.ledger import Ledger
@@ -26,7 +26,7 @@ from upbridge_sandbox.uphance.api import uphance_api
 
 
 @pytest.fixture
-async def town(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) -> AsyncIterator[Town]:
+async def connected(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) -> AsyncIterator[ConnectedShop]:
     """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
     watch = MovableClock(MID_HOUR)
     world = State(signature_token="sig", addon_url=None, clock=watch)
@@ -65,7 +65,7 @@ async def town(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) -> Asyn
             webhook_url=lambda *_: "https://upbridge.example/webhooks/x",
             wake=Woken(),
         )
-        made = Town(
+        made = ConnectedShop(
             service, shop_id, world, origin, world.uphance.organisations[501], network, silence, edits, watch
         )
         await connect_uphance(

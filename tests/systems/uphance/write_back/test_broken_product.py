@@ -3,19 +3,19 @@
 import httpx
 import pytest
 
-from tests.systems.uphance.write_back.town import Town
+from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 
 
-async def _open(town: Town) -> dict[str, str]:
-    found = await town.service.problems.open(town.shop_id)
+async def _open(connected: ConnectedShop) -> dict[str, str]:
+    found = await connected.service.problems.open(connected.shop_id)
     return {one.key: one.params.get("products", "") for one in found if one.stage == "read"}
 
 
 @pytest.mark.situation("list.uphance")
-async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(town: Town) -> None:
-    products = town.organisation.products
+async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(connected: ConnectedShop) -> None:
+    products = connected.organisation.products
     broken, other = sorted(products)[3], sorted(products)[7]
-    before = await town.rows("SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id", id=broken)
+    before = await connected.rows("SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id", id=broken)
 
     def cut(request: httpx.Request) -> Exception | None:
         path = request.url.path
@@ -25,21 +25,23 @@ async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(to
         shown = path == f"/products/{broken}" or (path == "/products" and broken > since)
         return httpx.ReadError("cut") if shown else None
 
-    town.network.lose = cut
+    connected.network.lose = cut
     for sku in (sku for one in products[other]["variations"] for sku in one["skus"]):
         sku["in_stock"] = 777
     for _ in range(4):
-        await town.poll()
-        town.watch.move(minutes=16)
+        await connected.poll()
+        connected.watch.move(minutes=16)
 
-    assert await _open(town) == {"catalogue.products_missed": str(broken)}
-    read = await town.rows("SELECT in_stock FROM skus WHERE shop_id = :shop_id AND product_id = :id", id=other)
+    assert await _open(connected) == {"catalogue.products_missed": str(broken)}
+    read = await connected.rows(
+        "SELECT in_stock FROM skus WHERE shop_id = :shop_id AND product_id = :id", id=other
+    )
     assert {row.in_stock for row in read} == {777}
-    kept = await town.rows("SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id", id=broken)
+    kept = await connected.rows("SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id", id=broken)
     assert kept == before
 
-    town.network.lose = lambda _: None
-    town.watch.move(hours=1)
-    await town.poll()
+    connected.network.lose = lambda _: None
+    connected.watch.move(hours=1)
+    await connected.poll()
 
-    assert await _open(town) == {}
+    assert await _open(connected) == {}

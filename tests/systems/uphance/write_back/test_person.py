@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from sqlalchemy import text
 
 from tests.support.pages import ORIGIN, browser_of, pages_app
-from tests.systems.uphance.write_back.town import Town
+from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 from upbridge.core.errors import NotFound
 from upbridge.domain.history import Way, What
 from upbridge.operations.person import Receipt, erase_person, look_up_person
@@ -41,11 +41,11 @@ PERSON = {
 WORDS = [value.casefold() for value in PERSON.values() if value] + ["plantov", "plantcode", "zdislava"]
 
 
-async def everything(town: Town) -> list[tuple[str, str]]:
+async def everything(connected: ConnectedShop) -> list[tuple[str, str]]:
     """Each row of each table as text, what is compressed unpacked; by the name of its table."""
     found: list[tuple[str, str]] = []
     tables = [*(table.name for table in metadata.sorted_tables), "procrastinate_jobs", "procrastinate_events"]
-    async with town.service.engine.connect() as tx:
+    async with connected.service.engine.connect() as tx:
         for name in tables:
             rows = (await tx.execute(text(f"SELECT * FROM {name}"))).mappings()
             found += [(name, "\n".join(map(_shown, row.values())).casefold()) for row in rows]
@@ -61,14 +61,14 @@ def _shown(value: Any) -> str:
     return plain.decode("utf-8", "replace")
 
 
-async def leaks(town: Town) -> list[str]:
+async def leaks(connected: ConnectedShop) -> list[str]:
     """Where a word about the person stands in clear."""
-    return [f"{table}: {word}" for table, row in await everything(town) for word in WORDS if word in row]
+    return [f"{table}: {word}" for table, row in await everything(connected) for word in WORDS if word in row]
 
 
-async def order(town: Town) -> str:
+async def order(connected: ConnectedShop) -> str:
     """An order of that person; returns its number."""
-    return await town.order((await town.tracked())[0], customer=PERSON)
+    return await connected.order((await connected.tracked())[0], customer=PERSON)
 
 
 class Echo(httpx.AsyncBaseTransport):
@@ -84,9 +84,9 @@ class Echo(httpx.AsyncBaseTransport):
         return httpx.Response(self.status, json={"message": f"cannot take {said[:450]}"}, request=request)
 
 
-async def pages_that_name_the_person(town: Town, number: str) -> AsyncIterator[str]:
+async def pages_that_name_the_person(connected: ConnectedShop, number: str) -> AsyncIterator[str]:
     """The pages that show more than numbers of the person to who has asked for nothing."""
-    service = town.service
+    service = connected.service
     pages = Pages.of(
         Settings(_env_file=None, public_url=ORIGIN),
         systems=service.systems,
@@ -98,7 +98,7 @@ async def pages_that_name_the_person(town: Town, number: str) -> AsyncIterator[s
         webhook_address=lambda shop, system: f"{ORIGIN}/webhooks/{system}/{shop.id}",
     )
     async with browser_of(pages_app(pages)) as browser:
-        home = (await browser.get(await pages.ticket_address(town.shop_id, "cs"))).headers["location"]
+        home = (await browser.get(await pages.ticket_address(connected.shop_id, "cs"))).headers["location"]
         for place in ("", *PLACES, f"find?q={number}", f"find?kind=order&key={number}&q={number}", "products.csv"):
             answer = await browser.get(home + place)
             if any(word in answer.text.casefold() for word in WORDS):
@@ -113,55 +113,55 @@ def unreachable(request: httpx.Request) -> Exception | None:
 
 
 @pytest.mark.parametrize("situation", ["delivered", "unreachable", "refused", "failing", "changed"])
-async def test_a_person_stands_nowhere_in_clear(town: Town, situation: str) -> None:
+async def test_a_person_stands_nowhere_in_clear(connected: ConnectedShop, situation: str) -> None:
     with structlog.testing.capture_logs() as logged:
         if situation == "unreachable":
-            town.network.lose = unreachable
+            connected.network.lose = unreachable
         if situation in ("refused", "failing"):
-            town.network.uphance = Echo(town.network.uphance, 422 if situation == "refused" else 500)
-        number = await order(town)
+            connected.network.uphance = Echo(connected.network.uphance, 422 if situation == "refused" else 500)
+        number = await order(connected)
         if situation == "changed":
-            made = town.origin.orders[number]
-            town.edits.edit_order(
-                town.origin, made, {"customer": {**made["customer"], "street_invoice": "Plantov 9"}}
+            made = connected.origin.orders[number]
+            connected.edits.edit_order(
+                connected.origin, made, {"customer": {**made["customer"], "street_invoice": "Plantov 9"}}
             )
-            await town.deliver_webhooks()
-            await town.work()
+            await connected.deliver_webhooks()
+            await connected.work()
 
-    rows = [table for table, _ in await everything(town)]
+    rows = [table for table, _ in await everything(connected)]
     assert {"orders", "order_events"} <= {*rows}
-    assert await leaks(town) == []
+    assert await leaks(connected) == []
     assert [word for word in WORDS if word in str(logged).casefold()] == []
     assert [word for word in WORDS if word in generate_latest().decode().casefold()] == []
-    assert [page async for page in pages_that_name_the_person(town, number)] == []
+    assert [page async for page in pages_that_name_the_person(connected, number)] == []
     if situation == "refused":
-        refused = (await town.service.problems.open(town.shop_id))[-1]
+        refused = (await connected.service.problems.open(connected.shop_id))[-1]
         assert (refused.key, "cannot take" in refused.message) == ("order.refused", True)
 
 
-async def test_who_looks_through_the_tables_would_find_a_person(town: Town) -> None:
+async def test_who_looks_through_the_tables_would_find_a_person(connected: ConnectedShop) -> None:
     """The search of these tests finds what stands there in clear, also compressed."""
-    await town.rows("SELECT 1")
-    async with town.service.engine.begin() as tx:
+    await connected.rows("SELECT 1")
+    async with connected.service.engine.begin() as tx:
         await tx.execute(
             text(
                 "INSERT INTO order_events (shop_id, order_number, at, event, target, body)"
                 " VALUES (:shop, '1', now(), 'read', 'upgates', :body)"
             ),
-            {"shop": town.shop_id, "body": zlib.compress(PERSON["email"].encode())},  # type: ignore[union-attr]
+            {"shop": connected.shop_id, "body": zlib.compress(PERSON["email"].encode())},  # type: ignore[union-attr]
         )
 
-    assert "order_events: zdislava.plantova@zahrada-plantaz.example" in await leaks(town)
+    assert "order_events: zdislava.plantova@zahrada-plantaz.example" in await leaks(connected)
 
 
 # --- what is held ---------------------------------------------------------------------------------------------
 
 
-async def test_what_is_held_about_who_made_an_order_is_shown_opened(town: Town) -> None:
-    town.network.lose = unreachable
-    number = await order(town)
+async def test_what_is_held_about_who_made_an_order_is_shown_opened(connected: ConnectedShop) -> None:
+    connected.network.lose = unreachable
+    number = await order(connected)
 
-    found = await look_up_person(town.service, await town.shop(), order=number, email=None)
+    found = await look_up_person(connected.service, await connected.shop(), order=number, email=None)
 
     assert {one.table for one in found.held} >= {"orders", "documents", "order_events"}
     [waiting] = [one for one in found.held if one.table == "documents"]
@@ -169,14 +169,14 @@ async def test_what_is_held_about_who_made_an_order_is_shown_opened(town: Town) 
     assert waiting.content["shopper"]["email"] == PERSON["email"]
 
 
-async def test_an_address_finds_what_waits_and_the_record_of_the_person(town: Town) -> None:
-    await order(town)
-    town.network.lose = unreachable
-    waiting = await order(town)
+async def test_an_address_finds_what_waits_and_the_record_of_the_person(connected: ConnectedShop) -> None:
+    await order(connected)
+    connected.network.lose = unreachable
+    waiting = await order(connected)
 
     found = await look_up_person(
-        town.service,
-        await town.shop(),
+        connected.service,
+        await connected.shop(),
         order=None,
         email=f" {PERSON['email'].upper()} ",  # type: ignore[union-attr]
     )
@@ -186,120 +186,126 @@ async def test_an_address_finds_what_waits_and_the_record_of_the_person(town: To
     assert customer_key(reference) in {one.key for one in found.held}
 
 
-async def test_of_nobody_nothing_is_held(town: Town) -> None:
-    await order(town)
+async def test_of_nobody_nothing_is_held(connected: ConnectedShop) -> None:
+    await order(connected)
 
-    assert (await look_up_person(town.service, await town.shop(), order=None, email="no@no.example")).held == ()
+    assert (
+        await look_up_person(connected.service, await connected.shop(), order=None, email="no@no.example")
+    ).held == ()
     with pytest.raises(NotFound):
-        await look_up_person(town.service, await town.shop(), order="nothing", email=None)
+        await look_up_person(connected.service, await connected.shop(), order="nothing", email=None)
     with pytest.raises(NotFound):
-        await erase_person(town.service, await town.shop(), order="nothing", email=None)
+        await erase_person(connected.service, await connected.shop(), order="nothing", email=None)
 
 
 # --- erasing --------------------------------------------------------------------------------------------------
 
 
-async def erased(town: Town, **who: Any) -> Receipt:
-    service = replace(town.service, way=Way.CLI)
-    return await erase_person(service, await town.shop(), **{"order": None, "email": None, **who})
+async def erased(connected: ConnectedShop, **who: Any) -> Receipt:
+    service = replace(connected.service, way=Way.CLI)
+    return await erase_person(service, await connected.shop(), **{"order": None, "email": None, **who})
 
 
-async def personal(town: Town, number: str) -> list[str]:
+async def personal(connected: ConnectedShop, number: str) -> list[str]:
     """The tables that hold something about who made the order."""
-    found = await look_up_person(town.service, await town.shop(), order=number, email=None)
+    found = await look_up_person(connected.service, await connected.shop(), order=number, email=None)
     return [one.table for one in found.held if one.personal]
 
 
-async def test_what_waits_is_erased_and_never_sent(town: Town) -> None:
-    town.network.lose = unreachable
-    number = await order(town)
+async def test_what_waits_is_erased_and_never_sent(connected: ConnectedShop) -> None:
+    connected.network.lose = unreachable
+    number = await order(connected)
 
-    receipt = await erased(town, order=number)
+    receipt = await erased(connected, order=number)
 
     assert receipt.erased["documents"] == 1
-    assert await personal(town, number) == []
-    town.network.lose = lambda _: None
-    town.watch.move(hours=2)
-    await town.work()
-    assert town.organisation.orders == {}
+    assert await personal(connected, number) == []
+    connected.network.lose = lambda _: None
+    connected.watch.move(hours=2)
+    await connected.work()
+    assert connected.organisation.orders == {}
 
 
-async def test_what_was_sent_is_erased_and_not_sent_again(town: Town) -> None:
-    number = await order(town)
-    assert await personal(town, number) == ["links"]
+async def test_what_was_sent_is_erased_and_not_sent_again(connected: ConnectedShop) -> None:
+    number = await order(connected)
+    assert await personal(connected, number) == ["links"]
 
-    receipt = await erased(town, order=number)
+    receipt = await erased(connected, order=number)
 
-    assert await personal(town, number) == []
+    assert await personal(connected, number) == []
     assert receipt.erased["links"] == 1
     assert receipt.erased["order_events"] >= 1
-    assert ("uphance", "order", str(town.sale(number)["id"])) in receipt.elsewhere
+    assert ("uphance", "order", str(connected.sale(number)["id"])) in receipt.elsewhere
     assert ("upgates", "order", number) in receipt.elsewhere
-    town.watch.move(hours=2)
-    await town.work()
-    town.sale(number)  # one, and no more
+    connected.watch.move(hours=2)
+    await connected.work()
+    connected.sale(number)  # one, and no more
 
 
 @pytest.mark.parametrize("sent", [True, False])
-async def test_an_erased_order_that_changes_in_the_shop_is_not_stored_again(town: Town, *, sent: bool) -> None:
-    town.network.lose = (lambda _: None) if sent else unreachable
-    number = await order(town)
-    await erased(town, order=number)
-    town.network.lose = unreachable
+async def test_an_erased_order_that_changes_in_the_shop_is_not_stored_again(
+    connected: ConnectedShop, *, sent: bool
+) -> None:
+    connected.network.lose = (lambda _: None) if sent else unreachable
+    number = await order(connected)
+    await erased(connected, order=number)
+    connected.network.lose = unreachable
 
-    made = town.origin.orders[number]
-    town.edits.edit_order(town.origin, made, {"customer": {**made["customer"], "phone": "+420987600000"}})
-    await town.deliver_webhooks()
-    await town.work()
+    made = connected.origin.orders[number]
+    connected.edits.edit_order(
+        connected.origin, made, {"customer": {**made["customer"], "phone": "+420987600000"}}
+    )
+    await connected.deliver_webhooks()
+    await connected.work()
 
-    assert await personal(town, number) == []
-    waiting = await town.rows("SELECT key FROM documents WHERE shop_id = :shop_id AND kind = 'order'")
+    assert await personal(connected, number) == []
+    waiting = await connected.rows("SELECT key FROM documents WHERE shop_id = :shop_id AND kind = 'order'")
     assert [row.key for row in waiting] == []
 
 
-async def test_what_is_shipped_later_still_comes_back(town: Town) -> None:
-    number = await order(town)
-    await erased(town, order=number)
+async def test_what_is_shipped_later_still_comes_back(connected: ConnectedShop) -> None:
+    number = await order(connected)
+    await erased(connected, order=number)
 
-    town.confirm(number)
-    town.ship(town.ticket(number))
-    await town.poll()
+    connected.confirm(number)
+    connected.ship(connected.ticket(number))
+    await connected.poll()
 
-    assert town.origin.orders[number]["tracking_code"] == "CZ1"
+    assert connected.origin.orders[number]["tracking_code"] == "CZ1"
 
 
-async def test_by_address_all_that_waits_goes_and_the_record_there_is_named(town: Town) -> None:
-    await order(town)
-    town.network.lose = unreachable
-    waiting = [await order(town), await order(town)]
+async def test_by_address_all_that_waits_goes_and_the_record_there_is_named(connected: ConnectedShop) -> None:
+    await order(connected)
+    connected.network.lose = unreachable
+    waiting = [await order(connected), await order(connected)]
 
-    receipt = await erased(town, email=PERSON["email"])
+    receipt = await erased(connected, email=PERSON["email"])
 
     assert sorted(receipt.orders) == sorted(waiting)
     assert receipt.erased["documents"] == 2
-    [customer] = town.organisation.customers.values()
+    [customer] = connected.organisation.customers.values()
     assert ("uphance", "customer", str(customer["id"])) in receipt.elsewhere
 
 
-async def test_another_persons_order_is_left_alone(town: Town) -> None:
-    town.network.lose = unreachable
-    mine, other = await order(town), await town.order((await town.tracked())[0])
+async def test_another_persons_order_is_left_alone(connected: ConnectedShop) -> None:
+    connected.network.lose = unreachable
+    mine, other = await order(connected), await connected.order((await connected.tracked())[0])
 
-    await erased(town, order=mine)
+    await erased(connected, order=mine)
 
-    assert await personal(town, other) == ["documents"]
+    assert await personal(connected, other) == ["documents"]
 
 
-async def test_the_history_and_the_log_tell_that_it_was_done_and_not_to_whom(town: Town) -> None:
-    town.network.lose = unreachable
-    number = await order(town)
+async def test_the_history_and_the_log_tell_that_it_was_done_and_not_to_whom(connected: ConnectedShop) -> None:
+    connected.network.lose = unreachable
+    number = await order(connected)
 
     with structlog.testing.capture_logs() as logged:
-        await erased(town, order=number)
+        await erased(connected, order=number)
 
-    async with town.service.engine.connect() as tx:
-        newest = (await history.latest(tx, town.shop_id, limit=1))[0]
+    async with connected.service.engine.connect() as tx:
+        newest = (await history.latest(tx, connected.shop_id, limit=1))[0]
     assert (newest.way, newest.what, newest.details["documents"]) == (Way.CLI, What.PERSON_ERASED, 1)
     assert [one["event"] for one in logged] == ["person_erased"]
     assert [word for word in WORDS if word in str(logged).casefold()] == []
-    assert await leaks(town) == []
+    assert await leaks(connected) == []

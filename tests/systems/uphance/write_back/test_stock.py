@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.systems.uphance.write_back.town import Town
+from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 from upbridge.domain.history import What
 from upbridge.domain.lane import Lane
 from upbridge.domain.sku import code_key
@@ -20,52 +20,52 @@ from upbridge.store.lanes import Block, blocks_of
 from upbridge_sandbox.shop import Tariff
 
 
-async def blocks(town: Town) -> list[Block]:
-    async with town.service.engine.connect() as tx:
-        return list((await blocks_of(tx, town.shop_id, now=town.watch())).values())
+async def blocks(connected: ConnectedShop) -> list[Block]:
+    async with connected.service.engine.connect() as tx:
+        return list((await blocks_of(tx, connected.shop_id, now=connected.watch())).values())
 
 
-async def note(town: Town, code: str) -> dict[str, Any]:
-    key = (await town.items())[code].key
-    rows = await town.rows(
+async def note(connected: ConnectedShop, code: str) -> dict[str, Any]:
+    key = (await connected.items())[code].key
+    rows = await connected.rows(
         "SELECT metadata FROM links WHERE target = 'upgates' AND kind = 'stock' AND key = :k", k=key
     )
     found: dict[str, Any] = rows[0].metadata
     return found
 
 
-async def outbox(town: Town) -> dict[str, str]:
-    rows = await town.rows("SELECT key, state FROM documents WHERE shop_id = :shop_id AND target = 'upgates'")
+async def outbox(connected: ConnectedShop) -> dict[str, str]:
+    rows = await connected.rows("SELECT key, state FROM documents WHERE shop_id = :shop_id AND target = 'upgates'")
     return {row.key: row.state for row in rows}
 
 
-async def test_a_number_that_changed_in_uphance_is_shown_in_the_shop(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    town.asked()
+async def test_a_number_that_changed_in_uphance_is_shown_in_the_shop(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    connected.asked()
 
-    await town.poll()
+    await connected.poll()
 
-    assert town.shown(code) == 77
-    assert town.asked("PUT") == ["PUT /products"]
+    assert connected.shown(code) == 77
+    assert connected.asked("PUT") == ["PUT /products"]
 
 
-async def test_the_history_tells_what_a_run_has_written_and_what_stood_before(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    one, other = (await town.tracked())[:2]
-    before = town.shown(one), town.shown(other)
-    town.watch.move(minutes=15)
-    await town.put({one: 77, other: 0})
+async def test_the_history_tells_what_a_run_has_written_and_what_stood_before(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    one, other = (await connected.tracked())[:2]
+    before = connected.shown(one), connected.shown(other)
+    connected.watch.move(minutes=15)
+    await connected.put({one: 77, other: 0})
 
-    await town.poll()
+    await connected.poll()
 
-    async with town.service.engine.connect() as tx:
-        newest = (await history.latest(tx, town.shop_id, limit=1))[0]
+    async with connected.service.engine.connect() as tx:
+        newest = (await history.latest(tx, connected.shop_id, limit=1))[0]
         run = datetime.fromisoformat(newest.subject)
-        written = await history.stock_of_run(tx, town.shop_id, run, limit=10)
+        written = await history.stock_of_run(tx, connected.shop_id, run, limit=10)
     assert (newest.what, newest.details) == (What.STOCK, {"written": 2, "zeroed": 1})
     assert {each.code: (each.old, each.new) for each in written} == {
         one: (before[0], Decimal(77)),
@@ -73,508 +73,519 @@ async def test_the_history_tells_what_a_run_has_written_and_what_stood_before(to
     }
 
 
-async def test_a_run_that_is_written_in_portions_is_one_line_of_the_history(town: Town) -> None:
-    run = town.watch()
-    async with town.service.engine.begin() as tx:
+async def test_a_run_that_is_written_in_portions_is_one_line_of_the_history(connected: ConnectedShop) -> None:
+    run = connected.watch()
+    async with connected.service.engine.begin() as tx:
         for number in range(3):
             portion = [history.StockWrite(f"v-{number}", f"C{number}", Decimal(5), Decimal(number))]
-            await history.record_stock(tx, town.shop_id, run, portion, now=town.watch())
-        found = await history.latest(tx, town.shop_id, limit=9)
+            await history.record_stock(tx, connected.shop_id, run, portion, now=connected.watch())
+        found = await history.latest(tx, connected.shop_id, limit=9)
 
     assert [one.details for one in found if one.what == What.STOCK] == [{"written": 3, "zeroed": 1}]
 
 
-async def test_nothing_is_written_unless_the_shop_chose_so(town: Town) -> None:
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
+async def test_nothing_is_written_unless_the_shop_chose_so(connected: ConnectedShop) -> None:
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
 
-    await town.poll()
+    await connected.poll()
 
-    assert town.shown(code) != 77
-    assert town.asked("PUT") == []
-
-
-async def test_switching_it_on_takes_effect_by_itself_and_without_asking_uphance(town: Town) -> None:
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    await town.poll()
-    town.asked()
-
-    await town.set(stock__write="true")
-    await town.work()
-
-    assert town.shown(code) == 77
-    assert town.asked("GET /products", "PUT") == ["PUT /products"]
+    assert connected.shown(code) != 77
+    assert connected.asked("PUT") == []
 
 
-async def test_after_it_was_written_nothing_is_left_to_do(town: Town) -> None:
-    await town.set(stock__write="true")
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    await town.poll()
+async def test_switching_it_on_takes_effect_by_itself_and_without_asking_uphance(connected: ConnectedShop) -> None:
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    await connected.poll()
+    connected.asked()
 
-    announced = await town.deliver_webhooks()
-    await town.work()
-    await town.poll()
-    town.asked()
-    again = await town.deliver_webhooks()
-    await town.work()
-    await town.poll()
+    await connected.set(stock__write="true")
+    await connected.work()
+
+    assert connected.shown(code) == 77
+    assert connected.asked("GET /products", "PUT") == ["PUT /products"]
+
+
+async def test_after_it_was_written_nothing_is_left_to_do(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    await connected.poll()
+
+    announced = await connected.deliver_webhooks()
+    await connected.work()
+    await connected.poll()
+    connected.asked()
+    again = await connected.deliver_webhooks()
+    await connected.work()
+    await connected.poll()
 
     assert announced == 1
     assert again == 0
-    assert town.asked("PUT") == []
-    assert await town.problems() == {}
+    assert connected.asked("PUT") == []
+    assert await connected.problems() == {}
 
 
 @pytest.mark.situation("stock.edited")
-async def test_a_number_that_somebody_edits_in_the_shop_is_set_right_again(town: Town) -> None:
-    await town.set(stock__write="true")
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    await town.poll()
-    item = (await town.items())[code]
-    product = town.origin.goods.products[item.product_id]
+async def test_a_number_that_somebody_edits_in_the_shop_is_set_right_again(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    await connected.poll()
+    item = (await connected.items())[code]
+    product = connected.origin.goods.products[item.product_id]
     variant = next((one for one in product["variants"] if one["code"] == code), None)
 
-    town.edits.edit_product(town.origin, product, variant, {"stock": 5})
-    await town.deliver_webhooks()
-    await town.work()
-    await town.poll()
+    connected.edits.edit_product(connected.origin, product, variant, {"stock": 5})
+    await connected.deliver_webhooks()
+    await connected.work()
+    await connected.poll()
 
-    assert town.shown(code) == 77
+    assert connected.shown(code) == 77
 
 
-async def test_each_number_can_be_explained(town: Town) -> None:
-    await town.set(stock__write="true", stock__safety="2", stock__guard_percent="100")
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    await town.order(code, 3)
+async def test_each_number_can_be_explained(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true", stock__safety="2", stock__guard_percent="100")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    await connected.order(code, 3)
 
-    await town.poll()
+    await connected.poll()
 
-    told = await note(town, code)
+    told = await note(connected, code)
     assert {name: told[name] for name in ("uphance", "open", "safety", "written")} == {
         "uphance": 77,
         "open": 3,
         "safety": 2,
         "written": 72,
     }
-    assert town.shown(code) == 72
+    assert connected.shown(code) == 72
 
 
 @pytest.mark.situation("stock.draft")
-async def test_drafts_are_open_until_staff_confirm_them(town: Town) -> None:
-    await town.set(stock__write="true")
-    code = (await town.tracked())[0]
-    await town.put({code: 50})
-    number = await town.order(code, 4)
+async def test_drafts_are_open_until_staff_confirm_them(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    number = await connected.order(code, 4)
 
-    await town.poll()
-    as_draft = town.shown(code)
-    town.confirm(number)  # now Uphance's own number is 46
-    await town.poll()
+    await connected.poll()
+    as_draft = connected.shown(code)
+    connected.confirm(number)  # now Uphance's own number is 46
+    await connected.poll()
 
     assert as_draft == 46
-    assert town.shown(code) == 46
-    assert (await note(town, code))["written"] == 46
-    assert await town.rows("SELECT FROM open_order_lines WHERE shop_id = :shop_id") == []
+    assert connected.shown(code) == 46
+    assert (await note(connected, code))["written"] == 46
+    assert await connected.rows("SELECT FROM open_order_lines WHERE shop_id = :shop_id") == []
 
 
 @pytest.mark.situation("stock.draft")
-async def test_drafts_that_reserve_are_not_counted_twice(town: Town) -> None:
-    town.world.uphance.drafts_reserve = True
-    await town.set(stock__write="true", stock__drafts_reserve="true")
-    code = (await town.tracked())[0]
-    await town.put({code: 50})
-    await town.order(code, 4)
+async def test_drafts_that_reserve_are_not_counted_twice(connected: ConnectedShop) -> None:
+    connected.world.uphance.drafts_reserve = True
+    await connected.set(stock__write="true", stock__drafts_reserve="true")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    await connected.order(code, 4)
 
-    await town.poll()
+    await connected.poll()
 
-    assert town.shown(code) == 46
+    assert connected.shown(code) == 46
 
 
-async def test_the_pieces_of_a_parked_order_are_open(town: Town) -> None:
-    await town.set(stock__write="true", uphance__channels="cs/CZK:1")
-    code = (await town.tracked())[0]
-    await town.put({code: 50})
-    await town.order(code, 4)
+async def test_the_pieces_of_a_parked_order_are_open(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true", uphance__channels="cs/CZK:1")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    await connected.order(code, 4)
 
-    await town.poll()
+    await connected.poll()
 
-    assert town.organisation.orders == {}
-    assert town.shown(code) == 46
+    assert connected.organisation.orders == {}
+    assert connected.shown(code) == 46
 
 
 @pytest.mark.situation("status.not_yet")
-async def test_the_pieces_of_an_order_that_waits_for_its_payment_are_open(town: Town) -> None:
-    await town.set(stock__write="true", uphance__order_statuses="2")
-    code = (await town.tracked())[0]
-    await town.put({code: 50})
-    number = await town.order(code, 4, status=1)
+async def test_the_pieces_of_an_order_that_waits_for_its_payment_are_open(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true", uphance__order_statuses="2")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    number = await connected.order(code, 4, status=1)
 
-    await town.poll()
-    waiting = town.shown(code)
-    town.edits.edit_order(town.origin, town.origin.orders[number], {"status_id": 5})
-    await town.deliver_webhooks()
-    await town.poll()
+    await connected.poll()
+    waiting = connected.shown(code)
+    connected.edits.edit_order(connected.origin, connected.origin.orders[number], {"status_id": 5})
+    await connected.deliver_webhooks()
+    await connected.poll()
 
-    assert town.organisation.orders == {}
+    assert connected.organisation.orders == {}
     assert waiting == 46
-    assert town.shown(code) == 50
+    assert connected.shown(code) == 50
 
 
-async def test_an_order_that_a_chosen_status_sends_is_open_although_the_shop_has_shipped_it(town: Town) -> None:
+async def test_an_order_that_a_chosen_status_sends_is_open_although_the_shop_has_shipped_it(
+    connected: ConnectedShop,
+) -> None:
     """Who chooses the status Sent has orders sent then: until Uphance knows one, its pieces are open."""
-    await town.set(stock__write="true", uphance__order_statuses="4", uphance__channels="cs/CZK:1")
-    code = (await town.tracked())[0]
-    await town.put({code: 50})
-    await town.order(code, 4, status=4)
+    await connected.set(stock__write="true", uphance__order_statuses="4", uphance__channels="cs/CZK:1")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    await connected.order(code, 4, status=4)
 
-    await town.poll()
+    await connected.poll()
 
-    assert town.organisation.orders == {}
-    assert town.shown(code) == 46
+    assert connected.organisation.orders == {}
+    assert connected.shown(code) == 46
 
 
 @pytest.mark.situation("edit.packed")
-async def test_what_was_added_to_a_confirmed_order_is_open_until_staff_have_settled_it(town: Town) -> None:
-    await town.set(stock__write="true")
-    code = (await town.tracked())[0]
-    await town.put({code: 50})
-    number = await town.order(code, 2)
-    town.confirm(number)
-    town.edits.edit_order_line(town.origin, town.origin.orders[number], 5)
-    await town.deliver_webhooks()
-    await town.work()
+async def test_what_was_added_to_a_confirmed_order_is_open_until_staff_have_settled_it(
+    connected: ConnectedShop,
+) -> None:
+    await connected.set(stock__write="true")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    number = await connected.order(code, 2)
+    connected.confirm(number)
+    connected.edits.edit_order_line(connected.origin, connected.origin.orders[number], 5)
+    await connected.deliver_webhooks()
+    await connected.work()
 
-    await town.poll()
-    changed = town.shown(code)
-    found = [one for one in await town.service.problems.open(town.shop_id) if one.target == "uphance"]
+    await connected.poll()
+    changed = connected.shown(code)
+    found = [one for one in await connected.service.problems.open(connected.shop_id) if one.target == "uphance"]
     assert [one.key for one in found] == ["order.changed_after_sending"]
 
     assert changed == 50 - 5  # two of them Uphance has taken off by itself
 
 
 @pytest.mark.situation("stock.half")
-async def test_an_incomplete_reading_changes_nothing(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    before = town.shown(code)
-    town.network.lose = lambda request: httpx.ReadError("cut") if request.url.path == "/products" else None
+async def test_an_incomplete_reading_changes_nothing(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    before = connected.shown(code)
+    connected.network.lose = lambda request: httpx.ReadError("cut") if request.url.path == "/products" else None
 
-    await town.poll()
+    await connected.poll()
 
-    assert town.shown(code) == before
-    town.network.lose = lambda _: None
+    assert connected.shown(code) == before
+    connected.network.lose = lambda _: None
 
 
 @pytest.mark.situation("stock.gone")
-async def test_a_sku_that_is_gone_from_uphance_is_left_alone(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    code = (await town.tracked())[0]
-    before = town.shown(code)
-    sku = (await town.items())[code].sku_id
-    product, variation, row = town.organisation.sku(sku) or ({}, {}, {})
+async def test_a_sku_that_is_gone_from_uphance_is_left_alone(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    code = (await connected.tracked())[0]
+    before = connected.shown(code)
+    sku = (await connected.items())[code].sku_id
+    product, variation, row = connected.organisation.sku(sku) or ({}, {}, {})
     variation["skus"].remove(row)
 
-    await town.poll()
+    await connected.poll()
 
     assert product
-    assert town.shown(code) == before
-    assert await town.problems() == {}
+    assert connected.shown(code) == before
+    assert await connected.problems() == {}
 
 
-async def test_stock_that_the_shop_does_not_track_is_left_alone(town: Town) -> None:
-    await town.set(stock__write="true", stock__guard_percent="100")
-    untracked = [item.code for item in (await town.items()).values() if item.stock is None or not item.stock_own]
+async def test_stock_that_the_shop_does_not_track_is_left_alone(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true", stock__guard_percent="100")
+    untracked = [
+        item.code for item in (await connected.items()).values() if item.stock is None or not item.stock_own
+    ]
     assert untracked
-    before = {code: town.shown(code) for code in untracked}
-    await town.put(dict.fromkeys(untracked, 77))
+    before = {code: connected.shown(code) for code in untracked}
+    await connected.put(dict.fromkeys(untracked, 77))
 
-    await town.poll()
+    await connected.poll()
 
-    assert {code: town.shown(code) for code in untracked} == before
+    assert {code: connected.shown(code) for code in untracked} == before
 
 
 @pytest.mark.situation("stock.mass")
-async def test_a_large_run_waits_for_a_person_who_lets_it_pass(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    codes = await town.tracked()
-    await town.put(dict.fromkeys(codes, 0))
-    before = {code: town.shown(code) for code in codes}
+async def test_a_large_run_waits_for_a_person_who_lets_it_pass(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    codes = await connected.tracked()
+    await connected.put(dict.fromkeys(codes, 0))
+    before = {code: connected.shown(code) for code in codes}
 
-    await town.poll()
-    held = (await town.problems())["stock.guard"]
-    assert {code: town.shown(code) for code in codes} == before
+    await connected.poll()
+    held = (await connected.problems())["stock.guard"]
+    assert {code: connected.shown(code) for code in codes} == before
     changed = sum(1 for code in codes if before[code])
     matched = held.params["matched"]  # some more of them by EAN
     assert matched >= len(codes)
     assert held.params == {"changed": changed, "zeroed": changed, "matched": matched, "percent": 30}
-    await town.poll()
-    assert set((await outbox(town)).values()) == {"parked"}
+    await connected.poll()
+    assert set((await outbox(connected)).values()) == {"parked"}
 
-    await town.retry("stock.guard")
+    await connected.retry("stock.guard")
 
-    assert {town.shown(code) for code in codes} == {0}
-    assert await town.problems() == {}
-
-
-async def test_what_was_let_pass_is_not_held_again_while_it_waits_for_its_turn(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    codes = await town.tracked()
-    await town.put(dict.fromkeys(codes, 0))
-    await town.poll()
-    lane = Lane.push(town.shop_id, "upgates")
-    await lanes.block(town.service.engine, lane, reason="no budget", now=town.watch(), priority=2)
-
-    await town.retry("stock.guard")
-    await town.put({codes[0]: 1})
-    await town.poll()
-
-    assert set((await outbox(town)).values()) == {"waiting"}
-    assert await town.problems() == {}
+    assert {connected.shown(code) for code in codes} == {0}
+    assert await connected.problems() == {}
 
 
-async def test_a_large_run_that_is_dismissed_is_dropped_until_the_numbers_change(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    codes = await town.tracked()
-    await town.put(dict.fromkeys(codes, 0))
-    before = {code: town.shown(code) for code in codes}
-    await town.poll()
+async def test_what_was_let_pass_is_not_held_again_while_it_waits_for_its_turn(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    codes = await connected.tracked()
+    await connected.put(dict.fromkeys(codes, 0))
+    await connected.poll()
+    lane = Lane.push(connected.shop_id, "upgates")
+    await lanes.block(connected.service.engine, lane, reason="no budget", now=connected.watch(), priority=2)
 
-    await town.dismiss("stock.guard")
-    await town.poll()
-    assert await town.problems() == {}
-    assert {code: town.shown(code) for code in codes} == before
-    await town.put({codes[0]: 33})
-    await town.poll()
+    await connected.retry("stock.guard")
+    await connected.put({codes[0]: 1})
+    await connected.poll()
 
-    assert town.shown(codes[0]) == 33
-    assert {code: town.shown(code) for code in codes[1:]} == {code: before[code] for code in codes[1:]}
+    assert set((await outbox(connected)).values()) == {"waiting"}
+    assert await connected.problems() == {}
 
 
-async def test_a_false_alarm_ends_by_itself(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    codes = await town.tracked()
-    before = {code: town.shown(code) for code in codes}
-    await town.put(dict.fromkeys(codes, 0))
-    await town.poll()
+async def test_a_large_run_that_is_dismissed_is_dropped_until_the_numbers_change(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    codes = await connected.tracked()
+    await connected.put(dict.fromkeys(codes, 0))
+    before = {code: connected.shown(code) for code in codes}
+    await connected.poll()
 
-    await town.put({code: int(before[code]) for code in codes} | {codes[0]: 44})
-    await town.poll()
+    await connected.dismiss("stock.guard")
+    await connected.poll()
+    assert await connected.problems() == {}
+    assert {code: connected.shown(code) for code in codes} == before
+    await connected.put({codes[0]: 33})
+    await connected.poll()
 
-    assert await town.problems() == {}
-    assert await outbox(town) == {}
-    assert town.shown(codes[0]) == 44
+    assert connected.shown(codes[0]) == 33
+    assert {code: connected.shown(code) for code in codes[1:]} == {code: before[code] for code in codes[1:]}
+
+
+async def test_a_false_alarm_ends_by_itself(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    codes = await connected.tracked()
+    before = {code: connected.shown(code) for code in codes}
+    await connected.put(dict.fromkeys(codes, 0))
+    await connected.poll()
+
+    await connected.put({code: int(before[code]) for code in codes} | {codes[0]: 44})
+    await connected.poll()
+
+    assert await connected.problems() == {}
+    assert await outbox(connected) == {}
+    assert connected.shown(codes[0]) == 44
 
 
 @pytest.mark.situation("stock.several")
-async def test_a_shop_with_several_warehouses_is_asked_before_its_main_stock_is_written(town: Town) -> None:
-    for number, product in enumerate(town.origin.goods.products.values()):
+async def test_a_shop_with_several_warehouses_is_asked_before_its_main_stock_is_written(
+    connected: ConnectedShop,
+) -> None:
+    for number, product in enumerate(connected.origin.goods.products.values()):
         product["stocks"] = [{"stock_id": 1 + number % 2, "code": "X", "position": None, "quantity": 3}]
-        await town.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
-    await town.work()
-    await town.set(stock__write="true", stock__guard_percent="100")
-    await town.work()
-    codes = await town.tracked()
-    before = {code: town.shown(code) for code in codes}
-    await town.put(dict.fromkeys(codes, 77))
+        await connected.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
+    await connected.work()
+    await connected.set(stock__write="true", stock__guard_percent="100")
+    await connected.work()
+    codes = await connected.tracked()
+    before = {code: connected.shown(code) for code in codes}
+    await connected.put(dict.fromkeys(codes, 77))
 
-    await town.poll()
-    asked = (await town.problems())["stock.several"]
+    await connected.poll()
+    asked = (await connected.problems())["stock.several"]
     assert asked.params == {"number": 2, "names": "1, 2"}
-    assert {code: town.shown(code) for code in codes} == before
-    assert await outbox(town) == {}
+    assert {code: connected.shown(code) for code in codes} == before
+    assert await outbox(connected) == {}
 
-    await town.retry("stock.several")
-    assert {town.shown(code) for code in codes} == {77}
-    await town.put({codes[0]: 78})
-    await town.poll()
+    await connected.retry("stock.several")
+    assert {connected.shown(code) for code in codes} == {77}
+    await connected.put({codes[0]: 78})
+    await connected.poll()
 
-    assert town.shown(codes[0]) == 78
-    assert await town.problems() == {}
+    assert connected.shown(codes[0]) == 78
+    assert await connected.problems() == {}
 
 
 @pytest.mark.situation("stock.several")
-async def test_a_shop_that_does_not_agree_keeps_the_stock_that_it_has(town: Town) -> None:
-    product = next(iter(town.origin.goods.products.values()))
+async def test_a_shop_that_does_not_agree_keeps_the_stock_that_it_has(connected: ConnectedShop) -> None:
+    product = next(iter(connected.origin.goods.products.values()))
     product["stocks"] = [{"stock_id": 1, "quantity": 3}, {"stock_id": 2, "quantity": 0}]
-    await town.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
-    await town.work()
-    await town.set(stock__write="true", stock__guard_percent="100")
-    codes = await town.tracked()
-    before = {code: town.shown(code) for code in codes}
+    await connected.hint("upgates", Kind.PRODUCT, str(product["product_id"]))
+    await connected.work()
+    await connected.set(stock__write="true", stock__guard_percent="100")
+    codes = await connected.tracked()
+    before = {code: connected.shown(code) for code in codes}
 
-    await town.poll()
-    await town.dismiss("stock.several")
-    await town.put(dict.fromkeys(codes, 77))
-    await town.poll()
+    await connected.poll()
+    await connected.dismiss("stock.several")
+    await connected.put(dict.fromkeys(codes, 77))
+    await connected.poll()
 
-    assert await town.problems() == {}
-    assert {code: town.shown(code) for code in codes} == before
-
-
-async def test_switching_it_off_forgets_what_waits(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    await town.put(dict.fromkeys(await town.tracked(), 0))
-    await town.poll()
-
-    await town.set(stock__write="false")
-    await town.work()
-
-    assert await outbox(town) == {}
-    assert await town.problems() == {}
+    assert await connected.problems() == {}
+    assert {code: connected.shown(code) for code in codes} == before
 
 
-async def test_a_refused_number_costs_one_call_and_waits_alone(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    one, other = (await town.tracked())[:2]
-    town.origin.refuse_puts.add(one)
-    await town.put({one: 70, other: 80})
-    town.asked()
+async def test_switching_it_off_forgets_what_waits(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    await connected.put(dict.fromkeys(await connected.tracked(), 0))
+    await connected.poll()
 
-    await town.poll()
-    await town.poll()
+    await connected.set(stock__write="false")
+    await connected.work()
 
-    assert (await town.problems())["stock.refused"].params["code"] == one
-    assert town.shown(other) == 80
-    assert town.asked("PUT") == ["PUT /products"]
+    assert await outbox(connected) == {}
+    assert await connected.problems() == {}
 
 
-async def test_items_without_a_code_are_told_once(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    seeded = (await town.unmatched()).get("stock.no_code", 0)
-    code = (await town.tracked())[0]
-    key, sku = (await town.items())[code].key, (await town.items())[code].sku_id
-    async with town.service.engine.begin() as tx:
+async def test_a_refused_number_costs_one_call_and_waits_alone(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    one, other = (await connected.tracked())[:2]
+    connected.origin.refuse_puts.add(one)
+    await connected.put({one: 70, other: 80})
+    connected.asked()
+
+    await connected.poll()
+    await connected.poll()
+
+    assert (await connected.problems())["stock.refused"].params["code"] == one
+    assert connected.shown(other) == 80
+    assert connected.asked("PUT") == ["PUT /products"]
+
+
+async def test_items_without_a_code_are_told_once(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    seeded = (await connected.unmatched()).get("stock.no_code", 0)
+    code = (await connected.tracked())[0]
+    key, sku = (await connected.items())[code].key, (await connected.items())[code].sku_id
+    async with connected.service.engine.begin() as tx:
         for statement in (
             "UPDATE variants SET code = NULL, code_key = NULL, ean_key = '8' WHERE shop_id = :shop AND key = :key",
             "UPDATE skus SET code_key = 'other', ean_key = '8' WHERE shop_id = :shop AND sku_id = :sku",
         ):
-            await tx.execute(text(statement), {"shop": town.shop_id, "key": key, "sku": sku})
-        await sku_matching.rematch_all(tx, town.shop_id)
+            await tx.execute(text(statement), {"shop": connected.shop_id, "key": key, "sku": sku})
+        await sku_matching.rematch_all(tx, connected.shop_id)
 
-    await town.hint("uphance", Kind.STOCK, "stock")
-    await town.work()
+    await connected.hint("uphance", Kind.STOCK, "stock")
+    await connected.work()
 
-    assert (await town.unmatched())["stock.no_code"] == seeded + 1
+    assert (await connected.unmatched())["stock.no_code"] == seeded + 1
 
 
-async def test_a_code_that_occurs_twice_names_nothing(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    seeded = (await town.unmatched()).get("stock.ambiguous", 0)
-    one, other = (await town.tracked())[:2]
-    keys = await town.items()
-    async with town.service.engine.begin() as tx:
+async def test_a_code_that_occurs_twice_names_nothing(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    seeded = (await connected.unmatched()).get("stock.ambiguous", 0)
+    one, other = (await connected.tracked())[:2]
+    keys = await connected.items()
+    async with connected.service.engine.begin() as tx:
         await tx.execute(
             text("UPDATE variants SET code_key = :code WHERE shop_id = :shop AND key = :key"),
-            {"shop": town.shop_id, "code": code_key(one), "key": keys[other].key},
+            {"shop": connected.shop_id, "code": code_key(one), "key": keys[other].key},
         )
-        await sku_matching.rematch_all(tx, town.shop_id)
-    before = town.shown(one)
+        await sku_matching.rematch_all(tx, connected.shop_id)
+    before = connected.shown(one)
 
-    async with town.service.engine.begin() as tx:
+    async with connected.service.engine.begin() as tx:
         await tx.execute(
             text("UPDATE skus SET available_from_stock = 99 WHERE shop_id = :shop AND sku_id = :sku"),
-            {"shop": town.shop_id, "sku": keys[one].sku_id},
+            {"shop": connected.shop_id, "sku": keys[one].sku_id},
         )
-    await town.hint("uphance", Kind.STOCK, "stock")
-    await town.work()
+    await connected.hint("uphance", Kind.STOCK, "stock")
+    await connected.work()
 
-    assert town.shown(one) == before
-    assert (await town.unmatched())["stock.ambiguous"] == seeded + 2
+    assert connected.shown(one) == before
+    assert (await connected.unmatched())["stock.ambiguous"] == seeded + 2
 
 
-async def test_orders_that_are_not_read_yet_come_first(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
+async def test_orders_that_are_not_read_yet_come_first(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
     await lanes.block(
-        town.service.engine, Lane.pull(town.shop_id, "upgates"), reason="no budget", now=town.watch()
+        connected.service.engine,
+        Lane.pull(connected.shop_id, "upgates"),
+        reason="no budget",
+        now=connected.watch(),
     )
-    await town.hint("upgates", Kind.ORDER, "unread")
-    town.asked()
+    await connected.hint("upgates", Kind.ORDER, "unread")
+    connected.asked()
 
-    await town.poll()
-    assert town.asked("PUT") == []
-    town.watch.move(seconds=90)
-    await town.work()
+    await connected.poll()
+    assert connected.asked("PUT") == []
+    connected.watch.move(seconds=90)
+    await connected.work()
 
-    assert town.shown(code) == 77
+    assert connected.shown(code) == 77
 
 
-async def test_stock_without_budget_does_not_keep_a_shipment_waiting(town: Town) -> None:
+async def test_stock_without_budget_does_not_keep_a_shipment_waiting(connected: ConnectedShop) -> None:
     """The block stands for stock and everything less urgent; what is more urgent passes."""
-    lane = Lane.push(town.shop_id, "upgates")
-    code = (await town.tracked())[0]
-    number = await town.order(code)
-    await town.set(stock__write="true")
-    await town.work()
-    await town.put({code: 77})
+    lane = Lane.push(connected.shop_id, "upgates")
+    code = (await connected.tracked())[0]
+    number = await connected.order(code)
+    await connected.set(stock__write="true")
+    await connected.work()
+    await connected.put({code: 77})
     await lanes.block(
-        town.service.engine,
+        connected.service.engine,
         lane,
         reason="no budget",
-        now=town.watch(),
-        until=town.watch().replace(year=2099),
+        now=connected.watch(),
+        until=connected.watch().replace(year=2099),
         priority=2,
     )
-    town.ship(town.ticket(number))
+    connected.ship(connected.ticket(number))
 
-    await town.poll()
+    await connected.poll()
 
-    assert town.origin.orders[number]["status_id"] == 4
-    assert town.shown(code) != 77
-    assert len(await blocks(town)) == 1
-
-
-async def test_a_spent_budget_blocks_what_it_was_spent_for(town: Town) -> None:
-    await town.set(stock__write="true")
-    await town.work()
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    town.origin.tariff = Tariff(hour=0, day=0)
-
-    await town.poll()
-    town.world.ledger.violations.clear()  # the first call learned of the limit
-
-    assert [(block.lane.name, block.priority) for block in await blocks(town)] == [("push:upgates", 2)]
+    assert connected.origin.orders[number]["status_id"] == 4
+    assert connected.shown(code) != 77
+    assert len(await blocks(connected)) == 1
 
 
-async def test_a_hundred_items_are_one_call(town: Town) -> None:
-    await town.set(stock__write="true", stock__guard_percent="100")
-    await town.work()
-    codes = (await town.tracked())[:150]
-    await town.put(dict.fromkeys(codes, 123))
-    town.asked()
+async def test_a_spent_budget_blocks_what_it_was_spent_for(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    await connected.work()
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    connected.origin.tariff = Tariff(hour=0, day=0)
 
-    await town.poll()
+    await connected.poll()
+    connected.world.ledger.violations.clear()  # the first call learned of the limit
 
-    assert len(town.asked("PUT")) == -(-len(codes) // 100)
-    assert {town.shown(code) for code in codes} == {123}
+    assert [(block.lane.name, block.priority) for block in await blocks(connected)] == [("push:upgates", 2)]
 
 
-async def test_the_bodies_that_wait_are_encrypted(town: Town) -> None:
-    await town.set(stock__write="true", stock__guard_percent="0")
-    await town.work()
-    code = (await town.tracked())[0]
-    await town.put({code: 77})
-    await town.poll()
+async def test_a_hundred_items_are_one_call(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true", stock__guard_percent="100")
+    await connected.work()
+    codes = (await connected.tracked())[:150]
+    await connected.put(dict.fromkeys(codes, 123))
+    connected.asked()
 
-    rows = await town.rows("SELECT body FROM documents WHERE target = 'upgates'")
+    await connected.poll()
 
-    assert [json.loads(town.service.cipher.decrypt(row.body))["written"] for row in rows] == [77]
+    assert len(connected.asked("PUT")) == -(-len(codes) // 100)
+    assert {connected.shown(code) for code in codes} == {123}
+
+
+async def test_the_bodies_that_wait_are_encrypted(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true", stock__guard_percent="0")
+    await connected.work()
+    code = (await connected.tracked())[0]
+    await connected.put({code: 77})
+    await connected.poll()
+
+    rows = await connected.rows("SELECT body FROM documents WHERE target = 'upgates'")
+
+    assert [json.loads(connected.service.cipher.decrypt(row.body))["written"] for row in rows] == [77]
     assert not any(code.encode() in row.body for row in rows)

@@ -67,7 +67,7 @@ class Silence:
 
 
 @dataclass
-class Town:
+class ConnectedShop:
     """One shop, connected to its Uphance."""
 
     service: Service
