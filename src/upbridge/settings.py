@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
@@ -330,3 +331,9 @@ def log_format(settings: Settings) -> Literal["console", "json"]:
 def log_level(settings: Settings, *, least: int = logging.DEBUG) -> int:
     """From which level on to log; a command that says its result itself names the *least* that it logs."""
     return max(least, logging.getLevelNamesMapping()[settings.log_level.upper()])
+
+
+def given_variables() -> dict[str, str]:
+    """The variables with our prefix as they stand in `.env` and in the environment, which wins; known or not."""
+    found = {**dotenv_values(".env"), **os.environ}
+    return {name: value for name, value in found.items() if name.upper().startswith(PREFIX) and value is not None}

@@ -1,14 +1,25 @@
 """What the doctor says, against real systems where that is possible."""
 
+import asyncio
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from tests.project.documents import TOP
 from tests.support.clock import NOON
 from tests.support.mail import listening
+from tests.support.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.support.rows import change_row, document_row, insert_rows
 from tests.support.shops import KEY, MakeShop
+from tests.support.silent_servers import refusing_postgres, silent_server
+from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
-from upbridge.maintenance.doctor import Finding, examine
+from upbridge.domain.shop_id import ShopId
+from upbridge.maintenance.doctor import LONGEST, Finding, examine
+from upbridge.maintenance.doctor.given import look_at_settings
 from upbridge.settings import Settings
 from upbridge.store.database import open_database
 from upbridge.systems.registry import SYSTEMS
@@ -32,6 +43,11 @@ def settings(database_url: str, box: Sandbox | None = None, **changes: Any) -> S
         "signature_key_url": box.addresses.key if box else nobody,
     }
     return Settings(_env_file=None, **{**found, **changes})
+
+
+async def looked_at(given: Settings, **variables: str) -> dict[str, Finding]:
+    """What the doctor says of each thing, with these variables in the environment."""
+    return by_check(await examine(given, SYSTEMS, given=variables))
 
 
 def by_check(findings: list[Finding]) -> dict[str, Finding]:
@@ -118,3 +134,154 @@ async def test_without_a_mail_server_all_is_well_and_it_is_said(database_url: st
 
     assert found["mail"].state == "ok"
     assert "nobody is written to" in found["mail"].detail
+
+
+# --- settings -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("UPBRIDGE_ENCRYPTION_KEY", "UPBRIDGE_ENCRYPTION_KEYS"),
+        ("UPBRIDGE_LOGLEVEL", "UPBRIDGE_LOG_LEVEL"),
+        ("UPBRIDGE_WEATHER", "take it out"),
+    ],
+)
+def test_a_variable_that_no_setting_reads_is_named_with_the_nearest(name: str, meant: str) -> None:
+    (found, *_) = look_at_settings(settings("postgresql://nowhere"), {name: "x"})
+
+    assert (found.check, found.state) == ("settings", "bad")
+    assert name in found.detail
+    assert meant in found.detail
+
+
+def test_every_filled_in_value_of_the_example_is_a_placeholder() -> None:
+    lines = [line for line in (TOP / ".env.example").read_text().splitlines() if line.startswith("UPBRIDGE_")]
+    given = {name: value for name, _, value in (line.partition("=") for line in lines) if value}
+
+    found = [one for one in look_at_settings(settings("postgresql://nowhere"), given) if one.check == "settings"]
+
+    assert given
+    assert [(one.state, one.detail.split()[0]) for one in found] == [("bad", name) for name in sorted(given)]
+
+
+def test_values_of_ones_own_are_no_placeholders() -> None:
+    given = {
+        "UPBRIDGE_PUBLIC_URL": "https://upbridge.shop.cz",
+        "UPBRIDGE_SIGNATURE_TOKEN": "t",
+        "UPBRIDGE_UPGATES_HOSTS": "*.upgates.com",
+        "UPBRIDGE_SUPPORT_EMAIL": "help@example.community",
+        "UPBRIDGE_RECONCILE_HOURS": "24",
+    }
+
+    (first, *_) = look_at_settings(settings("postgresql://nowhere"), given)
+
+    assert first == Finding("settings", "ok", "complete")
+
+
+# --- the database ---------------------------------------------------------------------------------------------
+
+
+async def test_a_refusal_is_told_in_the_servers_own_words() -> None:
+    async with refusing_postgres("28P01", 'password authentication failed for user "upbridge"') as address:
+        found = (await looked_at(settings(address)))["database"]
+
+    assert found.state == "bad"
+    assert 'password authentication failed for user "upbridge"' in found.detail
+    assert "correct the password in UPBRIDGE_DATABASE_URL" in found.detail
+
+
+@needs_pgbouncer
+async def test_a_pooler_that_mixes_sessions_is_bad(database_url: str) -> None:
+    async with pgbouncer(database_url, mode="transaction") as address:
+        found = (await looked_at(settings(address)))["sessions"]
+
+    assert found.state == "bad"
+    assert "by transaction" in found.detail
+
+
+async def test_connections_are_held_against_what_the_server_allows(database_url: str) -> None:
+    found = (await looked_at(settings(database_url)))["connections"]
+
+    assert found.state == "ok"
+    assert re.fullmatch(r"\d+ of \d+ are taken", found.detail)
+
+
+async def test_work_without_a_worker_is_bad_and_says_how_much(database_url: str, make_shop: MakeShop) -> None:
+    before = (await looked_at(settings(database_url)))["workers"]
+    shop_id = ShopId(await make_shop())
+    async with open_database(settings(database_url)) as database:
+        await insert_rows(database.engine, change_row(shop_id, "order", "1"), document_row(shop_id, "upp", "2"))
+
+    found = (await looked_at(settings(database_url)))["workers"]
+
+    assert before.state == "warn"
+    assert found.state == "bad"
+    assert "1 changes and 1 documents wait" in found.detail
+    assert "upbridge worker" in found.detail
+
+
+async def test_a_worker_that_lives_is_counted(database_url: str) -> None:
+    async with open_database(settings(database_url)) as database, database.engine.begin() as tx:
+        for _queue in SYSTEMS.all:
+            await tx.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
+
+    found = (await looked_at(settings(database_url)))["workers"]
+
+    assert (found.state, found.detail.split(";")[0]) == ("ok", "1 lives")
+
+
+# --- outside --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moved", "state", "says"),
+    [
+        (timedelta(seconds=90), "bad", "fast"),
+        (timedelta(seconds=-90), "bad", "slow"),
+        (timedelta(), "ok", "s"),
+    ],
+)
+async def test_the_clock_is_told_with_its_sign(database_url: str, moved: timedelta, state: str, says: str) -> None:
+    async with running_sandbox() as box:
+        found = by_check(await examine(settings(database_url, box), SYSTEMS, clock=lambda: utc_now() + moved))[
+            "clock"
+        ]
+
+    assert found.state == state
+    assert says in found.detail
+
+
+async def test_a_public_address_that_leads_elsewhere_is_bad(database_url: str) -> None:
+    async with running_sandbox() as box:
+        elsewhere = (await looked_at(settings(database_url, public_url=box.addresses.upp)))["public address"]
+    nowhere = (await looked_at(settings(database_url, public_url="https://127.0.0.1:9")))["public address"]
+
+    assert elsewhere.state == "bad"
+    assert "something else" in elsewhere.detail
+    assert nowhere.state == "warn"
+    assert "from here" in nowhere.detail
+
+
+async def test_nothing_that_hangs_keeps_the_doctor() -> None:
+    """Every address is a port where the kernel takes connections and no process answers."""
+    with silent_server() as port:
+        silent = f"http://127.0.0.1:{port}"
+        given = settings(
+            f"postgresql://someone:hush@127.0.0.1:{port}/none",
+            public_url=silent,
+            signature_key_url=silent,
+            upp_url=silent,
+            uphance_url=silent,
+        )
+        async with asyncio.timeout(LONGEST + 5):
+            found = by_check(await examine(given, SYSTEMS))
+
+    assert {name for name, one in found.items() if one.state == "bad"} >= {
+        "database",
+        "signature key",
+        "upp.ai",
+        "uphance",
+    }
+    assert found["public address"].state == "warn"
+    assert "hush" not in str(found)

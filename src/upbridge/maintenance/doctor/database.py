@@ -1,0 +1,147 @@
+"""The doctor's look at the database: reached, a Postgres that is new enough, with room and free connections, and
+what the tables say of keys, workers and webhooks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.database_failure import reason_of
+from upbridge.core.encryption import Cipher, DecryptionError
+from upbridge.core.errors import NotReady
+from upbridge.domain.shop import ShopState
+from upbridge.engine import deleted_orders
+from upbridge.maintenance.doctor.finding import Finding
+from upbridge.settings import Settings
+from upbridge.store import change_queries, document_queries, job_library, secrets, shops
+from upbridge.store.database import Database, open_database
+from upbridge.store.probes import lost_limit, mixed_sessions, not_writable
+from upbridge.store.schema_version import schema_version
+from upbridge.systems.base import Systems
+
+Say = Callable[[Finding], None]
+"""Takes each finding as soon as it is known: what hangs afterwards does not take it away."""
+
+_OLDEST_POSTGRES = 150000
+_MOST_FAILURES = 5
+_NEARLY_ALL = 0.8
+"""So large a part of the connections taken is worth a warning."""
+
+#: Connections that are taken and that this user may take at most, all databases of the server together.
+_CONNECTIONS = text(
+    """
+    SELECT
+      count(*) AS taken,
+      count(*) FILTER (WHERE usename = current_user) AS ours,
+      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
+      (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS most_ours
+    FROM pg_stat_activity WHERE backend_type = 'client backend'
+    """
+)
+
+
+async def look_at_database(settings: Settings, systems: Systems, say: Say) -> None:
+    """Say of everything in the database how it is; a part that fails hides none of those before it."""
+    try:
+        async with open_database(settings, pool_size=2) as database:
+            try:
+                await _look(database, settings, systems, say)
+            except (DBAPIError, psycopg.Error, PoolTimeout, OSError) as error:
+                say(Finding("database", "bad", reason_of(error)))
+    except NotReady as error:
+        say(Finding("database", "bad", str(error)))
+
+
+async def _look(database: Database, settings: Settings, systems: Systems, say: Say) -> None:
+    engine = database.engine
+    async with engine.connect() as tx:
+        number = int(await tx.scalar(text("SHOW server_version_num")) or 0)
+        version = await tx.scalar(text("SHOW server_version"))
+    kind = "embedded" if database.embedded is not None else "given"
+    old = number < _OLDEST_POSTGRES
+    say(
+        Finding("database", "bad" if old else "ok", f"Postgres {version}, {kind}{', 15 is needed' if old else ''}")
+    )
+    wrong = await mixed_sessions(database.conninfo) or await lost_limit(engine)
+    say(Finding("sessions", "bad" if wrong else "ok", wrong or "locks and time limits hold"))
+    say(await _connections(engine))
+    full = await not_writable(engine)
+    say(Finding("disk", "bad" if full else "ok", full or "a write was taken"))
+    current = await schema_version(engine)
+    if current.problem is not None:
+        say(Finding("schema", "bad", current.problem))
+        return
+    newer = ", newer than this version: it runs on it" if current.newer else ""
+    say(Finding("schema", "ok", f"at {current.revision}{newer}"))
+    say(await _workers(engine, systems))
+    say(await _keys(database, Cipher(settings.keys())))
+    say(await _webhooks(database))
+    say(await _deletions(database))
+
+
+async def _connections(engine: AsyncEngine) -> Finding:
+    """How many connections all processes hold, against what the server and the user's own limit allow."""
+    async with engine.connect() as tx:
+        row = (await tx.execute(_CONNECTIONS)).one()
+    taken, most = int(row.taken), int(row.most)
+    if row.most_ours is not None and 0 <= int(row.most_ours) < most:
+        taken, most = int(row.ours), int(row.most_ours)
+    told = f"{taken} of {most} are taken"
+    if taken < _NEARLY_ALL * most:
+        return Finding("connections", "ok", told)
+    return Finding("connections", "warn", f"{told}: raise max_connections, or run fewer workers")
+
+
+async def _workers(engine: AsyncEngine, systems: Systems) -> Finding:
+    """Whether a worker lives, and what waits without one."""
+    async with engine.connect() as tx:
+        living = int(await tx.scalar(job_library.count_workers(len(systems.all))) or 0)
+        changes = sum(row[-1] for row in await tx.execute(change_queries.count_by_kind()))
+        documents = sum(row[-1] for row in await tx.execute(document_queries.count_by_kind(parked=False)))
+        states: list[tuple[Any, ...]] = [tuple(row) for row in await tx.execute(shops.count_by_state())]
+    active = any(number for state, number in states if state == ShopState.ACTIVE)
+    waits = f"{changes} changes and {documents} documents wait"
+    if living:
+        return Finding("workers", "ok", f"{living} {'lives' if living == 1 else 'live'}; {waits}")
+    if active or changes or documents:
+        return Finding("workers", "bad", f"none lives, and {waits} for one: start `upbridge worker`")
+    return Finding("workers", "warn", "none lives: start `upbridge worker` before the first shop comes")
+
+
+async def _keys(database: Database, cipher: Cipher) -> Finding:
+    """Whether the keys open what is stored: with a wrong one the service starts, and can do nothing."""
+    async with database.engine.connect() as tx:
+        sealed = await secrets.values(tx)
+    try:
+        for value in sealed:
+            cipher.decrypt(value)
+    except DecryptionError:
+        return Finding("encryption key", "bad", "none opens what is stored; see UPBRIDGE_ENCRYPTION_KEYS")
+    return Finding("encryption key", "ok", "opens what is stored" if sealed else "nothing is stored yet")
+
+
+async def _webhooks(database: Database) -> Finding:
+    """Whether Upgates reached us last, as its own lists of webhooks say; each shop is asked daily (R45)."""
+    async with database.engine.connect() as tx:
+        rows = await shops.failed_webhooks(tx)
+    if not rows:
+        return Finding("webhooks", "ok", "Upgates tells of no last call that failed")
+    shown = [f"{row.key} {row.event} at {row.at}: {row.status or 'no answer'}" for row in rows[:_MOST_FAILURES]]
+    more = [f"and {len(rows) - _MOST_FAILURES} more"] if len(rows) > _MOST_FAILURES else []
+    return Finding("webhooks", "warn", "; ".join(["last calls failed: " + shown[0], *shown[1:], *more]))
+
+
+async def _deletions(database: Database) -> Finding:
+    """Whether a deletion whose webhook is lost is found: not every version of the API lists deleted orders."""
+    async with database.engine.connect() as tx:
+        number = await deleted_orders.unlisted(tx)
+    told = "no shop refuses the list of them"
+    if number:
+        told = (
+            f"{number} shops do not list them: a deletion without a webhook is seen while the order is open only"
+        )
+    return Finding("deleted orders", "ok", told)
