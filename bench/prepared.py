@@ -42,7 +42,7 @@ _NO_ORDERS = (
 async def prepare(variants: int) -> tuple[dict[str, bytes], dict[str, int]]:
     """Every answer by its address, and what there is to read: at least as many *variants*."""
     world = State("bench", None)
-    world.addresses = Addresses("", "", "", "", "")
+    world.addresses = Addresses("", "", "", "", "", "")
     shop = open_shop(world, Plan(products=min(_PATTERN, variants), orders=0))
     access = shop.new_access()
     shop.adopt(access, world.now())

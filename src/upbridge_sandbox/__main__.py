@@ -9,7 +9,7 @@ from upbridge_sandbox.server import Options, run_sandbox
 def main() -> None:
     """Read the command line and run until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m upbridge_sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=8900, help="first of five ports; 0 takes free ones")
+    parser.add_argument("--port", type=int, default=8900, help="first of six ports; 0 takes free ones")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--addon-url", default="http://127.0.0.1:8000", help="where the add-on listens")
     parser.add_argument("--signature-token", default="sandbox-signature-token")

@@ -1,7 +1,7 @@
-"""Starts the simulated systems: five servers on one loop.
+"""Starts the simulated systems: six servers on one loop.
 
 P is the simulated administration with the control API, P+1 the Upgates API, P+2 Upp.ai, P+3 Uphance, P+4 the
-signature key. When all listen, one line of JSON with their addresses goes to standard output.
+signature key, P+5 a mail server. When all listen, one line of JSON with their addresses goes to standard output.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.control.context import Context
 from upbridge_sandbox.keys import PATH, key_server
+from upbridge_sandbox.mail_box import PASSWORD, USER, running_mail_box
 from upbridge_sandbox.marketplace import Marketplace
 from upbridge_sandbox.pages import admin_app
 from upbridge_sandbox.seed.plan import Plan, open_shop
@@ -55,10 +56,13 @@ def build(state: State) -> tuple[Context, list[ASGIApp]]:
 
 @contextlib.asynccontextmanager
 async def running(state: State, *, port: int, host: str = "127.0.0.1") -> AsyncIterator[Context]:
-    """The systems listen as long as the block lasts; port 0 takes five free ports."""
+    """The systems listen as long as the block lasts; port 0 takes free ports. The mail server takes one where its
+    own is taken."""
     sockets = [_listen(host, port + place if port else 0) for place in range(5)]
+    mails = _listen_for_mails(host, port)
     urls = [f"http://{host}:{item.getsockname()[1]}" for item in sockets]
-    state.addresses = Addresses(urls[0], urls[1], urls[2], urls[3], urls[4] + PATH)
+    mail = f"smtp://{USER}:{PASSWORD}@{host}:{mails.getsockname()[1]}"
+    state.addresses = Addresses(urls[0], urls[1], urls[2], urls[3], urls[4] + PATH, mail)
     context, apps = build(state)
     servers = [_Server(_config(app)) for app in apps]
     tasks = [
@@ -70,7 +74,8 @@ async def running(state: State, *, port: int, host: str = "127.0.0.1") -> AsyncI
             if any(task.done() for task in tasks):
                 raise RuntimeError("a simulated system did not start")
             await asyncio.sleep(0.01)
-        yield context
+        async with running_mail_box(state.mail_box, mails):
+            yield context
     finally:
         await stop(announcing)
         await context.announcer.close()
@@ -86,7 +91,7 @@ async def running(state: State, *, port: int, host: str = "127.0.0.1") -> AsyncI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a sandbox is started: on five ports from *port* (0: free ones), with the shop of *plan* or none.
+    """How a sandbox is started: on six ports from *port* (0: free ones), with the shop of *plan* or none.
 
     *clock_factor* shortens published delays: at 100, five minutes are three seconds.
     """
@@ -132,6 +137,14 @@ def _print_addresses(addresses: Addresses) -> None:
 
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(app, lifespan="off", access_log=False, log_config=None, server_header=False)
+
+
+def _listen_for_mails(host: str, port: int) -> socket.socket:
+    """The port after those of the systems; another one where that is taken: nothing but settings names it."""
+    if port:
+        with contextlib.suppress(SystemExit):
+            return _listen(host, port + 5)
+    return _listen(host, 0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.ledger import Ledger
+from upbridge_sandbox.mail_box import MailBox, MailFault
 from upbridge_sandbox.rng import RandomStreams
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.signing import Signer
@@ -27,6 +28,8 @@ class Addresses:
     upp: str
     uphance: str
     key: str
+    mail: str
+    """The mail server, with its login."""
 
     def as_json(self) -> dict[str, str]:
         """The addresses; the sandbox prints them as one line when it is up."""
@@ -54,6 +57,7 @@ class State:
     uphance: Uphance = field(default_factory=Uphance)
     faults: dict[str, Faults] = field(default_factory=lambda: {name: Faults() for name in SYSTEMS})
     signer: Signer = field(default_factory=Signer)
+    mail_box: MailBox = field(default_factory=MailBox)
     wrong_logins: dict[str, list[datetime]] = field(default_factory=dict)
     addresses: Addresses | None = None
     clock: Callable[[], datetime] = _system_clock
@@ -94,6 +98,7 @@ class State:
         for faults in self.faults.values():
             faults.clear()
         self.uphance.lists.clear()
+        self.mail_box.fault = MailFault.NONE
         for shop in self.shops.values():
             shop.webhook_faults.clear()
             shop.faults.clear()

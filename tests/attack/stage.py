@@ -176,7 +176,7 @@ async def staged() -> AsyncIterator[Stage]:
         running_processes(directory, free_port()) as running,
         ProcessPoolExecutor(1, get_context("spawn")) as attackers,
     ):
-        port = free_range(20_000 + 5 * secrets.randbelow(4000))
+        port = free_range(20_000 + 6 * secrets.randbelow(4000))
         running.start_sandbox(port=port, products=1, orders=0, clock_factor=100.0)
         running.environment["UPBRIDGE_METRICS_TOKEN"] = secrets.token_hex(16)
         running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))

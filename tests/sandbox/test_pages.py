@@ -43,6 +43,7 @@ async def _press(browser: httpx.AsyncClient, path: str, **form: Any) -> str:
         "/uphance/501",
         "/faults",
         "/violations",
+        "/mail",
     ],
 )
 async def test_every_page_opens(browser: httpx.AsyncClient, path: str) -> None:

@@ -268,7 +268,7 @@ def migrate_command() -> None:
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(help="First of five ports.", min=1, max=65531)] = 8900,
+    port: Annotated[int, typer.Option(help="First of six ports.", min=1, max=65530)] = 8900,
     host: Host = "127.0.0.1",
     addon_url: Annotated[str, typer.Option(help="Where the add-on listens.")] = f"http://localhost:{DEFAULT_PORT}",
 ) -> None:
@@ -305,6 +305,7 @@ def play() -> None:
 
 
 def _require_sandbox() -> None:
-    """Raises `SandboxMissing` where the second package was left out of the installation."""
-    if importlib.util.find_spec("upbridge_sandbox") is None:
+    """Raises `SandboxMissing` where the second package, or what it needs, was left out of the
+    installation."""
+    if any(importlib.util.find_spec(name) is None for name in ("upbridge_sandbox", "aiosmtpd")):
         raise SandboxMissing

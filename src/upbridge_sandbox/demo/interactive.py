@@ -67,6 +67,7 @@ def _tell(running: Processes, console: Console) -> None:
     upp, uphance = shop["credentials"]["upp"], shop["credentials"]["uphance"]
     console.print(f"\n[bold]The simulated Upgates administration: {running.addresses['admin']}[/]")
     console.print("There: Activate, Open, edit products and orders, watch them arrive.")
+    console.print("What the add-on has sent by mail is under Mail there.")
     console.print(f"The add-on: {running.web}")
     console.print(f"Connect Upp.ai with client id {upp['client_id']}, secret {upp['secret']}", highlight=False)
     console.print(f"Connect Uphance with {uphance['email']}, password {uphance['password']}", highlight=False)

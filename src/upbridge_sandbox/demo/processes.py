@@ -18,6 +18,8 @@ from typing import IO, Any
 import httpx
 import psutil
 
+from upbridge_sandbox.mail_box import PASSWORD, USER
+
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 MEGABYTE = 1024 * 1024
@@ -49,7 +51,7 @@ class Processes:
         return f"http://127.0.0.1:{self.web_port}"
 
     def start_sandbox(self, *, port: int, products: int, orders: int, clock_factor: float) -> None:
-        """Start the simulated systems on five ports from *port*; `wait_for_sandbox` says when they listen."""
+        """Start the simulated systems on six ports from *port*; `wait_for_sandbox` says when they listen."""
         self.directory.mkdir(parents=True, exist_ok=True)
         arguments = [
             *("--port", str(port), "--addon-url", self.web, "--signature-token", self.signature_token),
@@ -60,6 +62,7 @@ class Processes:
         names = ("admin", "upgates", "upp", "uphance", "key")
         self.addresses = {name: f"http://127.0.0.1:{port + place}" for place, name in enumerate(names)}
         self.addresses["key"] += KEY_PATH
+        self.addresses["mail"] = f"smtp://{USER}:{PASSWORD}@127.0.0.1:{port + len(names)}"
         self.environment = self._environment()
 
     def wait_for_sandbox(self) -> None:
@@ -86,6 +89,9 @@ class Processes:
             "UPBRIDGE_FRAME_ANCESTORS": self.addresses["admin"],
             "UPBRIDGE_COALESCE_SECONDS": "1",
             "UPBRIDGE_LOG_FORMAT": "json",
+            "UPBRIDGE_SMTP_URL": self.addresses["mail"],
+            "UPBRIDGE_MAIL_FROM": "Upbridge <upbridge@sandbox.test>",
+            "UPBRIDGE_OPERATOR_EMAIL": "operator@sandbox.test",
         }
         others = {name: value for name, value in os.environ.items() if not name.startswith("UPBRIDGE_")}
         return {**others, **own}
@@ -258,9 +264,9 @@ def free_port(wanted: int = 0) -> int:
     raise Failed("no port is free")
 
 
-def free_range(wanted: int, count: int = 5) -> int:
+def free_range(wanted: int, count: int = 6) -> int:
     """*wanted* if *count* ports from there are free, else the first of as many free ones further up."""
     for first in range(wanted, 60_000, count):
         if all(free_port(port) == port for port in range(first, first + count)):
             return first
-    raise Failed("no five ports in a row are free")
+    raise Failed("no six ports in a row are free")

@@ -1,4 +1,5 @@
-"""The simulated administration for a person: shops, products, orders, deliveries, what the targets hold, faults.
+"""The simulated administration for a person: shops, products, orders, deliveries, what the targets hold, faults,
+mails.
 
 Forms post to the page that shows them and come back to it. Nothing of it is part of the add-on.
 """
@@ -17,6 +18,7 @@ from upbridge_sandbox.control import PREFIX, control_api
 from upbridge_sandbox.control.context import Context, Missing
 from upbridge_sandbox.marketplace import NoAddon
 from upbridge_sandbox.pages.layout import Pages
+from upbridge_sandbox.pages.mail import MailPages
 from upbridge_sandbox.pages.shop_data import ShopDataPages
 from upbridge_sandbox.pages.shops import ShopPages
 from upbridge_sandbox.pages.targets import TargetPages
@@ -26,7 +28,7 @@ from upbridge_sandbox.uphance.sales import NotAcceptable
 def admin_app(context: Context) -> ASGIApp:
     """Port P: `/control/...` is JSON, everything else is pages. It has no faults of its own."""
     plain, shops = Pages(context), ShopPages(context)
-    data, targets = ShopDataPages(context), TargetPages(context)
+    data, targets, mail = ShopDataPages(context), TargetPages(context), MailPages(context)
     pages = (
         ("GET", "/", shops.home),
         ("GET", "/shops/{shop}", shops.shop),
@@ -44,6 +46,10 @@ def admin_app(context: Context) -> ASGIApp:
         ("GET", "/faults", targets.faults),
         ("POST", "/faults", targets.change_faults),
         ("GET", "/violations", targets.violations),
+        ("GET", "/mail", mail.box),
+        ("POST", "/mail", mail.change),
+        ("GET", "/mail/{id}", mail.one),
+        ("GET", "/mail/{id}/html", mail.html),
     )
 
     def not_here(_call: Call, error: HTTPException) -> Response:

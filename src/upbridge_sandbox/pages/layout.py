@@ -40,7 +40,9 @@ class Pages(Controls):
     def page(self, title: str, template: str, status: int = 200, **values: Any) -> Response:
         """*template* with *values*."""
         violations = self.state.ledger.violations
-        text = _TEMPLATES.get_template(template).render(title=title, violations=violations, **values)
+        text = _TEMPLATES.get_template(template).render(
+            title=title, violations=violations, mails=len(self.state.mail_box.received), **values
+        )
         return HTMLResponse(text, status)
 
     def message(self, title: str, text: str, status: int, kind: str = "") -> Response:

@@ -30,7 +30,7 @@ async def connected(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) ->
     """A shop of 20 products that has read its catalogue and is connected to Uphance, and to nothing else."""
     watch = MovableClock(MID_HOUR)
     world = State(signature_token="sig", addon_url=None, clock=watch)
-    world.addresses = Addresses(*[API] * 5)
+    world.addresses = Addresses(*[API] * 6)
     origin = open_shop(world, Plan(name="demo", products=20, orders=0))
     origin.active = True
     origin.adopt(origin.new_access(), world.now())
