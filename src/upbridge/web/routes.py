@@ -12,7 +12,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from upbridge.core.errors import NotFound
 from upbridge.core.i18n import LANGUAGES
 from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session, SessionEnded
-from upbridge.web.endpoints import connections, find, mail, net, problems, products, settings, start, usage
+from upbridge.web.endpoints import (
+    connections,
+    find,
+    history,
+    mail,
+    net,
+    problems,
+    products,
+    settings,
+    start,
+    usage,
+)
 from upbridge.web.forms import one
 from upbridge.web.navigation import PLACES
 from upbridge.web.sessions import Ended, impossible
@@ -54,7 +65,7 @@ async def speak(session: str, here: Session, form: Posted) -> Response:
     return here.go(place if place in PLACES else "start")
 
 
-for _page in (start, net, connections, settings, problems, find, products, usage, mail):
+for _page in (start, net, connections, settings, problems, find, products, history, usage, mail):
     router.include_router(_page.router)
 
 

@@ -1,0 +1,108 @@
+"""History: who did what and when, as the shop's staff read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from upbridge.core.i18n import Texts
+from upbridge.core.parsing import whole
+from upbridge.domain.history import Way, What
+from upbridge.domain.shop import ShopState
+from upbridge.insights.words import cause_words
+from upbridge.store.history import Entry
+from upbridge.systems.base import Systems
+from upbridge.web.dependencies import PageRoute, Session
+from upbridge.web.queries.history import history_of, run_of
+
+router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
+
+_LONGEST_ID = 18
+#: What has a cause of problems as its subject.
+_ABOUT_CAUSES = frozenset({What.RELEASED, What.HANDLED, What.APPROVED, What.DECLINED})
+#: What has a system as its subject.
+_ABOUT_SYSTEMS = frozenset({What.CONNECTED, What.DISCONNECTED, What.LOGIN_REFUSED, What.LOGIN_RESTORED})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry in words. *run*: the stock run whose numbers can be looked at."""
+
+    at: datetime
+    what: str
+    old: str
+    new: str
+    way: str
+    run: int | None = None
+
+
+@router.get("/history")
+async def history(here: Session) -> Response:
+    """What was done, the newest first, a page of it; with `run` the numbers of one stock run."""
+    number = whole(here.query.get("run", ""), longest=_LONGEST_ID)
+    run = None if number is None else await run_of(here.pages.engine, here.shop.id, number)
+    before = whole(here.query.get("before", ""), longest=_LONGEST_ID)
+    view = await history_of(here.pages.engine, here.shop.id, before)
+    return here.page(
+        "history",
+        lines=[in_words(one, here.texts, here.pages.systems) for one in view.entries],
+        older=view.older,
+        newest=before is None,
+        run=run,
+    )
+
+
+def in_words(entry: Entry, texts: Texts, systems: Systems) -> Line:
+    """*entry* as a page tells it; one of a newer version by its own words."""
+    way = texts.get(f"ui.history.way.{entry.way}") if entry.way in set(Way) else entry.way
+    if entry.what not in set(What):
+        return Line(entry.at, f"{entry.what} {entry.subject}".strip(), entry.old or "", entry.new or "", way)
+    what = What(entry.what)
+    old, new = _changed(what, entry, texts)
+    return Line(
+        entry.at,
+        texts.get(f"ui.history.what.{what}", **_about(what, entry, texts, systems)),
+        old,
+        new,
+        way,
+        run=entry.id if what is What.STOCK else None,
+    )
+
+
+def _about(what: What, entry: Entry, texts: Texts, systems: Systems) -> Mapping[str, Any]:
+    """What the text of an entry has to name."""
+    details = entry.details
+    if what is What.SETTING:
+        rule = f"ui.rule.{entry.subject}"
+        return {"rule": texts.get(rule) if texts.has(rule) else entry.subject}
+    if what in _ABOUT_SYSTEMS:
+        return {"system": systems.title(entry.subject)}
+    if what in _ABOUT_CAUSES:
+        about = {} if details.get("count") is None else {"number": details["count"]}
+        return {"cause": cause_words(entry.subject, texts), "entity": details.get("entity", ""), **about}
+    if what is What.STOCK:
+        return {"written": details.get("written", 0), "zeroed": details.get("zeroed", 0)}
+    return {"subject": entry.subject}
+
+
+def _changed(what: What, entry: Entry, texts: Texts) -> tuple[str, str]:
+    """What was and what is, as the page calls it."""
+    if what is What.SETTING:
+        return _value(entry.old, texts), _value(entry.new, texts)
+    if what is What.STATE:
+        return _state(entry.old, texts), _state(entry.new, texts)
+    return entry.old or "", entry.new or ""
+
+
+def _value(typed: str | None, texts: Texts) -> str:
+    if typed is None:
+        return texts.get("ui.history.not_chosen")
+    return texts.get("ui.rules.yes" if typed == "true" else "ui.rules.no") if typed in {"true", "false"} else typed
+
+
+def _state(state: str | None, texts: Texts) -> str:
+    if state is None:
+        return ""
+    return texts.get(f"ui.history.state.{state}") if state in set(ShopState) else state
