@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
 from upbridge.core.errors import NotReady
 from upbridge.store.schema import HEAD
@@ -54,3 +55,15 @@ async def test_that_it_does_not_answer_is_remembered_for_as_long() -> None:
 
     assert len(set(tasks)) == 1
     await asked.readiness.close()
+
+
+async def test_a_database_that_takes_no_write_is_not_ready_and_says_why_in_the_log_only(database_url: str) -> None:
+    """As on a full disk: the schema can be read, and no webhook could be stored."""
+    url = f"{database_url}{'&' if '?' in database_url else '?'}options=-c%20default_transaction_read_only%3Don"
+    asked = Asked(url)
+
+    with capture_logs() as logs, pytest.raises(NotReady, match="takes no write"):
+        await asked.readiness.schema()
+    await asked.readiness.close()
+
+    assert [(line["event"], "read-only" in line["reason"]) for line in logs] == [("database_takes_no_write", True)]

@@ -66,7 +66,7 @@ async def live() -> dict[str, str]:
 
 @router.api_route("/readyz", methods=_READ)
 async def ready(request: Request) -> Response:
-    """The database answers, or did within the last second, and this code may run on its schema."""
+    """The database takes a write, or did within the last second, and this code may run on its schema."""
     container: _Container = request.app.state.container
     try:
         current = await container.readiness.schema()
