@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.support.pages import Enter, browser_of, pages_app
 from tests.support.shops import MakeShop
+from upbridge.core.bounds import FORM
 from upbridge.web.context import Pages
 
 FORMS = (
@@ -112,7 +113,7 @@ async def test_no_address_makes_the_service_fail(
 @pytest.fixture
 def web_app(pages: Pages) -> FastAPI:
     """The pages, which wait for a form for less than a moment."""
-    return pages_app(replace(pages, body_seconds=0.05))
+    return pages_app(replace(pages, form_bounds=replace(FORM, seconds=0.05)))
 
 
 @pytest.fixture

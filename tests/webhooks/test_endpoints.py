@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
 from tests.support.web_application import MakeClient, Site, forget_webhook_key
+from upbridge.core.bounds import WEBHOOK
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.database import Database, sqlalchemy_url
 from upbridge.webhooks.addresses import WebhookAddresses
-from upbridge.webhooks.parsing import MAX_BYTES
 
 AT_ONCE = 10.0
 """Seconds: a request that waits for another session would wait for ever. How quick an answer is: `make bench`."""
@@ -201,7 +201,7 @@ async def test_until_the_key_is_known_deliveries_are_asked_to_come_again(site: S
         (b"not json", 400),
         (b"[]", 400),
         (b'{"orders": [{}]}', 400),
-        (b" " * (MAX_BYTES + 1), 413),
+        (b" " * (WEBHOOK.bytes + 1), 413),
         (b'{"orders": [' + b",".join([b'{"order_number": 1}'] * 5001) + b"]}", 413),
     ],
     ids=["empty", "not json", "a list", "only bad records", "too many bytes", "too many records"],

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upbridge.core.bounds import WEBHOOK
 from upbridge.core.errors import BadRequest, Refused, TooLarge
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.source import SOURCE as UPHANCE
 from upbridge.webhooks.parsing import (
-    MAX_BYTES,
     MAX_RECORDS,
     ChangedKeys,
     events,
@@ -165,10 +165,10 @@ def test_products_and_variants_are_counted_together() -> None:
 
 def test_four_mebibytes_are_enough() -> None:
     body = json.dumps({"orders": [{"order_number": "A"}]}).encode()
-    assert read_upgates("Orders.update", body.ljust(MAX_BYTES)).records == 1
+    assert read_upgates("Orders.update", body.ljust(WEBHOOK.bytes)).records == 1
 
     with pytest.raises(TooLarge):
-        read_upgates("Orders.update", body.ljust(MAX_BYTES + 1))
+        read_upgates("Orders.update", body.ljust(WEBHOOK.bytes + 1))
 
 
 @pytest.mark.parametrize(
@@ -279,6 +279,6 @@ def test_more_values_than_records_can_have_are_refused_before_they_are_parsed(fi
 def test_the_largest_delivery_that_upgates_sends_is_read() -> None:
     record = {"product_id": 1, "code": "A,B", "action": "update", "texts": "x" * 700}
     body = json.dumps({"products": [record | {"product_id": number} for number in range(1, MAX_RECORDS + 1)]})
-    assert 3_500_000 < len(body) < MAX_BYTES
+    assert 3_500_000 < len(body) < WEBHOOK.bytes
 
     assert read_upgates("Products.update", body.encode()).records == MAX_RECORDS

@@ -13,7 +13,8 @@ from upbridge.cli.explain_signature import explain_call, read_call
 from upbridge.cli.options import trial_options, with_options
 from upbridge.cli.trials import marked, try_connection
 from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usage_rows
-from upbridge.core.errors import Conflict
+from upbridge.core.bounds import FILE
+from upbridge.core.errors import Conflict, TooLarge
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.engine.context import Service
 from upbridge.installation.signature import Endpoint
@@ -141,7 +142,11 @@ def upload(
     system = next(one for one in SYSTEMS.connected if one.costs is not None)
     costs = system.costs
     assert costs is not None, "it was chosen for them"
-    days = costs.parse(file.read_bytes())
+    with file.open("rb") as opened:
+        content = opened.read(FILE.bytes + 1)
+    if len(content) > FILE.bytes:
+        raise TooLarge(f"the file has more than {FILE.bytes} bytes")
+    days = costs.parse(content)
 
     async def work(service: Service) -> None:
         found = await service.shops.find(shop)

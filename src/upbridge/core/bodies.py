@@ -2,10 +2,12 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
+from upbridge.core.bounds import Bounds
 from upbridge.core.deadline import pause_deadline
 from upbridge.core.errors import BadRequest, TooLarge, TooSlow
 
@@ -22,8 +24,6 @@ async def read_at_most(chunks: AsyncIterable[bytes], limit: int) -> tuple[bytes,
     return b"".join(parts), True
 
 
-#: How long a sender may take for a whole body, however it trickles.
-BODY_SECONDS = 5.0
 _MOST_DECLARED = 2.0**53
 #: What is taken out of a compressed body at once.
 _PIECE = 65_536
@@ -42,18 +42,28 @@ async def inflated(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
         raise zlib.error("the compressed body ends too early")
 
 
-async def skip_body(request: Request, *, limit: int, seconds: float = BODY_SECONDS) -> None:
+async def skip_body(request: Request, bounds: Bounds) -> None:
     """Let the body of a request to us pass, and keep nothing of it. Raises what `request_body` raises."""
-    if _declared(request) > limit:
-        raise TooLarge(f"the body is larger than {limit} bytes")
+    if _declared(request) > bounds.bytes:
+        raise TooLarge(f"the body is larger than {bounds.bytes} bytes")
     size = 0
+    async with _arriving(bounds):
+        async for part in request.stream():
+            size += len(part)
+            if size > bounds.bytes:
+                raise TooLarge(f"the body is larger than {bounds.bytes} bytes")
+
+
+@asynccontextmanager
+async def _arriving(bounds: Bounds) -> AsyncIterator[None]:
+    """A body arrives within the seconds of *bounds*, which are no other's. Raises `TooSlow` and `BadRequest`."""
     try:
-        async with asyncio.timeout(seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > limit:
-                    raise TooLarge(f"the body is larger than {limit} bytes")
-    except (ClientDisconnect, TimeoutError):
+        with pause_deadline():
+            async with asyncio.timeout(bounds.seconds):
+                yield
+    except TimeoutError:
+        raise TooSlow from None
+    except ClientDisconnect:
         raise BadRequest("the body did not arrive") from None
 
 
@@ -67,24 +77,18 @@ def _declared(request: Request) -> float:
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
-async def request_body(request: Request, *, limit: int, seconds: float = BODY_SECONDS) -> bytes:
+async def request_body(request: Request, bounds: Bounds) -> bytes:
     """The body of a request to us.
 
-    Raises `TooLarge` as soon as it must have more than *limit* bytes, `TooSlow` if it is not there within
-    *seconds*, and `BadRequest` if its sender hangs up. A deadline of the caller's does not count meanwhile: the
-    sender is slow, and not what the caller waits for.
+    Raises `TooLarge` as soon as it must have more bytes than *bounds* allow, `TooSlow` if it is not there within
+    their seconds, and `BadRequest` if its sender hangs up. A deadline of the caller's does not count meanwhile:
+    the sender is slow, and not what the caller waits for.
     """
-    complete = _declared(request) <= limit
+    complete = _declared(request) <= bounds.bytes
     body = b""
     if complete:
-        try:
-            with pause_deadline():
-                async with asyncio.timeout(seconds):
-                    body, complete = await read_at_most(request.stream(), limit)
-        except TimeoutError:
-            raise TooSlow from None
-        except ClientDisconnect:
-            raise BadRequest("the body did not arrive") from None
+        async with _arriving(bounds):
+            body, complete = await read_at_most(request.stream(), bounds.bytes)
     if not complete:
-        raise TooLarge(f"the body is larger than {limit} bytes")
+        raise TooLarge(f"the body is larger than {bounds.bytes} bytes")
     return body

@@ -41,6 +41,22 @@ class ConnectionBounds:
     """How often a process looks for connections whose time is over."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a body that comes in may have at most."""
+
+    bytes: int
+    """As it is read; of a compressed one, unpacked."""
+    seconds: float
+    """For all of it, however it trickles."""
+    values: int
+    """Of JSON: elements and members. Of a form: fields. Of a file: lines."""
+    depth: int = 1
+    """Of JSON: lists and objects within each other."""
+    digits: int = 100
+    """Of one number, and of what its exponent makes of it."""
+
+
 CONNECTION = ConnectionBounds(
     connections=1_000,
     head_bytes=32 * KIB,
@@ -54,3 +70,16 @@ CONNECTION = ConnectionBounds(
     closing_seconds=10.0,
     sweep_seconds=1.0,
 )
+
+#: A signed call: it has ten values and is under 2 KiB.
+SIGNED_CALL = Bounds(bytes=64 * KIB, seconds=5.0, values=200, depth=8)
+#: A webhook: 5,000 records at most, each of which has two to four values, as far as anything was published.
+WEBHOOK = Bounds(bytes=4 * MIB, seconds=5.0, values=100_000, depth=16)
+#: A form of our own pages.
+FORM = Bounds(bytes=64 * KIB, seconds=5.0, values=2_000)
+#: An answer of another system: 100 products with all their variants, languages and price lists are a few MiB.
+ANSWER = Bounds(bytes=32 * MIB, seconds=75.0, values=2_000_000, depth=64)
+#: The public key: under 1 KiB.
+KEY = Bounds(bytes=16 * KIB, seconds=1.5, values=1)
+#: A file that an operator names on the command line.
+FILE = Bounds(bytes=4 * MIB, seconds=60.0, values=100_000)

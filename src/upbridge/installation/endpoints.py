@@ -13,12 +13,10 @@ from fastapi.routing import APIRoute
 
 from upbridge.core.bodies import request_body
 from upbridge.core.bounded_json import loads
+from upbridge.core.bounds import SIGNED_CALL
 from upbridge.core.errors import BadRequest, NotReady, Refused, TooLarge
 from upbridge.installation.service import Answer, InstallationService
 
-#: A signed call is under 2 KiB; what is much longer is none.
-MAX_BODY = 65_536
-MAX_VALUES = 200
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -85,10 +83,10 @@ def _answer(answer: Answer) -> JSONResponse:
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    """The body as a JSON object. Raises `TooLarge` beyond `MAX_BODY` bytes and `BadRequest` for anything else."""
-    body = await request_body(request, limit=MAX_BODY)
+    """The body as a JSON object. Raises `TooLarge` beyond its bytes and `BadRequest` for anything else."""
+    body = await request_body(request, SIGNED_CALL)
     try:
-        value = loads(body, most_values=MAX_VALUES, constants=False)
+        value = loads(body, SIGNED_CALL, constants=False)
     except TooLarge as error:
         raise BadRequest(str(error)) from None
     if not isinstance(value, dict):

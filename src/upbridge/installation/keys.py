@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 import httpx
 import structlog
 
+from upbridge.core.bounds import KEY
 from upbridge.core.clock import Clock
 from upbridge.core.errors import BadSignature, NotReady, Refused, RemoteError
 from upbridge.installation.signature import load_key
@@ -39,7 +40,7 @@ LOOK_EVERY = timedelta(seconds=2)
 #: How many signatures are remembered that were accepted, or did not fit after a look.
 _JUDGED = 4_096
 #: The longest that a caller waits for the key host.
-DEADLINE_SECONDS = 1.5
+DEADLINE_SECONDS = KEY.seconds
 
 
 class LookWithheld(Refused):

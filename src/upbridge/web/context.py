@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.bodies import BODY_SECONDS
+from upbridge.core.bounds import FORM, Bounds
 from upbridge.core.clock import Clock
 from upbridge.core.errors import NotReady
 from upbridge.core.i18n import FALLBACK, LANGUAGES, Texts
@@ -69,7 +69,7 @@ class Pages:
     sends_mail: bool = False
     """Whether this service sends mails at all."""
     deadline: float = PAGE_SECONDS
-    body_seconds: float = BODY_SECONDS
+    form_bounds: Bounds = FORM
 
     @classmethod
     def of(

@@ -186,7 +186,7 @@ async def _context(session: str, request: Request, pages: Pages, *, active: bool
 
 
 async def _posted(request: Request, pages: PagesHere) -> dict[str, list[str]]:
-    return await read_form(request, origin=pages.origin, seconds=pages.body_seconds)
+    return await read_form(request, origin=pages.origin, bounds=pages.form_bounds)
 
 
 Session = Annotated[PageContext, Depends(_here)]

@@ -5,15 +5,13 @@ from urllib.parse import parse_qs
 
 from fastapi import Request
 
-from upbridge.core.bodies import BODY_SECONDS, request_body
+from upbridge.core.bodies import request_body
+from upbridge.core.bounds import FORM, Bounds
 from upbridge.core.errors import BadRequest
 
-_LARGEST_FORM = 64 * 1024
-_MOST_FIELDS = 2_000
 
-
-async def read_form(request: Request, *, origin: str, seconds: float = BODY_SECONDS) -> dict[str, list[str]]:
-    """The fields of a form that one of our own pages sent, within *seconds*.
+async def read_form(request: Request, *, origin: str, bounds: Bounds = FORM) -> dict[str, list[str]]:
+    """The fields of a form that one of our own pages sent.
 
     The address of a session is the secret that a forged form would have to know (docs/decisions/0004); a browser
     that says outright that the form comes from elsewhere is refused as well. An opaque origin (`null`) is what a
@@ -23,9 +21,9 @@ async def read_form(request: Request, *, origin: str, seconds: float = BODY_SECO
     foreign = sent_from not in {None, "null", origin}
     if foreign or (site in {"cross-site", "same-site"} and sent_from != "null"):
         raise Foreign
-    body = await request_body(request, limit=_LARGEST_FORM, seconds=seconds)
+    body = await request_body(request, bounds)
     try:
-        form = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        form = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=bounds.values, errors="strict")
     except ValueError:
         raise BadRequest from None
     if any(not name.isprintable() for name in form):  # some names become part of what is stored

@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from upbridge.core.bodies import declared_size, request_body, skip_body
+from upbridge.core.bounds import WEBHOOK
 from upbridge.core.deferred import Deferred
 from upbridge.core.errors import NotFound, Refused, UpbridgeError
 from upbridge.core.telemetry.metrics import WEBHOOK_DELIVERIES, WEBHOOK_SECONDS
@@ -20,7 +21,6 @@ from upbridge.systems.registry import SYSTEMS
 from upbridge.webhooks.addresses import Recognised, WebhookAddresses
 from upbridge.webhooks.inbox import Inbox
 from upbridge.webhooks.parsing import (
-    MAX_BYTES,
     ChangedKeys,
     everything,
     known_event,
@@ -61,9 +61,9 @@ async def _take(
 ) -> ChangedKeys | None:
     """Store a delivery record by record, in its turn; None if it is over the shop's quota and left to the net."""
     quota = inbox.quotas.of(found.shop_id)
-    wait = quota.arrives(min(declared_size(request), MAX_BYTES))
+    wait = quota.arrives(min(declared_size(request), WEBHOOK.bytes))
     if wait is None:
-        await skip_body(request, limit=MAX_BYTES)
+        await skip_body(request, WEBHOOK)
         hints = everything(_source(source))
         await inbox.store_together(
             found.shop_id, source=source, event=event, hints=hints, generation=found.generation
@@ -71,7 +71,7 @@ async def _take(
         return None
     if wait:
         await asyncio.sleep(wait)
-    body = await request_body(request, limit=MAX_BYTES)
+    body = await request_body(request, WEBHOOK)
     hints = _read(source, event, body)
     quota.read(hints.records)
     await inbox.store(found.shop_id, source=source, event=event, hints=hints, generation=found.generation)

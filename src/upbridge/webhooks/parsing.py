@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upbridge.core.bounded_json import loads
+from upbridge.core.bounds import WEBHOOK
 from upbridge.core.errors import BadRequest, TooLarge
 from upbridge.core.parsing import key_of, whole
 from upbridge.store.changes import Kind
@@ -18,10 +19,6 @@ from upbridge.systems.upgates.fields import array
 
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""
-MAX_BYTES = 4 * 1024 * 1024
-MAX_VALUES = 40 * MAX_RECORDS
-"""A published record has two or three values."""
-
 _FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
 
 
@@ -104,9 +101,9 @@ def read_connected(source: Source, body: bytes) -> ChangedKeys:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    if len(body) > MAX_BYTES:
-        raise TooLarge(f"more than {MAX_BYTES} bytes")
-    payload = loads(body, most_values=MAX_VALUES)
+    if len(body) > WEBHOOK.bytes:
+        raise TooLarge(f"more than {WEBHOOK.bytes} bytes")
+    payload = loads(body, WEBHOOK)
     if not isinstance(payload, dict):
         raise BadRequest("the body is not a JSON object")
     return payload

@@ -5,6 +5,7 @@ import gzip
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.support.clock import NOON, manual_timers
+from upbridge.core.bounds import ANSWER
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import Unreachable
 from upbridge.systems.http.classify import Action
@@ -36,7 +38,12 @@ def timed(**labels: str) -> float:
 
 
 def remote(handler: Handler, *, deadline: float = 60.0) -> Remote:
-    return Remote("test", httpx.AsyncClient(transport=httpx.MockTransport(handler)), lambda: NOON, deadline)
+    return Remote(
+        "test",
+        httpx.AsyncClient(transport=httpx.MockTransport(handler)),
+        lambda: NOON,
+        replace(ANSWER, seconds=deadline),
+    )
 
 
 def failing(error: Exception) -> Handler:

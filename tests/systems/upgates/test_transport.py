@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.support.clock import NOON
 from tests.support.upgates import API_URL, SHOP, Upgates, answering, listed
+from upbridge.core.bounds import ANSWER
 from upbridge.core.errors import (
     CredentialsRefused,
     LoginRefused,
@@ -22,7 +23,6 @@ from upbridge.core.errors import (
 )
 from upbridge.domain.purpose import Purpose
 from upbridge.rate_limits.ledger import LEASE, Ledger
-from upbridge.systems.http.transport import DEADLINE
 from upbridge.systems.upgates import transport
 from upbridge.systems.upgates.transport import Account
 from upbridge.systems.upgates.url_policy import HostPolicy
@@ -118,7 +118,7 @@ class TestBudget:
         assert callable(needs(Ledger.__new__(Ledger)).call)
 
     async def test_a_call_ends_before_the_lease_of_its_slot(self) -> None:
-        assert timedelta(seconds=DEADLINE) < LEASE
+        assert timedelta(seconds=ANSWER.seconds) < LEASE
 
 
 class TestVerdicts:

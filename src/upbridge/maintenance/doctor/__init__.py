@@ -16,7 +16,7 @@ from upbridge.maintenance.doctor.database import look_at_database
 from upbridge.maintenance.doctor.finding import Finding
 from upbridge.maintenance.doctor.given import look_at_settings
 from upbridge.maintenance.doctor.network import (
-    SECONDS,
+    LOOK,
     look_at_mail,
     look_at_public_address,
     look_at_signature_key,
@@ -66,7 +66,7 @@ def _network(
         if system.url is not None:
             name = system.title.lower()
             looks[name] = partial(
-                look_at_system, Remote(system.name, http, clock, SECONDS), name, system.url(settings)
+                look_at_system, Remote(system.name, http, clock, LOOK), name, system.url(settings)
             )
     return [_within(name, look) for name, look in looks.items()]
 

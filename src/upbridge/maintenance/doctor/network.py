@@ -1,10 +1,12 @@
 """The doctor's look outside: the signature key, the clock, the other systems, and the way back to ourselves."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from upbridge.core.bounds import ANSWER
 from upbridge.core.clock import Clock
 from upbridge.core.errors import RemoteError, Unreachable
 from upbridge.core.parsing import http_date
@@ -16,7 +18,9 @@ from upbridge.systems.http.transport import Remote
 from upbridge.systems.upgates.signature_key import fetch_key
 
 #: For each answer from outside.
-SECONDS = 5.0
+_SECONDS = 5.0
+#: What an answer to the doctor may have.
+LOOK = replace(ANSWER, seconds=_SECONDS)
 _MAX_SKEW = timedelta(seconds=30)
 #: What `/livez` answers.
 _ALIVE = b'{"status":"ok"}'
@@ -25,7 +29,7 @@ _ALIVE = b'{"status":"ok"}'
 async def look_at_signature_key(http: httpx.AsyncClient, settings: Settings, clock: Clock) -> list[Finding]:
     """Whether the key is there that signed calls are checked with; its host also says what time it is."""
     try:
-        answer = await fetch_key(http, settings.signature_key_url, clock, deadline=SECONDS)
+        answer = await fetch_key(http, settings.signature_key_url, clock, deadline=_SECONDS)
         key = load_pem_public_key(answer.body)
     except (RemoteError, ValueError) as error:
         return [Finding("signature key", "bad", f"not readable: {error}; see UPBRIDGE_SIGNATURE_KEY_URL")]
@@ -59,7 +63,7 @@ async def look_at_mail(settings: Settings) -> list[Finding]:
         return [Finding("mail", "ok", "no mail server is set (UPBRIDGE_SMTP_URL): nobody is written to")]
     server = settings.mail
     try:
-        way = await Mailer(server, sender(settings.mail_from), SECONDS).check()
+        way = await Mailer(server, sender(settings.mail_from), _SECONDS).check()
     except Unreachable as error:
         return [Finding("mail", "bad", f"{error}; see UPBRIDGE_SMTP_URL")]
     told = f"{server} takes mails, {way}"
@@ -76,7 +80,7 @@ async def look_at_public_address(http: httpx.AsyncClient, settings: Settings, cl
     if settings.public_url is None:
         return []
     origin = settings.public_origin()
-    remote = Remote("self", http, clock, SECONDS)
+    remote = Remote("self", http, clock, LOOK)
     try:
         answer = await remote.exchange("GET", f"{origin}/livez", operation="GET /livez")
     except Unreachable as error:

@@ -19,17 +19,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from upbridge.core.bounds import ANSWER
 from upbridge.core.clock import Clock
 from upbridge.core.errors import Closed, Failed, NotSent, Rejected, Throttled, Unreachable
 from upbridge.domain.delivery import Attempt
-from upbridge.systems.http.transport import DEADLINE
 
 T = TypeVar("T")
 
 #: How long after its start a request without an answer may still be at work in the other system: until then, not
 #: to find what it creates proves nothing. Longer than we wait for an answer, because giving up does not stop it.
 STILL_AT_WORK = timedelta(minutes=3)
-assert timedelta(seconds=DEADLINE) < STILL_AT_WORK
+assert timedelta(seconds=ANSWER.seconds) < STILL_AT_WORK
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,17 +21,13 @@ import httpx
 
 from upbridge import HOMEPAGE
 from upbridge.core.bodies import inflated, read_at_most
+from upbridge.core.bounds import ANSWER, Bounds
 from upbridge.core.clock import Clock
 from upbridge.core.deadline import pause_deadline
 from upbridge.core.errors import NotSent, Unreachable
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
 from upbridge.systems.http.classify import Action, HttpOutcome, classify
 from upbridge.systems.http.exact_json import decode
-
-#: Seconds for a whole call, even if the system keeps sending.
-DEADLINE = 75.0
-#: The largest answer that is read, in bytes. 100 products with their descriptions are a few MiB.
-MAX_ANSWER = 32 * 1024 * 1024
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0).as_dict()
 _USER_AGENT = f"Upbridge (+{HOMEPAGE})"
@@ -49,6 +45,7 @@ class HttpAnswer:
     body: bytes = field(repr=False)
     body_error: str = ""
     """Why the body is not whole; empty if it is."""
+    bounds: Bounds = ANSWER
 
     @property
     def accepted(self) -> bool:
@@ -70,19 +67,19 @@ class HttpAnswer:
         """The body as JSON with exact numbers. Raises `Unreachable` if it is not whole or not JSON."""
         body = self.whole_body()
         try:
-            return decode(body)
+            return decode(body, self.bounds)
         except ValueError as error:
             raise Unreachable(f"{self.operation}: the answer is not JSON") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Another system, called by HTTP. *system* is its name in the metrics; *deadline* is in seconds."""
+    """Another system, called by HTTP. *system* is its name in the metrics; its answers are held to *bounds*."""
 
     system: str
     http: httpx.AsyncClient
     clock: Clock
-    deadline: float = DEADLINE
+    bounds: Bounds = ANSWER
 
     async def exchange(
         self,
@@ -94,13 +91,14 @@ class Remote:
         params: Mapping[str, str | int] | None = None,
         content: bytes | None = None,
         form: Mapping[str, str] | None = None,
-        limit: int = MAX_ANSWER,
+        limit: int | None = None,
         truncate: bool = False,
     ) -> HttpAnswer:
         """Send one request and read its answer. No status is an error here.
 
         *operation* names the call in metrics and errors, without ids and secrets: `GET /orders/{id}`. A body
-        beyond *limit* bytes is dropped (`HttpAnswer.body_error`); with *truncate* its beginning is kept.
+        beyond *limit* bytes (by default, and at most, those of the bounds) is dropped (`HttpAnswer.body_error`);
+        with *truncate* its beginning is kept.
 
         Raises `NotSent` if no connection could be made, and `Unreachable` if no answer came: then it is not known
         whether the system did what was asked.
@@ -125,16 +123,17 @@ class Remote:
             )
         except httpx.InvalidURL as error:
             raise NotSent(f"{operation}: InvalidURL") from error
+        most = self.bounds.bytes if limit is None else min(limit, self.bounds.bytes)
         with self._counted(operation) as call, pause_deadline():
             try:
-                async with asyncio.timeout(self.deadline):
-                    answer = await self._answer(request, operation, limit=limit, truncate=truncate)
+                async with asyncio.timeout(self.bounds.seconds):
+                    answer = await self._answer(request, operation, limit=most, truncate=truncate)
             except _NEVER_SENT as error:
                 call.outcome = Action.NOT_SENT
                 raise NotSent(f"{operation}: {type(error).__name__}") from error
             except TimeoutError as error:
                 call.outcome = Action.TIMEOUT
-                raise Unreachable(f"{operation}: no answer within {self.deadline:g} s") from error
+                raise Unreachable(f"{operation}: no answer within {self.bounds.seconds:g} s") from error
             except httpx.HTTPError as error:
                 timeout = isinstance(error, httpx.TimeoutException)
                 call.outcome = Action.TIMEOUT if timeout else Action.NO_ANSWER
@@ -162,7 +161,7 @@ class Remote:
             except (httpx.HTTPError, zlib.error) as error:
                 body_error = f"cut: {type(error).__name__}"
         outcome = classify(response.status_code, response.headers, now=self.clock())
-        return HttpAnswer(operation, outcome, response.headers, body, body_error)
+        return HttpAnswer(operation, outcome, response.headers, body, body_error, self.bounds)
 
     @contextmanager
     def _counted(self, operation: str) -> Iterator["_Call"]:

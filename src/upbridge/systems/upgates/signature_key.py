@@ -1,16 +1,16 @@
 """The address at which Upgates publishes the public key of its signatures."""
 
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 
 import httpx
 
+from upbridge.core.bounds import KEY
 from upbridge.core.clock import Clock
 from upbridge.systems.http.errors import error_of
 from upbridge.systems.http.transport import HttpAnswer, Remote
 
-#: A key is under 1 KiB; what is much longer is none.
-_MAX_BYTES = 16_384
 _PAUSE = timedelta(minutes=1)
 
 
@@ -26,9 +26,8 @@ async def fetch_changed_key(
 ) -> HttpAnswer | None:
     """The same, or None if it is what the `ETag` *known* names. Raises `RemoteError`."""
     headers = {} if known is None else {"If-None-Match": known}
-    answer = await Remote("signature_key", http, clock, deadline).exchange(
-        "GET", url, operation="GET key", headers=headers, limit=_MAX_BYTES
-    )
+    remote = Remote("signature_key", http, clock, replace(KEY, seconds=deadline))
+    answer = await remote.exchange("GET", url, operation="GET key", headers=headers)
     if known is not None and answer.outcome.status == HTTPStatus.NOT_MODIFIED:
         return None
     if not answer.accepted:
