@@ -5,7 +5,7 @@ what was last delivered (links) and what is on its way (documents): what differs
 nothing, what is no longer said is taken back. Fetch once, feed all.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import DesiredDocument, Entity, Issue, Link, LinkState, Unmappable
+from upbridge.domain.eligibility import Eligibility
 from upbridge.domain.order import Order
+from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
@@ -25,7 +27,7 @@ from upbridge.store import documents as outbox
 from upbridge.store import former_variants, order_events, sku_matching, variants, warehouses
 from upbridge.store.link_queries import links_of
 from upbridge.store.links import adopt
-from upbridge.store.orders import upsert_orders
+from upbridge.store.orders import ReadOrder, upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.systems.base import MappingContext, Target, WriteBack
 
@@ -100,11 +102,11 @@ async def plan_documents(
     systems from which something flows back."""
     settled = PlanResult()
     orders = [entity for entity in read.entities if isinstance(entity, Order)]
+    targets = list(targets)
     if read.kind == "order":
-        made = {order.order_number: order.created_at for order in orders}
-        await upsert_orders(tx, shop_id, made, read.missing, now=now)
+        await upsert_orders(tx, shop_id, _read_orders(orders, targets), read.missing, now=now)
     if read.kind == "product":
-        targets = await _remember_products(tx, shop_id, read, list(targets), settled, now=now)
+        targets = await _remember_products(tx, shop_id, read, targets, settled, now=now)
     names = await variant_names(tx, shop_id, orders)
     who = await identify(tx, shop_id, orders, read.missing, now=now) if read.kind == "order" else Identities()
     await _report_unreadable(tx, shop_id, read, now=now)
@@ -150,6 +152,18 @@ async def plan_documents(
         ]
         await order_events.record_events(tx, shop_id, steps, now=now)
     return settled
+
+
+def _read_orders(orders: Iterable[Order], targets: Sequence[tuple[Target, MappingContext]]) -> Iterator[ReadOrder]:
+    """The orders with what is kept of them, and the verdict of each target's rules."""
+    for order in orders:
+        verdicts = {
+            target.system: policy.judge(order, context.facts)
+            for target, context in targets
+            if (policy := target.order_policy(context)) is not None
+        }
+        kept_back = {system: str(one) for system, one in verdicts.items() if one is not Eligibility.SENT}
+        yield ReadOrder(order.order_number, order.created_at, OrderOutline.of(order), kept_back)
 
 
 async def variant_names(tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order]) -> dict[str, Names]:

@@ -22,6 +22,8 @@ from upbridge.store.orders import KnownOrder
 #: So many orders are looked at together.
 PAGE = 1000
 _KIND = "order"
+#: The reason for which an order is held where no reading has said which rule it was.
+RULES = "rules"
 
 
 class Box(StrEnum):
@@ -83,7 +85,7 @@ async def _unread_orders(
             )
             numbers = [number for number, _ in page]
             known = await orders.known(tx, shop_id, numbers)
-            places = await _places(tx, shop_id, platform, systems, [one for one in numbers if one not in known])
+            places = await places_of(tx, shop_id, platform, systems, [one for one in numbers if one not in known])
         for number, found in places.items():
             yield ListedOrder(number, None, found)
         if len(page) < PAGE:
@@ -94,13 +96,14 @@ async def _unread_orders(
 async def _with_places(
     tx: AsyncConnection, shop_id: ShopId, platform: str, systems: Sequence[str], page: Sequence[KnownOrder]
 ) -> list[ListedOrder]:
-    places = await _places(tx, shop_id, platform, systems, [one.number for one in page])
+    places = await places_of(tx, shop_id, platform, systems, [one.number for one in page])
     return [ListedOrder(one.number, one.ordered_at, places[one.number]) for one in page]
 
 
-async def _places(
+async def places_of(
     tx: AsyncConnection, shop_id: ShopId, platform: str, systems: Sequence[str], numbers: Sequence[str]
 ) -> dict[str, tuple[Place, ...]]:
+    """Where each of these orders is with each of *systems*."""
     if not numbers:
         return {}
     unread = await change_queries.announced(tx, shop_id, platform, Kind.ORDER, numbers)
@@ -123,7 +126,7 @@ async def _places(
             return Place(system, Box.WAITING, document.reason or "sending")
         if (system, number) in delivered:
             return Place(system, Box.DELIVERED, None)
-        return Place(system, Box.HELD, "rules")
+        return Place(system, Box.HELD, RULES)
 
     return {number: tuple(place(number, system) for system in systems) for number in numbers}
 

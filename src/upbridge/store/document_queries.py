@@ -228,8 +228,8 @@ def oldest_seconds(now: ColumnElement[datetime]) -> Select[str, float]:
 
 
 def parents(shop_id: ShopId, kind: str) -> Subquery:
-    """What waits of *kind*, at all targets: parent, target, state."""
-    query = select(table.c.parent, table.c.target, table.c.state)
+    """What waits of *kind*, at all targets: parent, target, state, reason."""
+    query = select(table.c.parent, table.c.target, table.c.state, table.c.reason)
     return query.where(table.c.shop_id == shop_id, table.c.kind == kind).subquery("waiting")
 
 

@@ -279,6 +279,26 @@ def delivered_since(shop_id: ShopId, targets: Collection[str], kind: str, since:
     return query.subquery("delivered")
 
 
+def delivered(shop_id: ShopId, kind: str) -> Subquery:
+    """What of *kind* the targets have, or were given by hand: target, key."""
+    query = select(table.c.target, table.c.key).where(
+        table.c.shop_id == shop_id,
+        table.c.kind == kind,
+        table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),
+    )
+    return query.subquery("delivered")
+
+
+def called(shop_id: ShopId, targets: Collection[str], kind: str, name: str) -> Select[str]:
+    """What of *kind* one of *targets* calls *name*: by its id there, or by the number that it gave."""
+    return select(table.c.parent).where(
+        table.c.shop_id == shop_id,
+        one_of(table.c.target, targets),
+        table.c.kind == kind,
+        or_(table.c.remote_id == name, table.c.metadata["order_number"].astext == name),
+    )
+
+
 def keys_beginning(shop_id: ShopId, targets: Collection[str], kind: str, words: str, *, most: int) -> Select[str]:
     """Entities whose key begins with *words* and of which *targets* have something of *kind*."""
     here = (table.c.shop_id == shop_id, one_of(table.c.target, targets), table.c.kind == kind)

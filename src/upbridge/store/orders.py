@@ -1,42 +1,69 @@
 """Every order that was read, also one that no system wants: the whole to which the boxes of a page add up."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, any_, delete, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Subquery,
+    Text,
+    any_,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import orders as table
 from upbridge.store.sql import beginning, one_of
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """An order as it was read: *outline* is what a page shows of it, *kept_back* the verdict of the shop's
+    rules by the name of each system that is not sent it."""
+
+    number: str
+    ordered_at: datetime
+    outline: OrderOutline
+    kept_back: Mapping[str, str]
+
+
 async def upsert_orders(
-    tx: AsyncConnection,
-    shop_id: ShopId,
-    ordered_at: Mapping[str, datetime],
-    gone: Collection[str],
-    *,
-    now: datetime,
+    tx: AsyncConnection, shop_id: ShopId, read: Iterable[ReadOrder], gone: Collection[str], *, now: datetime
 ) -> None:
-    """These orders exist, by number, with when they were made; *gone* do not (any more)."""
+    """These orders exist; *gone* do not (any more)."""
     await tx.execute(
         delete(table).where(table.c.shop_id == shop_id, table.c.number == any_(literal(sorted(gone), ARRAY(Text))))
     )
-    if not ordered_at:
+    rows = [
+        {
+            "shop_id": shop_id,
+            "number": one.number,
+            "ordered_at": one.ordered_at,
+            "read_at": now,
+            "outline": one.outline.model_dump(mode="json", exclude_none=True),
+            "kept_back": dict(one.kept_back),
+        }
+        for one in sorted(read, key=lambda one: one.number)
+    ]
+    if not rows:
         return
     upsert = insert(table)
     await tx.execute(
         upsert.on_conflict_do_update(
             index_elements=[table.c.shop_id, table.c.number],
-            set_={"ordered_at": upsert.excluded.ordered_at, "read_at": upsert.excluded.read_at},
+            set_={name: upsert.excluded[name] for name in ("ordered_at", "read_at", "outline", "kept_back")},
         ),
-        [
-            {"shop_id": shop_id, "number": number, "ordered_at": ordered_at[number], "read_at": now}
-            for number in sorted(ordered_at)
-        ],
+        rows,
     )
 
 
@@ -105,6 +132,29 @@ def made_at(shop_id: ShopId, number: ColumnElement[str]) -> ScalarSelect[datetim
     """When the order with *number* of another query was made; null if it is not known."""
     query = select(table.c.ordered_at).where(table.c.shop_id == shop_id, table.c.number == number)
     return query.correlate_except(table).scalar_subquery()
+
+
+def known_of(shop_id: ShopId, *, since: datetime | None, until: datetime | None) -> Subquery:
+    """The known orders that were made from *since* on and before *until*: number, ordered_at, kept_back."""
+    query = select(table.c.number, table.c.ordered_at, table.c.kept_back).where(table.c.shop_id == shop_id)
+    if since is not None:
+        query = query.where(table.c.ordered_at >= since)
+    if until is not None:
+        query = query.where(table.c.ordered_at < until)
+    return query.subquery("known")
+
+
+async def kept_of(
+    tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]
+) -> dict[str, tuple[OrderOutline | None, Mapping[str, str]]]:
+    """What is kept of these orders: the outline, and the verdict of the rules for each system."""
+    query = select(table.c.number, table.c.outline, table.c.kept_back).where(
+        table.c.shop_id == shop_id, one_of(table.c.number, numbers)
+    )
+    return {
+        row.number: (None if row.outline is None else OrderOutline.model_validate(row.outline), row.kept_back)
+        for row in await tx.execute(query)
+    }
 
 
 def numbers_beginning(shop_id: ShopId, words: str, *, most: int) -> Select[str]:

@@ -411,8 +411,12 @@ async def history_of(
 
 
 def open_parents(shop_id: ShopId, kind: str) -> Subquery:
-    """What has an open problem, of *kind*: parent, target; once for each problem."""
-    return select(table.c.parent, table.c.target).where(_open(shop_id), table.c.kind == kind).subquery("failed")
+    """What has an open problem, of *kind*: parent, target, key; once for each problem."""
+    return (
+        select(table.c.parent, table.c.target, table.c.key)
+        .where(_open(shop_id), table.c.kind == kind)
+        .subquery("failed")
+    )
 
 
 def open_by_key() -> Select[tuple[str, int]]:

@@ -455,7 +455,9 @@ open_order_lines = Table(
     _at("ordered_at", nullable=False, kept=Kept(days=90)),
 )
 
-#: Every order that was read, also one that no system wants. A row goes with its order, or after 90 days.
+#: Every order that was read, also one that no system wants. *outline* is what a page shows of it, without its
+#: customer, *kept_back* the verdict of the shop's rules for each system that is not sent it. A row goes with its
+#: order, or after 90 days.
 orders = Table(
     "orders",
     metadata,
@@ -463,6 +465,8 @@ orders = Table(
     Column("number", Text, primary_key=True),
     _at("ordered_at", nullable=False, kept=Kept(days=90)),
     _at("read_at", nullable=False),
+    Column("outline", JSONB(none_as_null=True)),
+    Column("kept_back", JSONB, nullable=False, server_default=_EMPTY),
     Index("orders_shop_id_ordered_at_idx", "shop_id", "ordered_at"),
     Index("orders_ordered_at_idx", "ordered_at"),
     Index("orders_begin_idx", "shop_id", "number", postgresql_ops={"number": "text_pattern_ops"}),

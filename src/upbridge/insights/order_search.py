@@ -1,0 +1,196 @@
+"""The orders of a shop that a person looks for, newest first: by number, box, reason and day.
+
+Which orders they are is one statement, by the same signs as `order_boxes`; `order_list` says where each is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    DateTime,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    type_coerce,
+    union,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from upbridge.domain.order_outline import OrderOutline
+from upbridge.domain.shop_id import ShopId
+from upbridge.insights.order_list import RULES, Box, Place, places_of
+from upbridge.store import change_queries, document_queries, documents, link_queries, orders, problems
+from upbridge.store.changes import Kind
+from upbridge.store.sql import constant, literally
+
+_KIND = "order"
+#: So many orders are counted; of more it is said that there are more.
+MOST_COUNTED = 1000
+_STOPPED, _UNDER_WAY = 3, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is looked for. Each that is given narrows the list; *words* begin a number, or are what a system calls
+    the order. Orders that were not read yet have no day: a day that is asked for does not leave them out."""
+
+    words: str = ""
+    system: str | None = None
+    box: Box | None = None
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOrder:
+    """An order with its place in each connected system. It has no *ordered_at* until it was read, and no *outline*
+    if it was not read since outlines are kept."""
+
+    number: str
+    ordered_at: datetime | None
+    places: tuple[Place, ...]
+    outline: OrderOutline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOrders:
+    """One page of them. *count* is how many there are, at most `MOST_COUNTED` with *more* behind them."""
+
+    orders: tuple[FoundOrder, ...] = field(default=())
+    count: int = 0
+    more: bool = False
+
+
+async def find_orders(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    wanted: Wanted,
+    *,
+    platform: str,
+    systems: Sequence[str],
+    offset: int = 0,
+    limit: int,
+) -> FoundOrders:
+    """The orders that *wanted* describes, from the *offset*th on; *platform* is where they are read, *systems* are
+    those that the shop is connected to."""
+    query = _query(shop_id, wanted, platform, systems)
+    rows = [(row.number, row.ordered_at) for row in await tx.execute(query.limit(MOST_COUNTED + 1))]
+    page = rows[offset : offset + limit]
+    if offset + limit > MOST_COUNTED:
+        page = [(row.number, row.ordered_at) for row in await tx.execute(query.offset(offset).limit(limit))]
+    made = dict(page)
+    found = await describe(tx, shop_id, list(made), platform=platform, systems=systems)
+    return FoundOrders(
+        tuple(FoundOrder(number, made[number], places, outline) for number, (places, outline) in found.items()),
+        min(len(rows), MOST_COUNTED),
+        more=len(rows) > MOST_COUNTED,
+    )
+
+
+async def describe(
+    tx: AsyncConnection, shop_id: ShopId, numbers: Sequence[str], *, platform: str, systems: Sequence[str]
+) -> Mapping[str, tuple[tuple[Place, ...], OrderOutline | None]]:
+    """Where each of these orders is and what is kept of it, in their order. Why the rules keep one back is said as
+    exactly as it was judged when the order was read last."""
+    places = await places_of(tx, shop_id, platform, systems, numbers)
+    kept = await orders.kept_of(tx, shop_id, numbers)
+    found = {}
+    for number in numbers:
+        outline, verdicts = kept.get(number, (None, {}))
+        found[number] = (
+            tuple(
+                Place(one.system, one.box, verdicts.get(one.system, RULES)) if one.box is Box.HELD else one
+                for one in places[number]
+            ),
+            outline,
+        )
+    return found
+
+
+def _query(
+    shop_id: ShopId, wanted: Wanted, platform: str, systems: Sequence[str]
+) -> Select[str, datetime | None, object]:
+    made = orders.known_of(shop_id, since=wanted.since, until=wanted.until)
+    unread = union(
+        change_queries.unread_keys(shop_id, platform, Kind.ORDER),
+        select((failed := problems.open_parents(shop_id, _KIND)).c.parent).where(failed.c.target == platform),
+    ).subquery("unread")
+    number = unread.c[0]
+    known = union_all(
+        select(made.c.number, made.c.ordered_at, made.c.kept_back),
+        select(number, null().cast(DateTime(timezone=True)), literal({}, JSONB)).where(
+            orders.made_at(shop_id, number).is_(None)
+        ),
+    ).subquery("orders")
+    query = select(known.c.number, known.c.ordered_at, known.c.kept_back)
+    if wanted.words:
+        named = link_queries.called(shop_id, systems, _KIND, wanted.words)
+        query = query.where(or_(known.c.number.like(f"{literally(wanted.words)}%"), known.c.number.in_(named)))
+    if wanted.box is not None or wanted.reason:
+        asked = [one for one in systems if wanted.system in {None, one}]
+        signs = _signs(shop_id, platform)
+        there = (_is_there(shop_id, known, wanted, signs, platform, system) for system in asked)
+        query = query.where(or_(false(), *there))
+    return query.order_by(known.c.ordered_at.desc().nulls_first(), known.c.number.desc())
+
+
+def _signs(shop_id: ShopId, platform: str) -> CTE:
+    """What says that an order is not simply delivered or held: number, target, weight, reason. A sign of
+    *platform* is one for every system."""
+    document = document_queries.parents(shop_id, _KIND)
+    failed = problems.open_parents(shop_id, _KIND)
+    unread = change_queries.unread_keys(shop_id, platform, Kind.ORDER).subquery("waiting_to_be_read")
+    parked = document.c.state == constant(documents.PARKED)
+    return (
+        union_all(
+            select(
+                document.c.parent.label("number"),
+                document.c.target,
+                case((parked, _STOPPED), else_=_UNDER_WAY).label("weight"),
+                func.coalesce(document.c.reason, "sending").label("reason"),
+            ),
+            select(failed.c.parent, failed.c.target, literal(_STOPPED), failed.c.key),
+            select(unread.c[0], literal(platform), literal(_UNDER_WAY), literal("reading")),
+        )
+        .cte("signs")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _is_there(  # noqa: PLR0917 - one condition of one statement
+    shop_id: ShopId, known: Subquery, wanted: Wanted, signs: CTE, platform: str, system: str
+) -> ColumnElement[bool]:
+    """Whether an order is in the box of *system*, for the reason, that *wanted* asks for."""
+    number, kept_back = known.c.number, type_coerce(known.c.kept_back, JSONB)
+    here = signs.c.target.in_([system, platform])
+
+    def signed(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        found: ColumnElement[bool] = number.in_(select(signs.c.number).where(here, *conditions))
+        return found
+
+    because = (signs.c.reason == wanted.reason,) if wanted.reason else ()
+    stopped = signed(signs.c.weight == _STOPPED)
+    link = link_queries.delivered(shop_id, _KIND)
+    has_it = exists().where(link.c.target == system, link.c.key == number)
+    verdict = func.coalesce(kept_back[system].astext, RULES)
+    boxes = {
+        Box.PARKED: signed(signs.c.weight == _STOPPED, *because),
+        Box.WAITING: and_(signed(signs.c.weight == _UNDER_WAY, *because), ~stopped),
+        Box.DELIVERED: and_(~signed(), has_it) if not wanted.reason else false(),
+        Box.HELD: and_(~signed(), ~has_it, *((verdict == wanted.reason,) if wanted.reason else ())),
+    }
+    return or_(*boxes.values()) if wanted.box is None else boxes[wanted.box]
