@@ -143,6 +143,7 @@ async def furnish(engine: AsyncEngine, name: str) -> ShopId:
     """A new shop in the state *name*."""
     rights = {"orders": "deny", "products": "all"} if name == "rights" else {"orders": "all", "products": "all"}
     facts = {"company": "Šatník u Lípy s.r.o.", "currencies": {"cs": "CZK"}, "rights": rights}
+    facts |= {"status_names": {"1": {"cs": "Přijatá", "sk": "Prijatá", "en": "Received"}}}
     shop = shop_row(facts=facts, facts_at=NOON, settings={} if name == "half" else {"stock.write": True})
     shop_id = ShopId(shop.values["id"])
     await insert_rows(engine, shop)
@@ -178,7 +179,8 @@ async def _days(engine: AsyncEngine, shop_id: ShopId) -> None:
         for place in range(38 if back == 0 else 20):
             number = f"2600{1000 - back * 50 + place}"
             made = NOON - timedelta(days=back, minutes=5 * place)
-            rows.append(order_row(shop_id, number, ordered_at=made, read_at=made))
+            kept = {"ordered_at": made, "read_at": made, "outline": _outline(place)}
+            rows.append(order_row(shop_id, number, **kept))
             for target in ("upp", "uphance"):
                 at = made + timedelta(seconds=2 + place % 3)
                 rows += [
@@ -191,6 +193,16 @@ async def _days(engine: AsyncEngine, shop_id: ShopId) -> None:
     known = 38 + 20 * (_DAYS - 1)
     async with engine.begin() as tx:
         await keep_count(tx, shop_id, "order", Counted(known, known, NOON, NOON - timedelta(days=30)))
+
+
+def _outline(place: int) -> dict[str, Any]:
+    lines = [
+        {"code": f"GAR-00{503 + place}-BLK-44", "title": "Šaty Lípa, černé", "quantity": "1", "amount": "2640"},
+        {"code": "SAL-0007", "title": "Šála vlněná", "quantity": "2", "amount": f"{598 + place}"},
+    ]
+    charged = {"total": f"{3327 + place}", "shipping": "89", "currency": "CZK"}
+    address = f"https://satnik.admin.upgates.com/orders/edit/{place}"
+    return {**charged, "status_id": 1, "origin": "frontend", "admin_url": address, "lines": lines}
 
 
 async def _nothing_more(_engine: AsyncEngine, _shop_id: ShopId) -> None:
@@ -223,17 +235,21 @@ async def _rights(engine: AsyncEngine, shop_id: ShopId) -> None:
 
 
 async def _problems(engine: AsyncEngine, shop_id: ShopId) -> None:
+    sums = {"lines": "2640.00", "discounts": "-264.00", "shipping": "89.00", "payment": "0.00"}
+    sums |= {"sum": "2465.00", "expected": "2502.00", "difference": "-37.00", "currency": "CZK"}
     causes: list[tuple[str, int, dict[str, Any]]] = [
         ("order.unknown_sku", 50, {"params": {"codes": ["GAR-00503-BLK-44"]}}),
         ("order.no_channel", 21, {"params": {"currency": "USD", "language": "cs"}}),
         ("product.no_price", 14, {"kind": "product", "target": "upp", "params": {"title": "Šaty", "sku": "S-1"}}),
         ("order.no_customer", 4, {"params": {}}),
-        ("order.totals_differ", 1, {"params": {"sum": "2465", "expected": "2502", "currency": "CZK"}}),
+        ("order.totals_differ", 1, {"params": sums}),
     ]
     await insert_rows(
         engine,
         *(
-            problem_row(shop_id, f"2600{place}{number:02}", key=key, since=NOON - timedelta(hours=3), **more)
+            problem_row(
+                shop_id, f"26001{place * 100 + number:03}", key=key, since=NOON - timedelta(hours=3), **more
+            )
             for place, (key, count, more) in enumerate(causes)
             for number in range(count)
         ),

@@ -74,8 +74,9 @@ def _take(up: Stage, browser: BrowserContext, url: str) -> None:
             browser.request.post(f"{address}language", form={"language": language, "place": "start"})
         _write(page, importing, shots / f"start-{language}.png")
         for place in PLACES[1:]:
-            query = f"?q={number}" if place == "find" else ""
+            query = "?q=sat" if place == "find" else ""
             _write(page, f"{home}{place}{query}", shots / f"{place}-{language}.png")
+        _write(page, f"{home}order?number={number}", shots / f"order-{language}.png")
         page.set_viewport_size({"width": _PHONE, "height": _HEIGHT})
         _write(page, home, shots / f"phone-{language}.png")
         page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
@@ -131,7 +132,7 @@ def _a_month_later(up: Stage, browser: BrowserContext, url: str) -> tuple[str, s
     until(lambda: len(up.control("GET", f"/uphance/{organisation}/orders")["items"]) > 15 and all_sent(), inner)
     up.control("PUT", f"/shops/{SHOP}/tariff", {"tariff": "platinum", "packages": 0})
     number = up.control("POST", f"/shops/{SHOP}/orders")["order_number"]
-    _found(inner, f"{home}find?q={number}", _EN.get("ui.moment.delivered", system="Uphance", detail="")[:-2])
+    _found(inner, f"{home}order?number={number}", _EN.get("ui.moment.delivered", system="Uphance", detail="")[:-2])
     orders = up.control("GET", f"/uphance/{organisation}/orders")["items"]
     reference = next(
         one["purchase_order_ref"] for one in orders if one["purchase_order_ref"].endswith(f"-{number}")
@@ -140,7 +141,7 @@ def _a_month_later(up: Stage, browser: BrowserContext, url: str) -> tuple[str, s
     ticket = up.control("POST", f"/uphance/{organisation}/tickets", {"purchase_order_ref": reference})["id"]
     shipped = {"tracking_number": "CZ1234567890", "carrier": "Zásilkovna"}
     up.control("POST", f"/uphance/{organisation}/tickets/{ticket}/ship", shipped)
-    _found(inner, f"{home}find?q={number}", _EN.get("ui.moment.shipped"))
+    _found(inner, f"{home}order?number={number}", _EN.get("ui.moment.shipped"))
     with psycopg.connect(url, autocommit=True) as tx:
         made_up_past(tx, up.token(SHOP))
     # Uphance takes its time for the newest orders, so that something waits.

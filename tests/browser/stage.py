@@ -23,7 +23,7 @@ from upbridge.core.i18n import Texts, keys
 from upbridge_sandbox.demo.processes import Processes, free_port, free_range, running_processes
 
 SHOP = "demo"
-PLACES = ("", "problems", "products", "find", "connections", "rules", "history", "usage")
+PLACES = ("", "orders", "problems", "products", "find", "connections", "rules", "history", "usage")
 _FIRST_PORT = 21_000
 _ARGUMENTS = (
     "--no-sandbox",

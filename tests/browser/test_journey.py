@@ -67,12 +67,13 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     frame.locator(".said").wait_for()
     until(lambda: not seen(), page)
 
-    go(frame, "Find")
-    frame.get_by_label(EN.get("ui.find.what")).fill(number)
+    go(frame, "Orders")
     delivered = frame.locator(".timeline li", has_text="Delivered to Uphance")
-    until(lambda: _search(frame) and delivered.count() > 0, page)
-    delivered.locator("summary").click()
-    assert MASK in delivered.locator("pre").inner_text()
+    until(lambda: _look(frame, number) and delivered.count() > 0, page)
+    technical = frame.locator("details", has_text=EN.get("ui.problems.raw")).first
+    technical.locator("summary").first.click()
+    technical.locator("details", has_text=EN.get("ui.find.body_sent")).locator("summary").first.click()
+    assert MASK in technical.locator("pre:visible").first.inner_text()
 
     # Whom it is about is asked of the shop, shown once, and gone with the next look.
     assert "@" not in frame.locator("main").inner_text()
@@ -87,9 +88,9 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     assert "@" not in frame.locator("main").inner_text()
 
     frame.get_by_role("button", name="Slovenčina").click()
-    frame.get_by_role("heading", level=1, name=Texts("sk").get("ui.find.heading")).wait_for()
+    frame.get_by_role("heading", level=1, name=Texts("sk").get("ui.nav.orders")).wait_for()
     frame.get_by_role("button", name="English").click()
-    frame.get_by_role("heading", level=1, name=EN.get("ui.find.heading")).wait_for()
+    frame.get_by_role("heading", level=1, name=EN.get("ui.nav.orders")).wait_for()
 
     assert not browser.cookies()
     assert not refused
@@ -135,9 +136,12 @@ def _listen(page: Page) -> tuple[list[str], list[str]]:
     return refused, referrers
 
 
-def _search(frame: FrameLocator) -> bool:
-    frame.get_by_role("button", name="Find").click()
-    frame.locator("#timeline, #hits").first.wait_for()
+def _look(frame: FrameLocator, number: str) -> bool:
+    go(frame, "Orders")
+    frame.get_by_label(EN.get("ui.orders.what")).fill(number)
+    frame.get_by_role("button", name=EN.get("ui.orders.show"), exact=True).click()
+    frame.get_by_role("link", name=number, exact=True).click()
+    frame.locator("#timeline").wait_for()
     return True
 
 
@@ -157,7 +161,7 @@ def test_two_shops_in_two_frames_never_see_each_other(
     assert row is not None
 
     request = browser.request
-    for path in (*PLACES, "find?q=SECRET", "progress", "products.csv"):
+    for path in (*PLACES, "find?q=SECRET", "orders?q=SECRET", "progress", "products.csv", "orders.csv"):
         assert "SECRET-1" not in request.get(mine + path).text()
     request.post(f"{mine}problems/by-hand", form={"id": str(row[0])})
     request.post(f"{mine}problems/by-hand", form={"key": "order.quantity", "target": "upp", "kind": "order"})

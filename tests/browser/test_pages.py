@@ -92,7 +92,15 @@ def _complaints(page: Page, name: str) -> Iterator[str]:
 def test_every_page_passes_axe_and_fits_a_phone(theatre: Stage, browser: BrowserContext, shop: str) -> None:
     page, home = _home(browser, theatre, shop)
     complaints: list[str] = []
-    places = (*PLACES, "find?q=26", "find?q=nothing-like-it", "products?show=code")
+    places = (
+        *PLACES,
+        "orders?box=held",
+        "orders?q=nothing-like-it",
+        "order?number=none",
+        "find?q=26",
+        "find?q=nothing-like-it",
+        "products?show=code",
+    )
 
     for place in places:
         page.goto(home + place)
@@ -106,7 +114,7 @@ def test_whom_an_order_is_about_passes_axe_too(theatre: Stage, browser: BrowserC
     page, home = _home(browser, theatre, full)
     number = theatre.control("POST", f"/shops/{full}/orders")["order_number"]
     ask = page.get_by_role("button", name=EN.get("ui.person.show"))
-    until(lambda: page.goto(f"{home}find?q={number}") is not None and ask.count() > 0, page)
+    until(lambda: page.goto(f"{home}order?number={number}") is not None and ask.count() > 0, page)
 
     ask.click()
     page.locator("section.person table").wait_for()
@@ -149,7 +157,7 @@ def test_every_page_speaks_every_language(theatre: Stage, browser: BrowserContex
 
     for language in LANGUAGES:
         browser.request.post(f"{home}language", form={"language": language, "place": "start"})
-        for place in (*PLACES, "find?q=26"):
+        for place in (*PLACES, "find?q=26", "orders?box=held"):
             text = browser.request.get(home + place).text()
             bare = re.findall(r"(?<![\w./-])(?:ui|problem|error)\.[a-z_]+[a-z_.]*", text)
             if f'<html lang="{language}">' not in text or bare:

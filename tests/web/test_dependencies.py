@@ -119,7 +119,21 @@ async def test_a_page_that_is_not_ready_says_so_as_a_page(make_shop: MakeShop, e
 
 
 @pytest.mark.parametrize(
-    "place", ["", "overview", "connections", "rules", "problems", "find", "products", "products.csv", "usage"]
+    "place",
+    [
+        "",
+        "overview",
+        "connections",
+        "rules",
+        "problems",
+        "find",
+        "products",
+        "products.csv",
+        "orders",
+        "orders.csv",
+        "order?number=1",
+        "usage",
+    ],
 )
 async def test_every_page_needs_a_living_session(browser: httpx.AsyncClient, place: str) -> None:
     assert (await browser.get(f"/ui/s/nobody/{place}")).status_code == 410
@@ -137,6 +151,9 @@ async def test_every_page_needs_a_living_session(browser: httpx.AsyncClient, pla
         "connections/upp/test",
         "connections/upp/disconnect",
         "overview/run",
+        "order/whom",
+        "order/again",
+        "order/handled",
     ],
 )
 async def test_every_form_needs_a_living_session(browser: httpx.AsyncClient, form: str) -> None:

@@ -39,14 +39,17 @@ async def test_an_order_s_way_is_one_timeline(
         await insert_rows(engine, document_row(owner, "uphance", "O-1", state="parked", body=body))
         await insert_rows(engine, problem_row(owner, "O-1"))
 
-    page = (await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text
+    page = (await browser.get(f"{await enter(shop_id)}order", params={"number": "O-1"})).text
 
     heard = EN.get("ui.moment.heard", system="Upgates", detail="orders.create")
     delivered = EN.get("ui.moment.delivered", system="Upp.ai", detail="remote-77")
     assert page.count(heard) == 1
     assert page.index(heard) < page.index(delivered)
     assert page.count(delivered) == 1
-    assert EN.get("ui.moment.problem", system="Uphance") in page
+    assert page.count(EN.get("ui.moment.problem", system="Uphance")) == 1
+    assert page.index('class="timeline"') < page.index("<pre>"), (
+        "our own data stands under the technical description"
+    )
     assert "jana@example.com" not in page
     assert MASK in page
     assert "not-ours" not in page
@@ -60,10 +63,24 @@ async def test_a_product_is_found_by_code_ean_and_a_part_of_its_name(
     await insert_rows(engine, variant_row(shop_id, 2, code="ABC-2", ean="860", title="Červená sukně"))
     home = await enter(shop_id)
 
-    for wanted in ("abc-1", "859", "KOŠIL"):
+    for wanted in ("abc-1", "859", "KOŠIL", "kosil", "v-1"):
         page = (await browser.get(f"{home}find", params={"q": wanted})).text
         assert "Modrá košile" in page
         assert "Červená sukně" not in page
+
+
+@pytest.mark.parametrize("wanted", ["O-1", "#O-1", "UPG-moda-O-1", "moda-O-1", "8000266", "77"])
+async def test_an_order_is_found_by_every_number_that_people_have_of_it(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, wanted: str
+) -> None:
+    shop_id = await make_shop(key="moda")
+    link = link_row(shop_id, "uphance", "O-1", remote_id="77", metadata={"order_number": "8000266"})
+    await insert_rows(engine, order_row(shop_id, "O-1"), order_row(shop_id, "P-1"), link)
+    home = await enter(shop_id)
+
+    answer = await browser.get(f"{home}find", params={"q": wanted})
+
+    assert answer.headers["location"] == f"{home}order?number=O-1"
 
 
 async def test_what_is_not_there_is_said_as_it_was_typed(
@@ -112,7 +129,8 @@ async def test_what_was_sent_is_told_once_after_its_delivery_and_after_its_shipm
     )
     await insert_rows(engine, shipped)
 
-    page = html.unescape((await browser.get(f"{await enter(shop_id)}find", params={"q": "O-1"})).text)
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}order", params={"number": "O-1"})).text)
+    page = page.partition('id="timeline"')[2]
 
     told = [
         EN.get("ui.moment.made"),
@@ -147,9 +165,9 @@ async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  #
     shop_has(remote, raw_order(order_number="O/1 ž", customer=customer))
     home = await enter(shop_id)
 
-    hidden = (await browser.get(f"{home}find", params={"q": "O/1 ž"})).text
+    hidden = (await browser.get(f"{home}order", params={"number": "O/1 ž"})).text
     asked_before = len(remote.asked)
-    answer = await browser.post(f"{home}find", data={"q": "O/1 ž", "key": "O/1 ž"})
+    answer = await browser.post(f"{home}order/whom", data={"number": "O/1 ž"})
     shown = await browser.get(answer.headers["location"])
     again = (await browser.get(answer.headers["location"])).text
 
@@ -196,11 +214,9 @@ async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917
 
 async def asked(browser: httpx.AsyncClient, home: str, number: str) -> httpx.Response:
     """The page after the form."""
-    answer = await browser.post(f"{home}find", data={"q": number, "key": number})
+    answer = await browser.post(f"{home}order/whom", data={"number": number})
     assert answer.status_code == 303
-    page = await browser.get(answer.headers["location"])
-    assert page.status_code == 200
-    return page
+    return await browser.get(answer.headers["location"])
 
 
 async def test_of_an_order_that_is_unknown_here_the_shop_is_not_asked(
@@ -210,6 +226,7 @@ async def test_of_an_order_that_is_unknown_here_the_shop_is_not_asked(
 
     page = await asked(browser, home, "O-1")
 
+    assert page.status_code == 404
     assert EN.get("ui.find.nothing", wanted="O-1") in page.text
     assert remote.asked == []
 
@@ -229,12 +246,12 @@ async def test_a_permit_is_of_one_shop_and_of_one_minute(  # noqa: PLR0917
         await insert_rows(engine, order_row(shop_id, "O-1"))
     shop_has(remote, raw_order(order_number="O-1"))
     home, foreign = await enter(mine), await enter(theirs)
-    address = (await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})).headers["location"]
+    address = (await browser.post(f"{home}order/whom", data={"number": "O-1"})).headers["location"]
 
     for place in (
         address.replace(home, foreign),
-        f"{home}find?q=O-1&permit=made-up",
-        f"{home}find?q=O-1&permit=ž",
+        f"{home}order?number=O-1&permit=made-up",
+        f"{home}order?number=O-1&permit=ž",
     ):
         assert "jana@example.cz" not in (await browser.get(place)).text
     if late:

@@ -215,7 +215,7 @@ async def test_who_asks_while_all_calls_of_the_shop_are_taken_is_told_so(
     await insert_rows(engine, order_row(shop_id, "O-1"))
     await insert_rows(engine, *(lease_row(shop_id, slot) for slot in range(5)))
     home = await enter(shop_id)
-    form = await browser.post(f"{home}find", data={"q": "O-1", "key": "O-1"})
+    form = await browser.post(f"{home}order/whom", data={"number": "O-1"})
 
     page = await browser.get(form.headers["location"])
 

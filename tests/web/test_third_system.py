@@ -70,7 +70,7 @@ async def test_the_first_page_counts_its_orders_and_find_tells_their_way(
 
     standing = await standing_of(pages.engine, pages.systems, pages.connections, shop, now=watch())
     view = await Overviews(pages.systems, pages.engine).of(standing, watch())
-    found = {number: (await browser.get(f"{home}find?q={number}")).text for number in (written, refused)}
+    found = {number: (await browser.get(f"{home}order?number={number}")).text for number in (written, refused)}
     problems = (await browser.get(f"{home}problems")).text
 
     assert [(one.system, one.delivered > 0, one.parked) for one in view.boxes] == [("ledger", True, 1)]

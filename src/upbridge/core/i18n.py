@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 LANGUAGES = ("cs", "sk", "en")
 #: How each writes days and times: here and not across the ocean.
 _LOCALES = {"cs": Locale("cs", "CZ"), "sk": Locale("sk", "SK"), "en": Locale("en", "GB")}
+#: How people here write a currency; others by their code.
+_SIGNS = {"CZK": "Kč", "EUR": "€"}
 #: For an admin in any other language (R19).
 FALLBACK = "en"
 
@@ -65,6 +67,10 @@ class Texts:
     def money(self, value: Decimal | str) -> str:
         """*value* as an amount is written: never a tenth without its hundredth."""
         return format_decimal(value, "#,##0.00##", locale=self.locale)
+
+    def price(self, value: Decimal | str, currency: str) -> str:
+        """*value* as an amount of *currency*, which stands behind it."""
+        return f"{self.money(value)}\N{NO-BREAK SPACE}{_SIGNS.get(currency, currency)}"
 
     def moment(self, value: datetime, *, seconds: bool = False) -> str:
         """*value* as day and time in Prague, to the minute or, in a timeline, to the second."""

@@ -107,6 +107,8 @@ class SeenLink:
     remote_id: str | None
     state: LinkState
     updated_at: datetime
+    name: str | None = None
+    """What people at the target call it, where that is not its id."""
 
 
 async def about(
@@ -114,13 +116,20 @@ async def about(
 ) -> list[SeenLink]:
     """At most *most* links of *kinds* that belong to *parent*, at all targets, the oldest first."""
     query = (
-        select(table.c.target, table.c.key, table.c.remote_id, table.c.state, table.c.updated_at)
+        select(
+            table.c.target,
+            table.c.key,
+            table.c.remote_id,
+            table.c.state,
+            table.c.updated_at,
+            table.c.metadata["order_number"].astext.label("name"),
+        )
         .where(table.c.shop_id == shop_id, one_of(table.c.kind, kinds), table.c.parent == parent)
         .order_by(table.c.updated_at)
         .limit(most)
     )
     return [
-        SeenLink(row.target, row.key, row.remote_id, LinkState(row.state), row.updated_at)
+        SeenLink(row.target, row.key, row.remote_id, LinkState(row.state), row.updated_at, row.name)
         for row in await tx.execute(query)
     ]
 

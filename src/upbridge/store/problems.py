@@ -350,6 +350,12 @@ async def count_open_by_key(tx: AsyncConnection, shop_id: ShopId) -> dict[str, i
     return {key: int(number) for key, number in await tx.execute(query)}
 
 
+async def open_causes(tx: AsyncConnection, shop_id: ShopId, *, kind: str) -> list[str]:
+    """The causes of the open problems of *kind*, that with most problems first."""
+    query = select(table.c.key).where(_open(shop_id), table.c.kind == kind).group_by(table.c.key)
+    return list(await tx.scalars(query.order_by(func.count().desc(), table.c.key)))
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """The cause of an open problem of *parent* with *target*."""

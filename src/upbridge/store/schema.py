@@ -51,6 +51,8 @@ metadata = MetaData(
     }
 )
 
+#: Letters of Czech and Slovak and its neighbours, and what people type for them. Frozen: a column is made of them.
+ACCENTED, PLAIN = "áäčďéěíĺľňóôöőŕřšťúůüűýž", "aacdeeillnoooorrstuuuuyz"
 _EMPTY = text("'{}'::jsonb")
 _NOW = func.now()
 
@@ -394,7 +396,7 @@ variants = Table(
     Column("active", Boolean, nullable=False),
     Column("listed", Boolean, nullable=False),
     Column("priced", Boolean),
-    Column("title_folded", Text, Computed("lower(title)", persisted=True)),
+    Column("title_folded", Text, Computed(f"translate(lower(title), '{ACCENTED}', '{PLAIN}')", persisted=True)),
     Column("match", Text, nullable=False, server_default="unmatched"),
     Column("sku_id", BigInteger),
     _key_of("code"),

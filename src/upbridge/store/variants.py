@@ -37,9 +37,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.parsing import whole
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, Names, code_key
+from upbridge.store.schema import ACCENTED, PLAIN
 from upbridge.store.schema import variants as table
 from upbridge.store.sql import arrays, literally, one_of
 
@@ -176,6 +178,10 @@ def matching(found: CTE, shop_id: ColumnElement[ShopId]) -> Update:
 
 
 # --- reading ------------------------------------------------------------------------------------------------
+
+
+#: No number of a product has more digits.
+_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,14 +366,18 @@ class NamedVariant:
 
 
 async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int) -> list[NamedVariant]:
-    """Variants that *words* name: by their code, then by their EAN or by a part of their title."""
+    """Variants that *words* name: by their code, their key or the number of their product, then by their EAN or by
+    a part of their title, which may be typed without its accents."""
     code, here = code_key(words), table.c.shop_id == shop_id
     shown = (table.c.product_id, table.c.code, table.c.title)
-    by_code = select(*shown, literal(0).label("place")).where(here, table.c.code_key == code)
-    part = table.c.title_folded.like(func.concat("%", func.lower(literal(literally(words))), "%"))
+    number = whole(words, longest=_LONGEST_ID)
+    named = or_(table.c.code_key == code, table.c.key == words, table.c.product_id == number)
+    by_code = select(*shown, literal(0).label("place")).where(here, named)
+    folded = func.translate(func.lower(literal(literally(words))), ACCENTED, PLAIN)
+    part = table.c.title_folded.like(func.concat("%", folded, "%"))
     by_title = (
         select(*shown, literal(1))
-        .where(here, or_(part, table.c.ean_key == code), table.c.code_key.is_distinct_from(code))
+        .where(here, or_(part, table.c.ean_key == code), named.is_not(true()))
         .order_by(table.c.title, table.c.code)
         .limit(most)
     )

@@ -147,3 +147,8 @@ def problem_words(problem: OpenProblem, texts: Texts, systems: Systems) -> str:
     if problem.kind == "connection":
         values["system"] = systems.title(problem.entity)
     return texts.get(key, **values)
+
+
+def reason_words(reason: str, texts: Texts) -> str:
+    """Why an order is where it is: the rule that holds it, what it waits for, or the cause of its problem."""
+    return texts.get(f"ui.why.{reason}") if texts.has(f"ui.why.{reason}") else cause_words(reason, texts)

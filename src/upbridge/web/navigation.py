@@ -2,7 +2,7 @@
 
 from upbridge.web.queries.standing import Standing
 
-PLACES = ("start", "problems", "products", "find", "connections", "rules", "history", "usage")
+PLACES = ("start", "orders", "problems", "products", "find", "connections", "rules", "history", "usage")
 
 
 def places_for(standing: Standing) -> tuple[str, ...]:

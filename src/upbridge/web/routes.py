@@ -18,6 +18,8 @@ from upbridge.web.endpoints import (
     history,
     mail,
     net,
+    order,
+    orders,
     problems,
     products,
     settings,
@@ -65,7 +67,7 @@ async def speak(session: str, here: Session, form: Posted) -> Response:
     return here.go(place if place in PLACES else "start")
 
 
-for _page in (start, net, connections, settings, problems, find, products, history, usage, mail):
+for _page in (start, net, orders, order, connections, settings, problems, find, products, history, usage, mail):
     router.include_router(_page.router)
 
 

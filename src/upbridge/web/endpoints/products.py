@@ -1,8 +1,6 @@
 """Products: the match report, and the same as a file."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 import structlog
 from fastapi import APIRouter, Response
@@ -11,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from upbridge.core.deadline import with_deadline
 from upbridge.core.parsing import whole
 from upbridge.domain.sku import Match
+from upbridge.web.csv_files import MARK, MEDIA_TYPE, attachment, rows
 from upbridge.web.dependencies import PageContext, PageRoute, Session
 from upbridge.web.queries.products import Portion, portion_of, products_of
 
@@ -18,8 +17,6 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 _LONGEST_PAGE = 9
-#: A cell that begins like this is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @router.get("/products")
@@ -40,24 +37,23 @@ async def products(here: Session) -> Response:
 
 @router.get("/products.csv")
 async def export(here: Session) -> Response:
-    """The whole report as CSV, as Czech and Slovak spreadsheets open it: semicolons, UTF-8 with its mark.
+    """The whole report as CSV.
 
     It is read while it is sent. A database that hangs at the beginning is a page; later it breaks the download
     off, so that a part is not taken for the whole.
     """
     first = await portion_of(here.pages.engine, here.shop.id, None)
-    headers = {"Content-Disposition": f'attachment; filename="products-{here.shop.key}.csv"'}
-    return StreamingResponse(_lines(here, first), media_type="text/csv; charset=utf-8", headers=headers)
+    headers = attachment(f"products-{here.shop.key}")
+    return StreamingResponse(_lines(here, first), media_type=MEDIA_TYPE, headers=headers)
 
 
 async def _lines(here: PageContext, portion: Portion) -> AsyncIterator[bytes]:
     names = ("title", "code", "ean", "match", "sku_id", "sku_name")
-    yield b"\xef\xbb\xbf" + _written([[here.texts.get(f"ui.products.{name}") for name in names]])
+    yield MARK + rows([[here.texts.get(f"ui.products.{name}") for name in names]])
     words = {match: here.texts.get(f"ui.match.{match}") for match in Match}
     while portion.items:
-        yield _written(
-            [_cell(cell) for cell in (one.title, one.code, one.ean, words[one.match], one.sku_id, one.sku_name)]
-            for one in portion.items
+        yield rows(
+            (one.title, one.code, one.ean, words[one.match], one.sku_id, one.sku_name) for one in portion.items
         )
         if portion.last is None:
             return
@@ -67,14 +63,3 @@ async def _lines(here: PageContext, portion: Portion) -> AsyncIterator[bytes]:
         except TimeoutError:
             log.warning("download_broken_off", shop_id=str(here.shop.id))
             raise
-
-
-def _written(rows: Iterable[list[str]]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, delimiter=";").writerows(rows)
-    return buffer.getvalue().encode()
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -6,7 +6,7 @@ be harmless are shown, and of what was sent nothing else is stored (`store/order
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +58,17 @@ class Moment:
     until: datetime | None = None
     body: str | None = None
     problem: OpenProblem | None = None
+    times: int = 1
+    """How often it happened, one after the other; *at* is the last time."""
+
+    @property
+    def same(self) -> tuple[object, ...]:
+        """What makes two moments one that happened twice."""
+        return (self.what, self.system, self.detail, self.problem.key if self.problem else None)
+
+
+#: Of what happened at one time, in this order.
+_RANKS = ("made", "heard", "hinted", "read", "stopped", "parked", "problem", "waiting", "sending", "attempted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +80,18 @@ class Timeline:
 
 
 async def search(
-    engine: AsyncEngine, shop_id: ShopId, wanted: str, *, targets: Collection[str]
+    engine: AsyncEngine, shop_id: ShopId, wanted: str, number: str, *, targets: Collection[str]
 ) -> tuple[Hit, ...]:
-    """Orders by number, variants by code or EAN, then by a part of their name. *targets*: where orders go."""
+    """Orders by *number* or by what a system calls them, variants by code, EAN or the key that problems name, then
+    by a part of their name. *targets*: where orders go."""
     async with engine.connect() as tx:
-        return (*await _orders(tx, shop_id, wanted, targets), *await _products(tx, shop_id, wanted))
+        return (*await _orders(tx, shop_id, number, targets), *await _products(tx, shop_id, wanted))
 
 
 async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Collection[str]) -> list[Hit]:
     kind, most = "order", MOST
+    if not wanted:
+        return []
     known = union(
         *(
             query.subquery().select()
@@ -87,11 +101,12 @@ async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Co
                 problems.keys_beginning(shop_id, kind, wanted, most=most),
                 change_queries.keys_beginning(shop_id, PLATFORM, Kind.ORDER, wanted, most=most),
                 numbers_beginning(shop_id, wanted, most=most),
+                link_queries.called(shop_id, targets, kind, wanted).limit(most),
             )
         )
     ).subquery("known")
     number = known.c.found
-    rows = await tx.scalars(select(number).order_by(number != wanted, number).limit(most))
+    rows = await tx.scalars(select(number).order_by(number != wanted, number.desc()).limit(most))
     return [Hit("order", found, found) for found in rows if found]
 
 
@@ -122,7 +137,23 @@ async def timeline(
             *[one for one in await _sent(tx, where) if one.what != "delivered" or one.system not in told],
             *await _problems(tx, where),
         ]
-    return Timeline(hit, tuple(sorted(moments, key=lambda moment: moment.at)))
+    return Timeline(hit, _in_order(moments))
+
+
+def _in_order(moments: list[Moment]) -> tuple[Moment, ...]:
+    """The oldest first; what happened again at once, without anything between, is there once."""
+
+    def rank(moment: Moment) -> int:
+        what = moment.what.partition(".")[0]
+        return _RANKS.index(what) if what in _RANKS else len(_RANKS)
+
+    told: list[Moment] = []
+    for one in sorted(moments, key=lambda moment: (moment.at, rank(moment))):
+        if told and told[-1].same == one.same:
+            told[-1] = replace(one, times=told[-1].times + 1)
+        else:
+            told.append(one)
+    return tuple(told)
 
 
 async def _heard(tx: AsyncConnection, shop_id: ShopId, hit: Hit) -> list[Moment]:
