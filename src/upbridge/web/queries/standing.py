@@ -42,7 +42,7 @@ class Standing:
     @property
     def light(self) -> Light:
         """All well, attention or stopped."""
-        found = {one.light for one in self.news}
+        found = {flow.light for flow in self.flows} | {one.light for one in self.news}
         if self.problems:
             found.add(Light.ATTENTION)
         worst = next((light for light in GRAVITY if light in found), Light.OK)
