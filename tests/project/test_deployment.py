@@ -12,6 +12,7 @@ from upbridge.settings import Settings
 
 DOCKERFILE = (TOP / "Dockerfile").read_text()
 SERVICES: dict[str, dict[str, Any]] = documents.compose()["services"]
+KEYS = "UPBRIDGE_ENCRYPTION_KEYS"
 OURS = [name for name, service in SERVICES.items() if "build" in service]
 
 
@@ -73,6 +74,43 @@ class TestCompose:
     def test_only_caddy_is_reachable_from_outside(self) -> None:
         assert [name for name, service in SERVICES.items() if "ports" in service] == ["caddy"]
         assert "reverse_proxy web:8000 {" in (TOP / "Caddyfile").read_text()
+
+    @pytest.mark.parametrize("name", SERVICES)
+    def test_each_service_may_do_what_it_needs_and_no_more(self, name: str) -> None:
+        service = SERVICES[name]
+
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["pids_limit"] <= 512
+        assert service["mem_limit"]
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+        assert "privileged" not in service
+
+    def test_the_proxy_does_not_reach_the_database_nor_the_database_the_world(self) -> None:
+        networks = {name: {*service["networks"]} for name, service in SERVICES.items()}
+
+        assert networks["postgres"] == networks["migrate"] == {"data"}
+        assert documents.compose()["networks"]["data"] == {"internal": True}
+        assert not networks["caddy"] & networks["postgres"]
+        assert networks["caddy"] & networks["web"]
+        assert networks["worker"] - {"data"}, "it calls the other systems"
+
+    def test_the_migration_is_given_no_secret_but_the_database(self) -> None:
+        given = SERVICES["migrate"]
+
+        assert given["env_file"] == []
+        assert {name for name, value in given["environment"].items() if "${" in value} == {
+            "UPBRIDGE_DATABASE_URL",
+            "UPBRIDGE_PUBLIC_URL",
+        }
+        # What the settings ask for is there, so it starts.
+        Settings(
+            _env_file=None,
+            database_url="postgresql://x@y/z",
+            public_url="https://x.example",
+            encryption_keys=given["environment"][KEYS],
+        )
 
     def test_the_database_and_the_certificates_outlive_their_containers(self) -> None:
         used = {
