@@ -5,13 +5,10 @@ variation for each colour, an SKU for each size. The shop has chosen which param
 never sent, because Uphance is its master. What exists in Uphance is never changed: only what is missing is added.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-
-from jinja2.filters import do_striptags
 
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.delivery import Issue
@@ -20,9 +17,7 @@ from upbridge.domain.sku import code_key, tidy
 from upbridge.domain.unread import places
 from upbridge.systems.base import MappingContext
 from upbridge.systems.uphance.order_mapping import channel_of
-
-#: What a browser takes for its own; a comment goes first, because what stands in it opens nothing.
-_NOT_SHOWN = re.compile(r"<!--.*?-->|<(style|script)\b[^>]*>.*?(?:</\1\b[^>]*>|\Z)", re.DOTALL | re.IGNORECASE)
+from upbridge.systems.uphance.shown_text import shown_text
 
 #: Of what has no colour, and what comes in one size.
 NO_COLOR, ONE_SIZE = "\N{EM DASH}", "ONE"
@@ -118,18 +113,11 @@ def map_product(product: Product, missing: Sequence[Variant], context: MappingCo
     return NewProduct(
         identifier=identifier,
         name=(text.title if text else None) or identifier,
-        description=_plain(text.description) if text else None,
+        description=shown_text(text.description) if text else None,
         season_id=_season(context),
         skus=tuple(placed),
         prices={color: tuple(_prices(variant, context)) for color, variant in first.items()},
     )
-
-
-def _plain(description: str | None) -> str | None:
-    """What a reader of *description* (HTML) sees, as text on one line; None if that is nothing."""
-    if description is None:
-        return None
-    return do_striptags(_NOT_SHOWN.sub(lambda found: found[0] if found[1] is None else " ", description)) or None
 
 
 def _sku(variant: Variant, context: MappingContext) -> NewSku | None:
