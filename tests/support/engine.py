@@ -28,7 +28,8 @@ from upbridge.settings import Settings
 from upbridge.store import changes, schema
 from upbridge.store import documents as outbox
 from upbridge.store.changes import Kind, Origin
-from upbridge.store.problems import NewProblem, Problem, Stage
+from upbridge.store.problem_queries import Problem
+from upbridge.store.problems import NewProblem, Stage
 from upbridge.systems.registry import SYSTEMS
 
 

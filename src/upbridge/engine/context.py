@@ -17,7 +17,7 @@ from upbridge.engine.catch_up import LastBeat
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow, Connections, ConnectionState
-from upbridge.store.problems import Problems
+from upbridge.store.problem_queries import Problems
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Connection, MappingContext, Systems, Target
 from upbridge.systems.connecting import Connected, Tools, Vault

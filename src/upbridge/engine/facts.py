@@ -17,7 +17,7 @@ from upbridge.engine.context import Service
 from upbridge.engine.flows import SERVICES
 from upbridge.engine.imports import start_imports
 from upbridge.engine.remapping import map_again, moved_by_facts
-from upbridge.store import changes, documents, problems, shops
+from upbridge.store import changes, documents, problem_queries, problems, shops
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured
@@ -116,7 +116,7 @@ def no_right(service: str) -> NewProblem:
 
 async def _listed(tx: AsyncConnection, before: Shop, facts: ShopProfile, *, now: datetime) -> None:
     """Orders that wait because their status was unknown are read again, where it is listed now."""
-    waiting = await problems.parents_of(tx, before.id, "order.unknown_status")
+    waiting = await problem_queries.parents_of(tx, before.id, "order.unknown_status")
     keys = {parent for parent, params in waiting if facts.has_status(params.get("status"))}
     await changes.mark_changed(tx, before.id, PLATFORM, Kind.ORDER, keys, origin=Origin.SETTINGS, now=now)
 

@@ -26,7 +26,7 @@ from upbridge.store import (
     document_queries,
     lanes,
     link_queries,
-    problems,
+    problem_queries,
     runs,
 )
 from upbridge.store.change_queries import Unread
@@ -34,7 +34,7 @@ from upbridge.store.changes import Kind
 from upbridge.store.connections import ConnectionRow, ConnectionState, of_shops
 from upbridge.store.document_queries import OutboxCount
 from upbridge.store.lanes import Block
-from upbridge.store.problems import OpenCount
+from upbridge.store.problem_queries import OpenCount
 from upbridge.store.runs import Run, RunPurpose, RunState
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Flow, System, Systems
@@ -132,7 +132,7 @@ async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> 
     """The same in as many statements for many shops."""
     unread = _by_shop(await change_queries.unread(tx, only))
     outbox = _by_shop(await document_queries.counts_of(tx, only))
-    troubles = _by_shop(await problems.open_counts(tx, only))
+    troubles = _by_shop(await problem_queries.open_counts(tx, only))
     started = _by_shop(await runs.newest_of_each(tx, only, [RunPurpose.IMPORT, RunPurpose.SAFETY_NET]))
     unproven = _by_shop(await runs.unproven(tx, only))
     failing: dict[ShopId, dict[Lane, Block]] = {}

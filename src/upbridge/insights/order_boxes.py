@@ -25,7 +25,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.order_list import Box
-from upbridge.store import change_queries, document_queries, documents, link_queries, orders, problems
+from upbridge.store import (
+    change_queries,
+    document_queries,
+    documents,
+    link_queries,
+    orders,
+    problem_queries,
+)
 from upbridge.store.changes import Kind
 from upbridge.store.sql import arrays, constant
 
@@ -74,7 +81,7 @@ async def order_boxes(
 
 
 def _known(shop_id: ShopId, platform: str, since: datetime) -> CTE:
-    failed = problems.open_parents(shop_id, _KIND)
+    failed = problem_queries.open_parents(shop_id, _KIND)
     unread = union(
         change_queries.unread_keys(shop_id, platform, Kind.ORDER),
         select(failed.c.parent).where(failed.c.target == platform),
@@ -89,7 +96,7 @@ def _known(shop_id: ShopId, platform: str, since: datetime) -> CTE:
 def _weightiest(shop_id: ShopId, platform: str, systems: FromClause) -> CTE:
     """The weightiest sign of each order and system that has one; a sign of *platform* is one for every system."""
     document = document_queries.parents(shop_id, _KIND)
-    failed = problems.open_parents(shop_id, _KIND)
+    failed = problem_queries.open_parents(shop_id, _KIND)
     unread = change_queries.unread_keys(shop_id, platform, Kind.ORDER).subquery("unread")
     weight = case((document.c.state == constant(documents.PARKED), _STOPPED), else_=_UNDER_WAY)
     sign = union_all(

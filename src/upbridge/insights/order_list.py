@@ -14,7 +14,7 @@ from upbridge.store import (
     documents,
     link_queries,
     orders,
-    problems,
+    problem_queries,
 )
 from upbridge.store.changes import Kind
 from upbridge.store.orders import KnownOrder
@@ -112,7 +112,7 @@ async def places_of(
         (one.parent, one.target): one for one in await document_queries.standing_of(tx, shop_id, _KIND, numbers)
     }
     causes: dict[tuple[str, str], str] = {}
-    for one in await problems.causes_of(tx, shop_id, _KIND, numbers):
+    for one in await problem_queries.causes_of(tx, shop_id, _KIND, numbers):
         causes.setdefault((one.parent, one.target), one.key)
 
     def place(number: str, system: str) -> Place:

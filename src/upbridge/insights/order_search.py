@@ -32,7 +32,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.order_list import RULES, Box, Place, places_of
-from upbridge.store import change_queries, document_queries, documents, link_queries, orders, problems
+from upbridge.store import (
+    change_queries,
+    document_queries,
+    documents,
+    link_queries,
+    orders,
+    problem_queries,
+)
 from upbridge.store.changes import Kind
 from upbridge.store.sql import constant, literally
 
@@ -127,7 +134,9 @@ def _query(
     made = orders.known_of(shop_id, since=wanted.since, until=wanted.until)
     unread = union(
         change_queries.unread_keys(shop_id, platform, Kind.ORDER),
-        select((failed := problems.open_parents(shop_id, _KIND)).c.parent).where(failed.c.target == platform),
+        select((failed := problem_queries.open_parents(shop_id, _KIND)).c.parent).where(
+            failed.c.target == platform
+        ),
     ).subquery("unread")
     number = unread.c[0]
     known = union_all(
@@ -152,7 +161,7 @@ def _signs(shop_id: ShopId, platform: str) -> CTE:
     """What says that an order is not simply delivered or held: number, target, weight, reason. A sign of
     *platform* is one for every system."""
     document = document_queries.parents(shop_id, _KIND)
-    failed = problems.open_parents(shop_id, _KIND)
+    failed = problem_queries.open_parents(shop_id, _KIND)
     unread = change_queries.unread_keys(shop_id, platform, Kind.ORDER).subquery("waiting_to_be_read")
     parked = document.c.state == constant(documents.PARKED)
     return (

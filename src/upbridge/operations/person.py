@@ -29,6 +29,7 @@ from upbridge.store import (
     links,
     order_events,
     orders,
+    problem_queries,
     problems,
 )
 from upbridge.store.history import NewEntry
@@ -167,7 +168,7 @@ async def _of_order(service: Service, shop: Shop, number: str) -> list[Held]:
         made = await orders.ordered_at(tx, shop.id, number)
         waiting = await document_queries.about(tx, shop.id, sorted(KINDS), number, most=_MOST)
         events = await order_events.events_of(tx, shop.id, number, limit=_MOST)
-        told = await problems.history_of(tx, shop.id, sorted(KINDS), number, limit=_MOST)
+        told = await problem_queries.history_of(tx, shop.id, sorted(KINDS), number, limit=_MOST)
         linked = {
             system.name: await link_queries.links_of(tx, shop.id, system.name, parents=[number])
             for system in service.systems.all

@@ -10,7 +10,8 @@ from upbridge.engine.context import Service
 from upbridge.store import cursors, documents, history
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.history import NewEntry
-from upbridge.store.problems import Problem, Stage, close_entity, dismissed
+from upbridge.store.problem_queries import Problem
+from upbridge.store.problems import Stage, close_entity, dismissed
 
 _READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
 

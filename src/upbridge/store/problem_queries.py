@@ -1,15 +1,298 @@
-"""What is asked about the problems of many shops at once: beside `store/problems.py`, which alone writes them."""
+"""What needs a person, for all who ask: pages, commands, metrics, the engine. Nothing here writes."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Uuid, any_, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.errors import NotFound
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import shops
+from upbridge.store.problems import Stage
 from upbridge.store.schema import problems as table
+from upbridge.store.sql import beginning, one_of
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of `problems`."""
+
+    id: int
+    shop_id: ShopId
+    shop_key: str
+    stage: Stage
+    key: str
+    target: str
+    kind: str
+    entity: str
+    parent: str
+    params: Mapping[str, Any]
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProblem:
+    """A problem as a page shows it: *key* and *params* make the sentence, *message* stands in where none is."""
+
+    id: int
+    key: str
+    params: Mapping[str, Any]
+    kind: str
+    entity: str
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RankedProblem:
+    """An open problem, how many have its cause (*key*, *target*, *kind*), and since when."""
+
+    problem: OpenProblem
+    target: str
+    number: int
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProblem:
+    """A problem that is open, or was until *dismissed_at*."""
+
+    problem: OpenProblem
+    target: str
+    dismissed_at: datetime | None
+
+
+_SHOWN = tuple(table.c[field.name] for field in fields(OpenProblem))
+
+
+def _open(shop_id: ShopId) -> ColumnElement[bool]:
+    return and_(table.c.shop_id == shop_id, table.c.dismissed_at.is_(None))
+
+
+def _shown(row: Sequence[Any]) -> OpenProblem:
+    return OpenProblem(*row[: len(_SHOWN)])
+
+
+async def ranked_open(tx: AsyncConnection, shop_id: ShopId, *, each: int) -> list[RankedProblem]:
+    """The *each* newest open problems of every cause: first what stops a whole connection, then the cause with
+    most problems."""
+    cause = (table.c.key, table.c.target, table.c.kind)
+    ranked = (
+        select(
+            *_SHOWN,
+            table.c.target,
+            func.count().over(partition_by=cause).label("number"),
+            func.min(table.c.since).over(partition_by=cause).label("first"),
+            func.row_number().over(partition_by=cause, order_by=table.c.id.desc()).label("place"),
+        )
+        .where(_open(shop_id))
+        .subquery("ranked")
+    )
+    of = ranked.c
+    query = (
+        select(*(of[column.name] for column in _SHOWN), of.target, of.number, of.first)
+        .where(of.place <= each)
+        .order_by((of.kind == "connection").desc(), of.number.desc(), of.key, of.target, of.kind, of.place)
+    )
+    return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
+
+
+async def largest_causes(
+    tx: AsyncConnection, shop_id: ShopId, *, apart: Collection[str], most: int
+) -> list[RankedProblem]:
+    """The newest open problem of each cause but those of the kinds *apart*: first the causes that concern the
+    shop as a whole, then those with most problems; at most *most*."""
+    cause = (table.c.key, table.c.target, table.c.kind)
+    whole = func.bool_or(table.c.entity == table.c.key)
+    of = (
+        select(
+            func.max(table.c.id).label("id"),
+            func.count().label("number"),
+            func.min(table.c.since).label("first"),
+            whole.label("whole"),
+        )
+        .where(_open(shop_id), table.c.kind.not_in(sorted(apart)))
+        .group_by(*cause)
+        .order_by(whole.desc(), func.count().desc(), *cause)
+        .limit(most)
+        .subquery("causes")
+    )
+    query = (
+        select(*_SHOWN, table.c.target, of.c.number, of.c.first)
+        .join(of, of.c.id == table.c.id)
+        .order_by(of.c.whole.desc(), of.c.number.desc(), *cause)
+    )
+    return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
+
+
+async def ids_open(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    *,
+    cause: tuple[str, str, str] | None,
+    only: int | None,
+    newest: int | None,
+    limit: int,
+) -> list[int]:
+    """Open problems of one *cause* (key, target, kind), or the one with the id *only*; none after *newest*."""
+    wanted = [table.c.id == only] if only is not None else []
+    if cause is not None:
+        key, target, kind = cause
+        wanted.append(and_(table.c.key == key, table.c.target == target, table.c.kind == kind))
+    query = select(table.c.id).where(_open(shop_id), or_(false(), *wanted)).order_by(table.c.id).limit(limit)
+    if newest is not None:
+        query = query.where(table.c.id <= newest)
+    return list(await tx.scalars(query))
+
+
+async def parents_of(tx: AsyncConnection, shop_id: ShopId, key: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The orders or products that have an open problem *key*, each with its details."""
+    query = select(table.c.parent, table.c.params).where(_open(shop_id), table.c.key == key)
+    return [(row.parent, row.params) for row in await tx.execute(query)]
+
+
+async def count_open_by_key(tx: AsyncConnection, shop_id: ShopId) -> dict[str, int]:
+    """How many problems of the shop are open, by key."""
+    query = select(table.c.key, func.count()).where(_open(shop_id)).group_by(table.c.key)
+    return {key: int(number) for key, number in await tx.execute(query)}
+
+
+async def causes_of_kind(tx: AsyncConnection, shop_id: ShopId, *, kind: str) -> list[str]:
+    """The causes of the open problems of *kind*, that with most problems first."""
+    query = select(table.c.key).where(_open(shop_id), table.c.kind == kind).group_by(table.c.key)
+    return list(await tx.scalars(query.order_by(func.count().desc(), table.c.key)))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The cause of an open problem of *parent* with *target*."""
+
+    parent: str
+    target: str
+    key: str
+
+
+async def causes_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: Collection[str]) -> list[Cause]:
+    """The causes of the open problems of *kind* that *parents* have, oldest first."""
+    query = select(table.c.parent, table.c.target, table.c.key).where(
+        _open(shop_id), table.c.kind == kind, table.c.parent == any_(literal(list(parents), ARRAY(Text)))
+    )
+    return [Cause(*row) for row in await tx.execute(query.order_by(table.c.id))]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCount:
+    """How many problems of one shop with one kind of thing at one target, or with a whole list of them, are open.
+    *reading*: they arose where it is read."""
+
+    shop_id: ShopId
+    target: str
+    kind: str
+    number: int
+    reading: bool = False
+
+
+#: The kind of a problem that is about a whole list: its entity says of what.
+LIST = "list"
+
+
+async def open_counts(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[OpenCount]:
+    """The open problems of these shops, counted by shop, target and kind of thing."""
+    known = select(
+        table.c.shop_id,
+        table.c.target,
+        case((table.c.kind == LIST, table.c.entity), else_=table.c.kind).label("kind"),
+        (table.c.stage == Stage.READ).label("reading"),
+    ).where(one_of(table.c.shop_id, shop_ids), table.c.dismissed_at.is_(None))
+    each = known.subquery("each")
+    columns = (each.c.shop_id, each.c.target, each.c.kind, each.c.reading)
+    rows = await tx.execute(select(*columns, func.count().label("number")).group_by(*columns))
+    return [OpenCount(ShopId(row.shop_id), row.target, row.kind, row.number, row.reading) for row in rows]
+
+
+async def history_of(
+    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], parent: str, *, limit: int
+) -> list[KnownProblem]:
+    """The problems of one order or product, dismissed ones included, oldest first."""
+    query = (
+        select(*_SHOWN, table.c.target, table.c.dismissed_at)
+        .where(table.c.shop_id == shop_id, table.c.kind.in_(kinds), table.c.parent == parent)
+        .order_by(table.c.id)
+        .limit(limit)
+    )
+    return [KnownProblem(_shown(row), row.target, row.dismissed_at) for row in await tx.execute(query)]
+
+
+def open_parents(shop_id: ShopId, kind: str) -> Subquery:
+    """What has an open problem, of *kind*: parent, target, key; once for each problem."""
+    return (
+        select(table.c.parent, table.c.target, table.c.key)
+        .where(_open(shop_id), table.c.kind == kind)
+        .subquery("failed")
+    )
+
+
+def open_by_key() -> Select[tuple[str, int]]:
+    """How many problems of all shops are open, by key: for the metric."""
+    return select(table.c.key, func.count()).where(table.c.dismissed_at.is_(None)).group_by(table.c.key)
+
+
+class Problems:
+    """The open problems, for people."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def open(self, shop_id: ShopId | None = None, *, limit: int = 10_000) -> list[Problem]:
+        """Open problems of a shop, or of all, oldest first."""
+        query = _for_people().order_by(table.c.id).limit(limit)
+        return await self._select(query if shop_id is None else query.where(table.c.shop_id == shop_id))
+
+    async def get(self, number: int) -> Problem:
+        """One open problem; raises `NotFound`."""
+        found = await self._select(_for_people().where(table.c.id == number))
+        if not found:
+            raise NotFound(f"there is no open problem {number}")
+        return found[0]
+
+    async def _select(self, query: Select[Any]) -> list[Problem]:
+        async with self._engine.connect() as tx:
+            rows = await tx.execute(query)
+            return [Problem(**{**row, "stage": Stage(row["stage"])}) for row in rows.mappings()]
+
+
+def _for_people() -> Select[Any]:
+    """Open problems with the key of their shop."""
+    shop = shops.keys()
+    columns = [
+        shop.c.key.label(field.name) if field.name == "shop_key" else table.c[field.name]
+        for field in fields(Problem)
+    ]
+    return select(*columns).join(shop, shop.c.id == table.c.shop_id).where(table.c.dismissed_at.is_(None))
+
+
+def keys_beginning(shop_id: ShopId, kind: str, words: str, *, most: int) -> Select[str]:
+    """Entities whose key begins with *words* and that have a problem of *kind*, cured or not."""
+    return beginning(table.c.parent, words, table.c.shop_id == shop_id, table.c.kind == kind, most=most)
 
 
 @dataclass(frozen=True, slots=True)

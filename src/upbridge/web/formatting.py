@@ -8,7 +8,7 @@ from upbridge.domain.shop import ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.news import News
 from upbridge.insights.words import cause_words, news_words, size_words
-from upbridge.store.problems import OpenProblem, RankedProblem
+from upbridge.store.problem_queries import OpenProblem, RankedProblem
 from upbridge.systems.base import Systems
 from upbridge.web.queries.standing import Standing
 from upbridge.web.queries.start import Import, StartView

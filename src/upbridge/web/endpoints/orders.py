@@ -14,7 +14,7 @@ from upbridge.core.parsing import whole
 from upbridge.insights.daily_stats import begin
 from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import FoundOrder, FoundOrders, Wanted, find_orders
-from upbridge.store.problems import open_causes
+from upbridge.store.problem_queries import causes_of_kind
 from upbridge.web.csv_files import MARK, MEDIA_TYPE, attachment, rows
 from upbridge.web.dependencies import PageContext, PageRoute, Session
 from upbridge.web.formatting import reason_words
@@ -53,7 +53,7 @@ async def orders(here: Session) -> Response:
     asked = _asked(here)
     found = await _portion(here, asked, (asked.page - 1) * PAGE, PAGE)
     async with here.pages.engine.connect() as tx:
-        causes = await open_causes(tx, here.shop.id, kind="order")
+        causes = await causes_of_kind(tx, here.shop.id, kind="order")
     return here.page(
         "orders",
         asked=asked,

@@ -22,14 +22,14 @@ from upbridge.store import (
     document_queries,
     documents,
     link_queries,
-    problems,
+    problem_queries,
     variants,
 )
 from upbridge.store.changes import Kind
 from upbridge.store.deliveries import latest_about
 from upbridge.store.order_events import KINDS, OrderEventKind, events_of, opened
 from upbridge.store.orders import numbers_beginning, ordered_at
-from upbridge.store.problems import OpenProblem
+from upbridge.store.problem_queries import OpenProblem
 
 MOST = 20
 #: Of so many of a shop's newest webhooks those are shown that named the thing, at most so many.
@@ -98,7 +98,7 @@ async def _orders(tx: AsyncConnection, shop_id: ShopId, wanted: str, targets: Co
             for query in (
                 link_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
                 document_queries.keys_beginning(shop_id, targets, kind, wanted, most=most),
-                problems.keys_beginning(shop_id, kind, wanted, most=most),
+                problem_queries.keys_beginning(shop_id, kind, wanted, most=most),
                 change_queries.keys_beginning(shop_id, PLATFORM, Kind.ORDER, wanted, most=most),
                 numbers_beginning(shop_id, wanted, most=most),
                 link_queries.called(shop_id, targets, kind, wanted).limit(most),
@@ -218,7 +218,7 @@ async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
 
 async def _problems(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
     moments = []
-    for one in await problems.history_of(tx, where["id"], where["kinds"], where["parent"], limit=40):
+    for one in await problem_queries.history_of(tx, where["id"], where["kinds"], where["parent"], limit=40):
         moments.append(Moment(one.problem.since, "problem", one.target, problem=one.problem))
         if one.dismissed_at is not None:
             moments.append(Moment(one.dismissed_at, "handled", one.target))

@@ -11,11 +11,11 @@ from upbridge.domain.order_outline import OrderOutline
 from upbridge.domain.shop import Shop
 from upbridge.insights.order_list import Box, Place
 from upbridge.insights.order_search import describe
-from upbridge.store import link_queries, problems
+from upbridge.store import link_queries, problem_queries
 from upbridge.store.link_queries import SeenLink
 from upbridge.store.order_events import KINDS
 from upbridge.store.orders import ordered_at
-from upbridge.store.problems import KnownProblem
+from upbridge.store.problem_queries import KnownProblem
 from upbridge.web.queries.find import Hit, Moment, timeline
 
 #: The amounts of a difference, in the order in which a person adds them up.
@@ -55,7 +55,7 @@ async def card_of(
         made = await ordered_at(tx, shop.id, number)
         described = await describe(tx, shop.id, [number], platform=platform, systems=systems)
         links = await link_queries.about(tx, shop.id, sorted(KINDS), number, most=40)
-        known = await problems.history_of(tx, shop.id, sorted(KINDS), number, limit=40)
+        known = await problem_queries.history_of(tx, shop.id, sorted(KINDS), number, limit=40)
     line = await timeline(engine, shop.id, Hit("order", number, number), open_body=open_body)
     if made is None and not line.moments:
         return None

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import problems
-from upbridge.store.problems import OpenProblem, RankedProblem
+from upbridge.store import problem_queries
+from upbridge.store.problem_queries import OpenProblem, RankedProblem
 from upbridge.systems.base import Systems
 
 #: How many of a group are listed one by one.
@@ -53,7 +53,7 @@ def not_retried(systems: Systems) -> frozenset[str]:
 async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:
     """The open problems of a shop: first what stops a whole connection, then the largest group."""
     async with engine.connect() as tx:
-        ranked = await problems.ranked_open(tx, shop_id, each=LISTED)
+        ranked = await problem_queries.ranked_open(tx, shop_id, each=LISTED)
     groups: dict[tuple[str, str, str], list[RankedProblem]] = {}
     for one in ranked:
         groups.setdefault((one.problem.key, one.target, one.problem.kind), []).append(one)
@@ -75,13 +75,13 @@ async def problem_ids(
     """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id. None
     that came after *newest*: the user who treats a whole cause saw a page, and newer ones were not on it."""
     async with engine.connect() as tx:
-        return await problems.ids_open(tx, shop_id, cause=cause, only=only, newest=newest, limit=limit)
+        return await problem_queries.ids_open(tx, shop_id, cause=cause, only=only, newest=newest, limit=limit)
 
 
 async def waiting_for(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> dict[str, int]:
     """How many open problems each setting would cure, by the setting's key."""
     async with engine.connect() as tx:
-        counts = await problems.count_open_by_key(tx, shop_id)
+        counts = await problem_queries.count_open_by_key(tx, shop_id)
     counted: dict[str, int] = {}
     cures = cures_of(systems)
     for key, number in counts.items():

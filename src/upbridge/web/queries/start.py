@@ -20,7 +20,7 @@ from upbridge.store import change_queries, cursors
 from upbridge.store.changes import Origin
 from upbridge.store.connections import ConnectionState
 from upbridge.store.lanes import block_of
-from upbridge.store.problems import RankedProblem, largest_causes
+from upbridge.store.problem_queries import RankedProblem, largest_causes
 from upbridge.store.runs import Run, RunState, most_imported
 from upbridge.systems.base import Setup, SetupStep, System, Systems
 from upbridge.web.queries.standing import Standing

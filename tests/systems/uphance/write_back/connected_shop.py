@@ -19,7 +19,7 @@ from upbridge.operations import resolve_problem
 from upbridge.operations.change_settings import change_settings
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
-from upbridge.store.problems import Problem
+from upbridge.store.problem_queries import Problem
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.shop import Shop as SandboxShop
 from upbridge_sandbox.state import State
