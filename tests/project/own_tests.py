@@ -16,23 +16,37 @@ PATCHED: Mapping[str, str] = {
     "tests/webhooks/conftest.py:unhurried": "how long a commit takes is no question of these tests",
     "tests/webhooks/test_addresses.py:"
     "test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free": "a small pool",
+    "tests/webhooks/test_addresses.py:"
+    "test_a_web_process_on_an_empty_database_says_what_to_run_and_goes_on_when_it_ran": "a short pause",
 }
 
 #: Where a test looks again and again, or takes its time: the place, and why there is no event to wait for.
 SLEEPS: Mapping[str, str] = {
+    "tests/attack/partners.py:_order": "the other side is a process",
+    "tests/attack/partners.py:while_uphance_trickles": "the other side is a process",
+    "tests/attack/stage.py:attack": "for how long an attack lasts",
+    "tests/attack/stage.py:until": "the other side is a database",
+    "tests/attack/weapons.py:fire": "how often a weapon fires",
+    "tests/browser/furnished.py:furnished": "a server gives no event when it has started",
     "tests/browser/stage.py:wait_until": "the other side is a process",
     "tests/core/telemetry/test_database_outage.py:until": "the other side is a process",
     "tests/rate_limits/calling_processes.py:_main": "how the ledger waits, ten times as fast",
     "tests/sandbox/addon.py:serve": "how slow the add-on is, as the simulated Upgates measures it",
     "tests/store/test_embedded.py:test_a_killed_server_comes_back_by_itself_with_every_committed_row": "a process",
+    "tests/support/pgbouncer.py:_listens": "the other side is a process",
     "tests/support/postgres.py:wait_for_lock": "Postgres gives no event for it",
+    "tests/test_job_queue.py:jobs": "the other side is a database",
     "tests/test_jobs.py:test_two_workers_share_the_work_and_double_nothing": "work for two to share",
     "tests/test_jobs.py:until": "the other side is a database",
+    "tests/web/test_http_protocol.py:test_a_body_that_nobody_reads_ends_as_well": "how slowly a client sends",
+    "tests/web/test_http_protocol.py:test_a_head_that_trickles_is_given_up": "how slowly a client sends",
     "tests/web/test_products.py:test_who_reads_slowly_holds_nothing_and_who_breaks_off_leaves_nothing": (
         "a pool gives no event when a connection comes back"
     ),
     "tests/webhooks/test_addresses.py:"
     "test_a_process_that_began_when_all_connections_were_taken_loads_them_when_one_is_free": "it tries again",
+    "tests/webhooks/test_addresses.py:"
+    "test_a_web_process_on_an_empty_database_says_what_to_run_and_goes_on_when_it_ran": "it tries again",
     "tests/webhooks/test_endpoints.py:late": "the end of another session",
 }
 

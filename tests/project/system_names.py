@@ -42,6 +42,12 @@ def naming_the_platform() -> list[str]:
     )
 
 
+def complaints() -> Iterator[str]:
+    """One line for each module that names a system which is not its own."""
+    yield from (f"{module} names a connected system in {lines} lines" for module, lines in naming().items())
+    yield from (f"{module} writes the name of the platform" for module in naming_the_platform())
+
+
 def _sources() -> Iterator[tuple[str, str]]:
     yield from modules(SRC)
     for path in sorted(package_file("templates").rglob("*.html")):

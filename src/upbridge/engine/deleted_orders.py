@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.order import Order
@@ -107,7 +107,7 @@ async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[t
 
     Raises `Unreachable` for a page that cannot be read; after a few tries the walk goes round it.
     """
-    begun = await _begun(service, shop)
+    begun = await _begun(service.engine, shop, now=service.clock())
     if begun is None:
         return
     client, walk, purpose, supported = await service.upgates(shop), begun.walk, change.purpose, True
@@ -118,7 +118,7 @@ async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[t
             if not goes_round(walk, change, error):
                 raise
             walk = walk.failed(now=service.clock())
-            await _keep(service, shop, _Begun(walk, begun.at))
+            await _keep(service.engine, shop, _Begun(walk, begun.at))
             if not walk.isolating:
                 raise
             continue
@@ -138,7 +138,7 @@ async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[t
                 break
             yield ours, page
         walk = walk.read(answer_of(listed))
-        await _keep(service, shop, _Begun(walk, begun.at))
+        await _keep(service.engine, shop, _Begun(walk, begun.at))
         if walk.ended:
             break
     else:
@@ -162,10 +162,9 @@ async def restored(service: Service, shop: Shop, *, purpose: Purpose) -> Page[Or
     return await (await service.upgates(shop)).orders_by_numbers(numbers, purpose=purpose)
 
 
-async def _begun(service: Service, shop: Shop) -> _Begun | None:
+async def _begun(engine: AsyncEngine, shop: Shop, *, now: datetime) -> _Begun | None:
     """The walk that is under way, or a new one where it is due."""
-    now = service.clock()
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         kept = await cursors.get(tx, shop.id, _SYSTEM, _WALK)
         is_due = await _list_is_due(tx, shop.id, now=now)
     if kept is not None:
@@ -176,9 +175,9 @@ async def _begun(service: Service, shop: Shop) -> _Begun | None:
     return _Begun(TimeWalk.begin("updated", now - REACH), now) if is_due else None
 
 
-async def _keep(service: Service, shop: Shop, begun: _Begun) -> None:
+async def _keep(engine: AsyncEngine, shop: Shop, begun: _Begun) -> None:
     said = {"walk": begun.walk.model_dump(mode="json"), "at": begun.at.isoformat()}
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         await cursors.put(tx, shop.id, _SYSTEM, _WALK, json.dumps(said))
 
 

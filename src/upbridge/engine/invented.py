@@ -6,10 +6,12 @@ a time. While that many are, what is announced and was never seen is left to the
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
 from upbridge.engine.second_look import ever_seen
 from upbridge.store import changes, first_looks
 from upbridge.store.changes import Change, Kind, Origin
@@ -20,10 +22,12 @@ MOST = 500
 _ANNOUNCED = frozenset({Origin.WEBHOOK, Origin.DELETION})
 
 
-async def worth_asking(service: Service, shop: Shop, entity: Taken, chunk: Sequence[Change]) -> list[Change]:
+async def worth_asking(
+    engine: AsyncEngine, shop: Shop, entity: Taken, chunk: Sequence[Change], *, now: datetime
+) -> list[Change]:
     """*chunk* without what is left to the safety net. *entity*: order or product."""
     announced = [change.key for change in chunk if change.origin in _ANNOUNCED]
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         if not announced or await first_looks.count_missing(tx, shop.id, most=MOST) < MOST:
             return list(chunk)
         seen = await ever_seen(tx, shop.id, entity, announced)
@@ -43,7 +47,7 @@ async def worth_asking(service: Service, shop: Shop, entity: Taken, chunk: Seque
                 Kind.EVERYTHING,
                 ["everything"],
                 origin=Origin.WEBHOOK,
-                now=service.clock(),
+                now=now,
             )
             await changes.done(tx, shop.id, PLATFORM, left)
     return [change for change in chunk if change not in left]

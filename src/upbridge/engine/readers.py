@@ -41,7 +41,7 @@ class Reader:
 
 
 async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    chunk = await worth_asking(service, shop, Taken.ORDER, chunk)
+    chunk = await worth_asking(service.engine, shop, Taken.ORDER, chunk, now=service.clock())
     if not chunk:
         return
     client = await service.upgates(shop)
@@ -54,7 +54,7 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 
 async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    chunk = await worth_asking(service, shop, Taken.PRODUCT, chunk)
+    chunk = await worth_asking(service.engine, shop, Taken.PRODUCT, chunk, now=service.clock())
     if not chunk:
         return
     client = await service.upgates(shop)
