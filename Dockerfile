@@ -1,4 +1,4 @@
-# One image for web, worker and migrate; docker-compose.yml says which is which.
+# One image for web, worker and migrate; docker-compose.yml says which is which. `make image` builds it.
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /build
@@ -11,7 +11,8 @@ RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requiremen
     && uv pip sync --no-cache --python /opt/upbridge/bin/python --require-hashes --compile-bytecode requirements.lock
 
 COPY pyproject.toml README.md LICENSE alembic.ini ./
-COPY src src
+# The product alone: neither the simulated systems nor the embedded Postgres (an extra) are of use here.
+COPY src/upbridge src/upbridge
 COPY templates templates
 COPY migrations migrations
 COPY locales locales
@@ -20,13 +21,20 @@ RUN hatchling build --target wheel --directory dist \
 
 
 FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/upbridge --shell /usr/sbin/nologin upbridge
+RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/upbridge --shell /usr/sbin/nologin upbridge
 COPY --from=build /opt/upbridge /opt/upbridge
 ENV PATH=/opt/upbridge/bin:$PATH PYTHONUNBUFFERED=1 UPBRIDGE_DATA_DIR=/var/lib/upbridge
-# The commit that is built, for the metric upbridge_build_info.
+# The commit that is built, for the metric upbridge_build_info, and the version of the program.
 ARG REVISION=unknown
+ARG VERSION=unknown
 ENV UPBRIDGE_REVISION=$REVISION
-USER upbridge
+LABEL org.opencontainers.image.title=upbridge \
+    org.opencontainers.image.description="A verified add-on for Upgates e-shops" \
+    org.opencontainers.image.licenses=MIT \
+    org.opencontainers.image.version=$VERSION \
+    org.opencontainers.image.revision=$REVISION
+# By number, so that a platform that refuses root can see that it is none.
+USER 10001:10001
 WORKDIR /var/lib/upbridge
 EXPOSE 8000
 

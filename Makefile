@@ -31,7 +31,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 # Hundreds of seeded days run through the same lines: they are lived without the tracer.
 SEEDED := tests/conformance/test_kills.py tests/simulation
 
-.PHONY: help setup demo play test soak attack docs screenshots check audit bench fix wheel lock clean chromium
+.PHONY: help setup demo play test soak attack docs screenshots check audit bench fix image wheel lock clean chromium
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,13 +78,22 @@ fix: .venv/.ready ## format, and cure what the linter can cure by itself
 	@$(BIN)/ruff check --quiet --fix . || true
 	@$(BIN)/ruff format --quiet .
 
+image: ## build the image upbridge:VERSION with docker, podman or buildah (IMAGE=name:tag, BUILDER=podman)
+	@builder='$(or $(BUILDER),$(firstword $(notdir $(shell command -v docker podman buildah 2> /dev/null))))'; \
+	if [ -z "$$builder" ]; then \
+		echo 'Building an image needs docker, podman or buildah; on Debian: sudo apt install podman'; exit 1; fi; \
+	version=$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' src/upbridge/__init__.py); \
+	revision=$$(git rev-parse --short HEAD 2> /dev/null || echo unknown); \
+	$$builder build --build-arg "VERSION=$$version" --build-arg "REVISION=$$revision" \
+		--tag "$(or $(IMAGE),upbridge:$$version)" .
+
 wheel: .venv/.ready ## build the package into dist/
 	@rm -rf dist
 	@$(BIN)/hatchling build --target wheel --directory dist
 
 lock: .uv/.ready ## resolve pyproject.toml again (ARGS=--upgrade for newer versions)
 	@$(COMPILE) $(ARGS) pyproject.toml -o requirements.lock
-	@$(COMPILE) $(ARGS) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) $(ARGS) --all-extras --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@$(COMPILE) $(ARGS) --group bootstrap -o bootstrap.lock
 	@$(COMPILE) $(ARGS) --group audit -o audit.lock
 

@@ -2,18 +2,44 @@
 
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.project import documents
 from tests.project.documents import TOP
+from upbridge import __version__
 from upbridge.settings import Settings
 
 DOCKERFILE = (TOP / "Dockerfile").read_text()
 SERVICES: dict[str, dict[str, Any]] = documents.compose()["services"]
 KEYS = "UPBRIDGE_ENCRYPTION_KEYS"
 OURS = [name for name, service in SERVICES.items() if "build" in service]
+
+
+def _path(first: Path) -> dict[str, str]:
+    """The environment of a machine that has, beside the plain tools, what lies in *first*."""
+    tools = first / "tools"
+    tools.mkdir()
+    for name in ("sh", "bash", "sed", "git", "echo"):
+        if place := shutil.which(name):
+            (tools / name).symlink_to(place)
+    make = Path(str(shutil.which("make")))
+    (tools / "make").symlink_to(make)
+    return {"PATH": f"{first}:{tools}", "HOME": str(first)}
+
+
+def _can_build() -> bool:
+    """Whether an image of Python is here already: tests fetch nothing from outside."""
+    base = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)[-1]
+    return any(
+        subprocess.run([name, "image", "inspect", base], capture_output=True, check=False).returncode == 0
+        for name in ("docker", "podman")
+        if shutil.which(name)
+    )
 
 
 def _json_of(instruction: str) -> list[str]:
@@ -23,10 +49,63 @@ def _json_of(instruction: str) -> list[str]:
 
 
 class TestImage:
-    def test_it_does_not_run_as_root(self) -> None:
+    def test_it_does_not_run_as_root_and_says_so_by_number(self) -> None:
         last_stage = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
+        user = re.search(r"^USER (\d+):(\d+)$", last_stage, re.MULTILINE)
 
-        assert re.search(r"^USER (?!root)\w+$", last_stage, re.MULTILINE)
+        assert user is not None
+        assert f"--uid {user[1]} " in last_stage
+        assert "0" not in user.groups()
+
+    def test_it_holds_the_product_alone(self) -> None:
+        assert "COPY src/upbridge src/upbridge" in DOCKERFILE
+        assert "upbridge_sandbox" not in DOCKERFILE
+        assert "pgserver" not in (TOP / "requirements.lock").read_text()
+
+    def test_its_labels_name_version_and_revision(self) -> None:
+        for name in ("version", "revision"):
+            assert f"ARG {name.upper()}=" in DOCKERFILE
+            assert f"org.opencontainers.image.{name}=${name.upper()}" in DOCKERFILE
+
+    @pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
+    def test_it_is_built_with_whatever_is_there(self, builder: str, tmp_path: Path) -> None:
+        """What stands in for the builder says how it was called."""
+        place = tmp_path / builder
+        place.write_text('#!/bin/sh\necho "$0 $*"\n')
+        place.chmod(0o755)
+
+        done = subprocess.run(
+            ["make", "image"], cwd=TOP, env=_path(tmp_path), capture_output=True, text=True, check=True
+        )
+
+        assert done.stdout.startswith(f"{place} build --build-arg VERSION={__version__} --build-arg REVISION=")
+        assert done.stdout.endswith(f"--tag upbridge:{__version__} .\n")
+
+    def test_without_a_builder_it_says_what_to_install(self, tmp_path: Path) -> None:
+        done = subprocess.run(
+            ["make", "image"], cwd=TOP, env=_path(tmp_path), capture_output=True, text=True, check=False
+        )
+
+        assert done.returncode == 2
+        assert "docker, podman or buildah" in done.stdout
+
+    @pytest.mark.skipif(not _can_build(), reason="needs docker, podman or buildah, and the image of Python")
+    def test_it_is_built_and_runs_read_only_without_capabilities(self) -> None:
+        """Only where a builder reaches the images that it starts from."""
+        builder = next(name for name in ("docker", "podman") if shutil.which(name))
+        subprocess.run(["make", "image", "IMAGE=upbridge:tested"], cwd=TOP, check=True, capture_output=True)
+        bare = ["run", "--rm", "--read-only", "--cap-drop=ALL", "--network=none", "upbridge:tested"]
+
+        done = subprocess.run([builder, *bare, "--version"], capture_output=True, text=True, check=True)
+        size = subprocess.run(
+            [builder, "image", "inspect", "--format", "{{.Size}}", "upbridge:tested"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+        assert __version__ in done.stdout
+        assert int(size.stdout) < 300 * 1024 * 1024
 
     def test_every_download_is_checked_by_its_hash(self) -> None:
         installs = re.findall(r"(?:pip install|pip sync) [^&\n]*", DOCKERFILE)

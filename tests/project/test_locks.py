@@ -31,6 +31,11 @@ def _group(name: str) -> list[str]:
     return found
 
 
+def _extras() -> list[str]:
+    """What can be installed beside the rest."""
+    return [entry for extra in PROJECT["project"]["optional-dependencies"].values() for entry in extra]
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_line_is_a_pin_with_hashes(lock: str) -> None:
     text = (TOP / lock).read_text()
@@ -45,7 +50,9 @@ def test_every_line_is_a_pin_with_hashes(lock: str) -> None:
     [
         pytest.param("requirements.lock", PROJECT["project"]["dependencies"], id="run time"),
         pytest.param(
-            "requirements-dev.lock", PROJECT["project"]["dependencies"] + _group("dev"), id="development"
+            "requirements-dev.lock",
+            [*PROJECT["project"]["dependencies"], *_group("dev"), *_extras()],
+            id="development",
         ),
         pytest.param("bootstrap.lock", _group("bootstrap"), id="bootstrap"),
         pytest.param("audit.lock", _group("audit"), id="audit"),

