@@ -49,7 +49,9 @@ def as_plain(content: Content) -> str:
     blocks = [content.heading, *filter(None, [content.opening])]
     for part in content.parts:
         blocks.append(part.heading.upper())
-        blocks += ["\n".join(filter(None, ["* " + item.title, item.text])) for item in part.items]
+        blocks += [
+            "\n".join(filter(None, ["* " + item.title, item.text and "  " + item.text])) for item in part.items
+        ]
     if content.button is not None:
         blocks.append("{}:\n{}".format(*content.button))
     blocks += content.closing
@@ -65,7 +67,8 @@ def _wrapped(block: str) -> str:
 def _line(line: str) -> str:
     if line.startswith(("http://", "https://")):
         return line
-    return fill(line, _WIDTH, subsequent_indent="  " if line.startswith("* ") else "", break_long_words=False)
+    indent = "  " if line.startswith(("* ", "  ")) else ""
+    return fill(line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def as_html(content: Content) -> str:

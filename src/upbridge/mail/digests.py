@@ -66,7 +66,7 @@ async def content(
         language=texts.language,
         subject=texts.get("mail.digest.subject", days=told),
         heading=texts.get("mail.digest.heading", days=told),
-        opening=texts.get("mail.shop", shop=shop.key),
+        opening=texts.get("mail.shop", shop=shop.name),
         parts=(
             Part(texts.get("mail.digest.part_orders"), tuple(Item(line) for line in orders)),
             Part(texts.get("mail.digest.part_waits"), tuple(waiting)),

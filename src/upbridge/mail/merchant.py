@@ -204,7 +204,7 @@ class _Desk:
             language=texts.language,
             subject=texts.get("mail.subject.one", state=said, what=what) if count == 1 else several,
             heading=said,
-            opening=texts.get("mail.shop", shop=self.shop.key),
+            opening=texts.get("mail.shop", shop=self.shop.name),
             parts=tuple(parts),
         )
 
