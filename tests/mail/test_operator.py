@@ -147,6 +147,7 @@ async def test_a_web_process_tells_that_no_worker_is_there_and_that_one_is_back(
     assert await host.subjects(watch) == []
     host.time.move(seconds=1)
     assert await host.subjects(watch) == ["Upbridge: No worker is alive"]
+    assert "Nothing is read or sent" in host.mail.box.received[0].body("plain")
     host.worker = True
     assert await host.subjects(watch, rounds=3) == ["Upbridge: over: No worker is alive"]
 

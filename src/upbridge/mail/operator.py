@@ -146,13 +146,9 @@ def _moment(at: datetime) -> str:
 
 
 def _content(found: Comparison) -> Content:
-    begun = [one.about for one in found.begun]
-    over = [f"{one.about} It began at {_moment(one.began_at)}." for one in found.over]
-    parts = [
-        Part(heading, tuple(Item(*_split(text)) for text in texts))
-        for heading, texts in (("Needs you", begun), ("Over", over))
-        if texts
-    ]
+    begun = [Item(*_split(one.about)) for one in found.begun]
+    over = [Item(_split(one.about)[0], f"It began at {_moment(one.began_at)}.") for one in found.over]
+    parts = [Part(heading, tuple(items)) for heading, items in (("Needs you", begun), ("Over", over)) if items]
     return Content(
         language="en",
         subject=_subject(found.begun, found.over),
@@ -165,7 +161,7 @@ def _content(found: Comparison) -> Content:
 def _split(about: str) -> tuple[str, str]:
     """What it is, and what more there is to say."""
     title, sign, more = about.partition(": ")
-    return (title, more) if sign else (about, "")
+    return (title, more[:1].upper() + more[1:]) if sign else (about, "")
 
 
 def _subject(begun: Sequence[Cause], over: Sequence[Notice]) -> str:

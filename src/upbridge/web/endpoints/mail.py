@@ -69,4 +69,4 @@ async def stop(token: str, pages: PagesHere) -> Response:
 
 
 def _page(pages: Pages, asked: _Asked) -> Response:
-    return pages.render("mail_stop.html", asked.texts, reads=asked.reads, shop=asked.shop.key)
+    return pages.render("mail_stop.html", asked.texts, reads=asked.reads, shop=asked.shop.name)
