@@ -15,6 +15,7 @@ from tests.project import (
     documents,
     matrix,
     models,
+    monitoring,
     own_tests,
     reference,
     review,
@@ -40,6 +41,7 @@ SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "review": review.complaints,
     "reference": reference.complaints,
     "matrix": matrix.complaints,
+    "monitoring": monitoring.complaints,
 }
 
 
