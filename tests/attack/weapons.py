@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
@@ -30,6 +31,8 @@ class Fired:
     left: int = 0
     """Connections that the server still kept open at the end."""
     opened: int = 0
+    odd: list[tuple[int, int]] = field(default_factory=list)
+    """Of numbered requests: those that failed at the server, and their status."""
 
     @property
     def sent(self) -> int:
@@ -68,7 +71,7 @@ class Flood:
                 with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
                     line = line or await Line.open(self.port)
                     status = await line.ask(self.requests[number % len(self.requests)])
-                if status == CUT and line is not None:
+                if line is not None and (status == CUT or line.ended):
                     line.close()
                     line = None
                 fired.statuses[status] += 1
@@ -162,7 +165,11 @@ class Bomb:
         return fired
 
 
-Weapon = Flood | Drip | Bomb
+class Weapon(Protocol):
+    """What an attacker uses until it is spent; it travels to the attacker's process."""
+
+    async def fire(self) -> Fired:
+        """Use it; what came of it."""
 
 
 def fire(weapon: Weapon) -> Fired:
@@ -176,6 +183,8 @@ class Line:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    ended: bool = False
+    """Whether the server has said that it hangs up."""
 
     @classmethod
     async def open(cls, port: int) -> "Line":
@@ -195,9 +204,7 @@ class Line:
                 await self.reader.readexactly(int(length[1]))
             elif b"\r\ntransfer-encoding: chunked" in head.lower():
                 await self.reader.readuntil(b"0\r\n\r\n")
-        if b"\r\nconnection: close" in head.lower():
-            self.close()
-            self.reader.feed_eof()
+        self.ended = b"\r\nconnection: close" in head.lower()
         return int(head[9:12])
 
     def close(self) -> None:

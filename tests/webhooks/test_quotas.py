@@ -117,7 +117,7 @@ def test_shops_that_send_nothing_any_more_are_forgotten(clock: Seconds) -> None:
         taken(quotas.of(ShopId(uuid4())), records=1, size=200)
         clock.now += 1
 
-    assert len(quotas._shops) <= 10_000
+    assert len(quotas._known) <= 10_000
 
 
 # --- where they hold ----------------------------------------------------------------------------------------

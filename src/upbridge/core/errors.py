@@ -9,7 +9,8 @@
     │   ├── BadSignature       not signed by Upgates, or too old, or replayed
     │   ├── NotFound           no such shop, problem, ticket
     │   ├── Conflict           right, but not now
-    │   └── TooLarge           more than the endpoint takes
+    │   ├── TooLarge           more than the endpoint takes
+    │   └── TooOften           more at once than one caller may have
     └── RemoteError            another system did not do what was asked (systems/http/classify.py says why)
         ├── LoginRefused       the login does not work: the shop or connection is paused
         │   ├── CredentialsRefused   the credentials or the token (401)
@@ -103,6 +104,14 @@ class TooLarge(Refused):
 
     status = 413
     code = "too_large"
+
+
+class TooOften(Refused):
+    """There were too many calls at once; try again shortly."""
+
+    status = 429
+    code = "too_often"
+    merchant = "error.try_again"
 
 
 class RemoteError(UpbridgeError):

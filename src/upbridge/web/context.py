@@ -3,7 +3,7 @@
 import hashlib
 import mimetypes
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +28,7 @@ from upbridge.systems.base import Systems
 from upbridge.web.queries.start import Views
 from upbridge.web.security_headers import page_headers
 from upbridge.web.sessions import Ended, Sessions
+from upbridge.web.visits import Visits
 
 #: Seconds that a page may take of our own, which is the database's: a shop of a hundred thousand variants takes
 #: less than one (docs/benchmarks.md), and a person who waits longer thinks that all is lost.
@@ -70,6 +71,7 @@ class Pages:
     """Whether this service sends mails at all."""
     deadline: float = PAGE_SECONDS
     form_bounds: Bounds = FORM
+    visits: Visits = field(default_factory=Visits)
 
     @classmethod
     def of(

@@ -8,6 +8,7 @@ hangs: a visitor waits no longer than `Pages.deadline`. Calls to other systems, 
 have time-outs of their own and do not count; a change is one transaction, which then is not committed.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -70,6 +71,13 @@ def _say(request: Request, error: Exception) -> None:
             log.warning("database_failed", error=reason, times=times)
 
 
+async def _turn(pages: Pages, request: Request) -> None:
+    """Wait until the session may open another page. Raises `TooOften`."""
+    session = request.path_params.get("session")
+    if session is not None and not impossible(session) and (wait := pages.visits.of(session).opens()):
+        await asyncio.sleep(wait)
+
+
 class PageRoute(APIRoute):
     """Every answer carries the page headers, and every failure is a page."""
 
@@ -80,6 +88,7 @@ class PageRoute(APIRoute):
             container: _Container = request.app.state.container
             pages = container.pages
             try:
+                await _turn(pages, request)
                 response = await with_deadline(pages.deadline, handle(request), own=True)
             except SessionEnded as gone:
                 response = pages.ended(gone.ended, request)

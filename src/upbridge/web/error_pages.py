@@ -6,11 +6,12 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from upbridge.core.errors import NotFound, UpbridgeError
+from upbridge.core.errors import NotFound, TooOften, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.web.context import Pages, preferred
 from upbridge.web.navigation import PLACES
 from upbridge.web.sessions import impossible
+from upbridge.web.visits import LONGEST_WAIT
 
 #: Where a page could not be had in time, it is worth another try after these seconds.
 RETRY_SECONDS = 30
@@ -22,7 +23,10 @@ def failure(pages: Pages, request: Request, error: UpbridgeError) -> HTMLRespons
     if isinstance(error, NotFound):
         return pages.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND)
     home = getattr(request.state, "home", None)
-    return pages.render("failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home)
+    page = pages.render("failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home)
+    if isinstance(error, TooOften):
+        page.headers["Retry-After"] = str(int(LONGEST_WAIT))
+    return page
 
 
 def not_now(pages: Pages, request: Request) -> HTMLResponse:

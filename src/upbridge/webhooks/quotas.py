@@ -10,18 +10,9 @@ read by it, soon.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from upbridge.core.allowance import Allowance, ByName, Meter
 from upbridge.domain.shop_id import ShopId
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """So much at once, and so much a second again."""
-
-    burst: float
-    rate: float
-
 
 EFFORT = Allowance(burst=2_000, rate=500)
 """One is 16 KiB, or a hundred records, and four small webhooks: one to two milliseconds of the processor."""
@@ -36,31 +27,6 @@ LONGEST_WAIT = 0.25
 """Seconds that a delivery waits for its turn: half of what it has until it must be answered."""
 
 _EACH, _BYTES, _RECORDS = 1 / 4, 16_384, 100
-_MOST_REMEMBERED = 10_000
-
-
-class Meter:
-    """What is left of an allowance. It may be overdrawn by one use, however large, and recovers first."""
-
-    def __init__(self, allowance: Allowance, now: float) -> None:
-        self._allowance = allowance
-        self._left = allowance.burst
-        self._at = now
-
-    def left(self, now: float) -> float:
-        """What is left; less than nothing while it recovers."""
-        self._left = min(self._allowance.burst, self._left + (now - self._at) * self._allowance.rate)
-        self._at = now
-        return self._left
-
-    def take(self, amount: float, now: float) -> float:
-        """Use *amount*; the seconds until the allowance has recovered from it."""
-        self._left = self.left(now) - amount
-        return max(0.0, -self._left / self._allowance.rate)
-
-    def full(self, now: float) -> bool:
-        """Whether it is as if it had never been used."""
-        return self.left(now) >= self._allowance.burst
 
 
 class ShopQuota:
@@ -105,18 +71,11 @@ class ShopQuota:
         return all(meter.full(now) for meter in (self._effort, self._records, self._kept, self._keys))
 
 
-class Quotas:
-    """The quotas of all shops, in one process: several web processes grant a shop as many times as much."""
+class Quotas(ByName[ShopId, ShopQuota]):
+    """The quotas of all shops whose addresses were recognised, in one process.
+
+    Several web processes grant a shop as many times as much.
+    """
 
     def __init__(self, *, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._shops: dict[ShopId, ShopQuota] = {}
-
-    def of(self, shop_id: ShopId) -> ShopQuota:
-        """That of one shop, whose address was recognised: strangers take no memory."""
-        found = self._shops.get(shop_id)
-        if found is None:
-            if len(self._shops) >= _MOST_REMEMBERED:
-                self._shops = {one: quota for one, quota in self._shops.items() if not quota.unused()}
-            found = self._shops[shop_id] = ShopQuota(self._seconds)
-        return found
+        super().__init__(lambda: ShopQuota(seconds))

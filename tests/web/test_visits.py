@@ -1,0 +1,68 @@
+"""A session opens so many pages; who knows one cannot keep other shops, or their webhooks, waiting."""
+
+import httpx
+import pytest
+
+from tests.support.pages import Enter
+from tests.support.shops import MakeShop
+from upbridge.core.errors import TooOften
+from upbridge.domain.shop_id import ShopId
+from upbridge.web.context import Pages
+from upbridge.web.visits import LONGEST_WAIT, PAGES, Visits
+
+
+class Seconds:
+    """A clock that a test moves."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_person_who_clicks_never_waits() -> None:
+    clock = Seconds()
+    visits = Visits(seconds=clock)
+    for _ in range(1_000):
+        assert visits.of("session").opens() == 0
+        clock.now += 0.2
+
+
+def test_a_flood_waits_for_its_turn_and_is_refused_where_that_is_too_long() -> None:
+    visits = Visits(seconds=Seconds())
+    waits = [visits.of("session").opens() for _ in range(int(PAGES.burst + PAGES.rate * LONGEST_WAIT))]
+
+    assert waits == sorted(waits)
+    assert waits[int(PAGES.burst) - 1] == 0
+    assert waits[-1] == LONGEST_WAIT
+    with pytest.raises(TooOften):
+        visits.of("session").opens()
+    assert visits.of("another session").opens() == 0
+
+
+def test_invented_sessions_are_forgotten() -> None:
+    clock = Seconds()
+    visits = Visits(seconds=clock)
+    for number in range(30_000):
+        visits.of(str(number)).opens()
+        clock.now += 0.01
+
+    assert len(visits._known) <= 10_000
+
+
+async def test_who_opens_too_many_pages_is_told_so_and_nobody_else(
+    pages: Pages, make_shop: MakeShop, enter: Enter, browser: httpx.AsyncClient
+) -> None:
+    home, other = await enter(ShopId(await make_shop())), await enter(ShopId(await make_shop()))
+    session = home.removeprefix("/ui/s/").rstrip("/")
+    while True:
+        try:
+            pages.visits.of(session).opens()
+        except TooOften:
+            break
+
+    refused, fine = await browser.get(home), await browser.get(other)
+
+    assert (refused.status_code, fine.status_code) == (429, 200)
+    assert "try again" in refused.text
+    assert int(refused.headers["retry-after"]) == LONGEST_WAIT
