@@ -24,6 +24,7 @@ SAYS = {
     "hang_share": "part of the calls that never end",
     "hang_next": "so many calls never end",
     "trickle": "seconds between two bytes of answers that never end; 0: answers are whole",
+    "garble_share": "part of the answers that are damaged: cut, changed, nested without end, of other types",
     "busy_next": "so many calls get a 429",
     "retry_after": "seconds that the 429 asks for",
     "refuse": "ids that are refused",
@@ -90,6 +91,7 @@ class Faults(Switches):
     hang_share: float = 0.0
     hang_next: int = 0
     trickle: float = 0.0
+    garble_share: float = 0.0
     busy_next: int = 0
     retry_after: int = 2
     refuse: list[str] = field(default_factory=list)
@@ -112,7 +114,7 @@ class Faults(Switches):
         """Whether this call is hit by *kind* (error, cut, lost_answer, hang, busy); counts `*_next` down."""
         if self.match and self.match not in path:
             return False
-        left: int = getattr(self, f"{kind}_next")
+        left: int = getattr(self, f"{kind}_next", 0)
         if left > 0:
             setattr(self, f"{kind}_next", left - 1)
             return True

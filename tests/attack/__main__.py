@@ -4,62 +4,11 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from random import Random
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.attack.partners import TRICKLING, while_uphance_trickles
-from tests.attack.rows import ROWS, Row
-from tests.attack.stage import VICTIM, Stage, staged
-from tests.attack.verdicts import Verdict, judged, show
-
-LONG, SHORT = 12.0, 2.0
-#: The share of an attack's time for which the genuine shop is alone before it.
-_CALM = 0.25
-_TRIES = 3
-
-
-Attack = Callable[[Stage, float, int], Awaitable[Verdict]]
-"""Carries out an attack for so many seconds, with a seed."""
-
-
-async def suffered(row: Row, here: Stage, seconds: float, seed: int) -> Verdict:
-    """One row of the table."""
-    kept = "SELECT count(*) FROM deliveries WHERE shop_id = %s"
-    calm = await here.attack(None, seconds=max(seconds * _CALM, 1.0))
-    before = await here.value(kept, here.shops[VICTIM])
-    weapon = row.arm(here, Random(f"{seed}/{row.name}"), seconds)
-    found = await here.attack(weapon, seconds=seconds)
-    stored = await here.value(kept, here.shops[VICTIM]) - before
-    return judged(row, found, stored=stored, calm=calm.taken)
-
-
-#: Every attack, in the order of the table.
-ATTACKS: Mapping[str, Attack] = {
-    **{row.name: partial(suffered, row) for row in ROWS},
-    TRICKLING: while_uphance_trickles,
-}
-
-
-async def all_of(names: Sequence[str], *, seconds: float, seed: int, console: Console) -> list[Verdict]:
-    """Those attacks, one after the other, on one instance."""
-    verdicts: list[Verdict] = []
-    columns = TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    async with staged() as here:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("", total=len(names))
-            for name in names:
-                progress.update(bar, description=name)
-                for _ in range(_TRIES):
-                    verdict = await ATTACKS[name](here, seconds, seed)
-                    if verdict.broken or not verdict.slow:
-                        break
-                verdicts.append(verdict)
-                progress.advance(bar)
-    return verdicts
+from tests.attack.table import ATTACKS, LONG, SHORT, all_of
+from tests.attack.verdicts import show
 
 
 def main() -> int:

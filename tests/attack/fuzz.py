@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 from tests.attack.weapons import CUT, Fired, Line, request
 
 #: Seconds for an answer; a request of odd bytes may wait for more of itself.
-_ANSWER, _ODD_ANSWER = 20.0, 0.5
+_ANSWER, _ODD_ANSWER = 20.0, 0.3
 _SERVER_ERROR = 500
 
 _TEXTS: Sequence[str] = (
@@ -35,8 +35,17 @@ _NAMES: Sequence[str] = (
 _HEADERS: Sequence[str] = (
     *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cookie", "Content-Encoding", "Connection"),
     *("Content-Type", "Expect", "Forwarded", "Host", "If-None-Match", "Origin", "Range", "Referer", "Upgrade"),
-    *("Sec-Fetch-Site", "Transfer-Encoding", "TE", "X-Forwarded-For", "X-Forwarded-Proto", "X-HTTP-Method-Override"),
+    *(
+        "Sec-Fetch-Site",
+        "Transfer-Encoding",
+        "TE",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-HTTP-Method-Override",
+    ),
 )
+_LENGTHS = ("-1", "+5", "1, 1", "99999999999999999999", "x", "5")
+_PIECES = (b"\r\n", b"\n", b"\x00", b":", b" ", b"\r\n\r\n", b"%", b"0\r\n")
 _METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "X" * 40)
 
 
@@ -117,7 +126,9 @@ def _mutated(chance: Random, body: bytes) -> bytes:
             case 3:
                 made[place:place] = chance.randbytes(chance.randrange(1, 12))
             case _:
-                made[place:place] = chance.choice([b"\r\n", b"\n", b"\x00", b":", b" ", b"\r\n\r\n", b"%", b"0\r\n"])
+                made[place:place] = chance.choice(
+                    [b"\r\n", b"\n", b"\x00", b":", b" ", b"\r\n\r\n", b"%", b"0\r\n"]
+                )
     return bytes(made)
 
 
@@ -145,19 +156,21 @@ def bodies(chance: Random, places: Places) -> bytes:
 def headers(chance: Random, places: Places) -> bytes:
     """Odd headers, and more of them than belong there."""
     method, path = places.any(chance, odd=0.1)
-    lines = [
-        f"{chance.choice(_HEADERS)}: {re.sub('[\r\n\x00]', '', _text(chance))}" for _ in range(chance.randrange(12))
-    ]
+    lines = [f"{chance.choice(_HEADERS)}: {_line(chance)}" for _ in range(chance.randrange(12))]
     match chance.randrange(6):
         case 0:
             lines.append("Transfer-Encoding: chunked")
         case 1:
-            lines.append(f"Content-Length: {chance.choice(['-1', '+5', '1, 1', '99999999999999999999', 'x', '5'])}")
+            lines.append(f"Content-Length: {chance.choice(_LENGTHS)}")
         case 2:
             lines += ["X-A: b"] * chance.randrange(200)
         case _:
             pass
     return request(method, path, _document(chance) if method == "POST" else b"", headers=lines)
+
+
+def _line(chance: Random) -> str:
+    return re.sub("[\r\n\x00]", "", _text(chance))
 
 
 def raw(chance: Random, places: Places) -> bytes:
@@ -182,7 +195,7 @@ def made(kind: str, seed: int, number: int, places: Places) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Fuzz:
-    """So many requests of one kind. Those with a status of 500 or more are told by number in `Fired.odd`."""
+    """So many requests of one kind. Those with a status of 500 or more are listed in `Fired.odd`."""
 
     port: int
     kind: str

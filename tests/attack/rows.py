@@ -98,7 +98,7 @@ def _lists(_chance: Random) -> Iterator[bytes]:
 
 
 def _pages(here: Stage, _chance: Random, seconds: float) -> Weapon:
-    session = here.sessions[TENANT]
+    session = f"/ui/s/{here.sessions[TENANT]}/"
     paths = ("overview", "products.csv", "rules", "find?q=26000001", "", "problems")
     return Flood(here.port, [request("GET", session + path) for path in paths], 40, seconds)
 

@@ -19,10 +19,12 @@ import psycopg
 
 from tests.attack.genuine import Genuine, Taken
 from tests.attack.weapons import Fired, Weapon, fire
+from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.settings import load_settings
 from upbridge.store.database import open_database
+from upbridge.web.sessions import Entrance, Sessions
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_range, running_processes
 
@@ -59,10 +61,12 @@ class Stage:
     addresses: WebhookAddresses
     database: str
     client: httpx.AsyncClient
+    doors: Sessions
     attackers: ProcessPoolExecutor
     shops: dict[str, ShopId] = field(default_factory=dict)
     orders: Sequence[str] = ()
     sessions: dict[str, str] = field(default_factory=dict)
+    fuzzed_sessions: list[str] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -96,11 +100,11 @@ class Stage:
         self.shops[name] = ShopId(found)
 
     async def enter(self, name: str) -> str:
-        """The path of a living session of *name*: `/ui/s/SESSION/`."""
-        answer = await self.control("POST", f"/shops/{name}/open")
-        entered = await self.client.get(answer["answer"]["url"], follow_redirects=False)
-        self.sessions[name] = str(entered.headers["location"])
-        return self.sessions[name]
+        """A living session of *name*; not by a signed call, which opens once a second."""
+        ticket = await self.doors.issue(self.shops[name], "en")
+        entered = await self.doors.redeem(ticket)
+        assert isinstance(entered, Entrance)
+        return entered.session
 
     async def connect(self, name: str, system: str) -> None:
         """Connect *name* to *system* by the program's command."""
@@ -186,12 +190,13 @@ async def staged() -> AsyncIterator[Stage]:
         settings = load_settings(data_dir=directory, public_url=running.web, allow_insecure=True)
         async with open_database(settings) as database, httpx.AsyncClient(trust_env=False, timeout=60) as client:
             addresses = await load_addresses(database.engine, Cipher(settings.keys()))
-            here = Stage(running, addresses, database.conninfo, client, attackers)
+            doors = Sessions(database.engine, utc_now)
+            here = Stage(running, addresses, database.conninfo, client, doors, attackers)
             for name in (VICTIM, "attacker"):
                 await here.open_shop(name)
             await here.connect(VICTIM, "upp")
             orders = await here.control("GET", f"/shops/{VICTIM}/orders")
             here.orders = [order["order_number"] for order in orders["items"]]
-            await here.enter("attacker")
+            here.sessions["attacker"] = await here.enter("attacker")
             await here.quiet()
             yield here

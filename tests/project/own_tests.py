@@ -22,6 +22,8 @@ PATCHED: Mapping[str, str] = {
 
 #: Where a test looks again and again, or takes its time: the place, and why there is no event to wait for.
 SLEEPS: Mapping[str, str] = {
+    "tests/attack/fuzzing.py:_again": "a busy machine is given a moment",
+    "tests/attack/fuzzing.py:damaged_answers": "for how long answers are damaged",
     "tests/attack/partners.py:_order": "the other side is a process",
     "tests/attack/partners.py:while_uphance_trickles": "the other side is a process",
     "tests/attack/stage.py:attack": "for how long an attack lasts",

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from upbridge_sandbox.asgi.call import Call
+from upbridge_sandbox.asgi.garbling import garbled
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.ledger import Ledger
 
@@ -132,6 +133,8 @@ class Faulty:
             await error(scope, receive, send)
         elif self.busy is not None and self._strikes("busy", call):
             await self.busy(call, self.faults.retry_after)(scope, receive, send)
+        elif self._strikes("garble", call):
+            await self._garble(call, receive, send)
         elif call.writes:
             await self._or_lose_the_answer(call, receive, send)
         elif self.faults.broken:
@@ -152,6 +155,21 @@ class Faulty:
         await self.app(call.scope, receive, send_unless_lost)
         if lost:
             raise ConnectionCut
+
+    async def _garble(self, call: Call, receive: Receive, send: Send) -> None:
+        """Pass the call on, and damage the body of its answer; the status stays."""
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self.app(call.scope, receive, keep)
+        start, body = answer[0], b"".join(message.get("body", b"") for message in answer)
+        damaged = garbled(body, self.rng)
+        kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+        start["headers"] = [*kept, (b"content-length", str(len(damaged)).encode())]
+        await send(start)
+        await send({"type": "http.response.body", "body": damaged})
 
     async def _unless_broken(self, call: Call, receive: Receive, send: Send) -> None:
         """Pass the call on; its answer leaves only where nothing in it is broken. Raises `ConnectionCut`."""
