@@ -137,7 +137,7 @@ class TestImage:
 class TestCompose:
     @pytest.mark.rule("R1")
     def test_it_has_database_migration_web_worker_and_tls(self) -> None:
-        assert SERVICES.keys() == {"postgres", "migrate", "web", "worker", "caddy"}
+        assert SERVICES.keys() == {"postgres", "migrate", "web", "worker", "backup", "caddy"}
         assert OURS == ["migrate", "web", "worker"]
 
     @pytest.mark.parametrize("name", OURS)

@@ -33,10 +33,15 @@ def restored(postgres: str, backup: Path) -> Iterator[str]:
         tx.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
-def _run(address: str, program: str, *arguments: str) -> None:
+def programs(address: str) -> Path:
+    """Where the client programs are that fit the server at *address*."""
     with psycopg.connect(address) as tx:
         major = tx.info.server_version // 10_000
-    subprocess.run([_programs()[major] / program, *arguments], check=True, capture_output=True)
+    return _programs()[major]
+
+
+def _run(address: str, program: str, *arguments: str) -> None:
+    subprocess.run([programs(address) / program, *arguments], check=True, capture_output=True)
 
 
 @cache
