@@ -57,13 +57,14 @@ class Received:
 
     @property
     def subject(self) -> str:
-        """What it is about."""
-        return str(self.message["Subject"] or "")
+        """What it is about, as a person reads it: a space that breaks no line looks like any other."""
+        return str(self.message["Subject"] or "").replace("\N{NO-BREAK SPACE}", " ")
 
     def body(self, kind: str) -> str:
-        """Its part of *kind* (`plain`, `html`); nothing where it has none."""
+        """Its part of *kind* (`plain`, `html`), as a person reads it; nothing where it has none."""
         part = self.message.get_body((kind,))
-        return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
+        said = "" if part is None else str(part.get_content())
+        return said.replace("\r\n", "\n").replace("\N{NO-BREAK SPACE}", " ")
 
     def as_json(self) -> dict[str, Any]:
         """As the control API shows it."""

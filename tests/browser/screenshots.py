@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from playwright.sync_api import BrowserContext, Page
 
+from tests.browser.furnished import STATES, Furnished, furnished
 from tests.browser.stage import (
     PLACES,
     SHOP,
@@ -49,7 +50,22 @@ def main() -> int:
             chromium(place / "profile", width=_WIDTH, height=_HEIGHT) as browser,
         ):
             _take(up, browser, url)
+        with (
+            _database(place / "states") as url,
+            furnished(url, KEY) as pages,
+            chromium(place / "second", width=_WIDTH, height=_HEIGHT) as browser,
+        ):
+            _each_state(pages, browser)
     return 0
+
+
+def _each_state(pages: Furnished, browser: BrowserContext) -> None:
+    """The first screenful of the first page, in each state that it tells apart."""
+    page = browser.new_page()
+    for state in STATES:
+        for language in LANGUAGES:
+            page.goto(pages.open(state, language))
+            page.screenshot(path=DOCS / "screenshots" / f"first-{state}-{language}.png")
 
 
 @contextmanager

@@ -97,6 +97,8 @@ def test_the_first_screenful_says_what_is_wrong_and_what_to_do(
         target = buttons.get_attribute("href") or buttons.locator("xpath=..").get_attribute("action") or ""
         assert target.endswith(told.leads_to)
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+    tops = {link.bounding_box()["y"] for link in page.locator("nav a").all()}  # type: ignore[index]
+    assert len(tops) == 1, "the navigation takes more than a line"
     if language == "cs":
         assert not Axe().run(page)["violations"]
 

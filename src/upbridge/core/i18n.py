@@ -5,6 +5,7 @@ The catalogues are read as they stand, so nothing has to be compiled before the 
 placeholders and their own plural forms (a test holds this).
 """
 
+import re
 import string
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -32,6 +33,13 @@ LANGUAGES = ("cs", "sk", "en")
 _LOCALES = {"cs": Locale("cs", "CZ"), "sk": Locale("sk", "SK"), "en": Locale("en", "GB")}
 #: How people here write a currency; others by their code.
 _SIGNS = {"CZK": "Kč", "EUR": "€"}
+_NBSP = "\N{NO-BREAK SPACE}"
+#: Where Czech and Slovak break no line: after a preposition or conjunction of one letter, and between a number and
+#: what it counts.
+_UNBROKEN = (
+    (re.compile(r"(?<!\w)([aikosuvz]) (?=\S)", re.IGNORECASE), rf"\1{_NBSP}"),
+    (re.compile(r"(\{\w+:n\}|\d) (?=[\w%])"), rf"\1{_NBSP}"),
+)
 #: For an admin in any other language (R19).
 FALLBACK = "en"
 
@@ -66,7 +74,7 @@ class Texts:
 
     def money(self, value: Decimal | str) -> str:
         """*value* as an amount is written: never a tenth without its hundredth."""
-        return format_decimal(value, "#,##0.00##", locale=self.locale)
+        return format_decimal(value, "#,##0.00##", locale=self.locale).replace("-", "\N{MINUS SIGN}")
 
     def price(self, value: Decimal | str, currency: str) -> str:
         """*value* as an amount of *currency*, which stands behind it."""
@@ -76,20 +84,20 @@ class Texts:
         """*value* as day and time in Prague, to the minute or, in a timeline, to the second."""
         local = value.astimezone(PRAGUE)
         time = format_time(local, "medium" if seconds else "short", tzinfo=PRAGUE, locale=self.locale)
-        return f"{format_date(local, 'medium', locale=self.locale)} {time}"
+        return f"{_joined(format_date(local, 'medium', locale=self.locale))} {time}"
 
     def day(self, value: date) -> str:
         """*value* as a day of the year."""
         # The letters in CLDR's own order: what is no key of the locale is searched for, at each call anew.
-        return format_skeleton("MMMd", value, locale=self.locale)
+        return _joined(format_skeleton("MMMd", value, locale=self.locale))
 
     def duration(self, value: timedelta) -> str:
         """About how long *value* is."""
-        return format_timedelta(value, locale=self.locale)
+        return _joined(format_timedelta(value, locale=self.locale))
 
     def span(self, value: timedelta) -> str:
         """About how long *value* is, in the shortest words: "2 s"."""
-        return format_timedelta(value, threshold=2, format="short", locale=self.locale)
+        return _joined(format_timedelta(value, threshold=2, format="short", locale=self.locale))
 
     def hour(self, value: datetime, *, seconds: bool = False) -> str:
         """The hour of *value* in Prague, to the minute or to the second."""
@@ -161,9 +169,25 @@ def _catalogue(language: str) -> GNUTranslations:
     return first
 
 
+def unbroken(text: str) -> str:
+    """A Czech or Slovak *text* in which no line ends where it may not."""
+    for place, joined in _UNBROKEN:
+        text = place.sub(joined, text)
+    return text
+
+
+def _joined(text: str) -> str:
+    return text.replace(" ", _NBSP)
+
+
 def _compiled(path: Path, language: str) -> GNUTranslations:
     compiled = BytesIO()
     with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language, abort_invalid=True))
+        catalogue = read_po(file, locale=language, abort_invalid=True)
+    if language != FALLBACK:
+        for message in catalogue:
+            said = message.string
+            message.string = unbroken(said) if isinstance(said, str) else tuple(map(unbroken, said or ()))
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return GNUTranslations(compiled)
