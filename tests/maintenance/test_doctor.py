@@ -285,3 +285,19 @@ async def test_nothing_that_hangs_keeps_the_doctor() -> None:
     }
     assert found["public address"].state == "warn"
     assert "hush" not in str(found)
+
+
+async def test_mails_that_wait_are_counted_with_the_reason(database_url: str) -> None:
+    async with open_database(settings(database_url)) as database, database.engine.begin() as tx:
+        await tx.execute(
+            text(
+                "INSERT INTO letters (once, sealed, made_at, due_at, attempts, reason)"
+                " VALUES ('a', 'x', :now, :now, 3, 'does not answer in time'), ('b', 'x', :now, :now, 0, NULL)"
+            ),
+            {"now": NOON},
+        )
+
+    found = by_check(await examine(settings(database_url), SYSTEMS))["mails"]
+
+    assert found.state == "warn"
+    assert found.detail == "2 wait to be sent, since 2026-11-24 11:00 UTC: does not answer in time"

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.clock import NOON
 from tests.support.pages import EN, Enter
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
@@ -141,3 +142,21 @@ async def test_a_wrong_value_comes_back_with_what_would_be_right(
 
     assert answer.status_code == 422
     assert EN.get(f"ui.rules.wrong_{message}") in answer.text
+
+
+@pytest.mark.parametrize("reason", ["the mail server answers 550", None])
+async def test_the_rules_say_that_the_last_mail_did_not_arrive(
+    browser: httpx.AsyncClient, engine: AsyncEngine, shop_id: ShopId, enter: Enter, reason: str | None
+) -> None:
+    async with engine.begin() as tx:
+        await tx.execute(
+            text(
+                "INSERT INTO letters (shop_id, once, made_at, due_at, ended_at, reason)"
+                " VALUES (:id, 'a', :now, :now, :now, :reason)"
+            ),
+            {"id": shop_id, "now": NOON, "reason": reason},
+        )
+
+    page = (await browser.get(f"{await enter(shop_id)}rules")).text
+
+    assert (EN.get("ui.rules.mail_refused", at=NOON) in page) is (reason is not None)

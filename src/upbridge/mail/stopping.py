@@ -17,6 +17,9 @@ from upbridge.core.encryption import Cipher, digest, mac
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import secrets as store
 
+LENGTH = 64
+"""Every token has so many characters."""
+
 _NAME = "mail addresses"
 _ID_BYTES = 16
 _READER_BYTES = 12
@@ -52,7 +55,7 @@ class StopAddresses:
             raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError, ValueError):
             return None
-        if len(raw) != _ID_BYTES + _READER_BYTES + _MAC_BYTES:
+        if len(token) != LENGTH:
             return None
         named, proof = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(proof, self._mac(named)):

@@ -90,6 +90,36 @@ async def written(tx: AsyncConnection, names: Collection[str]) -> set[str]:
     return set(await tx.scalars(select(table.c.once).where(table.c.once.in_(names)))) if names else set()
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many letters wait to be sent, since when, and why the last one that was tried does."""
+
+    number: int
+    since: datetime | None
+    reason: str | None
+
+
+async def waiting(tx: AsyncConnection) -> Waiting:
+    """What waits in the outbox."""
+    query = select(
+        func.count(), func.min(table.c.made_at), func.max(table.c.reason).filter(table.c.attempts > 0)
+    ).where(table.c.sealed.is_not(None))
+    number, since, reason = (await tx.execute(query)).one()
+    return Waiting(int(number), since, reason)
+
+
+async def refused_last(tx: AsyncConnection, shop_id: ShopId) -> datetime | None:
+    """When the newest letter to the shop's people was given up; None if it was sent, or there is none."""
+    query = (
+        select(table.c.reason, table.c.ended_at)
+        .where(table.c.shop_id == shop_id, table.c.ended_at.is_not(None))
+        .order_by(table.c.ended_at.desc())
+        .limit(1)
+    )
+    row = (await tx.execute(query)).first()
+    return None if row is None or row.reason is None else row.ended_at
+
+
 async def written_since(tx: AsyncConnection, shop_id: ShopId | None, since: datetime) -> int:
     """How many letters to the shop's people, or to the operator, were written since then."""
     query = select(func.count()).where(table.c.shop_id.is_not_distinct_from(shop_id), table.c.made_at >= since)

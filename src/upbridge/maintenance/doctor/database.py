@@ -17,7 +17,7 @@ from upbridge.domain.shop import ShopState
 from upbridge.engine import deleted_orders
 from upbridge.maintenance.doctor.finding import Finding
 from upbridge.settings import Settings
-from upbridge.store import change_queries, document_queries, job_library, secrets, shops
+from upbridge.store import change_queries, document_queries, job_library, letters, secrets, shops
 from upbridge.store.database import Database, open_database
 from upbridge.store.probes import lost_limit, mixed_sessions, not_writable
 from upbridge.store.schema_version import schema_version
@@ -79,6 +79,7 @@ async def _look(database: Database, settings: Settings, systems: Systems, say: S
     say(Finding("schema", "ok", f"at {current.revision}{newer}"))
     say(await _workers(engine, systems))
     say(await _keys(database, Cipher(settings.keys())))
+    say(await _mails(database))
     say(await _webhooks(database))
     say(await _deletions(database))
 
@@ -122,6 +123,16 @@ async def _keys(database: Database, cipher: Cipher) -> Finding:
     except DecryptionError:
         return Finding("encryption key", "bad", "none opens what is stored; see UPBRIDGE_ENCRYPTION_KEYS")
     return Finding("encryption key", "ok", "opens what is stored" if sealed else "nothing is stored yet")
+
+
+async def _mails(database: Database) -> Finding:
+    """Whether mails wait for the mail server."""
+    async with database.engine.connect() as tx:
+        waits = await letters.waiting(tx)
+    if not waits.number or waits.since is None:
+        return Finding("mails", "ok", "none waits to be sent")
+    told = f"{waits.number} wait to be sent, since {waits.since:%Y-%m-%d %H:%M} UTC"
+    return Finding("mails", "ok" if waits.reason is None else "warn", f"{told}: {waits.reason or 'not tried yet'}")
 
 
 async def _webhooks(database: Database) -> Finding:

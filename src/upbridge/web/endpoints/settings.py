@@ -36,6 +36,7 @@ from upbridge.domain.shop_settings import (
 )
 from upbridge.operations.change_settings import change_settings
 from upbridge.operations.settings_preview import SettingsPreview, preview_settings
+from upbridge.store import letters
 from upbridge.systems.base import Systems
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.forms import one
@@ -249,6 +250,14 @@ async def _waiting(here: PageContext) -> Mapping[str, int]:
     return await waiting_for(here.pages.engine, here.pages.systems, here.shop.id)
 
 
+async def _mail_refused_at(here: PageContext) -> datetime | None:
+    """When the last mail to the shop's people was given up, where an address is chosen."""
+    if not here.shop.settings.text("notify.email"):
+        return None
+    async with here.pages.engine.connect() as tx:
+        return await letters.refused_last(tx, here.shop.id)
+
+
 async def _page(
     here: PageContext, typed: Mapping[str, str], *, wrong: Sequence[str], foreseen: Preview | None = None
 ) -> Response:
@@ -281,6 +290,7 @@ async def _page(
         wrong=len(wrong),
         preview=foreseen,
         sends_mail=here.pages.sends_mail,
+        mail_refused_at=await _mail_refused_at(here),
         chosen=here.shop.settings.chosen,
     )
 
