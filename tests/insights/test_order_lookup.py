@@ -13,8 +13,10 @@ from tests.support.engine import Engine
 from tests.support.simulated import answering, mirror
 from upbridge.core.errors import Conflict, NotFound, Rejected, Throttled, Unreachable
 from upbridge.domain.delivery import DesiredDocument
+from upbridge.domain.history import What
 from upbridge.domain.shop import BY_UPGATES, ShopState
-from upbridge.insights.order_lookup import OrderLookup, look_up_order
+from upbridge.insights.order_lookup import MOST_AN_HOUR, EnoughShown, OrderLookup, look_up_order
+from upbridge.store import history
 from upbridge.store.changes import Kind
 
 MakeEngine = Callable[..., Awaitable[Engine]]
@@ -54,6 +56,32 @@ async def test_it_is_one_call_and_leaves_nothing_behind(machine: Engine) -> None
     told = [line for line in logs if line["event"] == "order_disclosed"]
     assert [(line["shop_id"], line["order"]) for line in told] == [(str(machine.shop_id), "O-1")]
     assert "jana" not in repr(logs)
+
+
+async def test_a_program_that_looks_at_all_orders_is_stopped_and_a_person_goes_on_later(machine: Engine) -> None:
+    machine.upgates.order("O-1")
+    for _ in range(MOST_AN_HOUR):
+        machine.watch.move(seconds=10)
+        await asked(machine)
+    calls = len(machine.upgates.asked("/orders"))
+
+    with pytest.raises(EnoughShown) as limited:
+        await asked(machine)
+
+    assert len(machine.upgates.asked("/orders")) == calls
+    assert limited.value.until is not None
+    machine.watch.move(seconds=(limited.value.until - machine.watch()).total_seconds())
+    assert (await asked(machine)).order.key == "O-1"
+
+
+async def test_the_history_says_of_which_order_it_was_shown(machine: Engine) -> None:
+    machine.upgates.order("O-1")
+
+    await asked(machine)
+
+    async with machine.db.connect() as tx:
+        (shown,) = await history.latest(tx, machine.shop_id, limit=9)
+    assert (shown.what, shown.subject) == (What.PERSON_SHOWN, "O-1")
 
 
 async def test_a_system_has_exactly_this_until_the_order_changes(machine: Engine) -> None:

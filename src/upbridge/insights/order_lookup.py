@@ -6,12 +6,14 @@ the order again tells whether a system has exactly what the order says now.
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.errors import Conflict, LoginRefused, NotFound, Rejected
+from upbridge.core.errors import Conflict, LoginRefused, NotFound, Rejected, Throttled
 from upbridge.domain.delivery import DesiredDocument, Link
+from upbridge.domain.history import What
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
@@ -19,9 +21,20 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.engine.access import refused_by_platform
 from upbridge.engine.context import Service
 from upbridge.engine.planner import desired_documents_of, variant_names
+from upbridge.store import history
+from upbridge.store.history import NewEntry
 from upbridge.store.link_queries import links_of
 
 log = structlog.get_logger(__name__)
+
+#: Of so many orders of a shop the pages show within an hour who made them: a person looks at a few, a program that
+#: has got hold of a session would look at all. Who of the staff asks is not known (R27).
+MOST_AN_HOUR = 60
+_HOUR = timedelta(hours=1)
+
+
+class EnoughShown(Throttled):
+    """Of enough orders it was shown within the hour who made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +59,12 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
 
     Raises `Conflict` where the shop is not active (nothing is called) or refuses us (then it is suspended, R56),
     `NotFound` where the shop has no such order (any more), `Rejected` where it cannot be read, `Throttled` where
-    no calls are left, `Unreachable` where no usable answer came.
+    no calls are left, `EnoughShown` where `MOST_AN_HOUR` orders were shown within the hour, `Unreachable` where no
+    usable answer came.
     """
     if shop.state is not ShopState.ACTIVE:
         raise Conflict("the shop is not active")
+    await _may_show(service.engine, shop, now=service.clock())
     client = await service.upgates(shop)
     try:
         page = await client.orders_by_numbers([number], purpose=Purpose.SAFETY)
@@ -61,9 +76,21 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
         raise Rejected("the order cannot be read")
     if order is None:
         raise NotFound("the shop has no such order")
+    async with service.engine.begin() as tx:
+        shown = NewEntry(What.PERSON_SHOWN, number)
+        await history.record(tx, shop.id, service.way, [shown], now=service.clock())
     # That a user looked at personal data is logged; an order number is no personal data.
     log.info("order_disclosed", shop_id=str(shop.id), order=number)
     return OrderLookup(order, await _copies(service, shop, order))
+
+
+async def _may_show(engine: AsyncEngine, shop: Shop, *, now: datetime) -> None:
+    """Raise `EnoughShown` where it was shown of enough orders within the hour who made them."""
+    async with engine.connect() as tx:
+        shown = await history.moments(tx, shop.id, What.PERSON_SHOWN, since=now - _HOUR, limit=MOST_AN_HOUR)
+    if len(shown) == MOST_AN_HOUR:
+        log.warning("disclosures_limited", shop_id=str(shop.id), an_hour=MOST_AN_HOUR)
+        raise EnoughShown(until=shown[-1] + _HOUR)
 
 
 async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...]:

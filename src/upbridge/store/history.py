@@ -136,6 +136,19 @@ async def latest(
     return [Entry(**row) for row in rows.mappings()]
 
 
+async def moments(
+    tx: AsyncConnection, shop_id: ShopId, what: What, *, since: datetime, limit: int
+) -> list[datetime]:
+    """When *what* was done, after *since*: the newest *limit* times, the newest first."""
+    query = (
+        select(table.c.at)
+        .where(table.c.shop_id == shop_id, table.c.what == what, table.c.at > since)
+        .order_by(table.c.id.desc())
+        .limit(limit)
+    )
+    return list((await tx.scalars(query)).all())
+
+
 async def moment_of_run(tx: AsyncConnection, shop_id: ShopId, number: int) -> datetime | None:
     """The moment of the stock run that the line *number* tells of; None if it tells of none."""
     line = (table.c.shop_id == shop_id, table.c.id == number, table.c.what == What.STOCK)

@@ -1,4 +1,7 @@
-"""CSV as Czech and Slovak spreadsheets open it: semicolons, UTF-8 with its mark, and no cell that is a formula."""
+"""CSV as Czech and Slovak spreadsheets open it: semicolons, UTF-8 with its mark, and no cell that is a formula.
+
+Every cell stands in quotation marks, so that a spreadsheet that splits at commas takes none of them apart.
+"""
 
 import csv
 import io
@@ -6,21 +9,29 @@ from collections.abc import Iterable
 
 MARK = b"\xef\xbb\xbf"
 MEDIA_TYPE = "text/csv; charset=utf-8"
-#: A cell that begins like this is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: A cell that begins like this, after blanks, is a formula to a spreadsheet; some read full-width signs, too.
+_FORMULA = (
+    *("=", "+", "-", "@"),
+    *("\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}"),
+    *("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}"),
+)
+_CONTROL = ("\t", "\r", "\n")
 
 
 def rows(lines: Iterable[Iterable[object]]) -> bytes:
     """These *lines* of cells; None is an empty cell."""
     buffer = io.StringIO()
-    csv.writer(buffer, delimiter=";").writerows([cell(value) for value in line] for line in lines)
+    csv.writer(buffer, delimiter=";", quoting=csv.QUOTE_ALL).writerows(
+        [cell(value) for value in line] for line in lines
+    )
     return buffer.getvalue().encode()
 
 
 def cell(value: object) -> str:
     """*value* as text that no spreadsheet computes."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    computed = text.startswith(_CONTROL) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if computed else text
 
 
 def attachment(name: str) -> dict[str, str]:

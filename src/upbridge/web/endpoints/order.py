@@ -14,7 +14,7 @@ from fastapi import APIRouter, Response
 from upbridge.core.errors import Conflict, NotFound, RemoteError, Throttled, Unreachable
 from upbridge.domain.order import Address, Shopper
 from upbridge.engine.context import Service
-from upbridge.insights.order_lookup import OrderLookup, look_up_order
+from upbridge.insights.order_lookup import EnoughShown, OrderLookup, look_up_order
 from upbridge.insights.words import cause_words
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.operations.send_again import send_again
@@ -139,7 +139,8 @@ async def _ask(here: PageContext, number: str) -> Asked:
     try:
         return Asked(now, order=await look_up_order(here.pages.act(), here.shop, number))
     except Throttled as error:
-        return Asked(now, why="unreachable" if error.until is None else "later", until=error.until)
+        later = "enough" if isinstance(error, EnoughShown) else "later"
+        return Asked(now, why="unreachable" if error.until is None else later, until=error.until)
     except Conflict:
         return Asked(now, why="stopped")
     except NotFound:

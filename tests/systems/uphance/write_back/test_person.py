@@ -99,7 +99,7 @@ async def pages_that_name_the_person(connected: ConnectedShop, number: str) -> A
     )
     async with browser_of(pages_app(pages)) as browser:
         home = (await browser.get(await pages.ticket_address(connected.shop_id, "cs"))).headers["location"]
-        for place in ("", *PLACES, f"find?q={number}", f"find?kind=order&key={number}&q={number}", "products.csv"):
+        for place in ("", *PLACES, f"find?q={number}", f"order?number={number}", "orders.csv", "products.csv"):
             answer = await browser.get(home + place)
             if any(word in answer.text.casefold() for word in WORDS):
                 yield place
