@@ -271,7 +271,7 @@ async def staged(
     """An activated shop that is connected to nothing yet. In the end no published rule was broken."""
     hours = Hours()
     world = State("sig", None, seed=seed, clock=hours, sleep=hours.sleep, signer=_signer())
-    world.addresses = Addresses(*[f"https://{HOST}"] * 5)
+    world.addresses = Addresses(*[f"https://{HOST}"] * 6)
     origin = open_shop(world, Plan(name="demo", products=products, orders=orders, seed=seed))
     origin.active = True
     origin.adopt(origin.new_access(), world.now())

@@ -156,6 +156,16 @@ class Reaper:
         self._times: Counter[str] = Counter()
         self._at: str | None = None
         self._after: int | None = None
+        self._looks_away = False
+
+    @contextmanager
+    def looking_away(self) -> Iterator[None]:
+        """What happens meanwhile is none of the work of the process: it counts for nothing."""
+        self._looks_away = True
+        try:
+            yield
+        finally:
+            self._looks_away = False
 
     def spare(self) -> None:
         """A new process, which is not killed."""
@@ -174,6 +184,8 @@ class Reaper:
 
     def instant(self, what: str) -> None:
         """Something is about to happen. Raises `Killed`."""
+        if self._looks_away:
+            return
         if self.dead:
             raise Killed
         self._times[what] += 1

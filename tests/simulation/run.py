@@ -82,8 +82,9 @@ class Days:
             self._tell(disturbance.says)
 
     async def _look_at_lights(self) -> None:
-        hidden = [] if self.disturbed or self.stage.letters.waiting else await findings(self.stage)
-        bright = await too_bright(self.stage, hidden)
+        with self.stage.reaper.looking_away():
+            hidden = [] if self.disturbed or self.stage.letters.waiting else await findings(self.stage)
+            bright = await too_bright(self.stage, hidden)
         self.bright += [one for one in bright if one not in self.bright]
         for one in bright:
             self._tell(f"  {one}")

@@ -33,7 +33,7 @@ class _Silence:
 @pytest.fixture
 def world() -> State:
     made = State(signature_token="sig", addon_url=None)
-    made.addresses = Addresses(*[API_URL.removesuffix("/api/v2")] * 5)
+    made.addresses = Addresses(*[API_URL.removesuffix("/api/v2")] * 6)
     return made
 
 
