@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.engine import Engine
+from tests.support.engine import Engine, MakeEngine
 from upbridge.engine.early_net import APART
 from upbridge.engine.invented import MOST
 from upbridge.store.changes import Kind, Origin
@@ -116,3 +116,12 @@ async def test_a_net_that_is_under_way_is_not_taken_for_one_that_began_later(mac
     await settle(machine)
 
     assert ("everything", "everything") in await waiting(machine)
+
+
+async def test_a_shop_without_targets_needs_no_net(make_engine: MakeEngine) -> None:
+    machine = await make_engine(connected=False)
+    await machine.hint(Kind.EVERYTHING, "everything")
+    await machine.pull()
+
+    assert await waiting(machine) == set()
+    assert await machine.value("SELECT count(*) FROM runs") == 0

@@ -5,6 +5,7 @@ from collections import Counter
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.web_application import Site
 from upbridge.domain.shop_id import ShopId
@@ -186,3 +187,19 @@ async def test_a_flood_of_deliveries_is_not_written_down_for_diagnosis(site: Sit
     assert await site.deliveries() == 1
     assert named == ([],)
     assert len(await site.changes()) == 2, "what is to be read is kept all the same"
+
+
+@pytest.mark.deadline
+async def test_who_waits_for_a_turn_is_answered_within_half_a_second_all_the_same(site: Site) -> None:
+    await site.post("Orders.update", {"orders": [{"order_number": "A-1"}]})
+    async with site.engine.connect() as holder:
+        await holder.execute(text("SELECT FROM changes FOR UPDATE"))
+        quota = site.app.state.container.inbox.quotas.of(site.shop_id)
+        while quota.arrives(0) == 0:
+            pass
+        for _ in range(300):
+            quota.arrives(0)
+        answer = await site.post("Orders.update", {"orders": [{"order_number": "A-1"}]})
+        await holder.rollback()
+
+    assert answer.status_code == 503

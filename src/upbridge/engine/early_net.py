@@ -26,6 +26,7 @@ _UNDER_WAY = timedelta(minutes=1)
 
 async def cast_early(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Begin a safety net, or wait for the end of one that is under way. Makes no call."""
+    targets = await service.target_connections(shop)
     async with service.engine.begin() as tx:
         now = service.clock()
         newest = [await runs.newest(tx, shop.id, kind, RunPurpose.SAFETY_NET) for kind in ("order", "product")]
@@ -39,6 +40,7 @@ async def cast_early(service: Service, shop: Shop, chunk: list[Change]) -> None:
             for change in chunk:
                 await changes.put_off(tx, shop.id, PLATFORM, change.kind, change.key, until=until)
             return
-        await start_reconciliation(tx, shop.id, now=now)
+        if targets:  # else nothing wants what it finds
+            await start_reconciliation(tx, shop.id, now=now)
         await changes.done(tx, shop.id, PLATFORM, chunk)
     log.info("safety_net_early", shop_id=str(shop.id))

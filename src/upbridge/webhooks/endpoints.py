@@ -74,7 +74,9 @@ async def _take(
     body = await request_body(request, WEBHOOK)
     hints = _read(source, event, body)
     quota.read(hints.records)
-    await inbox.store(found.shop_id, source=source, event=event, hints=hints, generation=found.generation)
+    await inbox.store(
+        found.shop_id, source=source, event=event, hints=hints, generation=found.generation, waited=wait
+    )
     return hints
 
 

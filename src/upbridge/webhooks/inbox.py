@@ -184,11 +184,18 @@ class Inbox:
             raise ConnectionError(f"the inbox cannot reach the database: {type(error).__name__}") from error
 
     async def store(
-        self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys, generation: int = 0
+        self,
+        shop_id: ShopId,
+        *,
+        source: str,
+        event: str,
+        hints: ChangedKeys,
+        generation: int = 0,
+        waited: float = 0.0,
     ) -> None:
         """Keep the delivery and its hints, or raise: `NotFound` (no such shop listens, or not at addresses of this
-        *generation* any more), `NotReady` (repeat it)."""
-        await self._store(_Line(shop_id, generation, source), event, hints, seconds=DEADLINE)
+        *generation* any more), `NotReady` (repeat it). *waited*: seconds that it has had already."""
+        await self._store(_Line(shop_id, generation, source), event, hints, seconds=DEADLINE - waited)
 
     async def store_together(
         self, shop_id: ShopId, *, source: str, event: str, hints: ChangedKeys, generation: int = 0
@@ -207,6 +214,7 @@ class Inbox:
                 await self._store(line, event, hints, seconds=DEADLINE - PAUSE)
 
             together = self._together[line] = asyncio.create_task(write())
+            together.add_done_callback(_seen)  # all who wait for it may have hung up
         await asyncio.shield(together)
 
     async def _store(self, line: _Line, event: str, hints: ChangedKeys, *, seconds: float) -> None:
@@ -291,6 +299,12 @@ class Inbox:
 def _named(hints: ChangedKeys) -> Sequence[str]:
     """What a delivery named, for diagnosis."""
     return list(dict.fromkeys(key for keys in hints.keys.values() for key in keys))
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Its error, if it has one, is known."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _fail(batch: Sequence[_Delivery], reason: str) -> None:
