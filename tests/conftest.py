@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.shops",
     "tests.support.engine",
     "tests.support.web_application",
+    "tests.support.tracing",
 ]
 
 if sys.platform == "win32":  # psycopg's async mode needs a selector loop there

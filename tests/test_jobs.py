@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from procrastinate import App
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -22,10 +23,12 @@ from tests.support.dying_worker import service_on
 from tests.support.engine import Engine
 from tests.support.shops import MakeShop
 from tests.support.simulated import FACTS, Said, Target, Upgates, Woken, accept, delivered, one_by_one
+from tests.support.tracing import written
 from tests.support.upp import make_product, make_variant
 from upbridge import jobs
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import NotReady
+from upbridge.core.telemetry.tracing import traced
 from upbridge.domain.delivery import Document
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
@@ -37,6 +40,7 @@ from upbridge.jobs import register, rescue_once, run_worker, sweep_once, work_on
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
+from upbridge.systems.http.transport import Remote
 
 DEADLINE = 30.0
 CONCURRENCY = 2
@@ -496,3 +500,42 @@ async def test_a_worker_stops_when_it_is_told_to(machine: Engine, database: Data
     async with machine.db.connect() as tx:
         doing = await tx.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"))
     assert doing == 0
+
+
+# --- traces -------------------------------------------------------------------------------------------------
+
+
+async def test_one_trace_leads_from_a_request_across_the_queue_to_the_call_at_the_target(
+    machine: Engine, queue: App, spans: InMemorySpanExporter
+) -> None:
+    planted = "SECRET-4711"
+    target_http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={})))
+
+    async def send(documents: Sequence[Document]) -> AsyncIterator[Said]:
+        remote = Remote("upp", target_http, machine.watch)
+        await remote.exchange(
+            "POST",
+            f"https://svc.upp.ai/products?token={planted}",
+            operation="POST /products",
+            headers={"Authorization": planted},
+            content=planted.encode(),
+        )
+        yield [(document, delivered(document)) for document in documents]
+
+    machine.target.script = send
+    machine.upgates.sell(1, code=planted)
+    await machine.hint(Kind.PRODUCT, "1")
+    register(queue, service_on(machine.db, machine.service.http, machine.target, wake=waker(queue)))
+
+    with traced("request"):
+        await waker(queue)(Lane.pull(machine.shop_id, "upgates"))
+    await queue.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+    await target_http.aclose()
+
+    names = [span.name for span in spans.get_finished_spans()]
+    assert names[0] == "request"
+    assert names.count("slice") >= 2, "the shop was read, and the target was sent to"
+    assert "GET /products" in names
+    assert "POST /products" in names
+    assert len({span.context.trace_id for span in spans.get_finished_spans() if span.context is not None}) == 1
+    assert planted not in written(spans)

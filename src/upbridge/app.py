@@ -1,6 +1,7 @@
 """The web side, assembled: nothing is decided here, nothing happens on import."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -19,6 +20,7 @@ from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
 from upbridge.core.telemetry.seldom import seldom_of
+from upbridge.core.telemetry.tracing import configure_tracing, tracing
 from upbridge.installation import endpoints as installation_endpoints
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import open_database
@@ -27,6 +29,7 @@ from upbridge.systems.http.transport import http_client
 from upbridge.web import health
 from upbridge.web import routes as pages_endpoints
 from upbridge.web.security_headers import ProtectedApp, common_headers
+from upbridge.web.traced_requests import TracedRequests
 from upbridge.webhooks import endpoints as inbox_endpoints
 
 log = structlog.get_logger(__name__)
@@ -62,7 +65,11 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # it would redirect to a host that the caller names
+        # its spans would hold addresses, which carry secrets; ours hold routes (web/traced_requests.py)
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    if tracing():
+        app.add_middleware(TracedRequests)
     app.protect_with(common_headers(https=settings.public_origin(port).startswith("https:")))
     app.include_router(inbox_endpoints.router)  # first: routes are tried in this order
     app.include_router(health.router)
@@ -87,6 +94,7 @@ def factory() -> FastAPI:
     """For the web server's worker processes: settings from the environment."""
     settings = load_settings()
     configure_logging(log_format(settings), level=log_level(settings))
+    configure_tracing(os.environ)
     return create_app(settings)
 
 

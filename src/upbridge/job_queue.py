@@ -13,6 +13,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
 from upbridge.core.database_failure import reason_of
 from upbridge.core.telemetry.database_outage import DATABASE
+from upbridge.core.telemetry.tracing import current_trace, traced
 from upbridge.domain.lane import Lane, Wake
 from upbridge.store.session import CONNECT_SECONDS, set_limits
 
@@ -49,7 +50,9 @@ def waker(app: App) -> Wake:
     async def wake(lane: Lane) -> None:
         with contextlib.suppress(AlreadyEnqueued):  # a job waits already
             task = app.configure_task("work", queue=lane.system, queueing_lock=str(lane), lock=lane.lock)
-            await task.defer_async(shop_id=str(lane.shop_id), lane=lane.name)
+            trace = current_trace()
+            more = {"trace": trace} if trace else {}
+            await task.defer_async(shop_id=str(lane.shop_id), lane=lane.name, **more)
 
     return wake
 
@@ -64,7 +67,7 @@ class WakeUps:
         self._app = app
         self._pause = pause
         self._quiet = quiet
-        self._waiting: dict[Lane, None] = {}
+        self._waiting: dict[Lane, str] = {}
         self._woken: set[Lane] = set()
         self._asked = asyncio.Event()
 
@@ -77,7 +80,7 @@ class WakeUps:
         """Have *lane* woken soon. Returns at once; nothing is lost if it is not."""
         if lane in self._woken or len(self._waiting) >= MOST_WAITING:
             return
-        self._waiting[lane] = None
+        self._waiting[lane] = current_trace()
         self._asked.set()
 
     async def wake(self, lane: Lane) -> None:
@@ -93,12 +96,13 @@ class WakeUps:
                     while True:
                         await self._asked.wait()
                         lane = next(iter(self._waiting))
-                        del self._waiting[lane]
+                        trace = self._waiting.pop(lane)
                         if not self._waiting:
                             self._asked.clear()
                         self._woken.add(lane)
                         asyncio.get_running_loop().call_later(self._quiet, self._woken.discard, lane)
-                        await wake(lane)
+                        with traced("wake", parent=trace, lane=lane.name):
+                            await wake(lane)
                         await asyncio.sleep(self._pause)
             except (ConnectorException, OSError) as error:
                 if not DATABASE.explains(error):

@@ -30,6 +30,7 @@ from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotFound, UpbridgeError
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.core.telemetry.loop_watch import watch_loop
+from upbridge.core.telemetry.tracing import traced
 from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, scheduler
@@ -74,8 +75,9 @@ def register(app: App, service: Service) -> None:
     """Register the one task of *app*."""
 
     @app.task(name="work", pass_context=False)
-    async def work(shop_id: str, lane: str) -> None:
-        await work_on(service, Lane.named(ShopId(UUID(shop_id)), lane))
+    async def work(shop_id: str, lane: str, trace: str = "") -> None:
+        with traced("slice", parent=trace, shop_id=shop_id, lane=lane):
+            await work_on(service, Lane.named(ShopId(UUID(shop_id)), lane))
 
 
 async def work_on(service: Service, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -26,6 +26,7 @@ from upbridge.cli.common import out, run_async
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
+from upbridge.core.telemetry.tracing import configure_tracing
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import embedded_postgres
 from upbridge.store.probes import MixedSessions, require_sessions
@@ -63,6 +64,7 @@ def register(app: typer.Typer) -> None:
 def _settings() -> Settings:
     settings = load_settings()
     configure_logging(log_format(settings), level=log_level(settings))
+    configure_tracing(os.environ)
     return settings
 
 

@@ -26,6 +26,7 @@ from upbridge.core.clock import Clock
 from upbridge.core.deadline import pause_deadline
 from upbridge.core.errors import NotSent, Unreachable
 from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
+from upbridge.core.telemetry.tracing import traced
 from upbridge.systems.http.classify import Action, HttpOutcome, classify
 from upbridge.systems.http.exact_json import decode
 
@@ -166,11 +167,16 @@ class Remote:
     @contextmanager
     def _counted(self, operation: str) -> Iterator["_Call"]:
         call, started = _Call(), time.perf_counter()
-        try:
-            yield call
-        finally:
-            REMOTE_CALLS.labels(self.system, operation, call.outcome.value).inc()
-            REMOTE_SECONDS.labels(self.system, operation).observe(time.perf_counter() - started)
+        with traced(operation, calls=True, system=self.system) as span:
+            try:
+                yield call
+            finally:
+                span.set_attribute("upbridge.outcome", call.outcome.value)
+                self._count(operation, call, started)
+
+    def _count(self, operation: str, call: "_Call", started: float) -> None:
+        REMOTE_CALLS.labels(self.system, operation, call.outcome.value).inc()
+        REMOTE_SECONDS.labels(self.system, operation).observe(time.perf_counter() - started)
 
 
 @dataclass(slots=True)
