@@ -144,3 +144,26 @@ async def test_an_id_that_is_none_is_refused(
     for number in ("x", "9" * 30, "1; DROP TABLE shops"):
         for name in ("id", "newest"):
             assert (await browser.post(f"{home}problems/retry", data={name: number})).status_code == 400
+
+
+async def test_a_guard_has_buttons_of_its_own_and_a_button_that_can_do_nothing_is_not_there(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id, other = await make_shop(), await make_shop()
+    guard = {"changed": 94, "matched": 95, "zeroed": 94, "percent": 30}
+    stock = {"kind": "stock", "target": "upgates"}
+    await insert_rows(
+        engine,
+        problem_row(shop_id, "stock.guard", key="stock.guard", params=guard, **stock),
+        problem_row(other, "stock.ambiguous", key="stock.ambiguous", **stock),
+        problem_row(other, "uphance", key="connection.refused", kind="connection", params={"system": "Uphance"}),
+    )
+
+    guarded = html.unescape((await browser.get(f"{await enter(shop_id)}problems")).text)
+    others = html.unescape((await browser.get(f"{await enter(other)}problems")).text)
+
+    assert f"<button>{EN.get('ui.approve.stock.guard', count=94)}</button>" in guarded
+    assert f"<button>{EN.get('ui.decline.stock.guard')}</button>" in guarded
+    assert EN.get("ui.problems.retry") not in guarded.partition(EN.get("ui.problems.what_buttons_do"))[0]
+    assert f"<button>{EN.get('ui.problems.retry')}</button>" not in others
+    assert others.count(f"<button>{EN.get('ui.problems.by_hand')}</button>") == 1, "a dead login cannot be handled"

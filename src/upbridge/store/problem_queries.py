@@ -119,10 +119,10 @@ async def ranked_open(tx: AsyncConnection, shop_id: ShopId, *, each: int) -> lis
 async def largest_causes(
     tx: AsyncConnection, shop_id: ShopId, *, apart: Collection[str], most: int
 ) -> list[RankedProblem]:
-    """The newest open problem of each cause but those of the kinds *apart*: first the causes that concern the
-    shop as a whole, then those with most problems; at most *most*."""
+    """The newest open problem of each cause but those of the kinds *apart*: first the guards, then what else
+    concerns the shop as a whole, then the causes with most problems; at most *most*."""
     cause = (table.c.key, table.c.target, table.c.kind)
-    whole = func.bool_or(table.c.entity == table.c.key)
+    whole, guard = func.bool_or(table.c.entity == table.c.key), table.c.key.like("%.guard")
     of = (
         select(
             func.max(table.c.id).label("id"),
@@ -132,14 +132,14 @@ async def largest_causes(
         )
         .where(_open(shop_id), table.c.kind.not_in(sorted(apart)))
         .group_by(*cause)
-        .order_by(whole.desc(), func.count().desc(), *cause)
+        .order_by(guard.desc(), whole.desc(), func.count().desc(), *cause)
         .limit(most)
         .subquery("causes")
     )
     query = (
         select(*_SHOWN, table.c.target, of.c.number, of.c.first)
         .join(of, of.c.id == table.c.id)
-        .order_by(of.c.whole.desc(), of.c.number.desc(), *cause)
+        .order_by(guard.desc(), of.c.whole.desc(), of.c.number.desc(), *cause)
     )
     return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
 

@@ -64,5 +64,5 @@ UPHANCE = System(
         forget=without_person,
     ),
     agreed_once=("stock.several",),
-    not_retried=("order.taxed_otherwise",),
+    not_retried=("order.taxed_otherwise", "stock.ambiguous", "stock.no_code"),
 )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import whole
 from upbridge.engine.context import Service
+from upbridge.insights.news import TOLD_BY_LIGHTS
 from upbridge.insights.words import cause_words
 from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
@@ -31,6 +32,7 @@ async def problems(here: Session) -> Response:
         total=sum(group.count for group in groups),
         cures=cures_of(here.pages.systems),
         no_retry=not_retried(here.pages.systems),
+        told_by_lights=TOLD_BY_LIGHTS,
         listed=LISTED,
         at_once=AT_ONCE,
         cause_id=cause_id,

@@ -47,7 +47,8 @@ def cures_of(systems: Systems) -> Mapping[str, str]:
 
 def not_retried(systems: Systems) -> frozenset[str]:
     """Kinds and causes for which nothing can be sent or read again: only their cure helps."""
-    return frozenset({"connection", "list", *(cause for system in systems.all for cause in system.not_retried)})
+    named = {"connection", "right", "webhooks", "list"}
+    return frozenset({*named, *(cause for system in systems.all for cause in system.not_retried)})
 
 
 async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:
