@@ -17,7 +17,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from bench import bulk, economy, inbox, installs, pages, spending
+from bench import bulk, economy, fleet, inbox, installs, pages, spending
 from bench.report import Row, show
 from bench.stage import TOP, Stage, stage
 
@@ -36,10 +36,11 @@ class Scale:
     variants: int = 100_000
     shop_orders: int = 50_000
     rounds: int = pages.ROUNDS
+    fleet: int = 10_000
 
 
 #: As little as shows that every part still runs; its numbers mean nothing.
-TINY = Scale(products=30, orders=10, seconds=0.3, variants=300, shop_orders=200, rounds=2)
+TINY = Scale(products=30, orders=10, seconds=0.3, variants=300, shop_orders=200, rounds=2, fleet=1_000)
 
 Measured = Awaitable[tuple[list[Row], dict[str, Any]]]
 
@@ -57,6 +58,7 @@ PARTS: dict[str, Callable[[Stage, Scale], Measured]] = {
     "busy": lambda here, scale: inbox.while_busy(here, seconds=2 * scale.seconds),
     "disturbed": lambda here, scale: inbox.while_disturbed(here, seconds=2 * scale.seconds),
     "bodies": lambda here, _: inbox.large_bodies(here),
+    "fleet": lambda here, scale: fleet.idle(here, shops=scale.fleet, seconds=5 * scale.seconds),
 }
 _NEED_THE_IMPORT = frozenset({"changes", "busy", "disturbed", "bodies"})
 

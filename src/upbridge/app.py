@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from upbridge import __version__
-from upbridge.bootstrap import create_web_container
+from upbridge.bootstrap import connections_of_web, create_web_container
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
@@ -45,6 +45,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             http = await stack.enter_async_context(http_client())
             container = create_web_container(settings, database, http, clock=clock, port=port)
             app.state.container = container
+            log.info("web_started", most_connections=connections_of_web())
             stack.push_async_callback(container.close)
             background = (
                 container.load_webhook_key(),

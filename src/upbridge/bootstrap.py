@@ -26,12 +26,12 @@ from upbridge.engine.context import Service
 from upbridge.insights.flow_states import CountedLights
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
-from upbridge.job_queue import WakeUps, create_jobs
+from upbridge.job_queue import JOBS_POOL, WakeUps, create_jobs
 from upbridge.mail.rounds import Rounds
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import DEFAULT_PORT, Settings
 from upbridge.store.connections import Connections
-from upbridge.store.database import Database, open_database
+from upbridge.store.database import PAGES_POOL, Database, open_database
 from upbridge.store.probes import ANSWER_SECONDS, require_sessions
 from upbridge.store.schema_version import schema_version
 from upbridge.store.shops import Shops
@@ -42,12 +42,31 @@ from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages
 from upbridge.web.readiness import Readiness
 from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
+from upbridge.webhooks.connection_pool import SIZE as INBOX_POOL
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.inbox import Inbox, inbox_engine
 
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
+
+
+def worker_pool(concurrency: int) -> int:
+    """Connections for the work of a worker that works on *concurrency* lanes of each system.
+
+    A lane keeps one while it is worked on; most of them wait for an answer, and need no other.
+    """
+    return concurrency * (len(SYSTEMS.all) + 2) + 4
+
+
+def connections_of_worker(concurrency: int) -> int:
+    """The most connections that a worker holds: for work, for the job library, and to hear of new jobs."""
+    return worker_pool(concurrency) + JOBS_POOL + len(SYSTEMS.all) + 1
+
+
+def connections_of_web() -> int:
+    """The most connections that one web process holds: pages, webhooks, one to wake workers, one for readiness."""
+    return PAGES_POOL + INBOX_POOL + 1 + 1
 
 
 def webhook_url(origin: str, addresses: WebhookAddresses, shop: Shop, source: str, event: str) -> str:

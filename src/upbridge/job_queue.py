@@ -19,6 +19,8 @@ from upbridge.store.session import CONNECT_SECONDS, set_limits
 
 log = structlog.get_logger(__name__)
 
+JOBS_POOL = 6
+"""Connections that the job library of a worker shares, beside the one for each queue that hears of new jobs."""
 MOST_WAITING = 1000
 """Lanes that wait to be woken at once; more are left to the sweep."""
 _PAUSE = 0.05
@@ -28,7 +30,7 @@ _QUIET = 1.0
 _RETRY = 1.0
 
 
-def create_jobs(conninfo: str, *, pool_size: int = 6) -> App:
+def create_jobs(conninfo: str, *, pool_size: int = JOBS_POOL) -> App:
     """The job library's app on our database; open it before use.
 
     A worker keeps one of its connections for each queue, to hear of new jobs.

@@ -21,7 +21,7 @@ import psycopg
 import structlog
 import typer
 
-from upbridge.bootstrap import running_service
+from upbridge.bootstrap import connections_of_worker, running_service, worker_pool
 from upbridge.cli.common import out, run_async
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
@@ -224,7 +224,6 @@ def worker(
     """
     from upbridge.job_queue import create_jobs, waker  # noqa: PLC0415
     from upbridge.jobs import run_worker  # noqa: PLC0415
-    from upbridge.systems.registry import SYSTEMS  # noqa: PLC0415
 
     settings = _settings()
 
@@ -233,12 +232,15 @@ def worker(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        # A lane keeps a connection while it is worked on; most of them wait for an answer, and need no other.
-        pool = concurrency * (len(SYSTEMS.all) + 2) + 4
+        pool = worker_pool(concurrency)
         async with running_service(settings, pool_size=pool, watch=True, port=port) as (service, database):
             jobs = create_jobs(database.conninfo)
             async with jobs.open_async():
-                log.info("worker_started", concurrency=concurrency)
+                log.info(
+                    "worker_started",
+                    concurrency=concurrency,
+                    most_connections=connections_of_worker(concurrency),
+                )
                 orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
                 awake = replace(service, wake=waker(jobs))
                 await run_worker(jobs, awake, concurrency=concurrency, stop=stop)

@@ -22,6 +22,10 @@ log = structlog.get_logger(__name__)
 _WATCH_SECONDS = 1.0
 
 
+PAGES_POOL = 10
+"""Connections that the pages, the signed calls and the engine's forms share in a web process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """An open database: an engine for our queries, an address for the job library's own pool."""
@@ -51,7 +55,7 @@ def embedded_postgres(settings: Settings) -> "EmbeddedPostgres":
 
 @asynccontextmanager
 async def open_database(
-    settings: Settings, *, pool_size: int = 10, watch: bool = False
+    settings: Settings, *, pool_size: int = PAGES_POOL, watch: bool = False
 ) -> AsyncIterator[Database]:
     """The configured database, or the embedded one, started if need be; closed and let go at the end.
 

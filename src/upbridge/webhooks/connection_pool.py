@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 
 from upbridge.store.session import set_limits
 
-_SIZE = 8
+SIZE = 8
 
 _Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
@@ -26,7 +26,7 @@ class InboxPool:
         self._conninfo = conninfo
         self._statement_seconds = statement_seconds
         self._idle: list[_Connection] = []
-        self._free = asyncio.Semaphore(_SIZE)
+        self._free = asyncio.Semaphore(SIZE)
         self._closed = False
 
     async def value(self, query: bytes, values: Mapping[str, Any]) -> Any:
