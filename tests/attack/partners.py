@@ -21,7 +21,7 @@ async def while_uphance_trickles(here: Stage, _seconds: float, _seed: int) -> Ve
         if name not in here.shops:
             await here.open_shop(name)
     await asyncio.gather(*(here.connect(name, "uphance") for name in _SHOPS))
-    await here.quiet()
+    await here.quiet(*_SHOPS)
     healthy = await _order(here)
     await here.control("PUT", "/faults/uphance", {"trickle": 2.0})
     try:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -134,11 +135,14 @@ class Stage:
             await asyncio.sleep(0.05)
         return time.monotonic() - began
 
-    async def quiet(self) -> None:
-        """Until nothing waits to be read or sent."""
+    async def quiet(self, *names: str) -> None:
+        """Until nothing of these shops waits to be read or sent; of one that attacks, something waits for long."""
+        shops = [self.shops[name] for name in names]
         await self.until(
-            "SELECT NOT EXISTS (SELECT FROM changes)"
-            " AND NOT EXISTS (SELECT FROM documents WHERE state <> 'parked')"
+            "SELECT NOT EXISTS (SELECT FROM changes WHERE shop_id = ANY(%s))"
+            " AND NOT EXISTS (SELECT FROM documents WHERE state <> 'parked' AND shop_id = ANY(%s))",
+            shops,
+            shops,
         )
 
     def usage(self) -> Usage:
@@ -174,7 +178,7 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def staged() -> AsyncIterator[Stage]:
-    """The processes with the genuine shop and one that attacks; gone with the block, kept where it fails."""
+    """The processes, a genuine shop and one that attacks. What they wrote goes too, and is kept where it fails."""
     directory = Path(tempfile.mkdtemp(prefix="upbridge-attack-"))
     with (
         running_processes(directory, free_port()) as running,
@@ -198,5 +202,6 @@ async def staged() -> AsyncIterator[Stage]:
             orders = await here.control("GET", f"/shops/{VICTIM}/orders")
             here.orders = [order["order_number"] for order in orders["items"]]
             here.sessions["attacker"] = await here.enter("attacker")
-            await here.quiet()
+            await here.quiet(VICTIM)
             yield here
+    shutil.rmtree(directory, ignore_errors=True)

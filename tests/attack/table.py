@@ -12,6 +12,7 @@ from tests.attack.partners import TRICKLING, while_uphance_trickles
 from tests.attack.rows import ROWS, Row
 from tests.attack.stage import VICTIM, Stage, staged
 from tests.attack.verdicts import Verdict, judged
+from upbridge_sandbox.demo.processes import Failed
 
 LONG, SHORT = 12.0, 2.0
 #: The share of an attack's time for which the genuine shop is alone before it.
@@ -55,7 +56,10 @@ async def all_of(
             for name in names:
                 progress.update(bar, description=name)
                 for _ in range(tries):
-                    verdict = await ATTACKS[name](here, seconds, seed)
+                    try:
+                        verdict = await ATTACKS[name](here, seconds, seed)
+                    except Failed as failed:  # the other rows are worth their while all the same
+                        verdict = Verdict(name, {}, [str(failed)])
                     if verdict.broken or not verdict.slow:
                         break
                 verdicts.append(verdict)
