@@ -48,7 +48,10 @@ FLOOR = {room: height for height, rooms in enumerate(reversed(FLOORS)) for room 
 ENTRANCES = set(FLOORS[0])
 
 #: What all systems share; everything else in `systems` belongs to one of them.
-SHARED = {"base", "connecting", "http", "offers"}
+SHARED = {"base", "connecting", "http", "offers", "platform"}
+
+#: The rooms that know no system: of `systems` they import what all share, and the registry.
+GENERIC = {"engine", "operations", "insights", "web"}
 
 #: The one module that names the systems. No system imports it.
 REGISTRY = "upbridge.systems.registry"
@@ -117,6 +120,8 @@ def _refusal(module: str, target: str) -> str | None:
         return f"{room if room not in FLOOR else other!r} is not on the plan"
     if room in ENTRANCES and other in ENTRANCES:
         return None
+    if room in GENERIC and other == "systems" and not _is_shared(target):
+        return f"{room} knows no system"
     return None if FLOOR[other] < FLOOR[room] else f"no arrow leads from {room} to {other}"
 
 
@@ -125,6 +130,11 @@ def _between_systems(module: str, target: str) -> str | None:
     if not mine or not theirs or mine == theirs or theirs[0] in SHARED or module == REGISTRY:
         return None
     return "systems do not know each other"
+
+
+def _is_shared(target: str) -> bool:
+    part = target.split(".")[2:3]
+    return not part or part[0] in SHARED or target.startswith(REGISTRY)
 
 
 def _room(module: str) -> str:

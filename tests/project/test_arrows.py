@@ -21,6 +21,11 @@ def test_every_module_stands_in_a_room_of_the_plan() -> None:
         pytest.param("upbridge.core.clock", "import upbridge.settings", id="core imports anything of ours"),
         pytest.param("upbridge.domain.sku", "from upbridge.store import schema", id="domain imports a table"),
         pytest.param("upbridge.engine.puller", "from upbridge.web import routes", id="the engine imports pages"),
+        pytest.param(
+            "upbridge.engine.puller",
+            "from upbridge.systems.upgates import client",
+            id="the engine imports a system",
+        ),
         pytest.param("upbridge.rate_limits.ledger", "from upbridge.systems import upgates", id="an upper floor"),
         pytest.param(
             "upbridge.systems.upp.target", "from upbridge.systems.uphance import schemas", id="upp, uphance"

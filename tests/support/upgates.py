@@ -16,7 +16,8 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.record_response import Response
 from upbridge.systems.http.exact_json import decode
-from upbridge.systems.upgates.client import Account, UpgatesClient
+from upbridge.systems.upgates.client import UpgatesClient
+from upbridge.systems.upgates.transport import Account
 from upbridge.systems.upgates.url_policy import HostPolicy
 
 SHOP = ShopId(UUID(int=7))

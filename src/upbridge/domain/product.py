@@ -8,6 +8,7 @@ What a variant inherits from its product is already resolved, with one exception
 variant's own, because an inherited one is the same for all variants and proves nothing.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -93,3 +94,13 @@ class Product(Value):
         """The words in *language*, else the first that have a title, else None."""
         titled = [text for text in self.texts if text.title]
         return next((text for text in titled if text.language == language), titled[0] if titled else None)
+
+    def with_parameters(self, parameters: Mapping[int, tuple[tuple[str, str], ...]]) -> "Product":
+        """This product with the parameters of its variants filled in, where *parameters* has them."""
+        variants = tuple(
+            variant.model_copy(update={"parameters": parameters[variant.variant_id]})
+            if variant.variant_id is not None and variant.variant_id in parameters
+            else variant
+            for variant in self.variants
+        )
+        return self.model_copy(update={"variants": variants})

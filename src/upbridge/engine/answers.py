@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.engine.planner import BadEntity, ReadBatch
-from upbridge.systems.upgates.pagination import Page
+from upbridge.systems.platform import Page
 
 
 def read_of(kind: str, page: Page[Order] | Page[Product], *, asked: Sequence[str] = ()) -> ReadBatch:

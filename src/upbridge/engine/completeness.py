@@ -23,7 +23,7 @@ from upbridge.engine.runs import start_run
 from upbridge.store import change_queries, changes, connections, cursors, orders, runs, variants
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.runs import RunPurpose
-from upbridge.systems.upgates.pagination import OrderFilter, ProductFilter
+from upbridge.systems.platform import OrderFilter, ProductFilter
 
 log = structlog.get_logger(__name__)
 
@@ -128,7 +128,7 @@ async def count_orders(service: Service, shop: Shop, chunk: list[Change]) -> Non
             await changes.done(tx, shop.id, PLATFORM, chunk)
     if since is None or not ready:
         return
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     filters = OrderFilter(created_from=since, created_to=now)
     try:
         page = await client.orders_page(1, filters=filters, purpose=chunk[0].purpose)
@@ -146,7 +146,7 @@ async def count_products(service: Service, shop: Shop, chunk: list[Change]) -> N
     async with service.engine.begin() as tx:
         if not await _settled(tx, shop.id, "product", chunk, now=service.clock()):
             return
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     page = await client.products_page(
         1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
     )

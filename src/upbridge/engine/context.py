@@ -21,9 +21,7 @@ from upbridge.store.problem_queries import Problems
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Connection, MappingContext, Systems, Target
 from upbridge.systems.connecting import Connected, Tools, Vault
-from upbridge.systems.upgates.client import Account, UpgatesClient
-from upbridge.systems.upgates.target import UpgatesTarget
-from upbridge.systems.upgates.url_policy import HostPolicy
+from upbridge.systems.platform import ShopAccess, ShopApi
 
 WebhookUrl = Callable[[Shop, str, str], str]
 """(shop, source, event) to the address that the event is to be sent to."""
@@ -71,8 +69,11 @@ class Service:
         """What people have to cure."""
         return Problems(self.engine)
 
-    async def upgates(self, shop: Shop) -> UpgatesClient:
-        """A client for the shop's API; raises `LoginRefused` if its credentials were destroyed."""
+    async def shop_api(self, shop: Shop) -> ShopApi:
+        """The shop's API; raises `LoginRefused` if its credentials were destroyed."""
+        return (await self._opened(shop))[0]
+
+    async def _opened(self, shop: Shop) -> tuple[ShopApi, Target]:
         credentials = await self.shops.credentials(shop.id)
         if credentials is None:
             raise LoginRefused("the shop has no credentials any more")
@@ -80,21 +81,19 @@ class Service:
         async def moved(api_url: str) -> None:
             await self.shops.set_api_url(shop.id, api_url)
 
-        facts = ShopProfile.model_validate(shop.facts or {})
-        return UpgatesClient(
-            http=self.http,
-            ledger=self.ledger,
-            account=Account(
+        opened = self.systems.platform.open_shop
+        assert opened is not None, "it is the platform"
+        return opened(
+            ShopAccess(
+                tools=self.tools,
+                ledger=self.ledger,
                 shop_id=shop.id,
+                facts=ShopProfile.model_validate(shop.facts or {}),
                 api_url=credentials.api_url,
                 api_user=credentials.api_user,
                 api_key=credentials.api_key,
-            ),
-            clock=self.clock,
-            policy=HostPolicy(self.settings.upgates_hosts, allow_insecure=self.settings.allow_insecure),
-            on_moved=moved,
-            prices_with_vat=facts.prices_with_vat,
-            limit_orders=facts.limit_orders,
+                on_moved=moved,
+            )
         )
 
     @property
@@ -130,9 +129,7 @@ class Service:
         row = next((connected[name] for name in sources if name in connected), None)
         if row is None:
             return None
-        target = (
-            UpgatesTarget(await self.upgates(shop), self.clock) if system == platform else self.targets[system]
-        )
+        target = (await self._opened(shop))[1] if system == platform else self.targets[system]
         return Receiver(target, self.context(shop, row), self.connections.vault(shop.id, system))
 
     def context(self, shop: Shop, row: ConnectionRow) -> MappingContext:

@@ -29,7 +29,7 @@ from upbridge.engine.context import Service
 from upbridge.engine.list_walks import answer_of, ask_orders, goes_round
 from upbridge.store import changes, cursors, order_identities, orders
 from upbridge.store.changes import Change, Kind, Origin
-from upbridge.systems.upgates.pagination import Page
+from upbridge.systems.platform import Page
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +110,7 @@ async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[t
     begun = await _begun(service.engine, shop, now=service.clock())
     if begun is None:
         return
-    client, walk, purpose, supported = await service.upgates(shop), begun.walk, change.purpose, True
+    client, walk, purpose, supported = await service.shop_api(shop), begun.walk, change.purpose, True
     for _ in range(MOST_PAGES):
         try:
             listed = await ask_orders(client, walk, deleted=True, purpose=purpose)
@@ -159,7 +159,7 @@ async def restored(service: Service, shop: Shop, *, purpose: Purpose) -> Page[Or
         numbers = await order_identities.gone_since(tx, shop.id, now - _RESTORED, until=until, most=_MOST_RESTORED)
     if not numbers:
         return None
-    return await (await service.upgates(shop)).orders_by_numbers(numbers, purpose=purpose)
+    return await (await service.shop_api(shop)).orders_by_numbers(numbers, purpose=purpose)
 
 
 async def _begun(engine: AsyncEngine, shop: Shop, *, now: datetime) -> _Begun | None:

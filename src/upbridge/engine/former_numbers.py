@@ -11,11 +11,11 @@ from upbridge.domain.shop import Shop
 from upbridge.engine.answers import read_of
 from upbridge.engine.identity import sent_under_other_numbers
 from upbridge.engine.planner import ReadBatch
-from upbridge.systems.upgates.client import UpgatesClient
+from upbridge.systems.platform import ShopApi
 
 
 async def with_former_numbers(
-    engine: AsyncEngine, shop: Shop, client: UpgatesClient, read: ReadBatch, *, purpose: Purpose
+    engine: AsyncEngine, shop: Shop, client: ShopApi, read: ReadBatch, *, purpose: Purpose
 ) -> tuple[ReadBatch, Collection[str]]:
     """*read* with what the shop has now under other numbers under which the targets were given its orders, and
     those of these numbers that are gone: the shop says so itself, because their orders are elsewhere.

@@ -28,7 +28,7 @@ from upbridge.engine.unstorable import stored
 from upbridge.store import change_queries, changes, open_order_lines, orders, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, end_run, get_run
-from upbridge.systems.upgates.client import Page
+from upbridge.systems.platform import Page
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ async def _page(service: Service, shop: Shop, change: Change) -> None:
     if found is None:
         return
     run, walk = found
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     try:
         page: Page[Order] | Page[Product]
         if isinstance(walk, PlaceWalk):

@@ -21,7 +21,7 @@ from upbridge.store import changes, runs, variants
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems, reopen
 from upbridge.store.runs import Run, RunPurpose
-from upbridge.systems.upgates.client import OrderFilter, Page, ProductFilter, UpgatesClient
+from upbridge.systems.platform import OrderFilter, Page, ProductFilter, ShopApi
 
 #: The kind of a problem that is about a list.
 _LIST = "list"
@@ -31,7 +31,7 @@ _MOST_IDS = 500
 """So many ids may lie between two products for those in between to be asked for."""
 
 
-async def ask_products(client: UpgatesClient, run: Run, walk: PlaceWalk, *, purpose: Purpose) -> Page[Product]:
+async def ask_products(client: ShopApi, run: Run, walk: PlaceWalk, *, purpose: Purpose) -> Page[Product]:
     """The page that *walk* asks for. Raises what the client raises.
 
     The first import asks only for what is on sale; the safety net also wants what has just left the shop.
@@ -41,9 +41,7 @@ async def ask_products(client: UpgatesClient, run: Run, walk: PlaceWalk, *, purp
     return await client.products_page(walk.ask.page, size=walk.ask.size, filters=filters, purpose=purpose)
 
 
-async def ask_orders(
-    client: UpgatesClient, walk: TimeWalk, *, deleted: bool = False, purpose: Purpose
-) -> Page[Order]:
+async def ask_orders(client: ShopApi, walk: TimeWalk, *, deleted: bool = False, purpose: Purpose) -> Page[Order]:
     """The page that *walk* asks for, of the orders that the shop has or of the *deleted* ones. Raises what the
     client raises."""
     asked = walk.ask

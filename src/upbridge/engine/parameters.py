@@ -9,12 +9,11 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
 from upbridge.systems.base import Systems
-from upbridge.systems.upgates.client import Page, UpgatesClient
-from upbridge.systems.upgates.parameters import with_parameters
+from upbridge.systems.platform import Page, ShopApi
 
 
 async def with_shown_parameters(
-    service: Service, shop: Shop, client: UpgatesClient, page: Page[Product], *, purpose: Purpose
+    service: Service, shop: Shop, client: ShopApi, page: Page[Product], *, purpose: Purpose
 ) -> Page[Product]:
     """The same products with colour, size and the like of their variants: one call more, and only where a target
     of the shop shows them."""
@@ -24,7 +23,7 @@ async def with_shown_parameters(
     language = _language(service.systems, shop)
     found = await client.product_parameters(ids, language=language, purpose=purpose)
     parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
-    return replace(page, items=[with_parameters(product, parameters) for product in page.items])
+    return replace(page, items=[product.with_parameters(parameters) for product in page.items])
 
 
 def _language(systems: Systems, shop: Shop) -> str | None:

@@ -44,7 +44,7 @@ async def _orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     chunk = await worth_asking(service.engine, shop, Taken.ORDER, chunk, now=service.clock())
     if not chunk:
         return
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     numbers = [change.key for change in chunk]
     page = await client.orders_by_numbers(numbers, purpose=chunk[0].purpose)
     shop = await informed(service, shop, page.items)
@@ -57,7 +57,7 @@ async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
     chunk = await worth_asking(service.engine, shop, Taken.PRODUCT, chunk, now=service.clock())
     if not chunk:
         return
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     ids = [change.key for change in chunk]
     purpose = chunk[0].purpose
     page = await client.products_by_ids([int(key) for key in ids if key.isdigit()], purpose=purpose)
@@ -69,7 +69,7 @@ async def _products(service: Service, shop: Shop, chunk: list[Change]) -> None:
 async def _deleted_orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Orders of ours that stand in the list of deleted ones, and such as have left it again: of a deletion or a
     restoration whose webhook was lost, nothing else tells."""
-    purpose, client = chunk[0].purpose, await service.upgates(shop)
+    purpose, client = chunk[0].purpose, await service.shop_api(shop)
     async for asked, page in deleted_orders.found(service, shop, chunk[0]):
         read = read_of("order", page, asked=asked)
         read, _ = await with_former_numbers(service.engine, shop, client, read, purpose=purpose)

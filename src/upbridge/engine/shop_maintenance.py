@@ -17,7 +17,6 @@ from upbridge.store import changes, cursors
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
-from upbridge.systems.upgates.subscriptions import reconcile_webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +26,7 @@ INACTIVE_WEBHOOKS = "webhooks_inactive"
 
 async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again."""
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     # The owner is read when the add-on is installed or gets a new version, and kept.
     kept = shop.facts is not None and chunk[0].origin is not Origin.LIFECYCLE
     known = ShopProfile.model_validate(shop.facts) if kept else None
@@ -40,17 +39,15 @@ async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
 
 async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
     """Have Upgates call us for all that we want to hear of, and see whose last call failed."""
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     now = service.clock()
-    compared = await reconcile_webhooks(
-        client, url_for=lambda event: service.webhook_url(shop, PLATFORM, event), name="Upbridge", now=now
-    )
+    compared = await client.subscribe(lambda event: service.webhook_url(shop, PLATFORM, event), now=now)
     log.info(
         "webhooks_compared",
         shop_id=str(shop.id),
-        created=len(compared.did.create),
-        activated=len(compared.did.activate),
-        deleted=len(compared.did.delete),
+        created=compared.created,
+        activated=compared.activated,
+        deleted=compared.deleted,
     )
     failed = [{"event": one.event, "at": one.at.isoformat(), "status": one.status} for one in compared.failed]
     if failed:
@@ -107,7 +104,7 @@ async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
     if resting:
         return
     try:
-        client = await service.upgates(shop)
+        client = await service.shop_api(shop)
         await service.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
         await client.status(purpose=chunk[0].purpose)
     except LoginRefused as error:

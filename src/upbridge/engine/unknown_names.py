@@ -29,7 +29,7 @@ from upbridge.engine.facts import renew
 from upbridge.store import changes, cursors
 from upbridge.store.changes import Kind, Origin
 from upbridge.systems.base import MappingBasis
-from upbridge.systems.upgates.client import FactList
+from upbridge.systems.platform import FactList
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,7 @@ async def _due(engine: AsyncEngine, shop: Shop, names: Iterable[Name], *, now: d
 async def _ask(service: Service, shop: Shop, asked: list[Name]) -> None:
     lists = sorted({one.of for one in asked})
     log.info("unknown_names", shop_id=str(shop.id), lists=lists, names=[one.name for one in asked[:10]])
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     facts: ShopProfile | None = None
     try:
         facts = await client.relisted(ShopProfile.model_validate(shop.facts or {}), lists)

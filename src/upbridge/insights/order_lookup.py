@@ -65,7 +65,7 @@ async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLooku
     if shop.state is not ShopState.ACTIVE:
         raise Conflict("the shop is not active")
     await _may_show(service.engine, shop, now=service.clock())
-    client = await service.upgates(shop)
+    client = await service.shop_api(shop)
     try:
         page = await client.orders_by_numbers([number], purpose=Purpose.SAFETY)
     except LoginRefused as error:

@@ -13,7 +13,7 @@ from upbridge.engine.imports import orders_since
 from upbridge.operations.change_settings import released, reread
 from upbridge.store import orders, variants
 from upbridge.store.document_queries import count_releasable
-from upbridge.systems.upgates.pagination import PAGE_SIZE
+from upbridge.systems.platform import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from upbridge.store.changes import Change, Kind
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.connecting import Connect, Connected, Tools, Vault
 from upbridge.systems.offers import Alone, CostUpload, Trial
+from upbridge.systems.platform import ShopAccess, ShopApi
 
 #: The event of a system that has one address for all its webhooks.
 ANY_EVENT = "any"
@@ -314,6 +315,8 @@ class System:
     """The settings of a shop that it declares."""
     flows: Sequence[Flow] = ()
     target: Callable[[Tools], Target] | None = None
+    open_shop: Callable[[ShopAccess], tuple[ShopApi, Target]] | None = None
+    """A shop's API, to read it and as a target; None but for the platform."""
     source: Source | None = None
     write_back: WriteBack | None = None
     connect: Connect | None = None

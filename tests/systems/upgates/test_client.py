@@ -24,7 +24,8 @@ from tests.support.upgates import (
 from upbridge.core.errors import Rejected, RightRefused, Unreachable
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter
+from upbridge.systems.platform import OrderFilter, ProductFilter
+from upbridge.systems.upgates.payloads import OrderChange
 
 MOMENT = datetime(2026, 11, 20, 9, 0, 0, 500, tzinfo=UTC)
 

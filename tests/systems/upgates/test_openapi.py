@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from tests.support.upgates import Json, Upgates
 from tests.support.vendor_files import OPENAPI, vendor_file
 from upbridge.domain.purpose import Purpose
+from upbridge.systems.platform import OrderFilter, ProductFilter
 from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
-from upbridge.systems.upgates.client import OrderChange, OrderFilter, ProductFilter
+from upbridge.systems.upgates.payloads import OrderChange
 
 MOMENT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 ANSWER: Json = {

@@ -10,7 +10,7 @@ from upbridge.domain.product import Price, Variant
 from upbridge.domain.unread import Unread
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import parse_list
-from upbridge.systems.upgates.parameters import parse_parameters, with_parameters
+from upbridge.systems.upgates.parameters import parse_parameters
 from upbridge.systems.upgates.products import parse_product
 
 WITHOUT_FINAL: dict[str, Any] = {"price_with_vat": None, "price_without_vat": None}
@@ -280,7 +280,7 @@ class TestParameters:
     def test_they_are_put_at_their_variants(self) -> None:
         product = parse_product(raw_product(variants=[raw_variant(), raw_variant(variant_id=5002)]))
 
-        first, second = with_parameters(product, {5001: (("Barva", "červená"),)}).variants
+        first, second = product.with_parameters({5001: (("Barva", "červená"),)}).variants
 
         assert first.parameters == (("Barva", "červená"),)
         assert second.parameters == ()

@@ -12,9 +12,11 @@ from upbridge.core.clock import utc_now
 from upbridge.domain.order import LineType, Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
-from upbridge.systems.upgates.client import Account, OrderChange, Page, UpgatesClient
-from upbridge.systems.upgates.parameters import with_parameters
+from upbridge.systems.platform import Page
+from upbridge.systems.upgates.client import UpgatesClient
+from upbridge.systems.upgates.payloads import OrderChange
 from upbridge.systems.upgates.subscriptions import reconcile_webhooks
+from upbridge.systems.upgates.transport import Account
 from upbridge.systems.upgates.url_policy import HostPolicy
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed.plan import Plan, open_shop
@@ -137,7 +139,7 @@ async def test_facts_and_parameters(client: UpgatesClient, shop: Shop) -> None:
     assert facts.currencies == {"cs": "CZK", "sk": "EUR", "en": "EUR"}
     assert facts.statuses_of("Received")
     assert facts.rights["products"] == "all"
-    assert all(variant.parameters for variant in with_parameters(product, parameters).variants)
+    assert all(variant.parameters for variant in product.with_parameters(parameters).variants)
 
 
 async def test_stock_that_is_written_is_read_back(client: UpgatesClient) -> None:

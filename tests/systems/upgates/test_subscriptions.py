@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from tests.support.clock import NOON
+from upbridge.systems.platform import FailedCall
 from upbridge.systems.upgates.subscriptions import (
     RECENTLY,
     Actions,
     Comparison,
-    FailedCall,
     Webhook,
     WebhookEvent,
     failed_calls,

@@ -6,8 +6,8 @@ entity is put aside in `Page.broken` and stops nothing else.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,12 +19,13 @@ from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.systems.platform import PAGE_SIZE, FactList, OrderFilter, Page, ProductFilter, Subscribed
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import Many, Model, Raw, Wire, read
 from upbridge.systems.upgates.orders import parse_order
-from upbridge.systems.upgates.pagination import PAGE_SIZE, OrderFilter, Page, ProductFilter, complete, page_of
+from upbridge.systems.upgates.pagination import complete, order_params, page_of, product_params
 from upbridge.systems.upgates.parameters import Parameters, parse_parameters
 from upbridge.systems.upgates.payloads import (
     BATCH,
@@ -47,22 +48,12 @@ from upbridge.systems.upgates.shop_profile import (
     parse_pricelists,
     parse_status,
 )
-from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent
+from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, reconcile_webhooks
 from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param
 from upbridge.systems.upgates.url_policy import HostPolicy
 
-__all__ = ["Account", "ItemResult", "OrderChange", "OrderFilter", "Page", "ProductFilter", "UpgatesClient"]
-
 T = TypeVar("T")
 W = TypeVar("W")
-
-
-class FactList(StrEnum):
-    """A list among the facts of a shop."""
-
-    STATUSES = "order-statuses"
-    PRICELISTS = "pricelists"
-    LANGUAGES = "languages"
 
 
 _LISTS: Mapping[FactList, tuple[Access, Callable[[Raw], Json]]] = {
@@ -161,7 +152,7 @@ class UpgatesClient:
         self, page: int, *, filters: ProductFilter | None = None, size: int = PAGE_SIZE, purpose: Purpose
     ) -> Page[Product]:
         """One page of products, *size* of them (100 at most) where the server lets the caller choose."""
-        params = {**(filters or ProductFilter()).params(), "current_page_items": size}
+        params = {**product_params(filters or ProductFilter()), "current_page_items": size}
         return await self._product_list(accesses.GET_PRODUCTS, self._parse_product, params, page, purpose)
 
     async def products_by_ids(self, ids: Iterable[int], *, purpose: Purpose) -> Page[Product]:
@@ -193,7 +184,7 @@ class UpgatesClient:
 
     async def orders_page(self, page: int, *, filters: OrderFilter | None = None, purpose: Purpose) -> Page[Order]:
         """One page of up to 100 orders, oldest first."""
-        params = {**(filters or OrderFilter()).params(), "page": page}
+        params = {**order_params(filters or OrderFilter()), "page": page}
         answer = await self._calls.call(accesses.GET_ORDERS, purpose=purpose, params=params)
         return page_of(answer, "orders", parse_order, page)
 
@@ -217,7 +208,7 @@ class UpgatesClient:
                 continue
             alone = page_of(answer, "orders", parse_order, 1)
             listed = Page(
-                listed.items + alone.items, listed.broken + alone.broken, 1, 1, listed.total + alone.total
+                [*listed.items, *alone.items], [*listed.broken, *alone.broken], 1, 1, listed.total + alone.total
             )
         return listed
 
@@ -274,6 +265,14 @@ class UpgatesClient:
         return _sound(history_names, answer)
 
     # --- webhooks ---------------------------------------------------------------------------------------------
+
+    async def subscribe(self, url_for: Callable[[str], str], *, now: datetime) -> Subscribed:
+        """Have the shop call us for what we want to hear of. *url_for* gives the secret address of an event."""
+        compared = await reconcile_webhooks(self, url_for, "Upbridge", now=now)
+        did = compared.did
+        return Subscribed(
+            len(did.create), len(did.activate), len(did.delete), failed=compared.failed, denied=compared.denied
+        )
 
     async def webhooks(self, *, purpose: Purpose = Purpose.LIFECYCLE) -> list[Webhook]:
         """The webhooks of our API user."""

@@ -14,7 +14,8 @@ from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.systems.base import Links
 from upbridge.systems.http.idempotent_create import IdempotentCreate, InDoubt
-from upbridge.systems.upgates.client import ItemResult, UpgatesClient
+from upbridge.systems.upgates.client import UpgatesClient
+from upbridge.systems.upgates.payloads import ItemResult
 
 SENDING, UNSENT = LinkState.SENDING, LinkState.UNSENT
 

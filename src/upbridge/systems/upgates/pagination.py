@@ -1,75 +1,40 @@
 """Lists as Upgates gives them: filters that go in, pages that come out (Upgates API v2, "Stránkování")."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from upbridge.core.errors import Unreachable
+from upbridge.systems.platform import PAGE_SIZE, OrderFilter, Page, ProductFilter
 from upbridge.systems.upgates.accesses import Access
-from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import Raw, parse_list, whole
 from upbridge.systems.upgates.transport import Json, Param
 
-PAGE_SIZE = 100
 #: Ids in one address are this long at most, together: servers refuse long addresses.
 _LONGEST_LIST = 4000
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list, or all that was asked for by ids (then it is the only one)."""
-
-    items: list[T]
-    broken: list[Unreadable]
-    """Entities that could not be read, each with its key and the reason."""
-    page: int
-    pages: int
-    total: int
-    """How many entities the whole list has, as the server counts them."""
+def product_params(filters: ProductFilter) -> dict[str, Param]:
+    """*filters* as the API wants them."""
+    return {
+        "last_update_time_from": filters.updated_from,
+        "active_yn": filters.active,
+        "archived_yn": filters.archived,
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class ProductFilter:
-    """Which products are listed; None asks for all."""
-
-    updated_from: datetime | None = None
-    active: bool | None = None
-    archived: bool | None = None
-
-    def params(self) -> dict[str, Param]:
-        """As the API wants it."""
-        return {
-            "last_update_time_from": self.updated_from,
-            "active_yn": self.active,
-            "archived_yn": self.archived,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
-    """Which orders are listed; None asks for all. Oldest first: by change if only `updated_from` is given, else by
-    creation."""
-
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    updated_from: datetime | None = None
-    deleted: bool = False
-    """Only the deleted ones, which no other list has (docs/vendors/upgates.md#what-is-not-listed)."""
-
-    def params(self) -> dict[str, Param]:
-        """As the API wants it."""
-        changes = self.updated_from is not None and self.created_from is None
-        return {
-            "creation_time_from": self.created_from,
-            "creation_time_to": self.created_to,
-            "last_update_time_from": self.updated_from,
-            "order_by": "last_update_time" if changes else "creation_time",
-            "order_dir": "asc",
-            "deleted_yn": self.deleted or None,
-        }
+def order_params(filters: OrderFilter) -> dict[str, Param]:
+    """*filters* as the API wants them (docs/vendors/upgates.md#what-is-not-listed)."""
+    changes = filters.updated_from is not None and filters.created_from is None
+    return {
+        "creation_time_from": filters.created_from,
+        "creation_time_to": filters.created_to,
+        "last_update_time_from": filters.updated_from,
+        "order_by": "last_update_time" if changes else "creation_time",
+        "order_dir": "asc",
+        "deleted_yn": filters.deleted or None,
+    }
 
 
 def page_of(raw: Json, name: str, parse: Callable[[Raw], T], page: int) -> Page[T]:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from upbridge.domain.product import Product
 from upbridge.systems.upgates.fields import Many, Raw, Whole, Wire, Words, key_of, read, required, text
 
 
@@ -88,14 +87,3 @@ def _pairs(worn: _Worn, language: str | None) -> Iterator[tuple[str, str]]:
 
 def _said(words: Mapping[str, str | None], language: str | None) -> str | None:
     return words.get(language or "") or next((word for word in words.values() if word), None)
-
-
-def with_parameters(product: Product, parameters: Mapping[int, tuple[tuple[str, str], ...]]) -> Product:
-    """*product* with the parameters of its variants filled in, where *parameters* has them."""
-    variants = tuple(
-        variant.model_copy(update={"parameters": parameters[variant.variant_id]})
-        if variant.variant_id is not None and variant.variant_id in parameters
-        else variant
-        for variant in product.variants
-    )
-    return product.model_copy(update={"variants": variants})

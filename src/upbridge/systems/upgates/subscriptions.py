@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator
 
+from upbridge.systems.platform import FailedCall
 from upbridge.systems.upgates.fields import Flag, Whole, Wire, Words, moment, whole
 
 #: The part of our addresses from which on they differ; before it stands our public origin.
@@ -77,15 +78,6 @@ class Actions:
 
     def __bool__(self) -> bool:
         return bool(self.create or self.activate or self.delete)
-
-
-@dataclass(frozen=True, slots=True)
-class FailedCall:
-    """The last call of a webhook, which failed. *status*: what we answered; None or 0 if no answer was sent."""
-
-    event: str
-    at: datetime
-    status: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,37 @@
 """Upgates, as the rest of the house sees it."""
 
 from upbridge.domain.platform import PLATFORM
-from upbridge.systems.base import System
+from upbridge.systems.base import System, Target
+from upbridge.systems.platform import ShopAccess, ShopApi
+from upbridge.systems.upgates.client import UpgatesClient
 from upbridge.systems.upgates.settings import SETTINGS
-from upbridge.systems.upgates.url_policy import admin_url
+from upbridge.systems.upgates.target import UpgatesTarget
+from upbridge.systems.upgates.transport import Account
+from upbridge.systems.upgates.url_policy import HostPolicy, admin_url
+
+
+def _open(access: ShopAccess) -> tuple[ShopApi, Target]:
+    tools, ours = access.tools, access.tools.settings
+    client = UpgatesClient(
+        http=tools.http,
+        ledger=access.ledger,
+        account=Account(
+            shop_id=access.shop_id, api_url=access.api_url, api_user=access.api_user, api_key=access.api_key
+        ),
+        clock=tools.clock,
+        policy=HostPolicy(ours.upgates_hosts, allow_insecure=ours.allow_insecure),
+        on_moved=access.on_moved,
+        prices_with_vat=access.facts.prices_with_vat,
+        limit_orders=access.facts.limit_orders,
+    )
+    return client, UpgatesTarget(client, tools.clock)
+
 
 UPGATES = System(
     name=PLATFORM,
     title="Upgates",
     settings=SETTINGS,
+    open_shop=_open,
     admin_url=admin_url,
     not_retried=("shop.no_right", "shop.webhooks_inactive"),
 )

@@ -39,9 +39,9 @@ from upbridge.systems.connecting import Vault
 from upbridge.systems.http.batching import in_halves
 from upbridge.systems.http.classify import about_items
 from upbridge.systems.http.idempotent_create import InDoubt
-from upbridge.systems.upgates.client import ItemResult, OrderChange, UpgatesClient
+from upbridge.systems.upgates.client import UpgatesClient
 from upbridge.systems.upgates.history_notes import HistoryNotes, asked, may_be_noted, note_name, recalled
-from upbridge.systems.upgates.payloads import BATCH
+from upbridge.systems.upgates.payloads import BATCH, ItemResult, OrderChange
 
 STOCK = "stock"
 SHIPMENT = "shipment"
