@@ -80,6 +80,10 @@ def test_what_a_statement_failed_with_is_told_where_it_is_known(error: Exception
     assert reason in reason_of(error)
 
 
+def test_a_deadline_is_told_in_words() -> None:
+    assert reason_of(TimeoutError()) == "no answer in time"
+
+
 def test_words_that_may_hold_data_are_not_repeated() -> None:
     error = psycopg.errors.InvalidTextRepresentation('invalid input syntax for type integer: "Jana Nova"')
 

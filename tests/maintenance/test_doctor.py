@@ -78,6 +78,7 @@ async def test_what_cannot_be_reached_is_bad_and_hides_nothing(database_url: str
 
     assert {one.check for one in found.values() if one.state == "bad"} == {"signature key", "upp.ai", "uphance"}
     assert found["schema"].state == "ok"
+    assert "attempts failed" in found["uphance"].detail, "the library's own words"
 
 
 @pytest.mark.parametrize(("keys", "state"), [(KEY, "ok"), (f"{ANOTHER_KEY},{KEY}", "ok"), (ANOTHER_KEY, "bad")])

@@ -117,6 +117,8 @@ def reason_of(error: BaseException) -> str:
             if isinstance(one, kind):
                 return f"{_first_line(one)} ({what_to_do})"
     driver = next((one for one in causes if isinstance(one, psycopg.Error)), error)
+    if type(driver) is TimeoutError:
+        return "no answer in time"
     return _NO_CONNECTION if isinstance(driver, NoneFree | PoolTimeout) else type(driver).__name__
 
 

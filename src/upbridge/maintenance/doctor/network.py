@@ -32,7 +32,7 @@ async def look_at_signature_key(http: httpx.AsyncClient, settings: Settings, clo
         answer = await fetch_key(http, settings.signature_key_url, clock, deadline=_SECONDS)
         key = load_pem_public_key(answer.body)
     except (RemoteError, ValueError) as error:
-        return [Finding("signature key", "bad", f"not readable: {error}; see UPBRIDGE_SIGNATURE_KEY_URL")]
+        return [Finding("signature key", "bad", f"not readable: {_why(error)}; see UPBRIDGE_SIGNATURE_KEY_URL")]
     findings = [Finding("signature key", "ok", type(key).__name__.lstrip("_"))]
     served_at = http_date(answer.headers.get("date", ""))
     if served_at is None:
@@ -46,12 +46,18 @@ async def look_at_signature_key(http: httpx.AsyncClient, settings: Settings, clo
     return [*findings, Finding("clock", "bad", f"{how}: set it by NTP, or signed calls are refused")]
 
 
+def _why(error: Exception) -> str:
+    """The words of the library where it has some: an unknown name, a refusal, a certificate."""
+    said = str(error.__cause__ or "")
+    return f"{error} ({said})" if said else str(error)
+
+
 async def look_at_system(remote: Remote, name: str, url: str) -> list[Finding]:
     """Any answer proves the way there, a refusal too; nothing is asked that counts as a login."""
     try:
         answer = await remote.exchange("GET", url, operation="GET /")
     except Unreachable as error:
-        return [Finding(name, "bad", f"{url} does not answer: {error}")]
+        return [Finding(name, "bad", f"{url} does not answer: {_why(error)}")]
     if answer.outcome.system_failing:
         return [Finding(name, "warn", f"{url} answers, but with {answer.outcome.status}")]
     return [Finding(name, "ok", f"{url} answers")]
@@ -84,8 +90,7 @@ async def look_at_public_address(http: httpx.AsyncClient, settings: Settings, cl
     try:
         answer = await remote.exchange("GET", f"{origin}/livez", operation="GET /livez")
     except Unreachable as error:
-        why = f"{error.__cause__ or error}"
-        return [Finding("public address", "warn", f"{origin} does not answer from here: {why}")]
+        return [Finding("public address", "warn", f"{origin} does not answer from here: {_why(error)}")]
     status = answer.outcome.status
     if answer.accepted and answer.body.strip() == _ALIVE:
         return [Finding("public address", "ok", f"{origin} leads here")]
