@@ -59,6 +59,7 @@ docs: .venv/.ready ## the pages that are made from the code: docs/reference, doc
 	@$(BIN)/python -m tests.project.review
 	@$(BIN)/python -m tests.project.matrix
 	@$(BIN)/python -m tests.project.monitoring
+	@$(BIN)/python -m tests.project.bounds
 
 screenshots: .venv/.ready chromium ## pictures of every page for the documents, into docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from tests.project import (
+    bounds,
     catalogues,
     citations,
     container,
@@ -42,6 +43,7 @@ SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "reference": reference.complaints,
     "matrix": matrix.complaints,
     "monitoring": monitoring.complaints,
+    "bounds": bounds.complaints,
 }
 
 

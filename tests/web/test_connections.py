@@ -37,6 +37,18 @@ async def test_a_login_that_is_refused_stores_nothing_and_keeps_all_but_the_secr
     assert await connections.of(shop_id) == {}
 
 
+async def test_after_five_wrong_logins_the_page_asks_to_wait(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote
+) -> None:
+    home = await enter(await make_shop())
+    for _ in range(6):
+        page = await browser.post(f"{home}connections/upp", data={"client_id": "x", "client_secret": "y"})
+
+    assert page.status_code == 422
+    assert EN.get("error.too_many_logins") in page.text
+    assert len(remote.asked) == 5
+
+
 @pytest.mark.parametrize(
     "form", [{"client_id": "", "client_secret": "x"}, {"client_id": "x"}, {"client_id": "x", "client_secret": " "}]
 )

@@ -13,7 +13,7 @@ from upbridge.cli.explain_signature import explain_call, read_call
 from upbridge.cli.options import trial_options, with_options
 from upbridge.cli.trials import marked, try_connection
 from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usage_rows
-from upbridge.core.bounds import FILE
+from upbridge.core.bounds import FILE_BYTES
 from upbridge.core.errors import Conflict, TooLarge
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.engine.context import Service
@@ -143,9 +143,9 @@ def upload(
     costs = system.costs
     assert costs is not None, "it was chosen for them"
     with file.open("rb") as opened:
-        content = opened.read(FILE.bytes + 1)
-    if len(content) > FILE.bytes:
-        raise TooLarge(f"the file has more than {FILE.bytes} bytes")
+        content = opened.read(FILE_BYTES + 1)
+    if len(content) > FILE_BYTES:
+        raise TooLarge(f"the file has more than {FILE_BYTES} bytes")
     days = costs.parse(content)
 
     async def work(service: Service) -> None:

@@ -50,7 +50,7 @@ class Bounds:
     seconds: float
     """For all of it, however it trickles."""
     values: int
-    """Of JSON: elements and members. Of a form: fields. Of a file: lines."""
+    """Of JSON: elements and members. Of a form: fields."""
     depth: int = 1
     """Of JSON: lists and objects within each other."""
     digits: int = 100
@@ -82,4 +82,4 @@ ANSWER = Bounds(bytes=32 * MIB, seconds=75.0, values=2_000_000, depth=64)
 #: The public key: under 1 KiB.
 KEY = Bounds(bytes=16 * KIB, seconds=1.5, values=1)
 #: A file that an operator names on the command line.
-FILE = Bounds(bytes=4 * MIB, seconds=60.0, values=100_000)
+FILE_BYTES = 4 * MIB

@@ -28,6 +28,8 @@ class What(StrEnum):
     DISCONNECTED = "disconnected"
     LOGIN_REFUSED = "login_refused"
     LOGIN_RESTORED = "login_restored"
+    WRONG_LOGIN = "wrong_login"
+    """A person tried a login that the system did not take, or tries one now: *subject* is the system."""
     RELEASED = "released"
     """What a problem had stopped is tried again: *subject* is the cause."""
     HANDLED = "handled"

@@ -13,6 +13,7 @@ from upbridge.engine import lanes
 from upbridge.engine.access import revoke
 from upbridge.engine.context import Service
 from upbridge.engine.imports import start_imports
+from upbridge.operations.login_attempts import login_attempt
 from upbridge.store import documents, links
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.connections import ConnectionRow, connections_of
@@ -36,13 +37,14 @@ def connect_of(systems: Systems, name: str) -> Connect:
 async def connect(service: Service, shop: Shop, name: str, typed: Mapping[str, str]) -> ConnectionRow:
     """Connect *shop* to the system *name* with what was *typed* into the fields of its `Connect`.
 
-    Raises `LoginRefused` (nothing stored), `ChoiceNeeded` where something has to be chosen too, `Conflict` if the
-    shop has left, `BadRequest` for no such system.
+    Raises `LoginRefused` (nothing stored), `TooManyLogins`, `ChoiceNeeded` where something has to be chosen too,
+    `Conflict` if the shop has left, `BadRequest` for no such system.
     """
     how = connect_of(service.systems, name)
     _may_connect(shop)
     others = [one.key for one in await service.shops.all()]
-    new = await how.log_in(service.tools, shop, typed, others=others)
+    async with login_attempt(service, shop, name):
+        new = await how.log_in(service.tools, shop, typed, others=others)
     return await _store(service, shop, name, how, new)
 
 
@@ -65,16 +67,18 @@ async def disconnect(service: Service, shop: Shop, system: str) -> None:
 async def try_connection(service: Service, shop: Shop, row: ConnectionRow) -> bool:
     """Try the stored login now; returns False where a worker is using it, and only one may at a time.
 
-    Raises `RemoteError` if it does not work.
+    Raises `RemoteError` if it does not work, and `TooManyLogins`.
     """
     how = connect_of(service.systems, row.system)
     if not how.in_turn:
-        await how.test(service.connection(shop, row))
+        async with login_attempt(service, shop, row.system):
+            await how.test(service.connection(shop, row))
         return True
     async with lanes.exclusive(service.engine, Lane.push(shop.id, row.system)) as mine:
         if mine is None:
             return False
-        await how.test(service.connection(shop, row))
+        async with login_attempt(service, shop, row.system):
+            await how.test(service.connection(shop, row))
     return True
 
 

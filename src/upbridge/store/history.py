@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -63,8 +63,9 @@ _COLUMNS = tuple(table.c[one.name] for one in fields(Entry))
 
 async def record(
     tx: AsyncConnection, shop_id: ShopId, way: Way, entries: Iterable[NewEntry], *, now: datetime
-) -> None:
-    """Write *entries* down, in the caller's transaction. Values are cut to `LONGEST` characters."""
+) -> Sequence[int]:
+    """Write *entries* down, in the caller's transaction; returns their numbers. Values are cut to `LONGEST`
+    characters."""
     rows = [
         {
             "shop_id": shop_id,
@@ -78,8 +79,22 @@ async def record(
         }
         for entry in entries
     ]
-    if rows:
-        await tx.execute(insert(table), rows)
+    if not rows:
+        return ()
+    return (await tx.scalars(insert(table).values(rows).returning(table.c.id))).all()
+
+
+async def moments_about(
+    tx: AsyncConnection, shop_id: ShopId, what: What, subject: str, *, since: datetime, limit: int
+) -> Sequence[datetime]:
+    """When *what* was last done to *subject* after *since*: the newest *limit* times, newest first."""
+    of_it = (table.c.shop_id == shop_id, table.c.what == what, table.c.subject == subject, table.c.at > since)
+    return (await tx.scalars(select(table.c.at).where(*of_it).order_by(table.c.id.desc()).limit(limit))).all()
+
+
+async def strike_out(tx: AsyncConnection, shop_id: ShopId, number: int) -> None:
+    """What the line *number* tells of did not happen."""
+    await tx.execute(delete(table).where(table.c.shop_id == shop_id, table.c.id == number))
 
 
 async def record_stock(

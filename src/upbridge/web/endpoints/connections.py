@@ -89,7 +89,7 @@ async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: A
         # A worker that holds the connection is using it right now, and may be waiting for an answer in vain.
         if not await try_connection(service, here.shop, row):
             return here.go("connections", f"test_later_{system}")
-    except RemoteError as error:
+    except (RemoteError, Conflict) as error:
         return await _page(here, Attempt(system, _words(here, system, error)))
     mended = await restore_connection(service, here.shop, system)
     return here.go("connections", "mended" if mended else f"test_{system}")

@@ -23,7 +23,9 @@ _LONGEST_ID = 18
 #: What has a cause of problems as its subject.
 _ABOUT_CAUSES = frozenset({What.RELEASED, What.HANDLED, What.APPROVED, What.DECLINED})
 #: What has a system as its subject.
-_ABOUT_SYSTEMS = frozenset({What.CONNECTED, What.DISCONNECTED, What.LOGIN_REFUSED, What.LOGIN_RESTORED})
+_ABOUT_SYSTEMS = frozenset(
+    {What.CONNECTED, What.DISCONNECTED, What.LOGIN_REFUSED, What.LOGIN_RESTORED, What.WRONG_LOGIN}
+)
 
 
 @dataclass(frozen=True, slots=True)
