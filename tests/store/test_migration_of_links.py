@@ -11,6 +11,7 @@ from alembic import command
 from psycopg.rows import dict_row
 
 from upbridge.store.migrate import alembic_config, migrate
+from upbridge.systems.uphance.customer_mapping import customer_key
 
 SHOP = UUID(int=1)
 AT = "2026-11-24T11:00:00+00:00"
@@ -35,6 +36,7 @@ BEFORE: tuple[tuple[str, str, str, str, str | None, int | None, dict[str, Any]],
     ("uphance", "order", "doubt", "sending", None, 17, {"mark": "ab01", "trace": {"goods": [1]}, "at": AT}),
     ("uphance", "order", "refused", "unsent", None, 19, {}),
     ("uphance", "customer", "UPG-demo-1", "delivered", "500", None, {"mark": "ff00"}),
+    ("uphance", "customer", "UPG-demo-eva@example.com", "delivered", "501", None, {}),
     ("uphance", "product", "12", "delivered", "900", None, {"made": ["v-1", "v-2"]}),
     (
         "upgates",
@@ -90,7 +92,10 @@ def test_what_the_notes_decided_has_columns(carried: psycopg.Connection[dict[str
     rows = carried.execute("SELECT * FROM links").fetchall()
     links = {(row["target"], row["kind"], row["key"]): row for row in rows}
     gone = {("uphance", "account", "uphance"), ("upp", "account", "upp"), ("uphance", "pick_ticket", "newest")}
-    assert links.keys() == {row[:3] for row in BEFORE} - gone
+    guest = ("uphance", "customer", "UPG-demo-eva@example.com")
+    unnamed = ("uphance", "customer", customer_key(guest[2]))
+    assert links.keys() == {row[:3] for row in BEFORE} - gone - {guest} | {unnamed}
+    assert links[unnamed]["remote_id"] == "501"
 
     sent, through = links["uphance", "order", "sent"], links["uphance", "order", "through"]
     assert (sent["remote_status"], sent["closed"], sent["metadata"]) == ("draft", False, {"order_number": "S1"})
