@@ -3,15 +3,17 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.support.program import Database, Ended, Program
 from tests.support.shops import KEY
 from upbridge import cli
+from upbridge.store.database import sqlalchemy_url
 from upbridge_sandbox import Sandbox, sandbox_thread
 
 
@@ -67,3 +69,11 @@ def program(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture
 def database(database_url: str) -> Database:
     return Database(database_url)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """For the tests that have an engine of their own, beside what the program opens."""
+    made = create_async_engine(sqlalchemy_url(database_url))
+    yield made
+    await made.dispose()
