@@ -214,7 +214,7 @@ async def test_a_probe_of_the_old_login_takes_nothing_from_a_shop_installed_at_i
     installed: list[str] = []
 
     def installed_first(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if "UPDATE shops SET state" in statement and not installed:
+        if "SELECT shops.state" in statement and "FOR UPDATE" in statement and not installed:
             installed.append(statement)
             with psycopg.connect(database_url, autocommit=True) as tx:
                 later = machine.watch() + timedelta(seconds=1)
