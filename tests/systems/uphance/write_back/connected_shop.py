@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -112,8 +113,12 @@ class ConnectedShop:
         await self.work()
 
     async def hint(self, source: str, kind: Kind, *keys: str, origin: Origin = Origin.WEBHOOK) -> None:
+        """Say that something may have changed; what a burst of webhooks has announced was gathered by now."""
+        gathered = timedelta(seconds=self.service.settings.coalesce_seconds)
         async with self.service.engine.begin() as tx:
-            await changes.mark_changed(tx, self.shop_id, source, kind, keys, origin=origin, now=self.watch())
+            await changes.mark_changed(
+                tx, self.shop_id, source, kind, keys, origin=origin, now=self.watch() - gathered
+            )
 
     async def deliver_webhooks(self) -> int:
         """What the shop has announced since the last time; returns how many."""
