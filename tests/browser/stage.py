@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,6 @@ from upbridge_sandbox.demo.processes import Processes, free_port, free_range, ru
 
 SHOP = "demo"
 PLACES = ("", "orders", "problems", "products", "find", "connections", "rules", "history", "usage")
-_FIRST_PORT = 21_000
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -77,7 +77,12 @@ def stage(
 ) -> Iterator[Stage]:
     """The stage is up as long as the block lasts; without a *database_url* it brings a Postgres of its own."""
     with running_processes(directory, free_port()) as built:
-        built.start_sandbox(port=free_range(_FIRST_PORT), products=products, orders=orders, clock_factor=20)
+        built.start_sandbox(
+            port=free_range(20_000 + 6 * secrets.randbelow(4000)),
+            products=products,
+            orders=orders,
+            clock_factor=20,
+        )
         foreign = built.addresses["admin"].replace("127.0.0.1", "localhost")
         built.environment["UPBRIDGE_FRAME_ANCESTORS"] = f"{built.addresses['admin']},{foreign}"
         built.environment["UPBRIDGE_SUPPORT_EMAIL"] = "help@upbridge.example"

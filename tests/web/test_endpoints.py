@@ -311,7 +311,7 @@ class TestTheStartPage:
         page = (await browser.get(await enter(shop_id))).text
 
         done = re.findall(rf'id="step-(\w+)">{EN.get("ui.step_state.done")}<', page)
-        assert done == ["activated", "upp", "uphance", "paired"], (
+        assert done == ["activated", "upp", "uphance", "mapped", "paired"], (
             "a login that died later is no step, it is an alarm"
         )
         assert EN.get("ui.connection.connected", since=NOON) in page

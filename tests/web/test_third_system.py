@@ -8,10 +8,10 @@ import pytest
 from tests.conformance.stage import SYSTEMS, staged
 from tests.conformance.systems.ledger import SIDE
 from tests.support.clock import MovableClock
-from tests.support.pages import EN, Enter, Remote
+from tests.support.pages import Enter, Remote
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
-from upbridge.core.i18n import LANGUAGES
+from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.systems.base import Systems
 from upbridge.web.context import Pages
 from upbridge.web.queries.overview import Overviews
@@ -75,9 +75,9 @@ async def test_the_first_page_counts_its_orders_and_find_tells_their_way(
 
     assert [(one.system, one.delivered > 0, one.parked) for one in view.boxes] == [("ledger", True, 1)]
     assert {flow.name for flow in standing.flows if flow.target == "ledger"} == {"order.ledger", "product.ledger"}
-    said = EN.get("problem.ledger.refused", said="PUT /orders: 422 not acceptable")
+    said = Texts("en").get("problem.ledger.refused", said="PUT /orders: 422 not acceptable")
     for number, page in found.items():
         assert "Ledger" in page, number
     assert said not in html.unescape(found[written])
     assert said in html.unescape(found[refused])
-    assert EN.get("ui.cause.ledger.refused") in html.unescape(problems)
+    assert Texts("en").get("ui.cause.ledger.refused") in html.unescape(problems)
