@@ -138,9 +138,9 @@ async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[t
                 break
             yield ours, page
         walk = walk.read(answer_of(listed))
-        await _keep(service.engine, shop, _Begun(walk, begun.at))
-        if walk.ended:
+        if walk.ended:  # it is not kept: a worker that dies here has its last page read again
             break
+        await _keep(service.engine, shop, _Begun(walk, begun.at))
     else:
         return
     async with service.engine.begin() as tx:
