@@ -14,7 +14,7 @@ ROOM = Path(upbridge.__file__).parent
 
 #: Where the database's own time is meant, and why.
 ITS_OWN = {
-    "cli/progress.py": "the job library writes the heartbeats of workers by it",
+    "store/job_library.py": "the job library writes the heartbeats of workers by it",
     "jobs.py": "the job library writes its events by it",
     "store/skus.py": "when a SKU last differed: for people, nothing is decided by it",
     "store/metric_samples.py": "when a process was last heard of, on whatever machine",

@@ -93,6 +93,7 @@ async def test_the_import_of_a_shop_that_stands_still_has_no_end_in_sight(
     for shop_id in (active, stopped):
         await insert_rows(engine, change_row(shop_id, str(PAGES["product"]), "1", origin="import", priority=9))
         await insert_rows(engine, run_row(shop_id, "product", total=500, done=300))
+        await insert_rows(engine, budget_row(shop_id, hour_limit=1000, day_limit=6000))
 
     homes = [await enter(shop_id) for shop_id in (active, stopped)]
     begun = [(await browser.get(home)).text for home in homes]
@@ -110,6 +111,7 @@ async def test_the_import_ends_not_before_the_shop_is_called_again(
     await insert_rows(engine, change_row(shop_id, str(PAGES["product"]), "1", origin="import", priority=9))
     await insert_rows(engine, run_row(shop_id, "product", total=500, done=300))
     await insert_rows(engine, lane_row(shop_id, "pull", "upgates", reason="no answer", until=until))
+    await insert_rows(engine, budget_row(shop_id, hour_limit=1000, day_limit=6000))
     home = await enter(shop_id)
 
     begun, foreseen = [(await browser.get(home + place)).text for place in ("", "usage")]

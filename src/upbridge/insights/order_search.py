@@ -95,16 +95,14 @@ async def find_orders(
     """The orders that *wanted* describes, from the *offset*th on; *platform* is where they are read, *systems* are
     those that the shop is connected to."""
     query = _query(shop_id, wanted, platform, systems)
-    rows = [(row.number, row.ordered_at) for row in await tx.execute(query.limit(MOST_COUNTED + 1))]
-    page = rows[offset : offset + limit]
-    if offset + limit > MOST_COUNTED:
-        page = [(row.number, row.ordered_at) for row in await tx.execute(query.offset(offset).limit(limit))]
-    made = dict(page)
+    made = {row.number: row.ordered_at for row in await tx.execute(query.offset(offset).limit(limit))}
+    some = query.order_by(None).limit(MOST_COUNTED + 1).subquery()  # without a sort it ends at the last of them
+    count = int(await tx.scalar(select(func.count()).select_from(some)) or 0)
     found = await describe(tx, shop_id, list(made), platform=platform, systems=systems)
     return FoundOrders(
         tuple(FoundOrder(number, made[number], places, outline) for number, (places, outline) in found.items()),
-        min(len(rows), MOST_COUNTED),
-        more=len(rows) > MOST_COUNTED,
+        min(count, MOST_COUNTED),
+        more=count > MOST_COUNTED,
     )
 
 
