@@ -27,7 +27,10 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # Python counts lines by itself.
 CORE := $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'
 
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# Half of the time a test waits for a process, a page or a deadline, so there are two for each processor.
+WORKERS := $(shell processors=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2); \
+	echo $$((processors > 4 ? 8 : 2 * processors)))
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Hundreds of seeded days run through the same lines: they are lived without the tracer.
 SEEDED := tests/conformance/test_kills.py tests/simulation
 

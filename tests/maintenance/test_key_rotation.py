@@ -16,6 +16,7 @@ OLD, NEW, FOREIGN = (Fernet.generate_key().decode() for _ in range(3))
 
 #: Bytes that are no secret.
 OPEN = {
+    "notices.reader",
     "sessions.digest",
     "signatures.digest",
     "documents.hash",

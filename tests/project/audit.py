@@ -174,7 +174,7 @@ def main() -> int:
     parser.add_argument("--osv-url", help="another address of the OSV query API")
     given = parser.parse_args()
     osv = ("--vulnerability-service", "osv", *(("--osv-url", given.osv_url) if given.osv_url else ()))
-    sources = [Source("pypi.org", ("--vulnerability-service", "pypi")), Source("OSV", osv)]
+    sources = [Source("PyPI", ("--vulnerability-service", "pypi")), Source("OSV", osv)]
     report = audit(TOOLS, OUT, [TOP / lock for lock in LOCKS], sources)
     sys.stdout.write(summary(report))
     return report.code(strict=given.strict)

@@ -50,7 +50,7 @@ def test_a_call_that_is_not_declared_cannot_be_made() -> None:
 
 @pytest.mark.rule("R47")
 def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
-    """`engine/context.py` makes the one client; the credentials are opened there and where they are kept."""
+    """The system's own folder makes the one client; the credentials are opened where it is asked for."""
     top = Path(next(iter(upbridge.__path__)))
     making, opening = set(), set()
     for path in sorted(top.rglob("*.py")):
@@ -62,7 +62,7 @@ def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
                 case ast.Call(func=ast.Attribute(attr="credentials")):
                     opening.add(str(where))
 
-    assert making == {("engine/context.py", "UpgatesClient"), ("engine/context.py", "Account")}
+    assert making == {("systems/upgates/system.py", "UpgatesClient"), ("systems/upgates/system.py", "Account")}
     assert opening == {"engine/context.py"}
 
 
