@@ -27,9 +27,9 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # Python counts lines by itself.
 CORE := $(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'
 
-# Half of the time a test waits for a process, a page or a deadline, so there are two for each processor.
+# Half of the time a test waits for a process, a page or a deadline, so there are three for two processors.
 WORKERS := $(shell processors=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2); \
-	echo $$((processors > 4 ? 8 : 2 * processors)))
+	echo $$((processors > 4 ? 6 : (3 * processors + 1) / 2)))
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Hundreds of seeded days run through the same lines: they are lived without the tracer.
 SEEDED := tests/conformance/test_kills.py tests/simulation

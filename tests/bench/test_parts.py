@@ -1,6 +1,7 @@
 """A little of what `make bench` measures with: the big shop and every page of it, the prepared catalogue."""
 
 import json
+from typing import Any
 
 import pytest
 from bench.bigshop import BigShop, fill
@@ -31,6 +32,11 @@ def whole_pages(shop: BigShop) -> dict[str, str]:
     return {name: path for name, path in paths(shop).items() if not name.startswith("find") and ".csv" not in path}
 
 
+async def statements(visit: Any, path: str) -> int:
+    """How many statements a page costs, without what a session notes from time to time."""
+    return min([int((await visit(path))[1]) for _ in range(3)])
+
+
 async def test_every_page_of_the_big_shop_is_answered_and_asks_no_query_per_row(
     engine: AsyncEngine, cipher: Cipher, settings: Settings
 ) -> None:
@@ -38,9 +44,9 @@ async def test_every_page_of_the_big_shop_is_answered_and_asks_no_query_per_row(
     large = await fill(engine, cipher, variants=900, orders=800, now=NOON)
 
     async with visiting(settings, small) as visit:
-        few = {name: (await visit(path))[1] for name, path in whole_pages(small).items()}
+        few = {name: await statements(visit, path) for name, path in whole_pages(small).items()}
     async with visiting(settings, large) as visit:
-        many = {name: (await visit(path))[1] for name, path in whole_pages(large).items()}
+        many = {name: await statements(visit, path) for name, path in whole_pages(large).items()}
 
     assert many == few
     assert max(few.values()) <= 24

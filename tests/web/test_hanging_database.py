@@ -27,7 +27,11 @@ from upbridge.web.navigation import PLACES
 from upbridge.web.sessions import Sessions
 
 #: Without a deadline a request would be answered after a minute, or never.
-pytestmark = pytest.mark.timeout(50)
+pytestmark = [
+    pytest.mark.timeout(50),
+    # A connection that comes up just when its request is given up is left to the garbage collector.
+    pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning"),
+]
 
 
 @pytest.fixture

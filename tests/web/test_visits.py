@@ -1,5 +1,7 @@
 """A session opens so many pages; who knows one cannot keep other shops, or their webhooks, waiting."""
 
+import time
+
 import httpx
 import pytest
 
@@ -55,9 +57,11 @@ async def test_who_opens_too_many_pages_is_told_so_and_nobody_else(
 ) -> None:
     home, other = await enter(ShopId(await make_shop())), await enter(ShopId(await make_shop()))
     session = home.removeprefix("/ui/s/").rstrip("/")
+    moment, visits = time.monotonic(), pages.visits.of(session)
+    visits._seconds = lambda: moment  # else a page comes free while a busy machine gets to the next line
     while True:
         try:
-            pages.visits.of(session).opens()
+            visits.opens()
         except TooOften:
             break
 
