@@ -155,7 +155,10 @@ class TestWhenItIsDue:
         assert {row.due_at for row in await rows("SELECT due_at FROM changes")} == {NOON}
         assert announced == [(shop_id, "upgates")]
 
-    @pytest.mark.parametrize(("after", "due"), [(5, 5), (0, 0), (-5, 0)])
+    @pytest.mark.parametrize(
+        ("after", "due"),
+        [(5, 5), (0, 0), (-5, 0), (3_600, 3_600), pytest.param(86_400, 0, id="a worker's clock was a day ahead")],
+    )
     async def test_what_comes_while_its_kind_is_gathered_is_due_when_that_ends(  # noqa: PLR0917
         self,
         store: Store,

@@ -12,6 +12,7 @@ event: an answer never waits longer than `DEADLINE`, not even for a late attempt
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -49,6 +50,8 @@ DEADLINE = 0.45
 """Seconds for everything that touches the database; half a second is promised for the whole answer."""
 PAUSE = 0.1
 """Seconds for which deliveries over a shop's quota wait for each other."""
+LONGEST = timedelta(hours=1, minutes=1)
+"""No gathering lasts longer (`rate_limits.pace`): a later end is from a clock that was wrong, so it is over."""
 MOST = 64
 """Deliveries in one statement; and no more records than one delivery may have."""
 
@@ -86,7 +89,7 @@ def _statement() -> bytes:
     """
     listening = shops.listening(bindparam("shop_id", type_=Uuid), bindparam("generation", type_=Integer))
     source = bindparam("source", type_=Text)
-    now = bindparam("now", type_=DateTime(timezone=True))
+    now, latest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "latest"))
     numbers = ARRAY(Integer)
     named = _split(bindparam("named", type_=Text), _BETWEEN_LISTS)
     one = (
@@ -108,7 +111,7 @@ def _statement() -> bytes:
             source.label("source"),
             mark,
             now.label("hinted_at"),
-            func.greatest(now, until, type_=DateTime(timezone=True)).label("due_at"),
+            case((until.between(now, latest), until), else_=now).label("due_at"),
         )
         .select_from(announced_by)
         .cte("announced")
@@ -289,6 +292,7 @@ class Inbox:
             "records": _SEPARATOR.join([str(one.hints.records) for one, _ in kept]),
             "named": _LISTS.join([named for _, named in kept]),
             "now": now,
+            "latest": now + LONGEST,
             "kinds": _SEPARATOR.join([kind for (kind, _), _ in rows]),
             "keys": _SEPARATOR.join([key for (_, key), _ in rows]),
             "origins": _SEPARATOR.join([origin for _, origin in rows]),
