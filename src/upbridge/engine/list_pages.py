@@ -1,5 +1,6 @@
 """How a run through a list is read, page by page, and what follows when it has ended."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
@@ -188,32 +189,14 @@ async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, *, now: dateti
     if await deleted_orders.due(tx, shop.id, now=now):
         await deleted_orders.ask(tx, shop.id, now=now)
     numbers = await open_order_lines.order_numbers(tx, shop.id)
-    await changes.mark_changed(
-        tx,
-        shop.id,
-        PLATFORM,
-        Kind.ORDER,
-        numbers,
-        origin=Origin.SAFETY_NET,
-        now=now,
-        purpose=Purpose.SAFETY,
-    )
+    await _ask_about(tx, shop, Kind.ORDER, numbers, now=now)
 
 
 async def _ask_about_unseen_orders(tx: AsyncConnection, shop: Shop, run: Run, *, now: datetime) -> None:
     """Orders of ours that a complete reading of their days did not show: each is asked for by its number."""
     made_since = run.since or run.started_at
     numbers = await orders.unseen_orders(tx, shop.id, made_since=made_since, read_before=run.started_at)
-    await changes.mark_changed(
-        tx,
-        shop.id,
-        PLATFORM,
-        Kind.ORDER,
-        numbers,
-        origin=Origin.SAFETY_NET,
-        now=now,
-        purpose=Purpose.SAFETY,
-    )
+    await _ask_about(tx, shop, Kind.ORDER, numbers, now=now)
 
 
 async def _ask_about_unseen(
@@ -222,13 +205,20 @@ async def _ask_about_unseen(
     """Products of ours that a complete reading did not show: the API is asked for each before anything is done.
     Without *on_sale* those too that were not on sale when they were read last."""
     products = await variants.unseen_products(tx, shop.id, since=run.started_at, on_sale=on_sale)
+    purpose = Purpose.SAFETY if on_sale else Purpose.IMPORT
+    await _ask_about(tx, shop, Kind.PRODUCT, map(str, products), now=now, purpose=purpose)
+
+
+async def _ask_about(
+    tx: AsyncConnection,
+    shop: Shop,
+    kind: Kind,
+    keys: Iterable[str],
+    *,
+    now: datetime,
+    purpose: Purpose = Purpose.SAFETY,
+) -> None:
+    """Have these things asked for one by one, with no more haste than a safety net has."""
     await changes.mark_changed(
-        tx,
-        shop.id,
-        PLATFORM,
-        Kind.PRODUCT,
-        [str(product) for product in products],
-        origin=Origin.SAFETY_NET,
-        now=now,
-        purpose=Purpose.SAFETY if on_sale else Purpose.IMPORT,
+        tx, shop.id, PLATFORM, kind, keys, origin=Origin.SAFETY_NET, now=now, purpose=purpose
     )
