@@ -197,6 +197,7 @@ def create_web_container(
         engine=database.engine,
         shops=shops,
         connections=Connections(database.engine, cipher),
+        cipher=cipher,
         clock=clock,
         origin=settings.public_origin(port),
         act=worker.get,

@@ -193,8 +193,9 @@ async def staged() -> AsyncIterator[Stage]:
         await asyncio.to_thread(running.wait_ready)
         settings = load_settings(data_dir=directory, public_url=running.web, allow_insecure=True)
         async with open_database(settings) as database, httpx.AsyncClient(trust_env=False, timeout=60) as client:
-            addresses = await load_addresses(database.engine, Cipher(settings.keys()))
-            doors = Sessions(database.engine, utc_now)
+            cipher = Cipher(settings.keys())
+            addresses = await load_addresses(database.engine, cipher)
+            doors = Sessions(database.engine, utc_now, cipher)
             here = Stage(running, addresses, database.conninfo, client, doors, attackers)
             for name in (VICTIM, "attacker"):
                 await here.open_shop(name)

@@ -108,6 +108,7 @@ def furnished(database_url: str, encryption_key: str) -> Iterator[Furnished]:
                 engine=engine,
                 shops=Shops(engine, cipher, SYSTEMS.settings),
                 connections=Connections(engine, cipher),
+                cipher=cipher,
                 clock=clock,
                 act=lambda: service,
                 webhook_address=lambda shop, system: f"{origin}/webhooks/{system}/{shop.id}",

@@ -78,6 +78,7 @@ def pages(
         engine=engine,
         shops=Shops(engine, cipher, service.systems.settings),
         connections=connections,
+        cipher=cipher,
         clock=watch,
         act=lambda: service,
         webhook_address=lambda shop, system: f"{ORIGIN}/webhooks/{system}/{shop.id}",

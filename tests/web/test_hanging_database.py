@@ -16,6 +16,7 @@ from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote, browser_of, pag
 from tests.support.postgres import wait_for_lock
 from tests.support.rows import connection_row, document_row, insert_rows, lease_row, order_row
 from tests.support.shops import MakeShop
+from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.lane import Lane
 from upbridge.engine import lanes
@@ -122,14 +123,27 @@ async def test_it_speaks_the_session_s_language_though_nobody_can_read_it(
 
 
 async def test_a_process_that_never_saw_the_session_speaks_as_the_browser_wishes(
-    home: str, gate: Gate, pages: Pages
+    home: str, gate: Gate, pages: Pages, cipher: Cipher
 ) -> None:
-    other = replace(pages, sessions=Sessions(pages.engine, pages.clock))
+    other = replace(pages, sessions=Sessions(pages.engine, pages.clock, cipher))
     gate.shut()
 
     async with browser_of(pages_app(other)) as browser:
         for wish, language in (("sk,cs;q=0.5", "sk"), ("cs", "cs"), ("de", "en"), ("", "en")):
             calm(await expired(browser.get(home, headers={"Accept-Language": wish}), gate.stuck.wait), language)
+
+
+@pytest.mark.parametrize("address", ["/ui/s/{}/", "/ui/open/{}"])
+async def test_an_invented_address_is_refused_without_the_database(
+    browser: httpx.AsyncClient, home: str, gate: Gate, address: str
+) -> None:
+    del home  # the application has served a visitor before
+    gate.shut()
+
+    refused = await browser.get(address.format("A" * 59), headers={"Accept-Language": "cs"})
+
+    assert refused.status_code == 410
+    assert Texts("cs").get("ui.ended.how") in refused.text
 
 
 async def test_a_ticket_that_could_not_be_redeemed_is_still_good(

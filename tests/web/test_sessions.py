@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -10,14 +11,15 @@ from tests.support.clock import MovableClock
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop import ShopState
+from upbridge.store.sessions import SessionPurpose
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.sessions import Ended, Entrance, Sessions, Visitor
 
 
 @pytest.fixture
-def sessions(engine: AsyncEngine, watch: MovableClock) -> Sessions:
-    return Sessions(engine, watch)
+def sessions(engine: AsyncEngine, watch: MovableClock, cipher: Cipher) -> Sessions:
+    return Sessions(engine, watch, cipher)
 
 
 @pytest.fixture
@@ -162,3 +164,24 @@ async def test_sessions_and_tickets_end_with_the_shop(
     assert await sessions.enter(session) == Ended("cs")
     assert await sessions.redeem(ticket) == Ended("cs")
     assert await sessions.enter(elsewhere) == Visitor(other, "cs")
+
+
+async def test_a_secret_is_known_by_its_looks_and_good_for_one_purpose(
+    sessions: Sessions, make_shop: MakeShop
+) -> None:
+    ticket = await sessions.issue(await make_shop(), "cs")
+    changed = ticket[:-1] + ("A" if ticket[-1] != "A" else "B")
+
+    assert sessions.made(ticket, SessionPurpose.TICKET)
+    assert not sessions.made(ticket, SessionPurpose.SESSION)
+    assert not sessions.made(changed, SessionPurpose.TICKET)
+    assert not sessions.made("x" + ticket[1:], SessionPurpose.TICKET)
+
+
+async def test_a_session_outlives_a_new_key(engine: AsyncEngine, watch: MovableClock, make_shop: MakeShop) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    before = Sessions(engine, watch, Cipher([old]))
+    session = await session_of(before, await before.issue(await make_shop(), "cs"))
+
+    assert Sessions(engine, watch, Cipher([new, old])).made(session, SessionPurpose.SESSION)
+    assert not Sessions(engine, watch, Cipher([new])).made(session, SessionPurpose.SESSION)

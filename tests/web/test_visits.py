@@ -1,5 +1,6 @@
 """A session opens so many pages; who knows one cannot keep other shops, or their webhooks, waiting."""
 
+import asyncio
 import time
 
 import httpx
@@ -10,7 +11,7 @@ from tests.support.shops import MakeShop
 from upbridge.core.errors import TooOften
 from upbridge.domain.shop_id import ShopId
 from upbridge.web.context import Pages
-from upbridge.web.visits import LONGEST_WAIT, PAGES, Visits
+from upbridge.web.visits import AT_ONCE, LONGEST_WAIT, PAGES, Visits
 
 
 class Seconds:
@@ -26,27 +27,27 @@ def test_a_person_who_clicks_never_waits() -> None:
     clock = Seconds()
     visits = Visits(seconds=clock)
     for _ in range(1_000):
-        assert visits.of("session").opens() == 0
+        assert visits.of("session").waits() == 0
         clock.now += 0.2
 
 
 def test_a_flood_waits_for_its_turn_and_is_refused_where_that_is_too_long() -> None:
     visits = Visits(seconds=Seconds())
-    waits = [visits.of("session").opens() for _ in range(int(PAGES.burst + PAGES.rate * LONGEST_WAIT))]
+    waits = [visits.of("session").waits() for _ in range(int(PAGES.burst + PAGES.rate * LONGEST_WAIT))]
 
     assert waits == sorted(waits)
     assert waits[int(PAGES.burst) - 1] == 0
     assert waits[-1] == LONGEST_WAIT
     with pytest.raises(TooOften):
-        visits.of("session").opens()
-    assert visits.of("another session").opens() == 0
+        visits.of("session").waits()
+    assert visits.of("another session").waits() == 0
 
 
-def test_invented_sessions_are_forgotten() -> None:
+def test_sessions_that_are_not_used_any_more_are_forgotten() -> None:
     clock = Seconds()
     visits = Visits(seconds=clock)
     for number in range(30_000):
-        visits.of(str(number)).opens()
+        visits.of(str(number)).waits()
         clock.now += 0.01
 
     assert len(visits._known) <= 10_000
@@ -61,7 +62,7 @@ async def test_who_opens_too_many_pages_is_told_so_and_nobody_else(
     visits._seconds = lambda: moment  # else a page comes free while a busy machine gets to the next line
     while True:
         try:
-            visits.opens()
+            visits.waits()
         except TooOften:
             break
 
@@ -70,3 +71,19 @@ async def test_who_opens_too_many_pages_is_told_so_and_nobody_else(
     assert (refused.status_code, fine.status_code) == (429, 200)
     assert "try again" in refused.text
     assert int(refused.headers["retry-after"]) == LONGEST_WAIT
+
+
+async def test_pages_of_one_session_are_made_few_at_a_time() -> None:
+    visits, made, together = Visits(), 0, []
+
+    async def page() -> None:
+        nonlocal made
+        async with visits.of("session").opens():
+            made += 1
+            together.append(made)
+            await asyncio.sleep(0)
+            made -= 1
+
+    await asyncio.gather(*(page() for _ in range(40)))
+
+    assert (len(together), max(together)) == (40, AT_ONCE)

@@ -25,6 +25,7 @@ class Cipher:
         if not keys:
             raise ValueError("at least one encryption key is needed")
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._stamps = [mac(key.encode(), "stamp") for key in keys]
 
     def encrypt(self, value: str | bytes) -> Ciphertext:
         """Encrypt *value* (text becomes UTF-8) with the newest key."""
@@ -40,6 +41,14 @@ class Cipher:
     def decrypt_text(self, ciphertext: bytes) -> str:
         """The text that was encrypted; raises `DecryptionError` if no key fits."""
         return self.decrypt(ciphertext).decode()
+
+    def stamp(self, *parts: str) -> bytes:
+        """What only a holder of the keys can make of *parts*: 32 bytes, by the newest key."""
+        return mac(self._stamps[0], *parts)
+
+    def stamped(self, stamp: bytes, *parts: str) -> bool:
+        """Whether *stamp* is how a stamp of *parts* begins, by any of the keys."""
+        return any(hmac.compare_digest(mac(key, *parts)[: len(stamp)], stamp) for key in self._stamps)
 
     def rotate(self, ciphertext: bytes) -> Ciphertext:
         """The same value under the newest key; raises `DecryptionError` if no key fits."""

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.bounds import FORM, Bounds
 from upbridge.core.clock import Clock
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import NotReady
 from upbridge.core.i18n import FALLBACK, LANGUAGES, Texts
 from upbridge.core.package_files import package_file
@@ -72,6 +73,8 @@ class Pages:
     deadline: float = PAGE_SECONDS
     form_bounds: Bounds = FORM
     visits: Visits = field(default_factory=Visits)
+    ended_pages: dict[str, bytes] = field(default_factory=dict)
+    """By language: strangers ask for no other page, so it is made once."""
 
     @classmethod
     def of(
@@ -82,6 +85,7 @@ class Pages:
         engine: AsyncEngine,
         shops: Shops,
         connections: Connections,
+        cipher: Cipher,
         clock: Clock,
         origin: str | None = None,
         act: Callable[[], Service] | None = None,
@@ -101,7 +105,7 @@ class Pages:
         templates.globals["system_title"] = systems.title
         templates.globals["asset"] = lambda name: f"/ui/static/{name}?v={assets[name].version}"
         return cls(
-            sessions=Sessions(engine, clock),
+            sessions=Sessions(engine, clock, cipher),
             views=Views(engine, systems=systems, ledger=ledger, clock=clock),
             shops=shops,
             connections=connections,
@@ -141,7 +145,10 @@ class Pages:
     def ended(self, ended: Ended, request: Request) -> HTMLResponse:
         """How to go on after a ticket or a session has ended, in the last known or the browser's language."""
         language = ended.language or preferred(request.headers.get("accept-language", ""))
-        return self.render("ended.html", Texts(language), status=HTTPStatus.GONE)
+        page = self.ended_pages.get(language)
+        if page is None:
+            page = self.ended_pages[language] = bytes(self.render("ended.html", Texts(language)).body)
+        return HTMLResponse(page, HTTPStatus.GONE)
 
 
 def _not_ready() -> Service:

@@ -8,8 +8,8 @@ hangs: a visitor waits no longer than `Pages.deadline`. Calls to other systems, 
 have time-outs of their own and do not count; a change is one transaction, which then is not committed.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol
@@ -29,6 +29,7 @@ from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
 from upbridge.core.telemetry.seldom import seldom_of
 from upbridge.domain.shop import Shop
+from upbridge.store.sessions import SessionPurpose
 from upbridge.web.context import Pages
 from upbridge.web.error_pages import failure, not_now
 from upbridge.web.formatting import alarm_words
@@ -36,7 +37,7 @@ from upbridge.web.forms import read_form
 from upbridge.web.navigation import places_for
 from upbridge.web.queries.standing import Standing, standing_of
 from upbridge.web.security_headers import protect
-from upbridge.web.sessions import Ended, Visitor, impossible
+from upbridge.web.sessions import Ended, Visitor
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +72,15 @@ def _say(request: Request, error: Exception) -> None:
             log.warning("database_failed", error=reason, times=times)
 
 
-async def _turn(pages: Pages, request: Request) -> None:
-    """Wait until the session may open another page. Raises `TooOften`."""
-    session = request.path_params.get("session")
-    if session is not None and not impossible(session) and (wait := pages.visits.of(session).opens()):
-        await asyncio.sleep(wait)
+def _turn(pages: Pages, request: Request) -> AbstractAsyncContextManager[None]:
+    """The turn of who comes with a session or ticket. Raises `SessionEnded` for one that this service never made,
+    and, when it is entered, `TooOften`."""
+    for purpose in (SessionPurpose.SESSION, SessionPurpose.TICKET):
+        if (secret := request.path_params.get(purpose)) is not None:
+            if not pages.sessions.made(secret, purpose):
+                raise SessionEnded(Ended(None))
+            return pages.visits.of(secret).opens()
+    return nullcontext()
 
 
 class PageRoute(APIRoute):
@@ -88,8 +93,8 @@ class PageRoute(APIRoute):
             container: _Container = request.app.state.container
             pages = container.pages
             try:
-                await _turn(pages, request)
-                response = await with_deadline(pages.deadline, handle(request), own=True)
+                async with _turn(pages, request):
+                    response = await with_deadline(pages.deadline, handle(request), own=True)
             except SessionEnded as gone:
                 response = pages.ended(gone.ended, request)
             except RequestValidationError:
@@ -180,7 +185,7 @@ async def _watching(session: str, request: Request, pages: PagesHere) -> PageCon
 
 
 async def _context(session: str, request: Request, pages: Pages, *, active: bool = True) -> PageContext:
-    visitor = Ended(None) if impossible(session) else await pages.sessions.enter(session, active=active)
+    visitor = await pages.sessions.enter(session, active=active)
     if isinstance(visitor, Ended):
         raise SessionEnded(visitor)
     request.state.language = visitor.language

@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse
 
 from upbridge.core.errors import NotFound, TooOften, UpbridgeError
 from upbridge.core.i18n import Texts
+from upbridge.store.sessions import SessionPurpose
 from upbridge.web.context import Pages, preferred
 from upbridge.web.navigation import PLACES
-from upbridge.web.sessions import impossible
 from upbridge.web.visits import LONGEST_WAIT
 
 #: Where a page could not be had in time, it is worth another try after these seconds.
@@ -54,6 +54,6 @@ def _texts(pages: Pages, request: Request) -> Texts:
     then the browser's."""
     session = str(request.path_params.get("session", ""))
     known = getattr(request.state, "language", None) or (
-        None if impossible(session) else pages.sessions.language(session)
+        pages.sessions.language(session) if pages.sessions.made(session, SessionPurpose.SESSION) else None
     )
     return Texts(known or preferred(request.headers.get("accept-language", "")))

@@ -28,7 +28,7 @@ from upbridge.web.endpoints import (
 )
 from upbridge.web.forms import one
 from upbridge.web.navigation import PLACES
-from upbridge.web.sessions import Ended, impossible
+from upbridge.web.sessions import Ended
 
 router = APIRouter(prefix="/ui", tags=["pages"], route_class=PageRoute, default_response_class=HTMLResponse)
 
@@ -52,7 +52,7 @@ async def static(name: str, request: Request, pages: PagesHere) -> Response:
 @router.get("/open/{ticket}")
 async def enter(ticket: str, pages: PagesHere) -> Response:
     """Exchange a ticket for a session. HEAD is not served here: looking does not use a ticket up."""
-    entry = Ended(None) if impossible(ticket) else await pages.sessions.redeem(ticket)
+    entry = await pages.sessions.redeem(ticket)
     if isinstance(entry, Ended):
         raise SessionEnded(entry)
     return RedirectResponse(f"/ui/s/{entry.session}/", HTTPStatus.SEE_OTHER)

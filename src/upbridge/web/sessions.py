@@ -3,10 +3,13 @@
     open call ──issue()──► ticket, 60 s, once ──redeem()──► session, 30 idle minutes and 12 hours in all, in the
                                                              path of every page
 
-Both are random secrets of 256 bits; the database keeps digests, so what it holds opens nothing. Nothing here is
+Both are random secrets of 256 bits; the database keeps digests, so what it holds opens nothing. A stamp behind
+them says that this service made them: an invented one is refused without asking the database. Nothing here is
 ever logged. A session belongs to one shop: every page takes the shop from `Visitor` and from nothing else.
 """
 
+import base64
+import binascii
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -16,7 +19,7 @@ from typing import TypeAlias
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.encryption import digest
+from upbridge.core.encryption import Cipher, digest
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import sessions as store
 from upbridge.store.sessions import SessionOwner, SessionPurpose
@@ -27,7 +30,11 @@ SESSION_LIFE = timedelta(hours=12)
 """However busy it is: an address that was copied is worth nothing the next day."""
 _REMEMBERED = 1_000
 
-_LONGEST_SECRET = 100
+_RANDOM_BYTES = 32
+_STAMP_BYTES = 12
+"""A guess is right once in 2^96; and then the database still has to know the secret before it."""
+#: As text: 43 characters and 16.
+_RANDOM_LENGTH, _LENGTH = 43, 59
 
 
 class Visitor(SessionOwner):
@@ -57,14 +64,29 @@ Entry: TypeAlias = Entrance | Ended
 class Sessions:
     """The doors of the pages. Each method is one short transaction."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, cipher: Cipher) -> None:
         self._engine = engine
+        self._cipher = cipher
         self._clock = clock
         self._languages: OrderedDict[bytes, str] = OrderedDict()
 
+    def made(self, secret: str, purpose: SessionPurpose) -> bool:
+        """Whether this service made *secret* for that *purpose*, by computation alone; it may have ended."""
+        if len(secret) != _LENGTH or not secret.isascii():
+            return False
+        try:
+            stamp = base64.b64decode(secret[_RANDOM_LENGTH:], altchars=b"-_", validate=True)
+        except binascii.Error:
+            return False
+        return self._cipher.stamped(stamp, purpose, secret[:_RANDOM_LENGTH])
+
+    def _new(self, purpose: SessionPurpose) -> str:
+        random = secrets.token_urlsafe(_RANDOM_BYTES)
+        return random + base64.urlsafe_b64encode(self._cipher.stamp(purpose, random)[:_STAMP_BYTES]).decode()
+
     async def issue(self, shop_id: ShopId, language: str) -> str:
         """A ticket for this shop: good once, for 60 seconds."""
-        ticket = secrets.token_urlsafe(32)
+        ticket = self._new(SessionPurpose.TICKET)
         async with self._engine.begin() as tx:
             expires_at = self._clock() + TICKET_LIFE
             await _store(tx, ticket, SessionPurpose.TICKET, Visitor(shop_id, language), expires_at=expires_at)
@@ -78,7 +100,7 @@ class Sessions:
             if owner is None:
                 return await _ended(tx, ticket)
             visitor = Visitor(owner.shop_id, owner.language)
-            session = secrets.token_urlsafe(32)
+            session = self._new(SessionPurpose.SESSION)
             await _store(
                 tx,
                 session,
@@ -93,13 +115,15 @@ class Sessions:
     async def permit(self, visitor: Visitor) -> str:
         """A permit to do once, within 60 seconds, what a form has asked for: the page after it has an address that
         can be loaded again and gone back to, and then does nothing."""
-        permit = secrets.token_urlsafe(32)
+        permit = self._new(SessionPurpose.PERMIT)
         async with self._engine.begin() as tx:
             await _store(tx, permit, SessionPurpose.PERMIT, visitor, expires_at=self._clock() + TICKET_LIFE)
         return permit
 
     async def use(self, permit: str, visitor: Visitor) -> bool:
         """Whether *permit* was given to this shop and is used now, for the first time."""
+        if not self.made(permit, SessionPurpose.PERMIT):
+            return False
         async with self._engine.begin() as tx:
             used = await store.use(
                 tx, digest(permit), SessionPurpose.PERMIT, now=self._clock(), shop_id=visitor.shop_id
@@ -155,8 +179,3 @@ async def _store(
 
 async def _ended(tx: AsyncConnection, secret: str) -> Ended:
     return Ended(await store.language_of(tx, digest(secret)))
-
-
-def impossible(secret: str) -> bool:
-    """Whether *secret* is none of ours by its looks (and may hold what no database takes)."""
-    return len(secret) > _LONGEST_SECRET or not secret.isascii()

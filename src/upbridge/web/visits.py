@@ -3,14 +3,18 @@
 A person does not come near it. A session that is over waits for its turn; one that would wait too long gets 429.
 """
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from upbridge.core.allowance import Allowance, ByName, Meter
 from upbridge.core.errors import TooOften
 
 PAGES = Allowance(burst=100, rate=10)
 """A page costs the processor some ten milliseconds: a tenth of it for long."""
+AT_ONCE = 4
+"""Pages of one session that are made at the same time: a webhook waits for no more of them."""
 LONGEST_WAIT = 5.0
 """Seconds."""
 
@@ -19,9 +23,30 @@ class _Session:
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._meter = Meter(PAGES, seconds())
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._here = 0
 
-    def opens(self) -> float:
-        """A page is opened: the seconds until its turn. Raises `TooOften`."""
+    @asynccontextmanager
+    async def opens(self) -> AsyncIterator[None]:
+        """A page is opened when it is its turn, and is made while the block lasts. Raises `TooOften`."""
+        self._here += 1
+        try:
+            wait = self.waits()
+            try:
+                async with asyncio.timeout(LONGEST_WAIT):
+                    await asyncio.sleep(wait)
+                    await self._places.acquire()
+            except TimeoutError:
+                raise TooOften from None
+            try:
+                yield
+            finally:
+                self._places.release()
+        finally:
+            self._here -= 1
+
+    def waits(self) -> float:
+        """The seconds until the turn of one more page. Raises `TooOften`."""
         wait = self._meter.take(1, self._seconds())
         if wait > LONGEST_WAIT:
             self._meter.take(-1, self._seconds())
@@ -29,11 +54,11 @@ class _Session:
         return wait
 
     def unused(self) -> bool:
-        return self._meter.full(self._seconds())
+        return not self._here and self._meter.full(self._seconds())
 
 
 class Visits(ByName[str, _Session]):
-    """The sessions of one process, by the secret in their addresses, whether they live or were invented."""
+    """The sessions of one process, by the secret in their addresses, whether they live or have ended."""
 
     def __init__(self, *, seconds: Callable[[], float] = time.monotonic) -> None:
         super().__init__(lambda: _Session(seconds))

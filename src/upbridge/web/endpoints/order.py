@@ -25,7 +25,6 @@ from upbridge.web.formatting import problem_words, reason_words
 from upbridge.web.forms import one
 from upbridge.web.queries.order import OrderCard, arithmetic, card_of
 from upbridge.web.queries.problems import not_retried
-from upbridge.web.sessions import impossible
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -131,7 +130,7 @@ def _number(text: str) -> str:
 
 async def _permitted(here: PageContext) -> bool:
     permit = here.query.get("permit", "")
-    return bool(permit) and not impossible(permit) and await here.pages.sessions.use(permit, here.visitor)
+    return await here.pages.sessions.use(permit, here.visitor)
 
 
 async def _ask(here: PageContext, number: str) -> Asked:

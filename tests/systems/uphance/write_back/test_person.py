@@ -93,6 +93,7 @@ async def pages_that_name_the_person(connected: ConnectedShop, number: str) -> A
         engine=service.engine,
         shops=service.shops,
         connections=service.connections,
+        cipher=service.cipher,
         clock=service.clock,
         act=lambda: service,
         webhook_address=lambda shop, system: f"{ORIGIN}/webhooks/{system}/{shop.id}",
