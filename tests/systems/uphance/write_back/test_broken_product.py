@@ -15,7 +15,9 @@ async def _open(connected: ConnectedShop) -> dict[str, str]:
 async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(connected: ConnectedShop) -> None:
     products = connected.organisation.products
     broken, other = sorted(products)[3], sorted(products)[7]
-    before = await connected.rows("SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id ORDER BY sku_id", id=broken)
+    before = await connected.rows(
+        "SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id ORDER BY sku_id", id=broken
+    )
 
     def cut(request: httpx.Request) -> Exception | None:
         path = request.url.path
@@ -37,7 +39,9 @@ async def test_a_product_that_uphance_cannot_give_is_named_and_costs_no_other(co
         "SELECT in_stock FROM skus WHERE shop_id = :shop_id AND product_id = :id", id=other
     )
     assert {row.in_stock for row in read} == {777}
-    kept = await connected.rows("SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id ORDER BY sku_id", id=broken)
+    kept = await connected.rows(
+        "SELECT * FROM skus WHERE shop_id = :shop_id AND product_id = :id ORDER BY sku_id", id=broken
+    )
     assert kept == before
 
     connected.network.lose = lambda _: None
