@@ -48,7 +48,7 @@ FLOOR = {room: height for height, rooms in enumerate(reversed(FLOORS)) for room 
 ENTRANCES = set(FLOORS[0])
 
 #: What all systems share; everything else in `systems` belongs to one of them.
-SHARED = {"base", "connecting", "http", "offers", "platform"}
+SHARED = {"base", "connecting", "decisions", "http", "offers", "platform"}
 
 #: The rooms that know no system: of `systems` they import what all share, and the registry.
 GENERIC = {"engine", "operations", "insights", "web"}

@@ -68,6 +68,7 @@ QUERIES: Mapping[str, str] = {
     "links": "upbridge.store.link_queries",
     "problems": "upbridge.store.problem_queries",
     "shops": "upbridge.store.shop_queries",
+    "variants": "upbridge.store.variant_queries",
 }
 
 #: The module that declares the tables.

@@ -29,6 +29,8 @@ FORMS = (
     "overview/run",
     "problems/retry",
     "problems/by-hand",
+    "decision/yes",
+    "decision/no",
     "rules",
     "find",
 )

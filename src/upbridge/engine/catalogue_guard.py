@@ -8,17 +8,19 @@ ended, few are let go; more than 30 % of what is on sale is a problem that a per
 with stock.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.mass_change import LARGE, is_large
+from upbridge.domain.proposed import Proposed
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import cursors, documents, runs, variants
+from upbridge.store import cursors, document_queries, documents, runs, variants
 from upbridge.store.guards import ask_a_person, ask_nobody, let_pass
 from upbridge.store.runs import RunPurpose
+from upbridge.store.variant_queries import shown_by_key
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +49,7 @@ async def judge(tx: AsyncConnection, *, now: datetime) -> None:
 
 
 async def _judge(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: datetime) -> None:
-    off = len(await documents.guarded(tx, shop_id, target, GUARD))
+    off = len(await document_queries.hashes_held(tx, shop_id, target, GUARD))
     on_sale = await variants.count_offered(tx, shop_id)
     held = too_many(off, on_sale)
     log.info("catalogue_judged", shop_id=str(shop_id), target=target, off=off, on_sale=on_sale, held=held)
@@ -60,5 +62,15 @@ async def _judge(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: date
 
 async def close_if_none(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
     """Nothing is held any more: what was has a price again, or is gone."""
-    if not await documents.guarded(tx, shop_id, target, GUARD):
+    if not await document_queries.hashes_held(tx, shop_id, target, GUARD):
         await ask_nobody(tx, shop_id, target, KIND, GUARD)
+
+
+async def shown(tx: AsyncConnection, shop_id: ShopId, bodies: Mapping[str, bytes]) -> list[Proposed]:
+    """What is held, for a person: each of them is on sale and would not be."""
+    known = await shown_by_key(tx, shop_id, bodies)
+    found = [(key, known.get(key)) for key in bodies]
+    return [
+        Proposed(key, None if one is None else one.code, None if one is None else one.title, old=True, new=False)
+        for key, one in found
+    ]

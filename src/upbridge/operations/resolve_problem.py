@@ -7,6 +7,7 @@ from upbridge.domain.history import What
 from upbridge.domain.lane import Lane
 from upbridge.domain.platform import PLATFORM
 from upbridge.engine.context import Service
+from upbridge.operations import held_changes
 from upbridge.store import cursors, documents, history
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.history import NewEntry
@@ -20,13 +21,7 @@ async def retry(service: Service, number: int) -> str:
     """Send again what was parked, or read the thing again; returns what was done. Raises `NotFound`."""
     problem = await service.problems.get(number)
     if is_guard(problem.key):
-        async with service.engine.begin() as tx:
-            passed = await documents.release_guarded(
-                tx, problem.shop_id, problem.target, problem.key, now=service.clock()
-            )
-            await _close_guard(tx, problem)
-            await _tell(tx, service, What.APPROVED, problem, count=passed)
-        await service.wake(Lane.push(problem.shop_id, problem.target))
+        passed = await held_changes.approve(service, problem)
         return f"{passed} documents of kind {problem.kind} will be sent to {problem.target}"
     if service.systems.agreed_once(problem.key):
         return await _agree(service, problem)
@@ -53,22 +48,13 @@ async def _agree(service: Service, problem: Problem) -> str:
     shop, now = await service.shops.get(problem.shop_id), service.clock()
     async with service.engine.begin() as tx:
         await cursors.put(tx, shop.id, problem.target, problem.key, now.isoformat())
-        await _close_guard(tx, problem)
+        await close_entity(
+            tx, shop.id, stage=Stage.PUSH, target=problem.target, kind=problem.kind, entities=[problem.entity]
+        )
         await _tell(tx, service, What.APPROVED, problem)
         for write_back in service.systems.write_backs.values():
             await write_back.settings_changed(tx, shop.id, shop.settings, shop.settings, now=now)
     return f"agreed: {problem.kind} goes to {problem.target} from now on"
-
-
-async def _close_guard(tx: AsyncConnection, problem: Problem) -> None:
-    await close_entity(
-        tx,
-        problem.shop_id,
-        stage=Stage.PUSH,
-        target=problem.target,
-        kind=problem.kind,
-        entities=[problem.entity],
-    )
 
 
 async def _read_again(service: Service, problem: Problem) -> str:
@@ -89,13 +75,10 @@ async def _read_again(service: Service, problem: Problem) -> str:
     return f"{problem.kind} {problem.parent} will be read again"
 
 
-async def _tell(
-    tx: AsyncConnection, service: Service, what: What, problem: Problem, *, count: int | None = None
-) -> None:
+async def _tell(tx: AsyncConnection, service: Service, what: What, problem: Problem) -> None:
     """Write into the shop's history what was decided, in the caller's transaction."""
     about = {"kind": problem.kind, "entity": problem.entity, "target": problem.target}
-    counted = {} if count is None else {"count": count}
-    entry = NewEntry(what, problem.key, details={**about, **counted})
+    entry = NewEntry(what, problem.key, details=about)
     await history.record(tx, problem.shop_id, service.way, [entry], now=service.clock())
 
 
@@ -106,12 +89,8 @@ async def dismiss(service: Service, number: int) -> str:
     """
     problem, now = await service.problems.get(number), service.clock()
     if is_guard(problem.key):
-        async with service.engine.begin() as tx:
-            held = await documents.guarded(tx, problem.shop_id, problem.target, problem.key)
-            await documents.mark_handled(tx, problem.shop_id, problem.target, held, now=now)
-            await _close_guard(tx, problem)
-            await _tell(tx, service, What.DECLINED, problem, count=len(held))
-        return f"problem {number} is closed; {len(held)} documents are not sent until they change again"
+        held = await held_changes.decline(service, problem)
+        return f"problem {number} is closed; {held} documents are not sent until they change again"
     async with service.engine.begin() as tx:
         # One transaction: a document that stays parked without its problem would be on no page. Rows are locked in
         # the order of the workers that deliver, so that neither waits for the other.

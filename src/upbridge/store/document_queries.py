@@ -20,8 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
-from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING
+from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING, held_by
 from upbridge.store.schema import documents as table
 from upbridge.store.sql import beginning, constant, one_of
 
@@ -49,6 +50,29 @@ async def count_releasable(tx: AsyncConnection, shop_id: ShopId, targets: Collec
         .where(table.c.shop_id == shop_id, one_of(table.c.target, targets), *RELEASABLE)
     )
     return int(await tx.scalar(query) or 0)
+
+
+async def hashes_held(
+    tx: AsyncConnection, shop_id: ShopId, target: str, guard: str
+) -> dict[tuple[str, str], bytes]:
+    """The hashes of the documents that *guard* holds, by kind and key."""
+    query = select(table.c.kind, table.c.key, table.c.hash).where(*held_by(shop_id, target, guard))
+    rows = await tx.execute(query.order_by(table.c.kind, table.c.key))
+    return {(row.kind, row.key): row.hash for row in rows}
+
+
+async def bodies_held(
+    tx: AsyncConnection, cipher: Cipher, shop_id: ShopId, target: str, guard: str, *, after: str, limit: int
+) -> dict[str, bytes]:
+    """What the documents say that *guard* holds, by key: at most *limit* of those that follow *after* ("": the
+    first)."""
+    query = (
+        select(table.c.key, table.c.body)
+        .where(*held_by(shop_id, target, guard), table.c.key > after)
+        .order_by(table.c.key)
+        .limit(limit)
+    )
+    return {row.key: cipher.decrypt(row.body) for row in await tx.execute(query)}
 
 
 async def most_urgent_claimed(tx: AsyncConnection, shop_id: ShopId, target: str) -> int | None:

@@ -322,10 +322,11 @@ async def hold_back(
     )
 
 
-async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> list[tuple[str, str]]:
-    """The documents, by kind and key, that *guard* holds."""
-    rows = await tx.execute(select(table.c.kind, table.c.key).where(*_guarded(shop_id, target, guard)))
-    return [(row.kind, row.key) for row in rows]
+async def guarded(tx: AsyncConnection, shop_id: ShopId, target: str, guard: str) -> dict[tuple[str, str], bytes]:
+    """The hashes of the documents that *guard* holds, by kind and key, locked until the transaction ends."""
+    query = select(table.c.kind, table.c.key, table.c.hash).where(*held_by(shop_id, target, guard))
+    rows = await tx.execute(query.order_by(table.c.kind, table.c.key).with_for_update())
+    return {(row.kind, row.key): row.hash for row in rows}
 
 
 async def release_guarded(
@@ -338,14 +339,15 @@ async def release_guarded(
     keys: Sequence[str] | None = None,
 ) -> int:
     """Let what *guard* holds be sent, all of it or what has one of *keys*; returns how many documents."""
-    query = update(table).where(*_guarded(shop_id, target, guard))
+    query = update(table).where(*held_by(shop_id, target, guard))
     if keys is not None:
         query = query.where(one_of(table.c.key, keys))
     result = await tx.execute(query.values(state=WAITING, reason=None, attempts=0, due_at=now))
     return int(result.rowcount)
 
 
-def _guarded(shop_id: ShopId, target: str, guard: str) -> tuple[ColumnElement[bool], ...]:
+def held_by(shop_id: ShopId, target: str, guard: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of a document that *guard* holds."""
     return (
         table.c.shop_id == shop_id,
         table.c.target == target,

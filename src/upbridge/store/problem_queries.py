@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.errors import NotFound
+from upbridge.domain.delivery import GUARD_SUFFIX
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import shops
 from upbridge.store.problems import Stage
@@ -122,7 +123,7 @@ async def largest_causes(
     """The newest open problem of each cause but those of the kinds *apart*: first the guards, then what else
     concerns the shop as a whole, then the causes with most problems; at most *most*."""
     cause = (table.c.key, table.c.target, table.c.kind)
-    whole, guard = func.bool_or(table.c.entity == table.c.key), table.c.key.like("%.guard")
+    whole, guard = func.bool_or(table.c.entity == table.c.key), table.c.key.like(f"%{GUARD_SUFFIX}")
     of = (
         select(
             func.max(table.c.id).label("id"),
@@ -153,12 +154,14 @@ async def ids_open(
     newest: int | None,
     limit: int,
 ) -> list[int]:
-    """Open problems of one *cause* (key, target, kind), or the one with the id *only*; none after *newest*."""
+    """Open problems of one *cause* (key, target, kind), or the one with the id *only*; none after *newest*, and no
+    guard: that is answered where its numbers are shown."""
     wanted = [table.c.id == only] if only is not None else []
     if cause is not None:
         key, target, kind = cause
         wanted.append(and_(table.c.key == key, table.c.target == target, table.c.kind == kind))
-    query = select(table.c.id).where(_open(shop_id), or_(false(), *wanted)).order_by(table.c.id).limit(limit)
+    many = select(table.c.id).where(_open(shop_id), table.c.key.not_like(f"%{GUARD_SUFFIX}"))
+    query = many.where(or_(false(), *wanted)).order_by(table.c.id).limit(limit)
     if newest is not None:
         query = query.where(table.c.id <= newest)
     return list(await tx.scalars(query))

@@ -26,6 +26,7 @@ from upbridge.settings import Settings
 from upbridge.store.changes import Change, Kind
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.connecting import Connect, Connected, Tools, Vault
+from upbridge.systems.decisions import ShowHeld
 from upbridge.systems.offers import Alone, CostUpload, Trial
 from upbridge.systems.platform import ShopAccess, ShopApi
 
@@ -353,6 +354,8 @@ class System:
     """Causes that wait for a person's yes: to try again is that, and it holds until the shop is disconnected."""
     not_retried: Collection[str] = ()
     """Causes for which nothing can be sent or read again: only their cure helps."""
+    held: Mapping[str, ShowHeld] = field(default_factory=dict)
+    """What its guards hold, by the guard's name."""
 
     @property
     def calls_back(self) -> bool:

@@ -8,7 +8,7 @@ from upbridge.domain.shop import ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.news import News
 from upbridge.insights.words import cause_words, news_words, size_words
-from upbridge.store.problem_queries import OpenProblem, RankedProblem
+from upbridge.store.problem_queries import OpenProblem, Problem, RankedProblem
 from upbridge.systems.base import Systems
 from upbridge.web.queries.standing import Standing
 from upbridge.web.queries.start import Import, StartView
@@ -136,7 +136,7 @@ def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     return texts.get("ui.import.ends_in", left=texts.duration(left), at=view.import_ends_at)
 
 
-def problem_words(problem: OpenProblem, texts: Texts, systems: Systems) -> str:
+def problem_words(problem: OpenProblem | Problem, texts: Texts, systems: Systems) -> str:
     """Cause and cure in the reader's language; the operator's line where the catalogue has no sentence."""
     key = f"problem.{problem.key}"
     if not texts.has(key):

@@ -14,6 +14,7 @@ from upbridge.core.i18n import LANGUAGES
 from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session, SessionEnded
 from upbridge.web.endpoints import (
     connections,
+    decision,
     find,
     history,
     mail,
@@ -67,7 +68,21 @@ async def speak(session: str, here: Session, form: Posted) -> Response:
     return here.go(place if place in PLACES else "start")
 
 
-for _page in (start, net, orders, order, connections, settings, problems, find, products, history, usage, mail):
+for _page in (
+    start,
+    net,
+    orders,
+    order,
+    connections,
+    settings,
+    problems,
+    decision,
+    find,
+    products,
+    history,
+    usage,
+    mail,
+):
     router.include_router(_page.router)
 
 

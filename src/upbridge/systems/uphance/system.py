@@ -11,6 +11,8 @@ from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
 from upbridge.systems.uphance.sorts import CUSTOMERS
 from upbridge.systems.uphance.source import SOURCE
+from upbridge.systems.uphance.stock_calculation import GUARD
+from upbridge.systems.uphance.stock_decisions import shown_changes
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.uphance.write_back import UphanceWriteBack
 
@@ -64,5 +66,6 @@ UPHANCE = System(
         forget=without_person,
     ),
     agreed_once=("stock.several",),
+    held={GUARD: shown_changes},
     not_retried=("order.taxed_otherwise", "stock.ambiguous", "stock.no_code"),
 )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import whole
+from upbridge.domain.delivery import is_guard
 from upbridge.engine.context import Service
 from upbridge.insights.news import TOLD_BY_LIGHTS
 from upbridge.insights.words import cause_words
@@ -31,6 +32,7 @@ async def problems(here: Session) -> Response:
         groups=groups,
         total=sum(group.count for group in groups),
         cures=cures_of(here.pages.systems),
+        guards={group.key for group in groups if is_guard(group.key)},
         no_retry=not_retried(here.pages.systems),
         told_by_lights=TOLD_BY_LIGHTS,
         listed=LISTED,
