@@ -8,7 +8,7 @@ from upbridge_sandbox.seed.formats import MARKETS, PRICELISTS, Json, moment
 from upbridge_sandbox.seed.order_totals import reprice
 from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, WORKING
 from upbridge_sandbox.shop import Shop
-from upbridge_sandbox.shop_facts import Status, renamed
+from upbridge_sandbox.shop_facts import Choice, Status, renamed
 from upbridge_sandbox.state import State
 
 
@@ -189,6 +189,22 @@ class Changes:
         shop.facts.statuses.append(Status(number, kind, "#808080", dict.fromkeys(MARKETS, name)))
         self.announcer.announce(shop, "OrderStatuses.create", str(number), {"id": number})
         return number
+
+    def offer(self, shop: Shop, listed: str, name: str) -> int:
+        """A new way to deliver or to pay (*listed*: `shipments`, `payments`): its id. Raises ValueError."""
+        choices = shop.facts.choices(listed)
+        number = max(one.id for one in choices) + 1
+        choices.append(Choice(number, None, "custom", name))
+        self.announcer.announce(shop, f"{listed.capitalize()}.create", str(number), {"id": number})
+        return number
+
+    def withdraw(self, shop: Shop, listed: str, number: int) -> None:
+        """Shoppers may choose this way to deliver or to pay no more. Raises ValueError."""
+        found = next((one for one in shop.facts.choices(listed) if one.id == number), None)
+        if found is None:
+            raise ValueError(f"there is no such thing among the {listed}")
+        found.active = False
+        self.announcer.announce(shop, f"{listed.capitalize()}.update", str(number), {"id": number})
 
     def stir_orders(self, shop: Shop) -> None:
         """What happens between two pages of a list: an order changes its place, or one goes and one comes."""

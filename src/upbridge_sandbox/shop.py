@@ -21,8 +21,10 @@ RIGHTS = {
     "order-statuses": "readonly",
     "orders": "all",
     "owner": "readonly",
+    "payments": "readonly",
     "pricelists": "readonly",
     "products": "all",
+    "shipments": "readonly",
     "customers": "deny",
     "invoices": "deny",
 }

@@ -1,4 +1,7 @@
-"""What a shop's lists say: languages, price lists, order statuses, VAT. Its owner may change all of it."""
+"""What a shop's lists say: languages, price lists, order statuses, ways to deliver and to pay, VAT.
+
+Its owner may change all of it.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +29,28 @@ class Status:
     names: dict[str, str]
 
 
+@dataclass(slots=True)
+class Choice:
+    """A way to deliver or to pay."""
+
+    id: int
+    code: str | None
+    type: str
+    name: str
+    active: bool = True
+
+
+def _shipments() -> list[Choice]:
+    return [Choice(4, "INB", "wedo", "WEDO (celá ČR)"), Choice(5, "ZAS", "zasilkovna", "Zásilkovna")]
+
+
+def _payments() -> list[Choice]:
+    return [
+        Choice(2, None, "cashOnDelivery", "Dobírka"),
+        Choice(3, None, "command", "Platba předem bankovním převodem"),
+    ]
+
+
 def _pricelists() -> list[PriceList]:
     return [PriceList(place, name, percent) for place, (name, percent) in enumerate(PRICELISTS, 1)]
 
@@ -48,11 +73,19 @@ class ShopFacts:
     limit_orders: int | str = 0
     pricelists: list[PriceList] = field(default_factory=_pricelists)
     statuses: list[Status] = field(default_factory=_statuses)
+    shipments: list[Choice] = field(default_factory=_shipments)
+    payments: list[Choice] = field(default_factory=_payments)
 
     @property
     def default_pricelist(self) -> str:
         """The name of the default price list."""
         return next(one.name for one in self.pricelists if one.id == self.pricelist)
+
+    def choices(self, listed: str) -> list[Choice]:
+        """The `shipments` or the `payments`. Raises ValueError for another list."""
+        if listed not in ("shipments", "payments"):
+            raise ValueError("there are shipments and payments")
+        return self.shipments if listed == "shipments" else self.payments
 
     def status(self, number: int | None) -> Status | None:
         """The status with this id."""
@@ -72,6 +105,8 @@ class ShopFacts:
             "limit_orders": self.limit_orders,
             "pricelists": {str(one.id): one.name for one in self.pricelists},
             "statuses": {str(one.id): one.names["cs"] for one in self.statuses},
+            "shipments": {str(one.id): one.name for one in self.shipments if one.active},
+            "payments": {str(one.id): one.name for one in self.payments if one.active},
         }
 
 

@@ -237,6 +237,8 @@ def test_a_fact_that_moves_a_document_is_part_of_the_basis() -> None:
         "status_names",
         "languages",
         "pricelist_ids",
+        "carriers",
+        "payments",
     }
     assert changes.keys() | unread == ShopProfile.model_fields.keys()
     goods = make_product(make_variant(prices=(make_price(currency=None), make_price(pricelist="VIP"))))

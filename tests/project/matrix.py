@@ -356,6 +356,13 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "a problem asks about it before an order is in it",
             ("uphance.order_statuses", "shipments.status"),
         ),
+        "facts.choice_new": Row(
+            "a new way to deliver or to pay, where a rule names the others",
+            _ANY,
+            "a problem that names it and the rule, before an order has it; it closes when the rule has a row for"
+            " it or the shop offers it no more. Orders that have it go, with the shop's own name",
+            ("uphance.carriers", "uphance.payment_terms"),
+        ),
         "facts.status_gone": Row(
             "a status leaves the list", _ANY, "for orders that are in it it means what it meant"
         ),

@@ -75,6 +75,8 @@ def _check(description: dict[str, Any], operation: str, answer: Any) -> None:
         ("GET /api/v2/owner", "/owner"),
         ("GET /api/v2/languages", "/languages"),
         ("GET /api/v2/pricelists", "/pricelists"),
+        ("GET /api/v2/shipments", "/shipments"),
+        ("GET /api/v2/payments", "/payments"),
         ("GET /api/v2/config", "/config"),
         ("GET /api/v2/order-statuses", "/order-statuses"),
         ("GET /api/v2/status", "/status"),

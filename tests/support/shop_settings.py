@@ -30,6 +30,8 @@ OTHER = {
     "uphance.season": "7",
     "uphance.warehouse": "Main",
     "uphance.payment_term": "Paid",
+    "uphance.payment_terms": "2:Cash on delivery",
+    "uphance.carriers": "5:Packeta",
     "uphance.customer_mode": "collective:42",
     "uphance.prices_with_tax": "true",
     "uphance.create_products": "true",

@@ -68,6 +68,24 @@ async def test_saving_the_page_as_it_is_changes_nothing(
     assert await chosen(engine, shop_id) == settings
 
 
+async def test_each_way_to_deliver_has_a_row_and_what_is_gone_keeps_its_own(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    facts = {**FACTS, "carriers": {"4": {"cs": "PPL domů"}, "5": {"cs": "Balíkovna"}}}
+    shop_id = await make_shop(facts=facts, settings={"uphance.carriers": {"4": "PPL", "9": "old"}})
+    home = await enter(shop_id)
+    fields = _as_shown(page := (await browser.get(f"{home}rules")).text)
+
+    assert ("PPL domů" in page, fields["uphance.carriers.4"]) == (True, ["PPL"])
+    changed = {**fields, "uphance.carriers.5": ["Post"]}
+    looked = (await browser.post(f"{home}rules", data={**changed, "look": ["1"]})).text
+    assert "PPL domů: PPL, Balíkovna: Post" in looked
+    refused = await browser.post(f"{home}rules", data={**fields, "uphance.carriers.5": ["a, b"]})
+    assert refused.status_code == 422
+    await browser.post(f"{home}rules", data=changed)
+    assert await chosen(engine, shop_id) == {"uphance.carriers": {"4": "PPL", "5": "Post", "9": "old"}}
+
+
 async def test_saving_an_old_page_changes_back_nothing_that_somebody_else_has_changed(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:

@@ -74,7 +74,7 @@ class Discount(Value):
 
 
 class Charge(Value):
-    """Shipping or payment as charged."""
+    """Shipping or payment as charged. *id*: which of the shop's ways to deliver or to pay."""
 
     name: str | None
     code: str | None
@@ -82,6 +82,7 @@ class Charge(Value):
     branch_id: str | None = None
     branch_name: str | None = None
     carrier_id: str | None = None
+    id: int | None = None
 
 
 class Address(Value):

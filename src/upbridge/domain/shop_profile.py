@@ -1,5 +1,7 @@
 """What rarely changes about a shop: languages, currencies, price lists, statuses, rights."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from upbridge.domain.value import Value
@@ -26,6 +28,10 @@ class ShopProfile(Value):
     past_status_types: dict[int, str] = Field(default_factory=dict)
     """The same of statuses that are not listed any more: orders may still be in them."""
     status_names: dict[int, dict[str, str]] = Field(default_factory=dict)
+    carriers: dict[int, dict[str, str]] | None = None
+    """The ways of delivery that shoppers may choose: id to names by language. None: never read."""
+    payments: dict[int, dict[str, str]] | None = None
+    """The same of the ways to pay."""
     vat_payer: bool = True
     prices_with_vat: bool = True
     limit_orders: str | None = None
@@ -46,8 +52,11 @@ class ShopProfile(Value):
 
     def status_name(self, status_id: int) -> str:
         """What the shop calls an order status, in its own language where it has a name there; else its number."""
-        names = self.status_names.get(status_id, {})
-        return names.get(self.default_language or "") or next(iter(names.values()), str(status_id))
+        return self.name_of(status_id, self.status_names.get(status_id, {}))
+
+    def name_of(self, number: int, names: Mapping[str, str]) -> str:
+        """Of *names* by language the one in the shop's own; else any, else the *number*."""
+        return names.get(self.default_language or "") or next(iter(names.values()), str(number))
 
     def has_status(self, status_id: int | None) -> bool:
         """Whether an order status was ever listed; also where the shop shows us none of them."""
@@ -69,10 +78,11 @@ class ShopProfile(Value):
 
     def following(self, before: "ShopProfile") -> "ShopProfile":
         """These facts, with what is remembered of those from *before*: a status that was taken off the list means
-        what it meant."""
+        what it meant. A list that was not read this time is as it was."""
         remembered = {**before.past_status_types, **before.status_types}
         past = {number: kind for number, kind in remembered.items() if number not in self.status_types}
-        return self.model_copy(update={"past_status_types": past})
+        kept = {name: getattr(before, name) for name in ("carriers", "payments") if getattr(self, name) is None}
+        return self.model_copy(update={"past_status_types": past, **kept})
 
     def statuses_of(self, *types: str) -> tuple[int, ...]:
         """Ids of the order statuses of the given *types*, smallest first."""

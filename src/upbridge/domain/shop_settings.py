@@ -181,6 +181,21 @@ class PerMarket:
 
 
 @dataclass(frozen=True, slots=True)
+class PerChoice:
+    """A text for each of some things of the shop, by the thing's id."""
+
+    def parse(self, text: str) -> dict[str, str]:
+        """`4:DPD classic,5:Packeta` as {"4": "DPD classic", …}."""
+        found: dict[str, str] = {}
+        for part in text.split(","):
+            number, _, meaning = part.strip().partition(":")
+            if not _is_id(number.strip()) or not meaning.strip() or ":" in meaning:
+                raise WrongValue("id:text, e.g. 4:DPD classic,5:Packeta")
+            found[str(int(number))] = meaning.strip()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Mode:
     """The word *plain*, or the word *numbered* with an id behind it."""
 
@@ -210,6 +225,8 @@ class ShopList(StrEnum):
     LANGUAGES = "languages"
     PRICELISTS = "pricelists"
     STATUSES = "statuses"
+    CARRIERS = "carriers"
+    PAYMENTS = "payments"
     OWNER = "owner"
     """The address of the shop's owner: proposed, never taken by itself."""
 

@@ -1,17 +1,25 @@
-"""The shop gets something new that a rule names one by one: a problem asks about it before an order meets it."""
+"""The shop gets something new that a rule names one by one: a problem asks about it before an order meets it.
+
+It closes when the rule names it, when a person has saved that rule without it, and when the shop has it no more.
+"""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.domain.delivery import Unmappable
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import Setting, ShopList
 from upbridge.engine.context import Service
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
 
-_PARENT = "code list"
+#: The kind of a name, and under which parent its problems are raised.
+_PARENTS = {"status": "code list", "carrier": "carriers", "payment": "payments"}
+_KINDS = {ShopList.STATUSES: "status", ShopList.CARRIERS: "carrier", ShopList.PAYMENTS: "payment"}
 
 
 async def tell_new(
@@ -27,22 +35,30 @@ async def tell_new(
     for system in service.systems.connected:
         if (row := rows.get(system.name)) is None:
             continue
-        found = [
-            NewProblem(
-                stage=Stage.MAP,
-                key=one.issue.key,
-                target=system.name,
-                kind=one.kind,
-                entity=one.key,
-                parent=_PARENT,
-                params=one.issue.params,
-            )
-            for one in system.new_names(before, service.context(shop, row))
-        ]
+        context = service.context(shop, row)
+        unnamed = [_problem(system.name, one) for one in system.new_names(None, context)]
+        await close_cured(
+            tx, shop.id, stages=[Stage.MAP], target=system.name, parents=list(_PARENTS.values()), still=unnamed
+        )
+        found = [_problem(system.name, one) for one in system.new_names(before, context)]
         await raise_problems(tx, shop.id, found, now=now)
 
 
-async def settle(tx: AsyncConnection, shop: Shop, systems: Collection[str]) -> None:
-    """A person has saved the rules of *systems* that name such things, with all of them before their eyes."""
-    for system in sorted(systems):
-        await close_cured(tx, shop.id, stages=[Stage.MAP], target=system, parents=[_PARENT])
+def _problem(system: str, one: Unmappable) -> NewProblem:
+    return NewProblem(
+        stage=Stage.MAP,
+        key=one.issue.key,
+        target=system,
+        kind=one.kind,
+        entity=one.key,
+        parent=_PARENTS[one.kind],
+        params=one.issue.params,
+    )
+
+
+async def settle(tx: AsyncConnection, shop: Shop, rules: Collection[tuple[str, Setting[Any]]]) -> None:
+    """A person has saved *rules* of systems, with all that they can name before their eyes."""
+    for system, setting in rules:
+        kind = _KINDS.get(setting.offers) if isinstance(setting.offers, ShopList) else None
+        if kind is not None:
+            await close_cured(tx, shop.id, stages=[Stage.MAP], target=system, parents=[_PARENTS[kind]])

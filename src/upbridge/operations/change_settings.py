@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from upbridge.domain.shop import Shop
-from upbridge.domain.shop_settings import BUDGET, ShopList, ShopSettings
+from upbridge.domain.shop_settings import BUDGET, ShopSettings
 from upbridge.engine.code_lists import settle
 from upbridge.engine.context import Service
 from upbridge.engine.remapping import map_again
@@ -35,8 +35,7 @@ async def change_settings(service: Service, shop: Shop, texts: Mapping[str, str]
         if service.systems.platform.name in affected:
             for write_back in service.systems.write_backs.values():
                 await write_back.settings_changed(tx, shop.id, before, after, now=now)
-        naming = {key for key in changed if settings[key].offers is ShopList.STATUSES}
-        await settle(tx, shop, {service.systems.declaring(key).name for key in naming})
+        await settle(tx, shop, [(service.systems.declaring(key).name, settings[key]) for key in changed])
         await map_again(tx, service, replace(shop, settings=after), rows, reread(service.systems, changed, rows))
     return after
 

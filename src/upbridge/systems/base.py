@@ -331,8 +331,9 @@ class System:
     steps: Sequence[SetupStep] = ()
     mapping_basis: Callable[[MappingContext], MappingBasis] = lambda _: MappingBasis()
     """Which facts of the shop decide how its things are mapped."""
-    new_names: Callable[[ShopProfile, MappingContext], Iterable[Unmappable]] = lambda *_: ()
-    """What a person has to decide about names that the shop's lists have now and had not in the former facts."""
+    new_names: Callable[[ShopProfile | None, MappingContext], Iterable[Unmappable]] = lambda *_: ()
+    """What a person has to decide about names that the shop's lists have now and had not in the former facts; with
+    None, about all that they have."""
     parameters_setting: str | None = None
     """The setting with which its documents show the parameters of variants, which are read by a call of their
     own."""

@@ -1,8 +1,8 @@
 """What a webhook says, reduced to "read these again". Pure: bytes in, hints out.
 
 The body is a hint and nothing more: it is not signed, names no event and no shop (R41, R42). Payloads as
-published for Orders, Products, OrderStatuses (Upgates, Webhooks); those of Languages and Pricelists are not
-published, so their mere arrival is the hint.
+published for Orders, Products, OrderStatuses (Upgates, Webhooks); those of Languages, Pricelists, Shipments and
+Payments are not published, so their mere arrival is the hint.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from upbridge.systems.upgates.fields import array
 
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""
-_FACTS = frozenset({"orderstatuses", "languages", "pricelists"})
+_FACTS = frozenset({"orderstatuses", "languages", "pricelists", "shipments", "payments"})
 
 
 @dataclass(frozen=True, slots=True)

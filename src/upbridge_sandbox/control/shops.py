@@ -121,14 +121,19 @@ class ShopControls(Controls):
         return shop.faults.as_json()
 
     async def facts(self, call: Call) -> Any:
-        """`{"language"?, "pricelist"?: id, "rename"?: {id: name}, "status"?: {"type", "name"}, "prices_with_vat"?,
-        "limit_orders"?}`: what the owner changes in the administration."""
+        """What the owner changes in the administration: `{"language"?, "pricelist"?: id, "rename"?: {id: name},
+        "status"?: {"type", "name"}, "prices_with_vat"?, "limit_orders"?, "offer"?: {list: name}, "withdraw"?:
+        {list: id}}`; a list is `shipments` or `payments`."""
         shop, body, changes = self.shop_of(call), body_of(call), self.context.changes
         changes.set_defaults(shop, language=body.get("language"), pricelist=body.get("pricelist"))
         for number, name in body.get("rename", {}).items():
             changes.rename_pricelist(shop, int(number), str(name))
         if (status := body.get("status")) is not None:
             changes.add_status(shop, str(status["type"]), str(status["name"]))
+        for listed, name in body.get("offer", {}).items():
+            changes.offer(shop, str(listed), str(name))
+        for listed, number in body.get("withdraw", {}).items():
+            changes.withdraw(shop, str(listed), int(number))
         shop.facts.prices_with_vat = bool(body.get("prices_with_vat", shop.facts.prices_with_vat))
         shop.facts.limit_orders = body.get("limit_orders", shop.facts.limit_orders)
         return shop.facts.as_json()

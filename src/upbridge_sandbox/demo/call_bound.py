@@ -10,8 +10,8 @@ from upbridge_sandbox.demo.upp_rules import Json
 
 PAGE = 100
 #: read once after the activation, written to cache: owner, languages, price lists, config, statuses, rights,
-#: webhooks
-FACTS = 8
+#: ways to deliver and to pay, webhooks
+FACTS = 10
 
 
 @dataclass(frozen=True, slots=True)

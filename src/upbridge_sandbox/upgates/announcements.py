@@ -35,8 +35,10 @@ ARRAYS = {
     "Customers": "customers",
     "Languages": "languages",
     "Pricelists": "pricelists",
+    "Shipments": "shipments",
+    "Payments": "payments",
 }
-"""What each event's body calls its records; those of languages and price lists are not published."""
+"""What each event's body calls its records; those of the last four are not published."""
 VERBS = ("create", "update", "delete")
 
 

@@ -25,6 +25,8 @@ def upgates_api(state: State, changes: Changes) -> ASGIApp:
         ("GET", "/pricelists", settings.pricelists),
         ("GET", "/config", settings.config),
         ("GET", "/order-statuses", settings.statuses),
+        ("GET", "/shipments", settings.shipments),
+        ("GET", "/payments", settings.payments),
         ("GET", "/status", settings.status),
         ("GET", "/webhooks/events", hooks.events),
         ("GET", "/webhooks", hooks.list),

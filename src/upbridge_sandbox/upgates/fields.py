@@ -25,6 +25,8 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "GET /products/variants": (_PRODUCT_FILTERS | {"code", "pricelist"})
     - names("last_update_time_from archived_yn exclude_from_search_yn variants_yn"),
     "GET /order-statuses": names("type"),
+    "GET /shipments": names("ids code codes type page"),
+    "GET /payments": names("ids code codes type page"),
     "DELETE /webhooks": names("id ids"),
     "DELETE /webhooks/{id}": names("ids"),
 }

@@ -1,9 +1,13 @@
-"""What rarely changes: /owner, /languages, /pricelists, /config, /order-statuses, /status."""
+"""What rarely changes: the owner, the rights, the switches, and the lists of which each has few rows."""
 
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.seed.formats import MARKETS, Json, nulls
 from upbridge_sandbox.shop import Shop
+from upbridge_sandbox.shop_facts import Choice
 from upbridge_sandbox.state import State
+from upbridge_sandbox.upgates.lists import Filters, page
+
+CHOICES_A_PAGE = 100
 
 
 class Settings:
@@ -93,6 +97,17 @@ class Settings:
         ]
         return {"order_statuses": rows}
 
+    async def shipments(self, call: Call, shop: Shop) -> Json:
+        """The ways to deliver; ids are strings, as published."""
+        more = nulls("affiliates tracking_url internal_note")
+        rows = [{**_choice(one), **more} for one in shop.facts.shipments]
+        return page(rows, Filters(call), key="shipments", size=CHOICES_A_PAGE)
+
+    async def payments(self, call: Call, shop: Shop) -> Json:
+        """The ways to pay."""
+        rows = [_choice(one) for one in shop.facts.payments]
+        return page(rows, Filters(call), key="payments", size=CHOICES_A_PAGE)
+
     async def status(self, _call: Call, shop: Shop) -> Json:
         """Which services the API user may use, and how."""
         base = self.state.api_url(shop)
@@ -101,3 +116,18 @@ class Settings:
             for service, privilege in shop.rights.items()
         ]
         return {"services": rows, "documentation_link": "https://docs.upgates.com/api-reference"}
+
+
+def _choice(one: Choice) -> Json:
+    return {
+        "id": str(one.id),
+        "code": one.code,
+        "image_url": None,
+        "type": one.type,
+        "active_yn": one.active,
+        "descriptions": [
+            {"language_id": language, "name": one.name, "description": None, "price": 0, "free_from": None}
+            for language in MARKETS
+        ],
+        "metas": [],
+    }

@@ -77,6 +77,39 @@ class TestFacts:
         assert first.company == second.company == "Šatník s.r.o."
         assert (asked, len(upgates.requests)) == (6, 11)
 
+    async def test_ways_to_deliver_and_to_pay_are_read_where_they_are_granted(self) -> None:
+        upgates = by_path(
+            {
+                **dict(self.ANSWERS),
+                "/status": {"services": [{"service": "shipments", "privilege": "readonly"}]},
+                "/shipments": listed(
+                    "shipments",
+                    [
+                        {"id": "4", "active_yn": True, "descriptions": [{"language_id": "cs", "name": "PPL"}]},
+                        {"id": "5", "active_yn": False, "descriptions": None},
+                        {"id": "x"},
+                    ],
+                ),
+            }
+        )
+
+        facts = await upgates.client.facts()
+
+        assert (facts.carriers, facts.payments) == ({4: {"cs": "PPL"}}, None)
+
+    @pytest.mark.parametrize("status", [403, 404, 500])
+    async def test_nothing_waits_for_a_list_of_ways_to_pay_that_cannot_be_read(self, status: int) -> None:
+        answers = {**dict(self.ANSWERS), "/status": {"services": [{"service": "payments", "privilege": "all"}]}}
+        known = ShopProfile(payments={2: {"cs": "Karta"}})
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            path = request.url.path.removeprefix("/api/v2")
+            return httpx.Response(status) if path == "/payments" else httpx.Response(200, json=answers[path])
+
+        facts = await Upgates(answer).client.facts(known=known)
+
+        assert (facts.payments, facts.currencies) == (known.payments, {"sk": "EUR", "cs": "CZK"})
+
     async def test_a_refused_login_is_not_mistaken_for_a_missing_right(self) -> None:
         with pytest.raises(RightRefused):
             await answering({}, status=403).client.facts()

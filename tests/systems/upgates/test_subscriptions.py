@@ -54,6 +54,35 @@ class TestWanted:
         assert not wanted(name)
 
 
+class TestWatched:
+    """Events of lists that we can do without."""
+
+    NEW = "Shipments.create"
+
+    @pytest.mark.parametrize(
+        ("allowed", "granted", "expected"),
+        [
+            (True, {"shipments"}, (NEW,)),
+            (True, {"payments"}, ()),
+            (False, {"shipments"}, ()),
+            (None, {"shipments"}, ()),
+        ],
+    )
+    def test_are_subscribed_to_where_both_answers_grant_them(
+        self, allowed: Any, granted: set[str], expected: tuple[str, ...]
+    ) -> None:
+        listed = events(self.NEW, allowed=allowed)
+
+        assert plan(listed, [], ours=OURS, url_for=url_for, granted=granted) == Actions(create=expected)
+
+    async def test_that_they_are_denied_is_no_alarm(self) -> None:
+        client = _Client([*events(self.NEW, "Payments.update", allowed=False), *events("Orders.create")], [])
+
+        compared = await reconcile_webhooks(client, url_for, "Upbridge", now=NOON)
+
+        assert compared == Comparison(Actions(create=("Orders.create",)))
+
+
 class TestPlan:
     @pytest.mark.rule("R35")
     def test_a_new_shop_gets_one_of_each(self) -> None:

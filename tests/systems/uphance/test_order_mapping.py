@@ -342,6 +342,15 @@ class TestWords:
             sold(make_order(shipping=shipping)).shipping_instructions == "PPL / 1234, Praha, Lidická (carrier 106)"
         )
 
+    def test_a_rule_says_what_ways_to_deliver_and_to_pay_are_called(self) -> None:
+        order = make_order(shipping=make_charge(89, id=4), payment=make_charge(0, id=2))
+        rules = {"uphance.carriers": {"4": "DPD classic"}, "uphance.payment_terms": {"2": "COD", "3": "PIA"}}
+
+        named, other = sold(order, rules), sold(order.model_copy(update={"payment": None}), rules)
+
+        assert (named.shipping_instructions, named.payment_term) == ("DPD classic", "COD")
+        assert other.payment_term is None
+
     def test_an_address_of_its_own_goes_into_the_shipping_instructions(self) -> None:
         shopper = EVA.model_copy(update={"shipping": OFFICE})
 

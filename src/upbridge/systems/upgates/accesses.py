@@ -13,6 +13,7 @@ PREFIX = "/api/v2"
 _INSTALLING = "Only during installation and custom"
 _BY_WEBHOOK = "Custom -> Based on webhook"
 _LISTED = f"{_BY_WEBHOOK}; once a day; once where an order or a product names one that is not known"
+_WATCHED = f"{_BY_WEBHOOK}; once a day"
 _NEW_VERSION = "Custom -> During add-on installation and transition to a new version"
 
 
@@ -92,6 +93,28 @@ GET_ORDER_STATUSES = Access(
     description="Which status means received, paid, sent, canceled. Kept until a webhook says otherwise.",
     service="order-statuses",
 )
+GET_SHIPMENTS = Access(
+    name="get_shipments",
+    section="Shipments",
+    method="GET",
+    path="/shipments",
+    frequency=_INSTALLING,
+    repetitions=_WATCHED,
+    webhook=True,
+    description="Ids and names of the ways of delivery, so that a new one is told before an order has it.",
+    service="shipments",
+)
+GET_PAYMENTS = Access(
+    name="get_payments",
+    section="Payments",
+    method="GET",
+    path="/payments",
+    frequency=_INSTALLING,
+    repetitions=_WATCHED,
+    webhook=True,
+    description="Ids and names of the ways to pay, so that a new one is told before an order has it.",
+    service="payments",
+)
 GET_STATUS = Access(
     name="get_status",
     section="API status",
@@ -130,7 +153,8 @@ POST_WEBHOOKS = Access(
     frequency=_INSTALLING,
     repetitions=_NEW_VERSION,
     webhook=False,
-    description="Creates the webhooks of orders, products, order statuses, languages and price lists.",
+    description="Creates the webhooks of orders, products, order statuses, languages, price lists, shipments and"
+    " payments.",
 )
 PUT_WEBHOOKS = Access(
     name="put_webhooks",
@@ -257,6 +281,8 @@ ACCESSES: tuple[Access, ...] = (
     GET_LANGUAGES,
     GET_PRICELISTS,
     GET_CONFIG,
+    GET_SHIPMENTS,
+    GET_PAYMENTS,
     GET_STATUS,
     GET_WEBHOOKS,
     GET_WEBHOOK_EVENTS,

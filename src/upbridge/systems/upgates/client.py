@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 import httpx
+import structlog
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import Missing, Rejected, Unreachable
+from upbridge.core.errors import Missing, Rejected, RightRefused, Unreachable
 from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
@@ -43,6 +44,7 @@ from upbridge.systems.upgates.payloads import (
 from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.upgates.shop_profile import (
     build_facts,
+    parse_choice,
     parse_languages,
     parse_order_statuses,
     parse_pricelists,
@@ -51,6 +53,8 @@ from upbridge.systems.upgates.shop_profile import (
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, reconcile_webhooks
 from upbridge.systems.upgates.transport import Account, Calls, Json, Ledger, Param
 from upbridge.systems.upgates.url_policy import HostPolicy
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -61,6 +65,17 @@ _LISTS: Mapping[FactList, tuple[Access, Callable[[Raw], Json]]] = {
     FactList.PRICELISTS: (accesses.GET_PRICELISTS, parse_pricelists),
     FactList.LANGUAGES: (accesses.GET_LANGUAGES, parse_languages),
 }
+
+
+#: Lists that we can do without, as the facts, the API and GET /status name them.
+_WATCHED: Mapping[str, tuple[str, Access]] = {
+    "carriers": ("shipments", accesses.GET_SHIPMENTS),
+    "payments": ("payments", accesses.GET_PAYMENTS),
+}
+#: More pages of such a list are not read.
+_MOST_PAGES = 10
+#: The privileges that let us read.
+_READABLE = ("readonly", "all")
 
 
 class _Webhooks(Wire):
@@ -79,7 +94,7 @@ class UpgatesClient:
     """The API of one shop. Every method raises what `Calls` raises.
 
     *prices_with_vat* and *limit_orders* (GET /config) are needed where a product leaves them to the shop, see
-    `parse_product`.
+    `parse_product`; *rights* (GET /status) say to which webhooks we may subscribe.
     """
 
     def __init__(
@@ -93,10 +108,13 @@ class UpgatesClient:
         on_moved: Callable[[str], Awaitable[None]],
         prices_with_vat: bool = True,
         limit_orders: str | None = None,
+        rights: Mapping[str, str] | None = None,
     ) -> None:
         self._calls = Calls(
             http=http, ledger=ledger, account=account, clock=clock, policy=policy, on_moved=on_moved
         )
+        self._shop_id = account.shop_id
+        self._watches = {name for name, _ in _WATCHED.values() if (rights or {}).get(name) in _READABLE}
         self._parse_product = partial(parse_product, prices_with_vat=prices_with_vat, limit_orders=limit_orders)
 
     # --- the shop ---------------------------------------------------------------------------------------------
@@ -111,10 +129,12 @@ class UpgatesClient:
     async def facts(
         self, purpose: Purpose = Purpose.LIFECYCLE, *, known: ShopProfile | None = None
     ) -> ShopProfile:
-        """What rarely changes about the shop; six calls at most (R52).
+        """What rarely changes about the shop; six calls at most (R52), and one more for each page of the ways to
+        deliver and to pay.
 
         The rights come first, and what they deny is not asked for: those facts keep their defaults. With *known*,
-        the facts from before, the owner is taken from there: no webhook announces a change of it.
+        the facts from before, the owner is taken from there: no webhook announces a change of it. Ways to deliver
+        and to pay are read where the rights grant them; where they cannot be read, they stay as *known*.
         """
         status = await self._calls.call(accesses.GET_STATUS, purpose=purpose)
         rights: Mapping[str, str] = _sound(parse_status, status)["rights"]
@@ -130,10 +150,31 @@ class UpgatesClient:
             if not denied and not (access is accesses.GET_OWNER and known is not None):
                 answers[name] = await self._calls.call(access, purpose=purpose)
         facts = _sound(lambda raw: build_facts(**raw), answers)
+        for fact, (name, access) in _WATCHED.items():
+            if rights.get(name) in _READABLE:
+                listed = await self._watched(name, access, purpose)
+                facts = facts.model_copy(update={fact: getattr(known, fact, None) if listed is None else listed})
         if known is None:
             return facts
         owner = {name: getattr(known, name) for name in ("company", "company_number", "country", "email")}
         return facts.model_copy(update=owner)
+
+    async def _watched(
+        self, name: str, access: Access, purpose: Purpose
+    ) -> Mapping[int, Mapping[str, str]] | None:
+        """Ids and names of the list *name*; None if it cannot be read now: nothing waits for it."""
+        found: dict[int, Mapping[str, str]] = {}
+        number = pages = 1
+        try:
+            while number <= min(pages, _MOST_PAGES):
+                answer = await self._calls.call(access, purpose=purpose, params={"page": number})
+                page = page_of(answer, name, parse_choice, number)
+                found |= dict(row for row in page.items if row is not None)
+                number, pages = number + 1, page.pages
+        except (Rejected, Unreachable, RightRefused) as error:
+            log.warning("list_not_read", shop_id=str(self._shop_id), lists=[name], error=str(error))
+            return None
+        return found
 
     async def relisted(
         self, known: ShopProfile, names: Iterable[FactList], *, purpose: Purpose = Purpose.LIFECYCLE
@@ -268,7 +309,7 @@ class UpgatesClient:
 
     async def subscribe(self, url_for: Callable[[str], str], *, now: datetime) -> Subscribed:
         """Have the shop call us for what we want to hear of. *url_for* gives the secret address of an event."""
-        compared = await reconcile_webhooks(self, url_for, "Upbridge", now=now)
+        compared = await reconcile_webhooks(self, url_for, "Upbridge", now=now, granted=self._watches)
         did = compared.did
         return Subscribed(
             len(did.create), len(did.activate), len(did.delete), failed=compared.failed, denied=compared.denied

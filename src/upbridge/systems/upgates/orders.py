@@ -411,4 +411,5 @@ def _charge(wire: _Charge | None, *, with_vat: bool) -> Charge | None:
         branch_id=wire.affiliate_id,
         branch_name=wire.affiliate_name,
         carrier_id=wire.packeta_carrier_id,
+        id=wire.id,
     )

@@ -1,5 +1,6 @@
 """What rarely changes about a shop, put together from six small answers (R52)."""
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from upbridge.domain.shop_profile import ShopProfile
@@ -66,6 +67,12 @@ class _Statuses(Wire):
     order_statuses: Many[_Status] = ()
 
 
+class _Choice(Wire):
+    id: Whole = None
+    active_yn: Flag = None
+    descriptions: Many[_Name] = ()
+
+
 class _Service(Wire):
     service: Words = None
     url: Words = None
@@ -127,13 +134,20 @@ def parse_order_statuses(raw: Raw) -> Piece:
     known = {row.id: row for row in rows if row.id is not None}
     return {
         "status_types": {number: row.type for number, row in known.items() if row.type},
-        "status_names": {
-            number: {
-                entry.language_id: entry.name for entry in row.descriptions if entry.language_id and entry.name
-            }
-            for number, row in known.items()
-        },
+        "status_names": {number: _by_language(row.descriptions) for number, row in known.items()},
     }
+
+
+def parse_choice(raw: Raw) -> tuple[int, dict[str, str]] | None:
+    """Id and names by language of one row of GET /shipments or /payments; None if shoppers cannot choose it."""
+    row = read(_Choice, raw, "id")
+    if row.id is None or row.active_yn is False:
+        return None
+    return row.id, _by_language(row.descriptions)
+
+
+def _by_language(names: Iterable[_Name]) -> dict[str, str]:
+    return {entry.language_id: entry.name for entry in names if entry.language_id and entry.name}
 
 
 def parse_status(raw: Raw) -> Piece:

@@ -5,7 +5,7 @@ when no call of it succeeded for twelve hours. Only the list of webhooks shows i
 after an install, after a change of version and daily: it restores what is missing and reports what failed last.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
@@ -19,7 +19,10 @@ from upbridge.systems.upgates.fields import Flag, Whole, Wire, Words, moment, wh
 MARK = "/webhooks/upgates/"
 #: Sections whose webhooks only say that the facts are to be read again.
 FACT_SECTIONS = frozenset({"orderstatuses", "languages", "pricelists"})
-_SECTIONS = frozenset({"orders", "products"}) | FACT_SECTIONS
+#: The same, of lists that we can do without: they are subscribed to where GET /status grants us the list, by the
+#: name of the section in lower case.
+WATCHED_SECTIONS = frozenset({"shipments", "payments"})
+_SECTIONS = frozenset({"orders", "products"}) | FACT_SECTIONS | WATCHED_SECTIONS
 _ACTIONS = frozenset({"create", "update", "delete"})
 #: How old a failed call may be to be reported; rare events may have no later one that could succeed.
 RECENTLY = timedelta(hours=24)
@@ -96,21 +99,31 @@ def wanted(name: str) -> bool:
     return section in _SECTIONS and action in _ACTIONS
 
 
+def _may_miss(name: str) -> bool:
+    return name.lower().partition(".")[0] in WATCHED_SECTIONS
+
+
 def plan(
-    events: Iterable[WebhookEvent], existing: Iterable[Webhook], *, ours: str, url_for: Callable[[str], str]
+    events: Iterable[WebhookEvent],
+    existing: Iterable[Webhook],
+    *,
+    ours: str,
+    url_for: Callable[[str], str],
+    granted: Collection[str] = (),
 ) -> Actions:
     """What is to be done so that each wanted and allowed event has exactly one active webhook. Pure.
 
     *ours* is the beginning of all our addresses; webhooks that lead elsewhere are left alone. Of ours, one is
     right if its event is wanted and its url is `url_for(event)`; the others (old token, old event, doubled)
     are deleted. An event whose `allowed_yn` is false is not created and one that exists is left as it is: it
-    works again when the right comes back. An `allowed_yn` that is missing counts as allowed. Where *events* has
-    none that we want, something is wrong with the list, and nothing is done.
+    works again when the right comes back. An `allowed_yn` that is missing counts as allowed, but for events of
+    `WATCHED_SECTIONS`, which have to be among the *granted* too. Where *events* has none that we want, something
+    is wrong with the list, and nothing is done.
     """
     named = [event for event in events if event.name and wanted(event.name)]
     if not named:
         return Actions()
-    allowed = {event.name: url_for(event.name) for event in named if event.name and event.allowed_yn is not False}
+    allowed = {event.name: url_for(event.name) for event in named if event.name and _allowed(event, granted)}
     names = {name.lower(): name for event in named if (name := event.name)}
     served: set[str] = set()
     activate: list[int] = []
@@ -128,6 +141,12 @@ def plan(
             activate.append(hook.id)
     create = tuple(name for name in allowed if name not in served)
     return Actions(create=create, activate=tuple(activate), delete=tuple(delete))
+
+
+def _allowed(event: WebhookEvent, granted: Collection[str]) -> bool:
+    if event.name and _may_miss(event.name):
+        return event.allowed_yn is True and event.name.lower().partition(".")[0] in granted
+    return event.allowed_yn is not False
 
 
 def failed_calls(existing: Iterable[Webhook], *, now: datetime) -> tuple[FailedCall, ...]:
@@ -154,21 +173,28 @@ class _Client(Protocol):
 
 
 async def reconcile_webhooks(
-    client: _Client, url_for: Callable[[str], str], name: str, *, now: datetime
+    client: _Client,
+    url_for: Callable[[str], str],
+    name: str,
+    *,
+    now: datetime,
+    granted: Collection[str] = (),
 ) -> Comparison:
     """List, compare and repair; returns what was done. New ones are made before old ones go: nothing is missed.
 
-    *url_for* gives the secret address of an event, *name* is what the shop's staff read in their list. Raises what
-    the client raises; called again it goes on where it stopped.
+    *url_for* gives the secret address of an event, *name* is what the shop's staff read in their list, *granted*
+    names those of `WATCHED_SECTIONS` that GET /status lets us read. Raises what the client raises; called again it
+    goes on where it stopped.
     """
     ours = url_for("Orders.create").partition(MARK)[0] + MARK
     events, existing = await client.webhook_events(), await client.webhooks()
-    actions = plan(events, existing, ours=ours, url_for=url_for)
-    for event in actions.create:
+    actions = plan(events, existing, ours=ours, url_for=url_for, granted=granted)
+    for event in sorted(actions.create, key=_may_miss):
         await client.create_webhook(event=event, url=url_for(event), name=name)
     for webhook_id in actions.activate:
         await client.activate_webhook(webhook_id)
     await client.delete_webhooks(actions.delete)
     kept = [hook for hook in existing if (hook.url or "").startswith(ours) and hook.id not in actions.delete]
-    denied = tuple(sorted(one.name for one in events if one.name and wanted(one.name) and one.allowed_yn is False))
+    needed = (one for one in events if one.name and wanted(one.name) and not _may_miss(one.name))
+    denied = tuple(sorted(one.name for one in needed if one.name and one.allowed_yn is False))
     return Comparison(actions, failed_calls(kept, now=now), denied)

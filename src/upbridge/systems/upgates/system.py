@@ -23,6 +23,7 @@ def _open(access: ShopAccess) -> tuple[ShopApi, Target]:
         on_moved=access.on_moved,
         prices_with_vat=access.facts.prices_with_vat,
         limit_orders=access.facts.limit_orders,
+        rights=access.facts.rights,
     )
     return client, UpgatesTarget(client, tools.clock)
 

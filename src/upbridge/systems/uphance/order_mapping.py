@@ -127,11 +127,12 @@ def map_order(
         shipping_cost=delivery.charges,
         notes=_notes(order),
         internal_notes=_internal_notes(order, delivery.services),
-        shipping_instructions=_shipping_instructions(order.shipping),
+        shipping_instructions=_shipping_instructions(order.shipping, shop_settings.get("uphance.carriers")),
         # The day on which it was ordered, in the shop's zone; no cancel date is ever set.
         start_ship_date=order.created_at.astimezone(PRAGUE).date(),
         warehouse=shop_settings.text("uphance.warehouse"),
-        payment_term=shop_settings.text("uphance.payment_term"),
+        payment_term=_row(shop_settings.get("uphance.payment_terms"), order.payment)
+        or shop_settings.text("uphance.payment_term"),
     )
     sent = sales_order.total
     if sent != delivery.charged:
@@ -253,12 +254,18 @@ def _internal_notes(order: Order, services: Sequence[OrderLine]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in facts if value)
 
 
-def _shipping_instructions(shipping: Charge | None) -> str:
-    """`name / pick-up point id, name (carrier id)`: the warehouse needs it for pick-up points."""
+def _row(rows: Mapping[str, str], charge: Charge | None) -> str | None:
+    """What the rule *rows* says of a way to deliver or to pay; None if it has no row for it."""
+    return rows.get(str(charge.id)) if charge is not None else None
+
+
+def _shipping_instructions(shipping: Charge | None, carriers: Mapping[str, str]) -> str:
+    """`name / pick-up point id, name (carrier id)`: the warehouse needs it for pick-up points. *carriers*: what it
+    calls the shop's ways to deliver, by their ids."""
     if shipping is None:
         return ""
     point = ", ".join(text for text in (shipping.branch_id, shipping.branch_name) if text)
-    text = " / ".join(part for part in (shipping.name, point) if part)
+    text = " / ".join(part for part in (_row(carriers, shipping) or shipping.name, point) if part)
     return f"{text} (carrier {shipping.carrier_id})" if shipping.carrier_id else text
 
 

@@ -10,6 +10,7 @@ from upbridge.domain.shop_settings import (
     Many,
     Mode,
     Moment,
+    PerChoice,
     PerMarket,
     Setting,
     ShopList,
@@ -49,6 +50,12 @@ SETTINGS: Declared = {
     "uphance.channels": Setting(type=PerMarket(), default={}, affects=_UPHANCE, group="money", offers="channels"),
     "uphance.prices_with_tax": Setting(type=YesNo(), default=False, affects=_UPHANCE, group="money"),
     "uphance.payment_term": Setting(type=Text(), default=None, affects=_UPHANCE, group="money"),
+    "uphance.payment_terms": Setting(
+        type=PerChoice(), default={}, affects=_UPHANCE, group="money", offers=ShopList.PAYMENTS
+    ),
+    "uphance.carriers": Setting(
+        type=PerChoice(), default={}, affects=_UPHANCE, group="orders", offers=ShopList.CARRIERS
+    ),
     "uphance.services": Setting(type=Many(Text()), default=[], affects=_UPHANCE, group="money"),
     "uphance.season": Setting(type=REMOTE_ID, default=None, affects=_UPHANCE, group="products", offers="seasons"),
     "uphance.warehouse": Setting(type=Text(), default=None, affects=_UPHANCE, group="products"),

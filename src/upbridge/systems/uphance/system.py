@@ -4,7 +4,7 @@ from upbridge.systems.base import Flow, Persons, SetupStep, System
 from upbridge.systems.uphance.basis import mapping_basis
 from upbridge.systems.uphance.connect import UphanceConnect, account_name, is_mapped, markets_without_channel
 from upbridge.systems.uphance.customer_mapping import customer_keys
-from upbridge.systems.uphance.new_statuses import new_statuses
+from upbridge.systems.uphance.new_names import new_names
 from upbridge.systems.uphance.order_fingerprint import without_person
 from upbridge.systems.uphance.probe import Trial
 from upbridge.systems.uphance.product_push import products_made
@@ -43,7 +43,7 @@ UPHANCE = System(
         ),
     ),
     mapping_basis=mapping_basis,
-    new_names=new_statuses,
+    new_names=new_names,
     parameters_setting="uphance.create_products",
     has_catalogue=True,
     cures={
@@ -54,6 +54,8 @@ UPHANCE = System(
         "order.unknown_sku": "products?show=unmatched",
         "order.ambiguous_sku": "products?show=doubled",
         "product.no_size": "rules#uphance.color_parameter",
+        "carrier.no_row": "rules#uphance.carriers",
+        "payment.no_row": "rules#uphance.payment_terms",
         "status.not_chosen": "rules#uphance.order_statuses",
         "status.several_shipped": "rules#shipments.status",
         "stock.several": "rules#stock.write",

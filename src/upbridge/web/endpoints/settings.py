@@ -4,7 +4,7 @@ The form holds every setting as it would be typed; what does not differ is not t
 with what was typed, and then nothing is changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -24,6 +24,7 @@ from upbridge.domain.shop_settings import (
     Many,
     Mode,
     Moment,
+    PerChoice,
     PerMarket,
     Setting,
     ShopList,
@@ -58,9 +59,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A language with its currency, and what could be chosen for it."""
+    """A language with its currency, or one thing of the shop, and what could be chosen for it."""
 
     key: str
+    name: str
     options: tuple[Option, ...]
     chosen: str
 
@@ -165,6 +167,9 @@ def _shown(key: str, setting: Setting[Any], typed: str, options: Sequence[Option
         case Moment() if typed:
             moment = datetime.fromisoformat(typed)
             return texts.moment(moment if moment.tzinfo else moment.replace(tzinfo=PRAGUE))
+        case PerChoice():
+            pairs = (part.partition(":")[::2] for part in typed.split(",") if part)
+            return ", ".join(f"{names.get(key.strip(), key)}: {text.strip()}" for key, text in pairs)
         case _ if typed in {"true", "false"}:
             return texts.get("ui.rules.yes" if typed == "true" else "ui.rules.no")
         case _:
@@ -217,7 +222,7 @@ def _typed(form: Mapping[str, Sequence[str]], declared: Declared) -> dict[str, s
         if key not in fields:
             continue
         match setting:
-            case Setting(type=PerMarket()):
+            case Setting(type=PerMarket() | PerChoice()):
                 typed[key] = _per_market(fields, key)
             case Setting(type=Mode(numbered=numbered)):
                 mode, number = one(fields, key), one(fields, f"{key}.number")
@@ -233,7 +238,7 @@ def _per_market(fields: dict[str, list[str]], key: str) -> str:
     """The hidden field holds markets that the table does not show; the rest is one field per market."""
     pairs = {}
     for part in one(fields, key).split(","):
-        market, _, number = part.strip().rpartition(":")
+        market, _, number = part.strip().partition(":")
         if market:
             pairs[market] = number
     for name in fields:
@@ -300,6 +305,7 @@ _CONTROLS: Mapping[type[ValueType[Any]], str] = {
     YesNo: "yes_no",
     Moment: "moment",
     PerMarket: "market",
+    PerChoice: "per_choice",
     Mode: "mode",
     Choice: "choice",
     Whole: "number",
@@ -349,28 +355,38 @@ class _Offered:
         """What can be chosen for *key*; nothing where that is not known."""
         setting = self.systems.settings[key]
         match setting.offers:
-            case ShopList.LANGUAGES:
-                return tuple(Option(language, language) for language in self.facts.currencies)
-            case ShopList.PRICELISTS:
-                return tuple(Option(name, name) for name in self.facts.pricelists)
-            case ShopList.STATUSES:
-                return tuple(Option(str(number), self._status(number)) for number in self.facts.status_types)
-            case ShopList.OWNER:
-                return (Option(self.facts.email, self.facts.email),) if self.facts.email else ()
+            case ShopList() as listed:
+                return self._of_shop(listed)
             case None:
                 words = _words_of(setting.type)
                 return tuple(Option(word, self.texts.get(f"ui.option.{key}.{word}")) for word in words)
             case _:
                 return tuple(Option(str(one["id"]), str(one["name"])) for one in self._listed(key))
 
+    def _of_shop(self, listed: ShopList) -> tuple[Option, ...]:
+        facts = self.facts
+        named: Mapping[ShopList, Iterable[tuple[object, str]]] = {
+            ShopList.LANGUAGES: ((language, language) for language in facts.currencies),
+            ShopList.PRICELISTS: ((name, name) for name in facts.pricelists),
+            ShopList.STATUSES: ((one, self._name(one, facts.status_names)) for one in facts.status_types),
+            ShopList.CARRIERS: ((one, self._name(one, facts.carriers)) for one in facts.carriers or ()),
+            ShopList.PAYMENTS: ((one, self._name(one, facts.payments)) for one in facts.payments or ()),
+            ShopList.OWNER: [(facts.email, facts.email)] if facts.email else [],
+        }
+        return tuple(Option(str(value), name) for value, name in named[listed])
+
     def markets(self, key: str, typed: str) -> tuple[Market, ...]:
-        """Each market of the shop with what is offered in its currency."""
-        if not isinstance(self.systems.settings[key].type, PerMarket):
+        """Each market of the shop with what is offered in its currency, or each thing that *key* has a row for."""
+        value_type = self.systems.settings[key].type
+        chosen = dict(part.strip().partition(":")[::2] for part in typed.split(",") if ":" in part)
+        if isinstance(value_type, PerChoice):
+            return tuple(Market(one.value, one.name, (), chosen.get(one.value, "")) for one in self.options(key))
+        if not isinstance(value_type, PerMarket):
             return ()
-        chosen = dict(part.rpartition(":")[::2] for part in typed.split(",") if ":" in part)
         return tuple(
             Market(
                 key=f"{language}/{currency}",
+                name=f"{language}/{currency}",
                 options=tuple(
                     Option(str(one["id"]), f"{one['name']} ({one['id']})")
                     for one in self._listed(key)
@@ -382,20 +398,20 @@ class _Offered:
         )
 
     def other_markets(self, key: str, typed: str) -> str:
-        """What is chosen for markets that the shop does not have (any more)."""
-        if not isinstance(self.systems.settings[key].type, PerMarket):
+        """What is chosen for markets or things that the shop does not have (any more)."""
+        known = {market.key for market in self.markets(key, typed)}
+        if not isinstance(self.systems.settings[key].type, PerMarket | PerChoice):
             return ""
-        known = {f"{language}/{currency}" for language, currency in self.facts.currencies.items()}
-        return ",".join(part for part in typed.split(",") if part and part.rpartition(":")[0] not in known)
+        return ",".join(part for part in typed.split(",") if part and part.strip().partition(":")[0] not in known)
 
     def _listed(self, key: str) -> Sequence[Mapping[str, Any]]:
         """The list among the facts of the connection that *key* chooses from."""
         facts = self.connections.get(self.systems.declaring(key).name, {})
         return facts.get(str(self.systems.settings[key].offers)) or ()
 
-    def _status(self, number: int) -> str:
-        names = self.facts.status_names.get(number, {})
-        return names.get(self.texts.language) or next(iter(names.values()), str(number))
+    def _name(self, number: int, listed: Mapping[int, Mapping[str, str]] | None) -> str:
+        names = (listed or {}).get(number, {})
+        return names.get(self.texts.language) or self.facts.name_of(number, names)
 
 
 def _words_of(value_type: ValueType[Any]) -> tuple[str, ...]:
