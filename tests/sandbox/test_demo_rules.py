@@ -107,6 +107,32 @@ def test_a_product_without_a_price_must_be_told_of(origin: Origin) -> None:
     assert "silent" in _kinds(verdict)
 
 
+def test_a_renumbered_order_may_stand_under_its_former_number_but_not_under_both(origin: Origin) -> None:
+    copies = _upp_orders(origin)
+    former = next(iter(copies))
+    order = origin.orders.pop(former)
+    origin.orders["R-1"] = renumbered = {**order, "order_number": "R-1"}
+    origin.versions["R-1"] = [renumbered]
+
+    assert compare.upp_orders(origin, copies).findings == []
+    both = {**copies, "R-1": upp_rules.order_document(renumbered)}
+    assert _kinds(compare.upp_orders(origin, both)) == ["doubled"]
+    neither = {name: copy for name, copy in copies.items() if name != former}
+    assert _kinds(compare.upp_orders(origin, neither)) == ["lost"]
+
+
+def test_another_order_under_the_number_of_one_that_is_gone_is_the_one_that_upp_has(origin: Origin) -> None:
+    copies = _upp_orders(origin)
+    number, other = list(copies)[:2]
+    former, new = origin.orders[number], {**origin.orders[other], "order_number": number, "uuid": "another"}
+    origin.orders[number] = new
+    origin.versions[number] = [former, new]
+
+    assert _kinds(compare.upp_orders(origin, copies)) == ["different"]
+    copies[number] = upp_rules.order_document(new)
+    assert compare.upp_orders(origin, copies).findings == []
+
+
 def test_right_copies_of_orders_are_passed_and_a_wrong_one_is_found(origin: Origin) -> None:
     copies = _upp_orders(origin)
     assert compare.upp_orders(origin, copies).findings == []

@@ -140,3 +140,28 @@ async def test_the_owner_changes_the_facts_of_the_shop(box: Sandbox, api: Caller
     assert await api.rules() == []
     with pytest.raises(ControlRefused, match="the name is taken"):
         await box.control("PUT", "/shops/demo/facts", {"rename": {"1": "Věrní"}})
+
+
+async def test_an_order_gets_another_number_and_another_order_gets_that_of_one_that_is_gone(
+    box: Sandbox, api: Caller
+) -> None:
+    first, second = (await _numbers(api))[:2]
+    before = {order["order_number"]: order for order in (await box.control("GET", "/shops/demo/orders"))["items"]}
+    moved = await box.control("POST", f"/shops/demo/orders/{first}/renumber", {"number": "R-1"})
+    other = await box.control("POST", f"/shops/demo/orders/{second}/replace")
+
+    assert (moved["uuid"], moved["order_number"]) == (before[first]["uuid"], "R-1")
+    assert (other["order_number"], other["uuid"] != before[second]["uuid"]) == (second, True)
+    assert {"R-1", second} <= set(await _numbers(api))
+    assert first not in await _numbers(api)
+    with pytest.raises(ControlRefused, match="already"):
+        await box.control("POST", f"/shops/demo/orders/{second}/renumber", {"number": first})
+
+
+async def test_goods_that_staff_delete_in_uphance_are_in_no_list_any_more(box: Sandbox) -> None:
+    products = (await box.control("GET", "/uphance/501/products"))["items"]
+    await box.control("DELETE", f"/uphance/501/products/{products[0]['id']}")
+
+    assert (await box.control("GET", "/uphance/501/products"))["items"] == products[1:]
+    with pytest.raises(ControlRefused, match="404"):
+        await box.control("DELETE", f"/uphance/501/products/{products[0]['id']}")

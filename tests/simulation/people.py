@@ -5,6 +5,7 @@ from random import Random
 
 from tests.conformance.stage import Json, Stage
 from upbridge_sandbox.seed.orders import CANCELED, PAID, RECEIVED, SENT, WORKING
+from upbridge_sandbox.uphance.logins import FEWEST
 from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
 Act = Callable[[Stage, Random], str]
@@ -55,6 +56,23 @@ def restore_order(stage: Stage, chance: Random) -> str:
     number = chance.choice(list(stage.origin.deleted_orders))
     stage.edits.restore_order(stage.origin, number)
     return f"order {number} is restored"
+
+
+def renumber_order(stage: Stage, chance: Random) -> str:
+    order = _order_that_stayed_itself(stage, chance)
+    if order is None:
+        return place_order(stage, chance)
+    former = order["order_number"]
+    stage.edits.renumber_order(stage.origin, order, f"R-{former}")
+    return f"order {former} gets the number {order['order_number']}"
+
+
+def reuse_number(stage: Stage, chance: Random) -> str:
+    order = _order_that_stayed_itself(stage, chance)
+    if order is None:
+        return place_order(stage, chance)
+    other = stage.edits.replace_order(stage.origin, order)
+    return f"order {other['order_number']} is deleted for good, and another one gets its number"
 
 
 def change_defaults(stage: Stage, chance: Random) -> str:
@@ -127,14 +145,24 @@ def count_in_uphance(stage: Stage, chance: Random) -> str:
     return f"staff count {sku['available_to_sell_from_stock']} of SKU {sku['id']} in Uphance"
 
 
+def delete_in_uphance(stage: Stage, chance: Random) -> str:
+    """Goods that no sales order has: of others, what is right afterwards is for a person to say."""
+    company, unsold = stage.organisation, stage.organisation.unsold()
+    if len(company.products) <= FEWEST or not unsold:
+        return count_in_uphance(stage, chance)
+    product = chance.choice(unsold)
+    company.drop_product(product)
+    return f"staff delete product {product} in Uphance"
+
+
 def ship_order(stage: Stage, chance: Random) -> str:
     """Whole, or one piece of it."""
     company, day = stage.organisation, stage.day
     for sale in chance.sample(list(company.orders.values()), len(company.orders)):
-        number = str(sale["purchase_order_ref"]).removeprefix("UPG-demo-")
-        order = stage.origin.orders.get(number)
+        order = _order_of_sale(stage, sale)
         if order is None or sale["status"] != "draft" or order["status_id"] in (CANCELED, SENT):
             continue
+        number = str(order["order_number"])
         if sale["total_quantity"] > 1 and chance.random() < 0.3:
             day.partly.add(number)
             first = sale["line_items"][0]["line_quantities"][0]["sku_id"]
@@ -158,6 +186,8 @@ ACTS: Mapping[str, Act] = {
         order_more,
         delete_order,
         restore_order,
+        renumber_order,
+        reuse_number,
         change_defaults,
         rename_pricelist,
         new_status,
@@ -168,6 +198,7 @@ ACTS: Mapping[str, Act] = {
         new_product,
         delete_product,
         count_in_uphance,
+        delete_in_uphance,
         ship_order,
     )
 }
@@ -183,6 +214,26 @@ def _order(stage: Stage, chance: Random, *statuses: int) -> Json | None:
         and order["status_id"] in (statuses or (order["status_id"],))
     ]
     return chance.choice(found) if found else None
+
+
+def _order_that_stayed_itself(stage: Stage, chance: Random) -> Json | None:
+    """An order that has had one number, which no other order had, and that is right in itself."""
+    strange = {number for number in stage.origin.versions if _uuids(stage, number) > 1}
+    strange |= {number for number in stage.origin.orders if number.startswith("R-")} | set(stage.origin.broken)
+    found = [_order(stage, chance) for _ in range(4)]
+    return next((order for order in found if order and order["order_number"] not in strange), None)
+
+
+def _order_of_sale(stage: Stage, sale: Json) -> Json | None:
+    """The order that *sale* was made of, under the number that it has now; None where another one may be meant."""
+    number = str(sale["purchase_order_ref"]).removeprefix("UPG-demo-")
+    if _uuids(stage, number) > 1:
+        return None
+    return stage.origin.orders.get(number) or stage.origin.orders.get(f"R-{number}")
+
+
+def _uuids(stage: Stage, number: str) -> int:
+    return len({order["uuid"] for order in stage.origin.versions[number]})
 
 
 def _product(stage: Stage, chance: Random) -> Json:

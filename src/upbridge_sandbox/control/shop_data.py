@@ -23,6 +23,8 @@ class ShopDataControls(Controls):
             ("PUT", "/shops/{shop}/orders/{number}", self.edit_order),
             ("DELETE", "/shops/{shop}/orders/{number}", self.drop_order),
             ("POST", "/shops/{shop}/orders/{number}/restore", self.restore_order),
+            ("POST", "/shops/{shop}/orders/{number}/renumber", self.renumber_order),
+            ("POST", "/shops/{shop}/orders/{number}/replace", self.replace_order),
         )
 
     async def products(self, call: Call) -> Any:
@@ -104,3 +106,17 @@ class ShopDataControls(Controls):
         shop, number = self.shop_of(call), call.path_params["number"]
         found(shop.deleted_orders.get(number), f"deleted order {number}")
         return self.context.changes.restore_order(shop, number)
+
+    async def renumber_order(self, call: Call) -> Any:
+        """`{"number"}`: the order gets another number and stays the order that it is."""
+        shop, number = self.shop_of(call), str(body_of(call)["number"])
+        order = self.order_of(shop, call)
+        if number in shop.versions:
+            raise ValueError(f"there was an order {number} already")
+        self.context.changes.renumber_order(shop, order, number)
+        return order
+
+    async def replace_order(self, call: Call) -> Any:
+        """The order is deleted for good, and another one is placed under its number."""
+        shop = self.shop_of(call)
+        return self.context.changes.replace_order(shop, self.order_of(shop, call))

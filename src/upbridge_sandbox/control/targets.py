@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from upbridge_sandbox.asgi.call import Call
-from upbridge_sandbox.control.context import Calls, Controls, body_of, found
+from upbridge_sandbox.control.context import Calls, Controls, body_of, by_id, found
 from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
 from upbridge_sandbox.upp.tenant import Tenant
@@ -29,6 +29,7 @@ class TargetControls(Controls):
             ("POST", "/uphance/{org}/tickets/{id}/ship", self.ship),
             ("DELETE", "/uphance/{org}/tickets/{id}", self.drop_ticket),
             ("PUT", "/uphance/{org}/skus/{id}", self.edit_sku),
+            ("DELETE", "/uphance/{org}/products/{id}", self.drop_product),
             ("GET", "/uphance/{org}/{kind}", self.uphance_items),
         )
 
@@ -127,6 +128,12 @@ class TargetControls(Controls):
         sku.update(body_of(call))
         self.context.uphance_hooks.send(organisation, "product_update", "product", product)
         return sku
+
+    async def drop_product(self, call: Call) -> Any:
+        """Staff delete goods: no list shows them any more, and no webhook says so."""
+        organisation, wanted = self.organisation_of(call), call.path_params["id"]
+        organisation.drop_product(by_id(organisation.products, wanted, "product")["id"])
+        return {}
 
     async def uphance_items(self, call: Call) -> Any:
         """`orders`, `customers`, `tickets`, `products` or `hooks` (webhook calls) of an organisation."""

@@ -50,6 +50,18 @@ class Origin:
     versions: dict[str, list[Json]]
     market: upp_rules.Market = upp_rules.FIRST_MARKET
 
+    def former_numbers(self) -> dict[str, list[str]]:
+        """By each number that an order has now, or had last: those that it had before, the oldest first.
+
+        A number that its order has given up is not among the keys, unless another order has it.
+        """
+        numbers: dict[str, list[str]] = {}
+        for number, versions in self.versions.items():
+            for who in {str(version["uuid"] or number) for version in versions}:
+                numbers.setdefault(who, []).append(number)
+        last = {number: numbers[str(versions[-1]["uuid"] or number)] for number, versions in self.versions.items()}
+        return {number: had[:-1] for number, had in last.items() if had[-1] == number}
+
 
 @dataclass(frozen=True, slots=True)
 class Problems:
@@ -118,38 +130,48 @@ def _compare_product(verdict: Verdict, key: str, document: Json, copy: Json | No
 
 
 def upp_orders(origin: Origin, copies: dict[str, Json]) -> Verdict:
-    """Upgates orders against Upp.ai's."""
+    """Upgates orders against Upp.ai's. One that got another number stays what it was under its former one."""
     verdict = Verdict("orders → Upp.ai", copies=len(copies))
-    for number, versions in origin.versions.items():
-        now, copy = origin.orders.get(number), copies.get(number)
-        if now is not None and upp_rules.order_wanted(now):
-            verdict.origins += 1
-            if copy is None:
-                verdict.add(LOST, number)
-            elif wrong := _difference(upp_rules.order_document(now), copy):
+    for number, former in origin.former_numbers().items():
+        now = origin.orders.get(number)
+        there = {name: copies[name] for name in (*former, number) if name in copies}
+        versions = [version for name in (*former, number) for version in origin.versions[name]]
+        wanted = now if now is not None and upp_rules.order_wanted(now) else None
+        verdict.origins += wanted is not None
+        if len(there) > 1:
+            verdict.add(DOUBLED, number, f"is there as {', '.join(there)}")
+        elif wanted is not None and not there:
+            verdict.add(LOST, number)
+        elif wanted is not None and number in there:
+            if wrong := _difference(upp_rules.order_document(wanted), there[number]):
                 verdict.add(DIFFERENT, number, wrong)
-        elif copy is not None:
-            sent = [upp_rules.order_document(item) for item in versions if upp_rules.order_wanted(item)]
-            if not any(not _difference(item, copy) for item in sent):
-                verdict.add(UNWANTED, number, "was never to be sent like this")
+        elif there and not any(_is_sent_as(version, copy) for copy in there.values() for version in versions):
+            verdict.add(UNWANTED, number, "was never to be sent like this")
     for number in copies.keys() - origin.versions.keys():
         verdict.add(UNWANTED, number, "the shop has no such order")
     return verdict
 
 
+def _is_sent_as(version: Json, copy: Json) -> bool:
+    """Whether *copy* is what an order was once."""
+    return upp_rules.order_wanted(version) and not _difference(upp_rules.order_document(version), copy)
+
+
 def uphance_orders(
     origin: Origin, copies: list[Json], skus: uphance_rules.Skus, problems: Problems, key: str
 ) -> Verdict:
-    """Upgates orders against Uphance's drafts."""
+    """Upgates orders against Uphance's drafts, each under the number that its order had when it was sent."""
     verdict = Verdict("orders → Uphance", copies=len(copies))
     by_reference: dict[str, list[Json]] = {}
     for copy in copies:
         by_reference.setdefault(str(copy["purchase_order_ref"]), []).append(copy)
-    for number, versions in origin.versions.items():
-        drafts = by_reference.pop(f"UPG-{key}-{number}", [])
+    for number, former in origin.former_numbers().items():
+        references = {f"UPG-{key}-{name}": name for name in (*former, number)}
+        drafts = [draft for name in references for draft in by_reference.pop(name, [])]
+        versions = [version for name in references.values() for version in origin.versions[name]]
         now = origin.orders.get(number)
         wanted = uphance_rules.sales_order(now, skus) if now and uphance_rules.sendable(now) else None
-        listed = problems.about({number, f"UPG-{key}-{number}"})
+        listed = problems.about({*references, *references.values()})
         if len(drafts) > 1:
             verdict.add(DOUBLED, number, f"{len(drafts)} drafts")
         elif isinstance(wanted, uphance_rules.SalesOrder):
@@ -226,9 +248,10 @@ def expected_problems(origin: Origin, skus: uphance_rules.Skus, key: str) -> set
         twins = any(counts[code] > 1 for code in upp_rules.sku_counts([product], origin.market))
         if twins or upp_rules.has_problem(product, origin.market):
             names |= _product_names(product) | {row["code"] for row in product["variants"] if row["code"]}
+    former = origin.former_numbers()
     for number, versions in origin.versions.items():
         now = origin.orders.get(number)
-        changed = now is None or len(versions) > 1
+        changed = now is None or len(versions) > 1 or former.get(number)
         bad = any(isinstance(uphance_rules.sales_order(item, skus), uphance_rules.Parked) for item in versions)
         if changed or bad or not upp_rules.adds_up(versions[-1]):
             names |= {number, f"UPG-{key}-{number}"}

@@ -114,8 +114,9 @@ def _open_pieces(origin: Origin, drafts: dict[str, Json], skus: Skus) -> Counter
     confirmed, what was added to it in the shop afterwards.
     """
     pieces: Counter[str] = Counter()
+    former = origin.former_numbers()
     for number, order in origin.orders.items():
-        draft = drafts.get(number)
+        draft = next((drafts[name] for name in (*former[number], number) if name in drafts), None)
         if order["status_id"] == CANCELED or (draft is None and order["status_id"] in AT_REST):
             continue
         counted: Counter[int] = Counter()

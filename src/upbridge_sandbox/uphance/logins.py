@@ -12,6 +12,9 @@ from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.calls import body_of, refused
 from upbridge_sandbox.uphance.organisations import Organisation, Token
 
+FEWEST = 3
+"""So few products never become fewer by a list that moves."""
+
 Inside: TypeAlias = Callable[[Call, Organisation], Awaitable[Any]]
 """An operation: the call, and the organisation that its token has chosen."""
 
@@ -96,10 +99,17 @@ class Logins:
         return handle
 
     def _move(self, organisation: Organisation) -> None:
-        """Between two pages of the goods one of them may change its place: the first goes to the end."""
-        if self.uphance.lists.strikes("move", self.state.rng.of("moves-uphance")):
-            first = next(iter(organisation.products))
-            organisation.products[first] = organisation.products.pop(first)
+        """Between two pages of the goods the list may move: the first goes to the end, or one that no order has
+        is deleted."""
+        rng = self.state.rng.of("moves-uphance")
+        if not self.uphance.lists.strikes("move", rng):
+            return
+        unsold = organisation.unsold()
+        if len(organisation.products) > FEWEST and unsold and rng.random() < 0.25:  # noqa: PLR2004 - one of four
+            organisation.drop_product(rng.choice(unsold))
+            return
+        first = next(iter(organisation.products))
+        organisation.products[first] = organisation.products.pop(first)
 
     def _token(self, call: Call) -> Token:
         """The living token of a call. Raises `Refused`."""

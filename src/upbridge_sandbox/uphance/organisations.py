@@ -65,6 +65,16 @@ class Organisation:
             }
         return self._skus.get(sku_id)
 
+    def drop_product(self, product_id: int) -> None:
+        """Staff delete goods: no list shows them any more. Raises KeyError."""
+        del self.products[product_id]
+        self.index_anew()
+
+    def unsold(self) -> list[int]:
+        """The products that no sales order has, by id."""
+        sold = {line["product_id"] for order in self.orders.values() for line in order["line_items"]}
+        return [number for number in self.products if number not in sold]
+
     def index_anew(self) -> None:
         """A product got SKUs."""
         self._indexed = -1
