@@ -36,7 +36,7 @@ from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes, pusher
 from upbridge.job_queue import create_jobs, waker
-from upbridge.jobs import register, rescue_once, run_worker, sweep_once, work_on
+from upbridge.jobs import register, rescue_once, run_worker
 from upbridge.maintenance.erasure import erase_shop
 from upbridge.store.changes import Kind
 from upbridge.store.database import Database
@@ -98,7 +98,15 @@ async def worker(
     async with app.open_async():
         service = service_on(machine.db, machine.service.http, machine.target, *others, wake=waker(app))
         running = asyncio.create_task(
-            run_worker(app, service, concurrency=CONCURRENCY, stop=stop, heartbeats=heartbeats)
+            run_worker(
+                app,
+                service.lane_worker,
+                service.scheduler,
+                service.rounds,
+                concurrency=CONCURRENCY,
+                stop=stop,
+                heartbeats=heartbeats,
+            )
         )
         try:
             yield app
@@ -326,8 +334,8 @@ async def test_the_sweep_makes_one_job_for_each_lane_that_has_work(machine: Engi
     await fill(machine, 1)
     await machine.hint(Kind.ORDER, "A-1")
 
-    assert await sweep_once(machine.service) == 2
-    assert await sweep_once(machine.service) == 0
+    assert await machine.service.lane_worker.sweep_once() == 2
+    assert await machine.service.lane_worker.sweep_once() == 0
 
     assert sorted(await queued(machine)) == [("upgates", "todo"), ("upp", "todo")]
 
@@ -338,7 +346,7 @@ async def test_the_sweep_leaves_alone_what_waits_for_later(machine: Engine) -> N
         machine.db, Lane.push(machine.shop_id, "upp"), reason="no answer", now=machine.service.clock()
     )
 
-    assert await sweep_once(machine.service) == 0
+    assert await machine.service.lane_worker.sweep_once() == 0
 
 
 async def test_the_question_about_a_deactivation_waits_for_no_budget_of_an_import(machine: Engine) -> None:
@@ -349,10 +357,10 @@ async def test_the_question_about_a_deactivation_waits_for_no_budget_of_an_impor
     )
     await machine.hint(Kind.PROBE, "probe")
 
-    assert await sweep_once(machine.service) == 1
+    assert await machine.service.lane_worker.sweep_once() == 1
     await lanes.block(machine.db, lane, reason="no answer", now=machine.service.clock())
     await machine.run("DELETE FROM procrastinate_jobs")
-    assert await sweep_once(machine.service) == 0
+    assert await machine.service.lane_worker.sweep_once() == 0
 
 
 async def test_waking_a_lane_twice_makes_one_job(machine: Engine) -> None:
@@ -370,7 +378,7 @@ async def test_a_slice_that_leaves_something_puts_its_lane_back(machine: Engine)
     machine.target.script = one_by_one(delivered)
     looks = itertools.count(step=pusher.SLICE_SECONDS / 2)  # so that the slice has time for one document
 
-    await work_on(machine.service, Lane.push(machine.shop_id, "upp"), monotonic=looks.__next__)
+    await machine.service.lane_worker.work_on(Lane.push(machine.shop_id, "upp"), monotonic=looks.__next__)
 
     assert len(await machine.documents()) == 1
     assert await queued(machine) == [("upp", "todo")]
@@ -381,10 +389,10 @@ async def test_a_slice_of_a_lane_that_another_worker_holds_does_nothing(machine:
     lane = Lane.push(machine.shop_id, "upp")
     async with lanes.exclusive(machine.db, lane) as guard:
         assert guard is not None
-        await work_on(machine.service, lane)
+        await machine.service.lane_worker.work_on(lane)
 
     assert machine.target.received == []
-    await work_on(machine.service, lane)
+    await machine.service.lane_worker.work_on(lane)
     assert len(machine.target.received) == 1
 
 
@@ -398,17 +406,17 @@ async def test_what_nobody_foresaw_blocks_the_lane_instead_of_spinning(machine: 
     await fill(machine, 1, 2)
     lane = Lane.push(machine.shop_id, "upp")
 
-    await work_on(machine.service, lane)
+    await machine.service.lane_worker.work_on(lane)
 
     row = await machine.lane("push:upp")
     assert row is not None
     assert "secret" not in row["reason"]
-    assert await sweep_once(machine.service) == 0
+    assert await machine.service.lane_worker.sweep_once() == 0
     assert await queued(machine) == []
     machine.target.script = accept
     await machine.run("UPDATE lanes SET until = now() - make_interval(secs => 1)")
-    assert await sweep_once(machine.service) == 1
-    await work_on(machine.service, lane)
+    assert await machine.service.lane_worker.sweep_once() == 1
+    await machine.service.lane_worker.work_on(lane)
     assert machine.target.times()["v-1"] == 1
     assert await machine.lane("push:upp") is None
 
@@ -423,7 +431,7 @@ async def test_a_slice_whose_database_goes_away_is_no_defect_and_waits(machine: 
     await fill(machine, 1, 2)
 
     with capture_logs() as said:
-        await work_on(machine.service, Lane.push(machine.shop_id, "upp"))
+        await machine.service.lane_worker.work_on(Lane.push(machine.shop_id, "upp"))
 
     assert [line for line in said if line["log_level"] == "error"] == []
     row = await machine.lane("push:upp")
@@ -441,7 +449,7 @@ async def test_a_slice_that_fails_by_itself_is_told_with_its_stack(machine: Engi
     await fill(machine, 1, 2)
 
     with capture_logs() as said:
-        await work_on(machine.service, Lane.push(machine.shop_id, "upp"))
+        await machine.service.lane_worker.work_on(Lane.push(machine.shop_id, "upp"))
 
     [line] = [line for line in said if line["log_level"] == "error"]
     assert (line["event"], line["error"], line["exc_info"]) == ("slice_failed", "ZeroDivisionError", True)
@@ -451,13 +459,13 @@ async def test_a_job_for_a_shop_that_was_erased_ends_quietly(machine: Engine) ->
     lane = Lane.pull(machine.shop_id, "upgates")
     await erase_shop(machine.service.engine, machine.shop_id)
 
-    await work_on(machine.service, lane)
+    await machine.service.lane_worker.work_on(lane)
 
     assert await queued(machine) == []
 
 
 async def test_a_job_says_only_which_lane(machine: Engine, queue: App) -> None:
-    register(queue, machine.service)
+    register(queue, machine.service.lane_worker)
     await machine.service.wake(Lane.push(machine.shop_id, "upp"))
 
     [row] = await machine.rows("SELECT args, lock FROM procrastinate_jobs")
@@ -525,7 +533,7 @@ async def test_one_trace_leads_from_a_request_across_the_queue_to_the_call_at_th
     machine.target.script = send
     machine.upgates.sell(1, code=planted)
     await machine.hint(Kind.PRODUCT, "1")
-    register(queue, service_on(machine.db, machine.service.http, machine.target, wake=waker(queue)))
+    register(queue, service_on(machine.db, machine.service.http, machine.target, wake=waker(queue)).lane_worker)
 
     with traced("request"):
         await waker(queue)(Lane.pull(machine.shop_id, "upgates"))

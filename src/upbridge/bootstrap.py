@@ -22,7 +22,6 @@ from upbridge.core.telemetry.seldom import Seldom
 from upbridge.domain.history import Way
 from upbridge.domain.lane import Lane, Wake, leave_to_sweep
 from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
 from upbridge.insights.flow_states import CountedLights
 from upbridge.installation.keys import SignatureKeys
 from upbridge.installation.service import InstallationService
@@ -45,6 +44,7 @@ from upbridge.webhooks.addresses import WebhookAddresses, load_addresses
 from upbridge.webhooks.connection_pool import SIZE as INBOX_POOL
 from upbridge.webhooks.connection_pool import InboxPool
 from upbridge.webhooks.inbox import Inbox, inbox_engine
+from upbridge.worker_container import WorkerContainer
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ def targets_of(systems: Systems, tools: Tools) -> dict[str, Target]:
     return {one.name: one.target(tools) for one in systems.connected if one.target is not None}
 
 
-async def create_service(
+async def create_worker_container(
     settings: Settings,
     database: Database,
     http: httpx.AsyncClient,
@@ -90,12 +90,12 @@ async def create_service(
     clock: Clock = utc_now,
     port: int | None = None,
     wake: Wake = leave_to_sweep,
-) -> Service:
-    """What the engine works with."""
+) -> WorkerContainer:
+    """What workers and commands work with."""
     cipher = Cipher(settings.keys())
     addresses = await load_addresses(database.engine, cipher)
     origin = settings.public_origin(port)
-    return Service(
+    return WorkerContainer(
         settings=settings,
         systems=systems,
         engine=database.engine,
@@ -129,7 +129,7 @@ class WebContainer:
     addresses: Deferred[WebhookAddresses]
     """The webhook addresses. Their key lies in the database: until that answers, webhooks are refused with 503."""
     mail: Rounds
-    worker: Deferred[Service]
+    worker: Deferred[WorkerContainer]
     """What forms call; not ready as long as the addresses are not."""
     port: int
 
@@ -159,7 +159,7 @@ class WebContainer:
         if current.problem is not None:
             raise NotReady(current.problem)
         await self.inbox.warm_up()
-        service = await create_service(
+        container = await create_worker_container(
             self.settings,
             self.database,
             self.http,
@@ -167,7 +167,7 @@ class WebContainer:
             port=self.port,
             wake=self.wake_ups.wake,
         )
-        self.worker.set(replace(service, way=Way.PAGE))
+        self.worker.set(replace(container, way=Way.PAGE))
         self.addresses.set(await load_addresses(self.database.engine, Cipher(self.settings.keys())))
 
     async def close(self) -> None:
@@ -188,7 +188,7 @@ def create_web_container(
     """The web process's collaborators. Asks nothing of the database yet."""
     cipher = Cipher(settings.keys())
     shops = Shops(database.engine, cipher, SYSTEMS.settings, way=Way.PLATFORM)
-    worker: Deferred[Service] = Deferred("the key of the webhook addresses is not loaded yet")
+    worker: Deferred[WorkerContainer] = Deferred("the key of the webhook addresses is not loaded yet")
     webhook_connections = inbox_engine(database.conninfo)
     wake_ups = WakeUps(create_jobs(database.conninfo, pool_size=1))
     pages = Pages.of(
@@ -200,7 +200,7 @@ def create_web_container(
         cipher=cipher,
         clock=clock,
         origin=settings.public_origin(port),
-        act=worker.get,
+        act=lambda: worker.get().actions,
         webhook_address=lambda shop, system: worker.get().webhook_url(shop, system, ANY_EVENT),
     )
     return WebContainer(
@@ -240,16 +240,16 @@ def create_web_container(
 
 
 @asynccontextmanager
-async def running_service(
+async def running_container(
     settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int | None = None
-) -> AsyncIterator[tuple[Service, Database]]:
-    """The service with everything open that it needs; closed again at the end."""
+) -> AsyncIterator[tuple[WorkerContainer, Database]]:
+    """The container with everything open that it needs; closed again at the end."""
     async with (
         open_database(settings, pool_size=pool_size, watch=watch) as database,
         http_client() as http,
     ):
         await _need_schema(database)
-        yield await create_service(settings, database, http, port=port), database
+        yield await create_worker_container(settings, database, http, port=port), database
 
 
 async def _need_schema(database: Database) -> None:

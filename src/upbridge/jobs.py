@@ -31,18 +31,19 @@ from upbridge.core.errors import NotFound, UpbridgeError
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.core.telemetry.loop_watch import watch_loop
 from upbridge.core.telemetry.tracing import traced
-from upbridge.domain.lane import Direction, Lane
+from upbridge.domain.lane import Direction, Lane, Wake
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes, scheduler
-from upbridge.engine.context import Service
-from upbridge.engine.puller import pull
-from upbridge.engine.pusher import push
+from upbridge.engine import lanes
+from upbridge.engine.puller import Puller
+from upbridge.engine.pusher import Pusher
+from upbridge.engine.scheduler import Scheduler
 from upbridge.insights.daily_stats import summarise_days
 from upbridge.mail.rounds import Rounds
 from upbridge.maintenance.analyze import count_grown
 from upbridge.maintenance.retention import prune
 from upbridge.store.job_library import DEAD_AFTER
 from upbridge.store.metric_samples import keep_writing, merge_ended_processes
+from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
@@ -71,59 +72,71 @@ _RESTART_PAUSE = 1.0
 _FORMER_QUEUE = "default"
 
 
-def register(app: App, service: Service) -> None:
+@dataclass(frozen=True, slots=True)
+class LaneWorker:
+    """Works on lanes, and looks which of them are due."""
+
+    engine: AsyncEngine
+    clock: Clock
+    systems: Systems
+    wake: Wake
+    puller: Puller
+    pusher: Pusher
+
+    async def work_on(self, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Work one slice of a lane; if something is left, the lane puts itself back at the end of the queue.
+
+        *monotonic* tells how long it took, in seconds.
+        """
+        with structlog.contextvars.bound_contextvars(shop_id=str(lane.shop_id), lane=lane.name):
+            try:
+                async with lanes.exclusive(self.engine, lane) as guard:
+                    if guard is None:
+                        return  # another worker holds the lane; the sweep finds what it leaves
+                    if lane.direction is Direction.PULL:
+                        more = await self.puller.pull(lane, monotonic=monotonic)
+                    else:
+                        more = await self.pusher.push(lane, guard, monotonic=monotonic)
+            except NotFound:
+                log.info("shop_is_gone")
+                return
+            except Exception as error:
+                # The edge of the worker: an unexpected error must neither stop the other shops nor spin.
+                if DATABASE.explains(error):
+                    reason = "the database went away"
+                else:
+                    log.exception("slice_failed", error=type(error).__name__)
+                    reason = (
+                        str(error) if isinstance(error, UpbridgeError) else f"unexpected: {type(error).__name__}"
+                    )
+                await lanes.block(self.engine, lane, reason=reason, now=self.clock())
+                return
+            if more:
+                await self.wake(lane)
+
+    async def sweep_once(self) -> int:
+        """Make a job for every lane that has something to do and no job; returns how many."""
+        due = await lanes.due(self.engine, self.systems, now=self.clock())
+        if not due:
+            return 0
+        async with self.engine.connect() as tx:
+            rows = await tx.execute(
+                text("SELECT queueing_lock FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
+            )
+            busy = {row.queueing_lock for row in rows}
+        idle = [lane for lane in due if str(lane) not in busy]
+        for lane in idle:
+            await self.wake(lane)
+        return len(idle)
+
+
+def register(app: App, worker: LaneWorker) -> None:
     """Register the one task of *app*."""
 
     @app.task(name="work", pass_context=False)
     async def work(shop_id: str, lane: str, trace: str = "") -> None:
         with traced("slice", parent=trace, shop_id=shop_id, lane=lane):
-            await work_on(service, Lane.named(ShopId(UUID(shop_id)), lane))
-
-
-async def work_on(service: Service, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-    """Work one slice of a lane; if something is left, the lane puts itself back at the end of the queue.
-
-    *monotonic* tells how long it took, in seconds.
-    """
-    with structlog.contextvars.bound_contextvars(shop_id=str(lane.shop_id), lane=lane.name):
-        try:
-            async with lanes.exclusive(service.engine, lane) as guard:
-                if guard is None:
-                    return  # another worker holds the lane; the sweep finds what it leaves
-                if lane.direction is Direction.PULL:
-                    more = await pull(service, lane, monotonic=monotonic)
-                else:
-                    more = await push(service, lane, guard, monotonic=monotonic)
-        except NotFound:
-            log.info("shop_is_gone")
-            return
-        except Exception as error:
-            # The edge of the worker: an unexpected error must neither stop the other shops nor spin.
-            if DATABASE.explains(error):
-                reason = "the database went away"
-            else:
-                log.exception("slice_failed", error=type(error).__name__)
-                reason = str(error) if isinstance(error, UpbridgeError) else f"unexpected: {type(error).__name__}"
-            await lanes.block(service.engine, lane, reason=reason, now=service.clock())
-            return
-        if more:
-            await service.wake(lane)
-
-
-async def sweep_once(service: Service) -> int:
-    """Make a job for every lane that has something to do and no job; returns how many."""
-    due = await lanes.due(service.engine, service.systems, now=service.clock())
-    if not due:
-        return 0
-    async with service.engine.connect() as tx:
-        rows = await tx.execute(
-            text("SELECT queueing_lock FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
-        )
-        busy = {row.queueing_lock for row in rows}
-    idle = [lane for lane in due if str(lane) not in busy]
-    for lane in idle:
-        await service.wake(lane)
-    return len(idle)
+            await worker.work_on(Lane.named(ShopId(UUID(shop_id)), lane))
 
 
 async def rescue_once(app: App, engine: AsyncEngine, heartbeats: Heartbeats = HEARTBEATS) -> int:
@@ -159,27 +172,35 @@ async def rescue_once(app: App, engine: AsyncEngine, heartbeats: Heartbeats = HE
 
 
 async def run_worker(
-    app: App, service: Service, *, concurrency: int, stop: asyncio.Event, heartbeats: Heartbeats = HEARTBEATS
+    app: App,
+    worker: LaneWorker,
+    scheduler: Scheduler,
+    rounds: Rounds,
+    *,
+    concurrency: int,
+    stop: asyncio.Event,
+    heartbeats: Heartbeats = HEARTBEATS,
 ) -> None:
     """Work until *stop* is set, on at most *concurrency* lanes of each system at once.
 
     Comes back by itself after the database was away.
     """
-    register(app, service)
+    register(app, worker)
+    engine = worker.engine
     loops = [
-        asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, lambda: sweep_once(service))),
+        asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, worker.sweep_once)),
         asyncio.create_task(
-            _repeat("rescue", heartbeats.looked_for_every, lambda: rescue_once(app, service.engine, heartbeats))
+            _repeat("rescue", heartbeats.looked_for_every, lambda: rescue_once(app, engine, heartbeats))
         ),
-        asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, lambda: scheduler.run_once(service))),
-        asyncio.create_task(_repeat("count", COUNT_SECONDS, lambda: count_grown(service.engine))),
-        asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(service.engine, service.clock))),
-        asyncio.create_task(keep_writing(service.engine)),
+        asyncio.create_task(_repeat("schedule", SCHEDULE_SECONDS, scheduler.run_once)),
+        asyncio.create_task(_repeat("count", COUNT_SECONDS, lambda: count_grown(engine))),
+        asyncio.create_task(_repeat("prune", PRUNE_SECONDS, lambda: _clean(engine, worker.clock))),
+        asyncio.create_task(keep_writing(engine)),
         asyncio.create_task(watch_loop()),
-        asyncio.create_task(_mail(service).run()),
+        asyncio.create_task(rounds.run()),
     ]
-    platform = service.systems.platform.name
-    queues = [[platform, _FORMER_QUEUE], *([system.name] for system in service.systems.connected)]
+    platform = worker.systems.platform.name
+    queues = [[platform, _FORMER_QUEUE], *([system.name] for system in worker.systems.connected)]
     try:
         await asyncio.gather(
             *(_serve(app, queue, concurrency=concurrency, stop=stop, heartbeats=heartbeats) for queue in queues)
@@ -221,17 +242,6 @@ async def _serve(
                 log.warning("worker_restarts", reason=reason_of(error))
         if not stop.is_set():
             await asyncio.sleep(_RESTART_PAUSE)
-
-
-def _mail(service: Service) -> Rounds:
-    return Rounds.of(
-        service.settings,
-        engine=service.engine,
-        cipher=service.cipher,
-        systems=service.systems,
-        clock=service.clock,
-        origin=service.settings.public_origin(),
-    )
 
 
 async def _clean(engine: AsyncEngine, clock: Clock) -> None:

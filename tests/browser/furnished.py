@@ -34,7 +34,6 @@ from tests.support.rows import (
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import Counted, keep_count
-from upbridge.engine.context import Service
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import Connections
@@ -42,6 +41,7 @@ from upbridge.store.database import sqlalchemy_url
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages
+from upbridge.worker_container import WorkerContainer
 from upbridge_sandbox.demo.processes import free_port
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ def furnished(database_url: str, encryption_key: str) -> Iterator[Furnished]:
             _env_file=None, public_url=origin, allow_insecure=True, support_email="help@upbridge.example"
         )
         async with httpx.AsyncClient(transport=httpx.MockTransport(_no_network)) as http:
-            service = Service(
+            service = WorkerContainer(
                 settings=settings,
                 systems=SYSTEMS,
                 engine=engine,
@@ -110,7 +110,7 @@ def furnished(database_url: str, encryption_key: str) -> Iterator[Furnished]:
                 connections=Connections(engine, cipher),
                 cipher=cipher,
                 clock=clock,
-                act=lambda: service,
+                act=lambda: service.actions,
                 webhook_address=lambda shop, system: f"{origin}/webhooks/{system}/{shop.id}",
             )
             server = uvicorn.Server(uvicorn.Config(pages_app(pages), port=port, log_level="error"))

@@ -9,7 +9,7 @@ from tests.support.engine import Engine
 from upbridge.cli.counts import ToldCounts, count_line, under_way_line
 from upbridge.engine.completeness import Counted, keep_count
 from upbridge.engine.runs import start_run
-from upbridge.engine.scheduler import run_once, start_reconciliation
+from upbridge.engine.scheduler import start_reconciliation
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 
 
@@ -32,7 +32,7 @@ def test_a_difference_is_said_with_what_is_done_about_it(
 
 async def test_each_count_that_comes_while_it_waits_is_said_once(machine: Engine) -> None:
     said: list[str] = []
-    told = ToldCounts(machine.service, await machine.shop(), since=machine.watch(), say=said.append)
+    told = ToldCounts(machine.db, await machine.shop(), since=machine.watch(), say=said.append)
 
     async def count(shop_says: int, known: int) -> None:
         async with machine.db.begin() as tx:
@@ -76,7 +76,7 @@ async def test_a_net_that_nobody_goes_on_with_is_ended_and_the_next_one_begins_w
     await machine.run("DELETE FROM changes WHERE kind = 'orders.page'")
 
     machine.watch.move(minutes=2)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     ended = (await nets(machine))["order"]
     assert (ended.id, ended.state, ended.complete) == (lost.id, RunState.DONE, False)

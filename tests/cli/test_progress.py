@@ -12,7 +12,7 @@ from upbridge.store.runs import RunPurpose
 
 
 async def wait(machine: Engine, purpose: RunPurpose = RunPurpose.SAFETY_NET) -> None:
-    await wait_for(machine.service, await machine.shop(), purpose, "comparing")
+    await wait_for(machine.db, machine.service.shops, await machine.shop(), purpose, "comparing")
 
 
 async def paused_import(machine: Engine) -> None:
@@ -44,10 +44,10 @@ async def test_what_a_person_has_paused_is_not_waited_for(machine: Engine) -> No
     with pytest.raises(Conflict, match=r"paused: `upbridge shops import "):
         await wait(machine, RunPurpose.IMPORT)
 
-    assert await waiting(machine.service, await machine.shop()) == 0
+    assert await waiting(machine.db, await machine.shop()) == 0
     async with machine.db.begin() as tx:
         await resume_imports(tx, machine.shop_id, now=machine.watch())
-    assert await waiting(machine.service, await machine.shop()) == 1
+    assert await waiting(machine.db, await machine.shop()) == 1
 
 
 async def test_a_stopped_shop_is_not_waited_for(machine: Engine) -> None:

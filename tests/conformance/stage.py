@@ -24,11 +24,7 @@ from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import lanes, scheduler
-from upbridge.engine.context import Service
-from upbridge.jobs import work_on
-from upbridge.operations import resolve_problem
-from upbridge.operations.change_settings import change_settings
+from upbridge.engine import lanes
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, schema
 from upbridge.store.changes import Kind, Origin
@@ -39,6 +35,7 @@ from upbridge.systems.registry import SYSTEMS as REGISTRY
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.upp.client import UppClient
 from upbridge.systems.upp.target import UppTarget
+from upbridge.worker_container import WorkerContainer
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.demo.compare import Origin as Goods
 from upbridge_sandbox.demo.compare import Problems
@@ -92,7 +89,7 @@ class Stage:
     reaper: Reaper
     network: Network
     shop_id: ShopId
-    service: Service
+    service: WorkerContainer
     book: Book = field(default_factory=Book)
     """The shop's account at Ledger."""
     day: StaffWork = field(default_factory=StaffWork)
@@ -114,7 +111,7 @@ class Stage:
     async def set(self, **texts: str) -> None:
         """Change settings as typed (`stock__write="true"`)."""
         typed = {name.replace("__", "."): value for name, value in texts.items()}
-        await change_settings(self.service, await self.shop(), typed)
+        await self.service.settings_editor.change(await self.shop(), typed)
 
     # --- the machinery ----------------------------------------------------------------------------------------
 
@@ -149,7 +146,7 @@ class Stage:
                 return
             shuffle(due)
             for lane in due:
-                await work_on(self.service, lane)
+                await self.service.lane_worker.work_on(lane)
             await self.nothing_unforeseen()
         raise AssertionError("the work does not end")
 
@@ -157,7 +154,7 @@ class Stage:
         """Until nothing waits, neither for its turn nor its time: letters and the schedule come, hours pass."""
         for _ in range(400):
             await self.deliver()
-            await scheduler.run_once(self.service)
+            await self.service.scheduler.run_once()
             await self.work(shuffle)
             if self.letters.waiting:
                 continue
@@ -197,7 +194,7 @@ class Stage:
         """A person retries everything that could not be sent or read; returns the keys of those problems."""
         found = [one for one in await self.service.problems.open(self.shop_id) if one.stage != ProblemStage.MAP]
         for problem in found:
-            await resolve_problem.retry(self.service, problem.id)
+            await self.service.problem_actions.retry(problem.id)
         return [problem.key for problem in found]
 
     # --- what is true -----------------------------------------------------------------------------------------
@@ -238,7 +235,7 @@ def _signer() -> Signer:
     return Signer()
 
 
-def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours: Hours) -> Service:
+def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours: Hours) -> WorkerContainer:
     ours = settings(uphance_url=UPHANCE, upp_url=UPP, allow_insecure=True)
     tools = Tools(http=http, settings=ours, engine=engine, cipher=cipher, clock=hours)
     targets: dict[str, Target] = {
@@ -246,7 +243,7 @@ def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours
         "upp": UppTarget(UppClient(http, UPP, hours)),
         "uphance": UphanceTarget(http, UPHANCE, engine, hours, sleep=hours.pause),
     }
-    return Service(
+    return WorkerContainer(
         settings=ours,
         systems=SYSTEMS,
         engine=engine,

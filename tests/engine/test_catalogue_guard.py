@@ -7,9 +7,6 @@ import pytest
 from tests.support.engine import Engine
 from tests.support.facts import MakeEngine, Upp, facts_changed, held, pricelists, sold, two_lists
 from upbridge.engine.catalogue_guard import too_many
-from upbridge.engine.scheduler import run_once
-from upbridge.operations.change_settings import change_settings
-from upbridge.operations.resolve_problem import dismiss, retry
 
 pytestmark = pytest.mark.situation("facts.guard")
 
@@ -39,7 +36,7 @@ async def vip_is_default(machine: Engine) -> None:
 
 
 async def scheduled(machine: Engine) -> None:
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     await machine.drain()
 
 
@@ -71,7 +68,7 @@ async def test_many_wait_for_a_person_who_lets_them_go(shop: Engine) -> None:
     [guard] = [one for one in await shop.problems() if one.key == "catalogue.guard"]
     assert guard.params == {"off": 12, "on_sale": 20, "percent": 30}
 
-    await retry(shop.service, guard.id)
+    await shop.service.problem_actions.retry(guard.id)
     await shop.drain()
 
     assert prices(shop) == {(90, True): 8, (None, False): 12}
@@ -83,7 +80,7 @@ async def test_a_person_who_does_not_want_it_keeps_them_on_sale(shop: Engine) ->
     await scheduled(shop)
     [guard] = [one for one in await shop.problems() if one.key == "catalogue.guard"]
 
-    await dismiss(shop.service, guard.id)
+    await shop.service.problem_actions.dismiss(guard.id)
     await scheduled(shop)
 
     assert prices(shop) == {(100, True): 20}
@@ -100,7 +97,7 @@ async def test_the_problem_closes_when_the_products_have_their_price(shop: Engin
 
 
 async def test_a_setting_that_would_switch_off_the_catalogue_is_held_the_same_way(shop: Engine) -> None:
-    await change_settings(shop.service, await shop.shop(), {"upp.pricelist": "VIP"})
+    await shop.service.settings_editor.change(await shop.shop(), {"upp.pricelist": "VIP"})
     await shop.drain()
     await scheduled(shop)
 

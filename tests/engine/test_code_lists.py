@@ -6,8 +6,6 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.facts import MakeEngine, facts_changed
-from upbridge.operations.change_settings import change_settings
-from upbridge.operations.resolve_problem import dismiss
 
 
 def listed(**types: str) -> dict[str, Any]:
@@ -36,7 +34,7 @@ async def told(machine: Engine) -> list[tuple[str, str, Any]]:
 
 @pytest.mark.situation("facts.status_new")
 async def test_a_new_status_is_told_where_the_shop_chose_the_ones_that_send(shop: Engine) -> None:
-    await change_settings(shop.service, await shop.shop(), {"uphance.order_statuses": "1"})
+    await shop.service.settings_editor.change(await shop.shop(), {"uphance.order_statuses": "1"})
     shop.upgates.rare["/order-statuses"] = listed(_1="Received", _2="Sent", _3="Custom", _4="Canceled")
 
     await facts_changed(shop)
@@ -44,18 +42,18 @@ async def test_a_new_status_is_told_where_the_shop_chose_the_ones_that_send(shop
     await facts_changed(shop)
     assert len(await told(shop)) == 1
 
-    await change_settings(shop.service, await shop.shop(), {"uphance.order_statuses": "1,3"})
+    await shop.service.settings_editor.change(await shop.shop(), {"uphance.order_statuses": "1,3"})
     assert await told(shop) == []
 
 
 @pytest.mark.situation("facts.status_new")
 async def test_who_says_that_it_does_not_send_is_not_told_again(shop: Engine) -> None:
-    await change_settings(shop.service, await shop.shop(), {"uphance.order_statuses": "1"})
+    await shop.service.settings_editor.change(await shop.shop(), {"uphance.order_statuses": "1"})
     shop.upgates.rare["/order-statuses"] = listed(_1="Received", _2="Sent", _3="Custom")
     await facts_changed(shop)
     [problem] = await shop.problems()
 
-    await dismiss(shop.service, problem.id)
+    await shop.service.problem_actions.dismiss(problem.id)
     await facts_changed(shop)
 
     assert await told(shop) == []
@@ -77,7 +75,7 @@ async def test_a_second_status_of_shipped_orders_is_told_before_one_is_shipped(s
     await facts_changed(shop)
     assert await told(shop) == [("uphance", "status.several_shipped", {"status": 3, "name": "Stav 3"})]
 
-    await change_settings(shop.service, await shop.shop(), {"shipments.status": "3"})
+    await shop.service.settings_editor.change(await shop.shop(), {"shipments.status": "3"})
     assert await told(shop) == []
 
 
@@ -107,14 +105,14 @@ async def offers(machine: Engine, path: str, *numbers: int) -> None:
 async def test_a_new_way_without_a_row_is_told_until_it_has_one(
     shop: Engine, path: str, rule: str, key: str
 ) -> None:
-    await change_settings(shop.service, await shop.shop(), {rule: "1:one"})
+    await shop.service.settings_editor.change(await shop.shop(), {rule: "1:one"})
     await offers(shop, path, 1, 2)
     assert await told(shop) == []
 
     await offers(shop, path, 1, 2, 3)
     assert await told(shop) == [("uphance", key, {"number": 3, "name": "Volba 3"})]
 
-    await change_settings(shop.service, await shop.shop(), {rule: "1:one,3:three"})
+    await shop.service.settings_editor.change(await shop.shop(), {rule: "1:one,3:three"})
     assert await told(shop) == []
 
 
@@ -123,7 +121,7 @@ async def test_a_new_way_without_a_row_is_told_until_it_has_one(
 async def test_the_problem_closes_when_the_shop_offers_it_no_more(
     shop: Engine, path: str, rule: str, key: str
 ) -> None:
-    await change_settings(shop.service, await shop.shop(), {rule: "1:one"})
+    await shop.service.settings_editor.change(await shop.shop(), {rule: "1:one"})
     await offers(shop, path, 1)
     await offers(shop, path, 1, 3)
     assert [key for _, key, _ in await told(shop)] == [key]
@@ -135,11 +133,11 @@ async def test_the_problem_closes_when_the_shop_offers_it_no_more(
 
 @pytest.mark.situation("facts.choice_new")
 async def test_another_rule_leaves_it_open(shop: Engine) -> None:
-    await change_settings(shop.service, await shop.shop(), {"uphance.carriers": "1:one"})
+    await shop.service.settings_editor.change(await shop.shop(), {"uphance.carriers": "1:one"})
     await offers(shop, "/shipments", 1)
     await offers(shop, "/shipments", 1, 3)
 
-    await change_settings(shop.service, await shop.shop(), {"uphance.payment_terms": "1:one"})
+    await shop.service.settings_editor.change(await shop.shop(), {"uphance.payment_terms": "1:one"})
 
     assert [key for _, key, _ in await told(shop)] == ["carrier.no_row"]
 

@@ -14,8 +14,6 @@ from tests.support.upp import make_front, make_order, make_price, make_product, 
 from tests.support.vendor_files import reported_fault
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.engine.facts import renew
-from upbridge.engine.imports import start_imports
 from upbridge.store.changes import Kind
 from upbridge.store.runs import first_import_under_way
 from upbridge.systems.upp import mapping
@@ -109,8 +107,8 @@ async def test_a_second_change_while_it_is_mapped_again_starts_over(shop: Engine
 async def test_a_change_during_the_first_import_leaves_it_the_first(shop: Engine) -> None:
     """Stock is written when all orders were read once, and not before."""
     async with shop.db.begin() as tx:
-        rows = await shop.service.target_connections(await shop.shop())
-        await start_imports(tx, shop.service, await shop.shop(), rows, kinds=("order",))
+        rows = await shop.service.connected.target_connections(await shop.shop())
+        await shop.service.imports.start(tx, await shop.shop(), rows, kinds=("order",))
     shop.upgates.rare["/order-statuses"] = statuses(_1="Canceled")
     await shop.hint(Kind.FACTS, "facts")
 
@@ -203,8 +201,8 @@ async def test_a_product_that_was_asked_for_before_the_facts_changed_is_planned_
             facts = ShopProfile.model_validate((await shop.shop()).facts)
             changed = facts.model_copy(update={"default_pricelist": "VIP"})
             async with shop.db.begin() as tx:
-                rows = await shop.service.target_connections(await shop.shop())
-                await renew(tx, shop.service, shop.shop_id, changed, rows, now=shop.watch())
+                rows = await shop.service.connected.target_connections(await shop.shop())
+                await shop.service.facts.renew(tx, shop.shop_id, changed, rows, now=shop.watch())
         return answer
 
     shop.upgates.others["shop.admin.s1.upgates.com"] = slow

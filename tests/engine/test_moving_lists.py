@@ -8,7 +8,6 @@ import pytest
 
 from tests.support.engine import Engine
 from upbridge.engine.runs import start_run
-from upbridge.engine.scheduler import run_once
 from upbridge.store.changes import Kind
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 
@@ -46,7 +45,7 @@ def second_page(path: str) -> Callable[[httpx.Request], bool]:
 async def net(machine: Engine) -> None:
     """The safety net of the next day, to its end."""
     machine.watch.move(days=1, minutes=1)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     await rest(machine)
 
 

@@ -129,7 +129,7 @@ class TestUpp:
     async def upp(self, machine: Engine) -> None:
         shop = await machine.shop()
         [row] = (await machine.service.connections.of(machine.shop_id)).values()
-        context = machine.service.context(shop, row)
+        context = machine.service.connected.context(shop, row)
 
         def wants(entity: Any) -> Any:
             return wants_product(entity, replace(context, name_owners=machine.target.fronts[-1].name_owners))

@@ -18,7 +18,6 @@ from tests.support.upp import make_line, make_order, make_product, make_variant
 from upbridge.domain.delivery import DesiredDocument, Document, Entity, Issue, Link, Parked, Unmappable
 from upbridge.domain.product import Product
 from upbridge.engine.planner import BadEntity, ReadBatch
-from upbridge.operations import resolve_problem
 from upbridge.store import documents as outbox
 from upbridge.store.links import record_delivered, save_link
 
@@ -408,7 +407,7 @@ async def test_a_dismissed_problem_does_not_come_back_for_the_same_cause(machine
     machine.target.mapping = no_price
     await machine.settle(coat())
     [problem] = await machine.problems()
-    await resolve_problem.dismiss(machine.service, problem.id)
+    await machine.service.problem_actions.dismiss(problem.id)
 
     await machine.settle(coat())
 
@@ -419,7 +418,7 @@ async def test_a_dismissed_problem_comes_back_if_it_was_cured_meanwhile(machine:
     machine.target.mapping = no_price
     await machine.settle(coat())
     [problem] = await machine.problems()
-    await resolve_problem.dismiss(machine.service, problem.id)
+    await machine.service.problem_actions.dismiss(problem.id)
     machine.target.mapping = mirror
     await machine.settle(coat())
 

@@ -1,6 +1,7 @@
 """Reading: what is asked for, in which order, how often; and what each failure means for the lane."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import ShopState
 from upbridge.engine import lanes, puller, readers
+from upbridge.engine.puller import Puller
 from upbridge.engine.runs import start_run
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.runs import RunPurpose
@@ -407,7 +409,13 @@ async def test_too_many_requests_closes_the_lane_until_they_say(machine: Engine)
     assert [one["attempts"] for one in await machine.changes()] == [0]
 
 
-async def test_the_gravest_of_several_failures_decides(machine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def reading_orders_by(machine: Engine, reader: readers.Reader) -> Puller:
+    """A puller to which *reader* tells about orders."""
+    ours = machine.service.readers
+    return replace(machine.service.puller, readers=replace(ours, platform={**ours.platform, Kind.ORDER: reader}))
+
+
+async def test_the_gravest_of_several_failures_decides(machine: Engine) -> None:
     errors = iter(
         [
             Unreachable(),
@@ -419,23 +427,23 @@ async def test_the_gravest_of_several_failures_decides(machine: Engine, monkeypa
     async def fail(*_: object) -> None:
         raise next(errors)
 
-    monkeypatch.setitem(readers.READERS, Kind.ORDER, readers.Reader(fail, 1))
+    reader = reading_orders_by(machine, readers.Reader(fail, 1))
     await machine.hint(Kind.ORDER, "A-1", "A-2", "A-3")
 
-    await machine.pull()
+    await reader.pull(Lane.pull(machine.shop_id, "upgates"))
 
     assert (await machine.shop()).state is ShopState.SUSPENDED
 
 
-async def test_what_nobody_foresaw_is_raised(machine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_nobody_foresaw_is_raised(machine: Engine) -> None:
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(readers.READERS, Kind.ORDER, readers.Reader(fail, 100))
+    reader = reading_orders_by(machine, readers.Reader(fail, 100))
     await machine.hint(Kind.ORDER, "A-1")
 
     with pytest.raises(ZeroDivisionError):
-        await machine.pull()
+        await reader.pull(Lane.pull(machine.shop_id, "upgates"))
 
 
 # --- during the work ----------------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from sqlalchemy import event
 from tests.support.engine import Engine
 from tests.support.simulated import answering
 from upbridge.domain.shop import Shop
-from upbridge.engine import puller, readers
-from upbridge.engine.imports import start_imports
+from upbridge.engine import puller
 from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.engine.second_look import lag_of
@@ -452,7 +451,7 @@ async def test_the_imports_of_a_shop_read_products_and_the_orders_of_the_last_da
     shop: Shop = await machine.shop()
     rows = await machine.service.connections.of(machine.shop_id)
     async with machine.db.begin() as tx:
-        runs = await start_imports(tx, machine.service, shop, rows)
+        runs = await machine.service.imports.start(tx, shop, rows)
 
     assert len(runs) == 2
     order = await run_of(machine, "order")
@@ -498,7 +497,7 @@ async def read_first_page(machine: Engine) -> None:
     """Settle page 1 alone: it says which others there are."""
     async with machine.db.begin() as tx:
         (change,) = await changes.claim(tx, machine.shop_id, "upgates", below=100, limit=1, now=machine.watch())
-    await readers.READERS[change.kind].read(machine.service, await machine.shop(), [change])
+    await machine.service.readers.of(change.kind).read(await machine.shop(), [change])
 
 
 async def test_news_go_on_while_the_import_is_paused(machine: Engine) -> None:
@@ -534,9 +533,7 @@ async def test_a_page_that_was_being_read_is_counted_and_the_run_ends_when_resum
         await pause(machine)
         read[1].set()
 
-    await asyncio.gather(
-        readers.READERS[change.kind].read(machine.service, shop, [change]), pause_during_the_call()
-    )
+    await asyncio.gather(machine.service.readers.of(change.kind).read(shop, [change]), pause_during_the_call())
 
     run = await run_of(machine)
     assert (run.state, run.done) == (RunState.PAUSED, 3)
@@ -570,7 +567,7 @@ async def test_a_new_reading_of_everything_ends_a_paused_one(machine: Engine) ->
     rows = await machine.service.connections.of(machine.shop_id)
 
     async with machine.db.begin() as tx:
-        runs = await start_imports(tx, machine.service, await machine.shop(), rows, kinds=("product",), anew=True)
+        runs = await machine.service.imports.start(tx, await machine.shop(), rows, kinds=("product",), anew=True)
 
     assert runs != [first]
     await machine.drain()

@@ -12,7 +12,7 @@ from tests.support.clock import NOON
 from tests.support.engine import Engine, MakeEngine
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.scheduler import Tick, run_once
+from upbridge.engine.scheduler import Tick
 from upbridge.store.runs import RunPurpose, is_catching_up, latest_runs
 
 
@@ -34,7 +34,7 @@ async def kinds(machine: Engine, source: str = "upgates") -> list[str]:
 @pytest.mark.rule("R48")
 async def test_nothing_is_due_in_a_quiet_hour(machine: Engine) -> None:
     for _ in range(6):
-        await run_once(machine.service)
+        await machine.service.scheduler.run_once()
         machine.watch.move(minutes=10)
 
     assert await kinds(machine) == []
@@ -43,32 +43,32 @@ async def test_nothing_is_due_in_a_quiet_hour(machine: Engine) -> None:
 @pytest.mark.rule("R45")
 async def test_webhooks_are_compared_once_a_day(machine: Engine) -> None:
     machine.watch.move(hours=23)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "webhooks" not in await kinds(machine)
 
     machine.watch.move(hours=2)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "webhooks" in await kinds(machine)
     await machine.pull()
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "webhooks" not in await kinds(machine)
 
 
 @pytest.mark.rule("R52")
 async def test_facts_are_renewed_once_a_day(machine: Engine) -> None:
     machine.watch.move(hours=23)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "facts" not in await kinds(machine)
 
     machine.watch.move(hours=2)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "facts" in await kinds(machine)
 
 
 async def test_a_shop_of_which_nothing_is_known_is_asked_at_once(make_engine: MakeEngine) -> None:
     machine = await make_engine(connected=False, facts=None)
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert await kinds(machine) == ["facts", "webhooks"]
 
@@ -80,8 +80,8 @@ async def test_a_shop_of_which_nothing_is_known_is_asked_at_once(make_engine: Ma
 async def test_the_net_is_cast_once_a_period(machine: Engine) -> None:
     for _ in range(3):
         machine.watch.move(hours=25)
-        await run_once(machine.service)
-        await run_once(machine.service)
+        await machine.service.scheduler.run_once()
+        await machine.service.scheduler.run_once()
         await machine.drain()
 
     assert await machine.value("SELECT count(*) FROM runs WHERE purpose = 'safety_net' AND kind = 'order'") == 3
@@ -90,13 +90,13 @@ async def test_the_net_is_cast_once_a_period(machine: Engine) -> None:
 @pytest.mark.rule("R54")
 async def test_a_net_that_is_out_for_a_whole_period_is_given_up_for_the_next(machine: Engine) -> None:
     machine.watch.move(hours=25)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     machine.watch.move(hours=23)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert await machine.value("SELECT count(*) FROM runs") == 2
     machine.watch.move(hours=2)
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     states = await machine.rows("SELECT kind, state, complete, since FROM runs ORDER BY kind, id")
     assert [(row["state"], row["complete"]) for row in states] == [("done", False), ("running", True)] * 2
@@ -107,7 +107,7 @@ async def test_a_shop_that_feeds_nobody_needs_no_net(make_engine: MakeEngine) ->
     machine = await make_engine(connected=False)
     machine.watch.move(hours=50)
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert await latest_runs(machine.db, machine.shop_id, RunPurpose.SAFETY_NET) == {}
 
@@ -124,7 +124,7 @@ async def test_the_shops_are_spread_over_the_period(make_engine: MakeEngine) -> 
     for _ in range(12):
         for _ in range(12):
             machine.watch.move(minutes=10)
-            await run_once(machine.service)
+            await machine.service.scheduler.run_once()
         now = int(await machine.value("SELECT count(*) FROM shops WHERE reconciled_at IS NOT NULL"))
         per_slot.append(now - seen)
         seen = now
@@ -163,7 +163,7 @@ async def test_what_waits_already_takes_no_room(make_engine: MakeEngine) -> None
     begun = []
 
     for _ in range(13):
-        await run_once(machine.service)
+        await machine.service.scheduler.run_once()
         begun.append(await waiting(machine))
         machine.watch.move(seconds=12)
 
@@ -183,28 +183,28 @@ async def nets(machine: Engine) -> int:
 
 @pytest.mark.situation("restored")
 async def test_a_database_that_was_put_back_under_the_workers_is_caught_up_with_at_once(machine: Engine) -> None:
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     [beat] = await machine.rows("SELECT * FROM heartbeat")
     machine.watch.move(hours=1)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert await nets(machine) == 0
 
     await machine.run("UPDATE heartbeat SET at = :at", at=beat["at"])
     machine.watch.move(seconds=10)
-    await run_once(machine.service)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
+    await machine.service.scheduler.run_once()
 
     assert await nets(machine) == 1
     assert "webhooks" in await kinds(machine)
 
 
 async def test_a_replica_that_took_over_is_caught_up_with_at_once(machine: Engine) -> None:
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     await machine.run("UPDATE heartbeat SET identity = '7/00000001/5'")
     machine.watch.move(seconds=10)
 
-    await run_once(machine.service)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
+    await machine.service.scheduler.run_once()
 
     assert await nets(machine) == 1
 
@@ -214,23 +214,23 @@ async def test_a_replica_that_took_over_is_caught_up_with_at_once(machine: Engin
 async def test_a_worker_that_starts_after_a_long_pause_catches_up(
     machine: Engine, minutes: int, expected: int
 ) -> None:
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     machine.watch.move(minutes=minutes)
     machine.service.last_beat.at = None  # another process
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert await nets(machine) == expected
 
 
 async def test_a_net_that_was_under_way_in_the_backup_is_begun_again(machine: Engine) -> None:
     machine.watch.move(hours=25)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert await nets(machine) == 1
     machine.watch.move(hours=1)
     machine.service.last_beat.at = None
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert await nets(machine) == 2
     assert await machine.value("SELECT count(*) FROM runs WHERE state = 'running' AND kind = 'order'") == 1
@@ -239,10 +239,10 @@ async def test_a_net_that_was_under_way_in_the_backup_is_begun_again(machine: En
 
 
 async def test_no_stock_is_right_before_the_forgotten_orders_are_read(machine: Engine) -> None:
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     await machine.run("UPDATE heartbeat SET identity = '7/00000001/5'")
     machine.watch.move(seconds=10)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     async with machine.db.connect() as tx:
         assert await is_catching_up(tx, machine.shop_id, "upgates")
 
@@ -269,7 +269,7 @@ async def test_a_silent_shop_is_asked_once_an_hour(machine: Engine, state: ShopS
     asked = 0
     for _ in range(12):
         machine.watch.move(minutes=15)
-        await run_once(machine.service)
+        await machine.service.scheduler.run_once()
         if "probe" in await kinds(machine):
             asked += 1
             await machine.run("DELETE FROM changes")
@@ -286,7 +286,7 @@ async def test_a_shop_that_was_stopped_is_never_asked(
     await move(machine, state, reason)
     machine.watch.move(days=30)
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert await kinds(machine) == []
 
@@ -295,11 +295,11 @@ async def test_a_deactivated_shop_that_never_answers_is_taken_at_its_word(machin
     await move(machine, ShopState.UNINSTALLING)
     machine.watch.move(hours=23)
     await machine.service.shops.mark(machine.shop_id, "probed_at", now=machine.watch())
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert (await machine.shop()).state is ShopState.UNINSTALLING
 
     machine.watch.move(hours=2)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert (await machine.shop()).state is ShopState.UNINSTALLED
     assert await machine.service.shops.credentials(machine.shop_id) is None
@@ -309,7 +309,7 @@ async def test_a_worker_that_was_away_asks_before_it_takes_a_deactivation_at_its
     await move(machine, ShopState.UNINSTALLING)
     machine.watch.move(days=3)
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert (await machine.shop()).state is ShopState.UNINSTALLING
     assert "probe" in await kinds(machine)
@@ -319,26 +319,26 @@ async def test_a_worker_that_was_away_asks_before_it_takes_a_deactivation_at_its
 
 
 async def test_stock_is_read_every_quarter_of_an_hour_where_uphance_is_connected(machine: Engine) -> None:
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert await kinds(machine, "uphance") == []
     await machine.connect("uphance")
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "catalogue" in await kinds(machine, "uphance")
     await machine.run("DELETE FROM changes")
     await machine.run("UPDATE connections SET polled_at = :now", now=machine.watch())
     machine.watch.move(minutes=14)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "catalogue" not in await kinds(machine, "uphance")
     machine.watch.move(minutes=2)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert "catalogue" in await kinds(machine, "uphance")
 
 
 async def test_a_broken_connection_is_not_read(machine: Engine) -> None:
     await machine.connect("uphance", state="broken")
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     assert await kinds(machine, "uphance") == []
 
@@ -347,8 +347,8 @@ async def test_only_one_of_many_workers_does_what_the_clock_asks_for(machine: En
     machine.watch.move(hours=48)
     async with machine.db.begin() as tx:
         await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('upbridge.schedule'))"))
-        await run_once(machine.service)
+        await machine.service.scheduler.run_once()
         assert await kinds(machine) == []
 
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
     assert await kinds(machine) != []

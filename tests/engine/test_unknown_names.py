@@ -10,7 +10,6 @@ from tests.support.engine import Engine
 from tests.support.facts import Upp, facts_changed, held, pricelists, sold, statuses, two_lists
 from tests.support.simulated import answering
 from tests.support.vendor_files import reported_fault
-from upbridge.operations.change_settings import change_settings
 from upbridge.store.changes import Kind
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
@@ -213,7 +212,7 @@ async def test_a_rule_that_names_a_renamed_list_follows_it(shop: Engine) -> None
     shop.upgates.rare["/pricelists"] = lists("Výchozí", "VIP")
     await facts_changed(shop)
     shop.upgates.sell(1, 2, prices=[two_lists(100, 90)])
-    await change_settings(shop.service, await shop.shop(), {"upp.pricelist": "VIP"})
+    await shop.service.settings_editor.change(await shop.shop(), {"upp.pricelist": "VIP"})
     await sold(shop, 1, 2)
     shop.upgates.rare["/pricelists"] = lists("Výchozí", "Velkoobchod")
     for product in shop.upgates.products.values():
@@ -243,7 +242,7 @@ async def test_nothing_is_switched_off_because_the_chosen_list_is_gone(
     await facts_changed(shop)
     prices = two_lists(100, 90)
     shop.upgates.sell(1, prices=[prices, {**prices, "language": "sk", "currency": "EUR"}])
-    await change_settings(shop.service, await shop.shop(), {setting: chosen})
+    await shop.service.settings_editor.change(await shop.shop(), {setting: chosen})
     await sold(shop, 1)
     before = held(shop)
     shop.upgates.rare["/languages"] = {"languages": [czech]}
@@ -257,7 +256,7 @@ async def test_nothing_is_switched_off_because_the_chosen_list_is_gone(
     assert held(shop) == before
     assert [one.key for one in await shop.problems()] == [key]
 
-    await change_settings(shop.service, await shop.shop(), {setting: ""})
+    await shop.service.settings_editor.change(await shop.shop(), {setting: ""})
     await shop.drain()
     assert held(shop)["p-1"]["price"] == 100
     assert await shop.problems() == []

@@ -15,7 +15,7 @@ from upbridge.core.errors import Conflict, NotFound, Rejected, Throttled, Unreac
 from upbridge.domain.delivery import DesiredDocument
 from upbridge.domain.history import What
 from upbridge.domain.shop import BY_UPGATES, ShopState
-from upbridge.insights.order_lookup import MOST_AN_HOUR, EnoughShown, OrderLookup, look_up_order
+from upbridge.insights.order_lookup import MOST_AN_HOUR, EnoughShown, OrderLookup
 from upbridge.store import history
 from upbridge.store.changes import Kind
 
@@ -23,7 +23,7 @@ MakeEngine = Callable[..., Awaitable[Engine]]
 
 
 async def asked(machine: Engine, number: str = "O-1") -> OrderLookup:
-    return await look_up_order(machine.service, await machine.shop(), number)
+    return await machine.service.order_lookups.look_up(await machine.shop(), number)
 
 
 async def everything(machine: Engine) -> str:

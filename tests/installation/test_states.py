@@ -29,9 +29,9 @@ from tests.support.upgates import FakeLedger
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.context import Service
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
+from upbridge.worker_container import WorkerContainer
 
 Arrow: TypeAlias = Callable[[Upgates, str], tuple[str, dict[str, Any]]]
 
@@ -124,10 +124,12 @@ def api() -> ShopApi:
 
 
 @pytest.fixture
-async def worker(engine: AsyncEngine, cipher: Cipher, outside: Outside, api: ShopApi) -> AsyncIterator[Service]:
+async def worker(
+    engine: AsyncEngine, cipher: Cipher, outside: Outside, api: ShopApi
+) -> AsyncIterator[WorkerContainer]:
     """The background side, over a shop's API with scripted answers and without a budget."""
     async with httpx.AsyncClient(transport=httpx.MockTransport(api)) as http:
-        yield Service(
+        yield WorkerContainer(
             settings=settings(encryption_keys=KEY, public_url="https://upbridge.example"),
             systems=SYSTEMS,
             engine=engine,
@@ -156,7 +158,7 @@ class Unlimited(FakeLedger):
 @example(steps=["install", "operator suspends", "uninstall", "api is fine", "worker works", "operator resumes"])
 @example(steps=["install", "uninstall", "a day passes"])
 async def test_any_walk_ends_where_the_page_says(
-    *, call: Call, upgates: Upgates, outside: Outside, worker: Service, api: ShopApi, steps: list[str]
+    *, call: Call, upgates: Upgates, outside: Outside, worker: WorkerContainer, api: ShopApi, steps: list[str]
 ) -> None:
     walk = Walk(call, upgates, outside, worker, api)
 

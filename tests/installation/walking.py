@@ -14,11 +14,10 @@ from tests.installation.outside import Call, Outside
 from tests.installation.signing import Upgates
 from upbridge.cli.shops import _resume, _suspend
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
-from upbridge.engine import lanes, scheduler
-from upbridge.engine.context import Service
-from upbridge.engine.puller import pull
+from upbridge.engine import lanes
 from upbridge.engine.scheduler import UNINSTALL_AFTER
 from upbridge.systems.registry import SYSTEMS
+from upbridge.worker_container import WorkerContainer
 
 State: TypeAlias = tuple[ShopState, str | None]
 
@@ -174,7 +173,9 @@ STEPS = (
 class Walk:
     """Takes the steps on the service and on the model."""
 
-    def __init__(self, call: Call, upgates: Upgates, outside: Outside, service: Service, api: "ShopApi") -> None:
+    def __init__(
+        self, call: Call, upgates: Upgates, outside: Outside, service: WorkerContainer, api: "ShopApi"
+    ) -> None:
         self.call, self.upgates, self.outside, self.service, self.api = call, upgates, outside, service, api
         self.token = uuid4().hex
         self.model = Model()
@@ -233,12 +234,12 @@ class Walk:
 
     async def operator_suspends(self, now: datetime) -> None:
         if (shop := await self._shop()) is not None:
-            await _suspend(self.service, shop)
+            await _suspend(self.service.shops, shop, now=self.service.clock())
         self.model.suspends(now)
 
     async def operator_resumes(self, now: datetime) -> None:
         if (shop := await self._shop()) is not None:
-            await _resume(self.service, shop)
+            await _resume(self.service.shops, shop, now=self.service.clock())
         self.model.resumes(now)
 
     async def api_is_fine(self, _now: datetime) -> None:
@@ -257,7 +258,7 @@ class Walk:
         async with self.engine.begin() as tx:  # the pause after a silence is over
             await tx.execute(text("DELETE FROM lanes WHERE shop_id = :id"), {"id": shop.id})
         for lane in await lanes.due(self.engine, SYSTEMS, now=now, only=shop.id):
-            await pull(self.service, lane)
+            await self.service.puller.pull(lane)
         self.model.worker_works(now)
 
     async def an_hour_passes(self, _now: datetime) -> None:
@@ -269,7 +270,7 @@ class Walk:
     async def _pass(self, **time: float) -> None:
         self.outside.wait(**time)
         now = self.outside.now
-        await scheduler.run_once(self.service)
+        await self.service.scheduler.run_once()
         self.model.clock_strikes(now)
         shop = await self._shop()
         if shop is not None and shop.state is ShopState.ACTIVE and await self._is_to_be_read(shop):

@@ -6,7 +6,6 @@ from tests.support.engine import Engine, MakeEngine
 from tests.support.fake_uphance import FakeUphance
 from tests.support.fake_upp import Upp
 from tests.support.upp import make_order
-from upbridge.operations.change_settings import change_settings
 from upbridge.store.connections import ConnectionRow
 
 SECRET = "a-secret-of-upp"
@@ -41,8 +40,8 @@ async def uphance(machine: Engine, organisation: int | None = None, password: st
 
 
 async def change(machine: Engine, **texts: str) -> None:
-    await change_settings(
-        machine.service, await machine.shop(), {key.replace("__", "."): value for key, value in texts.items()}
+    await machine.service.settings_editor.change(
+        await machine.shop(), {key.replace("__", "."): value for key, value in texts.items()}
     )
 
 

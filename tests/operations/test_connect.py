@@ -30,12 +30,7 @@ from upbridge.core.errors import BadRequest, Conflict, LoginRefused
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine import access, lanes, puller
-from upbridge.engine.access import give_up_logins
-from upbridge.engine.pusher import push
-from upbridge.engine.scheduler import run_once
-from upbridge.operations.change_settings import change_settings
-from upbridge.operations.connections import disconnect
+from upbridge.engine import lanes, puller
 from upbridge.store import schema
 from upbridge.store.changes import Kind
 from upbridge.store.problems import NewProblem, Stage, raise_problems
@@ -154,7 +149,7 @@ async def test_what_was_queued_by_a_reader_that_did_not_know_of_the_disconnectio
     await upp(machine)
     await machine.settle(make_product())
     queued = await machine.rows("SELECT * FROM documents")
-    await disconnect(machine.service, await machine.shop(), "upp")
+    await machine.service.connection_editor.disconnect(await machine.shop(), "upp")
     async with machine.db.begin() as tx:
         await tx.execute(schema.documents.insert(), queued)
 
@@ -289,7 +284,7 @@ async def test_what_is_still_delivered_to_the_old_account_is_not_taken_for_the_n
         assert guard is not None
         connecting = asyncio.create_task(upp(machine, "another"))
         await wait_for_lock(machine.db)
-        await push(machine.service, Lane.push(machine.shop_id, "upp"), guard)
+        await machine.service.pusher.push(Lane.push(machine.shop_id, "upp"), guard)
         assert [*await machine.links()] == ["v-4711"]
         assert not connecting.done()
 
@@ -305,7 +300,7 @@ async def test_a_refused_old_login_does_not_break_the_connection_that_replaces_i
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
         connecting = asyncio.create_task(upp(machine))
         await wait_for_lock(machine.db)
-        await access.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
+        await machine.service.logins.refused_by_target(shop, "upp", LoginRefused("401"))
 
     assert str((await connecting).state) == "connected"
     assert await machine.problems() == []
@@ -316,9 +311,9 @@ async def test_who_disconnects_waits_for_what_is_on_its_way_and_leaves_no_proble
     shop = await machine.shop()
 
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "upp")):
-        leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
+        leaving = asyncio.create_task(machine.service.connection_editor.disconnect(shop, "upp"))
         await wait_for_lock(machine.db)
-        await access.refused_by_target(machine.service, shop, "upp", LoginRefused("401"))
+        await machine.service.logins.refused_by_target(shop, "upp", LoginRefused("401"))
 
     await leaving
     assert await machine.service.connections.of(machine.shop_id) == {}
@@ -344,7 +339,7 @@ async def test_who_gives_up_keeps_the_lane_from_nobody(machine: Engine, *, wins:
     shop, lane = await machine.shop(), Lane.push(machine.shop_id, "upp")
 
     async with lanes.exclusive(machine.db, lane):
-        leaving = asyncio.create_task(disconnect(machine.service, shop, "upp"))
+        leaving = asyncio.create_task(machine.service.connection_editor.disconnect(shop, "upp"))
         await wait_for_lock(machine.db)
         if not wins:
             leaving.cancel()
@@ -460,7 +455,7 @@ async def test_disconnecting_revokes_our_own_token_and_no_other(machine: Engine)
     kept = await machine.service.connections.vault(machine.shop_id, "uphance").tokens()
     assert kept is not None
 
-    await disconnect(machine.service, await machine.shop(), "uphance")
+    await machine.service.connection_editor.disconnect(await machine.shop(), "uphance")
 
     assert server.dead == {kept["access_token"]}
     assert await machine.service.connections.of(machine.shop_id) == {}
@@ -470,7 +465,7 @@ async def test_an_uphance_that_is_away_does_not_keep_a_connection(machine: Engin
     await uphance(machine)
     uphance_of(machine).before = lambda _: httpx.ConnectError("down")
 
-    await disconnect(machine.service, await machine.shop(), "uphance")
+    await machine.service.connection_editor.disconnect(await machine.shop(), "uphance")
 
     assert await machine.service.connections.of(machine.shop_id) == {}
 
@@ -487,7 +482,7 @@ async def test_a_shop_that_is_gone_gives_up_its_login_and_keeps_its_links(machin
     await machine.hint(Kind.PROBE, "probe")
 
     await machine.pull()
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
 
     row = (await machine.service.connections.of(machine.shop_id))["uphance"]
     assert (row.account, str(row.state)) == ("5", "broken")
@@ -504,10 +499,10 @@ async def test_a_login_in_use_is_given_up_when_its_user_has_ended(machine: Engin
     await machine.run("UPDATE shops SET state = 'uninstalled'")
 
     async with lanes.exclusive(machine.db, Lane.push(machine.shop_id, "uphance")):
-        await run_once(machine.service)
+        await machine.service.scheduler.run_once()
         assert server.dead == set()
-    await run_once(machine.service)
-    await run_once(machine.service)
+    await machine.service.scheduler.run_once()
+    await machine.service.scheduler.run_once()
 
     assert len(server.dead) == 1
     assert await machine.service.connections.still_open() == []
@@ -517,7 +512,7 @@ async def test_a_shop_that_came_back_meanwhile_keeps_its_login(machine: Engine) 
     server = uphance_of(machine)
     await uphance(machine)
 
-    await give_up_logins(machine.service, machine.shop_id)
+    await machine.service.logins.give_up(machine.shop_id)
 
     assert server.dead == set()
     assert await machine.service.connections.vault(machine.shop_id, "uphance").tokens() is not None
@@ -529,7 +524,7 @@ async def test_another_company_behind_the_login_stops_the_connection_and_says_so
     await uphance(machine)
     server.products = [{"id": 1, "organisation_id": 6, "variations": []}]
 
-    await puller.pull(machine.service, Lane.pull(machine.shop_id, "uphance"))
+    await machine.service.puller.pull(Lane.pull(machine.shop_id, "uphance"))
 
     row = (await machine.service.connections.of(machine.shop_id))["uphance"]
     assert str(row.state) == "broken"
@@ -541,14 +536,14 @@ async def test_a_channel_that_is_new_over_there_is_known_the_day_after(machine: 
     server = uphance_of(machine)
     await upp(machine)
     await uphance(machine)
-    await puller.pull(machine.service, Lane.pull(machine.shop_id, "uphance"))
+    await machine.service.puller.pull(Lane.pull(machine.shop_id, "uphance"))
     await parked(machine)
     server.channels = [*server.channels, {"channel_ID": 4, "channel_name": "Web SK", "currency": "EUR"}]
 
     for expected in (1, 2):
         await machine.run("DELETE FROM changes")
         await machine.hint(Kind.CATALOGUE, "catalogue", source="uphance")
-        await puller.pull(machine.service, Lane.pull(machine.shop_id, "uphance"))
+        await machine.service.puller.pull(Lane.pull(machine.shop_id, "uphance"))
         row = (await machine.service.connections.of(machine.shop_id))["uphance"]
         assert len(row.facts["channels"]) == expected
         machine.watch.move(days=1)
@@ -683,8 +678,7 @@ async def test_a_tariff_becomes_the_budget_at_once(machine: Engine) -> None:
 
 async def test_one_wrong_setting_changes_none(machine: Engine) -> None:
     with pytest.raises(BadRequest) as caught:
-        await change_settings(
-            machine.service,
+        await machine.service.settings_editor.change(
             await machine.shop(),
             {"upp.sku_from": "ean", "upp.order_days": "many", "no.such": "1"},
         )

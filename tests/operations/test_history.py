@@ -16,10 +16,6 @@ from upbridge.core.errors import BadRequest
 from upbridge.domain.delivery import Document, Issue, Parked
 from upbridge.domain.history import Way, What
 from upbridge.domain.shop import ShopState
-from upbridge.operations.change_settings import change_settings
-from upbridge.operations.connections import disconnect, restore_connection
-from upbridge.operations.renew_secrets import renew_secrets
-from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.store import history
 from upbridge.store.history import Entry
 from upbridge.store.problems import NewProblem, Stage, raise_problems
@@ -43,8 +39,8 @@ def short(entry: Entry) -> tuple[Any, ...]:
 async def test_a_changed_setting_says_what_it_was_and_what_it_is(machine: Engine) -> None:
     page = by_page(machine)
 
-    await change_settings(page.service, await page.shop(), {"stock.safety": "3", "upp.order_days": "30"})
-    await change_settings(machine.service, await machine.shop(), {"stock.safety": ""})
+    await page.service.settings_editor.change(await page.shop(), {"stock.safety": "3", "upp.order_days": "30"})
+    await machine.service.settings_editor.change(await machine.shop(), {"stock.safety": ""})
 
     assert [short(one) for one in await told(machine)] == [
         (Way.PAGE, What.SETTING, "stock.safety", "0", "3"),
@@ -54,7 +50,7 @@ async def test_a_changed_setting_says_what_it_was_and_what_it_is(machine: Engine
 
 async def test_what_is_refused_leaves_no_trace(machine: Engine) -> None:
     with pytest.raises(BadRequest):
-        await change_settings(machine.service, await machine.shop(), {"stock.safety": "3", "nonsense": "1"})
+        await machine.service.settings_editor.change(await machine.shop(), {"stock.safety": "3", "nonsense": "1"})
 
     assert await told(machine) == []
 
@@ -101,8 +97,8 @@ async def parked(machine: Engine) -> int:
 async def test_a_problem_that_is_tried_again_or_handled_is_told(machine: Engine) -> None:
     number = await parked(machine)
 
-    await retry(by_page(machine).service, number)
-    await dismiss(machine.service, number)
+    await by_page(machine).service.problem_actions.retry(number)
+    await machine.service.problem_actions.dismiss(number)
 
     released, handled = await told(machine)
     assert short(released)[:3] == (Way.PAGE, What.RELEASED, "upp.rejected")
@@ -124,7 +120,7 @@ async def test_what_can_not_be_tried_again_was_not_tried(machine: Engine) -> Non
         await raise_problems(tx, machine.shop_id, [new], now=machine.watch())
     [problem] = await machine.problems()
 
-    await retry(machine.service, problem.id)
+    await machine.service.problem_actions.retry(problem.id)
 
     assert await told(machine) == []
 
@@ -132,8 +128,8 @@ async def test_what_can_not_be_tried_again_was_not_tried(machine: Engine) -> Non
 async def test_a_connection_that_ends_is_told_and_so_is_a_login_that_works_again(machine: Engine) -> None:
     await machine.service.connections.break_off(machine.shop_id, "upp", "no", now=machine.watch())
     await machine.service.connections.break_off(machine.shop_id, "upp", "no", now=machine.watch())
-    await restore_connection(machine.service, await machine.shop(), "upp")
-    await disconnect(by_page(machine).service, await machine.shop(), "upp")
+    await machine.service.connection_editor.restore(await machine.shop(), "upp")
+    await by_page(machine).service.connection_editor.disconnect(await machine.shop(), "upp")
 
     assert [short(one)[:3] for one in await told(machine)] == [
         (Way.PROGRAM, What.LOGIN_REFUSED, "upp"),
@@ -143,7 +139,7 @@ async def test_a_connection_that_ends_is_told_and_so_is_a_login_that_works_again
 
 
 async def test_renewed_addresses_and_ended_sessions_are_told(machine: Engine) -> None:
-    await renew_secrets(machine.service, await machine.shop(), webhooks=True, sessions=True)
+    await machine.service.secret_renewal.renew(await machine.shop(), webhooks=True, sessions=True)
 
     assert [short(one)[1] for one in await told(machine)] == [What.WEBHOOKS_RENEWED, What.SESSIONS_ENDED]
 
@@ -151,7 +147,7 @@ async def test_renewed_addresses_and_ended_sessions_are_told(machine: Engine) ->
 async def test_the_newest_come_first_and_the_rest_page_by_page(machine: Engine) -> None:
     for number in range(1, 6):
         machine.watch.move(minutes=1)
-        await change_settings(machine.service, await machine.shop(), {"stock.safety": str(number)})
+        await machine.service.settings_editor.change(await machine.shop(), {"stock.safety": str(number)})
 
     async with machine.db.connect() as tx:
         first = await history.latest(tx, machine.shop_id, limit=2)

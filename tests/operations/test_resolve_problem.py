@@ -12,7 +12,6 @@ from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import NotFound
 from upbridge.domain.delivery import Document, Issue, Parked
 from upbridge.domain.lane import Lane
-from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.store.problems import NewProblem, Stage, describe, raise_problems
 
 Problem = Callable[..., NewProblem]
@@ -35,7 +34,7 @@ async def parked(machine: Engine) -> int:
 async def test_what_was_parked_is_sent_again(machine: Engine) -> None:
     number = await parked(machine)
 
-    said = await retry(machine.service, number)
+    said = await machine.service.problem_actions.retry(number)
 
     assert "v-1 will be sent to upp again" in said
     assert machine.woken.lanes[-1] == Lane.push(machine.shop_id, "upp")
@@ -49,7 +48,7 @@ async def test_what_could_not_be_mapped_is_read_again(machine: Engine, problem: 
         await raise_problems(tx, machine.shop_id, [problem(parent="12")], now=machine.watch())
     [found] = await machine.problems()
 
-    assert "12 will be read again" in await retry(machine.service, found.id)
+    assert "12 will be read again" in await machine.service.problem_actions.retry(found.id)
 
     assert await machine.change_keys() == [("product", "12")]
 
@@ -69,7 +68,7 @@ async def test_what_cannot_be_tried_again_says_so(machine: Engine, problem: Prob
         await raise_problems(tx, machine.shop_id, [new], now=machine.watch())
     [found] = await machine.problems()
 
-    assert "cure the cause" in await retry(machine.service, found.id)
+    assert "cure the cause" in await machine.service.problem_actions.retry(found.id)
     assert len(await machine.problems()) == 1
 
 
@@ -77,7 +76,7 @@ async def test_what_was_handled_by_hand_is_not_sent_until_it_changes(machine: En
     number = await parked(machine)
     machine.target.received.clear()
 
-    await dismiss(machine.service, number)
+    await machine.service.problem_actions.dismiss(number)
 
     assert (await machine.problems(), await machine.documents()) == ([], {})
     assert await machine.settle(make_product(make_variant(1))) == set()
@@ -95,7 +94,7 @@ async def test_who_dismisses_a_product_that_was_delivered_before_keeps_its_name_
     await machine.push()
     number = await parked(machine)
 
-    await dismiss(machine.service, number)
+    await machine.service.problem_actions.dismiss(number)
 
     [link] = (await machine.links()).values()
     assert (link["remote_id"], link["state"]) == ("v-1", "delivered")
@@ -106,7 +105,7 @@ async def test_a_problem_is_not_closed_without_what_it_parked(machine: Engine) -
     async with machine.db.begin() as other:
         await other.execute(text("SELECT FROM problems FOR UPDATE"))
         with pytest.raises(TimeoutError):
-            await with_deadline(0.2, dismiss(machine.service, number))
+            await with_deadline(0.2, machine.service.problem_actions.dismiss(number))
 
     assert [one.id for one in await machine.problems()] == [number]
     assert {one["state"] for one in (await machine.documents()).values()} == {"parked"}
@@ -119,10 +118,10 @@ async def test_a_remark_is_closed_by_hand_and_by_nothing_else(machine: Engine, p
         await raise_problems(tx, machine.shop_id, [problem(stage=Stage.REMARK)], now=machine.watch())
     [found] = await machine.problems()
 
-    assert "nothing can be tried again" in await retry(machine.service, found.id)
+    assert "nothing can be tried again" in await machine.service.problem_actions.retry(found.id)
     assert (await machine.change_keys(), await machine.documents()) == ([], {})
     assert len(await machine.problems()) == 1
-    await dismiss(machine.service, found.id)
+    await machine.service.problem_actions.dismiss(found.id)
 
     assert await machine.problems() == []
     assert [link["state"] for link in (await machine.links()).values()] == ["delivered"]
@@ -130,11 +129,11 @@ async def test_a_remark_is_closed_by_hand_and_by_nothing_else(machine: Engine, p
 
 async def test_a_problem_that_is_not_there_cannot_be_cured(machine: Engine) -> None:
     number = await parked(machine)
-    await dismiss(machine.service, number)
+    await machine.service.problem_actions.dismiss(number)
 
-    for action in (retry, dismiss):
+    for action in (machine.service.problem_actions.retry, machine.service.problem_actions.dismiss):
         with pytest.raises(NotFound):
-            await action(machine.service, number)
+            await action(number)
 
 
 def test_a_problem_in_words_is_short_and_plain() -> None:

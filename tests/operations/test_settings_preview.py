@@ -6,7 +6,7 @@ from tests.operations.connecting import change, connected, make_unconnected, par
 from tests.support.engine import Engine, MakeEngine
 from tests.support.shop_settings import OTHER
 from upbridge.core.errors import BadRequest
-from upbridge.operations.settings_preview import SettingsPreview, preview_settings
+from upbridge.operations.settings_preview import SettingsPreview
 from upbridge.systems.registry import SYSTEMS
 
 
@@ -27,7 +27,7 @@ async def test_what_is_previewed_is_what_happens(machine: Engine, key: str) -> N
     await machine.run("DELETE FROM changes")
     texts = {each: OTHER[each] for each in (key, *SYSTEMS.settings[key].needs)}
 
-    preview = await preview_settings(machine.service, await machine.shop(), texts)
+    preview = await machine.service.settings_previewer.preview(await machine.shop(), texts)
 
     assert await states(machine) == ["parked"], "looking changes nothing"
     assert await machine.changes() == []
@@ -44,20 +44,22 @@ async def test_the_calls_are_those_of_the_known_pages(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 131))
     await connected(machine)
 
-    preview = await preview_settings(machine.service, await machine.shop(), {"upp.sku_from": "ean"})
+    preview = await machine.service.settings_previewer.preview(await machine.shop(), {"upp.sku_from": "ean"})
 
     assert preview == SettingsPreview(reread=("order", "product"), calls=1 + 2)
 
 
 async def test_a_wrong_text_is_refused(machine: Engine) -> None:
     with pytest.raises(BadRequest):
-        await preview_settings(machine.service, await machine.shop(), {"stock.safety": "many"})
+        await machine.service.settings_previewer.preview(await machine.shop(), {"stock.safety": "many"})
 
 
 async def test_parameters_cost_a_call_more_for_each_page_of_products(machine: Engine) -> None:
     machine.upgates.sell(*range(1, 131))
     await connected(machine)
 
-    preview = await preview_settings(machine.service, await machine.shop(), {"upp.variant_titles": "true"})
+    preview = await machine.service.settings_previewer.preview(
+        await machine.shop(), {"upp.variant_titles": "true"}
+    )
 
     assert preview == SettingsPreview(reread=("product",), calls=2 + 2)

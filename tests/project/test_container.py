@@ -1,15 +1,26 @@
-"""A function of the engine takes the whole container only where it needs more than the database and the time."""
+"""Functions take what they use, and no container."""
 
 from tests.project import container
 
 
-def test_a_function_that_needs_little_takes_just_that() -> None:
+def test_every_function_takes_what_it_uses_and_no_container() -> None:
     assert container.complaints() == []
 
 
-def test_one_that_takes_everything_for_the_time_is_found() -> None:
-    source = "async def tell(service: Service) -> None:\n    await say(service.clock())"
+def test_a_function_that_takes_a_container_is_found_but_for_what_a_command_does() -> None:
+    source = """
+def command() -> None:
+    async def work(container: WorkerContainer) -> None:
+        await tell(container)
 
-    assert container.complaints([("upbridge.engine.attic", source)]) == [
-        "upbridge.engine.attic.tell takes the container for clock"
+    with_container(work)
+
+async def tell(container: WorkerContainer | None) -> None:
+    print(container)
+"""
+
+    assert container.complaints([("upbridge.cli.attic", source)]) == [
+        "upbridge.cli.attic.tell takes a whole container"
     ]
+    assert len(container.complaints([("upbridge.engine.attic", source)])) == 2
+    assert container.complaints([("upbridge.bootstrap", source)]) == []

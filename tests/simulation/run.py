@@ -20,8 +20,7 @@ from tests.simulation.plan import Step, chance_of
 from tests.support.postgres import emptied
 from tests.support.shops import KEY
 from upbridge.core.encryption import Cipher
-from upbridge.engine import lanes, scheduler
-from upbridge.jobs import work_on
+from upbridge.engine import lanes
 from upbridge.store.database import sqlalchemy_url
 from upbridge_sandbox.demo.compare import UNWANTED, Finding, expected_problems
 from upbridge_sandbox.demo.uphance_rules import Skus
@@ -114,7 +113,7 @@ class Days:
                 return chance.sample(come, len(come)) if mixed else come
 
             await stage.deliver(arriving)
-        await scheduler.run_once(stage.service)
+        await stage.service.scheduler.run_once()
         for _ in range(chance.choice(_SLICES)):
             due = sorted(
                 await lanes.due(stage.engine, stage.service.systems, now=stage.hours(), only=stage.shop_id),
@@ -122,7 +121,7 @@ class Days:
             )
             if not due:
                 break
-            await work_on(stage.service, chance.choice(due))
+            await stage.service.lane_worker.work_on(chance.choice(due))
         await stage.nothing_unforeseen()
         stage.hours.move(minutes=chance.choice((0, 0, 1, 5, 20, 90)))
 

@@ -19,12 +19,12 @@ from tests.support.simulated import Said, Target, Upgates, delivered
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
 from upbridge.domain.delivery import Document
-from upbridge.engine.context import Service
 from upbridge.job_queue import create_jobs, waker
 from upbridge.jobs import run_worker
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.database import sqlalchemy_url
 from upbridge.systems.registry import SYSTEMS
+from upbridge.worker_container import WorkerContainer
 
 
 async def one_then_dead(documents: Sequence[Document]) -> AsyncIterator[Said]:
@@ -33,9 +33,9 @@ async def one_then_dead(documents: Sequence[Document]) -> AsyncIterator[Said]:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def service_on(engine: AsyncEngine, http: httpx.AsyncClient, *targets: Target, **more: Any) -> Service:
+def service_on(engine: AsyncEngine, http: httpx.AsyncClient, *targets: Target, **more: Any) -> WorkerContainer:
     """A service over *engine* that feeds *targets*."""
-    return Service(
+    return WorkerContainer(
         settings=settings(),
         systems=SYSTEMS,
         engine=engine,
@@ -55,7 +55,9 @@ async def main(url: str) -> None:
     jobs = create_jobs(url)
     async with httpx.AsyncClient(transport=httpx.MockTransport(Upgates())) as http, jobs.open_async():
         service = service_on(engine, http, Target(script=one_then_dead), wake=waker(jobs))
-        await run_worker(jobs, service, concurrency=1, stop=asyncio.Event())
+        await run_worker(
+            jobs, service.lane_worker, service.scheduler, service.rounds, concurrency=1, stop=asyncio.Event()
+        )
 
 
 if __name__ == "__main__":

@@ -19,10 +19,8 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
-from upbridge.engine.context import Service
 from upbridge.engine.planner import ReadBatch, plan_documents
-from upbridge.engine.puller import A_FEW, pull
-from upbridge.engine.pusher import push
+from upbridge.engine.puller import A_FEW
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store import changes, schema
@@ -31,13 +29,14 @@ from upbridge.store.changes import Kind, Origin
 from upbridge.store.problem_queries import Problem
 from upbridge.store.problems import NewProblem, Stage
 from upbridge.systems.registry import SYSTEMS
+from upbridge.worker_container import WorkerContainer
 
 
 @dataclass
 class Engine:
     """One shop connected to one target, and the whole machinery around it."""
 
-    service: Service
+    service: WorkerContainer
     shop_id: ShopId
     upgates: Upgates
     target: Target
@@ -91,14 +90,14 @@ class Engine:
 
     async def pull(self, source: str = "upgates", **how: Any) -> bool:
         """One slice of reading."""
-        return await pull(self.service, Lane.pull(self.shop_id, source), **how)
+        return await self.service.puller.pull(Lane.pull(self.shop_id, source), **how)
 
     async def push(self, system: str = "upp", **how: Any) -> bool:
         """One slice of sending."""
         lane = Lane.push(self.shop_id, system)
         async with lanes.exclusive(self.db, lane) as guard:
             assert guard is not None
-            return await push(self.service, lane, guard, **how)
+            return await self.service.pusher.push(lane, guard, **how)
 
     async def settle(
         self,
@@ -112,7 +111,9 @@ class Engine:
         """Turn entities into documents; returns what was news. What is to be read again is in `again`."""
         shop = await self.shop()
         rows = await self.service.connections.of(self.shop_id)
-        feeds = [(target, self.service.context(shop, rows["upp"])) for target in targets or (self.target,)]
+        feeds = [
+            (target, self.service.connected.context(shop, rows["upp"])) for target in targets or (self.target,)
+        ]
         async with self.db.begin() as tx:
             settled = await plan_documents(
                 tx,
@@ -209,7 +210,7 @@ async def make_engine(
         shop_id = await make_shop(**{"facts": FACTS, "installed_at": watch(), **overrides})
         http = httpx.AsyncClient(transport=httpx.MockTransport(upgates.route))
         https.append(http)
-        service = Service(
+        service = WorkerContainer(
             settings=settings(),
             systems=SYSTEMS,
             engine=engine,

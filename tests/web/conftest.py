@@ -11,7 +11,6 @@ from tests.support.clock import MovableClock
 from tests.support.pages import ORIGIN, Enter, Remote, browser_of, pages_app
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.context import Service
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import Connections
@@ -19,6 +18,7 @@ from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.context import Pages
+from upbridge.worker_container import WorkerContainer
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def systems() -> Systems:
 @pytest.fixture
 async def service(
     engine: AsyncEngine, cipher: Cipher, watch: MovableClock, remote: Remote, systems: Systems
-) -> AsyncIterator[Service]:
+) -> AsyncIterator[WorkerContainer]:
     """What forms call, over simulated systems."""
     async with httpx.AsyncClient(transport=httpx.MockTransport(remote.handle)) as http:
-        yield Service(
+        yield WorkerContainer(
             settings=Settings(_env_file=None, public_url=ORIGIN),
             systems=systems,
             engine=engine,
@@ -63,7 +63,7 @@ async def service(
 
 @pytest.fixture
 def pages(
-    engine: AsyncEngine, cipher: Cipher, connections: Connections, watch: MovableClock, service: Service
+    engine: AsyncEngine, cipher: Cipher, connections: Connections, watch: MovableClock, service: WorkerContainer
 ) -> Pages:
     settings = Settings(
         _env_file=None,
@@ -80,7 +80,7 @@ def pages(
         connections=connections,
         cipher=cipher,
         clock=watch,
-        act=lambda: service,
+        act=lambda: service.actions,
         webhook_address=lambda shop, system: f"{ORIGIN}/webhooks/{system}/{shop.id}",
     )
 

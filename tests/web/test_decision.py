@@ -15,9 +15,9 @@ from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.domain.history import What
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.context import Service
 from upbridge.store import history
 from upbridge.web.proposals import LISTED
+from upbridge.worker_container import WorkerContainer
 
 HELD = 60
 GUARD, NUMBER = "stock.guard", 4711
@@ -59,7 +59,7 @@ def hidden(page: str, action: str) -> dict[str, str]:
 
 
 async def test_what_a_guard_holds_is_shown_asked_for_twice_and_then_sent(
-    browser: httpx.AsyncClient, shop: ShopId, enter: Enter, engine: AsyncEngine, service: Service
+    browser: httpx.AsyncClient, shop: ShopId, enter: Enter, engine: AsyncEngine, service: WorkerContainer
 ) -> None:
     home = await enter(shop)
     assert f"decision?id={NUMBER}" in await seen(browser, f"{home}problems")

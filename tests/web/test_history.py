@@ -13,13 +13,12 @@ from tests.support.pages import EN, Enter
 from tests.support.shops import MakeShop
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.history import Way, What
-from upbridge.engine.context import Service
-from upbridge.operations.change_settings import change_settings
 from upbridge.store import history
 from upbridge.store.history import NewEntry, StockWrite
 from upbridge.systems.registry import SYSTEMS
 from upbridge.web.endpoints.history import in_words
 from upbridge.web.queries.history import PAGE
+from upbridge.worker_container import WorkerContainer
 
 
 async def seen(browser: httpx.AsyncClient, address: str) -> str:
@@ -29,14 +28,14 @@ async def seen(browser: httpx.AsyncClient, address: str) -> str:
 
 
 async def test_a_rule_that_was_changed_on_a_page_is_told_with_both_values(
-    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, service: Service
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, service: WorkerContainer
 ) -> None:
     shop_id = await make_shop()
     home = await enter(shop_id)
     assert EN.get("ui.history.nothing") in await seen(browser, f"{home}history")
     shop = await service.shops.get(shop_id)
 
-    await change_settings(replace(service, way=Way.PAGE), shop, {"stock.write": "true", "stock.safety": "3"})
+    await replace(service, way=Way.PAGE).settings_editor.change(shop, {"stock.write": "true", "stock.safety": "3"})
 
     page = await seen(browser, f"{home}history")
     assert EN.get("ui.history.what.setting", rule=EN.get("ui.rule.stock.safety")) in page

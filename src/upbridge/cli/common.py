@@ -1,4 +1,4 @@
-"""What the commands share: opening the service, printing for people and for machines."""
+"""What the commands share: opening the container, printing for people and for machines."""
 
 import asyncio
 import json
@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from upbridge.bootstrap import running_service
+from upbridge.bootstrap import running_container
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.domain.history import Way
-from upbridge.engine.context import Service
 from upbridge.settings import load_settings, log_format, log_level
+from upbridge.worker_container import WorkerContainer
 
 T = TypeVar("T")
 
@@ -58,20 +58,20 @@ def console_error(message: str) -> None:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Service]:
-    """The service, over a database whose schema is at head. Raises `NotReady` with what to do."""
+async def opened() -> AsyncIterator[WorkerContainer]:
+    """The container, over a database whose schema is at head. Raises `NotReady` with what to do."""
     settings = load_settings()
     configure_logging(log_format(settings), level=log_level(settings, least=logging.WARNING))
-    async with running_service(settings, pool_size=3) as (service, _database):
-        yield replace(service, way=Way.CLI)
+    async with running_container(settings, pool_size=3) as (container, _database):
+        yield replace(container, way=Way.CLI)
 
 
-def with_service(work: Callable[[Service], Awaitable[T]]) -> T:
-    """Run *work* with an open service."""
+def with_container(work: Callable[[WorkerContainer], Awaitable[T]]) -> T:
+    """Run *work* with an open container."""
 
     async def body() -> T:
-        async with opened() as service:
-            return await work(service)
+        async with opened() as container:
+            return await work(container)
 
     return run_async(body())
 

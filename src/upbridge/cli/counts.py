@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from upbridge.cli.common import cell
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
 from upbridge.engine.completeness import Counted, names
-from upbridge.engine.context import Service
 from upbridge.insights.flow_states import counts_of
 from upbridge.store import cursors
 from upbridge.store.runs import Run
@@ -18,9 +20,9 @@ class ToldCounts:
     """Says each count that the shop gave after *since*, once."""
 
     def __init__(
-        self, service: Service, shop: Shop, *, since: datetime, say: Callable[[str], None] | None
+        self, engine: AsyncEngine, shop: Shop, *, since: datetime, say: Callable[[str], None] | None
     ) -> None:
-        self._service = service
+        self._engine = engine
         self._shop = shop
         self._since = since
         self._say = say
@@ -28,9 +30,8 @@ class ToldCounts:
 
     async def look(self) -> None:
         """Look for new counts."""
-        platform = self._service.systems.platform.name
-        async with self._service.engine.connect() as tx:
-            kept = await cursors.named(tx, [self._shop.id], platform, names())
+        async with self._engine.connect() as tx:
+            kept = await cursors.named(tx, [self._shop.id], PLATFORM, names())
         for kind, counted in counts_of(kept, self._shop.id).items():
             before = self._told.get(kind)
             if counted.checked_at < self._since or counted == before:

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, print_json, print_rows, with_service
-from upbridge.engine.context import Service
+from upbridge.cli.common import Json, ShopName, print_json, print_rows, with_container
 from upbridge.insights.order_list import Box, listed_orders, matches
+from upbridge.worker_container import WorkerContainer
 
 app = typer.Typer(help="Every known order: where it is, and why.")
 
@@ -30,13 +30,13 @@ def list_orders(
     before them those that were announced and are not read yet."""
     boxes, reasons = ([] if box is None else [str(box)]), ([reason] if reason else [])
 
-    async def work(service: Service) -> list[dict[str, Any]]:
-        found = await service.shops.find(shop)
+    async def work(container: WorkerContainer) -> list[dict[str, Any]]:
+        found = await container.shops.find(shop)
         listed = listed_orders(
-            service.engine,
+            container.engine,
             found.id,
-            platform=service.systems.platform.name,
-            systems=sorted(await service.connections.of(found.id)),
+            platform=container.systems.platform.name,
+            systems=sorted(await container.connections.of(found.id)),
             since=since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since,
         )
         return [
@@ -51,7 +51,7 @@ def list_orders(
             if matches(one, boxes=boxes, reasons=reasons)
         ]
 
-    rows = with_service(work)
+    rows = with_container(work)
     if json:
         print_json(rows)
         return

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, cell, out, plain, print_json, print_rows, with_service
-from upbridge.engine.context import Service
-from upbridge.operations.person import PersonFile, Receipt, erase_person, look_up_person
+from upbridge.cli.common import Json, ShopName, cell, out, plain, print_json, print_rows, with_container
+from upbridge.operations.person import PersonFile, Receipt
+from upbridge.worker_container import WorkerContainer
 
 #: What an erasure leaves, and why.
 STAYS = (
@@ -53,10 +53,10 @@ def person(
         _print_receipt(_erased(shop, order, email), json=json)
         return
 
-    async def work(service: Service) -> PersonFile:
-        return await look_up_person(service, await service.shops.find(shop), order=order, email=email)
+    async def work(container: WorkerContainer) -> PersonFile:
+        return await container.person_records.look_up(await container.shops.find(shop), order=order, email=email)
 
-    found = with_service(work)
+    found = with_container(work)
     if json:
         print_json(_file(found))
         return
@@ -70,10 +70,10 @@ def person(
 
 
 def _erased(shop: str, order: str | None, email: str | None) -> Receipt:
-    async def work(service: Service) -> Receipt:
-        return await erase_person(service, await service.shops.find(shop), order=order, email=email)
+    async def work(container: WorkerContainer) -> Receipt:
+        return await container.person_records.erase(await container.shops.find(shop), order=order, email=email)
 
-    return with_service(work)
+    return with_container(work)
 
 
 def _file(found: PersonFile) -> dict[str, Any]:

@@ -5,32 +5,34 @@ import time
 from collections.abc import Awaitable, Callable
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.cli.common import err
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import Shop, ShopState
-from upbridge.engine.context import Service
 from upbridge.store import job_library
 from upbridge.store.change_queries import count_waiting
 from upbridge.store.document_queries import count_open
 from upbridge.store.runs import RunPurpose, RunState, latest_runs
+from upbridge.store.shops import Shops
 
 PLURAL = {"product": "products", "order": "orders"}
 _POLL_SECONDS = 0.5
 _NO_WORKER = "no worker is running, so nothing will happen: start one with `upbridge worker`"
 
 
-async def waiting(service: Service, shop: Shop) -> int:
+async def waiting(engine: AsyncEngine, shop: Shop) -> int:
     """Changes that wait to be read and documents that wait to be delivered.
 
     Not what waits for a person: parked documents, and pages of an import that was paused.
     """
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         return await count_waiting(tx, shop.id) + await count_open(tx, shop.id)
 
 
 async def wait_for(
-    service: Service,
+    engine: AsyncEngine,
+    shops: Shops,
     shop: Shop,
     purpose: RunPurpose,
     verb: str,
@@ -60,18 +62,18 @@ async def wait_for(
         quiet_since: float | None = None
         told = False
         while True:
-            await _go_on(service, shop)
-            if not told and not await _works(service):
+            await _go_on(shops, shop)
+            if not told and not await _works(engine):
                 told = True
                 err.print(_NO_WORKER)
-            runs = await latest_runs(service.engine, shop.id, purpose)
+            runs = await latest_runs(engine, shop.id, purpose)
             for kind, run in runs.items():
                 show(kind, f"{verb} {PLURAL[kind]}", run.done, run.total)
                 if run.state is RunState.PAUSED:
                     raise Conflict(
                         f"the import of {shop.key} was paused: `upbridge shops import {shop.key}` goes on"
                     )
-            left = await waiting(service, shop)
+            left = await waiting(engine, shop)
             if look is not None:
                 await look()
             show("waiting", "still waiting", left, None)
@@ -85,13 +87,13 @@ async def wait_for(
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _go_on(service: Service, shop: Shop) -> None:
-    state = (await service.shops.get(shop.id)).state
+async def _go_on(shops: Shops, shop: Shop) -> None:
+    state = (await shops.get(shop.id)).state
     if state is not ShopState.ACTIVE:
         raise Conflict(f"{shop.key} is {state}: nothing is read until it is active again")
 
 
-async def _works(service: Service) -> bool:
+async def _works(engine: AsyncEngine) -> bool:
     """Whether a worker has been heard of lately, by the database's own time: it wrote the heartbeat."""
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         return bool(await tx.scalar(job_library.count_workers(1)))

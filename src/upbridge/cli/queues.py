@@ -7,16 +7,15 @@ from typing import Annotated, Any, Protocol, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_service
+from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_container
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.context import Service
-from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.store import change_queries, document_queries
 from upbridge.store.change_queries import WaitingChange
 from upbridge.store.document_queries import WaitingDocument
 from upbridge.store.lanes import Block, blocks_of
+from upbridge.worker_container import WorkerContainer
 
 problems_app = typer.Typer(help="What needs a person: list, retry, dismiss.", no_args_is_help=True)
 changes_app = typer.Typer(help="What waits to be read.", no_args_is_help=True)
@@ -41,9 +40,9 @@ class _Oldest(Protocol[T]):
 def list_problems(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json = False) -> None:
     """Open problems, oldest first."""
 
-    async def work(service: Service) -> list[dict[str, Any]]:
+    async def work(container: WorkerContainer) -> list[dict[str, Any]]:
         wanted = name or shop
-        found = await service.shops.find(wanted) if wanted else None
+        found = await container.shops.find(wanted) if wanted else None
         return [
             {
                 "id": problem.id,
@@ -55,10 +54,10 @@ def list_problems(name: ShopArgument = None, shop: OnlyShop = None, *, json: Jso
                 "message": problem.message,
                 "since": problem.since,
             }
-            for problem in await service.problems.open(found.id if found else None, limit=_LIMIT)
+            for problem in await container.problems.open(found.id if found else None, limit=_LIMIT)
         ]
 
-    rows = with_service(work)
+    rows = with_container(work)
     if json:
         print_json(rows)
     else:
@@ -73,13 +72,13 @@ def list_problems(name: ShopArgument = None, shop: OnlyShop = None, *, json: Jso
 @problems_app.command("retry")
 def retry_problem(number: Number) -> None:
     """Try again: read the thing again, or send again what was parked."""
-    out.print(with_service(lambda service: retry(service, number)))
+    out.print(with_container(lambda container: container.problem_actions.retry(number)))
 
 
 @problems_app.command("dismiss")
 def dismiss_problem(number: Number) -> None:
     """I handled it by hand: close it, and do not send what was parked."""
-    out.print(with_service(lambda service: dismiss(service, number)))
+    out.print(with_container(lambda container: container.problem_actions.dismiss(number)))
 
 
 @changes_app.command("list")
@@ -156,15 +155,15 @@ class _Queue:
 def _rows(
     name: str | None, oldest: _Oldest[T], row: Callable[[T, _Queue], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    async def work(service: Service) -> list[dict[str, Any]]:
-        only = (await service.shops.find(name)).id if name else None
-        async with service.engine.connect() as tx:
+    async def work(container: WorkerContainer) -> list[dict[str, Any]]:
+        only = (await container.shops.find(name)).id if name else None
+        async with container.engine.connect() as tx:
             waiting = await oldest(tx, only, limit=_LIMIT)
-            blocks = await blocks_of(tx, only, now=service.clock())
-        queue = _Queue({shop.id: shop.key for shop in await service.shops.all()}, blocks)
+            blocks = await blocks_of(tx, only, now=container.clock())
+        queue = _Queue({shop.id: shop.key for shop in await container.shops.all()}, blocks)
         return [row(one, queue) for one in waiting]
 
-    return with_service(work)
+    return with_container(work)
 
 
 def _list(

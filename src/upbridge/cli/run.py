@@ -21,7 +21,7 @@ import psycopg
 import structlog
 import typer
 
-from upbridge.bootstrap import connections_of_worker, running_service, worker_pool
+from upbridge.bootstrap import connections_of_worker, running_container, worker_pool
 from upbridge.cli.common import out, run_async
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
@@ -233,7 +233,7 @@ def worker(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         pool = worker_pool(concurrency)
-        async with running_service(settings, pool_size=pool, watch=True, port=port) as (service, database):
+        async with running_container(settings, pool_size=pool, watch=True, port=port) as (container, database):
             jobs = create_jobs(database.conninfo)
             async with jobs.open_async():
                 log.info(
@@ -242,8 +242,10 @@ def worker(
                     most_connections=connections_of_worker(concurrency),
                 )
                 orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
-                awake = replace(service, wake=waker(jobs))
-                await run_worker(jobs, awake, concurrency=concurrency, stop=stop)
+                awake = replace(container, wake=waker(jobs))
+                await run_worker(
+                    jobs, awake.lane_worker, awake.scheduler, awake.rounds, concurrency=concurrency, stop=stop
+                )
                 if orphaned is not None:
                     orphaned.cancel()
             log.info("worker_stopped")

@@ -6,15 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, err, out, print_json, with_service
+from upbridge.cli.common import Json, ShopName, err, out, print_json, with_container
 from upbridge.cli.options import login_options, with_options
 from upbridge.core.errors import BadRequest, LoginRefused
-from upbridge.engine.context import Service
-from upbridge.operations.connections import connect as connect_shop
-from upbridge.operations.connections import disconnect as disconnect_shop
-from upbridge.operations.renew_secrets import renew_secrets
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.registry import SYSTEMS
+from upbridge.worker_container import WorkerContainer
 
 
 @with_options(login_options())
@@ -41,13 +38,13 @@ def connect(
             given[field.name] = _secret(field.name.replace("_", " "))
     credentials = found.connect.credentials
 
-    async def work(service: Service) -> ConnectionRow:
+    async def work(container: WorkerContainer) -> ConnectionRow:
         try:
-            return await connect_shop(service, await service.shops.find(shop), system, given)
+            return await container.connection_editor.connect(await container.shops.find(shop), system, given)
         except LoginRefused as error:
             raise LoginRefused(f"{error}; nothing was stored: check {credentials}") from error
 
-    row = with_service(work)
+    row = with_container(work)
     if json:
         print_json({"system": row.system, "state": str(row.state), "account": row.account, "prefix": row.prefix})
         return
@@ -62,10 +59,10 @@ def disconnect(shop: ShopName, system: Annotated[str, typer.Argument(metavar="|"
     A system whose login is a person's is asked to revoke our token, and no other of that person's.
     """
 
-    async def work(service: Service) -> None:
-        await disconnect_shop(service, await service.shops.find(shop), system)
+    async def work(container: WorkerContainer) -> None:
+        await container.connection_editor.disconnect(await container.shops.find(shop), system)
 
-    with_service(work)
+    with_container(work)
     out.print(f"{system} is disconnected.")
 
 
@@ -98,10 +95,12 @@ def renew(
     if not webhooks and not sessions:
         raise typer.BadParameter("--webhooks or --sessions", param_hint="what")
 
-    async def work(service: Service) -> dict[str, Any]:
-        return await renew_secrets(service, await service.shops.find(shop), webhooks=webhooks, sessions=sessions)
+    async def work(container: WorkerContainer) -> dict[str, Any]:
+        return await container.secret_renewal.renew(
+            await container.shops.find(shop), webhooks=webhooks, sessions=sessions
+        )
 
-    done = with_service(work)
+    done = with_container(work)
     if json:
         print_json(done)
         return

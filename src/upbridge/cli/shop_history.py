@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, print_json, print_rows, with_service
+from upbridge.cli.common import Json, ShopName, print_json, print_rows, with_container
 from upbridge.core.errors import NotFound
 from upbridge.domain.history import What
-from upbridge.engine.context import Service
 from upbridge.store import history as store
+from upbridge.worker_container import WorkerContainer
 
 _MOST = 10_000
 
@@ -35,9 +35,9 @@ def history(
     a command, the platform's own call, or the program itself. Kept for 400 days, the numbers of stock runs for 90.
     """
 
-    async def work(service: Service) -> list[dict[str, Any]]:
-        found = await service.shops.find(shop)
-        async with service.engine.connect() as tx:
+    async def work(container: WorkerContainer) -> list[dict[str, Any]]:
+        found = await container.shops.find(shop)
+        async with container.engine.connect() as tx:
             if run is not None:
                 moment = await store.moment_of_run(tx, found.id, run)
                 if moment is None:
@@ -63,7 +63,7 @@ def history(
             for one in lines
         ]
 
-    rows = with_service(work)
+    rows = with_container(work)
     if json:
         print_json(rows)
     elif run is not None:

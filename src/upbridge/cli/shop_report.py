@@ -2,20 +2,23 @@
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.cli.common import cell
 from upbridge.cli.progress import PLURAL, waiting
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_settings import ShopSettings, as_text
 from upbridge.engine.completeness import DAYS, Counted
-from upbridge.engine.context import Service
 from upbridge.insights.flow_states import flow_states, see
 from upbridge.insights.webhook_coverage import Coverage, coverage
-from upbridge.store.connections import ConnectionRow
+from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.document_queries import count_parked
 from upbridge.store.runs import Run, RunPurpose, latest_runs
-from upbridge.systems.base import ANY_EVENT
+from upbridge.systems.base import ANY_EVENT, Systems
+from upbridge.systems.connecting import WebhookUrl
 
 
 def line_of(shop: Shop, rows: Mapping[str, ConnectionRow]) -> dict[str, Any]:
@@ -44,31 +47,36 @@ def line_of(shop: Shop, rows: Mapping[str, ConnectionRow]) -> dict[str, Any]:
     }
 
 
-async def describe(service: Service, shop: Shop) -> dict[str, Any]:
+async def describe(
+    engine: AsyncEngine, systems: Systems, shop: Shop, *, webhook_url: WebhookUrl, now: datetime
+) -> dict[str, Any]:
     """A shop as `shops show --json` prints it."""
-    runs = await latest_runs(service.engine, shop.id, RunPurpose.IMPORT)
+    async with engine.connect() as tx:
+        rows = await connections_of(tx, shop.id)
+    runs = await latest_runs(engine, shop.id, RunPurpose.IMPORT)
     return {
-        **line_of(shop, await service.connections.of(shop.id)),
+        **line_of(shop, rows),
         "settings": settings_json(shop.settings),
         "imports": {PLURAL[kind]: _import(run) for kind, run in sorted(runs.items(), reverse=True)},
-        "waiting": await waiting(service, shop),
-        "parked": await _parked(service, shop),
-        **await _truth_json(service, shop),
-        "coverage": _coverage_json(await coverage(service.engine, shop.id, now=service.clock())),
+        "waiting": await waiting(engine, shop),
+        "parked": await _parked(engine, shop),
+        **await _truth_json(engine, systems, shop, rows, now=now),
+        "coverage": _coverage_json(await coverage(engine, shop.id, now=now)),
         **{
-            f"{one.name}_webhook_url": service.webhook_url(shop, one.name, ANY_EVENT)
-            for one in service.systems.connected
+            f"{one.name}_webhook_url": webhook_url(shop, one.name, ANY_EVENT)
+            for one in systems.connected
             if one.calls_back
         },
     }
 
 
-async def _truth_json(service: Service, shop: Shop) -> dict[str, Any]:
+async def _truth_json(
+    engine: AsyncEngine, systems: Systems, shop: Shop, rows: Mapping[str, ConnectionRow], *, now: datetime
+) -> dict[str, Any]:
     """The lights of the first page, and what the shop counted itself, as `shops show --json` prints them."""
-    rows = await service.connections.of(shop.id)
-    async with service.engine.connect() as tx:
-        seen = await see(tx, service.systems, shop.id)
-    flows = flow_states(service.systems, shop, rows, seen, service.clock())
+    async with engine.connect() as tx:
+        seen = await see(tx, systems, shop.id)
+    flows = flow_states(systems, shop, rows, seen, now)
     return {
         "flows": [
             {
@@ -143,7 +151,7 @@ def settings_json(shop_settings: ShopSettings) -> dict[str, Any]:
     }
 
 
-async def _parked(service: Service, shop: Shop) -> int:
+async def _parked(engine: AsyncEngine, shop: Shop) -> int:
     """Documents that wait for a mapping or a person."""
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         return await count_parked(tx, shop.id)

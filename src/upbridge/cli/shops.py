@@ -1,12 +1,13 @@
 """`upbridge shops …`: the shops, their connections, settings, budget, imports."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from upbridge.cli.budget import outlook_json, outlook_lines
-from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_service
+from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_container
 from upbridge.cli.counts import ToldCounts, under_way_line
 from upbridge.cli.progress import PLURAL, wait_for
 from upbridge.cli.shop_access import connect, disconnect, renew
@@ -14,14 +15,13 @@ from upbridge.cli.shop_report import completeness_line, coverage_line, describe,
 from upbridge.core.errors import Conflict
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.domain.shop_settings import ShopSettings
-from upbridge.engine.context import Service
-from upbridge.engine.imports import start_imports
 from upbridge.engine.runs import resume_imports
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.maintenance.erasure import erase_shop
-from upbridge.operations.change_settings import change_settings
 from upbridge.store.runs import RunPurpose, RunState, latest_runs, runs_in
+from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
+from upbridge.worker_container import WorkerContainer
 
 app = typer.Typer(help="The shops: list, show, connect, settings, budget, import, reconcile, suspend, erase.")
 
@@ -35,10 +35,10 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait, with a progress bar, u
 def list_shops(*, json: Json = False) -> None:
     """Every shop, with its state and connections."""
 
-    async def work(service: Service) -> list[dict[str, Any]]:
-        return [line_of(shop, await service.connections.of(shop.id)) for shop in await service.shops.all()]
+    async def work(container: WorkerContainer) -> list[dict[str, Any]]:
+        return [line_of(shop, await container.connections.of(shop.id)) for shop in await container.shops.all()]
 
-    rows = with_service(work)
+    rows = with_container(work)
     if json:
         print_json(rows)
         return
@@ -57,10 +57,16 @@ def list_shops(*, json: Json = False) -> None:
 def show(shop: ShopName, *, json: Json = False) -> None:
     """One shop: connections, settings, imports, what waits."""
 
-    async def work(service: Service) -> dict[str, Any]:
-        return await describe(service, await service.shops.find(shop))
+    async def work(container: WorkerContainer) -> dict[str, Any]:
+        return await describe(
+            container.engine,
+            container.systems,
+            await container.shops.find(shop),
+            webhook_url=container.webhook_url,
+            now=container.clock(),
+        )
 
-    value = with_service(work)
+    value = with_container(work)
     if json:
         print_json(value)
         return
@@ -103,11 +109,11 @@ def settings(
             raise typer.BadParameter(f"{change!r} is not KEY=VALUE")
         texts[key.strip()] = value
 
-    async def work(service: Service) -> ShopSettings:
-        found = await service.shops.find(shop)
-        return await change_settings(service, found, texts) if texts else found.settings
+    async def work(container: WorkerContainer) -> ShopSettings:
+        found = await container.shops.find(shop)
+        return await container.settings_editor.change(found, texts) if texts else found.settings
 
-    shop_settings = with_service(work)
+    shop_settings = with_container(work)
     if json:
         print_json(settings_json(shop_settings))
         return
@@ -123,11 +129,11 @@ def settings(
 def budget(shop: ShopName, *, json: Json = False) -> None:
     """Limits of the shop's API, what is left, what the next hours hold, who used it."""
 
-    async def work(service: Service) -> Any:
-        found = await service.shops.find(shop)
-        return await service.ledger.outlook(found.id)
+    async def work(container: WorkerContainer) -> Any:
+        found = await container.shops.find(shop)
+        return await container.ledger.outlook(found.id)
 
-    outlook = with_service(work)
+    outlook = with_container(work)
     if json:
         print_json(outlook_json(outlook))
         return
@@ -142,42 +148,56 @@ def budget(shop: ShopName, *, json: Json = False) -> None:
 def import_command(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None:
     """Start (or resume) the first import again; returns at once unless --wait."""
 
-    async def work(service: Service) -> dict[str, Any]:
-        found = await service.shops.find(shop)
-        rows = await service.target_connections(found)
+    async def work(container: WorkerContainer) -> dict[str, Any]:
+        found = await container.shops.find(shop)
+        rows = await container.connected.target_connections(found)
         if not rows:
             raise Conflict(f"{found.key} is not connected to anything: `upbridge shops connect` first")
-        async with service.engine.begin() as tx:
-            await resume_imports(tx, found.id, now=service.clock())
-            await start_imports(tx, service, found, rows)
+        async with container.engine.begin() as tx:
+            await resume_imports(tx, found.id, now=container.clock())
+            await container.imports.start(tx, found, rows)
         if wait:
-            await wait_for(service, found, RunPurpose.IMPORT, "importing")
-        return await describe(service, found)
+            await wait_for(container.engine, container.shops, found, RunPurpose.IMPORT, "importing")
+        return await describe(
+            container.engine,
+            container.systems,
+            found,
+            webhook_url=container.webhook_url,
+            now=container.clock(),
+        )
 
-    _report(with_service(work), json=json)
+    _report(with_container(work), json=json)
 
 
 @app.command()
 def reconcile(shop: ShopName, *, wait: Wait = False, json: Json = False) -> None:
     """Run the safety net now: find and repair what no webhook announced."""
 
-    async def work(service: Service) -> dict[str, Any]:
-        found = await service.shops.find(shop)
-        told = ToldCounts(service, found, since=service.clock(), say=None if json else out.print)
-        async with service.engine.begin() as tx:
+    async def work(container: WorkerContainer) -> dict[str, Any]:
+        found = await container.shops.find(shop)
+        told = ToldCounts(container.engine, found, since=container.clock(), say=None if json else out.print)
+        async with container.engine.begin() as tx:
             going = await runs_in(tx, found.id, RunPurpose.SAFETY_NET, RunState.RUNNING)
-            await start_reconciliation(tx, found.id, now=service.clock())
+            await start_reconciliation(tx, found.id, now=container.clock())
         for run in going:
             err.print(under_way_line(run))
         if wait:
-            await wait_for(service, found, RunPurpose.SAFETY_NET, "comparing", look=told.look)
-        nets = await latest_runs(service.engine, found.id, RunPurpose.SAFETY_NET)
+            await wait_for(
+                container.engine, container.shops, found, RunPurpose.SAFETY_NET, "comparing", look=told.look
+            )
+        nets = await latest_runs(container.engine, found.id, RunPurpose.SAFETY_NET)
         return {
-            **await describe(service, found),
+            **await describe(
+                container.engine,
+                container.systems,
+                found,
+                webhook_url=container.webhook_url,
+                now=container.clock(),
+            ),
             "found": {PLURAL[kind]: run.found for kind, run in nets.items()},
         }
 
-    _report(with_service(work), json=json)
+    _report(with_container(work), json=json)
 
 
 def _report(value: dict[str, Any], *, json: bool) -> None:
@@ -206,28 +226,28 @@ def resume(shop: ShopName) -> None:
     _change(shop, _resume, "goes on")
 
 
-async def _suspend(service: Service, shop: Shop) -> bool:
-    return await service.shops.move(
+async def _suspend(shops: Shops, shop: Shop, *, now: datetime) -> bool:
+    return await shops.move(
         shop.id,
         to=ShopState.SUSPENDED,
         among=[ShopState.ACTIVE, ShopState.SUSPENDED],
-        now=service.clock(),
+        now=now,
         reason=BY_OPERATOR,
     )
 
 
-async def _resume(service: Service, shop: Shop) -> bool:
-    return await service.shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED], now=service.clock())
+async def _resume(shops: Shops, shop: Shop, *, now: datetime) -> bool:
+    return await shops.move(shop.id, to=ShopState.ACTIVE, among=[ShopState.SUSPENDED], now=now)
 
 
-def _change(name: str, change: Callable[[Service, Shop], Awaitable[bool]], done: str) -> None:
-    async def work(service: Service) -> Shop:
-        shop = await service.shops.find(name)
-        if not await change(service, shop):
+def _change(name: str, change: Callable[..., Awaitable[bool]], done: str) -> None:
+    async def work(container: WorkerContainer) -> Shop:
+        shop = await container.shops.find(name)
+        if not await change(container.shops, shop, now=container.clock()):
             raise Conflict(f"{shop.key} is {shop.state}: nothing to do")
         return shop
 
-    out.print(f"{with_service(work).key} {done}.")
+    out.print(f"{with_container(work).key} {done}.")
 
 
 app.command()(renew)
@@ -241,15 +261,15 @@ def erase(
 ) -> None:
     """Delete a shop and everything that we know about it. There is no way back."""
 
-    async def find(service: Service) -> Shop:
-        return await service.shops.find(shop)
+    async def find(container: WorkerContainer) -> Shop:
+        return await container.shops.find(shop)
 
-    found = with_service(find)
+    found = with_container(find)
     if not yes:
         typer.confirm(f"Erase {found.key} ({found.name}) with all its settings and links?", abort=True)
 
-    async def work(service: Service) -> Mapping[str, int]:
-        return await erase_shop(service.engine, found.id)
+    async def work(container: WorkerContainer) -> Mapping[str, int]:
+        return await erase_shop(container.engine, found.id)
 
-    counts = with_service(work)
+    counts = with_container(work)
     out.print(f"{found.key} is erased: " + ", ".join(f"{number} {table}" for table, number in counts.items()))

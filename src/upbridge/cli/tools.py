@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from upbridge.cli.budget import plan_json, plan_lines
-from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_service
+from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, run_async, with_container
 from upbridge.cli.explain_signature import explain_call, read_call
 from upbridge.cli.options import trial_options, with_options
 from upbridge.cli.trials import marked, try_connection
@@ -16,7 +16,6 @@ from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usag
 from upbridge.core.bounds import FILE_BYTES
 from upbridge.core.errors import Conflict, TooLarge
 from upbridge.core.telemetry.logging import configure_logging
-from upbridge.engine.context import Service
 from upbridge.installation.signature import Endpoint
 from upbridge.maintenance.doctor import examine
 from upbridge.maintenance.key_rotation import rotate_all
@@ -25,6 +24,7 @@ from upbridge.rate_limits.usage import LONGEST_DAYS, usage
 from upbridge.settings import given_variables, load_settings, log_format, log_level
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.upgates.accesses import as_markdown, as_rows
+from upbridge.worker_container import WorkerContainer
 
 cpa_app = typer.Typer(help="Cost per acquisition.", no_args_is_help=True)
 keys_app = typer.Typer(help="Encryption keys.", no_args_is_help=True)
@@ -93,7 +93,7 @@ def accesses(
         raise typer.BadParameter("md or json", param_hint="--format")
     json = json or form == "json"
     if used:
-        found = with_service(lambda service: usage(service.engine, now=service.clock(), days=days))
+        found = with_container(lambda container: usage(container.engine, now=container.clock(), days=days))
         if json:
             print_json(usage_json(found))
             return
@@ -148,14 +148,14 @@ def upload(
         raise TooLarge(f"the file has more than {FILE_BYTES} bytes")
     days = costs.parse(content)
 
-    async def work(service: Service) -> None:
-        found = await service.shops.find(shop)
-        row = (await service.connections.of(found.id)).get(system.name)
+    async def work(container: WorkerContainer) -> None:
+        found = await container.shops.find(shop)
+        row = (await container.connections.of(found.id)).get(system.name)
         if row is None:
             raise Conflict(f"{found.key} is not connected to {system.title}")
-        await costs.send(service.connection(found, row), discriminator, days)
+        await costs.send(container.connected.connection(found, row), discriminator, days)
 
-    with_service(work)
+    with_container(work)
     out.print(f"{len(days)} {'day was' if len(days) == 1 else 'days were'} accepted by {system.title}.")
 
 
@@ -163,8 +163,8 @@ def upload(
 def rotate() -> None:
     """Re-encrypt every stored secret with the newest key; afterwards older keys can be taken out."""
 
-    async def work(service: Service) -> dict[str, int]:
-        return await rotate_all(service.engine, service.cipher)
+    async def work(container: WorkerContainer) -> dict[str, int]:
+        return await rotate_all(container.engine, container.cipher)
 
-    counts = with_service(work)
+    counts = with_container(work)
     out.print("Re-encrypted: " + ", ".join(f"{number} {place}" for place, number in counts.items()))

@@ -5,13 +5,13 @@ from dataclasses import asdict
 import typer
 from rich.text import Text
 
-from upbridge.cli.common import out, print_json, shown, with_service
+from upbridge.cli.common import out, print_json, shown, with_container
 from upbridge.core.errors import Conflict
 from upbridge.domain.lane import Lane
-from upbridge.engine.context import Service
 from upbridge.engine.lanes import exclusive
 from upbridge.systems.base import System
 from upbridge.systems.offers import State, Step
+from upbridge.worker_container import WorkerContainer
 
 _STYLES: dict[State, str] = {"ok": "green", "warn": "yellow", "bad": "red", "skipped": "dim"}
 
@@ -24,9 +24,9 @@ def marked(state: State, line: str) -> Text:
 def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
     """Look, ask, make. With *json* there is no question: without *yes* it only looks."""
 
-    async def work(service: Service) -> list[Step]:
-        found = await service.shops.find(shop)
-        row = (await service.connections.of(found.id)).get(system.name)
+    async def work(container: WorkerContainer) -> list[Step]:
+        found = await container.shops.find(shop)
+        row = (await container.connections.of(found.id)).get(system.name)
         if row is None:
             raise Conflict(
                 f"{found.key} is not connected to {system.title}:"
@@ -34,7 +34,7 @@ def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
             )
         assert system.trial is not None, "only systems that have one are offered"
         lane = Lane.push(found.id, system.name)
-        trial = system.trial(service.connection(found, row), lambda: exclusive(service.engine, lane))
+        trial = system.trial(container.connected.connection(found, row), lambda: exclusive(container.engine, lane))
         steps: list[Step] = []
         async for step in trial.look():
             steps.append(step)
@@ -47,7 +47,7 @@ def try_connection(system: System, shop: str, *, yes: bool, json: bool) -> None:
             _show(step, quiet=json)
         return steps
 
-    steps = with_service(work)
+    steps = with_container(work)
     if json:
         print_json([asdict(step) for step in steps])
     if any(step.state == "bad" for step in steps):

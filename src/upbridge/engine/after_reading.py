@@ -1,15 +1,17 @@
 """What follows when orders or products were read: planned for each target, looked at again, sent on."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.encryption import Cipher
 from upbridge.domain.lane import Lane, Wake
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.planner import PlanResult, ReadBatch, plan_documents
 from upbridge.engine.second_look import Weighed, lag_of, weigh
 from upbridge.store import changes
@@ -25,30 +27,45 @@ _LOOK_AGAIN = timedelta(seconds=30)
 """By then what was on its way has usually arrived."""
 
 
-async def plan_read(
-    service: Service,
-    shop: Shop,
-    feeds: Feeds,
-    tx: AsyncConnection,
-    read: ReadBatch,
-    *,
-    told: Collection[str],
-    priority: int,
-    now: datetime,
-) -> tuple[Weighed, PlanResult]:
-    """What of *read* is believed, and what it means for each target."""
-    weighed = await weigh(tx, shop.id, read, lag=lag_of(service.settings.coalesce_seconds), told=told, now=now)
-    settled = await plan_documents(
-        tx,
-        service.cipher,
-        shop.id,
-        weighed.read,
-        feeds,
-        write_backs=service.systems.write_backs,
-        priority=priority,
-        now=now,
-    )
-    return weighed, settled
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """Plans what was read for the connected targets of a shop."""
+
+    cipher: Cipher
+    connected: ConnectedSystems
+    coalesce_seconds: float
+
+    async def plan(
+        self,
+        shop: Shop,
+        feeds: Feeds,
+        tx: AsyncConnection,
+        read: ReadBatch,
+        *,
+        told: Collection[str],
+        priority: int,
+        now: datetime,
+    ) -> tuple[Weighed, PlanResult]:
+        """What of *read* is believed, and what it means for each target."""
+        weighed = await weigh(tx, shop.id, read, lag=lag_of(self.coalesce_seconds), told=told, now=now)
+        settled = await plan_documents(
+            tx,
+            self.cipher,
+            shop.id,
+            weighed.read,
+            feeds,
+            write_backs=self.connected.systems.write_backs,
+            priority=priority,
+            now=now,
+        )
+        return weighed, settled
+
+    async def feeds_of(self, shop: Shop) -> Feeds:
+        """The connected targets of *shop*."""
+        rows = await self.connected.target_connections(shop)
+        return [
+            (self.connected.targets[system], self.connected.context(shop, row)) for system, row in rows.items()
+        ]
 
 
 async def look_again(
@@ -85,12 +102,6 @@ async def look_later(
             due_at=due_at,
             purpose=min(purpose, Purpose.SAFETY),
         )
-
-
-async def feeds_of(service: Service, shop: Shop) -> Feeds:
-    """The connected targets of *shop*."""
-    rows = await service.target_connections(shop)
-    return [(service.targets[system], service.context(shop, row)) for system, row in rows.items()]
 
 
 async def wake_targets(wake: Wake, shop: Shop, feeds: Feeds, news: set[str]) -> None:

@@ -13,7 +13,7 @@ from upbridge.domain.delivery import Unmappable
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import Setting, ShopList
-from upbridge.engine.context import Service
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
 
@@ -24,7 +24,7 @@ _KINDS = {ShopList.STATUSES: "status", ShopList.CARRIERS: "carrier", ShopList.PA
 
 async def tell_new(
     tx: AsyncConnection,
-    service: Service,
+    connected: ConnectedSystems,
     before: ShopProfile,
     shop: Shop,
     rows: Mapping[str, ConnectionRow],
@@ -32,10 +32,10 @@ async def tell_new(
     now: datetime,
 ) -> None:
     """Raise a problem for what the facts of *shop* have, those from *before* had not, and no rule names."""
-    for system in service.systems.connected:
+    for system in connected.systems.connected:
         if (row := rows.get(system.name)) is None:
             continue
-        context = service.context(shop, row)
+        context = connected.context(shop, row)
         unnamed = [_problem(system.name, one) for one in system.new_names(None, context)]
         await close_cured(
             tx, shop.id, stages=[Stage.MAP], target=system.name, parents=list(_PARENTS.values()), still=unnamed

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.context import Service
 from upbridge.engine.runs import start_run
+from upbridge.engine.shop_apis import ShopApis
 from upbridge.store import change_queries, changes, connections, cursors, orders, runs, variants
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.runs import RunPurpose
@@ -118,40 +119,44 @@ async def recount(tx: AsyncConnection, shop_id: ShopId, kind: str, *, now: datet
     await ask_count(tx, shop_id, kind, AFTER, now=now, due_at=now + AGAIN)
 
 
-async def count_orders(service: Service, shop: Shop, chunk: list[Change]) -> None:
+async def count_orders(
+    engine: AsyncEngine, clock: Clock, shop_apis: ShopApis, shop: Shop, chunk: list[Change]
+) -> None:
     """Compare the shop's own number of orders with ours; read them if they differ twice."""
-    now = service.clock()
-    async with service.engine.begin() as tx:
+    now = clock()
+    async with engine.begin() as tx:
         since = await _since(tx, shop.id, now)
         ready = since is not None and await _settled(tx, shop.id, "order", chunk, now=now)
         if since is None:
             await changes.done(tx, shop.id, PLATFORM, chunk)
     if since is None or not ready:
         return
-    client = await service.shop_api(shop)
+    client = await shop_apis.of(shop)
     filters = OrderFilter(created_from=since, created_to=now)
     try:
         page = await client.orders_page(1, filters=filters, purpose=chunk[0].purpose)
     except (Unreachable, Rejected) as error:
-        await _uncounted(service.engine, shop, chunk[0], error, now=service.clock())
+        await _uncounted(engine, shop, chunk[0], error, now=clock())
         return
-    async with service.engine.begin() as tx:
+    async with engine.begin() as tx:
         known = await orders.count_orders(tx, shop.id, since=since, until=now)
-        counted = Counted(page.total, known, service.clock(), since)
+        counted = Counted(page.total, known, clock(), since)
         await _judge(tx, shop.id, "order", chunk, counted)
 
 
-async def count_products(service: Service, shop: Shop, chunk: list[Change]) -> None:
+async def count_products(
+    engine: AsyncEngine, clock: Clock, shop_apis: ShopApis, shop: Shop, chunk: list[Change]
+) -> None:
     """Compare the number of products on sale with ours; read the whole list only if it differs."""
-    async with service.engine.begin() as tx:
-        if not await _settled(tx, shop.id, "product", chunk, now=service.clock()):
+    async with engine.begin() as tx:
+        if not await _settled(tx, shop.id, "product", chunk, now=clock()):
             return
-    client = await service.shop_api(shop)
+    client = await shop_apis.of(shop)
     page = await client.products_page(
         1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
     )
-    async with service.engine.begin() as tx:
-        counted = Counted(page.total, await variants.count_products(tx, shop.id), service.clock())
+    async with engine.begin() as tx:
+        counted = Counted(page.total, await variants.count_products(tx, shop.id), clock())
         await _judge(tx, shop.id, "product", chunk, counted)
 
 

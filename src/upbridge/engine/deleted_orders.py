@@ -18,6 +18,7 @@ from enum import StrEnum
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.order import Order
 from upbridge.domain.platform import PLATFORM
@@ -25,11 +26,10 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.walk_by_time import TimeWalk
-from upbridge.engine.context import Service
 from upbridge.engine.list_walks import answer_of, ask_orders, goes_round
 from upbridge.store import changes, cursors, order_identities, orders
 from upbridge.store.changes import Change, Kind, Origin
-from upbridge.systems.platform import Page
+from upbridge.systems.platform import Page, ShopApi
 
 log = structlog.get_logger(__name__)
 
@@ -101,24 +101,26 @@ async def under_way(tx: AsyncConnection, shop_id: ShopId) -> bool:
     return await cursors.get(tx, shop_id, _SYSTEM, _WALK) is not None
 
 
-async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[tuple[list[str], Page[Order]]]:
+async def found(
+    engine: AsyncEngine, clock: Clock, client: ShopApi, shop: Shop, change: Change
+) -> AsyncIterator[tuple[list[str], Page[Order]]]:
     """The numbers of orders of ours that are listed as deleted, with what the API says of them by number; page by
     page, and nothing where the list is no such list, or is not due. How far it was read is remembered.
 
     Raises `Unreachable` for a page that cannot be read; after a few tries the walk goes round it.
     """
-    begun = await _begun(service.engine, shop, now=service.clock())
+    begun = await _begun(engine, shop, now=clock())
     if begun is None:
         return
-    client, walk, purpose, supported = await service.shop_api(shop), begun.walk, change.purpose, True
+    walk, purpose, supported = begun.walk, change.purpose, True
     for _ in range(MOST_PAGES):
         try:
             listed = await ask_orders(client, walk, deleted=True, purpose=purpose)
         except Unreachable as error:
             if not goes_round(walk, change, error):
                 raise
-            walk = walk.failed(now=service.clock())
-            await _keep(service.engine, shop, _Begun(walk, begun.at))
+            walk = walk.failed(now=clock())
+            await _keep(engine, shop, _Begun(walk, begun.at))
             if not walk.isolating:
                 raise
             continue
@@ -127,9 +129,9 @@ async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[t
             supported = False
             break
         numbers = [order.key for order in listed.items]
-        async with service.engine.begin() as tx:
+        async with engine.begin() as tx:
             ours = sorted(await orders.known(tx, shop.id, numbers))
-            await order_identities.still_gone(tx, shop.id, numbers, now=service.clock())
+            await order_identities.still_gone(tx, shop.id, numbers, now=clock())
         if ours:
             page = await client.orders_by_numbers(ours, purpose=purpose)
             alive = {(order.key, order.uuid) for order in page.items if not order.deleted}
@@ -140,18 +142,19 @@ async def found(service: Service, shop: Shop, change: Change) -> AsyncIterator[t
         walk = walk.read(answer_of(listed))
         if walk.ended:  # it is not kept: a worker that dies here has its last page read again
             break
-        await _keep(service.engine, shop, _Begun(walk, begun.at))
+        await _keep(engine, shop, _Begun(walk, begun.at))
     else:
         return
-    async with service.engine.begin() as tx:
-        await _looked(tx, shop.id, begun.at, supported=supported, now=service.clock())
+    async with engine.begin() as tx:
+        await _looked(tx, shop.id, begun.at, supported=supported, now=clock())
 
 
-async def restored(service: Service, shop: Shop, *, purpose: Purpose) -> Page[Order] | None:
+async def restored(
+    engine: AsyncEngine, client: ShopApi, shop: Shop, *, purpose: Purpose, now: datetime
+) -> Page[Order] | None:
     """What the API says of orders that are gone as far as we know, and are not among the deleted ones; None where
     there are none of them. One call."""
-    now = service.clock()
-    async with service.engine.connect() as tx:
+    async with engine.connect() as tx:
         listed = await cursors.get(tx, shop.id, _SYSTEM, _BEGUN_AT)
         knows = await listing(tx, shop.id) is Listing.YES and listed is not None
         # What stands in the list was seen there since the last walk began.
@@ -159,7 +162,7 @@ async def restored(service: Service, shop: Shop, *, purpose: Purpose) -> Page[Or
         numbers = await order_identities.gone_since(tx, shop.id, now - _RESTORED, until=until, most=_MOST_RESTORED)
     if not numbers:
         return None
-    return await (await service.shop_api(shop)).orders_by_numbers(numbers, purpose=purpose)
+    return await client.orders_by_numbers(numbers, purpose=purpose)
 
 
 async def _begun(engine: AsyncEngine, shop: Shop, *, now: datetime) -> _Begun | None:

@@ -7,10 +7,12 @@ announced costs the shop a few calls each time, and what did change is there som
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.store import changes, runs
 from upbridge.store.changes import Change
@@ -24,11 +26,13 @@ _UNDER_WAY = timedelta(minutes=1)
 """How soon a net is asked after that is under way: it may have read its pages before what is announced now."""
 
 
-async def cast_early(service: Service, shop: Shop, chunk: list[Change]) -> None:
+async def cast_early(
+    engine: AsyncEngine, clock: Clock, connected: ConnectedSystems, shop: Shop, chunk: list[Change]
+) -> None:
     """Begin a safety net, or wait for the end of one that is under way. Makes no call."""
-    targets = await service.target_connections(shop)
-    async with service.engine.begin() as tx:
-        now = service.clock()
+    targets = await connected.target_connections(shop)
+    async with engine.begin() as tx:
+        now = clock()
         newest = [await runs.newest(tx, shop.id, kind, RunPurpose.SAFETY_NET) for kind in ("order", "product")]
         waits = [
             now + _UNDER_WAY if run.state is RunState.RUNNING else run.started_at + APART

@@ -1,84 +1,104 @@
 """The facts of a shop are renewed, and what follows from that in the same transaction."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.clock import Clock
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import ShopList, ShopSettings
 from upbridge.engine.code_lists import tell_new
-from upbridge.engine.context import Service
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.flows import SERVICES
-from upbridge.engine.imports import start_imports
+from upbridge.engine.imports import Imports
 from upbridge.engine.remapping import map_again, moved_by_facts
 from upbridge.store import changes, documents, problem_queries, problems, shops
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured
+from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
 
-async def renew(
-    tx: AsyncConnection,
-    service: Service,
-    shop_id: ShopId,
-    facts: ShopProfile,
-    targets: Mapping[str, ConnectionRow],
-    *,
-    now: datetime,
-    complete: bool = True,
-) -> None:
-    """Keep *facts*, let what waited for one of them try again, and map again what was mapped by one that has
-    changed. *complete*: all of them were read just now, else some."""
-    before = await service.shops.hold(tx, shop_id)
-    chosen = before.settings
-    if before.facts is not None:
-        former = ShopProfile.model_validate(before.facts)
-        facts, chosen = facts.following(former), await _follow_names(tx, service, before, former, facts)
-    after = replace(before, facts=facts.model_dump(mode="json"), settings=chosen)
-    await shops.set_facts(tx, shop_id, after.facts or {}, read_at=now if complete else None)
-    if after.facts != before.facts:  # a new status or language may be what was missing
-        for system in (*targets, PLATFORM):
-            await documents.release(tx, shop_id, system, now=now)
-    await _alarm(tx, service.systems, shop_id, facts, targets, now=now)
-    if before.facts is None:
-        return
-    if ShopProfile.model_validate(before.facts).rights != facts.rights:
-        # Upgates takes the webhooks away together with the right, and does not give them back with it.
-        await changes.mark_changed(
-            tx, shop_id, PLATFORM, Kind.WEBHOOKS, ["webhooks"], origin=Origin.LIFECYCLE, now=now
-        )
-    moved = moved_by_facts(service, before, after, targets)
-    if moved:
-        log.info("facts_moved", shop_id=str(shop_id), kinds=sorted(moved))
-    await map_again(tx, service, after, targets, moved)
-    await _granted(tx, service, before, after, targets)
-    await _listed(tx, before, facts, now=now)
-    await tell_new(tx, service, ShopProfile.model_validate(before.facts), after, targets, now=now)
+@dataclass(frozen=True, slots=True)
+class ShopFacts:
+    """Stores what was read of a shop's facts, and does what follows from a change."""
 
+    clock: Clock
+    shops: Shops
+    connected: ConnectedSystems
+    imports: Imports
 
-async def _follow_names(
-    tx: AsyncConnection, service: Service, shop: Shop, former: ShopProfile, facts: ShopProfile
-) -> ShopSettings:
-    """The settings of *shop*, which name a renamed price list by its new name."""
-    renamed = facts.renamed_pricelists(former)
-    names = {
-        key: renamed[name]
-        for key, setting in service.systems.settings.items()
-        if setting.offers is ShopList.PRICELISTS and (name := shop.settings.text(key) or "") in renamed
-    }
-    if not names:
-        return shop.settings
-    log.info("settings_follow_names", shop_id=str(shop.id), settings=names)
-    return (await service.shops.change_settings(tx, shop.id, names, now=service.clock()))[1]
+    async def renew(
+        self,
+        tx: AsyncConnection,
+        shop_id: ShopId,
+        facts: ShopProfile,
+        targets: Mapping[str, ConnectionRow],
+        *,
+        now: datetime,
+        complete: bool = True,
+    ) -> None:
+        """Keep *facts*, let what waited for one of them try again, and map again what was mapped by one that has
+        changed. *complete*: all of them were read just now, else some."""
+        before = await self.shops.hold(tx, shop_id)
+        chosen = before.settings
+        if before.facts is not None:
+            former = ShopProfile.model_validate(before.facts)
+            facts, chosen = facts.following(former), await self._follow_names(tx, before, former, facts)
+        after = replace(before, facts=facts.model_dump(mode="json"), settings=chosen)
+        await shops.set_facts(tx, shop_id, after.facts or {}, read_at=now if complete else None)
+        if after.facts != before.facts:  # a new status or language may be what was missing
+            for system in (*targets, PLATFORM):
+                await documents.release(tx, shop_id, system, now=now)
+        await _alarm(tx, self.connected.systems, shop_id, facts, targets, now=now)
+        if before.facts is None:
+            return
+        if ShopProfile.model_validate(before.facts).rights != facts.rights:
+            # Upgates takes the webhooks away together with the right, and does not give them back with it.
+            await changes.mark_changed(
+                tx, shop_id, PLATFORM, Kind.WEBHOOKS, ["webhooks"], origin=Origin.LIFECYCLE, now=now
+            )
+        moved = moved_by_facts(self.connected, before, after, targets)
+        if moved:
+            log.info("facts_moved", shop_id=str(shop_id), kinds=sorted(moved))
+        await map_again(tx, self.imports, after, targets, moved)
+        await self._granted(tx, before, after, targets)
+        await _listed(tx, before, facts, now=now)
+        await tell_new(tx, self.connected, ShopProfile.model_validate(before.facts), after, targets, now=now)
+
+    async def _follow_names(
+        self, tx: AsyncConnection, shop: Shop, former: ShopProfile, facts: ShopProfile
+    ) -> ShopSettings:
+        """The settings of *shop*, which name a renamed price list by its new name."""
+        renamed = facts.renamed_pricelists(former)
+        names = {
+            key: renamed[name]
+            for key, setting in self.connected.systems.settings.items()
+            if setting.offers is ShopList.PRICELISTS and (name := shop.settings.text(key) or "") in renamed
+        }
+        if not names:
+            return shop.settings
+        log.info("settings_follow_names", shop_id=str(shop.id), settings=names)
+        return (await self.shops.change_settings(tx, shop.id, names, now=self.clock()))[1]
+
+    async def _granted(
+        self, tx: AsyncConnection, before: Shop, after: Shop, targets: Mapping[str, ConnectionRow]
+    ) -> None:
+        """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
+        former, rights = (before.facts or {}).get("rights") or {}, (after.facts or {}).get("rights") or {}
+        for kind, name in SERVICES.items():
+            if former.get(name) == "deny" and rights.get(name) != "deny":
+                await close_cured(tx, after.id, stages=[Stage.READ], target=PLATFORM, parents=[name])
+                await self.imports.start(tx, after, targets, kinds=(kind,))
 
 
 async def _alarm(
@@ -119,14 +139,3 @@ async def _listed(tx: AsyncConnection, before: Shop, facts: ShopProfile, *, now:
     waiting = await problem_queries.parents_of(tx, before.id, "order.unknown_status")
     keys = {parent for parent, params in waiting if facts.has_status(params.get("status"))}
     await changes.mark_changed(tx, before.id, PLATFORM, Kind.ORDER, keys, origin=Origin.SETTINGS, now=now)
-
-
-async def _granted(
-    tx: AsyncConnection, service: Service, before: Shop, after: Shop, targets: Mapping[str, ConnectionRow]
-) -> None:
-    """What the shop lets us read again is read from the beginning: its changes were not kept meanwhile."""
-    former, rights = (before.facts or {}).get("rights") or {}, (after.facts or {}).get("rights") or {}
-    for kind, name in SERVICES.items():
-        if former.get(name) == "deny" and rights.get(name) != "deny":
-            await close_cured(tx, after.id, stages=[Stage.READ], target=PLATFORM, parents=[name])
-            await start_imports(tx, service, after, targets, kinds=(kind,))

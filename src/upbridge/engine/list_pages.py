@@ -1,13 +1,16 @@
 """How a run through a list is read, page by page, and what follows when it has ended."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.errors import Missing, Rejected, Unreachable
+from upbridge.domain.lane import Wake
 from upbridge.domain.order import Order
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.product import Product
@@ -15,16 +18,17 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.engine import deleted_orders
-from upbridge.engine.after_reading import KINDS, feeds_of, look_again, look_later, plan_read, wake_targets
+from upbridge.engine.after_reading import KINDS, Planning, look_again, look_later, wake_targets
 from upbridge.engine.answers import deleted_in, read_of
 from upbridge.engine.completeness import FIRST, ask_count, recount
-from upbridge.engine.context import Service
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.former_numbers import with_former_numbers
 from upbridge.engine.list_walks import answer_of, ask_orders, ask_products, goes_round, settle_missed
 from upbridge.engine.parameters import with_shown_parameters
 from upbridge.engine.planner import ReadBatch
 from upbridge.engine.runs import AnyWalk, count_page, walk_of
-from upbridge.engine.unknown_names import informed
+from upbridge.engine.shop_apis import ShopApis
+from upbridge.engine.unknown_names import UnknownNames
 from upbridge.engine.unstorable import stored
 from upbridge.store import change_queries, changes, open_order_lines, orders, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
@@ -34,14 +38,71 @@ from upbridge.systems.platform import Page
 log = structlog.get_logger(__name__)
 
 
-async def read_orders_page(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """One page of the list of orders."""
-    await _page(service, shop, chunk[0])
+@dataclass(frozen=True, slots=True)
+class ListPages:
+    """Reads the pages of lists."""
 
+    engine: AsyncEngine
+    clock: Clock
+    wake: Wake
+    shop_apis: ShopApis
+    connected: ConnectedSystems
+    names: UnknownNames
+    planning: Planning
 
-async def read_products_page(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """One page of the list of products."""
-    await _page(service, shop, chunk[0])
+    async def read_orders_page(self, shop: Shop, chunk: list[Change]) -> None:
+        """One page of the list of orders."""
+        await self._page(shop, chunk[0])
+
+    async def read_products_page(self, shop: Shop, chunk: list[Change]) -> None:
+        """One page of the list of products."""
+        await self._page(shop, chunk[0])
+
+    async def _page(self, shop: Shop, change: Change) -> None:
+        """Read one page of a run; its entities, its place in the count and the pages after it are settled
+        together."""
+        found = await _under_way(self.engine, shop, change, now=self.clock())
+        if found is None:
+            return
+        run, walk = found
+        client = await self.shop_apis.of(shop)
+        try:
+            page: Page[Order] | Page[Product]
+            if isinstance(walk, PlaceWalk):
+                page = await ask_products(client, run, walk, purpose=change.purpose)
+                page = await with_shown_parameters(self.connected, shop, client, page, purpose=change.purpose)
+            else:
+                page = await ask_orders(client, walk, purpose=change.purpose)
+        except (Unreachable, Rejected) as error:
+            if not goes_round(walk, change, error):
+                raise
+            await _go_round(self.engine, shop, run, walk, change, error=error, now=self.clock())
+            if not walk.isolating:
+                raise
+            return
+        shop = await self.names.informed(shop, page.items)
+        read = read_of(run.kind, page)
+        read, moved = await with_former_numbers(self.engine, shop, client, read, purpose=change.purpose)
+        feeds = await self.planning.feeds_of(shop)
+        now, told = self.clock(), {*moved, *deleted_in(page)}
+        plan = partial(self.planning.plan, shop, feeds, told=told, priority=int(change.purpose), now=now)
+
+        async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
+            if not await shops.maps_as_before(tx, shop):
+                return set()  # it is read again by what is new
+            before = await _known(tx, shop, run, read)
+            weighed, settled = await plan(tx, read)
+            news = settled.news
+            await changes.done(tx, shop.id, PLATFORM, [change])
+            await look_again(tx, shop, weighed.read, settled, now=now)
+            await look_later(tx, shop, weighed, change.purpose, now=now)
+            onwards = walk.read(answer_of(page))
+            missed = len(news - before - await _announced(tx, shop, read.kind, news))
+            if await count_page(tx, run, walk, onwards, found=missed, total=_total(walk, page), now=now):
+                await _end(tx, shop, run, onwards, now=now)
+            return news
+
+        await wake_targets(self.wake, shop, feeds, await stored(self.engine, read, plan, settle))
 
 
 async def _under_way(
@@ -63,52 +124,6 @@ async def _under_way(
             await _end(tx, shop, run, walk, now=now)
             return None
         return run, walk
-
-
-async def _page(service: Service, shop: Shop, change: Change) -> None:
-    """Read one page of a run; its entities, its place in the count and the pages after it are settled together."""
-    found = await _under_way(service.engine, shop, change, now=service.clock())
-    if found is None:
-        return
-    run, walk = found
-    client = await service.shop_api(shop)
-    try:
-        page: Page[Order] | Page[Product]
-        if isinstance(walk, PlaceWalk):
-            page = await ask_products(client, run, walk, purpose=change.purpose)
-            page = await with_shown_parameters(service, shop, client, page, purpose=change.purpose)
-        else:
-            page = await ask_orders(client, walk, purpose=change.purpose)
-    except (Unreachable, Rejected) as error:
-        if not goes_round(walk, change, error):
-            raise
-        await _go_round(service.engine, shop, run, walk, change, error=error, now=service.clock())
-        if not walk.isolating:
-            raise
-        return
-    shop = await informed(service, shop, page.items)
-    read = read_of(run.kind, page)
-    read, moved = await with_former_numbers(service.engine, shop, client, read, purpose=change.purpose)
-    feeds = await feeds_of(service, shop)
-    now, told = service.clock(), {*moved, *deleted_in(page)}
-    plan = partial(plan_read, service, shop, feeds, told=told, priority=int(change.purpose), now=now)
-
-    async def settle(tx: AsyncConnection, read: ReadBatch) -> set[str]:
-        if not await shops.maps_as_before(tx, shop):
-            return set()  # it is read again by what is new
-        before = await _known(tx, shop, run, read)
-        weighed, settled = await plan(tx, read)
-        news = settled.news
-        await changes.done(tx, shop.id, PLATFORM, [change])
-        await look_again(tx, shop, weighed.read, settled, now=now)
-        await look_later(tx, shop, weighed, change.purpose, now=now)
-        onwards = walk.read(answer_of(page))
-        missed = len(news - before - await _announced(tx, shop, read.kind, news))
-        if await count_page(tx, run, walk, onwards, found=missed, total=_total(walk, page), now=now):
-            await _end(tx, shop, run, onwards, now=now)
-        return news
-
-    await wake_targets(service.wake, shop, feeds, await stored(service.engine, read, plan, settle))
 
 
 def _total(walk: AnyWalk, page: Page[Order] | Page[Product]) -> int | None:

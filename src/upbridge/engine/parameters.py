@@ -6,21 +6,21 @@ from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.engine.context import Service
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.flows import shows_parameters
 from upbridge.systems.base import Systems
 from upbridge.systems.platform import Page, ShopApi
 
 
 async def with_shown_parameters(
-    service: Service, shop: Shop, client: ShopApi, page: Page[Product], *, purpose: Purpose
+    connected: ConnectedSystems, shop: Shop, client: ShopApi, page: Page[Product], *, purpose: Purpose
 ) -> Page[Product]:
     """The same products with colour, size and the like of their variants: one call more, and only where a target
     of the shop shows them."""
     ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
-    if not ids or not shows_parameters(service.systems, shop.settings, await service.target_connections(shop)):
+    if not ids or not shows_parameters(connected.systems, shop.settings, await connected.target_connections(shop)):
         return page
-    language = _language(service.systems, shop)
+    language = _language(connected.systems, shop)
     found = await client.product_parameters(ids, language=language, purpose=purpose)
     parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
     return replace(page, items=[product.with_parameters(parameters) for product in page.items])

@@ -8,30 +8,34 @@ call.
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.backoff import pause_after
+from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.core.telemetry.metrics import BUDGET_WAITS
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
-from upbridge.engine.access import refused_by_platform, refused_by_target
-from upbridge.engine.context import Service
+from upbridge.engine.access import Logins
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import no_right
 from upbridge.engine.flows import ENTITY, PAGES, SERVICES, wanted
-from upbridge.engine.readers import reader_of
+from upbridge.engine.readers import Readers
 from upbridge.engine.runs import forget_pages
+from upbridge.rate_limits.ledger import Ledger
 from upbridge.rate_limits.pace import GATHERED, is_free, not_before
 from upbridge.store import changes
 from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.gatherings import gather_until, gathered_until
 from upbridge.store.lanes import open_below, unblock
 from upbridge.store.problems import NewProblem, Stage, raise_problems
+from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 from upbridge.systems.http.batching import in_halves
 
@@ -50,56 +54,167 @@ _ASIDE = frozenset({Kind.FACTS, Kind.WEBHOOKS})
 """What is read of the shop itself, beside its orders and products: these go on without it."""
 
 
-async def pull(service: Service, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> bool:
-    """Work one slice of *lane*; returns whether something is left that could be done now.
+@dataclass(frozen=True, slots=True)
+class Puller:
+    """Reads what has changed in shops and systems."""
 
-    *monotonic* tells how long it took, in seconds.
-    """
-    deadline = monotonic() + SLICE_SECONDS
-    while monotonic() < deadline:
-        shop = await service.shops.get(lane.shop_id)
-        async with service.engine.begin() as tx:
-            now = service.clock()
-            below = await open_below(tx, lane, now=now)
-            batch = await changes.claim(tx, shop.id, lane.system, below=below, limit=BATCH, now=now)
-        batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
-        if not batch:
+    engine: AsyncEngine
+    clock: Clock
+    shops: Shops
+    systems: Systems
+    ledger: Ledger
+    connected: ConnectedSystems
+    readers: Readers
+    logins: Logins
+    coalesce_seconds: float
+
+    async def pull(self, lane: Lane, *, monotonic: Callable[[], float] = time.monotonic) -> bool:
+        """Work one slice of *lane*; returns whether something is left that could be done now.
+
+        *monotonic* tells how long it took, in seconds.
+        """
+        deadline = monotonic() + SLICE_SECONDS
+        while monotonic() < deadline:
+            shop = await self.shops.get(lane.shop_id)
+            async with self.engine.begin() as tx:
+                now = self.clock()
+                below = await open_below(tx, lane, now=now)
+                batch = await changes.claim(tx, shop.id, lane.system, below=below, limit=BATCH, now=now)
+            batch = [change for change in batch if shop.state is ShopState.ACTIVE or change.kind is Kind.PROBE]
+            if not batch:
+                return False
+            if await self._gathers(lane, shop, batch):
+                continue
+            if not await self._work(lane, shop, batch):
+                return False
+        return True
+
+    async def _gathers(self, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+        """Whether *batch* waits, to share its calls with what comes next; if it does not, the next ones are
+        gathered.
+
+        Calls for hints are spread where they run ahead of what the hour and the day hold. Else the first
+        announcement after a quiet time is read at once while calls are free, unless it announces a burst by
+        itself.
+        """
+        now, purpose = self.clock(), batch[0].purpose
+        announced = [change.hinted_at for change in batch if change.announced]
+        state = None
+        if lane.system == self.systems.platform.name and purpose in GATHERED:
+            state = (await self.ledger.outlook(shop.id)).state
+            until = not_before(state, now)
+            if until > now:
+                await _gather(self.engine, lane, shop, GATHERED, until)
+                return True
+        if not announced:
             return False
-        if await _gathers(service, lane, shop, batch):
-            continue
-        if not await _work(service, lane, shop, batch):
-            return False
-    return True
+        together = timedelta(seconds=self.coalesce_seconds)
+        async with self.engine.begin() as tx:
+            before = await gathered_until(tx, shop.id, lane.system, purpose)
+            first = before is None or before < min(announced)
+            alone = len(announced) <= A_FEW and (state is None or is_free(state, now))
+            until = min(announced) + together
+            if not first or alone or until <= now:
+                await gather_until(tx, shop.id, lane.system, purpose, now + together)
+                return False
+        await _gather(self.engine, lane, shop, [purpose], until)
+        return True
 
-
-async def _gathers(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
-    """Whether *batch* waits, to share its calls with what comes next; if it does not, the next ones are gathered.
-
-    Calls for hints are spread where they run ahead of what the hour and the day hold. Else the first announcement
-    after a quiet time is read at once while calls are free, unless it announces a burst by itself.
-    """
-    now, purpose = service.clock(), batch[0].purpose
-    announced = [change.hinted_at for change in batch if change.announced]
-    state = None
-    if lane.system == service.systems.platform.name and purpose in GATHERED:
-        state = (await service.ledger.outlook(shop.id)).state
-        until = not_before(state, now)
-        if until > now:
-            await _gather(service.engine, lane, shop, GATHERED, until)
+    async def _work(self, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
+        """Read and settle *batch*; returns whether the lane can go on."""
+        targets = await self.connected.target_connections(shop)
+        useless = [change for change in batch if not wanted(self.systems, change.kind, targets)]
+        async with self.engine.begin() as tx:
+            await changes.done(tx, shop.id, lane.system, useless)
+            await _forget(tx, useless, now=self.clock())
+        useful = [change for change in batch if change not in useless]
+        useful = await _permitted(self.engine, lane, shop, useful, now=self.clock())
+        if shop.facts is None and any(change.kind in ENTITY for change in useful):
+            # Nothing can be mapped before languages, price lists and statuses are known.
+            async with self.engine.begin() as tx:
+                await changes.mark_changed(
+                    tx,
+                    shop.id,
+                    lane.system,
+                    Kind.FACTS,
+                    ["facts"],
+                    origin=Origin.LIFECYCLE,
+                    now=self.clock(),
+                )
             return True
-    if not announced:
+        results = await asyncio.gather(
+            *(self._read(lane, shop, chunk) for chunk in _chunks(self.readers, useful)), return_exceptions=True
+        )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if not failures:
+            if useful:
+                async with self.engine.begin() as tx:
+                    await unblock(tx, lane, purpose=int(useful[0].purpose))
+            return True
+        failures.sort(key=_gravity)
+        for failure in failures[1:]:
+            log.warning("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
+        if len(failures) < len(results) and isinstance(failures[0], Unreachable):
+            # The rest went well, so it is not the shop that is down: what failed waits by itself (`_read`).
+            return True
+        if (
+            shop.facts is not None
+            and isinstance(failures[0], Unreachable)
+            and useful[0].purpose is Purpose.LIFECYCLE
+        ):
+            # Nothing is more urgent, so a block would stop all the rest; what failed waits by itself.
+            return True
+        await self._stop(lane, shop, failures[0], priority=int(useful[0].purpose))
         return False
-    together = timedelta(seconds=service.settings.coalesce_seconds)
-    async with service.engine.begin() as tx:
-        before = await gathered_until(tx, shop.id, lane.system, purpose)
-        first = before is None or before < min(announced)
-        alone = len(announced) <= A_FEW and (state is None or is_free(state, now))
-        until = min(announced) + together
-        if not first or alone or until <= now:
-            await gather_until(tx, shop.id, lane.system, purpose, now + together)
-            return False
-    await _gather(service.engine, lane, shop, [purpose], until)
-    return True
+
+    async def _read(self, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+        """Read one chunk. Without a usable answer its changes wait, each time longer, and the failure goes on."""
+        try:
+            await self._ask(lane, shop, chunk)
+        except Unreachable as error:
+            await _unanswered(self.engine, lane, shop, chunk, error, now=self.clock())
+            if chunk[0].kind in _ASIDE and shop.facts is not None:
+                log.warning("pull_put_off", shop_id=str(shop.id), kind=chunk[0].kind, error=str(error))
+                return
+            raise
+
+    async def _ask(self, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
+        """One call, or more: a refusal halves the chunk until the bad one is alone and counted."""
+        reader, title = self.readers.of(chunk[0].kind), self.systems.title(lane.system)
+
+        async def read(part: Sequence[Change]) -> None:
+            await reader.read(shop, list(part))
+
+        async for part, refusal in in_halves(chunk, read, system=title):
+            if refusal is not None:
+                if part[0].kind is Kind.FACTS and shop.facts is None:  # nothing else can be done before
+                    raise Unreachable(
+                        f"{self.systems.title(lane.system)} does not answer as published: {refusal}"
+                    ) from refusal
+                await _refused(self.engine, lane, shop, part[0], refusal, now=self.clock())
+
+    async def _stop(self, lane: Lane, shop: Shop, error: BaseException, *, priority: int) -> None:
+        """Block the lane as the failure asks for. Raises a failure that is not expected."""
+        now = self.clock()
+        match error:
+            case LoginRefused() if lane.system == self.systems.platform.name:
+                await self.logins.refused_by_platform(shop)
+            case LoginRefused():
+                await self.logins.refused_by_target(shop, lane.system, error)
+            case Throttled():
+                BUDGET_WAITS.inc()
+                await lanes.block(
+                    self.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
+                )
+            case Unreachable():
+                # What is more urgent asks for itself: a page that cannot be read stops no new order.
+                await lanes.block(self.engine, lane, reason=str(error), now=now, priority=priority)
+            case _:
+                raise error
+        if isinstance(error, Throttled):
+            log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+        else:
+            log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
 
 
 async def _gather(
@@ -110,50 +225,6 @@ async def _gather(
             await gather_until(tx, shop.id, lane.system, purpose, until)
         await changes.gather(tx, shop.id, lane.system, purposes, until=until)
     log.info("changes_gathered_longer", shop_id=str(shop.id), until=until.isoformat())
-
-
-async def _work(service: Service, lane: Lane, shop: Shop, batch: Sequence[Change]) -> bool:
-    """Read and settle *batch*; returns whether the lane can go on."""
-    targets = await service.target_connections(shop)
-    useless = [change for change in batch if not wanted(service.systems, change.kind, targets)]
-    async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, lane.system, useless)
-        await _forget(tx, useless, now=service.clock())
-    useful = [change for change in batch if change not in useless]
-    useful = await _permitted(service.engine, lane, shop, useful, now=service.clock())
-    if shop.facts is None and any(change.kind in ENTITY for change in useful):
-        # Nothing can be mapped before languages, price lists and statuses are known.
-        async with service.engine.begin() as tx:
-            await changes.mark_changed(
-                tx,
-                shop.id,
-                lane.system,
-                Kind.FACTS,
-                ["facts"],
-                origin=Origin.LIFECYCLE,
-                now=service.clock(),
-            )
-        return True
-    results = await asyncio.gather(
-        *(_read(service, lane, shop, chunk) for chunk in _chunks(service.systems, useful)), return_exceptions=True
-    )
-    failures = [result for result in results if isinstance(result, BaseException)]
-    if not failures:
-        if useful:
-            async with service.engine.begin() as tx:
-                await unblock(tx, lane, purpose=int(useful[0].purpose))
-        return True
-    failures.sort(key=_gravity)
-    for failure in failures[1:]:
-        log.warning("pull_also_failed", shop_id=str(shop.id), lane=lane.name, error=str(failure))
-    if len(failures) < len(results) and isinstance(failures[0], Unreachable):
-        # The rest went well, so it is not the shop that is down: what failed waits by itself (`_read`).
-        return True
-    if shop.facts is not None and isinstance(failures[0], Unreachable) and useful[0].purpose is Purpose.LIFECYCLE:
-        # Nothing is more urgent, so a block would stop all the rest; what failed waits by itself.
-        return True
-    await _stop(service, lane, shop, failures[0], priority=int(useful[0].purpose))
-    return False
 
 
 async def _permitted(
@@ -176,7 +247,7 @@ async def _forget(tx: AsyncConnection, given_up: Sequence[Change], *, now: datet
     await forget_pages(tx, pages, now=now)
 
 
-def _chunks(systems: Systems, batch: Sequence[Change]) -> list[list[Change]]:
+def _chunks(readers: Readers, batch: Sequence[Change]) -> list[list[Change]]:
     """One list per call: as many as one call can ask for, of one kind, at most three calls.
 
     What has failed a few times is asked for in ever smaller lists, so that the one thing on which the server
@@ -185,37 +256,9 @@ def _chunks(systems: Systems, batch: Sequence[Change]) -> list[list[Change]]:
     result: list[list[Change]] = []
     for kind, attempts in dict.fromkeys((change.kind, change.attempts) for change in batch):
         same = [change for change in batch if change.kind is kind and change.attempts == attempts]
-        size = max(1, reader_of(systems, kind).batch >> max(0, attempts - _FAILURES_BEFORE_HALVING))
+        size = max(1, readers.of(kind).batch >> max(0, attempts - _FAILURES_BEFORE_HALVING))
         result += [same[start : start + size] for start in range(0, len(same), size)]
     return result[:3]
-
-
-async def _read(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
-    """Read one chunk. Without a usable answer its changes wait, each time longer, and the failure goes on."""
-    try:
-        await _ask(service, lane, shop, chunk)
-    except Unreachable as error:
-        await _unanswered(service.engine, lane, shop, chunk, error, now=service.clock())
-        if chunk[0].kind in _ASIDE and shop.facts is not None:
-            log.warning("pull_put_off", shop_id=str(shop.id), kind=chunk[0].kind, error=str(error))
-            return
-        raise
-
-
-async def _ask(service: Service, lane: Lane, shop: Shop, chunk: list[Change]) -> None:
-    """One call, or more: a refusal halves the chunk until the bad one is alone and counted."""
-    reader, title = reader_of(service.systems, chunk[0].kind), service.systems.title(lane.system)
-
-    async def read(part: Sequence[Change]) -> None:
-        await reader.read(service, shop, list(part))
-
-    async for part, refusal in in_halves(chunk, read, system=title):
-        if refusal is not None:
-            if part[0].kind is Kind.FACTS and shop.facts is None:  # nothing else can be done before
-                raise Unreachable(
-                    f"{service.systems.title(lane.system)} does not answer as published: {refusal}"
-                ) from refusal
-            await _refused(service.engine, lane, shop, part[0], refusal, now=service.clock())
 
 
 async def _unanswered(
@@ -264,26 +307,3 @@ def _gravity(error: BaseException) -> int:
         if isinstance(error, kind):
             return rank
     return 0
-
-
-async def _stop(service: Service, lane: Lane, shop: Shop, error: BaseException, *, priority: int) -> None:
-    """Block the lane as the failure asks for. Raises a failure that is not expected."""
-    now = service.clock()
-    match error:
-        case LoginRefused() if lane.system == service.systems.platform.name:
-            await refused_by_platform(service, shop)
-        case LoginRefused():
-            await refused_by_target(service, shop, lane.system, error)
-        case Throttled():
-            BUDGET_WAITS.inc()
-            await lanes.block(
-                service.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
-            )
-        case Unreachable():  # what is more urgent asks for itself: a page that cannot be read stops no new order
-            await lanes.block(service.engine, lane, reason=str(error), now=now, priority=priority)
-        case _:
-            raise error
-    if isinstance(error, Throttled):
-        log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
-    else:
-        log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))

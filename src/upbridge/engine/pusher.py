@@ -4,12 +4,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.backoff import pause_after
+from upbridge.core.clock import Clock
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import LoginRefused, Throttled, Unreachable
 from upbridge.domain.delivery import Delivered, Document, Dropped, Issue, Outcome, Parked, Retry
 from upbridge.domain.lane import Lane
@@ -17,13 +20,15 @@ from upbridge.domain.masking import about_nobody
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
-from upbridge.engine.access import refused_by_platform, refused_by_target
-from upbridge.engine.context import Service
+from upbridge.engine.access import Logins
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.store import document_queries, order_events
 from upbridge.store import documents as outbox
 from upbridge.store.lanes import open_below, unblock
 from upbridge.store.links import StoredLinks, record_delivered, save_link
 from upbridge.store.problems import NewProblem, Stage, close_entity, raise_problems
+from upbridge.store.shops import Shops
+from upbridge.systems.base import Systems
 
 log = structlog.get_logger(__name__)
 
@@ -35,47 +40,126 @@ MAX_ATTEMPTS = 10
 """Retries of one document, several hours of them: after that a person should look."""
 
 
-async def push(
-    service: Service, lane: Lane, guard: AsyncConnection, *, monotonic: Callable[[], float] = time.monotonic
-) -> bool:
-    """Work one slice of *lane*; returns whether something is left that could be done now.
+@dataclass(frozen=True, slots=True)
+class Pusher:
+    """Sends what was planned."""
 
-    *guard* is the session that holds the lane (`lanes.exclusive`), *monotonic* tells how long it took, in seconds.
-    """
-    deadline = monotonic() + SLICE_SECONDS
-    while monotonic() < deadline:
-        shop = await service.shops.get(lane.shop_id)
-        if shop.state is not ShopState.ACTIVE or (receiver := await service.receiver(shop, lane.system)) is None:
-            return False
-        async with service.engine.begin() as tx:
-            now = service.clock()
-            below = await open_below(tx, lane, now=now)
-            documents = await outbox.claim(
-                tx, service.cipher, shop.id, lane.system, limit=BATCH, now=now, below=below
+    engine: AsyncEngine
+    clock: Clock
+    cipher: Cipher
+    shops: Shops
+    systems: Systems
+    connected: ConnectedSystems
+    logins: Logins
+
+    async def push(
+        self, lane: Lane, guard: AsyncConnection, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> bool:
+        """Work one slice of *lane*; returns whether something is left that could be done now.
+
+        *guard* is the session that holds the lane (`lanes.exclusive`), *monotonic* tells how long it took, in
+        seconds.
+        """
+        deadline = monotonic() + SLICE_SECONDS
+        while monotonic() < deadline:
+            shop = await self.shops.get(lane.shop_id)
+            if (
+                shop.state is not ShopState.ACTIVE
+                or (receiver := await self.connected.receiver(shop, lane.system)) is None
+            ):
+                return False
+            async with self.engine.begin() as tx:
+                now = self.clock()
+                below = await open_below(tx, lane, now=now)
+                documents = await outbox.claim(
+                    tx, self.cipher, shop.id, lane.system, limit=BATCH, now=now, below=below
+                )
+            if not documents:
+                return False
+            sending = receiver.target.push(
+                documents,
+                receiver.context,
+                receiver.vault,
+                StoredLinks(guard, shop.id, lane.system, self.clock),
             )
-        if not documents:
-            return False
-        sending = receiver.target.push(
-            documents,
-            receiver.context,
-            receiver.vault,
-            StoredLinks(guard, shop.id, lane.system, service.clock),
-        )
-        try:
-            async with aclosing(sending):
-                async for outcomes in sending:
-                    await _settle(service, lane, outcomes)
-                    if monotonic() >= deadline:
-                        break  # others wait too; what was not sent waits again
-        except (LoginRefused, Throttled, Unreachable) as error:
-            await _stop(service, lane, shop, error)
-            return False
-        finally:
-            await _give_back(service.engine, lane)
-        if below == EVERYTHING:  # else what is less urgent than these stays blocked
-            async with service.engine.begin() as tx:
-                await unblock(tx, lane)
-    return True
+            try:
+                async with aclosing(sending):
+                    async for outcomes in sending:
+                        await self._settle(lane, outcomes)
+                        if monotonic() >= deadline:
+                            break  # others wait too; what was not sent waits again
+            except (LoginRefused, Throttled, Unreachable) as error:
+                await self._stop(lane, shop, error)
+                return False
+            finally:
+                await _give_back(self.engine, lane)
+            if below == EVERYTHING:  # else what is less urgent than these stays blocked
+                async with self.engine.begin() as tx:
+                    await unblock(tx, lane)
+        return True
+
+    async def _stop(self, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
+        now = self.clock()
+        match error:
+            case LoginRefused() if lane.system == self.systems.platform.name:
+                await self.logins.refused_by_platform(shop)
+            case LoginRefused():
+                await self.logins.refused_by_target(shop, lane.system, error)
+            case Throttled():
+                priority = await _first_left(self.engine, lane) if lane.system == self.systems.platform.name else 0
+                await lanes.block(
+                    self.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
+                )
+            case Unreachable():
+                await lanes.block(self.engine, lane, reason=str(error), now=now)
+        if isinstance(error, Throttled):
+            log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+        else:
+            log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
+
+    async def _settle(self, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
+        """Write down what came of each document, in one transaction."""
+        delivered = [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)]
+        gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
+        now = self.clock()
+        async with self.engine.begin() as tx:
+            await record_delivered(tx, lane.shop_id, lane.system, delivered, now=now)
+            await outbox.remove(tx, lane.shop_id, lane.system, gone)
+            await order_events.record_events(
+                tx,
+                lane.shop_id,
+                [
+                    order_events.delivered(document, lane.system, outcome.remote_id)
+                    for document, outcome in delivered
+                    if document.kind in order_events.KINDS
+                ],
+                now=now,
+            )
+            await _close(tx, lane, gone)
+            remarks = [
+                (document, outcome.remark)
+                for document, outcome in outcomes
+                if isinstance(outcome, Delivered | Parked) and outcome.remark is not None
+            ]
+            await raise_problems(
+                tx, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
+            )
+            for follows in self.systems.after_delivery(lane.system):
+                await follows(tx, lane.shop_id, delivered, now=now)
+            for document, outcome in outcomes:
+                match outcome:
+                    case Parked(issue, found):
+                        if found is not None:
+                            await save_link(tx, lane.shop_id, lane.system, found, now=now)
+                        await _park(tx, lane, document, issue, now=now)
+                    case Retry(reason, until):
+                        moment = until or now + pause_after(document.attempts + 1)
+                        await _later(tx, lane, document, reason=reason, until=moment, now=now)
+                    case Dropped(reason):
+                        log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
+                    case Delivered():
+                        pass
+        _report(lane, outcomes)
 
 
 async def _give_back(engine: AsyncEngine, lane: Lane) -> None:
@@ -83,77 +167,10 @@ async def _give_back(engine: AsyncEngine, lane: Lane) -> None:
         await outbox.release_claims(tx, lane.shop_id, lane.system)
 
 
-async def _stop(service: Service, lane: Lane, shop: Shop, error: LoginRefused | Throttled | Unreachable) -> None:
-    now = service.clock()
-    match error:
-        case LoginRefused() if lane.system == service.systems.platform.name:
-            await refused_by_platform(service, shop)
-        case LoginRefused():
-            await refused_by_target(service, shop, lane.system, error)
-        case Throttled():
-            priority = (
-                await _first_left(service.engine, lane) if lane.system == service.systems.platform.name else 0
-            )
-            await lanes.block(
-                service.engine, lane, reason=str(error), now=now, until=error.until, priority=priority
-            )
-        case Unreachable():
-            await lanes.block(service.engine, lane, reason=str(error), now=now)
-    if isinstance(error, Throttled):
-        log.info("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
-    else:
-        log.warning("lane_stopped", shop_id=str(shop.id), lane=lane.name, reason=str(error))
-
-
 async def _first_left(engine: AsyncEngine, lane: Lane) -> int:
     """The purpose for which the budget was spent: that of the first document which was not settled."""
     async with engine.connect() as tx:
         return await document_queries.most_urgent_claimed(tx, lane.shop_id, lane.system) or 0
-
-
-async def _settle(service: Service, lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:
-    """Write down what came of each document, in one transaction."""
-    delivered = [(document, outcome) for document, outcome in outcomes if isinstance(outcome, Delivered)]
-    gone = [document for document, outcome in outcomes if isinstance(outcome, Delivered | Dropped)]
-    now = service.clock()
-    async with service.engine.begin() as tx:
-        await record_delivered(tx, lane.shop_id, lane.system, delivered, now=now)
-        await outbox.remove(tx, lane.shop_id, lane.system, gone)
-        await order_events.record_events(
-            tx,
-            lane.shop_id,
-            [
-                order_events.delivered(document, lane.system, outcome.remote_id)
-                for document, outcome in delivered
-                if document.kind in order_events.KINDS
-            ],
-            now=now,
-        )
-        await _close(tx, lane, gone)
-        remarks = [
-            (document, outcome.remark)
-            for document, outcome in outcomes
-            if isinstance(outcome, Delivered | Parked) and outcome.remark is not None
-        ]
-        await raise_problems(
-            tx, lane.shop_id, [_problem(lane, one, said, Stage.REMARK) for one, said in remarks], now=now
-        )
-        for follows in service.systems.after_delivery(lane.system):
-            await follows(tx, lane.shop_id, delivered, now=now)
-        for document, outcome in outcomes:
-            match outcome:
-                case Parked(issue, found):
-                    if found is not None:
-                        await save_link(tx, lane.shop_id, lane.system, found, now=now)
-                    await _park(tx, lane, document, issue, now=now)
-                case Retry(reason, until):
-                    moment = until or now + pause_after(document.attempts + 1)
-                    await _later(tx, lane, document, reason=reason, until=moment, now=now)
-                case Dropped(reason):
-                    log.info("document_dropped", shop_id=str(lane.shop_id), kind=document.kind, reason=reason)
-                case Delivered():
-                    pass
-    _report(lane, outcomes)
 
 
 def _report(lane: Lane, outcomes: Sequence[tuple[Document, Outcome]]) -> None:

@@ -14,32 +14,34 @@ from collections.abc import Collection, Mapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
-from upbridge.engine.imports import start_imports
+from upbridge.engine.connected_systems import ConnectedSystems
+from upbridge.engine.imports import Imports
 from upbridge.store.connections import ConnectionRow
 
 
 async def map_again(
     tx: AsyncConnection,
-    service: Service,
+    imports: Imports,
     shop: Shop,
     rows: Mapping[str, ConnectionRow],
     kinds: Collection[str],
 ) -> None:
     """Read the lists of *kinds* again from the beginning, as the first import does. *shop* has what is new."""
     if kinds:
-        await start_imports(tx, service, shop, rows, kinds=tuple(sorted(kinds)), anew=True)
+        await imports.start(tx, shop, rows, kinds=tuple(sorted(kinds)), anew=True)
 
 
-def moved_by_facts(service: Service, before: Shop, after: Shop, rows: Mapping[str, ConnectionRow]) -> set[str]:
+def moved_by_facts(
+    connected: ConnectedSystems, before: Shop, after: Shop, rows: Mapping[str, ConnectionRow]
+) -> set[str]:
     """The kinds of entities whose mapping for one of the connections *rows* depends on facts that are not the same
     *before* and *after*."""
     moved: set[str] = set()
-    for system in service.systems.connected:
+    for system in connected.systems.connected:
         if (row := rows.get(system.name)) is None:
             continue
-        former = system.mapping_basis(service.context(before, row)).facts
-        now = system.mapping_basis(service.context(after, row)).facts
+        former = system.mapping_basis(connected.context(before, row)).facts
+        now = system.mapping_basis(connected.context(after, row)).facts
         moved |= {kind for kind, facts in former.items() if _differ(facts, now.get(kind, {}))}
     return moved
 

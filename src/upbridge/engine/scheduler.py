@@ -5,19 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import PROBE_PAUSE, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import catalogue_guard
-from upbridge.engine.access import give_up_logins
-from upbridge.engine.catch_up import report, why_catch_up
-from upbridge.engine.context import Service
+from upbridge.engine.access import Logins
+from upbridge.engine.catch_up import LastBeat, report, why_catch_up
 from upbridge.engine.runs import end_lost, give_up_stuck, start_run
+from upbridge.settings import Settings
 from upbridge.store import change_queries, connections, runs, shop_queries, shops
 from upbridge.store.changes import Kind, Origin, mark_changed
+from upbridge.store.connections import Connections
 from upbridge.store.runs import Run, RunPurpose, RunState
+from upbridge.store.shops import Shops
 from upbridge.store.sql import Overdue
 from upbridge.systems.base import Systems
 
@@ -63,30 +66,45 @@ class Tick:
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-async def run_once(service: Service) -> None:
-    """Put what is due into `changes`. A second worker that does this at the same moment does nothing."""
-    now = service.clock()
-    async with service.engine.begin() as tx:
-        mine = await tx.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})
-        if not mine:
-            return
-        before, why = await why_catch_up(tx, service.last_beat, now=now)
-        if why is not None:
-            await _catch_up(tx, service.systems, why, now)
-        turn = _Turn(tx, Tick.of(before, now), await shop_queries.count_active(tx))
-        await _subscriptions(turn)
-        await _probes(tx, now)
-        await _polls(turn, service)
-        for lost in await end_lost(tx, now=now):
-            log.warning("run_lost", shop_id=str(lost.shop_id), kind=lost.kind, purpose=lost.purpose, run=lost.id)
-        await _safety_nets(turn, every=timedelta(hours=service.settings.reconcile_hours))
-        await catalogue_guard.judge(tx, now=now)
-        given_up = await _give_up_silent(tx, now)
-    for shop_id in given_up:
-        if await service.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):
-            log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
-    for shop_id in await service.connections.still_open():
-        await give_up_logins(service, shop_id)
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """Does what the clock asks for."""
+
+    engine: AsyncEngine
+    clock: Clock
+    settings: Settings
+    shops: Shops
+    systems: Systems
+    connections: Connections
+    logins: Logins
+    last_beat: LastBeat
+
+    async def run_once(self) -> None:
+        """Put what is due into `changes`. A second worker that does this at the same moment does nothing."""
+        now = self.clock()
+        async with self.engine.begin() as tx:
+            mine = await tx.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext(:name))"), {"name": _LOCK})
+            if not mine:
+                return
+            before, why = await why_catch_up(tx, self.last_beat, now=now)
+            if why is not None:
+                await _catch_up(tx, self.systems, why, now)
+            turn = _Turn(tx, Tick.of(before, now), await shop_queries.count_active(tx))
+            await _subscriptions(turn)
+            await _probes(tx, now)
+            await _polls(turn, self.systems, self.settings)
+            for lost in await end_lost(tx, now=now):
+                log.warning(
+                    "run_lost", shop_id=str(lost.shop_id), kind=lost.kind, purpose=lost.purpose, run=lost.id
+                )
+            await _safety_nets(turn, every=timedelta(hours=self.settings.reconcile_hours))
+            await catalogue_guard.judge(tx, now=now)
+            given_up = await _give_up_silent(tx, now)
+        for shop_id in given_up:
+            if await self.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):
+                log.info("uninstall_confirmed_by_silence", shop_id=str(shop_id))
+        for shop_id in await self.connections.still_open():
+            await self.logins.give_up(shop_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +147,11 @@ async def _give_up_silent(tx: AsyncConnection, now: datetime) -> list[ShopId]:
     return [ShopId(shop_id) for shop_id in await tx.scalars(shop_queries.silent(before=now - UNINSTALL_AFTER))]
 
 
-async def _polls(turn: _Turn, service: Service) -> None:
+async def _polls(turn: _Turn, systems: Systems, settings: Settings) -> None:
     """Ask the connected systems for what only the clock brings."""
-    for system in service.systems.connected:
+    for system in systems.connected:
         for poll in system.source.polls if system.source is not None else ():
-            every = poll.every(service.settings)
+            every = poll.every(settings)
             due = connections.unpolled(system.name, before=turn.tick.now - every)
             await turn.mark(due, system.name, poll.kind, poll.key, every=every)
 

@@ -2,21 +2,27 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, RightRefused
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.engine.context import Service
-from upbridge.engine.facts import renew
+from upbridge.engine.connected_systems import ConnectedSystems
+from upbridge.engine.facts import ShopFacts
 from upbridge.engine.flows import SERVICES
+from upbridge.engine.shop_apis import ShopApis
+from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, cursors
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
+from upbridge.store.shops import Shops
+from upbridge.systems.connecting import WebhookUrl
 
 log = structlog.get_logger(__name__)
 
@@ -24,131 +30,140 @@ log = structlog.get_logger(__name__)
 INACTIVE_WEBHOOKS = "webhooks_inactive"
 
 
-async def read_facts(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again."""
-    client = await service.shop_api(shop)
-    # The owner is read when the add-on is installed or gets a new version, and kept.
-    kept = shop.facts is not None and chunk[0].origin is not Origin.LIFECYCLE
-    known = ShopProfile.model_validate(shop.facts) if kept else None
-    facts = await client.facts(chunk[0].purpose, known=known)
-    targets = await service.target_connections(shop)
-    async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, PLATFORM, chunk)
-        await renew(tx, service, shop.id, facts, targets, now=service.clock())
+@dataclass(frozen=True, slots=True)
+class ShopMaintenance:
+    """Looks after the facts, the webhooks and the state of shops."""
 
+    engine: AsyncEngine
+    clock: Clock
+    shops: Shops
+    shop_apis: ShopApis
+    connected: ConnectedSystems
+    facts: ShopFacts
+    ledger: Ledger
+    webhook_url: WebhookUrl
 
-async def compare_webhooks(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """Have Upgates call us for all that we want to hear of, and see whose last call failed."""
-    client = await service.shop_api(shop)
-    now = service.clock()
-    compared = await client.subscribe(lambda event: service.webhook_url(shop, PLATFORM, event), now=now)
-    log.info(
-        "webhooks_compared",
-        shop_id=str(shop.id),
-        created=compared.created,
-        activated=compared.activated,
-        deleted=compared.deleted,
-    )
-    failed = [{"event": one.event, "at": one.at.isoformat(), "status": one.status} for one in compared.failed]
-    if failed:
-        log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
-    await service.shops.set_subscribed(shop.id, failed, generation=shop.webhook_generation, now=now)
-    targets = await service.target_connections(shop)
-    async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, PLATFORM, chunk)
-        await _tell_inactive(tx, service, shop, compared.denied, targets)
+    async def read_facts(self, shop: Shop, chunk: list[Change]) -> None:
+        """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again."""
+        client = await self.shop_apis.of(shop)
+        # The owner is read when the add-on is installed or gets a new version, and kept.
+        kept = shop.facts is not None and chunk[0].origin is not Origin.LIFECYCLE
+        known = ShopProfile.model_validate(shop.facts) if kept else None
+        facts = await client.facts(chunk[0].purpose, known=known)
+        targets = await self.connected.target_connections(shop)
+        async with self.engine.begin() as tx:
+            await changes.done(tx, shop.id, PLATFORM, chunk)
+            await self.facts.renew(tx, shop.id, facts, targets, now=self.clock())
 
-
-async def _tell_inactive(
-    tx: AsyncConnection,
-    service: Service,
-    shop: Shop,
-    denied: Sequence[str],
-    targets: Mapping[str, ConnectionRow],
-) -> None:
-    """Webhooks that the shop does not let us have are an alarm from now on, until it does."""
-    sections = {event.lower().partition(".")[0] for event in denied}
-    silent = sorted(kind for kind, name in SERVICES.items() if name in sections)
-    await cursors.put(tx, shop.id, PLATFORM, INACTIVE_WEBHOOKS, json.dumps(silent))
-    rights = (shop.facts or {}).get("rights") or {}
-    alarms = [
-        NewProblem(
-            stage=Stage.READ,
-            key="shop.webhooks_inactive",
-            target=PLATFORM,
-            kind="webhooks",
-            entity=SERVICES[kind],
-            parent="webhooks",
-            params={"service": SERVICES[kind]},
+    async def compare_webhooks(self, shop: Shop, chunk: list[Change]) -> None:
+        """Have Upgates call us for all that we want to hear of, and see whose last call failed."""
+        client = await self.shop_apis.of(shop)
+        now = self.clock()
+        compared = await client.subscribe(lambda event: self.webhook_url(shop, PLATFORM, event), now=now)
+        log.info(
+            "webhooks_compared",
+            shop_id=str(shop.id),
+            created=compared.created,
+            activated=compared.activated,
+            deleted=compared.deleted,
         )
-        for kind in silent
-        if set(service.systems.taking(kind)) & targets.keys() and rights.get(SERVICES[kind]) != "deny"
-    ]
-    await close_cured(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=["webhooks"], still=alarms)
-    await raise_problems(tx, shop.id, alarms, now=service.clock())
+        failed = [{"event": one.event, "at": one.at.isoformat(), "status": one.status} for one in compared.failed]
+        if failed:
+            log.warning("webhook_calls_failed", shop_id=str(shop.id), calls=failed)
+        await self.shops.set_subscribed(shop.id, failed, generation=shop.webhook_generation, now=now)
+        targets = await self.connected.target_connections(shop)
+        async with self.engine.begin() as tx:
+            await changes.done(tx, shop.id, PLATFORM, chunk)
+            await self._tell_inactive(tx, shop, compared.denied, targets)
 
+    async def _tell_inactive(
+        self,
+        tx: AsyncConnection,
+        shop: Shop,
+        denied: Sequence[str],
+        targets: Mapping[str, ConnectionRow],
+    ) -> None:
+        """Webhooks that the shop does not let us have are an alarm from now on, until it does."""
+        sections = {event.lower().partition(".")[0] for event in denied}
+        silent = sorted(kind for kind, name in SERVICES.items() if name in sections)
+        await cursors.put(tx, shop.id, PLATFORM, INACTIVE_WEBHOOKS, json.dumps(silent))
+        rights = (shop.facts or {}).get("rights") or {}
+        alarms = [
+            NewProblem(
+                stage=Stage.READ,
+                key="shop.webhooks_inactive",
+                target=PLATFORM,
+                kind="webhooks",
+                entity=SERVICES[kind],
+                parent="webhooks",
+                params={"service": SERVICES[kind]},
+            )
+            for kind in silent
+            if set(self.connected.systems.taking(kind)) & targets.keys() and rights.get(SERVICES[kind]) != "deny"
+        ]
+        await close_cured(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=["webhooks"], still=alarms)
+        await raise_problems(tx, shop.id, alarms, now=self.clock())
 
-async def probe(service: Service, shop: Shop, chunk: list[Change]) -> None:
-    """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29).
+    async def probe(self, shop: Shop, chunk: list[Change]) -> None:
+        """The one call that says what a silent or deactivated shop is: gone (401), suspended, or back (R28, R29).
 
-    A shop that does not work is asked once an hour at most, however many asked for it: the schedule of another
-    process may have done so while the last question was under way.
-    """
-    now = service.clock()
-    shop = await service.shops.get(shop.id)
-    resting = shop.state is not ShopState.ACTIVE and shop.probed_at and shop.probed_at > now - PROBE_PAUSE
-    if not resting:
-        await service.shops.mark(shop.id, "probed_at", now=now)
-    async with service.engine.begin() as tx:
-        await changes.done(tx, shop.id, PLATFORM, chunk)
-    if resting:
-        return
-    try:
-        client = await service.shop_api(shop)
-        await service.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
-        await client.status(purpose=chunk[0].purpose)
-    except LoginRefused as error:
-        alive = False
-        # This proves nothing: it is also the answer to a locked address and to a right that is missing.
-        gone = not isinstance(error, RightRefused)
-        log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
-    else:
-        alive, gone = True, False
-        log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
-    now_shop = await service.shops.get(shop.id)
-    if now_shop.signed_at != shop.signed_at:
-        return  # installed again meanwhile: what was asked with the old credentials says nothing (R14)
-    if alive:
-        await _is_back(service, now_shop)
-    elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
-        # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
-        await service.shops.move(
+        A shop that does not work is asked once an hour at most, however many asked for it: the schedule of another
+        process may have done so while the last question was under way.
+        """
+        now = self.clock()
+        shop = await self.shops.get(shop.id)
+        resting = shop.state is not ShopState.ACTIVE and shop.probed_at and shop.probed_at > now - PROBE_PAUSE
+        if not resting:
+            await self.shops.mark(shop.id, "probed_at", now=now)
+        async with self.engine.begin() as tx:
+            await changes.done(tx, shop.id, PLATFORM, chunk)
+        if resting:
+            return
+        try:
+            client = await self.shop_apis.of(shop)
+            await self.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
+            await client.status(purpose=chunk[0].purpose)
+        except LoginRefused as error:
+            alive = False
+            # This proves nothing: it is also the answer to a locked address and to a right that is missing.
+            gone = not isinstance(error, RightRefused)
+            log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
+        else:
+            alive, gone = True, False
+            log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
+        now_shop = await self.shops.get(shop.id)
+        if now_shop.signed_at != shop.signed_at:
+            return  # installed again meanwhile: what was asked with the old credentials says nothing (R14)
+        if alive:
+            await self._is_back(now_shop)
+        elif gone and shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
+            # Upgates said so, and the API confirms it. An active shop is asked only after such a call, too.
+            await self.shops.move(
+                shop.id,
+                to=ShopState.UNINSTALLED,
+                among=[ShopState.UNINSTALLING, ShopState.ACTIVE],
+                now=now,
+                signed_at=shop.signed_at,
+            )
+        else:
+            await self.shops.move(
+                shop.id,
+                to=ShopState.SUSPENDED,
+                among=[ShopState.ACTIVE],
+                now=now,
+                reason=BY_UPGATES,
+                signed_at=shop.signed_at,
+            )
+
+    async def _is_back(self, shop: Shop) -> None:
+        if shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
+            log.warning("uninstall_was_a_replay", shop_id=str(shop.id))
+        # An operator's word outlives a replayed call.
+        to = ShopState.SUSPENDED if shop.reason == BY_OPERATOR else ShopState.ACTIVE
+        await self.shops.move(
             shop.id,
-            to=ShopState.UNINSTALLED,
-            among=[ShopState.UNINSTALLING, ShopState.ACTIVE],
-            now=now,
-            signed_at=shop.signed_at,
+            to=to,
+            among=[ShopState.UNINSTALLING, ShopState.SUSPENDED],
+            now=self.clock(),
+            reason=shop.reason if to is ShopState.SUSPENDED else None,
         )
-    else:
-        await service.shops.move(
-            shop.id,
-            to=ShopState.SUSPENDED,
-            among=[ShopState.ACTIVE],
-            now=now,
-            reason=BY_UPGATES,
-            signed_at=shop.signed_at,
-        )
-
-
-async def _is_back(service: Service, shop: Shop) -> None:
-    if shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
-        log.warning("uninstall_was_a_replay", shop_id=str(shop.id))
-    # An operator's word outlives a replayed call.
-    to = ShopState.SUSPENDED if shop.reason == BY_OPERATOR else ShopState.ACTIVE
-    await service.shops.move(
-        shop.id,
-        to=to,
-        among=[ShopState.UNINSTALLING, ShopState.SUSPENDED],
-        now=service.clock(),
-        reason=shop.reason if to is ShopState.SUSPENDED else None,
-    )

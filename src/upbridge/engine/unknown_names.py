@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.errors import Rejected, Unreachable
 from upbridge.domain.delivery import Entity
 from upbridge.domain.order import Order
@@ -24,10 +25,12 @@ from upbridge.domain.product import Product
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.engine.context import Service
-from upbridge.engine.facts import renew
+from upbridge.engine.connected_systems import ConnectedSystems
+from upbridge.engine.facts import ShopFacts
+from upbridge.engine.shop_apis import ShopApis
 from upbridge.store import changes, cursors
 from upbridge.store.changes import Kind, Origin
+from upbridge.store.shops import Shops
 from upbridge.systems.base import MappingBasis
 from upbridge.systems.platform import FactList
 
@@ -60,30 +63,62 @@ class Name:
         return DOUBT_AGAIN if self.doubted else ASK_AGAIN
 
 
-async def informed(service: Service, shop: Shop, entities: Iterable[Entity]) -> Shop:
-    """*shop*, with the lists read that lack what *entities* name, or may lack what a product does not name.
+@dataclass(frozen=True, slots=True)
+class UnknownNames:
+    """Looks after names that the facts of a shop do not have."""
 
-    Raises `LoginRefused` or `Throttled`; a list that cannot be read otherwise stays as it was.
-    """
-    entities = list(entities)
-    bases = await _bases(service, shop, entities)
-    named = {name for entity in entities for name in (*_named(entity), *_lacking(entity, shop, bases))}
-    if not _open(named, shop):
+    engine: AsyncEngine
+    clock: Clock
+    shops: Shops
+    shop_apis: ShopApis
+    connected: ConnectedSystems
+    facts: ShopFacts
+
+    async def informed(self, shop: Shop, entities: Iterable[Entity]) -> Shop:
+        """*shop*, with the lists read that lack what *entities* name, or may lack what a product does not name.
+
+        Raises `LoginRefused` or `Throttled`; a list that cannot be read otherwise stays as it was.
+        """
+        entities = list(entities)
+        bases = await self._bases(shop, entities)
+        named = {name for entity in entities for name in (*_named(entity), *_lacking(entity, shop, bases))}
+        if not _open(named, shop):
+            return shop
+        async with _ASKING.setdefault(shop.id, asyncio.Lock()):
+            shop = await self.shops.get(shop.id)
+            if asked := await _due(self.engine, shop, _open(named, shop), now=self.clock()):
+                await self._ask(shop, asked)
+                shop = await self.shops.get(shop.id)
         return shop
-    async with _ASKING.setdefault(shop.id, asyncio.Lock()):
-        shop = await service.shops.get(shop.id)
-        if asked := await _due(service.engine, shop, _open(named, shop), now=service.clock()):
-            await _ask(service, shop, asked)
-            shop = await service.shops.get(shop.id)
-    return shop
 
+    async def _bases(self, shop: Shop, entities: Iterable[Entity]) -> list[MappingBasis]:
+        if not any(isinstance(entity, Product) for entity in entities):
+            return []
+        rows = await self.connected.target_connections(shop)
+        systems = [
+            (system, rows[system.name]) for system in self.connected.systems.connected if system.name in rows
+        ]
+        return [system.mapping_basis(self.connected.context(shop, row)) for system, row in systems]
 
-async def _bases(service: Service, shop: Shop, entities: Iterable[Entity]) -> list[MappingBasis]:
-    if not any(isinstance(entity, Product) for entity in entities):
-        return []
-    rows = await service.target_connections(shop)
-    systems = [(system, rows[system.name]) for system in service.systems.connected if system.name in rows]
-    return [system.mapping_basis(service.context(shop, row)) for system, row in systems]
+    async def _ask(self, shop: Shop, asked: list[Name]) -> None:
+        lists = sorted({one.of for one in asked})
+        log.info("unknown_names", shop_id=str(shop.id), lists=lists, names=[one.name for one in asked[:10]])
+        client = await self.shop_apis.of(shop)
+        facts: ShopProfile | None = None
+        try:
+            facts = await client.relisted(ShopProfile.model_validate(shop.facts or {}), lists)
+        except (Rejected, Unreachable) as error:
+            log.warning("list_not_read", shop_id=str(shop.id), lists=lists, error=str(error))
+        targets, now = await self.connected.target_connections(shop), self.clock()
+        async with self.engine.begin() as tx:
+            for name in asked:
+                await cursors.put(tx, shop.id, PLATFORM, name.cursor, now.isoformat())
+            if facts is None:
+                await changes.mark_changed(
+                    tx, shop.id, PLATFORM, Kind.FACTS, ["facts"], origin=Origin.SCHEDULE, now=now
+                )
+            else:
+                await self.facts.renew(tx, shop.id, facts, targets, now=now, complete=False)
 
 
 def _named(entity: Entity) -> Iterator[Name]:
@@ -126,24 +161,3 @@ async def _due(engine: AsyncEngine, shop: Shop, names: Iterable[Name], *, now: d
     async with engine.connect() as tx:
         asked = [(name, await cursors.get(tx, shop.id, PLATFORM, name.cursor)) for name in names]
     return [name for name, at in asked if at is None or datetime.fromisoformat(at) <= now - name.pause]
-
-
-async def _ask(service: Service, shop: Shop, asked: list[Name]) -> None:
-    lists = sorted({one.of for one in asked})
-    log.info("unknown_names", shop_id=str(shop.id), lists=lists, names=[one.name for one in asked[:10]])
-    client = await service.shop_api(shop)
-    facts: ShopProfile | None = None
-    try:
-        facts = await client.relisted(ShopProfile.model_validate(shop.facts or {}), lists)
-    except (Rejected, Unreachable) as error:
-        log.warning("list_not_read", shop_id=str(shop.id), lists=lists, error=str(error))
-    targets, now = await service.target_connections(shop), service.clock()
-    async with service.engine.begin() as tx:
-        for name in asked:
-            await cursors.put(tx, shop.id, PLATFORM, name.cursor, now.isoformat())
-        if facts is None:
-            await changes.mark_changed(
-                tx, shop.id, PLATFORM, Kind.FACTS, ["facts"], origin=Origin.SCHEDULE, now=now
-            )
-        else:
-            await renew(tx, service, shop.id, facts, targets, now=now, complete=False)

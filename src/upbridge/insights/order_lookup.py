@@ -11,16 +11,18 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.errors import Conflict, LoginRefused, NotFound, Rejected, Throttled
 from upbridge.domain.delivery import DesiredDocument, Link
-from upbridge.domain.history import What
+from upbridge.domain.history import Way, What
 from upbridge.domain.order import Order
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.access import refused_by_platform
-from upbridge.engine.context import Service
+from upbridge.engine.access import Logins
+from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.planner import desired_documents_of, variant_names
+from upbridge.engine.shop_apis import ShopApis
 from upbridge.store import history
 from upbridge.store.history import NewEntry
 from upbridge.store.link_queries import links_of
@@ -54,34 +56,66 @@ class OrderLookup:
     copies: tuple[Copy, ...]
 
 
-async def look_up_order(service: Service, shop: Shop, number: str) -> OrderLookup:
-    """Read the order *number* from *shop*: one call of its budget, after which others still find some (R54).
+@dataclass(frozen=True, slots=True)
+class OrderLookups:
+    """Shows a user of the shop an order as it is."""
 
-    Raises `Conflict` where the shop is not active (nothing is called) or refuses us (then it is suspended, R56),
-    `NotFound` where the shop has no such order (any more), `Rejected` where it cannot be read, `Throttled` where
-    no calls are left, `EnoughShown` where `MOST_AN_HOUR` orders were shown within the hour, `Unreachable` where no
-    usable answer came.
-    """
-    if shop.state is not ShopState.ACTIVE:
-        raise Conflict("the shop is not active")
-    await _may_show(service.engine, shop, now=service.clock())
-    client = await service.shop_api(shop)
-    try:
-        page = await client.orders_by_numbers([number], purpose=Purpose.SAFETY)
-    except LoginRefused as error:
-        await refused_by_platform(service, shop)
-        raise Conflict("the shop refuses the add-on") from error
-    order = next((one for one in page.items if one.key == number and not one.deleted), None)
-    if order is None and page.broken:
-        raise Rejected("the order cannot be read")
-    if order is None:
-        raise NotFound("the shop has no such order")
-    async with service.engine.begin() as tx:
-        shown = NewEntry(What.PERSON_SHOWN, number)
-        await history.record(tx, shop.id, service.way, [shown], now=service.clock())
-    # That a user looked at personal data is logged; an order number is no personal data.
-    log.info("order_disclosed", shop_id=str(shop.id), order=number)
-    return OrderLookup(order, await _copies(service, shop, order))
+    engine: AsyncEngine
+    clock: Clock
+    way: Way
+    shop_apis: ShopApis
+    connected: ConnectedSystems
+    logins: Logins
+
+    async def look_up(self, shop: Shop, number: str) -> OrderLookup:
+        """Read the order *number* from *shop*: one call of its budget, after which others still find some (R54).
+
+        Raises `Conflict` where the shop is not active (nothing is called) or refuses us (then it is suspended,
+        R56), `NotFound` where the shop has no such order (any more), `Rejected` where it cannot be read,
+        `Throttled` where no calls are left, `EnoughShown` where `MOST_AN_HOUR` orders were shown within the hour,
+        `Unreachable` where no usable answer came.
+        """
+        if shop.state is not ShopState.ACTIVE:
+            raise Conflict("the shop is not active")
+        await _may_show(self.engine, shop, now=self.clock())
+        client = await self.shop_apis.of(shop)
+        try:
+            page = await client.orders_by_numbers([number], purpose=Purpose.SAFETY)
+        except LoginRefused as error:
+            await self.logins.refused_by_platform(shop)
+            raise Conflict("the shop refuses the add-on") from error
+        order = next((one for one in page.items if one.key == number and not one.deleted), None)
+        if order is None and page.broken:
+            raise Rejected("the order cannot be read")
+        if order is None:
+            raise NotFound("the shop has no such order")
+        async with self.engine.begin() as tx:
+            shown = NewEntry(What.PERSON_SHOWN, number)
+            await history.record(tx, shop.id, self.way, [shown], now=self.clock())
+        # That a user looked at personal data is logged; an order number is no personal data.
+        log.info("order_disclosed", shop_id=str(shop.id), order=number)
+        return OrderLookup(order, await self._copies(shop, order))
+
+    async def _copies(self, shop: Shop, order: Order) -> tuple[Copy, ...]:
+        copies: list[Copy] = []
+        async with self.engine.connect() as tx:
+            names = await variant_names(tx, shop.id, [order])
+        for system in self.connected.systems.taking("order"):
+            receiver = await self.connected.receiver(shop, system)
+            if receiver is None:
+                continue
+            links = await _links(self.engine, shop.id, system, order.key)
+            drafts = [
+                one
+                for one in desired_documents_of(
+                    receiver.target, replace(receiver.context, variant_names=names), order
+                )
+                or ()
+                if isinstance(one, DesiredDocument)
+            ]
+            found = (_copy(system, draft, links.get((draft.kind, draft.key))) for draft in drafts)
+            copies += [copy for copy in found if copy is not None]
+        return tuple(copies)
 
 
 async def _may_show(engine: AsyncEngine, shop: Shop, *, now: datetime) -> None:
@@ -91,26 +125,6 @@ async def _may_show(engine: AsyncEngine, shop: Shop, *, now: datetime) -> None:
     if len(shown) == MOST_AN_HOUR:
         log.warning("disclosures_limited", shop_id=str(shop.id), an_hour=MOST_AN_HOUR)
         raise EnoughShown(until=shown[-1] + _HOUR)
-
-
-async def _copies(service: Service, shop: Shop, order: Order) -> tuple[Copy, ...]:
-    copies: list[Copy] = []
-    async with service.engine.connect() as tx:
-        names = await variant_names(tx, shop.id, [order])
-    for system in service.systems.taking("order"):
-        receiver = await service.receiver(shop, system)
-        if receiver is None:
-            continue
-        links = await _links(service.engine, shop.id, system, order.key)
-        drafts = [
-            one
-            for one in desired_documents_of(receiver.target, replace(receiver.context, variant_names=names), order)
-            or ()
-            if isinstance(one, DesiredDocument)
-        ]
-        found = (_copy(system, draft, links.get((draft.kind, draft.key))) for draft in drafts)
-        copies += [copy for copy in found if copy is not None]
-    return tuple(copies)
 
 
 async def _links(engine: AsyncEngine, shop_id: ShopId, system: str, number: str) -> dict[tuple[str, str], Link]:

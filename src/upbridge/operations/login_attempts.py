@@ -7,13 +7,17 @@ struck out if it was no wrong login: so a hundred at once are five.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from upbridge.core.clock import Clock
 from upbridge.core.errors import Conflict, LoginRefused
-from upbridge.domain.history import What
+from upbridge.domain.history import Way, What
 from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
 from upbridge.store import history
+from upbridge.store.shops import Shops
 
 MOST = 5
 WITHIN = timedelta(minutes=15)
@@ -27,28 +31,39 @@ class TooManyLogins(Conflict):
     merchant = "error.too_many_logins"
 
 
-@asynccontextmanager
-async def login_attempt(service: Service, shop: Shop, system: str) -> AsyncIterator[None]:
-    """Try a login of *shop* at *system* within the block. Raises `TooManyLogins`, before anything is tried."""
-    now = service.clock()
-    async with service.engine.begin() as tx:
-        await service.shops.hold(tx, shop.id)
-        failed = await history.moments_about(tx, shop.id, What.WRONG_LOGIN, system, since=now - WITHIN, limit=MOST)
-        if len(failed) >= MOST:
-            again = failed[-1] + WITHIN
-            raise TooManyLogins(
-                f"{MOST} wrong logins at {system} within {WITHIN.seconds // 60} minutes: again from"
-                f" {again.isoformat(timespec='seconds')} on"
+@dataclass(frozen=True, slots=True)
+class LoginAttempts:
+    """Counts the wrong logins of shops."""
+
+    engine: AsyncEngine
+    clock: Clock
+    shops: Shops
+    way: Way
+
+    @asynccontextmanager
+    async def attempt(self, shop: Shop, system: str) -> AsyncIterator[None]:
+        """Try a login of *shop* at *system* within the block. Raises `TooManyLogins`, before anything is tried."""
+        now = self.clock()
+        async with self.engine.begin() as tx:
+            await self.shops.hold(tx, shop.id)
+            failed = await history.moments_about(
+                tx, shop.id, What.WRONG_LOGIN, system, since=now - WITHIN, limit=MOST
             )
-        entry = history.NewEntry(What.WRONG_LOGIN, system)
-        [number] = await history.record(tx, shop.id, service.way, [entry], now=now)
-    wrong = False
-    try:
-        yield
-    except LoginRefused:
-        wrong = True
-        raise
-    finally:
-        if not wrong:
-            async with service.engine.begin() as tx:
-                await history.strike_out(tx, shop.id, number)
+            if len(failed) >= MOST:
+                again = failed[-1] + WITHIN
+                raise TooManyLogins(
+                    f"{MOST} wrong logins at {system} within {WITHIN.seconds // 60} minutes: again from"
+                    f" {again.isoformat(timespec='seconds')} on"
+                )
+            entry = history.NewEntry(What.WRONG_LOGIN, system)
+            [number] = await history.record(tx, shop.id, self.way, [entry], now=now)
+        wrong = False
+        try:
+            yield
+        except LoginRefused:
+            wrong = True
+            raise
+        finally:
+            if not wrong:
+                async with self.engine.begin() as tx:
+                    await history.strike_out(tx, shop.id, number)

@@ -13,14 +13,16 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.clock import Clock
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import NotFound
 from upbridge.domain.delivery import Link
-from upbridge.domain.history import What
+from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.engine import lanes
-from upbridge.engine.context import Service
 from upbridge.store import (
     document_queries,
     documents,
@@ -32,9 +34,10 @@ from upbridge.store import (
     problem_queries,
     problems,
 )
+from upbridge.store.connections import Connections
 from upbridge.store.history import NewEntry
 from upbridge.store.order_events import KINDS
-from upbridge.systems.base import Persons, System
+from upbridge.systems.base import Persons, System, Systems
 
 log = structlog.get_logger(__name__)
 
@@ -75,153 +78,218 @@ class Receipt:
     elsewhere: tuple[tuple[str, str, str], ...]
 
 
-async def look_up_person(service: Service, shop: Shop, *, order: str | None, email: str | None) -> PersonFile:
-    """What is held about who made the *order*, or has this *email* address. Opens what is sealed.
+@dataclass(frozen=True, slots=True)
+class PersonRecords:
+    """What is held about persons."""
 
-    Raises `NotFound` for an order that nothing is known of.
-    """
-    numbers, customers = await _numbers(service, shop, order=order, email=email)
-    held = [one for number in numbers for one in await _of_order(service, shop, number)]
-    held += await _records(service, shop, email, customers)
-    if email:
-        held += await _of_owner(service, shop, email)
-    if order is not None and not held:
-        raise NotFound(f"{shop.key} has no order {order} that anything is known of")
-    now = service.clock()
-    async with service.engine.begin() as tx:
-        told = [NewEntry(What.PERSON_SHOWN, number) for number in numbers] or [NewEntry(What.PERSON_SHOWN)]
-        await history.record(tx, shop.id, service.way, told, now=now)
-    log.info("person_shown", shop_id=str(shop.id), orders=len(numbers), found=len(held))
-    return PersonFile(tuple(numbers), tuple(held))
+    engine: AsyncEngine
+    clock: Clock
+    way: Way
+    cipher: Cipher
+    systems: Systems
+    connections: Connections
 
+    async def look_up(self, shop: Shop, *, order: str | None, email: str | None) -> PersonFile:
+        """What is held about who made the *order*, or has this *email* address. Opens what is sealed.
 
-async def erase_person(service: Service, shop: Shop, *, order: str | None, email: str | None) -> Receipt:
-    """Erase what is held about who made the *order*, or has this *email* address, in one transaction.
-
-    An order that still waits for a system that has to know who ordered is not sent there any more. None is sent a
-    second time, or stored again: its link says so. Numbers, ids and amounts stay. Waits until no worker sends or
-    reads for this shop, so that none puts back what goes. Raises `NotFound` for an order that nothing is known of.
-    """
-    async with AsyncExitStack() as stack:
-        # Reading first, as the workers do: who reads may wake who sends, never the other way round.
-        for lane in (Lane.pull(shop.id, service.systems.platform.name), *_pushes(service, shop)):
-            await stack.enter_async_context(lanes.exclusive(service.engine, lane, wait=True))
-        numbers, customers = await _numbers(service, shop, order=order, email=email)
-        if order is not None and not await _known(service, shop, order):
+        Raises `NotFound` for an order that nothing is known of.
+        """
+        numbers, customers = await self._numbers(shop, order=order, email=email)
+        held = [one for number in numbers for one in await self._of_order(shop, number)]
+        held += await self._records(shop, email, customers)
+        if email:
+            held += await self._of_owner(shop, email)
+        if order is not None and not held:
             raise NotFound(f"{shop.key} has no order {order} that anything is known of")
-        return await _erase(service, shop, numbers, await _linked(service, shop, email, customers))
+        now = self.clock()
+        async with self.engine.begin() as tx:
+            told = [NewEntry(What.PERSON_SHOWN, number) for number in numbers] or [NewEntry(What.PERSON_SHOWN)]
+            await history.record(tx, shop.id, self.way, told, now=now)
+        log.info("person_shown", shop_id=str(shop.id), orders=len(numbers), found=len(held))
+        return PersonFile(tuple(numbers), tuple(held))
 
+    async def erase(self, shop: Shop, *, order: str | None, email: str | None) -> Receipt:
+        """Erase what is held about who made the *order*, or has this *email* address, in one transaction.
 
-def _telling(service: Service) -> list[tuple[System, Persons]]:
-    """The systems that have to know who orders."""
-    return [(one, one.persons) for one in service.systems.all if one.persons is not None]
+        An order that still waits for a system that has to know who ordered is not sent there any more. None is
+        sent a second time, or stored again: its link says so. Numbers, ids and amounts stay. Waits until no worker
+        sends or reads for this shop, so that none puts back what goes. Raises `NotFound` for an order that nothing
+        is known of.
+        """
+        async with AsyncExitStack() as stack:
+            # Reading first, as the workers do: who reads may wake who sends, never the other way round.
+            for lane in (Lane.pull(shop.id, self.systems.platform.name), *self._pushes(shop)):
+                await stack.enter_async_context(lanes.exclusive(self.engine, lane, wait=True))
+            numbers, customers = await self._numbers(shop, order=order, email=email)
+            if order is not None and not await self._known(shop, order):
+                raise NotFound(f"{shop.key} has no order {order} that anything is known of")
+            return await self._erase(shop, numbers, await self._linked(shop, email, customers))
 
+    def _telling(self) -> list[tuple[System, Persons]]:
+        """The systems that have to know who orders."""
+        return [(one, one.persons) for one in self.systems.all if one.persons is not None]
 
-def _pushes(service: Service, shop: Shop) -> list[Lane]:
-    return [Lane.push(shop.id, system.name) for system, _ in _telling(service)]
+    def _pushes(self, shop: Shop) -> list[Lane]:
+        return [Lane.push(shop.id, system.name) for system, _ in self._telling()]
 
+    async def _numbers(self, shop: Shop, *, order: str | None, email: str | None) -> tuple[list[str], set[int]]:
+        """The orders, and the shop's numbers of the customer, that a person is found by."""
+        wanted = (email or "").strip().casefold()
+        numbers, customers = ([] if order is None else [order]), set()
+        for system, _ in self._telling():
+            after = ""
+            while True:
+                async with self.engine.connect() as tx:
+                    found = await document_queries.sealed_after(
+                        tx, shop.id, system.name, ORDER, after, limit=_PORTION
+                    )
+                for one in found:
+                    shopper = self._opened(one.body).get("shopper") or {}
+                    if one.key == order or (wanted and str(shopper.get("email")).strip().casefold() == wanted):
+                        numbers.append(one.key)
+                        customers |= {shopper["customer_id"]} if shopper.get("customer_id") is not None else set()
+                if len(found) < _PORTION:
+                    break
+                after = found[-1].key
+        return list(dict.fromkeys(numbers)), customers
 
-async def _numbers(
-    service: Service, shop: Shop, *, order: str | None, email: str | None
-) -> tuple[list[str], set[int]]:
-    """The orders, and the shop's numbers of the customer, that a person is found by."""
-    wanted = (email or "").strip().casefold()
-    numbers, customers = ([] if order is None else [order]), set()
-    for system, _ in _telling(service):
-        after = ""
-        while True:
-            async with service.engine.connect() as tx:
-                found = await document_queries.sealed_after(tx, shop.id, system.name, ORDER, after, limit=_PORTION)
-            for one in found:
-                shopper = _opened(service, one.body).get("shopper") or {}
-                if one.key == order or (wanted and str(shopper.get("email")).strip().casefold() == wanted):
-                    numbers.append(one.key)
-                    customers |= {shopper["customer_id"]} if shopper.get("customer_id") is not None else set()
-            if len(found) < _PORTION:
-                break
-            after = found[-1].key
-    return list(dict.fromkeys(numbers)), customers
+    def _opened(self, body: bytes) -> dict[str, Any]:
+        opened: dict[str, Any] = json.loads(self.cipher.decrypt(body))
+        return opened
 
+    async def _known(self, shop: Shop, number: str) -> bool:
+        async with self.engine.connect() as tx:
+            if await orders.ordered_at(tx, shop.id, number) is not None:
+                return True
+            if await document_queries.about(tx, shop.id, KINDS, number, most=1):
+                return True
+            if await link_queries.about(tx, shop.id, KINDS, number, most=1):
+                return True
+            return bool(await order_events.events_of(tx, shop.id, number, limit=1))
 
-def _opened(service: Service, body: bytes) -> dict[str, Any]:
-    opened: dict[str, Any] = json.loads(service.cipher.decrypt(body))
-    return opened
+    async def _of_order(self, shop: Shop, number: str) -> list[Held]:
+        telling = {system.name for system, _ in self._telling()}
+        async with self.engine.connect() as tx:
+            made = await orders.ordered_at(tx, shop.id, number)
+            waiting = await document_queries.about(tx, shop.id, sorted(KINDS), number, most=_MOST)
+            events = await order_events.events_of(tx, shop.id, number, limit=_MOST)
+            told = await problem_queries.history_of(tx, shop.id, sorted(KINDS), number, limit=_MOST)
+            linked = {
+                system.name: await link_queries.links_of(tx, shop.id, system.name, parents=[number])
+                for system in self.systems.all
+            }
+        held = [] if made is None else [Held("orders", self.systems.platform.name, number, made, personal=False)]
+        held += [
+            Held(
+                "documents",
+                one.target,
+                one.key,
+                one.since,
+                personal=one.target in telling,
+                content={"state": one.state, **self._opened(one.body)},
+            )
+            for one in waiting
+        ]
+        held += [
+            Held("links", name, link.key, None, personal=self._compares(name, link), content=_of_link(link))
+            for name, found in linked.items()
+            for link in found.values()
+        ]
+        held += [
+            Held(
+                "order_events",
+                one.target,
+                number,
+                one.at,
+                personal=False,
+                content={"event": one.event, "detail": one.detail, "masked_copy": order_events.opened(one.body)},
+            )
+            for one in events
+        ]
+        held += [
+            Held(
+                "problems",
+                one.target,
+                number,
+                one.problem.since,
+                personal=False,
+                content={"key": one.problem.key, "params": dict(one.problem.params)},
+            )
+            for one in told
+        ]
+        return held
 
+    def _compares(self, name: str, link: Link) -> bool:
+        """Whether a link keeps something that a person could be compared with."""
+        persons = self.systems.named(name).persons
+        if persons is None or link.sent is None:
+            return False
+        kept = json.loads(link.sent)
+        return bool(dict(persons.forget(kept)) != kept)
 
-async def _known(service: Service, shop: Shop, number: str) -> bool:
-    async with service.engine.connect() as tx:
-        if await orders.ordered_at(tx, shop.id, number) is not None:
-            return True
-        if await document_queries.about(tx, shop.id, KINDS, number, most=1):
-            return True
-        if await link_queries.about(tx, shop.id, KINDS, number, most=1):
-            return True
-        return bool(await order_events.events_of(tx, shop.id, number, limit=1))
+    async def _linked(self, shop: Shop, email: str | None, customers: set[int]) -> list[tuple[str, Link]]:
+        """The links to the person's own records, with their systems."""
+        found: list[tuple[str, Link]] = []
+        async with self.engine.connect() as tx:
+            for system, persons in self._telling():
+                places = {
+                    place
+                    for customer in (None, *sorted(customers))
+                    for place in persons.links(shop.key, email, customer)
+                }
+                if places:
+                    kinds, keys = {kind for kind, _ in places}, [key for _, key in sorted(places)]
+                    rows = await link_queries.by_key(tx, shop.id, system.name, kinds, keys)
+                    found += [(system.name, link) for place, link in sorted(rows.items()) if place in places]
+        return found
+
+    async def _records(self, shop: Shop, email: str | None, customers: set[int]) -> list[Held]:
+        return [
+            Held("links", name, link.key, None, personal=True, content=_of_link(link))
+            for name, link in await self._linked(shop, email, customers)
+        ]
+
+    async def _of_owner(self, shop: Shop, email: str) -> list[Held]:
+        """Where the shop's own settings, facts and accounts have the address: it is the merchant's, who changes
+        it."""
+        wanted = email.strip().casefold()
+        rows = await self.connections.of(shop.id)
+        said = {
+            ("shops", self.systems.platform.name, "settings"): shop.settings.as_text(),
+            ("shops", self.systems.platform.name, "facts"): shop.facts or {},
+            **{
+                ("connections", name, row.account): {"account": row.account, **row.facts}
+                for name, row in rows.items()
+            },
+        }
+        return [
+            Held(table, name, key, None, personal=True, content={"stays": "of the shop itself: change it there"})
+            for (table, name, key), value in said.items()
+            if wanted in json.dumps(value, ensure_ascii=False, default=str).casefold()
+        ]
+
+    async def _erase(self, shop: Shop, numbers: Sequence[str], records: Sequence[tuple[str, Link]]) -> Receipt:
+        now = self.clock()
+        erased = {"documents": 0, "links": 0, "order_events": 0, "problems": 0}
+        elsewhere = [(self.systems.platform.name, ORDER, number) for number in numbers]
+        elsewhere += [(name, link.kind, link.remote_id) for name, link in records if link.remote_id is not None]
+        async with self.engine.begin() as tx:
+            for system, persons in self._telling():
+                erased["documents"] += await documents.erase(tx, shop.id, system.name, numbers)
+                erased["problems"] += await problems.erase(tx, shop.id, system.name, ORDER, numbers)
+                shortened, remote = await links.erase_persons(
+                    tx, shop.id, system.name, ORDER, numbers, forget=persons.forget, now=now
+                )
+                erased["links"] += shortened
+                elsewhere += [(system.name, ORDER, number) for number in remote]
+            erased["order_events"] = await order_events.erase_copies(tx, shop.id, numbers)
+            told = NewEntry(What.PERSON_ERASED, details={"orders": len(numbers), **erased})
+            await history.record(tx, shop.id, self.way, [told], now=now)
+        log.info("person_erased", shop_id=str(shop.id), orders=len(numbers), **erased)
+        return Receipt(now, tuple(numbers), erased, tuple(elsewhere))
 
 
 # --- showing --------------------------------------------------------------------------------------------------
-
-
-async def _of_order(service: Service, shop: Shop, number: str) -> list[Held]:
-    telling = {system.name for system, _ in _telling(service)}
-    async with service.engine.connect() as tx:
-        made = await orders.ordered_at(tx, shop.id, number)
-        waiting = await document_queries.about(tx, shop.id, sorted(KINDS), number, most=_MOST)
-        events = await order_events.events_of(tx, shop.id, number, limit=_MOST)
-        told = await problem_queries.history_of(tx, shop.id, sorted(KINDS), number, limit=_MOST)
-        linked = {
-            system.name: await link_queries.links_of(tx, shop.id, system.name, parents=[number])
-            for system in service.systems.all
-        }
-    held = [] if made is None else [Held("orders", service.systems.platform.name, number, made, personal=False)]
-    held += [
-        Held(
-            "documents",
-            one.target,
-            one.key,
-            one.since,
-            personal=one.target in telling,
-            content={"state": one.state, **_opened(service, one.body)},
-        )
-        for one in waiting
-    ]
-    held += [
-        Held("links", name, link.key, None, personal=_compares(service, name, link), content=_of_link(link))
-        for name, found in linked.items()
-        for link in found.values()
-    ]
-    held += [
-        Held(
-            "order_events",
-            one.target,
-            number,
-            one.at,
-            personal=False,
-            content={"event": one.event, "detail": one.detail, "masked_copy": order_events.opened(one.body)},
-        )
-        for one in events
-    ]
-    held += [
-        Held(
-            "problems",
-            one.target,
-            number,
-            one.problem.since,
-            personal=False,
-            content={"key": one.problem.key, "params": dict(one.problem.params)},
-        )
-        for one in told
-    ]
-    return held
-
-
-def _compares(service: Service, name: str, link: Link) -> bool:
-    """Whether a link keeps something that a person could be compared with."""
-    persons = service.systems.named(name).persons
-    if persons is None or link.sent is None:
-        return False
-    kept = json.loads(link.sent)
-    return bool(dict(persons.forget(kept)) != kept)
 
 
 def _of_link(link: Link) -> dict[str, Any]:
@@ -235,69 +303,4 @@ def _of_link(link: Link) -> dict[str, Any]:
     }
 
 
-async def _linked(service: Service, shop: Shop, email: str | None, customers: set[int]) -> list[tuple[str, Link]]:
-    """The links to the person's own records, with their systems."""
-    found: list[tuple[str, Link]] = []
-    async with service.engine.connect() as tx:
-        for system, persons in _telling(service):
-            places = {
-                place
-                for customer in (None, *sorted(customers))
-                for place in persons.links(shop.key, email, customer)
-            }
-            if places:
-                kinds, keys = {kind for kind, _ in places}, [key for _, key in sorted(places)]
-                rows = await link_queries.by_key(tx, shop.id, system.name, kinds, keys)
-                found += [(system.name, link) for place, link in sorted(rows.items()) if place in places]
-    return found
-
-
-async def _records(service: Service, shop: Shop, email: str | None, customers: set[int]) -> list[Held]:
-    return [
-        Held("links", name, link.key, None, personal=True, content=_of_link(link))
-        for name, link in await _linked(service, shop, email, customers)
-    ]
-
-
-async def _of_owner(service: Service, shop: Shop, email: str) -> list[Held]:
-    """Where the shop's own settings, facts and accounts have the address: it is the merchant's, who changes it."""
-    wanted = email.strip().casefold()
-    rows = await service.connections.of(shop.id)
-    said = {
-        ("shops", service.systems.platform.name, "settings"): shop.settings.as_text(),
-        ("shops", service.systems.platform.name, "facts"): shop.facts or {},
-        **{
-            ("connections", name, row.account): {"account": row.account, **row.facts} for name, row in rows.items()
-        },
-    }
-    return [
-        Held(table, name, key, None, personal=True, content={"stays": "of the shop itself: change it there"})
-        for (table, name, key), value in said.items()
-        if wanted in json.dumps(value, ensure_ascii=False, default=str).casefold()
-    ]
-
-
 # --- erasing --------------------------------------------------------------------------------------------------
-
-
-async def _erase(
-    service: Service, shop: Shop, numbers: Sequence[str], records: Sequence[tuple[str, Link]]
-) -> Receipt:
-    now = service.clock()
-    erased = {"documents": 0, "links": 0, "order_events": 0, "problems": 0}
-    elsewhere = [(service.systems.platform.name, ORDER, number) for number in numbers]
-    elsewhere += [(name, link.kind, link.remote_id) for name, link in records if link.remote_id is not None]
-    async with service.engine.begin() as tx:
-        for system, persons in _telling(service):
-            erased["documents"] += await documents.erase(tx, shop.id, system.name, numbers)
-            erased["problems"] += await problems.erase(tx, shop.id, system.name, ORDER, numbers)
-            shortened, remote = await links.erase_persons(
-                tx, shop.id, system.name, ORDER, numbers, forget=persons.forget, now=now
-            )
-            erased["links"] += shortened
-            elsewhere += [(system.name, ORDER, number) for number in remote]
-        erased["order_events"] = await order_events.erase_copies(tx, shop.id, numbers)
-        told = NewEntry(What.PERSON_ERASED, details={"orders": len(numbers), **erased})
-        await history.record(tx, shop.id, service.way, [told], now=now)
-    log.info("person_erased", shop_id=str(shop.id), orders=len(numbers), **erased)
-    return Receipt(now, tuple(numbers), erased, tuple(elsewhere))

@@ -6,13 +6,16 @@ Both take what follows from the same two functions, `released` and `reread`.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from upbridge.domain.shop import Shop
-from upbridge.engine.context import Service
 from upbridge.engine.flows import shows_parameters
-from upbridge.engine.imports import orders_since
+from upbridge.engine.imports import Imports
 from upbridge.operations.change_settings import released, reread
 from upbridge.store import orders, variants
+from upbridge.store.connections import Connections
 from upbridge.store.document_queries import count_releasable
+from upbridge.systems.base import Systems
 from upbridge.systems.platform import PAGE_SIZE
 
 
@@ -30,25 +33,34 @@ class SettingsPreview:
     """Stock and shipments are compared with the shop, and what differs is written."""
 
 
-async def preview_settings(service: Service, shop: Shop, texts: Mapping[str, str]) -> SettingsPreview:
-    """What `change_settings` will do, without doing it. Raises `BadRequest` for wrong texts."""
-    after = shop.settings.changed(texts)
-    changed = shop.settings.differing(after)
-    rows = await service.connections.of(shop.id)
-    targets = released(service.systems, changed, rows)
-    since = orders_since(service, replace(shop, settings=after), rows)
-    lists = tuple(kind for kind in reread(service.systems, changed, rows) if kind != "order" or since is not None)
-    async with service.engine.connect() as tx:
-        tried = await count_releasable(tx, shop.id, sorted(targets))
-        known = {
-            "product": await variants.count_products(tx, shop.id),
-            "order": 0 if since is None else await orders.count_orders(tx, shop.id, since=since),
-        }
-    # Colour and size are a call of their own for each page of products.
-    times = {"product": 2 if shows_parameters(service.systems, after, rows) else 1}
-    return SettingsPreview(
-        tried=tried,
-        reread=lists,
-        calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
-        compared=service.systems.platform.name in targets,
-    )
+@dataclass(frozen=True, slots=True)
+class SettingsPreviewer:
+    """Tells what a change of settings will do."""
+
+    engine: AsyncEngine
+    connections: Connections
+    systems: Systems
+    imports: Imports
+
+    async def preview(self, shop: Shop, texts: Mapping[str, str]) -> SettingsPreview:
+        """What `change_settings` will do, without doing it. Raises `BadRequest` for wrong texts."""
+        after = shop.settings.changed(texts)
+        changed = shop.settings.differing(after)
+        rows = await self.connections.of(shop.id)
+        targets = released(self.systems, changed, rows)
+        since = self.imports.orders_since(replace(shop, settings=after), rows)
+        lists = tuple(kind for kind in reread(self.systems, changed, rows) if kind != "order" or since is not None)
+        async with self.engine.connect() as tx:
+            tried = await count_releasable(tx, shop.id, sorted(targets))
+            known = {
+                "product": await variants.count_products(tx, shop.id),
+                "order": 0 if since is None else await orders.count_orders(tx, shop.id, since=since),
+            }
+        # Colour and size are a call of their own for each page of products.
+        times = {"product": 2 if shows_parameters(self.systems, after, rows) else 1}
+        return SettingsPreview(
+            tried=tried,
+            reread=lists,
+            calls=sum(max(1, -(-known.get(kind, 0) // PAGE_SIZE)) * times.get(kind, 1) for kind in lists),
+            compared=self.systems.platform.name in targets,
+        )

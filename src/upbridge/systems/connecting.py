@@ -1,6 +1,6 @@
 """How a shop is connected to a system: what a person types, what a login brings, and the connection at hand."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,6 +15,9 @@ from upbridge.domain.delivery import Link
 from upbridge.domain.shop import Shop
 from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow
+
+#: (shop, source, event) to the address that the event is to be sent to.
+WebhookUrl = Callable[[Shop, str, str], str]
 
 
 class Vault(Protocol):

@@ -20,12 +20,12 @@ from upbridge.core.i18n import FALLBACK, LANGUAGES, Texts
 from upbridge.core.package_files import package_file
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.engine.context import Service
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
+from upbridge.web.actions import Actions
 from upbridge.web.queries.start import Views
 from upbridge.web.security_headers import page_headers
 from upbridge.web.sessions import Ended, Sessions
@@ -58,7 +58,7 @@ class Pages:
     systems: Systems
     engine: AsyncEngine
     clock: Clock
-    act: Callable[[], Service]
+    act: Callable[[], Actions]
     """What forms call. Raises `NotReady` until the key of the webhook addresses is loaded from the database."""
     webhook_address: Callable[[Shop, str], str]
     """Where a system reaches us for one shop; raises `NotReady` likewise."""
@@ -88,7 +88,7 @@ class Pages:
         cipher: Cipher,
         clock: Clock,
         origin: str | None = None,
-        act: Callable[[], Service] | None = None,
+        act: Callable[[], Actions] | None = None,
         webhook_address: Callable[[Shop, str], str] | None = None,
     ) -> "Pages":
         """The pages as the settings want them. *origin*: where browsers reach them, if it is not the setting;
@@ -151,7 +151,7 @@ class Pages:
         return HTMLResponse(page, HTTPStatus.GONE)
 
 
-def _not_ready() -> Service:
+def _not_ready() -> Actions:
     raise NotReady
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from tests.conformance.stage import Json, Stage
 from tests.conformance.systems import Side
 from tests.conformance.third_system.simulated import KEY
-from upbridge.operations.connections import connect
 from upbridge_sandbox.demo.compare import DIFFERENT, LOST, UNWANTED, Origin, Verdict
 from upbridge_sandbox.seed.orders import CANCELED
 
@@ -19,7 +18,7 @@ class Ledger:
 
     async def connect(self, stage: Stage) -> None:
         typed = {"ledger_account": "demo", "ledger_key": stage.book.key}
-        await connect(stage.service, await stage.shop(), "ledger", typed)
+        await stage.service.connection_editor.connect(await stage.shop(), "ledger", typed)
 
     def happen(self, stage: Stage, seed: int) -> None:
         stage.edits.many(stage.origin, 25, seed)

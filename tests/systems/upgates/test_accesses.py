@@ -63,7 +63,7 @@ def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
                     opening.add(str(where))
 
     assert making == {("systems/upgates/system.py", "UpgatesClient"), ("systems/upgates/system.py", "Account")}
-    assert opening == {"engine/context.py"}
+    assert opening == {"engine/shop_apis.py"}
 
 
 def test_a_row_has_what_the_form_asks_for() -> None:

@@ -12,9 +12,6 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
-from upbridge.operations.connections import connect as connect_shop
-from upbridge.operations.connections import disconnect as disconnect_shop
-from upbridge.operations.connections import restore_connection, try_connection
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.base import System
 from upbridge.systems.connecting import ChoiceNeeded
@@ -68,7 +65,7 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
         return await _page(here, Attempt(system, here.texts.get("ui.connections.fill_in"), shown))
     before = await _connected(here, system)
     try:
-        row = await connect_shop(here.pages.act(), here.shop, system, typed)
+        row = await here.pages.act().connections.connect(here.shop, system, typed)
     except ChoiceNeeded as choice:
         key = "choose" if choice.options else "no"
         wrong = here.texts.get(f"ui.connections.{key}_{choice.field}")
@@ -82,16 +79,16 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
 @router.post("/connections/{system}/test")
 async def test(here: Session, form: Posted, system: str) -> Response:  # noqa: ARG001 - Posted guards
     """Try the stored login now, and say plainly how it went. A connection that was broken goes on if it works."""
-    service, row = here.pages.act(), await _connected(here, system)
+    editor, row = here.pages.act().connections, await _connected(here, system)
     if row is None:
         return here.go("connections")
     try:
         # A worker that holds the connection is using it right now, and may be waiting for an answer in vain.
-        if not await try_connection(service, here.shop, row):
+        if not await editor.test(here.shop, row):
             return here.go("connections", f"test_later_{system}")
     except (RemoteError, Conflict) as error:
         return await _page(here, Attempt(system, _words(here, system, error)))
-    mended = await restore_connection(service, here.shop, system)
+    mended = await editor.restore(here.shop, system)
     return here.go("connections", "mended" if mended else f"test_{system}")
 
 
@@ -108,7 +105,7 @@ async def disconnect(here: Session, form: Posted, system: str) -> Response:  # n
     """Forget the connection; the links stay, so that a return doubles nothing. The second click finds none."""
     if await _connected(here, system) is not None:
         with suppress(Conflict):
-            await disconnect_shop(here.pages.act(), here.shop, system)
+            await here.pages.act().connections.disconnect(here.shop, system)
     return here.go("connections", f"disconnected_{system}")
 
 

@@ -5,7 +5,6 @@ from fastapi import APIRouter, Response
 from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import whole
 from upbridge.insights.words import cause_words
-from upbridge.operations import held_changes
 from upbridge.operations.held_changes import Held
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.formatting import problem_words
@@ -27,7 +26,7 @@ async def decision(here: Session) -> Response:
     if seen and seen != held.mark:
         return here.go("decision", "moved", id=str(problem.id))
     amounts = {**problem.params, "count": held.count, "system": here.pages.systems.title(problem.target)}
-    changes = [] if seen else await held_changes.changes(here.pages.act(), problem, limit=LISTED)
+    changes = [] if seen else await here.pages.act().held.changes(problem, limit=LISTED)
     return here.page(
         "problems",
         template="decision",
@@ -53,9 +52,9 @@ async def export(here: Session) -> Response:
     held = await _held(here, here.query.get("id", ""))
     if held is None:
         raise NotFound
-    service, problem = here.pages.act(), held.problem
+    actions, problem = here.pages.act(), held.problem
     return await as_file(
-        here, "changes", lambda after, limit: held_changes.changes(service, problem, after=after, limit=limit)
+        here, "changes", lambda after, limit: actions.held.changes(problem, after=after, limit=limit)
     )
 
 
@@ -65,7 +64,7 @@ async def yes(here: Session, form: Posted) -> Response:
     held = await _held(here, one(form, "id"))
     if held is None:
         return here.go("problems", "decided")
-    passed = await held_changes.approve(here.pages.act(), held.problem, one(form, "seen"))
+    passed = await here.pages.act().held.approve(held.problem, one(form, "seen"))
     if passed is None:
         return here.go("decision", "moved", id=str(held.problem.id))
     return here.go("problems", "approved", passed)
@@ -77,7 +76,7 @@ async def no(here: Session, form: Posted) -> Response:
     held = await _held(here, one(form, "id"))
     if held is None:
         return here.go("problems", "decided")
-    return here.go("problems", "declined", await held_changes.decline(here.pages.act(), held.problem))
+    return here.go("problems", "declined", await here.pages.act().held.decline(held.problem))
 
 
 async def _held(here: PageContext, typed: str) -> Held | None:
@@ -86,6 +85,6 @@ async def _held(here: PageContext, typed: str) -> Held | None:
     if number is None:
         raise BadRequest
     try:
-        return await held_changes.look(here.pages.act(), here.shop.id, number)
+        return await here.pages.act().held.look(here.shop.id, number)
     except NotFound:
         return None

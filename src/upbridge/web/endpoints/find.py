@@ -29,7 +29,6 @@ async def find(here: Session) -> Response:
         chosen = (exact or list(hits))[0]
     if chosen is not None and chosen.kind == "order":
         return here.go("order", number=chosen.key)
-    cipher = here.pages.act().cipher
     return here.page(
         "find",
         wanted=wanted,
@@ -37,7 +36,7 @@ async def find(here: Session) -> Response:
         most=MOST,
         line=None
         if chosen is None
-        else await timeline(here.pages.engine, here.shop.id, chosen, open_body=cipher.decrypt),
+        else await timeline(here.pages.engine, here.shop.id, chosen, open_body=here.pages.act().open_body),
         problem=lambda one: problem_words(one, here.texts, here.pages.systems),
         cause=lambda key: cause_words(key, here.texts),
     )

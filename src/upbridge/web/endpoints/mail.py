@@ -12,8 +12,7 @@ from fastapi import APIRouter, Request, Response
 from upbridge.core.errors import NotFound
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop
-from upbridge.mail.stopping import LENGTH, load_stop_addresses
-from upbridge.operations.change_settings import change_settings
+from upbridge.mail.stopping import LENGTH
 from upbridge.web.context import Pages, preferred
 from upbridge.web.dependencies import PageRoute, PagesHere
 
@@ -38,8 +37,7 @@ async def _asked(token: str, pages: Pages) -> _Asked:
     """Raises `NotFound` for a token that was never made here, or of a shop that was erased."""
     if len(token) != LENGTH:  # asks no database
         raise NotFound
-    service = pages.act()
-    reader = (await load_stop_addresses(service.engine, service.cipher)).reader(token)
+    reader = (await pages.act().stop_addresses()).reader(token)
     if reader is None:
         raise NotFound
     shop = await pages.shops.get(reader.shop_id)
@@ -63,7 +61,7 @@ async def stop(token: str, pages: PagesHere) -> Response:
     """End the mails to the address that the token was made for."""
     asked = await _asked(token, pages)
     if asked.reads:
-        await change_settings(pages.act(), asked.shop, _OFF)
+        await pages.act().settings.change(asked.shop, _OFF)
     return _page(pages, _Asked(asked.shop, reads=False))
 
 

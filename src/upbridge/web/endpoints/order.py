@@ -13,10 +13,8 @@ from fastapi import APIRouter, Response
 
 from upbridge.core.errors import Conflict, NotFound, RemoteError, Throttled, Unreachable
 from upbridge.domain.order import Address, Shopper
-from upbridge.engine.context import Service
-from upbridge.insights.order_lookup import EnoughShown, OrderLookup, look_up_order
+from upbridge.insights.order_lookup import EnoughShown, OrderLookup
 from upbridge.insights.words import cause_words
-from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.operations.send_again import send_again
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.endpoints.find import LONGEST
@@ -60,8 +58,8 @@ async def whom(here: Session, form: Posted) -> Response:
 async def again(here: Session, form: Posted) -> Response:
     """Send what was stopped, and read the order again: what differs somewhere is sent."""
     number = _number(one(form, "number"))
-    if await _each(here, number, retry) is not None:
-        await send_again(here.pages.act(), here.shop, number)
+    if await _each(here, number, here.pages.act().problems.retry) is not None:
+        await send_again(here.pages.engine, here.pages.act().wake, here.shop, number, now=here.pages.clock())
     return here.go("order", "order_again", number=number)
 
 
@@ -69,10 +67,10 @@ async def again(here: Session, form: Posted) -> Response:
 async def handled(here: Session, form: Posted) -> Response:
     """A person handled the order: what was stopped of it is not sent."""
     number = _number(one(form, "number"))
-    return here.go("order", "by_hand", await _each(here, number, dismiss), number=number)
+    return here.go("order", "by_hand", await _each(here, number, here.pages.act().problems.dismiss), number=number)
 
 
-async def _each(here: PageContext, number: str, treat: Callable[[Service, int], Awaitable[str]]) -> int | None:
+async def _each(here: PageContext, number: str, treat: Callable[[int], Awaitable[str]]) -> int | None:
     """Treat the open problems of the order; returns how many, None if there is no such order."""
     card = await _card(here, number)
     if card is None:
@@ -80,7 +78,7 @@ async def _each(here: PageContext, number: str, treat: Callable[[Service, int], 
     treated = 0
     for problem in card.open:
         try:
-            await treat(here.pages.act(), problem.problem.id)
+            await treat(problem.problem.id)
         except NotFound:  # it closed by itself meanwhile
             continue
         treated += 1
@@ -94,7 +92,7 @@ async def _card(here: PageContext, number: str) -> OrderCard | None:
         number,
         systems=connected_systems(here),
         platform=here.pages.systems.platform.name,
-        open_body=here.pages.act().cipher.decrypt,
+        open_body=here.pages.act().open_body,
     )
 
 
@@ -136,7 +134,7 @@ async def _permitted(here: PageContext) -> bool:
 async def _ask(here: PageContext, number: str) -> Asked:
     now = here.pages.clock()
     try:
-        return Asked(now, order=await look_up_order(here.pages.act(), here.shop, number))
+        return Asked(now, order=await here.pages.act().orders.look_up(here.shop, number))
     except Throttled as error:
         later = "enough" if isinstance(error, EnoughShown) else "later"
         return Asked(now, why="unreachable" if error.until is None else later, until=error.until)

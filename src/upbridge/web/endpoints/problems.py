@@ -8,10 +8,8 @@ from fastapi import APIRouter, Response
 from upbridge.core.errors import BadRequest, NotFound
 from upbridge.core.parsing import whole
 from upbridge.domain.delivery import is_guard
-from upbridge.engine.context import Service
 from upbridge.insights.news import TOLD_BY_LIGHTS
 from upbridge.insights.words import cause_words
-from upbridge.operations.resolve_problem import dismiss, retry
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.formatting import cause_id, problem_words
 from upbridge.web.forms import one
@@ -47,13 +45,13 @@ async def problems(here: Session) -> Response:
 @router.post("/problems/retry")
 async def try_again(here: Session, form: Posted) -> Response:
     """Send or read again, one or a whole group."""
-    return here.go("problems", "retried", await _each(here, form, retry))
+    return here.go("problems", "retried", await _each(here, form, here.pages.act().problems.retry))
 
 
 @router.post("/problems/by-hand")
 async def by_hand(here: Session, form: Posted) -> Response:
     """A person handled it: what was parked is not sent."""
-    return here.go("problems", "by_hand", await _each(here, form, dismiss))
+    return here.go("problems", "by_hand", await _each(here, form, here.pages.act().problems.dismiss))
 
 
 def _id(form: dict[str, list[str]], name: str) -> int | None:
@@ -64,12 +62,10 @@ def _id(form: dict[str, list[str]], name: str) -> int | None:
     return number
 
 
-async def _each(
-    here: PageContext, form: dict[str, list[str]], treat: Callable[[Service, int], Awaitable[str]]
-) -> int:
+async def _each(here: PageContext, form: dict[str, list[str]], treat: Callable[[int], Awaitable[str]]) -> int:
     """Treat what the form names, if it is this shop's; returns how many. What a slow database leaves over is still
     on the list."""
-    service, only, newest = here.pages.act(), _id(form, "id"), _id(form, "newest")
+    only, newest = _id(form, "id"), _id(form, "newest")
     cause = tuple(one(form, name) for name in ("key", "target", "kind"))
     ids = await problem_ids(
         here.pages.engine,
@@ -84,7 +80,7 @@ async def _each(
         if time.monotonic() > ends:
             break
         try:
-            await treat(service, problem_id)
+            await treat(problem_id)
         except NotFound:  # it closed by itself meanwhile
             continue
         treated += 1

@@ -35,8 +35,7 @@ from upbridge.domain.shop_settings import (
     YesNo,
     as_text,
 )
-from upbridge.operations.change_settings import change_settings
-from upbridge.operations.settings_preview import SettingsPreview, preview_settings
+from upbridge.operations.settings_preview import SettingsPreview
 from upbridge.store import letters
 from upbridge.systems.base import Systems
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
@@ -124,7 +123,7 @@ async def save(here: Session, form: Posted) -> Response:
     if one(form, "look"):
         return await _page(here, {**current, **typed}, wrong=(), foreseen=await _foresee(here, current, changed))
     if changed:
-        await change_settings(here.pages.act(), here.shop, changed)
+        await here.pages.act().settings.change(here.shop, changed)
     return here.go("rules", "rules_saved" if changed else "rules_same", len(changed))
 
 
@@ -153,7 +152,7 @@ async def _foresee(here: PageContext, current: Mapping[str, str], changed: Mappi
 
     return Preview(
         tuple(Difference(key, shown(key, current[key]), shown(key, text)) for key, text in changed.items()),
-        await preview_settings(here.pages.act(), here.shop, changed),
+        await here.pages.act().previews.preview(here.shop, changed),
     )
 
 

@@ -14,10 +14,10 @@ from tests.support.shops import MakeShop
 from tests.support.simulated import Woken
 from tests.systems.uphance.write_back.connected_shop import API, UPHANCE, ConnectedShop, Network, Silence
 from upbridge.core.encryption import Cipher
-from upbridge.engine.context import Service
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.uphance.target import UphanceTarget
+from upbridge.worker_container import WorkerContainer
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
 from upbridge_sandbox.state import Addresses, State
@@ -53,7 +53,7 @@ async def connected(engine: AsyncEngine, cipher: Cipher, make_shop: MakeShop) ->
         reconciled_at=watch(),
     )
     async with httpx.AsyncClient(transport=network) as http:
-        service = Service(
+        service = WorkerContainer(
             settings=settings(uphance_url=UPHANCE, allow_insecure=True),
             systems=SYSTEMS,
             engine=engine,

@@ -13,14 +13,10 @@ from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
-from upbridge.engine.context import Service
-from upbridge.engine.puller import pull
-from upbridge.engine.pusher import push
-from upbridge.operations import resolve_problem
-from upbridge.operations.change_settings import change_settings
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.problem_queries import Problem
+from upbridge.worker_container import WorkerContainer
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.shop import Shop as SandboxShop
 from upbridge_sandbox.state import State
@@ -71,7 +67,7 @@ class Silence:
 class ConnectedShop:
     """One shop, connected to its Uphance."""
 
-    service: Service
+    service: WorkerContainer
     shop_id: ShopId
     world: State
     origin: SandboxShop
@@ -88,8 +84,8 @@ class ConnectedShop:
 
     async def set(self, **texts: str) -> None:
         """Change settings as typed (`stock__write="true"`)."""
-        await change_settings(
-            self.service, await self.shop(), {name.replace("__", "."): value for name, value in texts.items()}
+        await self.service.settings_editor.change(
+            await self.shop(), {name.replace("__", "."): value for name, value in texts.items()}
         )
 
     async def work(self) -> None:
@@ -105,7 +101,11 @@ class ConnectedShop:
     async def work_slice(self, lane: Lane) -> None:
         async with lanes.exclusive(self.service.engine, lane) as guard:
             assert guard is not None
-            await (pull(self.service, lane) if lane.direction == "pull" else push(self.service, lane, guard))
+            await (
+                self.service.puller.pull(lane)
+                if lane.direction == "pull"
+                else self.service.pusher.push(lane, guard)
+            )
 
     async def poll(self) -> None:
         """The schedule's moment has come: read Uphance, and do what follows."""
@@ -145,11 +145,11 @@ class ConnectedShop:
         return {one.key: one.params["number"] for one in found if one.stage == "map" and one.target == "upgates"}
 
     async def retry(self, key: str) -> None:
-        await resolve_problem.retry(self.service, (await self.problems())[key].id)
+        await self.service.problem_actions.retry((await self.problems())[key].id)
         await self.work()
 
     async def dismiss(self, key: str) -> None:
-        await resolve_problem.dismiss(self.service, (await self.problems())[key].id)
+        await self.service.problem_actions.dismiss((await self.problems())[key].id)
         await self.work()
 
     def asked(self, *starts: str) -> list[str]:

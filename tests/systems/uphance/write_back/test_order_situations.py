@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 from upbridge.engine.scheduler import start_reconciliation
-from upbridge.operations import resolve_problem
 from upbridge.store.changes import Kind, Origin
 
 DOWN = {"error_share": 1.0, "error_status": 503}
@@ -65,7 +64,7 @@ async def safety_net(connected: ConnectedShop) -> None:
 async def settle_task(connected: ConnectedShop, key: str) -> None:
     """Staff have dealt with it."""
     [one] = [one for one in await connected.service.problems.open(connected.shop_id) if one.key == key]
-    await resolve_problem.dismiss(connected.service, one.id)
+    await connected.service.problem_actions.dismiss(one.id)
     await connected.work()
 
 

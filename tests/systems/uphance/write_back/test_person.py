@@ -17,7 +17,7 @@ from tests.support.pages import ORIGIN, browser_of, pages_app
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 from upbridge.core.errors import NotFound
 from upbridge.domain.history import Way, What
-from upbridge.operations.person import Receipt, erase_person, look_up_person
+from upbridge.operations.person import Receipt
 from upbridge.settings import Settings
 from upbridge.store import history
 from upbridge.store.schema import metadata
@@ -95,7 +95,7 @@ async def pages_that_name_the_person(connected: ConnectedShop, number: str) -> A
         connections=service.connections,
         cipher=service.cipher,
         clock=service.clock,
-        act=lambda: service,
+        act=lambda: service.actions,
         webhook_address=lambda shop, system: f"{ORIGIN}/webhooks/{system}/{shop.id}",
     )
     async with browser_of(pages_app(pages)) as browser:
@@ -162,7 +162,7 @@ async def test_what_is_held_about_who_made_an_order_is_shown_opened(connected: C
     connected.network.lose = unreachable
     number = await order(connected)
 
-    found = await look_up_person(connected.service, await connected.shop(), order=number, email=None)
+    found = await connected.service.person_records.look_up(await connected.shop(), order=number, email=None)
 
     assert {one.table for one in found.held} >= {"orders", "documents", "order_events"}
     [waiting] = [one for one in found.held if one.table == "documents"]
@@ -175,8 +175,7 @@ async def test_an_address_finds_what_waits_and_the_record_of_the_person(connecte
     connected.network.lose = unreachable
     waiting = await order(connected)
 
-    found = await look_up_person(
-        connected.service,
+    found = await connected.service.person_records.look_up(
         await connected.shop(),
         order=None,
         email=f" {PERSON['email'].upper()} ",  # type: ignore[union-attr]
@@ -191,12 +190,12 @@ async def test_of_nobody_nothing_is_held(connected: ConnectedShop) -> None:
     await order(connected)
 
     assert (
-        await look_up_person(connected.service, await connected.shop(), order=None, email="no@no.example")
+        await connected.service.person_records.look_up(await connected.shop(), order=None, email="no@no.example")
     ).held == ()
     with pytest.raises(NotFound):
-        await look_up_person(connected.service, await connected.shop(), order="nothing", email=None)
+        await connected.service.person_records.look_up(await connected.shop(), order="nothing", email=None)
     with pytest.raises(NotFound):
-        await erase_person(connected.service, await connected.shop(), order="nothing", email=None)
+        await connected.service.person_records.erase(await connected.shop(), order="nothing", email=None)
 
 
 # --- erasing --------------------------------------------------------------------------------------------------
@@ -204,12 +203,12 @@ async def test_of_nobody_nothing_is_held(connected: ConnectedShop) -> None:
 
 async def erased(connected: ConnectedShop, **who: Any) -> Receipt:
     service = replace(connected.service, way=Way.CLI)
-    return await erase_person(service, await connected.shop(), **{"order": None, "email": None, **who})
+    return await service.person_records.erase(await connected.shop(), **{"order": None, "email": None, **who})
 
 
 async def personal(connected: ConnectedShop, number: str) -> list[str]:
     """The tables that hold something about who made the order."""
-    found = await look_up_person(connected.service, await connected.shop(), order=number, email=None)
+    found = await connected.service.person_records.look_up(await connected.shop(), order=number, email=None)
     return [one.table for one in found.held if one.personal]
 
 

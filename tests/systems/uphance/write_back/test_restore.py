@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.support.backup import dump, restored
 from tests.systems.uphance.write_back.connected_shop import UPHANCE, ConnectedShop
 from upbridge.engine.catch_up import LastBeat
-from upbridge.engine.scheduler import run_once
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store.database import sqlalchemy_url
 from upbridge.store.links import forget_keys
@@ -40,10 +39,10 @@ async def put_back(connected: ConnectedShop, postgres: str, backup: Path) -> Asy
 
 async def start(connected: ConnectedShop) -> None:
     """What the services do by themselves when they are started, until nothing is left."""
-    await run_once(connected.service)
+    await connected.service.scheduler.run_once()
     await connected.work()
     await connected.poll()
-    await run_once(connected.service)
+    await connected.service.scheduler.run_once()
     await connected.work()
 
 
@@ -71,7 +70,7 @@ async def test_the_mornings_backup_put_back_in_the_evening_doubles_nothing_and_r
     code = (await connected.tracked())[0]
     morning = [await connected.order(code) for _ in range(4)]
     await connected.poll()
-    await run_once(connected.service)
+    await connected.service.scheduler.run_once()
     backup = backup_of()
 
     connected.watch.move(hours=3)
@@ -138,7 +137,7 @@ async def test_an_order_that_the_shop_deleted_after_the_backup_is_for_staff(
     connected: ConnectedShop, postgres: str, backup_of: Callable[[], Path]
 ) -> None:
     code = (await connected.tracked())[0]
-    await run_once(connected.service)
+    await connected.service.scheduler.run_once()
     backup = backup_of()
     connected.watch.move(hours=1)
     number = await connected.order(code)
@@ -187,7 +186,7 @@ async def test_a_backup_of_any_moment_put_back_at_any_later_one_doubles_nothing(
         connected.watch.move(minutes=chance.randint(1, 40))
         await chance.choice(deeds)()
         if step == moment:
-            await run_once(connected.service)
+            await connected.service.scheduler.run_once()
             backup = backup_of()
     await connected.poll()
     histories = {number: connected.history(number) for number in numbers}
