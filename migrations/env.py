@@ -3,10 +3,13 @@
 from typing import Any
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from upbridge.store.schema import metadata
 
+#: How long a change of the schema waits for who works on the table. Everybody who comes after it waits behind it,
+#: and a webhook is answered within half a second; `migrate` tries again.
+PATIENCE = "250ms"
 #: Any number that no other lock uses: processes that migrate at the same time take turns on it.
 LOCK = 7_235_801_994
 
@@ -17,10 +20,10 @@ def ours(name: str | None, kind: str, _parents: Any) -> bool:
 
 
 url = context.config.attributes.get("url") or context.config.get_main_option("sqlalchemy.url")
-engine = create_engine(str(url))
+engine = create_engine(str(url), poolclass=NullPool)
 with engine.connect() as connection:
-    connection.execute(text("SET lock_timeout = '10s'"))
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+    connection.execute(text(f"SET lock_timeout = '{PATIENCE}'"))
     connection.commit()
     try:
         context.configure(
@@ -36,4 +39,3 @@ with engine.connect() as connection:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
         connection.commit()
-engine.dispose()

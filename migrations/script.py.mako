@@ -3,8 +3,9 @@
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
 
-Runs while the previous version of the service still works: add, then backfill, then enforce. The lock time-out
-is set in env.py; raise it only with a reason written here.
+Runs while the previous version of the service still works: add, then backfill, then enforce. A step that waits
+for a lock is given up soon and begins again (env.py, store/migrate.py): few tables each, and no step that cannot be
+repeated.
 """
 
 import sqlalchemy as sa

@@ -79,6 +79,33 @@ async def test_the_previous_version_goes_on_working_while_the_indexes_of_changes
     assert await migrating == SchemaVersion(HEAD)
 
 
+async def test_who_reads_and_writes_does_not_queue_behind_a_change_of_the_schema(empty_url: str) -> None:
+    """One transaction is long; another one must not wait for it because the migration does."""
+    await asyncio.to_thread(command.upgrade, alembic_config(empty_url), "0024")
+    async with (
+        await psycopg.AsyncConnection.connect(empty_url) as slow,
+        await psycopg.AsyncConnection.connect(empty_url, autocommit=True) as quick,
+    ):
+        await slow.execute("SELECT FROM variants")
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, empty_url))
+        looking = create_async_engine(sqlalchemy_url(empty_url))
+        await wait_for_lock(looking)
+        await looking.dispose()
+        await quick.execute("SET statement_timeout = '5s'")
+        await quick.execute("SELECT FROM variants")
+        assert not migrating.done()
+        await slow.commit()
+
+    assert await migrating == SchemaVersion(HEAD)
+
+
+def test_code_that_would_create_customers_again_is_refused(empty_url: str) -> None:
+    migrate(empty_url)
+
+    with psycopg.connect(empty_url) as tx:
+        assert tx.execute("SELECT oldest FROM compatibility").fetchall() == [("0024",)]
+
+
 def test_the_migrations_make_the_tables_that_the_code_declares(database_url: str) -> None:
     command.check(alembic_config(database_url))
 
