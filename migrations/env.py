@@ -9,7 +9,7 @@ from upbridge.store.schema import metadata
 
 #: How long a change of the schema waits for who works on the table. Everybody who comes after it waits behind it,
 #: and a webhook is answered within half a second; `migrate` tries again.
-PATIENCE = "250ms"
+LOCK_DEADLINE = "250ms"
 #: Any number that no other lock uses: processes that migrate at the same time take turns on it.
 LOCK = 7_235_801_994
 
@@ -23,7 +23,7 @@ url = context.config.attributes.get("url") or context.config.get_main_option("sq
 engine = create_engine(str(url), poolclass=NullPool)
 with engine.connect() as connection:
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-    connection.execute(text(f"SET lock_timeout = '{PATIENCE}'"))
+    connection.execute(text(f"SET lock_timeout = '{LOCK_DEADLINE}'"))
     connection.commit()
     try:
         context.configure(

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,15 +65,15 @@ class Rollout:
 
     async def ready(self, version: Version) -> None:
         """Until the web process of *version* could store a webhook."""
-        async with asyncio.timeout(LONGEST):
-            while True:
-                version.processes.check()
-                try:
-                    if (await self.get(version, "/readyz")).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass  # it does not listen yet
-                await asyncio.sleep(PAUSE)
+
+        async def is_ready() -> bool:
+            version.processes.check()
+            try:
+                return (await self.get(version, "/readyz")).status_code == 200
+            except httpx.TransportError:
+                return False  # it does not listen yet
+
+        await until(is_ready)
 
     async def run(self, version: Version, *words: str, stdin: str | None = None) -> str:
         """What a command of *version* says."""
@@ -97,9 +97,11 @@ class Rollout:
     async def sell_more(self, count: int = 4) -> None:
         """Until so many more orders are there."""
         target = len(self.sold) + count
-        async with asyncio.timeout(LONGEST):
-            while len(self.sold) < target:  # noqa: ASYNC110 - the other task sells
-                await asyncio.sleep(PAUSE)
+
+        async def are_there() -> bool:
+            return len(self.sold) >= target
+
+        await until(are_there)
 
     async def sent(self) -> list[str]:
         """The shop's number of every order in Uphance."""
@@ -110,10 +112,19 @@ class Rollout:
 
     async def settled(self) -> None:
         """Until every order has arrived."""
-        async with asyncio.timeout(LONGEST):
-            while not set(self.sold) <= set(await self.sent()):
-                self.old.processes.check()
-                await asyncio.sleep(PAUSE)
+
+        async def have_arrived() -> bool:
+            self.old.processes.check()
+            return set(self.sold) <= set(await self.sent())
+
+        await until(have_arrived)
+
+
+async def until(comes_true: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until it is true."""
+    async with asyncio.timeout(LONGEST):
+        while not await comes_true():  # noqa: ASYNC110 - another process gives no event
+            await asyncio.sleep(PAUSE)
 
 
 @asynccontextmanager

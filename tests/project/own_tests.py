@@ -31,6 +31,8 @@ SLEEPS: Mapping[str, str] = {
     "tests/attack/weapons.py:fire": "how often a weapon fires",
     "tests/browser/furnished.py:furnished": "a server gives no event when it has started",
     "tests/browser/stage.py:wait_until": "the other side is a process",
+    "tests/conformance/test_versions.py:sell": "a shop sells all the time",
+    "tests/conformance/test_versions.py:until": "the other side is another process",
     "tests/core/telemetry/test_database_outage.py:until": "the other side is a process",
     "tests/rate_limits/calling_processes.py:_main": "how the ledger waits, ten times as fast",
     "tests/sandbox/addon.py:serve": "how slow the add-on is, as the simulated Upgates measures it",

@@ -43,7 +43,7 @@ async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def balancer() -> AsyncIterator[Balancer]:
-    """A balancer that listens, with nobody let in yet."""
+    """A balancer that listens, with no process let in yet."""
     made = Balancer()
     async with await asyncio.start_server(made.serve, "127.0.0.1", 0) as server:
         made.port = server.sockets[0].getsockname()[1]

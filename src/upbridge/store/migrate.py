@@ -16,7 +16,7 @@ from upbridge.store.schema import HEAD
 from upbridge.store.schema_version import SchemaVersion, read_version
 from upbridge.store.session import CONNECT_SECONDS
 
-_PATIENCE_SECONDS = 60.0
+_DEADLINE_SECONDS = 60.0
 """How long a change of the schema is tried while others work on its tables."""
 _PAUSE_SECONDS = 0.2
 
@@ -53,7 +53,7 @@ def migrate(conninfo: str) -> SchemaVersion:
 def _upgrade(config: Config) -> None:
     """Migrate. A step that does not get its lock at once lets go of all that it has and begins again: what works
     on the tables meanwhile, a webhook above all, must not queue behind it."""
-    last = time.monotonic() + _PATIENCE_SECONDS
+    last = time.monotonic() + _DEADLINE_SECONDS
     while True:
         try:
             command.upgrade(config, "head")
@@ -62,7 +62,7 @@ def _upgrade(config: Config) -> None:
                 raise
             if time.monotonic() > last:
                 raise NotReady(
-                    f"the schema could not be changed for {_PATIENCE_SECONDS:.0f} s, because other sessions work"
+                    f"the schema could not be changed for {_DEADLINE_SECONDS:.0f} s, because other sessions work"
                     " on its tables: end long statements (pg_stat_activity), then run `upbridge migrate` again"
                 ) from error
             time.sleep(_PAUSE_SECONDS)
