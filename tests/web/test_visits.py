@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -87,3 +88,13 @@ async def test_pages_of_one_session_are_made_few_at_a_time() -> None:
     await asyncio.gather(*(page() for _ in range(40)))
 
     assert (len(together), max(together)) == (40, AT_ONCE)
+
+
+async def test_slow_forms_take_no_place_from_the_pages_of_their_session() -> None:
+    visits = Visits()
+    async with AsyncExitStack() as forms:
+        for _ in range(AT_ONCE + 1):
+            await forms.enter_async_context(visits.of("session").opens(form=True))
+
+        async with visits.of("session").opens():
+            pass

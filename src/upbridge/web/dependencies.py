@@ -79,7 +79,7 @@ def _turn(pages: Pages, request: Request) -> AbstractAsyncContextManager[None]:
         if (secret := request.path_params.get(purpose)) is not None:
             if not pages.sessions.made(secret, purpose):
                 raise SessionEnded(Ended(None))
-            return pages.visits.of(secret).opens()
+            return pages.visits.of(secret).opens(form=request.method == "POST")
     return nullcontext()
 
 

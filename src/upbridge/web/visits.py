@@ -6,7 +6,7 @@ A person does not come near it. A session that is over waits for its turn; one t
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from upbridge.core.allowance import Allowance, ByName, Meter
 from upbridge.core.errors import TooOften
@@ -27,23 +27,31 @@ class _Session:
         self._here = 0
 
     @asynccontextmanager
-    async def opens(self) -> AsyncIterator[None]:
-        """A page is opened when it is its turn, and is made while the block lasts. Raises `TooOften`."""
+    async def opens(self, *, form: bool = False) -> AsyncIterator[None]:
+        """A page is opened when it is its turn, and is made while the block lasts. Raises `TooOften`.
+
+        A *form* takes no place: its sender may be slow, and what answers it is no page.
+        """
         self._here += 1
         try:
-            wait = self.waits()
-            try:
-                async with asyncio.timeout(LONGEST_WAIT):
-                    await asyncio.sleep(wait)
-                    await self._places.acquire()
-            except TimeoutError:
-                raise TooOften from None
-            try:
+            if wait := self.waits():
+                await asyncio.sleep(wait)
+            async with nullcontext() if form else self._place(LONGEST_WAIT - wait):
                 yield
-            finally:
-                self._places.release()
         finally:
             self._here -= 1
+
+    @asynccontextmanager
+    async def _place(self, longest: float) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(longest):
+                await self._places.acquire()
+        except TimeoutError:
+            raise TooOften from None
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def waits(self) -> float:
         """The seconds until the turn of one more page. Raises `TooOften`."""
