@@ -35,7 +35,7 @@ def shops(engine: AsyncEngine, cipher: Cipher) -> Shops:
 @pytest.fixture
 async def service(engine: AsyncEngine, shops: Shops, outside: Outside) -> AsyncIterator[InstallationService]:
     async with httpx.AsyncClient(transport=httpx.MockTransport(outside.key)) as http:
-        keys = SignatureKeys(http, "https://files.example/key", lambda: outside.now)
+        keys = SignatureKeys(http, "https://files.example/key", lambda: outside.now, sleep=outside.sleep)
         yield InstallationService.of(
             settings(),
             engine=engine,

@@ -33,6 +33,10 @@ class Outside:
         """Let time pass."""
         self.now += timedelta(**time)
 
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.wait(seconds=seconds)
+
     async def key(self, _request: httpx.Request) -> httpx.Response:
         return httpx.Response(self.key_status, content=self.key_pem)
 

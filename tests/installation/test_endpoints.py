@@ -26,7 +26,7 @@ from upbridge.app import create_app
 from upbridge.core.i18n import Texts
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import ShopState
-from upbridge.installation.keys import LOOK_EVERY, LOOKS
+from upbridge.installation.keys import LOOKS
 from upbridge.installation.service import InstallationService
 from upbridge.store.shops import Shops
 
@@ -180,16 +180,12 @@ class TestInstall:
         stranger, successor = Upgates(), Upgates()
         bad = [await call("install", stranger.install(token=f"x{number}")) for number in range(LOOKS + 5)]
         outside.key_pem = successor.pem
-        early = await call("install", successor.install())
         opened = await call("open", stranger.open(token="x"))
+        genuine = await call("install", successor.install())
 
-        assert [one.status_code for one in bad] == [403] * LOOKS + [200] * 5
-        assert [one.json()["error"] for one in (*bad[LOOKS:], early)] == [True] * 6
-        assert (opened.status_code, opened.json()["error"]) == (429, "try_again")
-        assert await rows("shops") == []
-        outside.now += LOOK_EVERY
-        late = await call("install", successor.install())
-        assert (late.status_code, late.json()["error"]) == (200, False)
+        assert {one.status_code for one in (*bad, opened)} == {403}, "bad, however many there are"
+        assert (genuine.status_code, genuine.json()["error"]) == (200, False)
+        assert [row["token"] for row in await rows("shops")] == ["shop-1"]
 
     async def test_that_ended_is_not_brought_back_by_the_same_call(
         self, call: Call, upgates: Upgates, shops: Shops
