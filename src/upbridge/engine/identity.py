@@ -25,12 +25,18 @@ class Identities:
     """Of the orders of a batch, by the numbers that they have now.
 
     *others* have a number under which the targets were given another order. *former* is the number under which
-    they were given the order itself. *moved*, by a number that is gone, is the one that its order has instead.
+    they were given the order itself, that of a gone order as well. *moved*, by a number that is gone, is the
+    one that its order has instead.
     """
 
     others: frozenset[str] = frozenset()
     former: Mapping[str, str] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
+
+    def gone(self, missing: Sequence[str]) -> list[str]:
+        """The numbers, former ones too, of the orders that are gone where the numbers *missing* are."""
+        lost = [number for number in missing if number not in self.moved]
+        return [*lost, *(self.former[number] for number in lost if number in self.former)]
 
 
 async def sent_under_other_numbers(tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order]) -> list[str]:
@@ -63,7 +69,7 @@ async def identify(
         others=frozenset(sent),
         former={
             number: other.number
-            for number, uuid in uuids.items()
+            for number, uuid in (uuids | {one.number: one.uuid for one in gone}).items()
             for other in everywhere
             if other.uuid == uuid and other.number != number and uuids.get(other.number) != uuid
         },

@@ -111,14 +111,13 @@ async def plan_documents(
     who = await identify(tx, shop_id, orders, read.missing, now=now) if read.kind == "order" else Identities()
     await _report_unreadable(tx, shop_id, read, now=now)
     for target, unnamed in targets:
-        context = replace(unnamed, variant_names=names)
-        if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
-            await write_back.note_orders(tx, orders, read.missing, context)
         parents = read.keys
         found = await links_of(tx, shop_id, target.system, parents=[*parents, *who.former.values()])
         links = {place: link for place, link in found.items() if link.parent in parents}
         waiting = await outbox.queued(tx, shop_id, target.system, parents=parents)
-        context = _identified(context, who, found.values())
+        context = _identified(replace(unnamed, variant_names=names), who, found.values())
+        if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
+            await write_back.note_orders(tx, orders, who.gone(read.missing), context)
         plan = _plan(target, context, read, links, waiting, moved=who.moved)
         await outbox.put(
             tx,

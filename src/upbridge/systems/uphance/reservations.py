@@ -29,11 +29,12 @@ async def remember(
     """Note the goods of *orders* instead of what was noted of them before; *gone* are not there any more.
 
     An order that is older than `uphance.orders_from`, of an origin that is not sent, or canceled, or in a shop
-    that sends none, has no row.
+    that sends none, has no row. The goods are noted under the number that Uphance knows the order by.
     """
+    known_as = context.former_numbers
     lines = [
         open_order_lines.OpenOrderLine(
-            order_number=order.order_number,
+            order_number=known_as.get(order.order_number, order.order_number),
             position=position,
             variant_key=line.variant_key,
             code=_code(line),
@@ -46,7 +47,9 @@ async def remember(
         for position, line in enumerate(order.lines)
         if line.type in _GOODS and line.quantity > 0
     ]
-    await open_order_lines.replace_lines(tx, shop_id, {*(order.order_number for order in orders), *gone}, lines)
+    numbers = {order.order_number for order in orders}
+    mine = numbers | {known_as[number] for number in numbers if number in known_as}
+    await open_order_lines.replace_lines(tx, shop_id, mine.union(gone), lines)
 
 
 async def open_pieces(tx: AsyncConnection, shop_id: ShopId, *, drafts_reserve: bool) -> Mapping[str, Decimal]:

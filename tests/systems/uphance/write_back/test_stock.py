@@ -182,6 +182,31 @@ async def test_drafts_are_open_until_staff_confirm_them(connected: ConnectedShop
 
 
 @pytest.mark.situation("stock.draft")
+async def test_a_confirmed_order_that_gets_another_number_is_not_counted_twice(connected: ConnectedShop) -> None:
+    await connected.set(stock__write="true")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    number = await connected.order(code, 4)
+    connected.edits.renumber_order(connected.origin, connected.origin.orders[number], "R-1")
+    await connected.deliver_webhooks()
+    await connected.work()
+
+    await connected.poll()
+    as_draft = connected.shown(code)
+    for _ in range(2):  # its former number is asked about: it is not gone
+        await connected.hint("upgates", Kind.ORDER, number)
+        await connected.work()
+        connected.watch.move(minutes=30)
+    await connected.put({code: 51})
+    await connected.poll()
+    asked_about = connected.shown(code)
+    connected.confirm(number)  # now Uphance's own number is 47
+    await connected.poll()
+
+    assert (as_draft, asked_about, connected.shown(code)) == (46, 47, 47)
+
+
+@pytest.mark.situation("stock.draft")
 async def test_drafts_that_reserve_are_not_counted_twice(connected: ConnectedShop) -> None:
     connected.world.uphance.drafts_reserve = True
     await connected.set(stock__write="true", stock__drafts_reserve="true")
