@@ -42,11 +42,12 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
 
     # A mapping breaks: a collective customer that Uphance does not have. The next order stops, and says so.
     go(frame, "Rules")
+    frame.get_by_role("link", name=EN.get("ui.rules.part.advanced")).click()
     frame.get_by_label("One collective customer").check()
     frame.get_by_label("Number of the collective customer").fill("424242")
     frame.get_by_role("button", name=EN.get("ui.rules.look")).click()
     frame.get_by_role("heading", name=EN.get("ui.rules.preview")).wait_for()
-    frame.get_by_role("button", name="Save the rules").first.click()
+    frame.get_by_role("button", name=EN.get("ui.rules.save")).first.click()
     frame.locator(".said").wait_for()
     number = theatre.control("POST", f"/shops/{SHOP}/orders")["order_number"]
 
@@ -60,10 +61,11 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     frame.get_by_role("link", name=number).click()
     frame.locator(".timeline").wait_for()
     go(frame, "Rules")
+    frame.get_by_role("link", name=EN.get("ui.rules.part.advanced")).click()
     frame.get_by_label("Each shopper").check()
     frame.get_by_role("button", name=EN.get("ui.rules.look")).click()
     frame.get_by_text(EN.get("ui.rules.preview_tried", count=1)).wait_for()
-    frame.get_by_role("button", name="Save the rules").first.click()
+    frame.get_by_role("button", name=EN.get("ui.rules.save")).first.click()
     frame.locator(".said").wait_for()
     until(lambda: not seen(), page)
 

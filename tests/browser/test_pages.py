@@ -33,7 +33,11 @@ FULL, EMPTY = "full", "empty"
 WIDE, NARROW = 1280, 360
 #: What a page looks like when something was typed wrong: its address and the form.
 WRONG = {
-    "rules": {"stock.safety": "many", "uphance.customer_mode": "collective", "uphance.customer_mode.number": "x"},
+    "rules": {
+        "uphance.prices_with_tax": "x",
+        "uphance.customer_mode": "collective",
+        "uphance.customer_mode.number": "x",
+    },
     "connections/upp": {"client_id": "nobody", "client_secret": "wrong"},
     "connections/uphance": {"email": "nobody@example.com", "password": "wrong"},
 }
@@ -278,7 +282,7 @@ def test_all_but_live_progress_works_without_scripts(theatre: Stage, full: str, 
 
         # A form, a look before it is saved, a message after it.
         go(frame, EN.get("ui.nav.rules"))
-        frame.get_by_label(EN.get("ui.rule.stock.safety"), exact=True).fill("3")
+        frame.get_by_label(EN.get("ui.rule.upp.order_days"), exact=True).fill("31")
         frame.get_by_role("button", name=EN.get("ui.rules.look")).click()
         frame.get_by_role("heading", name=EN.get("ui.rules.preview")).wait_for()
         frame.get_by_role("button", name=EN.get("ui.rules.save")).first.click()
@@ -325,7 +329,7 @@ def test_names_without_a_space_fit_a_phone(
         for table, facts in names.items():
             tx.execute(f"UPDATE {table} SET facts = facts || %s::jsonb".encode(), [json.dumps(facts)])
         tx.execute(b"UPDATE variants SET title = %s, code = code || %s", [name, name])
-    for place in ("", "connections", "rules", "products?show=unmatched", "find?q=www"):
+    for place in ("", "connections", "rules?part=uphance.orders", "products?show=unmatched", "find?q=www"):
         page.goto(home + place)
         assert page.get_by_text(name).count(), f"{place or 'start'} does not show it"
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{place or 'start'} is too wide"

@@ -422,7 +422,7 @@ class TestHeaders:
         page = (await browser.get(await enter(await make_shop()))).text
         addresses = re.findall(r'(?:src|href)="(/ui/static/[^"]+)"', page)
 
-        assert len(addresses) == 2
+        assert len(addresses) == 3
         for address in addresses:
             response = await browser.get(address)
             assert response.status_code == 200

@@ -121,7 +121,7 @@ async def test_the_rules_propose_the_owner_s_address_and_choose_nothing(
 ) -> None:
     shop_id = await make_shop(facts={"email": "majitel@example.cz"})
 
-    page = html.unescape((await browser.get(f"{await enter(shop_id)}rules")).text)
+    page = html.unescape((await browser.get(f"{await enter(shop_id)}rules?part=notify")).text)
 
     assert EN.get("ui.rules.propose_email", email="majitel@example.cz") in page
     assert '<option value="majitel@example.cz">' in page
@@ -157,6 +157,6 @@ async def test_the_rules_say_that_the_last_mail_did_not_arrive(
             {"id": shop_id, "now": NOON, "reason": reason},
         )
 
-    page = (await browser.get(f"{await enter(shop_id)}rules")).text
+    page = (await browser.get(f"{await enter(shop_id)}rules?part=notify")).text
 
     assert (EN.get("ui.rules.mail_refused", at=NOON) in page) is (reason is not None)

@@ -31,7 +31,7 @@ async def test_one_cause_is_one_group_with_its_remedy_and_the_place_that_has_it(
     assert page.count('<h2 id="group-') == 2
     assert EN.get("problem.order.no_channel", currency="EUR", language="sk") in page
     there = EN.get("ui.problems.cure_there", page=EN.get("ui.nav.rules"))
-    assert f'rules#uphance.channels">{there}</a>' in page
+    assert f'rules?part=uphance.orders#uphance.channels">{there}</a>' in page
     more = EN.get("ui.problems.see_there", page=EN.get("ui.nav.products"))
     assert f'products?show=unmatched">{more}</a>' in page
     assert page.index("A2") < page.index(">B<")

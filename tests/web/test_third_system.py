@@ -41,7 +41,7 @@ async def test_it_is_connected_by_its_form_and_has_its_settings(
     assert "<code>demo</code>" in said
     for page in ("", "connections"):
         assert "Ledger" in (await browser.get(f"{home}{page}")).text, page
-    assert 'name="ledger.send"' in (await browser.get(f"{home}rules")).text
+    assert 'name="ledger.send"' in (await browser.get(f"{home}rules?part=ledger.orders")).text
 
 
 async def test_a_setting_of_it_is_saved(browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter) -> None:

@@ -250,13 +250,29 @@ class Setting(Generic[T]):
     needs: tuple[str, ...] = ()
     """Settings that have to be chosen before this one can be switched on."""
     group: str
-    """The part of the settings page in which it stands (`ui.rules.group.<group>`)."""
+    """The part of the settings page in which it stands: one of the system's own, or one that all systems share
+    (`web/rule_parts.py`)."""
+    free: bool = False
+    """Whether other values than those are possible: the list is not all that there is."""
+    under: str | None = None
+    """The setting that has to be switched on for this one to do anything."""
+    status_types: tuple[str, ...] = ()
+    """Of order statuses: the types of those that count where none is chosen."""
+    odd_status_types: tuple[str, ...] = ()
+    """Of order statuses: the types of those that are hardly ever meant."""
     offers: ShopList | str | None = None
     """Where the page finds the values to choose from: a list of the shop, or the name of one among the facts of
     the connection to the system that declares the setting."""
 
 
 Declared = Mapping[str, Setting[Any]]
+
+
+class Clash(BadRequest):
+    """Another user has changed meanwhile what was to be changed."""
+
+    status = 409
+    code = "settings_clash"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.domain.shop import Shop
-from upbridge.domain.shop_settings import BUDGET, ShopSettings
+from upbridge.domain.shop_settings import BUDGET, Clash, ShopSettings
 from upbridge.engine.code_lists import settle
 from upbridge.engine.imports import Imports
 from upbridge.engine.remapping import map_again
@@ -30,16 +30,21 @@ class SettingsEditor:
     ledger: Ledger
     imports: Imports
 
-    async def change(self, shop: Shop, texts: Mapping[str, str]) -> ShopSettings:
+    async def change(
+        self, shop: Shop, texts: Mapping[str, str], *, seen: ShopSettings | None = None
+    ) -> ShopSettings:
         """Change settings as typed; queue what they make sendable, release what waited for them.
 
         One transaction, because saving the same settings again would not repeat a missed release. Raises
-        `BadRequest` with a line for each wrong setting, and then changes nothing.
+        `BadRequest` with a line for each wrong setting, and `Clash` if one of them is not what it was in the
+        settings that its user has *seen*; and then changes nothing.
         """
         rows = await self.connections.of(shop.id)
         now = self.clock()
         async with self.engine.begin() as tx:
             before, after = await self.shops.change_settings(tx, shop.id, texts, now=now)
+            if seen is not None and any(before.get(key) != seen.get(key) for key in texts):
+                raise Clash
             changed = before.differing(after)
             settings = self.systems.settings
             affected = {settings[key].affects for key in changed}

@@ -173,6 +173,18 @@ async def parents_of(tx: AsyncConnection, shop_id: ShopId, key: str) -> list[tup
     return [(row.parent, row.params) for row in await tx.execute(query)]
 
 
+async def named_open(
+    tx: AsyncConnection, shop_id: ShopId, keys: Collection[str], names: Sequence[str]
+) -> set[tuple[str, tuple[str, ...]]]:
+    """The different values of the parameters *names* in open problems with one of *keys*, each with its key. Rows
+    without one of them are left out."""
+    values = [table.c.params[name].astext for name in names]
+    query = select(table.c.key, *values).where(
+        _open(shop_id), one_of(table.c.key, keys), *(value.is_not(None) for value in values)
+    )
+    return {(row[0], tuple(row[1:])) for row in await tx.execute(query.distinct())}
+
+
 async def count_open_by_key(tx: AsyncConnection, shop_id: ShopId) -> dict[str, int]:
     """How many problems of the shop are open, by key."""
     query = select(table.c.key, func.count()).where(_open(shop_id)).group_by(table.c.key)

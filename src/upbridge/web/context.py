@@ -27,6 +27,7 @@ from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 from upbridge.web.actions import Actions
 from upbridge.web.queries.start import Views
+from upbridge.web.rule_parts import rule_address
 from upbridge.web.security_headers import page_headers
 from upbridge.web.sessions import Ended, Sessions
 from upbridge.web.visits import Visits
@@ -103,6 +104,7 @@ class Pages:
         )
         templates.globals["SYSTEMS"] = systems.titles
         templates.globals["system_title"] = systems.title
+        templates.globals["leading_to"] = lambda page: rule_address(page, systems)
         templates.globals["asset"] = lambda name: f"/ui/static/{name}?v={assets[name].version}"
         return cls(
             sessions=Sessions(engine, clock, cipher),

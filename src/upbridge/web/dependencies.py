@@ -144,7 +144,7 @@ class PageContext:
                 alarm_words(one, self.standing, self.texts, self.pages.systems) for one in self.standing.alarms
             ],
             said=self._said(),
-            **{"renew": None, **values},
+            **{"renew": None, "keeps_typed": False, **values},
         )
 
     def go(self, place: str, said: str | None = None, count: int | None = None, **more: str) -> RedirectResponse:

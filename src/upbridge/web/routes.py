@@ -23,7 +23,7 @@ from upbridge.web.endpoints import (
     orders,
     problems,
     products,
-    settings,
+    rules,
     start,
     usage,
 )
@@ -74,7 +74,7 @@ for _page in (
     orders,
     order,
     connections,
-    settings,
+    rules,
     problems,
     decision,
     find,

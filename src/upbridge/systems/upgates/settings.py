@@ -9,6 +9,6 @@ SETTINGS: Declared = {
         type=Choice(("off", "daily", "weekly")), default="off", affects=NOTIFY, group="notify"
     ),
     "notify.quiet": Setting(type=Hours(), default="21-7", affects=NOTIFY, group="notify"),
-    "budget.tariff": Setting(type=Choice(tuple(TARIFFS)), default=None, affects=BUDGET, group="calls"),
-    "budget.packages": Setting(type=Whole(0, MAX_PACKAGES), default=0, affects=BUDGET, group="calls"),
+    "budget.tariff": Setting(type=Choice(tuple(TARIFFS)), default=None, affects=BUDGET, group="advanced"),
+    "budget.packages": Setting(type=Whole(0, MAX_PACKAGES), default=0, affects=BUDGET, group="advanced"),
 }

@@ -18,74 +18,97 @@ from upbridge.domain.shop_settings import (
     Whole,
     YesNo,
 )
+from upbridge.domain.statuses import ENDED, READY, SHIPPED
 
 _UPHANCE = "uphance"
+#: What switches a flow: without it the settings beside it do nothing.
+_SEND, _STOCK, _SHIPMENTS, _CREATE = (
+    "uphance.send_orders",
+    "stock.write",
+    "shipments.write",
+    "uphance.create_products",
+)
 #: What stock and shipments are written to.
 _SHOP = PLATFORM
 
 SETTINGS: Declared = {
-    "uphance.send_orders": Setting(
-        type=YesNo(), default=True, affects=_UPHANCE, rereads=("order",), group="orders"
-    ),
+    _SEND: Setting(type=YesNo(), default=True, affects=_UPHANCE, rereads=("order",), group="orders"),
     "uphance.order_statuses": Setting(
         type=Many(REMOTE_ID),
         default=None,
         affects=_UPHANCE,
         rereads=("order",),
         group="orders",
+        under=_SEND,
         offers=ShopList.STATUSES,
+        status_types=READY,
+        odd_status_types=tuple(sorted(ENDED)),
     ),
     "uphance.origins": Setting(
-        type=Many(Choice(ORIGINS)), default=list(ORIGINS), affects=_UPHANCE, rereads=("order",), group="orders"
+        type=Many(Choice(ORIGINS)),
+        default=list(ORIGINS),
+        affects=_UPHANCE,
+        rereads=("order",),
+        group="orders",
+        under=_SEND,
     ),
     "uphance.orders_from": Setting(
-        type=Moment(), default=None, affects=_UPHANCE, rereads=("order",), group="orders"
+        type=Moment(), default=None, affects=_UPHANCE, rereads=("order",), group="orders", under=_SEND
     ),
-    "uphance.customer_mode": Setting(
-        type=Mode("per_shopper", numbered="collective", of="customer id"),
-        default="per_shopper",
-        affects=_UPHANCE,
-        group="orders",
+    "uphance.channels": Setting(
+        type=PerMarket(), default={}, affects=_UPHANCE, group="orders", under=_SEND, offers="channels"
     ),
-    "uphance.channels": Setting(type=PerMarket(), default={}, affects=_UPHANCE, group="money", offers="channels"),
-    "uphance.prices_with_tax": Setting(type=YesNo(), default=False, affects=_UPHANCE, group="money"),
-    "uphance.payment_term": Setting(type=Text(), default=None, affects=_UPHANCE, group="money"),
-    "uphance.payment_terms": Setting(
-        type=PerChoice(), default={}, affects=_UPHANCE, group="money", offers=ShopList.PAYMENTS
-    ),
-    "uphance.carriers": Setting(
-        type=PerChoice(), default={}, affects=_UPHANCE, group="orders", offers=ShopList.CARRIERS
-    ),
-    "uphance.services": Setting(type=Many(Text()), default=[], affects=_UPHANCE, group="money"),
-    "uphance.season": Setting(type=REMOTE_ID, default=None, affects=_UPHANCE, group="products", offers="seasons"),
-    "uphance.warehouse": Setting(type=Text(), default=None, affects=_UPHANCE, group="products"),
-    "uphance.create_products": Setting(
+    "uphance.season": Setting(type=REMOTE_ID, default=None, affects=_UPHANCE, group="goods", offers="seasons"),
+    "uphance.services": Setting(type=Many(Text()), default=[], affects=_UPHANCE, group="goods"),
+    _CREATE: Setting(
         type=YesNo(),
         default=False,
         affects=_UPHANCE,
         rereads=("product",),
         needs=("uphance.color_parameter", "uphance.size_parameter"),
-        group="products",
+        group="goods",
     ),
     "uphance.color_parameter": Setting(
-        type=Text(), default=None, affects=_UPHANCE, rereads=("product",), group="products"
+        type=Text(), default=None, affects=_UPHANCE, rereads=("product",), group="goods", under=_CREATE
     ),
     "uphance.size_parameter": Setting(
-        type=Text(), default=None, affects=_UPHANCE, rereads=("product",), group="products"
+        type=Text(), default=None, affects=_UPHANCE, rereads=("product",), group="goods", under=_CREATE
     ),
-    "stock.write": Setting(type=YesNo(undecided=True), default=False, affects=_SHOP, group="stock"),
+    "uphance.warehouse": Setting(type=Text(), default=None, affects=_UPHANCE, group="delivery"),
+    "uphance.carriers": Setting(
+        type=PerChoice(), default={}, affects=_UPHANCE, group="delivery", offers=ShopList.CARRIERS
+    ),
+    "uphance.payment_term": Setting(type=Text(), default=None, affects=_UPHANCE, group="delivery"),
+    "uphance.payment_terms": Setting(
+        type=PerChoice(), default={}, affects=_UPHANCE, group="delivery", offers=ShopList.PAYMENTS
+    ),
+    _STOCK: Setting(type=YesNo(undecided=True), default=False, affects=_SHOP, group="stock"),
     "stock.quantity": Setting(
         type=Choice(("available_to_sell_from_stock", "in_stock", "available_to_sell")),
         default="available_to_sell_from_stock",
         affects=_SHOP,
         group="stock",
+        under=_STOCK,
     ),
-    "stock.drafts_reserve": Setting(type=YesNo(), default=False, affects=_SHOP, group="stock"),
-    "stock.safety": Setting(type=Whole(0, 1_000_000), default=0, affects=_SHOP, group="stock"),
-    "stock.guard_percent": Setting(type=Whole(0, 100), default=LARGE, affects=_SHOP, group="stock"),
-    "shipments.write": Setting(type=YesNo(), default=True, affects=_SHOP, group="shipments"),
+    "stock.drafts_reserve": Setting(type=YesNo(), default=False, affects=_SHOP, group="stock", under=_STOCK),
+    "stock.safety": Setting(type=Whole(0, 1_000_000), default=0, affects=_SHOP, group="stock", under=_STOCK),
+    "stock.guard_percent": Setting(type=Whole(0, 100), default=LARGE, affects=_SHOP, group="stock", under=_STOCK),
+    _SHIPMENTS: Setting(type=YesNo(), default=True, affects=_SHOP, group="shipments"),
     "shipments.status": Setting(
-        type=REMOTE_ID, default=None, affects=_SHOP, group="shipments", offers=ShopList.STATUSES
+        type=REMOTE_ID,
+        default=None,
+        affects=_SHOP,
+        group="shipments",
+        under=_SHIPMENTS,
+        offers=ShopList.STATUSES,
+        status_types=(SHIPPED,),
     ),
-    "shipments.notify": Setting(type=YesNo(), default=False, affects=_SHOP, group="shipments"),
+    "shipments.notify": Setting(type=YesNo(), default=False, affects=_SHOP, group="shipments", under=_SHIPMENTS),
+    "uphance.customer_mode": Setting(
+        type=Mode("per_shopper", numbered="collective", of="customer id"),
+        default="per_shopper",
+        affects=_UPHANCE,
+        group="advanced",
+    ),
+    "uphance.prices_with_tax": Setting(type=YesNo(), default=False, affects=_UPHANCE, group="advanced"),
 }

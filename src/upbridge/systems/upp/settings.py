@@ -4,27 +4,48 @@ from upbridge.domain.order import ORIGINS
 from upbridge.domain.shop_settings import Choice, Declared, Many, Setting, ShopList, Text, Whole, YesNo
 
 _UPP = "upp"
+#: Without it nothing is sent, and the other settings do nothing.
+_SEND = "upp.send"
 
 SETTINGS: Declared = {
-    "upp.send": Setting(type=YesNo(), default=True, affects=_UPP, rereads=("product", "order"), group="orders"),
+    _SEND: Setting(type=YesNo(), default=True, affects=_UPP, rereads=("product", "order"), group="orders"),
     "upp.origins": Setting(
-        type=Many(Choice(ORIGINS)), default=["frontend"], affects=_UPP, rereads=("order",), group="orders"
+        type=Many(Choice(ORIGINS)),
+        default=["frontend"],
+        affects=_UPP,
+        rereads=("order",),
+        group="orders",
+        under=_SEND,
     ),
-    "upp.order_days": Setting(type=Whole(0, 3650), default=30, affects=_UPP, rereads=("order",), group="orders"),
+    "upp.order_days": Setting(
+        type=Whole(0, 3650), default=30, affects=_UPP, rereads=("order",), group="orders", under=_SEND
+    ),
     "upp.pricelist": Setting(
-        type=Text(), default=None, affects=_UPP, rereads=("product",), group="money", offers=ShopList.PRICELISTS
+        type=Text(),
+        default=None,
+        affects=_UPP,
+        rereads=("product",),
+        group="orders",
+        under=_SEND,
+        offers=ShopList.PRICELISTS,
     ),
     "upp.language": Setting(
-        type=Text(), default=None, affects=_UPP, rereads=("product",), group="language", offers=ShopList.LANGUAGES
+        type=Text(),
+        default=None,
+        affects=_UPP,
+        rereads=("product",),
+        group="orders",
+        under=_SEND,
+        offers=ShopList.LANGUAGES,
     ),
     "upp.variant_titles": Setting(
-        type=YesNo(), default=False, affects=_UPP, rereads=("product",), group="language"
+        type=YesNo(), default=False, affects=_UPP, rereads=("product",), group="orders", under=_SEND
     ),
     "upp.sku_from": Setting(
         type=Choice(("code", "ean", "id")),
         default="code",
         affects=_UPP,
         rereads=("product", "order"),
-        group="products",
+        group="advanced",
     ),
 }

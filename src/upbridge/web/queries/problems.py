@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_settings import PerMarket
 from upbridge.store import problem_queries
 from upbridge.store.problem_queries import OpenProblem, RankedProblem
 from upbridge.systems.base import Systems
@@ -77,6 +78,22 @@ async def problem_ids(
     that came after *newest*: the user who treats a whole cause saw a page, and newer ones were not on it."""
     async with engine.connect() as tx:
         return await problem_queries.ids_open(tx, shop_id, cause=cause, only=only, newest=newest, limit=limit)
+
+
+async def markets_wanted(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> dict[str, set[str]]:
+    """The markets ("cs/USD") that open problems name, by the setting that would cure them."""
+    settings = {
+        key: page.removeprefix("rules#")
+        for key, page in cures_of(systems).items()
+        if page.startswith("rules#") and isinstance(systems.settings[page.removeprefix("rules#")].type, PerMarket)
+    }
+    async with engine.connect() as tx:
+        named = await problem_queries.named_open(tx, shop_id, settings, ("language", "currency"))
+    found: dict[str, set[str]] = {}
+    for key, (language, currency) in named:
+        if language.isalpha() and currency.isalpha():
+            found.setdefault(settings[key], set()).add(f"{language}/{currency}")
+    return found
 
 
 async def waiting_for(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> dict[str, int]:

@@ -16,6 +16,7 @@ from tests.support.shops import MakeShop
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.registry import SYSTEMS
+from upbridge.web.rule_parts import OWN, SHARED, parts_of
 
 FACTS: dict[str, Any] = {
     "company": "Móda",
@@ -37,9 +38,22 @@ async def test_every_setting_stands_on_the_page_exactly_once(
 ) -> None:
     home = await enter(await make_shop(facts=FACTS))
 
-    page = (await browser.get(f"{home}rules")).text
+    pages = await every_part(browser, home)
 
-    assert sorted(re.findall(r'name="was\.([^"]+)"', page)) == sorted(SYSTEMS.settings)
+    assert sorted(re.findall(r'name="was\.([^"]+)"', "".join(pages.values()))) == sorted(SYSTEMS.settings)
+
+
+async def every_part(browser: httpx.AsyncClient, home: str) -> dict[str, str]:
+    """Each part of the page, by its name."""
+    return {
+        part.name: (await browser.get(f"{home}rules", params={"part": part.name})).text
+        for part in parts_of(SYSTEMS)
+    }
+
+
+def test_every_setting_is_in_a_part_that_the_page_has() -> None:
+    assert {setting.group for setting in SYSTEMS.settings.values()} <= {*OWN, *SHARED}
+    assert {setting.under for setting in SYSTEMS.settings.values()} - {None} <= SYSTEMS.settings.keys()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -60,11 +74,10 @@ async def test_saving_the_page_as_it_is_changes_nothing(
     }
     shop_id = await make_shop(facts=FACTS, settings=settings)
     home = await enter(shop_id)
-    page = (await browser.get(f"{home}rules")).text
+    for part, page in (await every_part(browser, home)).items():
+        answer = await browser.post(f"{home}rules", data=_as_shown(page))
 
-    answer = await browser.post(f"{home}rules", data=_as_shown(page))
-
-    assert "said=rules_same" in answer.headers["location"]
+        assert f"rules?part={part}&said=rules_same" in answer.headers["location"]
     assert await chosen(engine, shop_id) == settings
 
 
@@ -74,7 +87,7 @@ async def test_each_way_to_deliver_has_a_row_and_what_is_gone_keeps_its_own(
     facts = {**FACTS, "carriers": {"4": {"cs": "PPL domů"}, "5": {"cs": "Balíkovna"}}}
     shop_id = await make_shop(facts=facts, settings={"uphance.carriers": {"4": "PPL", "9": "old"}})
     home = await enter(shop_id)
-    fields = _as_shown(page := (await browser.get(f"{home}rules")).text)
+    fields = _as_shown(page := (await browser.get(f"{home}rules?part=uphance.delivery")).text)
 
     assert ("PPL domů" in page, fields["uphance.carriers.4"]) == (True, ["PPL"])
     changed = {**fields, "uphance.carriers.5": ["Post"]}
@@ -89,10 +102,10 @@ async def test_each_way_to_deliver_has_a_row_and_what_is_gone_keeps_its_own(
 async def test_saving_an_old_page_changes_back_nothing_that_somebody_else_has_changed(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:
-    shop_id = await make_shop(facts=FACTS, settings={"stock.write": True, "upp.origins": ["frontend", "admin"]})
+    shop_id = await make_shop(facts=FACTS, settings={"stock.write": True, "stock.drafts_reserve": True})
     home = await enter(shop_id)
-    old = _as_shown((await browser.get(f"{home}rules")).text)
-    await browser.post(f"{home}rules", data={"stock.write": "false", "upp.origins": ["", "frontend"]})
+    old = _as_shown((await browser.get(f"{home}rules?part=stock")).text)
+    await browser.post(f"{home}rules", data={"stock.write": "false", "stock.drafts_reserve": "false"})
     old["stock.safety"] = ["3"]
 
     looked = _as_shown((await browser.post(f"{home}rules", data={**old, "look": ["1"]})).text)
@@ -103,14 +116,14 @@ async def test_saving_an_old_page_changes_back_nothing_that_somebody_else_has_ch
     assert answer.headers["location"].endswith("said=rules_saved&n=1")
     assert await chosen(engine, shop_id) == {
         "stock.write": False,
-        "upp.origins": ["frontend"],
+        "stock.drafts_reserve": False,
         "stock.safety": 3,
     }
 
 
 def _as_shown(page: str) -> dict[str, list[str]]:
     """What a browser would send."""
-    form = page[page.index('/rules" id="rules">') :]
+    form = page[page.index('/rules" id="rules"') :]
     fields: dict[str, list[str]] = {}
     for tag in re.findall(r"<input[^>]*>", form):
         attributes = dict(re.findall(r'([a-z-]+)="([^"]*)"', tag))
@@ -133,7 +146,7 @@ async def test_what_differs_is_changed(
         "upp.send": "true",
         "upp.origins": ["", "frontend", "admin"],
         "upp.pricelist": "B2B",
-        "uphance.order_statuses": ["", "1"],
+        "uphance.order_statuses": ["", "5"],
         "uphance.channels": "",
         "uphance.channels.sk/EUR": "7001",
         "uphance.channels.cs/CZK": "",
@@ -149,7 +162,7 @@ async def test_what_differs_is_changed(
     assert await chosen(engine, shop_id) == {
         "upp.origins": ["frontend", "admin"],
         "upp.pricelist": "B2B",
-        "uphance.order_statuses": [1],
+        "uphance.order_statuses": [5],
         "uphance.channels": {"sk/EUR": 7001},
         "uphance.customer_mode": "collective:12",
         "stock.safety": 3,
@@ -160,7 +173,6 @@ async def test_what_differs_is_changed(
 @pytest.mark.parametrize(
     "wrong",
     [
-        "stock.safety=many",
         "stock.guard_percent=101",
         "uphance.orders_from=yesterday",
         "uphance.orders_from=0001-01-01T00:00",
@@ -174,8 +186,12 @@ async def test_a_wrong_value_comes_back_as_typed_and_changes_nothing(
 ) -> None:
     shop_id = await make_shop(facts=FACTS)
     key, _, typed = wrong.partition("=")
+    beside = {"stock": "stock.safety", "upp": "upp.order_days", "budget": "budget.packages"}
+    other = beside.get(key.partition(".")[0], "uphance.channels.cs/CZK")
 
-    page = await browser.post(f"{await enter(shop_id)}rules", data={key: typed, "upp.order_days": "7"})
+    page = await browser.post(
+        f"{await enter(shop_id)}rules", data={key: typed, "uphance.channels": "", other: "7"}
+    )
 
     assert page.status_code == 422
     assert EN.get("ui.rules.wrong", count=1) in page.text
@@ -191,7 +207,7 @@ async def test_a_year_of_few_digits_is_shown_as_it_was_typed(
 
     await browser.post(f"{home}rules", data={"uphance.orders_from": "0026-01-01T08:00"})
 
-    assert 'value="0026-01-01T08:00"' in (await browser.get(f"{home}rules")).text
+    assert 'value="0026-01-01T08:00"' in (await browser.get(f"{home}rules?part=uphance.orders")).text
 
 
 async def test_a_setting_says_how_many_orders_wait_for_it(
@@ -200,7 +216,7 @@ async def test_a_setting_says_how_many_orders_wait_for_it(
     shop_id = await make_shop(facts=FACTS)
     await insert_rows(engine, *(problem_row(shop_id, f"A{number}") for number in range(12)))
 
-    page = (await browser.get(f"{await enter(shop_id)}rules")).text
+    page = (await browser.get(f"{await enter(shop_id)}rules?part=uphance.orders")).text
 
     assert EN.get("ui.rules.releases", count=12) in page
 
@@ -208,10 +224,10 @@ async def test_a_setting_says_how_many_orders_wait_for_it(
 async def test_a_shop_that_is_not_read_yet_can_type_what_it_cannot_choose(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
 ) -> None:
-    page = (await browser.get(f"{await enter(await make_shop())}rules")).text
+    pages = await every_part(browser, await enter(await make_shop()))
 
-    assert EN.get("ui.rules.no_markets").replace("'", "&#39;") in page
-    assert re.search(r'<input id="upp.pricelist"', page)
+    assert EN.get("ui.rules.no_markets").replace("'", "&#39;") in pages["uphance.orders"]
+    assert re.search(r'<input id="upp.pricelist"', pages["upp.orders"])
 
 
 async def test_what_a_choice_needs_is_asked_for(
@@ -242,6 +258,7 @@ async def test_what_a_change_does_is_shown_before_it_is_saved(
     page = html.unescape((await browser.post(f"{home}rules", data={**typed, "look": "1"})).text)
 
     assert EN.get("ui.rules.preview_tried", count=12) in page
+    assert "<strong>cs/CZK: B2B</strong>" in page
     assert f'<a href="#uphance.channels">{EN.get("ui.rule.uphance.channels")}</a>' in page
     assert '<a href="#uphance.send_orders">' not in page, "it says yes already"
     assert '<option value="4" selected>' in page, "what was typed stays, to be saved or changed"
@@ -267,9 +284,174 @@ async def test_a_look_at_every_change_at_once_is_all_in_words(
     for language in LANGUAGES:
         home = await enter(shop_id, language)
         typed = {key: value for key, value in OTHER.items() if key != "uphance.customer_mode"}
+        typed["uphance.order_statuses"] = "5"  # the other one counts anyhow
         more = {"uphance.customer_mode": "collective", "uphance.customer_mode.number": "42", "look": "1"}
 
         answer = await browser.post(f"{home}rules", data={**typed, **more})
 
         assert answer.status_code == 200
         assert answer.text.count('<a href="#') >= len(OTHER)
+
+
+STATUSES: dict[str, Any] = {
+    **FACTS,
+    "status_types": {"1": "Received", "5": "Sent", "7": "PaymentSuccessful", "9": "Canceled"},
+    "status_names": {"1": {"en": "New"}, "5": {"en": "Gone"}, "7": {"en": "Paid"}, "9": {"en": "Off"}},
+}
+
+
+async def test_statuses_that_count_by_default_are_ticked_and_stay_the_default(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=STATUSES)
+    home = await enter(shop_id)
+    shown = _as_shown((await browser.get(f"{home}rules?part=uphance.orders")).text)
+
+    assert shown["uphance.order_statuses"] == ["", "1", "7"]
+
+    more = {**shown, "uphance.order_statuses": ["", "1", "7", "5"]}
+    await browser.post(f"{home}rules", data=more)
+    assert await chosen(engine, shop_id) == {"uphance.order_statuses": [1, 7, 5]}
+
+    await browser.post(f"{home}rules", data={"uphance.order_statuses": ["", "7", "1"]})
+    assert await chosen(engine, shop_id) == {}, "a new status of these types counts as well"
+
+
+async def test_the_preview_names_the_statuses_that_no_longer_send_and_warns_of_odd_ones(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=STATUSES))
+    shown = _as_shown((await browser.get(f"{home}rules?part=uphance.orders")).text)
+
+    page = (
+        await browser.post(f"{home}rules", data={**shown, "uphance.order_statuses": ["", "9"], "look": "1"})
+    ).text
+
+    assert EN.get("ui.rules.preview_ends", what="New, Paid") in page
+    assert EN.get("ui.rules.preview_begins", what="Off") in page
+    assert page.count(EN.get("ui.rules.odd", what="Off")) == 2, "in the preview and beside the boxes"
+
+
+async def test_no_status_at_all_is_no_choice(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=STATUSES, settings={"uphance.order_statuses": [5]})
+    home = await enter(shop_id)
+    shown = _as_shown((await browser.get(f"{home}rules?part=uphance.orders")).text)
+
+    page = await browser.post(f"{home}rules", data={**shown, "uphance.order_statuses": [""]})
+
+    assert page.status_code == 422
+    assert EN.get("ui.rules.wrong_none") in page.text
+    assert await chosen(engine, shop_id) == {"uphance.order_statuses": [5]}
+
+
+async def test_of_two_users_with_one_rule_the_second_sees_both_values_before_the_first_is_overwritten(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    home = await enter(shop_id)
+    tab = _as_shown((await browser.get(f"{home}rules?part=stock")).text)
+    await browser.post(f"{home}rules", data={**tab, "stock.safety": ["2"]})
+
+    clash = await browser.post(f"{home}rules", data={**tab, "stock.safety": ["3"]})
+
+    assert clash.status_code == 409
+    assert EN.get("ui.rules.clash_now", now="2") in clash.text
+    assert _as_shown(clash.text)["stock.safety"] == ["3"]
+    assert await chosen(engine, shop_id) == {"stock.safety": 2}
+
+    await browser.post(f"{home}rules", data=_as_shown(clash.text))
+    assert await chosen(engine, shop_id) == {"stock.safety": 3}, "now it is meant"
+
+
+async def test_now_is_said_as_it_is_where_nothing_is_chosen(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+    typed = {
+        "uphance.services": "WRAP",
+        "uphance.warehouse": "Main",
+        "uphance.color_parameter": "Colour",
+        "uphance.channels": "",
+        "uphance.channels.cs/CZK": "4",
+        "stock.write": "true",
+    }
+
+    page = (await browser.post(f"{home}rules", data={**typed, "look": "1"})).text
+
+    now = dict(re.findall(r'<a href="#([^"]+)">[^<]*</a></th>\s*<td>([^<]*)</td>', html.unescape(page)))
+    assert now == {
+        "uphance.services": EN.get("ui.rules.preview_nothing"),
+        "uphance.warehouse": EN.get("ui.automatic.uphance.warehouse"),
+        "uphance.color_parameter": EN.get("ui.rules.preview_nothing"),
+        "uphance.channels": EN.get("ui.undecided.uphance.channels"),
+        "stock.write": EN.get("ui.rules.undecided"),
+    }
+
+
+async def test_a_wrong_number_is_answered_by_its_limits_in_a_summary_that_leads_to_it(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    page = (await browser.post(f"{home}rules", data={"stock.guard_percent": "101", "stock.safety": "-1"})).text
+
+    for key, low, high in (("stock.guard_percent", 0, 100), ("stock.safety", 0, 1_000_000)):
+        why = EN.get("ui.rules.wrong_number", min=low, max=high)
+        assert f'<li><a href="#{key}">{EN.get(f"ui.rule.{key}")}</a>: {why}</li>' in page
+    assert 'id="wrong" tabindex="-1" autofocus' in page
+    assert f"<title>{EN.get('ui.rules.title_wrong')}" in page
+
+
+async def test_a_market_that_only_a_problem_names_has_a_row(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    missing = {"language": "cs", "currency": "USD"}
+    await insert_rows(engine, problem_row(shop_id, "A1", key="order.no_channel", params=missing))
+    home = await enter(shop_id)
+
+    page = (await browser.get(f"{home}rules?part=uphance.orders")).text
+    await browser.post(f"{home}rules", data={**_as_shown(page), "uphance.channels.cs/USD": "9"})
+
+    assert 'name="uphance.channels.cs/USD"' in page
+    assert await chosen(engine, shop_id) == {"uphance.channels": {"cs/USD": 9}}
+
+
+async def test_another_language_keeps_what_was_typed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    home = await enter(shop_id)
+    shown = _as_shown((await browser.get(f"{home}rules?part=stock")).text)
+
+    page = (await browser.post(f"{home}rules", data={**shown, "stock.safety": "3", "language": "cs"})).text
+
+    assert '<html lang="cs">' in page
+    assert _as_shown(page)["stock.safety"] == ["3"]
+    assert "data-unsaved" in page
+    assert await chosen(engine, shop_id) == {}
+    assert '<html lang="cs">' in (await browser.get(f"{home}rules")).text
+
+
+async def test_enter_looks_and_saves_nothing(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    for page in (
+        (await browser.get(f"{home}rules?part=stock")).text,
+        (await browser.post(f"{home}rules", data={"stock.safety": "3", "look": "1"})).text,
+    ):
+        first = re.search(r'<button[^>]*form="rules"[^>]*>', page)
+        assert first is not None
+        assert 'name="look"' in first[0], "a browser presses the first button of a form when Enter is pressed"
+
+
+async def test_a_link_to_a_rule_leads_to_its_part(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop(facts=FACTS))
+
+    assert f'href="{home}rules?part=stock#stock.write"' in (await browser.get(home)).text
