@@ -5,7 +5,8 @@
     mail                                           tells people by mail what the pages show
     operations  insights
     engine
-    systems                                        a system knows no other; `systems.registry` names them
+    systems                                        a system knows no other; `systems.registry` names them, and
+                                                   no room above imports more than what all share, and that
     rate_limits
     store
     domain
@@ -48,10 +49,7 @@ FLOOR = {room: height for height, rooms in enumerate(reversed(FLOORS)) for room 
 ENTRANCES = set(FLOORS[0])
 
 #: What all systems share; everything else in `systems` belongs to one of them.
-SHARED = {"base", "connecting", "decisions", "http", "offers", "platform"}
-
-#: The rooms that know no system: of `systems` they import what all share, and the registry.
-GENERIC = {"engine", "operations", "insights", "web"}
+SHARED = {"accesses", "base", "connecting", "decisions", "http", "offers", "platform"}
 
 #: The one module that names the systems. No system imports it.
 REGISTRY = "upbridge.systems.registry"
@@ -120,8 +118,8 @@ def _refusal(module: str, target: str) -> str | None:
         return f"{room if room not in FLOOR else other!r} is not on the plan"
     if room in ENTRANCES and other in ENTRANCES:
         return None
-    if room in GENERIC and other == "systems" and not _is_shared(target):
-        return f"{room} knows no system"
+    if other == "systems" and not _is_shared(target):
+        return f"{room} knows no system: it takes what all share, and the registry"
     return None if FLOOR[other] < FLOOR[room] else f"no arrow leads from {room} to {other}"
 
 

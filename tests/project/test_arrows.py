@@ -26,6 +26,11 @@ def test_every_module_stands_in_a_room_of_the_plan() -> None:
             "from upbridge.systems.upgates import client",
             id="the engine imports a system",
         ),
+        pytest.param(
+            "upbridge.installation.service",
+            "from upbridge.systems.upgates.url_policy import HostPolicy",
+            id="a door of the platform imports its folder",
+        ),
         pytest.param("upbridge.rate_limits.ledger", "from upbridge.systems import upgates", id="an upper floor"),
         pytest.param(
             "upbridge.systems.upp.target", "from upbridge.systems.uphance import schemas", id="upp, uphance"

@@ -19,9 +19,9 @@ from upbridge.core.errors import RemoteError
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.shops import Shops
 from upbridge.systems.connecting import Tools
+from upbridge.systems.http.published_key import fetch_key
 from upbridge.systems.registry import SYSTEMS
 from upbridge.systems.upgates.client import UpgatesClient
-from upbridge.systems.upgates.signature_key import fetch_key
 from upbridge.systems.upgates.transport import Account
 from upbridge.systems.upgates.url_policy import HostPolicy
 

@@ -11,8 +11,8 @@ from upbridge.core.errors import BadRequest, BadSettings, NotReady, RemoteError
 from upbridge.installation.explain import explain
 from upbridge.installation.signature import Endpoint
 from upbridge.settings import Settings
+from upbridge.systems.http.published_key import fetch_key
 from upbridge.systems.http.transport import http_client
-from upbridge.systems.upgates.signature_key import fetch_key
 
 _SECONDS = 5.0
 

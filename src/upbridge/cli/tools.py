@@ -23,7 +23,6 @@ from upbridge.rate_limits.forecast import plan as simulate
 from upbridge.rate_limits.usage import LONGEST_DAYS, usage
 from upbridge.settings import given_variables, load_settings, log_format, log_level
 from upbridge.systems.registry import SYSTEMS
-from upbridge.systems.upgates.accesses import as_markdown, as_rows
 from upbridge.worker_container import WorkerContainer
 
 cpa_app = typer.Typer(help="Cost per acquisition.", no_args_is_help=True)
@@ -100,9 +99,9 @@ def accesses(
         print_rows(usage_rows(found), columns=USAGE_COLUMNS, wrapped=[CALL], empty="")
         out.print(usage_line(found))
     elif json:
-        print_json(as_rows())
+        print_json(SYSTEMS.platform.declared_calls.as_rows())
     else:
-        typer.echo(as_markdown())
+        typer.echo(SYSTEMS.platform.declared_calls.as_markdown())
 
 
 def plan_command(

@@ -6,7 +6,9 @@ from rich.text import Text
 
 from upbridge.rate_limits.usage import Alarm, Usage, Used
 from upbridge.rate_limits.windows import CAP_PER_DAY
-from upbridge.systems.upgates.accesses import ACCESSES, PREFIX
+from upbridge.systems.registry import SYSTEMS
+
+_DECLARED = SYSTEMS.platform.declared_calls
 
 CALL = "call, and when it is declared"
 #: Numbers first, they are short; so call and words have room for a line each on a terminal of 80 columns.
@@ -24,7 +26,7 @@ _WORDS = {
 
 def usage_rows(usage: Usage) -> list[dict[str, Any]]:
     """A row per declared access, and one for each call that no access declares (there should be none)."""
-    declared = {access.label: access.repetitions.removeprefix(_FORM) for access in ACCESSES}
+    declared = {access.label: access.repetitions.removeprefix(_FORM) for access in _DECLARED.accesses}
     unknown = [label for label in usage.by_access if label not in declared]
     return [
         {
@@ -32,7 +34,7 @@ def usage_rows(usage: Usage) -> list[dict[str, Any]]:
             "shops": used.shops,
             "per shop and day": _rate(used, usage.days),
             CALL: Text.assemble(
-                f"{label.replace(' ', f' {PREFIX}', 1)}\n", (declared.get(label, "NOT DECLARED"), "dim")
+                f"{label.replace(' ', f' {_DECLARED.prefix}', 1)}\n", (declared.get(label, "NOT DECLARED"), "dim")
             ),
         }
         for label in [*declared, *unknown]
@@ -51,13 +53,13 @@ def usage_json(usage: Usage) -> dict[str, Any]:
         "accesses": [
             {
                 "method": label.partition(" ")[0],
-                "path": PREFIX + label.partition(" ")[2],
+                "path": _DECLARED.prefix + label.partition(" ")[2],
                 "calls": used.calls,
                 "shops": used.shops,
                 "per_shop_and_day": _rate(used, usage.days),
-                "declared": any(access.label == label for access in ACCESSES),
+                "declared": any(access.label == label for access in _DECLARED.accesses),
             }
-            for label in dict.fromkeys([*(access.label for access in ACCESSES), *usage.by_access])
+            for label in dict.fromkeys([*(access.label for access in _DECLARED.accesses), *usage.by_access])
             for used in [usage.by_access.get(label, _NONE)]
         ],
     }

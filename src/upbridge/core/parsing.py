@@ -1,7 +1,11 @@
-"""Whole numbers as people type them, moments as HTTP writes them, and text that a database stores."""
+"""Whole numbers as people type them, moments as HTTP writes them, arrays as PHP writes them, and text that a
+database stores.
+"""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 #: Every number with this many digits fits into the database's `bigint`.
 _LONGEST = 18
@@ -28,6 +32,11 @@ def key_of(value: object) -> str | None:
 def storable(text: str) -> str:
     """Return *text* as every table takes it: without NUL, and with `?` for each lone surrogate."""
     return (text if text.isascii() else text.encode("utf-8", "replace").decode()).replace("\0", "")
+
+
+def array(value: Any) -> Any:
+    """The values of an array that PHP wrote as an object, because it has gaps or keys of its own; else *value*."""
+    return list(value.values()) if isinstance(value, Mapping) else value
 
 
 def http_date(text: str) -> datetime | None:

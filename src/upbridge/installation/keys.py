@@ -27,7 +27,7 @@ from upbridge.core.bounds import KEY
 from upbridge.core.clock import Clock
 from upbridge.core.errors import BadSignature, NotReady, Refused, RemoteError
 from upbridge.installation.signature import load_key
-from upbridge.systems.upgates.signature_key import fetch_changed_key
+from upbridge.systems.http.published_key import fetch_changed_key
 
 log = structlog.get_logger(__name__)
 

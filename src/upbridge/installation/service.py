@@ -29,7 +29,8 @@ from upbridge.settings import Settings
 from upbridge.store import signatures
 from upbridge.store.changes import Kind, Origin, forget, mark_changed
 from upbridge.store.shops import Arrival, Installation, Shops
-from upbridge.systems.upgates.url_policy import HostPolicy
+from upbridge.systems.platform import AddressPolicy
+from upbridge.systems.registry import SYSTEMS
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class InstallationService:
     clock: Clock
     signature_token: str = field(repr=False)
     max_age: int
-    policy: HostPolicy
+    policy: AddressPolicy
     wake: Wake = leave_to_sweep
     seldom: Seldom = field(default_factory=Seldom)
 
@@ -82,7 +83,8 @@ class InstallationService:
         wake: Wake = leave_to_sweep,
     ) -> "InstallationService":
         """The service as the settings want it."""
-        token = settings.signature_token
+        token, policy = settings.signature_token, SYSTEMS.platform.address_policy
+        assert policy is not None, "it is the platform"
         return cls(
             engine=engine,
             shops=shops,
@@ -91,7 +93,7 @@ class InstallationService:
             clock=clock,
             signature_token=token.get_secret_value() if token else "",
             max_age=settings.signature_max_age,
-            policy=HostPolicy(settings.upgates_hosts, allow_insecure=settings.allow_insecure),
+            policy=policy(settings),
             wake=wake,
         )
 

@@ -25,10 +25,11 @@ from upbridge.domain.sku import Names, code_key
 from upbridge.settings import Settings
 from upbridge.store.changes import Change, Kind
 from upbridge.store.connections import ConnectionRow
+from upbridge.systems.accesses import NONE_DECLARED, DeclaredCalls
 from upbridge.systems.connecting import Connect, Connected, Tools, Vault
 from upbridge.systems.decisions import ShowHeld
 from upbridge.systems.offers import Alone, CostUpload, Trial
-from upbridge.systems.platform import ShopAccess, ShopApi
+from upbridge.systems.platform import AddressPolicy, ShopAccess, ShopApi
 
 #: The event of a system that has one address for all its webhooks.
 ANY_EVENT = "any"
@@ -318,6 +319,10 @@ class System:
     target: Callable[[Tools], Target] | None = None
     open_shop: Callable[[ShopAccess], tuple[ShopApi, Target]] | None = None
     """A shop's API, to read it and as a target; None but for the platform."""
+    declared_calls: DeclaredCalls = NONE_DECLARED
+    """The calls that may be made to it, where its operator wants each one declared."""
+    address_policy: Callable[[Settings], AddressPolicy] | None = None
+    """Which addresses a shop's API may have; None where all shops have one address."""
     source: Source | None = None
     write_back: WriteBack | None = None
     connect: Connect | None = None

@@ -135,6 +135,13 @@ class ShopApi(Protocol):
         """The orders with these *numbers*, complete; those that are missing do not exist any more."""
 
 
+class AddressPolicy(Protocol):
+    """Which addresses the API of a shop may have."""
+
+    def check(self, url: str) -> str:
+        """*url*, normalised. Raises `BadRequest` with the rule that it breaks; the address is not repeated."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopAccess:
     """What a shop's API is opened with."""

@@ -12,10 +12,9 @@ from typing import Any
 from upbridge.core.bounded_json import loads
 from upbridge.core.bounds import WEBHOOK
 from upbridge.core.errors import BadRequest, TooLarge
-from upbridge.core.parsing import key_of, whole
+from upbridge.core.parsing import array, key_of, whole
 from upbridge.store.changes import Kind
 from upbridge.systems.base import Source
-from upbridge.systems.upgates.fields import array
 
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""

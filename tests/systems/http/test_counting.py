@@ -15,8 +15,8 @@ from tests.support.upgates import SHOP, FakeLedger
 from tests.support.upp import MemoryVault
 from upbridge.core.errors import RemoteError
 from upbridge.systems.http.classify import Action
+from upbridge.systems.http.published_key import fetch_key
 from upbridge.systems.upgates.client import UpgatesClient
-from upbridge.systems.upgates.signature_key import fetch_key
 from upbridge.systems.upgates.transport import Account
 from upbridge.systems.upgates.url_policy import HostPolicy
 from upbridge.systems.uphance.client import UphanceClient

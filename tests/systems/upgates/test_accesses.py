@@ -5,8 +5,9 @@ import pytest
 
 import upbridge
 from upbridge.systems import upgates
+from upbridge.systems.accesses import Access
 from upbridge.systems.upgates import accesses
-from upbridge.systems.upgates.accesses import ACCESSES, Access, as_markdown, as_rows
+from upbridge.systems.upgates.accesses import ACCESSES, DECLARED
 
 
 def test_every_access_is_in_the_table_once() -> None:
@@ -67,9 +68,9 @@ def test_nobody_else_has_a_client_or_the_credentials_to_call_a_shop() -> None:
 
 
 def test_a_row_has_what_the_form_asks_for() -> None:
-    rows = {(row["method"], row["path"]): row for row in as_rows()}
+    rows = {(row["method"], row["path"]): row for row in DECLARED.as_rows()}
 
-    assert list(as_rows()[0]) == [
+    assert list(DECLARED.as_rows()[0]) == [
         "section",
         "method",
         "path",
@@ -84,11 +85,11 @@ def test_a_row_has_what_the_form_asks_for() -> None:
     assert orders["repetitions"].startswith("Custom -> Based on webhook")
     assert orders["webhook"] is True
     assert rows["PUT", "/api/v2/products"]["webhook"] is False
-    assert all(row["description"].endswith(".") for row in as_rows())
+    assert all(row["description"].endswith(".") for row in DECLARED.as_rows())
 
 
 def test_the_markdown_has_a_line_per_row() -> None:
-    lines = as_markdown().splitlines()
+    lines = DECLARED.as_markdown().splitlines()
 
     assert len(lines) == len(ACCESSES) + 2
     assert all(line.count("|") == 7 for line in lines)

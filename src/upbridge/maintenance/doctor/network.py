@@ -14,8 +14,8 @@ from upbridge.domain.mail import Security, sender
 from upbridge.mail.smtp import Mailer
 from upbridge.maintenance.doctor.finding import Finding
 from upbridge.settings import Settings, is_loopback
+from upbridge.systems.http.published_key import fetch_key
 from upbridge.systems.http.transport import Remote
-from upbridge.systems.upgates.signature_key import fetch_key
 
 #: For each answer from outside.
 _SECONDS = 5.0

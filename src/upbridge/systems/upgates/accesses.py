@@ -5,8 +5,7 @@ words are those of the Marketplace form (Marketplace, Add-on Development, API Ac
 "Rules and Best practices". `upbridge accesses` prints the table.
 """
 
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from upbridge.systems.accesses import Access, DeclaredCalls
 
 PREFIX = "/api/v2"
 
@@ -15,27 +14,6 @@ _BY_WEBHOOK = "Custom -> Based on webhook"
 _LISTED = f"{_BY_WEBHOOK}; once a day; once where an order or a product names one that is not known"
 _WATCHED = f"{_BY_WEBHOOK}; once a day"
 _NEW_VERSION = "Custom -> During add-on installation and transition to a new version"
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """One declared call. `path` is below `/api/v2` and may have `{names}`; `section` is the endpoint's name in
-    the form, `service` the one by which GET /status grants it (None: always allowed)."""
-
-    name: str
-    section: str
-    method: Literal["GET", "POST", "PUT", "DELETE"]
-    path: str
-    frequency: str
-    repetitions: str
-    webhook: bool
-    description: str
-    service: str | None = None
-
-    @property
-    def label(self) -> str:
-        """Method and path, as the budget counts it: `GET /orders`."""
-        return f"{self.method} {self.path}"
 
 
 GET_OWNER = Access(
@@ -291,44 +269,4 @@ ACCESSES: tuple[Access, ...] = (
     DELETE_WEBHOOK,
 )
 
-
-class Row(TypedDict):
-    """One line of the table, as `upbridge accesses --format json` prints it."""
-
-    section: str
-    method: str
-    path: str
-    frequency: str
-    repetitions: str
-    webhook: bool
-    description: str
-
-
-def as_rows() -> list[Row]:
-    """The table for the Marketplace form, in the order of the form; paths are whole (`/api/v2/orders`)."""
-    return [
-        Row(
-            section=access.section,
-            method=access.method,
-            path=f"{PREFIX}{access.path}",
-            frequency=access.frequency,
-            repetitions=access.repetitions,
-            webhook=access.webhook,
-            description=access.description,
-        )
-        for access in ACCESSES
-    ]
-
-
-def as_markdown() -> str:
-    """The same table in Markdown."""
-    lines = [
-        "| Section | Call | Frequency | Repetitions | Webhooks | What for |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {row['section']} | `{row['method']} {row['path']}` | {row['frequency']} | {row['repetitions']} "
-        f"| {'YES' if row['webhook'] else 'NO'} | {row['description']} |"
-        for row in as_rows()
-    ]
-    return "\n".join(lines) + "\n"
+DECLARED = DeclaredCalls(PREFIX, ACCESSES)

@@ -20,9 +20,9 @@ from upbridge.domain.order import Order
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.systems.accesses import Access
 from upbridge.systems.platform import PAGE_SIZE, FactList, OrderFilter, Page, ProductFilter, Subscribed
 from upbridge.systems.upgates import accesses
-from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import Many, Model, Raw, Wire, read
 from upbridge.systems.upgates.orders import parse_order

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from upbridge.core.clock import PRAGUE
-from upbridge.core.parsing import storable
+from upbridge.core.parsing import array, storable
 from upbridge.systems.upgates.errors import Unreadable
 
 CENT = Decimal("0.01")
@@ -142,11 +142,6 @@ def _in_zone(naive: datetime, zone: str | None) -> datetime:
         return naive.replace(tzinfo=ZoneInfo(_ZONES.get(zone.upper(), zone)))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("is in an unknown zone") from None
-
-
-def array(value: Any) -> Any:
-    """The values of an array that PHP wrote as an object, because it has gaps or keys of its own; else *value*."""
-    return list(value.values()) if isinstance(value, Mapping) else value
 
 
 def items(value: Any) -> Any:

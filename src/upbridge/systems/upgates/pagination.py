@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from upbridge.core.errors import Unreachable
+from upbridge.systems.accesses import Access
 from upbridge.systems.platform import PAGE_SIZE, OrderFilter, Page, ProductFilter
-from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.fields import Raw, parse_list, whole
 from upbridge.systems.upgates.transport import Json, Param
 

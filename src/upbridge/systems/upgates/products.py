@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator
 
+from upbridge.core.parsing import array
 from upbridge.core.parsing import key_of as key_or_none
 from upbridge.domain.product import Price, Product, Text, Variant
 from upbridge.domain.unread import Unread
@@ -26,7 +27,6 @@ from upbridge.systems.upgates.fields import (
     Whole,
     Wire,
     Words,
-    array,
     cents,
     gross,
     key_of,

@@ -24,10 +24,10 @@ from upbridge.core.errors import BadRequest, Rejected, Unreachable
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.record_response import Response
+from upbridge.systems.accesses import Access
 from upbridge.systems.http.classify import Action
 from upbridge.systems.http.errors import error_of
 from upbridge.systems.http.transport import HttpAnswer, Remote
-from upbridge.systems.upgates.accesses import Access
 from upbridge.systems.upgates.url_policy import HostPolicy
 
 log = structlog.get_logger(__name__)

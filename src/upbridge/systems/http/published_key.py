@@ -1,4 +1,4 @@
-"""The address at which Upgates publishes the public key of its signatures."""
+"""The address at which the platform publishes the public key of its signatures."""
 
 from dataclasses import replace
 from datetime import timedelta
