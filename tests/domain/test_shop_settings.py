@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "upp.sku_from": "code",
     "upp.variant_titles": False,
     "upp.order_days": 30,
+    "upp.guard_percent": 30,
     "upp.origins": ["frontend"],
     "uphance.send_orders": True,
     "uphance.origins": ["frontend", "admin", "api", "cash-register"],

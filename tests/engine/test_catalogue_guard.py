@@ -105,6 +105,19 @@ async def test_a_setting_that_would_switch_off_the_catalogue_is_held_the_same_wa
     assert "catalogue.guard" in {one.key for one in await shop.problems()}
 
 
+@pytest.mark.parametrize(("percent", "with_price", "asked"), [("50", 12, False), ("5", 18, True)])
+async def test_the_shops_own_rule_says_how_many(
+    shop: Engine, percent: str, with_price: int, *, asked: bool
+) -> None:
+    await change_settings(shop.service, await shop.shop(), {"upp.guard_percent": percent})
+    await with_vip_price(shop, with_price)
+    await vip_is_default(shop)
+    await scheduled(shop)
+
+    assert ("catalogue.guard" in {one.key for one in await shop.problems()}) is asked
+    assert prices(shop).get((None, False), 0) == (0 if asked else 20 - with_price)
+
+
 async def test_a_merchant_who_takes_one_price_away_means_it(shop: Engine) -> None:
     await with_vip_price(shop, 20)
     await vip_is_default(shop)

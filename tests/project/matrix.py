@@ -345,10 +345,10 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             ("upp.pricelist", "upp.language"),
         ),
         "facts.guard": Row(
-            "a change that would take more than 30 % of what is on sale off Upp.ai",
+            "a change that would take more of what is on sale off Upp.ai than the rule says (30 %)",
             _ANY,
             "nothing goes off sale until the catalogue is mapped; then a person decides. Fewer are let go",
-            ("upp.pricelist", "upp.language", "upp.sku_from"),
+            ("upp.guard_percent", "upp.pricelist", "upp.language", "upp.sku_from"),
         ),
         "facts.status_new": Row(
             "a new status in a shop that chose which ones send, or a second one of shipped orders",

@@ -20,6 +20,7 @@ OTHER = {
     "upp.sku_from": "ean",
     "upp.variant_titles": "true",
     "upp.order_days": "60",
+    "upp.guard_percent": "50",
     "upp.origins": "frontend,admin",
     "uphance.send_orders": "false",
     "uphance.origins": "frontend",

@@ -1,6 +1,6 @@
 """When a change is so large that a person should agree first: one rule for stock and for the catalogue. Pure."""
 
-#: Percent of all; where a shop can choose (`stock.guard_percent`), it is what holds until it does.
+#: Percent of all: what holds until a shop chooses (`stock.guard_percent`, `upp.guard_percent`).
 LARGE = 30
 SMALL = 10
 """Of fewer things one can be a tenth: a percentage says nothing about them."""

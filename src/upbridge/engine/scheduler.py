@@ -98,7 +98,7 @@ class Scheduler:
                     "run_lost", shop_id=str(lost.shop_id), kind=lost.kind, purpose=lost.purpose, run=lost.id
                 )
             await _safety_nets(turn, every=timedelta(hours=self.settings.reconcile_hours))
-            await catalogue_guard.judge(tx, now=now)
+            await catalogue_guard.judge(tx, self.shops, self.systems, now=now)
             given_up = await _give_up_silent(tx, now)
         for shop_id in given_up:
             if await self.shops.move(shop_id, to=ShopState.UNINSTALLED, among=[ShopState.UNINSTALLING], now=now):

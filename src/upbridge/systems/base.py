@@ -344,6 +344,8 @@ class System:
     own."""
     language_setting: str | None = None
     """The setting that chooses the language of its texts."""
+    guard_setting: str | None = None
+    """The setting that says which percentage of its products a change of the mapping may take off sale unasked."""
     has_catalogue: bool = False
     """Whether its SKUs are copied, and matched with the variants of the shop."""
     texts: Path | None = None

@@ -1,5 +1,6 @@
 """The settings of a shop that are about Upp.ai, in the order of the settings page."""
 
+from upbridge.domain.mass_change import LARGE
 from upbridge.domain.order import ORIGINS
 from upbridge.domain.shop_settings import Choice, Declared, Many, Setting, ShopList, Text, Whole, YesNo
 
@@ -48,4 +49,5 @@ SETTINGS: Declared = {
         rereads=("product", "order"),
         group="advanced",
     ),
+    "upp.guard_percent": Setting(type=Whole(0, 100), default=LARGE, affects=_UPP, group="products"),
 }

@@ -19,8 +19,9 @@ UPP = System(
     mapping_basis=mapping_basis,
     parameters_setting="upp.variant_titles",
     language_setting="upp.language",
+    guard_setting="upp.guard_percent",
     cures={
-        "catalogue.guard": "rules#upp.pricelist",
+        "catalogue.guard": "rules#upp.guard_percent",
         "product.no_price": "rules#upp.pricelist",
         "product.unknown_pricelist": "rules#upp.pricelist",
         "product.unknown_language": "rules#upp.language",
