@@ -109,7 +109,7 @@ async def test_a_setting_that_would_switch_off_the_catalogue_is_held_the_same_wa
 async def test_the_shops_own_rule_says_how_many(
     shop: Engine, percent: str, with_price: int, *, asked: bool
 ) -> None:
-    await change_settings(shop.service, await shop.shop(), {"upp.guard_percent": percent})
+    await shop.service.settings_editor.change(await shop.shop(), {"upp.guard_percent": percent})
     await with_vip_price(shop, with_price)
     await vip_is_default(shop)
     await scheduled(shop)

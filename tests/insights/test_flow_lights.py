@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clock import NOON
-from upbridge.insights.flow_lights import SILENCE, Importing, Judgement, Light, Login, Rest, Sight, judge
+from upbridge.insights.flow_lights import LATE, SILENCE, Importing, Judgement, Light, Login, Rest, Sight, judge
 
 FINE = Sight(now=NOON)
 RECENT = Rest(NOON - timedelta(minutes=2), NOON + timedelta(minutes=2))
 LONG = Rest(NOON - SILENCE, NOON + timedelta(minutes=9))
+PAST = NOON - LATE
 BUDGET = Rest(NOON - timedelta(hours=2), NOON + timedelta(hours=1), budget=True)
 
 RESTS = st.sampled_from([None, RECENT, LONG, BUDGET])
@@ -83,6 +84,16 @@ def test_what_lets_nothing_pass_is_never_hidden_by_what_only_needs_attention(sig
             Judgement(Light.ATTENTION, "blocked", 2, RECENT.until),
         ),
         (replace(FINE, parked=1, problems=3, waiting=1), Judgement(Light.ATTENTION, "problems", 3)),
+        (replace(FINE, unread=6, unread_since=PAST), Judgement(Light.ATTENTION, "late", 6, PAST)),
+        (
+            replace(FINE, unread=6, unread_since=PAST, source=BUDGET),
+            Judgement(Light.BUSY, "budget", 6, BUDGET.until),
+        ),
+        (
+            replace(FINE, unread=6, unread_since=PAST, importing=Importing.RUNNING),
+            Judgement(Light.BUSY, "importing"),
+        ),
+        (replace(FINE, waiting=2, waiting_since=PAST), Judgement(Light.ATTENTION, "late", 2, PAST)),
         (replace(FINE, waiting=1, waiting_since=NOON), Judgement(Light.BUSY, "sending", 1, NOON)),
         (replace(FINE, active=False, login=Login.NONE), Judgement(Light.STOPPED, "stopped")),
         (replace(FINE, login=Login.REFUSED, switched_on=False), Judgement(Light.STOPPED, "broken")),

@@ -1,13 +1,11 @@
 """The lights as `shops show --json` has them: none is `ok` while anything of its kind is unread or unsent."""
 
-from collections.abc import Callable
-from datetime import timedelta
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.amiss import AMISS
 from tests.support.clock import NOON
-from tests.support.rows import Row, change_row, connection_row, document_row, insert_rows, problem_row, run_row
+from tests.support.rows import change_row, connection_row, insert_rows, run_row
 from tests.support.shops import KEY, MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
@@ -17,61 +15,6 @@ from upbridge.store.changes import NEVER
 from upbridge.store.connections import connections_of
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
-
-#: What is amiss -> the flows that may not be `ok`, and why they are not.
-AMISS: dict[str, tuple[Callable[[ShopId], Row], dict[str, str]]] = {
-    "an order that was announced": (
-        lambda shop: change_row(shop, "order", "A"),
-        {"order.upp": "reading", "order.uphance": "reading"},
-    ),
-    "an order that is looked for a second time later": (
-        lambda shop: change_row(shop, "order", "A", due_at=NOON + timedelta(minutes=2)),
-        {"order.upp": "reading", "order.uphance": "reading"},
-    ),
-    "a page of the safety net": (
-        lambda shop: change_row(shop, "products.page", "1:2"),
-        {"product.upp": "reading"},
-    ),
-    "an order that cannot be read": (
-        lambda shop: problem_row(shop, "A", stage="read", target="upgates", key="order.unreadable"),
-        {"order.upp": "problems", "order.uphance": "problems"},
-    ),
-    "orders that no page shows": (
-        lambda shop: problem_row(
-            shop, "order", stage="read", target="upgates", kind="list", key="read.orders_missed"
-        ),
-        {"order.upp": "problems", "order.uphance": "problems"},
-    ),
-    "products that no page shows": (
-        lambda shop: problem_row(
-            shop, "product", stage="read", target="upgates", kind="list", key="read.products_missed"
-        ),
-        {"product.upp": "problems"},
-    ),
-    "a product of Uphance that cannot be read": (
-        lambda shop: problem_row(
-            shop, "products", stage="read", target="uphance", kind="list", key="catalogue.products_missed"
-        ),
-        {"stock.upgates": "problems"},
-    ),
-    "a document that waits": (lambda shop: document_row(shop, "upp", "A"), {"order.upp": "sending"}),
-    "a document that is parked": (
-        lambda shop: document_row(shop, "uphance", "A", state="parked", reason="order.no_channel"),
-        {"order.uphance": "problems"},
-    ),
-    "a safety net that left something out": (
-        lambda shop: run_row(shop, "order", purpose="safety_net", state="done", complete=False),
-        {"order.upp": "unproven", "order.uphance": "unproven"},
-    ),
-    "an import that left something out": (
-        lambda shop: run_row(shop, "product", state="done", complete=False),
-        {"product.upp": "unproven"},
-    ),
-    "a paused import": (
-        lambda shop: run_row(shop, "product", state="paused"),
-        {"product.upp": "import_paused"},
-    ),
-}
 
 
 async def reasons(engine: AsyncEngine, shop_id: ShopId) -> dict[str, str]:
@@ -86,14 +29,14 @@ async def reasons(engine: AsyncEngine, shop_id: ShopId) -> dict[str, str]:
 
 @pytest.mark.parametrize("what", AMISS)
 async def test_a_flow_is_not_ok_while_this_lasts(engine: AsyncEngine, make_shop: MakeShop, what: str) -> None:
-    row, expected = AMISS[what]
-    shop_id = await make_shop(settings={"stock.write": True})
+    shop_id = await make_shop(settings={"stock.write": True}, **AMISS[what].shop)
     await insert_rows(engine, connection_row(shop_id, "upp"), connection_row(shop_id, "uphance"))
-    assert await reasons(engine, shop_id) == {}
+    if not AMISS[what].shop:
+        assert await reasons(engine, shop_id) == {}
 
-    await insert_rows(engine, row(shop_id))
+    await insert_rows(engine, *AMISS[what].rows(shop_id))
 
-    assert await reasons(engine, shop_id) == expected
+    assert await reasons(engine, shop_id) == AMISS[what].expected
 
 
 async def test_a_later_net_that_is_complete_makes_up_for_one_that_was_not(

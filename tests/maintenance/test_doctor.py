@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.project.documents import TOP
 from tests.support.clock import NOON
 from tests.support.mail import listening
 from tests.support.pgbouncer import needs_pgbouncer, pgbouncer
-from tests.support.rows import change_row, document_row, insert_rows
+from tests.support.rows import change_row, connection_row, document_row, insert_rows
 from tests.support.shops import KEY, MakeShop
 from tests.support.silent_servers import refusing_postgres, silent_server
 from upbridge.core.clock import utc_now
@@ -89,6 +90,19 @@ async def test_keys_that_open_nothing_are_found(database_url: str, keys: str, st
     found = by_check(await examine(settings(database_url, encryption_keys=keys), SYSTEMS))
 
     assert found["encryption key"].state == state
+
+
+async def test_a_flow_that_is_not_well_is_named(
+    database_url: str, engine: AsyncEngine, make_shop: MakeShop
+) -> None:
+    shop_id = await make_shop(key="denied", facts={"rights": {"orders": "deny"}})
+    before = by_check(await examine(settings(database_url), SYSTEMS))["flows"]
+    await insert_rows(engine, connection_row(shop_id, "upp"))
+
+    found = by_check(await examine(settings(database_url), SYSTEMS))["flows"]
+
+    assert (before.state, found.state) == ("ok", "warn")
+    assert "denied: order.upp no_right" in found.detail
 
 
 @pytest.mark.rule("R45")

@@ -90,6 +90,12 @@ def run_row(shop_id: ShopId, kind: str, **overrides: Any) -> Row:
     return _row(schema.runs, {"shop_id": shop_id, "kind": kind, **values}, overrides)
 
 
+def cursor_row(shop_id: ShopId, name: str, value: str, **overrides: Any) -> Row:
+    """What is remembered about the shop itself."""
+    values = {"shop_id": shop_id, "system": "upgates", "name": name, "value": value}
+    return _row(schema.cursors, values, overrides)
+
+
 def lane_row(shop_id: ShopId, direction: str, system: str, **overrides: Any) -> Row:
     """A lane that rests."""
     values = {"direction": direction, "system": system, "since": NOON}

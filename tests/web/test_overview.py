@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.amiss import AMISS
 from tests.support.clock import NOON, MovableClock
 from tests.support.pages import EN, Enter
 from tests.support.rows import (
@@ -36,10 +37,14 @@ from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import Counted, keep_count
+from upbridge.engine.imports import Again
 from upbridge.insights.flow_lights import Light
 from upbridge.web.context import Pages
 from upbridge.web.queries.overview import Overviews, OverviewView
 from upbridge.web.queries.standing import Standing, standing_of
+
+#: What is known of an Uphance with one channel.
+UPHANCE = {"channels": [{"id": 1, "name": "Shop", "currency": "CZK"}]}
 
 
 async def stand(pages: Pages, shop_id: ShopId) -> Standing:
@@ -327,6 +332,44 @@ class TestRunNow:
         """Whether the button cannot be pressed."""
         [button] = re.findall(rf"<button ([a-z]*) ?[^>]*>{EN.get('ui.net.run')}", page)
         return bool(button == "disabled")
+
+
+async def test_the_first_page_says_that_all_is_well_only_where_it_is(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    said = {}
+    for what, amiss in (("nothing", None), *AMISS.items()):
+        facts = {"currencies": {"cs": "CZK"}, **(amiss.shop.get("facts", {}) if amiss else {})}
+        chosen = {"stock.write": True, "uphance.channels": {"cs/CZK": 1}}
+        shop_id = await make_shop(settings=chosen, facts=facts)
+        upp = connection_row(shop_id, "upp", account=what)
+        rows = upp, connection_row(shop_id, "uphance", account=what, facts=UPHANCE)
+        await insert_rows(engine, *rows, *(amiss.rows(shop_id) if amiss else ()))
+        page = html.unescape((await browser.get(await enter(shop_id))).text)
+        said[what] = re.findall(r'<h1 id="state" class="light (\w+)">([^<]*)</h1>', page)
+
+    well = ("good", EN.get("ui.first.ok"))
+    assert said.pop("nothing") == [well]
+    assert [what for what, headings in said.items() if len(headings) != 1 or set(headings[0]) & set(well)] == []
+
+
+@pytest.mark.parametrize("why", Again)
+async def test_the_page_says_why_what_was_read_already_is_read_again(  # noqa: PLR0917
+    pages: Pages, browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, why: Again
+) -> None:
+    shop_id = await make_shop()
+    await insert_rows(engine, connection_row(shop_id, "upp"))
+    home = await enter(shop_id)
+    async with engine.begin() as tx:
+        shop, rows = await pages.shops.get(shop_id), await pages.connections.of(shop_id)
+        await pages.act().settings.imports.start(tx, shop, rows, kinds=("product",), anew=True, again=why)
+
+    page = html.unescape((await browser.get(home)).text)
+    assert EN.get(f"ui.import.why.{why}") in page
+    async with engine.begin() as tx:
+        await pages.act().settings.imports.start(tx, shop, rows, kinds=("product",), anew=True)
+    page = html.unescape((await browser.get(home)).text)
+    assert EN.get(f"ui.import.why.{why}") not in page
 
 
 class TestReadingSide:

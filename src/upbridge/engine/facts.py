@@ -16,7 +16,7 @@ from upbridge.domain.shop_settings import ShopList, ShopSettings
 from upbridge.engine.code_lists import tell_new
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.flows import SERVICES
-from upbridge.engine.imports import Imports
+from upbridge.engine.imports import Again, Imports
 from upbridge.engine.remapping import map_again, moved_by_facts
 from upbridge.store import changes, documents, problem_queries, problems, shops
 from upbridge.store.changes import Kind, Origin
@@ -70,7 +70,7 @@ class ShopFacts:
         moved = moved_by_facts(self.connected, before, after, targets)
         if moved:
             log.info("facts_moved", shop_id=str(shop_id), kinds=sorted(moved))
-        await map_again(tx, self.imports, after, targets, moved)
+        await map_again(tx, self.imports, after, targets, moved, why=Again.FACTS)
         await self._granted(tx, before, after, targets)
         await _listed(tx, before, facts, now=now)
         await tell_new(tx, self.connected, ShopProfile.model_validate(before.facts), after, targets, now=now)
@@ -98,7 +98,7 @@ class ShopFacts:
         for kind, name in SERVICES.items():
             if former.get(name) == "deny" and rights.get(name) != "deny":
                 await close_cured(tx, after.id, stages=[Stage.READ], target=PLATFORM, parents=[name])
-                await self.imports.start(tx, after, targets, kinds=(kind,))
+                await self.imports.start(tx, after, targets, kinds=(kind,), again=Again.RIGHT)
 
 
 async def _alarm(

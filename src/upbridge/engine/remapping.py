@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import Shop
 from upbridge.engine.connected_systems import ConnectedSystems
-from upbridge.engine.imports import Imports
+from upbridge.engine.imports import Again, Imports
 from upbridge.store.connections import ConnectionRow
 
 
@@ -25,10 +25,12 @@ async def map_again(
     shop: Shop,
     rows: Mapping[str, ConnectionRow],
     kinds: Collection[str],
+    *,
+    why: Again,
 ) -> None:
     """Read the lists of *kinds* again from the beginning, as the first import does. *shop* has what is new."""
     if kinds:
-        await imports.start(tx, shop, rows, kinds=tuple(sorted(kinds)), anew=True)
+        await imports.start(tx, shop, rows, kinds=tuple(sorted(kinds)), anew=True, again=why)
 
 
 def moved_by_facts(

@@ -12,6 +12,9 @@ from enum import StrEnum
 #: A source that has not answered for as long stops its flows; before that it only needs attention.
 SILENCE = timedelta(minutes=15)
 
+#: What waits for as long, though nothing that is known keeps it, is not on its way any more.
+LATE = timedelta(hours=1)
+
 
 class Light(StrEnum):
     """How a flow is."""
@@ -132,6 +135,8 @@ def _reading(sight: Sight) -> Iterator[Judgement]:
         yield Judgement(Light.ATTENTION, "incomplete", sight.astray)
     if not sight.proven:
         yield Judgement(Light.ATTENTION, "unproven")
+    if rest is None and sight.importing is not Importing.RUNNING and _late(sight.unread_since, sight):
+        yield Judgement(Light.ATTENTION, "late", sight.unread, sight.unread_since)
     if sight.importing is Importing.RUNNING:
         yield Judgement(Light.BUSY, "importing")
     if sight.unread:
@@ -144,8 +149,14 @@ def _sending(sight: Sight) -> Iterator[Judgement]:
         yield Judgement(Light.ATTENTION, "blocked", sight.waiting, sight.target.until)
     if troubles := sight.problems or sight.parked:  # one guard may keep many documents
         yield Judgement(Light.ATTENTION, "problems", troubles)
+    if sight.target is None and sight.importing is not Importing.RUNNING and _late(sight.waiting_since, sight):
+        yield Judgement(Light.ATTENTION, "late", sight.waiting, sight.waiting_since)
     if sight.waiting:
         yield Judgement(Light.BUSY, "sending", sight.waiting, sight.waiting_since)
+
+
+def _late(since: datetime | None, sight: Sight) -> bool:
+    return since is not None and sight.now - since >= LATE
 
 
 def _quiet(sight: Sight) -> Judgement:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -322,15 +322,22 @@ class CountedLights:
 
     async def _count(self, now: datetime) -> Counter[Light]:
         found = Counter[Light]()
-        async for page in self._shops.pages(TOGETHER):
-            present = [shop for shop in page if shop.state in LISTENING]
-            ids = [shop.id for shop in present]
-            rows: dict[ShopId, dict[str, ConnectionRow]] = {}
-            async with self._engine.connect() as tx:
-                seen = await _see(tx, self._systems.platform.name, ids)
-                for row in await of_shops(tx, ids):
-                    rows.setdefault(row.shop_id, {})[row.system] = row
-            for shop in present:
-                states = flow_states(self._systems, shop, rows.get(shop.id, {}), seen.get(shop.id, Seen()), now)
-                found.update(state.light for state in states)
+        async for _, states in of_all(self._engine, self._systems, self._shops, now):
+            found.update(state.light for state in states)
         return found
+
+
+async def of_all(
+    engine: AsyncEngine, systems: Systems, shops: Shops, now: datetime
+) -> AsyncIterator[tuple[Shop, tuple[FlowState, ...]]]:
+    """Every shop that is there, with how its flows are at *now*, in portions of `TOGETHER`."""
+    async for page in shops.pages(TOGETHER):
+        present = [shop for shop in page if shop.state in LISTENING]
+        ids = [shop.id for shop in present]
+        rows: dict[ShopId, dict[str, ConnectionRow]] = {}
+        async with engine.connect() as tx:
+            seen = await _see(tx, systems.platform.name, ids)
+            for row in await of_shops(tx, ids):
+                rows.setdefault(row.shop_id, {})[row.system] = row
+        for shop in present:
+            yield shop, flow_states(systems, shop, rows.get(shop.id, {}), seen.get(shop.id, Seen()), now)

@@ -10,7 +10,7 @@ from upbridge.insights.flow_states import FlowState, Seen
 
 #: Reasons of a flow that concern all flows of the shop alike, and those that concern each system on its own.
 _OF_THE_SHOP = frozenset(
-    {"stopped", "shop_silent", "no_right", "import_paused", "unannounced", "unproven", "budget"}
+    {"stopped", "shop_silent", "no_right", "import_paused", "unannounced", "unproven", "budget", "late"}
 )
 _OF_A_SYSTEM = frozenset({"broken", "source_silent", "blocked"})
 #: Reasons that concern what the shop counted itself: each kind on its own.

@@ -9,7 +9,7 @@ from upbridge.core.clock import Clock
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_settings import BUDGET, Clash, ShopSettings
 from upbridge.engine.code_lists import settle
-from upbridge.engine.imports import Imports
+from upbridge.engine.imports import Again, Imports
 from upbridge.engine.remapping import map_again
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import documents
@@ -58,9 +58,8 @@ class SettingsEditor:
                 for write_back in self.systems.write_backs.values():
                     await write_back.settings_changed(tx, shop.id, before, after, now=now)
             await settle(tx, shop, [(self.systems.declaring(key).name, settings[key]) for key in changed])
-            await map_again(
-                tx, self.imports, replace(shop, settings=after), rows, reread(self.systems, changed, rows)
-            )
+            kinds = reread(self.systems, changed, rows)
+            await map_again(tx, self.imports, replace(shop, settings=after), rows, kinds, why=Again.SETTINGS)
         return after
 
 

@@ -52,7 +52,10 @@ def first_heading(view: StartView, texts: Texts) -> str:
         )
     if standing.light is Light.ATTENTION:
         return texts.get("ui.first.attention")
-    return texts.get(f"ui.first.{'importing' if any(one.moving for one in view.imports) else 'ok'}")
+    moving = [one for one in view.imports if one.moving]
+    if moving:
+        return texts.get(f"ui.first.{'importing_again' if any(one.again for one in moving) else 'importing'}")
+    return texts.get(f"ui.first.{'busy' if standing.busy else 'ok'}")
 
 
 def step_words(name: str, texts: Texts, systems: Systems) -> str:

@@ -39,16 +39,16 @@ async def examine(
     in the environment."""
     findings = look_at_settings(settings, given or {})
     async with http_client() as http:
-        parts = [_database(settings, systems), *_network(http, settings, systems, clock)]
+        parts = [_database(settings, systems, clock), *_network(http, settings, systems, clock)]
         for found in await asyncio.gather(*parts):
             findings += found
     return findings
 
 
-async def _database(settings: Settings, systems: Systems) -> list[Finding]:
+async def _database(settings: Settings, systems: Systems, clock: Clock) -> list[Finding]:
     found: list[Finding] = []
     try:
-        await with_deadline(LONGEST, look_at_database(settings, systems, found.append))
+        await with_deadline(LONGEST, look_at_database(settings, systems, found.append, clock=clock))
     except TimeoutError:
         found.append(Finding("database", "bad", f"does not answer within {LONGEST:g} s"))
     return found

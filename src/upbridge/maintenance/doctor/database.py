@@ -1,7 +1,11 @@
 """The doctor's look at the database: reached, a Postgres that is new enough, with room and free connections, and
 what the tables say of keys, workers and webhooks."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -10,17 +14,21 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from upbridge.core.clock import Clock
 from upbridge.core.database_failure import reason_of
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady
 from upbridge.domain.shop import ShopState
 from upbridge.engine import deleted_orders
+from upbridge.insights.flow_lights import Light
+from upbridge.insights.flow_states import of_all
 from upbridge.maintenance.doctor.finding import Finding
 from upbridge.settings import Settings
 from upbridge.store import change_queries, document_queries, job_library, letters, secrets, shops
 from upbridge.store.database import Database, open_database
 from upbridge.store.probes import lost_limit, mixed_sessions, not_writable
 from upbridge.store.schema_version import schema_version
+from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 
 Say = Callable[[Finding], None]
@@ -44,19 +52,24 @@ _CONNECTIONS = text(
 )
 
 
-async def look_at_database(settings: Settings, systems: Systems, say: Say) -> None:
+_NOT_WELL = frozenset({Light.STOPPED, Light.ATTENTION})
+_LIGHTS_WITHIN = 3.0
+"""Seconds for the lights of all shops."""
+
+
+async def look_at_database(settings: Settings, systems: Systems, say: Say, *, clock: Clock) -> None:
     """Say of everything in the database how it is; a part that fails hides none of those before it."""
     try:
         async with open_database(settings, pool_size=2) as database:
             try:
-                await _look(database, settings, systems, say)
+                await _look(database, settings, systems, say, clock)
             except (DBAPIError, psycopg.Error, PoolTimeout, OSError) as error:
                 say(Finding("database", "bad", reason_of(error)))
     except NotReady as error:
         say(Finding("database", "bad", str(error)))
 
 
-async def _look(database: Database, settings: Settings, systems: Systems, say: Say) -> None:
+async def _look(database: Database, settings: Settings, systems: Systems, say: Say, clock: Clock) -> None:
     engine = database.engine
     async with engine.connect() as tx:
         number = int(await tx.scalar(text("SHOW server_version_num")) or 0)
@@ -82,6 +95,8 @@ async def _look(database: Database, settings: Settings, systems: Systems, say: S
     say(await _mails(database))
     say(await _webhooks(database))
     say(await _deletions(database))
+    every = Shops(engine, Cipher(settings.keys()), systems.settings)
+    say(await _flows(database, every, systems, clock()))
 
 
 async def _connections(engine: AsyncEngine) -> Finding:
@@ -156,3 +171,22 @@ async def _deletions(database: Database) -> Finding:
             f"{number} shops do not list them: a deletion without a webhook is seen while the order is open only"
         )
     return Finding("deleted orders", "ok", told)
+
+
+async def _flows(database: Database, every: Shops, systems: Systems, now: datetime) -> Finding:
+    """The lights of all shops, with names where they are not well. Of a large fleet as many as time allows."""
+    amiss: list[str] = []
+    judged, all_judged = Counter[Light](), False
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LIGHTS_WITHIN):
+            async for shop, states in of_all(database.engine, systems, every, now):
+                judged.update(state.light for state in states)
+                told = [f"{one.name} {one.reason}" for one in states if one.light in _NOT_WELL]
+                amiss += [f"{shop.key}: {', '.join(told)}"] if told else []
+            all_judged = True
+    counts = ", ".join(f"{judged[light]} {light}" for light in Light if judged[light]) or "none yet"
+    beginning = [] if all_judged else [f"only as far as {_LIGHTS_WITHIN:g} s allow"]
+    more = [f"and {len(amiss) - _MOST_FAILURES} shops more"] if len(amiss) > _MOST_FAILURES else []
+    well = all_judged and not amiss
+    said = "; ".join([*beginning, counts, *amiss[:_MOST_FAILURES], *more])
+    return Finding("flows", "ok" if well else "warn", said)

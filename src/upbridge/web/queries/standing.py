@@ -49,6 +49,11 @@ class Standing:
         return Light.OK if worst is Light.BUSY else worst
 
     @property
+    def busy(self) -> bool:
+        """Whether something is on its way: not everything that is known has arrived yet."""
+        return any(flow.light is Light.BUSY for flow in self.flows)
+
+    @property
     def at_a_standstill(self) -> bool:
         """Whether nothing at all passes."""
         lights = {flow.light for flow in self.flows} - {Light.OFF}

@@ -13,6 +13,7 @@ from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.flows import PAGES
+from upbridge.engine.imports import why_again
 from upbridge.insights.news import TOLD_BY_LIGHTS
 from upbridge.rate_limits.forecast import finish_time
 from upbridge.rate_limits.ledger import Ledger
@@ -62,6 +63,8 @@ class Import:
     """Nothing of this kind has to be read (no connected system wants what is older than its connection)."""
     read: int = 0
     """The most that a finished import of this kind has read: a later one for another system may have had less."""
+    again: str | None = None
+    """Why what was read already is read again: the last part of the reason's key."""
 
     @property
     def finished(self) -> bool:
@@ -112,6 +115,12 @@ class StartView:
     def paused(self) -> bool:
         """Whether a user has paused a first import."""
         return any(one.paused for one in self.imports)
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """Why what was read already is being read again, each reason once."""
+        reasons = (one.again for one in self.imports if one.again and (one.moving or one.paused))
+        return tuple(dict.fromkeys(reason for reason in reasons if reason))
 
     @property
     def untold(self) -> bool:
@@ -213,8 +222,15 @@ class Views:
             read = await most_imported(tx, shop_id)
             causes = await largest_causes(tx, shop_id, apart=TOLD_BY_LIGHTS, most=SHOWN_CAUSES)
             unwanted = frozenset(await self._unwanted(tx, shop_id))
+            again = {kind: await why_again(tx, run) for kind, run in runs.items()}
         imports = tuple(
-            Import(kind, runs.get(kind), spared=bool(runs) and kind not in runs, read=read.get(kind, 0))
+            Import(
+                kind,
+                runs.get(kind),
+                spared=bool(runs) and kind not in runs,
+                read=read.get(kind, 0),
+                again=again.get(kind),
+            )
             for kind in KINDS
         )
         return StartView(
