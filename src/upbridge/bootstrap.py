@@ -244,12 +244,18 @@ async def running_container(
     settings: Settings, *, pool_size: int = 5, watch: bool = False, port: int | None = None
 ) -> AsyncIterator[tuple[WorkerContainer, Database]]:
     """The container with everything open that it needs; closed again at the end."""
-    async with (
-        open_database(settings, pool_size=pool_size, watch=watch) as database,
-        http_client() as http,
-    ):
-        await _need_schema(database)
+    async with running_database(settings, pool_size=pool_size, watch=watch) as database, http_client() as http:
         yield await create_worker_container(settings, database, http, port=port), database
+
+
+@asynccontextmanager
+async def running_database(
+    settings: Settings, *, pool_size: int = 3, watch: bool = False
+) -> AsyncIterator[Database]:
+    """The database alone, for what has to be done while no key opens what is stored. Raises `NotReady`."""
+    async with open_database(settings, pool_size=pool_size, watch=watch) as database:
+        await _need_schema(database)
+        yield database
 
 
 async def _need_schema(database: Database) -> None:

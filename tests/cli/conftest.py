@@ -47,7 +47,7 @@ def to_standard_error(*_: Any, **__: Any) -> None:
 @pytest.fixture
 def program(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Program]:
     """Call the program: `program("shops", "list", "--json", stdin="…")`."""
-    for module in ("common", "tools", "run"):
+    for module in ("common", "keys", "tools", "run"):
         environment.setattr(f"upbridge.cli.{module}.configure_logging", to_standard_error)
 
     def call(*words: str, stdin: str = "") -> Ended:

@@ -141,11 +141,36 @@ def test_a_key_that_does_not_fit_is_one_line(
 def test_keys_are_rotated(program: Program, database: Database, environment: pytest.MonkeyPatch) -> None:
     database.shop()
     program("shops", "list")
+    alone = program("keys", "rotate")
+    assert alone.code == 0
+    assert alone.err.startswith("warning: there is 1 key")
     environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", f"{ANOTHER_KEY},{os.environ['UPBRIDGE_ENCRYPTION_KEYS']}")
-    assert "1 shops.api_key" in program("keys", "rotate").out
+    rotated = program("keys", "rotate")
+    assert "1 shops.api_key" in rotated.out
+    assert "There are 2 keys" in rotated.out
+    assert rotated.err == ""
 
     environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", ANOTHER_KEY)
     assert program("shops", "list").code == 0
+
+
+def test_after_the_keys_were_lost_the_service_goes_on(
+    program: Program, database: Database, environment: pytest.MonkeyPatch
+) -> None:
+    database.shop()
+    assert program("shops", "list").code == 0
+    environment.setenv("UPBRIDGE_ENCRYPTION_KEYS", ANOTHER_KEY)
+
+    assert program("keys", "rotate").code == 1
+    asked = program("keys", "check")
+    assert asked.code == 1
+    assert "garde" in asked.out
+    assert "merchant" in asked.out
+    assert program("keys", "forget", stdin="n\n").code == 1
+    assert program("shops", "list").code == 2
+    assert program("keys", "forget", "--yes").code == 0
+    assert program("shops", "list").code == 0
+    assert program("keys", "check").code == 0
 
 
 def test_migrating_again_is_harmless(program: Program) -> None:

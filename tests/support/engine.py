@@ -161,7 +161,10 @@ class Engine:
     async def take(self, limit: int = 1000) -> list[Any]:
         """Documents on their way."""
         async with self.db.begin() as tx:
-            return await outbox.claim(tx, self.service.cipher, self.shop_id, "upp", limit=limit, now=self.watch())
+            claimed = await outbox.claim(
+                tx, self.service.cipher, self.shop_id, "upp", limit=limit, now=self.watch()
+            )
+            return list(claimed.documents)
 
     async def connect(self, system: str, shop_id: ShopId | None = None, **overrides: Any) -> None:
         """A working connection, made without asking anybody."""

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from upbridge import __version__
-from upbridge.cli import orders, person, queues, run, shop_history, shops, tools
+from upbridge.cli import keys, orders, person, queues, run, shop_history, shops, tools
 from upbridge.cli.common import console_error
 from upbridge.core.database_failure import concerns_database, reason_of
 from upbridge.core.encryption import DecryptionError
@@ -43,7 +43,7 @@ app.add_typer(queues.problems_app, name="problems")
 app.add_typer(queues.changes_app, name="changes")
 app.add_typer(queues.outbox_app, name="outbox")
 app.add_typer(tools.cpa_app, name="cpa")
-app.add_typer(tools.keys_app, name="keys")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:
@@ -55,7 +55,10 @@ def main() -> None:
             console_error(line)
         sys.exit(2)
     except DecryptionError:
-        console_error("UPBRIDGE_ENCRYPTION_KEYS: none of these keys opens a secret that is stored")
+        console_error(
+            "UPBRIDGE_ENCRYPTION_KEYS: none of these keys opens a secret that is stored;"
+            " `upbridge keys check` says which, and what to do"
+        )
         sys.exit(2)
     except UpbridgeError as error:
         console_error(str(error))

@@ -1,4 +1,4 @@
-"""The commands that look after the service: doctor, accesses, plan, cpa upload, keys rotate."""
+"""The commands that look after the service: doctor, accesses, plan, cpa upload."""
 
 import logging
 from collections.abc import Mapping
@@ -18,7 +18,6 @@ from upbridge.core.errors import Conflict, TooLarge
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.installation.signature import Endpoint
 from upbridge.maintenance.doctor import examine
-from upbridge.maintenance.key_rotation import rotate_all
 from upbridge.rate_limits.forecast import plan as simulate
 from upbridge.rate_limits.usage import LONGEST_DAYS, usage
 from upbridge.settings import given_variables, load_settings, log_format, log_level
@@ -26,7 +25,6 @@ from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
 cpa_app = typer.Typer(help="Cost per acquisition.", no_args_is_help=True)
-keys_app = typer.Typer(help="Encryption keys.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -156,14 +154,3 @@ def upload(
 
     with_container(work)
     out.print(f"{len(days)} {'day was' if len(days) == 1 else 'days were'} accepted by {system.title}.")
-
-
-@keys_app.command("rotate")
-def rotate() -> None:
-    """Re-encrypt every stored secret with the newest key; afterwards older keys can be taken out."""
-
-    async def work(container: WorkerContainer) -> dict[str, int]:
-        return await rotate_all(container.engine, container.cipher)
-
-    counts = with_container(work)
-    out.print("Re-encrypted: " + ", ".join(f"{number} {place}" for place, number in counts.items()))

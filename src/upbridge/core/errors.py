@@ -14,7 +14,8 @@
     └── RemoteError            another system did not do what was asked (systems/http/classify.py says why)
         ├── LoginRefused       the login does not work: the shop or connection is paused
         │   ├── CredentialsRefused   the credentials or the token (401)
-        │   └── RightRefused         inactive, locked or without the right (403)
+        │   ├── RightRefused         inactive, locked or without the right (403)
+        │   └── LoginUnreadable      it is stored, and none of our keys opens it
         ├── Throttled          later, and when; nothing was done
         │   └── Closed         later, and when; it is not known whether the request took effect
         ├── Unreachable        it is not known whether the request took effect
@@ -135,6 +136,12 @@ class CredentialsRefused(LoginRefused):
 
 class RightRefused(LoginRefused):
     """The login is inactive, locked or without the right to this."""
+
+
+class LoginUnreadable(LoginRefused):
+    """The stored login cannot be opened: none of UPBRIDGE_ENCRYPTION_KEYS has sealed it."""
+
+    code = "login_unreadable"
 
 
 class Throttled(RemoteError):

@@ -22,6 +22,7 @@ from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.access import Logins
 from upbridge.engine.connected_systems import ConnectedSystems
+from upbridge.engine.unreadable import make_again
 from upbridge.store import document_queries, order_events
 from upbridge.store import documents as outbox
 from upbridge.store.lanes import open_below, unblock
@@ -63,21 +64,26 @@ class Pusher:
         deadline = monotonic() + SLICE_SECONDS
         while monotonic() < deadline:
             shop = await self.shops.get(lane.shop_id)
-            if (
-                shop.state is not ShopState.ACTIVE
-                or (receiver := await self.connected.receiver(shop, lane.system)) is None
-            ):
+            if shop.state is not ShopState.ACTIVE:
+                return False
+            try:
+                receiver = await self.connected.receiver(shop, lane.system)
+            except LoginRefused as error:
+                await self._stop(lane, shop, error)
+                return False
+            if receiver is None:
                 return False
             async with self.engine.begin() as tx:
                 now = self.clock()
                 below = await open_below(tx, lane, now=now)
-                documents = await outbox.claim(
+                claimed = await outbox.claim(
                     tx, self.cipher, shop.id, lane.system, limit=BATCH, now=now, below=below
                 )
-            if not documents:
-                return False
+                await make_again(tx, self.systems, shop, lane, claimed.unreadable, now=now)
+            if not claimed.documents:
+                return bool(claimed.unreadable)
             sending = receiver.target.push(
-                documents,
+                claimed.documents,
                 receiver.context,
                 receiver.vault,
                 StoredLinks(guard, shop.id, lane.system, self.clock),

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import LoginRefused, RightRefused
+from upbridge.core.errors import LoginRefused, LoginUnreadable, RightRefused
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
@@ -125,8 +125,9 @@ class ShopMaintenance:
             await client.status(purpose=chunk[0].purpose)
         except LoginRefused as error:
             alive = False
-            # This proves nothing: it is also the answer to a locked address and to a right that is missing.
-            gone = not isinstance(error, RightRefused)
+            # These prove nothing: a locked address and a missing right are answered so, too; and an operator may
+            # still find the key that opens the login.
+            gone = not isinstance(error, RightRefused | LoginUnreadable)
             log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
         else:
             alive, gone = True, False

@@ -22,7 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from upbridge.core.encryption import Cipher
+from upbridge.core.encryption import Cipher, DecryptionError
+from upbridge.core.errors import LoginUnreadable
 from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import LISTENING, ShopState
@@ -282,7 +283,8 @@ def unpolled(system: str, *, before: datetime) -> Overdue:
 
 
 class EncryptedVault:
-    """A connection's secrets (`delivery.Vault`). Each call is one short transaction."""
+    """A connection's secrets (`delivery.Vault`). Each call is one short transaction. To read what none of the keys
+    opens raises `LoginUnreadable`."""
 
     def __init__(self, engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, system: str) -> None:
         self._engine = engine
@@ -309,7 +311,10 @@ class EncryptedVault:
             value = await tx.scalar(select(column).where(*self._where))
         if value is None:
             return None
-        opened: dict[str, Any] = json.loads(self._cipher.decrypt(value))
+        try:
+            opened: dict[str, Any] = json.loads(self._cipher.decrypt(value))
+        except DecryptionError as error:
+            raise LoginUnreadable from error
         return opened
 
 

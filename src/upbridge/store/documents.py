@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.encryption import Cipher
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.delivery import GUARD_SUFFIX, DesiredDocument, Document
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
@@ -50,6 +51,14 @@ class Queued:
     hash: bytes
     state: str
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What is on its way now, and the (kind, parent) of what none of the keys opens: that has left the outbox."""
+
+    documents: Sequence[Document]
+    unreadable: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +191,7 @@ async def claim(
     limit: int,
     now: datetime,
     below: int = 100,
-) -> list[Document]:
+) -> Claimed:
     """Mark the most urgent due documents as on their way and open them; only purposes more urgent than *below*.
 
     Documents left as `sending` by a worker that died are taken too: only one push of a lane runs at a time. Rows
@@ -217,20 +226,18 @@ async def claim(
     linked = await link_queries.by_key(
         tx, shop_id, target, {row.kind for row in taken}, [row.key for row in taken]
     )
-    return [
-        Document(
-            kind=row.kind,
-            key=row.key,
-            parent=row.parent,
-            seq=row.seq,
-            body=cipher.decrypt(row.body),
-            hash=row.hash,
-            attempts=row.attempts,
-            since=row.since,
-            link=linked.get((row.kind, row.key)),
-        )
-        for row in sorted(taken, key=lambda row: (row.priority, row.seq))
-    ]
+    opened: list[Document] = []
+    unreadable: list[Any] = []
+    for row in sorted(taken, key=lambda row: (row.priority, row.seq)):
+        try:
+            values = {**row._mapping, "body": cipher.decrypt(row.body)}  # noqa: SLF001 - the name of the library
+        except DecryptionError:
+            unreadable.append(row)
+            continue
+        del values["priority"]
+        opened.append(Document(**values, link=linked.get((row.kind, row.key))))
+    await remove(tx, shop_id, target, unreadable)
+    return Claimed(opened, [(row.kind, row.parent) for row in unreadable])
 
 
 async def remove(tx: AsyncConnection, shop_id: ShopId, target: str, documents: Sequence[Document]) -> None:

@@ -27,8 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from upbridge.core.encryption import Cipher
-from upbridge.core.errors import BadSignature, NotFound
+from upbridge.core.encryption import Cipher, DecryptionError
+from upbridge.core.errors import BadSignature, LoginUnreadable, NotFound
 from upbridge.domain.history import Way, What
 from upbridge.domain.shop import BY_OPERATOR, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
@@ -150,7 +150,7 @@ class Shops:
         )
 
     async def credentials(self, shop_id: ShopId) -> Credentials | None:
-        """What a call to the shop's API needs; None once they were destroyed."""
+        """What a call to the shop's API needs; None once they were destroyed. Raises `LoginUnreadable`."""
         async with self._engine.connect() as tx:
             rows = await tx.execute(
                 select(table.c.api_url, table.c.api_user, table.c.api_key).where(table.c.id == shop_id)
@@ -158,9 +158,11 @@ class Shops:
             row = rows.first()
         if row is None or row.api_key is None:
             return None
-        return Credentials(
-            api_url=row.api_url, api_user=row.api_user or "", api_key=self._cipher.decrypt_text(row.api_key)
-        )
+        try:
+            api_key = self._cipher.decrypt_text(row.api_key)
+        except DecryptionError as error:
+            raise LoginUnreadable from error
+        return Credentials(api_url=row.api_url, api_user=row.api_user or "", api_key=api_key)
 
     # --- life cycle -----------------------------------------------------------------------------------------
 

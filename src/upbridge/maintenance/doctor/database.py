@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.core.database_failure import reason_of
-from upbridge.core.encryption import Cipher, DecryptionError
+from upbridge.core.encryption import Cipher
 from upbridge.core.errors import NotReady
 from upbridge.domain.shop import ShopState
 from upbridge.engine import deleted_orders
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.flow_states import of_all
 from upbridge.maintenance.doctor.finding import Finding
+from upbridge.maintenance.lost_keys import LOGINS, lost_values
 from upbridge.settings import Settings
 from upbridge.store import change_queries, document_queries, job_library, letters, secrets, shops
 from upbridge.store.database import Database, open_database
@@ -129,15 +130,16 @@ async def _workers(engine: AsyncEngine, systems: Systems) -> Finding:
 
 
 async def _keys(database: Database, cipher: Cipher) -> Finding:
-    """Whether the keys open what is stored: with a wrong one the service starts, and can do nothing."""
+    """Whether the keys open what is stored, apart from what waits to be sent: that may be much."""
+    lost = await lost_values(database.engine, cipher, LOGINS)
+    if lost:
+        shops = sorted({one.shop for one in lost if one.shop is not None})
+        whose = f"of {', '.join(shops[:_MOST_FAILURES])}{' and others' if len(shops) > _MOST_FAILURES else ''}"
+        told = f"none opens {sum(one.values for one in lost)} stored values {whose if shops else 'of the service'}"
+        return Finding("encryption key", "bad", f"{told}: see `upbridge keys check`, and UPBRIDGE_ENCRYPTION_KEYS")
     async with database.engine.connect() as tx:
-        sealed = await secrets.values(tx)
-    try:
-        for value in sealed:
-            cipher.decrypt(value)
-    except DecryptionError:
-        return Finding("encryption key", "bad", "none opens what is stored; see UPBRIDGE_ENCRYPTION_KEYS")
-    return Finding("encryption key", "ok", "opens what is stored" if sealed else "nothing is stored yet")
+        stored = await secrets.values(tx)
+    return Finding("encryption key", "ok", "opens what is stored" if stored else "nothing is stored yet")
 
 
 async def _mails(database: Database) -> Finding:

@@ -34,7 +34,11 @@ class Group:
 
 
 #: The causes that every connection has, and where they are cured.
-_OF_A_CONNECTION = {"connection.refused": "connections", "connection.wrong_organisation": "connections"}
+_OF_A_CONNECTION = {
+    "connection.refused": "connections",
+    "connection.unreadable": "connections",
+    "connection.wrong_organisation": "connections",
+}
 
 
 def cures_of(systems: Systems) -> Mapping[str, str]:
