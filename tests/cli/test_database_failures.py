@@ -55,16 +55,34 @@ async def test_a_silent_database_ends_each_command_with_one_line(
         assert "hush" not in line
 
 
-@pytest.mark.parametrize("words", [["shops", "list"], ["migrate"], ["worker"]])
+#: The code and words of Postgres, and what an operator can do.
+REFUSALS = (
+    (
+        "28P01",
+        'password authentication failed for user "upbridge"',
+        "correct the password in UPBRIDGE_DATABASE_URL",
+    ),
+    ("3D000", 'database "upbridge" does not exist', "create it, or correct its name in UPBRIDGE_DATABASE_URL"),
+    ("28000", 'role "upbridge" does not exist', "create the user, or correct the user"),
+    ("28000", 'no pg_hba.conf entry for host "10.0.0.7"', "let pg_hba.conf of the server take this machine"),
+    ("53300", "sorry, too many clients already", "end what else is connected, or raise max_connections"),
+    ("57P03", "the database system is starting up", "all of it waits and goes on by itself"),
+)
+
+
+@pytest.mark.parametrize("words", [["shops", "list"], ["keys", "check"], ["migrate"], ["worker"]])
+@pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_refusal_is_told_in_the_servers_words(
-    program: Program, environment: pytest.MonkeyPatch, words: list[str]
+    program: Program, environment: pytest.MonkeyPatch, words: list[str], refusal: tuple[str, str, str]
 ) -> None:
-    with refusing_postgres_in_a_thread("28P01", 'password authentication failed for user "upbridge"') as address:
+    code, said, what_to_do = refusal
+    with refusing_postgres_in_a_thread(code, said) as address:
         environment.setenv("UPBRIDGE_DATABASE_URL", address)
         line = the_one_line(program(*words))
 
-    assert 'password authentication failed for user "upbridge"' in line
-    assert "correct the password in UPBRIDGE_DATABASE_URL" in line
+    assert said in line
+    assert what_to_do in line
+    assert "hush" not in line
 
 
 @pytest.fixture

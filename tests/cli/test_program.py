@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -75,21 +74,15 @@ def test_without_the_simulated_systems_their_commands_say_how_to_install_them(
     assert "make setup" in ended.err
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.usefixtures("environment")
-def test_a_port_that_is_taken_is_a_failure(workers: str) -> None:
+@pytest.mark.parametrize("words", [["up"], ["serve"], ["serve", "--workers", "2"]])
+def test_a_port_that_is_taken_is_one_line(program: Program, words: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        ended = subprocess.run(
-            [sys.executable, "-m", "upbridge", "serve", "--port", port, "--workers", workers],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ended = program(*words, "--port", str(taken.getsockname()[1]))
 
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert "address already in use" in ended.stderr.lower()
-    assert "Traceback" not in ended.stderr
+    assert (ended.code, ended.out) == (1, "")
+    assert len(ended.err.splitlines()) == 1
+    assert "Address already in use" in ended.err
+    assert "--port" in ended.err
 
 
 def test_a_database_that_is_not_there_is_one_line(program: Program, environment: pytest.MonkeyPatch) -> None:

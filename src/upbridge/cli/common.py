@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from upbridge.bootstrap import running_container
+from upbridge.cli.silent_database import ended_by_silence
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.domain.history import Way
 from upbridge.settings import load_settings, log_format, log_level
@@ -62,8 +63,9 @@ async def opened() -> AsyncIterator[WorkerContainer]:
     """The container, over a database whose schema is at head. Raises `NotReady` with what to do."""
     settings = load_settings()
     configure_logging(log_format(settings), level=log_level(settings, least=logging.WARNING))
-    async with running_container(settings, pool_size=3) as (container, _database):
-        yield replace(container, way=Way.CLI)
+    with ended_by_silence(settings):
+        async with running_container(settings, pool_size=3) as (container, _database):
+            yield replace(container, way=Way.CLI)
 
 
 def with_container(work: Callable[[WorkerContainer], Awaitable[T]]) -> T:

@@ -11,6 +11,7 @@ import typer
 
 from upbridge.bootstrap import running_database
 from upbridge.cli.common import Json, console_error, err, out, print_json, print_rows, run_async
+from upbridge.cli.silent_database import ended_by_silence
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
 from upbridge.core.telemetry.logging import configure_logging
@@ -98,4 +99,5 @@ def _with_database(work: Callable[[Database, Cipher], Awaitable[T]]) -> tuple[in
         async with running_database(settings) as database:
             return await work(database, Cipher(keys))
 
-    return len(keys), run_async(run())
+    with ended_by_silence(settings):
+        return len(keys), run_async(run())

@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ import typer
 
 from upbridge.bootstrap import connections_of_worker, running_container, worker_pool
 from upbridge.cli.common import out, run_async
+from upbridge.cli.silent_database import ended_by_silence
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
@@ -42,6 +44,12 @@ _SILENT_SECONDS = 60
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)]
 Concurrency = Annotated[int, typer.Option(help="Lanes of each system that are worked on at once.", min=1, max=64)]
+
+
+class CannotListen(UpbridgeError):
+    """Another process listens there, or this one may not."""
+
+    code = "cannot_listen"
 
 
 class SandboxMissing(UpbridgeError):
@@ -94,6 +102,7 @@ async def _check_sessions(settings: Settings) -> None:
 def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurrency = 4) -> None:
     """Web and worker in one go; migrates first; brings its own Postgres where none is configured."""
     settings = _settings()
+    _require_free(host, port)
     if settings.embedded:
         settings.remember_port(port)
     with _prepared(settings):
@@ -104,6 +113,19 @@ def up(host: Host = "127.0.0.1", port: Port = DEFAULT_PORT, concurrency: Concurr
             _serve(settings, host=host, port=port, workers=1, child=child)
         finally:
             child.stop()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise `CannotListen` before anything is started, if the web side could not listen there."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise CannotListen(
+            f"nothing can listen at {host}, port {port} ({error.strerror}): end what does, or name another one"
+            " with --host and --port"
+        ) from error
 
 
 class _Child:
@@ -144,6 +166,7 @@ def serve(
 ) -> None:
     """The web side only."""
     settings = _settings()
+    _require_free(host, port)
     if settings.embedded:
         settings.remember_port(port)
     if not settings.embedded:
@@ -265,7 +288,7 @@ def migrate_command() -> None:
     """Bring the database's schema to head (own tables and the job library's); harmless to repeat."""
     settings = _settings()
     started = time.monotonic()
-    with _prepared(settings) as version:
+    with ended_by_silence(settings), _prepared(settings) as version:
         pass
     if version.newer:
         out.print(f"schema at {version.revision}, newer than this version: nothing was done")
