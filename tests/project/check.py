@@ -13,6 +13,7 @@ from tests.project import (
     container,
     dead_code,
     decisions,
+    deployment,
     documents,
     matrix,
     models,
@@ -44,6 +45,7 @@ SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "matrix": matrix.complaints,
     "monitoring": monitoring.complaints,
     "bounds": bounds.complaints,
+    "deployment": deployment.complaints,
 }
 
 
@@ -51,6 +53,7 @@ def main(subjects: Iterable[str]) -> int:
     """0 if there is no complaint about *subjects*."""
     found = [f"{subject}: {complaint}" for subject in subjects for complaint in SUBJECTS[subject]()]
     sys.stdout.write("".join(f"{line}\n" for line in found))
+    sys.stderr.write("".join(f"{line}\n" for line in deployment.notes()))
     return 1 if found else 0
 
 
