@@ -3,10 +3,13 @@
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.support.postgres import url_of
 from tests.support.program import Database, Ended, Program
 from tests.support.silent_servers import refusing_postgres_in_a_thread, silent_server
 
@@ -83,6 +86,27 @@ def test_a_refusal_is_told_in_the_servers_words(
     assert said in line
     assert what_to_do in line
     assert "hush" not in line
+
+
+@pytest.mark.parametrize("words", [["shops", "list"], ["migrate"], ["worker"], ["serve"], ["keys", "check"]])
+def test_a_database_without_unicode_is_one_line_that_says_how_to_make_another(
+    program: Program, environment: pytest.MonkeyPatch, ascii_url: str, words: list[str]
+) -> None:
+    environment.setenv("UPBRIDGE_DATABASE_URL", ascii_url)
+
+    assert "SQL_ASCII" in (line := the_one_line(program(*words)))
+    assert "--encoding=UTF8" in line
+    assert "SQL_ASCII" in program("doctor").out
+
+
+@pytest.fixture(scope="module")
+def ascii_url(postgres: str) -> Iterator[str]:
+    """A database as it is made where the machine has no language."""
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute("CREATE DATABASE plain ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    yield url_of(postgres, "plain")
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute("DROP DATABASE plain WITH (FORCE)")
 
 
 @pytest.fixture

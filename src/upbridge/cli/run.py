@@ -31,7 +31,7 @@ from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.tracing import configure_tracing
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import embedded_postgres
-from upbridge.store.probes import MixedSessions, require_sessions
+from upbridge.store.probes import UnfitDatabase, require_sessions
 from upbridge.store.schema_version import SchemaVersion
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ def _prepared(settings: Settings) -> Iterator[SchemaVersion]:
 
 
 async def _check_sessions(settings: Settings) -> None:
-    """Raises `MixedSessions` where a pooler pools by transaction, `NotReady` where the database is silent."""
+    """Raises `UnfitDatabase` where waiting does not help, `NotReady` where the database is silent."""
     try:
         await require_sessions(settings.given_database())
     except (psycopg.Error, OSError) as error:
@@ -172,7 +172,7 @@ def serve(
     if not settings.embedded:
         try:
             run_async(_check_sessions(settings))
-        except MixedSessions:
+        except UnfitDatabase:
             raise
         except NotReady as error:  # the web side starts without a database, and waits for it
             log.info("starts_without_database", reason=str(error))

@@ -74,15 +74,34 @@ async def mixed_sessions(conninfo: str) -> str | None:
     return None
 
 
-class MixedSessions(NotReady):
+class UnfitDatabase(NotReady):
+    """No waiting makes this database one that we can work with."""
+
+
+class MixedSessions(UnfitDatabase):
     """A pooler lends each transaction another session."""
 
 
-async def require_sessions(conninfo: str) -> None:
-    """Return if a session of this database is one. Every process asks before it locks anything.
+async def require_unicode(conninfo: str) -> None:
+    """Return if the database stores text as UTF-8; one that was made in a shell without a language does not.
 
-    Raises `MixedSessions`, and `psycopg.Error` or `OSError` where the database cannot be reached in time.
+    Raises `UnfitDatabase`, and `psycopg.Error` or `OSError` where the database cannot be reached.
     """
+    async with await psycopg.AsyncConnection.connect(conninfo, connect_timeout=CONNECT_SECONDS) as tx:
+        found = tx.info.parameter_status("server_encoding")
+    if found not in (None, "UTF8"):
+        raise UnfitDatabase(
+            f"the database stores text as {found}, not as UTF8: make it anew with"
+            " `createdb --template=template0 --encoding=UTF8 --owner=upbridge upbridge`, see UPBRIDGE_DATABASE_URL"
+        )
+
+
+async def require_sessions(conninfo: str) -> None:
+    """Return if a session of this database is one, and text is UTF-8. Every process asks before it locks anything.
+
+    Raises `UnfitDatabase`, and `psycopg.Error` or `OSError` where the database cannot be reached in time.
+    """
+    await with_deadline(ANSWER_SECONDS, require_unicode(conninfo))
     wrong = await with_deadline(ANSWER_SECONDS, mixed_sessions(conninfo))
     if wrong is not None:
         raise MixedSessions(f"{wrong}: see UPBRIDGE_DATABASE_URL")

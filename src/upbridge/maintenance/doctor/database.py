@@ -27,7 +27,7 @@ from upbridge.maintenance.lost_keys import LOGINS, lost_values
 from upbridge.settings import Settings
 from upbridge.store import change_queries, document_queries, job_library, letters, secrets, shops
 from upbridge.store.database import Database, open_database
-from upbridge.store.probes import lost_limit, mixed_sessions, not_writable
+from upbridge.store.probes import lost_limit, mixed_sessions, not_writable, require_unicode
 from upbridge.store.schema_version import schema_version
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
@@ -72,6 +72,7 @@ async def look_at_database(settings: Settings, systems: Systems, say: Say, *, cl
 
 async def _look(database: Database, settings: Settings, systems: Systems, say: Say, clock: Clock) -> None:
     engine = database.engine
+    await require_unicode(database.conninfo)
     async with engine.connect() as tx:
         number = int(await tx.scalar(text("SHOW server_version_num")) or 0)
         version = await tx.scalar(text("SHOW server_version"))
