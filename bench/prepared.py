@@ -2,8 +2,8 @@
 
 The simulated systems are Python and would share the processors with what is measured. So a catalogue is taken
 from them once, page by page, through their own applications and with their own rules; it is repeated under other
-ids, codes and EANs until it is as large as asked for, and kept as bytes. While the clock runs, a page costs a
-look into a dictionary. What is sent to Upp.ai is kept as it came and counted afterwards.
+ids, codes and EANs until it is as large as asked for, and kept as bytes. While the clock runs, a page of any size
+costs putting its products one after the other. What is sent to Upp.ai is kept as it came and counted afterwards.
 
     python -m bench.prepared PORT VARIANTS
 
@@ -15,6 +15,8 @@ import base64
 import json
 import socket
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -28,19 +30,53 @@ from upbridge_sandbox.seed.plan import Plan, open_shop
 from upbridge_sandbox.server import build
 from upbridge_sandbox.state import Addresses, State
 
-#: As the first import asks (`engine/readers.py`); an answer that was not prepared is a 404, and the bench fails.
+#: A page of what is on sale, as the first import asks for it; the pages of a walk overlap, so their sizes differ.
 PRODUCTS = "/api/v2/products?active_yn=true&archived_yn=false&page={}&current_page_items=100"
 _FACTS = ("status", "owner", "languages", "pricelists", "config", "order-statuses")
 
 #: The catalogue that is repeated, in products, and how far apart the ids of its copies are.
 _PATTERN, _APART = 3_000, 1_000_000
+_PAGE = 100
 _NO_ORDERS = (
     b'{"current_page": 1, "current_page_items": 0, "number_of_pages": 0, "number_of_items": 0, "orders": []}'
 )
 
 
-async def prepare(variants: int) -> tuple[dict[str, bytes], dict[str, int]]:
-    """Every answer by its address, and what there is to read: at least as many *variants*."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Every answer: the lists of facts by their addresses, and the products, one after the other, as JSON."""
+
+    facts: Mapping[str, bytes]
+    products: Sequence[bytes]
+    variants: int
+
+    def page(self, number: int, size: int) -> bytes:
+        """The page *number* of the products, *size* of them."""
+        shown = self.products[(number - 1) * size : number * size]
+        head = {
+            "current_page": number,
+            "current_page_items": len(shown),
+            "number_of_pages": self.pages(size),
+            "number_of_items": len(self.products),
+        }
+        return b'%b, "products": [%b]}' % (json.dumps(head).encode()[:-1], b", ".join(shown))
+
+    def pages(self, size: int = _PAGE) -> int:
+        """How many pages of *size* there are."""
+        return -(-len(self.products) // size)
+
+    def as_json(self) -> dict[str, int]:
+        """What there is to read."""
+        return {
+            "pages": self.pages(),
+            "products": len(self.products),
+            "variants": self.variants,
+            "bytes": sum(map(len, self.products)),
+        }
+
+
+async def prepare(variants: int) -> Prepared:
+    """Every answer: at least as many *variants*."""
     world = State("bench", None)
     world.addresses = Addresses("", "", "", "", "", "")
     shop = open_shop(world, Plan(products=min(_PATTERN, variants), orders=0))
@@ -48,7 +84,6 @@ async def prepare(variants: int) -> tuple[dict[str, bytes], dict[str, int]]:
     shop.adopt(access, world.now())
     _machinery, (_admin, upgates, *_others) = build(world)
     login = base64.b64encode(f"{access.user}:{access.key}".encode()).decode()
-    answers: dict[str, bytes] = {}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(upgates),
         base_url="http://upgates",
@@ -58,30 +93,18 @@ async def prepare(variants: int) -> tuple[dict[str, bytes], dict[str, int]]:
         async def take(address: str) -> bytes:
             return (await client.get(address)).raise_for_status().content
 
-        for name in _FACTS:
-            answers[f"/api/v2/{name}"] = await take(f"/api/v2/{name}")
+        facts = {f"/api/v2/{name}": await take(f"/api/v2/{name}") for name in _FACTS}
         first = await take(PRODUCTS.format(1))
         numbers = range(2, json.loads(first)["number_of_pages"] + 1)
         pattern = [first, *[await take(PRODUCTS.format(number)) for number in numbers]]
-    pages: list[list[Any]] = []
+    products: list[bytes] = []
     there = 0
     while there < variants:
-        copy, place = divmod(len(pages), len(pattern))
-        products = [_again(product, copy) for product in json.loads(pattern[place])["products"]]
-        there += sum(map(sellable, products))
-        pages.append(products)
-    number_of_items = sum(map(len, pages))
-    for number, products in enumerate(pages, start=1):
-        page = {
-            "current_page": number,
-            "current_page_items": len(products),
-            "number_of_pages": len(pages),
-            "number_of_items": number_of_items,
-            "products": products,
-        }
-        answers[PRODUCTS.format(number)] = json.dumps(page, ensure_ascii=False).encode()
-    size = sum(map(len, answers.values()))
-    return answers, {"pages": len(pages), "products": number_of_items, "variants": there, "bytes": size}
+        copy, place = divmod(len(products) // _PAGE, len(pattern))
+        more = [_again(product, copy) for product in json.loads(pattern[place])["products"]]
+        there += sum(map(sellable, more))
+        products += [json.dumps(product, ensure_ascii=False).encode() for product in more]
+    return Prepared(facts, products, there)
 
 
 def sellable(product: Any) -> int:
@@ -103,15 +126,18 @@ def _again(product: Any, copy: int) -> Any:
     return product
 
 
-def player(answers: dict[str, bytes]) -> Starlette:
+def player(prepared: Prepared) -> Starlette:
     """The application: Upgates below /api/v2, Upp.ai beside it, and what was sent to it at /sent."""
     sent: list[bytes] = []
 
     async def upgates(request: Request) -> Response:
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        body = _NO_ORDERS if request.url.path.endswith("/orders") else answers.get(path)
-        if body is None:
-            return JSONResponse({"error": "not prepared"}, 404)
+        path, asked = request.url.path, request.query_params
+        if path.endswith("/orders"):
+            body = _NO_ORDERS
+        elif path.endswith("/products"):
+            body = prepared.page(int(asked["page"]), int(asked["current_page_items"]))
+        else:
+            body = prepared.facts[path]
         return Response(body, media_type="application/json")
 
     async def token(_request: Request) -> Response:
@@ -155,9 +181,9 @@ class _Server(uvicorn.Server):
 
 def main(port: int, variants: int) -> None:
     """Prepare, say so, play."""
-    answers, there = asyncio.run(prepare(variants))
-    config = uvicorn.Config(player(answers), port=port, access_log=False, log_level="warning", lifespan="off")
-    _Server(config, there).run()
+    prepared = asyncio.run(prepare(variants))
+    config = uvicorn.Config(player(prepared), port=port, access_log=False, log_level="warning", lifespan="off")
+    _Server(config, prepared.as_json()).run()
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 from bench.bigshop import BigShop, fill
 from bench.pages import paths, visiting
-from bench.prepared import PRODUCTS, prepare, sellable
+from bench.prepared import player, prepare, sellable
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import NOON
 from tests.support.shops import KEY
 from upbridge.core.encryption import Cipher
+from upbridge.domain.walk import Answer, Row
+from upbridge.domain.walk_by_place import PlaceWalk
 from upbridge.settings import Settings
 
 
@@ -67,12 +70,31 @@ async def test_the_big_shop_has_every_kind_of_match(engine: AsyncEngine, cipher:
 
 
 async def test_the_prepared_catalogue_is_as_large_as_asked_for_and_repeats_no_id() -> None:
-    answers, there = await prepare(700)
+    prepared = await prepare(700)
 
-    pages = [json.loads(answers[PRODUCTS.format(number)]) for number in range(1, there["pages"] + 1)]
+    pages = [json.loads(prepared.page(number, 100)) for number in range(1, prepared.pages() + 1)]
     products = [product for page in pages for product in page["products"]]
     variants = [variant["variant_id"] for product in products for variant in product["variants"]]
-    assert 700 <= there["variants"] == sum(map(sellable, products))
+    assert 700 <= prepared.variants == sum(map(sellable, products))
     assert {page["number_of_items"] for page in pages} == {len(products)}
     assert len({product["product_id"] for product in products}) == len(products)
     assert len(set(variants)) == len(variants)
+
+
+async def test_the_prepared_catalogue_answers_what_the_first_import_asks_for() -> None:
+    prepared = await prepare(700)
+    transport = httpx.ASGITransport(player(prepared))
+    seen, walk = set[int](), PlaceWalk()
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://outside") as outside:
+        while not walk.ended:
+            asked = {"page": walk.ask.page, "current_page_items": walk.ask.size}
+            page = (await outside.get("/api/v2/products", params=asked)).json()
+            ids = [product["product_id"] for product in page["products"]]
+            seen.update(ids)
+            rows = [Row(str(one)) for one in ids]
+            walk = walk.read(Answer(rows, page["number_of_pages"], page["number_of_items"]))
+
+    assert walk.proven
+    assert walk.steps > 1
+    assert len(seen) == len(prepared.products)
