@@ -126,11 +126,11 @@ def _named(entity: Entity) -> Iterator[Name]:
         if entity.status_id is not None:
             yield Name(FactList.STATUSES, str(entity.status_id))
         return
-    for variant in entity.variants:
-        for price in variant.prices:
-            yield Name(FactList.LANGUAGES, price.language)
-            if price.pricelist:
-                yield Name(FactList.PRICELISTS, price.pricelist)
+    lists = {(price.language, price.pricelist) for variant in entity.variants for price in variant.prices}
+    for language, pricelist in lists:
+        yield Name(FactList.LANGUAGES, language)
+        if pricelist:
+            yield Name(FactList.PRICELISTS, pricelist)
 
 
 def _lacking(entity: Entity, shop: Shop, bases: Iterable[MappingBasis]) -> Iterator[Name]:

@@ -1,12 +1,16 @@
-"""What every session of ours has: a limit on each statement, and UTC.
+"""What every session of ours has: a limit on each statement, UTC, and arrays that are sent as they are.
 
-Both are set after connecting. As options of the connection they would be refused, or dropped without a word, by a
-pooler between here and Postgres.
+Limit and zone are set after connecting. As options of the connection they would be refused, or dropped without a
+word, by a pooler between here and Postgres.
+
+The driver writes arrays as text, each value escaped: 5.8 ms for 320 bodies of 700 bytes. In Postgres' binary form
+they take 0.15 ms, and an import sends hundreds of arrays a second.
 """
 
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,17 +25,19 @@ _SET = b"SELECT set_config('statement_timeout', %s, false), set_config('timezone
 
 
 async def set_limits(connection: AsyncConnection[Any], *, statement_seconds: float = STATEMENT_SECONDS) -> None:
-    """Give a new connection its limits. Raises `psycopg.Error`."""
+    """Give a new connection its limits, and its way to write arrays. Raises `psycopg.Error`."""
+    connection.adapters.register_dumper(list, ListBinaryDumper)
     await connection.execute(_SET, [_milliseconds(statement_seconds)])
     if not connection.autocommit:
         await connection.commit()  # else the next rollback takes them away
 
 
 def limit_all(engine: AsyncEngine) -> None:
-    """Give every new connection of *engine* its limits."""
+    """Give every new connection of *engine* its limits, and its way to write arrays."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def limit(connection: Any, _record: object) -> None:
+        connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)
         cursor = connection.cursor()
         cursor.execute(_SET.decode(), [_milliseconds(STATEMENT_SECONDS)])
         cursor.close()

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Annotated, Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.parsing import array, storable
@@ -41,24 +41,20 @@ class Wire(BaseModel):
 
 def text(value: Any) -> str | None:
     """Text as written, or None if there is none; numbers become text. No character that cannot be stored."""
-    if isinstance(value, bool):
-        if value:
-            raise ValueError("is not text")
-        return None  # PHP's false: there is none
-    if isinstance(value, int | float | Decimal):
-        return f"{value}"
-    if value is None or isinstance(value, list | dict):
-        if value:
-            raise ValueError("is not text")
-        return None
-    if not isinstance(value, str):
+    if isinstance(value, str):
+        clean = storable(value)
+        return clean if clean.strip() else None
+    if value is None or value is False or value in ([], {}):
+        return None  # PHP's false and its empty array: there is none
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("is not text")  # noqa: TRY004 - pydantic collects ValueErrors
-    clean = storable(value)
-    return clean if clean.strip() else None
+    return f"{value}"
 
 
 def amount(value: Any) -> Decimal | None:
     """An exact number, from a JSON number or its text."""
+    if value is None:
+        return None
     if isinstance(value, bool):
         raise ValueError("is not a number")  # noqa: TRY004 - pydantic collects ValueErrors
     if isinstance(value, float):
@@ -157,12 +153,12 @@ def thing(value: Any) -> Any:
     return value or None
 
 
-Words: TypeAlias = Annotated[str | None, BeforeValidator(text)]
-Amount: TypeAlias = Annotated[Decimal | None, BeforeValidator(amount)]
-Rate: TypeAlias = Annotated[Decimal | None, BeforeValidator(rate)]
-Whole: TypeAlias = Annotated[int | None, BeforeValidator(whole)]
-Flag: TypeAlias = Annotated[bool | None, BeforeValidator(flag)]
-Moment: TypeAlias = Annotated[datetime | None, BeforeValidator(moment)]
+Words: TypeAlias = Annotated[str | None, PlainValidator(text)]
+Amount: TypeAlias = Annotated[Decimal | None, PlainValidator(amount)]
+Rate: TypeAlias = Annotated[Decimal | None, PlainValidator(rate)]
+Whole: TypeAlias = Annotated[int | None, PlainValidator(whole)]
+Flag: TypeAlias = Annotated[bool | None, PlainValidator(flag)]
+Moment: TypeAlias = Annotated[datetime | None, PlainValidator(moment)]
 Many: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(items)]
 One: TypeAlias = Annotated[T | None, BeforeValidator(thing)]
 

@@ -223,15 +223,20 @@ def _unread(wire: _Product, found: dict[tuple[str | int, ...], str], key: str) -
         elif part == "prices":
             said = f"prices.{_language_at(wire, place)}"
         yield Unread(part=said, place=path(*place))
-    rows = [(row, path("prices", number, "language")) for number, row in enumerate(wire.prices)]
-    for number, variant in enumerate(wire.variants):
-        rows += [
-            (row, path("variants", number, "prices", own, "language")) for own, row in enumerate(variant.prices)
-        ]
-    yield from (Unread(part="prices.", place=where) for row, where in rows if row.language is None)
+    yield from _without_language(wire)
     for number, text in enumerate(wire.descriptions):
         if text.language is None:
             yield Unread(part="texts", place=path("descriptions", number, "language"))
+
+
+def _without_language(wire: _Product) -> Iterator[Unread]:
+    """Rows of prices that do not say which language they are for."""
+    lists: list[tuple[tuple[str | int, ...], tuple[_Prices, ...]]] = [(("prices",), wire.prices)]
+    lists += [(("variants", number, "prices"), variant.prices) for number, variant in enumerate(wire.variants)]
+    for where, rows in lists:
+        for number, row in enumerate(rows):
+            if row.language is None:
+                yield Unread(part="prices.", place=path(*where, number, "language"))
 
 
 def _language_at(wire: _Product, place: tuple[str | int, ...]) -> str:
