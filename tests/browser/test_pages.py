@@ -294,7 +294,8 @@ def test_all_but_live_progress_works_without_scripts(theatre: Stage, full: str, 
         assert frame.get_by_role("button", name=EN.get("ui.net.run")).is_disabled()
         # A problem, handled by hand.
         go(frame, EN.get("ui.nav.problems"))
-        frame.get_by_role("button", name=EN.get("ui.problems.by_hand"), exact=True).first.click()
+        frame.get_by_role("button", name=EN.get("ui.problems.by_hand")).first.click()
+        frame.get_by_role("button", name=EN.get("ui.problems.by_hand_now", count=1)).click()
         frame.get_by_text(EN.get("ui.said.by_hand", count=1)).wait_for()
         frame.get_by_role("button", name="Čeština").click()
         frame.get_by_role("heading", level=1, name=Texts("cs").get("ui.problems.heading")).wait_for()

@@ -328,10 +328,10 @@ async def test_only_what_is_named_is_released(machine: Engine) -> None:
     await park(machine)
 
     async with machine.db.begin() as tx:
-        nothing = await outbox.release(tx, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-1")])
-        one = await outbox.release(tx, machine.shop_id, "upp", now=machine.watch(), keys=[("product", "v-4711")])
+        nothing = await outbox.release_some(tx, machine.shop_id, "upp", [("product", "v-1")], now=machine.watch())
+        one = await outbox.release_some(tx, machine.shop_id, "upp", [("product", "v-4711")], now=machine.watch())
 
-    assert (nothing, one) == (0, 1)
+    assert (nothing, one) == (set(), {("product", "v-4711")})
 
 
 # --- problems -----------------------------------------------------------------------------------------------

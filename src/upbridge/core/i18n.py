@@ -103,6 +103,11 @@ class Texts:
         """The hour of *value* in Prague, to the minute or to the second."""
         return format_time(value, "medium" if seconds else "short", tzinfo=PRAGUE, locale=self.locale)
 
+    def placeholders(self, key: str) -> tuple[str, ...]:
+        """The names of what is filled in to the text of *key*, in its order, each once."""
+        named = (name for _, name, _, _ in string.Formatter().parse(self._catalogue.gettext(key)) if name)
+        return tuple(dict.fromkeys(named))
+
     def has(self, key: str) -> bool:
         """Whether there is a text for *key*."""
         return key in keys(self.language)

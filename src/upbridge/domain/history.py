@@ -34,6 +34,8 @@ class What(StrEnum):
     """What a problem had stopped is tried again: *subject* is the cause."""
     HANDLED = "handled"
     """A problem was closed by hand: what it was about is not sent until it changes again."""
+    TAKEN_BACK = "taken_back"
+    """What was handled by hand is a problem again."""
     APPROVED = "approved"
     """What a guard had held back is sent, or a question was answered with yes: *subject* is the guard."""
     DECLINED = "declined"

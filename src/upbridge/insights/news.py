@@ -7,6 +7,7 @@ from datetime import datetime
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.insights.flow_lights import GRAVITY, Light
 from upbridge.insights.flow_states import FlowState, Seen
+from upbridge.store.problems import ALARMS
 
 #: Reasons of a flow that concern all flows of the shop alike, and those that concern each system on its own.
 _OF_THE_SHOP = frozenset(
@@ -16,7 +17,7 @@ _OF_A_SYSTEM = frozenset({"broken", "source_silent", "blocked"})
 #: Reasons that concern what the shop counted itself: each kind on its own.
 _OF_A_KIND = frozenset({"incomplete"})
 #: Kinds of problems that the light of a flow tells already.
-TOLD_BY_LIGHTS = ("connection", "right", "webhooks")
+TOLD_BY_LIGHTS = ALARMS
 
 
 @dataclass(frozen=True, slots=True)

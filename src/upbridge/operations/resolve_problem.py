@@ -18,7 +18,8 @@ from upbridge.store.problems import Stage, close_entity, dismissed
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 
-_READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
+#: What the platform can be asked for again, by the kind of a problem.
+READ_AGAIN = {"product": Kind.PRODUCT, "order": Kind.ORDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,8 @@ class ProblemActions:
             return await self._agree(problem)
         if problem.stage is Stage.PUSH:
             async with self.engine.begin() as tx:
-                released = await documents.release(
-                    tx,
-                    problem.shop_id,
-                    problem.target,
-                    now=self.clock(),
-                    keys=[(problem.kind, problem.entity)],
+                released = await documents.release_some(
+                    tx, problem.shop_id, problem.target, [(problem.kind, problem.entity)], now=self.clock()
                 )
                 if released:
                     await self._tell(tx, What.RELEASED, problem)
@@ -73,7 +70,7 @@ class ProblemActions:
         return f"agreed: {problem.kind} goes to {problem.target} from now on"
 
     async def _read_again(self, problem: Problem) -> str:
-        kind = _READ_AGAIN.get(problem.kind)
+        kind = READ_AGAIN.get(problem.kind)
         if kind is None:
             return f"nothing can be tried again for a {problem.kind}: cure the cause ({problem.message})"
         async with self.engine.begin() as tx:

@@ -132,6 +132,19 @@ async def standing_of(tx: AsyncConnection, shop_id: ShopId, kind: str, parents: 
     return [Standing(*row) for row in await tx.execute(query)]
 
 
+async def under_way(
+    tx: AsyncConnection, shop_id: ShopId, kinds: Collection[str], keys: Collection[str]
+) -> set[tuple[str, str, str]]:
+    """The documents of these kinds and keys that are being sent or wait for their turn: target, kind, key."""
+    query = select(table.c.target, table.c.kind, table.c.key).where(
+        table.c.shop_id == shop_id,
+        one_of(table.c.kind, kinds),
+        one_of(table.c.key, keys),
+        table.c.state.in_(OPEN),
+    )
+    return {(row.target, row.kind, row.key) for row in await tx.execute(query)}
+
+
 @dataclass(frozen=True, slots=True)
 class SealedDocument:
     """A document that waits, with its sealed body."""

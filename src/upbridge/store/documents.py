@@ -1,6 +1,6 @@
 """Documents: what is to be delivered. A document goes when it was delivered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -270,23 +270,26 @@ async def remove(tx: AsyncConnection, shop_id: ShopId, target: str, documents: S
     )
 
 
-async def release(
-    tx: AsyncConnection,
-    shop_id: ShopId,
-    target: str,
-    *,
-    now: datetime,
-    keys: Sequence[tuple[str, str]] | None = None,
-) -> int:
+async def release(tx: AsyncConnection, shop_id: ShopId, target: str, *, now: datetime) -> int:
     """Let parked documents try again *now* (a setting or the catalogue changed); returns how many.
 
     Not those that a guard holds: only a person lets them pass (`release_guarded`).
     """
-    query = update(table).where(table.c.shop_id == shop_id, table.c.target == target, *RELEASABLE)
-    if keys is not None:
-        query = query.where(tuple_(table.c.kind, table.c.key).in_(keys))
-    result = await tx.execute(query.values(state=WAITING, reason=None, attempts=0, due_at=now))
-    return int(result.rowcount)
+    return int((await tx.execute(_releasing(shop_id, target, now))).rowcount)
+
+
+async def release_some(
+    tx: AsyncConnection, shop_id: ShopId, target: str, places: Collection[tuple[str, str]], *, now: datetime
+) -> set[tuple[str, str]]:
+    """The same with the documents of these kinds and keys; returns those that were parked."""
+    query = _releasing(shop_id, target, now).where(tuple_(table.c.kind, table.c.key).in_(sorted(places)))
+    rows = await tx.execute(query.returning(table.c.kind, table.c.key))
+    return {(row.kind, row.key) for row in rows}
+
+
+def _releasing(shop_id: ShopId, target: str, now: datetime) -> Update:
+    parked = update(table).where(table.c.shop_id == shop_id, table.c.target == target, *RELEASABLE)
+    return parked.values(state=WAITING, reason=None, attempts=0, due_at=now)
 
 
 #: What is parked for a cause that may be cured, and not by a guard.

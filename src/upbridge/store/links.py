@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     func,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
@@ -216,6 +217,22 @@ async def mark_by_hand(
             },
         )
     )
+
+
+async def take_back(
+    tx: AsyncConnection, shop_id: ShopId, target: str, places: Collection[tuple[str, str]], *, now: datetime
+) -> None:
+    """What a person had dealt with, by kind and key, is to be compared and delivered again: a link that says
+    nothing else goes, of another it is not known any more what was delivered last."""
+    these = tuple_(table.c.kind, table.c.key).in_(sorted(places))
+    here = (*at(shop_id, target, these), table.c.erased_at.is_(None))
+    await tx.execute(delete(table).where(*here, table.c.state == LinkState.BY_HAND))
+    delivered = (*here, table.c.state == LinkState.DELIVERED, table.c.hash.is_not(None))
+    await tx.execute(update(table).where(*delivered).values(hash=_TAKEN_BACK, updated_at=now))
+
+
+#: The hash of what is to be delivered again: no document has it.
+_TAKEN_BACK = b"taken back"
 
 
 async def erase_persons(

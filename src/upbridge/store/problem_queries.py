@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Select,
     Subquery,
@@ -14,22 +15,21 @@ from sqlalchemy import (
     and_,
     any_,
     case,
-    false,
     func,
     literal,
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.errors import NotFound
 from upbridge.domain.delivery import GUARD_SUFFIX
 from upbridge.domain.shop_id import ShopId
-from upbridge.store import shops
+from upbridge.store import shops, variants
 from upbridge.store.problems import Stage
 from upbridge.store.schema import problems as table
-from upbridge.store.sql import beginning, one_of
+from upbridge.store.sql import beginning, containing, folded, one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +80,22 @@ class KnownProblem:
     problem: OpenProblem
     target: str
     dismissed_at: datetime | None
+    stage: Stage
 
 
 _SHOWN = tuple(table.c[field.name] for field in fields(OpenProblem))
 
 
+def _not_dismissed() -> ColumnElement[bool]:
+    return table.c.dismissed_at.is_(None)
+
+
 def _open(shop_id: ShopId) -> ColumnElement[bool]:
-    return and_(table.c.shop_id == shop_id, table.c.dismissed_at.is_(None))
+    return and_(table.c.shop_id == shop_id, _not_dismissed())
 
 
 def _shown(row: Sequence[Any]) -> OpenProblem:
     return OpenProblem(*row[: len(_SHOWN)])
-
-
-async def ranked_open(tx: AsyncConnection, shop_id: ShopId, *, each: int) -> list[RankedProblem]:
-    """The *each* newest open problems of every cause: first what stops a whole connection, then the cause with
-    most problems."""
-    cause = (table.c.key, table.c.target, table.c.kind)
-    ranked = (
-        select(
-            *_SHOWN,
-            table.c.target,
-            func.count().over(partition_by=cause).label("number"),
-            func.min(table.c.since).over(partition_by=cause).label("first"),
-            func.row_number().over(partition_by=cause, order_by=table.c.id.desc()).label("place"),
-        )
-        .where(_open(shop_id))
-        .subquery("ranked")
-    )
-    of = ranked.c
-    query = (
-        select(*(of[column.name] for column in _SHOWN), of.target, of.number, of.first)
-        .where(of.place <= each)
-        .order_by((of.kind == "connection").desc(), of.number.desc(), of.key, of.target, of.kind, of.place)
-    )
-    return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
 
 
 async def largest_causes(
@@ -145,23 +126,129 @@ async def largest_causes(
     return [RankedProblem(_shown(row), row.target, int(row.number), row.first) for row in await tx.execute(query)]
 
 
-async def ids_open(
-    tx: AsyncConnection,
-    shop_id: ShopId,
-    *,
-    cause: tuple[str, str, str] | None,
-    only: int | None,
-    newest: int | None,
-    limit: int,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which problems are looked for: open ones, or those that a person *handled*; of one *cause* (key, target,
+    kind); with *words* in what they say or in the name of what they are about, or of a cause whose key is among
+    *called*: its name has the words."""
+
+    words: str = ""
+    called: Collection[str] = ()
+    cause: tuple[str, str, str] | None = None
+    handled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCause:
+    """A cause, how many problems have it and since when. *newest* is the number of the last one, *numbers* are
+    those of some of the newest; *same*: all of them say the same."""
+
+    key: str
+    target: str
+    kind: str
+    number: int
+    first: datetime
+    newest: int
+    same: bool
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedProblem:
+    """A problem with what a list says of it. *found_at*: when it was found last; None if not since it is kept."""
+
+    problem: OpenProblem
+    stage: Stage
+    target: str
+    parent: str
+    found_at: datetime | None
+    dismissed_at: datetime | None
+
+
+_CAUSE = (table.c.key, table.c.target, table.c.kind)
+_LISTED = (*_SHOWN, table.c.stage, table.c.target, table.c.parent, table.c.found_at, table.c.dismissed_at)
+
+
+def _listed(row: Sequence[Any]) -> ListedProblem:
+    stage, *rest = row[len(_SHOWN) :]
+    return ListedProblem(_shown(row), Stage(stage), *rest)
+
+
+def _wanted(shop_id: ShopId, wanted: Wanted) -> list[ColumnElement[bool]]:
+    here = [table.c.shop_id == shop_id, ~_not_dismissed() if wanted.handled else _not_dismissed()]
+    if wanted.cause is not None:
+        here += [column == value for column, value in zip(_CAUSE, wanted.cause, strict=True)]
+    if wanted.words:
+        said = table.c.entity + " " + table.c.message
+        here.append(
+            or_(
+                containing(folded(said), wanted.words),
+                one_of(table.c.key, wanted.called),
+                table.c.entity.in_(variants.keys_titled(shop_id, wanted.words)),
+            )
+        )
+    return here
+
+
+async def causes_listed(tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, each: int) -> list[ListedCause]:
+    """The causes of what is *wanted*, with at most *each* numbers: first what stops a whole connection, then the
+    guards, then the causes with most problems."""
+    said = table.c.params.cast(Text)
+    numbers = func.array_agg(aggregate_order_by(table.c.id, table.c.id.desc()), type_=ARRAY(BigInteger))
+    query = (
+        select(
+            *_CAUSE,
+            func.count().label("number"),
+            func.min(table.c.since).label("first"),
+            func.max(table.c.id).label("newest"),
+            (func.min(said) == func.max(said)).label("same"),
+            numbers[1:each].label("numbers"),
+        )
+        .where(*_wanted(shop_id, wanted))
+        .group_by(*_CAUSE)
+        .order_by(
+            (table.c.kind == "connection").desc(),
+            table.c.key.like(f"%{GUARD_SUFFIX}").desc(),
+            func.count().desc(),
+            *_CAUSE,
+        )
+    )
+    rows = await tx.execute(query)
+    return [
+        ListedCause(row.key, row.target, row.kind, row.number, row.first, row.newest, row.same, tuple(row.numbers))
+        for row in rows
+    ]
+
+
+async def problems_listed(
+    tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, offset: int = 0, limit: int
+) -> list[ListedProblem]:
+    """What is *wanted*, the newest first, from the *offset*th on: open ones by when they came, others by when they
+    were handled."""
+    query = select(*_LISTED).where(*_wanted(shop_id, wanted)).offset(offset).limit(limit)
+    order = (table.c.dismissed_at.desc(), table.c.id.desc()) if wanted.handled else (table.c.id.desc(),)
+    return [_listed(row) for row in await tx.execute(query.order_by(*order))]
+
+
+async def count_listed(tx: AsyncConnection, shop_id: ShopId, wanted: Wanted) -> int:
+    """How many there are of what is *wanted*."""
+    return int(await tx.scalar(select(func.count()).select_from(table).where(*_wanted(shop_id, wanted))) or 0)
+
+
+async def of_numbers(
+    tx: AsyncConnection, shop_id: ShopId, numbers: Collection[int], *, handled: bool = False
+) -> list[ListedProblem]:
+    """Those of the shop's problems that have these *numbers* and are open (or *handled*), the newest first."""
+    query = select(*_LISTED).where(*_wanted(shop_id, Wanted(handled=handled)), one_of(table.c.id, numbers))
+    return [_listed(row) for row in await tx.execute(query.order_by(table.c.id.desc()))]
+
+
+async def numbers_of(
+    tx: AsyncConnection, shop_id: ShopId, wanted: Wanted, *, newest: int | None, limit: int
 ) -> list[int]:
-    """Open problems of one *cause* (key, target, kind), or the one with the id *only*; none after *newest*, and no
-    guard: that is answered where its numbers are shown."""
-    wanted = [table.c.id == only] if only is not None else []
-    if cause is not None:
-        key, target, kind = cause
-        wanted.append(and_(table.c.key == key, table.c.target == target, table.c.kind == kind))
-    many = select(table.c.id).where(_open(shop_id), table.c.key.not_like(f"%{GUARD_SUFFIX}"))
-    query = many.where(or_(false(), *wanted)).order_by(table.c.id).limit(limit)
+    """The numbers of what is *wanted*, the oldest first; none after *newest*: who treats a whole cause saw a page,
+    and newer ones were not on it."""
+    query = select(table.c.id).where(*_wanted(shop_id, wanted)).order_by(table.c.id).limit(limit)
     if newest is not None:
         query = query.where(table.c.id <= newest)
     return list(await tx.scalars(query))
@@ -249,12 +336,15 @@ async def history_of(
 ) -> list[KnownProblem]:
     """The problems of one order or product, dismissed ones included, oldest first."""
     query = (
-        select(*_SHOWN, table.c.target, table.c.dismissed_at)
+        select(*_SHOWN, table.c.target, table.c.dismissed_at, table.c.stage)
         .where(table.c.shop_id == shop_id, table.c.kind.in_(kinds), table.c.parent == parent)
         .order_by(table.c.id)
         .limit(limit)
     )
-    return [KnownProblem(_shown(row), row.target, row.dismissed_at) for row in await tx.execute(query)]
+    return [
+        KnownProblem(_shown(row), row.target, row.dismissed_at, Stage(row.stage))
+        for row in await tx.execute(query)
+    ]
 
 
 def open_parents(shop_id: ShopId, kind: str) -> Subquery:
@@ -282,11 +372,16 @@ class Problems:
         query = _for_people().order_by(table.c.id).limit(limit)
         return await self._select(query if shop_id is None else query.where(table.c.shop_id == shop_id))
 
-    async def get(self, number: int) -> Problem:
-        """One open problem; raises `NotFound`."""
-        found = await self._select(_for_people().where(table.c.id == number))
+    async def handled(self, shop_id: ShopId | None = None, *, limit: int = 10_000) -> list[Problem]:
+        """Problems of a shop, or of all, that a person handled: the last one first."""
+        query = _for_people(handled=True).order_by(table.c.dismissed_at.desc(), table.c.id.desc()).limit(limit)
+        return await self._select(query if shop_id is None else query.where(table.c.shop_id == shop_id))
+
+    async def get(self, number: int, *, handled: bool = False) -> Problem:
+        """One open problem, or one that a person handled; raises `NotFound`."""
+        found = await self._select(_for_people(handled=handled).where(table.c.id == number))
         if not found:
-            raise NotFound(f"there is no open problem {number}")
+            raise NotFound(f"there is no {'handled' if handled else 'open'} problem {number}")
         return found[0]
 
     async def _select(self, query: Select[Any]) -> list[Problem]:
@@ -295,14 +390,15 @@ class Problems:
             return [Problem(**{**row, "stage": Stage(row["stage"])}) for row in rows.mappings()]
 
 
-def _for_people() -> Select[Any]:
-    """Open problems with the key of their shop."""
+def _for_people(*, handled: bool = False) -> Select[Any]:
+    """Open problems, or handled ones, with the key of their shop."""
     shop = shops.keys()
     columns = [
         shop.c.key.label(field.name) if field.name == "shop_key" else table.c[field.name]
         for field in fields(Problem)
     ]
-    return select(*columns).join(shop, shop.c.id == table.c.shop_id).where(table.c.dismissed_at.is_(None))
+    state = ~_not_dismissed() if handled else _not_dismissed()
+    return select(*columns).join(shop, shop.c.id == table.c.shop_id).where(state)
 
 
 def keys_beginning(shop_id: ShopId, kind: str, words: str, *, most: int) -> Select[str]:

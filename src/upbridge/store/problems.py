@@ -39,6 +39,11 @@ class Stage(StrEnum):
     """It went well, but a person should look at what came of it: nothing closes this by itself."""
 
 
+#: Kinds of problems that tell why flows stand still: what they are about can be neither sent again nor handled,
+#: only put right, and that closes them.
+ALARMS = ("connection", "right", "webhooks")
+
+
 @dataclass(frozen=True, slots=True)
 class NewProblem:
     """A problem to be raised. *entity* is the thing, *parent* the product or order that it belongs to."""
@@ -80,7 +85,7 @@ def _as_json(params: Mapping[str, Any]) -> Any:
 async def raise_problems(
     tx: AsyncConnection, shop_id: ShopId, problems: Sequence[NewProblem], *, now: datetime
 ) -> None:
-    """Raise *problems*; one that is open already keeps its `since` and gets the newest details.
+    """Raise *problems*; one that is open already keeps its `since` and gets the newest details and `found_at`.
 
     Names and details are what other systems wrote: what no table takes is left out of them, so that one problem
     never stops the batch that it came from.
@@ -91,7 +96,7 @@ async def raise_problems(
     await tx.execute(
         raised.on_conflict_do_update(
             index_elements=[table.c.shop_id, table.c.target, table.c.kind, table.c.entity, table.c.key],
-            set_={name: raised.excluded[name] for name in ("stage", "params", "message")},
+            set_={name: raised.excluded[name] for name in ("stage", "params", "message", "found_at")},
         ),
         [
             {
@@ -105,6 +110,7 @@ async def raise_problems(
                 "params": _as_json(problem.params),
                 "message": storable(describe(problem.key, problem.params)),
                 "since": now,
+                "found_at": now,
             }
             for problem in sorted(problems, key=lambda one: (one.target, one.kind, one.entity, one.key))
         ],
@@ -184,6 +190,20 @@ async def dismissed(tx: AsyncConnection, number: int, *, now: datetime) -> None:
         raise NotFound(f"there is no open problem {number}")
 
 
+async def handled(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[int], *, now: datetime) -> set[int]:
+    """A person handled these problems by hand, as `dismissed`; returns those that were open."""
+    here = (table.c.shop_id == shop_id, one_of(table.c.id, numbers), table.c.dismissed_at.is_(None))
+    gone = await tx.scalars(update(table).where(*here).values(dismissed_at=now).returning(table.c.id))
+    return set(gone)
+
+
+async def taken_back(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[int]) -> set[int]:
+    """What was handled by hand is open again, with the `since` that it had; returns what had been handled."""
+    here = (table.c.shop_id == shop_id, one_of(table.c.id, numbers), table.c.dismissed_at.is_not(None))
+    again = await tx.scalars(update(table).where(*here).values(dismissed_at=None).returning(table.c.id))
+    return set(again)
+
+
 async def reopen(tx: AsyncConnection, shop_id: ShopId, *, target: str, kind: str, entity: str) -> None:
     """What was handled by hand has happened again: it is open again."""
     await tx.execute(
@@ -193,6 +213,3 @@ async def reopen(tx: AsyncConnection, shop_id: ShopId, *, target: str, kind: str
         )
         .values(dismissed_at=None)
     )
-
-
-# --- reading ------------------------------------------------------------------------------------------------

@@ -162,6 +162,7 @@ problems = Table(
     Column("params", JSONB, nullable=False, server_default=_EMPTY),
     Column("message", Text, nullable=False),
     _at("since", nullable=False, now=True),
+    _at("found_at"),
     _at("dismissed_at", kept=Kept(days=90)),
     Index("problems_once_idx", "shop_id", "target", "kind", "entity", "key", unique=True),
     Index("problems_parent_idx", "shop_id", "target", "parent"),

@@ -23,6 +23,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeEngine
 
+from upbridge.store.schema import ACCENTED, PLAIN
+
 
 class Overdue(NamedTuple):
     """Shops for which something is due, by id: those for which it *never* happened, and the others, whose turn
@@ -58,6 +60,17 @@ def arrays(name: str, **columns: tuple[str, TypeEngine[Any]]) -> TableValuedAlia
 def literally(words: str) -> str:
     """*words* for LIKE: nothing in them is a pattern."""
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def folded(text: ColumnElement[str]) -> ColumnElement[str]:
+    """*text* by its small letters without accents."""
+    small: ColumnElement[str] = func.translate(func.lower(text), ACCENTED, PLAIN)
+    return small
+
+
+def containing(text: ColumnElement[str], words: str) -> ColumnElement[bool]:
+    """Whether *text*, which is folded, has *words* in it, however they are accented."""
+    return text.like(func.concat("%", folded(literal(literally(words))), "%"))
 
 
 def beginning(

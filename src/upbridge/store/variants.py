@@ -41,9 +41,8 @@ from upbridge.core.parsing import whole
 from upbridge.domain.product import Product
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match, Names, code_key
-from upbridge.store.schema import ACCENTED, PLAIN
 from upbridge.store.schema import variants as table
-from upbridge.store.sql import arrays, literally, one_of
+from upbridge.store.sql import arrays, containing, one_of
 
 #: What matching compares, of every shop.
 names: Subquery = select(
@@ -373,8 +372,7 @@ async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int)
     number = whole(words, longest=_LONGEST_ID)
     named = or_(table.c.code_key == code, table.c.key == words, table.c.product_id == number)
     by_code = select(*shown, literal(0).label("place")).where(here, named)
-    folded = func.translate(func.lower(literal(literally(words))), ACCENTED, PLAIN)
-    part = table.c.title_folded.like(func.concat("%", folded, "%"))
+    part = containing(table.c.title_folded, words)
     by_title = (
         select(*shown, literal(1))
         .where(here, or_(part, table.c.ean_key == code), named.is_not(true()))
@@ -385,6 +383,18 @@ async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int)
     query = select(found.c.product_id, found.c.code, found.c.title)
     rows = await tx.execute(query.order_by(found.c.place, found.c.title, found.c.code).limit(most))
     return [NamedVariant(*row) for row in rows]
+
+
+def keys_titled(shop_id: ShopId, words: str) -> Select[str]:
+    """The keys of the variants that have *words* in their title, with or without their accents."""
+    return select(table.c.key).where(table.c.shop_id == shop_id, containing(table.c.title_folded, words))
+
+
+async def named_by(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> dict[str, NamedVariant]:
+    """What these variants are called, by key; those that are not known are left out."""
+    shown = (table.c.key, table.c.product_id, table.c.code, table.c.title)
+    rows = await tx.execute(select(*shown).where(table.c.shop_id == shop_id, one_of(table.c.key, keys)))
+    return {key: NamedVariant(*rest) for key, *rest in rows}
 
 
 # --- the match report ---------------------------------------------------------------------------------------

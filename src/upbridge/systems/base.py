@@ -358,6 +358,8 @@ class System:
     """None where its documents say nothing of who ordered."""
     admin_url: Callable[[str], str | None] = lambda _: None
     """Where a shop's staff find its pages, by the address of the shop's API; None where that does not tell."""
+    product_url: Callable[[str, int], str | None] = lambda *_: None
+    """Where the staff find a product in that admin, by the address of the shop's API and the product's id."""
     agreed_once: Collection[str] = ()
     """Causes that wait for a person's yes: to try again is that, and it holds until the shop is disconnected."""
     not_retried: Collection[str] = ()

@@ -160,7 +160,8 @@ class PageContext:
         said = self.query.get("said", "")
         count = whole(self.query.get("n", ""), longest=_LONGEST_COUNT)
         if self.texts.has(f"ui.said.{said}"):
-            return self.texts.get(f"ui.said.{said}", count=count or 0)
+            of = whole(self.query.get("of", ""), longest=_LONGEST_COUNT)
+            return self.texts.get(f"ui.said.{said}", count=count or 0, of=of or 0)
         what, _, system = said.rpartition("_")  # a system without a text of its own
         if system not in self.pages.systems.titles or not self.texts.has(f"ui.said.{what}"):
             return None

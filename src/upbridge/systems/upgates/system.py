@@ -9,7 +9,7 @@ from upbridge.systems.upgates.client import UpgatesClient
 from upbridge.systems.upgates.settings import SETTINGS
 from upbridge.systems.upgates.target import UpgatesTarget
 from upbridge.systems.upgates.transport import Account
-from upbridge.systems.upgates.url_policy import HostPolicy, admin_url
+from upbridge.systems.upgates.url_policy import HostPolicy, admin_url, product_url
 
 
 def _policy(settings: Settings) -> HostPolicy:
@@ -42,5 +42,6 @@ UPGATES = System(
     declared_calls=DECLARED,
     address_policy=_policy,
     admin_url=admin_url,
+    product_url=product_url,
     not_retried=("shop.no_right", "shop.webhooks_inactive"),
 )

@@ -102,3 +102,10 @@ def admin_url(api_url: str) -> str | None:
     elsewhere."""
     host = urlsplit(api_url).hostname or ""
     return f"https://{host}/" if _ADMIN in host.split(".")[1:] else None
+
+
+def product_url(api_url: str, product_id: int) -> str | None:
+    """Where the shop's admin shows a product. Assumption: as the addresses that the API gives of products
+    (`admin_url`) are built; None where the admin is not known."""
+    admin = admin_url(api_url)
+    return None if admin is None else f"{admin}manager/products/main/default/{product_id}"

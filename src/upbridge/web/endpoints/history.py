@@ -11,7 +11,7 @@ from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
 from upbridge.domain.history import Way, What
 from upbridge.domain.shop import ShopState
-from upbridge.insights.words import cause_words
+from upbridge.insights.words import cause_words, size_words
 from upbridge.store.history import Entry
 from upbridge.systems.base import Systems
 from upbridge.web.dependencies import PageRoute, Session
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 _LONGEST_ID = 18
 #: What has a cause of problems as its subject.
-_ABOUT_CAUSES = frozenset({What.RELEASED, What.HANDLED, What.APPROVED, What.DECLINED})
+_ABOUT_CAUSES = frozenset({What.RELEASED, What.HANDLED, What.TAKEN_BACK, What.APPROVED, What.DECLINED})
 #: What has a system as its subject.
 _ABOUT_SYSTEMS = frozenset(
     {What.CONNECTED, What.DISCONNECTED, What.LOGIN_REFUSED, What.LOGIN_RESTORED, What.WRONG_LOGIN}
@@ -83,7 +83,9 @@ def _about(what: What, entry: Entry, texts: Texts, systems: Systems) -> Mapping[
         return {"system": systems.title(entry.subject)}
     if what in _ABOUT_CAUSES:
         about = {} if details.get("count") is None else {"number": details["count"]}
-        return {"cause": cause_words(entry.subject, texts), "entity": details.get("entity", ""), **about}
+        # Many at once are one line, which says how many.
+        entity = details.get("entity") or size_words(details.get("kind", ""), details.get("count", 0), texts)
+        return {"cause": cause_words(entry.subject, texts), "entity": entity, **about}
     if what is What.STOCK:
         return {"written": details.get("written", 0), "zeroed": details.get("zeroed", 0)}
     return {"subject": entry.subject}

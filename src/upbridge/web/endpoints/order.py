@@ -15,6 +15,7 @@ from upbridge.core.errors import Conflict, NotFound, RemoteError, Throttled, Unr
 from upbridge.domain.order import Address, Shopper
 from upbridge.insights.order_lookup import EnoughShown, OrderLookup
 from upbridge.insights.words import cause_words
+from upbridge.operations.many_problems import can_be_tried
 from upbridge.operations.send_again import send_again
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.endpoints.find import LONGEST
@@ -22,7 +23,6 @@ from upbridge.web.endpoints.orders import connected_systems
 from upbridge.web.formatting import problem_words, reason_words
 from upbridge.web.forms import one
 from upbridge.web.queries.order import OrderCard, arithmetic, card_of
-from upbridge.web.queries.problems import not_retried
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
@@ -98,7 +98,7 @@ async def _card(here: PageContext, number: str) -> OrderCard | None:
 
 def _page(here: PageContext, card: OrderCard, asked: Asked | None) -> Response:
     systems, outline = here.pages.systems, card.outline
-    retried = [one for one in card.open if not {one.problem.kind, one.problem.key} & not_retried(systems)]
+    retried = [one for one in card.open if can_be_tried(systems, one.problem.key, one.problem.kind, one.stage)]
     address = (outline.admin_url or "") if outline is not None else ""
     names = (here.shop.facts or {}).get("status_names") or {}
     status = None if outline is None else names.get(str(outline.status_id))

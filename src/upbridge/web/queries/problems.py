@@ -1,36 +1,54 @@
-"""The problems page: what needs a person, grouped by cause."""
+"""The page of problems: what needs a person by cause, what was handled, and what is known of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.domain.platform import PLATFORM
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import PerMarket
-from upbridge.store import problem_queries
-from upbridge.store.problem_queries import OpenProblem, RankedProblem
+from upbridge.operations.resolve_problem import READ_AGAIN
+from upbridge.store import change_queries, document_queries, orders, problem_queries, variants
+from upbridge.store.problem_queries import ListedCause, ListedProblem, Wanted
+from upbridge.store.variants import NamedVariant
 from upbridge.systems.base import Systems
 
-#: How many of a group are listed one by one.
-LISTED = 20
+#: Problems on one page.
+PAGE = 50
+#: Of so many causes some problems are listed where all causes are, and so many of each.
+DETAILED, EACH = 10, 5
+#: Kinds of problems that are about an order, and about a variant or a product.
+OF_ORDERS, OF_PRODUCTS = frozenset({"order", "shipment"}), frozenset({"product", "stock"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the things that problems are about. *addresses*: where the shop's admin shows an order;
+    *under_way*: numbers of problems that are being tried again."""
+
+    variants: Mapping[str, NamedVariant]
+    addresses: Mapping[str, str]
+    under_way: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Problems with the same cause; *shown* are the newest of them."""
+    """A cause with some of its problems, the newest first."""
 
-    key: str
-    target: str
-    kind: str
+    cause: ListedCause
+    shown: tuple[ListedProblem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemsView:
+    """A page of what is wanted: *count* problems all in all, of which *groups* or *handled* show some."""
+
     count: int
-    since: datetime
-    shown: tuple[OpenProblem, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether one sentence says it for all of them."""
-        return self.count > 1 and all(one.params == self.shown[0].params for one in self.shown)
+    groups: tuple[Group, ...]
+    handled: tuple[ListedProblem, ...]
+    known: Known
 
 
 #: The causes that every connection has, and where they are cured.
@@ -50,38 +68,64 @@ def cures_of(systems: Systems) -> Mapping[str, str]:
     return found
 
 
-def not_retried(systems: Systems) -> frozenset[str]:
-    """Kinds and causes for which nothing can be sent or read again: only their cure helps."""
-    named = {"connection", "right", "webhooks", "list"}
-    return frozenset({*named, *(cause for system in systems.all for cause in system.not_retried)})
-
-
-async def problem_groups(engine: AsyncEngine, shop_id: ShopId) -> tuple[Group, ...]:
-    """The open problems of a shop: first what stops a whole connection, then the largest group."""
+async def problems_of(engine: AsyncEngine, shop: Shop, wanted: Wanted, *, page: int) -> ProblemsView:
+    """The *page*th page of what is wanted: of one cause, or of what was handled; or all causes, some of each."""
+    offset = (page - 1) * PAGE
     async with engine.connect() as tx:
-        ranked = await problem_queries.ranked_open(tx, shop_id, each=LISTED)
-    groups: dict[tuple[str, str, str], list[RankedProblem]] = {}
-    for one in ranked:
-        groups.setdefault((one.problem.key, one.target, one.problem.kind), []).append(one)
-    return tuple(
-        Group(key, target, kind, members[0].number, members[0].first, tuple(member.problem for member in members))
-        for (key, target, kind), members in groups.items()
+        if wanted.handled:
+            handled = await problem_queries.problems_listed(tx, shop.id, wanted, offset=offset, limit=PAGE)
+            count = await problem_queries.count_listed(tx, shop.id, wanted)
+            return ProblemsView(count, (), tuple(handled), await known_of(tx, shop, handled))
+        causes = await problem_queries.causes_listed(tx, shop.id, wanted, each=EACH)
+        if len(causes) == 1:
+            shown = await problem_queries.problems_listed(tx, shop.id, wanted, offset=offset, limit=PAGE)
+        else:
+            numbers = [number for cause in causes[:DETAILED] for number in cause.numbers]
+            shown = await problem_queries.of_numbers(tx, shop.id, numbers)
+        known = await known_of(tx, shop, shown)
+    groups = tuple(Group(cause, tuple(one for one in shown if is_of(one, cause))) for cause in causes)
+    return ProblemsView(sum(cause.number for cause in causes), groups, (), known)
+
+
+def is_of(one: ListedProblem, cause: ListedCause) -> bool:
+    """Whether the problem has this cause."""
+    return (one.problem.key, one.target, one.problem.kind) == (cause.key, cause.target, cause.kind)
+
+
+async def known_of(tx: AsyncConnection, shop: Shop, shown: Sequence[ListedProblem]) -> Known:
+    """What is known of the things that these problems are about."""
+    of_products = {one.problem.entity for one in shown if one.problem.kind in OF_PRODUCTS}
+    others = {str(one.problem.params["other"]) for one in shown if "other" in one.problem.params}
+    numbers = {one.parent for one in shown if one.problem.kind in OF_ORDERS}
+    kept = await orders.kept_of(tx, shop.id, sorted(numbers))
+    addresses = {number: outline.admin_url for number, (outline, _) in kept.items() if outline is not None}
+    return Known(
+        await variants.named_by(tx, shop.id, sorted(of_products | others)),
+        # An address of the shop, which a page may lead to only if it is one.
+        {
+            number: address
+            for number, address in addresses.items()
+            if address is not None and address.startswith(("https://", "http://"))
+        },
+        frozenset(await _under_way(tx, shop.id, shown)),
     )
 
 
-async def problem_ids(
-    engine: AsyncEngine,
-    shop_id: ShopId,
-    *,
-    cause: tuple[str, str, str] | None,
-    only: int | None,
-    newest: int | None,
-    limit: int,
-) -> Sequence[int]:
-    """Open problems of this shop: of one *cause* (key, target, kind), or the one that is meant by its id. None
-    that came after *newest*: the user who treats a whole cause saw a page, and newer ones were not on it."""
-    async with engine.connect() as tx:
-        return await problem_queries.ids_open(tx, shop_id, cause=cause, only=only, newest=newest, limit=limit)
+async def _under_way(tx: AsyncConnection, shop_id: ShopId, shown: Sequence[ListedProblem]) -> Collection[int]:
+    kinds = sorted({one.problem.kind for one in shown})
+    sent = await document_queries.under_way(tx, shop_id, kinds, [one.problem.entity for one in shown])
+    read = {
+        (kind, parent)
+        for kind in READ_AGAIN.keys() & set(kinds)
+        for parent in await change_queries.announced(
+            tx, shop_id, PLATFORM, READ_AGAIN[kind], [one.parent for one in shown if one.problem.kind == kind]
+        )
+    }
+    return [
+        one.problem.id
+        for one in shown
+        if (one.target, one.problem.kind, one.problem.entity) in sent or (one.problem.kind, one.parent) in read
+    ]
 
 
 async def markets_wanted(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> dict[str, set[str]]:
