@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.encryption import Cipher
+from upbridge.core.i18n import keys
 from upbridge.domain.shop_id import ShopId
 from upbridge.insights.daily_stats import summarise_days
 from upbridge.store import sku_matching
@@ -99,6 +100,30 @@ async def fill(engine: AsyncEngine, cipher: Cipher, *, variants: int, orders: in
         ShopId(shop_id), f"U{int(orders * _SHARE):08}", f"GAR-{place:06}-M", f"Svetr vlněný {place // 3}"
     )
 
+
+async def crowd(engine: AsyncEngine, shop: BigShop, *, now: datetime) -> None:
+    """Ten thousand problems of *shop*, of every cause that has a name."""
+    start = "problem.order."
+    of_orders = sorted(key.removeprefix("problem.") for key in keys("en") if key.startswith(start))
+    others = [f"order.cause_{number}" for number in range(_CAUSES - len(of_orders))]
+    values = {"id": shop.id, "now": now, "causes": [*of_orders, *others], "each": _PROBLEMS // _CAUSES}
+    async with engine.begin() as tx:
+        await tx.execute(text(_CROWD), values)
+    async with engine.connect() as plain:
+        tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        await tx.execute(text("VACUUM (ANALYZE) problems"))
+
+
+_PROBLEMS, _CAUSES = 10_000, 62
+_CROWD = """
+    INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, params, message, since, found_at)
+    SELECT :id, 'push', cause, 'uphance', 'order', 'U' || lpad(n::text, 8, '0'), 'U' || lpad(n::text, 8, '0'),
+      jsonb_build_object('codes', 'GAR-' || n, 'number', n, 'currency', 'EUR', 'language', 'sk'),
+      cause || ' (codes GAR-' || n || ', number ' || n || ')', :now,
+      CAST(:now AS timestamptz) + interval '1 minute'
+    FROM unnest(CAST(:causes AS text[])) AS cause, generate_series(1, CAST(:each AS int)) AS n
+    ON CONFLICT DO NOTHING
+"""
 
 _TABLES = [
     "shops",

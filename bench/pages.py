@@ -16,7 +16,7 @@ from urllib.parse import quote
 from fastapi import FastAPI
 from sqlalchemy import event
 
-from bench.bigshop import BigShop, fill
+from bench.bigshop import BigShop, crowd, fill
 from bench.report import Row
 from bench.stage import Clocks, Stage
 from upbridge.app import create_app
@@ -27,6 +27,8 @@ from upbridge.web.sessions import Entrance
 from upbridge_sandbox.demo.processes import Failed
 
 GOAL_MS = 100
+#: With ten thousand problems of every cause.
+CROWDED_MS = 150
 ROUNDS = 15
 _WARM_UP = 2
 _READY_SECONDS = 60.0
@@ -38,8 +40,12 @@ def paths(shop: BigShop) -> dict[str, str]:
         "first page": "",
         "connections": "connections",
         "rules": "rules",
+        "orders": "orders",
+        "orders, not sent by the rules": "orders?box=held&days=30",
+        "orders, far on": "orders?page=200",
+        "an order": f"order?number={shop.order}",
+        "history": "history",
         "problems": "problems",
-        "find, order number": f"find?q={shop.order}",
         "find, code": f"find?q={shop.code}",
         "find, name": f"find?q={shop.name}",
         "find, part of a name": "find?q=vlněn",
@@ -48,6 +54,17 @@ def paths(shop: BigShop) -> dict[str, str]:
         "products, matched, far on": "products?show=code&page=200",
         "products, first bytes of the CSV": "products.csv",
         "usage": "usage",
+    }
+
+
+def crowded() -> dict[str, str]:
+    """What is looked at with ten thousand problems."""
+    return {
+        "10,000 problems, by cause": "problems",
+        "10,000 problems, one cause": "problems?key=order.no_channel&target=uphance&kind=order&page=3",
+        "10,000 problems, search": "problems?q=vlnen",
+        "10,000 problems, first bytes of the CSV": "problems.csv",
+        "first page, 10,000 problems": "",
     }
 
 
@@ -83,32 +100,41 @@ async def answers(
     started = time.perf_counter()
     shop = await fill(stage.engine, Cipher(settings.keys()), variants=variants, orders=orders, now=utc_now())
     filled = time.perf_counter() - started
-    seen = {name: Seen() for name in paths(shop)}
+    seen = {name: Seen() for name in (*paths(shop), *crowded())}
     async with visiting(settings, shop) as visit:
         for name, path in paths(shop).items():
-            for _ in range(_WARM_UP):
-                await visit(path)
-            postgres, ours = Clocks(stage.postgres()), time.process_time()
-            for _ in range(rounds):
-                seconds, seen[name].statements = await visit(path)
-                seen[name].warm.append(seconds)
-            seen[name].worked = (time.process_time() - ours + postgres.used()) / rounds
+            await _warm(stage, visit, path, seen[name], rounds)
         for name, path in paths(shop).items():
             await _chill(stage, directory)
             seen[name].cold.append((await visit(path))[0])
+        await crowd(stage.engine, shop, now=utc_now())
+        for name, path in crowded().items():
+            await _warm(stage, visit, path, seen[name], rounds)
     await stage.run(f"DELETE FROM shops WHERE id = '{shop.id}'")  # noqa: S608 - our own number
-    rows = [_row(name, one) for name, one in seen.items()]
+    rows = [_row(name, one, CROWDED_MS if name in crowded() else GOAL_MS) for name, one in seen.items()]
     raw = {"variants": variants, "orders": orders, "seconds_to_fill": round(filled, 1)}
     return rows, {**raw, "pages": {name: one.as_json() for name, one in seen.items()}}
 
 
-def _row(name: str, seen: Seen) -> Row:
-    median, cold = statistics.median(seen.warm) * 1000, max(seen.cold) * 1000
+async def _warm(stage: Stage, visit: "Visit", path: str, seen: Seen, rounds: int) -> None:
+    """Look at *path* again and again, with warm caches."""
+    for _ in range(_WARM_UP):
+        await visit(path)
+    postgres, ours = Clocks(stage.postgres()), time.process_time()
+    for _ in range(rounds):
+        seconds, seen.statements = await visit(path)
+        seen.warm.append(seconds)
+    seen.worked = (time.process_time() - ours + postgres.used()) / rounds
+
+
+def _row(name: str, seen: Seen, goal_ms: int) -> Row:
+    median = statistics.median(seen.warm) * 1000
+    cold = f" cold {max(seen.cold) * 1000:.0f};" if seen.cold else ";"
     value = (
         f"{median:.0f} ms, p95 {_p95(seen.warm) * 1000:.0f}, processor {seen.worked * 1000:.0f},"
-        f" cold {cold:.0f}; {seen.statements} statements"
+        f"{cold} {seen.statements} statements"
     )
-    return Row(f"page: {name}", value, f"median under {GOAL_MS} ms", median < GOAL_MS)
+    return Row(f"page: {name}", value, f"median under {goal_ms} ms", median < goal_ms)
 
 
 def _p95(values: list[float]) -> float:
