@@ -267,6 +267,9 @@ def test_a_problem_is_tried_again_and_closed(program: Program, database: Databas
     assert "read again" in program("problems", "retry", number).out
     assert "is closed" in program("problems", "dismiss", number).out
     assert program("problems", "list", "--json").json == []
+    assert [one["id"] for one in program("problems", "list", "--handled", "--json").json] == [int(number)]
+    assert "is open again" in program("problems", "take-back", number).out
+    assert "is closed" in program("problems", "dismiss", number).out, "so it was open"
     for action in ("retry", "dismiss"):
         assert failed(program("problems", action, number)) == f"error: there is no open problem {number}\n"
     failed(program("problems", "retry", "twelve"), 2)

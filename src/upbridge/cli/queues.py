@@ -11,13 +11,14 @@ from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_co
 from upbridge.domain.lane import Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
+from upbridge.operations.many_problems import ManyProblems
 from upbridge.store import change_queries, document_queries
 from upbridge.store.change_queries import WaitingChange
 from upbridge.store.document_queries import WaitingDocument
 from upbridge.store.lanes import Block, blocks_of
 from upbridge.worker_container import WorkerContainer
 
-problems_app = typer.Typer(help="What needs a person: list, retry, dismiss.", no_args_is_help=True)
+problems_app = typer.Typer(help="What needs a person: list, retry, dismiss, take back.", no_args_is_help=True)
 changes_app = typer.Typer(help="What waits to be read.", no_args_is_help=True)
 outbox_app = typer.Typer(help="What waits to be delivered.", no_args_is_help=True)
 
@@ -37,12 +38,21 @@ class _Oldest(Protocol[T]):
 
 
 @problems_app.command("list")
-def list_problems(name: ShopArgument = None, shop: OnlyShop = None, *, json: Json = False) -> None:
+def list_problems(
+    name: ShopArgument = None,
+    shop: OnlyShop = None,
+    *,
+    handled: Annotated[
+        bool, typer.Option("--handled", help="What was handled by hand instead, the last one first.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Open problems, oldest first."""
 
     async def work(container: WorkerContainer) -> list[dict[str, Any]]:
         wanted = name or shop
         found = await container.shops.find(wanted) if wanted else None
+        listed = container.problems.handled if handled else container.problems.open
         return [
             {
                 "id": problem.id,
@@ -54,7 +64,7 @@ def list_problems(name: ShopArgument = None, shop: OnlyShop = None, *, json: Jso
                 "message": problem.message,
                 "since": problem.since,
             }
-            for problem in await container.problems.open(found.id if found else None, limit=_LIMIT)
+            for problem in await listed(found.id if found else None, limit=_LIMIT)
         ]
 
     rows = with_container(work)
@@ -65,7 +75,7 @@ def list_problems(name: ShopArgument = None, shop: OnlyShop = None, *, json: Jso
             [{**row, "what": _what(row, "entity")} for row in rows],
             columns=("id", "shop", "target", "what", "message", "since"),
             wrapped=("message",),
-            empty="No open problems.",
+            empty="Nothing was handled by hand." if handled else "No open problems.",
         )
 
 
@@ -79,6 +89,18 @@ def retry_problem(number: Number) -> None:
 def dismiss_problem(number: Number) -> None:
     """I handled it by hand: close it, and do not send what was parked."""
     out.print(with_container(lambda container: container.problem_actions.dismiss(number)))
+
+
+@problems_app.command("take-back")
+def take_problem_back(number: Number) -> None:
+    """I did not handle it after all: it is a problem again, and is read or sent again where that can be."""
+
+    async def work(container: WorkerContainer) -> str:
+        problem = await container.problems.get(number, handled=True)
+        await ManyProblems(container.problem_actions).take_back(problem.shop_id, [number])
+        return f"problem {number} is open again"
+
+    out.print(with_container(work))
 
 
 @changes_app.command("list")
