@@ -1,5 +1,7 @@
 """What keeps a shop from being all well, in words: the same on pages and in mails."""
 
+import re
+
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
 from upbridge.insights.news import News
@@ -26,6 +28,26 @@ def size_words(kind: str, number: int, texts: Texts) -> str:
     if texts.has(f"ui.size.{kind}"):
         return texts.get(f"ui.size.{kind}", count=number)
     return texts.get("ui.problems.size", count=number)
+
+
+def difference_words(said: str, texts: Texts) -> str:
+    """What differs between two states of an order, as it was noted ("A1: 2x 20 → 3x 30; delivery"), in words."""
+
+    def part(one: str) -> str:
+        name, colon, values = one.partition(": ")
+        named = texts.get(f"ui.differs.{name}") if texts.has(f"ui.differs.{name}") else name
+        return f"{named}{colon}{values}"
+
+    def pieces(found: re.Match[str]) -> str:
+        amount = texts.money(found["amount"])
+        return texts.get("ui.differs.pieces", quantity=texts.number(found["quantity"]), amount=amount)
+
+    named = "; ".join(part(one) for one in said.split("; "))
+    total = re.sub(rf"(?<=(?:: |→ )){_AMOUNT}(?= →|;|$)", lambda found: texts.money(found["amount"]), named)
+    return re.sub(rf"(?P<quantity>\d+(?:\.\d+)?)x {_AMOUNT}", pieces, total)
+
+
+_AMOUNT = r"(?P<amount>-?\d+(?:\.\d+)?)"
 
 
 def cause_words(key: str, texts: Texts) -> str:

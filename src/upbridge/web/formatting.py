@@ -7,7 +7,7 @@ from upbridge.core.i18n import Texts
 from upbridge.domain.shop import ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.news import News
-from upbridge.insights.words import cause_words, news_words, size_words
+from upbridge.insights.words import cause_words, difference_words, news_words, size_words
 from upbridge.store.problem_queries import OpenProblem, Problem, RankedProblem
 from upbridge.systems.base import Systems
 from upbridge.web.queries.standing import Standing
@@ -147,6 +147,8 @@ def problem_words(problem: OpenProblem | Problem, texts: Texts, systems: Systems
     values = {name: value for name, value in problem.params.items() if name != "count"}
     if problem.kind in {"right", "webhooks"}:
         values["service"] = texts.get(f"ui.service.{problem.entity}")
+    if "differences" in values:
+        values["differences"] = difference_words(str(values["differences"]), texts)
     if problem.kind == "connection":
         values["system"] = systems.title(problem.entity)
     return texts.get(key, **values)

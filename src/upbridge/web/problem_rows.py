@@ -9,7 +9,7 @@ from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
 from upbridge.domain.delivery import is_guard
 from upbridge.domain.shop import Shop
-from upbridge.insights.words import cause_words, size_words
+from upbridge.insights.words import cause_words, difference_words, size_words
 from upbridge.operations.many_problems import can_be_handled, can_be_tried
 from upbridge.store.problem_queries import ListedProblem
 from upbridge.systems.base import Systems
@@ -204,6 +204,8 @@ class Writer:
         value = params[name]
         if name in _MONEY:
             return self.texts.price(str(value), str(params.get("currency") or ""))
+        if name == "differences":
+            return difference_words(str(value), self.texts)
         if name == "other":
             return self._variant(str(value)) or str(value)
         if isinstance(value, Sequence) and not isinstance(value, str):

@@ -1,0 +1,24 @@
+"""What pages and mails say in words."""
+
+import pytest
+
+from upbridge.core.i18n import Texts
+from upbridge.insights.words import difference_words
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("cs", "A-1: 2 ks za 2 640,00 → 5 ks za 6 600,00; celkem: 2 465,00 → 6 425,50; dodací adresa"),
+        ("en", "A-1: 2 pcs for 2,640.00 → 5 pcs for 6,600.00; total: 2,465.00 → 6,425.50; delivery address"),
+    ],
+)
+def test_what_changed_in_an_order_is_said_in_the_reader_s_language(language: str, words: str) -> None:
+    said = "A-1: 2x 2640 → 5x 6600; total: 2465 → 6425.5; delivery"
+
+    assert difference_words(said, Texts(language)).replace("\xa0", " ") == words
+
+
+def test_what_is_no_difference_that_we_note_stays_as_it_is() -> None:
+    for said in ("—", "8592000074706: — → gift", "a; b: c", ""):
+        assert difference_words(said, Texts("cs")) == said
