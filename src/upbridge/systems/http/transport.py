@@ -29,6 +29,7 @@ from upbridge.core.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
 from upbridge.core.telemetry.tracing import traced
 from upbridge.systems.http.classify import Action, HttpOutcome, classify
 from upbridge.systems.http.exact_json import decode
+from upbridge.systems.http.pools import SYSTEM, PoolPerSystem
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0).as_dict()
 _USER_AGENT = f"Upbridge (+{HOMEPAGE})"
@@ -119,7 +120,7 @@ class Remote:
                     },
                     content=content,
                     data=None if form is None else dict(form),
-                    extensions={"timeout": _TIMEOUT},
+                    extensions={"timeout": _TIMEOUT, SYSTEM: self.system},
                 )
             )
         except httpx.InvalidURL as error:
@@ -185,9 +186,10 @@ class _Call:
 
 
 def http_client() -> httpx.AsyncClient:
-    """The connections for all calls of a process: no redirects, no cookies kept, no proxy of the environment."""
+    """The connections for all calls of a process, some for each system: no redirects, no cookies kept, no proxy of
+    the environment."""
     return httpx.AsyncClient(
-        transport=httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=50, max_keepalive_connections=20)),
+        transport=PoolPerSystem(),
         follow_redirects=False,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
     )
