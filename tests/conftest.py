@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.engine",
     "tests.support.web_application",
     "tests.support.tracing",
+    "tests.support.calm_loop",
 ]
 
 if sys.platform == "win32":  # psycopg's async mode needs a selector loop there

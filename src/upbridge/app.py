@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from upbridge import __version__
 from upbridge.bootstrap import connections_of_web, create_web_container
 from upbridge.core.clock import Clock, utc_now
+from upbridge.core.collector import spare_what_is_here
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
@@ -29,6 +30,7 @@ from upbridge.systems.http.transport import http_client
 from upbridge.web import health
 from upbridge.web import routes as pages_endpoints
 from upbridge.web.security_headers import ProtectedApp, common_headers
+from upbridge.web.templates import compile_templates
 from upbridge.web.traced_requests import TracedRequests
 from upbridge.webhooks import endpoints as inbox_endpoints
 
@@ -43,6 +45,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings, watch=True))
             http = await stack.enter_async_context(http_client())
+            compile_templates()
             container = create_web_container(settings, database, http, clock=clock, port=port)
             app.state.container = container
             log.info("web_started", most_connections=connections_of_web())
@@ -96,7 +99,9 @@ def factory() -> FastAPI:
     settings = load_settings()
     configure_logging(log_format(settings), level=log_level(settings))
     configure_tracing(os.environ)
-    return create_app(settings)
+    app = create_app(settings)
+    spare_what_is_here()
+    return app
 
 
 # --- errors -------------------------------------------------------------------------------------------------

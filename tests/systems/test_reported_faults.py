@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tests.support.deliveries import read_upgates
 from tests.support.shop_settings import make_settings
 from tests.support.uphance import BOOK, uphance_connection
 from tests.support.upp import make_front
@@ -21,7 +22,6 @@ from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.uphance.order_mapping import SalesOrder, map_order
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
 from upbridge.systems.upp.mapping import wants_order, wants_product
-from upbridge.webhooks.parsing import read_upgates
 
 UPP = make_front()
 UPHANCE = replace(UPP, connection=uphance_connection())

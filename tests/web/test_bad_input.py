@@ -1,4 +1,7 @@
-"""What is wrong with a request is its sender's fault: an answer of 4xx, never 5xx, and no alarm in the log."""
+"""What is wrong with a request is its sender's fault: an answer of 4xx, never 5xx, and no alarm in the log.
+
+None of these requests holds the event loop either.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,6 +20,8 @@ from tests.support.pages import Enter, browser_of, pages_app
 from tests.support.shops import MakeShop
 from upbridge.core.bounds import FORM
 from upbridge.web.context import Pages
+
+pytestmark = pytest.mark.usefixtures("calm_loop")
 
 FORMS = (
     "language",

@@ -16,6 +16,8 @@ from upbridge.bootstrap import WebContainer
 from upbridge.core.bounds import CONNECTION, FORM, SIGNED_CALL, WEBHOOK, Bounds
 from upbridge.systems.base import ANY_EVENT
 
+pytestmark = pytest.mark.usefixtures("calm_loop")
+
 _CHUNK = 65_536
 #: The first that an address begins with counts. A route that is not here takes no body at all.
 TAKEN = {

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.deliveries import read_connected, read_upgates
 from upbridge.core.bounds import WEBHOOK
 from upbridge.core.errors import BadRequest, Refused, TooLarge
 from upbridge.store.changes import Kind
@@ -16,8 +17,6 @@ from upbridge.webhooks.parsing import (
     ChangedKeys,
     events,
     known_event,
-    read_connected,
-    read_upgates,
 )
 
 EVENTS = ("Orders.create", "Orders.update", "Products.update", "Products.delete", "OrderStatuses.update")

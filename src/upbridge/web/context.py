@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.bounds import FORM, Bounds
@@ -30,6 +30,7 @@ from upbridge.web.queries.start import Views
 from upbridge.web.rule_parts import rule_address
 from upbridge.web.security_headers import page_headers
 from upbridge.web.sessions import Ended, Sessions
+from upbridge.web.templates import page_templates
 from upbridge.web.visits import Visits
 
 #: Seconds that a page may take of our own, which is the database's: a shop of a hundred thousand variants takes
@@ -95,13 +96,7 @@ class Pages:
         """The pages as the settings want them. *origin*: where browsers reach them, if it is not the setting;
         *act* and *webhook_address*: what forms call and what a page shows; without them they are not ready."""
         assets, ledger = load_assets(), Ledger(engine, clock)
-        templates = Environment(
-            loader=FileSystemLoader(package_file("templates")),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        templates = page_templates()
         templates.globals["SYSTEMS"] = systems.titles
         templates.globals["system_title"] = systems.title
         templates.globals["leading_to"] = lambda page: rule_address(page, systems)

@@ -24,6 +24,7 @@ from upbridge.webhooks.parsing import (
     ChangedKeys,
     everything,
     known_event,
+    object_of,
     read_connected,
     read_upgates,
 )
@@ -45,9 +46,9 @@ async def upgates(request: Request) -> Response:
     return await _receive(request, source=PLATFORM, event=request.path_params["event"])
 
 
-def _read(source: str, event: str, body: bytes) -> ChangedKeys:
-    connected = _source(source)
-    return read_upgates(event, body) if connected is None else read_connected(connected, body)
+async def _read(source: str, event: str, body: bytes) -> ChangedKeys:
+    connected, payload = _source(source), await object_of(body)
+    return read_upgates(event, payload) if connected is None else read_connected(connected, payload)
 
 
 def _source(name: str) -> Source | None:
@@ -72,7 +73,7 @@ async def _take(
     if wait:
         await asyncio.sleep(wait)
     body = await request_body(request, WEBHOOK)
-    hints = _read(source, event, body)
+    hints = await _read(source, event, body)
     quota.read(hints.records)
     await inbox.store(
         found.shop_id, source=source, event=event, hints=hints, generation=found.generation, waited=wait

@@ -5,19 +5,24 @@ published for Orders, Products, OrderStatuses (Upgates, Webhooks); those of Lang
 Payments are not published, so their mere arrival is the hint.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from upbridge.core.bounded_json import loads
+from upbridge.core.bounded_json import measuring, parsed
 from upbridge.core.bounds import WEBHOOK
 from upbridge.core.errors import BadRequest, TooLarge
 from upbridge.core.parsing import array, key_of, whole
 from upbridge.store.changes import Kind
 from upbridge.systems.base import Source
 
+Payload: TypeAlias = Mapping[str, Any]
+
 MAX_RECORDS = 5_000
 """Upgates sends at most this many records in one call (changelog 5.9.2024)."""
+_LONG = 65_536
+"""Bytes of a body from which on others have their turn while it is read."""
 _FACTS = frozenset({"orderstatuses", "languages", "pricelists", "shipments", "payments"})
 
 
@@ -59,9 +64,30 @@ def known_event(event: str) -> bool:
     return section in {"orders", "products"} | _FACTS and action in {"create", "update", "delete"}
 
 
-def read_upgates(event: str, body: bytes) -> ChangedKeys:
+async def object_of(body: bytes) -> Payload:
+    """The object that *body* says. Raises `BadRequest` or `TooLarge`.
+
+    Others have their turn between the steps: the longest body takes some tens of milliseconds.
+    """
+    if len(body) > WEBHOOK.bytes:
+        raise TooLarge(f"more than {WEBHOOK.bytes} bytes")
+    for _ in measuring(body, WEBHOOK):
+        await _others(body)
+    payload = parsed(body)
+    await _others(body)
+    if not isinstance(payload, dict):
+        raise BadRequest("the body is not a JSON object")
+    return payload
+
+
+async def _others(body: bytes) -> None:
+    """Let others have their turn, if *body* takes long."""
+    if len(body) > _LONG:
+        await asyncio.sleep(0)
+
+
+def read_upgates(event: str, payload: Payload) -> ChangedKeys:
     """The hints in a delivery of *event*. Raises `BadRequest` or `TooLarge`; one bad record harms no other."""
-    payload = _object(body)
     section = event.lower().partition(".")[0]
     collector = _Collector()
     if section in _FACTS:
@@ -92,20 +118,11 @@ def everything(source: Source | None) -> ChangedKeys:
     return ChangedKeys(keys, records=0)
 
 
-def read_connected(source: Source, body: bytes) -> ChangedKeys:
-    """The hint in a delivery from a connected system. The thing that it names is read again anyway."""
+def read_connected(source: Source, payload: Payload) -> ChangedKeys:
+    """The hint in what a delivery from a connected system said. The thing that it names is read again anyway."""
     if source.webhook is None:
         raise BadRequest("nothing is expected from there")
-    return ChangedKeys(source.webhook(_object(body)), records=1)
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    if len(body) > WEBHOOK.bytes:
-        raise TooLarge(f"more than {WEBHOOK.bytes} bytes")
-    payload = loads(body, WEBHOOK)
-    if not isinstance(payload, dict):
-        raise BadRequest("the body is not a JSON object")
-    return payload
+    return ChangedKeys(source.webhook(payload), records=1)
 
 
 def _required(payload: Mapping[str, Any], name: str) -> Any:

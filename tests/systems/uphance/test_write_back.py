@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from tests.support.deliveries import read_connected
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.shipments import POLL
 from upbridge.systems.uphance.source import SOURCE as UPHANCE
-from upbridge.webhooks.parsing import read_connected
 
 
 @pytest.mark.parametrize(

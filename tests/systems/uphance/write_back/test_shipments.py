@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.deliveries import read_connected
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 from upbridge.store.changes import Kind
 from upbridge.systems.uphance.shipments import STALE
 from upbridge.systems.uphance.source import SOURCE as UPHANCE
 from upbridge.systems.uphance.write_back import UphanceWriteBack
-from upbridge.webhooks.parsing import read_connected
 from upbridge_sandbox.uphance.tickets import make_ticket, ship
 
 SECOND = timedelta(seconds=1)
