@@ -112,9 +112,9 @@ class PersonRecords:
         """Erase what is held about who made the *order*, or has this *email* address, in one transaction.
 
         An order that still waits for a system that has to know who ordered is not sent there any more. None is
-        sent a second time, or stored again: its link says so. Numbers, ids and amounts stay. Waits until no worker
-        sends or reads for this shop, so that none puts back what goes. Raises `NotFound` for an order that nothing
-        is known of.
+        sent a second time, or stored again: its link says so. Numbers and ids stay, and the goods that were sent.
+        Waits until no worker sends or reads for this shop, so that none puts back what goes. Raises `NotFound` for
+        an order that nothing is known of.
         """
         async with AsyncExitStack() as stack:
             # Reading first, as the workers do: who reads may wake who sends, never the other way round.
@@ -282,11 +282,12 @@ class PersonRecords:
                 )
                 erased["links"] += shortened
                 elsewhere += [(system.name, ORDER, number) for number in remote]
+            outlines = await orders.erase_outlines(tx, shop.id, numbers)
             erased["order_events"] = await order_events.erase_copies(tx, shop.id, numbers)
             told = NewEntry(What.PERSON_ERASED, details={"orders": len(numbers), **erased})
             await history.record(tx, shop.id, self.way, [told], now=now)
         log.info("person_erased", shop_id=str(shop.id), orders=len(numbers), **erased)
-        return Receipt(now, tuple(numbers), erased, tuple(elsewhere))
+        return Receipt(now, tuple(numbers), {**erased, "orders": outlines}, tuple(elsewhere))
 
 
 # --- showing --------------------------------------------------------------------------------------------------

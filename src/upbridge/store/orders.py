@@ -16,6 +16,7 @@ from sqlalchemy import (
     literal,
     select,
     tuple_,
+    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,6 +66,13 @@ async def upsert_orders(
         ),
         rows,
     )
+
+
+async def erase_outlines(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> int:
+    """Keep of these orders only that they exist, and when they were made; of how many there was more."""
+    chosen = table.c.shop_id == shop_id, one_of(table.c.number, numbers), table.c.outline.is_not(None)
+    erased = await tx.execute(update(table).where(*chosen).values(outline=None).returning(table.c.number))
+    return len(erased.all())
 
 
 async def ordered_at(tx: AsyncConnection, shop_id: ShopId, number: str) -> datetime | None:

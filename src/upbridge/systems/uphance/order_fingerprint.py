@@ -12,7 +12,7 @@ from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.order import Charge, Money, Order, Shopper
 
 #: Of these a trace has fingerprints only: they are, or may be, about a person.
-_FINGERPRINTS = ("buyer", "billing", "delivery", "shipping", "note", "internal_note")
+_FINGERPRINTS = ("buyer", "billing", "delivery", "shipping", "discounts", "note", "internal_note")
 
 
 def mark(order: Order, *, canceled: bool, unread: str = "") -> bytes:
@@ -30,7 +30,7 @@ def trace(order: Order) -> dict[str, Any]:
         "number": order.order_number,
         "charged": str(order.total_before_round),
         "goods": [[line["what"], line["quantity"], line["with_vat"]] for line in content["lines"]],
-        **{name: content[name] for name in ("language", "currency", "total", "payment", "discounts")},
+        **{name: content[name] for name in ("language", "currency", "total", "payment")},
         **{name: fingerprint(salt.encode() + canonical(content[name])).hex() for name in _FINGERPRINTS},
     }
 
@@ -51,6 +51,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     ]
     for name in after:
         if name in ("goods", "number", "charged") or before.get(name) == after[name]:
+            continue
+        if name in _FINGERPRINTS and isinstance(before.get(name), list):  # in clear, as a version before kept it
             continue
         plain = name in ("currency", "language", "total")
         lines.append(f"{name}: {before.get(name)} → {after[name]}" if plain else name)

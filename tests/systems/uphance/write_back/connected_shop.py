@@ -159,7 +159,15 @@ class ConnectedShop:
 
     # --- the shop and its Uphance -----------------------------------------------------------------------------
 
-    async def order(self, goods: str, quantity: int = 1, *, status: int = 1, customer: Json | None = None) -> str:
+    async def order(
+        self,
+        goods: str,
+        quantity: int = 1,
+        *,
+        status: int = 1,
+        customer: Json | None = None,
+        voucher: str | None = None,
+    ) -> str:
         """Sell *quantity* of the item with that code, to *customer*: an order of one line. Returns its number."""
         made = self.edits.create_order(self.origin)
         made["customer"] = {**made["customer"], **(customer or {})}
@@ -168,6 +176,9 @@ class ConnectedShop:
         made["products"] = [line]
         for name in ("discount_voucher", "quantity_discount", "loyalty_points"):
             made[name] = None
+        if voucher is not None:
+            nothing = {"price": 0, "price_with_vat": 0, "price_without_vat": 0, "vat": 0}
+            made["discount_voucher"] = {"code": voucher, "amount": 0, "type": "price", "discounts": [nothing]}
         line |= {"type": "product", "code": goods, "ean": None, "title": goods, "configurations": []}
         line |= {"product_id": item.product_id, "parent_uuid": None, "recycling_fee": None}
         line["option_set_id"] = int(item.key[2:]) if item.key.startswith("v-") else None

@@ -38,7 +38,10 @@ PERSON = {
     "customer_note": "Zvonit na Plantovou dvakrát",
     "customer_id": None,
 }
-WORDS = [value.casefold() for value in PERSON.values() if value] + ["plantov", "plantcode", "zdislava"]
+#: A voucher that this person was given.
+VOUCHER = "PLANTVOUCHER-8"
+WORDS = [value.casefold() for value in PERSON.values() if value]
+WORDS += ["plantov", "plantcode", "plantvoucher", "zdislava"]
 
 
 async def everything(connected: ConnectedShop) -> list[tuple[str, str]]:
@@ -68,7 +71,7 @@ async def leaks(connected: ConnectedShop) -> list[str]:
 
 async def order(connected: ConnectedShop) -> str:
     """An order of that person; returns its number."""
-    return await connected.order((await connected.tracked())[0], customer=PERSON)
+    return await connected.order((await connected.tracked())[0], customer=PERSON, voucher=VOUCHER)
 
 
 class Echo(httpx.AsyncBaseTransport):
@@ -261,6 +264,10 @@ async def test_an_erased_order_that_changes_in_the_shop_is_not_stored_again(
     assert await personal(connected, number) == []
     waiting = await connected.rows("SELECT key FROM documents WHERE shop_id = :shop_id AND kind = 'order'")
     assert [row.key for row in waiting] == []
+    known = await connected.rows(
+        "SELECT number, outline FROM orders WHERE shop_id = :shop_id AND number = :n", n=number
+    )
+    assert [tuple(row) for row in known] == [(number, None)], "that it exists, and nothing that was bought"
 
 
 async def test_what_is_shipped_later_still_comes_back(connected: ConnectedShop) -> None:
