@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import psutil
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -165,15 +166,16 @@ async def stage(directory: Path, *, products: int, orders: int) -> AsyncIterator
         async with open_database(load_settings(), pool_size=20) as database:
             addresses = await load_addresses(database.engine, Cipher(load_settings().keys()))
             async with database.engine.begin() as tx:
-                await tx.execute(text(TABLE))
                 shop_id = ShopId(await tx.scalar(text("SELECT id FROM shops")))
-            async with _bare(database.conninfo) as port:
+            async with bare_receiver(database.conninfo) as port:
                 yield Stage(running, database, addresses, shop_id, port)
 
 
 @contextlib.asynccontextmanager
-async def _bare(conninfo: str) -> AsyncIterator[int]:
+async def bare_receiver(conninfo: str) -> AsyncIterator[int]:
     """The bare receiver's port, as long as the block lasts."""
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as tx:
+        await tx.execute(TABLE)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "uvicorn", "bench.bare:app", "--port", str(port)),

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 
 from tests.attack.fuzz import KINDS, Fuzz, Places, made
-from tests.attack.genuine import Taken
 from tests.attack.stage import VICTIM, Stage
-from tests.attack.verdicts import Verdict
+from tests.attack.verdicts import CALM, Verdict, times, too_slow
 from tests.attack.weapons import CUT, Line
 from tests.project.reference.http import addresses
 from upbridge.systems.base import ANY_EVENT
@@ -46,6 +45,7 @@ async def fuzzed(kind: str, here: Stage, seconds: float, seed: int) -> Verdict:
     """Odd requests of one kind: none fails at the server, none leaves a traceback or memory behind."""
     known = await places(here, sessions=8 if seconds < 1 else 40)
     await here.attack(Fuzz(here.port, kind, seed, known, range(-_WARM_UP, 0)), seconds=seconds)
+    calm = (await here.attack(None, seconds=max(seconds * CALM, 1.0))).taken
     before, tracebacks = here.usage(), here.tracebacks()
     count = int(seconds * _A_SECOND)
     found = await here.attack(Fuzz(here.port, kind, seed, known, range(count)), seconds=seconds)
@@ -68,9 +68,9 @@ async def fuzzed(kind: str, here: Stage, seconds: float, seed: int) -> Verdict:
         "memory_mib": [before.memory >> 20, memory >> 20],
         "cpu_ms": round(found.processor * 1000 / count, 2),
         "log_bytes": round(found.log / count, 1),
-        **_times(found.taken),
+        **times(found, calm),
     }
-    return Verdict(FUZZ[kind], cells, broken)
+    return Verdict(FUZZ[kind], cells, broken, too_slow(found, calm))
 
 
 async def damaged_answers(here: Stage, seconds: float, _seed: int) -> Verdict:
@@ -112,11 +112,3 @@ async def _again(here: Stage, kind: str, seed: int, number: int, known: Places) 
         if status != _COME_AGAIN:
             break
     return status
-
-
-def _times(taken: Taken) -> dict[str, float | int]:
-    return {
-        "p50_ms": round(taken.quantile(0.5), 1),
-        "p99_ms": round(taken.quantile(0.99), 1),
-        "late": taken.late,
-    }

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
+from bench.stage import bare_receiver
 
 from tests.attack.genuine import Genuine, Taken
 from tests.attack.weapons import Fired, Weapon, fire
@@ -46,10 +47,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """An attack, and how the genuine shop fared meanwhile. *log*: bytes without the lines about that shop."""
+    """An attack, and how the genuine shop fared meanwhile. *log*: bytes without the lines about that shop; *bare*:
+    how the same webhooks fared at a receiver beside it on which no attack is made."""
 
     fired: Fired
     taken: Taken
+    bare: Taken
     processor: float
     log: int
 
@@ -64,6 +67,7 @@ class Stage:
     client: httpx.AsyncClient
     doors: Sessions
     attackers: ProcessPoolExecutor
+    bare_port: int
     shops: dict[str, ShopId] = field(default_factory=dict)
     orders: Sequence[str] = ()
     sessions: dict[str, str] = field(default_factory=dict)
@@ -163,17 +167,18 @@ class Stage:
         """Use *weapon* while the genuine shop's webhooks come; without one, those alone for so many seconds."""
         before, until = self.usage(), asyncio.Event()
         sending = asyncio.create_task(self.genuine.send(until))
+        beside = asyncio.create_task(Genuine(self.bare_port, "/hook", self.orders).send(until))
         if weapon is None:
             await asyncio.sleep(seconds)
             fired = Fired(seconds)
         else:
             fired = await asyncio.get_running_loop().run_in_executor(self.attackers, fire, weapon)
         until.set()
-        taken, after = await sending, self.usage()
+        taken, bare, after = await sending, await beside, self.usage()
         genuine = str(self.shops[VICTIM]).encode()
         lines = self.log(since=before.log).splitlines(keepends=True)
         written = sum(len(line) for line in lines if genuine not in line)
-        return Attacked(fired, taken, after.processor - before.processor, written)
+        return Attacked(fired, taken, bare, after.processor - before.processor, written)
 
 
 @contextlib.asynccontextmanager
@@ -192,11 +197,15 @@ async def staged() -> AsyncIterator[Stage]:
         await asyncio.to_thread(running.wait_for_sandbox)
         await asyncio.to_thread(running.wait_ready)
         settings = load_settings(data_dir=directory, public_url=running.web, allow_insecure=True)
-        async with open_database(settings) as database, httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        async with (
+            open_database(settings) as database,
+            httpx.AsyncClient(trust_env=False, timeout=60) as client,
+            bare_receiver(database.conninfo) as bare,
+        ):
             cipher = Cipher(settings.keys())
             addresses = await load_addresses(database.engine, cipher)
             doors = Sessions(database.engine, utc_now, cipher)
-            here = Stage(running, addresses, database.conninfo, client, doors, attackers)
+            here = Stage(running, addresses, database.conninfo, client, doors, attackers, bare)
             for name in (VICTIM, "attacker"):
                 await here.open_shop(name)
             await here.connect(VICTIM, "upp")

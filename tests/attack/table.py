@@ -11,12 +11,10 @@ from tests.attack.fuzzing import DAMAGED, FUZZ, damaged_answers, fuzzed
 from tests.attack.partners import TRICKLING, while_uphance_trickles
 from tests.attack.rows import ROWS, Row
 from tests.attack.stage import VICTIM, Stage, staged
-from tests.attack.verdicts import Verdict, judged
+from tests.attack.verdicts import CALM, Verdict, judged
 from upbridge_sandbox.demo.processes import Failed
 
 LONG, SHORT = 12.0, 2.0
-#: The share of an attack's time for which the genuine shop is alone before it.
-_CALM = 0.25
 _TRIES = 3
 
 
@@ -27,7 +25,7 @@ Attack = Callable[[Stage, float, int], Awaitable[Verdict]]
 async def suffered(row: Row, here: Stage, seconds: float, seed: int) -> Verdict:
     """One row of the table."""
     kept = "SELECT count(*) FROM deliveries WHERE shop_id = %s"
-    calm = await here.attack(None, seconds=max(seconds * _CALM, 1.0))
+    calm = await here.attack(None, seconds=max(seconds * CALM, 1.0))
     before = await here.value(kept, here.shops[VICTIM])
     weapon = row.arm(here, Random(f"{seed}/{row.name}"), seconds)
     found = await here.attack(weapon, seconds=seconds)

@@ -1,8 +1,10 @@
 """What an attack may cost the genuine shop, and whether it did not cost more.
 
-On a machine that others use too, milliseconds say little: the limit for the slowest hundredth is 100 ms, or three
-times what the genuine shop saw a moment before, without the attack, whichever is more. A row that misses a goal
-of time is measured again, at most twice: what an attack costs is there every time.
+On a machine that others use too, milliseconds say little. The limit of the slowest hundredth is 100 ms, or 3
+times what the genuine shop saw a moment before, without the attack, or 3 times what a bare receiver beside it
+takes for the same webhooks meanwhile, whichever is most. No attack is made on the bare receiver, so it says how
+busy the machine is and nothing else. A row that misses a goal of time is measured again, at most twice: what an
+attack costs is there every time.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,8 @@ from tests.attack.rows import LOG_BYTES, LOG_BYTES_EACH, Row
 from tests.attack.stage import Attacked
 
 P99_MS = 100.0
+#: The share of an attack's time for which the genuine shop is alone before it.
+CALM = 0.25
 _TIMES = 3.0
 _SERVER_ERROR = 500
 _STORED = 204
@@ -46,18 +50,13 @@ def judged(row: Row, found: Attacked, *, stored: int, calm: Taken) -> Verdict:
     they fared a moment before, without an attack."""
     fired, taken = found.fired, found.taken
     accepted, sent = taken.statuses[_STORED], len(taken.latencies)
-    limit = max(P99_MS, _TIMES * calm.quantile(0.99))
-    missed, slow = [], []
+    missed, slow = [], too_slow(found, calm)
     if refused := {status: count for status, count in taken.statuses.items() if status not in _HONEST}:
         missed.append(f"genuine webhooks refused: {_said(refused)}")
     if stored < accepted:
         missed.append(f"genuine webhooks taken: {accepted}, stored: {stored}")
     if accepted < sent:
         slow.append(f"genuine webhooks to be repeated: {sent - accepted}")
-    if taken.quantile(0.99) > limit:
-        slow.append(f"p99 above {limit:.0f} ms")
-    if taken.late > calm.late:
-        slow.append(f"{taken.late} genuine webhooks took over a second")
     bad = {
         status: count
         for status, count in fired.statuses.items()
@@ -76,14 +75,36 @@ def judged(row: Row, found: Attacked, *, stored: int, calm: Taken) -> Verdict:
             "left_open": fired.left,
             "cpu_ms": round(found.processor * 1000 / each, 2) if fired.sent else None,
             "log_bytes": round(found.log / each, 1) if fired.sent else None,
-            "p50_ms": round(taken.quantile(0.5), 1),
-            "p99_ms": round(taken.quantile(0.99), 1),
-            "late": taken.late,
-            "limit_ms": round(limit),
+            **times(found, calm),
         },
         missed,
         slow,
     )
+
+
+def too_slow(found: Attacked, calm: Taken) -> list[str]:
+    """The goals of time that were missed. *calm*: how the genuine shop fared without the attack."""
+    limit, taken, missed = _limit(found, calm), found.taken, []
+    if taken.quantile(0.99) > limit:
+        missed.append(f"p99 above {limit:.0f} ms")
+    if taken.late > max(calm.late, found.bare.late):
+        missed.append(f"{taken.late} genuine webhooks took over a second")
+    return missed
+
+
+def times(found: Attacked, calm: Taken) -> dict[str, float]:
+    """How late the genuine shop's webhooks were, and those of the bare receiver beside it."""
+    return {
+        "p50_ms": round(found.taken.quantile(0.5), 1),
+        "p99_ms": round(found.taken.quantile(0.99), 1),
+        "late": found.taken.late,
+        "limit_ms": round(_limit(found, calm)),
+        "bare_p99_ms": round(found.bare.quantile(0.99), 1),
+    }
+
+
+def _limit(found: Attacked, calm: Taken) -> float:
+    return max(P99_MS, _TIMES * max(calm.quantile(0.99), found.bare.quantile(0.99)))
 
 
 def _said(statuses: dict[int, int]) -> str:
@@ -93,7 +114,7 @@ def _said(statuses: dict[int, int]) -> str:
 def show(console: Console, verdicts: Sequence[Verdict]) -> None:
     """The table."""
     table = Table(title="Attacks, and the genuine shop's webhooks meanwhile (10 a second)", title_justify="left")
-    for name in ("attack", "rate/s", "answers", "cpu/req", "log/req", "p50", "p99", "limit", "> 1 s", ""):
+    for name in ("attack", "rate/s", "answers", "cpu/req", "log/req", "p50", "p99", "limit", "bare", "> 1 s", ""):
         table.add_column(name, justify="left" if name in ("attack", "answers", "") else "right")
     for one in verdicts:
         cells = one.cells
@@ -106,6 +127,7 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
             _number(cells.get("p50_ms")),
             _number(cells.get("p99_ms")),
             _number(cells.get("limit_ms")),
+            _number(cells.get("bare_p99_ms")),
             _number(cells.get("late")),
             "; ".join(one.missed) or _seconds(cells) or "ok",
         )
