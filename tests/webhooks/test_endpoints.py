@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.types import Message
 from structlog.testing import capture_logs
 
 from tests.support.web_application import MakeClient, Site, forget_webhook_key
@@ -223,6 +224,26 @@ async def test_a_body_that_lies_about_its_length_is_stopped_too(site: Site) -> N
     response = await site.client.post(f"/webhooks/upgates/Orders.update/{token}", content=endless())
 
     assert response.status_code == 413
+
+
+async def test_a_delivery_that_its_sender_breaks_off_is_refused_and_no_alarm(site: Site) -> None:
+    messages: list[Message] = [{"type": "http.request", "body": b'{"orders": [', "more_body": True}]
+    answered = []
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    path = f"/webhooks/upgates/Orders.update/{site.addresses.token(site.shop_id, 'upgates', 'Orders.update')}"
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [], "scheme": "https"}
+    with capture_logs() as logs:
+        await site.app(scope, receive, send)
+
+    assert [one["status"] for one in answered if one["type"] == "http.response.start"] == [400]
+    assert [(one["event"], one["outcome"]) for one in logs] == [("webhook_refused", "bad_request")]
+    assert (await site.deliveries(), await site.changes()) == (0, [])
 
 
 async def test_only_posts_are_deliveries(site: Site) -> None:
