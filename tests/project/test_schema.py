@@ -4,10 +4,14 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.project import models
 from tests.support.postgres import BIN_VARIABLE, OLDEST, InstalledPostgres, chosen_bin
+from upbridge.store.database import sqlalchemy_url
 from upbridge.store.migrate import migrate
+from upbridge.store.probes import not_writable
 from upbridge.store.schema import HEAD
 from upbridge.store.schema_version import SchemaVersion
 
@@ -34,6 +38,14 @@ def test_the_migrations_make_the_declared_tables(installed: str) -> None:
 
 def test_migrating_again_changes_nothing(installed: str) -> None:
     assert migrate(installed) == migrate(installed) == SchemaVersion(HEAD)
+
+
+async def test_it_is_ready_there(installed: str) -> None:
+    engine = create_async_engine(sqlalchemy_url(installed), poolclass=NullPool)
+
+    assert await not_writable(engine) is None
+
+    await engine.dispose()
 
 
 def test_binaries_that_are_not_there_are_no_silent_skip(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import NotReady
 from upbridge.store.session import CONNECT_SECONDS, STATEMENT_SECONDS
 
-#: A row of more than half a page makes its file longer: the disk is asked, not a page with free space.
-_TABLE = text(
-    "CREATE TEMPORARY TABLE IF NOT EXISTS upbridge_probe (filler text STORAGE PLAIN) ON COMMIT DELETE ROWS"
-)
-_WRITE = text("INSERT INTO upbridge_probe (filler) VALUES (repeat('x', 5000))")
+#: A row of more than half a page makes its file longer: the disk is asked, not a page with free space. Each name
+#: takes 64 bytes in the row itself; a long text would be compressed, or stored elsewhere.
+_NAMES = ", ".join(f"filler_{number} name NOT NULL DEFAULT ''" for number in range(80))
+_TABLE = text(f"CREATE TEMPORARY TABLE IF NOT EXISTS upbridge_probe ({_NAMES}) ON COMMIT DELETE ROWS")
+_WRITE = text("INSERT INTO upbridge_probe DEFAULT VALUES")
 _READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
 
 _HAS_LIMIT = text("SELECT CAST(current_setting('statement_timeout') AS interval) = make_interval(secs => :asked)")
