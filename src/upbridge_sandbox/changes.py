@@ -87,7 +87,7 @@ class Changes:
 
     def _announce(self, shop: Shop, event: str, key: str, body: Json) -> None:
         """Announce what is still there; the next look at it may come too soon."""
-        if shop.faults.strikes("lag", self.state.rng.of(f"lag-{shop.name}")):
+        if shop.faults.happens("lag", self.state.rng.of(f"lag-{shop.name}")):
             shop.unseen.add(key)
         self.announcer.announce(shop, event, key, body)
 

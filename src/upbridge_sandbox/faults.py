@@ -66,6 +66,15 @@ class Switches:
     def check(self) -> None:
         """Raise ValueError if a value says nothing that can be done."""
 
+    def happens(self, kind: str, rng: random.Random) -> bool:
+        """Whether *kind* (error, cut, move, lag) happens now: `*_next` counts down and comes first, else it is as
+        likely as `*_share` says."""
+        if (left := getattr(self, f"{kind}_next", 0)) > 0:
+            setattr(self, f"{kind}_next", left - 1)
+            return True
+        share: float = getattr(self, f"{kind}_share", 0.0)
+        return share > 0 and rng.random() < share
+
     def clear(self) -> None:
         """Everything works again."""
         self.set(type(self)().as_json())
@@ -111,15 +120,8 @@ class Faults(Switches):
         return [Breakage.parse(text) for text in self.broken]
 
     def strikes(self, kind: str, path: str, rng: random.Random) -> bool:
-        """Whether this call is hit by *kind* (error, cut, lost_answer, hang, busy); counts `*_next` down."""
-        if self.match and self.match not in path:
-            return False
-        left: int = getattr(self, f"{kind}_next", 0)
-        if left > 0:
-            setattr(self, f"{kind}_next", left - 1)
-            return True
-        share: float = getattr(self, f"{kind}_share", 0.0)
-        return share > 0 and rng.random() < share
+        """Whether a call of *path* is hit by *kind*."""
+        return self.match in path and self.happens(kind, rng)
 
 
 @dataclass(slots=True)
@@ -129,15 +131,6 @@ class ListFaults(Switches):
     page_items: int = 0
     move_share: float = 0.0
     move_next: int = 0
-
-    def strikes(self, kind: str, rng: random.Random) -> bool:
-        """Whether *kind* (move, lag) happens now; counts `*_next` down."""
-        left: int = getattr(self, f"{kind}_next")
-        if left > 0:
-            setattr(self, f"{kind}_next", left - 1)
-            return True
-        share: float = getattr(self, f"{kind}_share")
-        return share > 0 and rng.random() < share
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ https://www.upgates.com/a/api-dokumentace-aktivace-doplnku, /a/opening-the-add-o
 The version call is not published; it is signed like an opening, or like an activation when it carries new access.
 """
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +31,7 @@ class Marketplace(BackgroundCalls):
     """The four calls; each waits for its answer as long as is published."""
 
     def __init__(self, state: State) -> None:
-        super().__init__(timeout=None)
+        super().__init__()
         self.state = state
 
     async def activate(self, shop: Shop, *, version: int | None = None, overrides: Json | None = None) -> Json:
@@ -162,25 +161,19 @@ class Marketplace(BackgroundCalls):
         body.update(overrides.pop("sign", {}))
         body["signature_v2"] = self.state.signer.sign(body, names, self.state.signature_token)
         body.update(overrides)
-        started, status, answer, timed_out = time.perf_counter(), 0, None, False
-        try:
-            response = await self.client.post(
-                f"{self.state.addon_url}/addon/{endpoint}",
-                json=body,
-                timeout=seconds,
-                headers={"Accept-Encoding": "deflate, gzip, br, zstd"},
-            )
-            status, answer = response.status_code, _json_or_text(response)
-        except httpx.TimeoutException:
-            timed_out = True
-        except httpx.HTTPError as error:
-            answer = type(error).__name__
+        answered = await self.post(
+            f"{self.state.addon_url}/addon/{endpoint}",
+            within=seconds,
+            json=body,
+            headers={"Accept-Encoding": "deflate, gzip, br, zstd"},
+        )
+        answer = _json_or_text(answered.response) if answered.response is not None else answered.error or None
         result = {
             "call": endpoint,
-            "status": status,
+            "status": answered.status,
             "answer": answer,
-            "seconds": round(time.perf_counter() - started, 4),
-            "timed_out": timed_out,
+            "seconds": answered.seconds,
+            "timed_out": answered.timed_out,
         }
         shop.log.append({"at": self.state.now().isoformat(), **result, "answer": _shown(answer)})
         return result

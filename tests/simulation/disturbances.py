@@ -154,6 +154,3 @@ DISTURBANCES: Mapping[str, Disturbance] = {
     "put_shapes": put_shapes,
     "restored": restored,
 }
-
-#: After these the shop has something that it did not announce, or does not show: until the next safety net.
-UNSEEN = frozenset({"lost_post", "late_post", "lag", "restored"})

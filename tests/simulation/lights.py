@@ -1,6 +1,8 @@
 """Whether a light says `ok` for a flow that is not: looked at after every step of every seed."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import text
 
@@ -9,6 +11,7 @@ from upbridge.insights.flow_lights import Light
 from upbridge.insights.flow_states import FlowState, flow_states, see
 from upbridge.store.connections import connections_of
 from upbridge_sandbox.demo.compare import UNWANTED, Finding
+from upbridge_sandbox.demo.upp_rules import product_ids
 
 #: What waits to be read, by the first word of its kind, and in which flows it is missing.
 _READ = {
@@ -28,6 +31,47 @@ _FLOWS = {
 }
 _PARTS = {"variant": "product"}
 
+
+@dataclass(slots=True)
+class Unknowable:
+    """What no light can know: that of which no announcement has come, until a safety net has begun since."""
+
+    lost: dict[str, datetime] = field(default_factory=dict)
+    """When the announcement was lost, by the key of what it was about."""
+    everything: datetime | None = None
+    """When the whole shop became unknown: its database was put back, or an announcement of its facts was lost."""
+
+    def lose(self, letters: Iterable[tuple[str, str]], now: datetime) -> None:
+        """These announcements never come."""
+        for event, key in letters:
+            if _is_about_one(event):
+                self.lost[key] = now
+            else:
+                self.everything = now
+
+    def hides(self, finding: Finding, stage: Stage, looked_at: datetime | None) -> bool:
+        """Whether *finding* is about what cannot be known, by the moment at which the last safety net began."""
+        names = {finding.entity, _product_of(stage, finding.entity)}
+        for event, key in stage.letters.waiting:
+            if key in names or not _is_about_one(event):
+                return True
+        since = [moment for key, moment in self.lost.items() if key in names]
+        since += [] if self.everything is None else [self.everything]
+        return any(looked_at is None or looked_at <= moment for moment in since)
+
+
+def _is_about_one(event: str) -> bool:
+    """Whether *event* is about one product or order; else it is about all of the shop's."""
+    return event.startswith(("Orders.", "Products."))
+
+
+def _product_of(stage: Stage, entity: str) -> str:
+    """The product that a document is about; the entity itself where it is about none."""
+    products = [*stage.origin.goods.products.values(), *stage.origin.deleted_products.values()]
+    keys = {key: str(product["product_id"]) for product in products for key in product_ids(product)}
+    return keys.get(entity, entity)
+
+
 _AMISS = text(
     """
     SELECT 'read' AS how, source AS system, split_part(kind, '.', 1) AS kind, min(key) AS key FROM changes
@@ -46,7 +90,7 @@ _AMISS = text(
 
 async def too_bright(stage: Stage, hidden: Iterable[Finding]) -> list[str]:
     """The flows that are `ok` although something of theirs is unread, unsent, parked, or *hidden*: different from
-    its origin, although the shop has announced it."""
+    its origin, although the shop has announced it, or a safety net could have seen it."""
     shop = await stage.shop()
     async with stage.engine.connect() as tx:
         seen = await see(tx, stage.service.systems, shop.id)

@@ -13,8 +13,8 @@ from tests.conformance.snapshot import Snapshot
 from tests.conformance.stage import Checkpoint, Stage, staged
 from tests.conformance.systems import upgates, uphance, upp
 from tests.conformance.virtual import Killed
-from tests.simulation.disturbances import DISTURBANCES, UNSEEN, Begun, Post
-from tests.simulation.lights import too_bright
+from tests.simulation.disturbances import DISTURBANCES, Begun, Post
+from tests.simulation.lights import Unknowable, too_bright
 from tests.simulation.people import ACTS
 from tests.simulation.plan import Step, chance_of
 from tests.support.postgres import emptied
@@ -43,8 +43,7 @@ class Days:
     begun: list[tuple[int, Begun]] = field(default_factory=list)
     bright: list[str] = field(default_factory=list)
     """Lights that said `ok` when they should not have."""
-    disturbed: bool = False
-    """The shop knows what it has not announced (yet), or does not show: no light can know it."""
+    unknowable: Unknowable = field(default_factory=Unknowable)
 
     async def live(self, plan: Sequence[Step]) -> None:
         """Carry out *plan*; afterwards every disturbance is over."""
@@ -69,6 +68,7 @@ class Days:
         assert self.backup is not None
         self.backup.restore(self.address)
         self.stage.start()
+        self.unknowable.everything = self.stage.hours()
         self._tell("the database is restored")
 
     async def _step(self, step: Step, number: int, chance: Random) -> None:
@@ -76,14 +76,14 @@ class Days:
             self._tell(ACTS[step.name](self.stage, chance))
         else:
             disturbance = DISTURBANCES[step.name](self, chance)
-            self.disturbed |= step.name in UNSEEN
             self.begun.append((number + disturbance.steps, disturbance))
             self._tell(disturbance.says)
 
     async def _look_at_lights(self) -> None:
         with self.stage.reaper.looking_away():
-            hidden = [] if self.disturbed or self.stage.letters.waiting else await findings(self.stage)
-            bright = await too_bright(self.stage, hidden)
+            stage, looked_at = self.stage, (await self.stage.shop()).reconciled_at
+            hidden = [one for one in await findings(stage) if not self.unknowable.hides(one, stage, looked_at)]
+            bright = await too_bright(stage, hidden)
         self.bright += [one for one in bright if one not in self.bright]
         for one in bright:
             self._tell(f"  {one}")
@@ -104,6 +104,7 @@ class Days:
     async def _work(self, chance: Random) -> None:
         stage, post = self.stage, self.post
         if post.lost:
+            self.unknowable.lose(stage.letters.waiting, stage.hours())
             stage.letters.waiting.clear()
         if not post.late:
             doubled, mixed = post.doubled, post.mixed

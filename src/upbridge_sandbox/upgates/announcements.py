@@ -57,8 +57,7 @@ class Announcer(BackgroundCalls):
     """Delivers the webhooks of every shop; `run` is its endless loop, `flush` one turn of it."""
 
     def __init__(self, state: State) -> None:
-        # No time-out of the client's: the published one is total and stands at the call.
-        super().__init__(timeout=None, limits=httpx.Limits(max_connections=PLACES, max_keepalive_connections=20))
+        super().__init__(httpx.Limits(max_connections=PLACES, max_keepalive_connections=20))
         self.state = state
         self.waiting: dict[str, list[Record]] = defaultdict(list)
         self._places = asyncio.Semaphore(PLACES)
@@ -139,21 +138,19 @@ class Announcer(BackgroundCalls):
 
     async def _once(self, shop: Shop, hook: Webhook, body: bytes, ids: tuple[str, ...], attempt: int) -> bool:
         """One call; True where Upgates counts it as delivered."""
-        started, at, status, outcome = time.perf_counter(), self.state.now(), 0, "unreachable"
-        try:
-            async with asyncio.timeout(TIME_OUT):
-                response = await self.client.post(
-                    hook.url, content=body, headers={"Content-Type": "application/json", "User-Agent": "Upgates"}
-                )
-            status = response.status_code
-            outcome = "ok" if status in LAST_STATUS_OF_GOOD else "refused"
-        except TimeoutError:
+        at, headers = self.state.now(), {"Content-Type": "application/json", "User-Agent": "Upgates"}
+        answered = await self.post(hook.url, within=TIME_OUT, content=body, headers=headers)
+        if answered.timed_out:
             outcome = "late"
             self.state.ledger.violation("webhooks", "late-webhook-answer", f"POST {hook.event}", shop.name)
-        except httpx.HTTPError:
+        elif answered.response is None:
             outcome = "unreachable"
-        seconds = round(time.perf_counter() - started, 4)
-        shop.deliveries.append(Delivery(at, hook.id, hook.event, len(ids), seconds, status, outcome, attempt, ids))
+        else:
+            outcome = "ok" if answered.status in LAST_STATUS_OF_GOOD else "refused"
+        status = answered.status
+        shop.deliveries.append(
+            Delivery(at, hook.id, hook.event, len(ids), answered.seconds, status, outcome, attempt, ids)
+        )
         if outcome in ("ok", "late"):
             hook.last_success_call, hook.last_success_call_status = moment(at), status
             return True

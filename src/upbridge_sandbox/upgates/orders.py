@@ -59,7 +59,7 @@ class Orders:
             reverse=direction == "desc",
         )
         size = shop.faults.page_items or ORDERS_A_PAGE
-        if len(orders) > size and shop.faults.strikes("move", self.state.rng.of(f"moves-{shop.name}")):
+        if len(orders) > size and shop.faults.happens("move", self.state.rng.of(f"moves-{shop.name}")):
             call.answered = lambda: self.changes.stir_orders(shop)
         return page(orders, filters, key="orders", size=size)
 

@@ -49,7 +49,7 @@ class Products:
     def _listed(self, call: Call, shop: Shop, shape: Callable[[Json], Json]) -> Json:
         answer = _listed(call, shop, shape)
         rng = self.changes.state.rng.of(f"moves-{shop.name}")
-        if answer["number_of_pages"] > 1 and shop.faults.strikes("move", rng):
+        if answer["number_of_pages"] > 1 and shop.faults.happens("move", rng):
             call.answered = lambda: self.changes.stir_products(shop)
         return answer
 

@@ -1,9 +1,6 @@
 """Uphance's webhooks: a URL that a person pasted; anything but 2xx is tried again for 48 hours."""
 
 import asyncio
-import time
-
-import httpx
 
 from upbridge_sandbox.background import BackgroundCalls
 from upbridge_sandbox.seed.formats import Json
@@ -19,7 +16,7 @@ class UphanceHooks(BackgroundCalls):
     """Delivers what happens in the organisations."""
 
     def __init__(self, state: State) -> None:
-        super().__init__(timeout=TIME_OUT)
+        super().__init__()
         self.state = state
 
     def send(self, organisation: Organisation, event: str, key: str, item: Json) -> None:
@@ -32,15 +29,16 @@ class UphanceHooks(BackgroundCalls):
     async def _deliver(self, organisation: Organisation, url: str, event: str, body: Json) -> None:
         waited, pause = 0.0, RETRY_AFTER
         while waited < GIVE_UP_AFTER:
-            started, status = time.perf_counter(), 0
-            try:
-                status = (await self.client.post(url, json=body)).status_code
-            except httpx.HTTPError:
-                status = 0
-            seconds = round(time.perf_counter() - started, 4)
-            at = self.state.now().isoformat()
-            organisation.webhook_log.append({"at": at, "event": event, "status": status, "seconds": seconds})
-            if 200 <= status < 300:  # noqa: PLR2004
+            answered = await self.post(url, within=TIME_OUT, json=body)
+            organisation.webhook_log.append(
+                {
+                    "at": self.state.now().isoformat(),
+                    "event": event,
+                    "status": answered.status,
+                    "seconds": answered.seconds,
+                }
+            )
+            if answered.response is not None and answered.response.is_success:
                 return
             await asyncio.sleep(self.state.wait(pause))
             waited, pause = waited + pause, min(pause * 2, 3600.0)

@@ -102,7 +102,7 @@ class Logins:
         """Between two pages of the goods the list may move: the first goes to the end, or one that no order has
         is deleted."""
         rng = self.state.rng.of("moves-uphance")
-        if not self.uphance.lists.strikes("move", rng):
+        if not self.uphance.lists.happens("move", rng):
             return
         unsold = organisation.unsold()
         if len(organisation.products) > FEWEST and unsold and rng.random() < 0.25:  # noqa: PLR2004 - one of four
