@@ -7,7 +7,7 @@ A number that was sent and whose order turns up under another one is asked for i
 says that the order was renumbered. Two living orders with one uuid are two orders.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -33,10 +33,14 @@ class Identities:
     former: Mapping[str, str] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
 
-    def gone(self, missing: Sequence[str]) -> list[str]:
-        """The numbers, former ones too, of the orders that are gone where the numbers *missing* are."""
-        lost = [number for number in missing if number not in self.moved]
-        return [*lost, *(self.former[number] for number in lost if number in self.former)]
+    def gone(self, missing: Sequence[str], known: Collection[str]) -> list[str]:
+        """The numbers of which nothing is left where *missing* are not there: former ones of the orders too, but
+        none under which a target has *known* an order that moved to another number."""
+        lost = [number for number in missing if number not in self.moved or number not in known]
+        return [
+            *lost,
+            *(self.former[number] for number in lost if number in self.former and number not in self.moved),
+        ]
 
 
 async def sent_under_other_numbers(tx: AsyncConnection, shop_id: ShopId, orders: Sequence[Order]) -> list[str]:

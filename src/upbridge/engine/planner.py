@@ -119,7 +119,8 @@ async def plan_documents(
         waiting = await outbox.queued(tx, shop_id, target.system, parents=parents)
         context = _identified(replace(unnamed, variant_names=names), who, found.values())
         if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
-            await write_back.note_orders(tx, orders, who.gone(read.missing), context)
+            known = {str(link.parent) for link in found.values() if _known(link) is not None}
+            await write_back.note_orders(tx, orders, who.gone(read.missing, known), context)
         plan = _plan(target, context, read, links, waiting, moved=who.moved)
         await outbox.put(
             tx,

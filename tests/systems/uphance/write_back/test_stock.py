@@ -207,6 +207,26 @@ async def test_a_confirmed_order_that_gets_another_number_is_not_counted_twice(c
 
 
 @pytest.mark.situation("stock.draft")
+async def test_an_order_that_got_another_number_before_it_was_sent_is_counted_once(
+    connected: ConnectedShop,
+) -> None:
+    await connected.set(stock__write="true")
+    code = (await connected.tracked())[0]
+    await connected.put({code: 50})
+    number = await connected.order(code, 4, status=3)  # of a status that does not send
+    connected.edits.renumber_order(connected.origin, connected.origin.orders[number], "R-1")
+    await connected.deliver_webhooks()
+    for _ in range(2):  # its former number is gone, and that is believed at the second look
+        await connected.hint("upgates", Kind.ORDER, number)
+        await connected.work()
+        connected.watch.move(minutes=30)
+
+    await connected.poll()
+
+    assert connected.shown(code) == 46
+
+
+@pytest.mark.situation("stock.draft")
 async def test_drafts_that_reserve_are_not_counted_twice(connected: ConnectedShop) -> None:
     connected.world.uphance.drafts_reserve = True
     await connected.set(stock__write="true", stock__drafts_reserve="true")
