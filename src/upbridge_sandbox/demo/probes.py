@@ -14,6 +14,8 @@ from upbridge_sandbox.demo.report import Report
 from upbridge_sandbox.demo.sandbox_client import SHOP
 
 QUIET = 1.5
+LOOK_EVERY = 0.4
+"""Seconds. Each look costs the web process and the simulated systems as much as some of their work."""
 STANDSTILL = 60.0
 """Seconds: a slow machine may take its time, but something has to move."""
 LONGEST = 900.0
@@ -81,7 +83,7 @@ class Probes:
                 quiet_since, before = time.monotonic(), picture
             elif time.monotonic() - quiet_since >= QUIET:
                 return
-            time.sleep(0.25)
+            time.sleep(LOOK_EVERY)
         waited = time.monotonic() - began
         raise Failed(f"after {waited:.0f} seconds there is still work that does not get done: {before}")
 

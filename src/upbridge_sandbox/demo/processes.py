@@ -198,11 +198,11 @@ class Processes:
                 for item in (one, *one.children(recursive=True)):
                     with contextlib.suppress(psutil.Error):
                         self._peak("postgres" if item.name() == "postgres" else name, item)
-        for item in psutil.process_iter(["name", "cmdline"]):
-            if item.info["name"] == "postgres" and str(self.directory) in " ".join(item.info["cmdline"] or ()):
-                with contextlib.suppress(psutil.Error):
-                    for one in (item, *item.children()):
-                        self._peak("postgres", one)
+        with contextlib.suppress(OSError, ValueError, psutil.Error):  # the database is no child of one of these
+            pid, *_ = (self.directory / "postgres" / "postmaster.pid").read_text().splitlines()
+            server = psutil.Process(int(pid))
+            for one in (server, *server.children()):
+                self._peak("postgres", one)
 
     def _peak(self, name: str, process: psutil.Process) -> None:
         self.peaks[name] = max(self.peaks.get(name, 0), process.memory_info().rss)
