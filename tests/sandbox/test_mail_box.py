@@ -38,13 +38,13 @@ async def test_a_fault_is_switched_by_control_and_by_the_page_and_ends_with_all_
     with pytest.raises(Unreachable):
         await send(box)
     async with httpx.AsyncClient(base_url=box.addresses.admin, trust_env=False) as browser:
-        await browser.post("/mail", data={"do": "fault", "fault": "cut"})
+        await browser.post("/control/mail/fault", data={"method": "PUT", "fault": "cut"})
         with pytest.raises(Unreachable):
             await send(box)
         await box.control("DELETE", "/faults")
         await send(box)
         assert len((await box.control("GET", "/mail"))["mails"]) == 1
-        await browser.post("/mail", data={"do": "empty"})
+        await browser.post("/control/mail", data={"method": "DELETE"})
 
     assert (await box.control("GET", "/mail"))["mails"] == []
 

@@ -6,6 +6,7 @@ from typing import Any
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.control.context import Calls, Controls, body_of, by_id, found
 from upbridge_sandbox.seed.formats import Json
+from upbridge_sandbox.uphance.organisations import COUNTS
 from upbridge_sandbox.uphance.tickets import confirm, make_ticket, ship
 from upbridge_sandbox.upp.tenant import Tenant
 
@@ -85,7 +86,7 @@ class TargetControls(Controls):
 
     async def uphance_webhook(self, call: Call) -> Any:
         """`{"url"}`: what a person pastes under Apps > Uphance API."""
-        self.organisation_of(call).webhook_url = body_of(call)["url"]
+        self.organisation_of(call).webhook_url = body_of(call).get("url")
         return {}
 
     async def confirm(self, call: Call) -> Any:
@@ -96,11 +97,14 @@ class TargetControls(Controls):
         return order
 
     async def make_ticket(self, call: Call) -> Any:
-        """A pick ticket for an order, for all of it or for `{"pieces": {"SKU id": n}}`; fires an update only."""
-        organisation = self.organisation_of(call)
-        order, pieces = self.sales_order_of(organisation, call), body_of(call).get("pieces")
+        """A pick ticket for an order, for all of it or for `{"pieces": {"SKU id": n}}`; fires an update only.
+        With `{"ship": {"tracking_number"?, "carrier"?}}` it is shipped at once."""
+        organisation, body = self.organisation_of(call), body_of(call)
+        order, pieces = self.sales_order_of(organisation, call), body.get("pieces")
         wanted = None if pieces is None else {int(sku): int(count) for sku, count in pieces.items()}
         ticket = make_ticket(order, organisation, self.state.uphance, pieces=wanted)
+        if (how := body.get("ship")) is not None:
+            ship(ticket, organisation, self.state.uphance, how.get("tracking_number"), how.get("carrier"))
         self.context.uphance_hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
         return ticket
 
@@ -121,11 +125,13 @@ class TargetControls(Controls):
         return {}
 
     async def edit_sku(self, call: Call) -> Any:
-        """`{"in_stock"?, "available_to_sell"?, "available_to_sell_from_stock"?, "ean"?, "sku_number"?}`."""
-        organisation = self.organisation_of(call)
+        """`{"in_stock"?, "available_to_sell"?, "available_to_sell_from_stock"?, "ean"?, "sku_number"?}`, or
+        `{"pieces"}`: so many are there and can be sold."""
+        organisation, body = self.organisation_of(call), body_of(call)
         wanted = call.path_params["id"]
         product, _, sku = found(organisation.sku(int(wanted)), f"SKU {wanted}")
-        sku.update(body_of(call))
+        counted = {} if (pieces := body.pop("pieces", None)) is None else dict.fromkeys(COUNTS, pieces)
+        sku.update(body, **counted)
         self.context.uphance_hooks.send(organisation, "product_update", "product", product)
         return sku
 

@@ -1,6 +1,6 @@
 """The mail box: what was sent, as a reader would see it, and the faults of the mail server."""
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.control.context import found
@@ -20,15 +20,6 @@ class MailPages(Pages):
         return self.page(
             "Mail", "mails.html", sent=list(reversed(box.received)), fault=box.fault, faults=MailFault
         )
-
-    async def change(self, call: Call) -> Response:
-        """A form of the list: switch a fault, or throw the mails away."""
-        sent = call.fields()
-        if sent.get("do") == "empty":
-            self.state.mail_box.received.clear()
-        else:
-            self.state.mail_box.fault = MailFault(sent["fault"])
-        return RedirectResponse("/mail", 303)
 
     async def one(self, call: Call) -> Response:
         """One mail: headers, HTML in a frame, plain text."""

@@ -1,6 +1,6 @@
 """The shops: the add-on in them, and their webhooks."""
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.pages.layout import ROWS, Pages
@@ -32,29 +32,6 @@ class ShopPages(Pages):
         )
         frame, shop.frame = shop.frame, None
         return self.page(shop.project_name, "shop.html", shop=shop, frame=frame, accounts=accounts)
-
-    async def act(self, call: Call) -> Response:
-        """A button of the shop's page."""
-        shop, sent, marketplace = self.shop_of(call), call.fields(), self.context.marketplace
-        changes = self.context.changes
-        match sent.get("do"):
-            case "activate":
-                await marketplace.activate(shop)
-            case "open":
-                await marketplace.open(shop)
-            case "deactivate":
-                await marketplace.deactivate(shop)
-            case "version":
-                await marketplace.change_version(shop, shop.version + 1)
-            case "language":
-                shop.language = sent["language"]
-            case "defaults":
-                changes.set_defaults(shop, language=sent["default_language"], pricelist=int(sent["pricelist"]))
-            case "rename":
-                changes.rename_pricelist(shop, int(sent["pricelist"]), sent["name"])
-            case "status":
-                changes.add_status(shop, sent["type"], sent["name"])
-        return RedirectResponse(f"/shops/{shop.name}", 303)
 
     async def deliveries(self, call: Call) -> Response:
         """The webhooks and how the add-on answered."""

@@ -1,13 +1,10 @@
 """What Upp.ai and Uphance hold, the faults, and the rules that were broken."""
 
-import json
-
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from upbridge_sandbox.asgi.call import Call
-from upbridge_sandbox.faults import SAYS
+from upbridge_sandbox.faults import SAYS, Switches
 from upbridge_sandbox.pages.layout import ROWS, Pages, newest
-from upbridge_sandbox.uphance.tickets import make_ticket, set_stock, ship
 
 PRODUCT_FIELDS = ("externalProductId", "sku", "title", "price", "stock", "active")
 ORDER_FIELDS = ("externalOrderId", "orderSubmittedOn", "netOrderAmount", "grossOrderAmount", "currency")
@@ -36,52 +33,16 @@ class TargetPages(Pages):
         orders, title = newest(organisation.orders), f"Uphance: {organisation.name}"
         return self.page(title, "uphance.html", organisation=organisation, orders=orders, skus=skus[:ROWS])
 
-    async def work_in_uphance(self, call: Call) -> Response:
-        """A form of the Uphance page."""
-        organisation, sent, hooks = self.organisation_of(call), call.fields(), self.context.uphance_hooks
-        match sent.get("do"):
-            case "hook":
-                organisation.webhook_url = sent["url"] or None
-            case "ship":
-                order = organisation.orders[int(sent["order"])]
-                ticket = make_ticket(order, organisation, self.state.uphance)
-                ship(ticket, organisation, self.state.uphance, sent.get("tracking") or None, "dhl")
-                hooks.send(organisation, "pick_ticket_update", "pick_ticket", ticket)
-            case "stock":
-                product = set_stock(organisation, int(sent["sku"]), int(sent["stock"]))
-                hooks.send(organisation, "product_update", "product", product)
-        return RedirectResponse(f"/uphance/{organisation.id}", 303)
-
     async def faults(self, _call: Call) -> Response:
         """The switches of every system and of every shop's webhooks."""
-        systems = [(name, name, faults.as_json()) for name, faults in self.state.faults.items()]
-        lists = ("lists of uphance", "lists", self.state.uphance.lists.as_json())
-        shops = [
-            (f"API of {shop.name}", f"api:{shop.name}", shop.faults.as_json())
-            for shop in self.state.shops.values()
+        boards: list[tuple[str, str, Switches]] = [
+            *((name, f"faults/{name}", faults) for name, faults in self.state.faults.items()),
+            ("lists of uphance", "uphance/lists", self.state.uphance.lists),
         ]
-        webhooks = [
-            (f"webhooks of {shop.name}", f"shop:{shop.name}", shop.webhook_faults.as_json())
-            for shop in self.state.shops.values()
-        ]
-        return self.page("Faults", "faults.html", switchboards=[*systems, lists, *shops, *webhooks], says=SAYS)
-
-    async def change_faults(self, call: Call) -> Response:
-        """A form of the faults page."""
-        sent = call.fields()
-        name = sent.pop("system")
-        values = {key: json.loads(value) for key, value in sent.items()}
-        if not name:
-            self.state.clear_faults()
-        elif name == "lists":
-            self.state.uphance.lists.set(values)
-        elif name.startswith("api:"):
-            self.state.shops[name.removeprefix("api:")].faults.set(values)
-        elif name.startswith("shop:"):
-            self.state.shops[name.removeprefix("shop:")].webhook_faults.set(values)
-        else:
-            self.state.faults[name].set(values)
-        return RedirectResponse("/faults", 303)
+        for shop in self.state.shops.values():
+            boards.append((f"API of {shop.name}", f"shops/{shop.name}/faults", shop.faults))
+            boards.append((f"webhooks of {shop.name}", f"shops/{shop.name}/webhooks", shop.webhook_faults))
+        return self.page("Faults", "faults.html", switchboards=boards, says=SAYS)
 
     async def violations(self, _call: Call) -> Response:
         """Every request that a published rule forbids, and how often each operation was called."""

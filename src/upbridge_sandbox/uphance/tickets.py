@@ -3,7 +3,7 @@
 from typing import Any
 
 from upbridge_sandbox.seed.formats import Json, nulls
-from upbridge_sandbox.uphance.organisations import COUNTS, Organisation, Uphance
+from upbridge_sandbox.uphance.organisations import Organisation, Uphance
 from upbridge_sandbox.uphance.sales import NotAcceptable, stamp
 
 LIKE_THE_ORDER = ("items_total", "items_tax", "subtotal", "total_tax", "grand_total", "currency", "order_number")
@@ -17,16 +17,6 @@ def reserve(order: Json, organisation: Organisation) -> None:
             if found is not None:
                 for name in ("available_to_sell", "available_to_sell_from_stock"):
                     found[2][name] -= entry["quantity"]
-
-
-def set_stock(organisation: Organisation, sku_id: int, pieces: int) -> Json:
-    """Staff count a SKU: so many are there and can be sold. Returns its product."""
-    found = organisation.sku(sku_id)
-    if found is None:
-        raise NotAcceptable(f"there is no SKU {sku_id}")
-    product, _, sku = found
-    sku.update(dict.fromkeys(COUNTS, pieces))
-    return product
 
 
 def confirm(order: Json, organisation: Organisation, uphance: Uphance) -> None:
