@@ -211,7 +211,7 @@ class Changes:
         rng = self.state.rng.of(f"moves-{shop.name}")
         orders = [order for number, order in shop.orders.items() if number not in shop.broken]
         if orders and rng.random() < 0.5:  # noqa: PLR2004 - one of two
-            self.edit_order(shop, rng.choice(orders), {"internal_note": f"poznámka {rng.randrange(10**6)}"})
+            self._note(shop, rng.choice(orders), rng)
             return
         if orders:
             self.delete_order(shop, rng.choice(orders))
@@ -235,6 +235,10 @@ class Changes:
             done_kind = getattr(self, f"_random_{kind}")(shop, rng) or kind
             done[done_kind] = done.get(done_kind, 0) + 1
         return done
+
+    def _note(self, shop: Shop, order: Json, rng: random.Random) -> str:
+        self.edit_order(shop, order, {"internal_note": f"poznámka {rng.randrange(10**6)}"})
+        return "note"
 
     def _random_product(self, shop: Shop, rng: random.Random) -> Json:
         return shop.goods.products[rng.choice(list(shop.goods.products))]
@@ -274,16 +278,14 @@ class Changes:
         steps = {RECEIVED: (PAID, PAID, PAID, WORKING, CANCELED), PAID: (WORKING, SENT), WORKING: (SENT,)}
         status = rng.choice(steps.get(order["status_id"], (order["status_id"],)))
         if status == order["status_id"]:
-            self.edit_order(shop, order, {"internal_note": f"poznámka {rng.randrange(10**6)}"})
-            return "note"
+            return self._note(shop, order, rng)
         self.edit_order(shop, order, {"status_id": status})
         return None
 
     def _random_quantity(self, shop: Shop, rng: random.Random) -> str | None:
         order = shop.orders[rng.choice(list(shop.orders)[-60:])]
         if order["order_number"] in shop.broken or len(order["products"]) > 1 or _discounted(order):
-            self.edit_order(shop, order, {"internal_note": f"poznámka {rng.randrange(10**6)}"})
-            return "note"
+            return self._note(shop, order, rng)
         self.edit_order_line(shop, order, order["products"][0]["quantity"] + 1)
         return None
 

@@ -1,7 +1,8 @@
 """One call of a simulated system."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -9,6 +10,16 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from upbridge_sandbox.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one page of a longer list, and where it stands."""
+
+    rows: Sequence[Any]
+    number: int
+    last: int
+    total: int
 
 
 class Call(Request):
@@ -57,6 +68,12 @@ class Call(Request):
     def last(self, name: str) -> str | None:
         """The last value of a query parameter, as PHP reads it."""
         return self.query_params.get(name)
+
+    def page(self, rows: Sequence[Any], size: int) -> Page:
+        """The page of *rows* that is asked for; the first one where no number is."""
+        asked = self.last("page") or "1"
+        number = int(asked) if asked.isdigit() and int(asked) > 0 else 1
+        return Page(rows[(number - 1) * size : number * size], number, max(1, -(-len(rows) // size)), len(rows))
 
     def document(self) -> Any:
         """The body as strict JSON: NaN and Infinity are not JSON. Raises ValueError."""

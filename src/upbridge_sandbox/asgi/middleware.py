@@ -18,7 +18,7 @@ from upbridge_sandbox.ledger import Ledger
 
 _FIRST_REDIRECT = 300
 _FOR_EVER = 3600.0
-_JSON = b"application/json"
+_JSON = "application/json"
 
 Busy: TypeAlias = Callable[[Call, int], Response]
 """How a system says 429: the call, and the seconds after which it may come again."""
@@ -129,75 +129,51 @@ class Faulty:
         if self._strikes("cut", call):
             raise ConnectionCut
         if self._strikes("error", call):
-            error = JSONResponse({"error": "Internal Server Error"}, self.faults.error_status)
-            await error(scope, receive, send)
+            answer: Response = JSONResponse({"error": "Internal Server Error"}, self.faults.error_status)
         elif self.busy is not None and self._strikes("busy", call):
-            await self.busy(call, self.faults.retry_after)(scope, receive, send)
+            answer = self.busy(call, self.faults.retry_after)
         elif self._strikes("garble", call):
-            await self._garble(call, receive, send)
-        elif call.writes:
-            await self._or_lose_the_answer(call, receive, send)
-        elif self.faults.broken:
-            await self._unless_broken(call, receive, send)
+            whole = await self._answer(call, receive)
+            answer = Response(garbled(bytes(whole.body), self.rng), whole.status_code, media_type=_JSON)
         else:
-            await self.app(scope, receive, send)
+            answer = await self._spoiled(await self._answer(call, receive), call, receive)
+        await answer(scope, receive, send)
 
-    async def _or_lose_the_answer(self, call: Call, receive: Receive, send: Send) -> None:
-        lost = False
-
-        async def send_unless_lost(message: Message) -> None:
-            nonlocal lost
-            if message["type"] == "http.response.start" and message["status"] < _FIRST_REDIRECT:
-                lost = self._strikes("lost_answer", call)
-            if not lost:
-                await send(message)
-
-        await self.app(call.scope, receive, send_unless_lost)
-        if lost:
-            raise ConnectionCut
-
-    async def _garble(self, call: Call, receive: Receive, send: Send) -> None:
-        """Pass the call on, and damage the body of its answer; the status stays."""
-        answer: list[Message] = []
+    async def _answer(self, call: Call, receive: Receive) -> Response:
+        """What the system answers, before it leaves."""
+        messages: list[Message] = []
 
         async def keep(message: Message) -> None:
-            answer.append(message)
+            messages.append(message)
 
         await self.app(call.scope, receive, keep)
-        start, body = answer[0], b"".join(message.get("body", b"") for message in answer)
-        damaged = garbled(body, self.rng)
-        kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
-        start["headers"] = [*kept, (b"content-length", str(len(damaged)).encode())]
-        await send(start)
-        await send({"type": "http.response.body", "body": damaged})
+        start, *parts = messages
+        answer = Response(b"".join(part.get("body", b"") for part in parts), start["status"])
+        answer.raw_headers = list(start["headers"])
+        return answer
 
-    async def _unless_broken(self, call: Call, receive: Receive, send: Send) -> None:
-        """Pass the call on; its answer leaves only where nothing in it is broken. Raises `ConnectionCut`."""
-        answer: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            answer.append(message)
-
-        await self.app(call.scope, receive, keep)
-        body = b"".join(message.get("body", b"") for message in answer)
+    async def _spoiled(self, answer: Response, call: Call, receive: Receive) -> Response:
+        """*answer*, unless it is lost after a write or something in it is broken. Raises `ConnectionCut`."""
+        body = bytes(answer.body)
+        if call.writes:
+            if answer.status_code < _FIRST_REDIRECT and self._strikes("lost_answer", call):
+                raise ConnectionCut
+            return answer
         how = next((one.how for one in self.faults.breakages() if one.hits(call, body)), None)
         match how:
             case None:
-                for message in answer:
-                    await send(message)
+                return answer
             case "garbage":
-                half = Response(body[: len(body) // 2], media_type="application/json")
-                await half(call.scope, receive, send)
+                return Response(body[: len(body) // 2], media_type=_JSON)
             case "500" | "404":
-                await JSONResponse({"error": "this cannot be read"}, int(how))(call.scope, receive, send)
-            case _:
-                if how == "hang":
-                    await self._linger(_FOR_EVER, call, receive)
-                raise ConnectionCut
+                return JSONResponse({"error": "this cannot be read"}, int(how))
+            case "hang":
+                await self._linger(_FOR_EVER, call, receive)
+        raise ConnectionCut
 
     async def _trickle(self, call: Call, receive: Receive, send: Send) -> None:
         """Answer with white space, a byte now and then, until the caller hangs up or answers are whole again."""
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", _JSON)]})
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", _JSON.encode())]})
         hung_up = asyncio.ensure_future(receive())
         try:
             while not hung_up.done() and self.faults.trickle:

@@ -1,5 +1,6 @@
 """The operations of an API: method and path to a handler that takes a `Call` and returns JSON or a response."""
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -11,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from upbridge_sandbox.asgi.call import Call
 
-Handler: TypeAlias = Callable[[Call], Awaitable[Any]]
+Handler: TypeAlias = Callable[[Call], Any]
+"""Answers a call: at once, or with something to wait for."""
 ErrorHandler: TypeAlias = Callable[[Call, Any], Response]
 
 
@@ -33,7 +35,8 @@ class Operation(Route):
         async def endpoint(request: Request) -> Response:
             call = call_of(request)
             call.operation = f"{method} {prefix}{path}"
-            return as_response(await handler(call))
+            answer = handler(call)
+            return as_response(await answer if inspect.isawaitable(answer) else answer)
 
         super().__init__(path, endpoint)
         self.methods = {method}
@@ -47,8 +50,8 @@ def call_of(request: Request) -> Call:
 
 
 def as_response(answer: Any) -> Response:
-    """*answer* itself if it is a response, else 200 with it as JSON."""
-    return answer if isinstance(answer, Response) else JSONResponse(answer)
+    """*answer* itself if it is a response, else 200 with it as JSON, an empty object for None."""
+    return answer if isinstance(answer, Response) else JSONResponse({} if answer is None else answer)
 
 
 def application(routes: Sequence[BaseRoute], errors: Mapping[type[Exception], ErrorHandler]) -> Starlette:

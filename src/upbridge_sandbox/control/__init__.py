@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.asgi.routing import Operation, application
-from upbridge_sandbox.control import mail, shop_data, shops, simulation, targets
+from upbridge_sandbox.control import shop_data, shops, simulation, targets
 from upbridge_sandbox.control.context import Context, Missing
 from upbridge_sandbox.marketplace import NoAddon
 from upbridge_sandbox.uphance.sales import NotAcceptable
@@ -26,7 +26,6 @@ def control_api(context: Context) -> ASGIApp:
         *shops.ShopControls(context).operations(),
         *shop_data.ShopDataControls(context).operations(),
         *targets.TargetControls(context).operations(),
-        *mail.MailControls(context).operations(),
     )
     routes = [Operation(method, path, handler, prefix=PREFIX) for method, path, handler in calls]
     return application(

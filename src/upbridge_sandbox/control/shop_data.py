@@ -17,8 +17,8 @@ class ShopDataControls(Controls):
             ("PUT", "/shops/{shop}/products/{id}", self.edit_product),
             ("DELETE", "/shops/{shop}/products/{id}", self.drop_product),
             ("GET", "/shops/{shop}/orders", self.orders),
-            ("GET", "/shops/{shop}/versions", self.versions),
-            ("GET", "/shops/{shop}/history", self.history),
+            ("GET", "/shops/{shop}/versions", lambda call: {"versions": self.shop_of(call).versions}),
+            ("GET", "/shops/{shop}/history", lambda call: {"history": self.shop_of(call).history}),
             ("POST", "/shops/{shop}/orders", self.add_order),
             ("PUT", "/shops/{shop}/orders/{number}", self.edit_order),
             ("DELETE", "/shops/{shop}/orders/{number}", self.drop_order),
@@ -61,20 +61,11 @@ class ShopDataControls(Controls):
         """Delete a product with its variants."""
         shop = self.shop_of(call)
         self.context.changes.delete_product(shop, self.product_of(shop, call))
-        return {}
 
     async def orders(self, call: Call) -> Any:
         """Orders as GET /orders shows them, and the deleted ones."""
         shop = self.shop_of(call)
         return {**page_of(call, shop.orders.values()), "deleted": list(shop.deleted_orders.values())}
-
-    async def versions(self, call: Call) -> Any:
-        """Every state that every order has been in."""
-        return {"versions": self.shop_of(call).versions}
-
-    async def history(self, call: Call) -> Any:
-        """What the add-on wrote into orders' histories."""
-        return {"history": self.shop_of(call).history}
 
     async def add_order(self, call: Call) -> Any:
         """A new order; `{"broken": reason}` makes a bad one, `{"as_is": order}` takes one as an API showed it."""
@@ -99,7 +90,6 @@ class ShopDataControls(Controls):
         """Delete an order."""
         shop = self.shop_of(call)
         self.context.changes.delete_order(shop, self.order_of(shop, call))
-        return {}
 
     async def restore_order(self, call: Call) -> Any:
         """Bring a deleted order back."""

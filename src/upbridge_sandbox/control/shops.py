@@ -17,7 +17,7 @@ class ShopControls(Controls):
         """Method, path and handler of each."""
         return (
             ("POST", "/shops", self.create_shop),
-            ("GET", "/shops", self.shops),
+            ("GET", "/shops", lambda _call: {"shops": [shop.as_json() for shop in self.state.shops.values()]}),
             ("GET", "/shops/{shop}", self.one_shop),
             ("POST", "/shops/{shop}/activate", self.activate),
             ("POST", "/shops/{shop}/open", self.open),
@@ -43,10 +43,6 @@ class ShopControls(Controls):
         plan = Plan.read(body_of(call))
         shop = await asyncio.to_thread(open_shop, self.state, plan)
         return {**shop.as_json(), "credentials": credentials(self.state, shop)}
-
-    async def shops(self, _call: Call) -> Any:
-        """All shops."""
-        return {"shops": [shop.as_json() for shop in self.state.shops.values()]}
 
     async def one_shop(self, call: Call) -> Any:
         """One shop, with how to connect its counterparts."""

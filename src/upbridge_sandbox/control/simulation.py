@@ -1,10 +1,11 @@
-"""Control of what is common to all: clock, key, faults, locks, violations, calls."""
+"""Control of what is common to all: clock, key, faults, locks, violations, calls, mails."""
 
 from datetime import timedelta
 from typing import Any
 
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.control.context import Calls, Controls, body_of, found
+from upbridge_sandbox.mail_box import MailFault
 
 
 class SimulationControls(Controls):
@@ -12,30 +13,26 @@ class SimulationControls(Controls):
 
     def operations(self) -> Calls:
         """Method, path and handler of each."""
+        state, ledger = self.state, self.state.ledger
         return (
-            ("GET", "/state", self.picture),
-            ("GET", "/addresses", self.addresses),
+            ("GET", "/state", lambda _call: state.as_json()),
+            ("GET", "/addresses", lambda _call: state.addresses.as_json() if state.addresses else {}),
             ("POST", "/addon", self.set_addon),
             ("POST", "/clock", self.clock),
             ("POST", "/key", self.key),
-            ("GET", "/violations", self.violations),
-            ("DELETE", "/violations", self.forget),
-            ("GET", "/calls", self.calls),
+            ("GET", "/violations", lambda _call: {"violations": [item.as_json() for item in ledger.violations]}),
+            ("DELETE", "/violations", lambda _call: ledger.clear()),
+            ("GET", "/calls", lambda _call: ledger.totals()),
             ("GET", "/calls/log", self.call_log),
-            ("GET", "/faults", self.faults),
+            ("GET", "/faults", lambda _call: {name: faults.as_json() for name, faults in state.faults.items()}),
             ("PUT", "/faults/{system}", self.set_faults),
-            ("DELETE", "/faults", self.clear_faults),
+            ("DELETE", "/faults", lambda _call: state.clear_faults()),
+            ("GET", "/mail", lambda _call: {"mails": [one.as_json() for one in state.mail_box.received]}),
+            ("DELETE", "/mail", lambda _call: state.mail_box.received.clear()),
+            ("PUT", "/mail/fault", self.set_mail_fault),
             ("POST", "/lock", self.lock),
-            ("DELETE", "/lock", self.unlock),
+            ("DELETE", "/lock", lambda _call: state.wrong_logins.clear()),
         )
-
-    async def picture(self, _call: Call) -> Any:
-        """A small picture of everything."""
-        return self.state.as_json()
-
-    async def addresses(self, _call: Call) -> Any:
-        """Where the systems listen."""
-        return self.state.addresses.as_json() if self.state.addresses else {}
 
     async def set_addon(self, call: Call) -> Any:
         """Where the add-on listens: `{"url", "signature_token"?}`."""
@@ -56,27 +53,10 @@ class SimulationControls(Controls):
         self.state.signer.rotate(body_of(call).get("kind", "rsa"))
         return {"pem": self.state.signer.public_pem.decode()}
 
-    async def violations(self, _call: Call) -> Any:
-        """Every request that a published rule forbids."""
-        return {"violations": [item.as_json() for item in self.state.ledger.violations]}
-
-    async def forget(self, _call: Call) -> Any:
-        """Forget violations and calls."""
-        self.state.ledger.clear()
-        return {}
-
-    async def calls(self, _call: Call) -> Any:
-        """Calls per system, operation and status."""
-        return self.state.ledger.totals()
-
     async def call_log(self, call: Call) -> Any:
         """Every call with its time; `?system=` narrows."""
         system = call.last("system")
         return {"calls": [item.as_json() for item in self.state.ledger.calls if system in (None, item.system)]}
-
-    async def faults(self, _call: Call) -> Any:
-        """The switches of every system."""
-        return {name: faults.as_json() for name, faults in self.state.faults.items()}
 
     async def set_faults(self, call: Call) -> Any:
         """Change the switches of upgates, upp, uphance or key."""
@@ -85,17 +65,11 @@ class SimulationControls(Controls):
         faults.set(body_of(call))
         return faults.as_json()
 
-    async def clear_faults(self, _call: Call) -> Any:
-        """Everything works again."""
-        self.state.clear_faults()
-        return {}
+    async def set_mail_fault(self, call: Call) -> Any:
+        """What the mail server does instead of taking a mail: `{"fault": "silent"}`; `none` ends it."""
+        self.state.mail_box.fault = MailFault(body_of(call)["fault"])
+        return {"fault": self.state.mail_box.fault}
 
     async def lock(self, call: Call) -> Any:
         """Lock an address as five wrong logins do: `{"ip"}`."""
         self.state.wrong_logins[body_of(call).get("ip", "127.0.0.1")] = [self.state.now()] * 5
-        return {}
-
-    async def unlock(self, _call: Call) -> Any:
-        """Forget wrong logins."""
-        self.state.wrong_logins.clear()
-        return {}

@@ -19,11 +19,11 @@ class TargetControls(Controls):
         return (
             ("POST", "/upp", self.add_tenant),
             ("POST", "/upp/expire", self.expire_upp),
-            ("GET", "/upp/{client}", self.tenant),
+            ("GET", "/upp/{client}", lambda call: self.tenant_of(call).as_json()),
             ("GET", "/upp/{client}/{kind}", self.tenant_items),
             ("PUT", "/uphance", self.set_uphance),
             ("PUT", "/uphance/lists", self.set_lists),
-            ("POST", "/uphance/expire", self.expire_uphance),
+            ("POST", "/uphance/expire", lambda _call: self.state.uphance.expire_tokens()),
             ("POST", "/uphance/{org}/webhook", self.uphance_webhook),
             ("POST", "/uphance/{org}/confirm", self.confirm),
             ("POST", "/uphance/{org}/tickets", self.make_ticket),
@@ -44,11 +44,6 @@ class TargetControls(Controls):
         """Every token ends now."""
         for tenant in self.state.tenants.values():
             tenant.tokens.clear()
-        return {}
-
-    async def tenant(self, call: Call) -> Any:
-        """How much a tenant holds."""
-        return self.tenant_of(call).as_json()
 
     async def tenant_items(self, call: Call) -> Any:
         """`products`, `orders` (with how often each was written) or `cpa`."""
@@ -79,15 +74,9 @@ class TargetControls(Controls):
         self.state.uphance.lists.set(body_of(call))
         return self.state.uphance.lists.as_json()
 
-    async def expire_uphance(self, _call: Call) -> Any:
-        """Every access token ends now."""
-        self.state.uphance.expire_tokens()
-        return {}
-
     async def uphance_webhook(self, call: Call) -> Any:
         """`{"url"}`: what a person pastes under Apps > Uphance API."""
         self.organisation_of(call).webhook_url = body_of(call).get("url")
-        return {}
 
     async def confirm(self, call: Call) -> Any:
         """Staff confirm a draft: `{"order_id"}` or `{"purchase_order_ref"}`."""
@@ -122,7 +111,6 @@ class TargetControls(Controls):
         ticket = self.ticket_of(organisation, call)
         del organisation.tickets[ticket["id"]]
         self.context.uphance_hooks.send(organisation, "pick_ticket_delete", "pick_ticket", {"id": ticket["id"]})
-        return {}
 
     async def edit_sku(self, call: Call) -> Any:
         """`{"in_stock"?, "available_to_sell"?, "available_to_sell_from_stock"?, "ean"?, "sku_number"?}`, or
@@ -139,7 +127,6 @@ class TargetControls(Controls):
         """Staff delete goods: no list shows them any more, and no webhook says so."""
         organisation, wanted = self.organisation_of(call), call.path_params["id"]
         organisation.drop_product(by_id(organisation.products, wanted, "product")["id"])
-        return {}
 
     async def uphance_items(self, call: Call) -> Any:
         """`orders`, `customers`, `tickets`, `products` or `hooks` (webhook calls) of an organisation."""

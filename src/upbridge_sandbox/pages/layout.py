@@ -1,15 +1,12 @@
 """What all pages have in common: the templates, the page around each, and a table's pages."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.control.context import Controls
 
 ROWS = 40
@@ -22,16 +19,6 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters["as_json"] = lambda value, indent=None: json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The rows of one page of a longer table, and where it stands."""
-
-    rows: Sequence[Any]
-    number: int
-    last: int
-    total: int
 
 
 class Pages(Controls):
@@ -48,13 +35,6 @@ class Pages(Controls):
     def message(self, title: str, text: str, status: int, kind: str = "") -> Response:
         """A page that says one thing."""
         return self.page(title, "message.html", status, text=text, kind=kind)
-
-
-def page_of(call: Call, rows: Sequence[Any]) -> Page:
-    """The page of *rows* that the browser asks for."""
-    asked = call.last("page") or "1"
-    number = int(asked) if asked.isdigit() and int(asked) > 0 else 1
-    return Page(rows[(number - 1) * ROWS : number * ROWS], number, max(1, -(-len(rows) // ROWS)), len(rows))
 
 
 def newest(things: dict[Any, Any]) -> list[Any]:

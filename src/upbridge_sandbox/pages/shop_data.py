@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from upbridge_sandbox.asgi.call import Call
-from upbridge_sandbox.pages.layout import ROWS, Pages, page_of
+from upbridge_sandbox.pages.layout import ROWS, Pages
 from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.seed.products import price_of
 from upbridge_sandbox.seed.vocabulary import COLOURS
@@ -17,7 +17,7 @@ class ShopDataPages(Pages):
         shop, wanted = self.shop_of(call), (call.last("q") or "").lower()
         rows = [item for item in shop.goods.products.values() if wanted in _searchable(item)]
         title = f"{shop.project_name}: products"
-        page = page_of(call, rows)
+        page = call.page(rows, ROWS)
         seed = self.state.rng.of("admin").randrange(10**6)
         return self.page(title, "products.html", shop=shop, page=page, wanted=wanted, price_of=price_of, seed=seed)
 
@@ -31,7 +31,7 @@ class ShopDataPages(Pages):
     async def orders(self, call: Call) -> Response:
         """The orders, newest first."""
         shop = self.shop_of(call)
-        page, title = page_of(call, list(reversed(shop.orders.values()))), f"{shop.project_name}: orders"
+        page, title = call.page(list(reversed(shop.orders.values())), ROWS), f"{shop.project_name}: orders"
         statuses = [(one.id, one.names["cs"]) for one in shop.facts.statuses]
         gone = list(reversed(shop.deleted_orders))[:ROWS]
         return self.page(title, "orders.html", shop=shop, page=page, statuses=statuses, gone=gone)

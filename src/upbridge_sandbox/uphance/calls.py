@@ -13,20 +13,16 @@ PAGE = 100
 
 def page(call: Call, key: str, items: list[Json]) -> Json:
     """The page of *items* that the call asks for, a hundred at a time unless the lists are to have short pages."""
-    size = call.page_items or PAGE
-    asked = call.last("page") or "1"
-    number = int(asked) if asked.isdigit() and int(asked) > 0 else 1
-    pages = max(1, -(-len(items) // size))
-    chosen = items[(number - 1) * size : number * size]
-    call.item_count = len(chosen)
+    page_ = call.page(items, call.page_items or PAGE)
+    call.item_count = len(page_.rows)
     meta = {
-        "current_page": number,
-        "next_page": number + 1 if number < pages else None,
-        "prev_page": number - 1 if number > 1 else None,
-        "total_pages": pages,
-        "total_count": len(items),
+        "current_page": page_.number,
+        "next_page": page_.number + 1 if page_.number < page_.last else None,
+        "prev_page": page_.number - 1 if page_.number > 1 else None,
+        "total_pages": page_.last,
+        "total_count": page_.total,
     }
-    return {key: chosen, "meta": meta}
+    return {key: page_.rows, "meta": meta}
 
 
 def one(call: Call, items: dict[int, Json]) -> Json:

@@ -1,6 +1,6 @@
 """Logins of the simulated Uphance: tokens, and the organisation that each of them has chosen, which is hidden."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from starlette.responses import JSONResponse
@@ -15,7 +15,7 @@ from upbridge_sandbox.uphance.organisations import Organisation, Token
 FEWEST = 3
 """So few products never become fewer by a list that moves."""
 
-Inside: TypeAlias = Callable[[Call, Organisation], Awaitable[Any]]
+Inside: TypeAlias = Callable[[Call, Organisation], Any]
 """An operation: the call, and the organisation that its token has chosen."""
 
 
@@ -26,7 +26,7 @@ class Logins:
         self.state = state
         self.uphance = state.uphance
 
-    async def token(self, call: Call) -> Any:
+    def token(self, call: Call) -> Any:
         """Password grant and refresh grant, a JSON body."""
         body = body_of(call)
         if body.get("grant_type") == "password":
@@ -52,7 +52,7 @@ class Logins:
             "created_at": int(self.state.now().timestamp()),
         }
 
-    async def revoke(self, call: Call) -> Any:
+    def revoke(self, call: Call) -> Any:
         """This token or those that are named; never all of the user's."""
         token = self._token(call)
         body = body_of(call) if call.content else {}
@@ -66,12 +66,12 @@ class Logins:
                 self.uphance.tokens[value].dead = True
         return {}
 
-    async def organisations(self, call: Call) -> Any:
+    def organisations(self, call: Call) -> Any:
         """The organisations of the user."""
         mine = [self.uphance.organisations[item] for item in self.uphance.members[self._token(call).email]]
         return {"organisations": [{"id": item.id, "name": item.name} for item in mine]}
 
-    async def choose(self, call: Call) -> Any:
+    def choose(self, call: Call) -> Any:
         """Choose an organisation: state on the server, 201."""
         token, wanted = self._token(call), body_of(call).get("organizationId")
         if wanted not in self.uphance.members[token.email]:
@@ -83,7 +83,7 @@ class Logins:
     def inside(self, handler: Inside) -> Handler:
         """*handler* for calls with a token that has chosen an organisation."""
 
-        async def handle(call: Call) -> Any:
+        def handle(call: Call) -> Any:
             token = self._token(call)
             if token.organisation is None:
                 call.violation("no-organisation", token.email)
@@ -91,7 +91,7 @@ class Logins:
             call.shop = str(token.organisation)
             call.page_items = self.uphance.lists.page_items
             organisation = self.uphance.organisations[token.organisation]
-            answer = await handler(call, organisation)
+            answer = handler(call, organisation)
             if call.path in ("/products", "/skus") and call.method == "GET" and answer["meta"]["next_page"]:
                 self._move(organisation)
             return answer

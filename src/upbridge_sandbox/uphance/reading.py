@@ -16,29 +16,21 @@ TICKET_FILTERS = {
 
 def everything(kind: str) -> Inside:
     """All of a *kind* at once."""
-
-    async def operation(_call: Call, organisation: Organisation) -> Json:
-        return {kind: getattr(organisation, kind)}
-
-    return operation
+    return lambda _call, organisation: {kind: getattr(organisation, kind)}
 
 
 def single(key: str, kind: str) -> Inside:
     """One of a *kind*, under *key*."""
-
-    async def operation(call: Call, organisation: Organisation) -> Json:
-        return {key: one(call, getattr(organisation, kind))}
-
-    return operation
+    return lambda call, organisation: {key: one(call, getattr(organisation, kind))}
 
 
-async def products(call: Call, organisation: Organisation) -> Json:
+def products(call: Call, organisation: Organisation) -> Json:
     """Products; since_id and filter[product_identifier] filter."""
     items, wanted = _since(call, organisation.products), call.last("filter[product_identifier]")
     return page(call, "products", [item for item in items if wanted in (None, item["product_identifier"])])
 
 
-async def skus(call: Call, organisation: Organisation) -> Json:
+def skus(call: Call, organisation: Organisation) -> Json:
     """SKUs with the ids above them; filter[ean] filters."""
     wanted = call.last("filter[ean]")
     items = [
@@ -51,24 +43,24 @@ async def skus(call: Call, organisation: Organisation) -> Json:
     return page(call, "skus", items)
 
 
-async def customers(call: Call, organisation: Organisation) -> Json:
+def customers(call: Call, organisation: Organisation) -> Json:
     """Customers; no filter is known."""
     return page(call, "customers", list(organisation.customers.values()))
 
 
-async def orders(call: Call, organisation: Organisation) -> Json:
+def orders(call: Call, organisation: Organisation) -> Json:
     """Sales orders; since_id and by_order_number filter."""
     number = call.last("by_order_number")
     items = [item for item in _since(call, organisation.orders) if number in (None, item["order_number"])]
     return page(call, "sales_orders", items)
 
 
-async def order(call: Call, organisation: Organisation) -> Json:
+def order(call: Call, organisation: Organisation) -> Json:
     """One sales order, bare, as two public clients read it."""
     return one(call, organisation.orders)
 
 
-async def tickets(call: Call, organisation: Organisation) -> Json:
+def tickets(call: Call, organisation: Organisation) -> Json:
     """Pick tickets; since_id, since_created_at and `TICKET_FILTERS` filter."""
     items = _since(call, organisation.tickets)
     for parameter, name in TICKET_FILTERS.items():

@@ -19,7 +19,7 @@ class Writing:
         self.state = state
         self.uphance = state.uphance
 
-    async def create_order(self, call: Call, organisation: Organisation) -> Response:
+    def create_order(self, call: Call, organisation: Organisation) -> Response:
         """A new draft every time; the idempotency key is ignored."""
         body = body_of(call)
         if set(body) - {"sales_order", "idempotency_key"}:
@@ -36,7 +36,7 @@ class Writing:
             reserve(made, organisation)
         return JSONResponse({"sales_order": made}, 201)
 
-    async def update_order(self, call: Call, organisation: Organisation) -> Json:
+    def update_order(self, call: Call, organisation: Organisation) -> Json:
         """Only drafts can be changed."""
         found = one(call, organisation.orders)
         if found["status"] != "draft":
@@ -45,13 +45,13 @@ class Writing:
         organisation.orders[made["id"]] = made
         return {"sales_order": made}
 
-    async def create_customer(self, call: Call, organisation: Organisation) -> Response:
+    def create_customer(self, call: Call, organisation: Organisation) -> Response:
         """A new customer."""
         made = accept_customer(body_of(call).get("customer"), organisation, self.uphance)
         organisation.customers[made["id"]] = made
         return JSONResponse({"customer": made}, 201)
 
-    async def update_customer(self, call: Call, organisation: Organisation) -> Json:
+    def update_customer(self, call: Call, organisation: Organisation) -> Json:
         """The fields that are named."""
         found = one(call, organisation.customers)
         made = accept_customer(body_of(call).get("customer"), organisation, self.uphance, found)
@@ -59,7 +59,7 @@ class Writing:
         organisation.customers[made["id"]] = made
         return {"customer": made}
 
-    async def create_product(self, call: Call, organisation: Organisation) -> Response:
+    def create_product(self, call: Call, organisation: Organisation) -> Response:
         """The body was never published; a product in the shape that GET shows is taken."""
         body = body_of(call).get("product")
         if not isinstance(body, dict) or not body.get("product_identifier") or not body.get("name"):
@@ -74,7 +74,7 @@ class Writing:
         organisation.products[made["id"]] = made
         return JSONResponse({"product": made}, 201)
 
-    async def update_product(self, call: Call, organisation: Organisation) -> Json:
+    def update_product(self, call: Call, organisation: Organisation) -> Json:
         """Never published either: variations and SKUs are known by their id, new ones have none, and what a list
         leaves out stays."""
         found, body = one(call, organisation.products), body_of(call).get("product")

@@ -1,9 +1,10 @@
 """The simulated Upp.ai service: six calls, four required headers, batches of a thousand, no per-item answers."""
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from types import GenericAlias
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
@@ -11,26 +12,35 @@ from starlette.types import ASGIApp
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.asgi.middleware import too_many
 from upbridge_sandbox.asgi.routing import Operation, Refused, application
+from upbridge_sandbox.seed.formats import names
 from upbridge_sandbox.simulated import not_published, simulated
 from upbridge_sandbox.state import State
 from upbridge_sandbox.upp.tenant import Tenant
 
 MOST_IN_BATCH = 1000
-PRODUCT_NUMBERS = ("price", "stock", "costOfGoods", "salePrice")
-PRODUCT_TEXTS = (
-    "sku",
-    "title",
-    "groupId",
-    "imageUrl",
-    "currency",
-    "priceCurrency",
-    "ean",
-    "brand",
-    "url",
-    "category",
+_Name = Annotated[str, Field(min_length=1)]
+
+
+def _model(name: str, /, **fields: Any) -> Any:
+    """An object of these fields: numbers are numbers and texts are texts; other fields are not looked at."""
+    return create_model(name, __config__=ConfigDict(strict=True), **fields)
+
+
+PRODUCT = _model(
+    "Product",
+    externalProductId=(_Name, ...),
+    **dict.fromkeys(names("sku title groupId imageUrl currency priceCurrency ean brand url category"), (str, "")),
+    **dict.fromkeys(names("price stock costOfGoods salePrice"), (float, 0)),
 )
-ORDER_TEXTS = ("externalOrderId", "orderSubmittedOn", "currency", "sourceChannel")
-ORDER_NUMBERS = ("netOrderAmount", "grossOrderAmount")
+_LINE = _model("Line", sku=(str, ...), name=(str, ...), quantity=(float, ...), price=(float, ...))
+ORDER = _model(
+    "Order",
+    items=(GenericAlias(list, _LINE), ...),
+    **dict.fromkeys(names("externalOrderId orderSubmittedOn currency sourceChannel"), (_Name, ...)),
+    **dict.fromkeys(names("netOrderAmount grossOrderAmount"), (float, ...)),
+)
+_DAY = _model("Day", date=(str, ...), cpa=(float, ...))
+CPA = _model("Cpa", discriminator=(str, ...), payload=(GenericAlias(list, _DAY), ...))
 
 
 class Upp:
@@ -39,7 +49,7 @@ class Upp:
     def __init__(self, state: State) -> None:
         self.state = state
 
-    async def token(self, call: Call) -> Any:
+    def token(self, call: Call) -> Any:
         """Client credentials as a form; a token lives for 24 hours."""
         if "application/x-www-form-urlencoded" not in call.headers.get("content-type", ""):
             call.violation("bad-content-type", "the token call is a form")
@@ -52,21 +62,21 @@ class Upp:
         token = tenant.new_token(self.state.now())
         return {"access_token": token, "expires_in": tenant.token_seconds, "token_type": "Bearer"}
 
-    async def products(self, call: Call) -> Response:
+    def products(self, call: Call) -> Response:
         """Full products; 202 says accepted and nothing more."""
         tenant, body = self._tenant(call), _body(call)
         if not isinstance(body, dict) or set(body) != {"products"} or not isinstance(body["products"], list):
             raise _bad(call, 'the body is {"products": [...]}')
-        self._check_batch(call, body["products"], "externalProductId", _wrong_product)
+        self._check_batch(call, body["products"], "externalProductId", PRODUCT)
         tenant.take_products(body["products"])
         return JSONResponse({}, 202)
 
-    async def order(self, call: Call) -> Response:
+    def order(self, call: Call) -> Response:
         """One order, created or updated."""
         tenant = self._tenant(call)
         return self._take_orders(call, tenant, [_body(call)])
 
-    async def orders(self, call: Call) -> Response:
+    def orders(self, call: Call) -> Response:
         """A bare array of orders."""
         tenant, body = self._tenant(call), _body(call)
         if not isinstance(body, list):
@@ -74,24 +84,19 @@ class Upp:
         return self._take_orders(call, tenant, body)
 
     def _take_orders(self, call: Call, tenant: Tenant, items: list[Any]) -> Response:
-        self._check_batch(call, items, "externalOrderId", _wrong_order)
+        self._check_batch(call, items, "externalOrderId", ORDER)
         self._look_for_personal_data(call)
         tenant.take_orders(items)
         return JSONResponse({}, 201)
 
-    async def sent_orders(self, call: Call) -> Any:
+    def sent_orders(self, call: Call) -> Any:
         """What came by API; no shape is published."""
         return {"orders": list(self._tenant(call).orders.values())}
 
-    async def cpa(self, call: Call) -> Response:
+    def cpa(self, call: Call) -> Response:
         """The average cost of winning a customer, an entry a day."""
         tenant, body = self._tenant(call), _body(call)
-        good = isinstance(body, dict) and isinstance(body.get("discriminator"), str)
-        rows = body.get("payload") if good else None
-        if not isinstance(rows, list) or not all(
-            isinstance(row, dict) and isinstance(row.get("date"), str) and _number(row.get("cpa")) for row in rows
-        ):
-            raise _bad(call, 'the body is {"discriminator", "payload": [{"date", "cpa"}]}')
+        _check(call, CPA, body)
         tenant.cpa.append(body)
         return JSONResponse({}, 202)
 
@@ -113,7 +118,7 @@ class Upp:
                 return tenant
         raise Refused(JSONResponse({"error": "invalid_token"}, 401))
 
-    def _check_batch(self, call: Call, items: list[Any], key: str, wrong: Callable[[Any], str]) -> None:
+    def _check_batch(self, call: Call, items: list[Any], key: str, model: type[BaseModel]) -> None:
         """Raise `Refused` for the whole batch if it is too large or one of its items is wrong or refused."""
         call.item_count = len(items)
         if len(items) > MOST_IN_BATCH:
@@ -124,8 +129,7 @@ class Upp:
             if count > 1:
                 call.violation("doubled-in-batch", f"{name} {count} times")
         for item in items:
-            if reason := wrong(item):
-                raise _bad(call, reason)
+            _check(call, model, item)
         refuse = self.state.faults["upp"].refuse
         if bad := [item[key] for item in items if item[key] in refuse]:
             raise Refused(JSONResponse({"error": f"validation failed for {bad[0]}"}, 400))
@@ -159,45 +163,13 @@ def _bad(call: Call, why: str) -> Refused:
     return Refused(JSONResponse({"error": why}, 400))
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _wrong_product(item: Any) -> str:
-    if not isinstance(item, dict):
-        return "a product is an object"
-    if not isinstance(item.get("externalProductId"), str) or not item["externalProductId"]:
-        return "externalProductId is a string"
-    for name in PRODUCT_NUMBERS:
-        if name in item and not _number(item[name]):
-            return f"{name} is a number"
-    for name in PRODUCT_TEXTS:
-        if name in item and not isinstance(item[name], str):
-            return f"{name} is a string"
-    return ""
-
-
-def _wrong_order(item: Any) -> str:
-    if not isinstance(item, dict):
-        return "an order is an object"
-    for name in ORDER_TEXTS:
-        if not isinstance(item.get(name), str) or not item[name]:
-            return f"{name} is a string"
-    for name in ORDER_NUMBERS:
-        if not _number(item.get(name)):
-            return f"{name} is a number"
-    lines = item.get("items")
-    if not isinstance(lines, list):
-        return "items is an array"
-    return next((wrong for line in lines if (wrong := _wrong_line(line))), "")
-
-
-def _wrong_line(line: Any) -> str:
-    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in ("sku", "name")):
-        return "an item has sku and name"
-    if not all(_number(line.get(name)) for name in ("quantity", "price")):
-        return "quantity and price are numbers"
-    return ""
+def _check(call: Call, model: type[BaseModel], item: Any) -> None:
+    """Raise `Refused` where *item* is not what *model* says."""
+    try:
+        model.model_validate(item)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise _bad(call, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def upp_api(state: State) -> ASGIApp:
