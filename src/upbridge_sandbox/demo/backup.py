@@ -36,8 +36,7 @@ class Backup:
 
         Returns when the worker has said that it catches up. Raises `Failed`.
         """
-        for name in ("worker", "serve"):
-            self.processes.end(name)
+        self.processes.end("worker", "serve")
         server = self._server()
         for statement in (f"DROP DATABASE {_NAME} WITH (FORCE)", f"CREATE DATABASE {_NAME}"):
             self._run(server, "psql", "--quiet", f"--command={statement}", database="template1")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,13 +101,13 @@ class Probes:
     def find_late(self) -> None:
         """What was announced, and is still not right before the safety net runs."""
         lost = {row["id"] for row in self.driver.sandbox.call("GET", f"/shops/{SHOP}/deliveries")["lost"]}
-        origin = self.driver.sandbox.origin()
+        origin, problems = self._picture_of_all()
         parents = {
             key: str(product["product_id"])
             for product in [*origin.products, *origin.deleted_products]
             for key in upp_rules.product_ids(product)
         }
-        for verdict in self._forward(origin, self.driver.problems()):
+        for verdict in self._forward(origin, problems):
             for finding in verdict.findings:
                 names = {parents.get(finding.entity, finding.entity), finding.entity.replace("-", "")}
                 if not names & lost:
@@ -115,7 +116,7 @@ class Probes:
     def compare(self, done: writeback_checks.StaffWork) -> None:
         """Every copy with its origin, the problems, the webhooks and the number of calls."""
         driver, report = self.driver, self.report
-        call, origin, problems = driver.sandbox.call, driver.sandbox.origin(), driver.problems()
+        call, (origin, problems) = driver.sandbox.call, self._picture_of_all()
         report.verdicts = self._verdicts(origin, problems, done)
         report.problems = len(problems.rows)
         report.strange_problems = problems.others(compare.expected_problems(origin, self._skus(), driver.key))
@@ -139,9 +140,15 @@ class Probes:
     def compare_restored(self, done: writeback_checks.StaffWork, calls: int) -> None:
         """The same after a backup was put back; *calls* are those of Upgates until then."""
         sandbox = self.driver.sandbox
-        self.report.restored = self._verdicts(sandbox.origin(), self.driver.problems(), done)
+        self.report.restored = self._verdicts(*self._picture_of_all(), done)
         self.report.restored_calls = (sandbox.count_calls() - calls, calls)
         self.report.violations = sandbox.call("GET", "/violations")["violations"]
+
+    def _picture_of_all(self) -> tuple[Origin, Problems]:
+        """What the shop holds, and what the program lists for a person meanwhile."""
+        with ThreadPoolExecutor(1) as pool:
+            listed = pool.submit(self.driver.problems)
+            return self.driver.sandbox.origin(), listed.result()
 
     def _verdicts(self, origin: Origin, problems: Problems, done: writeback_checks.StaffWork) -> list[Verdict]:
         """All flows, in both directions."""

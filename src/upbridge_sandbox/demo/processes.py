@@ -217,9 +217,13 @@ class Processes:
         """The processor time of each kind, all its processes together."""
         return {name: round(sum(times.values()), 1) for name, times in sorted(self.worked.items())}
 
-    def end(self, name: str) -> None:
-        """End one process and forget it."""
-        self._end(self.processes.pop(name))
+    def end(self, *names: str) -> None:
+        """End some processes at once, and forget them."""
+        ending = [self.processes.pop(name) for name in names]
+        for process in ending:
+            process.terminate()
+        for process in ending:
+            self._end(process)
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes]) -> None:
