@@ -86,6 +86,11 @@ class State:
         """The shop with this add-on token."""
         return next((shop for shop in self.shops.values() if shop.token == token), None)
 
+    def sellable(self) -> set[str | None]:
+        """The codes and EANs of all goods that an order may name."""
+        goods = [item.variant or item.product for shop in self.shops.values() for item in shop.order_factory.pool]
+        return {thing[name] for thing in goods for name in ("code", "ean")} - {None}
+
     def api_url(self, shop: Shop) -> str:
         """Where the shop's API is now: a shop that moves gets another host and keeps the path."""
         assert self.addresses is not None

@@ -146,8 +146,8 @@ def count_in_uphance(stage: Stage, chance: Random) -> str:
 
 
 def delete_in_uphance(stage: Stage, chance: Random) -> str:
-    """Goods that no sales order has: of others, what is right afterwards is for a person to say."""
-    company, unsold = stage.organisation, stage.organisation.unsold()
+    """Goods that no order has or will have: of others, what is right afterwards is for a person to say."""
+    company, unsold = stage.organisation, stage.organisation.unsold(stage.world.sellable())
     if len(company.products) <= FEWEST or not unsold:
         return count_in_uphance(stage, chance)
     product = chance.choice(unsold)

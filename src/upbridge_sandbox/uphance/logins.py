@@ -104,7 +104,7 @@ class Logins:
         rng = self.state.rng.of("moves-uphance")
         if not self.uphance.lists.happens("move", rng):
             return
-        unsold = organisation.unsold()
+        unsold = organisation.unsold(self.state.sellable())
         if len(organisation.products) > FEWEST and unsold and rng.random() < 0.25:  # noqa: PLR2004 - one of four
             organisation.drop_product(rng.choice(unsold))
             return

@@ -70,10 +70,17 @@ class Organisation:
         del self.products[product_id]
         self.index_anew()
 
-    def unsold(self) -> list[int]:
-        """The products that no sales order has, by id."""
+    def unsold(self, sellable: set[str | None]) -> list[int]:
+        """The products, by id, that no sales order has, and of which no SKU is *sellable*, by number or EAN."""
         sold = {line["product_id"] for order in self.orders.values() for line in order["line_items"]}
-        return [number for number in self.products if number not in sold]
+        return [
+            number
+            for number, product in self.products.items()
+            if number not in sold
+            and not any(
+                {sku["sku_number"], sku["ean"]} & sellable for row in product["variations"] for sku in row["skus"]
+            )
+        ]
 
     def index_anew(self) -> None:
         """A product got SKUs."""
