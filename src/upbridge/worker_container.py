@@ -31,6 +31,7 @@ from upbridge.mail.rounds import Rounds
 from upbridge.mail.stopping import load_stop_addresses
 from upbridge.operations.change_settings import SettingsEditor
 from upbridge.operations.connections import ConnectionEditor
+from upbridge.operations.dry_run import Rehearsals
 from upbridge.operations.held_changes import HeldChanges
 from upbridge.operations.login_attempts import LoginAttempts
 from upbridge.operations.person import PersonRecords
@@ -219,6 +220,13 @@ class WorkerContainer:
         return SettingsPreviewer(self.engine, self.connections, self.systems, self.imports)
 
     @cached_property
+    def rehearsals(self) -> Rehearsals:
+        """See what a change of settings would do at once."""
+        return Rehearsals(
+            self.engine, self.clock, self.systems, self.targets, self.connected, self.tools, self.settings_editor
+        )
+
+    @cached_property
     def held_changes(self) -> HeldChanges:
         """Answer a guard."""
         return HeldChanges(self.engine, self.clock, self.way, self.cipher, self.problems, self.systems, self.wake)
@@ -263,6 +271,7 @@ class WorkerContainer:
             previews=self.settings_previewer,
             problems=self.problem_actions,
             held=self.held_changes,
+            rehearsals=self.rehearsals,
             orders=self.order_lookups,
             wake=self.wake,
             stop_addresses=lambda: load_stop_addresses(self.engine, self.cipher),

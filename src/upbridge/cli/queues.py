@@ -8,9 +8,12 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.cli.common import Json, cell, out, print_json, print_rows, with_container
+from upbridge.cli.dry_run import change_json, print_changes
 from upbridge.domain.lane import Lane
+from upbridge.domain.proposed import Proposed
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
+from upbridge.operations.held_changes import Held
 from upbridge.operations.many_problems import ManyProblems
 from upbridge.store import change_queries, document_queries
 from upbridge.store.change_queries import WaitingChange
@@ -27,6 +30,8 @@ ShopArgument = Annotated[str | None, typer.Argument(metavar="[SHOP]", help="Only
 Number = Annotated[int, typer.Argument(metavar="ID", help="The problem's id.")]
 
 _LIMIT = 10_000
+#: So many changes are shown to people; all of them with `--json`.
+_LISTED = 50
 
 T = TypeVar("T")
 
@@ -77,6 +82,25 @@ def list_problems(
             wrapped=("message",),
             empty="Nothing was handled by hand." if handled else "No open problems.",
         )
+
+
+@problems_app.command("show")
+def show_problem(number: Number, *, json: Json = False) -> None:
+    """What a guard holds: each change, old and new. `problems retry` lets it pass, `problems dismiss` does not."""
+
+    async def work(container: WorkerContainer) -> tuple[Held, list[Proposed]]:
+        problem = await container.problems.get(number)
+        held = await container.held_changes.look(problem.shop_id, number)
+        return held, await container.held_changes.changes(problem, limit=_LIMIT if json else _LISTED)
+
+    held, found = with_container(work)
+    problem = held.problem
+    if json:
+        about = {"id": problem.id, "shop": problem.shop_key, "key": problem.key, "count": held.count}
+        print_json({**about, "changes": [change_json(one) for one in found]})
+        return
+    out.print(f"{problem.shop_key}: {problem.message}")
+    print_changes(found)
 
 
 @problems_app.command("retry")

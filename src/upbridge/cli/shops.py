@@ -9,6 +9,7 @@ import typer
 from upbridge.cli.budget import outlook_json, outlook_lines
 from upbridge.cli.common import Json, ShopName, cell, err, out, print_json, print_rows, with_container
 from upbridge.cli.counts import ToldCounts, under_way_line
+from upbridge.cli.dry_run import print_dry_run
 from upbridge.cli.progress import PLURAL, wait_for
 from upbridge.cli.shop_access import connect, disconnect, renew
 from upbridge.cli.shop_report import completeness_line, coverage_line, describe, line_of, settings_json
@@ -99,6 +100,9 @@ def settings(
     shop: ShopName,
     changes: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
     *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the change would do at once, and change nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the shop's settings, or change them; `KEY=` goes back to the default."""
@@ -108,6 +112,9 @@ def settings(
         if not equals:
             raise typer.BadParameter(f"{change!r} is not KEY=VALUE")
         texts[key.strip()] = value
+    if dry_run:
+        print_dry_run(shop, texts, json=json)
+        return
 
     async def work(container: WorkerContainer) -> ShopSettings:
         found = await container.shops.find(shop)

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
-from upbridge.domain.order import Order
 from upbridge.domain.shop_profile import ShopProfile
-from upbridge.domain.statuses import is_at_rest, is_cancelled, is_failed
+from upbridge.domain.statuses import HasStatus, is_at_rest, is_cancelled, is_failed
 
 
 class Eligibility(StrEnum):
@@ -33,6 +33,19 @@ class Eligibility(StrEnum):
     """It is on its way, and its status does not send it yet."""
 
 
+class Judged(HasStatus, Protocol):
+    """What the verdict on an order looks at."""
+
+    @property
+    def created_at(self) -> datetime: ...
+
+    @property
+    def origin(self) -> str: ...
+
+    @property
+    def in_statistics(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class OrderPolicy:
     """Which orders of a shop one target is sent."""
@@ -46,7 +59,7 @@ class OrderPolicy:
     statistics_only: bool = False
     """Orders that the shop leaves out of its statistics are not sent."""
 
-    def judge(self, order: Order, facts: ShopProfile) -> Eligibility:
+    def judge(self, order: Judged, facts: ShopProfile) -> Eligibility:
         """The verdict on *order* as it is now; of several reasons against it the first in `Eligibility`."""
         if not self._chooses(order):
             return Eligibility.NOT_CHOSEN
@@ -56,7 +69,7 @@ class OrderPolicy:
             return Eligibility.TOO_OLD
         return self._by_status(order, facts)
 
-    def _by_status(self, order: Order, facts: ShopProfile) -> Eligibility:
+    def _by_status(self, order: Judged, facts: ShopProfile) -> Eligibility:
         chosen = self.statuses is not None and order.status_id in self.statuses
         if not chosen and not facts.has_status(order.status_id):
             return Eligibility.UNKNOWN
@@ -64,5 +77,5 @@ class OrderPolicy:
             return Eligibility.SENT
         return Eligibility.AT_REST if is_at_rest(order, facts) else Eligibility.WAITS
 
-    def _chooses(self, order: Order) -> bool:
+    def _chooses(self, order: Judged) -> bool:
         return self.enabled and order.origin in self.origins and (order.in_statistics or not self.statistics_only)

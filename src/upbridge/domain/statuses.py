@@ -7,9 +7,8 @@ Assumption: of the types of the add-on Home Credit only `HomecreditCanceled` end
 on its way.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
-from upbridge.domain.order import Order
 from upbridge.domain.shop_profile import ShopProfile
 
 #: The types that send an order to a warehouse, unless the shop chose statuses itself.
@@ -23,20 +22,27 @@ _FAILED = frozenset({"PaymentFailed", "PaymentCanceled", "Unresolved"})
 ENDED: Final = _CANCELLED | _FAILED
 
 
-def is_cancelled(order: Order, facts: ShopProfile) -> bool:
+class HasStatus(Protocol):
+    """An order, or what is kept of one."""
+
+    @property
+    def status_id(self) -> int | None: ...
+
+
+def is_cancelled(order: HasStatus, facts: ShopProfile) -> bool:
     """Whether *order* is off, for every target."""
     return _type_of(order, facts) in _CANCELLED
 
 
-def is_failed(order: Order, facts: ShopProfile) -> bool:
+def is_failed(order: HasStatus, facts: ShopProfile) -> bool:
     """Whether *order* was not paid and is not shipped as it is."""
     return _type_of(order, facts) in _FAILED
 
 
-def is_at_rest(order: Order, facts: ShopProfile) -> bool:
+def is_at_rest(order: HasStatus, facts: ShopProfile) -> bool:
     """Whether *order* is not on its way: it failed, or the shop has shipped it itself."""
     return is_failed(order, facts) or _type_of(order, facts) == SHIPPED
 
 
-def _type_of(order: Order, facts: ShopProfile) -> str | None:
+def _type_of(order: HasStatus, facts: ShopProfile) -> str | None:
     return facts.status_type(order.status_id)

@@ -1,9 +1,10 @@
 """Change the settings of a shop, and what follows from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.domain.shop import Shop
@@ -16,6 +17,9 @@ from upbridge.store import documents
 from upbridge.store.connections import ConnectionRow, Connections
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
+
+Also: TypeAlias = Callable[[AsyncConnection, Shop, Shop], Awaitable[None]]
+"""What is done with a change of settings: the transaction, the shop before and after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,13 @@ class SettingsEditor:
     imports: Imports
 
     async def change(
-        self, shop: Shop, texts: Mapping[str, str], *, seen: ShopSettings | None = None
+        self, shop: Shop, texts: Mapping[str, str], *, seen: ShopSettings | None = None, also: Also | None = None
     ) -> ShopSettings:
-        """Change settings as typed; queue what they make sendable, release what waited for them.
+        """Change settings as typed; queue what they make sendable, release what waited for them; then do *also*.
 
         One transaction, because saving the same settings again would not repeat a missed release. Raises
-        `BadRequest` with a line for each wrong setting, and `Clash` if one of them is not what it was in the
-        settings that its user has *seen*; and then changes nothing.
+        `BadRequest` with a line for each wrong setting, `Clash` if one of them is not what it was in the settings
+        that its user has *seen*, and what *also* raises; and then changes nothing.
         """
         rows = await self.connections.of(shop.id)
         now = self.clock()
@@ -60,6 +64,8 @@ class SettingsEditor:
             await settle(tx, shop, [(self.systems.declaring(key).name, settings[key]) for key in changed])
             kinds = reread(self.systems, changed, rows)
             await map_again(tx, self.imports, replace(shop, settings=after), rows, kinds, why=Again.SETTINGS)
+            if also is not None:
+                await also(tx, replace(shop, settings=before), replace(shop, settings=after))
         return after
 
 

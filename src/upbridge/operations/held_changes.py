@@ -63,7 +63,7 @@ class HeldChanges:
         """What the guard of *problem* holds, by key: at most *limit* changes of those that follow *after*."""
         held: dict[str, ShowHeld] = {catalogue_guard.GUARD: catalogue_guard.shown}
         for system in self.systems.all:
-            held |= system.held
+            held |= system.decisions.held
         async with self.engine.connect() as tx:
             bodies = await document_queries.bodies_held(
                 tx, self.cipher, problem.shop_id, problem.target, problem.key, after=after, limit=limit

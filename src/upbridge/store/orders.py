@@ -152,6 +152,26 @@ def known_of(shop_id: ShopId, *, since: datetime | None, until: datetime | None)
     return query.subquery("known")
 
 
+@dataclass(frozen=True, slots=True)
+class RuledOrder:
+    """What the rules look at of an order that was read, as it was then."""
+
+    created_at: datetime
+    origin: str
+    status_id: int | None
+    kept_back: Mapping[str, str]
+    in_statistics: bool = True
+
+
+async def ruled_since(tx: AsyncConnection, shop_id: ShopId, since: datetime) -> list[RuledOrder]:
+    """The known orders that were made from *since* on. Whether one counts in the statistics is not kept."""
+    status = table.c.outline["status_id"].as_integer().label("status_id")
+    query = select(
+        table.c.ordered_at, table.c.outline["origin"].astext.label("origin"), status, table.c.kept_back
+    ).where(table.c.shop_id == shop_id, table.c.ordered_at >= since, table.c.outline.is_not(None))
+    return [RuledOrder(*row) for row in await tx.execute(query)]
+
+
 async def kept_of(
     tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]
 ) -> dict[str, tuple[OrderOutline | None, Mapping[str, str]]]:

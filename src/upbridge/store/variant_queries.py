@@ -4,10 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.sku import Match
 from upbridge.store.schema import variants as table
 from upbridge.store.sql import one_of
 
@@ -31,3 +32,19 @@ async def shown_by_key(tx: AsyncConnection, shop_id: ShopId, keys: Collection[st
         row.key: ShownVariant(row.code, row.title, row.stock, row.listed and row.active)
         for row in await tx.execute(query)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """How many variants on sale are no SKU, and of how many products."""
+
+    products: int
+    variants: int
+
+
+async def count_unmatched(tx: AsyncConnection, shop_id: ShopId) -> Unmatched:
+    """Count the variants on sale that are matched with no SKU."""
+    query = select(func.count(distinct(table.c.product_id)), func.count()).where(
+        table.c.shop_id == shop_id, table.c.listed, table.c.active, table.c.match == Match.UNMATCHED
+    )
+    return Unmatched(*(await tx.execute(query)).one())

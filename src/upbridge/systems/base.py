@@ -27,7 +27,7 @@ from upbridge.store.changes import Change, Kind
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.accesses import NONE_DECLARED, DeclaredCalls
 from upbridge.systems.connecting import Connect, Connected, Tools, Vault
-from upbridge.systems.decisions import ShowHeld
+from upbridge.systems.decisions import Decisions
 from upbridge.systems.offers import Alone, CostUpload, Trial
 from upbridge.systems.platform import AddressPolicy, ShopAccess, ShopApi
 
@@ -364,8 +364,8 @@ class System:
     """Causes that wait for a person's yes: to try again is that, and it holds until the shop is disconnected."""
     not_retried: Collection[str] = ()
     """Causes for which nothing can be sent or read again: only their cure helps."""
-    held: Mapping[str, ShowHeld] = field(default_factory=dict)
-    """What its guards hold, by the guard's name."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """What a person looks at before it happens."""
 
     @property
     def calls_back(self) -> bool:

@@ -8,6 +8,7 @@ from upbridge.insights.order_lookup import OrderLookups
 from upbridge.mail.stopping import StopAddresses
 from upbridge.operations.change_settings import SettingsEditor
 from upbridge.operations.connections import ConnectionEditor
+from upbridge.operations.dry_run import Rehearsals
 from upbridge.operations.held_changes import HeldChanges
 from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.operations.settings_preview import SettingsPreviewer
@@ -22,6 +23,7 @@ class Actions:
     previews: SettingsPreviewer
     problems: ProblemActions
     held: HeldChanges
+    rehearsals: Rehearsals
     orders: OrderLookups
     wake: Wake
     stop_addresses: Callable[[], Awaitable[StopAddresses]]

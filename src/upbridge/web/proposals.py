@@ -41,11 +41,16 @@ async def as_file(here: PageContext, name: str, following: NextChanges) -> Respo
     )
 
 
+def as_whole_file(here: PageContext, name: str, changes: Sequence[Proposed]) -> Response:
+    """*changes*, which are all, as CSV."""
+    body = MARK + rows([_names(here.texts), *(_line(one, here.texts) for one in changes)])
+    return Response(body, media_type=MEDIA_TYPE, headers=attachment(f"{name}-{here.shop.key}"))
+
+
 async def _lines(here: PageContext, following: NextChanges, portion: Sequence[Proposed]) -> AsyncIterator[bytes]:
-    names = ("products.code", "products.title", "decision.old", "decision.new")
-    yield MARK + rows([[here.texts.get(f"ui.{name}") for name in names]])
+    yield MARK + rows([_names(here.texts)])
     while portion:
-        yield rows([one.code, one.title, _cell(one.old, here), _cell(one.new, here)] for one in portion)
+        yield rows(_line(one, here.texts) for one in portion)
         if len(portion) < _PORTION:
             return
         try:
@@ -55,6 +60,15 @@ async def _lines(here: PageContext, following: NextChanges, portion: Sequence[Pr
             raise
 
 
-def _cell(value: Shown, here: PageContext) -> object:
+def _names(texts: Texts) -> list[str]:
+    names = ("products.code", "products.title", "decision.old", "decision.new")
+    return [texts.get(f"ui.{name}") for name in names]
+
+
+def _line(one: Proposed, texts: Texts) -> list[object]:
+    return [one.code, one.title, _cell(one.old, texts), _cell(one.new, texts)]
+
+
+def _cell(value: Shown, texts: Texts) -> object:
     """A number as a spreadsheet reads it."""
-    return shown(value, here.texts) if isinstance(value, bool) else value
+    return shown(value, texts) if isinstance(value, bool) else value

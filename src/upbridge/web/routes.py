@@ -15,6 +15,7 @@ from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session, Ses
 from upbridge.web.endpoints import (
     connections,
     decision,
+    dry_run,
     find,
     history,
     mail,
@@ -77,6 +78,7 @@ for _page in (
     rules,
     problems,
     decision,
+    dry_run,
     find,
     products,
     history,

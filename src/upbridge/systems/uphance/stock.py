@@ -69,12 +69,12 @@ async def read_stock(reading: Reading, chunk: list[Change]) -> None:
         if not await _agreed(tx, shop.id, now=tools.clock()):
             await changes.done(tx, shop.id, "uphance", chunk)
             return
-        if (why := await _too_early(tx, shop.id, chunk)) is not None:
+        if (why := await _too_early(tx, shop.id, max(one.hinted_at for one in chunk))) is not None:
             log.info("stock_waits", shop_id=str(shop.id), reason=why)
             until = tools.clock() + min(pause_after(chunk[0].attempts + 1), _LONGEST_PAUSE)
             await changes.postpone(tx, shop.id, "uphance", chunk, until=until)
             return
-        planned = await _plan(tx, shop, run=tools.clock())
+        planned = await _plan(tx, shop, await _waiting(tx, shop.id), run=tools.clock())
         held = await _queue(tools, tx, shop, planned)
         await _report_unmatched(tx, shop.id, now=tools.clock())
         await changes.done(tx, shop.id, "uphance", chunk)
@@ -89,6 +89,19 @@ async def read_stock(reading: Reading, chunk: list[Change]) -> None:
     )
     if planned.put:
         await reading.wake(Lane.push(shop.id, TARGET))
+
+
+async def foresee(tx: AsyncConnection, shop: Shop, *, now: datetime) -> tuple[Plan, bool]:
+    """What a run would do with the shop's settings, and whether the numbers may still be wrong. Writes nothing."""
+    planned = await _plan(tx, shop, {}, run=now)
+    return planned, not await _may_begin(tx, shop.id, now)
+
+
+async def write_now(tx: AsyncConnection, tools: Tools, shop: Shop, *, now: datetime) -> None:
+    """Queue what differs; a person has seen it, so no guard judges it."""
+    planned = await _plan(tx, shop, await _waiting(tx, shop.id), run=now)
+    await documents.put(tx, tools.cipher, shop.id, TARGET, planned.put, priority=int(Purpose.STOCK), now=now)
+    await let_pass(tx, shop.id, TARGET, KIND, GUARD, now=now, keys=[one.key for one in planned.put])
 
 
 async def wrote(
@@ -153,9 +166,15 @@ async def _agreed(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> boo
     return True
 
 
-async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Change]) -> str | None:
+async def _may_begin(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> bool:
+    """Whether numbers that are computed now are right."""
+    several = len(await warehouses.known(tx, shop_id, TARGET)) > 1
+    agreed = not several or await cursors.get(tx, shop_id, TARGET, SEVERAL) is not None
+    return agreed and await _too_early(tx, shop_id, now) is None
+
+
+async def _too_early(tx: AsyncConnection, shop_id: ShopId, asked: datetime) -> str | None:
     """Why no number can be right yet: the orders that are not read yet have sold pieces that are not counted."""
-    asked = max(change.hinted_at for change in chunk)
     if await change_queries.any_marked_until(tx, shop_id, TARGET, Kind.ORDER, asked):
         return "orders have to be read first"
     if await is_catching_up(tx, shop_id, TARGET):
@@ -163,7 +182,7 @@ async def _too_early(tx: AsyncConnection, shop_id: ShopId, chunk: Sequence[Chang
     return "the first import is under way" if await first_import_under_way(tx, shop_id) else None
 
 
-async def _plan(tx: AsyncConnection, shop: Shop, *, run: datetime) -> Plan:
+async def _plan(tx: AsyncConnection, shop: Shop, waiting: Mapping[str, Waiting], *, run: datetime) -> Plan:
     shop_settings = shop.settings
     quantity = _QUANTITIES[shop_settings.get("stock.quantity")]
     comparison = Comparison(
@@ -171,7 +190,7 @@ async def _plan(tx: AsyncConnection, shop: Shop, *, run: datetime) -> Plan:
             tx, shop.id, drafts_reserve=shop_settings.yes("stock.drafts_reserve")
         ),
         safety=shop_settings.number("stock.safety") or 0,
-        waiting=await _waiting(tx, shop.id),
+        waiting=waiting,
         declined=await by_hand(tx, shop.id, TARGET, KIND),
         run=run.isoformat(),
     )

@@ -4,6 +4,7 @@ from upbridge.systems.base import Flow, Persons, SetupStep, System
 from upbridge.systems.uphance.basis import mapping_basis
 from upbridge.systems.uphance.connect import UphanceConnect, account_name, is_mapped, markets_without_channel
 from upbridge.systems.uphance.customer_mapping import customer_keys
+from upbridge.systems.uphance.decisions import DECISIONS
 from upbridge.systems.uphance.new_names import new_names
 from upbridge.systems.uphance.order_fingerprint import without_person
 from upbridge.systems.uphance.probe import Trial
@@ -11,8 +12,6 @@ from upbridge.systems.uphance.product_push import products_made
 from upbridge.systems.uphance.settings import SETTINGS
 from upbridge.systems.uphance.sorts import CUSTOMERS
 from upbridge.systems.uphance.source import SOURCE
-from upbridge.systems.uphance.stock_calculation import GUARD
-from upbridge.systems.uphance.stock_decisions import shown_changes
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge.systems.uphance.write_back import UphanceWriteBack
 
@@ -68,6 +67,6 @@ UPHANCE = System(
         forget=without_person,
     ),
     agreed_once=("stock.several",),
-    held={GUARD: shown_changes},
+    decisions=DECISIONS,
     not_retried=("order.taxed_otherwise", "stock.ambiguous", "stock.no_code"),
 )

@@ -17,6 +17,7 @@ from upbridge.domain.shop_settings import Clash, Mode, Whole
 from upbridge.operations.settings_preview import SettingsPreview
 from upbridge.store import letters
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
+from upbridge.web.endpoints.dry_run import save_or_ask
 from upbridge.web.forms import one
 from upbridge.web.queries.problems import markets_wanted, waiting_for
 from upbridge.web.rule_controls import Control, Offered, Option, control_of
@@ -83,7 +84,10 @@ async def save(session: str, here: Session, form: Posted) -> Response:
         return await _page(here, replace(shown, preview=await _foresee(here, current, typed)))
     if typed.changed:
         try:
-            await here.pages.act().settings.change(here.shop, typed.changed, seen=here.shop.settings)
+            was = {f"was.{key}": current[key] for key, text in typed.changed.items() if text}
+            fields = {"part": part.name, **was}
+            if asked := await save_or_ask(here, typed.changed, fields, one(form, "seen")):
+                return asked
         except Clash:  # in this very moment: it is shown as if it had been before
             shop = await here.pages.shops.get(here.shop.id)
             return await _page(replace(here, shop=shop), replace(shown, clashes=tuple(typed.changed)))
