@@ -34,6 +34,7 @@ from upbridge.operations.connections import ConnectionEditor
 from upbridge.operations.dry_run import Rehearsals
 from upbridge.operations.held_changes import HeldChanges
 from upbridge.operations.login_attempts import LoginAttempts
+from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.person import PersonRecords
 from upbridge.operations.renew_secrets import SecretRenewal
 from upbridge.operations.resolve_problem import ProblemActions
@@ -227,6 +228,11 @@ class WorkerContainer:
         )
 
     @cached_property
+    def pause_switch(self) -> PauseSwitch:
+        """Pause everything of a shop."""
+        return PauseSwitch(self.clock, self.shops, self.wake)
+
+    @cached_property
     def held_changes(self) -> HeldChanges:
         """Answer a guard."""
         return HeldChanges(self.engine, self.clock, self.way, self.cipher, self.problems, self.systems, self.wake)
@@ -272,6 +278,7 @@ class WorkerContainer:
             problems=self.problem_actions,
             held=self.held_changes,
             rehearsals=self.rehearsals,
+            pause=self.pause_switch,
             orders=self.order_lookups,
             wake=self.wake,
             stop_addresses=lambda: load_stop_addresses(self.engine, self.cipher),

@@ -25,6 +25,10 @@ class ShopState(StrEnum):
 #: Why a shop is suspended.
 BY_OPERATOR = "operator"
 BY_UPGATES = "refused"
+BY_SHOP = "shop"
+"""Its own staff paused everything, on a page."""
+#: Reasons that only a person ends.
+BY_A_PERSON = (BY_OPERATOR, BY_SHOP)
 
 PROBE_PAUSE = timedelta(hours=1)
 """How long a shop that is suspended, or being uninstalled, is left alone after it was asked whether it is back."""

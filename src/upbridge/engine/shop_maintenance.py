@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, LoginUnreadable, RightRefused
 from upbridge.domain.platform import PLATFORM
-from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
+from upbridge.domain.shop import BY_A_PERSON, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import ShopFacts
@@ -159,8 +159,8 @@ class ShopMaintenance:
     async def _is_back(self, shop: Shop) -> None:
         if shop.state in (ShopState.UNINSTALLING, ShopState.ACTIVE):
             log.warning("uninstall_was_a_replay", shop_id=str(shop.id))
-        # An operator's word outlives a replayed call.
-        to = ShopState.SUSPENDED if shop.reason == BY_OPERATOR else ShopState.ACTIVE
+        # A person's word outlives a replayed call.
+        to = ShopState.SUSPENDED if shop.reason in BY_A_PERSON else ShopState.ACTIVE
         await self.shops.move(
             shop.id,
             to=to,

@@ -3,7 +3,7 @@
 import re
 
 from upbridge.core.i18n import Texts
-from upbridge.domain.shop import BY_OPERATOR, Shop, ShopState
+from upbridge.domain.shop import BY_A_PERSON, Shop, ShopState
 from upbridge.insights.news import News
 from upbridge.systems.base import Systems
 
@@ -11,7 +11,7 @@ from upbridge.systems.base import Systems
 def news_words(one: News, shop: Shop, texts: Texts, systems: Systems) -> str:
     """What it is, what comes of it, and what helps."""
     if one.reason == "stopped":
-        return texts.get(f"ui.state.{state_of(shop)}")
+        return texts.get(f"ui.state.{state_of(shop)}", at=shop.state_since)
     kinds = [texts.get(f"ui.kind.{kind}") for kind in one.kinds]
     system = "" if one.system is None else systems.title(one.system)
     return texts.get(f"ui.news.{one.reason}", count=one.count, at=one.at, system=system, kinds=kinds)
@@ -19,8 +19,8 @@ def news_words(one: News, shop: Shop, texts: Texts, systems: Systems) -> str:
 
 def state_of(shop: Shop) -> str:
     """The last part of the key of the shop's state."""
-    by_operator = shop.state is ShopState.SUSPENDED and shop.reason == BY_OPERATOR
-    return "suspended_operator" if by_operator else str(shop.state)
+    by_a_person = shop.state is ShopState.SUSPENDED and shop.reason in BY_A_PERSON
+    return f"suspended_{shop.reason}" if by_a_person else str(shop.state)
 
 
 def size_words(kind: str, number: int, texts: Texts) -> str:

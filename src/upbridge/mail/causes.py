@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from upbridge.core.i18n import Texts
-from upbridge.domain.shop import Shop, ShopState
+from upbridge.domain.shop import BY_SHOP, Shop, ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.news import News
 from upbridge.insights.words import cause_words, news_words, size_words
@@ -53,6 +53,8 @@ def issues(shop: Shop, news: Iterable[News], problems: Iterable[OpenCause]) -> I
     """The causes that a person has to hear of. Of a shop that is stopped as a whole there is that one alone."""
     for one in news:
         stopped = one.light is Light.STOPPED
+        if one.reason == "stopped" and shop.reason == BY_SHOP:
+            continue  # its own staff did it
         if stopped or (one.light is Light.ATTENTION and one.reason not in _QUIET):
             where = "+".join(one.kinds) if one.reason == "incomplete" else one.system
             name = f"news:{one.reason}" + (f":{where}" if where else "")

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import BadSignature, LoginUnreadable, NotFound
 from upbridge.domain.history import Way, What
-from upbridge.domain.shop import BY_OPERATOR, LISTENING, Credentials, Shop, ShopState
+from upbridge.domain.shop import BY_A_PERSON, BY_SHOP, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_key import free_key, shop_key
 from upbridge.domain.shop_settings import Declared, ShopSettings, as_text
@@ -193,7 +193,7 @@ class Shops:
             return shop, Arrival.NEW
         if before["signed_at"] is not None and call.signed_at < before["signed_at"]:
             raise BadSignature("a newer installation of this shop was accepted before")
-        held = before["state"] == ShopState.SUSPENDED and before["reason"] == BY_OPERATOR
+        held = before["state"] == ShopState.SUSPENDED and before["reason"] in BY_A_PERSON
         forgotten = dict.fromkeys(("probed_at", "subscribed_at", "webhook_failures", "uninstalled_at"))
         installed = table.c.state.in_((ShopState.ACTIVE, ShopState.SUSPENDED))
         values["installed_at"] = case((installed, table.c.installed_at), else_=now)
@@ -216,11 +216,12 @@ class Shops:
         now: datetime,
         reason: str | None = None,
         signed_at: datetime | None = None,
+        only_by: str | None = None,
     ) -> bool:
         """Change the state at *now* if it is one of *among*; returns whether it changed.
 
-        *signed_at*: only if no installation was accepted after the one that was signed then (R14).
-        Sessions end with every state but `ACTIVE`.
+        *signed_at*: only if no installation was accepted after the one that was signed then (R14); *only_by*: only
+        if that is the reason of the state. Sessions end with every state but `ACTIVE`, and a pause by the shop.
         `UNINSTALLED` also destroys the credentials and forgets the webhooks, which Upgates deletes itself (R30).
         """
         async with self._engine.begin() as tx:
@@ -232,6 +233,8 @@ class Shops:
             )
             if signed_at is not None:
                 statement = statement.where(table.c.signed_at == signed_at)
+            if only_by is not None:
+                statement = statement.where(table.c.reason == only_by)
             values: dict[str, Any] = {"state": to, "reason": reason, "state_since": now, "probed_at": None}
             if to is ShopState.UNINSTALLED:
                 forgotten = ("api_user", "api_key", "subscribed_at", "webhook_failures")
@@ -240,7 +243,7 @@ class Shops:
             changed = result.rowcount > 0
             if changed:
                 await self._moved(tx, shop_id, before, to, {"reason": reason} if reason else {}, now=now)
-            if changed and to is not ShopState.ACTIVE:
+            if changed and to is not ShopState.ACTIVE and reason != BY_SHOP:
                 await sessions.end_all(tx, shop_id)
             return changed
 
@@ -362,8 +365,11 @@ async def set_reconciled(tx: AsyncConnection, shop_id: ShopId, at: datetime) -> 
 
 
 async def suspended(tx: AsyncConnection) -> list[tuple[str, str | None]]:
-    """The key of each suspended shop, and why it is."""
-    query = select(table.c.key, table.c.reason).where(table.c.state == ShopState.SUSPENDED).order_by(table.c.key)
+    """The key of each shop that is suspended, and why it is; not those that their own staff paused."""
+    query = select(table.c.key, table.c.reason).where(
+        table.c.state == ShopState.SUSPENDED, table.c.reason.is_distinct_from(BY_SHOP)
+    )
+    query = query.order_by(table.c.key)
     return [(row.key, row.reason) for row in await tx.execute(query)]
 
 

@@ -10,6 +10,7 @@ from upbridge.operations.change_settings import SettingsEditor
 from upbridge.operations.connections import ConnectionEditor
 from upbridge.operations.dry_run import Rehearsals
 from upbridge.operations.held_changes import HeldChanges
+from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.operations.settings_preview import SettingsPreviewer
 
@@ -24,6 +25,7 @@ class Actions:
     problems: ProblemActions
     held: HeldChanges
     rehearsals: Rehearsals
+    pause: PauseSwitch
     orders: OrderLookups
     wake: Wake
     stop_addresses: Callable[[], Awaitable[StopAddresses]]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from upbridge.core.i18n import Texts
-from upbridge.domain.shop import ShopState
+from upbridge.domain.shop import BY_SHOP, ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.news import News
 from upbridge.insights.words import cause_words, difference_words, news_words, size_words
@@ -69,7 +69,9 @@ def alarm_words(one: News, standing: Standing, texts: Texts, systems: Systems) -
     """A thing that stops flows, or keeps them waiting, in words."""
     words = news_words(one, standing.shop, texts, systems)
     if one.reason == "stopped":
-        return Notice(words, "bad")
+        by_shop = standing.shop.state is ShopState.SUSPENDED and standing.shop.reason == BY_SHOP
+        action = texts.get("ui.pause.resume") if by_shop else ""
+        return Notice(words, "bad", action, form="resume" if by_shop else None)
     form = _FORMS.get(one.reason)
     action = texts.get(f"ui.news_next.{one.reason}") if one.page or form else ""
     return Notice(words, COLOURS[one.light], action, one.page, form)

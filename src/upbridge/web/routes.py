@@ -22,6 +22,7 @@ from upbridge.web.endpoints import (
     net,
     order,
     orders,
+    pause,
     problems,
     products,
     rules,
@@ -84,6 +85,7 @@ for _page in (
     history,
     usage,
     mail,
+    pause,
 ):
     router.include_router(_page.router)
 
