@@ -39,6 +39,7 @@ from upbridge.operations.person import PersonRecords
 from upbridge.operations.renew_secrets import SecretRenewal
 from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.operations.settings_preview import SettingsPreviewer
+from upbridge.operations.undo_run import RunUndo
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.settings import Settings
 from upbridge.store.connections import Connections
@@ -233,6 +234,11 @@ class WorkerContainer:
         return PauseSwitch(self.clock, self.shops, self.wake)
 
     @cached_property
+    def run_undo(self) -> RunUndo:
+        """Take a run of stock back."""
+        return RunUndo(self.engine, self.clock, self.way, self.systems, self.tools, self.wake)
+
+    @cached_property
     def held_changes(self) -> HeldChanges:
         """Answer a guard."""
         return HeldChanges(self.engine, self.clock, self.way, self.cipher, self.problems, self.systems, self.wake)
@@ -279,6 +285,7 @@ class WorkerContainer:
             held=self.held_changes,
             rehearsals=self.rehearsals,
             pause=self.pause_switch,
+            undo=self.run_undo,
             orders=self.order_lookups,
             wake=self.wake,
             stop_addresses=lambda: load_stop_addresses(self.engine, self.cipher),

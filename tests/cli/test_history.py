@@ -54,3 +54,24 @@ def test_the_numbers_of_a_stock_run(program: Program, database: Database) -> Non
     ]
     compare("shops history SHOP --run ID --json", numbers)
     assert "no stock run" in program("shops", "history", "garde", "--run", "0").err
+
+
+def test_a_stock_run_is_taken_back(program: Program, database: Database) -> None:
+    shop = database.shop()
+    run = "2026-11-24T11:00:00+00:00"
+    database.insert(
+        "stock_writes", {"shop_id": shop, "run_at": run, "key": "v-1", "code": "A", "old": 5, "new": 0}
+    )
+    known = {"key": "v-1", "product_id": 1, "code": "A", "stock": 0, "stock_own": True}
+    database.insert("variants", {"shop_id": shop, **known, "active": True, "listed": True, "match": "unmatched"})
+    database.insert("history", {"shop_id": shop, "at": run, "way": "program", "what": "stock", "subject": run})
+    [found] = program("shops", "history", "garde", "--json").json
+
+    looked = program("shops", "undo-stock", "garde", str(found["id"]), "--dry-run", "--json").json
+    assert program("outbox", "list", "--json").json == []
+    done = program("shops", "undo-stock", "garde", str(found["id"]), "--json").json
+
+    assert done == looked
+    compare("shops undo-stock SHOP ID --json", done)
+    assert [one["key"] for one in program("outbox", "list", "--json").json] == ["v-1"]
+    assert program("shops", "history", "garde", "--json").json[0]["what"] == "undone"

@@ -36,6 +36,7 @@ FORMS = (
     "problems/by-hand",
     "decision/yes",
     "decision/no",
+    "undo",
     "rules",
     "find",
 )

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, print_json, print_rows, with_container
+from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, with_container
+from upbridge.cli.dry_run import change_json
 from upbridge.core.errors import NotFound
 from upbridge.domain.history import What
 from upbridge.store import history as store
@@ -18,6 +19,7 @@ _MOST = 10_000
 def register(app: typer.Typer) -> None:
     """Add the command to `upbridge shops`."""
     app.command()(history)
+    app.command("undo-stock")(undo_stock)
 
 
 def history(
@@ -77,6 +79,37 @@ def history(
             wrapped=("subject", "old → new", "details"),
             empty="Nothing was done yet.",
         )
+
+
+def undo_stock(
+    shop: ShopName,
+    run: Annotated[int, typer.Argument(metavar="ID", help="The id of the run's line in `shops history`.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write the numbers again that stood before a stock run, where they have not changed since. Uphance's numbers
+    are not written over them until those change.
+    """
+
+    async def work(container: WorkerContainer) -> dict[str, Any]:
+        found = await container.shops.find(shop)
+        _, shown = await container.run_undo.look(found.id, run, limit=None)
+        if not dry_run:
+            await container.run_undo.undo(found.id, run, shown.mark)
+        counts = {"written": shown.number, "changed_since": shown.counts["changed"]}
+        return {**counts, "changes": [change_json(one) for one in shown.changes]}
+
+    done = with_container(work)
+    if json:
+        print_json(done)
+        return
+    empty = "Nothing can be taken back."
+    print_rows(done["changes"], columns=("code", "old", "new"), wrapped=("code",), empty=empty)
+    verb = "would be" if dry_run else "are"
+    out.print(f"{done['written']} numbers {verb} written, {done['changed_since']} were changed since.")
 
 
 def _number(value: Any) -> float | int | None:

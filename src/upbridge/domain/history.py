@@ -42,6 +42,8 @@ class What(StrEnum):
     """What a guard had held back is not sent."""
     STOCK = "stock"
     """A run has written stock into the shop: *subject* is the moment of the run."""
+    UNDONE = "undone"
+    """A run of stock was taken back: *subject* is the moment of the run."""
     PERSON_SHOWN = "person_shown"
     """What is known of who ordered was shown: *subject* is the order's number."""
     PERSON_ERASED = "person_erased"

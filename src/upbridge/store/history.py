@@ -172,7 +172,7 @@ async def moment_of_run(tx: AsyncConnection, shop_id: ShopId, number: int) -> da
 
 
 async def stock_of_run(
-    tx: AsyncConnection, shop_id: ShopId, run: datetime, *, limit: int, after: str = ""
+    tx: AsyncConnection, shop_id: ShopId, run: datetime, *, limit: int | None, after: str = ""
 ) -> list[StockWrite]:
     """The numbers that a run has written, by code: at most *limit*, after the code *after*."""
     query = (

@@ -59,6 +59,18 @@ class Rehearsal(Protocol):
         settings."""
 
 
+class Undo(Protocol):
+    """Takes back what a run has written into the shop, where it has not changed since."""
+
+    async def look(self, tx: AsyncConnection, shop_id: ShopId, run: datetime, *, limit: int | None) -> DryRun:
+        """What would be written to take back the run that was planned at *run*, with at most *limit* changes."""
+
+    async def carry_out(
+        self, tx: AsyncConnection, tools: Tools, shop_id: ShopId, run: datetime, *, now: datetime
+    ) -> None:
+        """Queue that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """What a person is asked about, of one system."""
@@ -66,3 +78,5 @@ class Decisions:
     held: Mapping[str, ShowHeld] = field(default_factory=dict)
     """What its guards hold, by the guard's name."""
     rehearsals: Sequence[Rehearsal] = ()
+    undo: Undo | None = None
+    """None where it writes nothing into the shop that could be taken back."""

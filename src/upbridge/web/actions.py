@@ -13,6 +13,7 @@ from upbridge.operations.held_changes import HeldChanges
 from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.operations.settings_preview import SettingsPreviewer
+from upbridge.operations.undo_run import RunUndo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Actions:
     held: HeldChanges
     rehearsals: Rehearsals
     pause: PauseSwitch
+    undo: RunUndo
     orders: OrderLookups
     wake: Wake
     stop_addresses: Callable[[], Awaitable[StopAddresses]]

@@ -27,6 +27,7 @@ from upbridge.web.endpoints import (
     products,
     rules,
     start,
+    undo,
     usage,
 )
 from upbridge.web.forms import one
@@ -86,6 +87,7 @@ for _page in (
     usage,
     mail,
     pause,
+    undo,
 ):
     router.include_router(_page.router)
 

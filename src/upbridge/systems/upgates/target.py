@@ -52,7 +52,7 @@ _CLOSED = frozenset({"deny", "readonly"})
 
 Settled = list[tuple[Document, Outcome]]
 #: What of a number's document does not explain the number: whose it is, what it replaces, and when.
-_NOT_NOTED = frozenset({"code", "level", "sku", "shown", "run"})
+_NOT_NOTED = frozenset({"code", "level", "sku", "shown", "run", "undone"})
 
 
 class UpgatesTarget:
@@ -108,8 +108,13 @@ class UpgatesTarget:
     ) -> AsyncGenerator[Settled, None]:
         """Send up to a hundred numbers."""
         if not context.settings.yes("stock.write"):
-            yield [(document, Dropped("stock is not written any more")) for document in documents]
-            return
+            # What a person takes back is written all the same: it undoes what was written before.
+            stopped = [one for one in documents if "undone" not in json.loads(one.body)]
+            if stopped:
+                yield [(document, Dropped("stock is not written any more")) for document in stopped]
+            documents = [one for one in documents if one not in stopped]
+            if not documents:
+                return
         if context.facts.rights.get("products") in _CLOSED:
             yield [(document, Parked(Issue("stock.no_right"))) for document in documents]
             return

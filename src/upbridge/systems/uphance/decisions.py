@@ -10,13 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.canonical_json import canonical, fingerprint
 from upbridge.domain.proposed import Proposed
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
+from upbridge.store import documents
+from upbridge.store.history import StockWrite, stock_of_run
 from upbridge.store.variant_queries import count_unmatched, shown_by_key
 from upbridge.systems.connecting import Tools
 from upbridge.systems.decisions import Decisions, DryRun
 from upbridge.systems.uphance import stock
-from upbridge.systems.uphance.stock_calculation import GUARD
+from upbridge.systems.uphance.stock_calculation import GUARD, take_back
 
 
 async def shown_changes(tx: AsyncConnection, shop_id: ShopId, bodies: Mapping[str, bytes]) -> list[Proposed]:
@@ -86,4 +89,47 @@ class CreateProducts:
         """They are queued when the products have been read again."""
 
 
-DECISIONS = Decisions(held={GUARD: shown_changes}, rehearsals=(WriteStock(), CreateProducts()))
+class UndoStock:
+    """A run of stock is taken back: each number that stood before it, where the shop still shows what it wrote."""
+
+    async def look(self, tx: AsyncConnection, shop_id: ShopId, run: datetime, *, limit: int | None) -> DryRun:
+        """The numbers that would be written."""
+        back, changed = await self._numbers(tx, shop_id, run)
+        shown = back if limit is None else back[:limit]
+        known = await shown_by_key(tx, shop_id, [one.key for one in shown])
+        return DryRun(
+            name="undo",
+            counts={"count": len(back), "changed": changed},
+            changes=[Proposed(one.key, one.code, known[one.key].title, one.new, one.old) for one in shown],
+            number=len(back),
+            mark=fingerprint(canonical([[one.key, one.new, one.old] for one in back])).hex(),
+        )
+
+    async def carry_out(
+        self, tx: AsyncConnection, tools: Tools, shop_id: ShopId, run: datetime, *, now: datetime
+    ) -> None:
+        """Queue them, and do not write Uphance's numbers again until those are others."""
+        back, _ = await self._numbers(tx, shop_id, run)
+        drafts = [
+            take_back(one.key, one.code, shown=one.new, before=one.old, run=now.isoformat())
+            for one in back
+            if one.old is not None
+        ]
+        priority = int(Purpose.STOCK)
+        await documents.put(tx, tools.cipher, shop_id, stock.TARGET, drafts, priority=priority, now=now)
+        await stock.decline(tx, shop_id, {one.key: (one.code, one.new) for one in back}, now=now)
+
+    @staticmethod
+    async def _numbers(tx: AsyncConnection, shop_id: ShopId, run: datetime) -> tuple[list[StockWrite], int]:
+        """What can be taken back, by key, and how many numbers are others by now."""
+        written = sorted(await stock_of_run(tx, shop_id, run, limit=None), key=lambda one: one.key)
+        known = await shown_by_key(tx, shop_id, [one.key for one in written])
+        back = [
+            one
+            for one in written
+            if one.old is not None and (there := known.get(one.key)) is not None and there.stock == one.new
+        ]
+        return back, len(written) - len(back)
+
+
+DECISIONS = Decisions(held={GUARD: shown_changes}, rehearsals=(WriteStock(), CreateProducts()), undo=UndoStock())

@@ -26,6 +26,7 @@ from upbridge.store.changes import Change, Kind, Origin
 from upbridge.store.guards import ask_a_person, let_pass
 from upbridge.store.history import StockWrite, record_stock
 from upbridge.store.link_queries import by_hand
+from upbridge.store.links import mark_by_hand
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
 from upbridge.store.runs import first_import_under_way, is_catching_up
 from upbridge.systems.base import Reading
@@ -38,6 +39,7 @@ from upbridge.systems.uphance.stock_calculation import (
     Level,
     Plan,
     Waiting,
+    mark_of,
     needs_a_person,
 )
 
@@ -123,9 +125,21 @@ async def wrote(
     await sku_matching.lock_matching(tx, shop_id)
     await variants.show_stock(tx, shop_id, dict(sorted(shown.items())))
     await _tell(tx, shop_id, bodies, now=now)
+    taken_back = {key: body for key, body in bodies.items() if "undone" in body}
+    await decline(
+        tx, shop_id, {key: (one["code"], Decimal(one["undone"])) for key, one in taken_back.items()}, now=now
+    )
     unsure = [one.key for one, outcome in stock if not outcome.confirmed]
     again = [str(product) for product in await variants.products_of(tx, shop_id, unsure)]
     await changes.mark_changed(tx, shop_id, PLATFORM, Kind.PRODUCT, again, origin=Origin.SCHEDULE, now=now)
+
+
+async def decline(
+    tx: AsyncConnection, shop_id: ShopId, numbers: Mapping[str, tuple[str, Decimal]], *, now: datetime
+) -> None:
+    """Do not write these numbers (by key: code and number) until Uphance has others."""
+    handled = [(KIND, key, key, mark_of(code, number)) for key, (code, number) in sorted(numbers.items())]
+    await mark_by_hand(tx, shop_id, TARGET, handled, now=now)
 
 
 async def _tell(
@@ -236,7 +250,7 @@ async def _queue(tools: Tools, tx: AsyncConnection, shop: Shop, planned: Plan) -
 
 async def _stop(tx: AsyncConnection, shop_id: ShopId) -> None:
     """Nothing is to be written (any more)."""
-    keys = list(await _waiting(tx, shop_id))
+    keys = [key for key, one in (await _waiting(tx, shop_id)).items() if not one.takes_back]
     await documents.withdraw(tx, shop_id, TARGET, [(KIND, key) for key in keys])
     await close_entity(tx, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[*keys, GUARD])
     await close_cured(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND])

@@ -41,6 +41,11 @@ class Waiting:
         """Whether the guard keeps it."""
         return self.state == "parked" and self.reason == GUARD
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether a person wants the number that stood there before, instead of Uphance's."""
+        return self.hash.startswith(_BACK)
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -88,6 +93,8 @@ class Comparison:
     _matched: int = 0
     _in_stock: int = 0
     _zeroed: int = 0
+    _kept: set[str] = field(default_factory=set)
+    """What is taken back, and stays in the outbox."""
 
     def see(self, level: Level) -> None:
         """Look at one SKU."""
@@ -95,20 +102,23 @@ class Comparison:
         self._in_stock += level.shown > 0
         taken = self.pieces.get(level.key, Decimal())
         wanted = number(level.quantity, taken, self.safety)
+        there = self.waiting.get(level.key)
+        if there is not None and there.takes_back and self.declined.get(level.key) == mark_of(level.code, wanted):
+            self._kept.add(level.key)
+            return
         if level.shown == wanted:
             return
         draft = _draft(level, wanted, taken, self.safety, self.run)
         if self.declined.get(level.key) == draft.hash:
             return
         self._plan.put.append(draft)
-        there = self.waiting.get(level.key)
         if there is None or there.hash != draft.hash or there.held:
             self._plan.fresh.add(level.key)
             self._zeroed += wanted == 0
 
     def plan(self) -> Plan:
         """What follows, once all were seen."""
-        wanted = {draft.key for draft in self._plan.put}
+        wanted = {draft.key for draft in self._plan.put} | self._kept
         self._plan.withdraw = {key for key in self.waiting if key not in wanted}
         self._plan.tally = Tally(self._matched, self._in_stock, len(self._plan.fresh), self._zeroed)
         return self._plan
@@ -133,5 +143,28 @@ def _draft(level: Level, wanted: int, taken: Decimal, safety: int, run: str) -> 
         "shown": level.shown,
         "run": run,
     }
-    mark = fingerprint(canonical([level.code, wanted]))
+    mark = mark_of(level.code, wanted)
     return DesiredDocument(kind=KIND, key=level.key, parent=level.key, body=canonical(body), hash=mark)
+
+
+def mark_of(code: str, number_: int | Decimal) -> bytes:
+    """What tells a number of the shop from any other."""
+    return fingerprint(canonical([code, number_]))
+
+
+#: How the mark of a document begins that takes a number back.
+_BACK = b"back"
+
+
+def take_back(key: str, code: str, *, shown: Decimal, before: Decimal, run: str) -> DesiredDocument:
+    """The number that stood *before* a run, instead of the one that is *shown* and that the run has written."""
+    body = {
+        "code": code,
+        "level": "product" if is_product(key) else "variant",
+        "written": before,
+        "shown": shown,
+        "run": run,
+        "undone": shown,
+    }
+    mark = _BACK + mark_of(code, before)[len(_BACK) :]
+    return DesiredDocument(kind=KIND, key=key, parent=key, body=canonical(body), hash=mark)

@@ -634,3 +634,43 @@ async def test_the_bodies_that_wait_are_encrypted(connected: ConnectedShop) -> N
 
     assert [json.loads(connected.service.cipher.decrypt(row.body))["written"] for row in rows] == [77]
     assert not any(code.encode() in row.body for row in rows)
+
+
+@pytest.mark.parametrize("still", ["true", "false"])
+async def test_a_run_is_taken_back_where_nobody_has_changed_its_numbers_since(
+    connected: ConnectedShop, still: str
+) -> None:
+    await connected.set(stock__write="true", stock__guard_percent="100")
+    await connected.agree()
+    await connected.poll()
+    one, other = (await connected.tracked())[:2]
+    before = {code: connected.shown(code) for code in (one, other)}
+    connected.watch.move(minutes=15)
+    await connected.put({one: 77, other: 78})
+    await connected.poll()
+    async with connected.service.engine.connect() as tx:
+        run = (await history.latest(tx, connected.shop_id, limit=1))[0].id
+    connected.watch.move(minutes=15)
+    await connected.put({other: 79})
+    await connected.poll()
+    connected.watch.move(minutes=15)
+    await connected.set(stock__write=still)
+    undo = connected.service.run_undo
+    _, shown = await undo.look(connected.shop_id, run, limit=None)
+
+    assert await undo.undo(connected.shop_id, run, "what another page showed") is None
+    assert await undo.undo(connected.shop_id, run, shown.mark) == 1
+    await connected.poll()
+    await connected.deliver_webhooks()
+    await connected.poll()
+
+    assert [(each.code, each.old, each.new) for each in shown.changes] == [(one, 77, before[one])]
+    assert (connected.shown(one), connected.shown(other)) == (before[one], 79)
+    async with connected.service.engine.connect() as tx:
+        assert What.UNDONE in [each.what for each in await history.latest(tx, connected.shop_id, limit=5)]
+
+    await connected.set(stock__write="true")
+    await connected.put({one: 5_000})
+    await connected.poll()
+
+    assert connected.shown(one) == 5_000, "another number of Uphance is written again"
