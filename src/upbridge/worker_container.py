@@ -38,6 +38,7 @@ from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.person import PersonRecords
 from upbridge.operations.renew_secrets import SecretRenewal
 from upbridge.operations.resolve_problem import ProblemActions
+from upbridge.operations.send_again import SendAgain
 from upbridge.operations.settings_preview import SettingsPreviewer
 from upbridge.operations.undo_run import RunUndo
 from upbridge.rate_limits.ledger import Ledger
@@ -239,6 +240,11 @@ class WorkerContainer:
         return RunUndo(self.engine, self.clock, self.way, self.systems, self.tools, self.wake)
 
     @cached_property
+    def send_again(self) -> SendAgain:
+        """Compare things with the shop again."""
+        return SendAgain(self.engine, self.clock, self.way, self.wake)
+
+    @cached_property
     def held_changes(self) -> HeldChanges:
         """Answer a guard."""
         return HeldChanges(self.engine, self.clock, self.way, self.cipher, self.problems, self.systems, self.wake)
@@ -286,6 +292,7 @@ class WorkerContainer:
             rehearsals=self.rehearsals,
             pause=self.pause_switch,
             undo=self.run_undo,
+            again=self.send_again,
             orders=self.order_lookups,
             wake=self.wake,
             stop_addresses=lambda: load_stop_addresses(self.engine, self.cipher),

@@ -37,6 +37,8 @@ FORMS = (
     "decision/yes",
     "decision/no",
     "undo",
+    "orders/again",
+    "find/again",
     "rules",
     "find",
 )

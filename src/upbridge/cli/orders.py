@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upbridge.cli.common import Json, ShopName, print_json, print_rows, with_container
+from upbridge.cli.common import Json, ShopName, out, print_json, print_rows, with_container
 from upbridge.insights.order_list import Box, listed_orders, matches
 from upbridge.worker_container import WorkerContainer
 
@@ -69,3 +69,28 @@ def list_orders(
     print_rows(
         people, columns=("number", "ordered_at", "where"), wrapped=("where",), empty="No such order is known."
     )
+
+
+@app.command("again")
+def send_again(
+    shop: ShopName,
+    *,
+    order: Annotated[str, typer.Option(help="The number of an order.")] = "",
+    product: Annotated[int | None, typer.Option(help="The shop's id of a product.")] = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="All orders of a day.")] = None,
+) -> None:
+    """Compare an order, a product, or the orders of a day with the shop again: what differs somewhere is sent."""
+    if not (order or product or day):
+        raise typer.BadParameter("--order, --product or --day", param_hint="what")
+
+    async def work(container: WorkerContainer) -> int:
+        found, again, count = await container.shops.find(shop), container.send_again, 0
+        if order:
+            await again.order(found, order)
+            count += 1
+        if product is not None:
+            await again.product(found, str(product))
+            count += 1
+        return count + (await again.day(found, day.date()) if day is not None else 0)
+
+    out.print(f"{with_container(work)} will be compared with the shop again.")

@@ -42,6 +42,9 @@ class What(StrEnum):
     """What a guard had held back is not sent."""
     STOCK = "stock"
     """A run has written stock into the shop: *subject* is the moment of the run."""
+    SENT_AGAIN = "sent_again"
+    """An order, a product or the orders of a day are compared with the shop again: *subject* is its number, or the
+    day."""
     UNDONE = "undone"
     """A run of stock was taken back: *subject* is the moment of the run."""
     PERSON_SHOWN = "person_shown"

@@ -131,6 +131,14 @@ async def unseen_orders(
     return list(await tx.scalars(query))
 
 
+async def numbers_between(tx: AsyncConnection, shop_id: ShopId, since: datetime, until: datetime) -> list[str]:
+    """The known orders that were made from *since* on and before *until*."""
+    query = select(table.c.number).where(
+        table.c.shop_id == shop_id, table.c.ordered_at >= since, table.c.ordered_at < until
+    )
+    return list(await tx.scalars(query.order_by(table.c.number)))
+
+
 def made_after(shop_id: ShopId, since: datetime) -> Select[str]:
     """The numbers of the orders that were made after *since*."""
     return select(table.c.number).where(table.c.shop_id == shop_id, table.c.ordered_at > since)

@@ -12,6 +12,7 @@ from upbridge.operations.dry_run import Rehearsals
 from upbridge.operations.held_changes import HeldChanges
 from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.resolve_problem import ProblemActions
+from upbridge.operations.send_again import SendAgain
 from upbridge.operations.settings_preview import SettingsPreviewer
 from upbridge.operations.undo_run import RunUndo
 
@@ -28,6 +29,7 @@ class Actions:
     rehearsals: Rehearsals
     pause: PauseSwitch
     undo: RunUndo
+    again: SendAgain
     orders: OrderLookups
     wake: Wake
     stop_addresses: Callable[[], Awaitable[StopAddresses]]

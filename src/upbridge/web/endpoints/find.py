@@ -2,15 +2,19 @@
 
 from fastapi import APIRouter, Response
 
+from upbridge.core.errors import BadRequest
+from upbridge.core.parsing import whole
 from upbridge.insights.words import cause_words
-from upbridge.web.dependencies import PageRoute, Session
+from upbridge.web.dependencies import PageRoute, Posted, Session
 from upbridge.web.formatting import problem_words
+from upbridge.web.forms import one
 from upbridge.web.order_numbers import number_in
 from upbridge.web.queries.find import MOST, Hit, search, timeline
 
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 LONGEST = 100
+_LONGEST_ID = 18
 
 
 @router.get("/find")
@@ -40,6 +44,16 @@ async def find(here: Session) -> Response:
         problem=lambda one: problem_words(one, here.texts, here.pages.systems),
         cause=lambda key: cause_words(key, here.texts),
     )
+
+
+@router.post("/find/again")
+async def again(here: Session, form: Posted) -> Response:
+    """Read a product again: what differs somewhere is sent."""
+    key, wanted = whole(one(form, "key"), longest=_LONGEST_ID), typed(one(form, "q"))
+    if key is None:
+        raise BadRequest
+    await here.pages.act().again.product(here.shop, str(key))
+    return here.go("find", "product_again", q=wanted)
 
 
 def typed(text: str) -> str:

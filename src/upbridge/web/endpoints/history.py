@@ -87,12 +87,14 @@ def _about(what: What, entry: Entry, texts: Texts, systems: Systems) -> Mapping[
         # Many at once are one line, which says how many.
         entity = details.get("entity") or size_words(details.get("kind", ""), details.get("count", 0), texts)
         return {"cause": cause_words(entry.subject, texts), "entity": entity, **about}
-    if what is What.UNDONE:
-        at = details.get("at")
-        return {"number": details.get("count", 0), "at": datetime.fromisoformat(at) if at else None}
-    if what is What.STOCK:
-        return {"written": details.get("written", 0), "zeroed": details.get("zeroed", 0)}
-    return {"subject": entry.subject}
+    at = details.get("at")
+    return {
+        "subject": entry.subject,
+        "number": details.get("count", 0),
+        "at": datetime.fromisoformat(at) if at else None,
+        "written": details.get("written", 0),
+        "zeroed": details.get("zeroed", 0),
+    }
 
 
 def _changed(what: What, entry: Entry, texts: Texts) -> tuple[str, str]:

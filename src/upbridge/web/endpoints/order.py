@@ -16,7 +16,6 @@ from upbridge.domain.order import Address, Shopper
 from upbridge.insights.order_lookup import EnoughShown, OrderLookup
 from upbridge.insights.words import cause_words
 from upbridge.operations.many_problems import can_be_tried
-from upbridge.operations.send_again import send_again
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.endpoints.find import LONGEST
 from upbridge.web.endpoints.orders import connected_systems
@@ -59,7 +58,7 @@ async def again(here: Session, form: Posted) -> Response:
     """Send what was stopped, and read the order again: what differs somewhere is sent."""
     number = _number(one(form, "number"))
     if await _each(here, number, here.pages.act().problems.retry) is not None:
-        await send_again(here.pages.engine, here.pages.act().wake, here.shop, number, now=here.pages.clock())
+        await here.pages.act().again.order(here.shop, number)
     return here.go("order", "order_again", number=number)
 
 

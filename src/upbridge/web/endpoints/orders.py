@@ -16,8 +16,9 @@ from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import FoundOrder, FoundOrders, Wanted, find_orders
 from upbridge.store.problem_queries import causes_of_kind
 from upbridge.web.csv_files import MARK, MEDIA_TYPE, attachment, rows
-from upbridge.web.dependencies import PageContext, PageRoute, Session
+from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.formatting import reason_words
+from upbridge.web.forms import one
 from upbridge.web.order_numbers import number_in
 
 log = structlog.get_logger(__name__)
@@ -77,6 +78,16 @@ async def export(here: Session) -> Response:
     return StreamingResponse(
         _lines(here, asked, first), media_type=MEDIA_TYPE, headers=attachment(f"orders-{here.shop.key}")
     )
+
+
+@router.post("/orders/again")
+async def again(here: Session, form: Posted) -> Response:
+    """Compare the orders of one day with the shop again: what differs somewhere is sent."""
+    day = _day(one(form, "day"))
+    if day is None or day >= date.max:
+        return here.go("orders", "no_day")
+    count = await here.pages.act().again.day(here.shop, day)
+    return here.go("orders", "day_again", count, since=day.isoformat(), until=day.isoformat())
 
 
 async def _lines(here: PageContext, asked: Asked, portion: FoundOrders) -> AsyncIterator[bytes]:
