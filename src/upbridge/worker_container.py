@@ -34,6 +34,7 @@ from upbridge.operations.connections import ConnectionEditor
 from upbridge.operations.dry_run import Rehearsals
 from upbridge.operations.held_changes import HeldChanges
 from upbridge.operations.login_attempts import LoginAttempts
+from upbridge.operations.pairing import Pairing
 from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.person import PersonRecords
 from upbridge.operations.renew_secrets import SecretRenewal
@@ -245,6 +246,11 @@ class WorkerContainer:
         return SendAgain(self.engine, self.clock, self.way, self.wake)
 
     @cached_property
+    def pairing(self) -> Pairing:
+        """Pair variants with SKUs."""
+        return Pairing(self.engine, self.clock, self.way, self.systems, self.wake)
+
+    @cached_property
     def held_changes(self) -> HeldChanges:
         """Answer a guard."""
         return HeldChanges(self.engine, self.clock, self.way, self.cipher, self.problems, self.systems, self.wake)
@@ -293,6 +299,7 @@ class WorkerContainer:
             pause=self.pause_switch,
             undo=self.run_undo,
             again=self.send_again,
+            pairing=self.pairing,
             orders=self.order_lookups,
             wake=self.wake,
             stop_addresses=lambda: load_stop_addresses(self.engine, self.cipher),

@@ -46,3 +46,15 @@ def test_what_a_guard_holds_is_listed(program: Program, database: Database) -> N
     assert (found["count"], found["changes"][0]["old"], found["changes"][0]["new"]) == (1, 5, 0)
     compare("problems show ID --json", found)
     assert "TRI-M" in program("problems", "show", str(problem["id"])).out
+
+
+def test_a_variant_is_paired_with_a_sku_and_that_is_taken_back(program: Program, database: Database) -> None:
+    shop = _goods(database)
+    named = {"key": "v-9", "product_id": 9, "code": "ODD", "stock": 1, "stock_own": True, "match": "unmatched"}
+    database.insert("variants", {"shop_id": shop, **named, "active": True, "listed": True})
+
+    assert "TRI-M" in program("shops", "pair", "garde", "v-9", "TRI-M").out
+    assert database.run("SELECT match, sku_id FROM variants WHERE key = 'v-9'") == [("code", 1)]
+    assert "finds no SKU" in program("shops", "pair", "garde", "v-9", "nothing").err
+    assert "is no more" in program("shops", "unpair", "garde", "v-9").out
+    assert database.run("SELECT match, sku_id FROM variants WHERE key = 'v-9'") == [("unmatched", None)]

@@ -23,6 +23,7 @@ BOUNDED = {
     "links": "one row a thing at a target",
     "variants": "one row a variant",
     "skus": "one row an SKU",
+    "pairings": "one row a variant that a person has paired",
     "budgets": "one row a shop",
     "secrets": "a handful",
     "heartbeat": "one row",

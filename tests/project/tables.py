@@ -50,6 +50,7 @@ OWNERS: Mapping[str, str] = {
     "order_events": "upbridge.store.order_events",
     "order_identities": "upbridge.store.order_identities",
     "orders": "upbridge.store.orders",
+    "pairings": "upbridge.store.pairings",
     "problems": "upbridge.store.problems",
     "runs": "upbridge.store.runs",
     "secrets": "upbridge.store.secrets",

@@ -37,6 +37,8 @@ FORMS = (
     "decision/yes",
     "decision/no",
     "undo",
+    "pair",
+    "unpair",
     "orders/again",
     "find/again",
     "rules",

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from upbridge import __version__
-from upbridge.cli import keys, orders, person, queues, run, shop_history, shops, tools
+from upbridge.cli import keys, orders, pairing, person, queues, run, shop_history, shops, tools
 from upbridge.cli.common import console_error
 from upbridge.core.database_failure import concerns_database, reason_of
 from upbridge.core.encryption import DecryptionError
@@ -36,6 +36,7 @@ def _version(
 run.register(app)
 tools.register(app)
 shop_history.register(shops.app)
+pairing.register(shops.app)
 person.register(shops.app)
 app.add_typer(shops.app, name="shops")
 app.add_typer(orders.app, name="orders")

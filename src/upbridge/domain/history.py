@@ -45,6 +45,10 @@ class What(StrEnum):
     SENT_AGAIN = "sent_again"
     """An order, a product or the orders of a day are compared with the shop again: *subject* is its number, or the
     day."""
+    PAIRED = "paired"
+    """A person has paired a variant with a SKU: *subject* is the variant's code or key, *new* the SKU."""
+    UNPAIRED = "unpaired"
+    """That was taken back: *old* is the SKU."""
     UNDONE = "undone"
     """A run of stock was taken back: *subject* is the moment of the run."""
     PERSON_SHOWN = "person_shown"

@@ -27,6 +27,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
     text,
@@ -419,6 +420,18 @@ former_variants = Table(
     Column("code", Text),
     Column("ean", Text),
     _at("gone_at", nullable=False, kept=Kept(days=90)),
+)
+
+#: Variants that a person has paired with a SKU, each with one of its own: it goes before what codes and EANs say,
+#: for as long as there is that SKU. A row goes when the person takes it back, or with its shop.
+pairings = Table(
+    "pairings",
+    metadata,
+    _shop(),
+    Column("key", Text, primary_key=True),
+    Column("sku_id", BigInteger, nullable=False),
+    _at("paired_at", nullable=False),
+    UniqueConstraint("shop_id", "sku_id", name="pairings_shop_id_sku_id_key"),
 )
 
 #: The SKUs of the connected Uphance organisation as last read. Replaced by each complete read.

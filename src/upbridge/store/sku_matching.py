@@ -39,6 +39,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match
+from upbridge.store.pairings import pairs
 from upbridge.store.skus import labels, quantities
 from upbridge.store.skus import names as skus
 from upbridge.store.variants import MatchPlace, beyond, matched_as, matching, reported, writable
@@ -252,14 +253,30 @@ def _matches(asked: CTE, *, complete: bool) -> Select[tuple[str, str, int]]:
         .group_by(claims.c.key)
         .cte("found")
     )
+    chosen = _chosen().cte("chosen")
+    taken = chosen.alias("taken")
     match = case(
+        (chosen.c.sku_id.is_not(None), Match.CODE.value),
+        (taken.c.sku_id.is_not(None), Match.DOUBLED.value),
         (or_(bearers.c.number > 1, found.c.skus > 1, found.c.rivals > 1), Match.DOUBLED.value),
         else_=func.coalesce(found.c.how, Match.UNMATCHED.value),
     )
     return (
-        select(asked.c.key, match.label("match"), found.c.sku_id)
+        select(asked.c.key, match.label("match"), func.coalesce(chosen.c.sku_id, found.c.sku_id).label("sku_id"))
         .outerjoin(found, found.c.key == asked.c.key)
         .outerjoin(bearers, bearers.c.code_key == asked.c.code_key)
+        .outerjoin(chosen, chosen.c.key == asked.c.key)
+        .outerjoin(taken, and_(taken.c.sku_id == found.c.sku_id, taken.c.key != asked.c.key))
+    )
+
+
+def _chosen() -> Select[tuple[str, int]]:
+    """What a person has paired, as far as there is such an SKU: to whom it is given, it is for no other."""
+    there = skus.alias("there")
+    return (
+        select(pairs.c.key, pairs.c.sku_id)
+        .join(there, and_(there.c.shop_id == pairs.c.shop_id, there.c.sku_id == pairs.c.sku_id))
+        .where(pairs.c.shop_id == _SHOP)
     )
 
 

@@ -98,6 +98,29 @@ async def of_products(tx: AsyncConnection, shop_id: ShopId, products: Collection
     return [Sku(*row) for row in rows]
 
 
+async def of_ids(tx: AsyncConnection, shop_id: ShopId, ids: Collection[int]) -> dict[int, Sku]:
+    """These SKUs, by id; those that are not known are left out."""
+    columns = (table.c[name] for name in _FIELDS)
+    rows = await tx.execute(select(*columns).where(table.c.shop_id == shop_id, one_of(table.c.sku_id, ids)))
+    return {row.sku_id: Sku(*row) for row in rows}
+
+
+async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int) -> list[Sku]:
+    """The SKUs whose number or EAN is *words*, or whose number or name has them in it; at most *most*."""
+    columns, key = [table.c[name] for name in _FIELDS], code_key(words) or ""
+    same = or_(table.c.code_key == key, table.c.ean_key == key)
+    within = or_(
+        table.c.sku_number.icontains(words, autoescape=True), table.c.name.icontains(words, autoescape=True)
+    )
+    query = (
+        select(*columns)
+        .where(table.c.shop_id == shop_id, or_(same, within))
+        .order_by(same.desc(), table.c.sku_number, table.c.sku_id)
+        .limit(most)
+    )
+    return [Sku(*row) for row in await tx.execute(query)]
+
+
 async def any_known(tx: AsyncConnection, shop_id: ShopId) -> bool:
     """Whether any SKU is known."""
     return bool(await tx.scalar(select(exists().where(table.c.shop_id == shop_id))))

@@ -10,6 +10,7 @@ from upbridge.operations.change_settings import SettingsEditor
 from upbridge.operations.connections import ConnectionEditor
 from upbridge.operations.dry_run import Rehearsals
 from upbridge.operations.held_changes import HeldChanges
+from upbridge.operations.pairing import Pairing
 from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.operations.send_again import SendAgain
@@ -30,6 +31,7 @@ class Actions:
     pause: PauseSwitch
     undo: RunUndo
     again: SendAgain
+    pairing: Pairing
     orders: OrderLookups
     wake: Wake
     stop_addresses: Callable[[], Awaitable[StopAddresses]]

@@ -22,6 +22,7 @@ from upbridge.web.endpoints import (
     net,
     order,
     orders,
+    pair,
     pause,
     problems,
     products,
@@ -86,6 +87,7 @@ for _page in (
     history,
     usage,
     mail,
+    pair,
     pause,
     undo,
 ):

@@ -57,16 +57,25 @@ class SkuBook:
 
     *named* has, for variants that the shop's catalogue has been read for (by key), their own code and EAN: an EAN
     that a variant inherits from its product is the same for all variants and proves nothing (Upgates API v2,
-    `variants[].ean`). None: the catalogue was not looked up.
+    `variants[].ean`). None: the catalogue was not looked up. *paired* has those that a person has paired by hand
+    (by key), which goes before all names.
     """
 
-    def __init__(self, skus: Iterable[Sku] = (), named: Mapping[str, Names] | None = None) -> None:
+    def __init__(
+        self,
+        skus: Iterable[Sku] = (),
+        named: Mapping[str, Names] | None = None,
+        paired: Mapping[str, Sku] | None = None,
+    ) -> None:
         self._book = CodeBook((sku, (sku.sku_number, sku.ean)) for sku in skus)
         self._looked_up = named is not None
         self._named = named or {}
+        self._paired = paired or {}
 
     def match(self, line: Coded) -> Sku | Miss:
         """The SKU of *line*, or why there is none. A doubled code is not cured by an EAN: it is ambiguous."""
+        if (chosen := self._paired.get(_key(line) or "")) is not None:
+            return chosen
         how, found = self._book.named((line.code, line.ean))
         if how is Match.UNMATCHED:
             return Miss.UNKNOWN
@@ -81,10 +90,17 @@ class SkuBook:
     def match_sold(self, line: OrderLine) -> Sku | Miss:
         """The SKU of what was sold: by what its variant is called by now, else by what it was called then."""
         own = self._named.get(line.variant_key or "")
-        if own is not None:
+        if own is not None and (line.variant_key or "") not in self._paired:
             how, found = self._book.named(own)
             if how is not Match.UNMATCHED:
                 return found[0] if len(found) == 1 else Miss.AMBIGUOUS
         match = self.match(line)
         unread = self._looked_up and own is None and line.variant_key is not None
         return Miss.NOT_READ if match is Miss.UNKNOWN and unread else match
+
+
+def _key(line: Coded) -> str | None:
+    """The key of the variant that *line* is about."""
+    if isinstance(line, Variant):
+        return line.id
+    return line.variant_key if isinstance(line, OrderLine) else None

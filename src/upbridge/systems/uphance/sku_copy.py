@@ -15,7 +15,7 @@ from upbridge.domain.product import Variant
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku, code_key
-from upbridge.store import changes, connections, former_variants, skus, variants
+from upbridge.store import changes, connections, former_variants, pairings, skus, variants
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.skus import Refreshed
 from upbridge.systems.uphance.careful_read import read_carefully
@@ -47,7 +47,10 @@ class Catalogue:
             codes = {key for code, _ in names if (key := code_key(code)) is not None}
             eans = {key for _, ean in names if (key := code_key(ean)) is not None}
             found = await skus.named(tx, shop_id, sorted(codes), sorted(eans))
-        return SkuBook(found, named)
+            paired = await pairings.skus_of(tx, shop_id, sorted(key for key in keys if key is not None))
+            chosen = await skus.of_ids(tx, shop_id, sorted(set(paired.values()))) if paired else {}
+        by_hand = {key: chosen[sku_id] for key, sku_id in paired.items() if sku_id in chosen}
+        return SkuBook(found, named, by_hand)
 
     async def ask_for(self, shop_id: ShopId, products: Iterable[int], *, now: datetime) -> None:
         """Have these products of the shop read: orders wait for them."""

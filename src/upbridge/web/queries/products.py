@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Match
-from upbridge.store import sku_matching, skus, variants
+from upbridge.store import pairings, sku_matching, skus, variants
 from upbridge.store.sku_matching import MatchedVariant
+from upbridge.store.variant_queries import shown_by_key
 from upbridge.store.variants import MatchPlace
 
 PAGE = 100
@@ -15,6 +16,16 @@ PAGE = 100
 
 #: Variants that are read at once for the whole report.
 PORTION = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A variant that a person has paired. *sku* is what people call its SKU, None where that is gone."""
+
+    key: str
+    code: str | None
+    title: str | None
+    sku: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,8 @@ class ProductsView:
     page: int
     skus: bool
     """Whether any SKU is known."""
+    pairs: tuple[Pair, ...] = ()
+    """What people have paired by hand, the newest first; at most `PAGE`."""
 
     @property
     def total(self) -> int:
@@ -46,7 +59,26 @@ async def products_of(engine: AsyncEngine, shop_id: ShopId, shown: Match, page: 
         counted = await variants.count_matches(tx, shop_id)
         page = max(min(page, -(-counted.get(shown, 0) // PAGE)), 1)
         items = await sku_matching.matched_page(tx, shop_id, shown, limit=PAGE, offset=(page - 1) * PAGE)
-    return ProductsView({match: counted.get(match, 0) for match in Match}, shown, tuple(items), page, known)
+        pairs = await _pairs(tx, shop_id)
+    counts = {match: counted.get(match, 0) for match in Match}
+    return ProductsView(counts, shown, tuple(items), page, known, pairs)
+
+
+async def _pairs(tx: AsyncConnection, shop_id: ShopId) -> tuple[Pair, ...]:
+    found = await pairings.latest(tx, shop_id, limit=PAGE)
+    if not found:
+        return ()
+    known, there = await shown_by_key(tx, shop_id, found), await skus.of_ids(tx, shop_id, sorted(found.values()))
+    pairs = [(key, known.get(key), there.get(sku_id)) for key, sku_id in found.items()]
+    return tuple(
+        Pair(
+            key,
+            None if variant is None else variant.code,
+            None if variant is None else variant.title,
+            None if sku is None else sku.name or sku.sku_number or sku.ean,
+        )
+        for key, variant, sku in pairs
+    )
 
 
 @dataclass(frozen=True, slots=True)
