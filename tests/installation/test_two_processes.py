@@ -75,7 +75,7 @@ async def test_what_one_process_began_another_one_goes_on_with(database_url: str
             assert (await two.client.get(home)).status_code == 200
             saved = await one.client.post(f"{home}rules", data={"stock.safety": "3"})
             assert "said=rules_saved" in saved.headers["location"]
-            assert 'value="3"' in (await two.client.get(f"{home}rules")).text
+            assert 'value="3"' in (await two.client.get(saved.headers["location"])).text
             assert (await two.client.get(str(opened["url"]))).status_code != 303, "a ticket is good once"
 
             statuses = [await where.webhook(shop_id, event) for where in (one, two) for event in EVENTS]
