@@ -1,4 +1,4 @@
-"""What every session of ours has: a limit on each statement, UTC, and arrays that are sent as they are.
+"""What every session of ours has: a limit on each statement, and UTC; those of an engine send arrays as they are.
 
 Limit and zone are set after connecting. As options of the connection they would be refused, or dropped without a
 word, by a pooler between here and Postgres.
@@ -25,8 +25,10 @@ _SET = b"SELECT set_config('statement_timeout', %s, false), set_config('timezone
 
 
 async def set_limits(connection: AsyncConnection[Any], *, statement_seconds: float = STATEMENT_SECONDS) -> None:
-    """Give a new connection its limits, and its way to write arrays. Raises `psycopg.Error`."""
-    connection.adapters.register_dumper(list, ListBinaryDumper)
+    """Give a new connection its limits. Raises `psycopg.Error`.
+
+    Not its way to write arrays: the job library's are of a composite type, which has no binary form in the driver.
+    """
     await connection.execute(_SET, [_milliseconds(statement_seconds)])
     if not connection.autocommit:
         await connection.commit()  # else the next rollback takes them away
