@@ -17,6 +17,7 @@ from upbridge.bootstrap import connections_of_web, create_web_container
 from upbridge.core.clock import Clock, utc_now
 from upbridge.core.collector import spare_what_is_here
 from upbridge.core.database_failure import reason_of
+from upbridge.core.deadline import left_behind_ends
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.loop_watch import watch_loop
@@ -36,6 +37,9 @@ from upbridge.webhooks import endpoints as inbox_endpoints
 
 log = structlog.get_logger(__name__)
 
+_END_SECONDS = 6.0
+"""How long the end of the process waits for work that was left behind: the driver tells the server for five."""
+
 
 def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAULT_PORT) -> FastAPI:
     """The web application; opens the database when it starts and lets go of it when it ends."""
@@ -44,6 +48,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings, watch=True))
+            # What was left behind holds connections of the database.
+            stack.push_async_callback(left_behind_ends, within=_END_SECONDS)
             http = await stack.enter_async_context(http_client())
             compile_templates()
             container = create_web_container(settings, database, http, clock=clock, port=port)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.support.clock import manual_timers
-from upbridge.core.deadline import pause_deadline, time_limit, with_deadline
+from upbridge.core.deadline import left_behind_ends, pause_deadline, time_limit, with_deadline
 
 
 @dataclass
@@ -49,6 +49,23 @@ async def test_what_is_late_is_told_to_end_and_not_waited_for() -> None:
     assert not stubborn.ended.is_set()
     stubborn.let_go.set()
     await stubborn.ended.wait()
+
+
+@pytest.mark.timeout(10)
+async def test_the_end_of_what_was_left_behind_is_waited_for_as_long_as_one_likes() -> None:
+    stubborn = Stubborn()
+    with pytest.raises(TimeoutError):
+        await with_deadline(0, stubborn.work())
+
+    await left_behind_ends(within=0)
+    assert not stubborn.ended.is_set()
+    ending = asyncio.create_task(left_behind_ends(within=60))
+    await stubborn.told.wait()
+    stubborn.let_go.set()
+    await ending
+
+    assert stubborn.ended.is_set()
+    await left_behind_ends(within=60)
 
 
 @pytest.mark.timeout(10)

@@ -16,6 +16,7 @@ from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote, browser_of, pag
 from tests.support.postgres import wait_for_lock
 from tests.support.rows import connection_row, document_row, insert_rows, lease_row, order_row
 from tests.support.shops import MakeShop
+from upbridge.core.deadline import left_behind_ends
 from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.lane import Lane
@@ -28,11 +29,7 @@ from upbridge.web.navigation import PLACES
 from upbridge.web.sessions import Sessions
 
 #: Without a deadline a request would be answered after a minute, or never.
-pytestmark = [
-    pytest.mark.timeout(50),
-    # A connection that comes up just when its request is given up is left to the garbage collector.
-    pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning"),
-]
+pytestmark = pytest.mark.timeout(50)
 
 
 @pytest.fixture
@@ -48,6 +45,7 @@ async def engine(gate: Gate) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(sqlalchemy_url(gate.address), pool_size=10, max_overflow=0, pool_pre_ping=True)
     yield engine
     gate.open()
+    await left_behind_ends(within=30)
     await engine.dispose()
 
 

@@ -62,6 +62,15 @@ async def with_deadline(seconds: float, work: Coroutine[Any, Any, T], *, own: bo
     raise TimeoutError
 
 
+async def left_behind_ends(*, within: float) -> None:
+    """Wait until all work of this event loop that was left behind has ended and let go of what it held, at most
+    *within* seconds: it was cancelled, but the driver of a database that hangs may wait for longer."""
+    loop = asyncio.get_running_loop()
+    ours = [task for task in _left if task.get_loop() is loop]
+    if ours:
+        await asyncio.wait(ours, timeout=within)
+
+
 @contextmanager
 def pause_deadline() -> Iterator[None]:
     """Stop the clock while another system, or work that ends by itself, is awaited: both have own time-outs."""
