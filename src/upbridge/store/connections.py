@@ -283,8 +283,8 @@ def unpolled(system: str, *, before: datetime) -> Overdue:
 
 
 class EncryptedVault:
-    """A connection's secrets (`delivery.Vault`). Each call is one short transaction. To read what none of the keys
-    opens raises `LoginUnreadable`."""
+    """A connection's secrets (`connecting.Vault`). Each call is one short transaction. To read what none of the
+    keys opens raises `LoginUnreadable`."""
 
     def __init__(self, engine: AsyncEngine, cipher: Cipher, shop_id: ShopId, system: str) -> None:
         self._engine = engine

@@ -1,7 +1,7 @@
 """GET /ui/…: what the shop's staff see inside the admin (docs/reference/http.md).
 
-What the pages need is `app.state.pages`, a `Pages`. No cookie is set or read: the session travels in the path, so
-nothing may ever log a path (there is no access log). Each page of the navigation has a module of its own.
+What the pages need is the container's `pages`, a `Pages`. No cookie is set or read: the session travels in the
+path, so nothing may ever log a path (there is no access log). Each page of the navigation has a module of its own.
 """
 
 from http import HTTPStatus

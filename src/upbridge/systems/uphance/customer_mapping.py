@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A shopper's own customer record; `wire.customer_body` spells it."""
+    """A shopper's own customer record; `schemas.customer_body` spells it."""
 
     reference: str
     name: str

@@ -48,7 +48,7 @@ class SalesLine:
 
 @dataclass(frozen=True, slots=True)
 class SalesOrder:
-    """A sales order as Uphance understands one; `wire.sales_order_body` spells it."""
+    """A sales order as Uphance understands one; `schemas.sales_order_body` spells it."""
 
     purchase_order_ref: str
     channel_id: int

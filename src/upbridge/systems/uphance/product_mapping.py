@@ -53,7 +53,7 @@ class NewSku:
 @dataclass(frozen=True, slots=True)
 class NewProduct:
     """What is missing of a product, and what a product that is missing altogether would be called;
-    `wire.product_body` and `wire.product_additions` spell it. *prices* are by colour."""
+    `schemas.product_body` and `schemas.product_additions` spell it. *prices* are by colour."""
 
     identifier: str
     name: str

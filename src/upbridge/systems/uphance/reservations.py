@@ -88,7 +88,7 @@ def _pending(order: Order, context: MappingContext) -> bool | None:
 
 
 def _code(line: OrderLine) -> str | None:
-    """As the trace of a sent order names the line (`systems.uphance.content`)."""
+    """As the trace of a sent order names the line (`order_fingerprint`)."""
     return line.code or line.ean
 
 
