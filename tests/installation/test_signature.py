@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.installation.signing import API_URL, LONG, SHORT, TOKEN, Upgates
 from tests.support.clock import NOON
 from upbridge.core.errors import BadSignature
-from upbridge.installation.signature import Endpoint, SignedCall, integer, moment, signed_string, verify
+from upbridge.installation.signature import Endpoint, SignedCall, claim, integer, moment, signed_string
 
 UPGATES = Upgates()
 STRANGER = Upgates()
@@ -43,7 +43,8 @@ def check(
     token: str = TOKEN,
     now: datetime = NOON,
 ) -> SignedCall:
-    return verify(call, endpoint=endpoint, key_pem=upgates.pem, signature_token=token, now=now, max_age=900)
+    said = claim(call, endpoint=endpoint, signature_token=token, now=now, max_age=900)
+    return said.prove([upgates.pem])
 
 
 class TestTheSignedString:
@@ -222,13 +223,8 @@ class TestRefuses:
     )
     def test_a_key_that_is_none(self, pem: bytes) -> None:
         with pytest.raises(BadSignature):
-            verify(
-                UPGATES.open(),
-                endpoint=Endpoint.OPEN,
-                key_pem=pem,
-                signature_token=TOKEN,
-                now=NOON,
-                max_age=900,
+            claim(UPGATES.open(), endpoint=Endpoint.OPEN, signature_token=TOKEN, now=NOON, max_age=900).prove(
+                [pem]
             )
 
     @pytest.mark.rule("R2")

@@ -5,13 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from tests.support.clock import NOON
 from tests.support.shop_settings import make_settings
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.sku import Sku
+from upbridge.store.skus import Refreshed, replace_skus
 from upbridge.systems.base import Connection, MappingContext
+from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import SkuBook
+from upbridge.systems.uphance.sku_copy import read_skus
 
 FACTS: Mapping[str, Any] = {
     "organisation": {"id": 5, "name": "Hemline Ltd"},
@@ -34,6 +39,13 @@ def sku(number: int, code: str | None = None, **overrides: Any) -> Sku:
         **overrides,
     }
     return Sku(**values)
+
+
+async def refresh_skus(engine: AsyncEngine, shop_id: ShopId, client: UphanceClient) -> Refreshed:
+    """Read all products and let their SKUs be the shop's."""
+    found = await read_skus(client)
+    async with engine.begin() as tx:
+        return await replace_skus(tx, shop_id, found)
 
 
 BOOK = SkuBook([sku(number, f"A{number}") for number in range(1, 10)])

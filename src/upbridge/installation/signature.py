@@ -136,24 +136,6 @@ def signed_string(order: Iterable[str], values: Mapping[str, str], signature_tok
     return ";".join([*(values[name] for name in order), signature_token])
 
 
-def verify(
-    call: Mapping[str, Any],
-    *,
-    endpoint: Endpoint,
-    key_pem: bytes,
-    signature_token: str,
-    now: datetime,
-    max_age: int,
-) -> SignedCall:
-    """The call, if Upgates signed it for us, at most *max_age* seconds ago; else `BadSignature`.
-
-    *call* is the JSON-decoded body, so `https:\\/\\/` has become `https://` as in what was signed.
-    """
-    return claim(call, endpoint=endpoint, signature_token=signature_token, now=now, max_age=max_age).prove(
-        [key_pem]
-    )
-
-
 def claim(
     call: Mapping[str, Any], *, endpoint: Endpoint, signature_token: str, now: datetime, max_age: int
 ) -> Claim:

@@ -14,7 +14,7 @@ from tests.support.clock import NOON, MovableClock
 from tests.support.fake_uphance import FakeLinks, FakeVault
 from tests.support.shop_settings import make_settings
 from tests.support.shops import MakeShop
-from tests.support.uphance import FACTS
+from tests.support.uphance import FACTS, refresh_skus
 from tests.support.uphance_sandbox import BASE, Cable
 from upbridge.core.errors import Unreachable
 from upbridge.domain.delivery import (
@@ -35,7 +35,6 @@ from upbridge.store import schema
 from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.product_mapping import NewProduct, map_product
-from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.faults import Faults
 from upbridge_sandbox.state import State
@@ -183,7 +182,7 @@ class Setup:
     async def read(self) -> None:
         """Read Uphance's catalogue, as the engine does from time to time."""
         client = UphanceClient(self.http, BASE, self.vault, self.clock, 5)
-        await Catalogue(self.engine).refresh(self.shop_id, client)
+        await refresh_skus(self.engine, self.shop_id, client)
         async with self.engine.begin() as tx:
             await tx.execute(text("UPDATE connections SET polled_at = now()"))
 

@@ -15,6 +15,7 @@ from tests.support.clock import MovableClock
 from tests.support.fake_uphance import FakeLinks, FakeVault
 from tests.support.shop_settings import make_settings
 from tests.support.shops import MakeShop
+from tests.support.uphance import refresh_skus
 from tests.support.uphance_sandbox import BASE, Cable
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import Throttled, Unreachable
@@ -29,7 +30,6 @@ from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.uphance.client import UphanceClient, login
 from upbridge.systems.uphance.reads import connect_facts, existing_orders
-from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.target import UphanceTarget
 from upbridge_sandbox.seed.orders import STATUSES
 from upbridge_sandbox.seed.plan import PASSWORD, Plan, open_shop
@@ -86,7 +86,7 @@ class Setup:
         await self.vault.save_tokens(tokens.stored(), renew_at=tokens.renew_at)
         client = self.client()
         facts = await connect_facts(client, organisation=501)
-        await Catalogue(self.engine).refresh(self.shop_id, client)
+        await refresh_skus(self.engine, self.shop_id, client)
         await self.remember(shop)
         tx = Connection(self.shop_id, "demo", "uphance", "501", "", utc_now(), facts)
         shop_settings = make_settings({"uphance.orders_from": "2020-01-01T00:00:00+00:00"})

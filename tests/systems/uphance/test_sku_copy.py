@@ -12,6 +12,7 @@ from tests.support.clock import NOON, MovableClock
 from tests.support.fake_uphance import FakeUphance
 from tests.support.orders import make_line
 from tests.support.shops import MakeShop
+from tests.support.uphance import refresh_skus
 from upbridge.core.errors import Unreachable
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku
@@ -54,26 +55,24 @@ def catalogue(engine: AsyncEngine) -> Catalogue:
     return Catalogue(engine)
 
 
-async def test_all_pages_become_the_copy(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
-) -> None:
+async def test_all_pages_become_the_copy(uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine) -> None:
     shop = await make_shop()
 
-    assert await catalogue.refresh(shop, uphance.client()) == Refreshed(5, changed=True, matching_changed=True)
+    assert await refresh_skus(engine, shop, uphance.client()) == Refreshed(5, changed=True, matching_changed=True)
     assert [row.sku_id for row in await copy_of(engine, shop)] == [1, 2, 3, 4, 5]
 
 
 async def test_the_same_again_changes_nothing_and_stock_alone_matches_nobody_anew(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+    uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop = await make_shop()
-    await catalogue.refresh(shop, uphance.client())
+    await refresh_skus(engine, shop, uphance.client())
 
-    same = await catalogue.refresh(shop, uphance.client())
+    same = await refresh_skus(engine, shop, uphance.client())
     uphance.products[0]["variations"][0]["skus"][0]["in_stock"] = 7
-    stock = await catalogue.refresh(shop, uphance.client())
+    stock = await refresh_skus(engine, shop, uphance.client())
     uphance.products[0]["variations"][0]["skus"][0]["ean"] = "77"
-    ean = await catalogue.refresh(shop, uphance.client())
+    ean = await refresh_skus(engine, shop, uphance.client())
 
     assert same == Refreshed(5, changed=False, matching_changed=False)
     assert stock == Refreshed(5, changed=True, matching_changed=False)
@@ -83,28 +82,28 @@ async def test_the_same_again_changes_nothing_and_stock_alone_matches_nobody_ane
 
 
 async def test_what_is_gone_over_there_goes_here_and_other_shops_keep_theirs(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+    uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop, other = await make_shop(), await make_shop()
     for one in (shop, other):
-        await catalogue.refresh(one, uphance.client())
+        await refresh_skus(engine, one, uphance.client())
     del uphance.products[1:]
 
-    assert await catalogue.refresh(shop, uphance.client()) == Refreshed(1, changed=True, matching_changed=True)
+    assert await refresh_skus(engine, shop, uphance.client()) == Refreshed(1, changed=True, matching_changed=True)
     assert [row.sku_id for row in await copy_of(engine, shop)] == [1]
     assert len(await copy_of(engine, other)) == 5
 
 
 async def test_a_read_that_breaks_off_changes_nothing(
-    uphance: FakeUphance, catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+    uphance: FakeUphance, make_shop: MakeShop, engine: AsyncEngine
 ) -> None:
     shop = await make_shop()
-    await catalogue.refresh(shop, uphance.client())
+    await refresh_skus(engine, shop, uphance.client())
     del uphance.products[1:3]
     uphance.before = lambda request: httpx.ReadTimeout("slow") if "since_id" in request.url.params else None
 
     with pytest.raises(Unreachable):
-        await catalogue.refresh(shop, uphance.client())
+        await refresh_skus(engine, shop, uphance.client())
 
     assert len(await copy_of(engine, shop)) == 5
 
@@ -147,7 +146,7 @@ async def test_a_batch_of_lines_is_looked_up_at_once(
 ) -> None:
     shop = await make_shop()
     uphance.products.append(product(900, row(90, "ČEPICE", "0123"), row(91, "x", "0123"), row(92, "a5")))
-    await catalogue.refresh(shop, uphance.client())
+    await refresh_skus(engine, shop, uphance.client())
     owned = {"v-50": "004", "v-51": None}
     async with engine.begin() as tx:
         for key, ean in owned.items():

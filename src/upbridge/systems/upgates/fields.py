@@ -17,9 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.parsing import array, storable
+from upbridge.domain.money import CENT
 from upbridge.systems.upgates.errors import Unreadable
 
-CENT = Decimal("0.01")
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -12
 _LARGEST_WHOLE = 2**63
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}

@@ -17,7 +17,6 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku, code_key
 from upbridge.store import changes, connections, former_variants, pairings, skus, variants
 from upbridge.store.changes import Kind, Origin
-from upbridge.store.skus import Refreshed
 from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import Doubled, SkuBook
@@ -29,12 +28,6 @@ class Catalogue:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-
-    async def refresh(self, shop_id: ShopId, client: UphanceClient) -> Refreshed:
-        """Read all products and replace the shop's SKUs with theirs."""
-        found = await read_skus(client)
-        async with self._engine.begin() as tx:
-            return await skus.replace_skus(tx, shop_id, found)
 
     async def book(self, shop_id: ShopId, lines: Iterable[OrderLine | Variant]) -> SkuBook:
         """The SKUs that *lines* may mean, doubled ones included, and what the variants are called by now
