@@ -19,7 +19,7 @@ from rich.console import Console
 
 from bench import bulk, economy, fleet, inbox, installs, pages, spending
 from bench.report import Row, show
-from bench.stage import TOP, Stage, stage
+from bench.testbed import TOP, Testbed, testbed
 
 RESULTS = TOP / "var/bench"
 #: Load per processor before the run from which on others have a say in the latencies.
@@ -45,7 +45,7 @@ TINY = Scale(products=30, orders=10, seconds=0.3, variants=300, shop_orders=200,
 Measured = Awaitable[tuple[list[Row], dict[str, Any]]]
 
 #: What is measured, in this order. Parts after the import work on what it has read; alone, they import it first.
-PARTS: dict[str, Callable[[Stage, Scale], Measured]] = {
+PARTS: dict[str, Callable[[Testbed, Scale], Measured]] = {
     "acknowledgements": lambda here, scale: inbox.against_bare(here, seconds=scale.seconds),
     "budget": lambda here, scale: spending.spends(here, seconds=scale.seconds),
     "installations": lambda here, _: installs.answers(here),
@@ -110,7 +110,7 @@ async def measure(
     """The parts *names*, one after the other, on one Postgres."""
     rows: list[Row] = []
     raw: dict[str, Any] = {}
-    async with stage(directory, products=scale.products, orders=scale.orders) as here:
+    async with testbed(directory, products=scale.products, orders=scale.orders) as here:
         for name in (name for name in PARTS if name in names):
             if name in _NEED_THE_IMPORT and not here.orders:
                 await here.connect()

@@ -29,7 +29,7 @@ from sqlalchemy import text
 
 from bench.prepared import PRODUCTS, sellable
 from bench.report import Row
-from bench.stage import TOP, Clocks, Stage, used
+from bench.testbed import TOP, Clocks, Testbed, used
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
 from upbridge.domain.shop_id import ShopId
@@ -43,13 +43,13 @@ _MEGABYTE = 1024 * 1024
 _IMPORT_TIMEOUT = 600.0
 
 
-async def first_import(stage: Stage, *, variants: int) -> tuple[list[Row], dict[str, Any]]:
+async def first_import(testbed: Testbed, *, variants: int) -> tuple[list[Row], dict[str, Any]]:
     """Bare, then ours: variants a second by the clock and by processor time, and the most memory the worker
     held."""
     async with _outside(variants) as (address, there):
-        bare = await _bare(stage, address, there["pages"])
+        bare = await _bare(testbed, address, there["pages"])
         await _forget_sent(address)
-        ours = await _ours(stage, address, there["variants"])
+        ours = await _ours(testbed, address, there["variants"])
     raw = {**there, "bare": bare.as_json(there["variants"]), "ours": ours.as_json(there["variants"])}
     ratio = bare.seconds / ours.seconds
     speed, megabytes = there["variants"] / ours.seconds, ours.peak / _MEGABYTE
@@ -122,34 +122,34 @@ async def _forget_sent(address: str) -> None:
 # --- ours ---------------------------------------------------------------------------------------------------
 
 
-async def _ours(stage: Stage, address: str, variants: int) -> Taken:
+async def _ours(testbed: Testbed, address: str, variants: int) -> Taken:
     """A new shop is connected; over when everything has been delivered and nothing waits."""
-    shop_id = await _shop(stage, f"{address}/api/v2")
-    processes = stage.processes
+    shop_id = await _shop(testbed, f"{address}/api/v2")
+    processes = testbed.processes
     before = processes.environment["UPBRIDGE_UPP_URL"]
     processes.environment["UPBRIDGE_UPP_URL"] = address
     processes.start("bulk", "worker", "--port", str(processes.web_port))
     try:
-        await stage.ready(shop_id)
-        worker, postgres = psutil.Process(processes.processes["bulk"].pid), Clocks(stage.postgres())
+        await testbed.ready(shop_id)
+        worker, postgres = psutil.Process(processes.processes["bulk"].pid), Clocks(testbed.postgres())
         before_ours = used(worker)
         connect = ("shops", "connect", str(shop_id), "upp", "--client-id", "bench")
         await asyncio.to_thread(processes.run, *connect, stdin="secret")
-        peak = await _delivered(stage, shop_id, worker, postgres, variants)
-        started = await stage.value("SELECT min(started_at) FROM runs WHERE shop_id = :id", id=shop_id)
+        peak = await _delivered(testbed, shop_id, worker, postgres, variants)
+        started = await testbed.value("SELECT min(started_at) FROM runs WHERE shop_id = :id", id=shop_id)
         taken = Taken((utc_now() - started).total_seconds(), used(worker) - before_ours, postgres.used(), peak)
-        await _complete(stage, address, shop_id, variants)
+        await _complete(testbed, address, shop_id, variants)
     finally:
         processes.environment["UPBRIDGE_UPP_URL"] = before
         await asyncio.to_thread(processes.end, "bulk")
-    await stage.run(f"DELETE FROM shops WHERE id = '{shop_id}'")  # noqa: S608 - our own number
+    await testbed.run(f"DELETE FROM shops WHERE id = '{shop_id}'")  # noqa: S608 - our own number
     return taken
 
 
-async def _shop(stage: Stage, api_url: str) -> ShopId:
+async def _shop(testbed: Testbed, api_url: str) -> ShopId:
     """A shop as an installation leaves it, without subscriptions: no webhook announces anything here."""
     number, settings = uuid4(), load_settings()
-    async with stage.engine.begin() as tx:
+    async with testbed.engine.begin() as tx:
         await tx.execute(
             text(
                 "INSERT INTO shops (id, key, token, state, api_url, api_user, api_key, subscribed_at)"
@@ -175,15 +175,15 @@ async def _shop(stage: Stage, api_url: str) -> ShopId:
 
 
 async def _delivered(
-    stage: Stage, shop_id: ShopId, worker: psutil.Process, postgres: Clocks, variants: int
+    testbed: Testbed, shop_id: ShopId, worker: psutil.Process, postgres: Clocks, variants: int
 ) -> int:
     """Until all is delivered; the most memory that the worker held, as the kernel counts it."""
     peak, deadline = 0, time.monotonic() + _IMPORT_TIMEOUT
     while True:
-        stage.processes.check()
+        testbed.processes.check()
         peak = max(peak, _peak(worker))
         postgres.look()
-        left = await stage.value(
+        left = await testbed.value(
             "SELECT (SELECT count(*) FROM runs WHERE shop_id = :id AND state = 'running')"
             " + (SELECT count(*) FROM (SELECT FROM documents WHERE shop_id = :id LIMIT 1) AS any_document)"
             " + CASE WHEN EXISTS (SELECT FROM runs WHERE shop_id = :id) THEN 0 ELSE 1 END",
@@ -196,10 +196,10 @@ async def _delivered(
         await asyncio.sleep(0.25)
 
 
-async def _complete(stage: Stage, address: str, shop_id: ShopId, variants: int) -> None:
+async def _complete(testbed: Testbed, address: str, shop_id: ShopId, variants: int) -> None:
     """Nothing may be missing: what was measured would not be an import."""
-    items = await stage.value("SELECT count(*) FROM variants WHERE shop_id = :id", id=shop_id)
-    links = await stage.value("SELECT count(*) FROM links WHERE shop_id = :id AND kind = 'product'", id=shop_id)
+    items = await testbed.value("SELECT count(*) FROM variants WHERE shop_id = :id", id=shop_id)
+    links = await testbed.value("SELECT count(*) FROM links WHERE shop_id = :id AND kind = 'product'", id=shop_id)
     async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
         sent = (await client.get(f"{address}/sent")).json()
     if items != variants or links != sent["different"] or sent["items"] != sent["different"] or not links:
@@ -219,11 +219,11 @@ def _peak(process: psutil.Process) -> int:
 # --- the least that could do it -----------------------------------------------------------------------------
 
 
-async def _bare(stage: Stage, address: str, pages: int) -> Taken:
+async def _bare(testbed: Testbed, address: str, pages: int) -> Taken:
     """Read, parse, insert, post; in this process."""
     numbers = iter(range(1, pages + 1))
     waiting: list[dict[str, Any]] = []
-    postgres, used, started = Clocks(stage.postgres()), time.process_time(), time.perf_counter()
+    postgres, used, started = Clocks(testbed.postgres()), time.process_time(), time.perf_counter()
     async with httpx.AsyncClient(trust_env=False, timeout=60, base_url=address) as client:
 
         async def post(least: int) -> None:
@@ -232,7 +232,7 @@ async def _bare(stage: Stage, address: str, pages: int) -> Taken:
                 (await client.post("/ingest/bulk", json={"products": batch})).raise_for_status()
 
         async def work() -> None:
-            async with await AsyncConnection.connect(stage.database.conninfo) as tx:
+            async with await AsyncConnection.connect(testbed.database.conninfo) as tx:
                 for number in numbers:
                     products = json.loads((await client.get(PRODUCTS.format(number))).content)["products"]
                     rows = [row for product in products for row in _rows(product)]
@@ -242,11 +242,11 @@ async def _bare(stage: Stage, address: str, pages: int) -> Taken:
                     waiting.extend({"externalProductId": key, "title": title} for key, title in rows)
                     await post(BATCH)
 
-        await stage.run("CREATE TABLE bench_bulk (key text PRIMARY KEY, title text)")
+        await testbed.run("CREATE TABLE bench_bulk (key text PRIMARY KEY, title text)")
         await asyncio.gather(*(work() for _ in range(PARALLEL)))
         await post(1)
     taken = Taken(time.perf_counter() - started, time.process_time() - used, postgres.used(), 0)
-    await stage.run("DROP TABLE bench_bulk")
+    await testbed.run("DROP TABLE bench_bulk")
     return taken
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from bench.inbox import order_body, product_body
 from bench.load import Caller
 from bench.report import Row
-from bench.stage import Stage
+from bench.testbed import Testbed
 from upbridge_sandbox.demo.processes import Failed
 
 PAGE = 100
@@ -14,39 +14,39 @@ ROUNDS = 3
 GOAL = 1.1
 
 
-async def first_import(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
+async def first_import(testbed: Testbed) -> tuple[list[Row], dict[str, Any]]:
     """Connect Upp.ai: every product and order is read page by page."""
-    before, started = await stage.calls(), time.perf_counter()
-    await stage.connect()
-    made, seconds = await stage.calls() - before, time.perf_counter() - started
-    least = _pages(len(stage.products)) + _pages(len(stage.orders))
-    things = len(stage.products) + len(stage.orders)
+    before, started = await testbed.calls(), time.perf_counter()
+    await testbed.connect()
+    made, seconds = await testbed.calls() - before, time.perf_counter() - started
+    least = _pages(len(testbed.products)) + _pages(len(testbed.orders))
+    things = len(testbed.products) + len(testbed.orders)
     return [
         Row(f"first import of {things:,}, calls against {least}", f"{made / least:.2f}"),
         Row("things imported a second", f"{things / seconds:,.0f}"),
     ], {"calls": made, "least": least, "things": things, "seconds": round(seconds, 1)}
 
 
-async def thousand_changes(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
+async def thousand_changes(testbed: Testbed) -> tuple[list[Row], dict[str, Any]]:
     """A bulk edit: a thousand products and orders at once, each of them announced three times."""
-    products, orders = stage.products[:700], stage.orders[:300]
+    products, orders = testbed.products[:700], testbed.orders[:300]
     least = _pages(len(products)) + _pages(len(orders))
     things = len(products) + len(orders)
     bodies = [
-        (stage.path("Products.update"), product_body(products)),
-        (stage.path("Orders.update"), order_body(*orders)),
+        (testbed.path("Products.update"), product_body(products)),
+        (testbed.path("Orders.update"), order_body(*orders)),
     ]
     made = []
     for _ in range(ROUNDS):
-        before = await stage.calls()
-        caller = Caller(stage.processes.web_port)
+        before = await testbed.calls()
+        caller = Caller(testbed.processes.web_port)
         for path, body in bodies * 3:
             status = await caller.post(path, body)
             if status != 204:  # noqa: PLR2004
                 raise Failed(f"a webhook was answered {status}")
         caller.close()
-        await stage.quiet()
-        made.append(await stage.calls() - before)
+        await testbed.quiet()
+        made.append(await testbed.calls() - before)
     per_thousand, bound = sum(made) / ROUNDS / things * 1000, least / things * 1000
     ratio = per_thousand / bound
     return [

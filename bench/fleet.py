@@ -14,7 +14,7 @@ import psutil
 from sqlalchemy import text
 
 from bench.report import Row
-from bench.stage import Clocks, Stage, used
+from bench.testbed import Clocks, Testbed, used
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
 from upbridge.engine import lanes
@@ -70,23 +70,25 @@ _SIZE = (
 )
 
 
-async def idle(stage: Stage, *, shops: int, seconds: float) -> tuple[list[Row], dict[str, Any]]:
+async def idle(testbed: Testbed, *, shops: int, seconds: float) -> tuple[list[Row], dict[str, Any]]:
     """*shops* without news: what a look of the worker costs, what all processes need, and the spread of a day."""
-    before = int(await stage.value(_SIZE))
-    async with stage.engine.begin() as tx:
+    before = int(await testbed.value(_SIZE))
+    async with testbed.engine.begin() as tx:
         for statement in _STATEMENTS:
             await tx.execute(
                 text(statement), {"shops": shops, "facts": json.dumps(_FACTS), "now": datetime.now(UTC)}
             )
-    await stage.run("VACUUM (ANALYZE)")
-    per_shop = (int(await stage.value(_SIZE)) - before) / shops
-    sweep = await _cost(stage, lambda: lanes.due(stage.engine, SYSTEMS, now=utc_now()))
+    await testbed.run("VACUUM (ANALYZE)")
+    per_shop = (int(await testbed.value(_SIZE)) - before) / shops
+    sweep = await _cost(testbed, lambda: lanes.due(testbed.engine, SYSTEMS, now=utc_now()))
     cipher = Cipher(load_settings().keys())
     lights = await _cost(
-        stage,
-        lambda: CountedLights(stage.engine, SYSTEMS, Shops(stage.engine, cipher, SYSTEMS.settings)).at(utc_now()),
+        testbed,
+        lambda: CountedLights(testbed.engine, SYSTEMS, Shops(testbed.engine, cipher, SYSTEMS.settings)).at(
+            utc_now()
+        ),
     )
-    parts, wal = await _idle(stage, seconds)
+    parts, wal = await _idle(testbed, seconds)
     busiest = {away: _busiest(shops, timedelta(minutes=away)) for away in (0, 60)}
     total = sum(parts.values())
     rows = [
@@ -119,18 +121,18 @@ async def idle(stage: Stage, *, shops: int, seconds: float) -> tuple[list[Row], 
     }
 
 
-async def _cost(stage: Stage, work: Callable[[], Awaitable[object]]) -> float:
+async def _cost(testbed: Testbed, work: Callable[[], Awaitable[object]]) -> float:
     """Processor seconds of *work* here and in Postgres, the mean of a few times."""
     await work()
-    clocks, started = Clocks(stage.postgres()), time.process_time()
+    clocks, started = Clocks(testbed.postgres()), time.process_time()
     for _ in range(_ROUNDS):
         await work()
     return (time.process_time() - started + clocks.used()) / _ROUNDS
 
 
-async def _idle(stage: Stage, seconds: float) -> tuple[dict[str, float], float]:
+async def _idle(testbed: Testbed, seconds: float) -> tuple[dict[str, float], float]:
     """The parts of a processor that web, worker and Postgres need, and the bytes of log that Postgres writes."""
-    processes = stage.processes
+    processes = testbed.processes
     if "worker" not in processes.processes:
         processes.start("worker", "worker", "--port", str(processes.web_port))
     await asyncio.sleep(_WARM_UP)
@@ -140,13 +142,13 @@ async def _idle(stage: Stage, seconds: float) -> tuple[dict[str, float], float]:
         "worker": psutil.Process(processes.processes["worker"].pid),
     }
     before = {name: used(process) for name, process in watched.items()}
-    clocks, log = Clocks(stage.postgres()), await stage.value("SELECT pg_current_wal_lsn()::text")
+    clocks, log = Clocks(testbed.postgres()), await testbed.value("SELECT pg_current_wal_lsn()::text")
     started = time.monotonic()
     await asyncio.sleep(seconds)
     length = time.monotonic() - started
     parts = {name: (used(process) - before[name]) / length for name, process in watched.items()}
     parts["Postgres"] = clocks.used() / length
-    written = await stage.value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), CAST(:log AS pg_lsn))", log=log)
+    written = await testbed.value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), CAST(:log AS pg_lsn))", log=log)
     return parts, float(written) / length
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from bench.load import MakeCall, Taken, as_fast_as_possible, at_a_rate
 from bench.report import Row
-from bench.stage import Stage
+from bench.testbed import Testbed
 
 EVENT = "Orders.update"
 RATE = 500
@@ -45,12 +45,12 @@ def product_body(numbers: list[int]) -> bytes:
     return json.dumps({"products": [{"product_id": number, "code": f"C{number}"} for number in numbers]}).encode()
 
 
-async def against_bare(stage: Stage, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
+async def against_bare(testbed: Testbed, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
     """Acknowledgements per second, ours and the bare receiver's by turns; the ratio of the medians."""
     bodies = [order_body(f"B{number:05}") for number in range(5000)]
     doors = {
-        "bare": (stage.bare_port, "/hook"),
-        "ours": (stage.processes.web_port, stage.path(EVENT)),
+        "bare": (testbed.bare_port, "/hook"),
+        "ours": (testbed.processes.web_port, testbed.path(EVENT)),
     }
     rounds: dict[str, list[Taken]] = {name: [] for name in doors}
     for length in (1.0, *[seconds] * ROUNDS):
@@ -62,7 +62,7 @@ async def against_bare(stage: Stage, *, seconds: float) -> tuple[list[Row], dict
         del taken_all[0]  # to warm up
     speed = {name: statistics.median(one.per_second for one in taken) for name, taken in rounds.items()}
     ratio = speed["ours"] / speed["bare"]
-    await stage.run("DELETE FROM changes")
+    await testbed.run("DELETE FROM changes")
     return [
         Row("webhooks acknowledged a second, bare insert", f"{speed['bare']:,.0f}"),
         Row("webhooks acknowledged a second, ours", f"{speed['ours']:,.0f}"),
@@ -70,9 +70,9 @@ async def against_bare(stage: Stage, *, seconds: float) -> tuple[list[Row], dict
     ], {name: [one.as_json() for one in taken] for name, taken in rounds.items()}
 
 
-async def while_busy(stage: Stage, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
+async def while_busy(testbed: Testbed, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
     """500 a second that name real orders and products, so that the worker reads and sends all the time."""
-    taken = await _at_rate(stage, seconds)
+    taken = await _at_rate(testbed, seconds)
     return [
         Row(
             f"p99 at {RATE} a second, worker busy",
@@ -84,11 +84,11 @@ async def while_busy(stage: Stage, *, seconds: float) -> tuple[list[Row], dict[s
     ], taken.as_json()
 
 
-async def while_disturbed(stage: Stage, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
+async def while_disturbed(testbed: Testbed, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
     """The same while Postgres does something else."""
     rows, raw = [], {}
     for name, disturb in _DISTURBANCES.items():
-        taken, ended = await asyncio.gather(_at_rate(stage, seconds), _after(1.0, disturb, stage))
+        taken, ended = await asyncio.gather(_at_rate(testbed, seconds), _after(1.0, disturb, testbed))
         slowest = max(taken.latencies) * 1000
         rows.append(Row(f"slowest during {name}", f"{slowest:.0f} ms", "under 700 ms", slowest < 700))  # noqa: PLR2004
         rows.append(_refused(taken, f"refused during {name}"))
@@ -96,15 +96,15 @@ async def while_disturbed(stage: Stage, *, seconds: float) -> tuple[list[Row], d
     return rows, raw
 
 
-async def large_bodies(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
+async def large_bodies(testbed: Testbed) -> tuple[list[Row], dict[str, Any]]:
     """5,000 records in one body, again and again: all new, then all known."""
     body = product_body(list(range(10_000_000, 10_005_000)))
-    call = _ever(stage.path("Products.update"), [body])
+    call = _ever(testbed.path("Products.update"), [body])
     raw = {
-        name: (await at_a_rate(stage.processes.web_port, call, rate=1, seconds=seconds)).as_json()
+        name: (await at_a_rate(testbed.processes.web_port, call, rate=1, seconds=seconds)).as_json()
         for name, seconds in (("new", 1), ("known", 5))
     }
-    await stage.run("DELETE FROM changes WHERE length(key) = 8")
+    await testbed.run("DELETE FROM changes WHERE length(key) = 8")
     slowest = max(one["max_ms"] for one in raw.values())
     refused = sum(count for one in raw.values() for status, count in one["statuses"].items() if status != "204")
     return [
@@ -112,14 +112,14 @@ async def large_bodies(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
     ], raw
 
 
-async def _at_rate(stage: Stage, seconds: float) -> Taken:
+async def _at_rate(testbed: Testbed, seconds: float) -> Taken:
     calls = [
-        *((stage.path(EVENT), order_body(number)) for number in stage.orders),
-        *((stage.path("Products.update"), product_body([number])) for number in stage.products),
+        *((testbed.path(EVENT), order_body(number)) for number in testbed.orders),
+        *((testbed.path("Products.update"), product_body([number])) for number in testbed.products),
     ]
     random.Random(1).shuffle(calls)  # noqa: S311
     call: MakeCall = lambda number: calls[number % len(calls)]  # noqa: E731
-    return await at_a_rate(stage.processes.web_port, call, rate=RATE, seconds=seconds)
+    return await at_a_rate(testbed.processes.web_port, call, rate=RATE, seconds=seconds)
 
 
 def _ever(path: str, bodies: list[bytes]) -> MakeCall:
@@ -135,34 +135,34 @@ def _refused(taken: Taken, name: str) -> Row:
 
 # --- what else Postgres has to do ---------------------------------------------------------------------------
 
-Disturb = Callable[[Stage], Awaitable[None]]
+Disturb = Callable[[Testbed], Awaitable[None]]
 
 
-async def _after(pause: float, disturb: Disturb, stage: Stage) -> float:
+async def _after(pause: float, disturb: Disturb, testbed: Testbed) -> float:
     await asyncio.sleep(pause)
     started = time.perf_counter()
-    await disturb(stage)
+    await disturb(testbed)
     return time.perf_counter() - started
 
 
-async def _checkpoint(stage: Stage) -> None:
-    await stage.run("CHECKPOINT")
+async def _checkpoint(testbed: Testbed) -> None:
+    await testbed.run("CHECKPOINT")
 
 
-async def _vacuum(stage: Stage) -> None:
+async def _vacuum(testbed: Testbed) -> None:
     for table in ("deliveries", "changes", "documents", "variants"):
-        await stage.run(f"VACUUM (ANALYZE, FREEZE) {table}")
+        await testbed.run(f"VACUUM (ANALYZE, FREEZE) {table}")
 
 
-async def _long_transaction(stage: Stage) -> None:
+async def _long_transaction(testbed: Testbed) -> None:
     """A snapshot that is held, and a row lock on other rows: what a backup or a forgotten session does."""
-    async with _snapshot(stage):
+    async with _snapshot(testbed):
         await asyncio.sleep(4.0)
 
 
 @asynccontextmanager
-async def _snapshot(stage: Stage) -> AsyncIterator[None]:
-    async with stage.engine.connect() as plain:
+async def _snapshot(testbed: Testbed) -> AsyncIterator[None]:
+    async with testbed.engine.connect() as plain:
         tx = await plain.execution_options(isolation_level="REPEATABLE READ")
         for table in ("deliveries", "changes", "shops"):
             await tx.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608

@@ -14,31 +14,31 @@ from sqlalchemy import text
 
 from bench.load import at_a_rate
 from bench.report import Row
-from bench.stage import Stage
+from bench.testbed import Testbed
 from upbridge_sandbox.demo.processes import Failed, free_port
 from upbridge_sandbox.signing import INSTALL, Signer
 
 CALLS, RATE = 300, 30
 
 
-async def answers(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
+async def answers(testbed: Testbed) -> tuple[list[Row], dict[str, Any]]:
     """New shops at a steady rate, signed with a key of our own that the web side fetches."""
     signer = Signer()
     async with _key_host(signer.public_pem) as address:
         port = free_port()
-        processes = stage.processes
+        processes = testbed.processes
         before = processes.environment["UPBRIDGE_SIGNATURE_KEY_URL"]
         processes.environment["UPBRIDGE_SIGNATURE_KEY_URL"] = address
         processes.start("installs", "serve", "--host", "127.0.0.1", "--port", str(port))
         processes.environment["UPBRIDGE_SIGNATURE_KEY_URL"] = before
         await _ready(port)
-        bodies = [_body(stage, signer, number) for number in range(CALLS)]
+        bodies = [_body(testbed, signer, number) for number in range(CALLS)]
         taken = await at_a_rate(
             port, lambda number: ("/addon/install", bodies[number]), rate=RATE, seconds=CALLS / RATE
         )
         processes.processes.pop("installs").terminate()
-    installed = int(await stage.value("SELECT count(*) FROM shops WHERE token LIKE 'bench-%'"))
-    async with stage.engine.begin() as tx:
+    installed = int(await testbed.value("SELECT count(*) FROM shops WHERE token LIKE 'bench-%'"))
+    async with testbed.engine.begin() as tx:
         await tx.execute(text("DELETE FROM shops WHERE token LIKE 'bench-%'"))
     p99 = taken.quantile(0.99)
     return [
@@ -46,17 +46,17 @@ async def answers(stage: Stage) -> tuple[list[Row], dict[str, Any]]:
     ], taken.as_json()
 
 
-def _body(stage: Stage, signer: Signer, number: int) -> bytes:
+def _body(testbed: Testbed, signer: Signer, number: int) -> bytes:
     body = {
         "token": f"bench-{number}-{secrets.token_hex(8)}",
         "version": 1,
         "apiUser": str(10_000_000 + number),
         "apiKey": secrets.token_hex(16),
-        "apiUrl": f"{stage.processes.addresses['upgates']}/api/v2",
+        "apiUrl": f"{testbed.processes.addresses['upgates']}/api/v2",
         "current_admin_language": "cs",
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    signature = signer.sign(body, INSTALL, stage.processes.signature_token)
+    signature = signer.sign(body, INSTALL, testbed.processes.signature_token)
     return json.dumps({**body, "signature_v2": signature}).encode()
 
 

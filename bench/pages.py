@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from bench.bigshop import BigShop, crowd, fill
 from bench.report import Row
-from bench.stage import Clocks, Stage
+from bench.testbed import Clocks, Testbed
 from upbridge.app import create_app
 from upbridge.core.clock import utc_now
 from upbridge.core.encryption import Cipher
@@ -91,36 +91,36 @@ class Seen:
 
 
 async def answers(
-    stage: Stage, *, variants: int, orders: int, rounds: int = ROUNDS
+    testbed: Testbed, *, variants: int, orders: int, rounds: int = ROUNDS
 ) -> tuple[list[Row], dict[str, Any]]:
     """Every page with warm caches, round after round, then once each right after Postgres and the system lost
     theirs."""
     settings = load_settings()
     directory = settings.data_dir / "postgres"
     started = time.perf_counter()
-    shop = await fill(stage.engine, Cipher(settings.keys()), variants=variants, orders=orders, now=utc_now())
+    shop = await fill(testbed.engine, Cipher(settings.keys()), variants=variants, orders=orders, now=utc_now())
     filled = time.perf_counter() - started
     seen = {name: Seen() for name in (*paths(shop), *crowded())}
     async with visiting(settings, shop) as visit:
         for name, path in paths(shop).items():
-            await _warm(stage, visit, path, seen[name], rounds)
+            await _warm(testbed, visit, path, seen[name], rounds)
         for name, path in paths(shop).items():
-            await _chill(stage, directory)
+            await _chill(testbed, directory)
             seen[name].cold.append((await visit(path))[0])
-        await crowd(stage.engine, shop, now=utc_now())
+        await crowd(testbed.engine, shop, now=utc_now())
         for name, path in crowded().items():
-            await _warm(stage, visit, path, seen[name], rounds)
-    await stage.run(f"DELETE FROM shops WHERE id = '{shop.id}'")  # noqa: S608 - our own number
+            await _warm(testbed, visit, path, seen[name], rounds)
+    await testbed.run(f"DELETE FROM shops WHERE id = '{shop.id}'")  # noqa: S608 - our own number
     rows = [_row(name, one, CROWDED_MS if name in crowded() else GOAL_MS) for name, one in seen.items()]
     raw = {"variants": variants, "orders": orders, "seconds_to_fill": round(filled, 1)}
     return rows, {**raw, "pages": {name: one.as_json() for name, one in seen.items()}}
 
 
-async def _warm(stage: Stage, visit: "Visit", path: str, seen: Seen, rounds: int) -> None:
+async def _warm(testbed: Testbed, visit: "Visit", path: str, seen: Seen, rounds: int) -> None:
     """Look at *path* again and again, with warm caches."""
     for _ in range(_WARM_UP):
         await visit(path)
-    postgres, ours = Clocks(stage.postgres()), time.process_time()
+    postgres, ours = Clocks(testbed.postgres()), time.process_time()
     for _ in range(rounds):
         seconds, seen.statements = await visit(path)
         seen.warm.append(seconds)
@@ -219,9 +219,9 @@ async def visiting(settings: Settings, shop: BigShop) -> AsyncIterator[Visit]:
         yield Visit(app, f"/ui/s/{entrance.session}/", counted)
 
 
-async def _chill(stage: Stage, directory: Path) -> None:
+async def _chill(testbed: Testbed, directory: Path) -> None:
     """Let Postgres start again with nothing in its memory, and have the system forget its files."""
-    embedded, postmaster = stage.database.embedded, stage.postgres()
+    embedded, postmaster = testbed.database.embedded, testbed.postgres()
     assert embedded is not None
     postmaster.send_signal(signal.SIGINT)  # a "fast" shutdown: everything is on disk afterwards
     await asyncio.to_thread(postmaster.wait, _READY_SECONDS)

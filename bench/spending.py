@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from bench.report import Row
-from bench.stage import Stage
+from bench.testbed import Testbed
 from upbridge.core.clock import utc_now
 from upbridge.core.errors import Throttled
 from upbridge.domain.purpose import Purpose
@@ -21,16 +21,16 @@ SHOPS = 12
 CALLERS_PER_SHOP = 3
 
 
-async def spends(stage: Stage, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
+async def spends(testbed: Testbed, *, seconds: float) -> tuple[list[Row], dict[str, Any]]:
     """Spends a second of one shop, and of a dozen at once."""
-    shops = [await _shop(stage) for _ in range(SHOPS)]
-    ledger = Ledger(stage.engine, utc_now)
+    shops = [await _shop(testbed) for _ in range(SHOPS)]
+    ledger = Ledger(testbed.engine, utc_now)
     for shop in shops:  # first calls go one at a time; here they are over
         async with ledger.call(shop, access="GET /status", purpose=Purpose.LIFECYCLE) as permit:
             await permit.answered(Response({}, accepted=True))
     one = await _rate(ledger, shops[:1], seconds)
     many = await _rate(ledger, shops, seconds)
-    async with stage.engine.begin() as tx:
+    async with testbed.engine.begin() as tx:
         await tx.execute(text("DELETE FROM shops WHERE id = ANY(:ids)"), {"ids": shops})
     return [
         Row("budget spends a second, one shop", f"{one:,.0f}"),
@@ -56,9 +56,9 @@ async def _rate(ledger: Ledger, shops: list[ShopId], seconds: float) -> float:
     return made / seconds
 
 
-async def _shop(stage: Stage) -> ShopId:
+async def _shop(testbed: Testbed) -> ShopId:
     number = uuid4()
-    async with stage.engine.begin() as tx:
+    async with testbed.engine.begin() as tx:
         await tx.execute(
             text(
                 "INSERT INTO shops (id, key, token, state, api_url)"

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from tests.attack.fuzz import KINDS, Fuzz, Places, made
-from tests.attack.stage import VICTIM, Stage
+from tests.attack.testbed import VICTIM, Testbed
 from tests.attack.verdicts import CALM, Verdict, times, too_slow
 from tests.attack.weapons import CUT, Line
 from tests.project.reference.http import addresses
@@ -25,7 +25,7 @@ _CHANGES = 15
 """Changes in the simulated shop for each second of damaged answers."""
 
 
-async def places(here: Stage, *, sessions: int) -> Places:
+async def places(here: Testbed, *, sessions: int) -> Places:
     """What the application serves, with genuine sessions and webhook addresses of a shop."""
     while len(here.fuzzed_sessions) < sessions:
         here.fuzzed_sessions.append(await here.enter(_SHOP))
@@ -41,7 +41,7 @@ async def places(here: Stage, *, sessions: int) -> Places:
     return Places([*routes, *(("POST", hook) for hook in hooks for _ in range(3))], known)
 
 
-async def fuzzed(kind: str, here: Stage, seconds: float, seed: int) -> Verdict:
+async def fuzzed(kind: str, here: Testbed, seconds: float, seed: int) -> Verdict:
     """Odd requests of one kind: none fails at the server, none leaves a traceback or memory behind."""
     known = await places(here, sessions=8 if seconds < 1 else 40)
     await here.attack(Fuzz(here.port, kind, seed, known, range(-_WARM_UP, 0)), seconds=seconds)
@@ -73,7 +73,7 @@ async def fuzzed(kind: str, here: Stage, seconds: float, seed: int) -> Verdict:
     return Verdict(FUZZ[kind], cells, broken, too_slow(found, calm))
 
 
-async def damaged_answers(here: Stage, seconds: float, _seed: int) -> Verdict:
+async def damaged_answers(here: Testbed, seconds: float, _seed: int) -> Verdict:
     """Every system answers nonsense now and then while the genuine shop changes; afterwards all is there."""
     tracebacks, before = here.tracebacks(), here.usage()
     for system in ("upgates", "upp", "uphance"):
@@ -98,7 +98,7 @@ async def damaged_answers(here: Stage, seconds: float, _seed: int) -> Verdict:
     return Verdict(DAMAGED, {"changes": changed, "memory_mib": [before.memory >> 20, memory >> 20]}, broken)
 
 
-async def _again(here: Stage, kind: str, seed: int, number: int, known: Places) -> int:
+async def _again(here: Testbed, kind: str, seed: int, number: int, known: Places) -> int:
     """The status of one request alone: one that is to come again (503) was not refused for what it says."""
     status = CUT
     for _ in range(3):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from tests.attack.stage import CONCURRENCY, VICTIM, Stage
+from tests.attack.testbed import CONCURRENCY, VICTIM, Testbed
 from tests.attack.verdicts import Verdict
 from upbridge_sandbox.demo.processes import Failed
 
@@ -15,7 +15,7 @@ _SECONDS, _TIMES = 10.0, 3.0
 _LOST_AFTER = 90.0
 
 
-async def while_uphance_trickles(here: Stage, _seconds: float, _seed: int) -> Verdict:
+async def while_uphance_trickles(here: Testbed, _seconds: float, _seed: int) -> Verdict:
     """Orders of the genuine shop on their way to Upp.ai, while every slot for Uphance waits for an answer."""
     for name in _SHOPS:
         if name not in here.shops:
@@ -47,7 +47,7 @@ async def while_uphance_trickles(here: Stage, _seconds: float, _seed: int) -> Ve
     )
 
 
-async def _order(here: Stage) -> float:
+async def _order(here: Testbed) -> float:
     """Seconds from a new order of the genuine shop to Upp.ai; at most `_LOST_AFTER`."""
     number = (await here.control("POST", f"/shops/{VICTIM}/orders"))["order_number"]
     began = time.monotonic()
@@ -58,7 +58,7 @@ async def _order(here: Stage) -> float:
     return _LOST_AFTER
 
 
-async def _uphance_calls(here: Stage) -> int:
+async def _uphance_calls(here: Testbed) -> int:
     calls = await here.control("GET", "/calls")
     return sum(
         sum(statuses.values()) for statuses in calls.get("uphance", {"operations": {}})["operations"].values()

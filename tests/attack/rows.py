@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 
-from tests.attack.stage import Stage
+from tests.attack.testbed import Testbed
 from tests.attack.weapons import Bomb, Drip, Flood, Weapon, request
 
 TENANT = "attacker"
 #: Bytes of log that an attack may cause in all, and for each of its requests.
 LOG_BYTES, LOG_BYTES_EACH = 4_000, 1.0
 
-Arm = Callable[[Stage, Random, float], Weapon | None]
+Arm = Callable[[Testbed, Random, float], Weapon | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def _calls(chance: Random, *, fields: int, size: int) -> list[bytes]:
 
 
 def _strangers(*, path: str, rate: float, method: str = "GET", body: bytes = b"", connections: int = 16) -> Arm:
-    def arm(here: Stage, chance: Random, seconds: float) -> Weapon:
+    def arm(here: Testbed, chance: Random, seconds: float) -> Weapon:
         requests = [
             request(method, path.replace("RANDOM", chance.randbytes(32).hex()[:43]), body) for _ in range(50)
         ]
@@ -57,7 +57,7 @@ def _strangers(*, path: str, rate: float, method: str = "GET", body: bytes = b""
 
 
 def _unsigned(*, rate: float, fields: int = 5, size: int = 500) -> Arm:
-    def arm(here: Stage, chance: Random, seconds: float) -> Weapon:
+    def arm(here: Testbed, chance: Random, seconds: float) -> Weapon:
         return Flood(here.port, _calls(chance, fields=fields, size=size), 16, seconds, rate)
 
     return arm
@@ -70,7 +70,7 @@ def _numbers(chance: Random, count: int) -> bytes:
 def _tenant(
     bodies: Callable[[Random], Iterator[bytes]], *, connections: int, rate: float | None = None, event: str = ""
 ) -> Arm:
-    def arm(here: Stage, chance: Random, seconds: float) -> Weapon:
+    def arm(here: Testbed, chance: Random, seconds: float) -> Weapon:
         path = here.webhook(TENANT, event or "Orders.update")
         return Flood(
             here.port, [request("POST", path, body) for body in bodies(chance)], connections, seconds, rate
@@ -97,7 +97,7 @@ def _lists(_chance: Random) -> Iterator[bytes]:
     yield head + b",".join([b"[]"] * 1_390_000) + b"]}"
 
 
-def _pages(here: Stage, _chance: Random, seconds: float) -> Weapon:
+def _pages(here: Testbed, _chance: Random, seconds: float) -> Weapon:
     session = f"/ui/s/{here.sessions[TENANT]}/"
     paths = ("overview", "products.csv", "rules", "find?q=26000001", "", "problems")
     return Flood(here.port, [request("GET", session + path) for path in paths], 40, seconds)

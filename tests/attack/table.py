@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.attack.fuzzing import DAMAGED, FUZZ, damaged_answers, fuzzed
 from tests.attack.partners import TRICKLING, while_uphance_trickles
 from tests.attack.rows import ROWS, Row
-from tests.attack.stage import VICTIM, Stage, staged
+from tests.attack.testbed import VICTIM, Testbed, open_testbed
 from tests.attack.verdicts import CALM, Verdict, judged
 from upbridge_sandbox.demo.processes import Failed
 
@@ -18,11 +18,11 @@ LONG, SHORT = 12.0, 2.0
 _TRIES = 3
 
 
-Attack = Callable[[Stage, float, int], Awaitable[Verdict]]
+Attack = Callable[[Testbed, float, int], Awaitable[Verdict]]
 """Carries out an attack for so many seconds, with a seed."""
 
 
-async def suffered(row: Row, here: Stage, seconds: float, seed: int) -> Verdict:
+async def suffered(row: Row, here: Testbed, seconds: float, seed: int) -> Verdict:
     """One row of the table."""
     kept = "SELECT count(*) FROM deliveries WHERE shop_id = %s"
     calm = await here.attack(None, seconds=max(seconds * CALM, 1.0))
@@ -48,7 +48,7 @@ async def all_of(
     """Those attacks, one after the other, on one instance; so many *tries* to meet a goal of time."""
     verdicts: list[Verdict] = []
     columns = TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    async with staged() as here:
+    async with open_testbed() as here:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("", total=len(names))
             for name in names:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tests.attack.genuine import Taken
 from tests.attack.rows import LOG_BYTES, LOG_BYTES_EACH, Row
-from tests.attack.stage import Attacked
+from tests.attack.testbed import Attacked
 
 P99_MS = 100.0
 #: The share of an attack's time for which the genuine shop is alone before it.

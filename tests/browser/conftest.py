@@ -1,4 +1,4 @@
-"""One stage for all browser tests, a fresh browser for each."""
+"""One testbed for all browser tests, a fresh browser for each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,24 +8,24 @@ import psycopg
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.browser.stage import Stage, chromium, stage
+from tests.browser.testbed import Testbed, chromium, open_testbed
 from tests.support.postgres import url_of
 from tests.support.shops import KEY
 
 
 @pytest.fixture(scope="session")
-def stage_database(postgres: str, template: str) -> str:
-    """The address of the stage's own migrated database."""
-    name = f"stage_{uuid4().hex[:8]}"
+def testbed_database(postgres: str, template: str) -> str:
+    """The address of the testbed's own migrated database."""
+    name = f"testbed_{uuid4().hex[:8]}"
     with psycopg.connect(postgres, autocommit=True) as tx:
         tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     return url_of(postgres, name)
 
 
 @pytest.fixture(scope="session")
-def theatre(stage_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The stage, up once for all browser tests."""
-    with stage(tmp_path_factory.mktemp("stage"), database_url=stage_database, encryption_key=KEY) as up:
+def testbed(testbed_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The testbed, up once for all browser tests."""
+    with open_testbed(tmp_path_factory.mktemp("testbed"), database_url=testbed_database, encryption_key=KEY) as up:
         yield up
 
 

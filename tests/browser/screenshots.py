@@ -15,17 +15,17 @@ import psycopg
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.furnished import STATES, Furnished, furnished
-from tests.browser.stage import (
+from tests.browser.testbed import (
     PLACES,
     SHOP,
-    Stage,
+    Testbed,
     address_of,
     chromium,
     connect,
     go,
     made_up_past,
     open_addon,
-    stage,
+    open_testbed,
     until,
 )
 from tests.support.shops import KEY
@@ -46,7 +46,7 @@ def main() -> int:
         place = Path(directory)
         with (
             _database(place / "database") as url,
-            stage(place / "stage", database_url=url, encryption_key=KEY, products=140, orders=60) as up,
+            open_testbed(place / "testbed", database_url=url, encryption_key=KEY, products=140, orders=60) as up,
             chromium(place / "profile", width=_WIDTH, height=_HEIGHT) as browser,
         ):
             _take(up, browser, url)
@@ -79,7 +79,7 @@ def _database(home: Path) -> Iterator[str]:
         server.close()
 
 
-def _take(up: Stage, browser: BrowserContext, url: str) -> None:
+def _take(up: Testbed, browser: BrowserContext, url: str) -> None:
     shots = DOCS / "screenshots"
     shots.mkdir(parents=True, exist_ok=True)
     importing = _half_imported(up, browser)
@@ -98,7 +98,7 @@ def _take(up: Stage, browser: BrowserContext, url: str) -> None:
         page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
 
 
-def _half_imported(up: Stage, browser: BrowserContext) -> str:
+def _half_imported(up: Testbed, browser: BrowserContext) -> str:
     """A shop whose calls are used up in the middle of its first import: it goes on with the next hour."""
     tariff = {"hour": 12, "day": 26}
     up.control("POST", "/shops", {"name": IMPORTING, "products": 1800, "orders": 700, "tariff": tariff})
@@ -122,7 +122,7 @@ def _half_imported(up: Stage, browser: BrowserContext) -> str:
     return home
 
 
-def _a_month_later(up: Stage, browser: BrowserContext, url: str) -> tuple[str, str]:
+def _a_month_later(up: Testbed, browser: BrowserContext, url: str) -> tuple[str, str]:
     """A shop with everything: the address of its pages, and the number of an order that was shipped."""
     up.control("PUT", f"/shops/{SHOP}/settings", {"language": "en"})
     page = browser.new_page()
@@ -182,7 +182,7 @@ def _found(page: Page, address: str, words: str) -> None:
     until(there, page)
 
 
-def _in_the_admin(up: Stage, page: Page) -> None:
+def _in_the_admin(up: Testbed, page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     frame = open_addon(page, up)
     go(frame, "Home")

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.stage import chromium
+from tests.browser.testbed import chromium
 
 _COOKIES = (
     "plain=1; Path=/",

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, FrameLocator, Page, Request
 
-from tests.browser.stage import PLACES, SHOP, Stage, address_of, connect, go, open_addon, until, wait_until
+from tests.browser.testbed import PLACES, SHOP, Testbed, address_of, connect, go, open_addon, until, wait_until
 from upbridge.core.i18n import Texts
 from upbridge.domain.masking import MASK
 
@@ -15,18 +15,18 @@ SECOND = "second"
 
 
 @pytest.fixture(scope="module")
-def second_shop(theatre: Stage) -> str:
-    theatre.control("POST", "/shops", {"name": SECOND, "products": 3, "orders": 2})
+def second_shop(testbed: Testbed) -> str:
+    testbed.control("POST", "/shops", {"name": SECOND, "products": 3, "orders": 2})
     return SECOND
 
 
 def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
-    theatre: Stage, browser: BrowserContext, stage_database: str
+    testbed: Testbed, browser: BrowserContext, testbed_database: str
 ) -> None:
     page = browser.new_page()
     refused, referrers = _listen(page)
 
-    frame = open_addon(page, theatre)
+    frame = open_addon(page, testbed)
     first = Texts("cs").get("ui.step.connected", system="Upp.ai")
     assert frame.get_by_role("heading", level=1).inner_text() == Texts("cs").get(
         "ui.setup.next", step=2, of=5, what=first
@@ -34,7 +34,7 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     frame.get_by_role("button", name="English").click()
     frame.get_by_text(EN.get("ui.thanks")).wait_for()
 
-    connect(frame, theatre)
+    connect(frame, testbed)
     go(frame, "Home")
     frame.locator("#step-imported", has_text=EN.get("ui.step_state.done")).wait_for()
     frame.locator("#nothing-waits").wait_for()
@@ -49,7 +49,7 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     frame.get_by_role("heading", name=EN.get("ui.rules.preview")).wait_for()
     frame.get_by_role("button", name=EN.get("ui.rules.save")).first.click()
     frame.locator(".said").wait_for()
-    number = theatre.control("POST", f"/shops/{SHOP}/orders")["order_number"]
+    number = testbed.control("POST", f"/shops/{SHOP}/orders")["order_number"]
 
     def seen() -> bool:
         go(frame, "Problems")
@@ -104,18 +104,18 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
 
     # Half an hour later.
     session = address_of(page).rpartition("/ui/s/")[2].rstrip("/")
-    with psycopg.connect(stage_database, autocommit=True) as tx:
+    with psycopg.connect(testbed_database, autocommit=True) as tx:
         tx.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
     frame.get_by_role("navigation").get_by_role("link", name="Home").click()
     frame.get_by_role("heading", name=EN.get("ui.ended.title")).wait_for()
-    for log in theatre.processes.directory.glob("*.log"):
+    for log in testbed.processes.directory.glob("*.log"):
         assert session not in log.read_text(), log.name
 
-    theatre.control("POST", f"/shops/{SHOP}/deactivate")
+    testbed.control("POST", f"/shops/{SHOP}/deactivate")
     # A deactivation and an opening of one second have one signature, and a signature opens nothing twice.
     second = int(time.time())
     wait_until(lambda: int(time.time()) > second)
-    frame = open_addon(page, theatre)
+    frame = open_addon(page, testbed)
     frame.locator("#step-upp", has_text=Texts("cs").get("ui.step_state.done")).wait_for()
 
 
@@ -148,13 +148,13 @@ def _look(frame: FrameLocator, number: str) -> bool:
 
 
 def test_two_shops_in_two_frames_never_see_each_other(
-    theatre: Stage, browser: BrowserContext, second_shop: str, stage_database: str
+    testbed: Testbed, browser: BrowserContext, second_shop: str, testbed_database: str
 ) -> None:
     one, other = browser.new_page(), browser.new_page()
-    open_addon(one, theatre)
-    open_addon(other, theatre, second_shop)
+    open_addon(one, testbed)
+    open_addon(other, testbed, second_shop)
     mine, theirs = address_of(one), address_of(other)
-    with psycopg.connect(stage_database, autocommit=True) as tx:
+    with psycopg.connect(testbed_database, autocommit=True) as tx:
         row = tx.execute(
             "INSERT INTO problems (shop_id, stage, key, target, kind, entity, parent, message)"
             " SELECT id, 'map', 'order.quantity', 'upp', 'order', 'SECRET-1', 'SECRET-1', 'x' FROM shops"
@@ -177,9 +177,9 @@ def _shown_key(page: Page) -> str:
     return page.frame_locator("iframe").locator("#shop ~ table code").inner_text()
 
 
-def test_a_used_ticket_opens_nothing(theatre: Stage, browser: BrowserContext, second_shop: str) -> None:
-    theatre.control("POST", f"/shops/{second_shop}/activate")
-    url = theatre.control("POST", f"/shops/{second_shop}/open")["answer"]["url"]
+def test_a_used_ticket_opens_nothing(testbed: Testbed, browser: BrowserContext, second_shop: str) -> None:
+    testbed.control("POST", f"/shops/{second_shop}/activate")
+    url = testbed.control("POST", f"/shops/{second_shop}/open")["answer"]["url"]
 
     assert browser.request.get(url).status == 200
     assert browser.request.get(url).status == 410

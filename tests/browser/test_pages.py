@@ -11,9 +11,9 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.stage import (
+from tests.browser.testbed import (
     PLACES,
-    Stage,
+    Testbed,
     address_of,
     chromium,
     connect_by_form,
@@ -44,29 +44,29 @@ WRONG = {
 
 
 @pytest.fixture(scope="module")
-def full(theatre: Stage, stage_database: str) -> str:
+def full(testbed: Testbed, testbed_database: str) -> str:
     """A shop with something in every corner: connected, imported, a month old, with problems of every cause."""
-    theatre.control("POST", "/shops", {"name": FULL, "products": 40, "orders": 12, "tariff": "platinum"})
-    theatre.control("PUT", f"/shops/{FULL}/settings", {"language": "en"})
+    testbed.control("POST", "/shops", {"name": FULL, "products": 40, "orders": 12, "tariff": "platinum"})
+    testbed.control("PUT", f"/shops/{FULL}/settings", {"language": "en"})
     with httpx.Client(trust_env=False, timeout=60) as client:
-        home = enter(client, theatre, FULL)
-        connect_by_form(client, home, theatre, FULL)
+        home = enter(client, testbed, FULL)
+        connect_by_form(client, home, testbed, FULL)
 
         def imported() -> bool:
             return settled(client.get(home).text)
 
         wait_until(imported)
-    with psycopg.connect(stage_database, autocommit=True) as tx:
-        made_up_past(tx, theatre.token(FULL))
-        made_up_problems(tx, theatre.token(FULL))
+    with psycopg.connect(testbed_database, autocommit=True) as tx:
+        made_up_past(tx, testbed.token(FULL))
+        made_up_problems(tx, testbed.token(FULL))
     return FULL
 
 
 @pytest.fixture(scope="module")
-def empty(theatre: Stage) -> str:
+def empty(testbed: Testbed) -> str:
     """A shop that has just been activated."""
-    theatre.control("POST", "/shops", {"name": EMPTY, "products": 2, "orders": 1})
-    theatre.control("PUT", f"/shops/{EMPTY}/settings", {"language": "en"})
+    testbed.control("POST", "/shops", {"name": EMPTY, "products": 2, "orders": 1})
+    testbed.control("PUT", f"/shops/{EMPTY}/settings", {"language": "en"})
     return EMPTY
 
 
@@ -77,9 +77,9 @@ def shop(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def _home(browser: BrowserContext, theatre: Stage, shop: str) -> tuple[Page, str]:
+def _home(browser: BrowserContext, testbed: Testbed, shop: str) -> tuple[Page, str]:
     page = browser.new_page()
-    open_addon(page, theatre, shop)
+    open_addon(page, testbed, shop)
     return page, address_of(page)
 
 
@@ -93,8 +93,8 @@ def _complaints(page: Page, name: str) -> Iterator[str]:
             yield f"{name} is wider than {width} pixels"
 
 
-def test_every_page_passes_axe_and_fits_a_phone(theatre: Stage, browser: BrowserContext, shop: str) -> None:
-    page, home = _home(browser, theatre, shop)
+def test_every_page_passes_axe_and_fits_a_phone(testbed: Testbed, browser: BrowserContext, shop: str) -> None:
+    page, home = _home(browser, testbed, shop)
     complaints: list[str] = []
     places = (
         *PLACES,
@@ -114,9 +114,9 @@ def test_every_page_passes_axe_and_fits_a_phone(theatre: Stage, browser: Browser
     assert not complaints
 
 
-def test_whom_an_order_is_about_passes_axe_too(theatre: Stage, browser: BrowserContext, full: str) -> None:
-    page, home = _home(browser, theatre, full)
-    number = theatre.control("POST", f"/shops/{full}/orders")["order_number"]
+def test_whom_an_order_is_about_passes_axe_too(testbed: Testbed, browser: BrowserContext, full: str) -> None:
+    page, home = _home(browser, testbed, full)
+    number = testbed.control("POST", f"/shops/{full}/orders")["order_number"]
     ask = page.get_by_role("button", name=EN.get("ui.person.show"))
     until(lambda: page.goto(f"{home}order?number={number}") is not None and ask.count() > 0, page)
 
@@ -132,8 +132,8 @@ def test_whom_an_order_is_about_passes_axe_too(theatre: Stage, browser: BrowserC
     assert "@" not in page.locator("main").inner_text()
 
 
-def test_what_went_wrong_passes_axe_too(theatre: Stage, browser: BrowserContext, full: str) -> None:
-    page, home = _home(browser, theatre, full)
+def test_what_went_wrong_passes_axe_too(testbed: Testbed, browser: BrowserContext, full: str) -> None:
+    page, home = _home(browser, testbed, full)
     complaints: list[str] = []
 
     for address, form in WRONG.items():
@@ -155,8 +155,8 @@ def test_what_went_wrong_passes_axe_too(theatre: Stage, browser: BrowserContext,
     assert not complaints
 
 
-def test_every_page_speaks_every_language(theatre: Stage, browser: BrowserContext, shop: str) -> None:
-    _, home = _home(browser, theatre, shop)
+def test_every_page_speaks_every_language(testbed: Testbed, browser: BrowserContext, shop: str) -> None:
+    _, home = _home(browser, testbed, shop)
     complaints = []
 
     for language in LANGUAGES:
@@ -179,8 +179,8 @@ _FOCUSED = """() => { const one = document.activeElement, style = getComputedSty
   return [one.dataset.place ?? '', style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1] }"""
 
 
-def test_every_page_is_used_by_keyboard_alone(theatre: Stage, browser: BrowserContext, full: str) -> None:
-    page, home = _home(browser, theatre, full)
+def test_every_page_is_used_by_keyboard_alone(testbed: Testbed, browser: BrowserContext, full: str) -> None:
+    page, home = _home(browser, testbed, full)
 
     for place in PLACES:
         page.goto(home + place)
@@ -217,9 +217,9 @@ _HIDDEN = """() => { const bar = document.querySelector('.bar').getBoundingClien
 
 @pytest.mark.parametrize(("width", "height"), [(WIDE, 740), (NARROW, 740), (WIDE // 2, 400)])
 def test_the_bar_of_the_rules_hides_nothing_that_has_the_focus(
-    theatre: Stage, browser: BrowserContext, full: str, width: int, height: int
+    testbed: Testbed, browser: BrowserContext, full: str, width: int, height: int
 ) -> None:
-    page, home = _home(browser, theatre, full)
+    page, home = _home(browser, testbed, full)
     page.set_viewport_size({"width": width, "height": height})
     page.goto(f"{home}rules")
     hidden = []
@@ -241,9 +241,9 @@ _SIZES = """() => [...document.querySelectorAll('svg text')].filter(one => one.c
 
 @pytest.mark.parametrize("place", ["", "usage"])
 def test_the_words_of_charts_can_be_read_on_every_screen(
-    theatre: Stage, browser: BrowserContext, full: str, place: str
+    testbed: Testbed, browser: BrowserContext, full: str, place: str
 ) -> None:
-    page, home = _home(browser, theatre, full)
+    page, home = _home(browser, testbed, full)
 
     for width in (320, NARROW, 414, 600, 759, 760, 1100, WIDE):
         page.set_viewport_size({"width": width, "height": 740})
@@ -262,9 +262,9 @@ _COLORS = """() => { const color = (one, name) => getComputedStyle(one)[name], i
 
 
 def test_colors_that_the_visitor_forces_leave_charts_and_the_place_readable(
-    theatre: Stage, browser: BrowserContext, full: str
+    testbed: Testbed, browser: BrowserContext, full: str
 ) -> None:
-    page, home = _home(browser, theatre, full)
+    page, home = _home(browser, testbed, full)
     page.emulate_media(forced_colors="active", color_scheme="dark")
 
     page.goto(f"{home}usage")
@@ -273,10 +273,10 @@ def test_colors_that_the_visitor_forces_leave_charts_and_the_place_readable(
     assert page.evaluate(_COLORS) == {"text": True, "key": True, "here": True}
 
 
-def test_all_but_live_progress_works_without_scripts(theatre: Stage, full: str, tmp_path: Path) -> None:
+def test_all_but_live_progress_works_without_scripts(testbed: Testbed, full: str, tmp_path: Path) -> None:
     with chromium(tmp_path / "profile", scripts=False) as browser:
         page = browser.new_page()
-        frame = open_addon(page, theatre, full)
+        frame = open_addon(page, testbed, full)
         for place in PLACES[1:]:
             go(frame, EN.get(f"ui.nav.{place}"))
 
@@ -302,23 +302,23 @@ def test_all_but_live_progress_works_without_scripts(theatre: Stage, full: str, 
 
 
 def test_a_page_that_stays_open_shows_what_comes(
-    theatre: Stage, browser: BrowserContext, full: str, stage_database: str
+    testbed: Testbed, browser: BrowserContext, full: str, testbed_database: str
 ) -> None:
-    page, home = _home(browser, theatre, full)
+    page, home = _home(browser, testbed, full)
     page.goto(home)
     before = page.locator("#updated").inner_text()
 
     until(lambda: page.locator("#updated").inner_text() != before, page)
-    with psycopg.connect(stage_database, autocommit=True) as tx:
+    with psycopg.connect(testbed_database, autocommit=True) as tx:
         tx.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
     page.get_by_role("alert").filter(has_text=EN.get("ui.first.ended")).wait_for()
     assert EN.get("ui.first.ended") in page.title()
 
 
 def test_names_without_a_space_fit_a_phone(
-    theatre: Stage, browser: BrowserContext, full: str, stage_database: str
+    testbed: Testbed, browser: BrowserContext, full: str, testbed_database: str
 ) -> None:
-    page, home = _home(browser, theatre, full)
+    page, home = _home(browser, testbed, full)
     page.set_viewport_size({"width": NARROW, "height": 740})
     name = f"www.{'shopofclothes' * 4}.example"
     names = {
@@ -326,7 +326,7 @@ def test_names_without_a_space_fit_a_phone(
         "connections": {"organisation": {"name": name}, "channels": [{"id": 1, "name": name, "currency": "CZK"}]},
     }
 
-    with psycopg.connect(stage_database, autocommit=True) as tx:
+    with psycopg.connect(testbed_database, autocommit=True) as tx:
         for table, facts in names.items():
             tx.execute(f"UPDATE {table} SET facts = facts || %s::jsonb".encode(), [json.dumps(facts)])
         tx.execute(b"UPDATE variants SET title = %s, code = code || %s", [name, name])

@@ -1,16 +1,16 @@
-"""A stage per test; the tests of this package share one database."""
+"""A testbed per test; the tests of this package share one database."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conformance.stage import Stage, staged
+from tests.conformance.testbed import Testbed, open_testbed
 from upbridge.core.encryption import Cipher
 
 
 @pytest.fixture
-async def stage(engine: AsyncEngine, cipher: Cipher) -> AsyncIterator[Stage]:
+async def testbed(engine: AsyncEngine, cipher: Cipher) -> AsyncIterator[Testbed]:
     """An activated shop that is connected to nothing yet."""
-    async with staged(engine, cipher) as made:
+    async with open_testbed(engine, cipher) as made:
         yield made

@@ -17,8 +17,8 @@ from random import Random
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.conformance.stage import Checkpoint, Stage, dice, staged
 from tests.conformance.systems import upgates, uphance, upp
+from tests.conformance.testbed import Checkpoint, Testbed, dice, open_testbed
 from tests.conformance.virtual import Killed
 from tests.support.postgres import emptied
 from tests.support.shops import KEY
@@ -27,23 +27,23 @@ from upbridge.store.database import sqlalchemy_url
 
 RUNS = 200
 SIDES = (upp.SIDE, upgates.SIDE, uphance.SIDE)
-Act = Callable[[Stage], None]
+Act = Callable[[Testbed], None]
 
 
-def nothing(stage: Stage) -> None:
+def nothing(testbed: Testbed) -> None:
     """The first import: everything has been connected, nothing has been read."""
 
 
-def shoppers(stage: Stage) -> None:
+def shoppers(testbed: Testbed) -> None:
     """Orders come in; others are paid, changed, canceled."""
     for _ in range(2):
-        stage.edits.create_order(stage.origin)
-    stage.edits.many(stage.origin, 5, 1)
+        testbed.edits.create_order(testbed.origin)
+    testbed.edits.many(testbed.origin, 5, 1)
 
 
-def staff(stage: Stage) -> None:
+def staff(testbed: Testbed) -> None:
     """What was ordered is packed and shipped, and goods are counted."""
-    upgates.SIDE.happen(stage, 1)
+    upgates.SIDE.happen(testbed, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class Scene:
     instants: Sequence[str]
 
 
-async def go_on(stage: Stage, chance: Random | None = None) -> None:
+async def go_on(testbed: Testbed, chance: Random | None = None) -> None:
     """Until nothing waits any more, not even for Uphance to be asked again. Raises `Killed`."""
-    await stage.settle(chance.shuffle if chance is not None else lambda _: None)
-    stage.hours.move(minutes=20)
-    await stage.settle()
+    await testbed.settle(chance.shuffle if chance is not None else lambda _: None)
+    testbed.hours.move(minutes=20)
+    await testbed.settle()
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +71,16 @@ def scenes(shared_url: str) -> list[Scene]:
         engine = create_async_engine(sqlalchemy_url(emptied(shared_url)))
         learned: list[Scene] = []
         try:
-            async with staged(engine, Cipher([KEY]), products=5, orders=3) as stage:
-                await upp.SIDE.connect(stage)
-                await upgates.SIDE.connect(stage)  # and Uphance with it
+            async with open_testbed(engine, Cipher([KEY]), products=5, orders=3) as testbed:
+                await upp.SIDE.connect(testbed)
+                await upgates.SIDE.connect(testbed)  # and Uphance with it
                 for act in (nothing, shoppers, staff):
-                    begin = Checkpoint.of(stage, shared_url)
-                    stage.start()
-                    act(stage)
-                    await go_on(stage)
-                    learned.append(Scene(act.__name__, begin, act, stage.reaper.seen))
-                    await right(stage)
+                    begin = Checkpoint.of(testbed, shared_url)
+                    testbed.start()
+                    act(testbed)
+                    await go_on(testbed)
+                    learned.append(Scene(act.__name__, begin, act, testbed.reaper.seen))
+                    await right(testbed)
         finally:
             await engine.dispose()
         return learned
@@ -97,22 +97,22 @@ async def test_whenever_it_dies_nothing_is_lost_and_nothing_doubled(
     scene = scenes[seed % len(scenes)]
     place = chosen(scene.instants, chance)
     deaths = [f"scene {scene.name}"]
-    async with scene.begin.again(engine, cipher, database_url) as stage:
-        stage.reaper.kill_at(scene.instants[place], at_the_latest=place + 10)
-        scene.act(stage)
+    async with scene.begin.again(engine, cipher, database_url) as testbed:
+        testbed.reaper.kill_at(scene.instants[place], at_the_latest=place + 10)
+        scene.act(testbed)
         with pytest.raises(Killed):
-            await go_on(stage)
-        deaths.append(stage.reaper.seen[-1])
+            await go_on(testbed)
+        deaths.append(testbed.reaper.seen[-1])
         for _ in range(chance.randrange(3)):
-            stage.start()
-            stage.reaper.kill_after(chance.randrange(1, 120))
+            testbed.start()
+            testbed.reaper.kill_after(chance.randrange(1, 120))
             try:
-                await go_on(stage, chance)
+                await go_on(testbed, chance)
             except Killed:
-                deaths.append(stage.reaper.seen[-1])
-        stage.start()
-        await go_on(stage, chance)
-        await right(stage, deaths)
+                deaths.append(testbed.reaper.seen[-1])
+        testbed.start()
+        await go_on(testbed, chance)
+        await right(testbed, deaths)
 
 
 def chosen(instants: Sequence[str], chance: Random) -> int:
@@ -127,11 +127,11 @@ def chosen(instants: Sequence[str], chance: Random) -> int:
     return chance.randrange(end)
 
 
-async def right(stage: Stage, deaths: Sequence[str] = ()) -> None:
+async def right(testbed: Testbed, deaths: Sequence[str] = ()) -> None:
     """Every copy agrees with its origin, and no reference is there twice, after all *deaths*."""
-    findings = [one for side in SIDES for verdict in await side.verdicts(stage) for one in verdict.findings]
+    findings = [one for side in SIDES for verdict in await side.verdicts(testbed) for one in verdict.findings]
     assert findings == [], deaths
-    orders = Counter(one["purchase_order_ref"] for one in stage.organisation.orders.values())
-    customers = Counter(one["reference"] for one in stage.organisation.customers.values())
+    orders = Counter(one["purchase_order_ref"] for one in testbed.organisation.orders.values())
+    customers = Counter(one["reference"] for one in testbed.organisation.customers.values())
     assert set(orders.values()) == {1}, deaths
     assert set(customers.values()) == {1}, deaths

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from tests.conformance.stage import Stage
 from tests.conformance.systems.uphance import SIDE
+from tests.conformance.testbed import Testbed
 from upbridge import __path__ as upbridge_path
 
 #: Rooms that every call passes.
@@ -41,19 +41,19 @@ def passed() -> Iterator[set[tuple[str, str]]]:
         sys.setprofile(before)
 
 
-async def test_the_way_of_an_order_is_no_longer_than_it_was(stage: Stage) -> None:
-    await SIDE.connect(stage)
-    await stage.settle()
-    number = str(stage.edits.create_order(stage.origin)["order_number"])
+async def test_the_way_of_an_order_is_no_longer_than_it_was(testbed: Testbed) -> None:
+    await SIDE.connect(testbed)
+    await testbed.settle()
+    number = str(testbed.edits.create_order(testbed.origin)["order_number"])
 
     with passed() as found:
-        await stage.deliver()
+        await testbed.deliver()
         for _ in range(3):
-            await stage.work()
-            stage.hours.move(minutes=1)
+            await testbed.work()
+            testbed.hours.move(minutes=1)
 
     files = sorted({file for file, _ in found})
     sys.stdout.write(f"{len(files)} files, {len(found)} functions\n" + "".join(f"  {one}\n" for one in files))
-    assert any(one["purchase_order_ref"].endswith(number) for one in stage.organisation.orders.values())
+    assert any(one["purchase_order_ref"].endswith(number) for one in testbed.organisation.orders.values())
     assert len(files) <= FILES
     assert len(found) <= FUNCTIONS

@@ -33,6 +33,7 @@ NAMES: dict[str, str] = {
     "puzzling": "unmappable",
     "sealer": "cipher",
     "shopfront": "mapping context",
+    "theatre": "testbed",
     "trouble": "issue",
     "whoever": "the actor's name",
 }

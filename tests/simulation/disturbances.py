@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from tests.conformance.stage import Stage
+from tests.conformance.testbed import Testbed
 from upbridge_sandbox.breakages import HOW
 
 #: So few that a small shop has several pages.
@@ -17,7 +17,7 @@ class Days(Protocol):
     """A run, as far as a disturbance can reach."""
 
     @property
-    def stage(self) -> Stage: ...
+    def testbed(self) -> Testbed: ...
 
     post: "Post"
 
@@ -61,7 +61,7 @@ def _storm(kind: str, says: str) -> Disturbance:
 
     def begin(days: Days, chance: Random) -> Begun:
         system = chance.choice(SYSTEMS)
-        faults = days.stage.world.faults[system]
+        faults = days.testbed.world.faults[system]
         if kind == "busy" or chance.random() < 0.5:
             count = chance.randrange(1, 4)
             faults.set({f"{kind}_next": count})
@@ -74,7 +74,7 @@ def _storm(kind: str, says: str) -> Disturbance:
 
 def moving(days: Days, chance: Random) -> Begun:
     """Lists move between two of their pages."""
-    lists = chance.choice((days.stage.origin.faults, days.stage.world.uphance.lists))
+    lists = chance.choice((days.testbed.origin.faults, days.testbed.world.uphance.lists))
     lists.set({"move_share": chance.choice((0.2, 0.5)), "page_items": A_PAGE})
 
     def end() -> None:
@@ -85,14 +85,14 @@ def moving(days: Days, chance: Random) -> Begun:
 
 def lag(days: Days, chance: Random) -> Begun:
     """What was just announced is not there yet."""
-    faults = days.stage.origin.faults
+    faults = days.testbed.origin.faults
     faults.set({"lag_share": 0.5})
     return Begun("changes are not there yet", chance.randrange(1, 5), lambda: faults.set({"lag_share": 0.0}))
 
 
 def broken(days: Days, chance: Random) -> Begun:
     """One page or one entity cannot be read."""
-    origin, how, page = days.stage.origin, chance.choice(HOW), chance.choice((1, 2, 3))
+    origin, how, page = days.testbed.origin, chance.choice(HOW), chance.choice((1, 2, 3))
     system, what = chance.choice(
         (
             ("upgates", f"page {page} of /orders"),
@@ -100,11 +100,11 @@ def broken(days: Days, chance: Random) -> Begun:
             ("upgates", f"order_number {chance.choice([*origin.orders, 'none'])}"),
             ("upgates", f"product_id {chance.choice(list(origin.goods.products))}"),
             ("uphance", f"page {page} of /{chance.choice(('products', 'skus', 'sales_orders', 'pick_tickets'))}"),
-            ("uphance", f"id {chance.choice(list(days.stage.organisation.products))}"),
+            ("uphance", f"id {chance.choice(list(days.testbed.organisation.products))}"),
         )
     )
-    faults = days.stage.world.faults[system]
-    lists = origin.faults if system == "upgates" else days.stage.world.uphance.lists
+    faults = days.testbed.world.faults[system]
+    lists = origin.faults if system == "upgates" else days.testbed.world.uphance.lists
     faults.set({"broken": [*faults.broken, f"{how} {what}"]})
     lists.set({"page_items": A_PAGE})
 
@@ -118,13 +118,13 @@ def broken(days: Days, chance: Random) -> Begun:
 def kill(days: Days, chance: Random) -> Begun:
     """The worker dies at an instant that is not far; the next one goes on."""
     instants = chance.randrange(1, 160)
-    days.stage.reaper.kill_after(instants)
-    return Begun(f"the worker dies after {instants} instants", 3, days.stage.reaper.spare)
+    days.testbed.reaper.kill_after(instants)
+    return Begun(f"the worker dies after {instants} instants", 3, days.testbed.reaper.spare)
 
 
 def put_shapes(days: Days, chance: Random) -> Begun:
     """PUT /orders answers in other shapes."""
-    faults = days.stage.origin.faults
+    faults = days.testbed.origin.faults
     faults.set({"put_shapes": True})
     return Begun(
         "PUT /orders answers in four shapes", chance.randrange(1, 8), lambda: faults.set({"put_shapes": False})

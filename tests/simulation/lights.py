@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from tests.conformance.stage import Stage
+from tests.conformance.testbed import Testbed
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.flow_states import FlowState, flow_states, see
 from upbridge.store.connections import connections_of
@@ -49,10 +49,10 @@ class Unknowable:
             else:
                 self.everything = now
 
-    def hides(self, finding: Finding, stage: Stage, looked_at: datetime | None) -> bool:
+    def hides(self, finding: Finding, testbed: Testbed, looked_at: datetime | None) -> bool:
         """Whether *finding* is about what cannot be known, by the moment at which the last safety net began."""
-        names = {finding.entity, _product_of(stage, finding.entity)}
-        for event, key in stage.letters.waiting:
+        names = {finding.entity, _product_of(testbed, finding.entity)}
+        for event, key in testbed.letters.waiting:
             if key in names or not _is_about_one(event):
                 return True
         since = [moment for key, moment in self.lost.items() if key in names]
@@ -65,9 +65,9 @@ def _is_about_one(event: str) -> bool:
     return event.startswith(("Orders.", "Products."))
 
 
-def _product_of(stage: Stage, entity: str) -> str:
+def _product_of(testbed: Testbed, entity: str) -> str:
     """The product that a document is about; the entity itself where it is about none."""
-    products = [*stage.origin.goods.products.values(), *stage.origin.deleted_products.values()]
+    products = [*testbed.origin.goods.products.values(), *testbed.origin.deleted_products.values()]
     keys = {key: str(product["product_id"]) for product in products for key in product_ids(product)}
     return keys.get(entity, entity)
 
@@ -88,15 +88,15 @@ _AMISS = text(
 )
 
 
-async def too_bright(stage: Stage, hidden: Iterable[Finding]) -> list[str]:
+async def too_bright(testbed: Testbed, hidden: Iterable[Finding]) -> list[str]:
     """The flows that are `ok` although something of theirs is unread, unsent, parked, or *hidden*: different from
     its origin, although the shop has announced it, or a safety net could have seen it."""
-    shop = await stage.shop()
-    async with stage.engine.connect() as tx:
-        seen = await see(tx, stage.service.systems, shop.id)
+    shop = await testbed.shop()
+    async with testbed.engine.connect() as tx:
+        seen = await see(tx, testbed.service.systems, shop.id)
         rows = await connections_of(tx, shop.id)
         amiss = [*await tx.execute(_AMISS, {"shop_id": shop.id, "never": "9000-01-01"})]
-    states = flow_states(stage.service.systems, shop, rows, seen, stage.hours())
+    states = flow_states(testbed.service.systems, shop, rows, seen, testbed.hours())
     found = [(name, f"{row.how}: {row.kind} {row.key}") for row in amiss for name in _flows_of(*row[:3])]
     found += [
         (_FLOWS[one.flow], f"{one.kind}: {one.entity}")

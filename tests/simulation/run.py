@@ -1,4 +1,4 @@
-"""A plan carried out on a stage, and what is different from its origin when everything has settled."""
+"""A plan carried out on a testbed, and what is different from its origin when everything has settled."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.conformance.snapshot import Snapshot
-from tests.conformance.stage import Checkpoint, Stage, staged
 from tests.conformance.systems import upgates, uphance, upp
+from tests.conformance.testbed import Checkpoint, Testbed, open_testbed
 from tests.conformance.virtual import Killed
 from tests.simulation.disturbances import DISTURBANCES, Begun, Post
 from tests.simulation.lights import Unknowable, too_bright
@@ -34,7 +34,7 @@ _ENGINE = "/upbridge/engine/"
 class Days:
     """The days of one seed, under way."""
 
-    stage: Stage
+    testbed: Testbed
     seed: int
     address: str
     post: Post = field(default_factory=Post)
@@ -57,7 +57,7 @@ class Days:
             await self._look_at_lights()
         for last, disturbance in list(self.begun):
             self._end(last, disturbance)
-        self.stage.start()
+        self.testbed.start()
 
     def back_up(self) -> None:
         """Keep the database as it is now."""
@@ -67,23 +67,23 @@ class Days:
         """What has been written since the backup is lost, and the worker with it."""
         assert self.backup is not None
         self.backup.restore(self.address)
-        self.stage.start()
-        self.unknowable.everything = self.stage.hours()
+        self.testbed.start()
+        self.unknowable.everything = self.testbed.hours()
         self._tell("the database is restored")
 
     async def _step(self, step: Step, number: int, chance: Random) -> None:
         if step.name in ACTS:
-            self._tell(ACTS[step.name](self.stage, chance))
+            self._tell(ACTS[step.name](self.testbed, chance))
         else:
             disturbance = DISTURBANCES[step.name](self, chance)
             self.begun.append((number + disturbance.steps, disturbance))
             self._tell(disturbance.says)
 
     async def _look_at_lights(self) -> None:
-        with self.stage.reaper.looking_away():
-            stage, looked_at = self.stage, (await self.stage.shop()).reconciled_at
-            hidden = [one for one in await findings(stage) if not self.unknowable.hides(one, stage, looked_at)]
-            bright = await too_bright(stage, hidden)
+        with self.testbed.reaper.looking_away():
+            testbed, looked_at = self.testbed, (await self.testbed.shop()).reconciled_at
+            hidden = [one for one in await findings(testbed) if not self.unknowable.hides(one, testbed, looked_at)]
+            bright = await too_bright(testbed, hidden)
         self.bright += [one for one in bright if one not in self.bright]
         for one in bright:
             self._tell(f"  {one}")
@@ -97,15 +97,15 @@ class Days:
         try:
             await self._work(chance)
         except Killed:
-            self._tell(f"  the worker dies at: {self.stage.reaper.seen[-1]}")
-            self.stage.start()
-            self.stage.hours.move(minutes=2)
+            self._tell(f"  the worker dies at: {self.testbed.reaper.seen[-1]}")
+            self.testbed.start()
+            self.testbed.hours.move(minutes=2)
 
     async def _work(self, chance: Random) -> None:
-        stage, post = self.stage, self.post
+        testbed, post = self.testbed, self.post
         if post.lost:
-            self.unknowable.lose(stage.letters.waiting, stage.hours())
-            stage.letters.waiting.clear()
+            self.unknowable.lose(testbed.letters.waiting, testbed.hours())
+            testbed.letters.waiting.clear()
         if not post.late:
             doubled, mixed = post.doubled, post.mixed
 
@@ -113,57 +113,59 @@ class Days:
                 come = letters * 2 if doubled else letters
                 return chance.sample(come, len(come)) if mixed else come
 
-            await stage.deliver(arriving)
-        await stage.service.scheduler.run_once()
+            await testbed.deliver(arriving)
+        await testbed.service.scheduler.run_once()
         for _ in range(chance.choice(_SLICES)):
             due = sorted(
-                await lanes.due(stage.engine, stage.service.systems, now=stage.hours(), only=stage.shop_id),
+                await lanes.due(
+                    testbed.engine, testbed.service.systems, now=testbed.hours(), only=testbed.shop_id
+                ),
                 key=lambda lane: lane.name,
             )
             if not due:
                 break
-            await stage.service.lane_worker.work_on(chance.choice(due))
-        await stage.nothing_unforeseen()
-        stage.hours.move(minutes=chance.choice((0, 0, 1, 5, 20, 90)))
+            await testbed.service.lane_worker.work_on(chance.choice(due))
+        await testbed.nothing_unforeseen()
+        testbed.hours.move(minutes=chance.choice((0, 0, 1, 5, 20, 90)))
 
     def _tell(self, line: str) -> None:
-        self.story.append(f"{self.stage.hours():%d. %H:%M:%S} {line}")
+        self.story.append(f"{self.testbed.hours():%d. %H:%M:%S} {line}")
 
 
-async def settled(stage: Stage) -> None:
+async def settled(testbed: Testbed) -> None:
     """A calm day, in which the safety nets run; and a second one for what takes two looks."""
-    await stage.settle()
+    await testbed.settle()
     for _ in range(2):
-        stage.hours.move(hours=25)
-        await stage.settle()
-        if not await findings(stage):
+        testbed.hours.move(hours=25)
+        await testbed.settle()
+        if not await findings(testbed):
             return
 
 
-async def findings(stage: Stage) -> list[Finding]:
+async def findings(testbed: Testbed) -> list[Finding]:
     """What is lost, doubled, different, unwanted or kept silent about."""
-    return [one for side in SIDES for verdict in await side.verdicts(stage) for one in verdict.findings]
+    return [one for side in SIDES for verdict in await side.verdicts(testbed) for one in verdict.findings]
 
 
-async def kept_silent(stage: Stage) -> list[str]:
+async def kept_silent(testbed: Testbed) -> list[str]:
     """What is not as it should be, while no problem on the merchant's list names it."""
-    told = await stage.told()
+    told = await testbed.told()
     return [
         f"silent: {line_of(one)}"
-        for one in await findings(stage)
+        for one in await findings(testbed)
         if one.kind != UNWANTED and not told.about({one.entity, f"UPG-demo-{one.entity}"})
     ]
 
 
-async def differences(stage: Stage) -> list[str]:
+async def differences(testbed: Testbed) -> list[str]:
     """What is different when a person has retried everything; problems that nothing explains; broken rules."""
-    company, told = stage.organisation, await stage.told()
+    company, told = testbed.organisation, await testbed.told()
     skus = Skus(list(company.products.values()), company.channels)
-    strange = told.others(expected_problems(stage.goods(), skus, "demo") | {"stock.no_code"})
+    strange = told.others(expected_problems(testbed.goods(), skus, "demo") | {"stock.no_code"})
     return [
-        *map(line_of, await findings(stage)),
+        *map(line_of, await findings(testbed)),
         *(f"a problem for no reason: {one['entity']} {one['message']}" for one in strange),
-        *(f"rule broken: {one.rule} {one.request} {one.detail}" for one in stage.world.ledger.violations),
+        *(f"rule broken: {one.rule} {one.request} {one.detail}" for one in testbed.world.ledger.violations),
     ]
 
 
@@ -188,13 +190,13 @@ async def morning(address: str, *, seed: int = 1) -> Checkpoint:
     """A shop that is connected to everything, whose first imports are done."""
     engine = create_async_engine(sqlalchemy_url(emptied(address)))
     try:
-        async with staged(engine, Cipher([KEY]), products=6, orders=4, seed=seed) as stage:
-            await upp.SIDE.connect(stage)
-            await upgates.SIDE.connect(stage)  # and Uphance with it
-            await stage.settle()
-            stage.hours.move(minutes=20)
-            await stage.settle()
-            return Checkpoint.of(stage, address)
+        async with open_testbed(engine, Cipher([KEY]), products=6, orders=4, seed=seed) as testbed:
+            await upp.SIDE.connect(testbed)
+            await upgates.SIDE.connect(testbed)  # and Uphance with it
+            await testbed.settle()
+            testbed.hours.move(minutes=20)
+            await testbed.settle()
+            return Checkpoint.of(testbed, address)
     finally:
         await engine.dispose()
 
@@ -204,24 +206,24 @@ async def outcome_of(begin: Checkpoint, address: str, seed: int, plan: Sequence[
     engine = create_async_engine(sqlalchemy_url(emptied(address)), pool_size=10)
     try:
         with one_after_another():
-            async with begin.again(engine, Cipher([KEY]), address) as stage:
-                days = Days(stage, seed, address)
+            async with begin.again(engine, Cipher([KEY]), address) as testbed:
+                days = Days(testbed, seed, address)
                 wrong: list[str] = []
                 try:
                     await days.live(plan)
                     wrong += days.bright
-                    await settled(stage)
-                    wrong += await kept_silent(stage)
-                    if await stage.retry_everything():
-                        await stage.settle()
-                    wrong += await differences(stage)
+                    await settled(testbed)
+                    wrong += await kept_silent(testbed)
+                    if await testbed.retry_everything():
+                        await testbed.settle()
+                    wrong += await differences(testbed)
                 except Exception as error:  # noqa: BLE001 - shown with the seed, like any other difference
                     wrong.append(f"{type(error).__name__}: {error}")
                 trace = [
                     f"{one.at:%d. %H:%M:%S.%f} {one.operation} {one.status} {one.items}"
-                    for one in stage.world.ledger.calls
+                    for one in testbed.world.ledger.calls
                 ]
-                stage.world.ledger.violations.clear()  # the outcome has them
+                testbed.world.ledger.violations.clear()  # the outcome has them
                 return Outcome(seed, plan, days.story, wrong, trace)
     finally:
         await engine.dispose()

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from tests.conformance.stage import Checkpoint
+from tests.conformance.testbed import Checkpoint
 from tests.simulation.plan import Step, plan_of
 from tests.simulation.run import Outcome, morning, outcome_of
 from tests.support.postgres import new_database

@@ -5,8 +5,8 @@ import html
 import httpx
 import pytest
 
-from tests.conformance.stage import SYSTEMS, staged
 from tests.conformance.systems.ledger import SIDE
+from tests.conformance.testbed import SYSTEMS, open_testbed
 from tests.support.clock import MovableClock
 from tests.support.pages import Enter, Remote
 from tests.support.shops import MakeShop
@@ -59,13 +59,13 @@ async def test_the_first_page_counts_its_orders_and_find_tells_their_way(
     enter: Enter,
     watch: MovableClock,
 ) -> None:
-    async with staged(pages.engine, cipher) as stage:
-        await SIDE.connect(stage)
-        await stage.settle()
-        refused = SIDE.refuse(stage)
-        written = str(stage.edits.create_order(stage.origin)["order_number"])
-        await stage.settle()
-        shop, watch.now = await stage.shop(), stage.hours()
+    async with open_testbed(pages.engine, cipher) as testbed:
+        await SIDE.connect(testbed)
+        await testbed.settle()
+        refused = SIDE.refuse(testbed)
+        written = str(testbed.edits.create_order(testbed.origin)["order_number"])
+        await testbed.settle()
+        shop, watch.now = await testbed.shop(), testbed.hours()
     home = await enter(shop.id)
 
     standing = await standing_of(pages.engine, pages.systems, pages.connections, shop, now=watch())

@@ -5,7 +5,7 @@ A module has `SIDE`, a `Side`. A new system is a new module here, and then the w
 
 from typing import Protocol
 
-from tests.conformance.stage import Stage
+from tests.conformance.testbed import Testbed
 from upbridge_sandbox.demo.compare import Verdict
 
 
@@ -14,26 +14,26 @@ class Side(Protocol):
 
     system: str
 
-    async def connect(self, stage: Stage) -> None:
+    async def connect(self, testbed: Testbed) -> None:
         """Connect it, or connect it again after `lock_out`."""
 
-    def happen(self, stage: Stage, seed: int) -> None:
+    def happen(self, testbed: Testbed, seed: int) -> None:
         """Let a day pass whose consequences it has to hold in the end."""
 
-    async def verdicts(self, stage: Stage) -> list[Verdict]:
+    async def verdicts(self, testbed: Testbed) -> list[Verdict]:
         """Every copy against its origin, worked out without the engine's code."""
 
-    def refuse(self, stage: Stage) -> str:
+    def refuse(self, testbed: Testbed) -> str:
         """From now on it refuses one thing that `happen` sends; returns by what a problem names it."""
 
-    def accept(self, stage: Stage) -> None:
+    def accept(self, testbed: Testbed) -> None:
         """It refuses nothing any more."""
 
-    def expire(self, stage: Stage) -> None:
+    def expire(self, testbed: Testbed) -> None:
         """Every token ends now, or what is like it: the next call is turned away."""
 
-    def lock_out(self, stage: Stage) -> None:
+    def lock_out(self, testbed: Testbed) -> None:
         """The credentials work no more."""
 
-    def let_in(self, stage: Stage) -> None:
+    def let_in(self, testbed: Testbed) -> None:
         """They do again, or others do."""

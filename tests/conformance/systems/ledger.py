@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.conformance.stage import Json, Stage
 from tests.conformance.systems import Side
+from tests.conformance.testbed import Json, Testbed
 from tests.conformance.third_system.simulated import KEY
 from upbridge_sandbox.demo.compare import DIFFERENT, LOST, UNWANTED, Origin, Verdict
 from upbridge_sandbox.seed.orders import CANCELED
@@ -16,33 +16,33 @@ class Ledger:
 
     system: str = "ledger"
 
-    async def connect(self, stage: Stage) -> None:
-        typed = {"ledger_account": "demo", "ledger_key": stage.book.key}
-        await stage.service.connection_editor.connect(await stage.shop(), "ledger", typed)
+    async def connect(self, testbed: Testbed) -> None:
+        typed = {"ledger_account": "demo", "ledger_key": testbed.book.key}
+        await testbed.service.connection_editor.connect(await testbed.shop(), "ledger", typed)
 
-    def happen(self, stage: Stage, seed: int) -> None:
-        stage.edits.many(stage.origin, 25, seed)
+    def happen(self, testbed: Testbed, seed: int) -> None:
+        testbed.edits.many(testbed.origin, 25, seed)
 
-    async def verdicts(self, stage: Stage) -> list[Verdict]:
-        return [_orders(stage.goods(), stage.book.pages), _products(stage.goods(), stage.book.pages)]
+    async def verdicts(self, testbed: Testbed) -> list[Verdict]:
+        return [_orders(testbed.goods(), testbed.book.pages), _products(testbed.goods(), testbed.book.pages)]
 
-    def refuse(self, stage: Stage) -> str:
-        number = str(stage.edits.create_order(stage.origin)["order_number"])
-        stage.book.refuse = {number}
+    def refuse(self, testbed: Testbed) -> str:
+        number = str(testbed.edits.create_order(testbed.origin)["order_number"])
+        testbed.book.refuse = {number}
         return number
 
-    def accept(self, stage: Stage) -> None:
-        stage.book.refuse = set()
+    def accept(self, testbed: Testbed) -> None:
+        testbed.book.refuse = set()
 
-    def expire(self, stage: Stage) -> None:
+    def expire(self, testbed: Testbed) -> None:
         """There are no tokens; what comes nearest is that Ledger has no time."""
-        stage.world.faults["ledger"].busy_next = 1
+        testbed.world.faults["ledger"].busy_next = 1
 
-    def lock_out(self, stage: Stage) -> None:
-        stage.book.key = "another"
+    def lock_out(self, testbed: Testbed) -> None:
+        testbed.book.key = "another"
 
-    def let_in(self, stage: Stage) -> None:
-        stage.book.key = KEY
+    def let_in(self, testbed: Testbed) -> None:
+        testbed.book.key = KEY
 
 
 def _orders(origin: Origin, pages: dict[tuple[str, str], Json]) -> Verdict:

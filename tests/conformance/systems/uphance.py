@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tests.conformance.stage import Stage
 from tests.conformance.systems import Side
+from tests.conformance.testbed import Testbed
 from tests.support.connecting import connect_uphance
 from upbridge_sandbox.demo import compare, uphance_rules
 from upbridge_sandbox.demo.compare import Verdict
@@ -16,19 +16,19 @@ class Uphance:
 
     system: str = "uphance"
 
-    async def connect(self, stage: Stage) -> None:
+    async def connect(self, testbed: Testbed) -> None:
         await connect_uphance(
-            stage.service, await stage.shop(), email="demo@uphance.test", password=PASSWORD, organisation=501
+            testbed.service, await testbed.shop(), email="demo@uphance.test", password=PASSWORD, organisation=501
         )
-        await stage.set(uphance__orders_from="2020-01-01")
+        await testbed.set(uphance__orders_from="2020-01-01")
 
-    def happen(self, stage: Stage, seed: int) -> None:
+    def happen(self, testbed: Testbed, seed: int) -> None:
         for _ in range(6):
-            stage.edits.create_order(stage.origin)
-        stage.edits.many(stage.origin, 25, seed)
+            testbed.edits.create_order(testbed.origin)
+        testbed.edits.many(testbed.origin, 25, seed)
 
-    async def verdicts(self, stage: Stage) -> list[Verdict]:
-        goods, told, company = stage.goods(), await stage.told(), stage.organisation
+    async def verdicts(self, testbed: Testbed) -> list[Verdict]:
+        goods, told, company = testbed.goods(), await testbed.told(), testbed.organisation
         catalogue = uphance_rules.Skus(list(company.products.values()), company.channels)
         orders = list(company.orders.values())
         return [
@@ -36,21 +36,21 @@ class Uphance:
             compare.uphance_customers(goods, orders, list(company.customers.values()), "demo"),
         ]
 
-    def refuse(self, stage: Stage) -> str:
-        number = str(stage.edits.create_order(stage.origin)["order_number"])
-        stage.world.faults["uphance"].refuse = [f"UPG-demo-{number}"]
+    def refuse(self, testbed: Testbed) -> str:
+        number = str(testbed.edits.create_order(testbed.origin)["order_number"])
+        testbed.world.faults["uphance"].refuse = [f"UPG-demo-{number}"]
         return number
 
-    def accept(self, stage: Stage) -> None:
-        stage.world.faults["uphance"].refuse = []
+    def accept(self, testbed: Testbed) -> None:
+        testbed.world.faults["uphance"].refuse = []
 
-    def expire(self, stage: Stage) -> None:
-        stage.world.uphance.expire_tokens()
+    def expire(self, testbed: Testbed) -> None:
+        testbed.world.uphance.expire_tokens()
 
-    def lock_out(self, stage: Stage) -> None:
-        stage.world.uphance.tokens.clear()
+    def lock_out(self, testbed: Testbed) -> None:
+        testbed.world.uphance.tokens.clear()
 
-    def let_in(self, stage: Stage) -> None:
+    def let_in(self, testbed: Testbed) -> None:
         """A new login is all that it takes."""
 
 

@@ -31,8 +31,10 @@ QUIET_SECONDS = 120.0
 
 
 @dataclass(slots=True)
-class Stage:
+class Testbed:
     """Running processes and what is needed to call them."""
+
+    __test__ = False  # pytest takes a class of such a name for tests
 
     processes: Processes
     database: Database
@@ -145,7 +147,7 @@ class Clocks:
 
 
 @contextlib.asynccontextmanager
-async def stage(directory: Path, *, products: int, orders: int) -> AsyncIterator[Stage]:
+async def testbed(directory: Path, *, products: int, orders: int) -> AsyncIterator[Testbed]:
     """The sandbox with an activated shop, a web side, the bare receiver on the same Postgres; no worker yet."""
     with running_processes(directory, free_port()) as running:
         running.start_sandbox(
@@ -168,7 +170,7 @@ async def stage(directory: Path, *, products: int, orders: int) -> AsyncIterator
             async with database.engine.begin() as tx:
                 shop_id = ShopId(await tx.scalar(text("SELECT id FROM shops")))
             async with bare_receiver(database.conninfo) as port:
-                yield Stage(running, database, addresses, shop_id, port)
+                yield Testbed(running, database, addresses, shop_id, port)
 
 
 @contextlib.asynccontextmanager

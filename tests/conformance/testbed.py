@@ -1,4 +1,4 @@
-"""A stage: a shop, the real engine, and every system around it as strict as its rules, all in one process."""
+"""A testbed: a shop, the real engine, and every system around it as strict as its rules, all in one process."""
 
 import copy
 import itertools
@@ -28,7 +28,7 @@ from upbridge.engine import lanes
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, schema
 from upbridge.store.changes import Kind, Origin
-from upbridge.store.problems import Stage as ProblemStage
+from upbridge.store.problems import Stage
 from upbridge.systems.base import Systems, Target
 from upbridge.systems.connecting import Tools
 from upbridge.systems.registry import SYSTEMS as REGISTRY
@@ -53,7 +53,7 @@ from upbridge_sandbox.upp.tenant import Tenant
 
 HOST = "demo.admin.s24.upgates.com"
 UPP, UPHANCE = "http://upp.test", "http://uphance.test"
-#: The registry with one line more: every stage has the third system, and a test connects what it is about.
+#: The registry with one line more: every testbed has the third system, and a test connects what it is about.
 SYSTEMS = Systems(platform=REGISTRY.platform, connected=(*REGISTRY.connected, LEDGER))
 
 Json = dict[str, Any]
@@ -63,7 +63,7 @@ _KINDS = {"Orders": Kind.ORDER, "Products": Kind.PRODUCT}
 
 @dataclass
 class Letters:
-    """What the shop announces; the postman is `Stage.deliver`."""
+    """What the shop announces; the postman is `Testbed.deliver`."""
 
     waiting: list[tuple[str, str]] = field(default_factory=list)
     lost: bool = False
@@ -75,8 +75,10 @@ class Letters:
 
 
 @dataclass
-class Stage:
+class Testbed:
     """One shop and everything around it. `service` is that of the process which is alive."""
+
+    __test__ = False  # pytest takes a class of such a name for tests
 
     engine: AsyncEngine
     cipher: Cipher
@@ -192,7 +194,7 @@ class Stage:
 
     async def retry_everything(self) -> list[str]:
         """A person retries everything that could not be sent or read; returns the keys of those problems."""
-        found = [one for one in await self.service.problems.open(self.shop_id) if one.stage != ProblemStage.MAP]
+        found = [one for one in await self.service.problems.open(self.shop_id) if one.stage != Stage.MAP]
         for problem in found:
             await self.service.problem_actions.retry(problem.id)
         return [problem.key for problem in found]
@@ -231,7 +233,7 @@ class Stage:
 
 @cache
 def _signer() -> Signer:
-    """One for all stages: nothing here is signed, and a key costs a quarter of a second."""
+    """One for all testbeds: nothing here is signed, and a key costs a quarter of a second."""
     return Signer()
 
 
@@ -257,14 +259,14 @@ def _service(engine: AsyncEngine, cipher: Cipher, http: httpx.AsyncClient, hours
 
 
 @asynccontextmanager
-async def staged(
+async def open_testbed(
     engine: AsyncEngine,
     cipher: Cipher,
     *,
     products: int = 12,
     orders: int = 14,
     seed: int = 1,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Testbed]:
     """An activated shop that is connected to nothing yet. In the end no published rule was broken."""
     hours = Hours()
     world = State("sig", None, seed=seed, clock=hours, sleep=hours.sleep, signer=_signer())
@@ -288,13 +290,13 @@ async def staged(
     }
     async with engine.begin() as tx:
         await tx.execute(insert(schema.shops).values(values))
-    async with _around(engine, cipher, world, hours, shop_id) as stage:
-        yield stage
+    async with _around(engine, cipher, world, hours, shop_id) as testbed:
+        yield testbed
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A stage at a moment, to start from again and again: the world, and the rows of the database."""
+    """A testbed at a moment, to start from again and again: the world, and the rows of the database."""
 
     world: State
     hours: Hours
@@ -303,20 +305,20 @@ class Checkpoint:
     rows: Snapshot
 
     @classmethod
-    def of(cls, stage: Stage, address: str) -> "Checkpoint":
-        """*stage*, whose database has that *address*, as it is now: quiet."""
-        assert not stage.letters.waiting
-        world, hours = _copied(stage.world, stage.hours)
-        return cls(world, hours, stage.shop_id, copy.deepcopy(stage.day), Snapshot.of(address))
+    def of(cls, testbed: Testbed, address: str) -> "Checkpoint":
+        """*testbed*, whose database has that *address*, as it is now: quiet."""
+        assert not testbed.letters.waiting
+        world, hours = _copied(testbed.world, testbed.hours)
+        return cls(world, hours, testbed.shop_id, copy.deepcopy(testbed.day), Snapshot.of(address))
 
     @asynccontextmanager
-    async def again(self, engine: AsyncEngine, cipher: Cipher, address: str) -> AsyncIterator[Stage]:
-        """The stage as it was, in an empty database."""
+    async def again(self, engine: AsyncEngine, cipher: Cipher, address: str) -> AsyncIterator[Testbed]:
+        """The testbed as it was, in an empty database."""
         self.rows.restore(address)
         world, hours = _copied(self.world, self.hours)
-        async with _around(engine, cipher, world, hours, self.shop_id) as stage:
-            stage.day = copy.deepcopy(self.day)
-            yield stage
+        async with _around(engine, cipher, world, hours, self.shop_id) as testbed:
+            testbed.day = copy.deepcopy(self.day)
+            yield testbed
 
 
 def _copied(world: State, hours: Hours) -> tuple[State, Hours]:
@@ -335,7 +337,7 @@ async def _around(
     world: State,
     hours: Hours,
     shop_id: ShopId,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Testbed]:
     letters, reaper = Letters(), Reaper()
     edits = Changes(world, letters)
     book = Book()
@@ -347,7 +349,7 @@ async def _around(
     }
     network = Network(hours, reaper, apps)
     async with httpx.AsyncClient(transport=network) as http:
-        stage = Stage(
+        testbed = Testbed(
             engine=engine,
             cipher=cipher,
             http=http,
@@ -363,7 +365,7 @@ async def _around(
             book=book,
         )
         with reaper.watching(engine):
-            yield stage
+            yield testbed
         await network.close()
     broken = [(one.rule, one.request, one.detail) for one in world.ledger.violations]
     assert not broken, broken

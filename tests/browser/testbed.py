@@ -1,4 +1,4 @@
-"""The stage: simulated systems, web and worker as processes, and Debian's Chromium that blocks foreign cookies.
+"""The testbed: simulated systems, web and worker as processes, and Debian's Chromium that blocks foreign cookies.
 
 The admin is visited as `localhost`, the add-on's frame is `127.0.0.1`: two sites, so that everything in the frame
 is a third party to the browser, as it is in the real admin.
@@ -38,8 +38,10 @@ _BLOCKING = "--test-third-party-cookie-phaseout"
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Testbed:
     """Everything that runs."""
+
+    __test__ = False  # pytest takes a class of such a name for tests
 
     processes: Processes
 
@@ -67,15 +69,15 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(
+def open_testbed(
     directory: Path,
     *,
     database_url: str | None = None,
     encryption_key: str = "",
     products: int = 30,
     orders: int = 20,
-) -> Iterator[Stage]:
-    """The stage is up as long as the block lasts; without a *database_url* it brings a Postgres of its own."""
+) -> Iterator[Testbed]:
+    """The testbed is up as long as the block lasts; without a *database_url* it brings a Postgres of its own."""
     with running_processes(directory, free_port()) as built:
         built.start_sandbox(
             port=free_range(20_000 + 6 * secrets.randbelow(4000)),
@@ -93,7 +95,7 @@ def stage(
         built.start("up", "up", "--port", str(built.web_port))
         built.wait_for_sandbox()
         built.wait_ready()
-        yield Stage(built)
+        yield Testbed(built)
 
 
 @contextlib.contextmanager
@@ -129,9 +131,9 @@ def chromium(
 # --- what a person does -------------------------------------------------------------------------------------
 
 
-def open_addon(page: Page, stage_: Stage, shop: str = SHOP) -> FrameLocator:
+def open_addon(page: Page, testbed_: Testbed, shop: str = SHOP) -> FrameLocator:
     """Activate the add-on if it is not, open it, return its frame."""
-    page.goto(f"{stage_.admin}/shops/{shop}")
+    page.goto(f"{testbed_.admin}/shops/{shop}")
     if not page.get_by_role("button", name="Open", exact=True).count():
         page.get_by_role("button", name="Activate").click()
     page.get_by_role("button", name="Open", exact=True).click()
@@ -147,9 +149,9 @@ def address_of(page: Page) -> str:
     return f"{head}/ui/s/{rest.partition('/')[0]}/"
 
 
-def connect(frame: FrameLocator, stage_: Stage, shop: str = SHOP) -> None:
+def connect(frame: FrameLocator, testbed_: Testbed, shop: str = SHOP) -> None:
     """Connect both systems on the Connections page, in English."""
-    known = stage_.credentials(shop)
+    known = testbed_.credentials(shop)
     go(frame, "Connections")
     frame.get_by_label("Client ID").fill(known["upp"]["client_id"])
     frame.get_by_label("Client secret").fill(known["upp"]["secret"])
@@ -186,16 +188,16 @@ def until(look: Callable[[], bool], page: Page, *, seconds: float = 120) -> None
 # --- the same without a browser -----------------------------------------------------------------------------
 
 
-def enter(client: httpx.Client, stage_: Stage, shop: str) -> str:
+def enter(client: httpx.Client, testbed_: Testbed, shop: str) -> str:
     """Activate the add-on and open it; returns the address of the start page."""
-    stage_.control("POST", f"/shops/{shop}/activate")
-    ticket = stage_.control("POST", f"/shops/{shop}/open")["answer"]["url"]
+    testbed_.control("POST", f"/shops/{shop}/activate")
+    ticket = testbed_.control("POST", f"/shops/{shop}/open")["answer"]["url"]
     return str(httpx.URL(ticket).join(client.get(ticket).headers["location"]))
 
 
-def connect_by_form(client: httpx.Client, home: str, stage_: Stage, shop: str) -> None:
+def connect_by_form(client: httpx.Client, home: str, testbed_: Testbed, shop: str) -> None:
     """Connect both systems as their forms do."""
-    known = stage_.credentials(shop)
+    known = testbed_.credentials(shop)
     upp = {"client_id": known["upp"]["client_id"], "client_secret": known["upp"]["secret"]}
     uphance = {**known["uphance"], "organisation": str(known["uphance"]["organisation"])}
     for system, form in (("upp", upp), ("uphance", uphance)):

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
-from bench.stage import bare_receiver
+from bench.testbed import bare_receiver
 
 from tests.attack.genuine import Genuine, Taken
 from tests.attack.weapons import Fired, Weapon, fire
@@ -58,8 +58,10 @@ class Attacked:
 
 
 @dataclass(slots=True)
-class Stage:
+class Testbed:
     """Running processes, the shops in them, and who attacks."""
+
+    __test__ = False  # pytest takes a class of such a name for tests
 
     processes: Processes
     addresses: WebhookAddresses
@@ -182,7 +184,7 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged() -> AsyncIterator[Stage]:
+async def open_testbed() -> AsyncIterator[Testbed]:
     """The processes, a genuine shop and one that attacks. What they wrote goes too, and is kept where it fails."""
     directory = Path(tempfile.mkdtemp(prefix="upbridge-attack-"))
     with (
@@ -205,7 +207,7 @@ async def staged() -> AsyncIterator[Stage]:
             cipher = Cipher(settings.keys())
             addresses = await load_addresses(database.engine, cipher)
             doors = Sessions(database.engine, utc_now, cipher)
-            here = Stage(running, addresses, database.conninfo, client, doors, attackers, bare)
+            here = Testbed(running, addresses, database.conninfo, client, doors, attackers, bare)
             for name in (VICTIM, "attacker"):
                 await here.open_shop(name)
             await here.connect(VICTIM, "upp")
