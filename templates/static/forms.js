@@ -6,12 +6,40 @@
   // A browser gives the focus to nothing in a frame of another site by itself.
   document.querySelector("[autofocus]")?.focus();
 
+  for (const button of document.querySelectorAll("button[data-copies]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.copies);
+      field.select();
+      // The clipboard of a frame of another site needs a leave that its page seldom has; the older way does not.
+      if (document.execCommand("copy")) button.textContent = button.dataset.done;
+    });
+  }
+
   const form = document.querySelector("form[data-asks]");
   if (!form) return;
 
   const written = () => new URLSearchParams(new FormData(form)).toString();
   const before = written();
   let sending = false;
+
+  // Who types is not idle; and who comes back after a long while sees at once that the session has ended.
+  let asked = Date.now();
+  async function alive() {
+    if (Date.now() - asked < 60000) return;
+    asked = Date.now();
+    const response = await fetch(form.dataset.alive, { cache: "no-store", credentials: "omit" }).catch(() => null);
+    if (response?.status !== 410 || document.getElementById("ended")) return;
+    const alarm = document.createElement("p");
+    alarm.id = "ended";
+    alarm.className = "alarm";
+    alarm.setAttribute("role", "alert");
+    alarm.textContent = form.dataset.ended;
+    document.getElementById("main").prepend(alarm);
+    alarm.scrollIntoView();
+  }
+  form.addEventListener("input", alive);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) alive(); });
 
   form.addEventListener("submit", () => { sending = true; });
   addEventListener("pageshow", () => { sending = false; });

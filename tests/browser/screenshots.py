@@ -87,7 +87,7 @@ def _take(up: Testbed, browser: BrowserContext, url: str) -> None:
     page = browser.new_page()
     for language in LANGUAGES:
         for address in (importing, home):
-            browser.request.post(f"{address}language", form={"language": language, "place": "start"})
+            browser.request.post(f"{address}language", form={"language": language, "address": ""})
         _write(page, importing, shots / f"start-{language}.png")
         for place in PLACES[1:]:
             query = "?q=sat" if place == "find" else ""
@@ -139,7 +139,9 @@ def _a_month_later(up: Testbed, browser: BrowserContext, url: str) -> tuple[str,
     )
     organisation = up.credentials(SHOP)["uphance"]["organisation"]
     inner.goto(f"{home}connections")
-    up.control("POST", f"/uphance/{organisation}/webhook", {"url": inner.locator("#webhook").inner_text()})
+    up.control(
+        "POST", f"/uphance/{organisation}/webhook", {"url": inner.locator("#webhook-uphance").input_value()}
+    )
 
     def all_sent() -> bool:
         inner.goto(home)

@@ -90,9 +90,9 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     assert "@" not in frame.locator("main").inner_text()
 
     frame.get_by_role("button", name="Slovenčina").click()
-    frame.get_by_role("heading", level=1, name=Texts("sk").get("ui.nav.orders")).wait_for()
+    frame.get_by_role("heading", level=1, name=Texts("sk").get("ui.order.heading", number=number)).wait_for()
     frame.get_by_role("button", name="English").click()
-    frame.get_by_role("heading", level=1, name=EN.get("ui.nav.orders")).wait_for()
+    frame.get_by_role("heading", level=1, name=EN.get("ui.order.heading", number=number)).wait_for()
 
     assert not browser.cookies()
     assert not refused

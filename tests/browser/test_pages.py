@@ -33,11 +33,7 @@ FULL, EMPTY = "full", "empty"
 WIDE, NARROW = 1280, 360
 #: What a page looks like when something was typed wrong: its address and the form.
 WRONG = {
-    "rules": {
-        "uphance.prices_with_tax": "x",
-        "uphance.customer_mode": "collective",
-        "uphance.customer_mode.number": "x",
-    },
+    "rules": {"upp.order_days": "many"},
     "connections/upp": {"client_id": "nobody", "client_secret": "wrong"},
     "connections/uphance": {"email": "nobody@example.com", "password": "wrong"},
 }

@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from babel.messages.pofile import read_po
 
-from upbridge.core.i18n import Texts, keys, unbroken
+from upbridge.core.i18n import LANGUAGES, Texts, catalogue_path, keys, unbroken
 
 
 @pytest.mark.parametrize("language", ["cs", "sk"])
@@ -34,3 +35,26 @@ def test_a_day_is_not_torn_apart_and_a_minus_is_no_hyphen(language: str) -> None
 
     assert texts.moment(datetime(2026, 11, 28, 20, 12, tzinfo=UTC)).count(" ") == 1
     assert texts.money("-37").startswith("\N{MINUS SIGN}37")
+
+
+#: Words that no merchant reads any more, by language: "the other system" instead of its name, a warehouse for
+#: stock, calques, and what English writes otherwise.
+GONE = {
+    "cs": r"ruhý systém|ruhém systému|(odejde|odejdou) s[aá]m|\bzavře|nechali být|[Ss]klad z Uphance|zpozorn"
+    r"|\bImport stojí|\bstát asi|[Zz]adrženo|odejdou samy",
+    "sk": r"ruhý systém|ruhom systéme|(odíde|odídu) s[aá]m|problém zatvor|[Nn]emožno|pre zmenu|\bznovu\b"
+    r"|\biba\b|najskôr|nechali tak|[Kk]roky k |spozorn|\bImport stojí|stáť asi",
+    "en": r"go(es)? by (it|them)sel|\b[Cc]ured?\b|other system|stumbl|[\d}] %|becomes alert|\bhits?\b|\"",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_that_are_gone_stay_gone(language: str) -> None:
+    with catalogue_path(language).open("rb") as file:
+        entries = [message for message in read_po(file) if message.id]
+    texts = {
+        str(message.id): message.string if isinstance(message.string, str) else " | ".join(message.string or ())
+        for message in entries
+    }
+
+    assert [key for key, text in texts.items() if re.search(GONE[language], text)] == []

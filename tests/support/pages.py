@@ -77,3 +77,8 @@ async def says_everything_in_words(response: httpx.Response) -> None:
         await response.aread()
         bare = re.findall(r"(?<![\w./-])(?:ui|problem|error)\.[a-z_]+[a-z_.]*", response.text)
         assert not bare, f"{response.url.path} shows the keys {bare}"
+
+
+def said_by(answer: httpx.Response) -> str:
+    """Where a form leads and what it has done, without what permits the next page to say so."""
+    return re.sub(r"once=[^&]*&", "", str(answer.headers["location"]))

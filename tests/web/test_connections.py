@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote
+from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote, said_by
 from tests.support.rows import connection_row, document_row, insert_rows, problem_row
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
@@ -31,7 +31,7 @@ async def test_a_login_that_is_refused_stores_nothing_and_keeps_all_but_the_secr
     )
 
     assert page.status_code == 422
-    assert EN.get("error.login_refused") in page.text
+    assert EN.get("ui.connections.refused", system="Upp.ai") in page.text
     assert "my &#34;id&#34; &lt;b&gt;" in page.text
     assert "do-not-show-this" not in page.text
     assert await connections.of(shop_id) == {}
@@ -136,7 +136,7 @@ async def test_a_second_click_says_what_the_first_has_done(
 
     clicks = [browser.post(f"{home}connections/upp/disconnect") for _ in range(3)]
 
-    assert {answer.headers["location"] for answer in await asyncio.gather(*clicks)} == {
+    assert {said_by(answer) for answer in await asyncio.gather(*clicks)} == {
         f"{home}connections?said=disconnected_upp"
     }
 
@@ -184,9 +184,7 @@ async def test_a_new_secret_for_the_same_account_promises_no_first_import(
     home = await enter(await make_shop())
 
     said = [
-        (await browser.post(f"{home}connections/upp", data={"client_id": "a", "client_secret": secret})).headers[
-            "location"
-        ]
+        said_by(await browser.post(f"{home}connections/upp", data={"client_id": "a", "client_secret": secret}))
         for secret in ("first", "second")
     ]
 
@@ -217,7 +215,7 @@ async def test_a_broken_connection_whose_login_works_again_goes_on(  # noqa: PLR
     remote.answers["/auth/oauth/token"] = TOKEN_ANSWER
     answer = await browser.post(f"{home}connections/upp/test")
 
-    assert answer.headers["location"] == f"{home}connections?said=mended"
+    assert said_by(answer) == f"{home}connections?said=mended"
     assert str((await connections.of(shop_id))["upp"].state) == "connected"
     async with engine.connect() as tx:
         assert await tx.scalar(text("SELECT state FROM documents")) == "waiting"
@@ -247,5 +245,14 @@ async def test_a_system_that_is_just_in_use_is_not_said_to_answer(
     async with exclusive(engine, Lane.push(shop_id, "uphance")):
         answer = await browser.post(f"{home}connections/uphance/test")
 
-    assert answer.headers["location"] == f"{home}connections?said=test_later_uphance"
+    assert said_by(answer) == f"{home}connections?said=test_later_uphance"
     assert remote.asked == []
+
+
+async def test_a_tab_that_the_browser_restored_is_led_to_its_page(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop())
+
+    assert (await browser.get(f"{home}connections/upp")).headers["location"] == f"{home}connections"
+    assert (await browser.get(f"{home}connections/nothing")).status_code == 404

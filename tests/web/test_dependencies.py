@@ -43,7 +43,7 @@ async def test_a_form_of_another_site_is_refused(
 ) -> None:
     home = await enter(await make_shop())
 
-    answer = await browser.post(f"{home}language", data={"language": "cs", "place": "rules"}, headers=headers)
+    answer = await browser.post(f"{home}language", data={"language": "cs", "address": "rules"}, headers=headers)
 
     assert answer.status_code == status
 
@@ -53,9 +53,9 @@ async def test_the_language_stays_with_the_session(
 ) -> None:
     home = await enter(await make_shop(), "cs")
 
-    answer = await browser.post(f"{home}language", data={"language": "sk", "place": "problems"})
+    answer = await browser.post(f"{home}language", data={"language": "sk", "address": "orders?q=a+b&page=2"})
 
-    assert answer.headers["location"] == f"{home}problems"
+    assert answer.headers["location"] == f"{home}orders?q=a+b&page=2"
     assert '<html lang="sk">' in (await browser.get(home)).text
 
 
@@ -85,6 +85,45 @@ async def test_an_address_cannot_make_a_page_say_something(
         page = await browser.get(f"{home}problems?{query}")
         assert page.status_code == 200
         assert "pay here" not in page.text
+
+
+async def test_what_was_done_is_said_once_and_by_no_invented_address(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop())
+    after = str((await browser.post(f"{home}rules", data={"stock.safety": "3"})).headers["location"])
+    saved = EN.get("ui.said.rules_saved", count=1)
+
+    more = (await browser.get(after.replace("n=1", "n=999"))).text
+    first, again = [(await browser.get(after)).text for _ in range(2)]
+
+    assert EN.get("ui.said.rules_saved", count=999) not in more
+    assert saved in first
+    assert saved not in again
+    assert saved not in (await browser.get(f"{home}rules?said=rules_saved&n=1")).text
+
+
+@pytest.mark.parametrize(
+    "address", ["//evil.example", "https://evil.example", "../../x", "rules\r\nX: y", "Rules"]
+)
+async def test_another_language_leads_nowhere_but_to_our_pages(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, address: str
+) -> None:
+    home = await enter(await make_shop())
+
+    answer = await browser.post(f"{home}language", data={"language": "cs", "address": address})
+
+    assert answer.headers["location"] == home
+
+
+async def test_a_page_knows_its_own_address_for_another_language(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter
+) -> None:
+    home = await enter(await make_shop())
+
+    page = (await browser.get(f"{home}orders?q=26+1&box=upp.held&said=x&n=2")).text
+
+    assert '<input type="hidden" name="address" value="orders?q=26+1&amp;box=upp.held">' in page
 
 
 async def test_a_form_whose_fields_have_names_that_cannot_be_stored_is_refused(

@@ -422,12 +422,16 @@ class TestHeaders:
         page = (await browser.get(await enter(await make_shop()))).text
         addresses = re.findall(r'(?:src|href)="(/ui/static/[^"]+)"', page)
 
-        assert len(addresses) == 3
+        assert len(addresses) == 4
         for address in addresses:
             response = await browser.get(address)
             assert response.status_code == 200
             assert "immutable" in response.headers["cache-control"]
-            assert response.headers["content-type"].split(";")[0] in {"text/css", "text/javascript"}
+            assert response.headers["content-type"].split(";")[0] in {
+                "text/css",
+                "text/javascript",
+                "image/svg+xml",
+            }
             again = await browser.get(address, headers={"If-None-Match": response.headers["etag"]})
             assert again.status_code == 304
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.support.clock import NOON, expired, manual_timers
 from tests.support.database_gate import Gate, gate_to
-from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote, browser_of, pages_app
+from tests.support.pages import EN, TOKEN_ANSWER, Enter, Remote, browser_of, pages_app, said_by
 from tests.support.postgres import wait_for_lock
 from tests.support.rows import connection_row, document_row, insert_rows, lease_row, order_row
 from tests.support.shops import MakeShop
@@ -284,7 +284,7 @@ async def test_the_end_of_a_worker_s_slice_is_waited_for(
         await wait_for_lock(engine)
         timers.advance(lanes.HUNG_SECONDS - 1)
 
-    assert (await leaving).headers["location"] == f"{connected.home}connections?said=disconnected_upp"
+    assert said_by(await leaving) == f"{connected.home}connections?said=disconnected_upp"
     assert await connections.of(connected.lane.shop_id) == {}
 
 
@@ -320,6 +320,6 @@ async def test_clicks_while_a_worker_is_at_it_take_no_page_from_anybody(
 
     answers = await asyncio.gather(*clicks)
     said = f"{connected.home}connections?said=disconnected_upp"
-    assert {answer.headers["location"] for answer in answers} == {said}
+    assert {said_by(answer) for answer in answers} == {said}
     assert await connections.of(connected.lane.shop_id) == {}
     await worker.dispose()

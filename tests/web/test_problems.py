@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import EN, Enter
+from tests.support.pages import EN, Enter, said_by
 from tests.support.rows import document_row, insert_rows, order_row, problem_row, variant_row
 from tests.support.shops import MakeShop
 from upbridge.domain.shop_id import ShopId
@@ -110,7 +110,7 @@ async def test_what_was_handled_by_hand_is_not_sent(
     assert await states(engine, shop_id) == {"A1": "parked"}, "nothing is done before the person is sure"
     form = re.findall(r'name="(\w+)" value="([^"]*)"', asked.text.partition('problems/by-hand">')[2])
     done = await browser.post(f"{home}problems/by-hand", data=dict(form))
-    assert done.headers["location"].endswith("problems?q=A1&said=by_hand&n=1")
+    assert said_by(done).endswith("problems?q=A1&said=by_hand&n=1")
 
     assert await states(engine, shop_id) == {}
     assert EN.get("ui.problems.none") in (await browser.get(f"{home}problems")).text
@@ -129,7 +129,7 @@ async def test_what_came_after_the_page_was_shown_is_not_handled_with_the_rest(
 
     answer = await browser.post(f"{home}problems/by-hand", data={**whole, "all": "yes", "sure": "yes"})
 
-    assert answer.headers["location"].endswith("said=by_hand&n=2")
+    assert said_by(answer).endswith("said=by_hand&n=2")
     assert await states(engine, shop_id) == {"A3": "parked"}
 
 
@@ -224,7 +224,7 @@ async def test_those_that_are_ticked_are_handled_after_a_question_and_taken_back
 
     for action in ("retry", "by-hand", "take-back"):
         nothing = await browser.post(f"{home}problems/{action}", data={"key": "order.no_channel"})
-        assert nothing.headers["location"].endswith("said=none_ticked")
+        assert said_by(nothing).endswith("said=none_ticked")
     asked = html.unescape((await browser.post(f"{home}problems/by-hand", data={"id": ["1", "3"]})).text)
     again = re.findall(
         r'name="(\w+)" value="([^"]*)"', asked.partition('problems/by-hand">')[2].partition("</form")[0]
@@ -237,7 +237,7 @@ async def test_those_that_are_ticked_are_handled_after_a_question_and_taken_back
     assert [f">A{number}<" in listed for number in (1, 2, 3)] == [True, False, True]
     back = await browser.post(f"{home}problems/take-back", data={"only": "1", "back": "state=handled"})
 
-    assert back.headers["location"].endswith("problems?state=handled&said=taken_back&n=1")
+    assert said_by(back).endswith("problems?state=handled&said=taken_back&n=1")
     opened = html.unescape((await browser.get(f"{home}problems")).text)
     assert EN.get("ui.problems.under_way") in opened, "its order is read again, to be stopped or sent"
     assert [f">A{number}<" in opened for number in (1, 2, 3)] == [True, True, False]
@@ -293,7 +293,7 @@ async def test_a_retry_that_does_nothing_says_so(
     answers = [await browser.post(f"{home}problems/retry", data={"id": ids}) for ids in (["1"], ["1", "2"], ["2"])]
 
     assert page.count(f">{EN.get('ui.problems.retry')}<") == 1, "a new status can only be chosen in the rules"
-    assert [answer.headers["location"].partition("?")[2] for answer in answers] == [
+    assert [said_by(answer).partition("?")[2] for answer in answers] == [
         "of=1&said=retried_none&n=0",
         "of=2&said=retried_some&n=1",
         "said=retried&n=1",

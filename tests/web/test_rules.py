@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.pages import EN, Enter
+from tests.support.pages import EN, Enter, said_by
 from tests.support.rows import connection_row, document_row, insert_rows, problem_row
 from tests.support.shop_settings import OTHER
 from tests.support.shops import MakeShop
@@ -77,7 +77,7 @@ async def test_saving_the_page_as_it_is_changes_nothing(
     for part, page in (await every_part(browser, home)).items():
         answer = await browser.post(f"{home}rules", data=_as_shown(page))
 
-        assert f"rules?part={part}&said=rules_same" in answer.headers["location"]
+        assert said_by(answer) == f"{home}rules?part={part}&said=rules_same"
     assert await chosen(engine, shop_id) == settings
 
 
@@ -135,7 +135,7 @@ def _as_shown(page: str) -> dict[str, list[str]]:
             r'value="([^"]*)"', options
         )
         fields[name] = [html.unescape(values[0])]
-    return {name: values for name, values in fields.items() if name not in {"language", "place"}}
+    return {name: values for name, values in fields.items() if name not in {"language", "address"}}
 
 
 async def test_what_differs_is_changed(
@@ -207,7 +207,7 @@ async def test_a_year_of_few_digits_is_shown_as_it_was_typed(
 
     await browser.post(f"{home}rules", data={"uphance.orders_from": "0026-01-01T08:00"})
 
-    assert 'value="0026-01-01T08:00"' in (await browser.get(f"{home}rules?part=uphance.orders")).text
+    assert 'value="1. 1. 0026 8:00"' in (await browser.get(f"{home}rules?part=uphance.orders")).text
 
 
 async def test_a_setting_says_how_many_orders_wait_for_it(
@@ -455,3 +455,40 @@ async def test_a_link_to_a_rule_leads_to_its_part(
     home = await enter(await make_shop(facts=FACTS))
 
     assert f'href="{home}rules?part=stock#stock.write"' in (await browser.get(home)).text
+
+
+async def test_what_was_typed_into_a_session_that_has_ended_is_shown(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    home = await enter(shop_id)
+    shown = _as_shown((await browser.get(f"{home}rules?part=stock")).text)
+    assert (await browser.get(f"{home}alive")).status_code == 204
+    await browser.post(f"{home}end")
+
+    page = await browser.post(f"{home}rules", data={**shown, "stock.safety": "<3>", "stock.write": "true"})
+
+    assert page.status_code == 410
+    lost = re.findall(r'<tr><th scope="row">([^<]*)</th><td>([^<]*)</td>', page.text)
+    assert [(html.unescape(rule), html.unescape(typed)) for rule, typed in lost] == [
+        (EN.get("ui.rule.stock.write"), EN.get("ui.rules.yes")),
+        (EN.get("ui.rule.stock.safety"), "<3>"),
+    ]
+    assert await chosen(engine, shop_id) == {}
+    assert (await browser.get(f"{home}alive")).status_code == 410
+
+
+async def test_a_day_is_written_as_people_here_do_whatever_the_browser_has(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop(facts=FACTS)
+    home = await enter(shop_id)
+
+    for typed, kept in (
+        ("28. 11. 2026 14:05", "2026-11-28T13:05:00+00:00"),
+        ("1/2/2026", "2026-01-31T23:00:00+00:00"),
+        ("2026-03-01", "2026-02-28T23:00:00+00:00"),
+    ):
+        await browser.post(f"{home}rules", data={"uphance.orders_from": typed})
+        assert await chosen(engine, shop_id) == {"uphance.orders_from": kept}
+    assert 'value="1. 3. 2026 0:00"' in (await browser.get(f"{home}rules?part=uphance.orders")).text

@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.systems.ledger import SIDE
 from tests.conformance.testbed import SYSTEMS, open_testbed
 from tests.support.clock import MovableClock
-from tests.support.pages import Enter, Remote
+from tests.support.pages import Enter, Remote, said_by
 from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import LANGUAGES, Texts
@@ -35,7 +35,7 @@ async def test_it_is_connected_by_its_form_and_has_its_settings(
         f"{home}connections/ledger", data={"ledger_account": "demo", "ledger_key": "secret"}
     )
 
-    assert connected.headers["location"] == f"{home}connections?said=connected_ledger"
+    assert said_by(connected) == f"{home}connections?said=connected_ledger"
     said = (await browser.get(connected.headers["location"])).text
     assert "Ledger" in said
     assert "<code>demo</code>" in said

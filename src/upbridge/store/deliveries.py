@@ -26,6 +26,13 @@ def adding(rows: Select[Any]) -> Insert:
     return insert(table).from_select(["shop_id", "source", "event", "records", "keys", "received_at"], rows)
 
 
+async def last_from(tx: AsyncConnection, shop_id: ShopId, source: str) -> datetime | None:
+    """When *source* last sent a webhook of the shop, as far as that is remembered."""
+    query = select(func.max(table.c.received_at)).where(table.c.shop_id == shop_id, table.c.source == source)
+    found: datetime | None = await tx.scalar(query)
+    return found
+
+
 async def latest_about(
     tx: AsyncConnection, shop_id: ShopId, source: str, kind: str, key: str, *, among: int, most: int
 ) -> list[Delivery]:

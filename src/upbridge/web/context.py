@@ -26,6 +26,7 @@ from upbridge.store.connections import Connections
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 from upbridge.web.actions import Actions
+from upbridge.web.formatting import written_day
 from upbridge.web.queries.start import Views
 from upbridge.web.rule_parts import rule_address
 from upbridge.web.security_headers import page_headers
@@ -100,6 +101,7 @@ class Pages:
         templates.globals["SYSTEMS"] = systems.titles
         templates.globals["system_title"] = systems.title
         templates.globals["leading_to"] = lambda page: rule_address(page, systems)
+        templates.globals["written_day"] = written_day
         templates.globals["asset"] = lambda name: f"/ui/static/{name}?v={assets[name].version}"
         return cls(
             sessions=Sessions(engine, clock, cipher),
@@ -139,12 +141,15 @@ class Pages:
         )
         return HTMLResponse(page, status)
 
-    def ended(self, ended: Ended, request: Request) -> HTMLResponse:
-        """How to go on after a ticket or a session has ended, in the last known or the browser's language."""
+    def ended(self, ended: Ended, request: Request, lost: Mapping[str, str] | None = None) -> HTMLResponse:
+        """How to go on after a ticket or a session has ended, in the last known or the browser's language. *lost*:
+        rules that were typed and cannot be saved any more, to be typed once more."""
         language = ended.language or preferred(request.headers.get("accept-language", ""))
+        if lost:
+            return self.render("ended.html", Texts(language), status=HTTPStatus.GONE, lost=lost)
         page = self.ended_pages.get(language)
         if page is None:
-            page = self.ended_pages[language] = bytes(self.render("ended.html", Texts(language)).body)
+            page = self.ended_pages[language] = bytes(self.render("ended.html", Texts(language), lost={}).body)
         return HTMLResponse(page, HTTPStatus.GONE)
 
 

@@ -36,12 +36,15 @@ from upbridge.web.formatting import alarm_words
 from upbridge.web.forms import read_form
 from upbridge.web.navigation import places_for
 from upbridge.web.queries.standing import Standing, standing_of
+from upbridge.web.rule_forms import left_over
 from upbridge.web.security_headers import protect
 from upbridge.web.sessions import Ended, Visitor
 
 log = structlog.get_logger(__name__)
 
 _LONGEST_COUNT = 6
+#: What of a query holds once.
+_PASSING = frozenset({"said", "n", "of", "once", "permit"})
 
 
 class _Container(Protocol):
@@ -96,7 +99,7 @@ class PageRoute(APIRoute):
                 async with _turn(pages, request):
                     response = await with_deadline(pages.deadline, handle(request), own=True)
             except SessionEnded as gone:
-                response = pages.ended(gone.ended, request)
+                response = pages.ended(gone.ended, request, await _lost(pages, request, gone.ended))
             except RequestValidationError:
                 response = failure(pages, request, BadRequest())
             except (DBAPIError, PoolTimeout, TimeoutError, NotReady) as error:
@@ -109,6 +112,8 @@ class PageRoute(APIRoute):
                 # A defect of ours: who asked gets a page in the frame all the same, the log gets all of it.
                 log.exception("request_failed", error=type(error).__name__)
                 response = failure(pages, request, UpbridgeError())
+            if isinstance(response, _After):
+                await _permit(response, pages, request)
             return protect(response, pages.headers)
 
         return protected
@@ -126,6 +131,10 @@ class PageContext:
     home: str = field(repr=False)
     """The address of the start page; all others are below it. It is the secret, so it is never logged."""
     query: Mapping[str, str] = field(repr=False)
+    address: str = field(repr=False)
+    """The page itself, below *home*, with its query: where another language leads."""
+    said: str | None
+    """What a form has done, on the page after it and once."""
 
     def page(
         self, place: str, *, template: str | None = None, status: int = HTTPStatus.OK, **values: Any
@@ -143,29 +152,77 @@ class PageContext:
             alarms=[
                 alarm_words(one, self.standing, self.texts, self.pages.systems) for one in self.standing.alarms
             ],
-            said=self._said(),
+            said=self.said,
+            address=self.address,
             **{"renew": None, "keeps_typed": False, **values},
         )
 
     def go(self, place: str, said: str | None = None, count: int | None = None, **more: str) -> RedirectResponse:
-        """After a form: to *place*, which says `ui.said.<said>`; *more* stands in its query."""
-        query = {**more, "said": said} if said else more
+        """After a form: to *place*, which says `ui.said.<said>` once; *more* stands in its query."""
+        query = {"said": said} if said else {}
         if count is not None:
             query["n"] = str(count)
-        address = self.home + ("" if place == "start" else place) + (f"?{urlencode(query)}" if query else "")
-        return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+        address = self.home + ("" if place == "start" else place)
+        return _After(address, more, query, self.visitor)
 
-    def _said(self) -> str | None:
-        """The message after a form: a text of the catalogue, an address cannot make a page say anything else."""
-        said = self.query.get("said", "")
-        count = whole(self.query.get("n", ""), longest=_LONGEST_COUNT)
-        if self.texts.has(f"ui.said.{said}"):
-            of = whole(self.query.get("of", ""), longest=_LONGEST_COUNT)
-            return self.texts.get(f"ui.said.{said}", count=count or 0, of=of or 0)
-        what, _, system = said.rpartition("_")  # a system without a text of its own
-        if system not in self.pages.systems.titles or not self.texts.has(f"ui.said.{what}"):
-            return None
-        return self.texts.get(f"ui.said.{what}", system=self.pages.systems.title(system))
+
+class _After(RedirectResponse):
+    """The way to the page after a form. What that page says is permitted once: neither an invented address nor a
+    page that is loaded again says that something was done."""
+
+    def __init__(self, page: str, query: Mapping[str, str], said: Mapping[str, str], visitor: Visitor) -> None:
+        super().__init__(_address(page, {**query, **said}), HTTPStatus.SEE_OTHER)
+        self._page, self._query, self._said, self._visitor = page, query, said, visitor
+
+    async def permit(self, pages: Pages) -> None:
+        """Let the page say it."""
+        if self._said:
+            once = await pages.sessions.permit(self._visitor, _words_of({**self._query, **self._said}))
+            self.headers["location"] = _address(self._page, {**self._query, "once": once, **self._said})
+
+
+async def _lost(pages: Pages, request: Request, ended: Ended) -> Mapping[str, str]:
+    """The rules that were typed into a form of a session that has ended meanwhile."""
+    if ended.language is None or request.method != "POST" or not request.url.path.endswith("/rules"):
+        return {}
+    try:
+        form = await read_form(request, origin=pages.origin, bounds=pages.form_bounds)
+    except UpbridgeError as error:
+        _say(request, error)
+        return {}
+    return left_over(form, pages.systems.settings)
+
+
+async def _permit(after: _After, pages: Pages, request: Request) -> None:
+    """Let the page after a form say what was done. Where the database fails now it is done all the same, and the
+    page only does not say so."""
+    try:
+        await with_deadline(pages.deadline, after.permit(pages))
+    except (DBAPIError, PoolTimeout, TimeoutError) as error:
+        _say(request, error)
+
+
+def _address(page: str, query: Mapping[str, str]) -> str:
+    return page + (f"?{urlencode(query)}" if query else "")
+
+
+def _words_of(query: Mapping[str, str]) -> str:
+    """What a page after a form is to say."""
+    return " ".join(query.get(name, "") for name in ("said", "n", "of"))
+
+
+async def _said(pages: Pages, query: Mapping[str, str], visitor: Visitor, texts: Texts) -> str | None:
+    """What the page of this *query* says that a form has done; None if no form led there just now."""
+    if not await pages.sessions.use(query.get("once", ""), visitor, _words_of(query)):
+        return None
+    said, count = query.get("said", ""), whole(query.get("n", ""), longest=_LONGEST_COUNT)
+    if texts.has(f"ui.said.{said}"):
+        of = whole(query.get("of", ""), longest=_LONGEST_COUNT)
+        return texts.get(f"ui.said.{said}", count=count or 0, of=of or 0)
+    what, _, system = said.rpartition("_")  # a system without a text of its own
+    if system not in pages.systems.titles or not texts.has(f"ui.said.{what}"):
+        return None
+    return texts.get(f"ui.said.{what}", system=pages.systems.title(system))
 
 
 async def pages_here(request: Request) -> Pages:
@@ -197,7 +254,27 @@ async def _context(session: str, request: Request, pages: Pages, *, active: bool
         raise SessionEnded(Ended(visitor.language)) from None
     standing = await standing_of(pages.engine, pages.systems, pages.connections, shop, now=pages.clock())
     texts = Texts(visitor.language)
-    return PageContext(pages, visitor, shop, texts, standing, request.state.home, request.query_params)
+    query = request.query_params
+    return PageContext(
+        pages=pages,
+        visitor=visitor,
+        shop=shop,
+        texts=texts,
+        standing=standing,
+        home=request.state.home,
+        query=query,
+        address=_address_of(request) if active else "",
+        said=await _said(pages, query, visitor, texts),
+    )
+
+
+def _address_of(request: Request) -> str:
+    """Where the page of *request* is found again; one that a form was answered with, under its first part."""
+    place = request.url.path.removeprefix(request.state.home)
+    if request.method == "POST":
+        return place.partition("/")[0]
+    lasting = [(name, value) for name, value in request.query_params.multi_items() if name not in _PASSING]
+    return place + (f"?{urlencode(lasting)}" if lasting else "")
 
 
 async def _posted(request: Request, pages: PagesHere) -> dict[str, list[str]]:

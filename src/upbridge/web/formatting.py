@@ -1,5 +1,6 @@
 """View models in words: what a page says in one language."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from upbridge.web.queries.standing import Standing
 from upbridge.web.queries.start import Import, StartView
 
 _SOON = timedelta(minutes=1)
+_DAY = re.compile(r"(\d{1,2})\s*[./]\s*(\d{1,2})\s*[./]\s*(\d{4})(?:[\s,]+(\d{1,2}):(\d{2}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,25 @@ COLOURS = {
 }
 #: What is put right on the first page itself, by a form.
 _FORMS = {"import_paused": "import/resume", "incomplete": "overview/run"}
+
+
+def written_day(text: str) -> str:
+    """A moment of ISO as people here write it, in Prague's time; what is none stays as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{moment.day}. {moment.month}. {moment.year:04} {moment.hour}:{moment.minute:02}"
+
+
+def read_day(text: str) -> str:
+    """A day, a month and a year, the time behind them or not, as ISO has them; what is none stays as it is. The
+    order is ours and not the browser's, which would be another one for each visitor."""
+    found = _DAY.fullmatch(text.strip())
+    if found is None:
+        return text
+    day, month, year, hour, minute = found.groups()
+    return f"{year}-{month:0>2}-{day:0>2}T{hour or '0':0>2}:{minute or '00'}"
 
 
 def first_heading(view: StartView, texts: Texts) -> str:

@@ -4,6 +4,7 @@ What the pages need is the container's `pages`, a `Pages`. No cookie is set or r
 path, so nothing may ever log a path (there is no access log). Each page of the navigation has a module of its own.
 """
 
+import re
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -32,8 +33,10 @@ from upbridge.web.endpoints import (
     usage,
 )
 from upbridge.web.forms import one
-from upbridge.web.navigation import PLACES
 from upbridge.web.sessions import Ended
+
+#: An address below that of the session, as our pages have them.
+_OURS = re.compile(r"[a-z-]+(?:/[a-z-]+)*(?:\?[!-~]*)?")
 
 router = APIRouter(prefix="/ui", tags=["pages"], route_class=PageRoute, default_response_class=HTMLResponse)
 
@@ -66,10 +69,10 @@ async def enter(ticket: str, pages: PagesHere) -> Response:
 @router.post("/s/{session}/language")
 async def speak(session: str, here: Session, form: Posted) -> Response:
     """Go on in another language, on the same page."""
-    language, place = one(form, "language"), one(form, "place")
+    language, address = one(form, "language"), one(form, "address")
     if language in LANGUAGES:
         await here.pages.sessions.speak(session, language)
-    return here.go(place if place in PLACES else "start")
+    return RedirectResponse(here.home + (address if _OURS.fullmatch(address) else ""), HTTPStatus.SEE_OTHER)
 
 
 for _page in (

@@ -26,6 +26,7 @@ from upbridge.domain.shop_settings import (
     YesNo,
     as_text,
 )
+from upbridge.web.formatting import read_day
 from upbridge.web.forms import one
 
 
@@ -64,6 +65,15 @@ def read_rules(form: Mapping[str, list[str]], shop: Shop, current: Mapping[str, 
     if not wrong:
         wrong = dict.fromkeys(shop.settings.needed(changed), "missing")
     return Typed(texts, changed, clashes, wrong)
+
+
+def left_over(form: Mapping[str, list[str]], declared: Declared) -> dict[str, str]:
+    """What a user has changed in *form*, for one that cannot be saved any more."""
+    return {
+        key: text
+        for key, text in _typed(form, declared).items()
+        if f"was.{key}" in form and not same(declared[key], text, one(form, f"was.{key}"))
+    }
 
 
 def current_texts(shop: Shop) -> dict[str, str]:
@@ -144,6 +154,8 @@ def _typed(form: Mapping[str, Sequence[str]], declared: Declared) -> dict[str, s
             case Setting(type=Mode(numbered=numbered)):
                 mode, number = one(fields, key), one(fields, f"{key}.number")
                 typed[key] = f"{numbered}:{number}" if mode == numbered else mode
+            case Setting(type=Moment()):
+                typed[key] = read_day(one(fields, key))
             case _ if ticks(setting):
                 typed[key] = ",".join(dict.fromkeys(part.strip() for part in fields[key] if part.strip()))
             case _:

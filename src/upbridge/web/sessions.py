@@ -112,21 +112,21 @@ class Sessions:
         self._remember(session, visitor.language)
         return Entrance(session, visitor)
 
-    async def permit(self, visitor: Visitor) -> str:
+    async def permit(self, visitor: Visitor, what: str = "") -> str:
         """A permit to do once, within 60 seconds, what a form has asked for: the page after it has an address that
-        can be loaded again and gone back to, and then does nothing."""
+        can be loaded again and gone back to, and then does nothing. *what*: it is good for nothing else."""
         permit = self._new(SessionPurpose.PERMIT)
         async with self._engine.begin() as tx:
-            await _store(tx, permit, SessionPurpose.PERMIT, visitor, expires_at=self._clock() + TICKET_LIFE)
+            await _store(tx, permit + what, SessionPurpose.PERMIT, visitor, expires_at=self._clock() + TICKET_LIFE)
         return permit
 
-    async def use(self, permit: str, visitor: Visitor) -> bool:
-        """Whether *permit* was given to this shop and is used now, for the first time."""
+    async def use(self, permit: str, visitor: Visitor, what: str = "") -> bool:
+        """Whether *permit* was given to this shop for *what* and is used now, for the first time."""
         if not self.made(permit, SessionPurpose.PERMIT):
             return False
         async with self._engine.begin() as tx:
             used = await store.use(
-                tx, digest(permit), SessionPurpose.PERMIT, now=self._clock(), shop_id=visitor.shop_id
+                tx, digest(permit + what), SessionPurpose.PERMIT, now=self._clock(), shop_id=visitor.shop_id
             )
         return used is not None
 

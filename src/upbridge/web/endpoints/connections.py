@@ -7,11 +7,13 @@ for secrets.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
 from upbridge.core.errors import Conflict, LoginRefused, NotFound, RemoteError, UpbridgeError
+from upbridge.store import deliveries
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.base import System
 from upbridge.systems.connecting import ChoiceNeeded
@@ -46,9 +48,20 @@ async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
         rows=await here.pages.connections.of(here.shop.id),
         connected=ConnectionState.CONNECTED,
         attempt=attempt,
+        heard=await _heard(here),
         has_text=here.texts.has,
         webhook_url=lambda system: here.pages.webhook_address(here.shop, system),
     )
+
+
+async def _heard(here: PageContext) -> Mapping[str, datetime | None]:
+    """When each system that sends webhooks last did."""
+    async with here.pages.engine.connect() as tx:
+        return {
+            system.name: await deliveries.last_from(tx, here.shop.id, system.name)
+            for system in here.pages.systems.connected
+            if system.calls_back
+        }
 
 
 @router.post("/connections/{system}")
@@ -74,6 +87,13 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
         return await _page(here, Attempt(system, _words(here, system, error), shown))
     again = before is not None and before.account == row.account  # then no first import begins
     return here.go("connections", f"{'test' if again else 'connected'}_{system}")
+
+
+@router.get("/connections/{system}")
+async def there(here: Session, system: str) -> Response:
+    """Where a form of the page was sent to, opened again: a tab that a browser has restored."""
+    _system(here, system)
+    return here.go("connections")
 
 
 @router.post("/connections/{system}/test")
@@ -124,6 +144,7 @@ def _system(here: PageContext, name: str) -> System:
 
 def _words(here: PageContext, system: str, error: UpbridgeError) -> str:
     """What went wrong. Unlike a delivery, a login that a user tries here is not tried again by itself."""
-    if isinstance(error, RemoteError) and not isinstance(error, LoginRefused):
-        return here.texts.get("ui.connections.no_answer", system=here.pages.systems.title(system))
+    if isinstance(error, RemoteError):
+        why = "refused" if isinstance(error, LoginRefused) else "no_answer"
+        return here.texts.get(f"ui.connections.{why}", system=here.pages.systems.title(system))
     return here.texts.get(error.merchant)

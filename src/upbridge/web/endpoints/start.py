@@ -1,6 +1,7 @@
 """The first page: how the shop stands, what to do next, the day in numbers, every flow, every order."""
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from math import floor
 from typing import Any
 
@@ -50,6 +51,14 @@ async def progress(here: Watching) -> Response:
 
 
 router.add_api_route("/progress", progress, route_class_override=_SandboxedRoute)
+
+
+async def alive(here: Session) -> Response:  # noqa: ARG001 - Session is the activity
+    """A person is typing into a form: the session does not end meanwhile."""
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+router.add_api_route("/alive", alive, route_class_override=_SandboxedRoute)
 
 
 async def _page(here: PageContext) -> Response:
