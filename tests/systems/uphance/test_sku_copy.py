@@ -131,7 +131,7 @@ async def test_one_product_that_cannot_be_read_is_named_and_costs_no_neighbour(
     read = await read_carefully(uphance.client(), [10, 20, 30, 40, 50])
 
     assert set(read.missed) == broken
-    assert {one["id"] for one in read.products} == {10, 20, 30, 40, 50} - broken
+    assert {one["id"] for one in read.rows} == {10, 20, 30, 40, 50} - broken
 
 
 async def test_an_uphance_that_is_down_is_no_broken_product(uphance: FakeUphance) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
 from upbridge.core.errors import Rejected
+from upbridge.systems.uphance.careful_read import Sorted, read_carefully, read_each
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.order_mapping import order_reference
 from upbridge.systems.uphance.schemas import (
@@ -22,6 +24,9 @@ from upbridge.systems.uphance.schemas import (
 )
 
 log = structlog.get_logger(__name__)
+
+_TICKETS = Sorted("/pick_tickets", "pick_tickets", "pick_ticket")
+_ORDERS = Sorted("/sales_orders", "sales_orders", "sales_order")
 
 
 async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str, Any]:
@@ -79,7 +84,7 @@ async def pick_tickets(
     """Pick tickets page by page (Inventory API, pick tickets: `since_id`, `since_created_at`, `by_order_id`).
 
     There is no "updated since": a ticket that was read before it was shipped has to be read again, by its order
-    or by `read_pick_ticket` after a webhook.
+    or by `tickets_now` after a webhook.
     """
     query: dict[str, str | int] = {}
     if since_id is not None:
@@ -92,29 +97,49 @@ async def pick_tickets(
         yield [ticket for ticket in map(pick_ticket, page) if ticket is not None]
 
 
-async def tickets_now(client: UphanceClient, ids: Collection[int]) -> dict[int, PickTicket | None]:
-    """The pick tickets *ids* as they are now; None for one that was deleted."""
-    rows = await _now(client, "/pick_tickets", "pick_tickets", "pick_ticket", ids)
+async def tickets_now(
+    client: UphanceClient, ids: Collection[int], *, missed: list[int] | None = None
+) -> dict[int, PickTicket | None]:
+    """The pick tickets *ids* as they are now; None for one that was deleted. With a list *missed* each is asked
+    for alone, and those that cannot be read are added to it."""
+    rows = await _now(client, _TICKETS, ids, missed)
     return {number: pick_ticket(row) for number, row in rows.items()}
 
 
-async def orders_now(client: UphanceClient, ids: Collection[int]) -> dict[int, RemoteOrder | None]:
-    """The sales orders *ids* as they are now; None for one that is gone."""
-    rows = await _now(client, "/sales_orders", "sales_orders", "sales_order", ids)
+async def tickets_carefully(
+    client: UphanceClient, known: Collection[int], *, missed: list[int], **since: str | int
+) -> list[PickTicket]:
+    """The pick tickets that `pick_tickets` gives, but those that cannot be read: they are added to *missed*.
+    *known*: tickets from before."""
+    above = int(since.pop("since_id", 0))
+    read = await read_carefully(client, known, of=replace(_TICKETS, query=since), since=above)
+    missed += read.missed
+    return [ticket for ticket in map(pick_ticket, read.rows) if ticket is not None]
+
+
+async def orders_now(
+    client: UphanceClient, ids: Collection[int], *, missed: list[int] | None = None
+) -> dict[int, RemoteOrder | None]:
+    """The sales orders *ids* as they are now; None for one that is gone. *missed*: see `tickets_now`."""
+    rows = await _now(client, _ORDERS, ids, missed)
     return {number: remote_order(row) for number, row in rows.items()}
 
 
 async def _now(
-    client: UphanceClient, path: str, plural: str, singular: str, ids: Collection[int]
+    client: UphanceClient, of: Sorted, ids: Collection[int], missed: list[int] | None
 ) -> dict[int, Json | None]:
     """The objects *ids* in few calls: the list from the oldest of them on, a hundred a call, for as long as that
     is cheaper than asking for each of those that have not come yet. Never more than twice the cheaper way.
 
     `since_id` is documented for other lists, for sales orders only presumed: what does not come is asked for.
     """
-    found: dict[int, Json | None] = {}
+    if missed is not None:
+        found, lost = await read_each(client, of, ids)
+        missed += lost
+        return found
+    found = {}
     if len(ids) > 1:
-        pages = client.pages(path, plural, since_id=min(ids) - 1)
+        pages = client.pages(of.path, of.plural, since_id=min(ids) - 1)
         async with aclosing(pages):
             read = 0
             async for rows in pages:
@@ -124,13 +149,8 @@ async def _now(
                 if read >= len(ids) - len(found):
                     break
     for number in sorted(set(ids) - found.keys()):
-        found[number] = await client.one(f"{path}/{number}", singular)
+        found[number] = await client.one(f"{of.path}/{number}", of.singular)
     return found
-
-
-async def read_pick_ticket(client: UphanceClient, ticket_id: int) -> PickTicket | None:
-    """One pick ticket as it is now; None if it was deleted meanwhile."""
-    return pick_ticket(await client.one(f"/pick_tickets/{ticket_id}", "pick_ticket"))
 
 
 async def read_order(client: UphanceClient, order_id: int) -> RemoteOrder | None:

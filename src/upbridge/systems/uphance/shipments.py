@@ -5,7 +5,7 @@ through yet, the tickets that are newer than the newest one seen, and the ticket
 shipped. A webhook names a ticket and saves the wait. Wholesale orders are none of ours: passed over in silence.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.canonical_json import canonical
+from upbridge.core.errors import NotSent, Rejected, Unreachable
 from upbridge.domain.delivery import DesiredDocument, Link, LinkState
 from upbridge.domain.lane import Lane
 from upbridge.domain.platform import PLATFORM
@@ -22,12 +23,13 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes, cursors, documents, link_queries, links, order_identities, runs
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
+from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance.adoption import recognise_orders
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
-from upbridge.systems.uphance.reads import orders_now, pick_tickets, read_order, read_pick_ticket, tickets_now
+from upbridge.systems.uphance.reads import orders_now, pick_tickets, read_order, tickets_carefully, tickets_now
 from upbridge.systems.uphance.schemas import PickTicket, RemoteOrder
 
 log = structlog.get_logger(__name__)
@@ -39,6 +41,11 @@ STALE = timedelta(days=90)
 
 #: The key of the change that means: look at all orders and tickets. Any other key is a ticket's id.
 POLL = "poll"
+
+SOURCE = "uphance"
+_PARENT = "list of shipments"
+_ATTEMPTS = 2
+"""So often all is read together before it is read carefully."""
 
 _TICKET = "pick_ticket"
 _NEWEST = "newest_pick_ticket"
@@ -77,11 +84,14 @@ class _Round:
     """Tickets of our orders. They are remembered when what they mean has been queued, and not before."""
     newest: int | None = None
     orders: dict[int, RemoteOrder | None] = field(default_factory=dict)
+    careful: bool = False
+    """Whether it failed before: now what cannot be read is left out, and stops nothing else."""
+    missed_orders: list[int] = field(default_factory=list)
+    missed_tickets: list[int] = field(default_factory=list)
 
     async def named(self, numbers: Sequence[int]) -> None:
         """Tickets that a webhook has named."""
-        for number in numbers:
-            ticket = await read_pick_ticket(self.client, number)
+        for number, ticket in (await self._tickets(numbers)).items():
             async with self.tools.engine.connect() as tx:
                 ours = await _of_ticket(tx, self.shop.id, number, ticket)
                 if ours is None:
@@ -105,7 +115,8 @@ class _Round:
         async with self.tools.engine.connect() as tx:
             found = await _unfinished(tx, self.shop.id, ships=ships, since=self.tools.clock() - STALE)
         waiting = {ours.id: ours for ours in found}
-        self.orders = await orders_now(self.client, waiting.keys())
+        missed = self.missed_orders if self.careful else None
+        self.orders = await orders_now(self.client, waiting.keys(), missed=missed)
         now = self.tools.clock()
         async with self.tools.engine.begin() as tx:
             for number, order in self.orders.items():
@@ -123,14 +134,12 @@ class _Round:
         async with self.tools.engine.begin() as tx:
             newest = await _newest(tx, self.shop.id)
             watched = await _watched(tx, self.shop.id, since=self.tools.clock() - STALE)
-        since = {"since_id": newest} if newest is not None else {"since_created_at": self.row.connected_at}
-        tickets: dict[int, PickTicket | None] = {}
-        async for page in pick_tickets(self.client, **since):
-            tickets |= {ticket.id: ticket for ticket in page}
-        highest = max(tickets, default=None)
+        tickets: dict[int, PickTicket | None] = dict(await self._new_tickets(newest, watched))
+        # Behind one that cannot be read the next round begins again: it comes as soon as it can be.
+        highest = max(tickets, default=None) if not self.missed_tickets else min(self.missed_tickets) - 1
         if highest is not None and (newest is None or highest > newest):
             self.newest = highest
-        tickets |= await tickets_now(self.client, watched.keys() - tickets.keys())
+        tickets |= await self._tickets(watched.keys() - tickets.keys() - set(self.missed_tickets))
         async with self.tools.engine.connect() as tx:
             for number, ticket in tickets.items():
                 ours = await _of_ticket(tx, self.shop.id, number, ticket)
@@ -139,6 +148,53 @@ class _Round:
                 if ticket is None or (ticket.shipped and watched.get(number) != ticket.updated_at):
                     self.moved[ours.number] = ours
                 self.seen[number] = (ours, ticket)
+
+    async def _new_tickets(self, newest: int | None, watched: Collection[int]) -> Mapping[int, PickTicket]:
+        """Tickets behind *newest*, or all since the connection was made."""
+        if self.careful:
+            since = {"since_created_at": self.row.connected_at.isoformat()} if newest is None else {}
+            since_id = {} if newest is None else {"since_id": newest}
+            found = await tickets_carefully(self.client, watched, missed=self.missed_tickets, **since, **since_id)
+            return {ticket.id: ticket for ticket in found}
+        begin = {"since_id": newest} if newest is not None else {"since_created_at": self.row.connected_at}
+        pages = [page async for page in pick_tickets(self.client, **begin)]
+        return {ticket.id: ticket for page in pages for ticket in page}
+
+    async def _tickets(self, numbers: Collection[int]) -> Mapping[int, PickTicket | None]:
+        return await tickets_now(self.client, numbers, missed=self.missed_tickets if self.careful else None)
+
+    async def look_closer_at_all(self) -> bool:
+        """Look closer at every order that has moved; returns whether there is news."""
+        news = False
+        for ours in self.moved.values():
+            try:
+                news |= await self.look_closer(ours)
+            except NotSent:
+                raise
+            except (Unreachable, Rejected) as error:
+                if not self.careful:
+                    raise
+                log.warning("shipment_unread", shop_id=str(self.shop.id), number=ours.number, error=str(error))
+                self.missed_orders.append(ours.id)
+        return news
+
+    async def tell_missed(self, tx: AsyncConnection) -> None:
+        """What cannot be read is a problem until it can be."""
+        missed = [f"sales order {number}" for number in sorted(set(self.missed_orders))]
+        missed += [f"pick ticket {number}" for number in sorted(set(self.missed_tickets))]
+        if not missed:
+            await close_cured(tx, self.shop.id, stages=[Stage.READ], target=SOURCE, parents=[_PARENT])
+            return
+        problem = NewProblem(
+            stage=Stage.READ,
+            key="shipment.missed",
+            target=SOURCE,
+            kind="list",
+            entity=KIND,
+            parent=_PARENT,
+            params={"missed": ", ".join(missed)},
+        )
+        await raise_problems(tx, self.shop.id, [problem], now=self.tools.clock())
 
     async def remember(self, tx: AsyncConnection) -> None:
         """All of it has been looked at: the next round need not."""
@@ -211,7 +267,8 @@ async def read_shipments(reading: Reading, chunk: list[Change]) -> None:
     drafts = shop.settings.yes("stock.write") and not shop.settings.yes("stock.drafts_reserve")
     news, look = False, None
     if connected is not None and (ships or drafts):
-        look = _Round(reading.tools, shop, connected.row, client_of(connected))
+        careful = any(change.attempts >= _ATTEMPTS for change in chunk)
+        look = _Round(reading.tools, shop, connected.row, client_of(connected), careful=careful)
         if ships:
             await look.named(sorted({int(change.key) for change in chunk if change.key != POLL}))
         if any(change.key == POLL for change in chunk):
@@ -219,11 +276,12 @@ async def read_shipments(reading: Reading, chunk: list[Change]) -> None:
             await look.poll_orders(ships=ships)
             if ships:
                 await look.poll_tickets()
-        for ours in look.moved.values():
-            news |= await look.look_closer(ours)
+        news = await look.look_closer_at_all()
     async with reading.tools.engine.begin() as tx:
         if look is not None:
             await look.remember(tx)
+            if any(change.key == POLL for change in chunk):
+                await look.tell_missed(tx)
         await changes.done(tx, shop.id, "uphance", chunk)
     if news:
         await reading.wake(Lane.push(shop.id, TARGET))

@@ -83,4 +83,4 @@ async def read_skus_carefully(client: UphanceClient, known: Collection[int]) -> 
     """The SKUs of all products that can be read, and the ids of the products that cannot; *known*: products from
     before. Raises what `read_carefully` raises."""
     read = await read_carefully(client, known)
-    return [sku for product in read.products for sku in skus_of(product)], read.missed
+    return [sku for product in read.rows for sku in skus_of(product)], read.missed
