@@ -287,6 +287,7 @@ class TestWords:
                 "//žluťas.example/1.jpg", "https://xn--luas-16a1m.example/1.jpg", id="a host with diacritics"
             ),
             pytest.param("https://a.example/1.jpg?v=á&w=1", "https://a.example/1.jpg?v=%C3%A1&w=1", id="a query"),
+            pytest.param("https://a.example/[1]|2.jpg", "https://a.example/%5B1%5D%7C2.jpg", id="brackets"),
             pytest.param("https://a b.example/1.jpg", None, id="a host that is none"),
             pytest.param("http://a.example/1.jpg", None, id="not https"),
             pytest.param("https://", None, id="nothing"),

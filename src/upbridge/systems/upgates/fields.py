@@ -22,11 +22,16 @@ from upbridge.systems.upgates.errors import Unreadable
 
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -12
 _LARGEST_WHOLE = 2**63
+_LONGEST_NUMBER = 20
+"""No code or EAN is a number of more digits."""
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _ZONES = {"CET": "Europe/Prague", "CEST": "Europe/Prague", "Z": "UTC", "GMT": "UTC"}
 
-#: How PHP and MySQL write "no moment": a year below 1, whole or as what PHP makes of `0000-00-00`, and zero.
-_NO_MOMENT = re.compile(r"[-\N{MINUS SIGN}]\d|\+?0{4}|00?\.\s?00?\.|\d\d?\.\s?\d\d?\.\s?(?:-|0{4})|0+\Z")
+#: How PHP and MySQL write "no moment": a year below 1, whole or as what PHP makes of `0000-00-00`, and zero. Other
+#: programs begin with the first day of the year 1.
+_NO_MOMENT = re.compile(
+    r"[-\N{MINUS SIGN}]\d|\+?0{4}|0001-01-01|00?\.\s?00?\.|\d\d?\.\s?\d\d?\.\s?(?:-|0{4})|0+\Z"
+)
 _LONGEST_KEY = 100
 
 Raw: TypeAlias = Mapping[str, Any]
@@ -48,7 +53,15 @@ def text(value: Any) -> str | None:
         return None  # PHP's false and its empty array: there is none
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("is not text")  # noqa: TRY004 - pydantic collects ValueErrors
-    return f"{value}"
+    return f"{value}" if isinstance(value, int) else _plain(value)
+
+
+def _plain(number: float | Decimal) -> str:
+    """*number* as people write a code or an EAN: a whole one with all its digits and no others."""
+    exact = Decimal(repr(number)) if isinstance(number, float) else number
+    if not exact.is_finite() or exact.adjusted() > _LONGEST_NUMBER or exact != exact.to_integral_value():
+        return f"{number}"
+    return f"{int(exact)}"
 
 
 def amount(value: Any) -> Decimal | None:

@@ -45,9 +45,11 @@ _TOLD = frozenset({"backorder", "image", "category", "manufacturer", "purchase",
 _HTTPS = "https://"
 _HOST = re.compile(rb"[A-Za-z0-9.:-]+")
 _PLAIN_ADDRESS = re.compile(
-    r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#](?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"
+    r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#](?:[A-Za-z0-9._~:/?#@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"
 )
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+#: What browsers let pass behind the host, and stricter programs do not.
+_UNSAFE = {ord(character): f"%{ord(character):02X}" for character in "[]|^\\"}
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f]")
 
 _CHANNELS = {"frontend": "web", "admin": "admin", "api": "api", "cash-register": "pos"}
@@ -248,7 +250,7 @@ def _absolute(address: str | None) -> str | None:
         encoded = httpx.URL(_BROKEN_PERCENT.sub("%25", _UNSEEN.sub("", address)))
     except (httpx.InvalidURL, UnicodeError):
         return None
-    return str(encoded) if _HOST.fullmatch(encoded.raw_host) else None
+    return str(encoded).translate(_UNSAFE) if _HOST.fullmatch(encoded.raw_host) else None
 
 
 # --- orders -------------------------------------------------------------------------------------------------
