@@ -295,7 +295,7 @@ class TestRunNow:
         async with engine.connect() as connected:
             runs = await connected.execute(text("SELECT kind FROM runs WHERE purpose = 'safety_net' ORDER BY 1"))
             assert [row.kind for row in runs] == ["order", "product"]
-        assert EN.get("ui.net.running") in (running := (await browser.get(home)).text)
+        assert EN.get("ui.net.running", at=NOON) in (running := (await browser.get(home)).text)
         assert self.rests(running)
 
         async with engine.begin() as connected:

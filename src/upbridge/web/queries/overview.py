@@ -58,7 +58,8 @@ class Delay:
 class Net:
     """The safety net: when it may run again, what a run costs, what the last one found unannounced."""
 
-    running: bool
+    since: datetime | None
+    """Since when one runs; None if none does."""
     rests_until: datetime | None
     cost: int
     last_at: datetime | None
@@ -68,7 +69,7 @@ class Net:
     @property
     def ready(self) -> bool:
         """Whether "run now" may be pressed."""
-        return not self.running and self.rests_until is None
+        return self.since is None and self.rests_until is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ async def _boxes(
 
 def _net(shop: Shop, nets: Mapping[str, Run], now: datetime) -> Net:
     return Net(
-        running=any(run.state is RunState.RUNNING for run in nets.values()),
+        since=min((run.started_at for run in nets.values() if run.state is RunState.RUNNING), default=None),
         rests_until=rests_until(shop.reconciled_at, now),
         cost=max(sum(run.pages or 1 for run in nets.values()), len(("order", "product"))),
         last_at=shop.reconciled_at,
