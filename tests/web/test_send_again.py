@@ -43,4 +43,4 @@ async def test_an_order_a_product_and_a_day_are_read_again_and_the_history_says_
         ]
         told = [one for one in await history.latest(tx, shop_id, limit=9) if one.what == What.SENT_AGAIN]
     assert [one.subject for one in told] == ["7", "O3", NOON.date().isoformat()]
-    assert (await browser.post(f"{home}find/again", data={"key": "x"})).status_code == 400
+    assert (await browser.post(f"{home}find/again", data={"key": "x"})).status_code == 404

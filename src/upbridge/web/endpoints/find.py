@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from upbridge.core.errors import BadRequest
+from upbridge.core.errors import NotFound
 from upbridge.core.parsing import whole
 from upbridge.insights.words import cause_words
 from upbridge.web.dependencies import PageRoute, Posted, Session
@@ -51,7 +51,7 @@ async def again(here: Session, form: Posted) -> Response:
     """Read a product again: what differs somewhere is sent."""
     key, wanted = whole(one(form, "key"), longest=_LONGEST_ID), typed(one(form, "q"))
     if key is None:
-        raise BadRequest
+        raise NotFound
     await here.pages.act().again.product(here.shop, str(key))
     return here.go("find", "product_again", q=wanted)
 

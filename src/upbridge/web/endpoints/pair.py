@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from upbridge.core.errors import BadRequest, Conflict, NotFound
+from upbridge.core.errors import Conflict, NotFound
 from upbridge.core.parsing import whole
 from upbridge.operations.pairing import called
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
@@ -39,7 +39,7 @@ async def pair(here: Session, form: Posted) -> Response:
     """Pair the variant with the SKU."""
     key, sku_id = _typed(one(form, "key")), whole(one(form, "sku"), longest=_LONGEST_ID)
     if sku_id is None:
-        raise BadRequest
+        raise NotFound
     try:
         await here.pages.act().pairing.pair(here.shop, key, sku_id)
     except Conflict:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from upbridge.core.errors import BadRequest
+from upbridge.core.errors import NotFound
 from upbridge.core.parsing import whole
 from upbridge.web.dependencies import PageRoute, Posted, Session
 from upbridge.web.forms import one
@@ -49,5 +49,5 @@ async def undo(here: Session, form: Posted) -> Response:
 def _number(typed: str) -> int:
     number = whole(typed, longest=_LONGEST_ID)
     if number is None:
-        raise BadRequest
+        raise NotFound
     return number
