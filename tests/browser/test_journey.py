@@ -58,7 +58,7 @@ def test_from_activation_to_a_return(  # noqa: PLR0915 - one way, told in one go
     until(seen, page)
 
     # What its cure does is said before it is saved; then the order goes, and the problem closes, by themselves.
-    frame.get_by_role("link", name=number).click()
+    frame.get_by_role("link", name=number, exact=True).click()
     frame.locator(".timeline").wait_for()
     go(frame, "Rules")
     frame.get_by_role("link", name=EN.get("ui.rules.part.advanced")).click()

@@ -168,7 +168,8 @@ def test_every_page_speaks_every_language(testbed: Testbed, browser: BrowserCont
 
 _REACHABLE = """() => [...document.querySelectorAll(
     'a[href], button:enabled, input:enabled:not([type=hidden]), select:enabled, summary, [tabindex="0"]')]
-  .filter(one => one.checkVisibility() && !(one.type === 'radio' && !one.checked)).map((one, place) => {
+  .filter(one => one.checkVisibility() && one.tabIndex >= 0 && !(one.type === 'radio' && !one.checked))
+  .map((one, place) => {
     one.dataset.place = place; return one.outerHTML.slice(0, 100) })"""
 _PARTS = 10
 _FOCUSED = """() => { const one = document.activeElement, style = getComputedStyle(one);

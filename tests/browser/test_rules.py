@@ -35,9 +35,9 @@ UPHANCE = {
 
 
 @pytest.fixture(scope="module")
-def shop(stage_database: str) -> Iterator[tuple[Furnished, ShopId]]:
+def shop(testbed_database: str) -> Iterator[tuple[Furnished, ShopId]]:
     """A shop with everything to choose from, and its pages."""
-    with furnished(stage_database, KEY) as pages:
+    with furnished(testbed_database, KEY) as pages:
         row = shop_row(facts=FACTS, facts_at=NOON, settings={"stock.write": True})
         shop_id = ShopId(row.values["id"])
         rows = (row, connection_row(shop_id, "uphance", facts=UPHANCE), connection_row(shop_id, "upp"))

@@ -77,7 +77,7 @@ async def test_saving_the_page_as_it_is_changes_nothing(
     for part, page in (await every_part(browser, home)).items():
         answer = await browser.post(f"{home}rules", data=_as_shown(page))
 
-        assert said_by(answer) == f"{home}rules?part={part}&said=rules_same"
+        assert said_by(answer).removesuffix("&n=0") == f"{home}rules?part={part}&said=rules_same"
     assert await chosen(engine, shop_id) == settings
 
 

@@ -1,7 +1,7 @@
 """Time is an argument: code that needs the moment takes a `Clock`."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -14,3 +14,8 @@ PRAGUE = ZoneInfo("Europe/Prague")
 def utc_now() -> datetime:
     """The moment, in UTC: the clock of the running service."""
     return datetime.now(UTC)
+
+
+def begin_of_day(day: date) -> datetime:
+    """The first moment of *day* in Prague."""
+    return datetime.combine(day, time.min, PRAGUE)

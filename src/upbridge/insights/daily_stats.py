@@ -6,14 +6,14 @@ last one alone. Days that are not summed up yet are added up from the rows thems
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.clock import PRAGUE
+from upbridge.core.clock import PRAGUE, begin_of_day
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.daily_stats import SummedDay, days_of, keep_days, last_day, summed_days
 from upbridge.store.deliveries import announced_by_day
@@ -58,10 +58,10 @@ async def daily_stats_of(
     """What each day from *since* to today came to, as far as it came to anything; a row for each system. Of one
     shop, or of all with a row for each shop."""
     async with engine.connect() as tx:
-        found = [_stat(day) for day in await summed_days(tx, shop_id, what, since=begin(since))]
+        found = [_stat(day) for day in await summed_days(tx, shop_id, what, since=begin_of_day(since))]
         left = max((one.day + timedelta(days=1) for one in found), default=since)
-        tomorrow = begin(_day(now) + timedelta(days=1))
-        rows = _ROWS[what](shop_id, since=begin(left), until=tomorrow)
+        tomorrow = begin_of_day(_day(now) + timedelta(days=1))
+        rows = _ROWS[what](shop_id, since=begin_of_day(left), until=tomorrow)
         return found + [_stat(day) for day in await days_of(tx, rows)]
 
 
@@ -77,13 +77,10 @@ async def summarise_days(engine: AsyncEngine, *, now: datetime) -> int:
     for day in days:
         async with engine.begin() as tx:
             for kind, rows in _ROWS.items():
-                await keep_days(tx, kind, rows(None, since=begin(day), until=begin(day + timedelta(days=1))))
+                await keep_days(
+                    tx, kind, rows(None, since=begin_of_day(day), until=begin_of_day(day + timedelta(days=1)))
+                )
     return len(days)
-
-
-def begin(day: date) -> datetime:
-    """The first moment of *day* in Prague."""
-    return datetime.combine(day, time.min, PRAGUE)
 
 
 def _day(moment: datetime) -> date:

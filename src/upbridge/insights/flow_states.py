@@ -201,7 +201,9 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
     shop, seen, now = ground.shop, ground.seen, ground.now
     source, target = (system.name, platform) if flow.back else (platform, system.name)
     kinds = _kinds(flow)
-    unread = [one for one in seen.unread if one.source == source and one.kind in kinds]
+    # What the shop's facts have become may change all that is sent: until they are read, it may differ.
+    read = kinds if flow.back else {*kinds, Kind.FACTS}
+    unread = [one for one in seen.unread if one.source == source and one.kind in read]
     outbox = [one for one in seen.outbox if one.target == target and _PARTS.get(one.kind, one.kind) == flow.kind]
     troubles = sum(one.number for one in seen.problems if _concerns(one, flow, kinds, source, target))
     unread_since = min((one.since for one in unread), default=None)

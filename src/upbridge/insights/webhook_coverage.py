@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.clock import PRAGUE
+from upbridge.core.clock import PRAGUE, begin_of_day
 from upbridge.domain.shop_id import ShopId
-from upbridge.insights.daily_stats import StatKind, begin, daily_stats_of
+from upbridge.insights.daily_stats import StatKind, daily_stats_of
 from upbridge.store.runs import found_since
 
 #: Deliveries are kept for as long (`maintenance/retention.py`), so no longer span can be counted.
@@ -52,5 +52,5 @@ async def coverage(
     since = now.astimezone(PRAGUE).date() - timedelta(days=days - 1)
     announced = await daily_stats_of(engine, shop_id, StatKind.WEBHOOKS, since=since, now=now)
     async with engine.connect() as tx:
-        found = await found_since(tx, shop_id, begin(since))
+        found = await found_since(tx, shop_id, begin_of_day(since))
     return Coverage(days=days, announced=sum(one.count for one in announced), found=found)

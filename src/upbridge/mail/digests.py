@@ -5,10 +5,9 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.clock import PRAGUE
+from upbridge.core.clock import PRAGUE, begin_of_day
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop
-from upbridge.insights.daily_stats import begin
 from upbridge.mail.causes import Issue, called
 from upbridge.mail.composing import Content, Item, Part
 from upbridge.store.order_events import delivered_since
@@ -45,7 +44,7 @@ async def content(
     """The newest summary that is due: what was made, sent and shipped in it, and what needs a person now."""
     days = period(shop, now)
     assert days is not None
-    since, until = begin(days[0]), begin(days[1])
+    since, until = begin_of_day(days[0]), begin_of_day(days[1])
     texts = Texts(shop.language)
     made = await count_orders(tx, shop.id, since=since, until=until - timedelta(microseconds=1))
     sent = await delivered_since(tx, shop.id, since, until)

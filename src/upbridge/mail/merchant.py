@@ -13,13 +13,12 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.clock import PRAGUE
+from upbridge.core.clock import PRAGUE, begin_of_day
 from upbridge.core.encryption import digest
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_settings import Hours
-from upbridge.insights.daily_stats import begin
 from upbridge.insights.flow_states import Seen, flow_states, see_many
 from upbridge.insights.news import TOLD_BY_LIGHTS, news_of
 from upbridge.mail import digests
@@ -109,7 +108,7 @@ class MerchantWatch:
         found = self._issues(shop, sight, now)
         about = sight.notices.get(shop.id, ())
         compared = desk.compared(about, found)
-        sent = await letters.written_since(tx, shop.id, begin(now.astimezone(PRAGUE).date()))
+        sent = await letters.written_since(tx, shop.id, begin_of_day(now.astimezone(PRAGUE).date()))
         awake = sent < MOST_A_DAY and not desk.night
         begun = awake and desk.may_begin(compared, about, found)
         over = awake and bool(compared.over)

@@ -6,12 +6,11 @@ from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.clock import Clock
+from upbridge.core.clock import Clock, begin_of_day
 from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane, Wake
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
-from upbridge.insights.daily_stats import begin
 from upbridge.store import history, orders
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.history import NewEntry
@@ -37,7 +36,7 @@ class SendAgain:
     async def day(self, shop: Shop, day: date) -> int:
         """Read all known orders again that were made on *day*, as Prague counts days; returns how many."""
         async with self.engine.connect() as tx:
-            since, until = begin(day), begin(day + timedelta(days=1))
+            since, until = begin_of_day(day), begin_of_day(day + timedelta(days=1))
             numbers = await orders.numbers_between(tx, shop.id, since, until)
         await self._read(shop, Kind.ORDER, numbers, day.isoformat())
         return len(numbers)

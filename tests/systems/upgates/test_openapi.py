@@ -20,7 +20,8 @@ from upbridge.systems.upgates.payloads import OrderChange
 
 MOMENT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 ANSWER: Json = {
-    **{name: [] for name in ("products", "orders", "variants", "webhooks", "events", "services")},
+    **{name: [] for name in ("products", "orders", "variants", "webhooks", "events", "shipments", "payments")},
+    "services": [{"service": name, "privilege": "readonly"} for name in ("shipments", "payments")],
     "webhook": {"id": 1},
     "number_of_pages": 1,
 }

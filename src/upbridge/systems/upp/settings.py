@@ -49,5 +49,5 @@ SETTINGS: Declared = {
         rereads=("product", "order"),
         group="advanced",
     ),
-    "upp.guard_percent": Setting(type=Whole(0, 100), default=LARGE, affects=_UPP, group="orders", under=_SEND),
+    "upp.guard_percent": Setting(type=Whole(0, 100), default=LARGE, affects=_UPP, group="goods", under=_SEND),
 }

@@ -9,9 +9,9 @@ import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
+from upbridge.core.clock import begin_of_day
 from upbridge.core.deadline import with_deadline
 from upbridge.core.parsing import whole
-from upbridge.insights.daily_stats import begin
 from upbridge.insights.order_list import Box
 from upbridge.insights.order_search import FoundOrder, FoundOrders, Wanted, find_orders
 from upbridge.store.problem_queries import causes_of_kind
@@ -155,8 +155,8 @@ def _asked(here: PageContext) -> Asked:
             system=system,
             box=Box(typed["box"]) if typed["box"] in set(Box) else None,
             reason=typed["reason"],
-            since=begin(since) if since else start,
-            until=begin(until + timedelta(days=1)) if until and until < date.max else None,
+            since=begin_of_day(since) if since else start,
+            until=begin_of_day(until + timedelta(days=1)) if until and until < date.max else None,
         ),
         {name: value for name, value in typed.items() if value},
         max(whole(here.query.get("page", "1"), longest=_LONGEST_NUMBER) or 1, 1),

@@ -7,12 +7,12 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from upbridge.core.clock import PRAGUE
+from upbridge.core.clock import PRAGUE, begin_of_day
 from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.completeness import Counted
-from upbridge.insights.daily_stats import StatKind, begin, daily_stats_of
+from upbridge.insights.daily_stats import StatKind, daily_stats_of
 from upbridge.insights.flow_states import Seen, looking
 from upbridge.insights.order_boxes import Boxes, order_boxes
 from upbridge.insights.webhook_coverage import Coverage, coverage
@@ -144,7 +144,7 @@ class Overviews:
 
 
 async def _today(engine: AsyncEngine, shop_id: ShopId, now: datetime) -> Today:
-    since = begin(now.astimezone(PRAGUE).date())
+    since = begin_of_day(now.astimezone(PRAGUE).date())
     async with engine.connect() as tx:
         made = await count_orders(tx, shop_id, since=since)
         return Today(made, await delivered_since(tx, shop_id, since), since)
