@@ -1,5 +1,6 @@
 """Postgres analyzes at once the tables that have grown."""
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -7,6 +8,12 @@ from tests.support.shops import MakeShop
 from upbridge.domain.shop_id import ShopId
 from upbridge.maintenance.analyze import TABLES, count_grown
 from upbridge.store.schema import metadata
+
+
+@pytest.fixture
+def database_url(new_database_url: str) -> str:
+    """A database of these tests' own: what a session deleted, Postgres may hear of after the session has gone."""
+    return new_database_url
 
 
 async def fill(engine: AsyncEngine, shop_id: ShopId, first: int, last: int) -> None:
@@ -27,8 +34,7 @@ async def fill(engine: AsyncEngine, shop_id: ShopId, first: int, last: int) -> N
 
 
 async def grown(engine: AsyncEngine) -> bool:
-    """Whether Postgres counted `skus` now. What it still believes of the rows that other tests have left in other
-    tables is not this test's business."""
+    """Whether Postgres counted `skus` now."""
     return "skus" in await count_grown(engine)
 
 
