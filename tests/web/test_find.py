@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON, MovableClock
@@ -53,6 +54,19 @@ async def test_an_order_s_way_is_one_timeline(
     assert "jana@example.com" not in page
     assert MASK in page
     assert "not-ours" not in page
+
+
+async def test_what_no_key_opens_takes_no_page_away(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    lost = Cipher([Fernet.generate_key().decode()]).encrypt(b'{"order_number": "O-1"}')
+    await insert_rows(engine, delivery_row(shop_id, "O-1"), document_row(shop_id, "uphance", "O-1", body=lost))
+
+    answer = await browser.get(f"{await enter(shop_id)}order", params={"number": "O-1"})
+
+    assert answer.status_code == 200
+    assert "<pre>" not in answer.text
 
 
 async def test_a_product_is_found_by_code_ean_and_a_part_of_its_name(

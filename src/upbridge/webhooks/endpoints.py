@@ -23,6 +23,7 @@ from upbridge.webhooks.inbox import Inbox
 from upbridge.webhooks.parsing import (
     ChangedKeys,
     everything,
+    is_about_facts,
     known_event,
     object_of,
     read_connected,
@@ -47,7 +48,8 @@ async def upgates(request: Request) -> Response:
 
 
 async def _read(source: str, event: str, body: bytes) -> ChangedKeys:
-    connected, payload = _source(source), await object_of(body)
+    connected = _source(source)
+    payload = {} if connected is None and is_about_facts(event) else await object_of(body)
     return read_upgates(event, payload) if connected is None else read_connected(connected, payload)
 
 

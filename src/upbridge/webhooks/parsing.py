@@ -64,6 +64,12 @@ def known_event(event: str) -> bool:
     return section in {"orders", "products"} | _FACTS and action in {"create", "update", "delete"}
 
 
+def is_about_facts(event: str) -> bool:
+    """Whether *event* says only that the facts of the shop are to be read again: what its body says, if it says
+    anything and is JSON at all, is not published and makes no difference."""
+    return event.lower().partition(".")[0] in _FACTS
+
+
 async def object_of(body: bytes) -> Payload:
     """The object that *body* says. Raises `BadRequest` or `TooLarge`.
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select, union
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.core.encryption import DecryptionError
 from upbridge.domain.delivery import LinkState
 from upbridge.domain.masking import masked
 from upbridge.domain.platform import PLATFORM
@@ -198,10 +199,18 @@ async def _to_be_sent(
             one.target,
             detail=one.key if one.key != where["parent"] else "",
             until=one.due_at if one.state == documents.WAITING else None,
-            body=masked(open_body(one.body)),
+            body=_shown(one.body, open_body),
         )
         for one in waiting
     ]
+
+
+def _shown(body: bytes, open_body: Callable[[bytes], bytes]) -> str | None:
+    """What a page may show of *body*; None if no key opens it: `maintenance/lost_keys.py` tells, and cures it."""
+    try:
+        return masked(open_body(body))
+    except DecryptionError:
+        return None
 
 
 async def _sent(tx: AsyncConnection, where: dict[str, Any]) -> list[Moment]:
