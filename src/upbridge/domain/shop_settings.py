@@ -252,8 +252,6 @@ class Setting(Generic[T]):
     group: str
     """The part of the settings page in which it stands: one of the system's own, or one that all systems share
     (`web/rule_parts.py`)."""
-    free: bool = False
-    """Whether other values than those are possible: the list is not all that there is."""
     under: str | None = None
     """The setting that has to be switched on for this one to do anything."""
     status_types: tuple[str, ...] = ()

@@ -65,8 +65,6 @@ class Control:
     markets: tuple[Market, ...]
     others: str
     """What is chosen for markets or things that the shop does not have (any more): kept as it is."""
-    free: bool
-    """Whether values are possible that are not offered."""
     wrong: str
     """Why it cannot be saved; empty where it can."""
     clash: str

@@ -159,7 +159,7 @@ def _typed(form: Mapping[str, Sequence[str]], declared: Declared) -> dict[str, s
             case _ if ticks(setting):
                 typed[key] = ",".join(dict.fromkeys(part.strip() for part in fields[key] if part.strip()))
             case _:
-                typed[key] = one(fields, f"{key}.other") or one(fields, key)
+                typed[key] = one(fields, key)
     return typed
 
 

@@ -159,7 +159,6 @@ async def _page(here: PageContext, shown: _Shown) -> Response:
             modes=(mode.plain, mode.numbered) if isinstance(mode := setting.type, Mode) else (),
             markets=offered.markets(key, typed),
             others=offered.other_markets(key, typed),
-            free=setting.free,
             wrong=_why_wrong(here, key, shown.wrong.get(key, ""), options),
             clash=offered.shown(key, current[key]) if key in shown.clashes else "",
             odd=offered.odd(key, typed),
