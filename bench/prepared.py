@@ -98,9 +98,10 @@ async def prepare(variants: int) -> Prepared:
         numbers = range(2, json.loads(first)["number_of_pages"] + 1)
         pattern = [first, *[await take(PRODUCTS.format(number)) for number in numbers]]
     products: list[bytes] = []
-    there = 0
+    taken = there = 0
     while there < variants:
-        copy, place = divmod(len(products) // _PAGE, len(pattern))
+        copy, place = divmod(taken, len(pattern))
+        taken += 1
         more = [_again(product, copy) for product in json.loads(pattern[place])["products"]]
         there += sum(map(sellable, more))
         products += [json.dumps(product, ensure_ascii=False).encode() for product in more]
