@@ -83,13 +83,15 @@ fix: .venv/.ready ## format, and cure what the linter can cure by itself
 	@$(BIN)/ruff check --quiet --fix . || true
 	@$(BIN)/ruff format --quiet .
 
+# Podman and Buildah write images without a health check by default.
 image: ## build the image upbridge:VERSION with docker, podman or buildah (IMAGE=name:tag, BUILDER=podman)
 	@builder='$(or $(BUILDER),$(firstword $(notdir $(shell command -v docker podman buildah 2> /dev/null))))'; \
 	if [ -z "$$builder" ]; then \
 		echo 'Building an image needs docker, podman or buildah; on Debian: sudo apt install podman'; exit 1; fi; \
+	case "$$builder" in *docker) format= ;; *) format='--format docker' ;; esac; \
 	version=$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' src/upbridge/__init__.py); \
 	revision=$$(git rev-parse --short HEAD 2> /dev/null || echo unknown); \
-	$$builder build --build-arg "VERSION=$$version" --build-arg "REVISION=$$revision" \
+	$$builder build $$format --build-arg "VERSION=$$version" --build-arg "REVISION=$$revision" \
 		--tag "$(or $(IMAGE),upbridge:$$version)" .
 
 wheel: .venv/.ready ## build the package into dist/

@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -92,6 +94,7 @@ async def worker(
     database: Database,
     heartbeats: jobs.Heartbeats = jobs.HEARTBEATS,
     others: Sequence[Target] = (),
+    alive: Path | None = None,
 ) -> AsyncIterator[App]:
     """A worker of its own, until the block ends; it feeds *others* as well."""
     app, stop = create_jobs(database.conninfo), asyncio.Event()
@@ -106,6 +109,7 @@ async def worker(
                 concurrency=CONCURRENCY,
                 stop=stop,
                 heartbeats=heartbeats,
+                alive=alive,
             )
         )
         try:
@@ -498,6 +502,20 @@ async def test_a_worker_throws_away_what_is_old_and_sums_up_what_is_over(
 
     async with worker(machine, database):
         await until(done)
+
+
+async def test_a_worker_that_works_renews_the_file_of_its_health_check(
+    machine: Engine, database: Database, tmp_path: Path
+) -> None:
+    alive = tmp_path / "alive"
+
+    async def renewed() -> bool:
+        return alive.exists() and alive.stat().st_mtime > 0
+
+    async with worker(machine, database, alive=alive):
+        await until(renewed)
+        os.utime(alive, (0, 0))
+        await until(renewed)
 
 
 async def test_a_worker_stops_when_it_is_told_to(machine: Engine, database: Database) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -180,15 +181,25 @@ async def run_worker(
     concurrency: int,
     stop: asyncio.Event,
     heartbeats: Heartbeats = HEARTBEATS,
+    alive: Path | None = None,
 ) -> None:
     """Work until *stop* is set, on at most *concurrency* lanes of each system at once.
 
-    Comes back by itself after the database was away.
+    Comes back by itself after the database was away. The time of the file *alive* is renewed after each sweep,
+    whether the database answered it or not: an old file means a worker that hangs.
     """
+
+    async def sweep() -> None:
+        try:
+            await worker.sweep_once()
+        finally:
+            if alive is not None:
+                await asyncio.to_thread(alive.touch)
+
     register(app, worker)
     engine = worker.engine
     loops = [
-        asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, worker.sweep_once)),
+        asyncio.create_task(_repeat("sweep", SWEEP_SECONDS, sweep)),
         asyncio.create_task(
             _repeat("rescue", heartbeats.looked_for_every, lambda: rescue_once(app, engine, heartbeats))
         ),

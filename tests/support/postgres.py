@@ -67,27 +67,27 @@ class InstalledPostgres:
 
     def __init__(self, binaries: Path) -> None:
         self._bin = binaries
-        self._home = Path(tempfile.mkdtemp(prefix="upbridge-pg-"))
+        self.home = Path(tempfile.mkdtemp(prefix="upbridge-pg-"))
         self._owner = _owner()
         if self._owner:
-            os.chown(self._home, self._owner["user"], self._owner["group"])
+            os.chown(self.home, self._owner["user"], self._owner["group"])
 
     def start(self) -> str:
         """Make the cluster and start it; returns its address."""
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        where = f"-c listen_addresses= -c unix_socket_directories={self._home}"
-        self._run("pg_ctl", "start", "--wait", "--log", str(self._home / "log"), "--options", f"{where} {options}")
-        return f"postgresql://postgres@/postgres?host={self._home}"
+        where = f"-c listen_addresses= -c unix_socket_directories={self.home}"
+        self._run("pg_ctl", "start", "--wait", "--log", str(self.home / "log"), "--options", f"{where} {options}")
+        return f"postgresql://postgres@/postgres?host={self.home}"
 
     def close(self) -> None:
         """Stop the server and delete what it stored."""
         self._run("pg_ctl", "stop", "--mode=immediate")
-        shutil.rmtree(self._home)
+        shutil.rmtree(self.home)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._bin / program), *arguments, "--pgdata", str(self._home / "data")]
-        subprocess.run(command, check=True, capture_output=True, cwd=self._home, **self._owner)
+        command = [str(self._bin / program), *arguments, "--pgdata", str(self.home / "data")]
+        subprocess.run(command, check=True, capture_output=True, cwd=self.home, **self._owner)
 
 
 def _owner() -> dict[str, Any]:

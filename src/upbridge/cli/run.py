@@ -241,6 +241,9 @@ def _failing_with_one() -> Iterator[None]:
 def worker(
     concurrency: Concurrency = 4,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Where the web side listens.")] = None,
+    alive: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Renew this file's time every second, for a health check.")
+    ] = None,
     parent: Annotated[int | None, typer.Option(hidden=True, help="End when this process is no more.")] = None,
 ) -> None:
     """The background side only; any number of them share one Postgres.
@@ -269,7 +272,13 @@ def worker(
                 orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
                 awake = replace(container, wake=waker(jobs))
                 await run_worker(
-                    jobs, awake.lane_worker, awake.scheduler, awake.rounds, concurrency=concurrency, stop=stop
+                    jobs,
+                    awake.lane_worker,
+                    awake.scheduler,
+                    awake.rounds,
+                    concurrency=concurrency,
+                    stop=stop,
+                    alive=alive,
                 )
                 if orphaned is not None:
                     orphaned.cancel()
