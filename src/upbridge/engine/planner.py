@@ -25,7 +25,7 @@ from upbridge.engine import catalogue_guard, name_owners
 from upbridge.engine.identity import Identities, identify
 from upbridge.store import documents as outbox
 from upbridge.store import former_variants, order_events, sku_matching, variants, warehouses
-from upbridge.store.link_queries import links_of
+from upbridge.store.link_queries import erased, links_of
 from upbridge.store.links import adopt
 from upbridge.store.orders import ReadOrder, erase_outlines, upsert_orders
 from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
@@ -110,12 +110,10 @@ async def plan_documents(
     names = await variant_names(tx, shop_id, orders)
     who = await identify(tx, shop_id, orders, read.missing, now=now) if read.kind == "order" else Identities()
     await _report_unreadable(tx, shop_id, read, now=now)
-    erased: set[str] = set()
     for target, unnamed in targets:
         parents = read.keys
         found = await links_of(tx, shop_id, target.system, parents=[*parents, *who.former.values()])
         links = {place: link for place, link in found.items() if link.parent in parents}
-        erased |= {link.key for link in links.values() if link.erased}
         waiting = await outbox.queued(tx, shop_id, target.system, parents=parents)
         context = _identified(replace(unnamed, variant_names=names), who, found.values())
         if read.kind == "order" and (write_back := write_backs.get(target.system)) is not None:
@@ -149,7 +147,7 @@ async def plan_documents(
         settled.news.update(plan.changed)
         settled.again.update(plan.unsure)
     if read.kind == "order":
-        await erase_outlines(tx, shop_id, erased)
+        await erase_outlines(tx, shop_id, erased(shop_id, read.kind, read.keys))
         steps = [
             order_events.OrderEvent(number, order_events.OrderEventKind.READ) for number in sorted(settled.news)
         ]

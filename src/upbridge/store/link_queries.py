@@ -90,6 +90,13 @@ async def delivered_anywhere(tx: AsyncConnection, shop_id: ShopId, kind: str, ke
     return set((await tx.scalars(query)).all())
 
 
+def erased(shop_id: ShopId, kind: str, keys: Collection[str]) -> Select[str]:
+    """Those of *keys* of which a target, connected or not, is to know nothing about a person."""
+    return select(table.c.key).where(
+        table.c.shop_id == shop_id, table.c.kind == kind, table.c.erased_at.is_not(None), one_of(table.c.key, keys)
+    )
+
+
 async def by_hand(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str) -> dict[str, bytes]:
     """What a person has taken for delivered: the hash of each, by key."""
     query = select(table.c.key, table.c.hash).where(

@@ -233,6 +233,8 @@ async def take_back(
 
 #: The hash of what is to be delivered again: no document has it.
 _TAKEN_BACK = b"taken back"
+#: The hash of what was never sent and is not to be: no document has it either.
+_ERASED = b"erased"
 
 
 async def erase_persons(
@@ -267,7 +269,7 @@ async def erase_persons(
             update(table).where(*at(shop_id, target, table.c.kind == kind, table.c.key == row.key)).values(values)
         )
     missing = sorted(set(keys) - {row.key for row in rows})
-    blank = {"shop_id": shop_id, "target": target, "kind": kind, "state": LinkState.BY_HAND, "hash": b"erased"}
+    blank = {"shop_id": shop_id, "target": target, "kind": kind, "state": LinkState.BY_HAND, "hash": _ERASED}
     if missing:
         await tx.execute(
             insert(table),
@@ -277,8 +279,12 @@ async def erase_persons(
 
 
 async def forget(tx: AsyncConnection, shop_id: ShopId, target: str) -> None:
-    """What was linked at *target* is not there: the shop has another account now."""
-    await tx.execute(delete(table).where(*at(shop_id, target)))
+    """What was linked at *target* is not there: the shop has another account now. What was erased stays erased:
+    such a link says so, and nothing else."""
+    await tx.execute(delete(table).where(*at(shop_id, target, table.c.erased_at.is_(None))))
+    nothing = dict.fromkeys(("remote_id", "sent", "remote_status", "remote_updated_at"))
+    blank = {"state": LinkState.BY_HAND, "hash": _ERASED, "created_keys": [], "metadata": {}, "closed": False}
+    await tx.execute(update(table).where(*at(shop_id, target)).values({**blank, **nothing, **_NO_ATTEMPT}))
 
 
 async def forget_keys(tx: AsyncConnection, shop_id: ShopId, target: str, kind: str, keys: Collection[str]) -> None:

@@ -68,9 +68,10 @@ async def upsert_orders(
     )
 
 
-async def erase_outlines(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str]) -> int:
+async def erase_outlines(tx: AsyncConnection, shop_id: ShopId, numbers: Collection[str] | Select[str]) -> int:
     """Keep of these orders only that they exist, and when they were made; of how many there was more."""
-    chosen = table.c.shop_id == shop_id, one_of(table.c.number, numbers), table.c.outline.is_not(None)
+    these = table.c.number.in_(numbers) if isinstance(numbers, Select) else one_of(table.c.number, numbers)
+    chosen = table.c.shop_id == shop_id, these, table.c.outline.is_not(None)
     erased = await tx.execute(update(table).where(*chosen).values(outline=None).returning(table.c.number))
     return len(erased.all())
 

@@ -323,6 +323,7 @@ links = Table(
         "links_parent_idx", "shop_id", "target", "kind", "parent", postgresql_ops={"parent": "text_pattern_ops"}
     ),
     Index("links_updated_at_idx", "shop_id", "target", "kind", "updated_at"),
+    Index("links_erased_idx", "shop_id", "kind", "key", postgresql_where=text("erased_at IS NOT NULL")),
 )
 
 #: How far something was read, and what else is remembered of a system by name (`store/cursors.py`). Goes with the

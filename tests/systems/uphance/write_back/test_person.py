@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import generate_latest
 from sqlalchemy import text
 
+from tests.support.connecting import connect_uphance
 from tests.support.pages import ORIGIN, browser_of, pages_app
 from tests.systems.uphance.write_back.connected_shop import ConnectedShop
 from upbridge.core.errors import NotFound
@@ -24,6 +25,7 @@ from upbridge.store.schema import metadata
 from upbridge.systems.uphance.customer_mapping import customer_key
 from upbridge.web.context import Pages
 from upbridge.web.navigation import PLACES
+from upbridge_sandbox.seed.plan import PASSWORD
 
 #: Words that stand nowhere else here.
 PERSON = {
@@ -38,6 +40,8 @@ PERSON = {
     "customer_note": "Zvonit na Plantovou dvakrát",
     "customer_id": None,
 }
+#: An organisation of Uphance beside the shop's.
+OTHER = 502
 #: A voucher that this person was given.
 VOUCHER = "PLANTVOUCHER-8"
 WORDS = [value.casefold() for value in PERSON.values() if value]
@@ -143,6 +147,26 @@ async def test_a_person_stands_nowhere_in_clear(connected: ConnectedShop, situat
         assert (refused.key, "cannot take" in refused.message) == ("order.refused", True)
 
 
+async def test_no_secret_of_a_shop_stands_in_clear(connected: ConnectedShop) -> None:
+    with structlog.testing.capture_logs() as logged:
+        await order(connected)
+        await connected.poll()
+
+    access = connected.origin.access
+    tokens = await connected.service.connections.vault(connected.shop_id, "uphance").tokens()
+    assert access is not None
+    assert tokens is not None
+    held = [
+        access.key,
+        PASSWORD,
+        *(value for value in tokens.values() if isinstance(value, str) and len(value) > 20),
+    ]
+    assert len(held) > 2
+    stored = "\n".join(row for _, row in await everything(connected))
+    told = (str(logged) + generate_latest().decode()).casefold()
+    assert [secret[:3] for secret in held if secret.casefold() in stored or secret.casefold() in told] == []
+
+
 async def test_who_looks_through_the_tables_would_find_a_person(connected: ConnectedShop) -> None:
     """The search of these tests finds what stands there in clear, also compressed."""
     await connected.rows("SELECT 1")
@@ -209,6 +233,16 @@ async def erased(connected: ConnectedShop, **who: Any) -> Receipt:
     return await service.person_records.erase(await connected.shop(), **{"order": None, "email": None, **who})
 
 
+async def change(connected: ConnectedShop, number: str) -> None:
+    """The person's number of telephone changes in the shop."""
+    made = connected.origin.orders[number]
+    connected.edits.edit_order(
+        connected.origin, made, {"customer": {**made["customer"], "phone": "+420987600000"}}
+    )
+    await connected.deliver_webhooks()
+    await connected.work()
+
+
 async def personal(connected: ConnectedShop, number: str) -> list[str]:
     """The tables that hold something about who made the order."""
     found = await connected.service.person_records.look_up(await connected.shop(), order=number, email=None)
@@ -254,12 +288,7 @@ async def test_an_erased_order_that_changes_in_the_shop_is_not_stored_again(
     await erased(connected, order=number)
     connected.network.lose = unreachable
 
-    made = connected.origin.orders[number]
-    connected.edits.edit_order(
-        connected.origin, made, {"customer": {**made["customer"], "phone": "+420987600000"}}
-    )
-    await connected.deliver_webhooks()
-    await connected.work()
+    await change(connected, number)
 
     assert await personal(connected, number) == []
     waiting = await connected.rows("SELECT key FROM documents WHERE shop_id = :shop_id AND kind = 'order'")
@@ -268,6 +297,31 @@ async def test_an_erased_order_that_changes_in_the_shop_is_not_stored_again(
         "SELECT number, outline FROM orders WHERE shop_id = :shop_id AND number = :n", n=number
     )
     assert [tuple(row) for row in known] == [(number, None)], "that it exists, and nothing that was bought"
+
+
+@pytest.mark.parametrize("then", ["disconnected", "another account"])
+async def test_an_erased_order_stays_erased_without_the_system_and_in_another_account(
+    connected: ConnectedShop, then: str
+) -> None:
+    number = await order(connected)
+    await erased(connected, order=number)
+    await connected.service.connections.disconnect(connected.shop_id, "uphance", now=connected.watch())
+    if then == "another account":
+        other = await connect_uphance(
+            connected.service,
+            await connected.shop(),
+            email="demo@uphance.test",
+            password=PASSWORD,
+            organisation=OTHER,
+        )
+        assert other.account == str(OTHER)
+
+    await change(connected, number)
+
+    assert await personal(connected, number) == []
+    known = await connected.rows("SELECT outline FROM orders WHERE shop_id = :shop_id AND number = :n", n=number)
+    assert [row.outline for row in known] == [None]
+    assert connected.world.uphance.organisations[OTHER].orders == {}
 
 
 async def test_what_is_shipped_later_still_comes_back(connected: ConnectedShop) -> None:
