@@ -12,7 +12,7 @@ from tests.support.shops import MakeShop
 from upbridge.core.errors import TooOften
 from upbridge.domain.shop_id import ShopId
 from upbridge.web.context import Pages
-from upbridge.web.visits import AT_ONCE, LONGEST_WAIT, PAGES, Visits
+from upbridge.web.visits import AT_ONCE, LONGEST_WAIT, PAGES, PAGES_OF_SHOP, Visits
 
 
 class Seconds:
@@ -72,6 +72,19 @@ async def test_who_opens_too_many_pages_is_told_so_and_nobody_else(
     assert (refused.status_code, fine.status_code) == (429, 200)
     assert "try again" in refused.text
     assert int(refused.headers["retry-after"]) == LONGEST_WAIT
+
+
+async def test_many_sessions_of_one_shop_have_no_more_than_the_shop_has(
+    pages: Pages, make_shop: MakeShop, enter: Enter, browser: httpx.AsyncClient
+) -> None:
+    mine, theirs = ShopId(await make_shop()), ShopId(await make_shop())
+    homes = [await enter(mine), await enter(mine), await enter(theirs)]
+    moment, shop = time.monotonic(), pages.visits.shops.of(mine)
+    shop._seconds = lambda: moment
+    for _ in range(int(PAGES_OF_SHOP.burst + PAGES_OF_SHOP.rate * LONGEST_WAIT)):
+        shop.waits()
+
+    assert [(await browser.get(home)).status_code for home in homes] == [429, 429, 200]
 
 
 async def test_pages_of_one_session_are_made_few_at_a_time() -> None:

@@ -248,6 +248,7 @@ async def _context(session: str, request: Request, pages: Pages, *, active: bool
         raise SessionEnded(visitor)
     request.state.language = visitor.language
     request.state.home = f"/ui/s/{session}/"
+    await pages.visits.shops.of(visitor.shop_id).turn()
     try:
         shop = await pages.shops.get(visitor.shop_id)
     except NotFound:  # erased a moment ago
