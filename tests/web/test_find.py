@@ -1,5 +1,6 @@
 """Find: one thing's way, and nothing about people."""
 
+import asyncio
 import html
 import json
 import zlib
@@ -195,6 +196,21 @@ async def test_whom_an_order_is_about_is_hidden_until_somebody_asks_the_shop(  #
     assert shown.headers["cache-control"] == "no-store"
     assert "jana" not in str(shown.url)
     assert remote.asked == ["GET /api/v2/orders"]
+
+
+async def test_of_many_who_come_with_one_permit_one_is_shown_whom_the_order_is_about(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine, remote: Remote
+) -> None:
+    shop_id = await make_shop()
+    await insert_rows(engine, order_row(shop_id, "O-1"))
+    shop_has(remote, raw_order(order_number="O-1"))
+    home = await enter(shop_id)
+    address = (await browser.post(f"{home}order/whom", data={"number": "O-1"})).headers["location"]
+
+    pages = await asyncio.gather(*(browser.get(address) for _ in range(8)))
+
+    assert sum("jana@example.cz" in page.text for page in pages) == 1
+    assert len(remote.asked) == 1
 
 
 async def test_why_nobody_can_be_shown_is_said_in_words(  # noqa: PLR0917

@@ -13,11 +13,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.support.clock import NOON, manual_timers
+from tests.support.raw_http import web_server
 from upbridge.core.bounds import ANSWER
 from upbridge.core.deadline import with_deadline
 from upbridge.core.errors import Unreachable
 from upbridge.systems.http.classify import Action
-from upbridge.systems.http.transport import HttpAnswer, Remote
+from upbridge.systems.http.transport import HttpAnswer, Remote, http_client
 
 URL = "https://shop.test/api/v2/orders"
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -97,6 +98,18 @@ class TestRequest:
         answer = await shop.exchange("GET", URL, operation="GET /orders")
 
         assert answer.outcome.status == 302
+
+    async def test_no_proxy_of_the_environment_sees_a_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        async with web_server() as server, http_client() as http:
+            answer = await Remote("test", http, lambda: NOON).exchange(
+                "POST", f"http://127.0.0.1:{server.port}/", operation="POST /", content=b"{}"
+            )
+
+        assert answer.outcome.status == 204
 
 
 class TestAnswer:
