@@ -5,7 +5,7 @@ import contextlib
 
 from tests.attack.fuzz import KINDS, Fuzz, Places, made
 from tests.attack.testbed import VICTIM, Testbed
-from tests.attack.verdicts import CALM, Verdict, times, too_slow
+from tests.attack.verdicts import CALM, Verdict, spent, times, too_long, too_slow
 from tests.attack.weapons import CUT, Line
 from tests.project.reference.http import addresses
 from upbridge.systems.base import ANY_EVENT
@@ -62,12 +62,12 @@ async def fuzzed(kind: str, here: Testbed, seconds: float, seed: int) -> Verdict
         broken.append(f"{here.tracebacks() - tracebacks} tracebacks in the log")
     if memory > before.memory * _MEMORY:
         broken.append(f"memory grew from {before.memory >> 20} to {memory >> 20} MiB")
+    broken += too_long(found)
     cells = {
         "rate": round(found.fired.sent / found.fired.seconds, 1),
         "statuses": {str(status): number for status, number in sorted(found.fired.statuses.items())},
         "memory_mib": [before.memory >> 20, memory >> 20],
-        "cpu_ms": round(found.processor * 1000 / count, 2),
-        "log_bytes": round(found.log / count, 1),
+        **spent(found, count),
         **times(found, calm),
     }
     return Verdict(FUZZ[kind], cells, broken, too_slow(found, calm))

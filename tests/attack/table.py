@@ -43,12 +43,19 @@ ATTACKS: Mapping[str, Attack] = {
 
 
 async def all_of(
-    names: Sequence[str], *, seconds: float, seed: int, console: Console, tries: int = _TRIES
+    names: Sequence[str],
+    *,
+    seconds: float,
+    seed: int,
+    console: Console,
+    tries: int = _TRIES,
+    watched: bool = False,
 ) -> list[Verdict]:
-    """Those attacks, one after the other, on one instance; so many *tries* to meet a goal of time."""
+    """Those attacks, one after the other, on one instance; so many *tries* to meet a goal of time. *watched*: what
+    holds the web side's loop is measured, too."""
     verdicts: list[Verdict] = []
     columns = TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    async with open_testbed() as here:
+    async with open_testbed(watched=watched) as here:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("", total=len(names))
             for name in names:

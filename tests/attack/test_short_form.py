@@ -17,7 +17,8 @@ NAMES = [name for name in ATTACKS if name != TRICKLING]
 @pytest.fixture(scope="module")
 def verdicts() -> Mapping[str, Verdict]:
     """What came of each attack."""
-    found = asyncio.run(all_of(NAMES, seconds=0.4, seed=1, console=Console(quiet=True), tries=1))
+    console = Console(quiet=True)
+    found = asyncio.run(all_of(NAMES, seconds=0.4, seed=1, console=console, tries=1))
     return {one.name: one for one in found}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import secrets
 import shutil
@@ -32,29 +33,43 @@ from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_r
 
 VICTIM = "victim"
 CONCURRENCY = 4
+#: Where a web side that is watched writes down what held its loop.
+HELD = "held.txt"
+_WATCHED = Path(__file__).parent / "watched"
 _LONGEST = 120.0
 _TRACEBACK = re.compile(rb"Traceback \(most recent call last\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the web side has used so far: processor seconds, bytes of memory now, bytes of log."""
+    """What was used so far: of the web side processor seconds, bytes of memory now, and bytes of log; processor
+    seconds of Postgres, of all that belongs to this run, and of the whole machine, at that moment."""
 
     processor: float
     memory: int
     log: int
+    postgres: float
+    ours: float
+    machine: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """An attack, and how the genuine shop fared meanwhile. *log*: bytes without the lines about that shop; *bare*:
-    how the same webhooks fared at a receiver beside it on which no attack is made."""
+    """An attack, and how the genuine shop fared meanwhile. *bare*: how the same webhooks fared at a receiver
+    beside it on which no attack is made. *processor*, *postgres*: seconds of the web side and of Postgres; *log*:
+    bytes without the lines about that shop; *others*: processors that were taken by what does not belong to this
+    run; *held*: the longest that one callback held the web side's loop, in milliseconds of the processor, if that
+    is watched."""
 
     fired: Fired
     taken: Taken
     bare: Taken
     processor: float
+    postgres: float
     log: int
+    others: float
+    held: float | None
 
 
 @dataclass(slots=True)
@@ -70,6 +85,7 @@ class Testbed:
     doors: Sessions
     attackers: ProcessPoolExecutor
     bare_port: int
+    watched: bool
     shops: dict[str, ShopId] = field(default_factory=dict)
     orders: Sequence[str] = ()
     sessions: dict[str, str] = field(default_factory=dict)
@@ -152,10 +168,27 @@ class Testbed:
         )
 
     def usage(self) -> Usage:
-        """What the web side has used so far."""
+        """What was used so far."""
         web = psutil.Process(self.processes.processes["serve"].pid)
-        times = web.cpu_times()
-        return Usage(times.user + times.system, web.memory_info().rss, len(self.log()))
+        postmaster = int((self.processes.directory / "postgres/postmaster.pid").read_text().split()[0])
+        postgres = _used(psutil.Process(postmaster))
+        whole = psutil.cpu_times()
+        return Usage(
+            processor=_used(web),
+            memory=web.memory_info().rss,
+            log=len(self.log()),
+            postgres=postgres,
+            ours=postgres + _used(psutil.Process()),  # the process that starts Postgres is not its parent
+            machine=whole.user + whole.nice + whole.system,
+            at=time.monotonic(),
+        )
+
+    def held(self) -> list[float]:
+        """How long callbacks have held the web side's loop so far, in milliseconds, as far as that is watched."""
+        if not self.watched:
+            return []
+        lines = (self.processes.directory / HELD).read_text().splitlines()
+        return [float(line.partition(" ")[0]) for line in lines]
 
     def log(self, name: str = "serve", *, since: int = 0) -> bytes:
         """What a process has logged so far, its first *since* bytes left out."""
@@ -167,7 +200,7 @@ class Testbed:
 
     async def attack(self, weapon: Weapon | None, *, seconds: float) -> Attacked:
         """Use *weapon* while the genuine shop's webhooks come; without one, those alone for so many seconds."""
-        before, until = self.usage(), asyncio.Event()
+        before, until, holds = self.usage(), asyncio.Event(), len(self.held())
         sending = asyncio.create_task(self.genuine.send(until))
         beside = asyncio.create_task(Genuine(self.bare_port, "/hook", self.orders).send(until))
         if weapon is None:
@@ -179,13 +212,34 @@ class Testbed:
         taken, bare, after = await sending, await beside, self.usage()
         genuine = str(self.shops[VICTIM]).encode()
         lines = self.log(since=before.log).splitlines(keepends=True)
-        written = sum(len(line) for line in lines if genuine not in line)
-        return Attacked(fired, taken, bare, after.processor - before.processor, written)
+        others = (after.machine - before.machine) - (after.ours - before.ours)
+        return Attacked(
+            fired,
+            taken,
+            bare,
+            processor=after.processor - before.processor,
+            postgres=after.postgres - before.postgres,
+            log=sum(len(line) for line in lines if genuine not in line),
+            others=max(others, 0.0) / (after.at - before.at),
+            held=max(self.held()[holds:], default=0.0) if self.watched else None,
+        )
+
+
+def _used(process: psutil.Process) -> float:
+    """Seconds of the processor that *process* has used, and its children."""
+    times = process.cpu_times()
+    used = times.user + times.system + times.children_user + times.children_system
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used += sum(child.cpu_times()[:2])
+    return float(used)
 
 
 @contextlib.asynccontextmanager
-async def open_testbed() -> AsyncIterator[Testbed]:
-    """The processes, a genuine shop and one that attacks. What they wrote goes too, and is kept where it fails."""
+async def open_testbed(*, watched: bool) -> AsyncIterator[Testbed]:
+    """The processes, a genuine shop and one that attacks. What they wrote goes too, and is kept where it fails.
+
+    *watched*: what holds the web side's loop is written down."""
     directory = Path(tempfile.mkdtemp(prefix="upbridge-attack-"))
     with (
         running_processes(directory, free_port()) as running,
@@ -194,7 +248,13 @@ async def open_testbed() -> AsyncIterator[Testbed]:
         port = free_range(20_000 + 6 * secrets.randbelow(4000))
         running.start_sandbox(port=port, products=1, orders=0, clock_factor=100.0)
         running.environment["UPBRIDGE_METRICS_TOKEN"] = secrets.token_hex(16)
+        plain = running.environment
+        if watched:
+            paths = [str(_WATCHED), *filter(None, [plain.get("PYTHONPATH")])]
+            held = {"ATTACK_HELD": str(directory / HELD), "PYTHONPATH": os.pathsep.join(paths)}
+            running.environment = {**plain, **held}
         running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
+        running.environment = plain
         running.start("worker", "worker", "--concurrency", str(CONCURRENCY), "--port", str(running.web_port))
         await asyncio.to_thread(running.wait_for_sandbox)
         await asyncio.to_thread(running.wait_ready)
@@ -207,7 +267,7 @@ async def open_testbed() -> AsyncIterator[Testbed]:
             cipher = Cipher(settings.keys())
             addresses = await load_addresses(database.engine, cipher)
             doors = Sessions(database.engine, utc_now, cipher)
-            here = Testbed(running, addresses, database.conninfo, client, doors, attackers, bare)
+            here = Testbed(running, addresses, database.conninfo, client, doors, attackers, bare, watched)
             for name in (VICTIM, "attacker"):
                 await here.open_shop(name)
             await here.connect(VICTIM, "upp")
