@@ -16,8 +16,9 @@ async def test_each_order_has_one_box_in_each_system_and_the_reason(
     shop_id = await make_shop()
     await insert_rows(
         engine,
-        *(order_row(shop_id, f"O-{place}", ordered_at=NOON - timedelta(hours=place)) for place in range(7)),
+        *(order_row(shop_id, f"O-{place}", ordered_at=NOON - timedelta(hours=place)) for place in range(8)),
         link_row(shop_id, "upp", "O-0"),
+        link_row(shop_id, "upp", "O-7", state="by_hand"),
         document_row(shop_id, "upp", "O-1"),
         document_row(shop_id, "upp", "O-2", state="parked", reason="order.no_goods"),
         problem_row(shop_id, "O-3", target="upp", key="order.no_channel"),
@@ -35,6 +36,7 @@ async def test_each_order_has_one_box_in_each_system_and_the_reason(
         ("O-4", (Box.PARKED, "read.refused")),
         ("O-5", (Box.WAITING, "reading")),
         ("O-6", (Box.HELD, "rules")),
+        ("O-7", (Box.BY_HAND, None)),
     ]
 
 

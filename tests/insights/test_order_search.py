@@ -32,7 +32,7 @@ async def numbers(engine: AsyncEngine, shop_id: ShopId, **wanted: Any) -> list[s
 async def shop_id(engine: AsyncEngine, make_shop: MakeShop) -> ShopId:
     """A shop with an order in each box of Uphance, and two that were announced and not read yet."""
     shop_id, other = await make_shop(), await make_shop()
-    made = {name: NOON - timedelta(hours=place) for place, name in enumerate("ABCDEFGH")}
+    made = {name: NOON - timedelta(hours=place) for place, name in enumerate("ABCDEFGHI")}
     await insert_rows(
         engine,
         *(order_row(shop_id, f"26-{name}", ordered_at=at) for name, at in made.items() if name not in "FG"),
@@ -40,7 +40,8 @@ async def shop_id(engine: AsyncEngine, make_shop: MakeShop) -> ShopId:
         order_row(shop_id, "26-G", ordered_at=made["G"], kept_back={"uphance": "not_chosen"}),
         order_row(other, "26-X", ordered_at=NOON),
         link_row(shop_id, "uphance", "26-A", remote_id="77", metadata={"order_number": "8000266"}),
-        *(link_row(shop_id, "upp", f"26-{name}") for name in "ABCDEFGH"),
+        *(link_row(shop_id, "upp", f"26-{name}") for name in "ABCDEFGHI"),
+        link_row(shop_id, "uphance", "26-I", state="by_hand"),
         link_row(other, "uphance", "26-X", remote_id="78", metadata={"order_number": "8000266"}),
         document_row(shop_id, "uphance", "26-B"),
         document_row(shop_id, "uphance", "26-C", state="parked", reason="order.no_goods"),
@@ -57,6 +58,7 @@ async def shop_id(engine: AsyncEngine, make_shop: MakeShop) -> ShopId:
     ("box", "expected"),
     [
         (Box.DELIVERED, ["26-A"]),
+        (Box.BY_HAND, ["26-I"]),
         (Box.WAITING, ["27-NEW", "26-B", "26-E"]),
         (Box.PARKED, ["27-BROKEN", "26-C", "26-D"]),
         (Box.HELD, ["26-F", "26-G", "26-H"]),

@@ -19,6 +19,13 @@ def test_what_changed_in_an_order_is_said_in_the_reader_s_language(language: str
     assert difference_words(said, Texts(language)).replace("\xa0", " ") == words
 
 
+def test_the_currency_of_an_order_stands_behind_each_amount() -> None:
+    said = difference_words("A-1: 2x 2640 → 3x 6600; total: 2465 → 1.5; note", Texts("cs"), "CZK")
+
+    words = "A-1: 2 ks za 2 640,00 Kč → 3 ks za 6 600,00 Kč; celkem: 2 465,00 Kč → 1,50 Kč; poznámka zákazníka"
+    assert said.replace("\xa0", " ") == words
+
+
 def test_what_is_no_difference_that_we_note_stays_as_it_is() -> None:
     for said in ("—", "8592000074706: — → gift", "a; b: c", ""):
         assert difference_words(said, Texts("cs")) == said

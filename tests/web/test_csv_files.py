@@ -30,6 +30,21 @@ def test_what_would_be_computed_is_text(text: str) -> None:
     assert cells == [f"'{text}"]
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("8592000074706", "8592000074706\t"),
+        ("00123", "00123\t"),
+        ("26000434", "26000434"),
+        ("0", "0"),
+        (Decimal(123_456_789_012), "123456789012"),
+        ("859200007470A", "859200007470A"),
+    ],
+)
+def test_a_code_of_digits_is_not_taken_for_a_number(value: object, written: str) -> None:
+    assert next(csv.reader([rows([[value]]).decode()], delimiter=";")) == [written]
+
+
 def test_a_spreadsheet_that_splits_at_commas_finds_no_formula() -> None:
     written = rows([["a,=1+cmd|' /C calc'!A0,x", None, 5, Decimal("1.50")]]).decode()
 

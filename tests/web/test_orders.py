@@ -122,9 +122,25 @@ async def test_the_list_is_narrowed_by_number_reason_and_day_the_newest_first(
     assert await found("?reason=order.totals_differ") == ["PARKED"]
     assert await found("?until=2026-11-01") == ["OLDER"]
     assert await found("?since=2026-11-24") == ["DELIVERED", "WAITING", "PARKED"]
+    assert await found("?since=24.+11.+2026&until=24/11/2026") == ["DELIVERED", "WAITING", "PARKED"]
     assert await found("?page=2") == []
     for strange in ("?page=-1", "?since=never", "?box=none", "?days=x", "?system=nothing", "?q=%00%25"):
         assert (await browser.get(f"{home}orders{strange}")).status_code == 200
+
+
+async def test_a_day_is_typed_in_our_order_and_what_is_no_day_is_said(
+    browser: httpx.AsyncClient, enter: Enter, shop_id: ShopId
+) -> None:
+    home = await enter(shop_id)
+
+    linked = (await browser.get(f"{home}orders?since=2026-11-04")).text
+    wrong = html.unescape((await browser.get(f"{home}orders?until=31.+2.+2026")).text)
+
+    assert 'type="date"' not in linked
+    assert 'name="since" value="4. 11. 2026"' in linked
+    assert EN.get("ui.said.no_day") in wrong
+    assert 'value="31. 2. 2026"' in wrong
+    assert 'aria-invalid="true" aria-describedby="wrong-day"' in wrong
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -49,6 +49,7 @@ class Boxes:
 
     system: str
     delivered: int
+    by_hand: int
     waiting: int
     held: int
     parked: int
@@ -56,7 +57,7 @@ class Boxes:
     @property
     def total(self) -> int:
         """All boxes together."""
-        return self.delivered + self.waiting + self.held + self.parked
+        return self.delivered + self.by_hand + self.waiting + self.held + self.parked
 
 
 async def order_boxes(
@@ -122,6 +123,7 @@ def _by_box(
     box = case(
         (sign.c.weight == _STOPPED, constant(Box.PARKED)),
         (sign.c.weight == _UNDER_WAY, constant(Box.WAITING)),
+        (link.c.by_hand, constant(Box.BY_HAND)),
         (link.c.key.is_not(None), constant(Box.DELIVERED)),
         else_=constant(Box.HELD),
     )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from upbridge.domain.delivery import LinkState
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import (
     change_queries,
@@ -32,6 +33,7 @@ class Box(StrEnum):
     PARKED = "parked"
     WAITING = "waiting"
     DELIVERED = "delivered"
+    BY_HAND = "by_hand"
     HELD = "held"
 
 
@@ -124,8 +126,8 @@ async def places_of(
             return Place(system, Box.WAITING, "reading")
         if document is not None:
             return Place(system, Box.WAITING, document.reason or "sending")
-        if (system, number) in delivered:
-            return Place(system, Box.DELIVERED, None)
+        if state := delivered.get((system, number)):
+            return Place(system, Box.BY_HAND if state is LinkState.BY_HAND else Box.DELIVERED, None)
         return Place(system, Box.HELD, RULES)
 
     return {number: tuple(place(number, system) for system in systems) for number in numbers}

@@ -192,12 +192,14 @@ def _is_there(  # noqa: PLR0917 - one condition of one statement
     because = (signs.c.reason == wanted.reason,) if wanted.reason else ()
     stopped = signed(signs.c.weight == _STOPPED)
     link = link_queries.delivered(shop_id, _KIND)
-    has_it = exists().where(link.c.target == system, link.c.key == number)
+    there = (link.c.target == system, link.c.key == number)
+    has_it = exists().where(*there)
     verdict = func.coalesce(kept_back[system].astext, RULES)
     boxes = {
         Box.PARKED: signed(signs.c.weight == _STOPPED, *because),
         Box.WAITING: and_(signed(signs.c.weight == _UNDER_WAY, *because), ~stopped),
-        Box.DELIVERED: and_(~signed(), has_it) if not wanted.reason else false(),
+        Box.DELIVERED: and_(~signed(), exists().where(*there, ~link.c.by_hand)) if not wanted.reason else false(),
+        Box.BY_HAND: and_(~signed(), exists().where(*there, link.c.by_hand)) if not wanted.reason else false(),
         Box.HELD: and_(~signed(), ~has_it, *((verdict == wanted.reason,) if wanted.reason else ())),
     }
     return or_(*boxes.values()) if wanted.box is None else boxes[wanted.box]

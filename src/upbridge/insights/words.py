@@ -30,8 +30,12 @@ def size_words(kind: str, number: int, texts: Texts) -> str:
     return texts.get("ui.problems.size", count=number)
 
 
-def difference_words(said: str, texts: Texts) -> str:
-    """What differs between two states of an order, as it was noted ("A1: 2x 20 → 3x 30; delivery"), in words."""
+def difference_words(said: str, texts: Texts, currency: str = "") -> str:
+    """What differs between two states of an order, as it was noted ("A1: 2x 20 → 3x 30; delivery"), in words, with
+    the order's *currency* behind each amount where it is known."""
+
+    def money(found: re.Match[str]) -> str:
+        return texts.price(found["amount"], currency) if currency else texts.money(found["amount"])
 
     def part(one: str) -> str:
         name, colon, values = one.partition(": ")
@@ -39,11 +43,10 @@ def difference_words(said: str, texts: Texts) -> str:
         return f"{named}{colon}{values}"
 
     def pieces(found: re.Match[str]) -> str:
-        amount = texts.money(found["amount"])
-        return texts.get("ui.differs.pieces", quantity=texts.number(found["quantity"]), amount=amount)
+        return texts.get("ui.differs.pieces", quantity=texts.number(found["quantity"]), amount=money(found))
 
     named = "; ".join(part(one) for one in said.split("; "))
-    total = re.sub(rf"(?<=(?:: |→ )){_AMOUNT}(?= →|;|$)", lambda found: texts.money(found["amount"]), named)
+    total = re.sub(rf"(?<=(?:: |→ )){_AMOUNT}(?= →|;|$)", money, named)
     return re.sub(rf"(?P<quantity>\d+(?:\.\d+)?)x {_AMOUNT}", pieces, total)
 
 

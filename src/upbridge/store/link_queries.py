@@ -22,10 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import links as table
-from upbridge.store.sql import arrays, beginning, one_of
+from upbridge.store.sql import arrays, beginning, constant, one_of
 
 #: A remote id that is a number.
 NUMERIC = r"^[0-9]{1,18}$"
+_BY_HAND = (table.c.state == constant(LinkState.BY_HAND)).label("by_hand")
 
 
 def link_of(row: Row[Any]) -> Link:
@@ -156,15 +157,15 @@ async def count_parents(
 
 async def delivered_of(
     tx: AsyncConnection, shop_id: ShopId, kind: str, keys: Collection[str]
-) -> set[tuple[str, str]]:
-    """Which targets have which of *keys*, or were given them by hand: pairs of both."""
-    query = select(table.c.target, table.c.key).where(
+) -> dict[tuple[str, str], LinkState]:
+    """Which targets have which of *keys*, by both: `DELIVERED`, or `BY_HAND` where a person took care of it."""
+    query = select(table.c.target, table.c.key, table.c.state).where(
         table.c.shop_id == shop_id,
         table.c.kind == kind,
         one_of(table.c.key, keys),
         table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),
     )
-    return {(row.target, row.key) for row in await tx.execute(query)}
+    return {(row.target, row.key): LinkState(row.state) for row in await tx.execute(query)}
 
 
 async def last_delivered(
@@ -284,8 +285,9 @@ def known_orders(target: str) -> Subquery:
 
 
 def delivered_since(shop_id: ShopId, targets: Collection[str], kind: str, since: datetime) -> Subquery:
-    """What of *kind* was written after *since* and the targets have, or were given by hand: target, key."""
-    query = select(table.c.target, table.c.key).where(
+    """What of *kind* was written after *since* and the targets have, or a person took care of: target, key, and
+    whether `by_hand`."""
+    query = select(table.c.target, table.c.key, _BY_HAND).where(
         table.c.shop_id == shop_id,
         one_of(table.c.target, targets),
         table.c.kind == kind,
@@ -296,8 +298,8 @@ def delivered_since(shop_id: ShopId, targets: Collection[str], kind: str, since:
 
 
 def delivered(shop_id: ShopId, kind: str) -> Subquery:
-    """What of *kind* the targets have, or were given by hand: target, key."""
-    query = select(table.c.target, table.c.key).where(
+    """What of *kind* the targets have, or a person took care of: target, key, and whether `by_hand`."""
+    query = select(table.c.target, table.c.key, _BY_HAND).where(
         table.c.shop_id == shop_id,
         table.c.kind == kind,
         table.c.state.in_([LinkState.DELIVERED, LinkState.BY_HAND]),

@@ -16,6 +16,8 @@ _FORMULA = (
     *("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}"),
 )
 _CONTROL = ("\t", "\r", "\n")
+#: More digits are shown by a spreadsheet as 8,59E+12, and a zero in front is dropped: a code is no number.
+_MOST_DIGITS = 11
 
 
 def rows(lines: Iterable[Iterable[object]]) -> bytes:
@@ -28,10 +30,18 @@ def rows(lines: Iterable[Iterable[object]]) -> bytes:
 
 
 def cell(value: object) -> str:
-    """*value* as text that no spreadsheet computes."""
+    """*value* as text that no spreadsheet computes, nor takes for a number where it is a code: a tab behind it
+    keeps it as it is."""
     text = "" if value is None else str(value)
+    if isinstance(value, str) and _is_code(text):
+        return f"{text}\t"
     computed = text.startswith(_CONTROL) or text.lstrip().startswith(_FORMULA)
     return f"'{text}" if computed else text
+
+
+def _is_code(text: str) -> bool:
+    digits = text.isascii() and text.isdigit()
+    return digits and (len(text) > _MOST_DIGITS or (text.startswith("0") and len(text) > 1))
 
 
 def attachment(name: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import BY_SHOP, ShopState
@@ -59,6 +59,19 @@ def read_day(text: str) -> str:
         return text
     day, month, year, hour, minute = found.groups()
     return f"{year}-{month:0>2}-{day:0>2}T{hour or '0':0>2}:{minute or '00'}"
+
+
+def read_date(text: str) -> date | None:
+    """The day that *text* names, as people here write it or as ISO does; None if it is none."""
+    try:
+        return datetime.fromisoformat(read_day(text.strip())).date()
+    except ValueError:
+        return None
+
+
+def written_date(day: date) -> str:
+    """A day as people here write it, and as `read_date` reads it."""
+    return f"{day.day}. {day.month}. {day.year:04}"
 
 
 def first_heading(view: StartView, texts: Texts) -> str:
@@ -171,7 +184,9 @@ def problem_words(problem: OpenProblem | Problem, texts: Texts, systems: Systems
     if problem.kind in {"right", "webhooks"}:
         values["service"] = texts.get(f"ui.service.{problem.entity}")
     if "differences" in values:
-        values["differences"] = difference_words(str(values["differences"]), texts)
+        values["differences"] = difference_words(
+            str(values["differences"]), texts, str(values.get("currency") or "")
+        )
     if problem.kind == "connection":
         values["system"] = systems.title(problem.entity)
     return texts.get(key, **values)

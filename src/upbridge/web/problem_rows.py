@@ -205,7 +205,7 @@ class Writer:
         if name in _MONEY:
             return self.texts.price(str(value), str(params.get("currency") or ""))
         if name == "differences":
-            return difference_words(str(value), self.texts)
+            return difference_words(str(value), self.texts, str(params.get("currency") or ""))
         if name == "other":
             return self._variant(str(value)) or str(value)
         if isinstance(value, Sequence) and not isinstance(value, str):

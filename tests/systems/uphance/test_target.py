@@ -367,6 +367,7 @@ class TestAfterSending:
             "number": "26000001",
             "uphance_order": "S1001",
             "differences": "A1: 1x 10 → 2x 20; total: 10 → 20",
+            "currency": "CZK",
         }
         assert len(world.uphance.calls) == before
 

@@ -204,7 +204,7 @@ class TestNet:
         (unmappable,) = troubles(wanted)
         assert (unmappable.kind, unmappable.key) == ("order", "26000123")
         assert unmappable.issue.key == "order.net_estimated"
-        assert unmappable.issue.params == {"total": "1100", "difference": "-100"}
+        assert unmappable.issue.params == {"total": "1100", "difference": "-100", "currency": "CZK"}
         assert json.loads(drafts(wanted)[0].body)["netOrderAmount"] == 909.1  # 1100 x 826.45 / 1000
 
 

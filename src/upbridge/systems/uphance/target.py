@@ -229,8 +229,10 @@ class _Work:
         if (unread := unread_parts(order)) is not None:
             return Parked(unread)
         lines = told or (differences(json.loads(link.sent), trace(order)) if link.sent else ())
-        said = "; ".join(lines) or "—"
-        return Parked(Issue("order.changed_after_sending", {**params, "differences": said}))
+        params["differences"] = "; ".join(lines) or "—"
+        if not any(line.startswith("currency: ") for line in lines):  # else each amount has its own
+            params["currency"] = order.currency
+        return Parked(Issue("order.changed_after_sending", params))
 
     def _recognised(self, link: Link, order: Order | None) -> Outcome:
         """It is there, and what was sent is not known (any more): only its goods can be compared."""

@@ -286,7 +286,11 @@ def wants_order(order: Order, context: MappingContext) -> Iterator[DesiredDocume
         return
     totals, vat_payer = OrderTotals.of(order), context.facts.vat_payer
     if vat_payer and not totals.adds_up:
-        said = {"total": str(order.total_before_round), "difference": str(totals.difference)}
+        said = {
+            "total": str(order.total_before_round),
+            "difference": str(totals.difference),
+            "currency": order.currency,
+        }
         yield Unmappable(ORDER, order.key, Issue("order.net_estimated", said))
     yield DesiredDocument(
         kind=ORDER,

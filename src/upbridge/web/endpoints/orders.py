@@ -17,7 +17,7 @@ from upbridge.insights.order_search import FoundOrder, FoundOrders, Wanted, find
 from upbridge.store.problem_queries import causes_of_kind
 from upbridge.web.csv_files import MARK, MEDIA_TYPE, attachment, rows
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
-from upbridge.web.formatting import reason_words
+from upbridge.web.formatting import read_date, reason_words, written_date
 from upbridge.web.forms import one
 from upbridge.web.order_numbers import number_in
 
@@ -40,6 +40,8 @@ class Asked:
     fields: Mapping[str, str]
     """What was typed and chosen, by field, without what is empty."""
     page: int
+    wrong: tuple[str, ...] = ()
+    """The fields that are to name a day and name none."""
 
     def address(self, page: int | None = None, *, file: bool = False) -> str:
         """Where the same is found on another *page*, or as a file."""
@@ -58,6 +60,7 @@ async def orders(here: Session) -> Response:
     return here.page(
         "orders",
         asked=asked,
+        boxes=list(Box),
         found=found,
         systems=connected_systems(here),
         price=here.texts.price,
@@ -83,7 +86,7 @@ async def export(here: Session) -> Response:
 @router.post("/orders/again")
 async def again(here: Session, form: Posted) -> Response:
     """Compare the orders of one day with the shop again: what differs somewhere is sent."""
-    day = _day(one(form, "day"))
+    day = read_date(one(form, "day"))
     if day is None or day >= date.max:
         return here.go("orders", "no_day")
     count = await here.pages.act().again.day(here.shop, day)
@@ -146,7 +149,9 @@ def connected_systems(here: PageContext) -> list[str]:
 def _asked(here: PageContext) -> Asked:
     names = ("q", "system", "box", "reason", "since", "until", "days")
     typed = {name: here.query.get(name, "").replace("\x00", "").strip()[:_LONGEST] for name in names}
-    since, until, days = _day(typed["since"]), _day(typed["until"]), whole(typed["days"], longest=3)
+    found = {name: read_date(typed[name]) for name in ("since", "until")}
+    since, until, days = found["since"], found["until"], whole(typed["days"], longest=3)
+    typed |= {name: written_date(day) for name, day in found.items() if day is not None}
     start = here.pages.clock() - timedelta(days=days) if days else None
     system = typed["system"] if typed["system"] in connected_systems(here) else None
     return Asked(
@@ -160,11 +165,5 @@ def _asked(here: PageContext) -> Asked:
         ),
         {name: value for name, value in typed.items() if value},
         max(whole(here.query.get("page", "1"), longest=_LONGEST_NUMBER) or 1, 1),
+        tuple(name for name, day in found.items() if typed[name] and day is None),
     )
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
