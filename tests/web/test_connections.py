@@ -3,6 +3,7 @@
 import asyncio
 import html
 import json
+import re
 from datetime import timedelta
 
 import httpx
@@ -164,6 +165,38 @@ async def test_a_number_that_no_organisation_has_is_asked_for_again(
 
     assert page.status_code == 422
     assert "do-not-show-this" not in page.text
+
+
+async def test_who_has_to_choose_an_organisation_types_the_password_once(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, remote: Remote, connections: Connections
+) -> None:
+    shop_id, other = await make_shop(), await make_shop()
+    organisations = [{"id": 501, "name": "Hemline"}, {"id": 502, "name": "Not this one"}]
+    remote.answers |= {
+        "/oauth/token": TOKEN_ANSWER,
+        "/organisations": httpx.Response(200, json={"organisations": organisations}),
+        "/organisations/set_current_org": httpx.Response(200, json={}),
+        **{f"/{name}": httpx.Response(200, json={name: []}) for name in ("channels", "seasons", "sales_orders")},
+    }
+    home = await enter(shop_id)
+    typed = {"email": "a@b.cz", "password": "do-not-show-this"}
+
+    page = await browser.post(f"{home}connections/uphance", data=typed)
+    [held] = re.findall(r'name="held_login" value="([^"]+)"', page.text)
+    form = {"held_login": held, "organisation": "501"}
+    elsewhere = await browser.post(f"{await enter(other)}connections/uphance", data=form)
+    spoiled = await browser.post(f"{home}connections/uphance", data={**form, "held_login": held[:-9] + "x" * 9})
+    answer = await browser.post(f"{home}connections/uphance", data=form)
+
+    assert page.status_code == 422
+    assert EN.get("ui.connections.choose_organisation") in html.unescape(page.text)
+    assert 'name="password"' not in page.text.partition('action="' + home + 'connections/uphance"')[2]
+    assert "do-not-show-this" not in page.text
+    assert EN.get("error.login_ended") in elsewhere.text
+    assert EN.get("error.login_ended") in spoiled.text
+    assert said_by(answer) == f"{home}connections?said=connected_uphance"
+    assert (await connections.of(shop_id))["uphance"].account == "501"
+    assert remote.asked.count("POST /oauth/token") == 1
 
 
 async def test_the_spaces_around_a_password_belong_to_it(

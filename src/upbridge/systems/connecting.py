@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
 from upbridge.core.encryption import Cipher
-from upbridge.core.errors import BadRequest
+from upbridge.core.errors import BadRequest, Conflict
 from upbridge.domain.delivery import Link
 from upbridge.domain.shop import Shop
 from upbridge.settings import Settings
 from upbridge.store.connections import ConnectionRow
 
+#: The field in which a login comes back that a choice was missing for (`ChoiceNeeded.login`).
+HELD = "held_login"
 #: (shop, source, event) to the address that the event is to be sent to.
 WebhookUrl = Callable[[Shop, str, str], str]
 
@@ -102,14 +104,23 @@ class NewConnection:
 class ChoiceNeeded(BadRequest):
     """The login works, and one of several things has to be chosen with it.
 
-    *field* is what has to be chosen; *options* are pairs of id and name.
+    *field* is what has to be chosen; *options* are pairs of id and name. *login* stands for what was typed, sealed
+    and for a few minutes: typed as `HELD` it is taken in its stead, so that nobody types a password twice.
     """
 
-    def __init__(self, chosen: str, options: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, chosen: str, options: Sequence[tuple[str, str]], login: str = "") -> None:
         offered = ", ".join(f"{number} ({name})" for number, name in options) or "none"
         super().__init__(f"choose an {chosen} of this login: {offered}")
         self.field = chosen
         self.options = tuple(options)
+        self.login = login
+
+
+class LoginEnded(Conflict):
+    """A login that was to be completed by a choice has waited for too long: it has to be typed again."""
+
+    code = "login_ended"
+    merchant = "error.login_ended"
 
 
 class Connect(Protocol):
@@ -133,7 +144,7 @@ class Connect(Protocol):
     ) -> NewConnection:
         """Try what was *typed*; nothing is stored. *others*: the keys of all shops.
 
-        Raises `LoginRefused`, `Throttled`, `Unreachable`, or `ChoiceNeeded`.
+        Raises `LoginRefused`, `Throttled`, `Unreachable`, `ChoiceNeeded`, or `LoginEnded`.
         """
 
     async def test(self, connected: Connected) -> None:

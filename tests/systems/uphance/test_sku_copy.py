@@ -20,7 +20,13 @@ from upbridge.store import schema
 from upbridge.store.skus import Refreshed
 from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.matching import Miss
-from upbridge.systems.uphance.reads import connect_facts, existing_orders, pick_tickets
+from upbridge.systems.uphance.reads import (
+    NamesInOrders,
+    connect_facts,
+    existing_orders,
+    names_in_new_orders,
+    pick_tickets,
+)
 from upbridge.systems.uphance.sku_copy import Catalogue
 
 
@@ -206,3 +212,22 @@ async def test_pick_tickets_are_read_from_an_id_on(uphance: FakeUphance) -> None
     found = [ticket.id async for page in pick_tickets(uphance.client(), since_id=3) for ticket in page]
 
     assert found == [4, 5]
+
+
+async def test_names_of_warehouses_and_payment_terms_are_learnt_from_orders(uphance: FakeUphance) -> None:
+    uphance.orders += [
+        {"id": 1, "warehouse_name": "Main", "payment_term_name": "PIA"},
+        {"id": 2, "warehouse_name": "Main", "payment_term_name": None},
+    ]
+    seen = NamesInOrders()
+    await existing_orders(uphance.client(), "shop", names=seen)
+    uphance.orders.append({"id": 3, "warehouse_name": "Brno", "payment_term_name": "Net 7"})
+
+    later = await names_in_new_orders(uphance.client(), seen.facts())
+    uphance.before = lambda _: httpx.Response(500)
+    nothing = await names_in_new_orders(uphance.client(), later)
+
+    assert [one["id"] for one in seen.facts()["warehouses"]] == ["Main"]
+    assert [one["id"] for one in later["warehouses"]] == ["Brno", "Main"]
+    assert [one["name"] for one in later["payment_terms"]] == ["Net 7", "PIA"]
+    assert nothing == later

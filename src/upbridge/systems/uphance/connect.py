@@ -1,20 +1,35 @@
 """How a shop is connected to Uphance: by a login, in one organisation; and what remains to be chosen then."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from upbridge.core.encryption import DecryptionError
 from upbridge.core.parsing import whole
 from upbridge.domain.delivery import Link
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.store.connections import ConnectionRow
 from upbridge.systems.base import Setup
-from upbridge.systems.connecting import ChoiceNeeded, Connected, Fact, Field, NewConnection, Tools
+from upbridge.systems.connecting import (
+    HELD,
+    ChoiceNeeded,
+    Connected,
+    Fact,
+    Field,
+    LoginEnded,
+    NewConnection,
+    Tools,
+)
 from upbridge.systems.uphance.client import UphanceClient, login
-from upbridge.systems.uphance.reads import connect_facts, existing_orders
+from upbridge.systems.uphance.reads import NamesInOrders, connect_facts, existing_orders
 from upbridge.systems.uphance.schemas import RemoteOrder
+from upbridge.systems.uphance.tokens import Tokens
+
+#: So long a login waits for the choice of its organisation.
+_HELD_FOR = timedelta(minutes=5)
 
 
 def account_name(connection: ConnectionRow) -> str:
@@ -82,22 +97,35 @@ class UphanceConnect:
         self, tools: Tools, shop: Shop, typed: Mapping[str, str], *, others: Collection[str]
     ) -> NewConnection:
         """Log in once, choose the organisation, keep the tokens and never the password."""
-        tokens, organisations = await login(
-            tools.http, tools.settings.uphance_url, tools.clock, email=typed["email"], password=typed["password"]
-        )
-        names = {found.id: found.name for found in organisations}
+        if typed.get(HELD):
+            tokens, names = _taken_up(tools, shop, typed[HELD])
+        else:
+            tokens, organisations = await login(
+                tools.http,
+                tools.settings.uphance_url,
+                tools.clock,
+                email=typed["email"],
+                password=typed["password"],
+            )
+            names = {found.id: found.name for found in organisations}
         organisation = whole(typed.get("organisation", ""))
         if organisation is None and len(names) == 1:
             organisation = next(iter(names))
         if organisation is None or organisation not in names:
-            raise ChoiceNeeded("organisation", [(str(number), name) for number, name in names.items()])
+            options = [(str(number), name) for number, name in names.items()]
+            raise ChoiceNeeded("organisation", options, _held(tools, shop, tokens, names) if options else "")
         fresh = _Fresh(tokens.stored(), tokens.renew_at)
         client = UphanceClient(tools.http, tools.settings.uphance_url, fresh, tools.clock, organisation)
         facts = await connect_facts(client, organisation=organisation)
-        orders = await existing_orders(client, shop.key, others=others)
+        seen = NamesInOrders()
+        orders = await existing_orders(client, shop.key, others=others, names=seen)
         known = [_link(number, order) for number, order in orders.items()]
         return NewConnection(
-            account=str(organisation), facts=facts, tokens=fresh.kept, renew_at=fresh.renew_at, known=known
+            account=str(organisation),
+            facts={**facts, **seen.facts()},
+            tokens=fresh.kept,
+            renew_at=fresh.renew_at,
+            known=known,
         )
 
     async def test(self, connected: Connected) -> None:
@@ -107,6 +135,24 @@ class UphanceConnect:
     async def revoke(self, connected: Connected) -> None:
         """Have Uphance forget our own token, and no other of its user's."""
         await client_of(connected).revoke()
+
+
+def _held(tools: Tools, shop: Shop, tokens: Tokens, names: Mapping[int, str]) -> str:
+    """A login of *shop* without its organisation: sealed, and good for a few minutes."""
+    until = (tools.clock() + _HELD_FOR).isoformat()
+    login = {"shop": str(shop.id), "until": until, "tokens": tokens.stored(), "names": list(names.items())}
+    return tools.cipher.encrypt(json.dumps(login)).decode()
+
+
+def _taken_up(tools: Tools, shop: Shop, held: str) -> tuple[Tokens, dict[int, str]]:
+    """What `_held` has sealed for this shop. Raises `LoginEnded` for all else."""
+    try:
+        login = json.loads(tools.cipher.decrypt(held.encode()))
+    except DecryptionError:
+        raise LoginEnded("no key of ours opens the login that came back") from None
+    if login.get("shop") != str(shop.id) or datetime.fromisoformat(login["until"]) <= tools.clock():
+        raise LoginEnded("the login that came back is not this shop's, or has waited for too long")
+    return Tokens.kept(login["tokens"]), dict(login["names"])
 
 
 def _link(number: str, order: RemoteOrder) -> Link:

@@ -1,14 +1,14 @@
 """What is read from Uphance besides the catalogue: the connection's facts, our own orders, pick tickets."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from upbridge.core.errors import Rejected
+from upbridge.core.errors import Rejected, Unreachable
 from upbridge.systems.uphance.careful_read import Sorted, read_carefully, read_each
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.order_mapping import order_reference
@@ -27,6 +27,11 @@ log = structlog.get_logger(__name__)
 
 _TICKETS = Sorted("/pick_tickets", "pick_tickets", "pick_ticket")
 _ORDERS = Sorted("/sales_orders", "sales_orders", "sales_order")
+#: A list of names among the facts of a connection: the field of a sales order that has one.
+_NAMES = {"warehouses": "warehouse_name", "payment_terms": "payment_term_name"}
+_LAST = "names_seen_to"
+#: Pages of orders that are looked at for names, a day.
+_LOOKED_AT = 20
 
 
 async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str, Any]:
@@ -47,13 +52,58 @@ async def connect_facts(client: UphanceClient, *, organisation: int) -> dict[str
     }
 
 
+@dataclass(slots=True)
+class NamesInOrders:
+    """What sales orders call their warehouses and payment terms: Uphance has a list of neither
+    (docs/vendors/uphance.md). *last*: the newest order that was looked at."""
+
+    warehouses: set[str] = field(default_factory=set)
+    payment_terms: set[str] = field(default_factory=set)
+    last: int = 0
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "NamesInOrders":
+        """What the *facts* of a connection have of them."""
+        kept = {name: {str(one["id"]) for one in facts.get(name) or ()} for name in _NAMES}
+        return cls(**kept, last=int(facts.get(_LAST) or 0))
+
+    def see(self, rows: Sequence[Json]) -> None:
+        """Look at more orders."""
+        for row in rows:
+            self.last = max(self.last, whole(row.get("id")) or 0)
+            for name, field_name in _NAMES.items():
+                if said := words(row.get(field_name)):
+                    getattr(self, name).add(said)
+
+    def facts(self) -> dict[str, Any]:
+        """What the facts of a connection keep of them: `warehouses` and `payment_terms` [{id, name}]."""
+        lists = {name: [{"id": one, "name": one} for one in sorted(getattr(self, name))] for name in _NAMES}
+        return {**lists, _LAST: self.last}
+
+
+async def names_in_new_orders(client: UphanceClient, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The names in *facts* with those of newer orders, at most `_LOOKED_AT` pages of them; as they were where
+    orders cannot be read now: nothing waits for them."""
+    names, pages = NamesInOrders.of(facts), 0
+    try:
+        async with aclosing(client.pages("/sales_orders", "sales_orders", since_id=names.last)) as read:
+            async for rows in read:
+                names.see(rows)
+                pages += 1
+                if pages >= _LOOKED_AT:
+                    break
+    except (Rejected, Unreachable) as error:
+        log.warning("uphance_list_missing", name="sales_orders", error=str(error))
+    return names.facts()
+
+
 async def existing_orders(
-    client: UphanceClient, shop_key: str, *, others: Collection[str] = ()
+    client: UphanceClient, shop_key: str, *, others: Collection[str] = (), names: NamesInOrders | None = None
 ) -> dict[str, RemoteOrder]:
     """Our sales orders in Uphance, by the shop's order number: for linking them again.
 
     Reads all sales orders (100 a call). If two have the same reference, the older one counts. *others* are the
-    keys of all shops: they tell `shop` from `shop-2`, whose references begin alike.
+    keys of all shops: they tell `shop` from `shop-2`, whose references begin alike. *names* sees each order.
     """
     prefix = order_reference(shop_key, "")
     longer = tuple(
@@ -63,6 +113,8 @@ async def existing_orders(
     )
     found: dict[str, RemoteOrder] = {}
     async for page in client.pages("/sales_orders", "sales_orders"):
+        if names is not None:
+            names.see(page)
         for order in map(remote_order, page):
             if order is None or order.reference is None or not order.reference.startswith(prefix):
                 continue

@@ -19,7 +19,7 @@ from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance import write_back
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.connect import client_of
-from upbridge.systems.uphance.reads import connect_facts
+from upbridge.systems.uphance.reads import connect_facts, names_in_new_orders
 from upbridge.systems.uphance.sku_copy import read_skus, read_skus_carefully
 
 SOURCE = "uphance"
@@ -86,11 +86,13 @@ async def _settle_missed(tx: AsyncConnection, shop_id: ShopId, missed: Sequence[
 
 
 async def _look_around(tools: Tools, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
-    """The connection's facts: once a day, see whether the organisation has new channels or seasons.
+    """The connection's facts: once a day, see whether the organisation has new channels or seasons, and what its
+    newer orders name.
 
     A list that comes empty is kept as it was: neither is documented, and an empty one would hold every order.
     """
     if row.polled_at is None or row.polled_at.date() == tools.clock().date():
         return row.facts
     found = await connect_facts(client, organisation=int(row.account))
-    return {**row.facts, **{name: value for name, value in found.items() if value}}
+    names = await names_in_new_orders(client, row.facts)
+    return {**row.facts, **{name: value for name, value in {**found, **names}.items() if value}}

@@ -16,7 +16,7 @@ from upbridge.core.errors import Conflict, LoginRefused, NotFound, RemoteError, 
 from upbridge.store import deliveries
 from upbridge.store.connections import ConnectionRow, ConnectionState
 from upbridge.systems.base import System
-from upbridge.systems.connecting import ChoiceNeeded
+from upbridge.systems.connecting import HELD, ChoiceNeeded
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session
 from upbridge.web.forms import as_typed, one
 
@@ -26,12 +26,13 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What was typed for one system and why it did not work; secrets are not kept. *choices* are the options of a
-    field that has to be chosen too."""
+    field that has to be chosen too, and *login* the sealed login that is taken with it."""
 
     system: str
     wrong: str
     typed: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    login: str = ""
 
 
 @router.get("/connections")
@@ -50,6 +51,7 @@ async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
         attempt=attempt,
         heard=await _heard(here),
         has_text=here.texts.has,
+        held_login=HELD,
         webhook_url=lambda system: here.pages.webhook_address(here.shop, system),
     )
 
@@ -74,7 +76,8 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
         for field in found.connect.fields
     }
     shown = {field.name: typed[field.name] for field in found.connect.fields if not field.secret}
-    if not all(typed[field.name] for field in found.connect.fields if field.needed):
+    typed[HELD] = one(form, HELD)
+    if not typed[HELD] and not all(typed[field.name] for field in found.connect.fields if field.needed):
         return await _page(here, Attempt(system, here.texts.get("ui.connections.fill_in"), shown))
     before = await _connected(here, system)
     try:
@@ -82,7 +85,7 @@ async def connect(here: Session, form: Posted, system: str) -> Response:
     except ChoiceNeeded as choice:
         key = "choose" if choice.options else "no"
         wrong = here.texts.get(f"ui.connections.{key}_{choice.field}")
-        return await _page(here, Attempt(system, wrong, shown, {choice.field: choice.options}))
+        return await _page(here, Attempt(system, wrong, shown, {choice.field: choice.options}, choice.login))
     except (RemoteError, Conflict) as error:
         return await _page(here, Attempt(system, _words(here, system, error), shown))
     again = before is not None and before.account == row.account  # then no first import begins
