@@ -104,6 +104,23 @@ async def test_numbers_that_move_after_they_were_shown_are_shown_again_and_not_w
     assert await states(engine, shop) == {"parked"}
 
 
+async def test_changes_that_no_key_opens_are_said_to_be_so_and_can_only_be_declined(
+    browser: httpx.AsyncClient, shop: ShopId, enter: Enter, engine: AsyncEngine
+) -> None:
+    home = await enter(shop)
+    async with engine.begin() as tx:
+        await tx.execute(text("UPDATE documents SET body = 'lost' WHERE key = 'v-1003'"))
+
+    page = await seen(browser, f"{home}decision?id={NUMBER}")
+    file = (await browser.get(f"{home}decision.csv?id={NUMBER}")).text
+    await browser.post(f"{home}decision/no", data={"id": str(NUMBER)})
+
+    assert EN.get("ui.decision.sealed") in page
+    assert "&seen=" not in page
+    assert file.count('"7";"0"') == HELD - 1
+    assert await states(engine, shop) == set()
+
+
 async def test_what_is_not_wanted_is_not_sent_and_a_late_answer_is_told_so(
     browser: httpx.AsyncClient, shop: ShopId, enter: Enter, engine: AsyncEngine
 ) -> None:

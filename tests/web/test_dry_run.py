@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import EN, Enter
-from tests.support.rows import connection_row, insert_rows, order_row, sku_row, variant_row
+from tests.support.pages import EN, Enter, said_by
+from tests.support.rows import connection_row, insert_rows, order_row, problem_row, sku_row, variant_row
 from tests.support.shops import MakeShop
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.uphance.system import UPHANCE
@@ -96,6 +96,29 @@ async def test_switching_stock_on_shows_its_numbers_first_and_then_writes_exactl
     assert await saved(engine, shop) == {"stock.write": True, "stock.safety": 1}
     assert await waiting(engine) == {f"v-{number}": "waiting" for number in range(100, 120)}
     assert await service.problems.open(shop) == [], "the guard asks for nothing that was agreed to"
+
+
+async def test_a_shop_with_several_warehouses_sees_the_numbers_before_it_agrees(
+    browser: httpx.AsyncClient, shop: ShopId, enter: Enter, engine: AsyncEngine
+) -> None:
+    about = {"kind": "stock", "target": "upgates", "params": {"number": 2, "names": "A, B"}}
+    await insert_rows(engine, problem_row(shop, "stock.several", key="stock.several", id=4711, **about))
+    async with engine.begin() as tx:
+        await tx.execute(text("""UPDATE shops SET settings = '{"stock.write": true}'"""))
+    home = await enter(shop)
+
+    listed = (await browser.get(f"{home}problems")).text
+    page = html.unescape((await browser.get(f"{home}question?id=4711")).text)
+    file = (await browser.get(f"{home}question.csv?id=4711")).text
+    late = await browser.get(f"{home}question?id=4712")
+
+    assert "question?id=4711" in listed
+    assert 'name="only" value="4711"' not in listed, "no single click"
+    assert EN.get("ui.dry_run.stock", count=20, zeroed=20, matched=20) in page
+    assert f">{EN.get('ui.approve.stock.several', count=20, zeroed=20)}<" in page
+    assert page.count('<td class="number">7</td><td class="number"><strong>0</strong>') == 20
+    assert file.count('"7";"0"') == 20
+    assert said_by(late) == f"{home}problems?said=decided"
 
 
 async def test_numbers_that_move_before_they_are_agreed_to_are_shown_again(

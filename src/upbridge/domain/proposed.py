@@ -17,3 +17,5 @@ class Proposed:
     title: str | None
     old: Shown
     new: Shown
+    sealed: bool = False
+    """No key of ours opens what it would write: nothing else is known of it."""

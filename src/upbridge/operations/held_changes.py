@@ -13,13 +13,14 @@ from upbridge.domain.delivery import is_guard
 from upbridge.domain.history import Way, What
 from upbridge.domain.lane import Lane, Wake
 from upbridge.domain.proposed import Proposed
+from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import catalogue_guard
 from upbridge.store import document_queries, documents, guards, history
 from upbridge.store.history import NewEntry
 from upbridge.store.problem_queries import Problem, Problems
 from upbridge.systems.base import Systems
-from upbridge.systems.decisions import ShowHeld
+from upbridge.systems.decisions import DryRun, ShowHeld
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class HeldChanges:
         return Held(problem, len(hashes), mark_of(hashes))
 
     async def changes(self, problem: Problem, *, limit: int, after: str = "") -> list[Proposed]:
-        """What the guard of *problem* holds, by key: at most *limit* changes of those that follow *after*."""
+        """What the guard of *problem* holds, by key: at most *limit* changes of those that follow *after*. One
+        that no key opens is `sealed`."""
         held: dict[str, ShowHeld] = {catalogue_guard.GUARD: catalogue_guard.shown}
         for system in self.systems.all:
             held |= system.decisions.held
@@ -68,7 +70,22 @@ class HeldChanges:
             bodies = await document_queries.bodies_held(
                 tx, self.cipher, problem.shop_id, problem.target, problem.key, after=after, limit=limit
             )
-            return await held[problem.key](tx, problem.shop_id, bodies)
+            opened = {key: body for key, body in bodies.items() if body is not None}
+            shown = {one.key: one for one in await held[problem.key](tx, problem.shop_id, opened)}
+        return [shown.get(key, Proposed(key, None, None, None, None, sealed=True)) for key in bodies]
+
+    async def foresee(self, shop: Shop, number: int, *, limit: int | None) -> tuple[Problem, DryRun]:
+        """The question *number*, and what the consent to it would do now, with at most *limit* changes; nothing is
+        done. Raises `NotFound` where the shop has no such question, or where it would do nothing any more."""
+        problem = await self.problems.get(number)
+        asked = {key: one for system in self.systems.all for key, one in system.decisions.asked.items()}
+        if problem.shop_id != shop.id or problem.key not in asked:
+            raise NotFound(f"there is no question {number}")
+        async with self.engine.connect() as tx:
+            found = await asked[problem.key].look(tx, shop, shop, limit=limit, now=self.clock())
+        if found is None:
+            raise NotFound(f"the question {number} is not asked any more")
+        return problem, found
 
     async def approve(self, problem: Problem, mark: str | None = None) -> int | None:
         """Send what the guard holds; returns how many documents. With *mark*, only if it is what a person has

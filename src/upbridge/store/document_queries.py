@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from upbridge.core.encryption import Cipher
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING, held_by
 from upbridge.store.schema import documents as table
@@ -63,16 +63,23 @@ async def hashes_held(
 
 async def bodies_held(
     tx: AsyncConnection, cipher: Cipher, shop_id: ShopId, target: str, guard: str, *, after: str, limit: int
-) -> dict[str, bytes]:
+) -> dict[str, bytes | None]:
     """What the documents say that *guard* holds, by key: at most *limit* of those that follow *after* ("": the
-    first)."""
+    first). None for one that no key opens: `maintenance/lost_keys.py` tells."""
     query = (
         select(table.c.key, table.c.body)
         .where(*held_by(shop_id, target, guard), table.c.key > after)
         .order_by(table.c.key)
         .limit(limit)
     )
-    return {row.key: cipher.decrypt(row.body) for row in await tx.execute(query)}
+    return {row.key: _opened(cipher, row.body) for row in await tx.execute(query)}
+
+
+def _opened(cipher: Cipher, body: bytes) -> bytes | None:
+    try:
+        return cipher.decrypt(body)
+    except DecryptionError:
+        return None
 
 
 async def most_urgent_claimed(tx: AsyncConnection, shop_id: ShopId, target: str) -> int | None:

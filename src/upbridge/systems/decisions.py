@@ -77,6 +77,8 @@ class Decisions:
 
     held: Mapping[str, ShowHeld] = field(default_factory=dict)
     """What its guards hold, by the guard's name."""
+    asked: Mapping[str, Rehearsal] = field(default_factory=dict)
+    """What would happen after the consent to a question that is asked once, by its problem's key."""
     rehearsals: Sequence[Rehearsal] = ()
     undo: Undo | None = None
     """None where it writes nothing into the shop that could be taken back."""

@@ -132,4 +132,10 @@ class UndoStock:
         return back, len(written) - len(back)
 
 
-DECISIONS = Decisions(held={GUARD: shown_changes}, rehearsals=(WriteStock(), CreateProducts()), undo=UndoStock())
+_WRITE = WriteStock()
+DECISIONS = Decisions(
+    held={GUARD: shown_changes},
+    asked={stock.SEVERAL: _WRITE},
+    rehearsals=(_WRITE, CreateProducts()),
+    undo=UndoStock(),
+)

@@ -36,6 +36,7 @@ async def decision(here: Session) -> Response:
         else problem_words(problem, here.texts, here.pages.systems),
         count=held.count,
         changes=changes,
+        sealed=any(one.sealed for one in changes),
         shown=lambda value: shown(value, here.texts),
         query=f"id={problem.id}",
         seen=held.mark,
