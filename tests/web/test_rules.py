@@ -99,6 +99,32 @@ async def test_each_way_to_deliver_has_a_row_and_what_is_gone_keeps_its_own(
     assert await chosen(engine, shop_id) == {"uphance.carriers": {"4": "PPL", "5": "Post", "9": "old"}}
 
 
+async def test_names_that_the_systems_know_are_chosen_and_others_can_still_be_typed(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    facts = {**FACTS, "parameters": ["Barva", "Velikost"], "payments": {"2": {"cs": "Dobírka"}}}
+    shop_id = await make_shop(facts=facts, settings={"uphance.payment_terms": {"2": "Old"}})
+    seen = {"warehouses": [{"id": "Main", "name": "Main"}], "payment_terms": [{"id": "PIA", "name": "PIA"}]}
+    await insert_rows(engine, connection_row(shop_id, "uphance", facts=seen))
+    home = await enter(shop_id)
+    delivery = (await browser.get(f"{home}rules?part=uphance.delivery")).text
+    goods = (await browser.get(f"{home}rules?part=uphance.goods")).text
+    fields = _as_shown(delivery)
+
+    for page, value in ((delivery, "Main"), (delivery, "PIA"), (delivery, "Old"), (goods, "Velikost")):
+        assert f'<option value="{value}"' in page
+    assert fields["uphance.payment_terms.2"] == ["Old"]
+    chosen_here = {"uphance.warehouse": "Main", "uphance.payment_terms.2": "PIA"}
+    await browser.post(f"{home}rules", data={**fields, **chosen_here})
+    await browser.post(f"{home}rules", data={"uphance.payment_term": "", "uphance.payment_term.other": "Net 7"})
+
+    assert await chosen(engine, shop_id) == {
+        "uphance.warehouse": "Main",
+        "uphance.payment_terms": {"2": "PIA"},
+        "uphance.payment_term": "Net 7",
+    }
+
+
 async def test_saving_an_old_page_changes_back_nothing_that_somebody_else_has_changed(
     browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
 ) -> None:

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from upbridge.domain.value import Value
 
+#: What is as it was where it was not read this time.
+_ONCE_READ = ("carriers", "payments", "parameters")
+
 
 class ShopProfile(Value):
     """What rarely changes about a shop; read once and kept (R52)."""
@@ -32,6 +35,8 @@ class ShopProfile(Value):
     """The ways of delivery that shoppers may choose: id to names by language. None: never read."""
     payments: dict[int, dict[str, str]] | None = None
     """The same of the ways to pay."""
+    parameters: tuple[str, ...] | None = None
+    """Names of the parameters that tell variants apart, as some products have them. None: never read."""
     vat_payer: bool = True
     prices_with_vat: bool = True
     limit_orders: str | None = None
@@ -81,7 +86,7 @@ class ShopProfile(Value):
         what it meant. A list that was not read this time is as it was."""
         remembered = {**before.past_status_types, **before.status_types}
         past = {number: kind for number, kind in remembered.items() if number not in self.status_types}
-        kept = {name: getattr(before, name) for name in ("carriers", "payments") if getattr(self, name) is None}
+        kept = {name: getattr(before, name) for name in _ONCE_READ if getattr(self, name) is None}
         return self.model_copy(update={"past_status_types": past, **kept})
 
     def statuses_of(self, *types: str) -> tuple[int, ...]:

@@ -227,6 +227,8 @@ class ShopList(StrEnum):
     STATUSES = "statuses"
     CARRIERS = "carriers"
     PAYMENTS = "payments"
+    PARAMETERS = "parameters"
+    """Of variants, as far as they were seen."""
     OWNER = "owner"
     """The address of the shop's owner: proposed, never taken by itself."""
 
@@ -261,6 +263,10 @@ class Setting(Generic[T]):
     offers: ShopList | str | None = None
     """Where the page finds the values to choose from: a list of the shop, or the name of one among the facts of
     the connection to the system that declares the setting."""
+    among: str | None = None
+    """Of one with a row for each thing of the shop: the list of the connection from which a row is chosen."""
+    beyond: bool = False
+    """Whether the lists hold what was seen, and not all that there is: another value may be typed."""
 
 
 Declared = Mapping[str, Setting[Any]]

@@ -1,11 +1,13 @@
 """Colour, size and the like of variants: read where a target of the shop shows them."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_settings import ShopList
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.flows import shows_parameters
 from upbridge.systems.base import Systems
@@ -20,14 +22,24 @@ async def with_shown_parameters(
     ids = [product.product_id for product in page.items if any(one.variant_id for one in product.variants)]
     if not ids or not shows_parameters(connected.systems, shop.settings, await connected.target_connections(shop)):
         return page
-    language = _language(connected.systems, shop)
+    facts = ShopProfile.model_validate(shop.facts or {})
+    language = text_language(connected.systems, shop, facts)
     found = await client.product_parameters(ids, language=language, purpose=purpose)
     parameters = {variant: pairs for one in found.items for variant, pairs in one.items()}
     return replace(page, items=[product.with_parameters(parameters) for product in page.items])
 
 
-def _language(systems: Systems, shop: Shop) -> str | None:
+def offers_parameters(systems: Systems, targets: Collection[str]) -> bool:
+    """Whether a setting of one of *targets* is chosen from the shop's parameters."""
+    return any(
+        setting.offers is ShopList.PARAMETERS
+        for name in targets
+        for setting in systems.named(name).settings.values()
+    )
+
+
+def text_language(systems: Systems, shop: Shop, facts: ShopProfile) -> str | None:
     """The language that was chosen for a system's texts, else the shop's own."""
     keys = (system.language_setting for system in systems.connected if system.language_setting is not None)
     chosen = next(filter(None, map(shop.settings.text, keys)), None)
-    return chosen or ShopProfile.model_validate(shop.facts or {}).default_language
+    return chosen or facts.default_language

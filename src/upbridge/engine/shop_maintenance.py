@@ -15,6 +15,7 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import ShopFacts
 from upbridge.engine.flows import SERVICES
+from upbridge.engine.parameters import offers_parameters, text_language
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, cursors
@@ -51,6 +52,10 @@ class ShopMaintenance:
         known = ShopProfile.model_validate(shop.facts) if kept else None
         facts = await client.facts(chunk[0].purpose, known=known)
         targets = await self.connected.target_connections(shop)
+        if offers_parameters(self.connected.systems, targets):
+            language = text_language(self.connected.systems, shop, facts)
+            names = await client.parameter_names(language=language, purpose=chunk[0].purpose)
+            facts = facts.model_copy(update={"parameters": names})
         async with self.engine.begin() as tx:
             await changes.done(tx, shop.id, PLATFORM, chunk)
             await self.facts.renew(tx, shop.id, facts, targets, now=self.clock())

@@ -10,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.core.errors import BadRequest, Conflict
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.access import Logins
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.imports import Imports
+from upbridge.engine.parameters import offers_parameters
 from upbridge.operations.login_attempts import LoginAttempts
 from upbridge.store import documents, links
 from upbridge.store.changes import Kind, Origin, mark_changed
@@ -142,6 +144,10 @@ class ConnectionEditor:
                 known = not _sends_products(system, shop) and await was_read(tx, shop.id, "product")
                 kinds = ("order",) if known else ("product", "order")
                 await self.imports.start(tx, shop, {name: row}, kinds=kinds, anew=True)
+                if offers_parameters(self.connected.systems, [name]):
+                    await mark_changed(
+                        tx, shop.id, PLATFORM, Kind.FACTS, ["facts"], origin=Origin.SETTINGS, now=now
+                    )
         log.info("connected", shop_id=str(shop.id), system=name, fresh=fresh)
         return row
 

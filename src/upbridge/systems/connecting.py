@@ -105,7 +105,7 @@ class ChoiceNeeded(BadRequest):
     """The login works, and one of several things has to be chosen with it.
 
     *field* is what has to be chosen; *options* are pairs of id and name. *login* stands for what was typed, sealed
-    and for a few minutes: typed as `HELD` it is taken in its stead, so that nobody types a password twice.
+    and for a few minutes: typed as `HELD` it is taken in its stead, so that no person types a password twice.
     """
 
     def __init__(self, chosen: str, options: Sequence[tuple[str, str]], login: str = "") -> None:

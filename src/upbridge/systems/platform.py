@@ -128,6 +128,10 @@ class ShopApi(Protocol):
     ) -> Page[dict[int, tuple[tuple[str, str], ...]]]:
         """Name and value of the parameters of each variant by its number, one mapping per product."""
 
+    async def parameter_names(self, *, language: str | None = None, purpose: Purpose) -> tuple[str, ...] | None:
+        """Names of the parameters that tell variants apart, as a page of products has them, in *language*; None if
+        they cannot be read now: nothing waits for them."""
+
     async def orders_page(self, page: int, *, filters: OrderFilter | None = None, purpose: Purpose) -> Page[Order]:
         """One page of orders, oldest first."""
 

@@ -112,7 +112,9 @@ def control_of(setting: Setting[Any], options: Collection[Option]) -> str:
         case Many():
             return "many" if options and ticks(setting) else "text"
         case Whole() | Text() if setting.offers:
-            return "choice" if options else "number" if isinstance(setting.type, Whole) else "text"
+            if options:
+                return "choice_or" if setting.beyond else "choice"
+            return "number" if isinstance(setting.type, Whole) else "text"
         case other:
             return _CONTROLS.get(type(other), "text")
 
@@ -164,6 +166,7 @@ class Offered:
             ShopList.STATUSES: ((one, self._name(one, facts.status_names)) for one in facts.status_types),
             ShopList.CARRIERS: ((one, self._name(one, facts.carriers)) for one in facts.carriers or ()),
             ShopList.PAYMENTS: ((one, self._name(one, facts.payments)) for one in facts.payments or ()),
+            ShopList.PARAMETERS: ((one, one) for one in facts.parameters or ()),
             ShopList.OWNER: [(facts.email, facts.email)] if facts.email else [],
         }
         return tuple(Option(str(value), name) for value, name in named[listed])
@@ -174,7 +177,11 @@ class Offered:
         value_type = self.systems.settings[key].type
         chosen = dict(part.strip().partition(":")[::2] for part in typed.split(",") if ":" in part)
         if isinstance(value_type, PerChoice):
-            return tuple(Market(one.value, one.name, (), chosen.get(one.value, "")) for one in self._known(key))
+            among = self._among(key)
+            return tuple(
+                Market(one.value, one.name, _with(among, chosen.get(one.value, "")), chosen.get(one.value, ""))
+                for one in self._known(key)
+            )
         if not isinstance(value_type, PerMarket):
             return ()
         return tuple(
@@ -190,6 +197,12 @@ class Offered:
             )
             for market in self._markets(key)
         )
+
+    def _among(self, key: str) -> tuple[Option, ...]:
+        """The values from which each row of *key* is chosen."""
+        name = self.systems.settings[key].among
+        facts = self.connections.get(self.systems.declaring(key).name, {})
+        return tuple(Option(str(one["id"]), str(one["name"])) for one in facts.get(name or "") or ())
 
     def other_markets(self, key: str, typed: str) -> str:
         """What is chosen for markets or things that the shop does not have (any more)."""
@@ -260,6 +273,13 @@ class Offered:
     def _name(self, number: int, listed: Mapping[int, Mapping[str, str]] | None) -> str:
         names = (listed or {}).get(number, {})
         return names.get(self.texts.language) or self.facts.name_of(number, names)
+
+
+def _with(options: tuple[Option, ...], chosen: str) -> tuple[Option, ...]:
+    """*options*, with what is chosen beyond them."""
+    if not options or not chosen or any(option.value == chosen for option in options):
+        return options
+    return (*options, Option(chosen, chosen))
 
 
 def _parts(typed: str) -> list[str]:

@@ -156,6 +156,8 @@ def _typed(form: Mapping[str, Sequence[str]], declared: Declared) -> dict[str, s
                 typed[key] = f"{numbered}:{number}" if mode == numbered else mode
             case Setting(type=Moment()):
                 typed[key] = read_day(one(fields, key))
+            case Setting(beyond=True):
+                typed[key] = one(fields, f"{key}.other") or one(fields, key)
             case _ if ticks(setting):
                 typed[key] = ",".join(dict.fromkeys(part.strip() for part in fields[key] if part.strip()))
             case _:

@@ -276,6 +276,22 @@ class TestByIds:
         assert len(page.broken) == 1
         assert upgates.requests[0].url.path == "/api/v2/products/parameters"
 
+    async def test_the_names_of_parameters_come_first_that_most_variants_have(self) -> None:
+        def worn(number: int, *names: str) -> Json:
+            parameters = [{"name": {"cs": name}, "values": [{"cs": "x"}]} for name in names]
+            return raw_variant(variant_id=number, parameters=parameters)
+
+        rows = [{"product_id": 41, "variants": [worn(1, "Barva", "Velikost"), worn(2, "Velikost")]}]
+        upgates = answering(listed("products", rows))
+
+        assert await upgates.client.parameter_names(language="cs", purpose=Purpose.PRODUCTS) == (
+            "Velikost",
+            "Barva",
+        )
+        assert len(upgates.requests) == 1
+        broken = answering({}, status=500).client
+        assert await broken.parameter_names(purpose=Purpose.PRODUCTS) is None
+
 
 class TestPutStock:
     async def test_numbers_go_out_absolute_and_results_come_back_one_by_one(self) -> None:

@@ -228,9 +228,10 @@ GET_PRODUCT_PARAMETERS = Access(
     method="GET",
     path="/products/parameters",
     frequency=_INSTALLING,
-    repetitions="Custom -> Based on webhook (Products.create, Products.update)",
+    repetitions="Custom -> Based on webhook (Products.create, Products.update); once a day",
     webhook=True,
-    description="Colour and size of variants, only in shops that chose to send them; many products in one call.",
+    description="Colour and size of variants, only in shops that chose to send them; many products in one call."
+    " Once a day one page, to name the parameters that such a shop may choose.",
     service="products",
 )
 PUT_PRODUCTS = Access(

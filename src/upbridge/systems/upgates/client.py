@@ -4,6 +4,7 @@ Lists are read page by page and as many entities per call as the server allows (
 entity is put aside in `Page.broken` and stops nothing else.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -74,6 +75,8 @@ _WATCHED: Mapping[str, tuple[str, Access]] = {
 }
 #: More pages of such a list are not read.
 _MOST_PAGES = 10
+#: Nor are more parameters named.
+_MOST_PARAMETERS = 50
 #: The privileges that let us read.
 _READABLE = ("readonly", "all")
 
@@ -206,6 +209,18 @@ class UpgatesClient:
         """The parameters of the variants of the products with these *ids*, one mapping per product."""
         parse = partial(parse_parameters, language=language)
         return await self._by_ids(accesses.GET_PRODUCT_PARAMETERS, parse, ids, purpose)
+
+    async def parameter_names(self, *, language: str | None = None, purpose: Purpose) -> tuple[str, ...] | None:
+        """Names of the parameters that tell variants apart, those that most have first, as the first page of
+        products has them; None if it cannot be read now: nothing waits for it."""
+        parse = partial(parse_parameters, language=language)
+        try:
+            page = await self._product_list(accesses.GET_PRODUCT_PARAMETERS, parse, {}, 1, purpose)
+        except (Rejected, Unreachable, RightRefused) as error:
+            log.warning("list_not_read", shop_id=str(self._shop_id), lists=["parameters"], error=str(error))
+            return None
+        worn = (name for one in page.items for pairs in one.values() for name, _ in pairs)
+        return tuple(name for name, _ in Counter(worn).most_common(_MOST_PARAMETERS))
 
     async def _by_ids(
         self, access: Access, parse: Callable[[Raw], T], ids: Iterable[int], purpose: Purpose

@@ -57,15 +57,14 @@ class NamesInOrders:
     """What sales orders call their warehouses and payment terms: Uphance has a list of neither
     (docs/vendors/uphance.md). *last*: the newest order that was looked at."""
 
-    warehouses: set[str] = field(default_factory=set)
-    payment_terms: set[str] = field(default_factory=set)
+    names: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in _NAMES})
     last: int = 0
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "NamesInOrders":
         """What the *facts* of a connection have of them."""
         kept = {name: {str(one["id"]) for one in facts.get(name) or ()} for name in _NAMES}
-        return cls(**kept, last=int(facts.get(_LAST) or 0))
+        return cls(kept, int(facts.get(_LAST) or 0))
 
     def see(self, rows: Sequence[Json]) -> None:
         """Look at more orders."""
@@ -73,11 +72,11 @@ class NamesInOrders:
             self.last = max(self.last, whole(row.get("id")) or 0)
             for name, field_name in _NAMES.items():
                 if said := words(row.get(field_name)):
-                    getattr(self, name).add(said)
+                    self.names[name].add(said)
 
     def facts(self) -> dict[str, Any]:
         """What the facts of a connection keep of them: `warehouses` and `payment_terms` [{id, name}]."""
-        lists = {name: [{"id": one, "name": one} for one in sorted(getattr(self, name))] for name in _NAMES}
+        lists = {name: [{"id": one, "name": one} for one in sorted(self.names[name])] for name in _NAMES}
         return {**lists, _LAST: self.last}
 
 

@@ -69,18 +69,42 @@ SETTINGS: Declared = {
         group="goods",
     ),
     "uphance.color_parameter": Setting(
-        type=Text(), default=None, affects=_UPHANCE, rereads=("product",), group="goods", under=_CREATE
+        type=Text(),
+        default=None,
+        affects=_UPHANCE,
+        rereads=("product",),
+        group="goods",
+        under=_CREATE,
+        offers=ShopList.PARAMETERS,
+        beyond=True,
     ),
     "uphance.size_parameter": Setting(
-        type=Text(), default=None, affects=_UPHANCE, rereads=("product",), group="goods", under=_CREATE
+        type=Text(),
+        default=None,
+        affects=_UPHANCE,
+        rereads=("product",),
+        group="goods",
+        under=_CREATE,
+        offers=ShopList.PARAMETERS,
+        beyond=True,
     ),
-    "uphance.warehouse": Setting(type=Text(), default=None, affects=_UPHANCE, group="delivery"),
+    "uphance.warehouse": Setting(
+        type=Text(), default=None, affects=_UPHANCE, group="delivery", offers="warehouses", beyond=True
+    ),
     "uphance.carriers": Setting(
         type=PerChoice(), default={}, affects=_UPHANCE, group="delivery", offers=ShopList.CARRIERS
     ),
-    "uphance.payment_term": Setting(type=Text(), default=None, affects=_UPHANCE, group="delivery"),
+    "uphance.payment_term": Setting(
+        type=Text(), default=None, affects=_UPHANCE, group="delivery", offers="payment_terms", beyond=True
+    ),
     "uphance.payment_terms": Setting(
-        type=PerChoice(), default={}, affects=_UPHANCE, group="delivery", offers=ShopList.PAYMENTS
+        type=PerChoice(),
+        default={},
+        affects=_UPHANCE,
+        group="delivery",
+        offers=ShopList.PAYMENTS,
+        among="payment_terms",
+        beyond=True,
     ),
     _STOCK: Setting(type=YesNo(undecided=True), default=False, affects=_SHOP, group="stock"),
     "stock.quantity": Setting(

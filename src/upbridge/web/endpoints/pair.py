@@ -18,7 +18,10 @@ _LONGEST, _LONGEST_ID = 100, 18
 @router.get("/pair")
 async def ask(here: Session) -> Response:
     """The variant, and the SKUs that were looked for: at first those of its code, or of its name."""
-    pairing, key = here.pages.act().pairing, _typed(here.query.get("key", ""))
+    pairing, catalogue = here.pages.act().pairing, here.pages.systems.catalogue
+    key = _typed(here.query.get("key", ""))
+    if catalogue is None:
+        raise NotFound
     variant = await pairing.variant(here.shop, key)
     wanted = _typed(here.query.get("q", ""))
     words = wanted or variant.code or variant.title or ""
@@ -26,6 +29,7 @@ async def ask(here: Session) -> Response:
         "products",
         template="pair",
         key=key,
+        catalogue=catalogue,
         variant=variant,
         wanted=wanted or words,
         skus=await pairing.search(here.shop, words, most=MOST) if words else [],
