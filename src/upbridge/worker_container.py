@@ -40,6 +40,7 @@ from upbridge.operations.person import PersonRecords
 from upbridge.operations.renew_secrets import SecretRenewal
 from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.operations.send_again import SendAgain
+from upbridge.operations.send_costs import CostSender
 from upbridge.operations.settings_preview import SettingsPreviewer
 from upbridge.operations.undo_run import RunUndo
 from upbridge.rate_limits.ledger import Ledger
@@ -251,6 +252,11 @@ class WorkerContainer:
         return Pairing(self.engine, self.clock, self.way, self.systems, self.wake)
 
     @cached_property
+    def cost_sender(self) -> CostSender:
+        """Send costs."""
+        return CostSender(self.engine, self.clock, self.way, self.connected)
+
+    @cached_property
     def held_changes(self) -> HeldChanges:
         """Answer a guard."""
         return HeldChanges(self.engine, self.clock, self.way, self.cipher, self.problems, self.systems, self.wake)
@@ -300,6 +306,7 @@ class WorkerContainer:
             undo=self.run_undo,
             again=self.send_again,
             pairing=self.pairing,
+            costs=self.cost_sender,
             orders=self.order_lookups,
             wake=self.wake,
             stop_addresses=lambda: load_stop_addresses(self.engine, self.cipher),

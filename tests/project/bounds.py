@@ -16,6 +16,7 @@ WHAT: Mapping[str, tuple[str, frozenset[str]]] = {
     "SIGNED_CALL": ("a signed call, `/addon/…`", frozenset({"values", "depth", "digits"})),
     "WEBHOOK": ("a webhook, `/webhooks/…`; 5,000 records", frozenset({"values", "depth", "digits"})),
     "FORM": ("a form of a page, `POST /ui/…`", frozenset({"values"})),
+    "UPLOAD": ("a file that a page takes, `POST /ui/…/costs/…`", frozenset({"values"})),
     "ANSWER": ("an answer of Upgates, Upp.ai, Uphance", frozenset({"values", "depth", "digits"})),
     "KEY": ("an answer of the key's address", frozenset()),
 }

@@ -13,7 +13,7 @@ from starlette.types import Message
 from tests.project.reference.http import addresses
 from tests.support.web_application import Site
 from upbridge.bootstrap import WebContainer
-from upbridge.core.bounds import CONNECTION, FORM, SIGNED_CALL, WEBHOOK, Bounds
+from upbridge.core.bounds import CONNECTION, FORM, SIGNED_CALL, UPLOAD, WEBHOOK, Bounds
 from upbridge.systems.base import ANY_EVENT
 
 pytestmark = pytest.mark.usefixtures("calm_loop")
@@ -23,6 +23,8 @@ _CHUNK = 65_536
 TAKEN = {
     ("POST", "/addon/"): SIGNED_CALL,
     ("POST", "/webhooks/"): WEBHOOK,
+    ("POST", "/ui/s/{session}/costs/{system}/send"): FORM,
+    ("POST", "/ui/s/{session}/costs/"): UPLOAD,
     ("POST", "/ui/s/"): FORM,
 }
 #: While it sends its portions it listens for a client that hangs up, and throws away what comes: the connection's

@@ -14,13 +14,14 @@ from upbridge.cli.options import trial_options, with_options
 from upbridge.cli.trials import marked, try_connection
 from upbridge.cli.usage import CALL, USAGE_COLUMNS, usage_json, usage_line, usage_rows
 from upbridge.core.bounds import FILE_BYTES
-from upbridge.core.errors import Conflict, TooLarge
+from upbridge.core.errors import TooLarge
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.installation.signature import Endpoint
 from upbridge.maintenance.doctor import examine
 from upbridge.rate_limits.forecast import plan as simulate
 from upbridge.rate_limits.usage import LONGEST_DAYS, usage
 from upbridge.settings import given_variables, load_settings, log_format, log_level
+from upbridge.systems.offers import days_of
 from upbridge.systems.registry import SYSTEMS
 from upbridge.worker_container import WorkerContainer
 
@@ -137,20 +138,16 @@ def upload(
 ) -> None:
     """Send the cost per acquisition per day (columns date,cpa) to Upp.ai."""
     system = next(one for one in SYSTEMS.connected if one.costs is not None)
-    costs = system.costs
-    assert costs is not None, "it was chosen for them"
+    assert system.costs is not None, "it was chosen for them"
     with file.open("rb") as opened:
         content = opened.read(FILE_BYTES + 1)
     if len(content) > FILE_BYTES:
         raise TooLarge(f"the file has more than {FILE_BYTES} bytes")
-    days = costs.parse(content)
+    days = days_of(system.costs.read(content))
 
     async def work(container: WorkerContainer) -> None:
         found = await container.shops.find(shop)
-        row = (await container.connections.of(found.id)).get(system.name)
-        if row is None:
-            raise Conflict(f"{found.key} is not connected to {system.title}")
-        await costs.send(container.connected.connection(found, row), discriminator, days)
+        await container.cost_sender.send(found, system, discriminator, days)
 
     with_container(work)
     out.print(f"{len(days)} {'day was' if len(days) == 1 else 'days were'} accepted by {system.title}.")

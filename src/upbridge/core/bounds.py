@@ -77,6 +77,8 @@ SIGNED_CALL = Bounds(bytes=64 * KIB, seconds=5.0, values=200, depth=8)
 WEBHOOK = Bounds(bytes=4 * MIB, seconds=5.0, values=100_000, depth=16)
 #: A form of our own pages.
 FORM = Bounds(bytes=64 * KIB, seconds=5.0, values=2_000)
+#: A file that a page takes: a thousand days with some columns more than are read.
+UPLOAD = Bounds(bytes=256 * KIB, seconds=10.0, values=10)
 #: An answer of another system: 100 products with all their variants, languages and price lists are a few MiB.
 ANSWER = Bounds(bytes=32 * MIB, seconds=75.0, values=2_000_000, depth=64)
 #: The public key: under 1 KiB.

@@ -86,6 +86,10 @@ class Texts:
         time = format_time(local, "medium" if seconds else "short", tzinfo=PRAGUE, locale=self.locale)
         return f"{_joined(format_date(local, 'medium', locale=self.locale))} {time}"
 
+    def full_day(self, value: date) -> str:
+        """*value* with its year."""
+        return _joined(format_date(value, "medium", locale=self.locale))
+
     def day(self, value: date) -> str:
         """*value* as a day of the year."""
         # The letters in CLDR's own order: what is no key of the locale is searched for, at each call anew.

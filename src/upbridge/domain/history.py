@@ -51,6 +51,8 @@ class What(StrEnum):
     """That was taken back: *old* is the SKU."""
     UNDONE = "undone"
     """A run of stock was taken back: *subject* is the moment of the run."""
+    COSTS_SENT = "costs_sent"
+    """The costs of days were sent: *subject* is the system, *new* the days, *details* count them."""
     PERSON_SHOWN = "person_shown"
     """What is known of who ordered was shown: *subject* is the order's number."""
     PERSON_ERASED = "person_erased"

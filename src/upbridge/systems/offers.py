@@ -1,12 +1,13 @@
 """What a system may offer beside its flows: a trial of its connection, and an upload of costs."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
+from upbridge.core.errors import BadRequest
 from upbridge.systems.connecting import Connected
 
 #: Holds a connection as a worker does; the value is None where a worker has it.
@@ -41,11 +42,42 @@ class Trial(Protocol):
         """Steps that create something."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Why a row is not taken: *reason* is the last part of the key `ui.costs.wrong.<reason>`, *values* go into its
+    text, *words* say the same to operators."""
+
+    reason: str
+    words: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRow:
+    """A row of a file of costs: its day and its cost, or what is *wrong*. *line*: None if it is the whole file."""
+
+    line: int | None
+    typed: str = ""
+    day: date | None = None
+    cost: Decimal | None = None
+    wrong: Wrong | None = None
+
+
+def days_of(rows: Sequence[CostRow]) -> list[tuple[date, Decimal]]:
+    """Day and cost of each row, oldest first. Raises `BadRequest` with a line for each row that is wrong."""
+    complaints = [
+        one.wrong.words if one.line is None else f"line {one.line}: {one.wrong.words}" for one in rows if one.wrong
+    ]
+    if complaints:
+        raise BadRequest("\n".join(complaints))
+    return sorted((one.day, one.cost) for one in rows if one.day is not None and one.cost is not None)
+
+
 class CostUpload(Protocol):
     """Takes the cost per acquisition of days."""
 
-    def parse(self, content: bytes) -> Sequence[tuple[date, Decimal]]:
-        """Day and cost of each row of a file. Raises `BadRequest` with a line for each wrong one."""
+    def read(self, content: bytes) -> Sequence[CostRow]:
+        """The rows of a file, in its order. What is wrong with the file as a whole is a row, too."""
 
     async def send(self, connected: Connected, discriminator: str, days: Sequence[tuple[date, Decimal]]) -> None:
         """Send them for the account's *discriminator*. Raises `RemoteError`."""

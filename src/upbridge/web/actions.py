@@ -14,6 +14,7 @@ from upbridge.operations.pairing import Pairing
 from upbridge.operations.pause import PauseSwitch
 from upbridge.operations.resolve_problem import ProblemActions
 from upbridge.operations.send_again import SendAgain
+from upbridge.operations.send_costs import CostSender
 from upbridge.operations.settings_preview import SettingsPreviewer
 from upbridge.operations.undo_run import RunUndo
 
@@ -32,6 +33,7 @@ class Actions:
     undo: RunUndo
     again: SendAgain
     pairing: Pairing
+    costs: CostSender
     orders: OrderLookups
     wake: Wake
     stop_addresses: Callable[[], Awaitable[StopAddresses]]

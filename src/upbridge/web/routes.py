@@ -15,6 +15,7 @@ from upbridge.core.i18n import LANGUAGES
 from upbridge.web.dependencies import PageRoute, PagesHere, Posted, Session, SessionEnded
 from upbridge.web.endpoints import (
     connections,
+    costs,
     decision,
     dry_run,
     find,
@@ -95,6 +96,7 @@ for _page in (
     pair,
     pause,
     undo,
+    costs,
 ):
     router.include_router(_page.router)
 

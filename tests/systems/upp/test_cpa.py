@@ -8,9 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbridge.core.errors import BadRequest
-from upbridge.systems.upp.cpa import parse
+from upbridge.systems.offers import days_of
+from upbridge.systems.upp.cpa import read
 
 DAYS = [(date(2026, 11, 1), Decimal("30.03")), (date(2026, 11, 2), Decimal(34))]
+
+
+def parse(content: bytes) -> list[tuple[date, Decimal]]:
+    """Day and cost of each row of a file."""
+    return days_of(read(content))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,7 @@ def test_thousands_may_be_spaced() -> None:
         pytest.param(b"date,cpa\n2026-11-01,-2\n", "line 2: '-2' is no amount", id="less than nothing"),
         pytest.param(b"date,cpa\n2026-11-01,nan\n", "line 2: 'nan' is no amount", id="not a number"),
         pytest.param("date,cpa\n2026-11-01,٣\n".encode(), "line 2: '٣' is no amount", id="other digits"),
+        pytest.param(b"date,cpa\n2026-11-01," + b"9" * 13, "line 2: '9999", id="a number without end"),
         pytest.param(b"date,cpa\n2026-11-01,30,03\n", "decimal comma needs quotes", id="a bare decimal comma"),
         pytest.param(b"date,cpa\n2026-11-01\n", "line 2: 1 columns instead of 2", id="a cell is missing"),
         pytest.param(b"date,cpa\n2026-11-01,1\n2026-11-01,2\n", "line 3: 2026-11-01 stands in line 2", id="twice"),

@@ -24,7 +24,14 @@ _LONGEST_ID = 18
 _ABOUT_CAUSES = frozenset({What.RELEASED, What.HANDLED, What.TAKEN_BACK, What.APPROVED, What.DECLINED})
 #: What has a system as its subject.
 _ABOUT_SYSTEMS = frozenset(
-    {What.CONNECTED, What.DISCONNECTED, What.LOGIN_REFUSED, What.LOGIN_RESTORED, What.WRONG_LOGIN}
+    {
+        What.CONNECTED,
+        What.DISCONNECTED,
+        What.LOGIN_REFUSED,
+        What.LOGIN_RESTORED,
+        What.WRONG_LOGIN,
+        What.COSTS_SENT,
+    }
 )
 
 
@@ -81,7 +88,7 @@ def _about(what: What, entry: Entry, texts: Texts, systems: Systems) -> Mapping[
         rule = f"ui.rule.{entry.subject}"
         return {"rule": texts.get(rule) if texts.has(rule) else entry.subject}
     if what in _ABOUT_SYSTEMS:
-        return {"system": systems.title(entry.subject)}
+        return {"system": systems.title(entry.subject), "number": details.get("count", 0)}
     if what in _ABOUT_CAUSES:
         about = {} if details.get("count") is None else {"number": details["count"]}
         # Many at once are one line, which says how many.
