@@ -31,6 +31,7 @@ from upbridge.web.endpoints import (
     question,
     rules,
     start,
+    support,
     undo,
     usage,
 )
@@ -97,6 +98,7 @@ for _page in (
     pause,
     undo,
     costs,
+    support,
 ):
     router.include_router(_page.router)
 
