@@ -18,7 +18,7 @@ from tests.support.pages import EN, Enter
 from tests.support.rows import insert_rows, sku_row, variant_row
 from tests.support.shops import MakeShop
 from upbridge.domain.sku import Match
-from upbridge.store import sku_matching
+from upbridge.store import sku_matching, variants
 from upbridge.web.queries.products import PAGE, PORTION, portion_of, products_of
 
 
@@ -131,6 +131,23 @@ async def test_the_file_holds_every_variant_and_no_formula(
     assert [row[0] for row in rows if "HYPERLINK" in row[0]] == ['\'=HYPERLINK("x");"ž']
 
 
+async def test_titles_stand_in_the_order_of_czech_and_slovak(engine: AsyncEngine, make_shop: MakeShop) -> None:
+    shop_id = await make_shop()
+    titles = [
+        *("Cukr", "Čepice", "Dáma", "Deka", "Hůl", "Chino", "Městský kabát", "Modřínový svetr"),
+        *("Rukavice", "Říční sandál", "Sukně", "Šaty", "Zimní bunda", "Župan"),
+    ]
+    rows = [variant_row(shop_id, 100 - place, title=title) for place, title in enumerate(titles)]
+    await insert_rows(engine, *rows)
+
+    portion = await portion_of(engine, shop_id, None)
+    async with engine.connect() as tx:
+        found = [one.title for one in await variants.search(tx, shop_id, "u", most=20)]
+
+    assert [one.title for one in portion.items] == titles
+    assert found == ["Cukr", "Hůl", "Rukavice", "Sukně", "Zimní bunda", "Župan"]
+
+
 async def test_portions_are_the_whole_report_in_its_order(engine: AsyncEngine, make_shop: MakeShop) -> None:
     """Names that many share, and none at all: where a portion ends among them, the next one goes on there."""
     shop_id, other = await make_shop(), await make_shop()
@@ -150,7 +167,7 @@ async def test_portions_are_the_whole_report_in_its_order(engine: AsyncEngine, m
     await insert_rows(engine, *rows, variant_row(other, 1, match=Match.CODE))
     async with engine.connect() as tx:
         ordered = await tx.scalars(
-            text("SELECT key FROM variants WHERE shop_id = :id ORDER BY match, title_folded, code, key"),
+            text("SELECT key FROM variants WHERE shop_id = :id ORDER BY match, title_sorted, code, key"),
             {"id": shop_id},
         )
         keys = list(ordered)
@@ -223,7 +240,7 @@ async def test_goods_of_uphance_have_a_column_where_there_are_any(
 
     pages = [(await browser.get(f"{home}products?show={match}")).text for match in ("code", "unmatched")]
 
-    column = EN.get("ui.products.sku_name")
+    column = EN.get("ui.products.sku_name", system="Uphance")
     assert [column in page for page in pages] == [True, False]
     assert "SKU 1" in pages[0]
 
@@ -233,4 +250,4 @@ async def test_an_empty_catalogue_says_what_will_be_here(
 ) -> None:
     page = html.unescape((await browser.get(f"{await enter(await make_shop())}products")).text)
 
-    assert EN.get("ui.products.empty") in page
+    assert EN.get("ui.products.empty", system="Uphance") in page

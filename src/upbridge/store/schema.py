@@ -54,6 +54,13 @@ metadata = MetaData(
 
 #: Letters of Czech and Slovak and its neighbours, and what people type for them. Frozen: a column is made of them.
 ACCENTED, PLAIN = "áäčďéěíĺľňóôöőŕřšťúůüűýž", "aacdeeillnoooorrstuuuuyz"
+#: A title as Czech and Slovak sort it, for the collation "C", which every Postgres has: "č" comes after "cz", "ch"
+#: after "hz", and a long vowel where the short one does. Frozen likewise.
+_SORTED = (
+    "replace(replace(replace(replace(replace("
+    "translate(lower(title), 'áäďéěíĺľňóôöőŕťúůüűý', 'aadeeillnoooortuuuuy'),"
+    " 'ch', 'h~'), 'č', 'c~'), 'ř', 'r~'), 'š', 's~'), 'ž', 'z~')"
+)
 _EMPTY = text("'{}'::jsonb")
 _NOW = func.now()
 
@@ -384,7 +391,8 @@ gatherings = Table(
 )
 
 #: The shop's catalogue as last read, one row per sellable variant. Rows go with their variant. *match* and
-#: *sku_id* say what it is in Uphance (`store/sku_matching.py`), *title_folded* is what a search looks in.
+#: *sku_id* say what it is in Uphance (`store/sku_matching.py`), *title_folded* is what a search looks in, and
+#: *title_sorted* what lists are sorted by.
 variants = Table(
     "variants",
     metadata,
@@ -400,6 +408,7 @@ variants = Table(
     Column("listed", Boolean, nullable=False),
     Column("priced", Boolean),
     Column("title_folded", Text, Computed(f"translate(lower(title), '{ACCENTED}', '{PLAIN}')", persisted=True)),
+    Column("title_sorted", Text(collation="C"), Computed(_SORTED, persisted=True)),
     Column("match", Text, nullable=False, server_default="unmatched"),
     Column("sku_id", BigInteger),
     _key_of("code"),
@@ -408,7 +417,7 @@ variants = Table(
     Index("variants_shop_id_product_id_idx", "shop_id", "product_id"),
     Index("variants_shop_id_code_key_idx", "shop_id", "code_key"),
     Index("variants_shop_id_ean_key_idx", "shop_id", "ean_key"),
-    Index("variants_match_idx", "shop_id", "match", "title_folded", "code", "key"),
+    Index("variants_match_idx", "shop_id", "match", "title_sorted", "code", "key"),
 )
 
 #: What variants were called that have left the shop: orders that are read later may still name them. A variant

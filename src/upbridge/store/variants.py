@@ -368,7 +368,7 @@ async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int)
     """Variants that *words* name: by their code, their key or the number of their product, then by their EAN or by
     a part of their title, which may be typed without its accents."""
     code, here = code_key(words), table.c.shop_id == shop_id
-    shown = (table.c.product_id, table.c.code, table.c.title)
+    shown = (table.c.product_id, table.c.code, table.c.title, table.c.title_sorted)
     number = whole(words, longest=_LONGEST_ID)
     named = or_(table.c.code_key == code, table.c.key == words, table.c.product_id == number)
     by_code = select(*shown, literal(0).label("place")).where(here, named)
@@ -376,12 +376,12 @@ async def search(tx: AsyncConnection, shop_id: ShopId, words: str, *, most: int)
     by_title = (
         select(*shown, literal(1))
         .where(here, or_(part, table.c.ean_key == code), named.is_not(true()))
-        .order_by(table.c.title, table.c.code)
+        .order_by(table.c.title_sorted, table.c.code)
         .limit(most)
     )
     found = union_all(by_code, by_title.subquery("by_title").select()).subquery("found")
     query = select(found.c.product_id, found.c.code, found.c.title)
-    rows = await tx.execute(query.order_by(found.c.place, found.c.title, found.c.code).limit(most))
+    rows = await tx.execute(query.order_by(found.c.place, found.c.title_sorted, found.c.code).limit(most))
     return [NamedVariant(*row) for row in rows]
 
 
@@ -404,12 +404,12 @@ class MatchPlace(NamedTuple):
     """Where a variant stands in the report of matches; the order is that of an index (`variants_match_idx`)."""
 
     match: str
-    title_folded: str | None
+    title_sorted: str | None
     code: str | None
     key: str
 
 
-_PLACE = (table.c.match, table.c.title_folded, table.c.code, table.c.key)
+_PLACE = (table.c.match, table.c.title_sorted, table.c.code, table.c.key)
 
 
 def reported(shop_id: ShopId, *conditions: ColumnElement[bool]) -> Select[Any]:

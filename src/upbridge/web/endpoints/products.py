@@ -49,7 +49,9 @@ async def export(here: Session) -> Response:
 
 async def _lines(here: PageContext, portion: Portion) -> AsyncIterator[bytes]:
     names = ("title", "code", "ean", "match", "sku_id", "sku_name")
-    yield MARK + rows([[here.texts.get(f"ui.products.{name}") for name in names]])
+    catalogue = here.pages.systems.catalogue
+    called = "" if catalogue is None else catalogue.title
+    yield MARK + rows([[here.texts.get(f"ui.products.{name}", system=called) for name in names]])
     words = {match: here.texts.get(f"ui.match.{match}") for match in Match}
     while portion.items:
         yield rows(
