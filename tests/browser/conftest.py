@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from playwright.sync_api import BrowserContext
 
+from tests.browser.furnished import Furnished, furnished
 from tests.browser.testbed import Testbed, chromium, open_testbed
 from tests.support.postgres import url_of
 from tests.support.shops import KEY
@@ -26,6 +27,16 @@ def testbed_database(postgres: str, template: str) -> str:
 def testbed(testbed_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """The testbed, up once for all browser tests."""
     with open_testbed(tmp_path_factory.mktemp("testbed"), database_url=testbed_database, encryption_key=KEY) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def house(postgres: str, template: str) -> Iterator[Furnished]:
+    """The pages over a database of their own."""
+    name = f"furnished_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres, autocommit=True) as tx:
+        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    with furnished(url_of(postgres, name), KEY) as up:
         yield up
 
 

@@ -7,7 +7,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -40,6 +40,7 @@ from upbridge.store.connections import Connections
 from upbridge.store.database import sqlalchemy_url
 from upbridge.store.shops import Shops
 from upbridge.systems.registry import SYSTEMS
+from upbridge.systems.uphance.system import UPHANCE
 from upbridge.web.context import Pages
 from upbridge.worker_container import WorkerContainer
 from upbridge_sandbox.demo.processes import free_port
@@ -102,6 +103,8 @@ def furnished(database_url: str, encryption_key: str) -> Iterator[Furnished]:
                 targets={},
                 webhook_url=lambda shop, source, event: f"{origin}/webhooks/{source}/{shop.id}/{event}",
             )
+            assert UPHANCE.target is not None
+            service = replace(service, targets={UPHANCE.name: UPHANCE.target(service.tools)})
             pages = Pages.of(
                 settings,
                 systems=SYSTEMS,

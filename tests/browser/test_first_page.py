@@ -1,32 +1,17 @@
 """The first page in each state of a shop: its first screenful says what is wrong and what to do."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import uuid4
 
-import psycopg
 import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.furnished import STATES, Furnished, furnished
-from tests.support.postgres import url_of
-from tests.support.shops import KEY
+from tests.browser.furnished import STATES, Furnished
 from upbridge.core.i18n import LANGUAGES, Texts
 
 #: The frame of the admin in a window of a notebook.
 WIDTH, HEIGHT = 720, 640
-
-
-@pytest.fixture(scope="module")
-def house(postgres: str, template: str) -> Iterator[Furnished]:
-    """The pages over a database of their own."""
-    name = f"furnished_{uuid4().hex[:8]}"
-    with psycopg.connect(postgres, autocommit=True) as tx:
-        tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-    with furnished(url_of(postgres, name), KEY) as up:
-        yield up
 
 
 @dataclass(frozen=True)
