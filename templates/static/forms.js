@@ -16,6 +16,20 @@
     });
   }
 
+  // A frame that its page has shut in may not download, and a browser says so in its console only.
+  if (self.origin === "null") {
+    for (const link of document.querySelectorAll("a[data-file]")) {
+      link.addEventListener("click", () => {
+        if (link.nextElementSibling?.matches(".no-download")) return;
+        const said = document.createElement("span");
+        said.className = "hint no-download";
+        said.setAttribute("role", "status");
+        said.textContent = document.getElementById("main").dataset.noDownload;
+        link.after(" ", said);
+      });
+    }
+  }
+
   const form = document.querySelector("form[data-asks]");
   if (!form) return;
 

@@ -41,10 +41,12 @@ def test_a_day_is_not_torn_apart_and_a_minus_is_no_hyphen(language: str) -> None
 #: stock, calques, and what English writes otherwise.
 GONE = {
     "cs": r"ruhý systém|ruhém systému|(odejde|odejdou) s[aá]m|\bzavře|nechali být|[Ss]klad z Uphance|zpozorn"
-    r"|\bImport stojí|\bstát asi|[Zz]adrženo|odejdou samy",
+    r"|\bImport stojí|\bstát asi|[Zz]adrženo|odejdou samy|(tento|tomto|tomuto) záznam|\bCíl teď",
     "sk": r"ruhý systém|ruhom systéme|(odíde|odídu) s[aá]m|problém zatvor|[Nn]emožno|pre zmenu|\bznovu\b"
-    r"|\biba\b|najskôr|nechali tak|[Kk]roky k |spozorn|\bImport stojí|stáť asi",
-    "en": r"go(es)? by (it|them)sel|\b[Cc]ured?\b|other system|stumbl|[\d}] %|becomes alert|\bhits?\b|\"",
+    r"|\b[Ii]ba\b|najskôr|nechali tak|[Kk]roky k |spozorn|\bImport stojí|stáť asi"
+    r"|(tento|tomto) záznam|\bCieľ teraz",
+    "en": r"go(es)? by (it|them)sel|\b[Cc]ured?\b|other system|stumbl|[\d}] %|becomes alert|\bhits?\b|\""
+    r"|this record|[Tt]he target",
 }
 
 

@@ -11,6 +11,7 @@ from upbridge.core.clock import PRAGUE
 from upbridge.core.errors import NotFound
 from upbridge.engine.runs import pause_imports, resume_imports
 from upbridge.insights.flow_lights import Light
+from upbridge.insights.words import size_words
 from upbridge.web.delays import delays_of
 from upbridge.web.dependencies import PageContext, PageRoute, Posted, Session, Watching
 from upbridge.web.formatting import COLOURS, ends_words, first_heading, import_words, notices, step_words
@@ -75,6 +76,7 @@ async def _page(here: PageContext) -> Response:
         acting=next((place for place, one in enumerate(told) if one.action), None),
         steps_words=lambda name: step_words(name, here.texts, pages.systems),
         colours=COLOURS,
+        size=lambda kind, number: size_words(kind, number, here.texts),
         platform=pages.systems.platform.name,
         shipments=any(flow.kind == "shipment" and flow.light is not Light.OFF for flow in here.standing.flows),
         import_words=lambda one: import_words(one, here.texts),
