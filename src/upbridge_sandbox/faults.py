@@ -7,45 +7,19 @@ can ask for exactly one failure. `match` limits all of it to paths that contain 
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
-from upbridge_sandbox.breakages import Breakage
+from upbridge_sandbox.breakages import HOW, Breakage
 
-SAYS = {
-    "latency": "seconds before every answer",
-    "write_latency": "seconds more before a write is carried out",
-    "error_share": "part of the calls that are answered by an error",
-    "error_next": "so many calls are answered by an error",
-    "error_status": "the status of that error",
-    "cut_share": "part of the calls whose connection is cut before anything happens",
-    "cut_next": "so many connections are cut",
-    "lost_answer_share": "part of the writes that happen and are not answered",
-    "lost_answer_next": "so many writes happen and are not answered",
-    "hang_share": "part of the calls that never end",
-    "hang_next": "so many calls never end",
-    "trickle": "seconds between two bytes of answers that never end; 0: answers are whole",
-    "garble_share": "part of the answers that are damaged: cut, changed, nested without end, of other types",
-    "busy_next": "so many calls get a 429",
-    "retry_after": "seconds that the 429 asks for",
-    "refuse": "ids that are refused",
-    "match": "only paths with this text",
-    "broken": "one page or one entity that cannot be read: 500 page 2 of /orders, hang order_number 26000007;"
-    " 500, 404, hang, cut or garbage",
-    "lose_share": "part of the records that are never announced",
-    "double_share": "part of the records that are announced twice",
-    "late_share": "part of the records that are announced late",
-    "late_seconds": "how late",
-    "reorder": "records and events come in any order",
-    "stopped": "nothing is announced",
-    "page_items": "so many orders or products a page; 0: as many as published",
-    "move_share": "part of the pages after which the list moves: something is edited, or one goes and one comes",
-    "move_next": "after so many pages the list moves",
-    "lag_share": "part of the announced changes that the next look at the entity does not show",
-    "lag_next": "so many announced changes are not there yet at the next look",
-    "put_shapes": "PUT /orders answers in its four shapes in turn",
-    "no_deleted_lists": "the API does not know deleted_yn, like an older one",
-}
-"""What each switch means, for a person."""
+T = TypeVar("T")
+_ONE_THING = (
+    f"one page or entity that cannot be read: 500 page 2 of /orders, hang order_number 7; {', '.join(HOW)}"
+)
+
+
+def _switch(off: T, says: str) -> T:
+    """A switch: what it is while nothing is broken, and what it means, for a person."""
+    return field(default=off, metadata={"says": says})
 
 
 @dataclass(slots=True)
@@ -88,24 +62,26 @@ class Switches:
 class Faults(Switches):
     """The faults of one system."""
 
-    latency: float = 0.0
-    write_latency: float = 0.0
-    error_share: float = 0.0
-    error_next: int = 0
-    error_status: int = 500
-    cut_share: float = 0.0
-    cut_next: int = 0
-    lost_answer_share: float = 0.0
-    lost_answer_next: int = 0
-    hang_share: float = 0.0
-    hang_next: int = 0
-    trickle: float = 0.0
-    garble_share: float = 0.0
-    busy_next: int = 0
-    retry_after: int = 2
-    refuse: list[str] = field(default_factory=list)
-    match: str = ""
-    broken: list[str] = field(default_factory=list)
+    latency: float = _switch(0.0, "seconds before every answer")
+    write_latency: float = _switch(0.0, "seconds more before a write is carried out")
+    error_share: float = _switch(0.0, "part of the calls that are answered by an error")
+    error_next: int = _switch(0, "so many calls are answered by an error")
+    error_status: int = _switch(500, "the status of that error")
+    cut_share: float = _switch(0.0, "part of the calls whose connection is cut before anything happens")
+    cut_next: int = _switch(0, "so many connections are cut")
+    lost_answer_share: float = _switch(0.0, "part of the writes that happen and are not answered")
+    lost_answer_next: int = _switch(0, "so many writes happen and are not answered")
+    hang_share: float = _switch(0.0, "part of the calls that never end")
+    hang_next: int = _switch(0, "so many calls never end")
+    trickle: float = _switch(0.0, "seconds between two bytes of answers that never end; 0: answers are whole")
+    garble_share: float = _switch(
+        0.0, "part of the answers that are damaged: cut, changed, nested without end, of other types"
+    )
+    busy_next: int = _switch(0, "so many calls get a 429")
+    retry_after: int = _switch(2, "seconds that the 429 asks for")
+    refuse: list[str] = field(default_factory=list, metadata={"says": "ids that are refused"})
+    match: str = _switch("", "only paths with this text")
+    broken: list[str] = field(default_factory=list, metadata={"says": _ONE_THING})
 
     def check(self) -> None:
         """Raise ValueError for what cannot be broken like this; then nothing is."""
@@ -128,28 +104,34 @@ class Faults(Switches):
 class ListFaults(Switches):
     """What lists do that no rule forbids, and that who reads them must be able to live with."""
 
-    page_items: int = 0
-    move_share: float = 0.0
-    move_next: int = 0
+    page_items: int = _switch(0, "so many orders or products a page; 0: as many as published")
+    move_share: float = _switch(
+        0.0, "part of the pages after which the list moves: something is edited, or one goes and one comes"
+    )
+    move_next: int = _switch(0, "after so many pages the list moves")
 
 
 @dataclass(slots=True)
 class ShopFaults(ListFaults):
     """The same for the API of a shop, whose database has a replica."""
 
-    lag_share: float = 0.0
-    lag_next: int = 0
-    put_shapes: bool = False
-    no_deleted_lists: bool = False
+    lag_share: float = _switch(0.0, "part of the announced changes that the next look at the entity does not show")
+    lag_next: int = _switch(0, "so many announced changes are not there yet at the next look")
+    put_shapes: bool = _switch(off=False, says="PUT /orders answers in its four shapes in turn")
+    no_deleted_lists: bool = _switch(off=False, says="the API does not know deleted_yn, like an older one")
 
 
 @dataclass(slots=True)
 class WebhookFaults(Switches):
     """What happens to announcements on their way: shares of records, each drawn by itself."""
 
-    lose_share: float = 0.0
-    double_share: float = 0.0
-    late_share: float = 0.0
-    late_seconds: float = 3.0
-    reorder: bool = False
-    stopped: bool = False
+    lose_share: float = _switch(0.0, "part of the records that are never announced")
+    double_share: float = _switch(0.0, "part of the records that are announced twice")
+    late_share: float = _switch(0.0, "part of the records that are announced late")
+    late_seconds: float = _switch(3.0, "how late")
+    reorder: bool = _switch(off=False, says="records and events come in any order")
+    stopped: bool = _switch(off=False, says="nothing is announced")
+
+
+#: What each switch means, for a person.
+SAYS = {one.name: one.metadata["says"] for kind in (Faults, ShopFaults, WebhookFaults) for one in fields(kind)}

@@ -92,13 +92,6 @@ class MailBox:
     logins: int = 0
     _count: int = 0
 
-    def find(self, number: int) -> Received:
-        """One mail by its id; raises `KeyError`."""
-        for one in self.received:
-            if one.id == number:
-                return one
-        raise KeyError(number)
-
     # --- what the protocol asks of its handler --------------------------------------------------------------
 
     async def handle_EHLO(  # noqa: N802

@@ -85,8 +85,6 @@ def _check(description: dict[str, Any], operation: str, answer: Any) -> None:
         ("GET /api/v2/orders/{order_number}", "/orders/26000003"),
         ("GET /api/v2/products", "/products?current_page_items=100"),
         ("GET /api/v2/products/parameters", "/products/parameters"),
-        ("GET /api/v2/products/simple", "/products/simple"),
-        ("GET /api/v2/products/variants", "/products/variants"),
     ],
 )
 async def test_every_list_fits(api: Caller, description: dict[str, Any], operation: str, path: str) -> None:

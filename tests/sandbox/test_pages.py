@@ -226,13 +226,13 @@ async def test_every_switch_is_explained_and_can_be_set(browser: httpx.AsyncClie
     text = (await browser.get("/faults")).text
     api = {"page_items:json": "7", "lag_next:json": "1", "no_deleted_lists:json": "true"}
     await _press(browser, "/faults", "Set", "/shops/demo/faults", **api)
-    await _press(browser, "/faults", "Set", "/uphance", **{"broken:json": '["hang page 2 of /skus"]'})
+    await _press(browser, "/faults", "Set", "/uphance", **{"broken:json": '["hang page 2 of /products"]'})
     await _press(browser, "/faults", "Set", "/uphance/lists", **{"page_items:json": "5", "move_share:json": "0.5"})
     shop, faults = await box.control("GET", "/shops/demo"), await box.control("GET", "/faults")
 
     assert all(name in text and says in text for name, says in SAYS.items())
     assert (shop["faults"]["page_items"], shop["faults"]["no_deleted_lists"]) == (7, True)
-    assert faults["uphance"]["broken"] == ["hang page 2 of /skus"]
+    assert faults["uphance"]["broken"] == ["hang page 2 of /products"]
 
 
 async def test_staff_ship_and_count_in_uphance(browser: httpx.AsyncClient, box: Sandbox) -> None:

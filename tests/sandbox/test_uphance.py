@@ -202,7 +202,8 @@ async def test_a_shipped_part_leaves_the_stock_and_the_order_open(uphance: Uphan
 
 
 async def _stock(uphance: Uphance, sku: int) -> int:
-    skus = (await uphance("GET", "/skus")).json()["skus"]
+    goods = (await uphance.box.control("GET", "/uphance/501/products"))["items"]
+    skus = (item for product in goods for variation in product["variations"] for item in variation["skus"])
     found: int = next(item["in_stock"] for item in skus if item["id"] == sku)
     return found
 

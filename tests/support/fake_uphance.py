@@ -1,4 +1,8 @@
-"""A tiny Uphance in memory, at the transport: it applies writes and can lose its answers."""
+"""A tiny Uphance in memory, at the transport: it applies writes and can lose its answers.
+
+The sandbox keeps the published rules; this one is as bad as no rule forbids. It takes rows that a test made up,
+knows no filter, has pages of three, and carries out what no caller waits for any more.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +106,6 @@ class FakeUphance:
     page: int = 100
     honours_since_id: bool = True
     life: int = 604_800
-    rotates: bool = True
     before: Hook = lambda _: None
     after: Hook = lambda _: None
     orders: list[Row] = field(default_factory=list)
@@ -234,8 +237,7 @@ class FakeUphance:
             old = next((token for token, refresh in self.alive.items() if refresh == body["refresh_token"]), None)
             if old is None:
                 return httpx.Response(400, json={"error": "invalid_grant"})
-            if self.rotates:
-                del self.alive[old]
+            del self.alive[old]
         token = f"token-{len(self.calls)}"
         self.alive[token] = f"refresh-{len(self.calls)}"
         return httpx.Response(

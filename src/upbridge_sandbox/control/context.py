@@ -1,9 +1,7 @@
 """What the control API and the pages work with, and how they find things."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.asgi.routing import Handler
@@ -20,8 +18,6 @@ from upbridge_sandbox.upp.tenant import Tenant
 T = TypeVar("T")
 Calls: TypeAlias = tuple[tuple[str, str, Handler], ...]
 """Method, path and handler of the calls of a part of the control API."""
-
-PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +96,3 @@ def body_of(call: Call) -> Json:
     if not isinstance(body, dict):
         raise TypeError("the body is a JSON object")
     return body
-
-
-def page_of(call: Call, items: Iterable[Any]) -> Json:
-    """All *items*, those changed `since`, or one `page` of them."""
-    rows, asked = list(items), call.last("page")
-    if (since := call.last("since")) is not None:
-        moment = datetime.fromisoformat(since)
-        rows = [row for row in rows if datetime.fromisoformat(row["last_update_time"]) >= moment]
-    if asked is None:
-        return {"total": len(rows), "items": rows}
-    first = (int(asked) - 1) * PAGE
-    return {"total": len(rows), "items": rows[first : first + PAGE]}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from upbridge_sandbox.asgi.call import Call
-from upbridge_sandbox.control.context import Calls, Controls, body_of, found, page_of
+from upbridge_sandbox.control.context import Calls, Controls, body_of, found
 
 
 class ShopDataControls(Controls):
@@ -30,7 +30,7 @@ class ShopDataControls(Controls):
     async def products(self, call: Call) -> Any:
         """Products as GET /products shows them, and the deleted ones."""
         shop = self.shop_of(call)
-        return {**page_of(call, shop.goods.products.values()), "deleted": list(shop.deleted_products.values())}
+        return {"items": list(shop.goods.products.values()), "deleted": list(shop.deleted_products.values())}
 
     async def add_product(self, call: Call) -> Any:
         """A new product; `{"as_is": product}` takes one exactly as an API showed it."""
@@ -65,7 +65,7 @@ class ShopDataControls(Controls):
     async def orders(self, call: Call) -> Any:
         """Orders as GET /orders shows them, and the deleted ones."""
         shop = self.shop_of(call)
-        return {**page_of(call, shop.orders.values()), "deleted": list(shop.deleted_orders.values())}
+        return {"items": list(shop.orders.values()), "deleted": list(shop.deleted_orders.values())}
 
     async def add_order(self, call: Call) -> Any:
         """A new order; `{"broken": reason}` makes a bad one, `{"as_is": order}` takes one as an API showed it."""

@@ -35,7 +35,6 @@ class ShopControls(Controls):
             ("GET", "/shops/{shop}/deliveries", self.deliveries),
             ("GET", "/shops/{shop}/timings", self.timings),
             ("POST", "/shops/{shop}/mutate", self.mutate),
-            ("POST", "/shops/{shop}/announce", self.announce),
         )
 
     async def create_shop(self, call: Call) -> Any:
@@ -164,11 +163,3 @@ class ShopControls(Controls):
         body = body_of(call)
         done = self.context.changes.many(self.shop_of(call), int(body.get("changes", 1)), int(body.get("seed", 1)))
         return {"done": done, "changes": sum(done.values())}
-
-    async def announce(self, call: Call) -> Any:
-        """`{"event", "key", "body", "array"?}`: a webhook of your own making."""
-        shop, body = self.shop_of(call), body_of(call)
-        self.context.announcer.announce(
-            shop, body["event"], str(body["key"]), body["body"], array=body.get("array", "")
-        )
-        return {"pending": self.context.announcer.pending(shop)}

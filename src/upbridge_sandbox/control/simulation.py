@@ -1,4 +1,4 @@
-"""Control of what is common to all: clock, key, faults, locks, violations, calls, mails."""
+"""Control of what is common to all: clock, key, faults, violations, calls, mails."""
 
 from datetime import timedelta
 from typing import Any
@@ -30,8 +30,6 @@ class SimulationControls(Controls):
             ("GET", "/mail", lambda _call: {"mails": [one.as_json() for one in state.mail_box.received]}),
             ("DELETE", "/mail", lambda _call: state.mail_box.received.clear()),
             ("PUT", "/mail/fault", self.set_mail_fault),
-            ("POST", "/lock", self.lock),
-            ("DELETE", "/lock", lambda _call: state.wrong_logins.clear()),
         )
 
     async def set_addon(self, call: Call) -> Any:
@@ -69,7 +67,3 @@ class SimulationControls(Controls):
         """What the mail server does instead of taking a mail: `{"fault": "silent"}`; `none` ends it."""
         self.state.mail_box.fault = MailFault(body_of(call)["fault"])
         return {"fault": self.state.mail_box.fault}
-
-    async def lock(self, call: Call) -> Any:
-        """Lock an address as five wrong logins do: `{"ip"}`."""
-        self.state.wrong_logins[body_of(call).get("ip", "127.0.0.1")] = [self.state.now()] * 5

@@ -58,16 +58,14 @@ class TargetControls(Controls):
         return {"items": items, "writes": writes}
 
     async def set_uphance(self, call: Call) -> Any:
-        """`{"token_seconds"?, "rotate_refresh"?, "keep_organisation_on_refresh"?, "drafts_reserve"?}` and
-        `"tax_level"?`: per cent on everything, null: the shop's rates again."""
-        for name, value in body_of(call).items():
-            if name == "tax_level":
-                self.state.uphance.tax_level = None if value is None else Decimal(str(value))
-                continue
-            if name not in ("token_seconds", "rotate_refresh", "keep_organisation_on_refresh", "drafts_reserve"):
-                raise ValueError(f"unknown: {name}")
-            setattr(self.state.uphance, name, value)
-        return self.state.uphance.as_json()
+        """`{"drafts_reserve"?, "tax_level"?}`: per cent on everything; null: the shop's rates again."""
+        body, uphance = body_of(call), self.state.uphance
+        if unknown := set(body) - {"drafts_reserve", "tax_level"}:
+            raise ValueError(f"unknown: {', '.join(unknown)}")
+        uphance.drafts_reserve = bool(body.get("drafts_reserve", uphance.drafts_reserve))
+        if "tax_level" in body:
+            uphance.tax_level = None if body["tax_level"] is None else Decimal(str(body["tax_level"]))
+        return uphance.as_json()
 
     async def set_lists(self, call: Call) -> Any:
         """Short pages, and lists of goods that move between two of them."""

@@ -30,10 +30,8 @@ def upgates_api(state: State, changes: Changes) -> ASGIApp:
         ("GET", "/status", settings.status),
         ("GET", "/webhooks/events", hooks.events),
         ("GET", "/webhooks", hooks.list),
-        ("GET", "/webhooks/{id}", hooks.list),
         ("POST", "/webhooks", hooks.create),
         ("PUT", "/webhooks", hooks.update),
-        ("DELETE", "/webhooks", hooks.delete),
         ("DELETE", "/webhooks/{id}", hooks.delete),
         ("GET", "/orders", orders.list),
         ("PUT", "/orders", orders.put),
@@ -42,10 +40,7 @@ def upgates_api(state: State, changes: Changes) -> ASGIApp:
         ("GET", "/orders/{order_number}", orders.one),
         ("GET", "/products", products.complete),
         ("PUT", "/products", products.put),
-        ("GET", "/products/simple", products.simple),
         ("GET", "/products/parameters", products.parameters),
-        ("GET", "/products/variants", products.variants),
-        ("GET", "/products/{code}", products.one),
     )
     rules = AccessRules(state)
     routes = [

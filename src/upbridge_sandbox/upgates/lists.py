@@ -24,27 +24,16 @@ class Filters:
         """Remember a parameter that is not what the published API takes."""
         self.call.violation("bad-parameter", name)
 
-    def several(self, name: str) -> list[str] | None:
-        """`A;B;C` or `name[]=A&name[]=B`; None where the filter is not set."""
-        values = self.call.query_params.getlist(f"{name}[]")
+    def several(self, name: str) -> set[str] | None:
+        """`A;B;C`; None where the filter is not set."""
         joined = self.call.last(name)
-        if joined is not None:
-            values = [part.strip() for part in joined.split(";") if part.strip()]
-        elif not values:
+        if joined is None:
             return None
+        values = {part.strip() for part in joined.split(";") if part.strip()}
         if len(values) > MOST_A_PAGE:
             self.call.violation("too-many-ids", f"{name}: {len(values)}")
         self.call.item_count = max(self.call.item_count, len(values))
         return values
-
-    def ids(self, name: str) -> set[int] | None:
-        """Several numbers."""
-        values = self.several(name)
-        if values is None:
-            return None
-        if not all(value.isdigit() for value in values):
-            self.bad(name)
-        return {int(value) for value in values if value.isdigit()}
 
     def yes(self, name: str) -> bool | None:
         """`true / false, 1 / 0`."""

@@ -1,4 +1,4 @@
-"""/products: the four lists that the add-on may use, and PUT by code with a message per item."""
+"""/products: the list, what tells variants apart, and PUT by code with a message per item."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,14 +10,10 @@ from starlette.responses import JSONResponse
 from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.changes import Changes
 from upbridge_sandbox.seed import vocabulary
-from upbridge_sandbox.seed.formats import MARKETS, Json, names
+from upbridge_sandbox.seed.formats import MARKETS, Json
 from upbridge_sandbox.shop import Shop
 from upbridge_sandbox.upgates.lists import MOST_A_PAGE, PRODUCTS_A_PAGE, Filters, complaint, page, too_large
 
-#: what a product's or variant's PUT carries out here; the rest is published but not simulated
-CARRIED_OUT = names("code stock stock_increment active_yn archived_yn can_add_to_basket_yn ean weight variants")
-_COMPLETE_ONLY = names("descriptions images categories prices vats metas rating action_currently_yn")
-_FLAGS = ("active_yn", "archived_yn", "can_add_to_basket_yn", "exclude_from_search_yn")
 #: id and name of the parameters that variants have
 _COLOUR, _SIZE = (2, ("Barva", "Farba", "Colour")), (3, ("Velikost", "Veľkosť", "Size"))
 
@@ -32,45 +28,27 @@ class Products:
         """Products with everything."""
         return self._listed(call, shop, lambda product: product)
 
-    async def one(self, call: Call, shop: Shop) -> Json:
-        """The envelope of the list with the products of one code."""
-        code = call.path_params["code"]
-        found = [item for item in shop.goods.products.values() if item["code"] == code]
-        return page(found, Filters(call), key="products", size=PRODUCTS_A_PAGE)
-
-    async def simple(self, call: Call, shop: Shop) -> Json:
-        """Products without texts and prices."""
-        return self._listed(call, shop, _simple)
-
     async def parameters(self, call: Call, shop: Shop) -> Json:
         """Colours and sizes of products and variants."""
         return self._listed(call, shop, lambda product: _with_parameters(product, shop))
 
     def _listed(self, call: Call, shop: Shop, shape: Callable[[Json], Json]) -> Json:
-        answer = _listed(call, shop, shape)
+        filters = Filters(call)
+        answer = page(_chosen(shop, filters), filters, key="products", size=_page_size(shop, filters), shape=shape)
         rng = self.changes.state.rng.of(f"moves-{shop.name}")
         if answer["number_of_pages"] > 1 and shop.faults.happens("move", rng):
             call.answered = lambda: self.changes.stir_products(shop)
         return answer
 
-    async def variants(self, call: Call, shop: Shop) -> Json:
-        """The variants alone."""
-        filters = Filters(call)
-        found = [variant for product in _chosen(shop, filters) for variant in product["variants"]]
-        if (codes := filters.several("variant_codes")) is not None:
-            found = [variant for variant in found if variant["code"] in codes]
-        return page(found, filters, key="variants", size=_page_size(shop, filters))
-
     async def put(self, call: Call, shop: Shop) -> Any:
-        """Products by code, with variants in them or beside them; above a hundred, none is changed."""
+        """Products and variants by code; above a hundred, none is changed."""
         body = call.document()
         products, variants = body.get("products", []), body.get("variants", [])
         if not isinstance(products, list) or not isinstance(variants, list):
             call.violation("bad-body", "products and variants are arrays")
             return JSONResponse({"products": [], "messages": [complaint("products is not an array")]}, 400)
         call.item_count = len(products) + len(variants)
-        nested = max((len(item.get("variants") or []) for item in products), default=0)
-        if max(call.item_count, nested) > MOST_A_PAGE:
+        if call.item_count > MOST_A_PAGE:
             return too_large(call)
         return {"products": _Put(call, shop, self.changes).carry_out(products, variants)}
 
@@ -111,8 +89,6 @@ class _Put:
             return
         self._edit(product, None, item)
         result["updated_yn"] = True
-        for row in item.get("variants") or []:
-            self._variant(row)
 
     def _variant(self, item: Json) -> None:
         code = item.get("code")
@@ -147,39 +123,11 @@ class _Put:
         return self.answers.setdefault(key, entry)
 
     def _edit(self, product: Json, variant: Json | None, item: Json) -> None:
-        values: dict[str, Any] = {}
-        target = product if variant is None else variant
-        for name, value in item.items():
-            if name not in CARRIED_OUT:
-                self.call.violation("not-simulated", name)
-            elif name == "stock" and (not isinstance(value, int | float) or isinstance(value, bool)):
-                self.call.violation("bad-body", "stock is a number")
-            elif name == "stock_increment":
-                values["stock"] = (target["stock"] or 0) + float(value)
-            elif name not in ("code", "variants"):
-                values[name] = value
-        if any(target.get(name) != value for name, value in values.items()):
-            self.changes.edit_product(self.shop, product, variant, values)
-
-
-def _listed(call: Call, shop: Shop, shape: Callable[[Json], Json]) -> Json:
-    """A page of the products that are asked for, each in its *shape*, less what is not wanted of it."""
-    filters = Filters(call)
-    chosen = _chosen(shop, filters)
-    languages = filters.several("languages") or filters.several("language")
-    pricelist, variants = call.last("pricelist"), filters.yes("variants_yn")
-
-    def cut(product: Json) -> Json:
-        product = shape(product)
-        if languages is not None:
-            product = _in_languages(product, languages)
-        if pricelist is not None:
-            product = _in_pricelist(product, pricelist)
-        if variants is False:
-            product = {key: value for key, value in product.items() if key != "variants"}
-        return product
-
-    return page(chosen, filters, key="products", size=_page_size(shop, filters), shape=cut)
+        stock = item.get("stock")
+        if not isinstance(stock, int | float) or isinstance(stock, bool):
+            self.call.violation("bad-body", "stock is a number")
+        elif stock != (variant or product)["stock"]:
+            self.changes.edit_product(self.shop, product, variant, {"stock": stock})
 
 
 def _page_size(shop: Shop, filters: Filters) -> int:
@@ -193,33 +141,17 @@ def _page_size(shop: Shop, filters: Filters) -> int:
 def _chosen(shop: Shop, filters: Filters) -> list[Json]:
     """The products that pass all filters of the call."""
     products, tests = shop.goods.products, list[Callable[[Json], bool]]()
-    ids = filters.ids("product_ids")
-    if (single := filters.call.last("product_id")) is not None:
-        ids = {int(single)} if single.isdigit() else set()
-    if ids is not None:
+    if (ids := filters.several("product_ids")) is not None:
         products = {
             number: product
             for number, product in products.items()
-            if number in ids and not shop.unseen_once(str(number))
+            if str(number) in ids and not shop.unseen_once(str(number))
         }
-    if (codes := filters.several("codes")) is not None:
-        tests.append(lambda product: product["code"] in codes)
-    if (variant_codes := filters.several("variant_codes")) is not None:
-        tests.append(lambda product: any(item["code"] in variant_codes for item in product["variants"]))
     if (since := filters.time("last_update_time_from")) is not None:
         tests.append(lambda product: datetime.fromisoformat(product["last_update_time"]) >= since)
-    if flags := {name: asked for name in _FLAGS if (asked := filters.yes(name)) is not None}:
+    if flags := {name: yes for name in ("active_yn", "archived_yn") if (yes := filters.yes(name)) is not None}:
         tests.append(lambda product: all(bool(product[name]) == asked for name, asked in flags.items()))
-    if (in_stock := filters.yes("in_stock_yn")) is not None:
-        tests.append(lambda product: ((product["stock"] or product["variants_stock"] or 0) > 0) == in_stock)
     return [product for product in products.values() if all(test(product) for test in tests)]
-
-
-def _simple(product: Json) -> Json:
-    slim = {key: value for key, value in product.items() if key not in _COMPLETE_ONLY}
-    if "variants" in product:
-        slim["variants"] = [_simple(variant) for variant in product["variants"]]
-    return slim
 
 
 def _with_parameters(product: Json, shop: Shop) -> Json:
@@ -259,24 +191,3 @@ def _parameters(colour: int, size: str) -> Json:
             }
         )
     return {"parameters": old, "parameters_new": new}
-
-
-def _in_languages(product: Json, languages: list[str]) -> Json:
-    cut = {**product}
-    for name in ("descriptions", "prices"):
-        if name in cut:
-            cut[name] = [row for row in cut[name] if row["language"] in languages]
-    if "variants" in cut:
-        cut["variants"] = [_in_languages(variant, languages) for variant in cut["variants"]]
-    return cut
-
-
-def _in_pricelist(product: Json, pricelist: str) -> Json:
-    cut = {**product}
-    cut["prices"] = [
-        {**row, "pricelists": [entry for entry in row["pricelists"] if entry["name"] == pricelist]}
-        for row in cut.get("prices", [])
-    ]
-    if "variants" in cut:
-        cut["variants"] = [_in_pricelist(variant, pricelist) for variant in cut["variants"]]
-    return cut

@@ -10,7 +10,7 @@ from upbridge_sandbox.asgi.call import Call
 from upbridge_sandbox.seed.formats import Json, moment
 from upbridge_sandbox.shop import Shop, Webhook
 from upbridge_sandbox.state import State
-from upbridge_sandbox.upgates.lists import Filters, complaint
+from upbridge_sandbox.upgates.lists import complaint
 
 ENTITIES = (
     *("Orders", "OrderStatuses", "Products", "Labels", "Categories", "Customers", "Shipments", "Payments"),
@@ -36,11 +36,9 @@ class Subscriptions:
     def __init__(self, state: State) -> None:
         self.state = state
 
-    async def list(self, call: Call, shop: Shop) -> Json:
-        """All subscriptions, or the one with this id."""
-        wanted = call.path_params.get("id")
-        hooks = shop.webhooks.values()
-        return {"webhooks": [hook.as_json() for hook in hooks if wanted in (None, str(hook.id))]}
+    async def list(self, _call: Call, shop: Shop) -> Json:
+        """All subscriptions."""
+        return {"webhooks": [hook.as_json() for hook in shop.webhooks.values()]}
 
     async def events(self, _call: Call, shop: Shop) -> Json:
         """What can be subscribed, and whether this API user may."""
@@ -78,16 +76,12 @@ class Subscriptions:
         return {"webhook": hook.as_json(short=True)}
 
     async def delete(self, call: Call, shop: Shop) -> Json:
-        """The subscriptions with these ids: `/webhooks/1` or `/webhooks?ids=1;2`."""
-        wanted = Filters(call).several("ids") or []
-        single = call.path_params.get("id") or call.last("id")
-        rows: list[Json] = []
-        for value in wanted if single is None else [single, *wanted]:
-            number = int(value) if value.isdigit() else 0
-            hook = shop.webhooks.pop(number, None)
-            messages = [] if hook else [{"code": "404", "messages": [complaint("Webhook not found", name="id")]}]
-            rows.append({"id": number, "deleted": hook is not None, "messages": messages})
-        return {"webhooks": rows}
+        """The subscription with this id."""
+        wanted = call.path_params["id"]
+        number = int(wanted) if wanted.isdigit() else 0
+        hook = shop.webhooks.pop(number, None)
+        messages = [] if hook else [{"code": "404", "messages": [complaint("Webhook not found", name="id")]}]
+        return {"webhooks": [{"id": number, "deleted": hook is not None, "messages": messages}]}
 
 
 def _wrong(shop: Shop, body: Json, names: tuple[str, ...]) -> str:

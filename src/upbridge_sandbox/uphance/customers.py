@@ -15,31 +15,30 @@ ADDRESS = names("id line_1 line_2 line_3 city state country postcode default_for
 AS_WANTED = ("country", "city", "vat_number", "channel_id", "notes", "reference")
 
 
-def accept_customer(body: Any, organisation: Organisation, uphance: Uphance, customer: Json | None = None) -> Json:
-    """The customer that *body* makes (or turns *customer* into). Raises NotAcceptable and changes nothing."""
+def accept_customer(body: Any, organisation: Organisation, uphance: Uphance) -> Json:
+    """The customer that *body* makes. Raises NotAcceptable and changes nothing."""
     if not isinstance(body, dict):
         raise NotAcceptable("customer is an object")
     if unknown := sorted(set(body) - FIELDS):
         raise UnknownField(f"unknown: {', '.join(unknown)}")
-    wanted = {**(customer or {}), **body}
-    if not isinstance(wanted.get("name"), str) or not wanted["name"].strip():
+    if not isinstance(body.get("name"), str) or not body["name"].strip():
         raise NotAcceptable("name is required")
-    channel = next((row for row in organisation.channels if row["channel_ID"] == wanted.get("channel_id")), None)
-    if wanted.get("channel_id") is not None and channel is None:
+    channel = next((row for row in organisation.channels if row["channel_ID"] == body.get("channel_id")), None)
+    if body.get("channel_id") is not None and channel is None:
         raise NotAcceptable("channel_id is not a channel of this organisation")
-    customer_id = customer["id"] if customer else uphance.next_id()
+    customer_id = uphance.next_id()
     return {
-        **{name: wanted.get(name) for name in AS_WANTED},
+        **{name: body.get(name) for name in AS_WANTED},
         "id": customer_id,
-        "name": wanted["name"],
+        "name": body["name"],
         "company_type": "customer",
-        "customer_type": wanted.get("customer_type") or "wholesale",
+        "customer_type": body.get("customer_type") or "wholesale",
         "channel_name": channel["channel_name"] if channel else None,
         "currency": channel["currency"] if channel else None,
         "orders_count": 0,
         "last_order": None,
-        "people": _rows(wanted.get("people"), PERSON, customer_id, uphance, "people"),
-        "addresses": _rows(wanted.get("addresses"), ADDRESS, customer_id, uphance, "addresses"),
+        "people": _rows(body.get("people"), PERSON, customer_id, uphance, "people"),
+        "addresses": _rows(body.get("addresses"), ADDRESS, customer_id, uphance, "addresses"),
         **empty("outstanding_amounts purchase_amounts invoices agents"),
     }
 

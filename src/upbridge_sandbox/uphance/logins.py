@@ -10,7 +10,7 @@ from upbridge_sandbox.asgi.routing import Handler
 from upbridge_sandbox.seed.formats import Json
 from upbridge_sandbox.state import State
 from upbridge_sandbox.uphance.calls import body_of, refused
-from upbridge_sandbox.uphance.organisations import Organisation, Token
+from upbridge_sandbox.uphance.organisations import WEEK, Organisation, Token
 
 FEWEST = 3
 """So few products never become fewer by a list that moves."""
@@ -39,7 +39,8 @@ class Logins:
             old = next((token for token in tokens if token.refresh == body.get("refresh_token")), None)
             if old is None or old.dead:
                 raise refused(401, "invalid_grant")
-            return self._granted(self.uphance.renew(old))
+            old.dead = True
+            return self._granted(self.uphance.issue(old.email))
         call.violation("bad-body", "grant_type")
         raise refused(400, "unsupported_grant_type")
 
@@ -47,7 +48,7 @@ class Logins:
         return {
             "access_token": token.value,
             "token_type": "Bearer",
-            "expires_in": self.uphance.token_seconds,
+            "expires_in": WEEK,
             "refresh_token": token.refresh,
             "created_at": int(self.state.now().timestamp()),
         }
@@ -92,7 +93,7 @@ class Logins:
             call.page_items = self.uphance.lists.page_items
             organisation = self.uphance.organisations[token.organisation]
             answer = handler(call, organisation)
-            if call.path in ("/products", "/skus") and call.method == "GET" and answer["meta"]["next_page"]:
+            if call.path == "/products" and call.method == "GET" and answer["meta"]["next_page"]:
                 self._move(organisation)
             return answer
 

@@ -107,9 +107,6 @@ class Uphance:
     members: dict[str, list[int]] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     organisations: dict[int, Organisation] = field(default_factory=dict)
-    token_seconds: int = WEEK
-    rotate_refresh: bool = True
-    keep_organisation_on_refresh: bool = False
     drafts_reserve: bool = False
     tax_level: Decimal | None = None
     """Per cent on everything; None: what the shop charged."""
@@ -123,27 +120,12 @@ class Uphance:
         self.members.setdefault(email, [])
         self.members[email] += [item for item in organisations if item not in self.members[email]]
 
-    def issue(self, email: str, organisation: int | None = None, refresh: str | None = None) -> Token:
-        """A new token for *email*."""
-        token = Token(
-            value=secrets.token_urlsafe(24),
-            refresh=refresh or secrets.token_urlsafe(24),
-            email=email,
-            expires_at=self.clock() + timedelta(seconds=self.token_seconds),
-            organisation=organisation,
-        )
+    def issue(self, email: str) -> Token:
+        """A new token for *email*; it has chosen no organisation yet."""
+        ends = self.clock() + timedelta(seconds=WEEK)
+        token = Token(secrets.token_urlsafe(24), secrets.token_urlsafe(24), email, ends)
         self.tokens[token.value] = token
         return token
-
-    def renew(self, old: Token) -> Token:
-        """The token that takes the place of *old*; what it keeps of it is what the switches say."""
-        organisation = old.organisation if self.keep_organisation_on_refresh else None
-        new = self.issue(old.email, organisation, None if self.rotate_refresh else old.refresh)
-        if self.rotate_refresh:
-            old.dead = True
-        else:
-            del self.tokens[old.value]
-        return new
 
     def next_id(self) -> int:
         """An id that nothing else has."""
@@ -158,8 +140,6 @@ class Uphance:
         """A picture without passwords and tokens."""
         return {
             "users": sorted(self.users),
-            "token_seconds": self.token_seconds,
-            "rotate_refresh": self.rotate_refresh,
             "drafts_reserve": self.drafts_reserve,
             "tax_level": None if self.tax_level is None else float(self.tax_level),
             "organisations": [item.as_json() for item in self.organisations.values()],

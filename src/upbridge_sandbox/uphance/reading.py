@@ -6,13 +6,6 @@ from upbridge_sandbox.uphance.calls import one, page
 from upbridge_sandbox.uphance.logins import Inside
 from upbridge_sandbox.uphance.organisations import Organisation
 
-TICKET_FILTERS = {
-    "by_order_number": "order_number",
-    "by_order_id": "order_id",
-    "by_shipment_number": "shipment_number",
-    "filter[warehouse_name]": "warehouse",
-}
-
 
 def everything(kind: str) -> Inside:
     """All of a *kind* at once."""
@@ -30,29 +23,14 @@ def products(call: Call, organisation: Organisation) -> Json:
     return page(call, "products", [item for item in items if wanted in (None, item["product_identifier"])])
 
 
-def skus(call: Call, organisation: Organisation) -> Json:
-    """SKUs with the ids above them; filter[ean] filters."""
-    wanted = call.last("filter[ean]")
-    items = [
-        {**sku, "product_name": product["name"], "product_id": product["id"], "variation_id": variation["id"]}
-        for product in organisation.products.values()
-        for variation in product["variations"]
-        for sku in variation["skus"]
-        if wanted is None or sku["ean"] == wanted
-    ]
-    return page(call, "skus", items)
-
-
 def customers(call: Call, organisation: Organisation) -> Json:
     """Customers; no filter is known."""
     return page(call, "customers", list(organisation.customers.values()))
 
 
 def orders(call: Call, organisation: Organisation) -> Json:
-    """Sales orders; since_id and by_order_number filter."""
-    number = call.last("by_order_number")
-    items = [item for item in _since(call, organisation.orders) if number in (None, item["order_number"])]
-    return page(call, "sales_orders", items)
+    """Sales orders; since_id filters."""
+    return page(call, "sales_orders", _since(call, organisation.orders))
 
 
 def order(call: Call, organisation: Organisation) -> Json:
@@ -61,14 +39,11 @@ def order(call: Call, organisation: Organisation) -> Json:
 
 
 def tickets(call: Call, organisation: Organisation) -> Json:
-    """Pick tickets; since_id, since_created_at and `TICKET_FILTERS` filter."""
-    items = _since(call, organisation.tickets)
-    for parameter, name in TICKET_FILTERS.items():
-        if (wanted := call.last(parameter)) is not None:
-            items = [item for item in items if str(item[name]) == wanted]
-    if (after := call.last("since_created_at")) is not None:
-        items = [item for item in items if item["created_at"] >= after[:19]]
-    return page(call, "pick_tickets", items)
+    """Pick tickets; since_id, since_created_at and by_order_id filter."""
+    items, order_id = _since(call, organisation.tickets), call.last("by_order_id")
+    after = call.last("since_created_at") or ""
+    chosen = [row for row in items if order_id in (None, str(row["order_id"])) and row["created_at"] >= after[:19]]
+    return page(call, "pick_tickets", chosen)
 
 
 def _since(call: Call, items: dict[int, Json]) -> list[Json]:

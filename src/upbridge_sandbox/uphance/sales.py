@@ -43,65 +43,60 @@ def stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def accept_order(body: Any, organisation: Organisation, uphance: Uphance, order: Json | None = None) -> Json:
-    """The sales order that *body* makes (or turns *order* into). Raises NotAcceptable and changes nothing."""
+def accept_order(body: Any, organisation: Organisation, uphance: Uphance) -> Json:
+    """The sales order that *body* makes. Raises NotAcceptable and changes nothing."""
     if not isinstance(body, dict):
         raise NotAcceptable("sales_order is an object")
     if unknown := sorted(set(body) - ORDER_FIELDS):
         raise UnknownField(f"unknown: {', '.join(unknown)}")
-    wanted = {**(order or {}), **body}
-    company = organisation.customers.get(wanted.get("company_id", 0))
-    channel = next((row for row in organisation.channels if row["channel_ID"] == wanted.get("channel_id")), None)
+    company = organisation.customers.get(body.get("company_id", 0))
+    channel = next((row for row in organisation.channels if row["channel_ID"] == body.get("channel_id")), None)
     if company is None:
         raise NotAcceptable("company_id is not a customer of this organisation")
     if channel is None:
         raise NotAcceptable("channel_id is not a channel of this organisation")
-    if wanted.get("season_id") not in [row["id"] for row in organisation.seasons]:
+    if body.get("season_id") not in [row["id"] for row in organisation.seasons]:
         raise NotAcceptable("season_id is not a season of this organisation")
 
     def tax(sku: Json | None) -> Decimal:
         if uphance.tax_level is not None:
             return uphance.tax_level
-        known = organisation.taxes(wanted.get("purchase_order_ref"), sku)
+        known = organisation.taxes(body.get("purchase_order_ref"), sku)
         return TAX_LEVELS[channel["currency"]] if known is None else known
 
-    if order is not None and "line_items" not in body:
-        lines: list[Json] = order["line_items"]
-    else:
-        lines = _lines(body.get("line_items"), organisation, uphance, tax)
+    lines = _lines(body.get("line_items"), organisation, uphance, tax)
     now = stamp(uphance.clock())
-    shipping = _money(wanted.get("shipping_cost", "0.0"), "shipping_cost")
-    order_id = order["id"] if order else uphance.next_id()
+    shipping = _money(body.get("shipping_cost", "0.0"), "shipping_cost")
+    order_id = uphance.next_id()
     return {
         "id": order_id,
-        "created_at": order["created_at"] if order else now,
+        "created_at": now,
         "updated_at": now,
         **_totals(lines, shipping, tax(None)),
         "shipping_cost": money(shipping),
         "settlement_discount": "0.0",
         "deposit_percentage": "0.0",
         "custom_fields": [{"name": "Handling charges", "field_type": "number", "value": 0.0}],
-        **{name: wanted.get(name) for name in AS_WANTED},
-        "confirmed_at": order["confirmed_at"] if order else None,
+        **{name: body.get(name) for name in AS_WANTED},
         "currency": channel["currency"],
         "order_number": str(order_id),
-        "purchase_order_ref": wanted.get("purchase_order_ref"),
+        "purchase_order_ref": body.get("purchase_order_ref"),
         "invoice_numbers": "",
         "shipment_numbers": "",
         "company_name": company["name"],
-        "season_id": wanted["season_id"],
+        "season_id": body["season_id"],
         "organisation_id": organisation.id,
-        "status": order["status"] if order else "draft",
+        "status": "draft",
         "channel_id": channel["channel_ID"],
         "channel_name": channel["channel_name"],
         "company_id": company["id"],
         "invoice_method": "SHIPMENTS",
-        "warehouse_name": wanted.get("warehouse_name") or "Main",
-        "fulfillment_status": order["fulfillment_status"] if order else "not_shipped",
+        "warehouse_name": body.get("warehouse_name") or "Main",
+        "fulfillment_status": "not_shipped",
         "financial_status": "not_paid",
         "return_label": False,
         "line_items": lines,
-        **nulls("cancel_ship_date submitted_at proforma_number proforma_date next_due_date"),
+        **nulls("confirmed_at cancel_ship_date submitted_at proforma_number proforma_date next_due_date"),
     }
 
 

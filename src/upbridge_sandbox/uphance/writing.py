@@ -36,28 +36,11 @@ class Writing:
             reserve(made, organisation)
         return JSONResponse({"sales_order": made}, 201)
 
-    def update_order(self, call: Call, organisation: Organisation) -> Json:
-        """Only drafts can be changed."""
-        found = one(call, organisation.orders)
-        if found["status"] != "draft":
-            raise refused(422, {"message": "the order is confirmed"})
-        made = accept_order(body_of(call).get("sales_order"), organisation, self.uphance, found)
-        organisation.orders[made["id"]] = made
-        return {"sales_order": made}
-
     def create_customer(self, call: Call, organisation: Organisation) -> Response:
         """A new customer."""
         made = accept_customer(body_of(call).get("customer"), organisation, self.uphance)
         organisation.customers[made["id"]] = made
         return JSONResponse({"customer": made}, 201)
-
-    def update_customer(self, call: Call, organisation: Organisation) -> Json:
-        """The fields that are named."""
-        found = one(call, organisation.customers)
-        made = accept_customer(body_of(call).get("customer"), organisation, self.uphance, found)
-        made["orders_count"] = found["orders_count"]
-        organisation.customers[made["id"]] = made
-        return {"customer": made}
 
     def create_product(self, call: Call, organisation: Organisation) -> Response:
         """The body was never published; a product in the shape that GET shows is taken."""
