@@ -6,9 +6,10 @@ import ast
 import re
 import string
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 from babel.messages import Catalog
 from babel.messages.pofile import read_po
@@ -35,22 +36,39 @@ class Used:
 def complaints() -> list[str]:
     """One line for each text that is missing, incomplete, different or dead."""
     catalogues = {language: load(language) for language in LANGUAGES}
+    folders = [system.texts for system in SYSTEMS.all if system.texts is not None]
     used = used_keys()
-    english = catalogues["en"]
+    english = together([catalogues["en"], *(load("en", folder) for folder in folders)])
     return [
         *differences(catalogues),
         *unsorted(catalogues),
         *misnamed(catalogues),
+        *(complaint for folder in folders for complaint in of_folder(folder)),
         *missing(english, used),
         *nameless(english),
         *dead(english, used),
     ]
 
 
-def load(language: str) -> Catalog:
-    """The catalogue of *language*; raises if it is not one."""
-    with catalogue_path(language).open("rb") as file:
+def of_folder(folder: Path) -> Iterator[str]:
+    """The same for the catalogues that a system has in its own folder."""
+    catalogues = {language: load(language, folder) for language in LANGUAGES}
+    yield from (f"{folder.parent.name}: {one}" for one in (*differences(catalogues), *unsorted(catalogues)))
+
+
+def load(language: str, folder: Path | None = None) -> Catalog:
+    """The catalogue of *language*, the main one or that of a system's *folder*; raises if it is not one."""
+    path = catalogue_path(language) if folder is None else folder / f"{language}.po"
+    with path.open("rb") as file:
         return read_po(file, locale=language, abort_invalid=True)
+
+
+def together(catalogues: Sequence[Catalog]) -> Catalog:
+    """All messages of *catalogues* in one."""
+    whole = Catalog(locale=catalogues[0].locale)
+    for message in (message for catalogue in catalogues for message in catalogue if message.id):
+        whole[message.id] = message
+    return whole
 
 
 def texts_of(catalogue: Catalog) -> dict[str, tuple[str, ...]]:

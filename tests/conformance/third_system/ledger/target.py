@@ -35,6 +35,7 @@ class LedgerTarget:
 
     def unique_name(self, shop_settings: ShopSettings) -> UniqueName | None:
         """Ledger knows the shop's ids, so two products may have one code."""
+        del shop_settings
         return None
 
     def order_policy(self, context: MappingContext) -> OrderPolicy:
