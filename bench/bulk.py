@@ -142,7 +142,7 @@ async def _ours(testbed: Testbed, address: str, variants: int) -> Taken:
     finally:
         processes.environment["UPBRIDGE_UPP_URL"] = before
         await asyncio.to_thread(processes.end, "bulk")
-    await testbed.run(f"DELETE FROM shops WHERE id = '{shop_id}'")  # noqa: S608 - our own number
+    await testbed.run("DELETE FROM shops WHERE id = :shop", shop=shop_id)
     return taken
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import func, select, table
 
 from bench.load import MakeCall, Taken, as_fast_as_possible, at_a_rate
 from bench.report import Row
@@ -150,8 +150,8 @@ async def _checkpoint(testbed: Testbed) -> None:
 
 
 async def _vacuum(testbed: Testbed) -> None:
-    for table in ("deliveries", "changes", "documents", "variants"):
-        await testbed.run(f"VACUUM (ANALYZE, FREEZE) {table}")
+    for name in ("deliveries", "changes", "documents", "variants"):
+        await testbed.run(f"VACUUM (ANALYZE, FREEZE) {name}")
 
 
 async def _long_transaction(testbed: Testbed) -> None:
@@ -164,8 +164,8 @@ async def _long_transaction(testbed: Testbed) -> None:
 async def _snapshot(testbed: Testbed) -> AsyncIterator[None]:
     async with testbed.engine.connect() as plain:
         tx = await plain.execution_options(isolation_level="REPEATABLE READ")
-        for table in ("deliveries", "changes", "shops"):
-            await tx.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608
+        for name in ("deliveries", "changes", "shops"):
+            await tx.execute(select(func.count()).select_from(table(name)))
         yield
         await tx.rollback()
 

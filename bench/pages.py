@@ -110,7 +110,7 @@ async def answers(
         await crowd(testbed.engine, shop, now=utc_now())
         for name, path in crowded().items():
             await _warm(testbed, visit, path, seen[name], rounds)
-    await testbed.run(f"DELETE FROM shops WHERE id = '{shop.id}'")  # noqa: S608 - our own number
+    await testbed.run("DELETE FROM shops WHERE id = :shop", shop=shop.id)
     rows = [_row(name, one, CROWDED_MS if name in crowded() else GOAL_MS) for name, one in seen.items()]
     raw = {"variants": variants, "orders": orders, "seconds_to_fill": round(filled, 1)}
     return rows, {**raw, "pages": {name: one.as_json() for name, one in seen.items()}}

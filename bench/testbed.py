@@ -58,11 +58,11 @@ class Testbed:
         async with self.engine.connect() as tx:
             return await tx.scalar(text(query), {"shop": self.shop_id, **values})
 
-    async def run(self, statement: str) -> None:
-        """One statement outside a transaction."""
+    async def run(self, statement: str, **values: object) -> None:
+        """One statement with *values* outside a transaction."""
         async with self.engine.connect() as plain:
             tx = await plain.execution_options(isolation_level="AUTOCOMMIT")
-            await tx.execute(text(statement))
+            await tx.execute(text(statement), values)
 
     async def calls(self) -> int:
         """Calls of the shop's API so far, the life cycle's aside."""
