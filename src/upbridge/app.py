@@ -75,7 +75,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # it would redirect to a host that the caller names
-        # its spans would hold addresses, which carry secrets; ours hold routes (web/traced_requests.py)
+        # FastAPI's spans would hold addresses, which carry secrets; TracedRequests writes routes instead.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     if tracing():

@@ -90,7 +90,7 @@ class WakeUps:
         self.ask(lane)
 
     async def run(self) -> None:
-        """Wake what is asked for, for ever; comes back by itself after the database was away."""
+        """Wake the lanes that are asked for, until cancelled; goes on by itself when the database is back."""
         wake = waker(self._app)
         while True:
             try:

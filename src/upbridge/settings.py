@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     @classmethod
     def _frame_sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
         if not sources:
-            raise ValueError("names nobody: the pages could not be opened in the admin")
+            raise ValueError("names no origin: the admin could not show the pages")
         for source in sources:
             if not _FRAME_SOURCE.fullmatch(source):
                 raise ValueError(

@@ -91,7 +91,7 @@ class Hours:
             assert seen.nap is not None
             if seen.nap.until > end:
                 seen.left.set()
-                for _ in range(_TURNS):  # of the loop: the other side has noticed before anybody calls again
+                for _ in range(_TURNS):  # of the loop: the other side has noticed before it is called again
                     await asyncio.sleep(0)
                 self.reach(end)
                 raise httpx.ReadTimeout("no answer in time")

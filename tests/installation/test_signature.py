@@ -172,7 +172,7 @@ class TestRefuses:
     def test_an_empty_signature_token_because_anybody_can_sign_with_it(self) -> None:
         call = UPGATES.sign({"token": "shop-1", "time": NOON.isoformat()}, SHORT, token="")
 
-        with pytest.raises(BadSignature, match="anybody can sign"):
+        with pytest.raises(BadSignature, match="any caller can sign"):
             check(call, Endpoint.OPEN, token="")
 
     @pytest.mark.rule("R5")

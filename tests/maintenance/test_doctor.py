@@ -148,7 +148,7 @@ async def test_without_a_mail_server_all_is_well_and_it_is_said(database_url: st
     found = by_check(await examine(settings(database_url), SYSTEMS))
 
     assert found["mail"].state == "ok"
-    assert "nobody is written to" in found["mail"].detail
+    assert "no mail is sent" in found["mail"].detail
 
 
 # --- settings -------------------------------------------------------------------------------------------------

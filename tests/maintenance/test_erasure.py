@@ -1,4 +1,4 @@
-"""Erasing a shop takes everything about it, and nothing about anybody else."""
+"""Erasing a shop takes everything about it, and nothing about another one."""
 
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine

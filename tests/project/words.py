@@ -45,6 +45,7 @@ SPARED: dict[str, str] = {}
 PHRASES: dict[str, str] = {
     r"\bwhoever\b": "name the actor: the shop, the worker, Upgates, Uphance",
     r"\bnobody\b": "name the actor, or say that no process does it",
+    r"\banybody\b": "name the actor: any caller, any person",
     r"\bsomebody\b": "name the actor: a person in the shop, another worker",
     r"\bover there\b": "name the system",
     r"\bwhatever\b": "say which",

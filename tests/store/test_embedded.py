@@ -122,7 +122,7 @@ async def test_without_a_watcher_nobody_brings_it_back(home: Path) -> None:
 
 @pytest.mark.parametrize("whose", ["another program", "another Postgres"])
 def test_a_pid_that_belongs_to_somebody_else_by_now_is_no_obstacle(home: Path, tmp_path: Path, whose: str) -> None:
-    """After a crash of the machine the number in the file may be anybody's."""
+    """After a crash of the machine the number in the file may be another process's."""
     neighbour = EmbeddedPostgres(tmp_path)
     neighbour.start()
     handle = EmbeddedPostgres(home)

@@ -167,7 +167,7 @@ class Engine:
             return list(claimed.documents)
 
     async def connect(self, system: str, shop_id: ShopId | None = None, **overrides: Any) -> None:
-        """A working connection, made without asking anybody."""
+        """A working connection, made without a call."""
         values = {
             "shop_id": shop_id or self.shop_id,
             "system": system,

@@ -1,4 +1,4 @@
-"""What support has to know: read by the merchant first, and without names, numbers and secrets of anybody."""
+"""What support has to know: read by the merchant first, and without names, numbers and secrets."""
 
 import html
 import re

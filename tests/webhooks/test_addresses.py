@@ -1,4 +1,4 @@
-"""Secret addresses: made for one shop, source and event, recognised without asking anybody."""
+"""Secret addresses: made for one shop, source and event, recognised without a query."""
 
 import asyncio
 import base64

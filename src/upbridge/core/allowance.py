@@ -35,7 +35,7 @@ class Meter:
         return max(0.0, -self._left / self._allowance.rate)
 
     def full(self, now: float) -> bool:
-        """Whether it is as if it had never been used."""
+        """Whether all of it is there, as if it had never been used."""
         return self.left(now) >= self._allowance.burst
 
 

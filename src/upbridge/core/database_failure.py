@@ -69,7 +69,7 @@ _CONNECTING = (
     _known(r"database system is|not accepting connections|recovery", _LASTS, passes=True),
 )
 
-#: Failures of a statement that say nothing of anybody's data, with what to add to the server's words.
+#: Failures of a statement that hold no person's data, with what to add to the server's words.
 _STATEMENTS: tuple[tuple[type[psycopg.Error], str], ...] = (
     (psycopg.errors.DiskFull, "free space on the disk of Postgres: then all goes on by itself"),
     (psycopg.errors.UndefinedTable, "run `upbridge migrate`"),
@@ -106,8 +106,8 @@ def concerns_database(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """What *error* of the database says, in one line with what to do; its name alone where its words are not known
-    to be free of anybody's data."""
+    """What *error* of the database says, in one line with what to do; its name alone where its words may
+    hold a person's data."""
     failure = database_failure(error)
     if failure is not None:
         return f"{failure.reason} ({failure.what_to_do})"

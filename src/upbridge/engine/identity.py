@@ -22,11 +22,11 @@ from upbridge.store.order_identities import Identity
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Of the orders of a batch, by the numbers that they have now.
+    """Which orders of a batch the targets know otherwise, by the numbers that the orders have now.
 
-    *others* have a number under which the targets were given another order. *former* is the number under which
-    they were given the order itself, that of a gone order as well. *moved*, by a number that is gone, is the
-    one that its order has instead.
+    *others*: the targets were given another order under this number. *former*: the number under which the targets
+    were given the order itself; a gone order has one too. *moved*: for a number that is gone, the number that its
+    order has instead.
     """
 
     others: frozenset[str] = frozenset()

@@ -64,7 +64,7 @@ def _guarded(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Requ
     return guarded
 
 
-# Starlette's own routes: anybody may call them, and looking for what there is to inject and to validate was half
+# Starlette's own routes: any caller reaches them, and FastAPI's search for what to inject and to validate was half
 # of what a bad signature cost.
 for _path, _handle in (
     ("/addon/install", install),

@@ -162,7 +162,7 @@ class InstallationService:
 
     @contextmanager
     def _logged(self, endpoint: Endpoint) -> Iterator[None]:
-        """Log why calls were refused: anybody can make them, so a line a minute, and nothing that they sent."""
+        """Log why calls were refused: a line a minute, as any caller can make them, and nothing that they sent."""
         try:
             yield
         except BadSignature as error:

@@ -142,7 +142,7 @@ def claim(
     """Everything that can be said without a key. Raises `BadSignature` for a missing or impossible value, a
     signature that is no base64, and a `time` outside the window."""
     if not signature_token:
-        raise BadSignature("there is no signature token: an empty one is a key that anybody can sign with")
+        raise BadSignature("there is no signature token: any caller can sign with an empty one")
     values = {
         name: call[name] for name in LONG if _signable(call.get(name), longest=_LONGEST.get(name, MAX_VALUE))
     }

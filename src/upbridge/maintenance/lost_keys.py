@@ -22,7 +22,7 @@ _BATCH = 500
 
 
 class Remedy(NamedTuple):
-    """Who enters what again."""
+    """What is entered again, and by which person."""
 
     who: str
     what: str
@@ -57,7 +57,7 @@ class Lost:
 
     @property
     def remedy(self) -> Remedy:
-        """Who enters what again."""
+        """What is entered again, and by which person."""
         return REMEDIES[self.column]
 
 

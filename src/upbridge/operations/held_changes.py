@@ -33,7 +33,7 @@ class Held:
 
 
 def mark_of(hashes: Mapping[tuple[str, str], bytes]) -> str:
-    """What tells these documents, by kind and key, from any others."""
+    """A text that is another one for any other set of documents; *hashes* are by kind and key."""
     lines = [[kind, key, mark.hex()] for (kind, key), mark in sorted(hashes.items())]
     return fingerprint(canonical(lines)).hex()
 

@@ -1,6 +1,7 @@
 """The warehouses in which a shop keeps its goods, as far as its products have named them.
 
-Remembered by name among the cursors. One that the shop gives up stays: that errs on the side of asking.
+Their names are kept among the cursors. The name of one that the shop has given up stays: then a person is asked
+once too often, never too seldom.
 """
 
 import json

@@ -115,7 +115,8 @@ def read_upgates(event: str, payload: Payload) -> ChangedKeys:
 
 
 def everything(source: Source | None) -> ChangedKeys:
-    """Instead of what a delivery says: read again all that has changed. *source*: None for the shop itself."""
+    """The keys that let all be read again that has changed, where a delivery does not say what has. *source*: None
+    for the shop itself."""
     if source is None:
         return ChangedKeys({Kind.EVERYTHING: ["everything"]}, records=0)
     keys: dict[Kind, list[str]] = {}

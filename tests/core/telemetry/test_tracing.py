@@ -1,4 +1,4 @@
-"""Spans: none where traces are off, and nothing in them that is secret or anybody's."""
+"""Spans: none where traces are off, and nothing in them that is secret or about a person."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Lines that anybody can cause are written once a minute for each kind, with how many there were.
+"""Lines that any caller can cause are written once a minute for each kind, with how many there were.
 
 The metrics count every one; the log says that there are some, and of which kind. A kind is made of words of ours
 and ids of shops, never of what a stranger sent, so there are few.

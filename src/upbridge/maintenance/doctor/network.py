@@ -66,7 +66,7 @@ async def look_at_system(remote: Remote, name: str, url: str) -> list[Finding]:
 async def look_at_mail(settings: Settings) -> list[Finding]:
     """Whether the mail server lets us in; nothing is sent."""
     if settings.mail is None or settings.mail_from is None:
-        return [Finding("mail", "ok", "no mail server is set (UPBRIDGE_SMTP_URL): nobody is written to")]
+        return [Finding("mail", "ok", "no mail server is set (UPBRIDGE_SMTP_URL): no mail is sent")]
     server = settings.mail
     try:
         way = await Mailer(server, sender(settings.mail_from), _SECONDS).check()

@@ -135,7 +135,7 @@ class _Round:
             newest = await _newest(tx, self.shop.id)
             watched = await _watched(tx, self.shop.id, since=self.tools.clock() - STALE)
         tickets: dict[int, PickTicket | None] = dict(await self._new_tickets(newest, watched))
-        # Behind one that cannot be read the next round begins again: it comes as soon as it can be.
+        # The next round begins at the first ticket that could not be read, so that it comes as soon as it can be.
         highest = max(tickets, default=None) if not self.missed_tickets else min(self.missed_tickets) - 1
         if highest is not None and (newest is None or highest > newest):
             self.newest = highest

@@ -23,7 +23,8 @@ _OFF = {"notify.email": "", "notify.digest": ""}
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Whose mails are meant. *reads*: whether they still go to the address that the token was made for."""
+    """The shop that a link in a mail is about. *reads*: its mails still go to the address that the token was made
+    for."""
 
     shop: Shop
     reads: bool

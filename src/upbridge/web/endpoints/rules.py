@@ -29,8 +29,8 @@ router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One setting that saving would change, as texts for people. *begins* and *ends*: what is ticked and what no
-    longer is; *odd*: what of it is hardly ever meant."""
+    """One setting that saving would change, as texts for people. *begins*: what is ticked now; *ends*: what no
+    longer is; *odd*: the part of the change that merchants hardly ever mean."""
 
     key: str
     before: str
