@@ -32,7 +32,7 @@ from upbridge_sandbox.state import Addresses, State
 
 #: A page of what is on sale, as the first import asks for it; the pages of a walk overlap, so their sizes differ.
 PRODUCTS = "/api/v2/products?active_yn=true&archived_yn=false&page={}&current_page_items=100"
-_FACTS = ("status", "owner", "languages", "pricelists", "config", "order-statuses")
+_FACTS = ("status", "owner", "languages", "pricelists", "config", "order-statuses", "shipments", "payments")
 
 #: The catalogue that is repeated, in products, and how far apart the ids of its copies are.
 _PATTERN, _APART = 3_000, 1_000_000

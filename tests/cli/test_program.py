@@ -1,5 +1,6 @@
 """The program as a whole: exit codes, one line per failure, never a traceback."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.program import Database, Program
 from upbridge import __version__
+from upbridge.cli.common import run_async
 from upbridge.store.schema import HEAD
 
 ANOTHER_KEY = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="
@@ -18,6 +20,14 @@ def test_the_version(program: Program) -> None:
     ended = program("--version")
 
     assert (ended.code, ended.out) == (0, f"{__version__}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not there")
+def test_web_and_worker_run_on_uvloop() -> None:
+    async def loop() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    assert run_async(loop()) == "uvloop"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The collector looks at nothing that lives as long as the process: it would hold the event loop."""
 
+import gc
 import os
 import subprocess
 import sys
 
 from cryptography.fernet import Fernet
+
+from upbridge.core.collector import look_seldom
 
 _SCRIPT = "import gc; from upbridge.app import factory; factory(); print(gc.get_freeze_count())"
 
@@ -22,3 +25,13 @@ def test_a_web_process_collects_nothing_that_was_there_at_its_start() -> None:
     )
 
     assert int(said.stdout.split()[-1]) > 50_000
+
+
+def test_a_worker_looks_for_garbage_once_for_many_values() -> None:
+    before = gc.get_threshold()
+    try:
+        look_seldom()
+
+        assert gc.get_threshold() == (20_000, *before[1:])
+    finally:
+        gc.set_threshold(*before)

@@ -1,6 +1,7 @@
 """What the commands share: opening the container, printing for people and for machines."""
 
 import asyncio
+import importlib.util
 import json
 import logging
 import sys
@@ -79,8 +80,10 @@ def with_container(work: Callable[[WorkerContainer], Awaitable[T]]) -> T:
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run to the end."""
-    return asyncio.run(coroutine)
+    """Run to the end, on uvloop where there is one: waiting for sockets costs less there."""
+    new_loop = importlib.import_module("uvloop").new_event_loop if importlib.util.find_spec("uvloop") else None
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(coroutine)
 
 
 def plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ import typer
 from upbridge.bootstrap import connections_of_worker, running_container, worker_pool
 from upbridge.cli.common import out, run_async
 from upbridge.cli.silent_database import ended_by_silence
-from upbridge.core.collector import spare_what_is_here
+from upbridge.core.collector import look_seldom, spare_what_is_here
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
@@ -271,6 +271,8 @@ def worker(
                 )
                 orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
                 awake = replace(container, wake=waker(jobs))
+                spare_what_is_here()
+                look_seldom()
                 await run_worker(
                     jobs,
                     awake.lane_worker,

@@ -46,9 +46,9 @@ class Wire(BaseModel):
 
 def text(value: Any) -> str | None:
     """Text as written, or None if there is none; numbers become text. No character that cannot be stored."""
-    if isinstance(value, str):
-        clean = storable(value)
-        return clean if clean.strip() else None
+    if type(value) is str:
+        clean = value if value.isascii() and "\0" not in value else storable(value)
+        return clean if clean and not clean.isspace() else None
     if value is None or value is False or value in ([], {}):
         return None  # PHP's false and its empty array: there is none
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
@@ -68,22 +68,24 @@ def amount(value: Any) -> Decimal | None:
     """An exact number, from a JSON number or its text."""
     if value is None:
         return None
-    if isinstance(value, bool):
-        raise ValueError("is not a number")  # noqa: TRY004 - pydantic collects ValueErrors
-    if isinstance(value, float):
-        value = repr(value)
-    written = value if isinstance(value, int | Decimal) else text(value)
-    if written is None:
+    number = value if type(value) is Decimal else Decimal(value) if type(value) is int else _number(value)
+    if number is None:
         return None
-    try:
-        number = Decimal(written)
-    except InvalidOperation:
-        raise ValueError("is not a number") from None
-    if not number.is_finite() or (
-        number and not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT
-    ):  # products of two such numbers still fit the decimal context
+    if (number and not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT) or not number.is_finite():
+        # products of two such numbers still fit the decimal context
         raise ValueError("is not a number of a sensible size")
     return number
+
+
+def _number(value: Any) -> Decimal | None:
+    """The number that *value* says, which is none itself."""
+    if isinstance(value, bool):
+        raise ValueError("is not a number")  # noqa: TRY004 - pydantic collects ValueErrors
+    written = repr(value) if isinstance(value, float) else text(value)
+    try:
+        return None if written is None else Decimal(written)
+    except InvalidOperation:
+        raise ValueError("is not a number") from None
 
 
 def rate(value: Any) -> Decimal | None:
