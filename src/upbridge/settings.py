@@ -53,6 +53,7 @@ EXAMPLES: Mapping[str, str] = {
     "frame_ancestors": "https://*.upgates.com",
     "allow_insecure": "0",
     "coalesce_seconds": "10",
+    "second_look_seconds": "120",
     "stock_poll_seconds": "900",
     "reconcile_hours": "24",
     "log_format": "json",
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     frame_ancestors: Annotated[tuple[str, ...], NoDecode] = ("https://*.upgates.com",)
     allow_insecure: bool = False
     coalesce_seconds: float = Field(default=10, ge=0, le=_LONGEST_SECONDS)
+    second_look_seconds: float | None = Field(default=None, ge=0, le=_LONGEST_SECONDS)
     stock_poll_seconds: float = Field(default=900, gt=0, le=_LONGEST_SECONDS)
     reconcile_hours: float = Field(default=24, gt=0, le=_LONGEST_HOURS)
     metrics_token: SecretStr | None = None

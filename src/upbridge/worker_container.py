@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 
 import httpx
@@ -22,6 +23,7 @@ from upbridge.engine.puller import Puller
 from upbridge.engine.pusher import Pusher
 from upbridge.engine.readers import EntityReaders, Readers, readers_of_platform
 from upbridge.engine.scheduler import Scheduler
+from upbridge.engine.second_look import lag_of
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.engine.shop_maintenance import ShopMaintenance
 from upbridge.engine.unknown_names import UnknownNames
@@ -115,6 +117,11 @@ class WorkerContainer:
         """The first imports of shops."""
         return Imports(self.connected, self.clock)
 
+    @property
+    def _lag(self) -> timedelta:
+        """After how long a second look is believed."""
+        return lag_of(self.settings.coalesce_seconds, self.settings.second_look_seconds)
+
     # --- the engine -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -130,7 +137,8 @@ class WorkerContainer:
     @cached_property
     def readers(self) -> Readers:
         """Which kind of change is read by what."""
-        planning = Planning(self.cipher, self.connected, self.settings.coalesce_seconds)
+        together = timedelta(seconds=self.settings.coalesce_seconds)
+        planning = Planning(self.cipher, self.connected, self._lag, together)
         reading = (self.engine, self.clock, self.wake, self.shop_apis, self.connected, self.names, planning)
         maintenance = ShopMaintenance(
             self.engine,

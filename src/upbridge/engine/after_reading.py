@@ -13,7 +13,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.planner import PlanResult, ReadBatch, plan_documents
-from upbridge.engine.second_look import Weighed, lag_of, weigh
+from upbridge.engine.second_look import Weighed, weigh
 from upbridge.store import changes
 from upbridge.store.changes import Kind, Origin
 from upbridge.systems.base import MappingContext, Target
@@ -33,7 +33,10 @@ class Planning:
 
     cipher: Cipher
     connected: ConnectedSystems
-    coalesce_seconds: float
+    lag: timedelta
+    """After how long a second look is believed."""
+    gathering: timedelta
+    """How long the changes of a burst are gathered."""
 
     async def plan(
         self,
@@ -47,7 +50,7 @@ class Planning:
         now: datetime,
     ) -> tuple[Weighed, PlanResult]:
         """What of *read* is believed, and what it means for each target."""
-        weighed = await weigh(tx, shop.id, read, lag=lag_of(self.coalesce_seconds), told=told, now=now)
+        weighed = await weigh(tx, shop.id, read, lag=self.lag, told=told, now=now)
         settled = await plan_documents(
             tx,
             self.cipher,

@@ -30,8 +30,7 @@ log = structlog.get_logger(__name__)
 
 #: How far back the orders are counted.
 DAYS = 30
-AGAIN = timedelta(seconds=10)
-"""By then what was on its way between two counts has usually arrived."""
+_LEAST = timedelta(seconds=1)
 
 _TRIES, _RETRY = 3, timedelta(minutes=5)
 
@@ -111,69 +110,81 @@ async def ask_count(
     count = Kind.ORDER_COUNT if kind == "order" else Kind.COUNT
     await changes.mark_changed(tx, shop_id, PLATFORM, count, [key], origin=Origin.SAFETY_NET, now=now)
     if due_at is not None:
-        await changes.put_off(tx, shop_id, PLATFORM, count, key, until=due_at)
+        await changes.put_off(tx, shop_id, PLATFORM, count, [key], until=due_at)
 
 
-async def recount(tx: AsyncConnection, shop_id: ShopId, kind: str, *, now: datetime) -> None:
-    """A list was read because its count differed: have it counted again, after all that it brought."""
-    await ask_count(tx, shop_id, kind, AFTER, now=now, due_at=now + AGAIN)
+async def recount(tx: AsyncConnection, shop_id: ShopId, kind: str, *, gathering: timedelta, now: datetime) -> None:
+    """A list was read because its count differed: have it counted again, after all that it brought.
 
-
-async def count_orders(
-    engine: AsyncEngine, clock: Clock, shop_apis: ShopApis, shop: Shop, chunk: list[Change]
-) -> None:
-    """Compare the shop's own number of orders with ours; read them if they differ twice."""
-    now = clock()
-    async with engine.begin() as tx:
-        since = await _since(tx, shop.id, now)
-        ready = since is not None and await _settled(tx, shop.id, "order", chunk, now=now)
-        if since is None:
-            await changes.done(tx, shop.id, PLATFORM, chunk)
-    if since is None or not ready:
-        return
-    client = await shop_apis.of(shop)
-    filters = OrderFilter(created_from=since, created_to=now)
-    try:
-        page = await client.orders_page(1, filters=filters, purpose=chunk[0].purpose)
-    except (Unreachable, Rejected) as error:
-        await _uncounted(engine, shop, chunk[0], error, now=clock())
-        return
-    async with engine.begin() as tx:
-        known = await orders.count_orders(tx, shop.id, since=since, until=now)
-        counted = Counted(page.total, known, clock(), since)
-        await _judge(tx, shop.id, "order", chunk, counted)
-
-
-async def count_products(
-    engine: AsyncEngine, clock: Clock, shop_apis: ShopApis, shop: Shop, chunk: list[Change]
-) -> None:
-    """Compare the number of products on sale with ours; read the whole list only if it differs."""
-    async with engine.begin() as tx:
-        if not await _settled(tx, shop.id, "product", chunk, now=clock()):
-            return
-    client = await shop_apis.of(shop)
-    page = await client.products_page(
-        1, filters=ProductFilter(active=True, archived=False), purpose=chunk[0].purpose
-    )
-    async with engine.begin() as tx:
-        counted = Counted(page.total, await variants.count_products(tx, shop.id), clock())
-        await _judge(tx, shop.id, "product", chunk, counted)
-
-
-async def _uncounted(
-    engine: AsyncEngine, shop: Shop, count: Change, error: Unreachable | Rejected, *, now: datetime
-) -> None:
-    """The page that holds the number cannot be read: ask a few times more, and leave it to the next safety net.
-
-    It holds orders too, and one of them may be what the server stumbles on. Reading the list tells which; nothing
-    else waits for the number.
+    *gathering*: how long the changes of a burst are gathered.
     """
-    log.warning("count_unanswered", shop_id=str(shop.id), kind=count.kind, error=str(error))
-    async with engine.begin() as tx:
-        if count.attempts + 1 < _TRIES:
-            await changes.postpone(tx, shop.id, PLATFORM, [count], until=now + _RETRY)
-        else:
-            await changes.done(tx, shop.id, PLATFORM, [count])
+    await ask_count(tx, shop_id, kind, AFTER, now=now, due_at=now + _again(gathering))
+
+
+def _again(gathering: timedelta) -> timedelta:
+    """By then what was on its way between two counts has usually arrived."""
+    return max(gathering, _LEAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Asks shops for their own counts. *gathering*: how long the changes of a burst are gathered."""
+
+    engine: AsyncEngine
+    clock: Clock
+    shop_apis: ShopApis
+    gathering: timedelta
+
+    async def count_orders(self, shop: Shop, chunk: list[Change]) -> None:
+        """Compare the shop's own number of orders with ours; read them if they differ twice."""
+        now, again = self.clock(), _again(self.gathering)
+        async with self.engine.begin() as tx:
+            since = await _since(tx, shop.id, now)
+            ready = since is not None and await _settled(tx, shop.id, "order", chunk, again=again, now=now)
+            if since is None:
+                await changes.done(tx, shop.id, PLATFORM, chunk)
+        if since is None or not ready:
+            return
+        client = await self.shop_apis.of(shop)
+        filters = OrderFilter(created_from=since, created_to=now)
+        try:
+            page = await client.orders_page(1, filters=filters, purpose=chunk[0].purpose)
+        except (Unreachable, Rejected) as error:
+            await self._uncounted(shop, chunk[0], error)
+            return
+        async with self.engine.begin() as tx:
+            known = await orders.count_orders(tx, shop.id, since=since, until=now)
+            counted = Counted(page.total, known, self.clock(), since)
+            await _judge(tx, shop.id, "order", chunk, counted, again=again)
+
+    async def count_products(self, shop: Shop, chunk: list[Change]) -> None:
+        """Compare the number of products on sale with ours; read the whole list only if it differs."""
+        again = _again(self.gathering)
+        async with self.engine.begin() as tx:
+            if not await _settled(tx, shop.id, "product", chunk, again=again, now=self.clock()):
+                return
+        client, filters = await self.shop_apis.of(shop), ProductFilter(active=True, archived=False)
+        try:
+            page = await client.products_page(1, filters=filters, purpose=chunk[0].purpose)
+        except (Unreachable, Rejected) as error:
+            await self._uncounted(shop, chunk[0], error)
+            return
+        async with self.engine.begin() as tx:
+            counted = Counted(page.total, await variants.count_products(tx, shop.id), self.clock())
+            await _judge(tx, shop.id, "product", chunk, counted, again=again)
+
+    async def _uncounted(self, shop: Shop, count: Change, error: Unreachable | Rejected) -> None:
+        """The page that holds the number cannot be read: ask a few times more, then leave it to the next net.
+
+        It holds things too, and one of them may be what the server stumbles on. Reading the list tells which;
+        nothing else waits for the number.
+        """
+        log.warning("count_unanswered", shop_id=str(shop.id), kind=count.kind, error=str(error))
+        async with self.engine.begin() as tx:
+            if count.attempts + 1 < _TRIES:
+                await changes.postpone(tx, shop.id, PLATFORM, [count], until=self.clock() + _RETRY)
+            else:
+                await changes.done(tx, shop.id, PLATFORM, [count])
 
 
 async def _since(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> datetime | None:
@@ -193,7 +204,15 @@ async def _since(tx: AsyncConnection, shop_id: ShopId, now: datetime) -> datetim
     return max(since, now - timedelta(days=DAYS)).replace(microsecond=0) + timedelta(seconds=1)
 
 
-async def _settled(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[Change], *, now: datetime) -> bool:
+async def _settled(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    kind: str,
+    chunk: list[Change],
+    *,
+    again: timedelta,
+    now: datetime,
+) -> bool:
     """Whether nothing waits to be read that a second count has to wait for: what was announced before it was asked
     for, and what safety nets and counts look for themselves. Else the count is put off, as no failure."""
     [count] = chunk
@@ -204,16 +223,24 @@ async def _settled(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[
         waits = waits or await change_queries.any_marked_until(tx, shop_id, PLATFORM, unsettled, count.hinted_at)
     if waits:
         await changes.done(tx, shop_id, PLATFORM, chunk)
-        await ask_count(tx, shop_id, kind, count.key, now=count.hinted_at, due_at=now + AGAIN)
+        await ask_count(tx, shop_id, kind, count.key, now=count.hinted_at, due_at=now + again)
     return not waits
 
 
-async def _judge(tx: AsyncConnection, shop_id: ShopId, kind: str, chunk: list[Change], counted: Counted) -> None:
+async def _judge(
+    tx: AsyncConnection,
+    shop_id: ShopId,
+    kind: str,
+    chunk: list[Change],
+    counted: Counted,
+    *,
+    again: timedelta,
+) -> None:
     """Keep a count, or look again; and read the list where it is sure that the counts differ."""
     now, key = counted.checked_at, chunk[0].key
     await changes.done(tx, shop_id, PLATFORM, chunk)
     if counted.astray and key == FIRST and kind == "order":
-        await ask_count(tx, shop_id, kind, SECOND, now=now, due_at=now + AGAIN)
+        await ask_count(tx, shop_id, kind, SECOND, now=now, due_at=now + again)
         return
     await keep_count(tx, shop_id, kind, counted)
     if not counted.astray:

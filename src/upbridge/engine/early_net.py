@@ -42,7 +42,7 @@ async def cast_early(
         until = max(waits, default=now)
         if until > now:
             for change in chunk:
-                await changes.put_off(tx, shop.id, PLATFORM, change.kind, change.key, until=until)
+                await changes.put_off(tx, shop.id, PLATFORM, change.kind, [change.key], until=until)
             return
         if targets:  # else nothing wants what it finds
             await start_reconciliation(tx, shop.id, now=now)

@@ -61,7 +61,7 @@ class ListPages:
     async def _page(self, shop: Shop, change: Change) -> None:
         """Read one page of a run; its entities, its place in the count and the pages after it are settled
         together."""
-        found = await _under_way(self.engine, shop, change, now=self.clock())
+        found = await self._under_way(shop, change)
         if found is None:
             return
         run, walk = found
@@ -76,7 +76,7 @@ class ListPages:
         except (Unreachable, Rejected) as error:
             if not goes_round(walk, change, error):
                 raise
-            await _go_round(self.engine, shop, run, walk, change, error=error, now=self.clock())
+            await self._go_round(shop, run, walk, change, error)
             if not walk.isolating:
                 raise
             return
@@ -99,58 +99,76 @@ class ListPages:
             onwards = walk.read(answer_of(page))
             missed = len(news - before - await _announced(tx, shop, read.kind, news))
             if await count_page(tx, run, walk, onwards, found=missed, total=_total(walk, page), now=now):
-                await _end(tx, shop, run, onwards, now=now)
+                await self._end(tx, shop, run, onwards, now=now)
             return news
 
         await wake_targets(self.wake, shop, feeds, await stored(self.engine, read, plan, settle))
 
+    async def _under_way(self, shop: Shop, change: Change) -> tuple[Run, AnyWalk] | None:
+        """The run that wants this page now, and its walk; None if it is paused, over or gone."""
+        now = self.clock()
+        async with self.engine.begin() as tx:
+            run = await get_run(tx, PageKey.parse(change.key).run_id)
+            if run is not None and run.state is RunState.PAUSED:
+                await changes.postpone(tx, shop.id, PLATFORM, [change], until=changes.NEVER)
+                return None
+            if run is None or run.state is RunState.DONE:
+                await changes.done(tx, shop.id, PLATFORM, [change])
+                return None
+            walk = walk_of(run)
+            if walk.ended:  # while it was paused
+                await changes.done(tx, shop.id, PLATFORM, [change])
+                await end_run(tx, run.id, complete=walk.complete, now=now)
+                await self._end(tx, shop, run, walk, now=now)
+                return None
+            return run, walk
 
-async def _under_way(
-    engine: AsyncEngine, shop: Shop, change: Change, *, now: datetime
-) -> tuple[Run, AnyWalk] | None:
-    """The run that wants this page now, and its walk; None if it is paused, over or gone."""
-    async with engine.begin() as tx:
-        run = await get_run(tx, PageKey.parse(change.key).run_id)
-        if run is not None and run.state is RunState.PAUSED:
-            await changes.postpone(tx, shop.id, PLATFORM, [change], until=changes.NEVER)
-            return None
-        if run is None or run.state is RunState.DONE:
+    async def _go_round(
+        self, shop: Shop, run: Run, walk: AnyWalk, change: Change, error: Unreachable | Rejected
+    ) -> None:
+        """A page cannot be read: the walk goes on without it, or in smaller pieces."""
+        now, missing = self.clock(), isinstance(error, Missing)
+        onwards = (
+            walk.failed(missing=missing) if isinstance(walk, PlaceWalk) else walk.failed(now=now, missing=missing)
+        )
+        log.warning("page_unreadable", shop_id=str(shop.id), kind=run.kind, asked=str(walk.ask), error=str(error))
+        async with self.engine.begin() as tx:
             await changes.done(tx, shop.id, PLATFORM, [change])
-            return None
-        walk = walk_of(run)
-        if walk.ended:  # while it was paused
-            await changes.done(tx, shop.id, PLATFORM, [change])
-            await end_run(tx, run.id, complete=walk.complete, now=now)
-            await _end(tx, shop, run, walk, now=now)
-            return None
-        return run, walk
+            if await count_page(tx, run, walk, onwards, now=now):
+                await self._end(tx, shop, run, onwards, now=now)
+
+    async def _end(self, tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, *, now: datetime) -> None:
+        """What follows when a run has ended."""
+        log.info(
+            "run_finished",
+            shop_id=str(shop.id),
+            kind=run.kind,
+            purpose=run.purpose,
+            done=walk.count,
+            complete=walk.complete,
+        )
+        await settle_missed(tx, shop.id, run.kind, walk, now=now)
+        match run.purpose, run.kind:
+            case RunPurpose.SAFETY_NET, "product":
+                # A deleted product has no time of its last change: only a count can miss it.
+                await ask_count(tx, shop.id, "product", FIRST, now=now)
+            case RunPurpose.SAFETY_NET, "order":
+                await _ask_about_open_orders(tx, shop, now=now)
+                await ask_count(tx, shop.id, "order", FIRST, now=now)
+            case RunPurpose.SWEEP, "product":
+                await _ask_about_unseen(tx, shop, run, now=now)
+                await recount(tx, shop.id, "product", gathering=self.planning.gathering, now=now)
+            case RunPurpose.COMPLETENESS, "order":
+                await _ask_about_unseen_orders(tx, shop, run, now=now)
+                await recount(tx, shop.id, "order", gathering=self.planning.gathering, now=now)
+            case RunPurpose.IMPORT, "product":
+                # The list holds what is on sale. What has left it is mapped by what has changed, too.
+                await _ask_about_unseen(tx, shop, run, now=now, on_sale=False)
 
 
 def _total(walk: AnyWalk, page: Page[Order] | Page[Product]) -> int | None:
     """How long the whole list is, if *page* says so: a later page by time counts what is left."""
     return page.total if isinstance(walk, PlaceWalk) or walk.steps == 0 else None
-
-
-async def _go_round(
-    engine: AsyncEngine,
-    shop: Shop,
-    run: Run,
-    walk: AnyWalk,
-    change: Change,
-    *,
-    error: Unreachable | Rejected,
-    now: datetime,
-) -> None:
-    """A page cannot be read: the walk goes on without it, or in smaller pieces."""
-    missing = isinstance(error, Missing)
-    onwards = (
-        walk.failed(missing=missing) if isinstance(walk, PlaceWalk) else walk.failed(now=now, missing=missing)
-    )
-    log.warning("page_unreadable", shop_id=str(shop.id), kind=run.kind, asked=str(walk.ask), error=str(error))
-    async with engine.begin() as tx:
-        await changes.done(tx, shop.id, PLATFORM, [change])
-        if await count_page(tx, run, walk, onwards, now=now):
-            await _end(tx, shop, run, onwards, now=now)
 
 
 async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> set[str]:
@@ -167,35 +185,6 @@ async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> 
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
     """Those of *keys* that a hint has announced and that still wait to be read."""
     return await change_queries.announced(tx, shop.id, PLATFORM, KINDS[kind], keys)
-
-
-async def _end(tx: AsyncConnection, shop: Shop, run: Run, walk: AnyWalk, *, now: datetime) -> None:
-    """What follows when a run has ended."""
-    log.info(
-        "run_finished",
-        shop_id=str(shop.id),
-        kind=run.kind,
-        purpose=run.purpose,
-        done=walk.count,
-        complete=walk.complete,
-    )
-    await settle_missed(tx, shop.id, run.kind, walk, now=now)
-    match run.purpose, run.kind:
-        case RunPurpose.SAFETY_NET, "product":
-            # A deleted product has no time of its last change: only a count can miss it.
-            await ask_count(tx, shop.id, "product", FIRST, now=now)
-        case RunPurpose.SAFETY_NET, "order":
-            await _ask_about_open_orders(tx, shop, now=now)
-            await ask_count(tx, shop.id, "order", FIRST, now=now)
-        case RunPurpose.SWEEP, "product":
-            await _ask_about_unseen(tx, shop, run, now=now)
-            await recount(tx, shop.id, "product", now=now)
-        case RunPurpose.COMPLETENESS, "order":
-            await _ask_about_unseen_orders(tx, shop, run, now=now)
-            await recount(tx, shop.id, "order", now=now)
-        case RunPurpose.IMPORT, "product":
-            # The list holds what is on sale. What has left it is mapped by what has changed, too.
-            await _ask_about_unseen(tx, shop, run, now=now, on_sale=False)
 
 
 async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, *, now: datetime) -> None:

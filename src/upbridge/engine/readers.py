@@ -15,7 +15,7 @@ from upbridge.domain.variant_key import variant_key
 from upbridge.engine import deleted_orders
 from upbridge.engine.after_reading import Planning, look_again, look_later, wake_targets
 from upbridge.engine.answers import deleted_in, read_of
-from upbridge.engine.completeness import count_orders, count_products
+from upbridge.engine.completeness import Counting
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.early_net import cast_early
 from upbridge.engine.former_numbers import with_former_numbers
@@ -157,14 +157,15 @@ def readers_of_platform(
 ) -> Mapping[Kind, Reader]:
     """How each kind of change of the shop itself is read."""
     engine, clock = entities.engine, entities.clock
+    counting = Counting(engine, clock, entities.shop_apis, entities.planning.gathering)
     return {
         Kind.ORDER: Reader(entities.orders, 100),
         Kind.PRODUCT: Reader(entities.products, 100),
         Kind.VARIANT: Reader(entities.variants, 1000),
         Kind.ORDERS_PAGE: Reader(pages.read_orders_page, 1),
         Kind.PRODUCTS_PAGE: Reader(pages.read_products_page, 1),
-        Kind.COUNT: Reader(partial(count_products, engine, clock, entities.shop_apis), 1),
-        Kind.ORDER_COUNT: Reader(partial(count_orders, engine, clock, entities.shop_apis), 1),
+        Kind.COUNT: Reader(counting.count_products, 1),
+        Kind.ORDER_COUNT: Reader(counting.count_orders, 1),
         Kind.ORDERS_DELETED: Reader(entities.deleted_orders, 1),
         Kind.EVERYTHING: Reader(partial(cast_early, engine, clock, entities.connected), 1),
         Kind.FACTS: Reader(maintenance.read_facts, 1),

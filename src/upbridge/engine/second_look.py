@@ -41,11 +41,14 @@ _ENTITY = {"order": Taken.ORDER, "product": Taken.PRODUCT}
 _NOTHING = Decimal(0)
 
 
-def lag_of(coalesce_seconds: float) -> timedelta:
-    """After how long a second look is believed: two minutes where changes are gathered for the usual ten seconds.
+def lag_of(coalesce_seconds: float, chosen: float | None = None) -> timedelta:
+    """After how long a second look is believed: so many seconds as the operator has *chosen*, else two minutes
+    where changes are gathered for the usual ten seconds.
 
     Assumption: the API lags by seconds. Two minutes are still little for goods that are sold out.
     """
+    if chosen is not None:
+        return timedelta(seconds=chosen)
     return max(_LEAST, _GATHERINGS * timedelta(seconds=coalesce_seconds))
 
 

@@ -323,12 +323,12 @@ async def postpone(
 
 
 async def put_off(
-    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, key: str, *, until: datetime
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, keys: Collection[str], *, until: datetime
 ) -> None:
-    """Leave one change alone until *until*: it does not fill a batch before that either."""
+    """Leave these changes of *kind* alone until *until*: they do not fill a batch before that either."""
     await tx.execute(
         update(table)
-        .where(table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind, table.c.key == key)
+        .where(table.c.shop_id == shop_id, table.c.source == source, table.c.kind == kind, table.c.key.in_(keys))
         .values(due_at=until, attempts=func.greatest(table.c.attempts, 1))
     )
 
