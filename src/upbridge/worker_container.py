@@ -127,7 +127,7 @@ class WorkerContainer:
     @cached_property
     def facts(self) -> ShopFacts:
         """The facts of shops."""
-        return ShopFacts(self.clock, self.shops, self.connected, self.imports)
+        return ShopFacts(self.clock, self.shops, self.connected, self.imports, self._lag)
 
     @cached_property
     def names(self) -> UnknownNames:

@@ -344,6 +344,18 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             "Upp.ai keeps what it has; problems name it until another one is chosen",
             ("upp.pricelist", "upp.language"),
         ),
+        "facts.shorter": Row(
+            "a price list, language or status is missing from its list, and nothing but that answer says so",
+            _ANY,
+            "nothing until a second look, two minutes later, agrees",
+        ),
+        "facts.unread": Row(
+            "a list of the shop's facts cannot be read",
+            _ANY,
+            "what was known of it stays, and a problem names it. In a shop where it was never read, products wait"
+            " for languages, price lists and VAT settings, and an order for a person, if its status is unknown;"
+            " all else goes on",
+        ),
         "facts.guard": Row(
             "a change that would take more of what is on sale off Upp.ai than the rule says (30 %)",
             _ANY,

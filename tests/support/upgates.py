@@ -14,9 +14,11 @@ from tests.support.clock import NOON
 from tests.support.vendor_files import CAPTURED, vendor_file
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
+from upbridge.domain.shop_profile import ShopProfile
 from upbridge.rate_limits.record_response import Response
 from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.client import UpgatesClient
+from upbridge.systems.upgates.shop_profile import FACTS
 from upbridge.systems.upgates.transport import Account
 from upbridge.systems.upgates.url_policy import HostPolicy
 
@@ -290,3 +292,12 @@ STATUS = {
         {"service": "owner", "url": "https://shop.admin.s1.upgates.com/api/v2/owner", "privilege": "deny"},
     ]
 }
+
+
+def facts_of(**answers: Any) -> ShopProfile:
+    """The facts that *answers* make, as the client reads them one after another."""
+    facts = ShopProfile()
+    for name, (_, parse, _) in FACTS.items():
+        if name.replace("-", "_") in answers:
+            facts = facts.model_copy(update=parse(facts, answers[name.replace("-", "_")]))
+    return facts

@@ -1,6 +1,7 @@
 """What rarely changes about a shop: languages, currencies, price lists, statuses, rights."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from pydantic import Field
 
@@ -8,6 +9,12 @@ from upbridge.domain.value import Value
 
 #: What is as it was where it was not read this time.
 _ONCE_READ = ("carriers", "payments", "parameters")
+#: The lists of which a row may be missing for a moment, as the API names them, with the facts that they bring.
+LISTS: Mapping[str, tuple[str, ...]] = {
+    "languages": ("default_language", "languages", "currencies"),
+    "pricelists": ("pricelists", "pricelist_ids", "default_pricelist"),
+    "order-statuses": ("status_types", "status_names"),
+}
 
 
 class ShopProfile(Value):
@@ -43,6 +50,8 @@ class ShopProfile(Value):
     """Whether orders are limited to what is in stock, where no product says so itself: `0`, `1` or `sale`."""
     rights: dict[str, str] = Field(default_factory=dict)
     """Service to `deny`, `readonly` or `all`."""
+    unread: tuple[str, ...] = ()
+    """Lists that could never be read yet, as the API names them: what they would say has its default here."""
 
     def status_type(self, status_id: int | None) -> str | None:
         """The type of an order status, listed or not any more; None if it has none, or is not known."""
@@ -64,9 +73,10 @@ class ShopProfile(Value):
         return names.get(self.default_language or "") or next(iter(names.values()), str(number))
 
     def has_status(self, status_id: int | None) -> bool:
-        """Whether an order status was ever listed; also where the shop shows us none of them."""
+        """Whether an order status was ever listed; also where the shop shows us none of them, but not where the
+        list is still to be read."""
         known = self.known_statuses()
-        return status_id is None or not known or status_id in known
+        return status_id is None or not (known or "order-statuses" in self.unread) or status_id in known
 
     def has_pricelist(self, name: str | None) -> bool:
         """Whether there is a price list *name*; None is whichever there is."""
@@ -88,6 +98,24 @@ class ShopProfile(Value):
         past = {number: kind for number, kind in remembered.items() if number not in self.status_types}
         kept = {name: getattr(before, name) for name in _ONCE_READ if getattr(self, name) is None}
         return self.model_copy(update={"past_status_types": past, **kept})
+
+    def shortened(self, before: "ShopProfile") -> set[str]:
+        """Those of `LISTS` that lack something which they had *before*, and have nothing new."""
+        return {name for name in LISTS if self.rows_of(name) < before.rows_of(name)}
+
+    def rows_of(self, name: str) -> AbstractSet[object]:
+        """What stands in one of `LISTS`; a row that has an id is the same under another name."""
+        match name:
+            case "languages":
+                return {*self.languages, *self.currencies}
+            case "pricelists":
+                return {*self.pricelist_ids} or {*self.pricelists}
+            case _:
+                return {*self.status_names, *self.status_types}
+
+    def with_lists_of(self, before: "ShopProfile", names: AbstractSet[str]) -> "ShopProfile":
+        """These facts, with the lists *names* as they were *before*."""
+        return self.model_copy(update={field: getattr(before, field) for name in names for field in LISTS[name]})
 
     def statuses_of(self, *types: str) -> tuple[int, ...]:
         """Ids of the order statuses of the given *types*, smallest first."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,16 +11,17 @@ from upbridge.core.clock import Clock
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
-from upbridge.domain.shop_profile import ShopProfile
+from upbridge.domain.shop_profile import LISTS, ShopProfile
 from upbridge.domain.shop_settings import ShopList, ShopSettings
 from upbridge.engine.code_lists import tell_new
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.flows import SERVICES
 from upbridge.engine.imports import Again, Imports
 from upbridge.engine.remapping import map_again, moved_by_facts
-from upbridge.store import changes, documents, problem_queries, problems, shops
+from upbridge.store import changes, documents, first_looks, problem_queries, problems, shops
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
+from upbridge.store.first_looks import Place, Taken
 from upbridge.store.problems import NewProblem, Stage, close_cured
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
@@ -36,6 +37,8 @@ class ShopFacts:
     shops: Shops
     connected: ConnectedSystems
     imports: Imports
+    lag: timedelta
+    """After how long a second look is believed."""
 
     async def renew(
         self,
@@ -46,13 +49,17 @@ class ShopFacts:
         *,
         now: datetime,
         complete: bool = True,
+        doubtful: bool = True,
     ) -> None:
         """Keep *facts*, let what waited for one of them try again, and map again what was mapped by one that has
-        changed. *complete*: all of them were read just now, else some."""
+        changed. *complete*: all of them were read just now, else some. *doubtful*: nothing but this answer says
+        that a list got shorter."""
         before = await self.shops.hold(tx, shop_id)
         chosen = before.settings
         if before.facts is not None:
             former = ShopProfile.model_validate(before.facts)
+            if doubtful:
+                facts = await self._believed(tx, shop_id, facts, former, now=now)
             facts, chosen = facts.following(former), await self._follow_names(tx, before, former, facts)
         after = replace(before, facts=facts.model_dump(mode="json"), settings=chosen)
         await shops.set_facts(tx, shop_id, after.facts or {}, read_at=now if complete else None)
@@ -74,6 +81,23 @@ class ShopFacts:
         await self._granted(tx, before, after, targets)
         await _listed(tx, before, facts, now=now)
         await tell_new(tx, self.connected, ShopProfile.model_validate(before.facts), after, targets, now=now)
+
+    async def _believed(
+        self, tx: AsyncConnection, shop_id: ShopId, facts: ShopProfile, former: ShopProfile, *, now: datetime
+    ) -> ShopProfile:
+        """*facts*, without what one look alone would take away: a list that only got shorter stays as it was until
+        a second look agrees (`second_look`)."""
+        shorter, first = facts.shortened(former), await first_looks.of_keys(tx, shop_id, LISTS)
+        seen = {place.key: look.at for place, look in first.items() if place.kind is Taken.LIST}
+        doubted = {name for name in shorter if now - seen.get(name, now) < self.lag}
+        await first_looks.remember(tx, shop_id, [Place(Taken.LIST, name) for name in doubted], now=now)
+        settled = [Place(Taken.LIST, name) for name in seen if name not in doubted]
+        await first_looks.forget(tx, shop_id, settled)
+        if doubted:
+            due = min(seen.get(name, now) for name in doubted) + self.lag
+            keys, origin = ["facts"], Origin.SCHEDULE
+            await changes.mark_changed(tx, shop_id, PLATFORM, Kind.FACTS, keys, origin=origin, now=now, due_at=due)
+        return facts.with_lists_of(former, doubted)
 
     async def _follow_names(
         self, tx: AsyncConnection, shop: Shop, former: ShopProfile, facts: ShopProfile

@@ -24,6 +24,10 @@ PAGES: dict[str, Kind] = {"order": Kind.ORDERS_PAGE, "product": Kind.PRODUCTS_PA
 #: The service of the shop's API that such entities come from, as GET /status names it.
 SERVICES: dict[str, str] = {"order": "orders", "product": "products"}
 
+#: What the shop has to have told about itself before such entities can be mapped: without its languages, price
+#: lists and VAT settings no product has a price. An order brings its own, and waits alone for an unknown status.
+NEEDED: dict[str, frozenset[str]] = {"product": frozenset({"languages", "pricelists", "config"})}
+
 
 def wanted(systems: Systems, kind: Kind, targets: Collection[str]) -> bool:
     """Whether any of *targets* wants what a change of *kind* brings; what is about the shop itself always is."""

@@ -19,13 +19,14 @@ from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, Rejected, Throttled, Unreachable
 from upbridge.core.telemetry.metrics import BUDGET_WAITS
 from upbridge.domain.lane import Lane
+from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.engine import lanes
 from upbridge.engine.access import Logins
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import no_right
-from upbridge.engine.flows import ENTITY, PAGES, SERVICES, wanted
+from upbridge.engine.flows import ENTITY, NEEDED, PAGES, SERVICES, wanted
 from upbridge.engine.readers import Readers
 from upbridge.engine.runs import forget_pages
 from upbridge.rate_limits.ledger import Ledger
@@ -52,6 +53,7 @@ _FAILURES_BEFORE_HALVING = 2
 _RETRY_PAUSE = timedelta(minutes=1)
 _ASIDE = frozenset({Kind.FACTS, Kind.WEBHOOKS})
 """What is read of the shop itself, beside its orders and products: these go on without it."""
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class Puller:
             await _forget(tx, useless, now=self.clock())
         useful = [change for change in batch if change not in useless]
         useful = await _permitted(self.engine, lane, shop, useful, now=self.clock())
+        useful = await _mappable(self.engine, lane, shop, useful, now=self.clock())
         if shop.facts is None and any(change.kind in ENTITY for change in useful):
             # Nothing can be mapped before languages, price lists and statuses are known.
             async with self.engine.begin() as tx:
@@ -173,7 +176,7 @@ class Puller:
             await self._ask(lane, shop, chunk)
         except Unreachable as error:
             await _unanswered(self.engine, lane, shop, chunk, error, now=self.clock())
-            if chunk[0].kind in _ASIDE and shop.facts is not None:
+            if chunk[0].kind in _ASIDE and (await self.shops.get(shop.id)).facts is not None:
                 log.warning("pull_put_off", shop_id=str(shop.id), kind=chunk[0].kind, error=str(error))
                 return
             raise
@@ -240,6 +243,23 @@ async def _permitted(
             await _forget(tx, denied, now=now)
             await raise_problems(tx, shop.id, [no_right(name) for name in services], now=now)
     return [change for change in batch if change not in denied]
+
+
+async def _mappable(
+    engine: AsyncEngine, lane: Lane, shop: Shop, batch: list[Change], *, now: datetime
+) -> list[Change]:
+    """*batch* without what cannot be mapped before a list of the shop was read for the first time: that waits."""
+    unread = (shop.facts or {}).get("unread") or ()
+    if not unread or lane.system != PLATFORM:
+        return batch
+    waits = [
+        change for change in batch if not NEEDED.get(ENTITY.get(change.kind, ""), _NOTHING).isdisjoint(unread)
+    ]
+    async with engine.begin() as tx:
+        for kind in dict.fromkeys(change.kind for change in waits):
+            keys = [change.key for change in waits if change.kind is kind]
+            await changes.put_off(tx, shop.id, PLATFORM, kind, keys, until=now + _RETRY_PAUSE)
+    return [change for change in batch if change not in waits]
 
 
 async def _forget(tx: AsyncConnection, given_up: Sequence[Change], *, now: datetime) -> None:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import LoginRefused, LoginUnreadable, RightRefused
+from upbridge.core.errors import LoginRefused, LoginUnreadable, RightRefused, Unreachable
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop import BY_A_PERSON, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
@@ -45,20 +45,28 @@ class ShopMaintenance:
     webhook_url: WebhookUrl
 
     async def read_facts(self, shop: Shop, chunk: list[Change]) -> None:
-        """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again."""
+        """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again.
+
+        Raises `Unreachable` where some of them could not be read, after the others were kept.
+        """
         client = await self.shop_apis.of(shop)
+        known = None if shop.facts is None else ShopProfile.model_validate(shop.facts)
         # The owner is read when the add-on is installed or gets a new version, and kept.
-        kept = shop.facts is not None and chunk[0].origin is not Origin.LIFECYCLE
-        known = ShopProfile.model_validate(shop.facts) if kept else None
-        facts = await client.facts(chunk[0].purpose, known=known)
+        read = await client.facts(chunk[0].purpose, known=known, owner=chunk[0].origin is Origin.LIFECYCLE)
         targets = await self.connected.target_connections(shop)
+        complete = not read.failures
         if offers_parameters(self.connected.systems, targets):
-            language = text_language(self.connected.systems, shop, facts)
+            language = text_language(self.connected.systems, shop, read.profile)
             names = await client.parameter_names(language=language, purpose=chunk[0].purpose)
-            facts = facts.model_copy(update={"parameters": names})
+            read = replace(read, profile=read.profile.model_copy(update={"parameters": names}))
         async with self.engine.begin() as tx:
-            await changes.done(tx, shop.id, PLATFORM, chunk)
-            await self.facts.renew(tx, shop.id, facts, targets, now=self.clock())
+            if complete:
+                await changes.done(tx, shop.id, PLATFORM, chunk)
+                parents = [change.key for change in chunk]
+                await close_cured(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=parents)
+            await self.facts.renew(tx, shop.id, read.profile, targets, now=self.clock(), complete=complete)
+        if not complete:
+            raise Unreachable("; ".join(f"{name}: {said}" for name, said in read.failures.items()))
 
     async def compare_webhooks(self, shop: Shop, chunk: list[Change]) -> None:
         """Have Upgates call us for all that we want to hear of, and see whose last call failed."""

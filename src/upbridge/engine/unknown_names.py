@@ -118,7 +118,7 @@ class UnknownNames:
                     tx, shop.id, PLATFORM, Kind.FACTS, ["facts"], origin=Origin.SCHEDULE, now=now
                 )
             else:
-                await self.facts.renew(tx, shop.id, facts, targets, now=now, complete=False)
+                await self.facts.renew(tx, shop.id, facts, targets, now=now, complete=False, doubtful=False)
 
 
 def _named(entity: Entity) -> Iterator[Name]:

@@ -24,10 +24,13 @@ class Taken(StrEnum):
     """It is missing from its product."""
     STOCK = "stock"
     PRICE = "price"
+    LIST = "list"
+    """A row is missing from a list of the shop's facts."""
 
 
 class Place(NamedTuple):
-    """What was taken away, and from what: an order's number, a product's id or a variant's key."""
+    """What was taken away, and from what: an order's number, a product's id, a variant's
+    key or a list's name."""
 
     kind: Taken
     key: str

@@ -69,6 +69,15 @@ class OrderFilter:
     """Only the deleted ones, which no other list has."""
 
 
+@dataclass(frozen=True, slots=True)
+class FactsRead:
+    """What was read of the facts of a shop."""
+
+    profile: ShopProfile
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """The lists that could not be read, by their names, with why. What they say is as it was."""
+
+
 class FactList(StrEnum):
     """A list among the facts of a shop."""
 
@@ -106,8 +115,8 @@ class ShopApi(Protocol):
     async def status(self, *, purpose: Purpose) -> Mapping[str, str]:
         """What our API user may do: endpoint to `deny`, `readonly` or `all`. Needs no right itself."""
 
-    async def facts(self, purpose: Purpose, *, known: ShopProfile | None = None) -> ShopProfile:
-        """What rarely changes about the shop. With *known*, those of before, the owner is taken from them."""
+    async def facts(self, purpose: Purpose, *, known: ShopProfile | None = None, owner: bool = True) -> FactsRead:
+        """What rarely changes about the shop. *known*: those of before. *owner*: whether to ask who it is, too."""
 
     async def relisted(self, known: ShopProfile, names: Iterable[FactList]) -> ShopProfile:
         """The facts *known*, with these lists as they are now. What may not be read stays."""

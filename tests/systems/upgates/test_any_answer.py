@@ -14,6 +14,7 @@ from tests.support.upgates import (
     PRICELISTS,
     STATUS,
     STATUSES,
+    facts_of,
     raw_line,
     raw_order,
     raw_prices,
@@ -24,7 +25,6 @@ from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.fields import parse_list
 from upbridge.systems.upgates.orders import parse_order
 from upbridge.systems.upgates.products import parse_product
-from upbridge.systems.upgates.shop_profile import build_facts
 from upbridge.systems.upgates.subscriptions import Webhook, WebhookEvent, plan
 
 JUNK = st.recursive(
@@ -108,7 +108,7 @@ def test_facts_with_anything_anywhere(path: tuple[Any, ...], junk: Any) -> None:
     raw = replaced(FACTS, path, junk)
     if not all(isinstance(answer, dict) for answer in raw.values()):
         return  # the client takes JSON objects only
-    good, bad = parse_list([raw], lambda answers: build_facts(**answers))
+    good, bad = parse_list([raw], lambda answers: facts_of(**answers))
 
     assert len(good) + len(bad) == 1
     for facts in good:

@@ -58,7 +58,7 @@ class TestFacts:
     async def test_rights_come_first_and_what_they_deny_is_not_asked_for(self) -> None:
         upgates = by_path(dict(self.ANSWERS))
 
-        facts = await upgates.client.facts()
+        facts = (await upgates.client.facts()).profile
 
         asked = [request.url.path.removeprefix("/api/v2") for request in upgates.requests]
         assert asked == ["/status", "/languages", "/pricelists", "/config", "/order-statuses"]
@@ -69,10 +69,10 @@ class TestFacts:
     @pytest.mark.rule("R52")
     async def test_the_owner_is_asked_for_once(self) -> None:
         upgates = by_path({**dict(self.ANSWERS), "/status": {"services": []}})
-        first = await upgates.client.facts()
+        first = (await upgates.client.facts()).profile
         asked = len(upgates.requests)
 
-        second = await upgates.client.facts(known=first)
+        second = (await upgates.client.facts(known=first, owner=False)).profile
 
         assert first.company == second.company == "Šatník s.r.o."
         assert (asked, len(upgates.requests)) == (6, 11)
@@ -93,7 +93,7 @@ class TestFacts:
             }
         )
 
-        facts = await upgates.client.facts()
+        facts = (await upgates.client.facts()).profile
 
         assert (facts.carriers, facts.payments) == ({4: {"cs": "PPL"}}, None)
 
@@ -106,7 +106,7 @@ class TestFacts:
             path = request.url.path.removeprefix("/api/v2")
             return httpx.Response(status) if path == "/payments" else httpx.Response(200, json=answers[path])
 
-        facts = await Upgates(answer).client.facts(known=known)
+        facts = (await Upgates(answer).client.facts(known=known)).profile
 
         assert (facts.payments, facts.currencies) == (known.payments, {"sk": "EUR", "cs": "CZK"})
 
@@ -114,11 +114,33 @@ class TestFacts:
         with pytest.raises(RightRefused):
             await answering({}, status=403).client.facts()
 
-    async def test_nonsense_is_no_answer(self) -> None:
-        upgates = by_path({**dict(self.ANSWERS), "/config": {"config": {"vat_payer_yn": "perhaps"}}})
+    @pytest.mark.parametrize("name", [path for path, _ in ANSWERS])
+    async def test_a_list_that_cannot_be_read_stays_as_it_was_and_the_others_are_read(self, name: str) -> None:
+        answers = {**dict(self.ANSWERS), "/status": {"services": []}}
+        before = (await by_path(answers).client.facts()).profile
+        del answers[name]
 
-        with pytest.raises(Unreachable, match="makes no sense"):
-            await upgates.client.facts(known=ShopProfile())
+        first = await by_path(answers).client.facts()
+        later = await by_path(answers).client.facts(known=before)
+
+        assert list(later.failures) == list(first.failures) == list(first.profile.unread) == [name[1:]]
+        assert later.profile == before
+
+    @pytest.mark.parametrize("answer", [answering({}, 500), answering([], 200), answering({}, 404)])
+    async def test_an_api_that_answers_nothing_is_asked_for_two_lists_and_no_more(self, answer: Upgates) -> None:
+        with pytest.raises((Unreachable, Rejected)):
+            await answer.client.facts()
+
+        assert len(answer.requests) == 2
+
+    async def test_nonsense_is_no_answer(self) -> None:
+        answers = {**dict(self.ANSWERS), "/config": {"config": {"vat_payer_yn": "perhaps"}}}
+        known = ShopProfile(vat_payer=False)
+
+        read = await by_path(answers).client.facts(known=known)
+
+        assert read.failures["config"].startswith("the answer makes no sense")
+        assert read.profile.vat_payer is False
 
 
 class TestLists:

@@ -130,7 +130,7 @@ async def test_orders_come_by_number(client: UpgatesClient, shop: Shop) -> None:
 
 
 async def test_facts_and_parameters(client: UpgatesClient, shop: Shop) -> None:
-    facts = await client.facts()
+    facts = (await client.facts()).profile
     product_id = next(number for number, raw in shop.goods.products.items() if raw["variants"])
     (product,) = (await client.products_by_ids([product_id], purpose=Purpose.PRODUCTS)).items
     (parameters,) = (await client.product_parameters([product_id], language="cs", purpose=Purpose.PRODUCTS)).items
@@ -164,7 +164,7 @@ async def test_stock_that_is_written_is_read_back(client: UpgatesClient) -> None
 
 
 async def test_a_shipment_is_written_and_read_back(client: UpgatesClient, shop: Shop) -> None:
-    facts = await client.facts()
+    facts = (await client.facts()).profile
     (sent, *_) = facts.statuses_of("Sent")
     number = next(iter(shop.orders))
 

@@ -1,14 +1,16 @@
+from typing import Any
+
 import pytest
 
-from tests.support.upgates import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES
+from tests.support.upgates import CONFIG, LANGUAGES, OWNER, PRICELISTS, STATUS, STATUSES, facts_of
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.http.exact_json import decode
 from upbridge.systems.upgates.errors import Unreadable
-from upbridge.systems.upgates.shop_profile import build_facts, parse_status
+from upbridge.systems.upgates.shop_profile import FACTS, parse_status
 
 
 def test_all_six_answers_make_the_facts() -> None:
-    facts = build_facts(
+    facts = facts_of(
         owner=OWNER,
         languages=LANGUAGES,
         pricelists=PRICELISTS,
@@ -27,7 +29,17 @@ def test_all_six_answers_make_the_facts() -> None:
 
 @pytest.mark.parametrize(("stated", "limit"), [(0, "0"), ("1", "1"), ("sale", "sale"), (None, None)])
 def test_whether_orders_are_limited_to_the_stock(stated: object, limit: str | None) -> None:
-    assert build_facts(config={"config": {"limit_orders": stated}}).limit_orders == limit
+    assert facts_of(config={"config": {"limit_orders": stated}}).limit_orders == limit
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_each_list_says_which_facts_it_brings(name: str) -> None:
+    answers: dict[str, Any] = dict(
+        zip(FACTS, (STATUS, LANGUAGES, OWNER, PRICELISTS, CONFIG, STATUSES), strict=True)
+    )
+    _, parse, fields = FACTS[name]
+
+    assert set(parse(ShopProfile(), answers[name])) == set(fields)
 
 
 def test_rights_are_known_by_their_endpoint() -> None:
@@ -35,19 +47,19 @@ def test_rights_are_known_by_their_endpoint() -> None:
 
 
 def test_what_could_not_be_read_keeps_its_default() -> None:
-    assert build_facts() == ShopProfile()
-    assert build_facts(owner={"owner": None}, languages={}, config={"config": []}) == ShopProfile()
+    assert facts_of() == ShopProfile()
+    assert facts_of(owner={"owner": None}, languages={}, config={"config": []}) == ShopProfile()
 
 
 def test_facts_survive_their_journey_through_json() -> None:
-    facts = build_facts(order_statuses=STATUSES, languages=LANGUAGES)
+    facts = facts_of(order_statuses=STATUSES, languages=LANGUAGES)
 
     assert ShopProfile.model_validate(decode(facts.model_dump_json().encode())) == facts
 
 
 def test_nonsense_says_which_answer() -> None:
     with pytest.raises(Unreadable, match=r"languages: languages\[0\].active_yn is neither true nor false"):
-        build_facts(languages={"languages": [{"language_id": "cs", "active_yn": "perhaps"}]})
+        facts_of(languages={"languages": [{"language_id": "cs", "active_yn": "perhaps"}]})
 
 
 @pytest.mark.parametrize("body", [b'{"a": NaN}', b"[1,", b"\xff\xfe\xff", b""])

@@ -22,7 +22,7 @@ from upbridge.domain.product import Product
 from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.systems.accesses import Access
-from upbridge.systems.platform import PAGE_SIZE, FactList, OrderFilter, Page, ProductFilter, Subscribed
+from upbridge.systems.platform import PAGE_SIZE, FactList, FactsRead, OrderFilter, Page, ProductFilter, Subscribed
 from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.errors import Unreadable
 from upbridge.systems.upgates.fields import Many, Model, Raw, Wire, read
@@ -44,7 +44,7 @@ from upbridge.systems.upgates.payloads import (
 )
 from upbridge.systems.upgates.products import parse_product
 from upbridge.systems.upgates.shop_profile import (
-    build_facts,
+    FACTS,
     parse_choice,
     parse_languages,
     parse_order_statuses,
@@ -77,6 +77,8 @@ _WATCHED: Mapping[str, tuple[str, Access]] = {
 _MOST_PAGES = 10
 #: Nor are more parameters named.
 _MOST_PARAMETERS = 50
+#: So many lists without an answer, and the API as a whole gives none.
+_SILENT = 2
 #: The privileges that let us read.
 _READABLE = ("readonly", "all")
 
@@ -130,37 +132,38 @@ class UpgatesClient:
         return rights
 
     async def facts(
-        self, purpose: Purpose = Purpose.LIFECYCLE, *, known: ShopProfile | None = None
-    ) -> ShopProfile:
-        """What rarely changes about the shop; six calls at most (R52), and one more for each page of the ways to
+        self, purpose: Purpose = Purpose.LIFECYCLE, *, known: ShopProfile | None = None, owner: bool = True
+    ) -> FactsRead:
+        """What rarely changes about the shop; six calls at most (R52), one more for each page of the ways to
         deliver and to pay.
 
-        The rights come first, and what they deny is not asked for: those facts keep their defaults. With *known*,
-        the facts from before, the owner is taken from there: no webhook announces a change of it. Ways to deliver
-        and to pay are read where the rights grant them; where they cannot be read, they stay as *known*.
+        The rights come first, and what they deny is not asked for: those facts keep their defaults. Without
+        *owner*, who that is stays as *known*, the facts from before: no webhook announces a change of it. Ways to
+        deliver and to pay are read where the rights grant them. What cannot be read stays as *known*, too.
+
+        Raises what `Calls` raises where the API as a whole gives no answer: the first two lists do not.
         """
-        status = await self._calls.call(accesses.GET_STATUS, purpose=purpose)
-        rights: Mapping[str, str] = _sound(parse_status, status)["rights"]
-        answers: dict[str, Json | None] = {"status": status}
-        for name, access in (
-            ("owner", accesses.GET_OWNER),
-            ("languages", accesses.GET_LANGUAGES),
-            ("pricelists", accesses.GET_PRICELISTS),
-            ("config", accesses.GET_CONFIG),
-            ("order_statuses", accesses.GET_ORDER_STATUSES),
-        ):
-            denied = access.service is not None and rights.get(access.service) == "deny"
-            if not denied and not (access is accesses.GET_OWNER and known is not None):
-                answers[name] = await self._calls.call(access, purpose=purpose)
-        facts = _sound(lambda raw: build_facts(**raw), answers)
+        facts, failures, answered = ShopProfile(), dict[str, str](), 0
+        for name, (access, parse, fields) in FACTS.items():
+            denied = access.service is not None and facts.rights.get(access.service) == "deny"
+            if not denied and (name != "owner" or owner or known is None):
+                try:
+                    said = _sound(partial(parse, facts), await self._calls.call(access, purpose=purpose))
+                except (Unreachable, Rejected) as error:
+                    failures[name] = str(error)
+                    if not answered and len(failures) == _SILENT:
+                        raise
+                else:
+                    facts, answered = facts.model_copy(update=said), answered + 1
+                    continue
+            if known is not None and not denied:
+                facts = facts.model_copy(update={field: getattr(known, field) for field in fields})
         for fact, (name, access) in _WATCHED.items():
-            if rights.get(name) in _READABLE:
+            if facts.rights.get(name) in _READABLE:
                 listed = await self._watched(name, access, purpose)
                 facts = facts.model_copy(update={fact: getattr(known, fact, None) if listed is None else listed})
-        if known is None:
-            return facts
-        owner = {name: getattr(known, name) for name in ("company", "company_number", "country", "email")}
-        return facts.model_copy(update=owner)
+        unread = tuple(name for name in failures if known is None or name in known.unread)
+        return FactsRead(facts.model_copy(update={"unread": unread}), failures)
 
     async def _watched(
         self, name: str, access: Access, purpose: Purpose

@@ -1,9 +1,11 @@
 """What rarely changes about a shop, put together from six small answers (R52)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.systems.accesses import Access
+from upbridge.systems.upgates import accesses
 from upbridge.systems.upgates.fields import Flag, Many, One, Raw, Whole, Wire, Words, read
 
 Piece: TypeAlias = dict[str, Any]
@@ -164,30 +166,34 @@ def parse_status(raw: Raw) -> Piece:
     return {"rights": rights}
 
 
-def build_facts(
-    *,
-    owner: Raw | None = None,
-    languages: Raw | None = None,
-    pricelists: Raw | None = None,
-    config: Raw | None = None,
-    order_statuses: Raw | None = None,
-    status: Raw | None = None,
-) -> ShopProfile:
-    """The facts of a shop from the answers that could be had; what is None keeps its default.
-
-    Raises `Unreadable` if one of them is not what it should be.
-    """
-    pieces: Piece = {}
-    if languages is not None:
-        pieces |= parse_languages(languages)
-    if owner is not None:
-        pieces |= parse_owner(owner, language=pieces.get("default_language"))
-    for raw, parse in (
-        (pricelists, parse_pricelists),
-        (config, parse_config),
-        (order_statuses, parse_order_statuses),
-        (status, parse_status),
-    ):
-        if raw is not None:
-            pieces |= parse(raw)
-    return ShopProfile(**pieces)
+#: The lists of a shop's facts in the order in which they are asked for, by name: the call, what its answer means
+#: beside the facts read before it, and which facts it brings. The rights say what may be asked for, the languages
+#: which owner of several it is.
+FACTS: Mapping[str, tuple[Access, Callable[[ShopProfile, Raw], Piece], tuple[str, ...]]] = {
+    "status": (accesses.GET_STATUS, lambda _, raw: parse_status(raw), ("rights",)),
+    "languages": (
+        accesses.GET_LANGUAGES,
+        lambda _, raw: parse_languages(raw),
+        ("default_language", "languages", "currencies"),
+    ),
+    "owner": (
+        accesses.GET_OWNER,
+        lambda facts, raw: parse_owner(raw, language=facts.default_language),
+        ("company", "company_number", "country", "email"),
+    ),
+    "pricelists": (
+        accesses.GET_PRICELISTS,
+        lambda _, raw: parse_pricelists(raw),
+        ("pricelists", "pricelist_ids", "default_pricelist"),
+    ),
+    "config": (
+        accesses.GET_CONFIG,
+        lambda _, raw: parse_config(raw),
+        ("vat_payer", "prices_with_vat", "limit_orders"),
+    ),
+    "order-statuses": (
+        accesses.GET_ORDER_STATUSES,
+        lambda _, raw: parse_order_statuses(raw),
+        ("status_types", "status_names"),
+    ),
+}
