@@ -237,6 +237,7 @@ def test_a_fact_that_moves_a_document_is_part_of_the_basis() -> None:
         "pricelist_ids",
         "carriers",
         "payments",
+        "parameters",
         "unread",
     }
     assert changes.keys() | unread == ShopProfile.model_fields.keys()

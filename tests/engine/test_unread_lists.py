@@ -1,4 +1,4 @@
-"""Each list of the shop's that cannot be read, whatever is wrong with it: what waits for it, what does not."""
+"""Each list of the shop's facts cannot be read, or is shorter for a moment: what waits for it, what does not."""
 
 import itertools
 from collections.abc import Callable

@@ -18,10 +18,12 @@ from typing import IO, Any
 import httpx
 import psutil
 
+from upbridge_sandbox.demo.commands import Commands
 from upbridge_sandbox.mail_box import PASSWORD, USER
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+COMMAND_SECONDS = 120.0
 MEGABYTE = 1024 * 1024
 KEY_PATH = "/addons/signature/api.signature.pub.key"
 
@@ -41,6 +43,7 @@ class Processes:
     peaks: dict[str, int] = field(default_factory=dict)
     worked: dict[str, dict[int, float]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    commands: Commands = field(default_factory=Commands)
     signature_token: str = field(default_factory=lambda: secrets.token_hex(16))
     _files: list[IO[bytes]] = field(default_factory=list)
     _watching: threading.Event = field(default_factory=threading.Event)
@@ -88,6 +91,7 @@ class Processes:
             "UPBRIDGE_UPGATES_HOSTS": "127.0.0.1",
             "UPBRIDGE_FRAME_ANCESTORS": self.addresses["admin"],
             "UPBRIDGE_COALESCE_SECONDS": "1",
+            "UPBRIDGE_SECOND_LOOK_SECONDS": "3",
             "UPBRIDGE_LOG_FORMAT": "json",
             "UPBRIDGE_SMTP_URL": self.addresses["mail"],
             "UPBRIDGE_MAIL_FROM": "Upbridge <upbridge@sandbox.test>",
@@ -129,23 +133,20 @@ class Processes:
 
     def run(self, *arguments: str, stdin: str | None = None) -> Any:
         """Run `upbridge ARGUMENTS` to its end; its standard output, parsed if it is JSON."""
-        done = subprocess.run(  # noqa: S603
-            self.command(*arguments),
-            env=self.environment,
-            cwd=self.directory,
-            input=None if stdin is None else stdin.encode(),
-            capture_output=True,
-            timeout=120,
-            check=False,
+        done = self.commands.run(
+            arguments,
+            environment=self.environment,
+            directory=self.directory,
+            stdin=stdin,
+            seconds=COMMAND_SECONDS,
         )
-        text = done.stdout.decode()
-        if done.returncode:
-            said = done.stderr.decode().strip().splitlines()[-12:] or text.splitlines()[-12:]
-            raise Failed(f"upbridge {' '.join(arguments)} ended with {done.returncode}:\n" + "\n".join(said))
+        if done.code:
+            said = done.stderr.strip().splitlines()[-12:] or done.stdout.splitlines()[-12:]
+            raise Failed(f"upbridge {' '.join(arguments)} ended with {done.code}:\n" + "\n".join(said))
         try:
-            return json.loads(text)
+            return json.loads(done.stdout)
         except ValueError:
-            return text
+            return done.stdout
 
     def wait_ready(self) -> None:
         """Until the web side says that it is ready."""

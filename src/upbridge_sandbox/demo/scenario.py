@@ -76,6 +76,7 @@ def _run(processes: Processes, console: Console, report: Report, captured: Path 
     with httpx.Client(trust_env=False, timeout=60) as client:
         with step("start"):
             processes.watch_memory()
+            processes.commands.load()
             start_all(processes, port=free_range(20_000 + 6 * secrets.randbelow(4000)))
             sandbox = SandboxClient(client, processes.addresses["admin"])
             driver = Driver(processes, sandbox)
