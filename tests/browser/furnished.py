@@ -238,13 +238,20 @@ async def _rights(engine: AsyncEngine, shop_id: ShopId) -> None:
     await insert_rows(engine, problem_row(shop_id, "orders", **about))
 
 
+def _dress(number: int) -> dict[str, str]:
+    return {"title": f"Šaty Lípa {number}", "sku": f"SAT-{number:03}"}
+
+
 async def _problems(engine: AsyncEngine, shop_id: ShopId) -> None:
     sums = {"lines": "2640.00", "discounts": "-264.00", "shipping": "89.00", "payment": "0.00"}
     sums |= {"sum": "2465.00", "expected": "2502.00", "difference": "-37.00", "currency": "CZK"}
     causes: list[tuple[str, int, dict[str, Any]]] = [
         ("order.unknown_sku", 50, {"params": {"codes": ["GAR-00503-BLK-44"]}}),
         ("order.no_channel", 21, {"params": {"currency": "USD", "language": "cs"}}),
-        ("product.no_price", 14, {"kind": "product", "target": "upp", "params": {"title": "Šaty", "sku": "S-1"}}),
+        *(
+            ("product.no_price", 1, {"kind": "product", "target": "upp", "params": _dress(number)})
+            for number in range(1, 15)
+        ),
         ("order.no_customer", 4, {"params": {}}),
         ("order.totals_differ", 1, {"params": sums}),
     ]

@@ -79,10 +79,24 @@ def _home(browser: BrowserContext, testbed: Testbed, shop: str) -> tuple[Page, s
     return page, address_of(page)
 
 
+#: What a finger has to hit; a link in the middle of a sentence is none of it.
+_TOO_SMALL = """() => [...document.querySelectorAll('button, a, summary, select, input:not([type=hidden])')]
+  .filter(one => one.checkVisibility() && !one.closest('.unseen') && !one.matches('.skip, p > a:not(:only-child)'))
+  .filter(one => { const box = (one.closest('label') ?? one).getBoundingClientRect();
+    return Math.round(box.height) < 44 || Math.round(box.width) < 24 })
+  .map(one => one.outerHTML.replace(/\\/ui\\/s\\/[^/]+/, '').slice(0, 150))"""
+
+
 def _complaints(page: Page, name: str) -> Iterator[str]:
-    """What axe finds at both widths, and what does not fit a phone."""
+    """What axe finds on a bright desk and on a dark phone, and what does not fit that or is too small there."""
+    touched = page.context.new_cdp_session(page)
     for width in (WIDE, NARROW):
+        phone = width == NARROW
         page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme="dark" if phone else "light")
+        touched.send("Emulation.setTouchEmulationEnabled", {"enabled": phone})
+        if phone:
+            yield from (f"{name}: too small for a finger: {one}" for one in page.evaluate(_TOO_SMALL))
         for found in Axe().run(page)["violations"]:
             yield f"{name}, {width}: {found['id']}: {found['nodes'][0]['html'][:150]}"
         if page.evaluate("document.documentElement.scrollWidth") > width:

@@ -134,6 +134,7 @@ class Pages:
             language=texts.language,
             support_email=self.support_email,
             support_phone=self.support_phone,
+            has_text=texts.has,
             number=texts.number,
             moment=texts.moment,
             languages=LANGUAGES,

@@ -50,7 +50,6 @@ async def _page(here: PageContext, attempt: Attempt | None = None) -> Response:
         connected=ConnectionState.CONNECTED,
         attempt=attempt,
         heard=await _heard(here),
-        has_text=here.texts.has,
         held_login=HELD,
         webhook_url=lambda system: here.pages.webhook_address(here.shop, system),
     )
