@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from upbridge.domain.purpose import Purpose
-from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits.windows import KEEPS
 
 SLOTS = 3
@@ -18,26 +17,13 @@ SLOTS = 3
 SHARED_SLOTS = 2
 
 
-def leasing(
-    shop_id: ShopId,
-    holder: UUID,
-    *,
-    access: str,
-    purpose: Purpose,
-    first: bool,
-    hour: datetime,
-    now: datetime,
-    until: datetime,
-) -> dict[str, Any]:
-    """The parameters of `store.rate_limits.lease`: *holder* takes a slot until *until*, for a call of *hour*."""
+def leasing(holder: UUID, *, access: str, purpose: Purpose, now: datetime, until: datetime) -> dict[str, Any]:
+    """What `store.rate_limits.enter` has to know of the slot that *holder* takes until *until*."""
     return {
-        "shop": shop_id,
         "holder": holder,
         "access": access,
         "purpose": purpose.name.lower(),
-        "first": first,
         "slots": SHARED_SLOTS if KEEPS[purpose] else SLOTS,
-        "hour": hour,
         "now": now,
         "until": until,
     }

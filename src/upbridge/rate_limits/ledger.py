@@ -10,13 +10,14 @@ The call stays counted in any case: to count one call too many costs less than t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from secrets import SystemRandom
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -29,12 +30,13 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.rate_limits import repository as rows
 from upbridge.rate_limits.lease import leasing
-from upbridge.rate_limits.login_breaker import Pass, admit
+from upbridge.rate_limits.login_breaker import WINDOW, Pass, admit
 from upbridge.rate_limits.record_response import Response, Ticket, answered, unanswered
 from upbridge.rate_limits.snapshot import HOURS, BudgetSnapshot, take_snapshot
 from upbridge.rate_limits.spend import spending
 from upbridge.rate_limits.windows import HOUR, State, limits_of
 from upbridge.store import rate_limits as store
+from upbridge.store.session import committing
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,14 @@ AGAIN = timedelta(seconds=5)
 #: How long the database may take before the ledger fails closed, in seconds.
 DATABASE_TIMEOUT = 10.0
 
+_SILENT = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    TimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -119,30 +129,32 @@ class Ledger:
         raise Throttled("other calls of this shop take all slots", until=until)
 
     async def _enter(self, shop_id: ShopId, holder: UUID, access: str, purpose: Purpose) -> Permit | None:
-        """One attempt, all or nothing; None when it is worth another one in a moment."""
+        """One attempt, all or nothing; None when it is worth another one in a moment.
+
+        Nearly always one statement does all of it. Where it does not, it is made step by step, which says why.
+        """
         now = self._clock()
+        values = {
+            **leasing(holder, access=access, purpose=purpose, now=now, until=now + LEASE),
+            **spending(shop_id, purpose, now),
+            "since": now - WINDOW,
+        }
+        async with self._answering(), committing(self._engine) as connection:
+            # Another caller of the shop may have taken the slot meanwhile; the next look sees that.
+            entry = await store.enter(connection, {**values, "first": False})
+            entry = entry or await store.enter(connection, {**values, "first": False})
+        if entry is not None:
+            return self._permit(shop_id, holder, entry, now)
         async with self._transaction() as tx:
             passed = await admit(tx, shop_id, now)
             if isinstance(passed, datetime):
                 raise Throttled("too many failed logins within the hour", until=passed)
             if passed is Pass.BUSY:
                 return None
-            entry = await self._spend(tx, shop_id, purpose, now)
-            if entry is None:
-                return None
-            slot = leasing(
-                shop_id,
-                holder,
-                access=access,
-                purpose=purpose,
-                first=passed is Pass.FIRST,
-                hour=entry.hour_at,
-                now=now,
-                until=now + LEASE,
-            )
-            if await store.lease(tx, slot) is None:
-                await tx.rollback()  # takes back what was spent
-                return None
+            entry = await self._spend(tx, shop_id, purpose, {**values, "first": passed is Pass.FIRST}, now)
+            return None if entry is None else self._permit(shop_id, holder, entry, now)
+
+    def _permit(self, shop_id: ShopId, holder: UUID, entry: store.Spent, now: datetime) -> Permit:
         ticket = Ticket(
             shop_id,
             holder,
@@ -154,16 +166,16 @@ class Ledger:
         return Permit(self._settle, ticket)
 
     async def _spend(
-        self, tx: AsyncConnection, shop_id: ShopId, purpose: Purpose, now: datetime
+        self, tx: AsyncConnection, shop_id: ShopId, purpose: Purpose, values: Mapping[str, Any], now: datetime
     ) -> store.Spent | None:
-        """Spend a call, or say until when there is none; None if that changed while we looked."""
-        entry = await store.spend(tx, spending(shop_id, purpose, now))
+        """Spend a call, or say until when there is none; None if no slot is free or that changed meanwhile."""
+        entry = await store.enter_admitted(tx, values)
         if entry is not None:
             return entry
         row = await store.find_budget(tx, shop_id)
         if row is None:  # the shop's first call ever
             await store.ensure_budget(tx, shop_id, rows.columns(State.fresh(None, now)))
-            return await self._spend(tx, shop_id, purpose, now)
+            return await self._spend(tx, shop_id, purpose, values, now)
         state = rows.state_of(row)
         until = state.free_at(purpose, now)
         if until > now:
@@ -223,10 +235,16 @@ class Ledger:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         """A short transaction on a database that answers; `NotReady` otherwise."""
+        async with self._answering(), self._engine.begin() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """A database that does not answer in time is `NotReady`."""
         try:
-            async with time_limit(DATABASE_TIMEOUT), self._engine.begin() as tx:
-                yield tx
-        except (OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
+            async with time_limit(DATABASE_TIMEOUT):
+                yield
+        except _SILENT as error:
             raise NotReady("the database does not answer, so no call is made") from error
 
 

@@ -9,7 +9,7 @@ from upbridge.rate_limits.windows import CAP_PER_DAY, HOUR, KEEPS, RELEASE, day_
 
 
 def spending(shop_id: ShopId, purpose: Purpose, now: datetime) -> dict[str, Any]:
-    """The parameters of `store.rate_limits.spend`."""
+    """The parameters of `store.rate_limits.enter`."""
     return {
         "shop": shop_id,
         "share": KEEPS[purpose],

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import DateTime, Delete, bindparam, delete, exists, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
@@ -82,15 +83,24 @@ async def forget_login(tx: AsyncConnection, shop_id: ShopId) -> None:
     await tx.execute(update(budgets).where(budgets.c.shop_id == shop_id).values(succeeded_at=None))
 
 
-async def spend(tx: AsyncConnection, values: Mapping[str, Any]) -> Spent | None:
-    """Count one call if the budget has one for it, in one statement (`rate_limits/windows.py` in SQL); else None.
+async def enter(connection: psycopg.AsyncConnection[Any], values: Mapping[str, Any]) -> Spent | None:
+    """Spend a call, take a slot and count it, in one statement that commits by itself; None where that cannot be:
+    the login is not known to work or others failed within the hour, nothing is left, or no slot is free.
 
-    The statement locks the row (callers of one shop queue here, for the length of a short transaction), rolls the
-    windows that have ended, computes what is left for the purpose, and counts the call. The count is committed
-    before the call, so it survives a crash of the caller. *values*: `rate_limits/spend.py`.
+    The statement locks the shop's row (its callers queue here), rolls the windows that have ended, computes what
+    is left for the purpose (`rate_limits/windows.py` in SQL) and takes a slot, an urgent call its own first. Of
+    two that begin at once the later one sees the slots as they were before the earlier one: it may find the one
+    that it chose taken, and then nothing of it happened. *values*: those of `rate_limits/spend.py` and
+    `rate_limits/lease.py`, and `since`, from when on logins count.
     """
-    row = (await tx.execute(_SPEND, values)).one_or_none()
+    row = await (await connection.execute(_ENTER.encode(), {**values, "proved": False}, prepare=True)).fetchone()
     return None if row is None else Spent(*row)
+
+
+async def enter_admitted(tx: AsyncConnection, values: Mapping[str, Any]) -> Spent | None:
+    """The same in the caller's transaction, for a call that the login breaker lets pass."""
+    row = (await tx.exec_driver_sql(_ENTER, {**values, "proved": True})).first()
+    return None if row is None else Spent(row.calls_made, row.calls_lost, row.hour_at)
 
 
 async def record_answer(tx: AsyncConnection, shop_id: ShopId, holder: UUID, values: Mapping[str, Any]) -> None:
@@ -107,12 +117,12 @@ async def record_no_answer(tx: AsyncConnection, shop_id: ShopId, holder: UUID) -
     await tx.execute(_slot_back(shop_id, holder))
 
 
-_SPEND = text("""
+_ENTER = """
     WITH entry AS (
-        SELECT *, greatest(hour_at, :hour) AS hour, greatest(day_at, :day) AS day
-        FROM budgets WHERE shop_id = :shop FOR UPDATE
+        SELECT *, greatest(hour_at, %(hour)s) AS hour, greatest(day_at, %(day)s) AS day
+        FROM budgets WHERE shop_id = %(shop)s FOR UPDATE
     ), rolled AS (
-        SELECT shop_id, hour, day, hour_limit, day_limit, closed_until,
+        SELECT shop_id, succeeded_at, hour, day, hour_limit, day_limit, closed_until,
                CASE WHEN hour = hour_at THEN hour_used ELSE 0 END AS hour_used,
                CASE WHEN hour = hour_at THEN calls_unconfirmed ELSE 0 END AS calls_unconfirmed,
                CASE WHEN day = day_at THEN calls_today ELSE 0 END AS calls_today,
@@ -121,37 +131,58 @@ _SPEND = text("""
                     ELSE day_used + greatest(calls_unconfirmed - greatest(hour_limit - hour_used, 0), 0)
                END AS day_used
         FROM entry
-    ), counted AS (
+    ), reckoned AS (
         SELECT *,
-               CASE WHEN hour_limit IS NULL THEN :cap - calls_today
+               CASE WHEN hour_limit IS NULL THEN %(cap)s - calls_today
                     ELSE greatest(hour_limit - hour_used, 0) + greatest(day_limit - day_used, 0)
                          - calls_unconfirmed
                END AS total,
                CASE WHEN hour_limit IS NULL THEN 0
                     ELSE greatest(greatest(hour_limit - hour_used, 0) - calls_unconfirmed, 0)
                END AS hour_left,
-               coalesce(hour_limit, :cap / 24) AS per_hour
+               coalesce(hour_limit, %(cap)s / 24) AS per_hour
         FROM rolled
     ), judged AS (
         SELECT *,
-               CASE WHEN :share = 0 THEN 0
-                    ELSE least(greatest((per_hour::bigint * :share + 99) / 100, 1), greatest(per_hour - 1, 0))
+               CASE WHEN %(share)s = 0 THEN 0
+                    ELSE least(greatest((per_hour::bigint * %(share)s + 99) / 100, 1), greatest(per_hour - 1, 0))
                END AS kept,
-               CASE WHEN :now < hour + :kept_for THEN 0
-                    WHEN hour + :one_hour >= :day_end THEN total
+               CASE WHEN %(now)s < hour + %(kept_for)s THEN 0
+                    WHEN hour + %(one_hour)s >= %(day_end)s THEN total
                     ELSE hour_left
                END AS vanishing
-        FROM counted
+        FROM reckoned
+    ), allowed AS (
+        SELECT * FROM judged j
+        WHERE (j.closed_until IS NULL OR j.closed_until <= %(now)s)
+          AND (j.total > j.kept OR (j.vanishing > 0 AND j.total > least(j.kept, 1)))
+    ), taken AS (
+        INSERT INTO call_leases (shop_id, slot, holder, first, expires_at)
+        SELECT %(shop)s, free.slot, %(holder)s, %(first)s, %(until)s
+        FROM generate_series(%(slots)s, 1, -1) AS free (slot) CROSS JOIN (
+            SELECT FROM allowed WHERE %(proved)s
+                OR (succeeded_at > %(since)s AND NOT EXISTS (SELECT FROM failed_logins WHERE at > %(since)s))
+        ) AS works
+        WHERE NOT EXISTS (
+            SELECT FROM call_leases l WHERE l.shop_id = %(shop)s AND l.slot = free.slot AND l.expires_at > %(now)s
+        )
+        LIMIT 1
+        ON CONFLICT (shop_id, slot)
+        DO UPDATE SET holder = excluded.holder, first = excluded.first, expires_at = excluded.expires_at
+        WHERE call_leases.expires_at <= %(now)s
+        RETURNING slot
+    ), counted AS (
+        INSERT INTO api_calls (shop_id, hour, access, purpose, count)
+        SELECT %(shop)s, (SELECT hour FROM allowed), %(access)s, %(purpose)s, 1 FROM taken
+        ON CONFLICT (shop_id, hour, access, purpose) DO UPDATE SET count = api_calls.count + 1
     )
     UPDATE budgets b
     SET hour_at = j.hour, day_at = j.day, hour_used = j.hour_used, day_used = j.day_used,
         calls_unconfirmed = j.calls_unconfirmed + 1, calls_today = j.calls_today + 1, calls_made = b.calls_made + 1
-    FROM judged j
+    FROM allowed j, taken
     WHERE b.shop_id = j.shop_id
-      AND (j.closed_until IS NULL OR j.closed_until <= :now)
-      AND (j.total > j.kept OR (j.vanishing > 0 AND j.total > least(j.kept, 1)))
     RETURNING b.calls_made, b.calls_lost, b.hour_at
-""").bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "hour", "day", "day_end")))
+"""
 
 # --- calls under way and calls made -------------------------------------------------------------------------
 
@@ -162,13 +193,6 @@ class Beside:
 
     in_flight: int
     refused: bool
-
-
-async def lease(tx: AsyncConnection, values: Mapping[str, Any]) -> int | None:
-    """Take a free slot, an urgent call its own first, and count the call; None if all are taken. *values*:
-    `rate_limits/lease.py`."""
-    slot: int | None = await tx.scalar(_COUNTED_SLOT, values)
-    return slot
 
 
 async def calls_beside(
@@ -185,27 +209,6 @@ async def calls_beside(
 
 def _slot_back(shop_id: ShopId, holder: UUID) -> Delete:
     return delete(call_leases).where(call_leases.c.shop_id == shop_id, call_leases.c.holder == holder)
-
-
-_COUNTED_SLOT = text("""
-    WITH taken AS (
-        INSERT INTO call_leases (shop_id, slot, holder, first, expires_at)
-        SELECT :shop, free.slot, :holder, :first, :until
-        FROM generate_series(:slots, 1, -1) AS free (slot)
-        WHERE NOT EXISTS (
-            SELECT FROM call_leases l WHERE l.shop_id = :shop AND l.slot = free.slot AND l.expires_at > :now
-        )
-        LIMIT 1
-        ON CONFLICT (shop_id, slot)
-        DO UPDATE SET holder = excluded.holder, first = excluded.first, expires_at = excluded.expires_at
-        RETURNING slot
-    ), counted AS (
-        INSERT INTO api_calls (shop_id, hour, access, purpose, count)
-        SELECT :shop, :hour, :access, :purpose, 1 FROM taken
-        ON CONFLICT (shop_id, hour, access, purpose) DO UPDATE SET count = api_calls.count + 1
-    )
-    SELECT slot FROM taken
-""").bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "until", "hour")))
 
 
 async def calls_by_purpose(tx: AsyncConnection, shop_id: ShopId, *, after: datetime) -> dict[str, int]:

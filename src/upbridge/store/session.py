@@ -7,9 +7,12 @@ The driver writes arrays as text, each value escaped: 5.8 ms for 320 bodies of 7
 they take 0.15 ms, and an import sends hundreds of arrays a second.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -44,6 +47,24 @@ def limit_all(engine: AsyncEngine) -> None:
         cursor.execute(_SET.decode(), [_milliseconds(STATEMENT_SECONDS)])
         cursor.close()
         connection.commit()
+
+
+@asynccontextmanager
+async def committing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection of *engine* as the driver has it: each statement is one round trip and commits by itself.
+
+    Raises what the driver raises. A connection on which a statement was cut off is not used again.
+    """
+    async with engine.connect() as borrowed:
+        driver: AsyncConnection[Any] = (await borrowed.get_raw_connection()).driver_connection  # type: ignore[assignment]
+        await driver.set_autocommit(True)
+        try:
+            yield driver
+        finally:
+            if driver.info.transaction_status is TransactionStatus.IDLE:
+                await driver.set_autocommit(False)
+            else:
+                await borrowed.invalidate()
 
 
 def _milliseconds(seconds: float) -> str:
