@@ -12,7 +12,7 @@ from tests.support.shop_settings import make_settings
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.sku import Sku
-from upbridge.store.skus import Refreshed, replace_skus
+from upbridge.store.skus import replace_skus
 from upbridge.systems.base import Connection, MappingContext
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import SkuBook
@@ -41,7 +41,7 @@ def sku(number: int, code: str | None = None, **overrides: Any) -> Sku:
     return Sku(**values)
 
 
-async def refresh_skus(engine: AsyncEngine, shop_id: ShopId, client: UphanceClient) -> Refreshed:
+async def refresh_skus(engine: AsyncEngine, shop_id: ShopId, client: UphanceClient) -> bool:
     """Read all products and let their SKUs be the shop's."""
     found = await read_skus(client)
     async with engine.begin() as tx:

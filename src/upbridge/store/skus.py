@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
@@ -49,28 +49,20 @@ quantities: Subquery = select(
 ).subquery("quantities")
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What a complete read of the catalogue brought."""
+async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]) -> bool:
+    """Let *skus*, read completely, be the shop's. Returns whether what lines are matched by has changed: then what
+    is parked for a SKU may go.
 
-    total: int
-    changed: bool
-    """Anything at all, stock included."""
-    matching_changed: bool
-    """Something by which lines are matched: what is parked for a SKU may go now."""
-
-
-async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]) -> Refreshed:
-    """Let *skus*, read completely, be the shop's, in the caller's transaction: what follows from a change belongs
-    into the same one. `read_at` of a row is when it last differed.
+    In the caller's transaction: what follows from a change belongs into the same one. `read_at` of a row is when
+    it last differed.
     """
     await tx.run_sync(_fresh.create)
     for start in range(0, len(skus), _CHUNK):
         await tx.execute(_LOAD, {"rows": json.dumps([_row(sku) for sku in skus[start : start + _CHUNK]])})
     matching = bool(await tx.scalar(_DIFFER, {"shop": shop_id}))
-    gone = await tx.execute(_DELETE, {"shop": shop_id})
-    written = await tx.execute(_UPSERT, {"shop": shop_id}, execution_options={"preserve_rowcount": True})
-    return Refreshed(len(skus), bool(gone.rowcount or written.rowcount), matching)
+    await tx.execute(_DELETE, {"shop": shop_id})
+    await tx.execute(_UPSERT, {"shop": shop_id})
+    return matching
 
 
 async def named(tx: AsyncConnection, shop_id: ShopId, codes: Collection[str], eans: Collection[str]) -> list[Sku]:

@@ -43,12 +43,12 @@ async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
     # would see no difference and never release them.
     async with engine.begin() as tx:
         kept = await of_products(tx, shop.id, missed)
-        refreshed = await replace_skus(tx, shop.id, [*skus, *kept])
+        matching_changed = await replace_skus(tx, shop.id, [*skus, *kept])
         await _settle_missed(tx, shop.id, missed, now=now)
         await sku_matching.rematch_all(tx, shop.id)
         await changes.done(tx, shop.id, SOURCE, chunk)
         await connections.set_polled(tx, shop.id, SOURCE, facts, now=now)
-        may_go = refreshed.matching_changed or facts != row.facts
+        may_go = matching_changed or facts != row.facts
         released = await documents.release(tx, shop.id, SOURCE, now=now) if may_go else 0
         await write_back.look(tx, shop.id, origin=Origin.SCHEDULE, now=now)
     if released:
