@@ -24,8 +24,9 @@ from tests.support.shops import MakeShop
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.store import schema
 from upbridge.systems.registry import SYSTEMS
-from upbridge.web.context import Pages, preferred
+from upbridge.web.context import Pages
 from upbridge.web.navigation import PLACES
+from upbridge.web.rendering import preferred
 
 COMPANY = 'Móda & "Styl" <s.r.o.>'
 

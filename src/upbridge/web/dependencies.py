@@ -99,7 +99,7 @@ class PageRoute(APIRoute):
                 async with _turn(pages, request):
                     response = await with_deadline(pages.deadline, handle(request), own=True)
             except SessionEnded as gone:
-                response = pages.ended(gone.ended, request, await _lost(pages, request, gone.ended))
+                response = pages.rendering.ended(gone.ended, request, await _lost(pages, request, gone.ended))
             except RequestValidationError:
                 response = failure(pages, request, BadRequest())
             except (DBAPIError, PoolTimeout, TimeoutError, NotReady) as error:
@@ -140,7 +140,7 @@ class PageContext:
         self, place: str, *, template: str | None = None, status: int = HTTPStatus.OK, **values: Any
     ) -> HTMLResponse:
         """The page *place* with the frame around it; *template*: another one that belongs there."""
-        return self.pages.render(
+        return self.pages.rendering.render(
             f"{template or place}.html",
             self.texts,
             status=status,

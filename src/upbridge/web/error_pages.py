@@ -9,8 +9,9 @@ from fastapi.responses import HTMLResponse
 from upbridge.core.errors import NotFound, TooOften, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.store.sessions import SessionPurpose
-from upbridge.web.context import Pages, preferred
+from upbridge.web.context import Pages
 from upbridge.web.navigation import PLACES
+from upbridge.web.rendering import preferred
 from upbridge.web.visits import LONGEST_WAIT
 
 #: Where a page could not be had in time, it is worth another try after these seconds.
@@ -21,9 +22,11 @@ def failure(pages: Pages, request: Request, error: UpbridgeError) -> HTMLRespons
     """What went wrong, as a page."""
     texts = _texts(pages, request)
     if isinstance(error, NotFound):
-        return pages.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND)
+        return pages.rendering.render("not_found.html", texts, status=HTTPStatus.NOT_FOUND)
     home = getattr(request.state, "home", None)
-    page = pages.render("failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home)
+    page = pages.rendering.render(
+        "failed.html", texts, status=error.status, reason=texts.get(error.merchant), home=home
+    )
     if isinstance(error, TooOften):
         page.headers["Retry-After"] = str(int(LONGEST_WAIT))
     return page
@@ -36,7 +39,7 @@ def not_now(pages: Pages, request: Request) -> HTMLResponse:
     if session:
         # An empty address is that of the page itself; that of a form leads to the page on which it stands.
         again = _place_of(request, session) if form else ""
-    page = pages.render(
+    page = pages.rendering.render(
         "not_now.html", _texts(pages, request), status=HTTPStatus.SERVICE_UNAVAILABLE, form=form, again=again
     )
     page.headers["Retry-After"] = str(RETRY_SECONDS)

@@ -47,7 +47,7 @@ router = APIRouter(prefix="/ui", tags=["pages"], route_class=PageRoute, default_
 @router.get("/static/{name}")
 async def static(name: str, request: Request, pages: PagesHere) -> Response:
     """A static file. Its address changes with its content, so that it may be kept for ever."""
-    asset = pages.assets.get(name)
+    asset = pages.rendering.assets.get(name)
     if asset is None:
         raise NotFound
     current = request.query_params.get("v") == asset.version

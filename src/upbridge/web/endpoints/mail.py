@@ -13,8 +13,9 @@ from upbridge.core.errors import NotFound
 from upbridge.core.i18n import Texts
 from upbridge.domain.shop import Shop
 from upbridge.mail.stopping import LENGTH
-from upbridge.web.context import Pages, preferred
+from upbridge.web.context import Pages
 from upbridge.web.dependencies import PageRoute, PagesHere
+from upbridge.web.rendering import preferred
 
 router = APIRouter(prefix="/mail", route_class=PageRoute)
 
@@ -48,7 +49,7 @@ async def _asked(token: str, pages: Pages) -> _Asked:
 @router.get("/where")
 async def where(request: Request, pages: PagesHere) -> Response:
     """How the add-on is opened: not by a link."""
-    return pages.render("mail_where.html", Texts(preferred(request.headers.get("accept-language", ""))))
+    return pages.rendering.render("mail_where.html", Texts(preferred(request.headers.get("accept-language", ""))))
 
 
 @router.get("/{token}")
@@ -67,4 +68,4 @@ async def stop(token: str, pages: PagesHere) -> Response:
 
 
 def _page(pages: Pages, asked: _Asked) -> Response:
-    return pages.render("mail_stop.html", asked.texts, reads=asked.reads, shop=asked.shop.name)
+    return pages.rendering.render("mail_stop.html", asked.texts, reads=asked.reads, shop=asked.shop.name)
