@@ -79,8 +79,8 @@ async def test_many_sessions_of_one_shop_have_no_more_than_the_shop_has(
 ) -> None:
     mine, theirs = ShopId(await make_shop()), ShopId(await make_shop())
     homes = [await enter(mine), await enter(mine), await enter(theirs)]
-    moment, shop = time.monotonic(), pages.visits.shops.of(mine)
-    shop._seconds = lambda: moment
+    shop, moment = pages.visits.shops.of(mine), time.monotonic()
+    shop._seconds = lambda: moment  # no earlier than the shop's first turn, or a part of one would be missing
     for _ in range(int(PAGES_OF_SHOP.burst + PAGES_OF_SHOP.rate * LONGEST_WAIT)):
         shop.waits()
 
