@@ -15,7 +15,7 @@ from upbridge.domain.shop_id import ShopId
 
 WIDE, NARROW = 1280, 360
 CS = Texts("cs")
-GUARD, SEVERAL = 4711, 4712
+GUARD, SEVERAL = 900_000_001, 900_000_002
 SEVERAL_SAID = {"number": 2, "names": "A, B"}
 
 

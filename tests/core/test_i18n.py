@@ -29,6 +29,17 @@ def test_words_of_more_letters_keep_their_spaces() -> None:
     assert unbroken("do e-shopu a v Uphance, 30 dní") == "do e-shopu a\u00a0v\u00a0Uphance, 30\u00a0dní"
 
 
+@pytest.mark.parametrize("language", ["cs", "sk"])
+def test_no_line_ends_between_a_value_and_its_per_cent_sign_or_currency(language: str) -> None:
+    values = {"percent": 30, "sum": "12", "currency": "CZK"}
+
+    loose = [
+        key for key in sorted(keys(language)) if re.search(r"\S %|\d CZK", Texts(language).get(key, **values))
+    ]
+
+    assert loose == []
+
+
 @pytest.mark.parametrize("language", ["cs", "sk", "en"])
 def test_a_day_is_not_torn_apart_and_a_minus_is_no_hyphen(language: str) -> None:
     texts = Texts(language)

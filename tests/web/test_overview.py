@@ -90,7 +90,7 @@ class Known:
             return "parked"
         if there.document is not None or self.change:
             return "waiting"
-        return "delivered" if there.link in {"delivered", "by_hand"} else "held"
+        return there.link if there.link in {"delivered", "by_hand"} else "held"
 
 
 PROBLEMS = st.sampled_from([None, None, "open", "dismissed"])
@@ -107,7 +107,7 @@ ORDERS = st.builds(
     unreadable=PROBLEMS,
     at=st.fixed_dictionaries({"upp": STANDINGS, "uphance": STANDINGS}),
 )
-BOXES = ("delivered", "waiting", "held", "parked")
+BOXES = ("delivered", "by_hand", "waiting", "held", "parked")
 
 
 async def fill(engine: AsyncEngine, shop_id: ShopId, orders: list[Known]) -> None:

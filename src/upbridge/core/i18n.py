@@ -39,6 +39,7 @@ _NBSP = "\N{NO-BREAK SPACE}"
 _UNBROKEN = (
     (re.compile(r"(?<!\w)([aikosuvz]) (?=\S)", re.IGNORECASE), rf"\1{_NBSP}"),
     (re.compile(r"(\{\w+:n\}|\d) (?=[\w%])"), rf"\1{_NBSP}"),
+    (re.compile(r"(\{\w+(?::\w+)?\}|…) (?=%|\{currency\})"), rf"\1{_NBSP}"),
 )
 #: For an admin in any other language (R19).
 FALLBACK = "en"

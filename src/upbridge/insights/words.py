@@ -30,6 +30,12 @@ def size_words(kind: str, number: int, texts: Texts) -> str:
     return texts.get("ui.problems.size", count=number)
 
 
+def those_words(kind: str, number: int, texts: Texts) -> str:
+    """How many things of *kind*, in the case in which a verb has them: "try 5 orders again"."""
+    name = kind if texts.has(f"ui.those.{kind}") else "other"
+    return texts.get(f"ui.those.{name}", count=number)
+
+
 def difference_words(said: str, texts: Texts, currency: str = "") -> str:
     """What differs between two states of an order, as it was noted ("A1: 2x 20 → 3x 30; delivery"), in words, with
     the order's *currency* behind each amount where it is known."""

@@ -9,7 +9,7 @@ from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
 from upbridge.domain.delivery import is_guard
 from upbridge.domain.shop import Shop
-from upbridge.insights.words import cause_words, difference_words, size_words
+from upbridge.insights.words import cause_words, difference_words, size_words, those_words
 from upbridge.operations.many_problems import can_be_handled, can_be_tried
 from upbridge.store.problem_queries import ListedProblem
 from upbridge.systems.base import Systems
@@ -57,6 +57,10 @@ class CauseRows:
     kind: str
     title: str
     size: str
+    those: str
+    """The same as what a button does something with."""
+    thing: str
+    """What one of them is called."""
     count: int
     newest: int
     since: datetime
@@ -115,6 +119,8 @@ class Writer:
             kind=one.kind,
             title=cause_words(one.key, texts),
             size=size_words(one.kind, one.number, texts),
+            those=those_words(one.kind, one.number, texts),
+            thing=self._thing(one.kind),
             count=one.number,
             newest=one.newest,
             since=one.first,
@@ -150,6 +156,11 @@ class Writer:
             cause=cause_words(about.key, self.texts),
             dismissed_at=one.dismissed_at,
         )
+
+    def _thing(self, kind: str) -> str:
+        named = "order" if kind in OF_ORDERS else kind
+        key = f"ui.find.kind_{named}"
+        return self.texts.get(key) if self.texts.has(key) else self.texts.get("ui.problems.what")
 
     def name(self, one: ListedProblem) -> str:
         """What people call the thing that the problem is about."""
