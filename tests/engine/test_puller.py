@@ -79,6 +79,20 @@ async def test_what_is_not_due_fills_a_call_that_is_made_anyway(machine: Engine)
     assert [call["product_ids"] for call in machine.upgates.asked("/products")] == ["1;2"]
 
 
+async def test_what_is_not_due_fills_no_call_for_other_things(machine: Engine) -> None:
+    """A second look at an order waits for its time, and not for each page of products that is read meanwhile."""
+    later = machine.watch.now.replace(year=machine.watch.now.year + 1)
+    await machine.hint(Kind.ORDER, "A-1", due_at=later, purpose=Purpose.PRODUCTS)
+    await machine.hint(Kind.PRODUCT, *map(str, range(1, 100)))
+    await machine.hint(Kind.PRODUCT, *map(str, range(200, 300)), due_at=later)
+
+    await machine.pull()
+
+    [call] = machine.upgates.asked("/products")
+    assert len(call["product_ids"].split(";")) == 100
+    assert machine.upgates.asked("/orders") == []
+
+
 async def test_what_is_not_due_makes_no_call(machine: Engine) -> None:
     later = machine.watch.now.replace(year=machine.watch.now.year + 1)
     await machine.hint(Kind.PRODUCT, "2", due_at=later)

@@ -14,6 +14,7 @@ from tests.support.simulated import answering
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import BY_OPERATOR, BY_UPGATES, ShopState
 from upbridge.engine import lanes
+from upbridge.engine.parameters import PARAMETERS
 from upbridge.store.changes import Kind, Origin
 
 # --- facts and webhooks -------------------------------------------------------------------------------------
@@ -279,3 +280,15 @@ async def test_a_shop_whose_credentials_are_gone_is_not_called(machine: Engine) 
 
     assert machine.upgates.requests == []
     assert (await machine.shop()).state is ShopState.SUSPENDED
+
+
+async def test_who_connects_uphance_has_the_names_of_parameters_read_and_nothing_else(machine: Engine) -> None:
+    await machine.connect("uphance")
+    machine.upgates.rare["/products/parameters"] = {"products": []}
+    read_at = await machine.value("SELECT facts_at FROM shops WHERE id = :shop_id")
+
+    await machine.hint(Kind.FACTS, PARAMETERS, origin=Origin.SETTINGS)
+    await machine.pull()
+
+    assert machine.upgates.paths() == ["/products/parameters"]
+    assert await machine.value("SELECT facts_at FROM shops WHERE id = :shop_id") == read_at

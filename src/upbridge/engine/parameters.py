@@ -13,6 +13,9 @@ from upbridge.engine.flows import shows_parameters
 from upbridge.systems.base import Systems
 from upbridge.systems.platform import Page, ShopApi
 
+#: The key of a change of the facts that asks for the names of parameters alone.
+PARAMETERS = "parameters"
+
 
 async def with_shown_parameters(
     connected: ConnectedSystems, shop: Shop, client: ShopApi, page: Page[Product], *, purpose: Purpose

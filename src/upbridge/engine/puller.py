@@ -268,7 +268,8 @@ async def _forget(tx: AsyncConnection, given_up: Sequence[Change], *, now: datet
 
 
 def _chunks(readers: Readers, batch: Sequence[Change]) -> list[list[Change]]:
-    """One list per call: as many as one call can ask for, of one kind, at most three calls.
+    """One list per call: as many as one call can ask for, of one kind, at most three calls. What is not due yet
+    fills them, and makes none of its own.
 
     What has failed a few times is asked for in ever smaller lists, so that the one thing on which the server
     stumbles ends up alone and holds up no other.
@@ -277,7 +278,8 @@ def _chunks(readers: Readers, batch: Sequence[Change]) -> list[list[Change]]:
     for kind, attempts in dict.fromkeys((change.kind, change.attempts) for change in batch):
         same = [change for change in batch if change.kind is kind and change.attempts == attempts]
         size = max(1, readers.of(kind).batch >> max(0, attempts - _FAILURES_BEFORE_HALVING))
-        result += [same[start : start + size] for start in range(0, len(same), size)]
+        same.sort(key=lambda change: not change.due)
+        result += [same[start : start + size] for start in range(0, sum(change.due for change in same), size)]
     return result[:3]
 
 

@@ -15,7 +15,7 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import ShopFacts
 from upbridge.engine.flows import SERVICES
-from upbridge.engine.parameters import offers_parameters, text_language
+from upbridge.engine.parameters import PARAMETERS, offers_parameters, text_language
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, cursors
@@ -24,6 +24,7 @@ from upbridge.store.connections import ConnectionRow
 from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
 from upbridge.store.shops import Shops
 from upbridge.systems.connecting import WebhookUrl
+from upbridge.systems.platform import FactsRead
 
 log = structlog.get_logger(__name__)
 
@@ -47,12 +48,18 @@ class ShopMaintenance:
     async def read_facts(self, shop: Shop, chunk: list[Change]) -> None:
         """Owner, languages, price lists, statuses, config and rights; what waited for one of them tries again.
 
+        A change may ask for the names of parameters alone, where the rest is known.
+
         Raises `Unreachable` where some of them could not be read, after the others were kept.
         """
         client = await self.shop_apis.of(shop)
         known = None if shop.facts is None else ShopProfile.model_validate(shop.facts)
-        # The owner is read when the add-on is installed or gets a new version, and kept.
-        read = await client.facts(chunk[0].purpose, known=known, owner=chunk[0].origin is Origin.LIFECYCLE)
+        alone = chunk[0].key == PARAMETERS
+        if known is not None and alone:
+            read = FactsRead(known)
+        else:
+            # The owner is read when the add-on is installed or gets a new version, and kept.
+            read = await client.facts(chunk[0].purpose, known=known, owner=chunk[0].origin is Origin.LIFECYCLE)
         targets = await self.connected.target_connections(shop)
         complete = not read.failures
         if offers_parameters(self.connected.systems, targets):
@@ -64,7 +71,8 @@ class ShopMaintenance:
                 await changes.done(tx, shop.id, PLATFORM, chunk)
                 parents = [change.key for change in chunk]
                 await close_cured(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=parents)
-            await self.facts.renew(tx, shop.id, read.profile, targets, now=self.clock(), complete=complete)
+            renewed = complete and not alone
+            await self.facts.renew(tx, shop.id, read.profile, targets, now=self.clock(), complete=renewed)
         if not complete:
             raise Unreachable("; ".join(f"{name}: {said}" for name, said in read.failures.items()))
 

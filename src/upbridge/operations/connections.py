@@ -16,7 +16,7 @@ from upbridge.engine import lanes
 from upbridge.engine.access import Logins
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.imports import Imports
-from upbridge.engine.parameters import offers_parameters
+from upbridge.engine.parameters import PARAMETERS, offers_parameters
 from upbridge.operations.login_attempts import LoginAttempts
 from upbridge.store import documents, links
 from upbridge.store.changes import Kind, Origin, mark_changed
@@ -146,7 +146,7 @@ class ConnectionEditor:
                 await self.imports.start(tx, shop, {name: row}, kinds=kinds, anew=True)
                 if offers_parameters(self.connected.systems, [name]):
                     await mark_changed(
-                        tx, shop.id, PLATFORM, Kind.FACTS, ["facts"], origin=Origin.SETTINGS, now=now
+                        tx, shop.id, PLATFORM, Kind.FACTS, [PARAMETERS], origin=Origin.SETTINGS, now=now
                     )
         log.info("connected", shop_id=str(shop.id), system=name, fresh=fresh)
         return row

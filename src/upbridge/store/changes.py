@@ -134,6 +134,8 @@ class Change:
     purpose: Purpose
     attempts: int
     hinted_at: datetime
+    due: bool = True
+    """Else it only fills a call that is made anyway."""
 
     @property
     def announced(self) -> bool:
@@ -273,6 +275,7 @@ async def claim(
             purpose=Purpose(row.priority),
             attempts=row.attempts,
             hinted_at=row.hinted_at,
+            due=row.due_at <= now,
         )
         for row in rows
     ]

@@ -5,7 +5,7 @@ was read replaces the table only when the read was complete, in one transaction 
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,10 +17,13 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku, code_key
 from upbridge.store import changes, connections, former_variants, pairings, skus, variants
 from upbridge.store.changes import Kind, Origin
+from upbridge.store.runs import first_import_under_way
 from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.schemas import skus_of
+
+_TOGETHER = timedelta(seconds=5)
 
 
 class Catalogue:
@@ -46,8 +49,10 @@ class Catalogue:
         return SkuBook(found, named, by_hand)
 
     async def ask_for(self, shop_id: ShopId, products: Iterable[int], *, now: datetime) -> None:
-        """Have these products of the shop read: orders wait for them."""
+        """Have these products of the shop read: orders wait for them. During the first import many orders do, and
+        share the calls."""
         async with self._engine.begin() as tx:
+            together = _TOGETHER if await first_import_under_way(tx, shop_id) else timedelta(0)
             await changes.mark_changed(
                 tx,
                 shop_id,
@@ -56,6 +61,7 @@ class Catalogue:
                 map(str, products),
                 origin=Origin.SCHEDULE,
                 now=now,
+                due_at=now + together,
                 purpose=Purpose.ORDERS,
             )
 
