@@ -18,6 +18,8 @@ BURST = 20
 FOREIGN_IDS = 900_000
 """Ids of another shop's products are moved up by this, out of the way of the simulated shop's own."""
 FAULTS: Json = {"lose_share": 0.05, "double_share": 0.1, "late_share": 0.1, "late_seconds": 2.0, "reorder": True}
+MOVES = 3
+"""So often a list moves while the safety net reads it."""
 NO_FAULTS: Json = {"lose_share": 0.0, "double_share": 0.0, "late_share": 0.0, "reorder": False}
 
 
@@ -96,6 +98,14 @@ class Driver:
                 time.sleep(0.1)
             self._remember(shown.result())
         return done
+
+    def look_after_everything(self) -> int:
+        """The safety net reads lists that move meanwhile; returns how often they did."""
+        self.sandbox.call("PUT", f"/shops/{SHOP}/faults", {"move_next": MOVES})
+        self.processes.run("shops", "reconcile", self.token, "--wait")
+        left: int = self.sandbox.call("PUT", f"/shops/{SHOP}/faults", {})["move_next"]
+        self.sandbox.call("PUT", f"/shops/{SHOP}/faults", {"move_next": 0})
+        return MOVES - left
 
     def _remember(self, shown: Json) -> None:
         """What `shops show` knows of the shop. Raises `Failed` where the first import has not ended."""

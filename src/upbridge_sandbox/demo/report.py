@@ -9,7 +9,7 @@ from rich.table import Table
 from upbridge_sandbox.demo.call_bound import Bound
 from upbridge_sandbox.demo.compare import DIFFERENT, DOUBLED, LOST, SILENT, UNWANTED, Finding, Verdict
 
-MOST_CALLS = 1.3
+MOST_CALLS = 1.2
 MOST_RESTORED = 1.1
 """Calls after the restore, as a share of those of the whole day before."""
 WEBHOOK_LIMIT = 1.0
@@ -31,6 +31,8 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     captured: int = 0
     changes: dict[str, int] = field(default_factory=dict)
+    moves: int = 0
+    """How often a list moved while the safety net read it."""
     webhooks: dict[str, Any] = field(default_factory=dict)
     bound: Bound | None = None
     violations: list[dict[str, Any]] = field(default_factory=list)
@@ -55,6 +57,8 @@ class Report:
             )
         if self.bound is not None and self.bound.ratio > MOST_CALLS:
             found.append(f"{self.bound.made} Upgates calls where {self.bound.needed} would do")
+        if not self.moves:
+            found.append("no list moved while it was read")
         if self.strange_problems:
             found.append(f"{len(self.strange_problems)} problems that should not be")
         found += [f"{name} held {size} MB" for name, size in self.memory.items() if size > MOST_MEMORY]
@@ -82,6 +86,7 @@ class Report:
             "seconds": self.seconds,
             "captured": self.captured,
             "changes": self.changes,
+            "moves": self.moves,
             "webhooks": self.webhooks,
             "calls": bound
             and {
@@ -159,6 +164,7 @@ class Report:
                 f" p99 {_ms(hooks['p99'])}, max {_ms(hooks['max'])} (limit 1 s);"
                 f" {hooks['lost']} records lost on purpose",
             )
+        table.add_row("moving lists", f"{self.moves} times a list moved while the safety net read it")
         if self.bound is not None:
             bound = self.bound
             table.add_row(
