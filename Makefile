@@ -34,7 +34,18 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 # Hundreds of seeded days run through the same lines: they are lived without the tracer.
 SEEDED := tests/conformance/test_kills.py tests/simulation
 
-.PHONY: help setup demo play test soak attack docs screenshots check audit bench fix image wheel lock clean chromium
+# $(call brings,PROGRAM,PACKAGE): installs Debian's PACKAGE where PROGRAM is missing and apt may be used.
+define brings
+command -v $(1) > /dev/null && exit 0; \
+if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2> /dev/null; then as='sudo -n'; else as=no; fi; \
+if [ "$$as" = no ] || ! command -v apt-get > /dev/null; then \
+	echo 'The browser tests need $(2); on Debian: sudo apt install $(2)'; exit 1; fi; \
+echo 'Installing $(2) for the browser tests …'; \
+$$as apt-get update -qq; \
+DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $(2) > /dev/null
+endef
+
+.PHONY: help setup demo play test soak attack docs screenshots check audit bench fix image wheel lock clean chromium browsers
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +64,12 @@ test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word
 
 attack: .venv/.ready ## bounded attacks on a real instance, a genuine shop beside it (ARGS="--short", --only, --json)
 	@$(BIN)/python -m tests.attack $(ARGS)
+
+browsers: .venv/.ready ## a merchant's way in Debian's Firefox and WebKit, which are installed for it as root
+	@$(call brings,firefox-esr,firefox-esr)
+	@$(call brings,WebKitWebDriver,webkit2gtk-driver)
+	@$(call brings,Xvfb,xvfb)
+	@$(BIN)/python -m pytest -n 0 tests/browser/test_other_browsers.py $(ARGS)
 
 soak: .venv/.ready ## the seeded simulation, with all faults at once (SEEDS=200; ARGS="--first 17", --json)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),200) $(ARGS)
@@ -135,12 +152,6 @@ clean: ## remove what was built or measured; var/ (data) and .venv stay
 	@$(UV) pip sync --quiet --python .audit/bin/python --require-hashes audit.lock
 	@touch $@
 
-# Browser tests fail where there is no browser, so bring one where that is possible, else say how.
+# Browser tests fail where there is no Chromium, so bring it where that is possible, else say how.
 chromium:
-	@command -v $(CHROMIUM) > /dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2> /dev/null; then as='sudo -n'; else as=no; fi; \
-	if [ "$$as" = no ] || ! command -v apt-get > /dev/null; then \
-		echo 'The browser tests need Chromium; on Debian: sudo apt install chromium'; exit 1; fi; \
-	echo 'Installing Chromium for the browser tests …'; \
-	$$as apt-get update -qq; \
-	DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends chromium > /dev/null
+	@$(call brings,$(CHROMIUM),chromium)
