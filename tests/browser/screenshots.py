@@ -116,7 +116,7 @@ def _half_imported(up: Testbed, browser: BrowserContext) -> str:
 
     def waits_for_the_next_hour() -> bool:
         inner.goto(home)
-        return "about" in inner.locator("#import-ends").inner_text()
+        return "around" in inner.locator("#import-ends").inner_text()
 
     until(waits_for_the_next_hour, inner)
     return home
