@@ -192,7 +192,12 @@ async def _days(engine: AsyncEngine, shop_id: ShopId) -> None:
                     order_event_row(shop_id, number, "delivered", target=target, at=at, since=made),
                 ]
             if place < 12:
-                rows.append(order_event_row(shop_id, number, "delivered", target="upgates", at=made, since=made))
+                rows += [
+                    link_row(shop_id, "upgates", number, kind="shipment", remote_id=number, updated_at=made),
+                    order_event_row(shop_id, number, "delivered", target="upgates", at=made, since=made),
+                ]
+    for target, kind in (("upp", "product"), ("upgates", "stock")):
+        rows.append(link_row(shop_id, target, "7", kind=kind, updated_at=NOON - timedelta(minutes=2)))
     await insert_rows(engine, *sorted(rows, key=lambda row: row.table.name))
     known = 38 + 20 * (_DAYS - 1)
     async with engine.begin() as tx:

@@ -162,7 +162,6 @@ def connect(frame: FrameLocator, testbed_: Testbed, shop: str = SHOP) -> None:
     frame.get_by_label("Password").fill(uphance["password"])
     frame.locator("form[action$='connections/uphance'] button").click()
     frame.get_by_label("Organisation").select_option(str(uphance["organisation"]))
-    frame.get_by_label("Password").fill(uphance["password"])
     frame.locator("form[action$='connections/uphance'] button").click()
     frame.locator("[role=status]", has_text="Uphance").wait_for()
 
