@@ -5,6 +5,8 @@ the pictures are taken within a minute: calls of the last day and deliveries of 
 tables. All the rest (orders, problems, matches, what waits, an order's way) has come about as it always does.
 """
 
+import html
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -133,10 +135,7 @@ def _a_month_later(up: Testbed, browser: BrowserContext, url: str) -> tuple[str,
     inner.goto(home)
     inner.locator("#step-imported", has_text=_EN.get("ui.step_state.done")).wait_for()
     # Let Uphance have the last weeks' orders, and the shop Uphance's stock: some of it asks for a person.
-    browser.request.post(
-        f"{home}rules",
-        form={"uphance.orders_from": "2020-01-01T00:00", "stock.write": "true", "stock.safety": "1"},
-    )
+    _save(browser, home, {"uphance.orders_from": "2020-01-01T00:00", "stock.write": "true", "stock.safety": "1"})
     organisation = up.credentials(SHOP)["uphance"]["organisation"]
     inner.goto(f"{home}connections")
     up.control(
@@ -174,6 +173,14 @@ def _a_month_later(up: Testbed, browser: BrowserContext, url: str) -> tuple[str,
     until(something_waits, inner)
     _in_the_admin(up, page)
     return home, number
+
+
+def _save(browser: BrowserContext, home: str, rules: dict[str, str]) -> None:
+    """Save *rules*, and agree to what the page shows that they would do."""
+    answer = browser.request.post(f"{home}rules", form={**rules})
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', answer.text()))
+    if "seen" in hidden:
+        browser.request.post(f"{home}rules", form={name: html.unescape(value) for name, value in hidden.items()})
 
 
 def _found(page: Page, address: str, words: str) -> None:
