@@ -144,7 +144,7 @@ class ConnectionEditor:
                 known = not _sends_products(system, shop) and await was_read(tx, shop.id, "product")
                 kinds = ("order",) if known else ("product", "order")
                 await self.imports.start(tx, shop, {name: row}, kinds=kinds, anew=True)
-                if offers_parameters(self.connected.systems, [name]):
+                if not known and offers_parameters(self.connected.systems, [name]):  # else in its daily turn
                     await mark_changed(
                         tx, shop.id, PLATFORM, Kind.FACTS, [PARAMETERS], origin=Origin.SETTINGS, now=now
                     )
