@@ -133,8 +133,18 @@ class FakeUphance:
         tokens = Tokens("token-0", "refresh-0", self.clock() + timedelta(days=5))
         return FakeVault(tokens.stored(), tokens.renew_at)
 
-    def client(self, vault: FakeVault | None = None, organisation: int | None = 5) -> UphanceClient:
-        return UphanceClient(self.http(), BASE, vault or self.vault(), self.clock, organisation, sleep=self.sleep)
+    def client(
+        self, vault: FakeVault | None = None, organisation: int | None = 5, *, relies: bool = False
+    ) -> UphanceClient:
+        return UphanceClient(
+            self.http(),
+            BASE,
+            vault or self.vault(),
+            self.clock,
+            organisation,
+            relies_on_choice=relies,
+            sleep=self.sleep,
+        )
 
     async def sleep(self, seconds: float) -> None:
         """Move the clock instead of waiting."""

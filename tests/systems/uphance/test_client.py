@@ -63,6 +63,49 @@ class TestOrganisation:
 
         assert uphance.calls == ["POST /organisations/set_current_org", "GET /seasons", "GET /seasons"]
 
+    async def test_who_only_reads_may_rely_on_what_was_chosen_and_who_writes_chooses_again(
+        self, uphance: FakeUphance
+    ) -> None:
+        vault = uphance.vault()
+        await uphance.client(vault).get("/seasons")
+        del uphance.calls[:]
+
+        await uphance.client(vault, relies=True).get("/seasons")
+        await uphance.client(vault, relies=True).post("/customers", {"customer": {}})
+
+        assert uphance.calls == ["GET /seasons", "POST /organisations/set_current_org", "POST /customers"]
+
+    async def test_where_somebody_else_chose_another_one_it_is_chosen_and_read_again(
+        self, uphance: FakeUphance
+    ) -> None:
+        vault = uphance.vault()
+        await uphance.client(vault).get("/seasons")
+        uphance.orders = [{"id": 1, "organisation_id": 6}]
+        del uphance.calls[:]
+
+        def chosen(request: httpx.Request) -> None:
+            if "set_current_org" in request.url.path:
+                uphance.orders = [{"id": 1, "organisation_id": 5}]
+
+        uphance.before = chosen
+
+        read = await uphance.client(vault, relies=True).get("/sales_orders")
+
+        assert read["sales_orders"][0]["organisation_id"] == 5
+        assert uphance.calls == [
+            "GET /sales_orders",
+            "POST /organisations/set_current_org",
+            "GET /sales_orders",
+        ]
+
+    async def test_who_looks_before_making_a_thing_relies_on_nothing(self, uphance: FakeUphance) -> None:
+        vault = uphance.vault()
+        await uphance.client(vault).get("/seasons")
+
+        await uphance.client(vault).get("/sales_orders")
+
+        assert uphance.calls[2:] == ["POST /organisations/set_current_org", "GET /sales_orders"]
+
     async def test_it_is_chosen_again_for_a_renewed_token(self, uphance: FakeUphance) -> None:
         vault = uphance.vault()
         client = uphance.client(vault)

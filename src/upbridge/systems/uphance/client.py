@@ -7,7 +7,7 @@ whether a POST took effect is `Unreachable`, and the caller looks before it repe
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,15 @@ import httpx
 import structlog
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import CredentialsRefused, LoginRefused, Missing, Rejected, Throttled, Unreachable
+from upbridge.core.errors import (
+    CredentialsRefused,
+    LoginRefused,
+    Missing,
+    Rejected,
+    RightRefused,
+    Throttled,
+    Unreachable,
+)
 from upbridge.domain.walk_by_id import IdWalk
 from upbridge.systems.connecting import Vault
 from upbridge.systems.http.classify import about_items
@@ -80,12 +88,17 @@ class UphanceClient:
         clock: Clock,
         organisation: int | None,
         *,
+        relies_on_choice: bool = False,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        """*relies_on_choice*: reads take the organisation that was chosen for the token before. Not for who looks
+        whether a thing is there before making it: an empty list of another organisation would say that it is not.
+        """
         self._exchange = Exchange(Remote("uphance", http, clock), base_url)
         self._vault = vault
         self._clock = clock
         self._organisation = organisation
+        self._relies = relies_on_choice
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._tokens: Tokens | None = None
@@ -180,15 +193,42 @@ class UphanceClient:
     async def _chosen(self, token: str, method: str, path: str, *, query: Any, body: Any) -> Any:
         """One call for our organisation.
 
-        The organisation is chosen for every token at its first use by this client. Stored tokens are no exception:
-        the worker that saved one may have died before choosing.
+        It is chosen at the first call of each client. Where reads rely on what was chosen for the token before, it
+        is chosen at the first write, and when an answer is another organisation's: then it is read again. What was
+        refused may be so for want of a choice: likewise.
         """
         if self._organisation is None:
             raise WrongOrganisation("no Uphance organisation was chosen")
+        if self._chosen_for != token and self._relies_on_choice(method, token):
+            try:
+                payload = await self._exchange.call(method, path, token=token, query=query, body=body)
+            except (Rejected, RightRefused):
+                log.info("uphance_organisation_in_doubt")
+            else:
+                if not self._others(payload):
+                    return payload
         if self._chosen_for != token:
             await self._choose(token, self._organisation)
             self._chosen_for = token
+            await self._remember_choice(token)
         return await self._exchange.call(method, path, token=token, query=query, body=body)
+
+    def _relies_on_choice(self, method: str, token: str) -> bool:
+        kept = self._tokens
+        return (
+            self._relies
+            and method == "GET"
+            and kept is not None
+            and kept.access == token
+            and kept.organisation == self._organisation
+        )
+
+    async def _remember_choice(self, token: str) -> None:
+        """Have other clients of the connection rely on it, unless another process has renewed the token."""
+        kept = await self._kept()
+        if kept.access == token and kept.organisation != self._organisation:
+            self._tokens = replace(kept, organisation=self._organisation)
+            await self._vault.save_tokens(self._tokens.stored(), renew_at=kept.renew_at)
 
     async def _choose(self, token: str, organisation: int) -> None:
         body = {"organizationId": organisation}
@@ -229,9 +269,11 @@ class UphanceClient:
         await self._vault.save_tokens(tokens.stored(), renew_at=tokens.renew_at)
         return tokens
 
+    def _others(self, payload: Any) -> set[int]:
+        return {number for number in organisations_in(payload) if number != self._organisation}
+
     def _check(self, payload: Any) -> None:
-        others = {number for number in organisations_in(payload) if number != self._organisation}
-        if others:
+        if others := self._others(payload):
             raise WrongOrganisation(
                 f"Uphance answered for organisation {min(others)} instead of {self._organisation}"
             )

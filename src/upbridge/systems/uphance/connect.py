@@ -56,7 +56,7 @@ def markets_without_channel(setup: Setup) -> Sequence[str]:
 
 
 def client_of(connected: Connected) -> UphanceClient:
-    """A client for the shop's organisation."""
+    """A client that reads for the shop's organisation."""
     tools = connected.tools
     return UphanceClient(
         http=tools.http,
@@ -64,6 +64,7 @@ def client_of(connected: Connected) -> UphanceClient:
         vault=connected.vault,
         clock=tools.clock,
         organisation=int(connected.row.account),
+        relies_on_choice=True,
     )
 
 

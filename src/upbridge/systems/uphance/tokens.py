@@ -28,6 +28,8 @@ class Tokens:
     access: str = field(repr=False)
     refresh: str | None = field(repr=False)
     renew_at: datetime
+    organisation: int | None = None
+    """Which one was chosen for the access token last, by us."""
 
     def stored(self) -> dict[str, Any]:
         """As the vault keeps them."""
@@ -35,12 +37,18 @@ class Tokens:
             "access_token": self.access,
             "refresh_token": self.refresh,
             "renew_at": self.renew_at.isoformat(),
+            "organisation": self.organisation,
         }
 
     @classmethod
     def kept(cls, stored: Mapping[str, Any]) -> "Tokens":
         """As the vault kept them."""
-        return cls(stored["access_token"], stored.get("refresh_token"), datetime.fromisoformat(stored["renew_at"]))
+        return cls(
+            stored["access_token"],
+            stored.get("refresh_token"),
+            datetime.fromisoformat(stored["renew_at"]),
+            stored.get("organisation"),
+        )
 
 
 def read_tokens(payload: Any, *, now: datetime, refresh: str | None = None) -> Tokens:
