@@ -17,7 +17,7 @@ import structlog
 import uvloop
 from rich.console import Console
 
-from bench import bulk, economy, fleet, inbox, installs, pages, spending
+from bench import bulk, economy, fleet, inbox, installs, pages, polls, single, spending
 from bench.report import Row, show
 from bench.testbed import TOP, Testbed, testbed
 
@@ -37,10 +37,22 @@ class Scale:
     shop_orders: int = 50_000
     rounds: int = pages.ROUNDS
     fleet: int = 10_000
+    changes: int = 20
+    polled: int = 400
 
 
 #: As little as shows that every part still runs; its numbers mean nothing.
-TINY = Scale(products=30, orders=10, seconds=0.3, variants=300, shop_orders=200, rounds=2, fleet=1_000)
+TINY = Scale(
+    products=30, orders=10, seconds=0.3, variants=300, shop_orders=200, rounds=2, fleet=1_000, changes=2, polled=20
+)
+
+
+async def _fleet(here: Testbed, scale: Scale) -> tuple[list[Row], dict[str, Any]]:
+    """Ten thousand shops at rest, then some of them asked for news."""
+    rows, raw = await fleet.idle(here, shops=scale.fleet, seconds=5 * scale.seconds)
+    more, asked = await polls.polls(here, shops=scale.polled)
+    return [*rows, *more], {**raw, "polls": asked}
+
 
 Measured = Awaitable[tuple[list[Row], dict[str, Any]]]
 
@@ -54,13 +66,14 @@ PARTS: dict[str, Callable[[Testbed, Scale], Measured]] = {
         here, variants=scale.variants, orders=scale.shop_orders, rounds=scale.rounds
     ),
     "import": lambda here, _: economy.first_import(here),
+    "change": lambda here, scale: single.changes(here, times=scale.changes),
     "changes": lambda here, _: economy.thousand_changes(here),
     "busy": lambda here, scale: inbox.while_busy(here, seconds=2 * scale.seconds),
     "disturbed": lambda here, scale: inbox.while_disturbed(here, seconds=2 * scale.seconds),
     "bodies": lambda here, _: inbox.large_bodies(here),
-    "fleet": lambda here, scale: fleet.idle(here, shops=scale.fleet, seconds=5 * scale.seconds),
+    "fleet": _fleet,
 }
-_NEED_THE_IMPORT = frozenset({"changes", "busy", "disturbed", "bodies"})
+_NEED_THE_IMPORT = frozenset({"change", "changes", "busy", "disturbed", "bodies"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--only", action="append", choices=[*PARTS], help="this part alone; may be repeated")
     parser.add_argument("--tiny", action="store_true", help="as little as possible: does everything still run?")
+    parser.add_argument("--keep", type=Path, help="also keep the raw numbers in this file")
     wanted = parser.parse_args(arguments)
     # The application runs in this process as well, and Postgres is stopped under it on purpose.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -92,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "raw": raw,
     }
     kept = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    kept.write_text(json.dumps(result, indent=1))
+    for file in filter(None, (kept, wanted.keep)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result, indent=1) + "\n")
     if wanted.json:
         sys.stdout.write(json.dumps(result, indent=1) + "\n")
     else:

@@ -37,7 +37,7 @@ from upbridge.settings import load_settings
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge_sandbox.demo.processes import Failed, free_port
 
-GOAL_PER_SECOND, GOAL_MEGABYTES = 1_000, 256
+GOAL_PER_SECOND, GOAL_RATIO, GOAL_MEGABYTES = 3_500, 0.2, 200
 BATCH, PARALLEL = 1_000, 3
 _MEGABYTE = 1024 * 1024
 _IMPORT_TIMEOUT = 600.0
@@ -53,17 +53,18 @@ async def first_import(testbed: Testbed, *, variants: int) -> tuple[list[Row], d
     raw = {**there, "bare": bare.as_json(there["variants"]), "ours": ours.as_json(there["variants"])}
     ratio = bare.seconds / ours.seconds
     speed, megabytes = there["variants"] / ours.seconds, ours.peak / _MEGABYTE
+    by_worker = there["variants"] / ours.worker
     return [
+        Row(f"variants a second, first import of {there['variants']:,}", f"{speed:,.0f}"),
         Row(
-            f"variants a second, first import of {there['variants']:,}",
-            f"{speed:,.0f}",
+            "variants for a second of the worker's processor",
+            f"{by_worker:,.0f}",
             f"at least {GOAL_PER_SECOND:,}",
-            speed >= GOAL_PER_SECOND,
+            by_worker >= GOAL_PER_SECOND,
         ),
-        Row("variants for a second of the worker's processor", f"{there['variants'] / ours.worker:,.0f}"),
         Row("variants for a second of Postgres' processor", f"{there['variants'] / ours.postgres:,.0f}"),
         Row("variants a second, bare loop", f"{there['variants'] / bare.seconds:,.0f}"),
-        Row("the ratio of both", f"{ratio:.2f}"),
+        Row("the ratio of both", f"{ratio:.2f}", f"at least {GOAL_RATIO}", ratio >= GOAL_RATIO),
         Row(
             "the most memory of the worker meanwhile",
             f"{megabytes:.0f} MB",

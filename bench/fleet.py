@@ -30,7 +30,7 @@ SPREAD_GOAL = 1.5
 _WARM_UP, _ROUNDS = 5.0, 5
 _DAY, _TICK, _MINUTE = timedelta(hours=24), timedelta(seconds=10), timedelta(minutes=1)
 
-_FACTS = {
+FACTS = {
     "company": "Šatník s.r.o.",
     "default_language": "cs",
     "currencies": {"cs": "CZK"},
@@ -76,7 +76,7 @@ async def idle(testbed: Testbed, *, shops: int, seconds: float) -> tuple[list[Ro
     async with testbed.engine.begin() as tx:
         for statement in _STATEMENTS:
             await tx.execute(
-                text(statement), {"shops": shops, "facts": json.dumps(_FACTS), "now": datetime.now(UTC)}
+                text(statement), {"shops": shops, "facts": json.dumps(FACTS), "now": datetime.now(UTC)}
             )
     await testbed.run("VACUUM (ANALYZE)")
     per_shop = (int(await testbed.value(_SIZE)) - before) / shops

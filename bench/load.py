@@ -41,6 +41,7 @@ class Taken:
             "per_second": round(self.per_second, 1),
             "p50_ms": round(self.quantile(0.5), 2),
             "p99_ms": round(self.quantile(0.99), 2),
+            "p999_ms": round(self.quantile(0.999), 2),
             "max_ms": round(max(self.latencies) * 1000, 2),
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
         }

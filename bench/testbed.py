@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -28,6 +29,10 @@ from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_r
 TOP = Path(__file__).parents[1]
 SHOP = "demo"
 QUIET_SECONDS = 120.0
+_ANOTHER = text(
+    "INSERT INTO shops (id, key, token, state, api_url)"
+    " VALUES (:id, :name, :name, 'active', 'https://another.invalid/api/v2')"
+)
 
 
 @dataclass(slots=True)
@@ -49,9 +54,16 @@ class Testbed:
         """Connections to the database that everything here shares."""
         return self.database.engine
 
-    def path(self, event: str) -> str:
-        """The webhook address of the shop for *event*."""
-        return f"/webhooks/upgates/{event}/{self.addresses.token(self.shop_id, 'upgates', event)}"
+    def path(self, event: str, shop_id: ShopId | None = None) -> str:
+        """The webhook address of the shop, or of *shop_id*, for *event*."""
+        return f"/webhooks/upgates/{event}/{self.addresses.token(shop_id or self.shop_id, 'upgates', event)}"
+
+    async def another_shop(self) -> ShopId:
+        """An active shop that nothing answers for."""
+        number = uuid4()
+        async with self.engine.begin() as tx:
+            await tx.execute(_ANOTHER, {"id": number, "name": f"another-{number.hex}"})
+        return ShopId(number)
 
     async def value(self, query: str, **values: Any) -> Any:
         """One value from the database."""
