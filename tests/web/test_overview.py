@@ -49,7 +49,8 @@ UPHANCE = {"channels": [{"id": 1, "name": "Shop", "currency": "CZK"}]}
 
 async def stand(pages: Pages, shop_id: ShopId) -> Standing:
     shop = await pages.shops.get(shop_id)
-    return await standing_of(pages.engine, pages.systems, pages.connections, shop, now=pages.clock())
+    async with pages.engine.connect() as tx:
+        return await standing_of(tx, pages.systems, shop, now=pages.clock())
 
 
 async def look(pages: Pages, shop_id: ShopId) -> OverviewView:

@@ -68,7 +68,8 @@ async def test_the_first_page_counts_its_orders_and_find_tells_their_way(
         shop, watch.now = await testbed.shop(), testbed.hours()
     home = await enter(shop.id)
 
-    standing = await standing_of(pages.engine, pages.systems, pages.connections, shop, now=watch())
+    async with pages.engine.connect() as tx:
+        standing = await standing_of(tx, pages.systems, shop, now=watch())
     view = await Overviews(pages.systems, pages.engine).of(standing, watch())
     found = {number: (await browser.get(f"{home}order?number={number}")).text for number in (written, refused)}
     problems = (await browser.get(f"{home}problems")).text

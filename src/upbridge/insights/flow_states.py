@@ -37,6 +37,7 @@ from upbridge.store.lanes import Block
 from upbridge.store.problem_queries import OpenCount
 from upbridge.store.runs import Run, RunPurpose, RunState
 from upbridge.store.shops import Shops
+from upbridge.store.sql import Together
 from upbridge.systems.base import Flow, System, Systems
 
 #: What is read at the other system for what flows back from it.
@@ -128,17 +129,28 @@ async def see_many(tx: AsyncConnection, systems: Systems, only: Collection[ShopI
     return await _see(tx, systems.platform.name, only)
 
 
+_ASKED = Together(
+    unread=change_queries.UNREAD,
+    outbox=document_queries.COUNTS,
+    troubles=problem_queries.OPEN_COUNTS,
+    runs=runs.NEWEST,
+    lanes=lanes.FAILING,
+    cursors=cursors.NAMED,
+)
+
+
 async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> dict[ShopId, Seen]:
     """The same in as many statements for many shops."""
-    unread = _by_shop(await change_queries.unread(tx, only))
-    outbox = _by_shop(await document_queries.counts_of(tx, only))
-    troubles = _by_shop(await problem_queries.open_counts(tx, only))
-    started = _by_shop(await runs.newest_of_each(tx, only, [RunPurpose.IMPORT, RunPurpose.SAFETY_NET]))
-    unproven = _by_shop(await runs.unproven(tx, only))
+    said = await _ASKED.ask(tx, only, system=platform, names=[*count_names(), INACTIVE_WEBHOOKS])
+    unread = _by_shop(map(change_queries.unread_of, said["unread"]))
+    outbox = _by_shop(map(document_queries.count_of_row, said["outbox"]))
+    troubles = _by_shop(map(problem_queries.open_count_of, said["troubles"]))
+    newest, doubtful = runs.newest_of_each(said["runs"])
+    started, unproven = _by_shop(newest), _by_shop(doubtful)
     failing: dict[ShopId, dict[Lane, Block]] = {}
-    for lane, block in (await lanes.failing(tx, only)).items():
+    for lane, block in lanes.failing(said["lanes"]).items():
         failing.setdefault(lane.shop_id, {})[lane] = block
-    kept = await cursors.named(tx, only, platform, [*count_names(), INACTIVE_WEBHOOKS])
+    kept = cursors.by_name(said["cursors"])
     everywhere = {*unread, *outbox, *troubles, *started, *failing, *(shop_id for shop_id, _ in kept)}
     return {
         shop_id: Seen(

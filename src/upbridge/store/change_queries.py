@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
+    any_,
     exists,
     extract,
     func,
@@ -26,7 +27,7 @@ from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.changes import NEVER, Kind, Origin
 from upbridge.store.schema import changes as table
-from upbridge.store.sql import beginning, one_of
+from upbridge.store.sql import SHOPS, beginning, one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +167,24 @@ async def runs_with_pages(tx: AsyncConnection, source: str, kinds: Collection[Ki
     return {int(number) for number in rows}
 
 
-async def unread(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[Unread]:
-    """What waits to be read of these shops, by shop, source and kind; neither probes nor the pages of an import
-    that is paused."""
-    query = select(
+#: What waits to be read of `SHOPS`, by shop, source and kind; neither probes nor the pages of an import that is
+#: paused.
+UNREAD = (
+    select(
         table.c.shop_id,
         table.c.source,
         table.c.kind,
         func.count().label("number"),
         func.min(table.c.hinted_at).label("since"),
-    ).where(one_of(table.c.shop_id, shop_ids), table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
-    rows = await tx.execute(query.group_by(table.c.shop_id, table.c.source, table.c.kind))
-    return [Unread(ShopId(row.shop_id), row.source, Kind(row.kind), row.number, row.since) for row in rows]
+    )
+    .where(table.c.shop_id == any_(SHOPS), table.c.kind != Kind.PROBE, table.c.due_at < NEVER)
+    .group_by(table.c.shop_id, table.c.source, table.c.kind)
+)
+
+
+def unread_of(row: Any) -> Unread:
+    """A row of `UNREAD`."""
+    return Unread(ShopId(row.shop_id), row.source, Kind(row.kind), row.number, row.since)
 
 
 async def count_of(

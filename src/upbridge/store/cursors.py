@@ -1,15 +1,15 @@
 """How far something was read, and what else is remembered of a system by name. A cursor goes with its shop."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, delete, exists, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import cursors as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import SHOPS, one_of
 
 #: When the database was last found to be older than the world.
 PUT_BACK_AT = "put_back_at"
@@ -25,6 +25,19 @@ async def count(tx: AsyncConnection, system: str, name: str, value: str) -> int:
     """How many shops have *value*."""
     query = select(func.count()).where(table.c.system == system, table.c.name == name, table.c.value == value)
     return int(await tx.scalar(query) or 0)
+
+
+#: What is remembered of `SHOPS`, of the system *system*, by the names in *names*.
+NAMED = select(table.c.shop_id, table.c.name, table.c.value).where(
+    table.c.shop_id == any_(SHOPS),
+    table.c.system == bindparam("system", type_=Text),
+    table.c.name == any_(bindparam("names", type_=ARRAY(Text))),
+)
+
+
+def by_name(rows: Iterable[Any]) -> dict[tuple[ShopId, str], str]:
+    """Rows of `NAMED`: the values by shop and name."""
+    return {(ShopId(row.shop_id), row.name): row.value for row in rows}
 
 
 async def named(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
+    any_,
     exists,
     extract,
     func,
@@ -24,7 +25,7 @@ from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.documents import OPEN, PARKED, RELEASABLE, SENDING, held_by
 from upbridge.store.schema import documents as table
-from upbridge.store.sql import beginning, constant, one_of
+from upbridge.store.sql import SHOPS, beginning, constant, one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +104,25 @@ class OutboxCount:
     since: datetime | None
 
 
-async def counts_of(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[OutboxCount]:
-    """The outbox of these shops, counted by shop, target and kind."""
-    parked = table.c.state == PARKED
-    counts = select(
+_parked = table.c.state == PARKED
+#: The outbox of `SHOPS`, counted by shop, target and kind.
+COUNTS = (
+    select(
         table.c.shop_id,
         table.c.target,
         table.c.kind,
-        func.count().filter(~parked).label("open"),
-        func.count().filter(parked).label("parked"),
-        func.min(table.c.since).filter(~parked).label("since"),
-    ).group_by(table.c.shop_id, table.c.target, table.c.kind)
-    query = counts.where(one_of(table.c.shop_id, shop_ids))
-    return [
-        OutboxCount(ShopId(row.shop_id), row.target, row.kind, row.open, row.parked, row.since)
-        for row in await tx.execute(query)
-    ]
+        func.count().filter(~_parked).label("open"),
+        func.count().filter(_parked).label("parked"),
+        func.min(table.c.since).filter(~_parked).label("since"),
+    )
+    .where(table.c.shop_id == any_(SHOPS))
+    .group_by(table.c.shop_id, table.c.target, table.c.kind)
+)
+
+
+def count_of_row(row: Any) -> OutboxCount:
+    """A row of `COUNTS`."""
+    return OutboxCount(ShopId(row.shop_id), row.target, row.kind, row.open, row.parked, row.since)
 
 
 @dataclass(frozen=True, slots=True)

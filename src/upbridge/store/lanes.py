@@ -4,12 +4,12 @@ A lane waits until a moment, for purposes from *priority* on: when only the impo
 still pass.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Subquery, and_, case, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, Subquery, and_, any_, case, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,7 @@ from upbridge.domain.lane import Direction, Lane
 from upbridge.domain.purpose import EVERYTHING
 from upbridge.domain.shop_id import ShopId
 from upbridge.store.schema import lanes as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import SHOPS
 
 _MOST_FAILURES = 1000
 
@@ -87,10 +87,13 @@ async def blocks_of(tx: AsyncConnection, shop_id: ShopId | None, *, now: datetim
     return {block.lane: block for block in map(_block, await tx.execute(query))}
 
 
-async def failing(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> dict[Lane, Block]:
-    """The lanes of these shops whose last try failed, whether they wait still or try again just now."""
-    query = select(table).where(one_of(table.c.shop_id, shop_ids))
-    return {block.lane: block for block in map(_block, await tx.execute(query))}
+#: The lanes of `SHOPS` whose last try failed, whether they wait still or try again just now.
+FAILING = select(table).where(table.c.shop_id == any_(SHOPS))
+
+
+def failing(rows: Iterable[Any]) -> dict[Lane, Block]:
+    """Rows of `FAILING`, by lane."""
+    return {block.lane: block for block in map(_block, rows)}
 
 
 async def block_of(tx: AsyncConnection, lane: Lane) -> Block | None:

@@ -29,7 +29,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import shops, variants
 from upbridge.store.problems import Stage
 from upbridge.store.schema import problems as table
-from upbridge.store.sql import beginning, containing, folded, one_of
+from upbridge.store.sql import SHOPS, beginning, containing, folded, one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,18 +317,25 @@ class OpenCount:
 LIST = "list"
 
 
-async def open_counts(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[OpenCount]:
-    """The open problems of these shops, counted by shop, target and kind of thing."""
+def _open_counts() -> Select[Any]:
     known = select(
         table.c.shop_id,
         table.c.target,
         case((table.c.kind == LIST, table.c.entity), else_=table.c.kind).label("kind"),
         (table.c.stage == Stage.READ).label("reading"),
-    ).where(one_of(table.c.shop_id, shop_ids), table.c.dismissed_at.is_(None))
+    ).where(table.c.shop_id == any_(SHOPS), table.c.dismissed_at.is_(None))
     each = known.subquery("each")
     columns = (each.c.shop_id, each.c.target, each.c.kind, each.c.reading)
-    rows = await tx.execute(select(*columns, func.count().label("number")).group_by(*columns))
-    return [OpenCount(ShopId(row.shop_id), row.target, row.kind, row.number, row.reading) for row in rows]
+    return select(*columns, func.count().label("number")).group_by(*columns)
+
+
+#: The open problems of `SHOPS`, counted by shop, target and kind of thing.
+OPEN_COUNTS = _open_counts()
+
+
+def open_count_of(row: Any) -> OpenCount:
+    """A row of `OPEN_COUNTS`."""
+    return OpenCount(ShopId(row.shop_id), row.target, row.kind, row.number, row.reading)
 
 
 async def history_of(

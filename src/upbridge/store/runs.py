@@ -1,19 +1,33 @@
 """Runs through a whole list, and how far each is. The rules of a run stand in `engine/runs.py`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, func, insert, literal_column, null, or_, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    any_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from upbridge.domain.shop_id import ShopId
 from upbridge.store import cursors
 from upbridge.store.schema import runs as table
-from upbridge.store.sql import one_of
+from upbridge.store.sql import SHOPS, one_of
 
 
 class RunPurpose(StrEnum):
@@ -142,34 +156,35 @@ async def going_on(tx: AsyncConnection, *, started_before: datetime) -> list[Run
     return [_run(row) for row in await tx.execute(query.order_by(table.c.id).with_for_update(skip_locked=True))]
 
 
-async def newest_of_each(
-    tx: AsyncConnection, shop_ids: Collection[ShopId], purposes: Collection[RunPurpose]
-) -> list[Run]:
-    """The newest run of each kind for each of *purposes*, of these shops."""
-    query = (
+def _newest() -> Select[Any]:
+    kept = (table.c.shop_id, table.c.kind, table.c.purpose)
+    ended = table.c.state == RunState.DONE
+    purposes = [str(RunPurpose.IMPORT), str(RunPurpose.SAFETY_NET)]
+    return (
         select(table)
-        .ext(distinct_on(table.c.shop_id, table.c.kind, table.c.purpose))
-        .where(one_of(table.c.shop_id, shop_ids), one_of(table.c.purpose, purposes))
-        .order_by(table.c.shop_id, table.c.kind, table.c.purpose, table.c.id.desc())
+        .ext(distinct_on(*kept, ended))
+        .where(table.c.shop_id == any_(SHOPS), one_of(table.c.purpose, purposes))
+        .order_by(*kept, ended, table.c.id.desc())
     )
-    return [_run(row) for row in await tx.execute(query)]
 
 
-async def unproven(tx: AsyncConnection, shop_ids: Collection[ShopId]) -> list[Run]:
-    """Of the newest first imports and safety nets of these shops that have ended, those that may have left
+#: Of the first imports and safety nets of `SHOPS`, by shop, kind and purpose: the newest that has ended, and the
+#: newest that has not.
+NEWEST = _newest()
+
+
+def newest_of_each(rows: Iterable[Any]) -> tuple[list[Run], list[Run]]:
+    """Rows of `NEWEST`: the newest run of each, and of the newest that have ended those that may have left
     something out."""
-    purposes = [RunPurpose.IMPORT, RunPurpose.SAFETY_NET]
-    query = (
-        select(table)
-        .ext(distinct_on(table.c.shop_id, table.c.kind, table.c.purpose))
-        .where(
-            one_of(table.c.shop_id, shop_ids),
-            one_of(table.c.purpose, purposes),
-            table.c.state == RunState.DONE,
-        )
-        .order_by(table.c.shop_id, table.c.kind, table.c.purpose, table.c.id.desc())
-    )
-    return [run for run in map(_run, await tx.execute(query)) if not run.complete]
+    newest: dict[tuple[ShopId, str, str], Run] = {}
+    unproven: list[Run] = []
+    for run in map(_run, rows):
+        place = run.shop_id, run.kind, run.purpose
+        if place not in newest or newest[place].id < run.id:
+            newest[place] = run
+        if run.state is RunState.DONE and not run.complete:
+            unproven.append(run)
+    return list(newest.values()), unproven
 
 
 async def most_imported(tx: AsyncConnection, shop_id: ShopId) -> dict[str, int]:

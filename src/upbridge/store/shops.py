@@ -82,6 +82,10 @@ class Shops:
         """The shop; raises `NotFound`."""
         return await self._one(table.c.id == shop_id, shop_id)
 
+    async def read(self, tx: AsyncConnection, shop_id: ShopId) -> Shop:
+        """The same over the caller's connection."""
+        return await self._found(tx, select(*_COLUMNS).where(table.c.id == shop_id), shop_id)
+
     async def by_token(self, token: str) -> Shop:
         """The shop with this Upgates token; raises `NotFound`."""
         return await self._one(table.c.token == token, token)

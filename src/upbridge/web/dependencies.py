@@ -8,6 +8,7 @@ hangs: a visitor waits no longer than `Pages.deadline`. Calls to other systems, 
 have time-outs of their own and do not count; a change is one transaction, which then is not committed.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from upbridge.core.deadline import with_deadline
+from upbridge.core.deadline import pause_deadline, with_deadline
 from upbridge.core.errors import BadRequest, NotFound, NotReady, UpbridgeError
 from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
@@ -243,17 +244,23 @@ async def _watching(session: str, request: Request, pages: PagesHere) -> PageCon
 
 
 async def _context(session: str, request: Request, pages: Pages, *, active: bool = True) -> PageContext:
-    visitor = await pages.sessions.enter(session, active=active)
-    if isinstance(visitor, Ended):
-        raise SessionEnded(visitor)
-    request.state.language = visitor.language
-    request.state.home = f"/ui/s/{session}/"
-    await pages.visits.shops.of(visitor.shop_id).turn()
-    try:
-        shop = await pages.shops.get(visitor.shop_id)
-    except NotFound:  # erased a moment ago
-        raise SessionEnded(Ended(visitor.language)) from None
-    standing = await standing_of(pages.engine, pages.systems, pages.connections, shop, now=pages.clock())
+    # One connection, and no transaction around what only reads: each would be two more questions to the database.
+    async with pages.engine.connect() as connection:
+        tx = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        visitor = await pages.sessions.visitor(tx, session, active=active)
+        if isinstance(visitor, Ended):
+            raise SessionEnded(visitor)
+        request.state.language = visitor.language
+        request.state.home = f"/ui/s/{session}/"
+        turn = pages.visits.shops.of(visitor.shop_id).waits()
+        try:
+            shop = await pages.shops.read(tx, visitor.shop_id)
+        except NotFound:  # erased a moment ago
+            raise SessionEnded(Ended(visitor.language)) from None
+        standing = await standing_of(tx, pages.systems, shop, now=pages.clock())
+    if turn:
+        with pause_deadline():
+            await asyncio.sleep(turn)
     texts = Texts(visitor.language)
     query = request.query_params
     return PageContext(

@@ -28,6 +28,8 @@ TICKET_LIFE = timedelta(seconds=60)
 SESSION_IDLE = timedelta(minutes=30)
 SESSION_LIFE = timedelta(hours=12)
 """However busy it is: an address that was copied is worth nothing the next day."""
+_NOT_WRITTEN = timedelta(seconds=5)
+"""A person who clicks, and a flood of pages, write the moment of the last visit no more often than that."""
 _REMEMBERED = 1_000
 
 _RANDOM_BYTES = 32
@@ -133,13 +135,17 @@ class Sessions:
     async def enter(self, session: str, *, active: bool = True) -> Visitor | Ended:
         """The visitor of a living session. *active*: a person did something, so that 30 minutes begin again; a
         page that polls by itself passes False."""
-        now = self._clock()
         async with self._engine.begin() as tx:
-            until = now + SESSION_IDLE if active else None
-            owner = await store.enter(tx, digest(session), now=now, until=until)
-            if owner is None:
-                return await _ended(tx, session)
-            visitor = Visitor(owner.shop_id, owner.language)
+            return await self.visitor(tx, session, active=active)
+
+    async def visitor(self, tx: AsyncConnection, session: str, *, active: bool) -> Visitor | Ended:
+        """The same in the caller's transaction, or in none."""
+        now = self._clock()
+        until = now + SESSION_IDLE if active else None
+        owner = await store.enter(tx, digest(session), now=now, until=until, within=_NOT_WRITTEN)
+        if owner is None:
+            return await _ended(tx, session)
+        visitor = Visitor(owner.shop_id, owner.language)
         self._remember(session, visitor.language)
         return visitor
 

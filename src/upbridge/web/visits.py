@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 from upbridge.core.allowance import Allowance, ByName, Meter
-from upbridge.core.deadline import pause_deadline
 from upbridge.core.errors import TooOften
 from upbridge.domain.shop_id import ShopId
 
@@ -39,12 +38,6 @@ class _Turns:
             self._meter.take(-1, self._seconds())
             raise TooOften
         return wait
-
-    async def turn(self) -> None:
-        """Wait for the turn of one more page. Raises `TooOften`."""
-        if wait := self.waits():
-            with pause_deadline():
-                await asyncio.sleep(wait)
 
     def unused(self) -> bool:
         return self._meter.full(self._seconds())

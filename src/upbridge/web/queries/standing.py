@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop import Shop, ShopState
 from upbridge.insights.flow_lights import GRAVITY, Light
 from upbridge.insights.flow_states import FlowState, Seen, flow_states, see
 from upbridge.insights.news import News, news_of
-from upbridge.store.connections import ConnectionRow, Connections
+from upbridge.store.connections import ConnectionRow, connections_of
 from upbridge.store.rate_limits import find_budget
 from upbridge.systems.base import Systems
 
@@ -60,14 +60,11 @@ class Standing:
         return self.shop.state is not ShopState.ACTIVE or lights == {Light.STOPPED}
 
 
-async def standing_of(
-    engine: AsyncEngine, systems: Systems, connections: Connections, shop: Shop, *, now: datetime
-) -> Standing:
+async def standing_of(tx: AsyncConnection, systems: Systems, shop: Shop, *, now: datetime) -> Standing:
     """How *shop* stands at *now*."""
-    rows = await connections.of(shop.id)
-    async with engine.connect() as tx:
-        seen = await see(tx, systems, shop.id)
-        budget = await find_budget(tx, shop.id)
+    rows = await connections_of(tx, shop.id)
+    seen = await see(tx, systems, shop.id)
+    budget = await find_budget(tx, shop.id)
     flows = flow_states(systems, shop, rows, seen, now)
     return Standing(
         shop=shop,
