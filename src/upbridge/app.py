@@ -1,6 +1,7 @@
 """The web side, assembled: nothing is decided here, nothing happens on import."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from upbridge import __version__
 from upbridge.bootstrap import connections_of_web, create_web_container
 from upbridge.core.clock import Clock, utc_now
-from upbridge.core.collector import spare_what_is_here
+from upbridge.core.collector import spare_what_is_here, spare_what_stays
 from upbridge.core.database_failure import reason_of
 from upbridge.core.deadline import left_behind_ends
 from upbridge.core.errors import NotReady, UpbridgeError
@@ -65,6 +66,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, port: int = DEFAUL
             )
             tasks = [asyncio.create_task(task) for task in background]
             stack.push_async_callback(_end, tasks)
+            if gc.get_freeze_count():  # a server's own process, which spares what was there before this
+                spare_what_is_here()
             yield
 
     app = ProtectedApp(
@@ -107,6 +110,7 @@ def factory() -> FastAPI:
     configure_tracing(os.environ)
     app = create_app(settings)
     spare_what_is_here()
+    spare_what_stays()
     return app
 
 

@@ -59,8 +59,8 @@ class Attacked:
     """An attack, and how the genuine shop fared meanwhile. *bare*: how the same webhooks fared at a receiver
     beside it on which no attack is made. *processor*, *postgres*: seconds of the web side and of Postgres; *log*:
     bytes without the lines about that shop; *others*: processors that were taken by what does not belong to this
-    run; *held*: the longest that one callback held the web side's loop, in milliseconds of the processor, if that
-    is watched."""
+    run; *holds*: how long callbacks held the web side's loop, in milliseconds of the processor, and which, the
+    longest first; None if that is not watched."""
 
     fired: Fired
     taken: Taken
@@ -69,7 +69,7 @@ class Attacked:
     postgres: float
     log: int
     others: float
-    held: float | None
+    holds: Sequence[tuple[float, str]] | None
 
 
 @dataclass(slots=True)
@@ -183,12 +183,12 @@ class Testbed:
             at=time.monotonic(),
         )
 
-    def held(self) -> list[float]:
-        """How long callbacks have held the web side's loop so far, in milliseconds, as far as that is watched."""
+    def held(self) -> list[tuple[float, str]]:
+        """What has held the web side's loop so far, as far as that is watched: milliseconds and callback."""
         if not self.watched:
             return []
-        lines = (self.processes.directory / HELD).read_text().splitlines()
-        return [float(line.partition(" ")[0]) for line in lines]
+        lines = (line.partition(" ") for line in (self.processes.directory / HELD).read_text().splitlines())
+        return [(float(milliseconds), callback) for milliseconds, _, callback in lines]
 
     def log(self, name: str = "serve", *, since: int = 0) -> bytes:
         """What a process has logged so far, its first *since* bytes left out."""
@@ -221,7 +221,7 @@ class Testbed:
             postgres=after.postgres - before.postgres,
             log=sum(len(line) for line in lines if genuine not in line),
             others=max(others, 0.0) / (after.at - before.at),
-            held=max(self.held()[holds:], default=0.0) if self.watched else None,
+            holds=sorted(self.held()[holds:], reverse=True) if self.watched else None,
         )
 
 

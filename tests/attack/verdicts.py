@@ -99,8 +99,9 @@ def judged(row: Row, found: Attacked, *, stored: int, calm: Taken) -> Verdict:
 
 def too_long(found: Attacked) -> list[str]:
     """Whether anything has held the web side's loop for too long, where that is watched."""
-    held = found.held or 0.0
-    return [f"the loop was held for {held:.0f} ms"] if held > HELD_MS else []
+    return [
+        f"the loop was held for {held:.0f} ms by {by[:400]}" for held, by in found.holds or () if held > HELD_MS
+    ][:2]
 
 
 def spent(found: Attacked, sent: int) -> dict[str, float | None]:
@@ -110,7 +111,7 @@ def spent(found: Attacked, sent: int) -> dict[str, float | None]:
         "cpu_ms": None if share is None else round(found.processor * 1000 * share, 2),
         "postgres_ms": None if share is None else round(found.postgres * 1000 * share, 2),
         "log_bytes": None if share is None else round(found.log * share, 1),
-        "held_ms": found.held,
+        "held_ms": None if found.holds is None else next(iter(found.holds), (0.0, ""))[0],
         "others": round(found.others, 2),
     }
 

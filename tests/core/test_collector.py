@@ -35,3 +35,21 @@ def test_a_worker_looks_for_garbage_once_for_many_values() -> None:
         assert gc.get_threshold() == (20_000, *before[1:])
     finally:
         gc.set_threshold(*before)
+
+
+def test_what_a_collection_leaves_alive_is_spared_from_then_on() -> None:
+    script = """
+import gc
+from upbridge.core.collector import spare_what_stays
+spare_what_stays()
+kept = [[[]] for _ in range(50_000)]
+gc.collect()
+spared = gc.get_freeze_count()
+for _ in range(30):
+    kept.append([[]])
+    gc.collect()
+print(spared > 50_000, len(gc.get_objects()) < 1_000, gc.get_freeze_count() - spared < 3_000)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+
+    assert said.stdout.split() == ["True", "True", "True"]

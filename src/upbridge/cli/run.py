@@ -25,7 +25,7 @@ import typer
 from upbridge.bootstrap import connections_of_worker, running_container, worker_pool
 from upbridge.cli.common import out, run_async
 from upbridge.cli.silent_database import ended_by_silence
-from upbridge.core.collector import look_seldom, spare_what_is_here
+from upbridge.core.collector import look_seldom, spare_what_is_here, spare_what_stays
 from upbridge.core.database_failure import reason_of
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
@@ -217,6 +217,7 @@ def _serve(settings: Settings, *, host: str, port: int, workers: int, child: _Ch
         signal.signal(number, lambda *_: None)
     server = uvicorn.Server(uvicorn.Config(create_app(settings, port=port), **common))  # type: ignore[arg-type]
     spare_what_is_here()
+    spare_what_stays()
 
     async def run() -> None:
         if child is not None:
