@@ -36,7 +36,7 @@ def house(postgres: str, template: str) -> Iterator[Furnished]:
     name = f"furnished_{uuid4().hex[:8]}"
     with psycopg.connect(postgres, autocommit=True) as tx:
         tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-    with furnished(url_of(postgres, name), KEY) as up:
+    with furnished(url_of(postgres, name), KEY, rehearses=True) as up:
         yield up
 
 

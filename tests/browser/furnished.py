@@ -76,8 +76,9 @@ class Furnished:
 
 
 @contextmanager
-def furnished(database_url: str, encryption_key: str) -> Iterator[Furnished]:
-    """The pages over the database, as long as the block lasts."""
+def furnished(database_url: str, encryption_key: str, *, rehearses: bool = False) -> Iterator[Furnished]:
+    """The pages over the database, as long as the block lasts. *rehearses*: a change of rules shows first what it
+    would do in Uphance."""
     port, ready = free_port(), threading.Event()
     holder: dict[str, Any] = {}
 
@@ -104,7 +105,8 @@ def furnished(database_url: str, encryption_key: str) -> Iterator[Furnished]:
                 webhook_url=lambda shop, source, event: f"{origin}/webhooks/{source}/{shop.id}/{event}",
             )
             assert UPHANCE.target is not None
-            service = replace(service, targets={UPHANCE.name: UPHANCE.target(service.tools)})
+            if rehearses:
+                service = replace(service, targets={UPHANCE.name: UPHANCE.target(service.tools)})
             pages = Pages.of(
                 settings,
                 systems=SYSTEMS,
