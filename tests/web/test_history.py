@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import httpx
@@ -35,11 +36,15 @@ async def test_a_rule_that_was_changed_on_a_page_is_told_with_both_values(
     assert EN.get("ui.history.nothing") in await seen(browser, f"{home}history")
     shop = await service.shops.get(shop_id)
 
-    await replace(service, way=Way.PAGE).settings_editor.change(shop, {"stock.write": "true", "stock.safety": "3"})
+    await replace(service, way=Way.PAGE).settings_editor.change(
+        shop, {"stock.write": "true", "stock.safety": "3", "uphance.orders_from": "2026-11-28T14:00+01:00"}
+    )
 
     page = await seen(browser, f"{home}history")
     assert EN.get("ui.history.what.setting", rule=EN.get("ui.rule.stock.safety")) in page
     assert "<td>0</td><td>3</td>" in page
+    moment = EN.moment(datetime(2026, 11, 28, 13, tzinfo=UTC))
+    assert f"<td>{EN.get('ui.history.not_chosen')}</td><td>{moment}</td>" in page
     assert f"<td>{EN.get('ui.rules.no')}</td><td>{EN.get('ui.rules.yes')}</td>" in page
     assert EN.get("ui.history.way.page") in page
 

@@ -1,5 +1,6 @@
 """History: who did what and when, as the shop's staff read it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from upbridge.web.queries.history import history_of, run_of
 router = APIRouter(prefix="/s/{session}", route_class=PageRoute)
 
 _LONGEST_ID = 18
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00\Z")
 #: What has a cause of problems as its subject.
 _ABOUT_CAUSES = frozenset({What.RELEASED, What.HANDLED, What.TAKEN_BACK, What.APPROVED, What.DECLINED})
 #: What has a system as its subject.
@@ -116,6 +118,8 @@ def _changed(what: What, entry: Entry, texts: Texts) -> tuple[str, str]:
 def _value(typed: str | None, texts: Texts) -> str:
     if typed is None:
         return texts.get("ui.history.not_chosen")
+    if _MOMENT.match(typed):
+        return texts.moment(datetime.fromisoformat(typed))
     return texts.get("ui.rules.yes" if typed == "true" else "ui.rules.no") if typed in {"true", "false"} else typed
 
 
