@@ -1,4 +1,8 @@
-"""A simulated Upgates in memory, a scripted target, and a clock that a test moves."""
+"""An Upgates in memory, and a scripted target, for tests that are about the engine.
+
+A test puts in each product and each order, and answers a call itself where it wants. The sandbox is for the rest:
+it has logins, limits, goods of its own, and one way to be right.
+"""
 
 import json
 import operator
