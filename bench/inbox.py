@@ -56,14 +56,14 @@ async def against_bare(testbed: Testbed, *, seconds: float) -> tuple[list[Row], 
     bodies = [order_body(f"B{number:05}") for number in range(5000)]
     others = [await testbed.another_shop() for _ in range(SHOPS)]
     port = testbed.processes.web_port
-    doors = {
+    servers = {
         "bare": (testbed.bare_port, ["/hook"]),
         "ours": (port, [testbed.path(EVENT)]),
         "many": (port, [testbed.path(EVENT, shop) for shop in others]),
     }
-    rounds: dict[str, list[Taken]] = {name: [] for name in doors}
+    rounds: dict[str, list[Taken]] = {name: [] for name in servers}
     for length in (1.0, *[seconds] * ROUNDS):
-        for name, (port, paths) in doors.items():
+        for name, (port, paths) in servers.items():
             call = _ever(paths, bodies)
             taken = await as_fast_as_possible(port, call, callers=CALLERS, seconds=length)
             rounds[name].append(taken)

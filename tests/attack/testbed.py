@@ -82,7 +82,7 @@ class Testbed:
     addresses: WebhookAddresses
     database: str
     client: httpx.AsyncClient
-    doors: Sessions
+    tickets: Sessions
     attackers: ProcessPoolExecutor
     bare_port: int
     watched: bool
@@ -124,8 +124,8 @@ class Testbed:
 
     async def enter(self, name: str) -> str:
         """A living session of *name*; not by a signed call, which opens once a second."""
-        ticket = await self.doors.issue(self.shops[name], "en")
-        entered = await self.doors.redeem(ticket)
+        ticket = await self.tickets.issue(self.shops[name], "en")
+        entered = await self.tickets.redeem(ticket)
         assert isinstance(entered, Entrance)
         return entered.session
 
@@ -266,8 +266,8 @@ async def open_testbed(*, watched: bool) -> AsyncIterator[Testbed]:
         ):
             cipher = Cipher(settings.keys())
             addresses = await load_addresses(database.engine, cipher)
-            doors = Sessions(database.engine, utc_now, cipher)
-            here = Testbed(running, addresses, database.conninfo, client, doors, attackers, bare, watched)
+            tickets = Sessions(database.engine, utc_now, cipher)
+            here = Testbed(running, addresses, database.conninfo, client, tickets, attackers, bare, watched)
             for name in (VICTIM, "attacker"):
                 await here.open_shop(name)
             await here.connect(VICTIM, "upp")

@@ -91,7 +91,7 @@ class TestOneToOne:
             pytest.param([(None, " 1 0 0")], Match.EAN, 1, id="by its EAN without a code"),
             pytest.param([("x", "9")], Match.UNMATCHED, None, id="nothing of that name"),
             pytest.param([(None, None)], Match.UNMATCHED, None, id="no name at all"),
-            pytest.param([("D", "100")], Match.DOUBLED, 4, id="a doubled code is not cured by an EAN"),
+            pytest.param([("D", "100")], Match.DOUBLED, 4, id="a doubled code is not made right by an EAN"),
             pytest.param([(None, "200")], Match.DOUBLED, 2, id="an EAN of two SKUs"),
             pytest.param([("a", None), ("A", None)], Match.DOUBLED, 1, id="a code of two variants"),
             pytest.param([("x", "100"), ("X", None)], Match.DOUBLED, 1, id="of two variants, and no SKU's"),

@@ -1,4 +1,4 @@
-"""The shop's own count against ours: what differs is looked at twice, read, and shown until it is cured."""
+"""The shop's own count against ours: what differs is looked at twice, read, and shown until it is resolved."""
 
 from datetime import datetime, timedelta
 
@@ -71,7 +71,7 @@ async def test_what_the_shop_has_and_we_do_not_know_is_read_and_then_the_counts_
     assert {"B-1", "B-2"} <= (await machine.links()).keys()
 
 
-async def test_a_difference_is_kept_as_soon_as_it_is_sure_and_until_it_is_cured(machine: Engine) -> None:
+async def test_a_difference_is_kept_as_soon_as_it_is_sure_and_until_it_is_resolved(machine: Engine) -> None:
     await long_connected(machine)
     await known(machine, "A-1")
     await lost(machine, "B-1", "B-2")

@@ -375,7 +375,7 @@ async def test_a_problem_keeps_its_beginning_and_takes_the_newest_details(machin
     assert (second.id, second.since, dict(second.params)) == (first.id, first.since, {"x": 1})
 
 
-async def test_a_problem_closes_when_it_is_cured(machine: Engine) -> None:
+async def test_a_problem_closes_when_it_is_resolved(machine: Engine) -> None:
     machine.target.mapping = no_price
     await machine.settle(coat())
     machine.target.mapping = mirror
@@ -414,7 +414,7 @@ async def test_a_dismissed_problem_does_not_come_back_for_the_same_cause(machine
     assert await machine.problems() == []
 
 
-async def test_a_dismissed_problem_comes_back_if_it_was_cured_meanwhile(machine: Engine) -> None:
+async def test_a_dismissed_problem_comes_back_if_it_was_resolved_meanwhile(machine: Engine) -> None:
     machine.target.mapping = no_price
     await machine.settle(coat())
     [problem] = await machine.problems()

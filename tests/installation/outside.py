@@ -26,7 +26,7 @@ class Outside:
     now: datetime = NOON
     key_status: int = 200
     key_pem: bytes = UPGATES.pem
-    doors: list[tuple[ShopId, str]] = field(default_factory=list)
+    issued: list[tuple[ShopId, str]] = field(default_factory=list)
     woken: list[Lane] = field(default_factory=list)
 
     def wait(self, **time: float) -> None:
@@ -41,7 +41,7 @@ class Outside:
         return httpx.Response(self.key_status, content=self.key_pem)
 
     async def ticket_address(self, shop_id: ShopId, language: str) -> str:
-        self.doors.append((shop_id, language))
+        self.issued.append((shop_id, language))
         return "https://upbridge.example/ui/open/ticket"
 
     async def wake(self, lane: Lane) -> None:

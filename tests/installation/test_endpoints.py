@@ -226,7 +226,7 @@ class TestOpen:
         assert response.status_code == 200
         assert response.json() == {"url": "https://upbridge.example/ui/open/ticket", "type": "iframe"}
         assert response.headers["cache-control"] == "no-store"
-        assert outside.doors == [(shop_id, "sk")]
+        assert outside.issued == [(shop_id, "sk")]
 
     @pytest.mark.rule("R26")
     async def test_opens_once_with_one_call(
@@ -236,7 +236,7 @@ class TestOpen:
         body, later = upgates.open(), upgates.open(at=NOON + timedelta(seconds=1))
 
         assert [(await call("open", one)).status_code for one in (body, body, later)] == [200, 403, 200]
-        assert len(outside.doors) == 2
+        assert len(outside.issued) == 2
 
     async def test_does_not_open_with_a_call_that_was_made_for_another(
         self, call: Call, upgates: Upgates, make_shop: MakeShop, outside: Outside
@@ -246,7 +246,7 @@ class TestOpen:
         await call("uninstall", deactivation)
 
         assert (await call("open", deactivation)).status_code == 403
-        assert outside.doors == []
+        assert outside.issued == []
 
     @pytest.mark.rule("R19")
     async def test_remembers_the_language_and_falls_back_to_the_last_one(
@@ -258,7 +258,7 @@ class TestOpen:
         await call("open", upgates.open(current_admin_language=None, at=NOON + timedelta(seconds=1)))
         await call("open", upgates.open(current_admin_language="de", at=NOON + timedelta(seconds=2)))
 
-        assert [language for _, language in outside.doors] == ["sk", "sk", "en"]
+        assert [language for _, language in outside.issued] == ["sk", "sk", "en"]
 
     async def test_of_an_unknown_shop_is_not_found_and_does_not_repeat_its_token(
         self, call: Call, upgates: Upgates, outside: Outside
@@ -267,7 +267,7 @@ class TestOpen:
 
         assert response.status_code == 404
         assert "secret-token" not in response.text
-        assert outside.doors == []
+        assert outside.issued == []
 
     @pytest.mark.rule("R18")
     @pytest.mark.parametrize("state", list(ShopState))

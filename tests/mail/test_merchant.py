@@ -117,7 +117,7 @@ async def test_a_dead_login_says_what_to_do(here: Post) -> None:
     assert await here.mails(seconds=60) == ["Upbridge: Už je v pořádku: Přihlášení do Uphance neplatí"]
 
 
-async def test_a_shop_that_is_paused_hears_of_that_alone_and_nothing_else_counts_as_cured(here: Post) -> None:
+async def test_a_shop_that_is_paused_hears_of_that_alone_and_nothing_else_counts_as_resolved(here: Post) -> None:
     await here.run("UPDATE connections SET state = 'broken' WHERE system = 'uphance'")
     await here.problem()
     assert len(await here.mails()) == 1

@@ -127,7 +127,7 @@ async def test_a_remark_is_closed_by_hand_and_by_nothing_else(machine: Engine, p
     assert [link["state"] for link in (await machine.links()).values()] == ["delivered"]
 
 
-async def test_a_problem_that_is_not_there_cannot_be_cured(machine: Engine) -> None:
+async def test_a_problem_that_is_not_there_cannot_be_resolved(machine: Engine) -> None:
     number = await parked(machine)
     await machine.service.problem_actions.dismiss(number)
 

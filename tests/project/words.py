@@ -92,6 +92,7 @@ def identifiers(source: str) -> list[str]:
 def gone_in(name: str) -> list[str]:
     """The parts of *name* that are gone."""
     parts = {part.lower() for part in _PART.findall(name)} | {name.lower().strip("_")}
+    parts |= {part[:-1] for part in parts if part.endswith(("s", "d"))}  # doors, cured
     return sorted(part for part in parts & NAMES.keys() if name not in SPARED)
 
 

@@ -119,7 +119,7 @@ def drafts(wanted: Any) -> list[DesiredDocument]:
     return [one for one in wanted if isinstance(one, DesiredDocument)]
 
 
-def troubles(wanted: Any) -> list[Unmappable]:
+def issues_of(wanted: Any) -> list[Unmappable]:
     return [one for one in wanted if isinstance(one, Unmappable)]
 
 

@@ -99,7 +99,7 @@ class CodeBook(Generic[T]):
     def named(self, names: Names) -> tuple[Match, Sequence[T]]:
         """The things that *names* may mean and by which of the two, ambiguous ones included.
 
-        The EAN counts only where no thing has the code: a doubled code is not cured by an EAN.
+        The EAN counts only where no thing has the code: a doubled code is not made right by an EAN.
         """
         code, ean = names
         if found := self._by_code.get(code_key(code) or "", ()):

@@ -15,7 +15,7 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.domain.shop_settings import Setting, ShopList
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.store.connections import ConnectionRow
-from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
+from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems
 
 #: The kind of a name, and under which parent its problems are raised.
 _PARENTS = {"status": "code list", "carrier": "carriers", "payment": "payments"}
@@ -37,7 +37,7 @@ async def tell_new(
             continue
         context = connected.context(shop, row)
         unnamed = [_problem(system.name, one) for one in system.new_names(None, context)]
-        await close_cured(
+        await close_resolved(
             tx, shop.id, stages=[Stage.MAP], target=system.name, parents=list(_PARENTS.values()), still=unnamed
         )
         found = [_problem(system.name, one) for one in system.new_names(before, context)]
@@ -61,4 +61,4 @@ async def settle(tx: AsyncConnection, shop: Shop, rules: Collection[tuple[str, S
     for system, setting in rules:
         kind = _KINDS.get(setting.offers) if isinstance(setting.offers, ShopList) else None
         if kind is not None:
-            await close_cured(tx, shop.id, stages=[Stage.MAP], target=system, parents=[_PARENTS[kind]])
+            await close_resolved(tx, shop.id, stages=[Stage.MAP], target=system, parents=[_PARENTS[kind]])

@@ -22,7 +22,7 @@ from upbridge.store import changes, documents, first_looks, problem_queries, pro
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow
 from upbridge.store.first_looks import Place, Taken
-from upbridge.store.problems import NewProblem, Stage, close_cured
+from upbridge.store.problems import NewProblem, Stage, close_resolved
 from upbridge.store.shops import Shops
 from upbridge.systems.base import Systems
 
@@ -121,7 +121,7 @@ class ShopFacts:
         former, rights = (before.facts or {}).get("rights") or {}, (after.facts or {}).get("rights") or {}
         for kind, name in SERVICES.items():
             if former.get(name) == "deny" and rights.get(name) != "deny":
-                await close_cured(tx, after.id, stages=[Stage.READ], target=PLATFORM, parents=[name])
+                await close_resolved(tx, after.id, stages=[Stage.READ], target=PLATFORM, parents=[name])
                 await self.imports.start(tx, after, targets, kinds=(kind,), again=Again.RIGHT)
 
 
@@ -141,7 +141,7 @@ async def _alarm(
         if facts.rights.get(name) == "deny" and set(systems.taking(kind)) & targets.keys()
     ]
     readable = [name for name in SERVICES.values() if facts.rights.get(name) != "deny"]
-    await close_cured(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=readable)
+    await close_resolved(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=readable)
     await problems.raise_problems(tx, shop_id, [no_right(name) for name in denied], now=now)
 
 

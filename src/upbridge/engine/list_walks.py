@@ -19,7 +19,7 @@ from upbridge.domain.walk_by_time import TimeWalk, Window
 from upbridge.engine.runs import AnyWalk
 from upbridge.store import changes, runs, variants
 from upbridge.store.changes import Change, Kind, Origin
-from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems, reopen
+from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems, reopen
 from upbridge.store.runs import Run, RunPurpose
 from upbridge.systems.platform import OrderFilter, Page, ProductFilter, ShopApi
 
@@ -96,7 +96,7 @@ async def settle_missed(tx: AsyncConnection, shop_id: ShopId, kind: str, walk: A
         await raise_problems(tx, shop_id, [_missed(kind, untold)], now=now)
         await reopen(tx, shop_id, target=PLATFORM, kind=_LIST, entity=kind)
     elif not any(run.kind == kind and run.walk for run in await runs.incomplete(tx, shop_id)):
-        await close_cured(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=[_parent(kind)])
+        await close_resolved(tx, shop_id, stages=[Stage.READ], target=PLATFORM, parents=[_parent(kind)])
 
 
 def _missed(kind: str, parts: Sequence[str]) -> NewProblem:

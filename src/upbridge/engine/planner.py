@@ -28,7 +28,7 @@ from upbridge.store import former_variants, order_events, sku_matching, variants
 from upbridge.store.link_queries import erased, links_of
 from upbridge.store.links import adopt
 from upbridge.store.orders import ReadOrder, erase_outlines, upsert_orders
-from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
+from upbridge.store.problems import NewProblem, Stage, close_entity, close_resolved, raise_problems
 from upbridge.systems.base import MappingContext, Target, WriteBack
 
 log = structlog.get_logger(__name__)
@@ -133,7 +133,7 @@ async def plan_documents(
         await catalogue_guard.hold(tx, shop_id, target.system, plan.taken_off, now=now)
         await adopt(tx, shop_id, target.system, plan.adopt)
         await _withdraw(tx, shop_id, target.system, plan.withdraw)
-        await close_cured(
+        await close_resolved(
             tx,
             shop_id,
             stages=[Stage.MAP],
@@ -311,7 +311,7 @@ async def _report_unreadable(tx: AsyncConnection, shop_id: ShopId, read: ReadBat
         )
         for bad in read.broken
     ]
-    await close_cured(
+    await close_resolved(
         tx,
         shop_id,
         stages=[Stage.READ],

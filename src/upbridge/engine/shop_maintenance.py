@@ -21,7 +21,7 @@ from upbridge.rate_limits.ledger import Ledger
 from upbridge.store import changes, cursors
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
-from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
+from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems
 from upbridge.store.shops import Shops
 from upbridge.systems.connecting import WebhookUrl
 from upbridge.systems.platform import FactsRead
@@ -70,7 +70,7 @@ class ShopMaintenance:
             if complete:
                 await changes.done(tx, shop.id, PLATFORM, chunk)
                 parents = [change.key for change in chunk]
-                await close_cured(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=parents)
+                await close_resolved(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=parents)
             renewed = complete and not alone
             await self.facts.renew(tx, shop.id, read.profile, targets, now=self.clock(), complete=renewed)
         if not complete:
@@ -122,7 +122,7 @@ class ShopMaintenance:
             for kind in silent
             if set(self.connected.systems.taking(kind)) & targets.keys() and rights.get(SERVICES[kind]) != "deny"
         ]
-        await close_cured(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=["webhooks"], still=alarms)
+        await close_resolved(tx, shop.id, stages=[Stage.READ], target=PLATFORM, parents=["webhooks"], still=alarms)
         await raise_problems(tx, shop.id, alarms, now=self.clock())
 
     async def probe(self, shop: Shop, chunk: list[Change]) -> None:

@@ -147,8 +147,8 @@ def _sending(sight: Sight) -> Iterator[Judgement]:
     """What keeps the target from having what is known."""
     if sight.target is not None and sight.waiting:
         yield Judgement(Light.ATTENTION, "blocked", sight.waiting, sight.target.until)
-    if troubles := sight.problems or sight.parked:  # one guard may keep many documents
-        yield Judgement(Light.ATTENTION, "problems", troubles)
+    if open_problems := sight.problems or sight.parked:  # one guard may keep many documents
+        yield Judgement(Light.ATTENTION, "problems", open_problems)
     if sight.target is None and sight.importing is not Importing.RUNNING and _late(sight.waiting_since, sight):
         yield Judgement(Light.ATTENTION, "late", sight.waiting, sight.waiting_since)
     if sight.waiting:

@@ -132,7 +132,7 @@ async def see_many(tx: AsyncConnection, systems: Systems, only: Collection[ShopI
 _ASKED = Together(
     unread=change_queries.UNREAD,
     outbox=document_queries.COUNTS,
-    troubles=problem_queries.OPEN_COUNTS,
+    open_problems=problem_queries.OPEN_COUNTS,
     runs=runs.NEWEST,
     lanes=lanes.FAILING,
     cursors=cursors.NAMED,
@@ -144,19 +144,19 @@ async def _see(tx: AsyncConnection, platform: str, only: Collection[ShopId]) -> 
     said = await _ASKED.ask(tx, only, system=platform, names=[*count_names(), INACTIVE_WEBHOOKS])
     unread = _by_shop(map(change_queries.unread_of, said["unread"]))
     outbox = _by_shop(map(document_queries.count_of_row, said["outbox"]))
-    troubles = _by_shop(map(problem_queries.open_count_of, said["troubles"]))
+    open_problems = _by_shop(map(problem_queries.open_count_of, said["open_problems"]))
     newest, doubtful = runs.newest_of_each(said["runs"])
     started, unproven = _by_shop(newest), _by_shop(doubtful)
     failing: dict[ShopId, dict[Lane, Block]] = {}
     for lane, block in lanes.failing(said["lanes"]).items():
         failing.setdefault(lane.shop_id, {})[lane] = block
     kept = cursors.by_name(said["cursors"])
-    everywhere = {*unread, *outbox, *troubles, *started, *failing, *(shop_id for shop_id, _ in kept)}
+    everywhere = {*unread, *outbox, *open_problems, *started, *failing, *(shop_id for shop_id, _ in kept)}
     return {
         shop_id: Seen(
             unread=unread.get(shop_id, ()),
             outbox=outbox.get(shop_id, ()),
-            problems=troubles.get(shop_id, ()),
+            problems=open_problems.get(shop_id, ()),
             failing=failing.get(shop_id, {}),
             imports=_newest(started.get(shop_id, ()), RunPurpose.IMPORT),
             nets=_newest(started.get(shop_id, ()), RunPurpose.SAFETY_NET),
@@ -217,7 +217,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
     read = kinds if flow.back else {*kinds, Kind.FACTS}
     unread = [one for one in seen.unread if one.source == source and one.kind in read]
     outbox = [one for one in seen.outbox if one.target == target and _PARTS.get(one.kind, one.kind) == flow.kind]
-    troubles = sum(one.number for one in seen.problems if _concerns(one, flow, kinds, source, target))
+    open_problems = sum(one.number for one in seen.problems if _concerns(one, flow, kinds, source, target))
     unread_since = min((one.since for one in unread), default=None)
     waiting_since = min((one.since for one in outbox if one.since is not None), default=None)
     counted = None if flow.back else seen.counted.get(flow.kind)
@@ -239,7 +239,7 @@ def _state(platform: str, system: System, flow: Flow, ground: _Ground) -> FlowSt
         waiting=sum(one.open for one in outbox),
         waiting_since=waiting_since,
         parked=sum(one.parked for one in outbox),
-        problems=troubles,
+        problems=open_problems,
         target=_rest(seen.failing.get(Lane.push(shop.id, target)), now, ()),
         last_at=seen.last_at.get((target, flow.kind)),
     )

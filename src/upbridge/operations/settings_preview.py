@@ -24,7 +24,7 @@ class SettingsPreview:
     """What changing some settings will do."""
 
     tried: int = 0
-    """Stopped documents that are tried again: those that the change cures go."""
+    """Stopped documents that are tried again: those that the change resolves go."""
     reread: tuple[str, ...] = ()
     """Lists of the shop that are read again from the beginning."""
     calls: int = 0

@@ -292,7 +292,7 @@ def _releasing(shop_id: ShopId, target: str, now: datetime) -> Update:
     return parked.values(state=WAITING, reason=None, attempts=0, due_at=now)
 
 
-#: What is parked for a cause that may be cured, and not by a guard.
+#: What is parked for a cause that may be resolved, and not by a guard.
 RELEASABLE = (
     table.c.state == PARKED,
     func.coalesce(table.c.reason, "").not_like(f"%{GUARD_SUFFIX}"),

@@ -409,7 +409,7 @@ def _for_people(*, handled: bool = False) -> Select[Any]:
 
 
 def keys_beginning(shop_id: ShopId, kind: str, words: str, *, most: int) -> Select[str]:
-    """Entities whose key begins with *words* and that have a problem of *kind*, cured or not."""
+    """Entities whose key begins with *words* and that have a problem of *kind*, resolved or not."""
     return beginning(table.c.parent, words, table.c.shop_id == shop_id, table.c.kind == kind, most=most)
 
 

@@ -117,7 +117,7 @@ async def raise_problems(
     )
 
 
-async def close_cured(
+async def close_resolved(
     tx: AsyncConnection,
     shop_id: ShopId,
     *,

@@ -155,7 +155,7 @@ connections = Table(
     Index("connections_system_account_idx", "system", "account"),
 )
 
-#: What needs a person, one row per cause and thing. Rows go when cured, dismissed ones after their retention.
+#: What needs a person, one row per cause and thing. Rows go when resolved, dismissed ones after their retention.
 problems = Table(
     "problems",
     metadata,

@@ -350,7 +350,7 @@ class System:
     """Whether its SKUs are copied, and matched with the variants of the shop."""
     texts: Path | None = None
     """The folder with its own catalogues, `<language>.po`; None where they stand in `locales/`."""
-    cures: Mapping[str, str] = field(default_factory=dict)
+    resolutions: Mapping[str, str] = field(default_factory=dict)
     """Where a person resolves a cause of problems: its key, and the page with the place on it. A question mark
     leads to the page that explains it in full. A cause that is missing here is resolved in the shop or the
     system."""

@@ -14,7 +14,7 @@ from upbridge.operations.many_problems import can_be_handled, can_be_tried
 from upbridge.store.problem_queries import ListedProblem
 from upbridge.systems.base import Systems
 from upbridge.web.formatting import cause_id, problem_words
-from upbridge.web.queries.problems import OF_ORDERS, OF_PRODUCTS, Group, Known, cures_of
+from upbridge.web.queries.problems import OF_ORDERS, OF_PRODUCTS, Group, Known, resolutions_of
 
 #: What a sentence names that is an amount of money.
 _MONEY = frozenset({"total", "difference", "theirs", "ours", "sum", "expected"})
@@ -125,7 +125,7 @@ class Writer:
             newest=one.newest,
             since=one.first,
             sentence=sentence,
-            remedy=cures_of(self.systems).get(one.key),
+            remedy=resolutions_of(self.systems).get(one.key),
             rows=tuple(self.row(each, full=not sentence, same=alike) for each in group.shown),
             amount=params.get("changed") or params.get("off") or 0,
             guard=is_guard(one.key),

@@ -64,7 +64,7 @@ Entry: TypeAlias = Entrance | Ended
 
 
 class Sessions:
-    """The doors of the pages. Each method is one short transaction."""
+    """The tickets and sessions of the pages. Each method is one short transaction."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock, cipher: Cipher) -> None:
         self._engine = engine

@@ -39,7 +39,7 @@ from upbridge_sandbox.uphance.api import uphance_api
 from upbridge_sandbox.uphance.organisations import Organisation
 
 #: What each way in which the simulated shop breaks an order is called here.
-TROUBLES = {
+ISSUES = {
     "totals": "order.totals_differ",
     "unknown_sku": "order.unknown_sku",
     "manual_line": "order.manual_line",
@@ -165,7 +165,7 @@ async def test_a_whole_shop_arrives_to_the_last_heller_and_breaks_no_rule(
         recognised = await existing_orders(setup.client(), "demo")
 
     parked = {key: one.issue.key for key, one in outcomes.items() if isinstance(one, Parked)}
-    assert parked == {key: TROUBLES[reason] for key, reason in shop.broken.items()}
+    assert parked == {key: ISSUES[reason] for key, reason in shop.broken.items()}
     there = {
         order["purchase_order_ref"].removeprefix("UPG-demo-"): order for order in organisation.orders.values()
     }

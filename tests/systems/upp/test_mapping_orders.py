@@ -14,12 +14,12 @@ from tests.support.clock import NOON
 from tests.support.order_situations import Situation, each_situation
 from tests.support.upp import (
     drafts,
+    issues_of,
     make_front,
     make_line,
     make_order,
     make_shopper,
     money,
-    troubles,
 )
 from upbridge.domain.delivery import Issue, Unmappable
 from upbridge.domain.order import Charge, Discount, LineType, Money, Order
@@ -98,7 +98,7 @@ def test_what_upp_is_sent_in_every_situation(situation: Situation) -> None:
     assert body["grossOrderAmount"] == situation.order.total
     assert body["netOrderAmount"] == Decimal(situation.net)
     assert body["currency"] == situation.order.currency
-    assert bool(troubles(wanted)) is not situation.adds_up
+    assert bool(issues_of(wanted)) is not situation.adds_up
 
 
 class TestWhichOrdersGo:
@@ -194,14 +194,14 @@ class TestNet:
     def test_parts_may_miss_the_total_by_five_hellers(self, miss: str, reported: bool) -> None:
         order = make_order(total_before_round=Decimal(990) - Decimal(miss))
 
-        assert bool(troubles(wants_order(order, FRONT))) is reported
+        assert bool(issues_of(wants_order(order, FRONT))) is reported
 
     def test_parts_that_do_not_add_up_are_reported_and_give_the_share(self) -> None:
         order = make_order(make_line("1000"), total=Decimal(1100), total_before_round=Decimal(1100))
 
         wanted = list(wants_order(order, FRONT))
 
-        (unmappable,) = troubles(wanted)
+        (unmappable,) = issues_of(wanted)
         assert (unmappable.kind, unmappable.key) == ("order", "26000123")
         assert unmappable.issue.key == "order.net_estimated"
         assert unmappable.issue.params == {"total": "1100", "difference": "-100", "currency": "CZK"}
@@ -239,7 +239,7 @@ def test_net_and_gross_are_exact_by_an_independent_sum_in_hellers(order: Order) 
 
     body = body_of(order)
 
-    assert not troubles(wants_order(order, FRONT))
+    assert not issues_of(wants_order(order, FRONT))
     assert Decimal(body["netOrderAmount"]) * 100 == net
     assert Decimal(body["grossOrderAmount"]) == order.total
     assert list(wants_order(order, FRONT)) == list(wants_order(order, FRONT))
@@ -340,7 +340,7 @@ class TestWhoIsWho:
         wanted = list(wants_order(make_order(make_line()), context))
 
         assert len(drafts(wanted)) == 1
-        assert [one.issue.key for one in troubles(wanted)] == ["order.number_replaced"]
+        assert [one.issue.key for one in issues_of(wanted)] == ["order.number_replaced"]
 
     @pytest.mark.situation("number.changed")
     def test_an_order_that_was_sent_under_another_number_is_no_second_sale(self) -> None:
@@ -349,6 +349,6 @@ class TestWhoIsWho:
         wanted = list(wants_order(make_order(make_line()), context))
 
         assert drafts(wanted) == []
-        assert [(one.issue.key, one.issue.params["former"]) for one in troubles(wanted)] == [
+        assert [(one.issue.key, one.issue.params["former"]) for one in issues_of(wanted)] == [
             ("order.renumbered", "26000001")
         ]

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.support.upp import (
     drafts,
+    issues_of,
     make_document,
     make_front,
     make_order,
     make_price,
     make_product,
     make_variant,
-    troubles,
 )
 from upbridge.domain.delivery import Issue, Unmappable
 from upbridge.domain.product import Product, Text
@@ -114,7 +114,7 @@ class TestPrices:
     def test_no_price_is_a_problem_and_takes_back_what_was_sent(self, prices: Any) -> None:
         wanted = list(wants_product(make_product(make_variant(prices=prices)), FRONT))
 
-        (unmappable,) = troubles(wanted)
+        (unmappable,) = issues_of(wanted)
         assert (unmappable.kind, unmappable.key, unmappable.issue.key) == ("product", "v-4711", "product.no_price")
         assert unmappable.issue.params == {"title": "Košile", "sku": "AB-4711"}
         (draft,) = drafts(wanted)
@@ -132,7 +132,7 @@ class TestPrices:
         variant = make_variant(prices=(make_price(pricelist=""),))
 
         assert body_of(make_product(variant))["price"] == 990
-        assert troubles(wants_product(make_product(variant), make_front(upp_pricelist="VIP")))
+        assert issues_of(wants_product(make_product(variant), make_front(upp_pricelist="VIP")))
 
     def test_the_shop_that_has_not_said_its_defaults_gets_any_price(self) -> None:
         context = make_front()
@@ -157,7 +157,7 @@ class TestWhatCannotBeBought:
         assert body_of(product).items() >= {"stock": 0, "active": False, "price": 990}.items()
 
     def test_an_inactive_variant_without_a_price_is_nobodys_problem(self) -> None:
-        assert not troubles(wants_product(make_product(make_variant(active=False, prices=())), FRONT))
+        assert not issues_of(wants_product(make_product(make_variant(active=False, prices=())), FRONT))
 
     def test_its_stock_moving_changes_nothing(self) -> None:
         few, many = (
@@ -212,7 +212,7 @@ class TestSku:
 
         wanted = list(wants_product(product, FRONT))
 
-        (unmappable,) = troubles(wanted)
+        (unmappable,) = issues_of(wanted)
         assert (unmappable.key, unmappable.issue.key) == ("v-20", "product.sku_twice")
         assert unmappable.issue.params == {"sku": "ab-1", "other": "v-3"}
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": False, "v-20": True}
@@ -224,7 +224,7 @@ class TestSku:
 
         wanted = list(wants_product(product, replace(FRONT, name_owners=NameOwners(first))))
 
-        (unmappable,) = troubles(wanted)
+        (unmappable,) = issues_of(wanted)
         assert (unmappable.key, unmappable.issue.params) == ("v-3", {"sku": "ab-1", "other": "p-11"})
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": True, "v-4": False}
 
@@ -244,7 +244,7 @@ class TestSku:
 
         wanted = list(wants_product(product, FRONT))
 
-        assert not troubles(wanted)
+        assert not issues_of(wanted)
         assert {one.key: one.only_if_known for one in drafts(wanted)} == {"v-3": True, "v-20": False}
 
 
@@ -366,7 +366,7 @@ class TestUnread:
         odd = make_product(make_variant(image=None), unread=(Unread(part="image", place="images[0].position"),))
 
         assert body_of(odd)["active"] is True
-        assert [one.issue.key for one in troubles(wants_product(odd, FRONT))] == ["product.unreadable_field"]
+        assert [one.issue.key for one in issues_of(wants_product(odd, FRONT))] == ["product.unreadable_field"]
 
 
 class TestTakingBack:

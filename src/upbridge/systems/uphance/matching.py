@@ -73,7 +73,7 @@ class SkuBook:
         self._paired = paired or {}
 
     def match(self, line: Coded) -> Sku | Miss:
-        """The SKU of *line*, or why there is none. A doubled code is not cured by an EAN: it is ambiguous."""
+        """The SKU of *line*, or why there is none. A doubled code is not made right by an EAN: it is ambiguous."""
         if (chosen := self._paired.get(_key(line) or "")) is not None:
             return chosen
         how, found = self._book.named((line.code, line.ean))

@@ -101,7 +101,7 @@ def map_order(
 ) -> SalesOrder | Issue | NotYet:
     """*order* as a sales order, or why it has to wait.
 
-    Troubles: `order.unreadable_field`, `order.totals_differ` (with the arithmetic), `order.unknown_sku` and
+    Issues: `order.unreadable_field`, `order.totals_differ` (with the arithmetic), `order.unknown_sku` and
     `order.ambiguous_sku` (with the codes), `order.no_goods` and `order.manual_line` (with the titles),
     `order.quantity`, `order.no_channel`, `order.no_season`.
     """

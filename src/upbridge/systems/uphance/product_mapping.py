@@ -92,7 +92,7 @@ def identifier_of(product: Product, shop_key: str) -> str:
 def map_product(product: Product, missing: Sequence[Variant], context: MappingContext) -> NewProduct | Issue:
     """*missing* of *product* as Uphance should have it, or why that cannot be said.
 
-    Troubles: `product.unreadable_field`, `product.no_key` (a variant with neither code nor EAN would never be
+    Issues: `product.unreadable_field`, `product.no_key` (a variant with neither code nor EAN would never be
     found again) and `product.no_size` (a variant without colour and size, or with those of another one).
     """
     if unread := places(product.unread, _is_needed):

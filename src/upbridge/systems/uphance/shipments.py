@@ -23,7 +23,7 @@ from upbridge.domain.shop_id import ShopId
 from upbridge.store import changes, cursors, documents, link_queries, links, order_identities, runs
 from upbridge.store.changes import Change
 from upbridge.store.connections import ConnectionRow
-from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems
+from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
 from upbridge.systems.uphance.adoption import recognise_orders
@@ -183,7 +183,7 @@ class _Round:
         missed = [f"sales order {number}" for number in sorted(set(self.missed_orders))]
         missed += [f"pick ticket {number}" for number in sorted(set(self.missed_tickets))]
         if not missed:
-            await close_cured(tx, self.shop.id, stages=[Stage.READ], target=SOURCE, parents=[_PARENT])
+            await close_resolved(tx, self.shop.id, stages=[Stage.READ], target=SOURCE, parents=[_PARENT])
             return
         problem = NewProblem(
             stage=Stage.READ,

@@ -12,7 +12,7 @@ from upbridge.domain.sku import Sku
 from upbridge.store import changes, connections, documents, sku_matching
 from upbridge.store.changes import Change, Origin
 from upbridge.store.connections import ConnectionRow
-from upbridge.store.problems import NewProblem, Stage, close_cured, raise_problems, reopen
+from upbridge.store.problems import NewProblem, Stage, close_resolved, raise_problems, reopen
 from upbridge.store.skus import of_products, product_ids, replace_skus
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
@@ -82,7 +82,7 @@ async def _settle_missed(tx: AsyncConnection, shop_id: ShopId, missed: Sequence[
         await raise_problems(tx, shop_id, problems, now=now)
         await reopen(tx, shop_id, target=SOURCE, kind="list", entity="products")
     else:
-        await close_cured(tx, shop_id, stages=[Stage.READ], target=SOURCE, parents=[_PARENT])
+        await close_resolved(tx, shop_id, stages=[Stage.READ], target=SOURCE, parents=[_PARENT])
 
 
 async def _look_around(tools: Tools, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from upbridge.store.guards import ask_a_person, let_pass
 from upbridge.store.history import StockWrite, record_stock
 from upbridge.store.link_queries import by_hand
 from upbridge.store.links import mark_by_hand
-from upbridge.store.problems import NewProblem, Stage, close_cured, close_entity, raise_problems
+from upbridge.store.problems import NewProblem, Stage, close_entity, close_resolved, raise_problems
 from upbridge.store.runs import first_import_under_way, is_catching_up
 from upbridge.systems.base import Reading
 from upbridge.systems.connecting import Tools
@@ -253,7 +253,7 @@ async def _stop(tx: AsyncConnection, shop_id: ShopId) -> None:
     keys = [key for key, one in (await _waiting(tx, shop_id)).items() if not one.takes_back]
     await documents.withdraw(tx, shop_id, TARGET, [(KIND, key) for key in keys])
     await close_entity(tx, shop_id, stage=Stage.PUSH, target=TARGET, kind=KIND, entities=[*keys, GUARD])
-    await close_cured(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND])
+    await close_resolved(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND])
 
 
 async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
@@ -265,7 +265,7 @@ async def _report_unmatched(tx: AsyncConnection, shop_id: ShopId, *, now: dateti
         )
         for found in await variants.unwritable(tx, shop_id, examples=_EXAMPLES)
     ]
-    await close_cured(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
+    await close_resolved(tx, shop_id, stages=[Stage.MAP], target=TARGET, parents=[KIND], still=problems)
     await raise_problems(tx, shop_id, problems, now=now)
 
 

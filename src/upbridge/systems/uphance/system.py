@@ -45,7 +45,7 @@ UPHANCE = System(
     new_names=new_names,
     parameters_setting="uphance.create_products",
     has_catalogue=True,
-    cures={
+    resolutions={
         "order.no_channel": "rules#uphance.channels",
         "order.no_season": "rules#uphance.season",
         "order.no_customer": "rules#uphance.customer_mode",

@@ -20,7 +20,7 @@ UPP = System(
     parameters_setting="upp.variant_titles",
     language_setting="upp.language",
     guard_setting="upp.guard_percent",
-    cures={
+    resolutions={
         "catalogue.guard": "rules#upp.guard_percent",
         "product.no_price": "rules#upp.pricelist",
         "product.unknown_pricelist": "rules#upp.pricelist",

@@ -206,7 +206,7 @@ async def _to_be_sent(
 
 
 def _shown(body: bytes, open_body: Callable[[bytes], bytes]) -> str | None:
-    """What a page may show of *body*; None if no key opens it: `maintenance/lost_keys.py` tells, and cures it."""
+    """What a page may show of *body*; None if no key opens it: `maintenance/lost_keys.py` tells, and helps."""
     try:
         return masked(open_body(body))
     except DecryptionError:

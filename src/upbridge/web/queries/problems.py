@@ -51,7 +51,7 @@ class ProblemsView:
     known: Known
 
 
-#: The causes that every connection has, and where they are cured.
+#: The causes that every connection has, and where they are resolved.
 _OF_A_CONNECTION = {
     "connection.refused": "connections",
     "connection.unreadable": "connections",
@@ -59,12 +59,12 @@ _OF_A_CONNECTION = {
 }
 
 
-def cures_of(systems: Systems) -> Mapping[str, str]:
-    """Where each cause is cured: the page and the place on it; or, with a question mark, where it is described.
-    What is not here is cured in the shop or in the other system."""
+def resolutions_of(systems: Systems) -> Mapping[str, str]:
+    """Where each cause is resolved: the page and the place on it; or, with a question mark, where it is described.
+    What is not here is resolved in the shop or in the other system."""
     found = dict(_OF_A_CONNECTION)
     for system in systems.all:
-        found |= system.cures
+        found |= system.resolutions
     return found
 
 
@@ -132,7 +132,7 @@ async def markets_wanted(engine: AsyncEngine, systems: Systems, shop_id: ShopId)
     """The markets ("cs/USD") that open problems name, by the setting that would cure them."""
     settings = {
         key: page.removeprefix("rules#")
-        for key, page in cures_of(systems).items()
+        for key, page in resolutions_of(systems).items()
         if page.startswith("rules#") and isinstance(systems.settings[page.removeprefix("rules#")].type, PerMarket)
     }
     async with engine.connect() as tx:
@@ -145,13 +145,13 @@ async def markets_wanted(engine: AsyncEngine, systems: Systems, shop_id: ShopId)
 
 
 async def waiting_for(engine: AsyncEngine, systems: Systems, shop_id: ShopId) -> dict[str, int]:
-    """How many open problems each setting would cure, by the setting's key."""
+    """How many open problems each setting would resolve, by the setting's key."""
     async with engine.connect() as tx:
         counts = await problem_queries.count_open_by_key(tx, shop_id)
     counted: dict[str, int] = {}
-    cures = cures_of(systems)
+    resolutions = resolutions_of(systems)
     for key, number in counts.items():
-        page, _, setting = cures.get(key, "").partition("#")
+        page, _, setting = resolutions.get(key, "").partition("#")
         if page == "rules" and setting:
             counted[setting] = counted.get(setting, 0) + number
     return counted
