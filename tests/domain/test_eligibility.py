@@ -56,6 +56,14 @@ def test_what_a_warehouse_is_sent(overrides: dict[str, Any], verdict: Eligibilit
     assert judged(WAREHOUSE, **overrides) is verdict
 
 
+def test_an_order_of_the_second_in_which_a_system_was_connected_is_sent() -> None:
+    """A shop tells whole seconds, so an order that was placed after it seems older by less than one."""
+    policy = replace(WAREHOUSE, since=NOON + timedelta(milliseconds=900))
+
+    assert judged(policy, created_at=NOON) is Eligibility.SENT
+    assert judged(policy, created_at=NOON - timedelta(seconds=1)) is Eligibility.TOO_OLD
+
+
 def test_nobody_decides_about_a_status_that_is_unknown_except_the_one_who_chose_it() -> None:
     assert judged(STATISTICS, status_id=99) is Eligibility.UNKNOWN
     assert judged(replace(WAREHOUSE, statuses=[99]), status_id=99) is Eligibility.SENT

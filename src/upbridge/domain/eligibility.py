@@ -52,7 +52,7 @@ class OrderPolicy:
 
     enabled: bool
     since: datetime
-    """Orders that were placed before are not sent."""
+    """Orders that were placed in an earlier second are not sent: a shop tells whole seconds."""
     origins: Collection[str]
     statuses: Collection[int] | None = None
     """Ids of the statuses that send; None: all do that are not cancelled."""
@@ -65,7 +65,7 @@ class OrderPolicy:
             return Eligibility.NOT_CHOSEN
         if is_cancelled(order, facts):
             return Eligibility.CANCELLED
-        if order.created_at < self.since:
+        if order.created_at < self.since.replace(microsecond=0):
             return Eligibility.TOO_OLD
         return self._by_status(order, facts)
 
