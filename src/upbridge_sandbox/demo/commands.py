@@ -8,6 +8,7 @@ it measures waits for them. So one process loads the program once and splits off
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PROGRAM = "upbridge"
+_ELSEWHERE = "PYTHONPATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,12 @@ class Commands:
         stdin: str | None,
         seconds: float,
     ) -> Done:
-        """Run the program with *arguments* to its end. One that takes longer than *seconds* is ended."""
+        """Run the program with *arguments* to its end. One that takes longer than *seconds* is ended.
+
+        Where the *environment* names another place to load it from, it is loaded from there.
+        """
+        if environment.get(_ELSEWHERE) != os.environ.get(_ELSEWHERE):
+            return _loaded_anew(arguments, environment, directory, stdin, seconds)
         with TemporaryDirectory(prefix="command-", dir=directory) as place:
             given = Path(place)
             (given / "stdin").write_text(stdin or "")
@@ -62,6 +69,22 @@ class Commands:
                 process.join()
             said = [(given / name).read_text() if (given / name).exists() else "" for name in ("stdout", "stderr")]
             return Done(process.exitcode, *said)
+
+
+def _loaded_anew(
+    arguments: Sequence[str], environment: Mapping[str, str], directory: Path, stdin: str | None, seconds: float
+) -> Done:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", PROGRAM, *arguments],
+        env=environment,
+        cwd=directory,
+        input=stdin or "",
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def _command(arguments: list[str], environment: dict[str, str], directory: str, place: str) -> None:
