@@ -1,4 +1,5 @@
 import ast
+import itertools
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ def test_every_access_is_in_the_table_once() -> None:
 @pytest.mark.rule("R47")
 def test_every_declared_access_is_called_by_the_client() -> None:
     """R47: what is declared is what happens."""
-    source = Path(next(iter(upgates.__path__)), "client.py").read_text()
-    used = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    folder = Path(next(iter(upgates.__path__)))
+    sources = [(folder / name).read_text() for name in ("client.py", "shop_profile.py")]
+    nodes = itertools.chain.from_iterable(ast.walk(ast.parse(source)) for source in sources)
+    used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
     assert {access.name.upper() for access in ACCESSES} <= used
 

@@ -361,6 +361,8 @@ async def test_what_never_moves_is_not_asked_for_for_ever(
 ) -> None:
     await connected.order(await goods(connected))
     delivered = await moment_of(connected, "order")
+    connected.watch.now = delivered + waited - timedelta(hours=1)
+    await connected.poll()  # it has looked for new names in orders today
     connected.watch.now = delivered + waited
     connected.asked()
 
