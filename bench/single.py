@@ -21,10 +21,9 @@ async def changes(testbed: Testbed, *, times: int) -> tuple[list[Row], dict[str,
     taken = []
     address = f"{testbed.processes.addresses['admin']}/control/shops/{SHOP}/products"
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
-        for number in range(times):
+        for number, product in enumerate(await _sent(testbed, times)):
             await testbed.quiet()
             await asyncio.sleep(_QUIET)
-            product = testbed.products[number]
             before, started = await _delivered(testbed, product), time.perf_counter()
             (await client.put(f"{address}/{product}", json={"title": f"Nový název {number}"})).raise_for_status()
             while await _delivered(testbed, product) == before:
@@ -38,6 +37,15 @@ async def changes(testbed: Testbed, *, times: int) -> tuple[list[Row], dict[str,
         Row("a single change after a quiet time, median", f"{middle:.2f} s"),
         Row("a single change after a quiet time, p95", f"{late:.2f} s", f"at most {GOAL:.0f} s", late <= GOAL),
     ], {"seconds": [round(one, 3) for one in taken]}
+
+
+async def _sent(testbed: Testbed, count: int) -> list[int]:
+    """The first *count* products that are at the target: one without a price, for instance, never is."""
+    found: list[int] = []
+    for product in testbed.products:
+        if len(found) < count and await _delivered(testbed, product) is not None:
+            found.append(product)
+    return found
 
 
 async def _delivered(testbed: Testbed, product: int) -> Any:
