@@ -14,9 +14,8 @@ from collections.abc import Callable
 from upbridge.core.allowance import Allowance, ByName, Meter
 from upbridge.domain.shop_id import ShopId
 
-EFFORT = Allowance(burst=2_000, rate=150)
-"""One is 16 KiB, or a hundred records, and four small webhooks: one to two milliseconds of the processor, so that
-for long a shop has a quarter of one. Six hundred small webhooks a second are more than a shop sends."""
+EFFORT = Allowance(burst=2_000, rate=500)
+"""One is 16 KiB, or a hundred records, and four small webhooks: one to two milliseconds of the processor."""
 RECORDS = Allowance(burst=200_000, rate=100)
 """Forty of the largest bulk edits at once, and for long more than the 60,000 calls of a day could read."""
 KEPT = Allowance(burst=50_000, rate=1)
