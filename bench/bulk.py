@@ -198,12 +198,16 @@ async def _delivered(
 
 
 async def _complete(testbed: Testbed, address: str, shop_id: ShopId, variants: int) -> None:
-    """Nothing may be missing: what was measured would not be an import."""
+    """Nothing may be missing, and next to nothing sent again: what was measured would not be an import.
+
+    A shop's lists that are read while its first pages are mapped have some variants sent with both, which does no
+    harm: Upp.ai keeps the last.
+    """
     items = await testbed.value("SELECT count(*) FROM variants WHERE shop_id = :id", id=shop_id)
     links = await testbed.value("SELECT count(*) FROM links WHERE shop_id = :id AND kind = 'product'", id=shop_id)
     async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
         sent = (await client.get(f"{address}/sent")).json()
-    if items != variants or links != sent["different"] or sent["items"] != sent["different"] or not links:
+    if items != variants or links != sent["different"] or sent["items"] > 1.01 * sent["different"] or not links:
         raise Failed(f"of {variants} variants {items} were kept, {links} linked, {sent} sent")
 
 
