@@ -1,4 +1,4 @@
-"""What must not be in any committed file: the hosts of package registries, paths of one machine, secrets.
+"""What must not be committed: hosts of package registries, paths of one machine, secrets, built packages.
 
 The forbidden words are put together here, so that this file does not contain them itself.
 """
@@ -28,12 +28,18 @@ _PATH = re.compile(
 )
 _PRIVATE_KEY = re.compile("-----BEGIN [A-Z ]*PRIVATE" + " KEY-----")
 _FERNET = re.compile(r"(?<![\w+/=-])[\w-]{43}=(?![\w=])")
+# A package that a person downloaded or built: a hundred times the size of a source file, and no person reviews it.
+_PACKAGES = re.compile(r"\.(whl|egg|tar\.gz|tgz|zip)$")
 _SECRET_FILES = re.compile(r"(^|/)(\.env|id_[a-z0-9]+|.*\.(pem|key|p12|pfx|sqlite3?|dump))$")
 
 
 def complaints() -> list[str]:
     """One line for each file that says too much."""
-    return [line for path in committed() for line in (*_in_name(path), *in_text(path.name, _text(path)))]
+    return [
+        line
+        for path in committed()
+        for line in (*in_name(str(path.relative_to(TOP))), *in_text(path.name, _text(path)))
+    ]
 
 
 def in_text(name: str, text: str) -> Iterator[str]:
@@ -44,9 +50,10 @@ def in_text(name: str, text: str) -> Iterator[str]:
     yield from (f"{name} holds an encryption key" for found in _FERNET.finditer(text) if _is_random(found[0]))
 
 
-def _in_name(path: Path) -> Iterator[str]:
-    if _SECRET_FILES.search(str(path.relative_to(TOP))):
-        yield f"{path.relative_to(TOP)} should not be committed"
+def in_name(path: str) -> Iterator[str]:
+    """What is no source file, by its path below the repository."""
+    if _SECRET_FILES.search(path) or _PACKAGES.search(path):
+        yield f"{path} should not be committed"
 
 
 def _is_random(key: str) -> bool:

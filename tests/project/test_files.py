@@ -26,6 +26,13 @@ def test_what_says_too_much_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "path", [".env", "deploy/server.key", "six-1.17.0-py2.py3-none-any.whl", "a/b-1.0.tar.gz"]
+)
+def test_a_file_that_is_no_source_is_found(path: str) -> None:
+    assert list(files.in_name(path)) == [f"{path} should not be committed"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         pytest.param("https://files.upgates.com/opt/addons", id="a path of somebody's web site"),
