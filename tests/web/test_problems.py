@@ -37,7 +37,7 @@ async def test_one_cause_is_one_group_with_its_remedy_and_the_place_that_has_it(
 
     assert page.count('<h2 id="group-') == 2
     assert EN.get("problem.order.no_channel", currency="EUR", language="sk") in page
-    there = EN.get("ui.problems.cure_there", page=EN.get("ui.nav.rules"))
+    there = EN.get("ui.problems.resolve_there", page=EN.get("ui.nav.rules"))
     assert f'rules?part=uphance.orders#uphance.channels">{there}<span' in page
     more = EN.get("ui.problems.see_there", page=EN.get("ui.nav.products"))
     assert f'products?show=unmatched">{more}<span' in page
@@ -58,7 +58,7 @@ async def test_a_login_that_stops_a_connection_comes_first_and_names_the_system_
     causes = ("refused", "unreadable", "wrong_organisation")
     said = [EN.get(f"problem.connection.{why}", system="Uphance") for why in causes]
     assert max(page.index(one) for one in said) < page.index(">A2<")
-    there = EN.get("ui.problems.cure_there", page=EN.get("ui.nav.connections"))
+    there = EN.get("ui.problems.resolve_there", page=EN.get("ui.nav.connections"))
     assert page.count(f'connections">{there}<span') == len(said)
 
 

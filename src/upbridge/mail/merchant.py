@@ -189,10 +189,10 @@ class _Desk:
             Item(title, one.text(self.shop, texts, systems)) for title, one in zip(titles, begun, strict=True)
         ]
         stops = any(one.stops for one in begun)
-        state = ("stopped" if stops else "attention") if begun else "cured"
+        state = ("stopped" if stops else "attention") if begun else "over"
         parts = [
             Part(texts.get(f"mail.part.{name}"), tuple(told))
-            for name, told in (("begun", items), ("cured", [Item(title) for title, _ in groupby(ended)]))
+            for name, told in (("begun", items), ("over", [Item(title) for title, _ in groupby(ended)]))
             if told
         ]
         what = (titles or ended)[0]
