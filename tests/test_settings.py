@@ -48,6 +48,7 @@ WRONG = {
     "UPGATES_HOSTS": [",", "*", "https://*.upgates.com", "shop.upgates.com:443", "a b", "shop.*.com"],
     "UPP_URL": ["svc.upp.ai", "http://svc.upp.ai"],
     "UPHANCE_URL": ["//api.uphance.com"],
+    "UPHANCE_ORDER_URL": ["app.uphance.com", "http://app.uphance.com", "javascript:alert(1)"],
     "FRAME_ANCESTORS": [
         "https://*.upgates.com; script-src *",
         "a b",
@@ -150,6 +151,7 @@ def test_the_defaults_are_those_that_are_promised() -> None:
         "upgates_hosts": ("*.upgates.com",),
         "upp_url": "https://svc.upp.ai",
         "uphance_url": "https://api.uphance.com",
+        "uphance_order_url": "https://app.uphance.com",
         "frame_ancestors": ("https://*.upgates.com",),
         "allow_insecure": False,
         "coalesce_seconds": 10,

@@ -50,6 +50,7 @@ EXAMPLES: Mapping[str, str] = {
     "upgates_hosts": "*.upgates.com",
     "upp_url": "https://svc.upp.ai",
     "uphance_url": "https://api.uphance.com",
+    "uphance_order_url": "https://app.uphance.com",
     "frame_ancestors": "https://*.upgates.com",
     "allow_insecure": "0",
     "coalesce_seconds": "10",
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
     upgates_hosts: Annotated[tuple[str, ...], NoDecode] = ("*.upgates.com",)
     upp_url: str = "https://svc.upp.ai"
     uphance_url: str = "https://api.uphance.com"
+    uphance_order_url: str = "https://app.uphance.com"
     frame_ancestors: Annotated[tuple[str, ...], NoDecode] = ("https://*.upgates.com",)
     allow_insecure: bool = False
     coalesce_seconds: float = Field(default=10, ge=0, le=_LONGEST_SECONDS)
@@ -188,7 +190,7 @@ class Settings(BaseSettings):
     def _together(self) -> "Settings":
         complaints = [
             f"{name}: {wrong}"
-            for name in ("public_url", "signature_key_url", "upp_url", "uphance_url")
+            for name in ("public_url", "signature_key_url", "upp_url", "uphance_url", "uphance_order_url")
             if (wrong := self._wrong_with(getattr(self, name)))
         ]
         if self.public_url is not None and not self._wrong_with(self.public_url):

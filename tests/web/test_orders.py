@@ -3,6 +3,7 @@
 import csv
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import EN, Enter, said_by
+from tests.support.pages import EN, ORIGIN, Enter, browser_of, pages_app, said_by
 from tests.support.rows import (
     connection_row,
     document_row,
@@ -26,6 +27,10 @@ from tests.support.shops import MakeShop
 from upbridge.core.encryption import Cipher
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
+from upbridge.settings import Settings
+from upbridge.web.context import Pages
+from upbridge.web.rendering import Rendering
+from upbridge.worker_container import WorkerContainer
 
 OUTLINE: dict[str, Any] = {
     "currency": "CZK",
@@ -175,12 +180,31 @@ async def test_the_page_of_an_order_is_a_card_with_the_arithmetic_of_its_differe
     assert EN.get("ui.order.has_it", name="8000266", at=NOON) in delivered
     assert EN.price("6425", "CZK") in delivered
     assert 'href="https://shop.admin.upgates.com/orders/edit/1" target="_top"' in delivered
+    assert 'href="https://app.uphance.com" target="_blank" rel="noopener"' in delivered
+    assert EN.get("ui.order.open_system", system="Uphance") in delivered
+    assert "app.uphance.com" not in parked
     assert "Šaty" in delivered
     assert EN.get("ui.order.handled") not in delivered, "a button that could do nothing"
     sums = re.findall(r'<tr[^>]*><th scope="row">([^<]+)</th><td class="number">([^<]+)</td></tr>', parked)
     assert (EN.get("ui.sums.difference"), EN.price("-37.00", "CZK")) in sums
     assert len(sums) == 7
     assert EN.get("ui.order.handled") in parked
+
+
+async def test_an_order_is_opened_in_uphance_where_the_operator_said_how(
+    pages: Pages, service: WorkerContainer, shop_id: ShopId
+) -> None:
+    settings = Settings(
+        _env_file=None, public_url=ORIGIN, uphance_order_url="https://app.uphance.com/sales/{id}?tab=1"
+    )
+    told = replace(pages, rendering=Rendering.of(settings, service.systems))
+
+    async with browser_of(pages_app(told)) as browser:
+        home = (await browser.get(await told.ticket_address(shop_id, "en"))).headers["location"]
+        page = html.unescape((await browser.get(f"{home}order?number=DELIVERED")).text)
+
+    assert 'href="https://app.uphance.com/sales/77?tab=1" target="_blank" rel="noopener"' in page
+    assert EN.get("ui.order.in_system", system="Uphance") in page
 
 
 async def test_an_address_that_is_none_is_no_link(

@@ -358,6 +358,9 @@ class System:
     """None where its documents say nothing of who ordered."""
     admin_url: Callable[[str], str | None] = lambda _: None
     """Where a shop's staff find its pages, by the address of the shop's API; None where that does not tell."""
+    order_url: Callable[[Settings], str] | None = None
+    """Where people open an order in its own pages, with `{id}` for the order's id there; without it, where they
+    look for the order's number. None where it has no such pages."""
     product_url: Callable[[str, int], str | None] = lambda *_: None
     """Where the staff find a product in that admin, by the address of the shop's API and the product's id."""
     agreed_once: Collection[str] = ()

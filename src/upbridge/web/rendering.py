@@ -2,10 +2,11 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -21,6 +22,7 @@ from upbridge.web.sessions import Ended
 from upbridge.web.templates import page_templates
 
 _MAX_LANGUAGES = 20
+_ORDER_ID = "{id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Rendering:
         templates.globals["system_title"] = systems.title
         templates.globals["leading_to"] = lambda page: rule_address(page, systems)
         templates.globals["written_day"] = written_day
+        templates.globals["order_page"] = _order_pages(settings, systems)
         templates.globals["asset"] = lambda name: f"/ui/static/{name}?v={assets[name].version}"
         return cls(
             templates=templates,
@@ -84,6 +87,20 @@ class Rendering:
         if page is None:
             page = self.ended_pages[language] = bytes(self.render("ended.html", Texts(language), lost={}).body)
         return HTMLResponse(page, HTTPStatus.GONE)
+
+
+def _order_pages(settings: Settings, systems: Systems) -> Callable[[str, str], tuple[str, bool] | None]:
+    """Where an order is opened in a system, by the system's name and the order's id there, and whether that is the
+    order itself; None in a system without such pages."""
+    addresses = {one.name: one.order_url(settings) for one in systems.connected if one.order_url is not None}
+
+    def page(system: str, order_id: str) -> tuple[str, bool] | None:
+        address = addresses.get(system)
+        if address is None:
+            return None
+        return address.replace(_ORDER_ID, quote(order_id, safe="")), _ORDER_ID in address
+
+    return page
 
 
 def load_assets() -> dict[str, Asset]:

@@ -19,6 +19,7 @@ UPHANCE = System(
     name="uphance",
     title="Uphance",
     url=lambda settings: settings.uphance_url,
+    order_url=lambda settings: settings.uphance_order_url,
     settings=SETTINGS,
     connect=UphanceConnect(),
     target=lambda tools: UphanceTarget(
