@@ -1,10 +1,14 @@
 #!/bin/sh
-# A dump a day, kept for KEEP_DAYS days: the compose profile `backup` runs it. The last lines of docs/running.md,
-# "Backups and keys", say how one is put back. PGHOST, PGUSER, PGPASSWORD and PGDATABASE name the database.
+# A dump a day, kept for KEEP_DAYS days: the compose profile `backup` runs it. docs/running.md, "Backups
+# and keys", says how one is put back. PGHOST, PGUSER, PGPASSWORD and PGDATABASE name the database.
 set -eu
 : "${KEEP_DAYS:=14}" "${BACKUP_DIR:=/backups}"
 
 one() {
+	if ! [ -w "$BACKUP_DIR" ]; then
+		echo "the folder of the backups is not writable for user $(id -u): docs/running.md says how to make it" >&2
+		exit 1
+	fi
 	name="$BACKUP_DIR/upbridge-$(date -u +%Y%m%dT%H%M%SZ).dump"
 	# Beside its place first: what was broken off is no backup.
 	pg_dump --format=custom --file="$name.unfinished"

@@ -70,14 +70,24 @@ def test_what_is_for_operators_is_not_shown_to_the_world(proxy: Proxy) -> None:
     assert all("strict-transport-security" in one.headers for one in (*hidden.values(), *shown.values()))
 
 
-def test_a_web_side_that_starts_again_costs_no_webhook(proxy: Proxy) -> None:
+def test_while_the_web_side_starts_again_a_webhook_is_refused_at_once_so_that_it_is_repeated(proxy: Proxy) -> None:
+    """One that waits for longer than a second counts as delivered (R37), so waiting would lose it."""
+    with httpx.Client(base_url=proxy.address, timeout=5) as upgates:  # a page waits for twice as long
+        refused = upgates.post("/webhooks/upgates/x/y", content=b"{}")
+        with web_side(proxy.upstream):
+            repeated = upgates.post("/webhooks/upgates/x/y", content=b"{}")
+
+    assert (refused.status_code, repeated.status_code) == (502, 200)
+
+
+def test_while_the_web_side_starts_again_a_page_waits_for_it(proxy: Proxy) -> None:
     answers: list[int] = []
 
-    def deliver() -> None:
-        with httpx.Client(timeout=20) as upgates:
-            answers.append(upgates.post(f"{proxy.address}/webhooks/upgates/x/y", content=b"{}").status_code)
+    def look() -> None:
+        with httpx.Client(timeout=20) as staff:
+            answers.append(staff.get(f"{proxy.address}/ui/orders").status_code)
 
-    waiting = threading.Thread(target=deliver)
+    waiting = threading.Thread(target=look)
     waiting.start()
     with web_side(proxy.upstream):
         waiting.join(20)

@@ -154,7 +154,7 @@ class TestCompose:
         assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
         assert SERVICES["migrate"]["restart"] == "no"
 
-    @pytest.mark.parametrize("name", ["postgres", "worker"])
+    @pytest.mark.parametrize("name", ["postgres", "worker", "backup"])
     def test_what_works_in_the_background_says_whether_it_is_well(self, name: str) -> None:
         asked = SERVICES[name]["healthcheck"]
 
