@@ -34,6 +34,7 @@ from upbridge.mail.stopping import load_stop_addresses
 from upbridge.operations.change_settings import SettingsEditor
 from upbridge.operations.connections import ConnectionEditor
 from upbridge.operations.dry_run import Rehearsals
+from upbridge.operations.found_keys import FoundKeys
 from upbridge.operations.held_changes import HeldChanges
 from upbridge.operations.login_attempts import LoginAttempts
 from upbridge.operations.pairing import Pairing
@@ -110,7 +111,7 @@ class WorkerContainer:
     @cached_property
     def logins(self) -> Logins:
         """The logins of shops."""
-        return Logins(self.engine, self.clock, self.shops, self.connections, self.connected)
+        return Logins(self.engine, self.clock, self.shops, self.connections, self.connected, self.cipher)
 
     @cached_property
     def imports(self) -> Imports:
@@ -238,6 +239,11 @@ class WorkerContainer:
         return Rehearsals(
             self.engine, self.clock, self.systems, self.targets, self.connected, self.tools, self.settings_editor
         )
+
+    @cached_property
+    def found_keys(self) -> FoundKeys:
+        """Let go on what rested for want of a key."""
+        return FoundKeys(self.engine, self.clock, self.shops, self.connections, self.connection_editor, self.wake)
 
     @cached_property
     def pause_switch(self) -> PauseSwitch:

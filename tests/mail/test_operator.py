@@ -5,17 +5,22 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from tests.support.clock import MovableClock
 from tests.support.mail import Box
 from tests.support.shops import MakeShop
+from upbridge.core.encryption import Cipher
+from upbridge.core.errors import LoginUnreadable
+from upbridge.domain.shop import BY_LOST_KEY
 from upbridge.domain.shop_id import ShopId
 from upbridge.mail.operator import MOST_A_DAY, Disk, OperatorWatch
 from upbridge.mail.post_office import PostOffice
 from upbridge.store import heartbeat
 from upbridge.store.schema import HEAD
 from upbridge.systems.registry import SYSTEMS
+from upbridge.webhooks.addresses import load_addresses
 
 TO = "operator@example.com"
 GB = 1024**3
@@ -117,17 +122,42 @@ async def test_a_dead_login_names_the_shop_and_the_system(host: Host, make_shop:
     assert await host.subjects(watch, rounds=4) == ["Upbridge: over: The login of shop eshop at Uphance is dead"]
 
 
+async def test_a_login_that_no_key_opens_is_not_said_to_be_refused(host: Host, make_shop: MakeShop) -> None:
+    await make_shop(key="eshop", state="suspended", reason=BY_LOST_KEY)
+    await connect(host, await make_shop(key="other"), "broken", reason=str(LoginUnreadable()))
+
+    assert await host.subjects(host.watch()) == ["Upbridge: 2 new"]
+    body = " ".join(host.mail.box.received[0].body("plain").split()).lower()
+    assert body.count("none of upbridge_encryption_keys opens it any more") == 2
+    assert "refuse" not in body
+
+
+async def test_keys_that_do_not_open_what_is_stored_are_told_once_and_when_they_do_again(host: Host) -> None:
+    new = Cipher([Fernet.generate_key().decode()])
+    await load_addresses(host.post.engine, new)
+    old = host.watch()
+
+    (subject,) = await host.subjects(old)
+    assert subject == "Upbridge: The encryption keys of one do not open what is stored"
+    assert "upbridge keys check" in " ".join(host.mail.box.received[0].body("plain").split())
+    assert await host.subjects(old, rounds=4) == []
+    host.post = replace(host.post, cipher=new)
+    assert await host.subjects(host.watch(), rounds=4) == [f"Upbridge: over: {subject.removeprefix('Upbridge: ')}"]
+
+
 async def test_the_login_of_a_shop_that_has_left_is_nobody_s_concern(host: Host, make_shop: MakeShop) -> None:
     await connect(host, await make_shop(key="eshop", state="uninstalled"), "broken")
 
     assert await host.subjects(host.watch()) == []
 
 
-async def connect(host: Host, shop_id: ShopId, state: str) -> None:
+async def connect(host: Host, shop_id: ShopId, state: str, reason: str | None = None) -> None:
     await host.run(
-        "INSERT INTO connections (shop_id, system, state, account) VALUES (:id, 'uphance', :state, '1')",
+        "INSERT INTO connections (shop_id, system, state, reason, account)"
+        " VALUES (:id, 'uphance', :state, :reason, '1')",
         id=shop_id,
         state=state,
+        reason=reason,
     )
 
 

@@ -1,9 +1,11 @@
 """What was written is sent once as far as SMTP can; what the mail server does not take waits, and not for ever."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import structlog
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from tests.support.clock import MovableClock
@@ -13,6 +15,7 @@ from upbridge.core.encryption import Cipher
 from upbridge.mail.composing import Content
 from upbridge.mail.post_office import MOST_TRIES, PostOffice
 from upbridge.store import letters
+from upbridge.webhooks.addresses import load_addresses
 from upbridge_sandbox.mail_box import MailFault
 
 TO = "owner@example.com"
@@ -149,3 +152,16 @@ async def test_letters_to_a_shop_go_with_the_shop(post: PostOffice, make_shop: M
         await tx.execute(text("DELETE FROM shops"))
 
     assert await rows(post) == []
+
+
+async def test_a_process_with_other_keys_leaves_a_letter_to_those_that_can_open_it(
+    post: PostOffice, mail: Box, watch: MovableClock
+) -> None:
+    await load_addresses(post.engine, post.cipher)
+    await write(post)
+
+    await replace(post, cipher=Cipher([Fernet.generate_key().decode()])).send_due()
+    watch.move(minutes=1)
+    await post.send_due()
+
+    assert len(mail.box.received) == 1

@@ -1,6 +1,7 @@
 """A key is lost: the shops and who enters what again are listed, and the service goes on."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from cryptography.fernet import Fernet
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,12 +14,13 @@ from tests.support.shops import MakeShop
 from tests.support.simulated import Said
 from tests.support.upp import make_product, make_variant
 from upbridge.core.encryption import Cipher
-from upbridge.core.errors import LoginUnreadable
+from upbridge.core.errors import CredentialsRefused, LoginUnreadable
 from upbridge.domain.delivery import Document
-from upbridge.domain.shop import ShopState
+from upbridge.domain.shop import BY_LOST_KEY, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.maintenance.key_rotation import ENCRYPTED, rotate_all
 from upbridge.maintenance.lost_keys import REMEDIES, Lost, forget_lost, lost_values
+from upbridge.maintenance.own_keys import until_others_are_used
 from upbridge.store.changes import Kind
 from upbridge.store.schema import secrets
 from upbridge.webhooks.addresses import load_addresses
@@ -80,7 +82,8 @@ async def test_a_shop_whose_key_no_key_opens_rests_and_loses_nothing(machine: En
         assert await machine.pull() is False
 
     assert [one["reason"] for one in logs if one["event"] == "lane_stopped"] == [str(LoginUnreadable())]
-    assert (await machine.shop()).state is ShopState.SUSPENDED
+    shop = await machine.shop()
+    assert (shop.state, shop.reason) == (ShopState.SUSPENDED, BY_LOST_KEY)
     assert machine.upgates.requests == []
     for _ in range(2):  # asked whether it is back, and whether it has left
         machine.watch.move(hours=2)
@@ -107,6 +110,68 @@ async def test_a_login_that_no_key_opens_is_a_problem_of_its_shop(machine: Engin
     assert (problem.key, problem.target, problem.entity) == ("connection.unreadable", "upp", "upp")
     assert (await machine.shop()).state is ShopState.ACTIVE
     assert len(await machine.documents()) == 1
+
+
+async def test_what_rests_for_want_of_a_key_goes_on_when_the_key_is_found(machine: Engine) -> None:
+    columns = {"shops": ("api_key", "id"), "connections": ("tokens", "shop_id")}
+    tokens = machine.service.cipher.encrypt('{"access": "a"}')
+    await machine.run("UPDATE connections SET tokens = :sealed WHERE shop_id = :shop_id", sealed=tokens)
+    kept = {
+        table: await machine.value(f"SELECT {name} FROM {table} WHERE {key} = :shop_id")
+        for table, (name, key) in columns.items()
+    }
+
+    async def put(values: Mapping[str, bytes]) -> None:
+        for table, (name, key) in columns.items():
+            await machine.run(f"UPDATE {table} SET {name} = :sealed WHERE {key} = :shop_id", sealed=values[table])
+
+    await put(dict.fromkeys(columns, FOREIGN))
+    logins, shop = machine.service.logins, await machine.shop()
+    await logins.refused_by_platform(shop, LoginUnreadable())
+    await logins.refused_by_target(shop, "upp", LoginUnreadable())
+    await machine.service.found_keys.go_on()
+    assert (await machine.shop()).state is ShopState.SUSPENDED
+
+    await put(kept)
+    await machine.service.found_keys.go_on()
+
+    assert (await machine.shop()).state is ShopState.ACTIVE
+    assert await machine.value("SELECT state FROM connections WHERE shop_id = :shop_id") == "connected"
+    assert await machine.problems() == []
+
+
+async def test_what_a_system_refused_does_not_go_on_by_itself(machine: Engine) -> None:
+    logins, shop = machine.service.logins, await machine.shop()
+    await logins.refused_by_platform(shop, CredentialsRefused())
+    await logins.refused_by_target(shop, "upp", CredentialsRefused())
+
+    await machine.service.found_keys.go_on()
+
+    assert (await machine.shop()).state is ShopState.SUSPENDED
+    assert await machine.value("SELECT state FROM connections WHERE shop_id = :shop_id") == "broken"
+
+
+async def test_a_process_with_keys_of_yesterday_judges_no_login(machine: Engine, engine: AsyncEngine) -> None:
+    await insert_rows(engine, full_row(secrets, NOON, value=FOREIGN))
+    logins, shop = machine.service.logins, await machine.shop()
+
+    await logins.refused_by_platform(shop, LoginUnreadable())
+    await logins.refused_by_target(shop, "upp", LoginUnreadable())
+
+    assert (await machine.shop()).state is ShopState.ACTIVE
+    assert await machine.value("SELECT state FROM connections WHERE shop_id = :shop_id") == "connected"
+
+
+async def test_a_running_process_notices_once_that_others_are_used(engine: AsyncEngine) -> None:
+    old, new = Cipher([LOST]), Cipher([KEPT, LOST])
+    await load_addresses(engine, old)
+    with capture_logs() as logs:
+        noticed = asyncio.create_task(until_others_are_used(engine, old, every=0.01))
+        await rotate_all(engine, new)
+        async with asyncio.timeout(30):
+            await noticed
+
+    assert [one["event"] for one in logs] == ["encryption_keys_do_not_fit"]
 
 
 async def test_what_waits_and_no_key_opens_is_read_again_and_told_once(machine: Engine) -> None:

@@ -21,15 +21,18 @@ from typing import Annotated
 import psycopg
 import structlog
 import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.bootstrap import connections_of_worker, running_container, worker_pool
 from upbridge.cli.common import out, run_async
 from upbridge.cli.silent_database import ended_by_silence
 from upbridge.core.collector import look_seldom, spare_what_is_here, spare_what_stays
 from upbridge.core.database_failure import reason_of
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import NotReady, UpbridgeError
 from upbridge.core.telemetry.logging import configure_logging
 from upbridge.core.telemetry.tracing import configure_tracing
+from upbridge.maintenance.own_keys import until_others_are_used
 from upbridge.settings import DEFAULT_PORT, Settings, load_settings, log_format, log_level
 from upbridge.store.database import embedded_postgres
 from upbridge.store.probes import UnfitDatabase, require_sessions
@@ -270,6 +273,8 @@ def worker(
                     concurrency=concurrency,
                     most_connections=connections_of_worker(concurrency),
                 )
+                await container.found_keys.go_on()
+                outdated = asyncio.create_task(_stop_with_other_keys(container.engine, container.cipher, stop))
                 orphaned = asyncio.create_task(_stop_without(parent, stop)) if parent is not None else None
                 awake = replace(container, wake=waker(jobs))
                 spare_what_is_here()
@@ -285,6 +290,9 @@ def worker(
                 )
                 if orphaned is not None:
                     orphaned.cancel()
+                if outdated.done():
+                    await outdated
+                outdated.cancel()
             log.info("worker_stopped")
 
     with _prepared(settings) if settings.embedded else contextlib.nullcontext():
@@ -296,6 +304,14 @@ async def _stop_without(parent: int, stop: asyncio.Event) -> None:
     while os.getppid() == parent:  # noqa: ASYNC110 - the system gives no event for this
         await asyncio.sleep(1)
     stop.set()
+
+
+async def _stop_with_other_keys(engine: AsyncEngine, cipher: Cipher, stop: asyncio.Event) -> None:
+    """End the worker as it would not have started: none of its keys opens what is stored. Its supervisor starts it
+    again with the keys of today. Raises `DecryptionError`."""
+    await until_others_are_used(engine, cipher)
+    stop.set()
+    raise DecryptionError(str(DecryptionError.__doc__))
 
 
 def migrate_command() -> None:

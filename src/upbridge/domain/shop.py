@@ -25,6 +25,8 @@ class ShopState(StrEnum):
 #: Why a shop is suspended.
 BY_OPERATOR = "operator"
 BY_UPGATES = "refused"
+BY_LOST_KEY = "unreadable"
+"""None of our keys opens its credentials: Upgates has refused nothing."""
 BY_SHOP = "shop"
 """Its own staff paused everything, on a page."""
 #: Reasons that only a person ends.

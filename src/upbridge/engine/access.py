@@ -6,21 +6,27 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.clock import Clock
-from upbridge.core.errors import LoginRefused, RemoteError
+from upbridge.core.encryption import Cipher
+from upbridge.core.errors import LoginRefused, LoginUnreadable, RemoteError
 from upbridge.domain.lane import Lane
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.purpose import Purpose
-from upbridge.domain.shop import BY_UPGATES, PROBE_PAUSE, Shop, ShopState
+from upbridge.domain.shop import BY_LOST_KEY, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine import lanes
 from upbridge.engine.connected_systems import ConnectedSystems
-from upbridge.store import changes
+from upbridge.store import changes, secrets
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.connections import ConnectionRow, Connections
 from upbridge.store.problems import NewProblem, Stage, raise_problems
 from upbridge.store.shops import Shops
 
 log = structlog.get_logger(__name__)
+
+
+def reason_of(error: LoginRefused) -> str:
+    """Why a shop whose login failed so is suspended."""
+    return BY_LOST_KEY if isinstance(error, LoginUnreadable) else BY_UPGATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,12 @@ class Logins:
     shops: Shops
     connections: Connections
     connected: ConnectedSystems
+    cipher: Cipher
 
     async def refused_by_target(self, shop: Shop, system: str, error: LoginRefused) -> None:
         """Stop the connection until a person connects it again: its login fails, or leads to another company."""
+        if not await self._may_judge(error):
+            return
         await self.connections.break_off(shop.id, system, str(error), now=self.clock())
         async with self.engine.begin() as tx:
             await raise_problems(
@@ -54,19 +63,21 @@ class Logins:
                 now=self.clock(),
             )
 
-    async def refused_by_platform(self, shop: Shop) -> None:
+    async def refused_by_platform(self, shop: Shop, error: LoginRefused) -> None:
         """401 or 403: suspended or uninstalled, we cannot know. Keep everything, ask once an hour (R56).
 
-        Not where *shop* was installed again while the call was under way: its new credentials were not refused
-        (R14).
+        Credentials that none of our keys opens rest likewise. Not where *shop* was installed again while the call
+        was under way: its new credentials were not refused (R14).
         """
+        if not await self._may_judge(error):
+            return
         now = self.clock()
         await self.shops.move(
             shop.id,
             to=ShopState.SUSPENDED,
             among=[ShopState.ACTIVE],
             now=now,
-            reason=BY_UPGATES,
+            reason=reason_of(error),
             signed_at=shop.signed_at,
         )
         if (await self.shops.get(shop.id)).state is ShopState.ACTIVE:
@@ -83,6 +94,14 @@ class Logins:
                 due_at=now + PROBE_PAUSE,
                 purpose=Purpose.LIFECYCLE,
             )
+
+    async def _may_judge(self, error: LoginRefused) -> bool:
+        """Whether *error* says something about the login. Where our keys do not even open what the service has
+        made for itself, it says something about this process: another one goes on with the lane."""
+        if not isinstance(error, LoginUnreadable):
+            return True
+        async with self.engine.connect() as tx:
+            return await secrets.opened_by(tx, self.cipher)
 
     async def give_up(self, shop_id: ShopId) -> None:
         """Give up each login that is a person's, if the shop has left us. Settings, links and the accounts stay

@@ -108,7 +108,7 @@ class Pusher:
         now = self.clock()
         match error:
             case LoginRefused() if lane.system == self.systems.platform.name:
-                await self.logins.refused_by_platform(shop)
+                await self.logins.refused_by_platform(shop, error)
             case LoginRefused():
                 await self.logins.refused_by_target(shop, lane.system, error)
             case Throttled():

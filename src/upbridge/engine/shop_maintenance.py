@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.clock import Clock
 from upbridge.core.errors import LoginRefused, LoginUnreadable, RightRefused, Unreachable
 from upbridge.domain.platform import PLATFORM
-from upbridge.domain.shop import BY_A_PERSON, BY_UPGATES, PROBE_PAUSE, Shop, ShopState
+from upbridge.domain.shop import BY_A_PERSON, PROBE_PAUSE, Shop, ShopState
 from upbridge.domain.shop_profile import ShopProfile
+from upbridge.engine.access import reason_of
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import ShopFacts
 from upbridge.engine.flows import SERVICES
@@ -145,13 +146,13 @@ class ShopMaintenance:
             await self.ledger.doubt(shop.id)  # these credentials are probably dead: one call, and in its turn
             await client.status(purpose=chunk[0].purpose)
         except LoginRefused as error:
-            alive = False
+            alive, reason = False, reason_of(error)
             # These prove nothing: a locked address and a missing right are answered so, too; and an operator may
             # still find the key that opens the login.
             gone = not isinstance(error, RightRefused | LoginUnreadable)
             log.info("probe_refused", shop_id=str(shop.id), state=shop.state, reason=str(error))
         else:
-            alive, gone = True, False
+            alive, gone, reason = True, False, ""
             log.info("probe_answered", shop_id=str(shop.id), state=shop.state)
         now_shop = await self.shops.get(shop.id)
         if now_shop.signed_at != shop.signed_at:
@@ -173,7 +174,7 @@ class ShopMaintenance:
                 to=ShopState.SUSPENDED,
                 among=[ShopState.ACTIVE],
                 now=now,
-                reason=BY_UPGATES,
+                reason=reason,
                 signed_at=shop.signed_at,
             )
 

@@ -82,7 +82,7 @@ class OrderLookups:
         try:
             page = await client.orders_by_numbers([number], purpose=Purpose.SAFETY)
         except LoginRefused as error:
-            await self.logins.refused_by_platform(shop)
+            await self.logins.refused_by_platform(shop, error)
             raise Conflict("the shop refuses the add-on") from error
         order = next((one for one in page.items if one.key == number and not one.deleted), None)
         if order is None and page.broken:

@@ -3,7 +3,7 @@
 import re
 
 from upbridge.core.i18n import Texts
-from upbridge.domain.shop import BY_A_PERSON, Shop, ShopState
+from upbridge.domain.shop import BY_A_PERSON, BY_LOST_KEY, Shop, ShopState
 from upbridge.insights.news import News
 from upbridge.systems.base import Systems
 
@@ -19,8 +19,8 @@ def news_words(one: News, shop: Shop, texts: Texts, systems: Systems) -> str:
 
 def state_of(shop: Shop) -> str:
     """The last part of the key of the shop's state."""
-    by_a_person = shop.state is ShopState.SUSPENDED and shop.reason in BY_A_PERSON
-    return f"suspended_{shop.reason}" if by_a_person else str(shop.state)
+    told = shop.state is ShopState.SUSPENDED and shop.reason in (*BY_A_PERSON, BY_LOST_KEY)
+    return f"suspended_{shop.reason}" if told else str(shop.state)
 
 
 def size_words(kind: str, number: int, texts: Texts) -> str:

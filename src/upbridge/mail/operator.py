@@ -18,11 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.core.clock import PRAGUE
 from upbridge.core.encryption import digest
-from upbridge.domain.shop import BY_OPERATOR
+from upbridge.domain.shop import BY_LOST_KEY, BY_OPERATOR
 from upbridge.mail.comparison import Cause, Comparison, compare
 from upbridge.mail.composing import Content, Item, Part
 from upbridge.mail.post_office import PostOffice
-from upbridge.store import connections, heartbeat, letters, notices, shops
+from upbridge.store import connections, heartbeat, letters, notices, secrets, shops
+from upbridge.store.connections import DeadLogin
 from upbridge.store.notices import Notice
 from upbridge.store.schema import HEAD
 from upbridge.store.schema_version import schema_version
@@ -36,6 +37,7 @@ NO_WORKER = timedelta(minutes=2)
 UPGRADE = timedelta(minutes=2)
 #: More mails than this in a day help no operator.
 MOST_A_DAY = 50
+_NO_KEY_OPENS_IT = "none of UPBRIDGE_ENCRYPTION_KEYS opens it any more (see `upbridge keys check`)."
 _GIGABYTE = 1024**3
 
 
@@ -93,13 +95,18 @@ class OperatorWatch:
     async def _causes(self, tx: AsyncConnection, told: set[str], now: datetime) -> list[Cause]:
         found = [_suspended(key, reason) for key, reason in await shops.suspended(tx)]
         found += [
-            Cause(
-                f"login:{system}:{key}",
-                f"The login of shop {key} at {self.systems.title(system)} is dead: its staff enters it again"
-                f" on the page Connections, or you do with `upbridge shops connect {key} {system}`.",
-            )
-            for key, system in await connections.dead_logins(tx)
+            Cause(f"login:{one.system}:{one.shop_key}", _dead(one, self.systems.title(one.system)))
+            for one in await connections.dead_logins(tx)
         ]
+        if not await secrets.opened_by(tx, self.post.cipher):
+            found.append(
+                Cause(
+                    "keys",
+                    f"The encryption keys of {self.host} do not open what is stored: it was not started again with"
+                    " the keys that the service uses now, or a key is lost. `upbridge keys check` says what"
+                    " UPBRIDGE_ENCRYPTION_KEYS does not open, and the page docs/running.md what helps.",
+                )
+            )
         beat = await heartbeat.last_beat(tx)
         if now - max(self.since, beat or self.since) >= NO_WORKER:
             last = "none was ever there" if beat is None else f"the last was there at {_moment(beat)}"
@@ -128,9 +135,19 @@ class OperatorWatch:
 def _suspended(key: str, reason: str | None) -> Cause:
     if reason == BY_OPERATOR:
         why = f"by an operator: `upbridge shops resume {key}` ends it."
+    elif reason == BY_LOST_KEY:
+        why = f"because {_NO_KEY_OPENS_IT} Put the key back, or its staff activates the add-on again."
     else:
         why = "because Upgates refuses its credentials. It is asked once an hour whether it is back."
     return Cause(f"suspended:{key}", f"Shop {key} is suspended, {why}")
+
+
+def _dead(login: DeadLogin, title: str) -> str:
+    by_hand = f"`upbridge shops connect {login.shop_key} {login.system}`"
+    again = f"its staff enters it again on the page Connections, or you do with {by_hand}."
+    return f"The login of shop {login.shop_key} at {title} is dead: " + (
+        f"{_NO_KEY_OPENS_IT} Put the key back, or {again}" if login.unreadable else again
+    )
 
 
 def _schema(problem: str) -> Cause:

@@ -14,7 +14,7 @@ from upbridge.domain.mail import Letter
 from upbridge.domain.shop_id import ShopId
 from upbridge.mail.composing import Content, as_html, as_plain
 from upbridge.mail.smtp import Mailer
-from upbridge.store import letters
+from upbridge.store import letters, secrets
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +73,11 @@ class PostOffice:
             letter = claimed.opened(self.cipher)
             await self.mailer.send(letter, now=self.clock())
         except DecryptionError:
+            async with self.engine.begin() as tx:
+                if not await secrets.opened_by(tx, self.cipher):
+                    # Another process has the keys. It comes first next time, or after this one.
+                    await letters.put_off(tx, claimed.id, until=self.clock() + _FIRST_PAUSE, reason="other keys")
+                    return False
             log.error("mail_unreadable", see="UPBRIDGE_ENCRYPTION_KEYS", **said)  # noqa: TRY400
             await self._end(claimed, "no key opens it")
         except Rejected as error:

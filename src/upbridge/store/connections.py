@@ -15,6 +15,9 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
+    func,
+    or_,
     select,
     text,
     update,
@@ -324,16 +327,41 @@ def connected() -> Subquery:
     return query.subquery("connected")
 
 
-async def dead_logins(tx: AsyncConnection) -> list[tuple[str, str]]:
-    """The key of each shop that is not uninstalled, and the system that takes its login no more."""
+@dataclass(frozen=True, slots=True)
+class DeadLogin:
+    """A connection of a shop that is not uninstalled, which does not work any more."""
+
+    shop_key: str
+    system: str
+    unreadable: bool
+    """None of our keys opens the login; else the system refuses it."""
+
+
+async def dead_logins(tx: AsyncConnection) -> list[DeadLogin]:
+    """What people have to connect again."""
     shop = shops.in_states(*LISTENING)
     query = (
-        select(shop.c.key, table.c.system)
+        select(shop.c.key, table.c.system, _unreadable().label("unreadable"))
         .join(shop, shop.c.id == table.c.shop_id)
         .where(table.c.state != ConnectionState.CONNECTED)
         .order_by(shop.c.key, table.c.system)
     )
-    return [(row.key, row.system) for row in await tx.execute(query)]
+    return [DeadLogin(row.key, row.system, bool(row.unreadable)) for row in await tx.execute(query)]
+
+
+async def unreadable(tx: AsyncConnection) -> list[tuple[ShopId, str]]:
+    """The connections that were broken off because none of our keys opened the login that is kept."""
+    query = select(table.c.shop_id, table.c.system).where(
+        table.c.state == ConnectionState.BROKEN,
+        _unreadable(),
+        or_(table.c.secret.is_not(None), table.c.tokens.is_not(None)),
+    )
+    rows = await tx.execute(query.order_by(table.c.shop_id, table.c.system))
+    return [(ShopId(row.shop_id), row.system) for row in rows]
+
+
+def _unreadable() -> ColumnElement[bool]:
+    return func.coalesce(table.c.reason == str(LoginUnreadable()), false())
 
 
 def any_of(shop_id: ColumnElement[Any]) -> Exists:

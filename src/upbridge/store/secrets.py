@@ -4,6 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.store.schema import secrets
 
 
@@ -22,3 +23,14 @@ async def find(tx: AsyncConnection, name: str) -> bytes | None:
 async def values(tx: AsyncConnection) -> list[bytes]:
     """Every value, encrypted as it is stored."""
     return [bytes(value) for value in await tx.scalars(select(secrets.c.value))]
+
+
+async def opened_by(tx: AsyncConnection, cipher: Cipher) -> bool:
+    """Whether *cipher* opens every value. If not, this process has other keys than the service: `upbridge keys
+    rotate` has run since it started, for instance."""
+    for value in await values(tx):
+        try:
+            cipher.decrypt(value)
+        except DecryptionError:
+            return False
+    return True

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from upbridge.core.encryption import Cipher, DecryptionError
 from upbridge.core.errors import BadSignature, LoginUnreadable, NotFound
 from upbridge.domain.history import Way, What
-from upbridge.domain.shop import BY_A_PERSON, BY_SHOP, LISTENING, Credentials, Shop, ShopState
+from upbridge.domain.shop import BY_A_PERSON, BY_LOST_KEY, BY_SHOP, LISTENING, Credentials, Shop, ShopState
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.shop_key import free_key, shop_key
 from upbridge.domain.shop_settings import Declared, ShopSettings, as_text
@@ -375,6 +375,14 @@ async def suspended(tx: AsyncConnection) -> list[tuple[str, str | None]]:
     )
     query = query.order_by(table.c.key)
     return [(row.key, row.reason) for row in await tx.execute(query)]
+
+
+async def unreadable(tx: AsyncConnection) -> list[ShopId]:
+    """The shops that are suspended because none of our keys opened their credentials, which are kept."""
+    query = select(table.c.id).where(
+        table.c.state == ShopState.SUSPENDED, table.c.reason == BY_LOST_KEY, table.c.api_key.is_not(None)
+    )
+    return [ShopId(shop_id) for shop_id in await tx.scalars(query.order_by(table.c.id))]
 
 
 @dataclass(frozen=True, slots=True)
