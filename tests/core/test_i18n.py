@@ -26,7 +26,15 @@ def test_no_line_ends_after_a_preposition_of_one_letter_or_between_a_number_and_
 
 
 def test_words_of_more_letters_keep_their_spaces() -> None:
-    assert unbroken("do e-shopu a v Uphance, 30 dní") == "do e-shopu a\u00a0v\u00a0Uphance, 30\u00a0dní"
+    assert unbroken("do obchodu a v Uphance, 30 dní") == "do obchodu a\u00a0v\u00a0Uphance, 30\u00a0dní"
+
+
+@pytest.mark.parametrize("language", ["cs", "sk"])
+def test_no_line_ends_within_e_shop_or_e_mail(language: str) -> None:
+    texts = Texts(language)
+
+    assert [key for key in sorted(keys(language)) if re.search(r"\b[eE]-\w", texts.get(key, count=2))] == []
+    assert "e\u2011shop" in texts.get("ui.flow.stock", system="Uphance")
 
 
 @pytest.mark.parametrize("language", ["cs", "sk"])
@@ -34,7 +42,7 @@ def test_no_line_ends_between_a_value_and_its_per_cent_sign_or_currency(language
     values = {"percent": 30, "sum": "12", "currency": "CZK"}
 
     loose = [
-        key for key in sorted(keys(language)) if re.search(r"\S %|\d CZK", Texts(language).get(key, **values))
+        key for key in sorted(keys(language)) if re.search(r"\S %|\d (CZK|Kč)", Texts(language).get(key, **values))
     ]
 
     assert loose == []

@@ -21,6 +21,7 @@ from upbridge.systems.registry import SYSTEMS
 from upbridge_sandbox.mail_box import Received
 
 TO = "owner@example.com"
+SUPPORT = "help@upbridge.example"
 ORIGIN = "https://upbridge.example"
 
 
@@ -66,7 +67,7 @@ async def here(post: PostOffice, mail: Box, engine: AsyncEngine, cipher: Cipher,
     shop_id = await make_shop(key="eshop", language="cs", settings={"notify.email": TO}, facts={})
     await insert_rows(engine, connection_row(shop_id, "uphance"), connection_row(shop_id, "upp"))
     shops = Shops(engine, cipher, SYSTEMS.settings)
-    merchants = MerchantWatch(post=post, shops=shops, systems=SYSTEMS, origin=ORIGIN)
+    merchants = MerchantWatch(post=post, shops=shops, systems=SYSTEMS, origin=ORIGIN, support=(SUPPORT,))
     assert isinstance(post.clock, MovableClock)
     return Post(merchants, mail, post.clock, engine, shop_id)
 
@@ -89,6 +90,7 @@ async def test_problems_are_one_mail_by_cause_and_their_end_another(here: Post) 
         assert "3 objednávky, od 24. 11. 2026 12:00" in body
         assert "Zboží v Uphance není" in body
         assert "https://shop.admin.s1.upgates.com/" in body
+        assert f"Podpora: {SUPPORT}" in body
     await here.problem("1009")
     assert await here.mails() == []
 
@@ -199,7 +201,7 @@ async def test_the_last_mail_of_a_day_says_that_it_is(here: Post) -> None:
         assert len(await here.mails()) == 1
         here.time.move(minutes=15)
 
-    assert "10 e-mailů denně" in here.sent[0].body("plain")
+    assert "10 e\u2011mailů denně" in here.sent[0].body("plain")
 
 
 PLANTED = ("Novák", "novak@example.org", "+420777123456", "Dlouhá 12", "UPG-eshop-1001", "SKU-SECRET")
@@ -286,9 +288,9 @@ async def test_the_summary_of_a_day_counts_orders_and_names_what_waits(here: Pos
     assert await here.mails(seconds=0) == ["Upbridge: souhrn 23. 11."]
 
     plain = here.sent[0].body("plain")
-    assert "3 objednávky přijaté v e-shopu" in plain
+    assert "3 objednávky přijaté v e\u2011shopu" in plain
     assert "2 objednávky předané do Uphance" in plain
-    assert "U 1 objednávky zapsané odeslání v e-shopu" in plain
+    assert "U 1 objednávky zapsané odeslání v e\u2011shopu" in plain
     assert "Není jasný kanál Uphance" in plain
 
 

@@ -180,6 +180,14 @@ def test_every_filled_in_value_of_the_example_is_a_placeholder() -> None:
     assert [(one.state, one.detail.split()[0]) for one in found] == [("bad", name) for name in sorted(given)]
 
 
+def test_support_that_merchants_cannot_reach_is_said() -> None:
+    unsaid = look_at_settings(settings("postgresql://nowhere"), {})
+    said = look_at_settings(settings("postgresql://nowhere", support_phone="+420 123 456 789"), {})
+
+    assert [one.state for one in unsaid if one.check == "support"] == ["warn"]
+    assert [one.check for one in said if one.check == "support"] == []
+
+
 def test_values_of_ones_own_are_no_placeholders() -> None:
     given = {
         "UPBRIDGE_PUBLIC_URL": "https://upbridge.shop.cz",

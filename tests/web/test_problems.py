@@ -12,7 +12,10 @@ from tests.support.clock import NOON
 from tests.support.pages import EN, Enter, said_by
 from tests.support.rows import document_row, insert_rows, order_row, problem_row, variant_row
 from tests.support.shops import MakeShop
+from upbridge.core.i18n import Texts
 from upbridge.domain.shop_id import ShopId
+
+CS = Texts("cs")
 
 
 async def states(engine: AsyncEngine, shop_id: ShopId) -> dict[str, str]:
@@ -211,6 +214,35 @@ async def test_a_cause_is_said_once_and_a_row_says_only_what_differs(
 
 
 _LATER = timedelta(minutes=9)
+
+
+async def test_numbers_and_variants_in_a_sentence_are_written_as_people_know_them(
+    browser: httpx.AsyncClient, make_shop: MakeShop, enter: Enter, engine: AsyncEngine
+) -> None:
+    shop_id = await make_shop()
+    amounts = {"total": "2106.90", "difference": "-37.00", "currency": "CZK"}
+    older = {"title": "Šaty Letní", "code": "GAR-1"}
+    await insert_rows(
+        engine, variant_row(shop_id, 7, key="v-7", **older), variant_row(shop_id, 8, key="v-8", code=None)
+    )
+    twice = {"sku": "gar-1", "other": "v-7"}
+    await insert_rows(
+        engine,
+        problem_row(shop_id, "A1", key="order.quantity", params={"lines": ["GAR-1: 1.5", "Lem: 3"]}),
+        problem_row(shop_id, "A2", key="order.net_estimated", params=amounts),
+        problem_row(shop_id, "v-8", key="product.sku_twice", kind="product", target="upp", params=twice),
+    )
+
+    home = await enter(shop_id, "cs")
+    first = html.unescape((await browser.get(home)).text)
+    page = html.unescape((await browser.get(f"{home}problems")).text)
+
+    for shown in (first, page):
+        assert "GAR-1: 1,5, Lem: 3" in shown
+        assert "2\u00a0106,90\u00a0Kč (rozdíl \u221237,00\u00a0Kč)" in shown
+        assert "v-7" not in shown
+    assert "zboží Šaty Letní (GAR-1);" in page
+    assert CS.get("ui.cause.product.sku_twice") in first
 
 
 async def test_those_that_are_ticked_are_handled_after_a_question_and_taken_back_from_a_list(

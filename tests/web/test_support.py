@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.clock import NOON
-from tests.support.pages import EN, Enter
+from tests.support.pages import EN, ORIGIN, Enter, browser_of, pages_app
 from tests.support.rows import (
     change_row,
     connection_row,
@@ -30,6 +31,10 @@ from upbridge import __version__
 from upbridge.core.i18n import LANGUAGES, Texts
 from upbridge.domain.shop_id import ShopId
 from upbridge.engine.shop_maintenance import INACTIVE_WEBHOOKS
+from upbridge.settings import Settings
+from upbridge.web.context import Pages
+from upbridge.web.rendering import Rendering
+from upbridge.worker_container import WorkerContainer
 
 #: What stands in a field that a shop, a system or a person fills.
 PLANTED = "planted-value"
@@ -110,3 +115,20 @@ async def test_who_wants_to_write_finds_the_address_and_what_to_paste(
     assert f'href="mailto:support@upbridge.example?subject=Upbridge%20{__version__}%3A%20garde"' in page
     assert EN.get("ui.report.paste") in page
     assert f'href="{home}support"' in (await browser.get(home)).text
+
+
+async def test_where_no_contact_is_set_the_page_says_where_there_is_one(
+    pages: Pages, service: WorkerContainer, make_shop: MakeShop
+) -> None:
+    bare = Settings(_env_file=None, public_url=ORIGIN)
+    told = replace(pages, rendering=Rendering.of(bare, service.systems))
+    shop_id = await make_shop()
+
+    async with browser_of(pages_app(told)) as browser:
+        opened = await browser.get(await told.ticket_address(shop_id, "en"))
+        home = (await browser.get(opened.headers["location"])).text
+        ended = (await browser.get("/ui/s/none/")).text
+
+    for page in (home, ended):
+        assert EN.get("ui.support.where") in page
+        assert "mailto:" not in page

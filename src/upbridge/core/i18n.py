@@ -34,12 +34,13 @@ _LOCALES = {"cs": Locale("cs", "CZ"), "sk": Locale("sk", "SK"), "en": Locale("en
 #: How people here write a currency; others by their code.
 _SIGNS = {"CZK": "Kč", "EUR": "€"}
 _NBSP = "\N{NO-BREAK SPACE}"
-#: Where Czech and Slovak break no line: after a preposition or conjunction of one letter, and between a number and
-#: what it counts.
+#: Where Czech and Slovak break no line: after a preposition or conjunction of one letter, between a number and
+#: what it counts, and within "e-shop" and "e-mail".
 _UNBROKEN = (
     (re.compile(r"(?<!\w)([aikosuvz]) (?=\S)", re.IGNORECASE), rf"\1{_NBSP}"),
     (re.compile(r"(\{\w+:n\}|\d) (?=[\w%])"), rf"\1{_NBSP}"),
-    (re.compile(r"(\{\w+(?::\w+)?\}|…) (?=%|\{currency\})"), rf"\1{_NBSP}"),
+    (re.compile(r"(\{\w+(?::\w+)?\}|…) (?=%|\{currency)"), rf"\1{_NBSP}"),
+    (re.compile(r"(?<!\w)(e)-(?=\w)", re.IGNORECASE), "\\1\N{NON-BREAKING HYPHEN}"),
 )
 #: For an admin in any other language (R19).
 FALLBACK = "en"
@@ -57,10 +58,10 @@ class Texts:
     def get(self, key: str, /, **params: Any) -> str:
         """The text of *key* with its `{placeholders}` filled in; `count` chooses among plural forms.
 
-        `{name:n}` writes a number as the language does, `{name:money}` an amount of money; a datetime is written
-        in Prague's time, several values are joined by commas. A key without a text is answered by itself, a
-        placeholder without a value by a dash: problems are stored with their parameters, and an old row must not
-        take a page down.
+        `{name:n}` writes a number as the language does, `{name:money}` an amount of money, `{name:sign}` what it
+        is in; a datetime is written in Prague's time, several values are joined by commas. A key without a text is
+        answered by itself, a placeholder without a value by a dash: problems are stored with their parameters, and
+        an old row must not take a page down.
         """
         text = self._catalogue.ngettext(key, key, params["count"]) if "count" in params else key
         if text == key:
@@ -79,7 +80,11 @@ class Texts:
 
     def price(self, value: Decimal | str, currency: str) -> str:
         """*value* as an amount of *currency*, which stands behind it."""
-        return f"{self.money(value)}\N{NO-BREAK SPACE}{_SIGNS.get(currency, currency)}"
+        return f"{self.money(value)}\N{NO-BREAK SPACE}{self.sign(currency)}"
+
+    def sign(self, currency: str) -> str:
+        """How people write *currency*."""
+        return _SIGNS.get(currency, currency)
 
     def moment(self, value: datetime, *, seconds: bool = False) -> str:
         """*value* as day and time in Prague, to the minute or, in a timeline, to the second."""
@@ -135,7 +140,9 @@ class _Formatter(string.Formatter):
                 return self._texts.moment(value)
             case list() | tuple():
                 return ", ".join(self.format_field(item, format_spec) for item in value)
-        written = {"n": self._texts.number, "money": self._texts.money}.get(format_spec, str)
+        written = {"n": self._texts.number, "money": self._texts.money, "sign": self._texts.sign}.get(
+            format_spec, str
+        )
         return written(value)
 
 

@@ -59,13 +59,14 @@ class _Sight:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MerchantWatch:
     """Looks for what the people of shops have to hear of. *origin*: where our own pages are; *nights*: whether
-    quiet hours hold."""
+    quiet hours hold; *support*: how our support is reached."""
 
     post: PostOffice
     shops: Shops
     systems: Systems
     origin: str
     nights: bool = True
+    support: tuple[str, ...] = ()
 
     async def look(self) -> None:
         """Compare what is with what was reported, and write the mails that report the difference."""
@@ -211,11 +212,15 @@ class _Desk:
         """Put *content* into the outbox, with the way to the add-on and the way to stop such mails."""
         texts = self.texts
         admin = self.watch.systems.platform.admin_url(self.shop.api_url)
-        closing = (texts.get("mail.how"), *([texts.get("mail.last_today", count=MOST_A_DAY)] if last else []))
+        closing = [texts.get("mail.how")]
+        if last:
+            closing.append(texts.get("mail.last_today", count=MOST_A_DAY))
+        if self.watch.support:
+            closing.append(texts.get("mail.support", contact=self.watch.support))
         finished = replace(
             content,
             button=(texts.get("mail.open"), admin or f"{self.watch.origin}/ui/mail/where"),
-            closing=closing,
+            closing=tuple(closing),
             stop_words=texts.get("mail.stop"),
             stop=f"{self.watch.origin}/ui/mail/{self.addresses.token(self.shop.id, self.to)}",
         )

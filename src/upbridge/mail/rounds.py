@@ -66,6 +66,7 @@ class Rounds:
             systems=systems,
             origin=origin,
             nights=not settings.allow_insecure,
+            support=tuple(filter(None, (settings.support_email, settings.support_phone))),
         )
         return cls(operator or None, merchants, post)
 

@@ -8,7 +8,7 @@ from upbridge.core.i18n import Texts
 from upbridge.domain.shop import BY_SHOP, ShopState
 from upbridge.insights.flow_lights import Light
 from upbridge.insights.news import News
-from upbridge.insights.words import cause_words, difference_words, news_words, size_words
+from upbridge.insights.words import cause_words, difference_words, line_words, news_words, size_words
 from upbridge.store.problem_queries import OpenProblem, Problem, RankedProblem
 from upbridge.systems.base import Systems
 from upbridge.web.queries.standing import Standing
@@ -38,6 +38,8 @@ COLOURS = {
     Light.STOPPED: "bad",
     Light.OFF: "off",
 }
+#: What names a variant by its key among a problem's parameters: only a page that looks it up can say its name.
+_OF_A_VARIANT = "other"
 #: What is put right on the first page itself, by a form.
 _FORMS = {"import_paused": "import/resume", "incomplete": "overview/run"}
 
@@ -123,13 +125,13 @@ def notices(view: StartView, texts: Texts, systems: Systems) -> tuple[Notice, ..
 def _cause(one: RankedProblem, texts: Texts, systems: Systems) -> Notice:
     """A cause of problems: in full where it is one problem, else what it is called, and of how many since when."""
     page, action = f"problems#{cause_id(one.problem.key, one.target)}", texts.get("ui.news_next.problems")
-    if one.number == 1:
-        about = one.problem
+    about = one.problem
+    if one.number == 1 and _OF_A_VARIANT not in about.params:
         named = about.kind in {"order", "shipment"} and about.entity != about.key
         words = problem_words(about, texts, systems)
         return Notice(f"{about.entity}: {words}" if named else words, "warn", action, page)
-    size = size_words(one.problem.kind, one.number, texts)
-    words = texts.get("ui.news.cause", cause=cause_words(one.problem.key, texts), size=size, at=one.first)
+    size = size_words(about.kind, one.number, texts)
+    words = texts.get("ui.news.cause", cause=cause_words(about.key, texts), size=size, at=one.first)
     return Notice(words, "warn", action, page)
 
 
@@ -175,8 +177,11 @@ def ends_words(view: StartView, texts: Texts, *, now: datetime) -> str:
     return texts.get("ui.import.ends_in", left=texts.duration(left), at=view.import_ends_at)
 
 
-def problem_words(problem: OpenProblem | Problem, texts: Texts, systems: Systems) -> str:
-    """Cause and cure in the reader's language; the operator's line where the catalogue has no sentence."""
+def problem_words(
+    problem: OpenProblem | Problem, texts: Texts, systems: Systems, *, other: str | None = None
+) -> str:
+    """Cause and remedy in the reader's language; the operator's line where the catalogue has no sentence. *other*:
+    what people call the variant that the problem names by its key."""
     key = f"problem.{problem.key}"
     if not texts.has(key):
         return problem.message
@@ -187,6 +192,10 @@ def problem_words(problem: OpenProblem | Problem, texts: Texts, systems: Systems
         values["differences"] = difference_words(
             str(values["differences"]), texts, str(values.get("currency") or "")
         )
+    if "lines" in values:
+        values["lines"] = line_words(values["lines"], texts)
+    if other is not None:
+        values["other"] = other
     if problem.kind == "connection":
         values["system"] = systems.title(problem.entity)
     return texts.get(key, **values)

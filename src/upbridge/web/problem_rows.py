@@ -9,7 +9,7 @@ from upbridge.core.i18n import Texts
 from upbridge.core.parsing import whole
 from upbridge.domain.delivery import is_guard
 from upbridge.domain.shop import Shop
-from upbridge.insights.words import cause_words, difference_words, size_words, those_words
+from upbridge.insights.words import cause_words, difference_words, line_words, size_words, those_words
 from upbridge.operations.many_problems import can_be_handled, can_be_tried
 from upbridge.store.problem_queries import ListedProblem
 from upbridge.systems.base import Systems
@@ -108,7 +108,7 @@ class Writer:
         if texts.has(key) and not texts.placeholders(key):
             sentence = texts.get(key)
         elif texts.has(key) and alike and group.shown:
-            sentence = problem_words(group.shown[0].problem, texts, self.systems)
+            sentence = self._words(group.shown[0])
         elif texts.has(f"problems.{one.key}"):
             sentence = texts.get(f"problems.{one.key}")
         params = group.shown[0].problem.params if group.shown else {}
@@ -136,7 +136,7 @@ class Writer:
         """A problem; *full*: with its whole sentence, else with what differs from the others of its cause, if they
         are not the *same*."""
         about = one.problem
-        words = problem_words(about, self.texts, self.systems)
+        words = self._words(one)
         said = (words,) if full else () if same else tuple(self._details(one))
         under_way = about.id in self.known.under_way
         question = is_guard(about.key) or self.systems.agreed_once(about.key)
@@ -156,6 +156,11 @@ class Writer:
             cause=cause_words(about.key, self.texts),
             dismissed_at=one.dismissed_at,
         )
+
+    def _words(self, one: ListedProblem) -> str:
+        other = one.problem.params.get("other")
+        named = None if other is None else self._variant(str(other))
+        return problem_words(one.problem, self.texts, self.systems, other=named)
 
     def _thing(self, kind: str) -> str:
         named = "order" if kind in OF_ORDERS else kind
@@ -203,7 +208,10 @@ class Writer:
         names = [
             name
             for name in self.texts.placeholders(f"problem.{about.key}")
-            if name in about.params and not (name in said and str(about.params[name]) in self.name(one))
+            if name in about.params
+            and not (
+                name in said and (about.entity in self.known.variants or str(about.params[name]) in self.name(one))
+            )
         ]
         names = [name for name in names if name != "currency" or not _MONEY & set(names)]
         for name in names:
@@ -219,6 +227,8 @@ class Writer:
             return difference_words(str(value), self.texts, str(params.get("currency") or ""))
         if name == "other":
             return self._variant(str(value)) or str(value)
+        if name == "lines":
+            value = line_words(value, self.texts)
         if isinstance(value, Sequence) and not isinstance(value, str):
             return ", ".join(str(part) for part in value)
         return str(value)

@@ -38,6 +38,9 @@ def look_at_settings(settings: Settings, given: Mapping[str, str]) -> list[Findi
         findings.append(Finding("public url", "warn", f"{origin} is not https: for sandbox and tests only"))
     else:
         findings.append(Finding("public url", "ok", origin))
+    if settings.support_email is None and settings.support_phone is None:
+        told = "set UPBRIDGE_SUPPORT_EMAIL or UPBRIDGE_SUPPORT_PHONE: pages and mails lead merchants to support"
+        findings.append(Finding("support", "warn", told))
     if settings.allow_insecure:
         findings.append(Finding("insecure", "warn", "UPBRIDGE_ALLOW_INSECURE=1: for sandbox and tests only"))
     if settings.embedded:
