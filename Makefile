@@ -62,7 +62,7 @@ test: .venv/.ready chromium ## every test, the browser's included (ARGS="-k word
 	@$(if $(COVERAGE),COVERAGE_CORE=$$($(CORE)) $(PYTEST) --cov --cov-report=term:skip-covered $(SEEDED:%=--ignore=%) $(ARGS))
 	@$(PYTEST) $(if $(COVERAGE),$(SEEDED)) $(ARGS)
 
-attack: .venv/.ready ## bounded attacks on a real instance, a genuine shop beside it (ARGS="--short", --only, --json)
+attack: .venv/.ready ## bounded attacks on a real instance, a genuine shop beside it (ARGS="--short", --only, --keep FILE)
 	@$(BIN)/python -m tests.attack $(ARGS)
 
 browsers: .venv/.ready ## a merchant's way in Debian's Firefox and WebKit, which are installed for it as root
@@ -80,6 +80,7 @@ docs: .venv/.ready ## the pages that are made from the code: docs/reference, doc
 	@$(BIN)/python -m tests.project.matrix
 	@$(BIN)/python -m tests.project.monitoring
 	@$(BIN)/python -m tests.project.bounds
+	@$(BIN)/python -m tests.project.attacks
 
 screenshots: .venv/.ready chromium ## pictures of every page for the documents, into docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots

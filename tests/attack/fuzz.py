@@ -8,7 +8,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -18,6 +18,9 @@ from tests.attack.weapons import CUT, Fired, Line, request
 
 #: Seconds for an answer; a request of odd bytes may wait for more of itself.
 _ANSWER, _ODD_ANSWER = 20.0, 0.3
+#: A request that is not answered after so many seconds, and so many times as long as others took of late, makes
+#: place for the next one and waits beside it.
+_LONG, _TIMES, _OF_LATE = 0.03, 4.0, 0.05
 _SERVER_ERROR = 500
 
 _TEXTS: Sequence[str] = (
@@ -188,6 +191,10 @@ KINDS: Mapping[str, Callable[[Random, Places], bytes]] = {
 }
 
 
+#: Kinds that need a connection for each request: what follows on one would be read as part of it.
+_FRESH = ("headers", "raw")
+
+
 def made(kind: str, seed: int, number: int, places: Places) -> bytes:
     """The request of that kind, seed and number."""
     return KINDS[kind](Random(f"{seed}/{kind}/{number}"), places)
@@ -202,32 +209,59 @@ class Fuzz:
     seed: int
     places: Places
     numbers: Sequence[int]
-    connections: int = 8
+    at_once: int = 8
+    connections: int = 64
 
     async def fire(self) -> Fired:
-        """Send them all."""
-        fired, numbers, began = Fired(0.0), iter(self.numbers), time.perf_counter()
-        fresh = self.kind in ("headers", "raw")
+        """Send them all: so many at once, and what waits for more of itself on up to so many connections."""
+        fired, began = Fired(0.0), time.perf_counter()
+        numbers, turns = iter(self.numbers), _Turns(self.at_once)
+        count = self.connections if self.kind in _FRESH else self.at_once
+        await asyncio.gather(*(self._work(numbers, turns, fired) for _ in range(count)))
+        fired.seconds = time.perf_counter() - began
+        return fired
 
-        async def work() -> None:
-            line: Line | None = None
-            for number in numbers:
-                status = CUT
-                with contextlib.suppress(
-                    OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError
-                ):
+    async def _work(self, numbers: Iterator[int], turns: "_Turns", fired: Fired) -> None:
+        line: Line | None = None
+        fresh = self.kind in _FRESH
+        for number in numbers:
+            status = CUT
+            with contextlib.suppress(
+                OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError
+            ):
+                async with turns.turn():
                     line = line or await Line.open(self.port)
                     wanted = made(self.kind, self.seed, number, self.places)
                     status = await line.ask(wanted, seconds=_ODD_ANSWER if fresh else _ANSWER)
-                if line is not None and (status == CUT or fresh or line.ended):
-                    line.close()
-                    line = None
-                fired.statuses[status] += 1
-                if status >= _SERVER_ERROR:
-                    fired.odd.append((number, status))
-            if line is not None:
+            if line is not None and (status == CUT or fresh or line.ended):
                 line.close()
+                line = None
+            fired.statuses[status] += 1
+            if status >= _SERVER_ERROR:
+                fired.odd.append((number, status))
+        if line is not None:
+            line.close()
 
-        await asyncio.gather(*(work() for _ in range(self.connections)))
-        fired.seconds = time.perf_counter() - began
-        return fired
+
+class _Turns:
+    """So many requests at once. One that has waited for its answer for longer than others makes place for the next
+    one: it probably waits for more of itself, and costs nothing."""
+
+    def __init__(self, at_once: int) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._took = _LONG / _TIMES
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A request is sent and answered in the block."""
+        await self._places.acquire()
+        began = time.perf_counter()
+        longest = max(_LONG, _TIMES * self._took)
+        waits = asyncio.get_running_loop().call_later(longest, self._places.release)
+        try:
+            yield
+            self._took += _OF_LATE * (time.perf_counter() - began - self._took)
+        finally:
+            if waits.when() > asyncio.get_running_loop().time():
+                waits.cancel()
+                self._places.release()

@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 
-from tests.attack.fuzz import KINDS, Fuzz, Places, made
+from tests.attack.fuzz import Fuzz, Places, made
+from tests.attack.scale import Scale
 from tests.attack.testbed import VICTIM, Testbed
 from tests.attack.verdicts import CALM, Verdict, spent, times, too_long, too_slow
 from tests.attack.weapons import CUT, Line
 from tests.project.reference.http import addresses
 from upbridge.systems.base import ANY_EVENT
 
-FUZZ = {kind: f"fuzzed {kind}" for kind in KINDS}
+#: The share of each kind in all odd requests. Bodies cost most: each of them reaches a page or a webhook.
+SHARES = {"routes": 0.25, "bodies": 0.15, "headers": 0.25, "raw": 0.35}
+FUZZ = {kind: f"fuzzed {kind}" for kind in SHARES}
 DAMAGED = "partners' damaged answers"
 
-_A_SECOND = 2_100
-"""Requests for each second that a row of the table lasts: 100,000 of four kinds in the long form."""
-_WARM_UP = 300
-_SHOP = "attacker"
+#: Requests before the memory is looked at, as a share of all that follow.
+_WARM_UP = 0.05
 _EVENTS = ("Orders.create", "Orders.update", "Products.update", "Products.delete", "Languages.update")
+#: So many genuine webhook addresses stand among the routes, and it is so many steps from one to the next.
+_HOOKS, _STEP = 24, 7
 _MEMORY = 1.2
 _COME_AGAIN = 503
 _SHARE = 0.4
@@ -25,30 +28,46 @@ _CHANGES = 15
 """Changes in the simulated shop for each second of damaged answers."""
 
 
-async def places(here: Testbed, *, sessions: int) -> Places:
-    """What the application serves, with genuine sessions and webhook addresses of a shop."""
-    while len(here.fuzzed_sessions) < sessions:
-        here.fuzzed_sessions.append(await here.enter(_SHOP))
+async def places(here: Testbed, scale: Scale) -> Places:
+    """What the application serves, with genuine sessions and webhook addresses of shops."""
+    if not here.fuzzed_sessions:
+        for number in range(scale.shops):
+            name = f"fuzzed{number}"
+            await here.open_shop(name)
+            here.fuzzed_sessions.extend([await here.enter(name) for _ in range(scale.sessions)])
+        await here.quiet(*_shops(scale))
     routes = [
         (method, address.path)
         for address in addresses()
         if not address.path.endswith("/end")
         for method in address.methods
     ]
-    hooks = [here.webhook(_SHOP, event) for event in _EVENTS]
-    hooks.append(f"/webhooks/uphance/{here.addresses.token(here.shops[_SHOP], 'uphance', ANY_EVENT)}")
-    known = {"session": here.fuzzed_sessions, "event": _EVENTS, "system": ("upp", "uphance")}
-    return Places([*routes, *(("POST", hook) for hook in hooks for _ in range(3))], known)
+    hooks = [here.webhook(name, event) for name in _shops(scale) for event in _EVENTS]
+    hooks += [
+        f"/webhooks/uphance/{here.addresses.token(here.shops[name], 'uphance', ANY_EVENT)}"
+        for name in _shops(scale)
+    ]
+    known = {
+        "session": here.fuzzed_sessions,
+        "event": _EVENTS,
+        "system": ("upp", "uphance"),
+    }
+    return Places([*routes, *(("POST", hooks[_STEP * place % len(hooks)]) for place in range(_HOOKS))], known)
 
 
-async def fuzzed(kind: str, here: Testbed, seconds: float, seed: int) -> Verdict:
+def _shops(scale: Scale) -> list[str]:
+    return [f"fuzzed{number}" for number in range(scale.shops)]
+
+
+async def fuzzed(kind: str, here: Testbed, scale: Scale, seed: int) -> Verdict:
     """Odd requests of one kind: none fails at the server, none leaves a traceback or memory behind."""
-    known = await places(here, sessions=8 if seconds < 1 else 40)
-    await here.attack(Fuzz(here.port, kind, seed, known, range(-_WARM_UP, 0)), seconds=seconds)
-    calm = (await here.attack(None, seconds=max(seconds * CALM, 1.0))).taken
+    known = await places(here, scale)
+    count = round(scale.fuzzed * SHARES[kind])
+    warm_up = range(-round(count * _WARM_UP), 0)
+    await here.attack(Fuzz(here.port, kind, seed, known, warm_up), seconds=scale.seconds)
+    calm = (await here.attack(None, seconds=max(scale.seconds * CALM, 1.0))).taken
     before, tracebacks = here.usage(), here.tracebacks()
-    count = int(seconds * _A_SECOND)
-    found = await here.attack(Fuzz(here.port, kind, seed, known, range(count)), seconds=seconds)
+    found = await here.attack(Fuzz(here.port, kind, seed, known, range(count)), seconds=scale.seconds)
     failed = [
         f"{kind} {number} of seed {seed}: {status}"
         for number, status in found.fired.odd
@@ -64,6 +83,7 @@ async def fuzzed(kind: str, here: Testbed, seconds: float, seed: int) -> Verdict
         broken.append(f"memory grew from {before.memory >> 20} to {memory >> 20} MiB")
     broken += too_long(found)
     cells = {
+        "sent": found.fired.sent,
         "rate": round(found.fired.sent / found.fired.seconds, 1),
         "statuses": {str(status): number for status, number in sorted(found.fired.statuses.items())},
         "memory_mib": [before.memory >> 20, memory >> 20],
@@ -73,14 +93,14 @@ async def fuzzed(kind: str, here: Testbed, seconds: float, seed: int) -> Verdict
     return Verdict(FUZZ[kind], cells, broken, too_slow(found, calm))
 
 
-async def damaged_answers(here: Testbed, seconds: float, _seed: int) -> Verdict:
+async def damaged_answers(here: Testbed, scale: Scale, _seed: int) -> Verdict:
     """Every system answers nonsense now and then while the genuine shop changes; afterwards all is there."""
     tracebacks, before = here.tracebacks(), here.usage()
     for system in ("upgates", "upp", "uphance"):
         await here.control("PUT", f"/faults/{system}", {"garble_share": _SHARE})
     changed = 0
     try:
-        for _ in range(max(int(seconds), 1)):
+        for _ in range(max(int(scale.seconds), 1)):
             done = await here.control(
                 "POST", f"/shops/{VICTIM}/mutate", {"changes": _CHANGES, "seed": changed + 1}
             )

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from tests.attack.scale import Scale
 from tests.attack.testbed import CONCURRENCY, VICTIM, Testbed
 from tests.attack.verdicts import Verdict
 from upbridge_sandbox.demo.processes import Failed
@@ -15,7 +16,7 @@ _SECONDS, _TIMES = 10.0, 3.0
 _LOST_AFTER = 90.0
 
 
-async def while_uphance_trickles(here: Testbed, _seconds: float, _seed: int) -> Verdict:
+async def while_uphance_trickles(here: Testbed, _scale: Scale, _seed: int) -> Verdict:
     """Orders of the genuine shop on their way to Upp.ai, while every slot for Uphance waits for an answer."""
     for name in _SHOPS:
         if name not in here.shops:

@@ -9,6 +9,7 @@ from random import Random
 
 from tests.attack.testbed import Testbed
 from tests.attack.weapons import Bomb, Drip, Flood, Weapon, request
+from upbridge.core.bounds import CONNECTION, SIGNED_CALL
 
 TENANT = "attacker"
 #: Bytes of log that an attack may cause in all, and for each of its requests.
@@ -20,11 +21,15 @@ Arm = Callable[[Testbed, Random, float], Weapon | None]
 @dataclass(frozen=True, slots=True)
 class Row:
     """One attack. *arm* makes the weapon for so many seconds; *tenant*: it comes from a shop, which may be told to
-    come again (503) and about which lines are written."""
+    come again (503) and about which lines are written; *times*: so much longer than the others it lasts;
+    *ends*: after so many seconds the web side has closed each of its connections.
+    """
 
     name: str
     arm: Arm
     tenant: bool = False
+    times: float = 1.0
+    ends: float | None = None
 
 
 def signed_garbage(chance: Random, *, fields: int = 5, size: int = 500) -> bytes:
@@ -135,8 +140,18 @@ ROWS: tuple[Row, ...] = (
     Row("tenant: pages", _pages, tenant=True),
     Row("one head of 71 MB", lambda here, _chance, seconds: Bomb(here.port, 1, 71, seconds)),
     Row("ten heads of 40 MB", lambda here, _chance, seconds: Bomb(here.port, 10, 40, seconds)),
-    Row("400 slow heads", lambda here, _, seconds: Drip(here.port, 400, _HEAD, seconds, b"X-A: b\r\n", 1.0)),
-    Row("300 idle connections", lambda here, _, seconds: Drip(here.port, 300, b"", seconds)),
+    Row(
+        "400 slow heads",
+        lambda here, _, seconds: Drip(here.port, 400, _HEAD, seconds, b"X-A: b\r\n", 1.0),
+        times=2.4,
+        ends=CONNECTION.head_seconds,
+    ),
+    Row(
+        "300 idle connections",
+        lambda here, _, seconds: Drip(here.port, 300, b"", seconds),
+        times=2.4,
+        ends=CONNECTION.head_seconds,
+    ),
     Row(
         "300 slow bodies",
         lambda here, _, seconds: Drip(
@@ -147,5 +162,7 @@ ROWS: tuple[Row, ...] = (
             b" ",
             1.0,
         ),
+        times=1.4,
+        ends=SIGNED_CALL.seconds,
     ),
 )

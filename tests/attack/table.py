@@ -1,31 +1,43 @@
 """All attacks, and how they are carried out one after the other."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typing import Protocol
 
 from tests.attack.fuzzing import DAMAGED, FUZZ, damaged_answers, fuzzed
 from tests.attack.partners import TRICKLING, while_uphance_trickles
 from tests.attack.rows import ROWS, Row
+from tests.attack.scale import Scale
 from tests.attack.testbed import VICTIM, Testbed, open_testbed
 from tests.attack.verdicts import CALM, Verdict, judged
 from upbridge_sandbox.demo.processes import Failed
 
-LONG, SHORT = 12.0, 2.0
 _TRIES = 3
+#: When a row of a fuzzer is measured again, so many of its requests are sent again.
+_SENT_AGAIN = 0.1
 
 
-Attack = Callable[[Testbed, float, int], Awaitable[Verdict]]
-"""Carries out an attack for so many seconds, with a seed."""
+Attack = Callable[[Testbed, Scale, int], Awaitable[Verdict]]
+"""Carries out an attack of that scale, with a seed."""
 
 
-async def suffered(row: Row, here: Testbed, seconds: float, seed: int) -> Verdict:
+class Told(Protocol):
+    """Who wants to know how far the attacks are."""
+
+    def begins(self, name: str) -> None:
+        """The attack *name* begins."""
+
+    def ended(self, verdict: Verdict) -> None:
+        """An attack has ended with that verdict."""
+
+
+async def suffered(row: Row, here: Testbed, scale: Scale, seed: int) -> Verdict:
     """One row of the table."""
     kept = "SELECT count(*) FROM deliveries WHERE shop_id = %s"
-    calm = await here.attack(None, seconds=max(seconds * CALM, 1.0))
+    seconds = scale.seconds * row.times
+    calm = await here.attack(None, seconds=max(scale.seconds * CALM, 1.0))
     before = await here.value(kept, here.shops[VICTIM])
     weapon = row.arm(here, Random(f"{seed}/{row.name}"), seconds)
     found = await here.attack(weapon, seconds=seconds)
@@ -42,31 +54,27 @@ ATTACKS: Mapping[str, Attack] = {
 }
 
 
-async def all_of(
-    names: Sequence[str],
-    *,
-    seconds: float,
-    seed: int,
-    console: Console,
-    tries: int = _TRIES,
-    watched: bool = False,
-) -> list[Verdict]:
-    """Those attacks, one after the other, on one instance; so many *tries* to meet a goal of time. *watched*: what
-    holds the web side's loop is measured, too."""
-    verdicts: list[Verdict] = []
-    columns = TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    async with open_testbed(watched=watched) as here:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("", total=len(names))
-            for name in names:
-                progress.update(bar, description=name)
-                for _ in range(tries):
-                    try:
-                        verdict = await ATTACKS[name](here, seconds, seed)
-                    except Failed as failed:  # the other rows are worth their while all the same
-                        verdict = Verdict(name, {}, [str(failed)])
-                    if verdict.broken or not verdict.slow:
-                        break
-                verdicts.append(verdict)
-                progress.advance(bar)
-    return verdicts
+async def all_of(names: Sequence[str], *, scale: Scale, seed: int, told: Told, tries: int = _TRIES) -> None:
+    """Those attacks, one after the other, on one instance; so many *tries* to meet a goal of time.
+
+    *told* has the verdicts, also where this is cancelled."""
+    async with open_testbed() as here:
+        for name in names:
+            told.begins(name)
+            told.ended(await _tried(name, here, scale, seed, tries))
+
+
+async def _tried(name: str, here: Testbed, scale: Scale, seed: int, tries: int) -> Verdict:
+    sent = 0
+    for number in range(tries):
+        share = _SENT_AGAIN if number else 1
+        try:
+            verdict = await ATTACKS[name](here, replace(scale, fuzzed=int(scale.fuzzed * share)), seed)
+        except Failed as failed:  # the other rows are worth their while all the same
+            return Verdict(name, {}, [str(failed)])
+        if "sent" in verdict.cells:
+            sent += verdict.cells["sent"]
+            verdict.cells["sent"] = sent
+        if verdict.broken or not verdict.slow:
+            break
+    return verdict

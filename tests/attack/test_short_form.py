@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
-from rich.console import Console
 
 from tests.attack.partners import TRICKLING
+from tests.attack.scale import Scale
 from tests.attack.table import ATTACKS, all_of
 from tests.attack.verdicts import Verdict
 
@@ -14,12 +15,29 @@ from tests.attack.verdicts import Verdict
 NAMES = [name for name in ATTACKS if name != TRICKLING]
 
 
+SCALE = Scale(seconds=0.4, fuzzed=3_200, shops=3, sessions=4, minutes=1)
+
+
+@dataclass
+class _Verdicts:
+    """What came of each attack."""
+
+    found: dict[str, Verdict] = field(default_factory=dict)
+
+    def begins(self, name: str) -> None:
+        """An attack begins: nothing is said."""
+
+    def ended(self, verdict: Verdict) -> None:
+        """An attack has ended."""
+        self.found[verdict.name] = verdict
+
+
 @pytest.fixture(scope="module")
 def verdicts() -> Mapping[str, Verdict]:
     """What came of each attack."""
-    console = Console(quiet=True)
-    found = asyncio.run(all_of(NAMES, seconds=0.4, seed=1, console=console, tries=1))
-    return {one.name: one for one in found}
+    told = _Verdicts()
+    asyncio.run(all_of(NAMES, scale=SCALE, seed=1, told=told, tries=1))
+    return told.found
 
 
 @pytest.mark.timeout(600)

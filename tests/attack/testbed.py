@@ -6,12 +6,13 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from upbridge_sandbox.demo.processes import Failed, Processes, free_port, free_r
 
 VICTIM = "victim"
 CONCURRENCY = 4
-#: Where a web side that is watched writes down what held its loop.
+#: Where the web side writes down what held its loop.
 HELD = "held.txt"
 _WATCHED = Path(__file__).parent / "watched"
 _LONGEST = 120.0
@@ -60,7 +61,7 @@ class Attacked:
     beside it on which no attack is made. *processor*, *postgres*: seconds of the web side and of Postgres; *log*:
     bytes without the lines about that shop; *others*: processors that were taken by what does not belong to this
     run; *holds*: how long callbacks held the web side's loop, in milliseconds of the processor, and which, the
-    longest first; None if that is not watched."""
+    longest first."""
 
     fired: Fired
     taken: Taken
@@ -69,7 +70,7 @@ class Attacked:
     postgres: float
     log: int
     others: float
-    holds: Sequence[tuple[float, str]] | None
+    holds: Sequence[tuple[float, str]]
 
 
 @dataclass(slots=True)
@@ -85,7 +86,6 @@ class Testbed:
     tickets: Sessions
     attackers: ProcessPoolExecutor
     bare_port: int
-    watched: bool
     shops: dict[str, ShopId] = field(default_factory=dict)
     orders: Sequence[str] = ()
     sessions: dict[str, str] = field(default_factory=dict)
@@ -184,9 +184,7 @@ class Testbed:
         )
 
     def held(self) -> list[tuple[float, str]]:
-        """What has held the web side's loop so far, as far as that is watched: milliseconds and callback."""
-        if not self.watched:
-            return []
+        """What has held the web side's loop so far: milliseconds and callback."""
         lines = (line.partition(" ") for line in (self.processes.directory / HELD).read_text().splitlines())
         return [(float(milliseconds), callback) for milliseconds, _, callback in lines]
 
@@ -221,7 +219,7 @@ class Testbed:
             postgres=after.postgres - before.postgres,
             log=sum(len(line) for line in lines if genuine not in line),
             others=max(others, 0.0) / (after.at - before.at),
-            holds=sorted(self.held()[holds:], reverse=True) if self.watched else None,
+            holds=sorted(self.held()[holds:], reverse=True),
         )
 
 
@@ -236,44 +234,71 @@ def _used(process: psutil.Process) -> float:
 
 
 @contextlib.asynccontextmanager
-async def open_testbed(*, watched: bool) -> AsyncIterator[Testbed]:
-    """The processes, a genuine shop and one that attacks. What they wrote goes too, and is kept where it fails.
+async def open_testbed() -> AsyncIterator[Testbed]:
+    """The processes, a genuine shop and one that attacks, all gone with the block.
 
-    *watched*: what holds the web side's loop is written down."""
+    What they wrote goes too, and is kept where the block fails. What holds the web side's loop is written down.
+    """
     directory = Path(tempfile.mkdtemp(prefix="upbridge-attack-"))
-    with (
-        running_processes(directory, free_port()) as running,
-        ProcessPoolExecutor(1, get_context("spawn")) as attackers,
-    ):
-        port = free_range(20_000 + 6 * secrets.randbelow(4000))
-        running.start_sandbox(port=port, products=1, orders=0, clock_factor=100.0)
-        running.environment["UPBRIDGE_METRICS_TOKEN"] = secrets.token_hex(16)
-        plain = running.environment
-        if watched:
-            paths = [str(_WATCHED), *filter(None, [plain.get("PYTHONPATH")])]
-            held = {"ATTACK_HELD": str(directory / HELD), "PYTHONPATH": os.pathsep.join(paths)}
-            running.environment = {**plain, **held}
-        running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
-        running.environment = plain
-        running.start("worker", "worker", "--concurrency", str(CONCURRENCY), "--port", str(running.web_port))
-        await asyncio.to_thread(running.wait_for_sandbox)
-        await asyncio.to_thread(running.wait_ready)
-        settings = load_settings(data_dir=directory, public_url=running.web, allow_insecure=True)
-        async with (
-            open_database(settings) as database,
-            httpx.AsyncClient(trust_env=False, timeout=60) as client,
-            bare_receiver(database.conninfo) as bare,
-        ):
-            cipher = Cipher(settings.keys())
-            addresses = await load_addresses(database.engine, cipher)
-            tickets = Sessions(database.engine, utc_now, cipher)
-            here = Testbed(running, addresses, database.conninfo, client, tickets, attackers, bare, watched)
-            for name in (VICTIM, "attacker"):
-                await here.open_shop(name)
-            await here.connect(VICTIM, "upp")
-            orders = await here.control("GET", f"/shops/{VICTIM}/orders")
-            here.orders = [order["order_number"] for order in orders["items"]]
-            here.sessions["attacker"] = await here.enter("attacker")
-            await here.quiet(VICTIM)
-            yield here
-    shutil.rmtree(directory, ignore_errors=True)
+    kept = False
+    try:
+        with running_processes(directory, free_port()) as running, _attackers() as attackers:
+            await _start(running)
+            settings = load_settings(data_dir=directory, public_url=running.web, allow_insecure=True)
+            async with (
+                open_database(settings) as database,
+                httpx.AsyncClient(trust_env=False, timeout=60) as client,
+                bare_receiver(database.conninfo) as bare,
+            ):
+                cipher = Cipher(settings.keys())
+                addresses = await load_addresses(database.engine, cipher)
+                tickets = Sessions(database.engine, utc_now, cipher)
+                here = Testbed(running, addresses, database.conninfo, client, tickets, attackers, bare)
+                await _open_shops(here)
+                yield here
+    except Exception:
+        kept = True
+        raise
+    finally:
+        if not kept:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _attackers() -> Iterator[ProcessPoolExecutor]:
+    """The process that attacks. It ends with the block, also in the middle of an attack."""
+    # Ctrl-C reaches it as well; it is ended in order, by us.
+    with ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as attackers:
+        try:
+            yield attackers
+        except BaseException:
+            for child in active_children():
+                child.terminate()
+            raise
+
+
+async def _start(running: Processes) -> None:
+    port = free_range(20_000 + 6 * secrets.randbelow(4000))
+    running.start_sandbox(port=port, products=1, orders=0, clock_factor=100.0)
+    running.environment["UPBRIDGE_METRICS_TOKEN"] = secrets.token_hex(16)
+    plain = running.environment
+    paths = [str(_WATCHED), *filter(None, [plain.get("PYTHONPATH")])]
+    held = {"ATTACK_HELD": str(running.directory / HELD), "PYTHONPATH": os.pathsep.join(paths)}
+    running.environment = {**plain, **held}
+    running.start("serve", "serve", "--host", "127.0.0.1", "--port", str(running.web_port))
+    running.environment = plain
+    running.start("worker", "worker", "--concurrency", str(CONCURRENCY), "--port", str(running.web_port))
+    await asyncio.to_thread(running.wait_for_sandbox)
+    await asyncio.to_thread(running.wait_ready)
+    if not (running.directory / HELD).read_text():
+        raise Failed("nothing watches what holds the web side's loop")
+
+
+async def _open_shops(here: Testbed) -> None:
+    for name in (VICTIM, "attacker"):
+        await here.open_shop(name)
+    await here.connect(VICTIM, "upp")
+    orders = await here.control("GET", f"/shops/{VICTIM}/orders")
+    here.orders = [order["order_number"] for order in orders["items"]]
+    here.sessions["attacker"] = await here.enter("attacker")
+    await here.quiet(VICTIM)

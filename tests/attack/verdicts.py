@@ -27,6 +27,8 @@ _TIMES = 3.0
 OTHERS = 0.25
 #: Milliseconds of the processor for which one callback may hold the web side's loop.
 HELD_MS = 50.0
+#: Seconds that a connection may stay open beyond its bound.
+_SLACK = 1.0
 _SERVER_ERROR = 500
 _STORED = 204
 #: What the genuine shop may be told: stored, or come again.
@@ -82,6 +84,8 @@ def judged(row: Row, found: Attacked, *, stored: int, calm: Taken) -> Verdict:
         missed.append(f"5xx for bad input: {_said(bad)}")
     if not row.tenant and found.log > LOG_BYTES + LOG_BYTES_EACH * fired.sent:
         missed.append(f"{found.log} bytes of log")
+    if row.ends is not None and fired.seconds > row.ends + _SLACK and fired.left:
+        slow.append(f"{fired.left} connections open after {row.ends:g} s")
     missed += too_long(found)
     return Verdict(
         row.name,
@@ -98,10 +102,9 @@ def judged(row: Row, found: Attacked, *, stored: int, calm: Taken) -> Verdict:
 
 
 def too_long(found: Attacked) -> list[str]:
-    """Whether anything has held the web side's loop for too long, where that is watched."""
-    return [
-        f"the loop was held for {held:.0f} ms by {by[:400]}" for held, by in found.holds or () if held > HELD_MS
-    ][:2]
+    """Whether anything has held the web side's loop for too long."""
+    held = [f"the loop was held for {held:.0f} ms by {by[:400]}" for held, by in found.holds if held > HELD_MS]
+    return held[:2]
 
 
 def spent(found: Attacked, sent: int) -> dict[str, float | None]:
@@ -111,7 +114,7 @@ def spent(found: Attacked, sent: int) -> dict[str, float | None]:
         "cpu_ms": None if share is None else round(found.processor * 1000 * share, 2),
         "postgres_ms": None if share is None else round(found.postgres * 1000 * share, 2),
         "log_bytes": None if share is None else round(found.log * share, 1),
-        "held_ms": None if found.holds is None else next(iter(found.holds), (0.0, ""))[0],
+        "held_ms": next(iter(found.holds), (0.0, ""))[0],
         "others": round(found.others, 2),
     }
 
@@ -166,7 +169,7 @@ def show(console: Console, verdicts: Sequence[Verdict]) -> None:
             _number(cells.get("bare_p99_ms")),
             _number(cells.get("late")),
             _number(cells.get("others")),
-            _outcome(one),
+            outcome(one),
         )
     console.print(table, markup=False)
 
@@ -177,7 +180,8 @@ _COLUMNS = (
 )
 
 
-def _outcome(one: Verdict) -> str:
+def outcome(one: Verdict) -> str:
+    """What came of it, in words."""
     said = [*one.missed, *(f"not judged: {goal}" for goal in one.unjudged)]
     return "; ".join(said) or _seconds(one.cells) or "ok"
 

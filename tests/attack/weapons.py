@@ -17,6 +17,8 @@ from typing import Protocol
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 _ANSWER_SECONDS = 60.0
+#: Seconds between two bombs of one connection.
+_PAUSE = 0.05
 #: What stands for the status of a call that got none.
 CUT = 0
 
@@ -130,7 +132,7 @@ class Drip:
 
 @dataclass(frozen=True, slots=True)
 class Bomb:
-    """Connections that send one endless head."""
+    """Connections that send an endless head each, and begin again where the server has hung up."""
 
     port: int
     connections: int
@@ -138,31 +140,32 @@ class Bomb:
     seconds: float
 
     async def fire(self) -> Fired:
-        """Send until the server hangs up, or all is sent."""
-        fired, began = Fired(self.seconds), time.perf_counter()
-        piece = b"a" * 65_536
+        """Send for so many seconds."""
+        fired, until = Fired(self.seconds), time.perf_counter() + self.seconds
 
-        async def one() -> None:
-            line = await Line.open(self.port)
-            fired.opened += 1
-            try:
-                line.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Bomb: ")
-                for _ in range(self.megabytes * 16):
-                    line.writer.write(piece)
-                    await line.writer.drain()
-                    if line.reader.at_eof() or time.perf_counter() > began + self.seconds:
-                        break
-                else:
-                    fired.left += 1
+        async def work() -> None:
+            while time.perf_counter() < until:
+                with contextlib.suppress(OSError):
+                    await self._one(fired, until)
                 fired.statuses[CUT] += 1
-            except OSError:
-                fired.statuses[CUT] += 1
-            finally:
-                line.close()
+                await asyncio.sleep(_PAUSE)
 
-        await asyncio.gather(*(one() for _ in range(self.connections)))
-        fired.seconds = time.perf_counter() - began
+        await asyncio.gather(*(work() for _ in range(self.connections)))
         return fired
+
+    async def _one(self, fired: Fired, until: float) -> None:
+        line, piece = await Line.open(self.port), b"a" * 65_536
+        fired.opened += 1
+        try:
+            line.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Bomb: ")
+            for _ in range(self.megabytes * 16):
+                line.writer.write(piece)
+                await line.writer.drain()
+                if line.reader.at_eof() or time.perf_counter() > until:
+                    return
+            fired.left += 1
+        finally:
+            line.close()
 
 
 class Weapon(Protocol):

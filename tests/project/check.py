@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from tests.project import (
+    attacks,
     bounds,
     catalogues,
     citations,
@@ -44,6 +45,7 @@ SUBJECTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "reference": reference.complaints,
     "matrix": matrix.complaints,
     "monitoring": monitoring.complaints,
+    "attacks": attacks.complaints,
     "bounds": bounds.complaints,
     "deployment": deployment.complaints,
 }
