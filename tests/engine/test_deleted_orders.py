@@ -25,6 +25,14 @@ async def sold(machine: Engine, *numbers: str) -> None:
     await machine.drain()
 
 
+async def sold_long_ago(machine: Engine, *numbers: str) -> None:
+    """Orders that the target has and that no safety net lists: nothing changed of them."""
+    january = "2026-01-05T10:00:00+01:00"
+    machine.upgates.order(*numbers, creation_time=january, last_update_time=january)
+    await machine.hint(Kind.ORDER, *numbers)
+    await machine.drain()
+
+
 async def net(machine: Engine, *, hours: float = 24) -> None:
     machine.watch.move(hours=hours)
     async with machine.db.begin() as tx:
@@ -147,10 +155,7 @@ async def test_a_list_that_shrinks_while_it_is_read_hides_no_deleted_order(machi
 async def test_an_order_that_is_restored_and_nobody_says_so_comes_back_within_a_day(
     machine: Engine, *, listed: bool
 ) -> None:
-    long_ago = {"creation_time": "2026-01-05T10:00:00+01:00", "last_update_time": "2026-01-05T10:00:00+01:00"}
-    machine.upgates.order("A", "B", "C", **long_ago)
-    await machine.hint(Kind.ORDER, "A", "B", "C")
-    await machine.drain()
+    await sold_long_ago(machine, "A", "B", "C")
     shelf = Bin(machine) if listed else None
     if shelf is None:
         machine.upgates.judges.append(answering(400, "deleted_yn"))
@@ -248,3 +253,49 @@ async def test_an_order_that_is_flagged_in_an_answer_counts_as_missing(machine: 
 )
 def test_the_flag_is_read_where_it_comes(said: dict[str, Any], *, expected: bool) -> None:
     assert parse_order(raw_order(**said)).deleted is expected
+
+
+def asked_by_number(machine: Engine, number: str) -> int:
+    return sum(
+        number in request.url.params.get("order_numbers", "").split(";") for request in machine.upgates.requests
+    )
+
+
+async def open_order(machine: Engine, number: str) -> None:
+    """A line of *number* is open: the target may not know it yet."""
+    await machine.run(
+        "INSERT INTO open_order_lines (shop_id, order_number, position, quantity, pending, ordered_at)"
+        f" VALUES (:shop_id, '{number}', 0, 1, true, now())"
+    )
+
+
+@pytest.mark.situation("delete.silent")
+async def test_open_orders_are_asked_for_by_number_only_where_no_list_of_deleted_ones_is_proved(
+    machine: Engine,
+) -> None:
+    await sold_long_ago(machine, "A", "B", "C")
+    await open_order(machine, "A")
+    shelf = Bin(machine)
+    await net(machine)
+    assert asked_by_number(machine, "A") == 2, "an empty list of deleted orders proves nothing"
+
+    shelf.take("B", day=24)
+    await net(machine)
+    await net(machine, hours=8)
+
+    assert await listing(machine) is Listing.YES
+    assert asked_by_number(machine, "A") == 2
+    assert len(lists(machine)) == 3
+
+
+async def test_an_open_order_that_the_net_has_just_read_is_not_asked_for_again(machine: Engine) -> None:
+    await sold_long_ago(machine, "A", "B")
+    await open_order(machine, "A")
+    await open_order(machine, "B")
+    machine.upgates.judges.append(answering(400, "deleted_yn"))
+    machine.upgates.order("A", last_update_time=machine.watch().isoformat())
+
+    await net(machine)
+
+    assert asked_by_number(machine, "A") == 1
+    assert asked_by_number(machine, "B") == 2

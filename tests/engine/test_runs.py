@@ -10,13 +10,14 @@ from sqlalchemy import event
 
 from tests.support.engine import Engine
 from tests.support.simulated import answering
+from upbridge.domain.purpose import Purpose
 from upbridge.domain.shop import Shop
 from upbridge.engine import puller
 from upbridge.engine.runs import pause_imports, resume_imports, start_run
 from upbridge.engine.scheduler import start_reconciliation
 from upbridge.engine.second_look import lag_of
 from upbridge.store import changes
-from upbridge.store.changes import Kind, PageKey
+from upbridge.store.changes import Kind, Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, latest_runs
 
 
@@ -78,6 +79,33 @@ async def test_an_empty_list_is_a_finished_run(machine: Engine) -> None:
 
     run = await run_of(machine)
     assert (run.state, run.total, run.done) == (RunState.DONE, 0, 0)
+
+
+async def test_what_orders_wait_for_comes_with_the_list_and_the_rest_is_asked_for_when_that_has_ended(
+    machine: Engine,
+) -> None:
+    machine.upgates.sell(1, 2)
+    machine.upgates.sell(3, archived_yn=True)
+    soon = machine.watch() + timedelta(minutes=1)
+    await machine.hint(Kind.PRODUCT, "1", "3", origin=Origin.SCHEDULE, purpose=Purpose.ORDERS, due_at=soon)
+    await begin(machine)
+
+    await machine.drain()
+
+    assert pages_asked(machine) == ["1"]
+    assert [call["product_ids"] for call in machine.upgates.asked("/products") if "product_ids" in call] == ["3"]
+    assert await machine.changes() == []
+
+
+async def test_what_the_shop_announced_while_a_list_is_read_is_read_by_itself(machine: Engine) -> None:
+    machine.upgates.sell(1)
+    later = machine.watch() + timedelta(seconds=5)
+    await machine.hint(Kind.PRODUCT, "1", due_at=later)
+    await begin(machine)
+
+    await machine.drain()
+
+    assert [row["key"] for row in await machine.changes()] == ["1"]
 
 
 async def test_an_import_asks_only_for_what_is_on_sale(machine: Engine) -> None:
@@ -374,7 +402,7 @@ async def test_a_net_that_joined_a_slow_one_leaves_no_gap(machine: Engine) -> No
 async def test_the_net_asks_about_orders_that_are_not_through_yet(machine: Engine) -> None:
     """A deleted order is in no list, and its pieces count as sold until the search for deleted entities finds
     it."""
-    machine.upgates.order("A-1", "A-2")
+    machine.upgates.order("A-1", "A-2", last_update_time=stamp(machine, days=9))
     await machine.run(
         "INSERT INTO open_order_lines (shop_id, order_number, position, quantity, pending, ordered_at)"
         " VALUES (:shop_id, 'A-1', 0, 1, true, now()), (:shop_id, 'A-9', 0, 1, true, now())"

@@ -262,6 +262,18 @@ async def test_nothing_is_switched_off_because_the_chosen_list_is_gone(
     assert await shop.problems() == []
 
 
+@pytest.mark.parametrize(("minutes", "calls"), [(10, 0), (70, 1)])
+async def test_what_a_new_product_lacks_is_not_doubted_just_after_all_facts_were_read(
+    shop: Engine, minutes: int, calls: int
+) -> None:
+    shop.upgates.sell(1, prices=[])
+    shop.watch.move(minutes=minutes)
+
+    await sold(shop, 1)
+
+    assert shop.upgates.paths().count("/pricelists") == calls
+
+
 async def test_a_language_that_is_switched_off_is_not_asked_about(shop: Engine) -> None:
     off = {"language_id": "sk", "default_yn": False, "active_yn": False, "currency_id": "EUR"}
     shop.upgates.rare["/languages"] = {

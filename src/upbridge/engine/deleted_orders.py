@@ -5,8 +5,11 @@
     gone, as far as we know, and not among them ──► asked for by number ──► there: restored
 
 An API that does not know the list refuses the parameter, or passes it over and lists living orders. That is
-remembered, and tried again rarely. The list moves while it is read, so it is walked by time like any other
-(`domain.walk_by_time`); how far the walk is, is kept, so that no size of it is too much.
+remembered, and tried again rarely. An empty list proves nothing. Until one has shown a deleted order, the open
+orders are asked for by number in every net; from then on every net reads the list, which is one call.
+
+The list moves while it is read, so it is walked by time like any other (`domain.walk_by_time`); how far the walk
+is, is kept, so that no size of it is too much.
 """
 
 import json
@@ -27,8 +30,9 @@ from upbridge.domain.shop import Shop
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.walk_by_time import TimeWalk
 from upbridge.engine.list_walks import answer_of, ask_orders, goes_round
-from upbridge.store import changes, cursors, order_identities, orders
+from upbridge.store import changes, cursors, open_order_lines, order_identities, orders, runs
 from upbridge.store.changes import Change, Kind, Origin
+from upbridge.store.runs import RunPurpose
 from upbridge.systems.platform import Page, ShopApi
 
 log = structlog.get_logger(__name__)
@@ -54,9 +58,10 @@ class Listing(StrEnum):
     """Whether the shop's API lists deleted orders."""
 
     YES = "yes"
+    """It has shown a deleted order."""
     NO = "no"
     UNKNOWN = "unknown"
-    """It was not asked yet."""
+    """It was not asked yet, or has shown nothing."""
 
 
 async def listing(tx: AsyncConnection, shop_id: ShopId) -> Listing:
@@ -77,21 +82,15 @@ class _Begun:
     at: datetime
 
 
-async def due(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> bool:
-    """Whether there is something to be looked for: the list is due, or an order is gone that may be restored."""
-    gone = await order_identities.gone_since(tx, shop_id, now - _RESTORED, until=now, most=1)
-    return bool(gone) or await _list_is_due(tx, shop_id, now=now)
-
-
 async def _list_is_due(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> bool:
-    """Once a day, and rarely where the API does not know it."""
+    """In every net where it is known to tell, rarely where the API does not know it, else once a day."""
     at = await cursors.get(tx, shop_id, _SYSTEM, _AT)
-    pause = _RARELY if await listing(tx, shop_id) is Listing.NO else _EVERY
-    return at is None or now - datetime.fromisoformat(at) >= pause
+    pauses = {Listing.YES: timedelta(0), Listing.NO: _RARELY, Listing.UNKNOWN: _EVERY}
+    return at is None or now - datetime.fromisoformat(at) >= pauses[await listing(tx, shop_id)]
 
 
 async def ask(tx: AsyncConnection, shop_id: ShopId, *, now: datetime) -> None:
-    """Have the list read, and what has left it."""
+    """Have looked for what was deleted or restored."""
     keys = ["list"]
     await changes.mark_changed(tx, shop_id, _SYSTEM, Kind.ORDERS_DELETED, keys, origin=Origin.SAFETY_NET, now=now)
 
@@ -112,7 +111,9 @@ async def found(
     begun = await _begun(engine, shop, now=clock())
     if begun is None:
         return
-    walk, purpose, supported = begun.walk, change.purpose, True
+    walk, purpose = begun.walk, change.purpose
+    async with engine.connect() as tx:
+        found_to_be = await listing(tx, shop.id)
     for _ in range(MOST_PAGES):
         try:
             listed = await ask_orders(client, walk, deleted=True, purpose=purpose)
@@ -126,19 +127,19 @@ async def found(
             continue
         except Rejected as refusal:
             log.info("deleted_orders_refused", shop_id=str(shop.id), said=str(refusal))
-            supported = False
+            found_to_be = Listing.NO
             break
         numbers = [order.key for order in listed.items]
         async with engine.begin() as tx:
             ours = sorted(await orders.known(tx, shop.id, numbers))
             await order_identities.still_gone(tx, shop.id, numbers, now=clock())
-        if ours:
-            page = await client.orders_by_numbers(ours, purpose=purpose)
-            alive = {(order.key, order.uuid) for order in page.items if not order.deleted}
-            supported = alive.isdisjoint((order.key, order.uuid) for order in listed.items if not order.deleted)
-            if not supported:
-                break
+        page = await client.orders_by_numbers(ours, purpose=purpose) if ours else None
+        if (told := _told(listed, page)) is Listing.NO:
+            found_to_be = told
+            break
+        if page is not None:
             yield ours, page
+        found_to_be = told or found_to_be
         walk = walk.read(answer_of(listed))
         if walk.ended:  # it is not kept: a worker that dies here has its last page read again
             break
@@ -146,7 +147,15 @@ async def found(
     else:
         return
     async with engine.begin() as tx:
-        await _looked(tx, shop.id, begun.at, supported=supported, now=clock())
+        await _looked(tx, shop.id, begun.at, found_to_be, now=clock())
+
+
+def _told(listed: Page[Order], ours: Page[Order] | None) -> Listing | None:
+    """What a page of the list tells about the list, with what the API says of *ours* among it by number."""
+    alive = {(order.key, order.uuid) for order in (ours.items if ours is not None else ()) if not order.deleted}
+    if not alive.isdisjoint((order.key, order.uuid) for order in listed.items if not order.deleted):
+        return Listing.NO
+    return Listing.YES if ours is not None or any(order.deleted for order in listed.items) else None
 
 
 async def restored(
@@ -163,6 +172,20 @@ async def restored(
     if not numbers:
         return None
     return await client.orders_by_numbers(numbers, purpose=purpose)
+
+
+async def ask_about_open(engine: AsyncEngine, shop_id: ShopId, *, now: datetime) -> None:
+    """Where nothing has proved the list of deleted ones: have the open orders asked for by number, without those
+    that the last safety net has read."""
+    net = (await runs.latest_runs(engine, shop_id, RunPurpose.SAFETY_NET)).get("order")
+    async with engine.begin() as tx:
+        if await listing(tx, shop_id) is Listing.YES:
+            return
+        seen = await orders.read_from(tx, shop_id, net.started_at) if net is not None else set()
+        numbers = set(await open_order_lines.order_numbers(tx, shop_id)) - seen
+        await changes.mark_changed(
+            tx, shop_id, _SYSTEM, Kind.ORDER, numbers, origin=Origin.SAFETY_NET, now=now, purpose=Purpose.SAFETY
+        )
 
 
 async def _begun(engine: AsyncEngine, shop: Shop, *, now: datetime) -> _Begun | None:
@@ -185,9 +208,9 @@ async def _keep(engine: AsyncEngine, shop: Shop, begun: _Begun) -> None:
 
 
 async def _looked(
-    tx: AsyncConnection, shop_id: ShopId, begun_at: datetime, *, supported: bool, now: datetime
+    tx: AsyncConnection, shop_id: ShopId, begun_at: datetime, found_to_be: Listing, *, now: datetime
 ) -> None:
     await cursors.remove(tx, shop_id, _SYSTEM, _WALK)
     await cursors.put(tx, shop_id, _SYSTEM, _BEGUN_AT, begun_at.isoformat())
     await cursors.put(tx, shop_id, _SYSTEM, _AT, now.isoformat())
-    await cursors.put(tx, shop_id, _SYSTEM, _KNOWN, Listing.YES if supported else Listing.NO)
+    await cursors.put(tx, shop_id, _SYSTEM, _KNOWN, found_to_be)

@@ -30,7 +30,7 @@ from upbridge.engine.runs import AnyWalk, count_page, walk_of
 from upbridge.engine.shop_apis import ShopApis
 from upbridge.engine.unknown_names import UnknownNames
 from upbridge.engine.unstorable import stored
-from upbridge.store import change_queries, changes, open_order_lines, orders, shops, variants
+from upbridge.store import change_queries, changes, orders, shops, variants
 from upbridge.store.changes import Change, Kind, Origin, PageKey
 from upbridge.store.runs import Run, RunPurpose, RunState, end_run, get_run
 from upbridge.systems.platform import Page
@@ -65,7 +65,7 @@ class ListPages:
         if found is None:
             return
         run, walk = found
-        client = await self.shop_apis.of(shop)
+        client, asked_at = await self.shop_apis.of(shop), self.clock()
         try:
             page: Page[Order] | Page[Product]
             if isinstance(walk, PlaceWalk):
@@ -94,6 +94,8 @@ class ListPages:
             weighed, settled = await plan(tx, read)
             news = settled.news
             await changes.done(tx, shop.id, PLATFORM, [change])
+            keys = [entity.key for entity in read.entities]
+            await changes.answered(tx, shop.id, PLATFORM, KINDS[run.kind], keys, asked_at=asked_at)
             await look_again(tx, shop, weighed.read, settled, now=now)
             await look_later(tx, shop, weighed, change.purpose, now=now)
             onwards = walk.read(answer_of(page))
@@ -153,7 +155,7 @@ class ListPages:
                 # A deleted product has no time of its last change: only a count can miss it.
                 await ask_count(tx, shop.id, "product", FIRST, now=now)
             case RunPurpose.SAFETY_NET, "order":
-                await _ask_about_open_orders(tx, shop, now=now)
+                await deleted_orders.ask(tx, shop.id, now=now)
                 await ask_count(tx, shop.id, "order", FIRST, now=now)
             case RunPurpose.SWEEP, "product":
                 await _ask_about_unseen(tx, shop, run, now=now)
@@ -162,7 +164,9 @@ class ListPages:
                 await _ask_about_unseen_orders(tx, shop, run, now=now)
                 await recount(tx, shop.id, "order", gathering=self.planning.gathering, now=now)
             case RunPurpose.IMPORT, "product":
-                # The list holds what is on sale. What has left it is mapped by what has changed, too.
+                # The list holds what is on sale. What has left it is mapped by what has changed, too, and what
+                # orders named meanwhile and the list did not bring is asked for.
+                await changes.hurry(tx, shop.id, PLATFORM, Kind.PRODUCT, Purpose.ORDERS, now=now)
                 await _ask_about_unseen(tx, shop, run, now=now, on_sale=False)
 
 
@@ -185,15 +189,6 @@ async def _known(tx: AsyncConnection, shop: Shop, run: Run, read: ReadBatch) -> 
 async def _announced(tx: AsyncConnection, shop: Shop, kind: str, keys: set[str]) -> set[str]:
     """Those of *keys* that a hint has announced and that still wait to be read."""
     return await change_queries.announced(tx, shop.id, PLATFORM, KINDS[kind], keys)
-
-
-async def _ask_about_open_orders(tx: AsyncConnection, shop: Shop, *, now: datetime) -> None:
-    """A deleted order is in no plain list: those that are not through yet are asked about by number, and once a
-    day the deleted ones are listed, where the API does that."""
-    if await deleted_orders.due(tx, shop.id, now=now):
-        await deleted_orders.ask(tx, shop.id, now=now)
-    numbers = await open_order_lines.order_numbers(tx, shop.id)
-    await _ask_about(tx, shop, Kind.ORDER, numbers, now=now)
 
 
 async def _ask_about_unseen_orders(tx: AsyncConnection, shop: Shop, run: Run, *, now: datetime) -> None:

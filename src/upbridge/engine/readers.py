@@ -98,6 +98,7 @@ class EntityReaders:
             read = read_of("order", again)
             read, moved = await with_former_numbers(self.engine, shop, client, read, purpose=purpose)
             await self._settle(shop, [], read, told={*moved, *deleted_in(again)}, purpose=purpose)
+        await deleted_orders.ask_about_open(self.engine, shop.id, now=self.clock())
         async with self.engine.begin() as tx:
             await changes.done(tx, shop.id, PLATFORM, chunk)
 

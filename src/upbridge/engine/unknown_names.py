@@ -3,12 +3,13 @@ have it is read before anything is decided. Likewise where a product lacks the p
 which it is taken off: the shop may have that no more.
 
 Once for all that is read at the same time, and for each name not again within `ASK_AGAIN`, or `DOUBT_AGAIN`: what
-the list lacks then is unknown to the shop too. Where the list cannot be read, nothing waits for it: what is mapped
-is mapped without, and the facts are read as soon as that is possible.
+the list lacks then is unknown to the shop too. A new product has nothing to be taken off: what it lacks is not
+doubted within `DOUBT_AGAIN` of reading all facts. Where the list cannot be read, nothing waits for it: what is
+mapped is mapped without, and the facts are read as soon as that is possible.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
@@ -28,7 +29,7 @@ from upbridge.domain.shop_profile import ShopProfile
 from upbridge.engine.connected_systems import ConnectedSystems
 from upbridge.engine.facts import ShopFacts
 from upbridge.engine.shop_apis import ShopApis
-from upbridge.store import changes, cursors
+from upbridge.store import changes, cursors, variants
 from upbridge.store.changes import Kind, Origin
 from upbridge.store.shops import Shops
 from upbridge.systems.base import MappingBasis
@@ -81,7 +82,11 @@ class UnknownNames:
         """
         entities = list(entities)
         bases = await self._bases(shop, entities)
-        named = {name for entity in entities for name in (*_named(entity), *_lacking(entity, shop, bases))}
+        named = {name for entity in entities for name in _named(entity)}
+        lacking = {entity.key: found for entity in entities if (found := [*_lacking(entity, shop, bases)])}
+        if lacking and shop.facts_at is not None and shop.facts_at > self.clock() - DOUBT_AGAIN:
+            lacking = await self._of_known(shop, lacking)
+        named.update(*lacking.values())
         if not _open(named, shop):
             return shop
         async with _ASKING.setdefault(shop.id, asyncio.Lock()):
@@ -99,6 +104,11 @@ class UnknownNames:
             (system, rows[system.name]) for system in self.connected.systems.connected if system.name in rows
         ]
         return [system.mapping_basis(self.connected.context(shop, row)) for system, row in systems]
+
+    async def _of_known(self, shop: Shop, lacking: Mapping[str, list[Name]]) -> dict[str, list[Name]]:
+        async with self.engine.connect() as tx:
+            known = {one.product_id for one in await variants.copied(tx, shop.id, [int(key) for key in lacking])}
+        return {key: names for key, names in lacking.items() if int(key) in known}
 
     async def _ask(self, shop: Shop, asked: list[Name]) -> None:
         lists = sorted({one.of for one in asked})

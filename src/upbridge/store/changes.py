@@ -306,6 +306,46 @@ async def done(tx: AsyncConnection, shop_id: ShopId, source: str, changes: Seque
     return {row.seq for row in rows}
 
 
+async def answered(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, keys: Collection[str], *, asked_at: datetime
+) -> None:
+    """Remove what a worker wanted to have read of *keys* before *asked_at*: a list that was asked for then has
+    brought it. What the source itself has announced stays."""
+    await tx.execute(
+        text(
+            """
+            WITH locked AS (
+              SELECT c.key FROM changes c
+              WHERE c.shop_id = :shop_id AND c.source = :source AND c.kind = :kind AND c.key = ANY (:keys)
+                AND c.origin = 'schedule' AND c.attempts = 0 AND c.hinted_at <= :asked_at
+              ORDER BY c.key FOR UPDATE
+            )
+            DELETE FROM changes c USING locked l
+            WHERE c.shop_id = :shop_id AND c.source = :source AND c.kind = :kind AND c.key = l.key
+            """
+        ),
+        {"shop_id": shop_id, "source": source, "kind": kind, "keys": sorted(keys), "asked_at": asked_at},
+    )
+
+
+async def hurry(
+    tx: AsyncConnection, shop_id: ShopId, source: str, kind: Kind, purpose: Purpose, *, now: datetime
+) -> None:
+    """Let what waits for *purpose* be due now; what was refused keeps its moment."""
+    await tx.execute(
+        update(table)
+        .where(
+            table.c.shop_id == shop_id,
+            table.c.source == source,
+            table.c.kind == kind,
+            table.c.priority == int(purpose),
+            table.c.attempts == 0,
+            table.c.due_at > now,
+        )
+        .values(due_at=now)
+    )
+
+
 async def postpone(
     tx: AsyncConnection, shop_id: ShopId, source: str, changes: Sequence[Change], *, until: datetime
 ) -> None:

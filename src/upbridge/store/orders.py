@@ -132,6 +132,12 @@ async def unseen_orders(
     return list(await tx.scalars(query))
 
 
+async def read_from(tx: AsyncConnection, shop_id: ShopId, since: datetime) -> set[str]:
+    """The known orders that were last read from *since* on."""
+    query = select(table.c.number).where(table.c.shop_id == shop_id, table.c.read_at >= since)
+    return set(await tx.scalars(query))
+
+
 async def numbers_between(tx: AsyncConnection, shop_id: ShopId, since: datetime, until: datetime) -> list[str]:
     """The known orders that were made from *since* on and before *until*."""
     query = select(table.c.number).where(

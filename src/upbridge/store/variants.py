@@ -1,7 +1,6 @@
 """The copy of the shop's catalogue: one row for each sellable variant, as it was last read.
 
-Its key is that of `domain/variant_key.py`. Which SKU a variant is stands in
-the same row (`match`, `sku_id`); `store.sku_matching` decides it.
+Its key: `domain/variant_key.py`. `match`, `sku_id`: which SKU it is, which `store.sku_matching` decides.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -201,6 +200,12 @@ async def copied(tx: AsyncConnection, shop_id: ShopId, products: Collection[int]
     return [Copied(*row) for row in rows]
 
 
+async def read_from(tx: AsyncConnection, shop_id: ShopId, since: datetime, products: Collection[int]) -> set[int]:
+    """Those of *products* that were read from *since* on."""
+    query = select(table.c.product_id).where(table.c.shop_id == shop_id, table.c.read_at >= since)
+    return set(await tx.scalars(query.where(one_of(table.c.product_id, products))))
+
+
 async def products_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str]) -> list[int]:
     """The products that have these variants; those that are not known are left out."""
     query = select(table.c.product_id).where(table.c.shop_id == shop_id, one_of(table.c.key, keys)).distinct()
@@ -210,8 +215,7 @@ async def products_of(tx: AsyncConnection, shop_id: ShopId, keys: Collection[str
 async def unseen_products(tx: AsyncConnection, shop_id: ShopId, *, since: datetime, on_sale: bool) -> list[int]:
     """Products that were last read before *since*: those *on_sale*, or all."""
     query = select(table.c.product_id).where(table.c.shop_id == shop_id, table.c.read_at < since)
-    if on_sale:
-        query = query.where(table.c.listed)
+    query = query.where(table.c.listed) if on_sale else query
     return list((await tx.scalars(query.distinct())).all())
 
 

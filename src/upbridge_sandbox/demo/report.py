@@ -9,7 +9,7 @@ from rich.table import Table
 from upbridge_sandbox.demo.call_bound import Bound
 from upbridge_sandbox.demo.compare import DIFFERENT, DOUBLED, LOST, SILENT, UNWANTED, Finding, Verdict
 
-MOST_CALLS = 1.2
+MOST_CALLS = 1.15
 MOST_RESTORED = 1.1
 """Calls after the restore, as a share of those of the whole day before."""
 WEBHOOK_LIMIT = 1.0

@@ -1,6 +1,7 @@
 """The copy of Uphance's SKUs: whole or not at all, and found again by code and EAN."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.clock import NOON, MovableClock
 from tests.support.fake_uphance import FakeUphance
 from tests.support.orders import make_line
+from tests.support.rows import insert_rows, variant_row
 from tests.support.shops import MakeShop
 from tests.support.uphance import refresh_skus
 from upbridge.core.errors import Unreachable
@@ -230,3 +232,17 @@ async def test_names_of_warehouses_and_payment_terms_are_learnt_from_orders(upha
     assert [one["id"] for one in later["warehouses"]] == ["Brno", "Main"]
     assert [one["name"] for one in later["payment_terms"]] == ["Net 7", "PIA"]
     assert nothing == later
+
+
+async def test_a_product_that_was_read_since_the_orders_were_matched_is_not_asked_for_again(
+    catalogue: Catalogue, make_shop: MakeShop, engine: AsyncEngine
+) -> None:
+    shop = await make_shop()
+    before = NOON - timedelta(hours=1)
+    await insert_rows(engine, variant_row(shop, 1, read_at=before), variant_row(shop, 2, read_at=NOON))
+
+    await catalogue.ask_for(shop, [1, 2, 3], now=NOON)
+
+    async with engine.connect() as tx:
+        waiting = await tx.scalars(select(schema.changes.c.key).where(schema.changes.c.shop_id == shop))
+        assert sorted(waiting) == ["1", "3"]

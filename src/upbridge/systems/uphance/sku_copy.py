@@ -23,7 +23,8 @@ from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.matching import Doubled, SkuBook
 from upbridge.systems.uphance.schemas import skus_of
 
-_TOGETHER = timedelta(seconds=5)
+_LIST_BRINGS = timedelta(minutes=1)
+"""So long an order waits at most for the list of a first import."""
 
 
 class Catalogue:
@@ -49,19 +50,22 @@ class Catalogue:
         return SkuBook(found, named, by_hand)
 
     async def ask_for(self, shop_id: ShopId, products: Iterable[int], *, now: datetime) -> None:
-        """Have these products of the shop read: orders wait for them. During the first import many orders do, and
-        share the calls."""
+        """Have these products of the shop read: orders that are matched since *now* wait for them. During the
+        first import the list may bring them without a call of their own: what it does not, is asked for together.
+        """
         async with self._engine.begin() as tx:
-            together = _TOGETHER if await first_import_under_way(tx, shop_id) else timedelta(0)
+            missing = set(products)
+            missing -= await variants.read_from(tx, shop_id, now, missing)
+            wait = _LIST_BRINGS if await first_import_under_way(tx, shop_id) else timedelta(0)
             await changes.mark_changed(
                 tx,
                 shop_id,
                 PLATFORM,
                 Kind.PRODUCT,
-                map(str, products),
+                map(str, missing),
                 origin=Origin.SCHEDULE,
                 now=now,
-                due_at=now + together,
+                due_at=now + wait,
                 purpose=Purpose.ORDERS,
             )
 
