@@ -133,6 +133,22 @@ async def test_the_list_is_narrowed_by_number_reason_and_day_the_newest_first(
         assert (await browser.get(f"{home}orders{strange}")).status_code == 200
 
 
+async def test_where_nothing_is_connected_the_list_says_so_alone(
+    browser: httpx.AsyncClient, enter: Enter, make_shop: MakeShop
+) -> None:
+    home = await enter(await make_shop())
+
+    page = (await browser.get(f"{home}orders")).text
+    missed = html.unescape((await browser.get(f"{home}order?number=none")).text)
+
+    assert EN.get("ui.orders.not_connected") in page
+    assert 'role="search"' not in page
+    assert EN.get("ui.orders.none") not in page
+    nothing = EN.get("ui.find.nothing", wanted="none")
+    assert f"<title>{nothing} " in missed
+    assert f"<h1>{nothing}</h1>" in missed
+
+
 async def test_a_day_is_typed_in_our_order_and_what_is_no_day_is_said(
     browser: httpx.AsyncClient, enter: Enter, shop_id: ShopId
 ) -> None:

@@ -253,7 +253,7 @@ async def test_a_shop_that_is_not_read_yet_can_type_what_it_cannot_choose(
     pages = await every_part(browser, await enter(await make_shop()))
 
     assert EN.get("ui.rules.no_markets").replace("'", "&#39;") in pages["uphance.orders"]
-    assert re.search(r'<input id="upp.pricelist"', pages["upp.orders"])
+    assert re.search(r'<input id="upp.pricelist"', pages["upp.goods"])
 
 
 async def test_what_a_choice_needs_is_asked_for(

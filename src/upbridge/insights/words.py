@@ -14,7 +14,7 @@ def news_words(one: News, shop: Shop, texts: Texts, systems: Systems) -> str:
     """What it is, what comes of it, and what helps."""
     if one.reason == "stopped":
         return texts.get(f"ui.state.{state_of(shop)}", at=shop.state_since)
-    kinds = [texts.get(f"ui.kind.{kind}") for kind in one.kinds]
+    kinds = [texts.get(f"ui.kind.{kind}").lower() for kind in one.kinds]  # they stand within a sentence
     system = "" if one.system is None else systems.title(one.system)
     return texts.get(f"ui.news.{one.reason}", count=one.count, at=one.at, system=system, kinds=kinds)
 

@@ -26,7 +26,7 @@ SETTINGS: Declared = {
         default=None,
         affects=_UPP,
         rereads=("product",),
-        group="orders",
+        group="goods",
         under=_SEND,
         offers=ShopList.PRICELISTS,
     ),
@@ -35,12 +35,12 @@ SETTINGS: Declared = {
         default=None,
         affects=_UPP,
         rereads=("product",),
-        group="orders",
+        group="goods",
         under=_SEND,
         offers=ShopList.LANGUAGES,
     ),
     "upp.variant_titles": Setting(
-        type=YesNo(), default=False, affects=_UPP, rereads=("product",), group="orders", under=_SEND
+        type=YesNo(), default=False, affects=_UPP, rereads=("product",), group="goods", under=_SEND
     ),
     "upp.sku_from": Setting(
         type=Choice(("code", "ean", "id")),
