@@ -384,9 +384,13 @@ class StoredLinks:
         return None if told is None else datetime.fromisoformat(told)
 
     async def linked_up_to(self, kind: str) -> int | None:
-        """The id up to which each thing of ours has a link; before `adopt` said one, the highest that is known."""
+        """The id up to which each thing of ours has a link; before `adopt` said one, the highest that was known at
+        the first question: what is found later may have forgotten things below it."""
         told = await cursors.get(self._guard, self._shop_id, self._target, _linked(kind))
-        return await self.high_water(kind) if told is None else int(told)
+        if told is None:
+            told = str(await self.high_water(kind) or 0)
+            await cursors.put(self._guard, self._shop_id, self._target, _linked(kind), told)
+        return int(told)
 
     async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
         """Link what was *found*; returns the keys that were news. Committed when this returns: the links first, so
