@@ -436,6 +436,13 @@ SECTIONS: Mapping[str, Mapping[str, Row]] = {
             _ANY,
             "what is newest at Uphance is looked at before anything is created: what is there is recognised",
         ),
+        "restored.unread": Row(
+            "the database was put back, and one of the newest orders or customers in Uphance cannot be read",
+            _ANY,
+            "all others are recognised, and one problem names the row. An order waits only where it may be that"
+            " row: it was placed before the row was there, and no worker saw the list without it. It goes when the"
+            " row can be read, or when a person says that it is none of ours",
+        ),
         "leave": Row("disconnected, add-on deactivated", _ANY, "our own token is revoked, no other; links stay"),
     },
 }

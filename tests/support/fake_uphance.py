@@ -15,7 +15,9 @@ import httpx
 from tests.support.clock import MovableClock
 from upbridge.domain.delivery import Link, LinkState
 from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.sorts import Sort
 from upbridge.systems.uphance.tokens import Tokens
+from upbridge.systems.uphance.unread_rows import Unread
 
 Hook = Callable[[httpx.Request], httpx.Response | Exception | None]
 BASE = "https://uphance.test"
@@ -69,7 +71,9 @@ class FakeLinks:
         self.told[kind] = number
 
     async def linked_up_to(self, kind: str) -> int | None:
-        return self.linked.get(kind) or await self.high_water(kind)
+        if kind not in self.linked:
+            self.linked[kind] = await self.high_water(kind) or 0
+        return self.linked[kind]
 
     async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
         news = [
@@ -89,6 +93,13 @@ class FakeMemory:
 
     keys: Sequence[str] = ("shop",)
     again: list[str] = field(default_factory=list)
+    kept: dict[str, Sequence[Unread]] = field(default_factory=dict)
+
+    async def unread(self, sort: Sort) -> Sequence[Unread]:
+        return self.kept.get(sort.kind, ())
+
+    async def keep_unread(self, sort: Sort, rows: Sequence[Unread]) -> None:
+        self.kept[sort.kind] = rows
 
     async def shop_keys(self) -> Sequence[str]:
         return self.keys
@@ -123,6 +134,8 @@ class FakeUphance:
     next_id: int = 1000
     grand_total: Any = None
     """What their answers say that an order costs, if they say it."""
+    broken: set[int] = field(default_factory=set)
+    """Rows that break each answer that would show them."""
     late: list[tuple[datetime, httpx.Request]] = field(default_factory=list)
     """Requests whose callers have given up, and when they will be applied after all."""
 
@@ -163,6 +176,8 @@ class FakeUphance:
         for hook in (self.before, None, self.after):
             if hook is None:
                 answer = self.answer(request)
+                if self.breaks(request, answer):
+                    answer = httpx.Response(500, json={"error": "broken"})
                 continue
             broken = hook(request)
             if isinstance(broken, Exception):
@@ -170,6 +185,13 @@ class FakeUphance:
             if broken is not None:
                 return broken
         return answer
+
+    def breaks(self, request: httpx.Request, answer: httpx.Response) -> bool:
+        """Whether a GET would show a row that is broken."""
+        if request.method != "GET" or not self.broken or not isinstance(shown := answer.json(), dict):
+            return False
+        rows = [shown, *(row for listed in shown.values() if isinstance(listed, list) for row in listed)]
+        return any(row.get("id") in self.broken for row in rows)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path, body = request.url.path, json.loads(request.content) if request.content else {}
@@ -216,6 +238,13 @@ class FakeUphance:
             return self.listed(request, "customers", self.customers, filtered=False)
         if path in lists:
             return self.listed(request, path[1:], lists[path])
+        return self.alone(path, {**lists, "/customers": self.customers})
+
+    def alone(self, path: str, lists: Mapping[str, list[Row]]) -> httpx.Response:
+        whole, _, number = path.rpartition("/")
+        for row in lists.get(whole, ()):
+            if str(row["id"]) == number:
+                return httpx.Response(200, json=row)
         return httpx.Response(404, json={"error": "not found"})
 
     def create(self, rows: list[Row], row: dict[str, Any], wrapped: str | None = None) -> httpx.Response:

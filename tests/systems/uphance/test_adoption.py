@@ -4,6 +4,8 @@ import copy
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -16,13 +18,14 @@ from tests.support.fake_uphance import BASE, FakeLinks, FakeMemory, FakeUphance
 from tests.support.orders import EVA, make_line, make_order
 from tests.support.uphance import BOOK, mapping_context
 from upbridge.core.errors import Unreachable
-from upbridge.domain.delivery import ADOPTED, Delivered, DesiredDocument, Document, Link, Outcome, Parked
+from upbridge.domain.delivery import ADOPTED, Delivered, DesiredDocument, Document, Link, Outcome, Parked, Retry
 from upbridge.domain.order import Order, OrderLine
 from upbridge.domain.shop_id import ShopId
 from upbridge.systems.uphance.adoption import rows_above
 from upbridge.systems.uphance.matching import SkuBook
 from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS
 from upbridge.systems.uphance.target import UphanceTarget
+from upbridge.systems.uphance.unread_rows import WHOLE_READS, Sights
 
 
 class FixedCatalogue:
@@ -42,12 +45,27 @@ class World:
         self.links = FakeLinks()
         self.memory = FakeMemory((key,))
         self.vault = self.uphance.vault()
+        self.sights = Sights()
+
+    def put_back(self, backup: FakeLinks, memory: FakeMemory, *, noticed: bool = False) -> None:
+        """All workers were stopped, so no process remembers; or a worker was there and has *noticed* it."""
+        self.links, self.memory = copy.deepcopy(backup), copy.deepcopy(memory)
+        if noticed:
+            self.links.put_back = self.clock()
+        else:
+            self.sights = Sights()
+
+    def break_some(self, luck: random.Random) -> None:
+        """A few rows break each answer that would show them."""
+        rows = [*self.uphance.orders, *self.uphance.customers]
+        self.uphance.broken = {row["id"] for row in luck.sample(rows, min(len(rows), luck.randint(0, 2)))}
 
     async def deliver(self, *orders: Order) -> dict[str, Outcome]:
         """Push as one slice does, with a client that knows nothing yet, and settle as the engine does."""
         target = UphanceTarget(self.uphance.http(), BASE, None, self.clock, sleep=self.uphance.sleep)  # type: ignore[arg-type]
         target._catalogue = FixedCatalogue()  # type: ignore[assignment]
         target._memory = lambda _: self.memory
+        target._sights = self.sights
         context = mapping_context(shop_key=self.key)
         documents = [self.document(draft) for one in orders for draft in target.desired_documents(one, context)]
         outcomes: dict[str, Outcome] = {}
@@ -65,6 +83,15 @@ class World:
                         remote_status=outcome.remote_status,
                     )
         return outcomes
+
+    async def insist(self, *orders: Order) -> dict[str, Outcome]:
+        """The same, as often as it takes until a failure is looked into."""
+        for _ in range(WHOLE_READS):
+            try:
+                return await self.deliver(*orders)
+            except Unreachable:
+                self.clock.move(seconds=1)
+        return await self.deliver(*orders)
 
     def document(self, draft: Any) -> Document:
         assert isinstance(draft, DesiredDocument)
@@ -180,40 +207,45 @@ async def test_orders_of_staff_and_of_another_shop_are_left_alone() -> None:
     honours=st.booleans(),
     share=st.sampled_from([0.0, 0.1, 0.2]),
     before=st.integers(0, 8),
+    breaking=st.sampled_from([0.0, 0.2]),
 )
 @pytest.mark.situation("restored")
 async def test_a_database_put_back_at_any_moment_of_a_run_doubles_nothing(
-    seed: int, honours: bool, share: float, before: int
+    seed: int, honours: bool, share: float, before: int, breaking: float
 ) -> None:
-    """Every request may be lost before or after it was applied; the database is put back to any state it had."""
+    """Every request may be lost before or after it was applied, rows break for a while. The database is put back
+    to any state it had, while all are stopped or under a worker, which notices it."""
     luck = random.Random(seed)
     world = World(page=3, honours_since_id=honours)
     for _ in range(before):
         world.uphance.create(world.uphance.orders, {"purchase_order_ref": None, "organisation_id": 5})
-    states = [world.backup()]
+    states = [(world.backup(), copy.deepcopy(world.memory))]
 
     def fault(_: httpx.Request) -> Exception | None:
         return httpx.ReadTimeout("lost") if luck.random() < share else None
 
     world.uphance.before = world.uphance.after = fault
     waiting = {one.order_number: one for one in orders_of(range(12))}
-    for turn in range(300):
+    for turn in range(400):
         if turn == 150:
-            share = 0.0
+            share = breaking = 0.0
+            world.uphance.broken = set()
         if turn in (5, 9, 14):  # the service was stopped meanwhile: no request is at work
             world.clock.move(seconds=240)
-            world.links = copy.deepcopy(luck.choice(states))
+            world.put_back(*luck.choice(states), noticed=luck.random() < 0.5)
             waiting = {one.order_number: one for one in orders_of(range(12))}
+        if luck.random() < breaking:
+            world.break_some(luck)
         chosen = luck.sample(sorted(waiting), min(len(waiting), luck.randint(1, 4)))
         try:
             outcomes = await world.deliver(*(waiting[number] for number in chosen))
         except Unreachable:
             outcomes = {}
-        for number, outcome in outcomes.items():
-            assert not isinstance(outcome, Parked), outcome
-            if isinstance(outcome, Delivered):
-                del waiting[number]
-        states.append(world.backup())
+        parked = [outcome.issue.key for outcome in outcomes.values() if isinstance(outcome, Parked)]
+        assert set(parked) <= {"order.perhaps_there"}
+        for number in [key for key, outcome in outcomes.items() if isinstance(outcome, Delivered)]:
+            del waiting[number]
+        states.append((world.backup(), copy.deepcopy(world.memory)))
         world.clock.move(seconds=60)
         if not waiting and turn > 14:
             break
@@ -221,6 +253,138 @@ async def test_a_database_put_back_at_any_moment_of_a_run_doubles_nothing(
     assert not waiting
     assert world.doubled() == []
     assert len([row for row in world.uphance.orders if row["purchase_order_ref"]]) == 12
+
+
+def orders_placed(moment: datetime, numbers: range) -> list[Order]:
+    return [one.model_copy(update={"created_at": moment}) for one in orders_of(numbers)]
+
+
+@pytest.mark.situation("restored.unread")
+class TestRowsThatCannotBeRead:
+    """A row above our mark that Uphance cannot give holds up what may be that row, and nothing else."""
+
+    async def test_a_row_of_somebody_else_holds_up_nothing(self) -> None:
+        world = World()
+        world.uphance.create(world.uphance.orders, {"purchase_order_ref": "of staff"})
+        await world.deliver(*orders_of(range(2)))
+        world.uphance.create(world.uphance.orders, {"purchase_order_ref": "of staff"})
+        world.uphance.broken = {world.uphance.orders[-1]["id"]}
+
+        first = await world.insist(*orders_of(range(2, 4)))
+        world.clock.move(seconds=40)
+        second = await world.deliver(*orders_of(range(2, 4)))
+        world.uphance.calls.clear()
+        third = await world.deliver(*orders_of(range(4, 6)))
+
+        assert {type(one) for one in first.values()} == {Retry}
+        assert {type(one) for one in (*second.values(), *third.values())} == {Delivered}
+        assert world.uphance.made("GET /sales_orders") == 1
+        assert [str(row.gap) for row in world.memory.kept["order"]] == [str(*world.uphance.broken)]
+
+    @pytest.mark.parametrize("which", [0, 2, 4])
+    async def test_what_may_be_the_row_waits_and_is_recognised_when_it_can_be_read(self, which: int) -> None:
+        world = World(page=3)
+        world.uphance.create(world.uphance.orders, {"purchase_order_ref": "of staff"})
+        await world.deliver(*orders_of(range(90, 91)))
+        before = orders_placed(NOON, range(5))
+        backup, memory = world.backup(), copy.deepcopy(world.memory)
+        await world.deliver(*before)
+        world.put_back(backup, memory)
+        world.clock.move(seconds=60)
+        broken = world.uphance.orders[which + 2]["id"]
+        world.uphance.broken = {broken}
+        later = orders_placed(NOON + timedelta(hours=1), range(5, 8))
+
+        outcomes = await world.insist(*before, *later)
+
+        held = {key: one for key, one in outcomes.items() if not isinstance(one, Delivered)}
+        assert held.keys() == {str(which)}
+        parked = held[str(which)]
+        assert isinstance(parked, Parked)
+        assert parked.issue.params == {"row": f"sales order {broken}"}
+
+        world.uphance.broken = set()
+        world.clock.move(minutes=11)
+        assert {type(one) for one in (await world.deliver(*before)).values()} == {Delivered}
+        assert world.doubled() == []
+        assert len(world.uphance.orders) == 10
+
+    async def test_who_says_that_it_is_none_of_ours_lets_it_be_created(self) -> None:
+        world = World()
+        world.uphance.create(world.uphance.orders, {"purchase_order_ref": "of staff"})
+        world.uphance.broken = {world.uphance.orders[-1]["id"]}
+        assert {type(one) for one in (await world.insist(*orders_of(range(1)))).values()} == {Parked}
+
+        world.memory.kept["order"] = [replace(row, handled=True) for row in world.memory.kept["order"]]
+
+        assert {type(one) for one in (await world.deliver(*orders_of(range(1)))).values()} == {Delivered}
+
+    async def test_a_database_that_was_put_back_since_is_believed_no_more(self) -> None:
+        world = World()
+        await world.deliver(*orders_of(range(2)))
+        world.uphance.create(world.uphance.orders, {"purchase_order_ref": "of staff"})
+        world.uphance.broken = {world.uphance.orders[-1]["id"]}
+        await world.insist(*orders_of(range(2, 3)))
+        world.clock.move(seconds=40)
+        world.links.put_back = world.clock()
+
+        assert {type(one) for one in (await world.deliver(*orders_of(range(2, 3)))).values()} == {Parked}
+
+    async def test_a_customer_on_a_page_that_cannot_be_read_is_not_made_twice(self) -> None:
+        world = World(page=3)
+        backup, memory = world.backup(), copy.deepcopy(world.memory)
+        await world.deliver(*orders_of(range(5)))
+        world.put_back(backup, memory)
+        world.uphance.broken = {world.uphance.customers[-1]["id"]}
+
+        later = [one.model_copy(update={"order_number": f"9{one.order_number}"}) for one in orders_of(range(5))]
+        outcomes = await world.insist(*orders_placed(NOON + timedelta(hours=1), range(5)), *later)
+
+        assert world.doubled() == []
+        assert {key for key, one in outcomes.items() if not isinstance(one, Delivered)} == {"93", "94"}
+
+    async def test_a_customer_of_somebody_else_that_cannot_be_read_holds_up_no_order(self) -> None:
+        world = World(page=3)
+        await world.deliver(*orders_of(range(2)))
+        world.uphance.create(world.uphance.customers, {"reference": "of staff"})
+        world.uphance.broken = {world.uphance.customers[-1]["id"]}
+
+        await world.insist(*orders_of(range(2, 7)))
+        world.clock.move(seconds=40)
+
+        assert {type(one) for one in (await world.deliver(*orders_of(range(2, 7)))).values()} == {Delivered}
+        assert world.doubled() == []
+
+    async def test_an_attempt_whose_answer_was_lost_waits_alone(self) -> None:
+        world = World()
+        await world.deliver(*orders_of(range(2)))
+
+        def lose(request: httpx.Request) -> Exception | None:
+            if world.uphance.broken or (request.method, request.url.path) != ("POST", "/sales_orders"):
+                return None
+            world.uphance.broken = {world.uphance.orders[-1]["id"]}
+            return httpx.ReadTimeout("lost")
+
+        world.uphance.after = lose
+
+        outcomes = await world.deliver(*orders_of(range(2, 4)))
+
+        assert {key: type(one) for key, one in outcomes.items()} == {"2": Retry, "3": Delivered}
+        world.clock.move(minutes=5)
+        world.uphance.broken = set()
+        assert {type(one) for one in (await world.deliver(*orders_of(range(2, 3)))).values()} == {Delivered}
+        assert world.doubled() == []
+
+    async def test_with_uphance_broken_as_a_whole_few_calls_are_made(self) -> None:
+        world = World()
+        world.uphance.before = lambda request: (
+            httpx.Response(500, json={}) if request.url.path == "/sales_orders" else None
+        )
+
+        with pytest.raises(Unreachable):
+            await world.deliver(*orders_of(range(1)))
+
+        assert world.uphance.made("GET /sales_orders") <= 4
 
 
 class TestAbove:

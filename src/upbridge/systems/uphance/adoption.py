@@ -4,11 +4,15 @@ A restored database has forgotten what was created after the backup; so has one 
 before anything is created, and before stock is counted, what lies above our mark is looked at: one call where
 nothing does. What carries our reference there is linked, and its order is read again: what happened to it
 meanwhile was forgotten, too.
+
+A row that cannot be read is left out and told (`unread_rows`): only what may be that row waits.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -17,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from upbridge.core.canonical_json import canonical
 from upbridge.core.clock import Clock
-from upbridge.core.errors import Unreachable
+from upbridge.core.errors import NotSent, Rejected, Unreachable
 from upbridge.domain.delivery import ADOPTED, Link
 from upbridge.domain.platform import PLATFORM
 from upbridge.domain.shop_id import ShopId
@@ -25,11 +29,13 @@ from upbridge.store import shops
 from upbridge.store.changes import Kind, Origin, mark_changed
 from upbridge.store.links import StoredLinks
 from upbridge.systems.http.idempotent_create import Adoption
+from upbridge.systems.uphance.careful_read import Gap, Sorted, read_above
 from upbridge.systems.uphance.client import UphanceClient
 from upbridge.systems.uphance.customer_mapping import customer_key
 from upbridge.systems.uphance.order_mapping import SalesOrder, order_reference
 from upbridge.systems.uphance.schemas import Json, items, meta, number, remote_order, whole, words
 from upbridge.systems.uphance.sorts import ORDERS, Sort
+from upbridge.systems.uphance.unread_rows import WHOLE_READS, Doubt, Sights, Unread, keep_unread, unread_rows
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +45,9 @@ class Adopting(Protocol):
 
     async def linked_up_to(self, kind: str) -> int | None:
         """The id up to which each thing of ours of this kind has a link."""
+
+    async def put_back_at(self) -> datetime | None:
+        """When the database was last found to be older than the world."""
 
     async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
         """Link what was *found*; returns the keys that were news."""
@@ -57,6 +66,11 @@ class PooledLinks:
         async with self.engine.connect() as tx:
             return await StoredLinks(tx, self.shop_id, "uphance", self.clock).linked_up_to(kind)
 
+    async def put_back_at(self) -> datetime | None:
+        """When the database was last found to be older than the world."""
+        async with self.engine.connect() as tx:
+            return await StoredLinks(tx, self.shop_id, "uphance", self.clock).put_back_at()
+
     async def adopt(self, kind: str, found: Sequence[Link], *, up_to: int) -> list[str]:
         """Link what was *found*; returns the keys that were news."""
         async with self.engine.begin() as tx:
@@ -71,6 +85,12 @@ class Memory(Protocol):
 
     async def read_again(self, numbers: Sequence[str]) -> None:
         """Have these orders of the shop read again."""
+
+    async def unread(self, sort: Sort) -> Sequence[Unread]:
+        """What cannot be read of a list."""
+
+    async def keep_unread(self, sort: Sort, rows: Sequence[Unread]) -> None:
+        """Remember and tell what cannot be read of a list; what waited for the rest may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +119,25 @@ class StoredMemory:
                 now=self.clock(),
             )
 
+    async def unread(self, sort: Sort) -> Sequence[Unread]:
+        """What cannot be read of a list."""
+        async with self.engine.connect() as tx:
+            return await unread_rows(tx, self.shop_id, sort)
+
+    async def keep_unread(self, sort: Sort, rows: Sequence[Unread]) -> None:
+        """Remember and tell what cannot be read of a list; what waited for the rest may go."""
+        async with self.engine.begin() as tx:
+            await keep_unread(tx, self.shop_id, sort, rows, now=self.clock())
+
 
 async def recognise_orders(
-    engine: AsyncEngine, clock: Clock, client: UphanceClient, shop_id: ShopId, shop_key: str
+    engine: AsyncEngine, clock: Clock, client: UphanceClient, shop_id: ShopId, shop_key: str, *, careful: bool
 ) -> None:
     """Link the orders of ours that are there although no link says so, without pushing any. One call where none
-    are."""
+    are. *careful*: it has failed before, so the rows that cannot be read are left out."""
+    sights = Sights(failed=Counter({(shop_id, ORDERS.kind): WHOLE_READS if careful else 0}))
     links, memory = PooledLinks(engine, clock, shop_id), StoredMemory(engine, clock, shop_id)
-    await Forgotten(client, links, shop_key, memory).of(ORDERS).find("")
+    await Forgotten(client, links, shop_id, shop_key, memory, clock, sights).of(ORDERS).find("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +146,11 @@ class Forgotten:
 
     client: UphanceClient
     links: Adopting
+    shop_id: ShopId
     shop_key: str
     memory: Memory
+    clock: Clock
+    sights: Sights
 
     def of(self, sort: Sort) -> Adoption[Json]:
         """For orders or customers: what is ours above the mark, by its reference. It is linked at the first
@@ -126,9 +160,8 @@ class Forgotten:
             return await self.links.linked_up_to(sort.kind) or 0
 
         async def above(low: int) -> tuple[int, Mapping[str, Json]]:
-            rows = await rows_above(self.client, sort, low)
-            ours = await self._ours(sort, rows)
-            return max(rows, default=low), ours
+            rows, highest = await self._above(sort, low)
+            return highest, await self._ours(sort, rows)
 
         async def adopt(ours: Mapping[str, Json], up_to: int) -> None:
             found = [self._link(sort, reference, row) for reference, row in ours.items()]
@@ -139,6 +172,56 @@ class Forgotten:
                 await self.memory.read_again(news)
 
         return Adoption(mark, above, adopt)
+
+    async def doubt(self, sort: Sort, placed_at: datetime | None) -> Doubt | None:
+        """Why something may be there already, after `find` has not found it: a row that cannot be read may be it.
+
+        *placed_at*: when the order was placed that it is; None for what is no order.
+        """
+        unread = await self.memory.unread(sort)
+        if not unread:
+            return None
+        put_back_at, now = await self.links.put_back_at(), self.clock()
+        doubts = [row.doubts(placed_at, put_back_at=put_back_at, now=now) for row in unread]
+        found = [one for one in doubts if one is not None]
+        lasting = next((one for one in found if one.until is None), found[0] if found else None)
+        return None if lasting is None else replace(lasting, what=sort.name.replace("_", " "))
+
+    async def _above(self, sort: Sort, low: int) -> tuple[dict[int, Json], int]:
+        """The rows above *low* that can be read, with those below it that could not be read before, and the
+        highest id that is there."""
+        known, now, of = await self.memory.unread(sort), self.clock(), Sorted(sort.path, sort.list_name, sort.name)
+        try_again = bool(known) and self.sights.may_try(self.shop_id, sort.kind, now)
+        lasting = any(row.gap.high is None for row in known)
+        if lasting and not try_again:
+            return {}, low
+        gaps: list[Gap] = []
+        try:
+            rows = await rows_above(self.client, sort, low)
+        except NotSent:
+            raise
+        except (Unreachable, Rejected) as error:
+            if not lasting and self.sights.bears(self.shop_id, sort.kind):
+                raise Unreachable(str(error)) from error  # a list that is refused refuses no order
+            rows, gaps = await read_above(self.client, of, low)
+            self.sights.may_try(self.shop_id, sort.kind, now)
+        for row in known if try_again else ():
+            if row.gap.high is not None:
+                healed, left = await read_above(self.client, of, row.gap.low, row.gap.high)
+                rows, gaps = rows | healed, gaps + left
+        if gaps or try_again:
+            kept = [row for row in known if not try_again and not any(gap.holds(row.gap) for gap in gaps)]
+            await self.memory.keep_unread(sort, [*kept, *(self._unread(sort, gap, known) for gap in gaps)])
+        highest = max([low, *rows, *(gap.high for gap in gaps if gap.high is not None)])
+        if all(gap.high is not None for gap in gaps):  # else there are rows above the highest that was read
+            self.sights.saw(self.shop_id, sort.kind, highest, now)
+        return rows, highest
+
+    def _unread(self, sort: Sort, gap: Gap, known: Sequence[Unread]) -> Unread:
+        before = next((row for row in known if row.gap.holds(gap)), None)
+        if before is not None:
+            return Unread(gap, before.seen, before.watched_from, before.handled)
+        return Unread(gap, self.clock(), self.sights.before(self.shop_id, sort.kind, gap))
 
     async def _ours(self, sort: Sort, rows: Mapping[int, Json]) -> dict[str, Json]:
         """By reference; of several with the same one the oldest counts."""

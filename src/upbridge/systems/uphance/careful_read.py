@@ -4,6 +4,9 @@ since_id=200 ──► cannot be read      a product behind 200 is the cause
 since_id=201, 205, 221, …  ──►       the first that can be read lies behind it
 in halves ──► 217                    the highest id of those that are to blame
 /products/201 … /products/217        each known product for itself: the one is named, its neighbours are read
+
+What lies above a mark is not known before (`read_above`): there each id of a short gap is asked for, and a longer
+one is left as a gap. A list without `since_id` is read by the numbers of its pages; there the gap is a page.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,6 +20,13 @@ _MOST_STEPS = 14
 """Each step is four times the one before: beyond that many it is not a row that is broken but Uphance."""
 _MOST_LOST = 3
 """If the first few cannot be had, one by one, it is Uphance that is broken."""
+_MOST_ALONE = 100
+"""So many ids of a gap are asked for alone."""
+_SURE = 3
+"""So often what cannot be read is asked for before it counts as a row that is there and broken: no id that is to
+come may be taken for one."""
+_BEHIND_ALL = 10**15
+"""No row has a higher id: what lies behind it is an empty page, unless it is the list that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,118 @@ async def read_each(
             if not found and len(missed) >= min(_MOST_LOST, len(ids)) > 1:
                 raise
     return found, missed
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Rows above *low* and up to *high* that cannot be read, one at least; None: to the end of the list."""
+
+    low: int
+    high: int | None
+
+    def holds(self, other: "Gap") -> bool:
+        """Whether all that is in *other* is in it."""
+        below = self.high is None or (other.high is not None and other.high <= self.high)
+        return self.low <= other.low and below
+
+    def __str__(self) -> str:
+        """Its ids, for people."""
+        if self.high is None:
+            return f"{self.low + 1} …"
+        return str(self.high) if self.high == self.low + 1 else f"{self.low + 1} … {self.high}"
+
+
+async def read_above(
+    client: UphanceClient, of: Sorted, low: int, high: int | None = None
+) -> tuple[dict[int, Json], list[Gap]]:
+    """The rows whose ids are above *low* and at most *high*, by id, and where there are some that cannot be read.
+
+    Raises `Unreachable` if it is not a row but Uphance that is broken, or if the list is not sorted by id.
+    """
+    behind = await _page_by(client, of, since=_BEHIND_ALL)
+    if behind is not None and not behind[0]:
+        found, gaps = await _above_by_id(client, of, low, high)
+    else:
+        found, gaps = await _above_by_numbers(client, of, low)
+    return {one: row for one, row in found.items() if low < one and (high is None or one <= high)}, gaps
+
+
+async def _above_by_id(
+    client: UphanceClient, of: Sorted, low: int, high: int | None
+) -> tuple[dict[int, Json], list[Gap]]:
+    found: dict[int, Json] = {}
+    gaps: list[Gap] = []
+    since, last = low, False
+    while not last and (high is None or since < high):
+        page = await _page(client, of, since)
+        if page is None:
+            until = await _end_of_gap(client, of, since)
+            for _ in range(_SURE):
+                if await _page(client, of, until - 1) is not None:
+                    raise Unreachable(f"{of.path} could not be read for a moment")
+            gaps += await _narrow(client, of, Gap(since, until), found)
+            since = until
+            continue
+        rows, last = page
+        found |= rows
+        since = max(rows, default=since)
+    return found, gaps
+
+
+async def _narrow(client: UphanceClient, of: Sorted, gap: Gap, found: dict[int, Json]) -> list[Gap]:
+    """What is left of *gap* when each of its ids was asked for. The highest is to blame in any case."""
+    assert gap.high is not None
+    if gap.high - gap.low > _MOST_ALONE:
+        return [gap]
+    lost = [one for one in range(gap.low + 1, gap.high) if not await _alone(client, of, one, found)]
+    await _alone(client, of, gap.high, found)
+    return [Gap(one - 1, one) for one in (*lost, gap.high) if one not in found]
+
+
+async def _above_by_numbers(client: UphanceClient, of: Sorted, low: int) -> tuple[dict[int, Json], list[Gap]]:
+    """Page by page from the end, as far as the mark: the newest are last."""
+    first = await _page_by(client, of, page=1) or await _page_by(client, of, page=2)
+    if first is None:
+        raise Unreachable(f"{of.path} cannot be read")
+    pages = first[1] or 1
+    found: dict[int, Json] = {}
+    gaps: list[Gap] = []
+    passing, top = False, _BEHIND_ALL
+    for number in range(pages, 0, -1):
+        page = None
+        for _ in range(_SURE):
+            page = page or await _page_by(client, of, page=number)
+        if page is None:
+            passing, top = True, top if passing else min(found, default=_BEHIND_ALL) - 1
+            continue
+        rows = page[0]
+        if list(rows) != sorted(rows) or (rows and max(rows) >= min(found, default=_BEHIND_ALL)):
+            raise Unreachable(f"{of.path} is not sorted by id")
+        found |= rows
+        if passing and rows:
+            gaps.append(Gap(max(low, *rows), top))
+            passing = False
+        if rows and min(rows) <= low:
+            break
+    if passing:
+        gaps.append(Gap(low, top))
+    ends = [Gap(gap.low, None if gap.high == _BEHIND_ALL - 1 else gap.high) for gap in gaps]
+    return found, [gap for gap in ends if gap.high is None or gap.high > gap.low]
+
+
+async def _page_by(client: UphanceClient, of: Sorted, **where: int) -> tuple[dict[int, Json], int | None] | None:
+    """A page by its number or behind an id, as it comes, and how many there are; None if it cannot be read."""
+    query = {{"since": "since_id"}.get(name, name): value for name, value in where.items()}
+    try:
+        payload = await client.get(of.path, **of.query, **query)
+    except NotSent:
+        raise
+    except (Unreachable, Rejected):
+        return None
+    rows = items(payload, of.plural)
+    if rows is None:
+        return None
+    return {whole(row.get("id")) or 0: row for row in rows}, meta(payload).total_pages
 
 
 async def _page(client: UphanceClient, of: Sorted, since: int) -> tuple[dict[int, Json], bool] | None:

@@ -1,6 +1,6 @@
 """What only Uphance can refuse; the rest of the tree is `core/errors.py`."""
 
-from upbridge.core.errors import LoginRefused
+from upbridge.core.errors import LoginRefused, Unreachable
 
 
 class WrongOrganisation(LoginRefused):
@@ -8,3 +8,7 @@ class WrongOrganisation(LoginRefused):
 
     code = "wrong_organisation"
     merchant = "error.wrong_organisation"
+
+
+class RowUnread(Unreachable):
+    """What is looked for may be a row that cannot be read."""

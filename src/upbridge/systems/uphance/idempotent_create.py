@@ -11,16 +11,21 @@ of a slice, what is ours among the newest there is linked (`adoption`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from upbridge.core.clock import Clock
+from upbridge.core.errors import NotSent, Rejected, Unreachable
 from upbridge.domain.delivery import Attempt, Link, LinkState
 from upbridge.systems.base import Links
 from upbridge.systems.http.idempotent_create import Adoption, IdempotentCreate, InDoubt
 from upbridge.systems.uphance.adoption import Forgotten
+from upbridge.systems.uphance.careful_read import Gap, Sorted, read_above
 from upbridge.systems.uphance.client import UphanceClient
+from upbridge.systems.uphance.errors import RowUnread
 from upbridge.systems.uphance.schemas import Json, items, meta, single, whole, words
 from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS, Sort
+from upbridge.systems.uphance.unread_rows import Doubt
 
 SENDING, UNSENT, DELIVERED = LinkState.SENDING, LinkState.UNSENT, LinkState.DELIVERED
 
@@ -53,6 +58,10 @@ class Maker:
         """
         return await self._adoption(sort).find(reference)
 
+    async def doubt(self, sort: Sort, placed_at: datetime | None) -> Doubt | None:
+        """Why something that is not found may be there all the same: see `Forgotten.doubt`. Costs no call."""
+        return await self.forgotten.doubt(sort, placed_at)
+
     def _adoption(self, sort: Sort) -> Adoption[Json]:
         if sort.kind not in self._adoptions:
             self._adoptions[sort.kind] = self.forgotten.of(sort)
@@ -65,7 +74,10 @@ class Maker:
         """
         if link is None or link.attempt is None:
             return None
-        return await self._once(sort, link, reference, link.attempt).look(link.attempt)
+        try:
+            return await self._once(sort, link, reference, link.attempt).look(link.attempt)
+        except RowUnread as unread:
+            return InDoubt(str(unread))
 
     async def make(
         self,
@@ -93,7 +105,10 @@ class Maker:
             row = single(await self.client.post(sort.path, body), sort.name)
             return None if row is None or whole(row.get("id")) is None else self._made(sort, row, attempt)
 
-        return await self._once(sort, link, reference, attempt).create(attempt, post)
+        try:
+            return await self._once(sort, link, reference, attempt).create(attempt, post)
+        except RowUnread as unread:
+            return InDoubt(str(unread))
 
     def _once(self, sort: Sort, link: Link, reference: str, attempt: Attempt) -> IdempotentCreate[Made]:
         newer_than = attempt.newer_than or 0
@@ -119,15 +134,29 @@ class Maker:
 
         Assumption: this list knows `since_id`, as other lists do. An ignored filter costs calls and does no harm:
         every row is checked, and a list that ends early is `Unreachable`.
+
+        Raises `RowUnread` if it is not among the rows that can be read and others cannot.
         """
-        found: list[Json] = []
-        async for page in self.client.pages(sort.path, sort.list_name, since_id=newer_than):
-            found += [
-                row
-                for row in page
-                if words(row.get(sort.reference)) == reference and (whole(row.get("id")) or 0) > newer_than
-            ]
+        rows, gaps = await self._newer(sort, newer_than)
+        found = [
+            row
+            for row in rows
+            if words(row.get(sort.reference)) == reference and (whole(row.get("id")) or 0) > newer_than
+        ]
+        if gaps and not found:
+            raise RowUnread(f"Uphance cannot give {sort.name} {', '.join(map(str, gaps))}, which may be this one")
         return min(found, key=lambda row: whole(row.get("id")) or 0, default=None)
+
+    async def _newer(self, sort: Sort, newer_than: int) -> tuple[list[Json], list[Gap]]:
+        try:
+            pages = self.client.pages(sort.path, sort.list_name, since_id=newer_than)
+            return [row async for page in pages for row in page], []
+        except NotSent:
+            raise
+        except (Unreachable, Rejected):
+            of = Sorted(sort.path, sort.list_name, sort.name)
+            found, gaps = await read_above(self.client, of, newer_than)
+            return list(found.values()), gaps
 
     async def _high_water(self, sort: Sort) -> int:
         """An id that exists already; 0 if there is none. The highest that we know of, read only if we know none.

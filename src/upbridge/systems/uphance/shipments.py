@@ -106,7 +106,7 @@ class _Round:
             if not await runs.has_to_catch_up(tx, self.shop.id, "uphance"):
                 return
         engine, clock = self.tools.engine, self.tools.clock
-        await recognise_orders(engine, clock, self.client, self.shop.id, self.shop.key)
+        await recognise_orders(engine, clock, self.client, self.shop.id, self.shop.key, careful=self.careful)
         async with engine.begin() as tx:
             await runs.has_caught_up(tx, self.shop.id, "uphance")
 

@@ -57,6 +57,7 @@ from upbridge.systems.uphance.schemas import customer_body, sales_order_body, wh
 from upbridge.systems.uphance.sku_copy import Catalogue
 from upbridge.systems.uphance.sorts import CUSTOMERS, ORDERS, PRODUCTS
 from upbridge.systems.uphance.tax import tax_remark
+from upbridge.systems.uphance.unread_rows import Doubt, Sights
 
 #: After so many failures of their application on the same order, a person has to look at it.
 _ENOUGH = 5
@@ -90,6 +91,7 @@ class UphanceTarget:
         self._base = base_url
         self._catalogue = Catalogue(engine)
         self._memory: Callable[[ShopId], Memory] = partial(StoredMemory, engine, clock)
+        self._sights = Sights()
         self._clock = clock
         self._sleep = sleep
 
@@ -165,7 +167,8 @@ class UphanceTarget:
                 *(variant for product in goods.values() for variant in product.variants),
             ),
         )
-        forgotten = Forgotten(client, links, context.connection.shop_key, self._memory(shop_id))
+        shop_key, memory = context.connection.shop_key, self._memory(shop_id)
+        forgotten = Forgotten(client, links, shop_id, shop_key, memory, self._clock, self._sights)
         maker = Maker(client, links, self._clock, forgotten)
         work = _Work(context=context, catalogue=self._catalogue, book=book, maker=maker, links=links)
         products = Products(
@@ -281,8 +284,9 @@ class _Work:
         try:
             if (there := await self.maker.adopted(ORDERS, reference)) is not None:
                 return self._recognised(adopted_order(document.key, there), order)
-            company = await self._company(customer, sales_order.channel_id)
-            if isinstance(company, InDoubt):
+            doubt = await self.maker.doubt(ORDERS, order.created_at)
+            company = doubt or await self._company(customer, sales_order.channel_id)
+            if isinstance(company, InDoubt | Doubt):
                 return self._doubt(document, company)
             if not company.addressed and order.shopper is not None:
                 sales_order = sales_order.delivered_to(order.shopper)
@@ -296,7 +300,7 @@ class _Work:
             return Parked(Issue("order.refused", {"message": str(rejected), "status": rejected.answered}))
         return self._doubt(document, made) if isinstance(made, InDoubt) else _delivered(made)
 
-    async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt:
+    async def _company(self, customer: Customer | House, channel_id: int) -> _Company | InDoubt | Doubt:
         """The id of Uphance's customer, which is created once, at the shopper's first order.
 
         The record is never changed afterwards, because Uphance does not publish how. An order with other addresses
@@ -312,6 +316,9 @@ class _Work:
             return _Company(int(link.remote_id), addressed=link.hash == bytes.fromhex(addresses))
         former = await self.maker.look(CUSTOMERS, link, customer.reference)
         if former is None:
+            there = await self.maker.adopted(CUSTOMERS, customer.reference)
+            if there is None and (doubt := await self.maker.doubt(CUSTOMERS, None)) is not None:
+                return doubt
             blank = Link(CUSTOMERS.kind, key)
             former = await self.maker.make(CUSTOMERS, blank, customer.reference, body, mark=addresses, trace={})
         if isinstance(former, InDoubt):
@@ -328,7 +335,13 @@ class _Work:
         return _Company(former.id, addressed=former.mark == addresses)
 
     @staticmethod
-    def _doubt(document: Document, doubt: InDoubt) -> Outcome:
+    def _doubt(document: Document, doubt: InDoubt | Doubt) -> Outcome:
+        if isinstance(doubt, Doubt):
+            return (
+                Parked(Issue("order.perhaps_there", {"row": doubt.row}))
+                if doubt.until is None
+                else Retry(doubt.row, doubt.until)
+            )
         if doubt.failed is not None and document.attempts >= _ENOUGH:
             return Parked(Issue("order.refused", {"message": doubt.reason, "status": doubt.failed.answered}))
         return Retry(doubt.reason, doubt.until)

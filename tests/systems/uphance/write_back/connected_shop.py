@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
+from tests.support.broken import broken, shows
 from tests.support.clock import MovableClock
 from upbridge.domain.lane import Lane
 from upbridge.domain.shop import Shop
@@ -36,12 +37,14 @@ Fault = Callable[[httpx.Request], Exception | None]
 
 @dataclass
 class Network(httpx.AsyncBaseTransport):
-    """Brings each call to the simulated system that it is for, and remembers it; `lose` may cut its answer."""
+    """Brings each call to the simulated system that it is for, and remembers it; `lose` may cut its answer, and a
+    thing of Uphance may break each answer that shows it (`broken`: how, its list, its id)."""
 
     upgates: httpx.AsyncBaseTransport
     uphance: httpx.AsyncBaseTransport
     calls: list[str] = field(default_factory=list)
     lose: Fault = lambda _: None
+    broken: tuple[str, str, int] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         system = self.uphance if request.url.host == "uphance.test" else self.upgates
@@ -50,6 +53,10 @@ class Network(httpx.AsyncBaseTransport):
         answer = await system.handle_async_request(request)
         if (cut := self.lose(request)) is not None:
             raise cut
+        if self.broken is not None and request.method == "GET" and path.startswith(self.broken[1]):
+            await answer.aread()
+            if shows(answer, "id", self.broken[2]):
+                return broken(self.broken[0], request, answer)
         return answer
 
 
