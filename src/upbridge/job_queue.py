@@ -6,16 +6,19 @@ nothing: the workers' sweep (`jobs.sweep_once`) finds the lane within a second.
 
 import asyncio
 import contextlib
+from typing import Any
 
 import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
 from upbridge.core.database_failure import reason_of
 from upbridge.core.telemetry.database_outage import DATABASE
 from upbridge.core.telemetry.tracing import current_trace, traced
 from upbridge.domain.lane import Lane, Wake
-from upbridge.store.session import CONNECT_SECONDS, set_limits
+from upbridge.store.session import CONNECT_SECONDS, has_news, set_limits
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +43,27 @@ def create_jobs(conninfo: str, *, pool_size: int = JOBS_POOL) -> App:
             conninfo=conninfo,
             min_size=1,
             max_size=pool_size,
-            configure=set_limits,
+            configure=_configure,
+            pool_factory=_pool,
             kwargs={"application_name": "upbridge-jobs", "connect_timeout": CONNECT_SECONDS},
         )
     )
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    """Each statement of the library is a call of one function: it needs no transaction around it."""
+    await set_limits(connection)
+    await connection.set_autocommit(True)
+
+
+def _pool(**settings: Any) -> AsyncConnectionPool:
+    """The library has each connection asked before its use; it is enough to look at it."""
+    return AsyncConnectionPool(**{**settings, "check": _look})
+
+
+async def _look(connection: AsyncConnection[Any]) -> None:
+    if has_news(connection):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def waker(app: App) -> Wake:

@@ -10,13 +10,15 @@ from typing import TypeAlias
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.support.pgbouncer import needs_pgbouncer, pgbouncer
 from tests.support.shops import KEY
 from upbridge.job_queue import create_jobs
 from upbridge.settings import Settings
-from upbridge.store.database import open_database
+from upbridge.store.database import open_database, sqlalchemy_url
 from upbridge.store.probes import require_sessions
+from upbridge.store.session import RESTED_SECONDS, look_before_use
 from upbridge.webhooks.connection_pool import InboxPool
 
 Ask: TypeAlias = Callable[[str], Awaitable[str]]
@@ -57,6 +59,43 @@ CONNECTIONS = pytest.mark.parametrize(
 @CONNECTIONS
 async def test_a_new_connection_has_a_limit_and_utc(ask: Ask, limit: str, database_url: str) -> None:
     assert await ask(database_url) == f"{limit} UTC"
+
+
+@pytest.mark.parametrize(("rested", "asked"), [(1.0, False), (RESTED_SECONDS, True)])
+async def test_a_connection_is_asked_before_use_only_if_it_has_rested(
+    *, rested: float, asked: bool, engine: AsyncEngine, database_url: str
+) -> None:
+    now = 0.0
+    borrower = create_async_engine(sqlalchemy_url(database_url), pool_size=1, max_overflow=0)
+    look_before_use(borrower, seconds=lambda: now)
+    async with borrower.connect() as tx:
+        process = await tx.scalar(text("SELECT pg_backend_pid()"))
+    now = rested
+
+    async with borrower.connect(), engine.connect() as tx:
+        last = await tx.scalar(text("SELECT query FROM pg_stat_activity WHERE pid = :pid"), {"pid": process})
+
+    await borrower.dispose()
+    assert (last != "ROLLBACK") is asked
+
+
+@pytest.mark.parametrize("rested", [0.0, RESTED_SECONDS])
+async def test_a_connection_that_was_cut_is_replaced_before_use(
+    rested: float, engine: AsyncEngine, database_url: str
+) -> None:
+    now = 0.0
+    borrower = create_async_engine(sqlalchemy_url(database_url), pool_size=1, max_overflow=0)
+    look_before_use(borrower, seconds=lambda: now)
+    async with borrower.connect() as tx:
+        process = await tx.scalar(text("SELECT pg_backend_pid()"))
+    async with engine.connect() as tx:
+        await tx.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": process})
+    now = rested
+
+    async with borrower.connect() as tx:
+        assert await tx.scalar(text("SELECT pg_backend_pid()")) != process
+
+    await borrower.dispose()
 
 
 @needs_pgbouncer

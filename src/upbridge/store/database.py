@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from upbridge.core.errors import NotReady
 from upbridge.settings import Settings
-from upbridge.store.session import CONNECT_SECONDS, limit_all
+from upbridge.store.session import CONNECT_SECONDS, limit_all, look_before_use
 
 if TYPE_CHECKING:
     from upbridge.store.embedded import EmbeddedPostgres
@@ -71,11 +71,11 @@ async def open_database(
         sqlalchemy_url(conninfo),
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_SECONDS},
         hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
     )
     limit_all(engine)
+    look_before_use(engine)
     watcher = asyncio.create_task(_watch(embedded)) if embedded is not None and watch else None
     try:
         yield Database(engine=engine, conninfo=conninfo, embedded=embedded)
