@@ -79,20 +79,23 @@ async def write_samples(engine: AsyncEngine) -> None:
         # Another number than ours: the database was put back to an earlier state and has lost what it had.
         known = written.values if times == written.times + 1 else {}
         changed = [
-            {"process": PROCESS, "name": name, "labels": labels, "value": value}
+            (name, labels, value)
             for (name, labels), value in sorted(counts.items())
             if known.get((name, labels)) != value
         ]
         if changed:
+            names, labels, values = map(list, zip(*changed, strict=True))
             await tx.execute(
                 text(
                     """
                     INSERT INTO metric_samples (process, name, labels, value, at)
-                    VALUES (:process, :name, :labels, :value, now())
+                    SELECT :process, name, labels, value, now()
+                    FROM unnest(CAST(:names AS text[]), CAST(:labels AS text[]), CAST(:values AS float8[]))
+                      AS changed (name, labels, value)
                     ON CONFLICT (process, name, labels) DO UPDATE SET value = excluded.value, at = excluded.at
                     """
                 ),
-                changed,
+                {"process": PROCESS, "names": names, "labels": labels, "values": values},
             )
     _WRITTEN[engine] = _Written(times, counts)
 
