@@ -3,11 +3,13 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Column,
+    Delete,
+    Exists,
+    FromClause,
     MetaData,
     Subquery,
     Table,
@@ -22,7 +24,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from upbridge.domain.shop_id import ShopId
@@ -56,12 +58,14 @@ async def replace_skus(tx: AsyncConnection, shop_id: ShopId, skus: Sequence[Sku]
     In the caller's transaction: what follows from a change belongs into the same one. `read_at` of a row is when
     it last differed.
     """
+    if len(skus) <= _CHUNK:  # to make a table for these costs Postgres more than all the rest
+        return bool(await tx.scalar(_REPLACE, {"shop": shop_id, "rows": _rows(skus)}))
     await tx.run_sync(_fresh.create)
     for start in range(0, len(skus), _CHUNK):
-        await tx.execute(_LOAD, {"rows": json.dumps([_row(sku) for sku in skus[start : start + _CHUNK]])})
-    matching = bool(await tx.scalar(_DIFFER, {"shop": shop_id}))
-    await tx.execute(_DELETE, {"shop": shop_id})
-    await tx.execute(_UPSERT, {"shop": shop_id})
+        await tx.execute(_LOAD, {"rows": _rows(skus[start : start + _CHUNK])})
+    matching = bool(await tx.scalar(select(_differ(_fresh)), {"shop": shop_id}))
+    await tx.execute(_delete(_fresh), {"shop": shop_id})
+    await tx.execute(_upsert(_fresh), {"shop": shop_id})
     return matching
 
 
@@ -118,8 +122,10 @@ async def any_known(tx: AsyncConnection, shop_id: ShopId) -> bool:
     return bool(await tx.scalar(select(exists().where(table.c.shop_id == shop_id))))
 
 
-def _row(sku: Sku) -> dict[str, Any]:
-    return {**asdict(sku), "code_key": code_key(sku.sku_number), "ean_key": code_key(sku.ean)}
+def _rows(skus: Sequence[Sku]) -> str:
+    return json.dumps(
+        [{**asdict(sku), "code_key": code_key(sku.sku_number), "ean_key": code_key(sku.ean)} for sku in skus]
+    )
 
 
 # --- the statements of `replace_skus` -----------------------------------------------------------------------
@@ -140,33 +146,47 @@ _GIVEN = (
     .table_valued(*(column(name, table.c[name].type) for name in _STORED))
     .render_derived(name="given", with_types=True)
 )
-_LOAD = insert(_fresh).from_select(_STORED, select(*(_GIVEN.c[name] for name in _STORED)))
+_READ = select(*(_GIVEN.c[name] for name in _STORED))
+_LOAD = insert(_fresh).from_select(_STORED, _READ)
+_VALUES = tuple(name for name in _STORED if name != "sku_id")
 
-_OLD = select(table).where(table.c.shop_id == _SHOP).subquery("old")
-_DIFFER = select(
-    exists()
-    .select_from(_OLD.join(_fresh, _OLD.c.sku_id == _fresh.c.sku_id, full=True))
-    .where(
-        or_(
-            _OLD.c.sku_id.is_(None),
-            _fresh.c.sku_id.is_(None),
-            tuple_(*(_OLD.c[name] for name in _IDENTITY)).is_distinct_from(
-                tuple_(*(_fresh.c[name] for name in _IDENTITY))
-            ),
+
+def _differ(fresh: FromClause) -> Exists:
+    """Whether what lines are matched by is otherwise in *fresh*."""
+    old = select(table).where(table.c.shop_id == _SHOP).subquery("old")
+    return (
+        exists()
+        .select_from(old.join(fresh, old.c.sku_id == fresh.c.sku_id, full=True))
+        .where(
+            or_(
+                old.c.sku_id.is_(None),
+                fresh.c.sku_id.is_(None),
+                tuple_(*(old.c[name] for name in _IDENTITY)).is_distinct_from(
+                    tuple_(*(fresh.c[name] for name in _IDENTITY))
+                ),
+            )
         )
     )
-)
 
-_DELETE = delete(table).where(table.c.shop_id == _SHOP, ~exists().where(_fresh.c.sku_id == table.c.sku_id))
 
-_VALUES = tuple(name for name in _STORED if name != "sku_id")
-_INSERT = insert(table).from_select(
-    ["shop_id", *_STORED, "read_at"], select(_SHOP, *(_fresh.c[name] for name in _STORED), func.now())
-)
-_UPSERT = _INSERT.on_conflict_do_update(
-    index_elements=[table.c.shop_id, table.c.sku_id],
-    set_={name: _INSERT.excluded[name] for name in (*_VALUES, "read_at")},
-    where=tuple_(*(table.c[name] for name in _VALUES)).is_distinct_from(
-        tuple_(*(_INSERT.excluded[name] for name in _VALUES))
-    ),
-)
+def _delete(fresh: FromClause) -> Delete:
+    """Forget what is not in *fresh*."""
+    return delete(table).where(table.c.shop_id == _SHOP, ~exists().where(fresh.c.sku_id == table.c.sku_id))
+
+
+def _upsert(fresh: FromClause) -> Insert:
+    """Write what is otherwise in *fresh*."""
+    given = insert(table).from_select(
+        ["shop_id", *_STORED, "read_at"], select(_SHOP, *(fresh.c[name] for name in _STORED), func.now())
+    )
+    return given.on_conflict_do_update(
+        index_elements=[table.c.shop_id, table.c.sku_id],
+        set_={name: given.excluded[name] for name in (*_VALUES, "read_at")},
+        where=tuple_(*(table.c[name] for name in _VALUES)).is_distinct_from(
+            tuple_(*(given.excluded[name] for name in _VALUES))
+        ),
+    )
+
+
+_AT_ONCE = _READ.cte("fresh")
+_REPLACE = select(_differ(_AT_ONCE)).add_cte(_delete(_AT_ONCE).cte("gone"), _upsert(_AT_ONCE).cte("written"))

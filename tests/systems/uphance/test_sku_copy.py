@@ -1,6 +1,7 @@
 """The copy of Uphance's SKUs: whole or not at all, and found again by code and EAN."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +15,12 @@ from tests.support.fake_uphance import FakeUphance
 from tests.support.orders import make_line
 from tests.support.rows import insert_rows, variant_row
 from tests.support.shops import MakeShop
-from tests.support.uphance import refresh_skus
+from tests.support.uphance import refresh_skus, sku
 from upbridge.core.errors import Unreachable
 from upbridge.domain.shop_id import ShopId
 from upbridge.domain.sku import Sku
 from upbridge.store import schema
+from upbridge.store.skus import replace_skus
 from upbridge.systems.uphance.careful_read import read_carefully
 from upbridge.systems.uphance.matching import Miss
 from upbridge.systems.uphance.reads import (
@@ -99,6 +101,26 @@ async def test_what_is_gone_over_there_goes_here_and_other_shops_keep_theirs(
     assert await refresh_skus(engine, shop, uphance.client())
     assert [row.sku_id for row in await copy_of(engine, shop)] == [1]
     assert len(await copy_of(engine, other)) == 5
+
+
+async def test_a_catalogue_of_thousands_is_compared_as_a_small_one_is(
+    make_shop: MakeShop, engine: AsyncEngine
+) -> None:
+    shop, found = await make_shop(), [sku(number, f"A{number}") for number in range(1, 2_502)]
+
+    async def changed() -> bool:
+        async with engine.begin() as tx:
+            return await replace_skus(tx, shop, found)
+
+    told = [await changed(), await changed()]
+    found[0] = replace(found[0], in_stock=7)
+    told.append(await changed())
+    del found[1]
+    told.append(await changed())
+
+    assert told == [True, False, False, True]
+    kept = await copy_of(engine, shop)
+    assert (len(kept), kept[0].in_stock) == (2_500, 7)
 
 
 async def test_a_read_that_breaks_off_changes_nothing(

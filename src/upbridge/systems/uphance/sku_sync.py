@@ -45,7 +45,8 @@ async def read_catalogue(reading: Reading, chunk: list[Change]) -> None:
         kept = await of_products(tx, shop.id, missed)
         matching_changed = await replace_skus(tx, shop.id, [*skus, *kept])
         await _settle_missed(tx, shop.id, missed, now=now)
-        await sku_matching.rematch_all(tx, shop.id)
+        if matching_changed or _new_day(row, now):  # what a page of products brings is matched with the page
+            await sku_matching.rematch_all(tx, shop.id)
         await changes.done(tx, shop.id, SOURCE, chunk)
         await connections.set_polled(tx, shop.id, SOURCE, facts, now=now)
         may_go = matching_changed or facts != row.facts
@@ -85,13 +86,18 @@ async def _settle_missed(tx: AsyncConnection, shop_id: ShopId, missed: Sequence[
         await close_resolved(tx, shop_id, stages=[Stage.READ], target=SOURCE, parents=[_PARENT])
 
 
+def _new_day(row: ConnectionRow, now: datetime) -> bool:
+    """Whether this is the first look of a day."""
+    return row.polled_at is None or row.polled_at.date() != now.date()
+
+
 async def _look_around(tools: Tools, row: ConnectionRow, client: UphanceClient) -> Mapping[str, Any]:
     """The connection's facts: once a day, see whether the organisation has new channels or seasons, and what its
     newer orders name.
 
     A list that comes empty is kept as it was: neither is documented, and an empty one would hold every order.
     """
-    if row.polled_at is None or row.polled_at.date() == tools.clock().date():
+    if row.polled_at is None or not _new_day(row, tools.clock()):
         return row.facts
     found = await connect_facts(client, organisation=int(row.account))
     names = await names_in_new_orders(client, row.facts)
